@@ -1,0 +1,108 @@
+/**
+ * Python's addresses: checking them, and turning them into Deno's and back.
+ *
+ * @module
+ */
+
+import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
+import { osError } from "./errors.ts";
+import type { TransportAddr } from "./transport.ts";
+
+/** An address of AF_INET or AF_INET6. */
+export type InetAddress = [host: string, port: number];
+
+/** An address as Python has it: `[host, port]`, or the path of a Unix socket. */
+export type Address = InetAddress | string;
+
+/** An address as a parameter: a literal `["localhost", 80]` and a read-only tuple both fit. */
+export type AddressLike = readonly [host: string, port: number] | string;
+
+/** The longest path of a Unix socket in bytes; `sun_path` of unix(7) is 108 with its NUL. */
+export const UNIX_PATH_MAX = 107;
+
+/**
+ * An address as text.
+ *
+ * @param address `[host, port]`, or a path.
+ * @returns `localhost:80`, `[::1]:80`, or the path.
+ */
+export function formatAddress(address: AddressLike): string {
+  if (typeof address === "string") return address;
+  const [host, port] = address;
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Whatever was given as an address, for a message: `"localhost:80"`, or `[1,2]` as it is. */
+function quoteAddress(address: unknown): string {
+  const text = Array.isArray(address) && typeof address[0] === "string"
+    ? formatAddress(address as unknown as AddressLike)
+    : address;
+  return JSON.stringify(text) ?? String(text);
+}
+
+/** Throws unless `port` is a port number; `doing` begins the message. */
+export function checkPort(port: unknown, doing: string): void {
+  if (typeof port !== "number") {
+    throw new TypeError(`${doing}: port must be a number, got ${typeof port}`);
+  }
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(
+      `${doing}: port must be an integer from 0 to 65535, got ${port}`,
+    );
+  }
+}
+
+/** Throws unless `address` has the shape that `family` asks for, and returns it. */
+export function checkAddress(
+  family: number,
+  address: unknown,
+  syscall: string,
+): AddressLike {
+  const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
+  if (family === AF_UNIX) return checkPath(address, doing, syscall);
+  if (!Array.isArray(address) || address.length < 2 || address.length > 4) {
+    throw new TypeError(`${doing}: the address must be [host, port]`);
+  }
+  const [host, port] = address;
+  if (typeof host !== "string") {
+    throw new TypeError(`${doing}: host must be a string, got ${typeof host}`);
+  }
+  if (host.includes("\0")) {
+    throw new TypeError(`${doing}: host must not contain a NUL character`);
+  }
+  checkPort(port, doing);
+  return [host, port];
+}
+
+function checkPath(path: unknown, doing: string, syscall: string): string {
+  if (typeof path !== "string") {
+    throw new TypeError(
+      `${doing}: the address of a Unix socket must be a path string`,
+    );
+  }
+  if (path.indexOf("\0", 1) > 0) {
+    throw new TypeError(`${doing}: the path must not contain a NUL character`);
+  }
+  const bytes = new TextEncoder().encode(path).length;
+  if (bytes > UNIX_PATH_MAX) {
+    throw osError("ENAMETOOLONG", {
+      syscall,
+      address: path,
+      reason:
+        `AF_UNIX path must be at most ${UNIX_PATH_MAX} bytes, got ${bytes}`,
+    });
+  }
+  return path;
+}
+
+/** The Python address behind an address of Deno's. */
+export function fromTransport(addr: TransportAddr): Address {
+  if (addr.hostname !== undefined) return [addr.hostname, addr.port ?? 0];
+  return addr.path ?? "";
+}
+
+/** The address family behind an address of Deno's. */
+export function familyOf(addr: TransportAddr): number {
+  if (addr.hostname === undefined) return AF_UNIX;
+  return addr.hostname.includes(":") ? AF_INET6 : AF_INET;
+}

@@ -1,0 +1,155 @@
+/**
+ * Python's functions for IP addresses, as text and as bytes; no input or output.
+ *
+ * @module
+ */
+
+import { AF_INET, AF_INET6 } from "./constants.ts";
+import { type OSError, osError } from "./errors.ts";
+import { bytesOfIPv6, formatIPv6, readAton, readIPv4 } from "./ip.ts";
+
+export { htonl, htons, ntohl, ntohs } from "./byteorder.ts";
+export { isIPv4, isIPv6 } from "./ip.ts";
+
+/**
+ * Turns the text of an IPv4 address into 4 bytes, in network byte order. It reads all that
+ * inet_aton(3) reads: `a.b.c.d`, `a.b.c`, `a.b` and `a`, parts in octal (`010`) and hexadecimal
+ * (`0x10`), and it ignores what follows a white space. Use {@linkcode inetPton} to be strict.
+ *
+ * @param text The address.
+ * @returns The 4 bytes.
+ * @throws {OSError} EINVAL where the text is no address.
+ *
+ * @example
+ * ```ts
+ * import { inetAton } from "@socketserver/socketserver";
+ * import { deepStrictEqual } from "node:assert/strict";
+ *
+ * deepStrictEqual([...inetAton("127.1")], [127, 0, 0, 1]);
+ * ```
+ */
+export function inetAton(text: string): Uint8Array<ArrayBuffer> {
+  checkText(text, "inetAton");
+  const packed = bytesOf(readAton(text.replace(/[\t-\r ][^]*/, "")));
+  if (packed === undefined) throw illegal(text, "inetAton");
+  return packed;
+}
+
+/**
+ * Turns 4 bytes into the text of an IPv4 address.
+ *
+ * @param packed The 4 bytes, in network byte order.
+ * @returns The address.
+ * @throws {TypeError} where `packed` is no `Uint8Array`.
+ * @throws {RangeError} where it has not 4 bytes.
+ *
+ * @example
+ * ```ts
+ * import { inetNtoa } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * strictEqual(inetNtoa(new Uint8Array([192, 0, 2, 1])), "192.0.2.1");
+ * ```
+ */
+export function inetNtoa(packed: Uint8Array): string {
+  checkPacked(packed, 4, "inetNtoa");
+  return packed.join(".");
+}
+
+/**
+ * Turns the text of an address into bytes, in network byte order. It takes the strict form of
+ * IPv4, and IPv6 without a scope id.
+ *
+ * @param family `AF_INET` or `AF_INET6`.
+ * @param text The address.
+ * @returns 4 bytes for IPv4, 16 for IPv6.
+ * @throws {OSError} EINVAL where the text is no address of the family, EAFNOSUPPORT where the
+ *   family is another.
+ *
+ * @example
+ * ```ts
+ * import { AF_INET6, inetPton } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * strictEqual(inetPton(AF_INET6, "::1")[15], 1);
+ * ```
+ */
+export function inetPton(
+  family: number,
+  text: string,
+): Uint8Array<ArrayBuffer> {
+  checkFamily(family, "inetPton");
+  checkText(text, "inetPton");
+  const packed = family === AF_INET
+    ? bytesOf(readIPv4(text))
+    : bytesOfIPv6(text);
+  if (packed === undefined) throw illegal(text, "inetPton");
+  return packed;
+}
+
+/**
+ * Turns bytes into the text of an address. IPv6 is written as RFC 5952 asks for, and as glibc
+ * does it: `::1.2.3.4` and `::ffff:1.2.3.4` show the IPv4 address inside.
+ *
+ * @param family `AF_INET` or `AF_INET6`.
+ * @param packed 4 bytes for IPv4, 16 for IPv6.
+ * @returns The address.
+ * @throws {TypeError} where `packed` is no `Uint8Array`.
+ * @throws {RangeError} where it has another length.
+ * @throws {OSError} EAFNOSUPPORT where the family is another.
+ *
+ * @example
+ * ```ts
+ * import { AF_INET6, inetNtop } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * strictEqual(inetNtop(AF_INET6, new Uint8Array(16)), "::");
+ * ```
+ */
+export function inetNtop(family: number, packed: Uint8Array): string {
+  checkFamily(family, "inetNtop");
+  checkPacked(packed, family === AF_INET ? 4 : 16, "inetNtop");
+  return family === AF_INET ? packed.join(".") : formatIPv6(packed);
+}
+
+/** The bytes of a 32-bit value; undefined for the -1 of a reader. */
+function bytesOf(value: number): Uint8Array<ArrayBuffer> | undefined {
+  if (value < 0) return undefined;
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+function illegal(text: string, syscall: string): OSError {
+  const reason = "illegal IP address string";
+  return osError("EINVAL", { syscall, address: text, reason });
+}
+
+function checkText(text: string, syscall: string): void {
+  if (typeof text !== "string") {
+    throw new TypeError(
+      `Cannot ${syscall}: the address must be a string, got ${typeof text}`,
+    );
+  }
+}
+
+function checkPacked(
+  packed: Uint8Array,
+  length: number,
+  syscall: string,
+): void {
+  if (!(packed instanceof Uint8Array)) {
+    throw new TypeError(
+      `Cannot ${syscall}: packed must be a Uint8Array, got ${typeof packed}`,
+    );
+  }
+  if (packed.length !== length) {
+    throw new RangeError(
+      `Cannot ${syscall}: packed must have ${length} bytes, got ${packed.length}`,
+    );
+  }
+}
+
+function checkFamily(family: number, syscall: string): void {
+  if (family === AF_INET || family === AF_INET6) return;
+  const reason = `the family must be AF_INET or AF_INET6, got ${family}`;
+  throw osError("EAFNOSUPPORT", { syscall, reason });
+}

@@ -1,0 +1,185 @@
+/**
+ * Names to IP addresses and back, through the resolver of the system (`node:dns`), and the one
+ * place where its errors become ours. Literal addresses never get as far as the resolver.
+ *
+ * @module
+ */
+
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  EAI_ADDRFAMILY,
+  EAI_AGAIN,
+  EAI_BADFLAGS,
+  EAI_FAIL,
+  EAI_FAMILY,
+  EAI_NONAME,
+  EAI_SERVICE,
+  EAI_SOCKTYPE,
+} from "./constants.ts";
+import { isErrnoName } from "./errno.ts";
+import { GaiError, translate } from "./errors.ts";
+import {
+  bytesOfIPv6,
+  formatIPv4,
+  formatIPv6,
+  isIPv4,
+  isIPv6,
+  readAton,
+} from "./ip.ts";
+import { nodeDns } from "./node.ts";
+
+/** The numbers, and the texts of gai_strerror(3). */
+const GAI = {
+  EAI_ADDRFAMILY: [EAI_ADDRFAMILY, "Address family for hostname not supported"],
+  EAI_BADFLAGS: [EAI_BADFLAGS, "Bad value for ai_flags"],
+  EAI_NONAME: [EAI_NONAME, "Name or service not known"],
+  EAI_AGAIN: [EAI_AGAIN, "Temporary failure in name resolution"],
+  EAI_FAIL: [EAI_FAIL, "Non-recoverable failure in name resolution"],
+  EAI_FAMILY: [EAI_FAMILY, "ai_family not supported"],
+  EAI_SOCKTYPE: [EAI_SOCKTYPE, "ai_socktype not supported"],
+  EAI_SERVICE: [EAI_SERVICE, "Servname not supported for ai_socktype"],
+} as const;
+
+/** What the resolver is asked, and by which method. */
+export interface Question<Host = string> {
+  readonly syscall: string;
+  readonly host: Host;
+}
+
+/** An IP address and its family. */
+export interface HostAddress {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** Makes a {@linkcode GaiError}; `reason` replaces the text of gai_strerror(3). */
+export function gaiError(
+  code: keyof typeof GAI,
+  { syscall, host }: Question<string | null>,
+  more: { reason?: string; cause?: unknown } = {},
+): GaiError {
+  const [eai, text] = GAI[code];
+  const message = `Cannot ${syscall} ${JSON.stringify(host)}: ${
+    more.reason ?? text
+  } (${code})`;
+  const options = { code, syscall, address: host ?? undefined };
+  return new GaiError(
+    message,
+    eai,
+    "cause" in more ? { ...options, cause: more.cause } : options,
+  );
+}
+
+/** Turns an error of `node:dns` into one of ours. */
+export function lookupError(error: unknown, question: Question): unknown {
+  if (!(error instanceof Error)) return error;
+  const code: unknown = "code" in error ? error.code : undefined;
+  const cause = error;
+  if (code === "ENOTFOUND") return gaiError("EAI_NONAME", question, { cause });
+  if (code === "EAI_AGAIN") return gaiError("EAI_AGAIN", question, { cause });
+  if (!isErrnoName(code)) {
+    return gaiError("EAI_FAIL", question, { cause, reason: error.message });
+  }
+  const { syscall, host: address } = question;
+  // node:dns says no more than EPERM where Deno's permissions refused.
+  const reason = code === "EPERM"
+    ? `requires net access to "${address}", run again with the --allow-net flag`
+    : undefined;
+  return translate(error, { syscall, address, reason });
+}
+
+/** The address that `host` is the text of, in the form in which getaddrinfo(3) returns it. */
+export function literal(host: string): HostAddress | undefined {
+  if (isIPv4(host)) return { address: host, family: AF_INET };
+  if (isIPv6(host)) {
+    const [ip, scope] = host.split("%");
+    const address = formatIPv6(bytesOfIPv6(ip)!);
+    return {
+      address: scope ? `${address}%${scope}` : address,
+      family: AF_INET6,
+    };
+  }
+  const value = readAton(host);
+  return value < 0
+    ? undefined
+    : { address: formatIPv4(value), family: AF_INET };
+}
+
+/** The literal `host` as an address of `family`; undefined for a name. */
+export function literalIn(
+  family: number,
+  question: Question,
+): HostAddress | undefined {
+  const found = literal(question.host);
+  if (found === undefined || family === AF_UNSPEC || found.family === family) {
+    return found;
+  }
+  const mapped = found.address.replace(/^::ffff:/, ""); // getaddrinfo(3) unwraps it
+  if (family === AF_INET && isIPv4(mapped)) return { address: mapped, family };
+  throw wrongFamily(family, question);
+}
+
+/** The error for a host that has no address in `family`. */
+export function wrongFamily(family: number, question: Question): GaiError {
+  const name = family === AF_INET ? "AF_INET" : "AF_INET6";
+  const reason = `the host has no address in ${name}`;
+  return gaiError("EAI_ADDRFAMILY", question, { reason });
+}
+
+/** Asks the resolver for the addresses of a name in `family`; at least one. */
+export async function lookup(
+  family: number,
+  question: Question,
+): Promise<HostAddress[]> {
+  const wanted = family === AF_INET ? 4 : family === AF_INET6 ? 6 : 0;
+  const options = { all: true, family: wanted, verbatim: true } as const;
+  const found = await asked(
+    question,
+    () => nodeDns().promises.lookup(question.host, options),
+  );
+  if (found.length > 0) return found.map(fromNode);
+  throw gaiError("EAI_NONAME", question); // node:dns has no error for the empty name
+}
+
+/** The answer of `node:dns`, or its error as ours. */
+async function asked<T>(question: Question, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw lookupError(error, question);
+  }
+}
+
+/** The addresses of a literal or a name in `family`; at least one. */
+export async function addressesOf(
+  family: number,
+  question: Question,
+): Promise<HostAddress[]> {
+  const found = literalIn(family, question);
+  return found === undefined ? await lookup(family, question) : [found];
+}
+
+function fromNode(
+  { address, family }: { address: string; family: number },
+): HostAddress {
+  return { address, family: family === 6 ? AF_INET6 : AF_INET };
+}
+
+/** Asks the resolver for the name of an IP address; undefined where it has none. */
+export async function nameOf(
+  ip: string,
+  question: Question,
+): Promise<string | undefined> {
+  const [unscoped] = ip.split("%"); // node:dns takes no scope id here
+  try {
+    const ask = () => nodeDns().promises.lookupService(unscoped, 0);
+    return (await asked(question, ask)).hostname;
+  } catch (error) {
+    if (error instanceof GaiError && error.errno === EAI_NONAME) {
+      return undefined;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * From addresses to names: Python's `getnameinfo`, `gethostname` and `getfqdn`.
+ *
+ * @module
+ */
+
+import { checkAddress, type InetAddress } from "./address.ts";
+import {
+  AF_INET,
+  AF_UNSPEC,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  NI_DGRAM,
+  NI_NAMEREQD,
+  NI_NUMERICHOST,
+  NI_NUMERICSERV,
+} from "./constants.ts";
+import { OSError, translate } from "./errors.ts";
+import { addressesOf, gaiError, literal, nameOf } from "./lookup.ts";
+import { serviceOf } from "./services.ts";
+
+const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
+
+/**
+ * Turns a socket address into the names of its host and service; Python's `socket.getnameinfo`.
+ *
+ * Host names come from the system's resolver, service names from a built-in list of the common
+ * ones. What has no name is returned as a number. `NI_NUMERICHOST` asks no resolver and needs no
+ * permission.
+ *
+ * @param sockaddr `[host, port]`; the host must be an IP address.
+ * @param flags A combination of `NI_NUMERICHOST`, `NI_NUMERICSERV`, `NI_NAMEREQD` and `NI_DGRAM`.
+ * @returns The host and the service.
+ * @throws {GaiError} EAI_NONAME where the host is no IP address, or has no name and `NI_NAMEREQD`
+ *   is set; EAI_AGAIN where a name server failed for now.
+ * @throws {PermissionError} where Deno's net permission for the address is missing.
+ * @throws {TypeError} where the address is not `[host, port]`.
+ * @throws {RangeError} where the port is not 0 to 65535.
+ *
+ * @example
+ * ```ts
+ * import { getnameinfo, NI_NUMERICHOST } from "@socketserver/socketserver";
+ * import { deepStrictEqual } from "node:assert/strict";
+ *
+ * const name = await getnameinfo(["192.0.2.1", 80], NI_NUMERICHOST);
+ * deepStrictEqual(name, ["192.0.2.1", "http"]);
+ * ```
+ */
+export async function getnameinfo(
+  sockaddr: Readonly<InetAddress>,
+  flags = 0,
+): Promise<[host: string, service: string]> {
+  const syscall = "getnameinfo";
+  const [host, port] = checkAddress(AF_INET, sockaddr, syscall) as InetAddress;
+  const question = { syscall, host };
+  if (flags & ~KNOWN) {
+    throw gaiError("EAI_BADFLAGS", question, {
+      reason: `flags ${flags} are not supported`,
+    });
+  }
+  const found = literal(host);
+  if (found === undefined) {
+    throw gaiError("EAI_NONAME", question, {
+      reason: "the host must be an IP address",
+    });
+  }
+  const ip = found.address;
+  const name = flags & NI_NUMERICHOST ? undefined : await nameOf(ip, question);
+  if (name === undefined && flags & NI_NAMEREQD) {
+    throw gaiError("EAI_NONAME", question);
+  }
+  return [name ?? ip, serviceAt(port, flags)];
+}
+
+function serviceAt(port: number, flags: number): string {
+  const service = flags & NI_NUMERICSERV
+    ? undefined
+    : serviceOf(port, flags & NI_DGRAM ? IPPROTO_UDP : IPPROTO_TCP);
+  return service ?? String(port);
+}
+
+/**
+ * Tells the name of this machine; Python's `socket.gethostname`. It needs `--allow-sys=hostname`.
+ *
+ * @returns The name, not always a fully qualified one.
+ * @throws {PermissionError} where Deno's sys permission is missing.
+ *
+ * @example
+ * ```ts
+ * import { gethostname } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * strictEqual(gethostname(), Deno.hostname());
+ * ```
+ */
+export function gethostname(): string {
+  try {
+    return Deno.hostname();
+  } catch (error) {
+    throw translate(error, { syscall: "gethostname" });
+  }
+}
+
+/**
+ * Finds the fully qualified name of a host, as well as that can be done: the name of its first
+ * address; Python's `socket.getfqdn`. Aliases of that name are not looked at.
+ *
+ * @param name The host. Empty, `"0.0.0.0"` and `"::"` mean this machine.
+ * @returns The qualified name, or the host where the resolver has none or may not be asked.
+ * @throws {PermissionError} where this machine is meant and Deno's sys permission is missing.
+ *
+ * @example
+ * ```ts
+ * import { getfqdn } from "@socketserver/socketserver";
+ * import { match } from "node:assert/strict";
+ *
+ * match(await getfqdn("localhost"), /^[\w.-]+$/);
+ * ```
+ */
+export async function getfqdn(name = ""): Promise<string> {
+  const asked = name.trim();
+  const host = ["", "0.0.0.0", "::"].includes(asked) ? gethostname() : asked;
+  const question = { syscall: "getfqdn", host };
+  try {
+    const [{ address }] = await addressesOf(AF_UNSPEC, question);
+    return await nameOf(address, question) ?? host;
+  } catch (error) {
+    if (error instanceof OSError) return host;
+    throw error;
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and what the socket facade
+ * asks for before it connects or sends.
+ *
+ * @module
+ */
+
+import type { InetAddress } from "./address.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNSPEC,
+  AI_ADDRCONFIG,
+  AI_CANONNAME,
+  AI_NUMERICHOST,
+  AI_NUMERICSERV,
+  AI_PASSIVE,
+} from "./constants.ts";
+import { endpointsOf } from "./endpoints.ts";
+import { hostFor, mayUse, permitted } from "./host.ts";
+import {
+  addressesOf,
+  gaiError,
+  type HostAddress,
+  literal,
+  lookup,
+  type Question,
+} from "./lookup.ts";
+
+export { getfqdn, gethostname, getnameinfo } from "./names.ts";
+
+/** One way to reach what {@linkcode getaddrinfo} was asked for, or to be reached there. */
+export type AddrInfo = [
+  family: number,
+  type: number,
+  proto: number,
+  canonname: string,
+  sockaddr: InetAddress,
+];
+
+const KNOWN = AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV |
+  AI_ADDRCONFIG;
+
+/** What stands for no host, in the order of getaddrinfo(3) on Linux. */
+const LOOPBACK: HostAddress[] = [
+  { address: "::1", family: AF_INET6 },
+  { address: "127.0.0.1", family: AF_INET },
+];
+const WILDCARD: HostAddress[] = [
+  { address: "0.0.0.0", family: AF_INET },
+  { address: "::", family: AF_INET6 },
+];
+
+/**
+ * Finds the addresses of a host and a service; Python's `socket.getaddrinfo`.
+ *
+ * Names go to the system's resolver, in whose order the addresses come; literal addresses need no
+ * permission. As in Python there is one entry for each socket type, unless `type` or `proto` says
+ * which; raw sockets are left out. An IPv6 address is `[host, port]` here, with its scope id in
+ * the host (`"fe80::1%eth0"`), and the canonical name is the host as given.
+ *
+ * @param host A name or an address; null stands for this machine, and `""` is no name.
+ * @param port A number, as a number or as text, the name of a common service, or null.
+ * @param family `AF_INET`, `AF_INET6`, or `AF_UNSPEC` for both.
+ * @param type `SOCK_STREAM`, `SOCK_DGRAM`, or 0 for both.
+ * @param proto `IPPROTO_TCP`, `IPPROTO_UDP`, or 0 for both.
+ * @param flags A combination of `AI_PASSIVE` (with null as the host: every address, to bind to),
+ *   `AI_CANONNAME`, `AI_NUMERICHOST` and `AI_NUMERICSERV`; `AI_ADDRCONFIG` changes nothing.
+ * @returns What to give to `new Socket` and to `connect` or `bind`, the best first.
+ * @throws {GaiError} EAI_NONAME where the host is not known, EAI_ADDRFAMILY where it is an address
+ *   of another family, EAI_SERVICE where the service is not known, EAI_AGAIN where a name server
+ *   failed for now, EAI_FAMILY, EAI_SOCKTYPE and EAI_BADFLAGS for values that are not supported.
+ * @throws {PermissionError} where Deno's net permission for the name is missing.
+ * @throws {TypeError} where the host or the port is of another type.
+ * @throws {RangeError} where the port is a number and not 0 to 65535.
+ *
+ * @example
+ * ```ts
+ * import { getaddrinfo, SOCK_STREAM } from "@socketserver/socketserver";
+ * import { deepStrictEqual } from "node:assert/strict";
+ *
+ * const [[, , , , sockaddr]] = await getaddrinfo("127.0.0.1", "http", 0, SOCK_STREAM);
+ * deepStrictEqual(sockaddr, ["127.0.0.1", 80]);
+ * ```
+ */
+export async function getaddrinfo(
+  host: string | null,
+  port: string | number | null,
+  family: number = AF_UNSPEC,
+  type = 0,
+  proto = 0,
+  flags = 0,
+): Promise<AddrInfo[]> {
+  if (host !== null && typeof host !== "string") {
+    throw new TypeError(
+      `Cannot getaddrinfo: host must be a string or null, got ${typeof host}`,
+    );
+  }
+  const question = { syscall: "getaddrinfo", host };
+  checkHints(question, port, family, flags);
+  const endpoints = endpointsOf(question, port, type, proto, flags);
+  const addresses = await hostsOf(question, family, flags);
+  const infos = addresses.flatMap(({ address, family }) =>
+    endpoints.map((
+      [type, proto, port],
+    ): AddrInfo => [family, type, proto, "", [address, port]])
+  );
+  if (flags & AI_CANONNAME) infos[0][3] = host!;
+  return infos;
+}
+
+/** Throws where the other arguments do not fit together, in the order of getaddrinfo(3). */
+function checkHints(
+  question: Question<string | null>,
+  port: unknown,
+  family: number,
+  flags: number,
+): void {
+  if (question.host === null && port === null) {
+    throw gaiError("EAI_NONAME", question, {
+      reason: "the host and the port are both null",
+    });
+  }
+  if (flags & ~KNOWN) {
+    throw gaiError("EAI_BADFLAGS", question, {
+      reason: `flags ${flags} are not supported`,
+    });
+  }
+  if (question.host === null && flags & AI_CANONNAME) {
+    throw gaiError("EAI_BADFLAGS", question, {
+      reason: "AI_CANONNAME needs a host",
+    });
+  }
+  if (family !== AF_UNSPEC && family !== AF_INET && family !== AF_INET6) {
+    throw gaiError("EAI_FAMILY", question, {
+      reason: `family ${family} is not supported`,
+    });
+  }
+}
+
+/** The addresses that `host` stands for, in the order of getaddrinfo(3) on Linux. */
+async function hostsOf(
+  { syscall, host }: Question<string | null>,
+  family: number,
+  flags: number,
+): Promise<HostAddress[]> {
+  if (host === null) {
+    const own = flags & AI_PASSIVE ? WILDCARD : LOOPBACK;
+    return own.filter((address) =>
+      family === AF_UNSPEC || family === address.family
+    );
+  }
+  const question = { syscall, host };
+  if (flags & AI_NUMERICHOST && literal(host) === undefined) {
+    throw gaiError("EAI_NONAME", question, { reason: "AI_NUMERICHOST is set" });
+  }
+  return await addressesOf(family, question);
+}
+
+/**
+ * Finds the IPv4 address of a host; Python's `socket.gethostbyname`. Literal addresses need no
+ * permission. `""` is every address and `"<broadcast>"` the broadcast address, as in Python.
+ *
+ * @param host A name or an address.
+ * @returns The first IPv4 address.
+ * @throws {GaiError} EAI_NONAME where the host is not known, EAI_ADDRFAMILY where it is an IPv6
+ *   address, EAI_AGAIN where a name server failed for now.
+ * @throws {PermissionError} where Deno's net permission for the name is missing.
+ * @throws {TypeError} where the host is no string.
+ *
+ * @example
+ * ```ts
+ * import { gethostbyname } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * strictEqual(await gethostbyname("127.1"), "127.0.0.1");
+ * ```
+ */
+export async function gethostbyname(host: string): Promise<string> {
+  if (typeof host !== "string") {
+    throw new TypeError(
+      `Cannot gethostbyname: host must be a string, got ${typeof host}`,
+    );
+  }
+  if (host === "") return "0.0.0.0";
+  if (host === "<broadcast>") return "255.255.255.255";
+  const [{ address }] = await addressesOf(AF_INET, {
+    syscall: "gethostbyname",
+    host,
+  });
+  return address;
+}
+
+/**
+ * Finds the one host to hand to Deno for a socket of `family`: an IP address, so that the family
+ * holds, or the name itself where the permissions allow no more than that
+ * (`--allow-net=example.com`), and never a prompt for the look-up.
+ *
+ * @param family `AF_INET` or `AF_INET6`.
+ * @param host A name or an address, with Python's special names.
+ * @param port The port for which permission is needed.
+ * @param syscall The method, for messages.
+ * @returns The host.
+ * @throws {GaiError} where the host has no address in the family.
+ */
+export async function resolveFor(
+  family: number,
+  host: string,
+  port: number,
+  syscall: string,
+): Promise<string> {
+  const given = hostFor(family, host, port, syscall);
+  if (literal(given) !== undefined) return given;
+  const question = { syscall, host: given };
+  if (!mayLookUp(question, port)) return given;
+  const [{ address }] = await lookup(family, question);
+  return permitted(given, address, port);
+}
+
+/** Whether the name may be used, and looked up; asking never prompts. */
+function mayLookUp(question: Question, port: number): boolean {
+  const { host } = question;
+  try {
+    return mayUse(host, port) &&
+      Deno.permissions.querySync({ name: "net", host }).state === "granted";
+  } catch (cause) { // URIError: Deno would not connect to such a name either
+    const { message: reason } = cause as URIError;
+    throw gaiError("EAI_NONAME", question, { reason, cause });
+  }
+}

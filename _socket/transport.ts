@@ -1,0 +1,75 @@
+/**
+ * What the socket facade stands on: the shapes of `Deno.Conn`, `Deno.Listener` and
+ * `Deno.DatagramConn`, cut down to what it uses. A TLS connection, a relayed connection in a
+ * worker, an adapter over `node:` and a test double all fit in.
+ *
+ * @module
+ */
+
+/** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
+export interface TransportAddr {
+  /** `"tcp"`, `"udp"`, `"unix"` or `"unixpacket"`. */
+  transport: string;
+  /** The IP address, for TCP and UDP. */
+  hostname?: string;
+  /** The port, for TCP and UDP. */
+  port?: number;
+  /** The path, for Unix sockets; null or empty for an unnamed one. */
+  path?: string | null;
+}
+
+/** A connected stream: the part of `Deno.Conn` that a socket needs. */
+export interface StreamTransport {
+  /** Reads into `p`; resolves to the count, or null at the end of the stream. */
+  read(p: Uint8Array): Promise<number | null>;
+  /** Writes the start of `p`; resolves to the count taken. */
+  write(p: Uint8Array): Promise<number>;
+  /** Closes both directions and releases the descriptor. */
+  close(): void;
+  /** Ends the direction of writing; the peer reads the end of the stream. */
+  closeWrite(): Promise<void>;
+  /** The address on this side. */
+  readonly localAddr: TransportAddr;
+  /** The address on the other side. */
+  readonly remoteAddr: TransportAddr;
+  /** Sets `TCP_NODELAY`; TCP only. */
+  setNoDelay?(on?: boolean): void;
+  /** Sets `SO_KEEPALIVE`; TCP only. */
+  setKeepAlive?(on?: boolean): void;
+}
+
+/** A listening stream socket: the part of `Deno.Listener` that a socket needs. */
+export interface ListenerTransport {
+  /** Resolves to the next connection. */
+  accept(): Promise<StreamTransport>;
+  /** Closes the listening socket. */
+  close(): void;
+  /** The address on which it listens. */
+  readonly addr: TransportAddr;
+}
+
+/** A datagram socket: the part of `Deno.DatagramConn` that a socket needs. */
+export interface DatagramTransport {
+  /** Receives one datagram into `p`; resolves to the part used and the sender. */
+  receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
+  /** Sends one datagram; resolves to the count of bytes. */
+  send(p: Uint8Array, addr: TransportAddr): Promise<number>;
+  /** Closes the socket. */
+  close(): void;
+  /** The address to which it is bound. */
+  readonly addr: TransportAddr;
+  /** Sets an option; false where the runtime cannot. */
+  setOption?(name: DatagramOption, value: number): boolean;
+  /** Reads an option; undefined where the runtime cannot. */
+  getOption?(name: DatagramOption): number | undefined;
+  /** Joins or leaves an IPv4 multicast group; false when it was joined, or left, before. */
+  membership?(group: string, networkInterface: string, join: boolean): boolean;
+}
+
+/** The datagram options that one of the two runtimes behind UDP can set. */
+export type DatagramOption =
+  | "broadcast"
+  | "multicastTTL"
+  | "multicastLoop"
+  | "recvBufferSize"
+  | "sendBufferSize";

@@ -1,0 +1,44 @@
+/**
+ * What the tests use of `@std/assert` and `@std/async`; a new name is added here and in
+ * `deps_fallback.ts`. The packages are loaded by dynamic import, and where they cannot be reached
+ * the stand-ins of `deps_fallback.ts` serve: a static `jsr:` import would end an offline run.
+ *
+ * @module
+ */
+
+import * as fallback from "./deps_fallback.ts";
+
+type Deps = typeof fallback;
+
+/** Imports by a name that the type check does not follow; the types are those of the stand-ins. */
+const load = (name: string): Promise<Deps> => import(`@std/${name}`);
+
+async function choose(): Promise<Deps> {
+  try {
+    return { ...await load("assert"), ...await load("async") };
+  } catch {
+    console.error(
+      "tests/deps.ts: @std cannot be loaded, using tests/deps_fallback.ts",
+    );
+    return fallback;
+  }
+}
+
+const deps = await choose();
+
+export const assert: Deps["assert"] = deps.assert;
+export const assertEquals: Deps["assertEquals"] = deps.assertEquals;
+export const assertGreater: Deps["assertGreater"] = deps.assertGreater;
+export const assertInstanceOf: Deps["assertInstanceOf"] = deps.assertInstanceOf;
+export const assertLess: Deps["assertLess"] = deps.assertLess;
+export const assertMatch: Deps["assertMatch"] = deps.assertMatch;
+export const assertNotStrictEquals: Deps["assertNotStrictEquals"] =
+  deps.assertNotStrictEquals;
+export const assertRejects: Deps["assertRejects"] = deps.assertRejects;
+export const assertStrictEquals: Deps["assertStrictEquals"] =
+  deps.assertStrictEquals;
+export const assertStringIncludes: Deps["assertStringIncludes"] =
+  deps.assertStringIncludes;
+export const assertThrows: Deps["assertThrows"] = deps.assertThrows;
+export const deadline: Deps["deadline"] = deps.deadline;
+export const delay: Deps["delay"] = deps.delay;
