@@ -1,0 +1,92 @@
+/**
+ * Checks of arguments, with messages that name the value.
+ *
+ * @module
+ */
+
+const encoder = new TextEncoder();
+
+/**
+ * Throws unless `value` is a non-negative integer, or -1 where that stands for "all" or "default".
+ *
+ * @param value What was given.
+ * @param subject The beginning of the message, such as `Cannot read: size`.
+ * @param minusOne Whether -1 will do.
+ */
+export function checkCount(
+  value: unknown,
+  subject: string,
+  minusOne: boolean,
+): number {
+  if (typeof value !== "number") {
+    throw new TypeError(`${subject} must be a number, got ${nameOf(value)}`);
+  }
+  if (!Number.isInteger(value) || value < (minusOne ? -1 : 0)) {
+    const range = minusOne
+      ? "-1 or a non-negative integer"
+      : "a non-negative integer";
+    throw new RangeError(`${subject} must be ${range}, got ${value}`);
+  }
+  return value;
+}
+
+/** Throws unless `value` is a positive integer or `Infinity`. */
+export function checkLimit(value: unknown, subject: string): number {
+  if (typeof value !== "number") {
+    throw new TypeError(`${subject} must be a number, got ${nameOf(value)}`);
+  }
+  if (value !== Infinity && !(Number.isInteger(value) && value > 0)) {
+    throw new RangeError(
+      `${subject} must be a positive integer or Infinity, got ${value}`,
+    );
+  }
+  return value;
+}
+
+/** The bytes of a separator. */
+export function checkSeparator(value: unknown): Uint8Array {
+  const bytes = typeof value === "string" ? encoder.encode(value) : value;
+  if (!(bytes instanceof Uint8Array)) {
+    throw new TypeError(
+      `Cannot read until a separator: it must be a Uint8Array or a string, got ${
+        nameOf(value)
+      }`,
+    );
+  }
+  if (bytes.length === 0) {
+    throw new RangeError("Cannot read until a separator: it must not be empty");
+  }
+  return bytes;
+}
+
+/** The memory of a buffer, as bytes. */
+export function checkBuffer(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  throw new TypeError(
+    `Cannot read into a buffer: it must be a view, got ${nameOf(value)}`,
+  );
+}
+
+/** The bytes of what is to be written. */
+export function toBytes(data: unknown): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (typeof data === "string") return encoder.encode(data);
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) {
+    return new Uint8Array(data);
+  }
+  throw new TypeError(
+    `Cannot write: data must be bytes or a string, got ${nameOf(data)}`,
+  );
+}
+
+/** The type of a value for a message: `"null"`, `"Date"`, `"number"`. */
+export function nameOf(value: unknown): string {
+  if (typeof value !== "object") return typeof value;
+  return value === null ? "null" : value.constructor?.name ?? "object";
+}

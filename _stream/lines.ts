@@ -1,0 +1,160 @@
+/**
+ * Reading lines, of bytes or of text.
+ *
+ * @module
+ */
+
+import { LimitOverrunError } from "./errors.ts";
+
+/**
+ * The longest line where no other limit is given, 64 KiB: the default limit of Python's
+ * asyncio streams.
+ */
+export const DEFAULT_LINE_LIMIT = 65536;
+
+/** What lines are taken from. */
+export interface LineQueue<T> {
+  /** How many elements wait. */
+  readonly length: number;
+  /** Where the line that begins at or before `from` ends; -1 if no line end has come. */
+  lineEnd(from: number): number;
+  /** Takes `count` elements. */
+  take(count: number): T;
+  /** Takes `count` elements and forgets them. */
+  drop(count: number): void;
+  /** Puts back what was taken last. */
+  putBack(parts: readonly T[]): void;
+}
+
+/** What a {@linkcode LineReader} is made of. */
+export interface LineReaderParts<T> {
+  /** Where the data waits. */
+  queue: LineQueue<T>;
+  /** Brings more data into the queue; resolves to false at the end of the stream. */
+  fill: () => Promise<boolean>;
+  /** The longest line. */
+  limit: number;
+  /** What is counted, for messages. */
+  unit: "bytes" | "characters";
+}
+
+/**
+ * Takes lines from a queue.
+ *
+ * @typeParam T A line: bytes or a string.
+ */
+export class LineReader<T extends { readonly length: number }> {
+  readonly #parts: LineReaderParts<T>;
+  /** Whether the stream stands inside of a line that was too long, whose rest is to be skipped. */
+  #inside = false;
+
+  constructor(parts: LineReaderParts<T>) {
+    this.#parts = parts;
+  }
+
+  /** To be called where something else than lines is read: the stream goes on where it stands. */
+  leaveLine(): void {
+    this.#inside = false;
+  }
+
+  /** The next line if all of it has come. */
+  ready(): T | undefined {
+    if (this.#inside) return undefined;
+    const { queue, limit } = this.#parts;
+    const end = queue.lineEnd(0);
+    return end < 0 || end > limit ? undefined : queue.take(end);
+  }
+
+  /** The next line; its first `most` elements where `most` is not negative. */
+  async line(most: number): Promise<T> {
+    if (this.#inside) await this.#skip();
+    return this.#parts.queue.take(
+      await (most < 0 ? this.#whole(true) : this.#part(most)),
+    );
+  }
+
+  /**
+   * The lines to the end, or until they have more than `hint` elements where `hint` is positive.
+   * Where that fails all of them stay.
+   */
+  async lines(hint: number): Promise<T[]> {
+    const lines: T[] = [];
+    if (this.#inside) await this.#skip();
+    try {
+      for (let total = 0; hint <= 0 || total <= hint;) {
+        const line = this.ready() ??
+          this.#parts.queue.take(await this.#whole(false));
+        if (line.length === 0) break;
+        lines.push(line);
+        total += line.length;
+      }
+      return lines;
+    } catch (error) {
+      this.#parts.queue.putBack(lines);
+      throw error;
+    }
+  }
+
+  async #part(most: number): Promise<number> {
+    const end = await this.#find(most);
+    return Math.min(most, end < 0 ? this.#parts.queue.length : end);
+  }
+
+  async #skip(): Promise<void> {
+    this.#parts.queue.drop(await this.#whole(true));
+    this.#inside = false;
+  }
+
+  /** Where the line ends; one that is too long is forgotten if `discard` says so. */
+  async #whole(discard: boolean): Promise<number> {
+    const { queue, limit, unit } = this.#parts;
+    const found = await this.#find(limit + 1);
+    const end = found < 0 ? queue.length : found;
+    if (end <= limit) return end;
+    if (discard) {
+      queue.drop(end);
+      this.#inside = found < 0;
+    }
+    throw new LimitOverrunError(
+      `Cannot read a line: no line end within ${limit} ${unit}`,
+      discard ? end : 0,
+    );
+  }
+
+  /** Where the line ends; -1 where `enough` elements, or the stream's last, show no line end. */
+  async #find(enough: number): Promise<number> {
+    const { queue, fill } = this.#parts;
+    for (let from = 0;;) {
+      const end = queue.lineEnd(from);
+      if (end >= 0 || queue.length >= enough) return end;
+      from = queue.length;
+      if (!await fill()) return -1;
+    }
+  }
+}
+
+/**
+ * An iterator over lines that neither waits nor makes promises of its own where a line has come.
+ *
+ * @param ready Takes the next line if all of it has come.
+ * @param readline Reads the next line; an empty one is the end.
+ */
+export function iterateLines<T extends { readonly length: number }>(
+  ready: () => T | undefined,
+  readline: () => Promise<T>,
+): AsyncIterableIterator<T> {
+  const toResult = (line: T): IteratorResult<T> =>
+    line.length === 0
+      ? { done: true, value: undefined }
+      : { done: false, value: line };
+  return {
+    next(): Promise<IteratorResult<T>> {
+      const line = ready();
+      if (line === undefined) return readline().then(toResult);
+      return Promise.resolve({ done: false, value: line });
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}

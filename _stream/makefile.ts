@@ -1,0 +1,190 @@
+/**
+ * Python's `socket.makefile()`.
+ *
+ * @module
+ */
+
+import { BufferedReader } from "./buffered_reader.ts";
+import { BufferedRWPair } from "./buffered_rw_pair.ts";
+import { BufferedWriter } from "./buffered_writer.ts";
+import { checkCount } from "./checks.ts";
+import type { TextErrors } from "./codecs.ts";
+import type { Newline } from "./newlines.ts";
+import { SocketWriter } from "./socket_writer.ts";
+import { TextReader } from "./text_reader.ts";
+import { TextRWPair } from "./text_rw_pair.ts";
+import { TextWriter } from "./text_writer.ts";
+import type { ByteSink, ByteSource } from "./types.ts";
+import type { Writer } from "./writer.ts";
+
+/** Options of `makefile()`. */
+export interface MakefileOptions {
+  /**
+   * The size of the buffer in bytes; 0: unbuffered, for binary files only; -1: the default of
+   * {@linkcode BufferedReader} and {@linkcode BufferedWriter}.
+   *
+   * @default {-1}
+   */
+  buffering?: number;
+  /**
+   * The encoding of a text file; see {@linkcode TextReader} and {@linkcode TextWriter}.
+   *
+   * @default {"utf-8"}
+   */
+  encoding?: string;
+  /**
+   * What a text file does with what cannot be decoded or encoded.
+   *
+   * @default {"strict"}
+   */
+  errors?: TextErrors;
+  /**
+   * The line ends of a text file.
+   *
+   * @default {null}
+   */
+  newline?: Newline;
+  /**
+   * The longest line that the file reads, in bytes or characters.
+   *
+   * @default {65536}
+   */
+  lineLimit?: number;
+}
+
+/** What `makefile()` returns for each mode; the letters may come in any order. */
+export interface MakefileModes {
+  /** Reads text. */
+  "r": TextReader;
+  /** Writes text. */
+  "w": TextWriter;
+  /** Reads and writes text. */
+  "rw": TextRWPair;
+  /** Reads and writes text. */
+  "wr": TextRWPair;
+  /** Reads bytes. */
+  "b": BufferedReader;
+  /** Reads bytes. */
+  "rb": BufferedReader;
+  /** Reads bytes. */
+  "br": BufferedReader;
+  /** Writes bytes. */
+  "wb": Writer;
+  /** Writes bytes. */
+  "bw": Writer;
+  /** Reads and writes bytes. */
+  "rwb": BufferedRWPair;
+  /** Reads and writes bytes. */
+  "rbw": BufferedRWPair;
+  /** Reads and writes bytes. */
+  "wrb": BufferedRWPair;
+  /** Reads and writes bytes. */
+  "wbr": BufferedRWPair;
+  /** Reads and writes bytes. */
+  "brw": BufferedRWPair;
+  /** Reads and writes bytes. */
+  "bwr": BufferedRWPair;
+}
+
+/** Any file that `makefile()` returns. */
+export type SocketFile = MakefileModes[keyof MakefileModes];
+
+/**
+ * What `makefile()` returns for a mode; any of the files where the mode is not known before.
+ *
+ * @typeParam M The mode.
+ */
+export type FileForMode<M extends string> = M extends keyof MakefileModes
+  ? MakefileModes[M]
+  : SocketFile;
+
+/** What else {@linkcode makefile} needs from the socket. */
+export interface MakefileHooks {
+  /** Called once, when the file is closed. */
+  onClose?: () => void;
+}
+
+/**
+ * Opens a file on a socket.
+ *
+ * @typeParam M The mode.
+ * @param socket What to read from and write to. Closing the file does not close it.
+ * @param mode "r" and "w" in any combination, and "b" for bytes.
+ * @param options Buffering, encoding and line ends.
+ * @returns The file.
+ * @throws {TypeError} if the mode is invalid, or `errors` or `newline` is none of its values.
+ * @throws {RangeError} if a size or limit is out of range, the encoding is unknown, or a text
+ * file is to be unbuffered.
+ */
+export function makefile<M extends string = "r">(
+  socket: ByteSource & ByteSink,
+  mode?: M,
+  options: MakefileOptions & MakefileHooks = {},
+): FileForMode<M> {
+  const { binary, reads, writes } = parseMode(mode ?? "r");
+  const { lineLimit, onClose } = options;
+  const bufferSize = checkCount(
+    options.buffering ?? -1,
+    "Cannot open a file: buffering",
+    true,
+  );
+  if (bufferSize === 0 && !binary) {
+    throw new RangeError(
+      "Cannot open a file: buffering must not be 0 for text",
+    );
+  }
+  const reader = reads
+    ? new BufferedReader(socket, { bufferSize, lineLimit, onClose })
+    : undefined;
+  // A pair closes its reader last, so that the reader's hook serves for both.
+  const writer = writes
+    ? openWriter(socket, bufferSize, reads ? undefined : onClose)
+    : undefined;
+  const file = binary
+    ? binaryFile(reader, writer)
+    : textFile(reader, writer, options);
+  return file as FileForMode<M>;
+}
+
+function parseMode(
+  mode: unknown,
+): { binary: boolean; reads: boolean; writes: boolean } {
+  if (typeof mode !== "string" || !/^[rwb]*$/.test(mode)) {
+    throw new TypeError(
+      `Cannot open a file: invalid mode ${JSON.stringify(mode)}`,
+    );
+  }
+  const writes = mode.includes("w");
+  return {
+    binary: mode.includes("b"),
+    reads: mode.includes("r") || !writes,
+    writes,
+  };
+}
+
+function openWriter(
+  sink: ByteSink,
+  bufferSize: number,
+  onClose?: () => void,
+): Writer {
+  if (bufferSize === 0) return new SocketWriter(sink, { onClose });
+  return new BufferedWriter(sink, { bufferSize, onClose });
+}
+
+function binaryFile(reader?: BufferedReader, writer?: Writer): SocketFile {
+  if (reader === undefined) return writer!;
+  return writer === undefined ? reader : new BufferedRWPair(reader, writer);
+}
+
+function textFile(
+  reader: BufferedReader | undefined,
+  writer: Writer | undefined,
+  options: MakefileOptions,
+): SocketFile {
+  if (reader === undefined) return new TextWriter(writer!, options);
+  if (writer === undefined) return new TextReader(reader, options);
+  return new TextRWPair(
+    new TextReader(reader, options),
+    new TextWriter(writer, options),
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * The state that writers share: what is being sent, what failed, and the close.
+ *
+ * @module
+ */
+
+import type { ByteSink } from "./types.ts";
+
+/** Marks the failure of a promise as seen, so that it can go unawaited. */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Sends, and remembers the first failure for whoever flushes. */
+export class Outbox {
+  readonly #sink: ByteSink;
+  readonly #onClose: (() => void) | undefined;
+  #pending = 0;
+  #failure: { error: unknown } | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param sink What to send with.
+   * @param onClose Called once, when the writer is closed.
+   */
+  constructor(sink: ByteSink, onClose: (() => void) | undefined) {
+    this.#sink = sink;
+    this.#onClose = onClose;
+  }
+
+  /** Whether the writer is closed. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Throws unless the writer is open. */
+  checkOpen(): void {
+    if (this.closed) throw new TypeError("Cannot write: write to closed file");
+  }
+
+  /** The rejection of a write to a closed writer. */
+  refuse(): Promise<never> {
+    return quiet(
+      Promise.reject(new TypeError("Cannot write: write to closed file")),
+    );
+  }
+
+  /**
+   * Sends `bytes`; the promise can go unawaited.
+   *
+   * @param bytes What to send.
+   * @param count What the promise resolves to.
+   */
+  send(bytes: Uint8Array, count: number): Promise<number> {
+    const sent = this.#sink.sendall(bytes);
+    this.#pending++;
+    const result: Promise<number> = sent.then(() => {
+      this.#settle();
+      return count;
+    }, (error) => {
+      result.catch(() => {}); // only where it fails: success makes one promise, not two
+      this.#failure ??= { error };
+      this.#settle();
+      throw error;
+    });
+    return result;
+  }
+
+  #settle(): void {
+    if (--this.#pending > 0) return;
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+
+  /** Waits until nothing is pending, and throws the first failure since the last call. */
+  async drain(): Promise<void> {
+    if (this.#pending > 0) {
+      this.#drained ??= Promise.withResolvers<void>();
+      await this.#drained.promise;
+    }
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Closes the writer when `flush` has ended; only the first call reports how. */
+  close(flush: () => Promise<void>): Promise<void> {
+    if (this.#closing !== undefined) return this.#closing.catch(() => {});
+    const flushed = flush();
+    return this.#closing = quiet(flushed.finally(() => this.#onClose?.()));
+  }
+}
