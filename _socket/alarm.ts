@@ -1,0 +1,177 @@
+/**
+ * Waiting with a limit of time, without a timer for each call.
+ *
+ * @module
+ */
+
+import { type OSError, osError } from "./errors.ts";
+import { type Source, whenEnded } from "./slot.ts";
+
+/** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
+export const MAX_DELAY = 2147483647;
+
+/**
+ * Turns of the event loop after which a call that must not wait gives up. One lets the runtime
+ * look at the descriptors; the second delivers what it found. (With data in the kernel's
+ * buffer one was enough in every of 24 trials; the second is a margin.)
+ */
+const POLL_TURNS = 2;
+
+/**
+ * The timeouts of one socket. Its timer is set once and serves the calls that come while it runs:
+ * when it fires it looks which of the waiting calls are due. A connection that is used all
+ * the time makes one timer per timeout, not one per call.
+ */
+export class Alarm {
+  readonly #waiting = new Set<Timeout>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #fires = 0;
+
+  /** Counts a timeout in. */
+  add(timeout: Timeout): void {
+    this.#waiting.add(timeout);
+    this.#set(timeout.due);
+  }
+
+  /** Counts a timeout out. */
+  delete(timeout: Timeout): void {
+    this.#waiting.delete(timeout);
+  }
+
+  #set(due: number): void {
+    if (this.#timer !== undefined) {
+      if (this.#fires <= due) return;
+      clearTimeout(this.#timer);
+    }
+    this.#fires = due;
+    const delay = Math.ceil(Math.max(0, due - performance.now()));
+    const timer = this.#timer = setTimeout(
+      this.#fire,
+      Math.min(delay, MAX_DELAY),
+    );
+    Deno.unrefTimer(timer);
+  }
+
+  readonly #fire = (): void => {
+    this.#timer = undefined;
+    const now = performance.now();
+    let next = Infinity;
+    for (const timeout of this.#waiting) {
+      if (timeout.due <= now) timeout.expire();
+      else next = Math.min(next, timeout.due);
+    }
+    if (next !== Infinity) this.#set(next);
+  };
+
+  /** Stops the timer. Calls that still wait end with what they wait for. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+/** The limit of time of one call. It runs from when it is made, through all that the call waits for. */
+export class Timeout {
+  readonly #alarm: Alarm;
+  readonly #seconds: number;
+  readonly #syscall: string;
+  #onExpire: ((error: OSError) => void) | undefined;
+  /** When the time runs out, on the clock of `performance.now()`. */
+  readonly due: number;
+
+  /**
+   * @param alarm The alarm of the socket.
+   * @param seconds How long.
+   * @param syscall The call, for the message.
+   */
+  constructor(alarm: Alarm, seconds: number, syscall: string) {
+    this.#alarm = alarm;
+    this.#seconds = seconds;
+    this.#syscall = syscall;
+    this.due = performance.now() + seconds * 1000;
+  }
+
+  /** From now on, running out means `onExpire`. */
+  start(onExpire: (error: OSError) => void): void {
+    this.#onExpire = onExpire;
+    this.#alarm.add(this);
+  }
+
+  /** From now on, running out means nothing. */
+  cancel(): void {
+    this.#alarm.delete(this);
+  }
+
+  /** The time has run out. */
+  expire(): void {
+    this.cancel();
+    this.#onExpire?.(this.error());
+  }
+
+  /** The error of a call whose time has run out. */
+  error(): OSError {
+    const reason = `timed out after ${this.#seconds} s`;
+    return osError("ETIMEDOUT", { syscall: this.#syscall, reason });
+  }
+
+  /** Waits for `flight`, which must not reject; resolves to false when the time ran out. */
+  race(flight: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const forget = whenEnded(flight, () => {
+        this.cancel();
+        resolve(true);
+      });
+      this.start(() => {
+        forget();
+        resolve(false);
+      });
+    });
+  }
+}
+
+/** The error of a call that must not wait and would have to. */
+export function wouldBlock(syscall: string): OSError {
+  return osError("EAGAIN", { syscall });
+}
+
+/** Lets the event loop turn, so that what is ready is delivered. */
+export async function poll(
+  source: { readonly ready: boolean; fill(): unknown },
+): Promise<boolean> {
+  source.fill();
+  for (let turn = 0; turn < POLL_TURNS && !source.ready; turn++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return source.ready;
+}
+
+/**
+ * Waits until `source` is ready and takes what is there, in one step: of two calls that wait for one
+ * source, the first takes, and the second sees that and waits on.
+ *
+ * @param source What is waited for. It goes on when the time runs out.
+ * @param limit The limit of time; null waits without one, `"now"` not at all.
+ * @param syscall The call that waits, for the message.
+ * @param take Takes the result of a ready source.
+ * @throws {BlockingIOError} where the call must not wait and nothing is ready.
+ * @throws {TimeoutError} where the time runs out.
+ */
+export async function whenReady<T>(
+  source: Source,
+  limit: Limit,
+  syscall: string,
+  take: () => T,
+): Promise<T> {
+  while (!source.ready) {
+    if (limit === "now") {
+      if (!(await poll(source))) throw wouldBlock(syscall);
+    } else if (limit === null) await source.fill();
+    else if (!(await limit.race(source.fill())) && !source.ready) {
+      throw limit.error();
+    }
+  }
+  return take();
+}
+
+/** How long a call may wait: without limit, not at all, or until a timeout. */
+export type Limit = null | "now" | Timeout;

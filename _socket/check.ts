@@ -1,0 +1,111 @@
+/**
+ * Checking arguments.
+ *
+ * @module
+ */
+
+import * as C from "./constants.ts";
+
+/** Bytes as a parameter: any view of memory, or an `ArrayBuffer`. */
+export type BytesLike = ArrayBufferView | ArrayBufferLike;
+
+/** The bytes behind a parameter; no copy. */
+export function toBytes(data: BytesLike, doing: string): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) {
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  }
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) {
+    return new Uint8Array(data);
+  }
+  const hint = typeof data === "string" ? "; encode it first" : "";
+  throw new TypeError(
+    `Cannot ${doing}: data must be bytes, got ${typeof data}${hint}`,
+  );
+}
+
+/** Joins buffers into one. */
+export function joinBytes(
+  parts: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(
+    parts.reduce((sum, part) => sum + part.length, 0),
+  );
+  let start = 0;
+  for (const part of parts) {
+    joined.set(part, start);
+    start += part.length;
+  }
+  return joined;
+}
+
+/** Throws unless `size` is a count of bytes. */
+export function checkSize(
+  size: unknown,
+  doing: string,
+  name = "bufsize",
+): asserts size is number {
+  if (typeof size !== "number" || !Number.isInteger(size)) {
+    throw new TypeError(
+      `Cannot ${doing}: ${name} must be an integer, got ${size}`,
+    );
+  }
+  if (size < 0) {
+    throw new RangeError(
+      `Cannot ${doing}: ${name} must not be negative, got ${size}`,
+    );
+  }
+}
+
+/** Throws unless `seconds` is a timeout: null, or a number from 0. */
+export function checkTimeout(
+  seconds: unknown,
+): asserts seconds is number | null {
+  if (seconds === null) return;
+  if (typeof seconds !== "number") {
+    throw new TypeError(
+      `Cannot set the timeout: it must be a number or null, got ${typeof seconds}`,
+    );
+  }
+  if (!(seconds >= 0 && seconds < Infinity)) {
+    throw new RangeError(
+      `Cannot set the timeout: it must be finite and not negative, got ${seconds}`,
+    );
+  }
+}
+
+const FLAG_NAMES: Record<number, string> = {
+  0x1: "MSG_OOB",
+  [C.MSG_PEEK]: "MSG_PEEK",
+  0x4: "MSG_DONTROUTE",
+  0x20: "MSG_TRUNC",
+  [C.MSG_DONTWAIT]: "MSG_DONTWAIT",
+  0x80: "MSG_EOR",
+  [C.MSG_WAITALL]: "MSG_WAITALL",
+  0x2000: "MSG_ERRQUEUE",
+  0x4000: "MSG_NOSIGNAL",
+  0x8000: "MSG_MORE",
+};
+
+/** Flags that ask for what Deno does anyway: a write to a closed connection raises no signal. */
+const NO_EFFECT = 0x4000;
+
+/** Throws for a flag that is not in `allowed`, and names it. */
+export function checkFlags(
+  flags: unknown,
+  allowed: number,
+  doing: string,
+): void {
+  if (typeof flags !== "number" || !Number.isInteger(flags)) {
+    throw new TypeError(
+      `Cannot ${doing}: flags must be an integer, got ${flags}`,
+    );
+  }
+  const unknown = flags & ~(allowed | NO_EFFECT);
+  if (unknown === 0) return;
+  const bit = unknown & -unknown;
+  const name = FLAG_NAMES[bit] ?? `0x${bit.toString(16)}`;
+  throw new RangeError(
+    `Cannot ${doing}: the flag ${name} does not work in Deno`,
+  );
+}

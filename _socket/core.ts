@@ -1,0 +1,262 @@
+/**
+ * What a socket is made of.
+ *
+ * @module
+ */
+
+import { type Address, type AddressLike, fromTransport } from "./address.ts";
+import { Alarm, type Limit, Timeout } from "./alarm.ts";
+import { AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import { Datagram } from "./datagram.ts";
+import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
+import { osError } from "./errors.ts";
+import { releaseFileno, takeFileno } from "./fileno.ts";
+import { Listener } from "./listener.ts";
+import { openDatagram, openListener, unboundAddress } from "./open.ts";
+import { applyOptions, type OptionName, type OptionTarget } from "./options.ts";
+import { READY, type Slot, type Source } from "./slot.ts";
+import { Stream } from "./stream.ts";
+import type {
+  DatagramTransport,
+  ListenerTransport,
+  StreamTransport,
+} from "./transport.ts";
+
+/** What a socket can stand on: anything that looks like `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`. */
+export type Transport = StreamTransport | ListenerTransport | DatagramTransport;
+
+/** Deno's default backlog, and what `bind` opens with. */
+const BACKLOG = 511;
+
+/** A `connect` under way. */
+export interface Attempt {
+  /** Ready when it has ended. */
+  readonly slot: Slot<void>;
+  /** Gives it up. */
+  readonly giveUp: AbortController;
+}
+
+/**
+ * The state of a socket: which kind of endpoint it is by now, if any, and what was set before. Owns
+ * the endpoint. Its methods are what several of the socket's calls need.
+ */
+export class SocketCore {
+  /** Seconds that calls wait; null is no limit. */
+  timeout: number | null;
+  /** Set when connected. */
+  stream: Stream | undefined;
+  /** Set when a stream socket is bound. */
+  listener: Listener | undefined;
+  /** Set when a datagram socket is bound. */
+  datagram: Datagram | undefined;
+  /** Set while a `connect` is under way, and until its end was told. */
+  attempt: Attempt | undefined;
+  /** Whether `listen` was called. */
+  listening = false;
+  /** Whether the socket is closed. */
+  closed = false;
+  /** Whether it closes when the last file made of it does. */
+  closeWanted = false;
+  /** How many files made of it are open. */
+  files = 0;
+  /** The options that were set. */
+  options: Map<OptionName, number> | undefined;
+  #fileno = 0;
+  #alarm: Alarm | undefined;
+
+  /**
+   * @param family The address family.
+   * @param type The type.
+   * @param timeout The timeout to begin with.
+   */
+  constructor(
+    readonly family: number,
+    readonly type: number,
+    timeout: number | null,
+  ) {
+    this.timeout = timeout;
+  }
+
+  /** The limit of time for a call that begins now. */
+  limit(syscall: string, dontWait = false): Limit {
+    if (this.timeout === null && !dontWait) return null;
+    if (this.timeout === 0 || dontWait) return "now";
+    return new Timeout(this.#alarm ??= new Alarm(), this.timeout!, syscall);
+  }
+
+  /** Throws EBADF on a closed socket. */
+  checkOpen(syscall: string): void {
+    if (this.closed) {
+      throw osError("EBADF", { syscall, reason: "the socket is closed" });
+    }
+  }
+
+  /** The endpoint, of whichever kind. */
+  get endpoint(): Stream | Listener | Datagram | undefined {
+    return this.stream ?? this.listener ?? this.datagram;
+  }
+
+  /** The part that options see. */
+  target(): OptionTarget {
+    return {
+      type: this.type,
+      values: this.options ??= new Map(),
+      stream: this.stream?.transport,
+      datagram: this.datagram?.transport,
+      open: this.endpoint !== undefined,
+    };
+  }
+
+  /** Takes over something open. */
+  take(transport: Transport): void {
+    if ("receive" in transport) {
+      this.datagram = new Datagram(
+        isDenoDatagram(transport) ? new DenoDatagram(transport) : transport,
+      );
+    } else if ("accept" in transport) {
+      this.listener = new Listener(transport);
+      this.listening = true;
+    } else this.stream = new Stream(transport);
+    if (this.options !== undefined) this.#applyOptions();
+  }
+
+  #applyOptions(): void {
+    try {
+      applyOptions(this.target());
+    } catch (error) {
+      this.endpoint?.close();
+      this.stream = this.listener = this.datagram = undefined;
+      throw error;
+    }
+  }
+
+  /** Opens the endpoint of a socket that is bound. */
+  bind(address: AddressLike, backlog?: number): void {
+    const options = {
+      reuseAddr: this.options?.get("SO_REUSEADDR") === 1,
+      reusePort: this.options?.get("SO_REUSEPORT") === 1,
+    };
+    if (this.type === SOCK_DGRAM) {
+      return this.take(openDatagram(this.family, address, options));
+    }
+    this.listener = new Listener(
+      openListener(this.family, address, backlog, options),
+    );
+  }
+
+  /** The datagram socket, bound now if it was not. A loopback peer needs no more than the loopback. */
+  bound(peer?: string): Datagram {
+    if (this.datagram === undefined) {
+      const loopback = peer === "127.0.0.1" || peer === "::1";
+      this.bind(loopback ? [peer, 0] : unboundAddress(this.family));
+    }
+    return this.datagram!;
+  }
+
+  /** Listens, with a backlog; a backlog other than what `bind` opened with opens the socket again. */
+  listen(backlog: number = BACKLOG): void {
+    const wanted = Math.max(0, backlog);
+    if (this.listener === undefined) {
+      this.bind(
+        this.family === AF_UNIX ? unboundAddress(AF_UNIX) : ["", 0],
+        wanted,
+      );
+    } else if (
+      !this.listening && wanted !== BACKLOG && this.family !== AF_UNIX
+    ) {
+      const address = this.getsockname();
+      this.listener.close();
+      this.listener = undefined;
+      this.bind(address, wanted);
+    }
+    this.listening = true;
+  }
+
+  /** The own address; the unspecified one where there is none. */
+  getsockname(): Address {
+    const addr = this.stream?.transport.localAddr ??
+      (this.listener ?? this.datagram)?.transport.addr;
+    if (addr !== undefined) return fromTransport(addr);
+    if (this.family === AF_UNIX) return "";
+    return [this.family === AF_INET ? "0.0.0.0" : "::", 0];
+  }
+
+  /** The connected stream, or the error that a call without one ends with. */
+  connected(syscall: string, code: "ENOTCONN" | "EPIPE"): Stream {
+    if (this.stream !== undefined) return this.stream;
+    throw osError(code, { syscall, reason: "the socket is not connected" });
+  }
+
+  /** The number of `owner` while it is open. */
+  fileno(owner: object): number {
+    if (this.closed) return -1;
+    return this.#fileno ||= takeFileno(owner);
+  }
+
+  /** What to wait for before a read or an accept. */
+  get readSource(): Source {
+    if (this.stream !== undefined) return this.stream.reader;
+    if (this.attempt !== undefined) return this.#firstData(this.attempt.slot);
+    if (this.listening) return this.listener!.pending;
+    return this.datagram?.pending ?? READY;
+  }
+
+  /** The failure of a `connect`, or else data. */
+  #firstData(connecting: Source): Source {
+    const source = () => this.stream?.reader ?? connecting;
+    return {
+      get ready() {
+        return source().ready;
+      },
+      fill: () => source().fill(),
+    };
+  }
+
+  /** What to wait for before a write, or for the end of a `connect`. */
+  get writeSource(): Source {
+    if (this.stream !== undefined) return this.stream.writer.room;
+    return this.attempt?.slot ?? this.datagram?.sending ?? READY;
+  }
+
+  /** Gives the endpoint away. */
+  detach(): Transport {
+    const { endpoint } = this;
+    if (endpoint === undefined) {
+      throw osError("ENOTCONN", { syscall: "detach" });
+    }
+    if (endpoint.busy) {
+      const reason = "data or a call in flight would be lost";
+      throw osError("EBUSY", { syscall: "detach", reason });
+    }
+    this.stream = this.listener = this.datagram = undefined;
+    this.close(false);
+    const { transport } = endpoint;
+    return transport instanceof DenoDatagram ? transport.conn : transport;
+  }
+
+  /** Closes; `abort` drops what is on its way. */
+  close(abort: boolean): void {
+    if (this.closed) return;
+    this.closed = this.closeWanted = true;
+    this.listening = false;
+    if (this.#fileno > 0) releaseFileno(this.#fileno);
+    this.attempt?.giveUp.abort();
+    this.#alarm?.stop();
+    if (abort) this.stream?.abort();
+    else this.stream?.close();
+    this.listener?.close();
+    this.datagram?.close();
+    this.stream = this.datagram = undefined;
+  }
+
+  /** A file is closed; the last one closes the socket where that was asked for. */
+  closeFile(): void {
+    this.files--;
+    if (this.files === 0 && this.closeWanted) this.close(false);
+  }
+}
+
+/** The type of the socket that stands on `transport`. */
+export function typeOf(transport: Transport): number {
+  return "receive" in transport ? SOCK_DGRAM : SOCK_STREAM;
+}

@@ -1,0 +1,119 @@
+/**
+ * A datagram socket: UDP, or Unix datagrams.
+ *
+ * @module
+ */
+
+import { type Limit, whenReady } from "./alarm.ts";
+import { osError, translate } from "./errors.ts";
+import { Lock } from "./lock.ts";
+import type { Bytes } from "./read_buffer.ts";
+import { Slot } from "./slot.ts";
+import type { DatagramTransport, TransportAddr } from "./transport.ts";
+
+/** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
+const DATAGRAM_MAX = 65536;
+
+type Received = [data: Uint8Array, sender: TransportAddr];
+
+/** Receives and sends datagrams, one at a time each. Owns the transport and closes it. */
+export class Datagram {
+  /** What is underneath. */
+  readonly transport: DatagramTransport;
+  /** The receive in flight and its result. */
+  readonly pending: Slot<Received>;
+  /** Sends one datagram after the other, in the order of the calls. */
+  readonly sending: Lock = new Lock();
+  #buffer: Uint8Array | undefined;
+  /** Where `connect` points. Datagrams of others are dropped, as the kernel does. */
+  peer: TransportAddr | undefined;
+  #closed = false;
+
+  /** @param transport What to own. */
+  constructor(transport: DatagramTransport) {
+    this.transport = transport;
+    this.pending = new Slot(() => this.#receive());
+  }
+
+  async #receive(): Promise<Received> {
+    const buffer = this.#buffer ??= new Uint8Array(DATAGRAM_MAX);
+    for (;;) {
+      const received = await this.transport.receive(buffer);
+      if (this.peer === undefined || sameAddr(this.peer, received[1])) {
+        return received;
+      }
+    }
+  }
+
+  /** Whether a datagram, or a call in flight, would be lost. */
+  get busy(): boolean {
+    return this.pending.busy || !this.sending.ready;
+  }
+
+  /**
+   * Takes the next datagram, through `use`, which sees memory that the next one overwrites.
+   *
+   * @param limit The limit of time.
+   * @param keep Whether it stays to be taken again.
+   * @param use Makes the result.
+   */
+  recv<T>(
+    limit: Limit,
+    keep: boolean,
+    use: (data: Uint8Array, sender: TransportAddr) => T,
+  ): Promise<T> {
+    return whenReady(this.pending, limit, "recvfrom", () => {
+      const [data, sender] = this.#take(keep);
+      return use(data, sender);
+    });
+  }
+
+  #take(keep: boolean): Received {
+    try {
+      return keep ? this.pending.peek() : this.pending.take();
+    } catch (error) {
+      throw this.#failure(error, "recvfrom");
+    }
+  }
+
+  #failure(error: unknown, syscall: string): unknown {
+    return this.#closed
+      ? osError("EBADF", { syscall, reason: "the socket was closed" })
+      : translate(error, { syscall });
+  }
+
+  /** Sends one datagram, after those of earlier calls. */
+  async send(
+    data: Uint8Array,
+    addr: TransportAddr,
+    limit: Limit,
+  ): Promise<number> {
+    if (!this.sending.tryAcquire()) {
+      if (limit === null) await this.sending.acquire();
+      else await this.sending.acquireWithin(limit, "sendto");
+    }
+    try {
+      return await this.transport.send(data, addr);
+    } catch (error) {
+      throw this.#failure(error, "sendto");
+    } finally {
+      this.sending.release();
+    }
+  }
+
+  /** Closes; a datagram that nobody took is lost, as in the kernel. */
+  close(): void {
+    this.#closed = true;
+    this.transport.close();
+  }
+}
+
+/** Copies at most `size` bytes; the rest of a datagram is dropped, as in the kernel. */
+export function truncate(data: Uint8Array, size: number): Bytes {
+  return new Uint8Array(data.subarray(0, size));
+}
+
+function sameAddr(a: TransportAddr, b: TransportAddr): boolean {
+  return a.port === b.port && a.hostname === b.hostname &&
+    (a.path ?? "") === (b.path ?? "");
+}

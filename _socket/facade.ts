@@ -1,0 +1,592 @@
+/**
+ * The socket object.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type AddressLike,
+  checkAddress,
+  familyOf,
+  fromTransport,
+} from "./address.ts";
+import { type BytesLike, checkTimeout } from "./check.ts";
+import * as C from "./constants.ts";
+import { connect, takeConnectError } from "./connect.ts";
+import { SocketCore, type Transport, typeOf } from "./core.ts";
+import { errnoOf } from "./errno.ts";
+import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
+import { getOption, type OptionValue, setOption } from "./options.ts";
+import type { Bytes } from "./read_buffer.ts";
+import { recvfrom, recvfromInto } from "./receive.ts";
+import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
+import type { FileLike } from "./sendfile.ts";
+import type { Source } from "./slot.ts";
+import {
+  type FileForMode,
+  makefile,
+  type MakefileOptions,
+} from "../_stream/makefile.ts";
+
+let defaultTimeout: number | null = null;
+
+/** The timeout in seconds that new sockets get; null is none. */
+export function getdefaulttimeout(): number | null {
+  return defaultTimeout;
+}
+
+/**
+ * Sets the timeout that new sockets get.
+ *
+ * @param timeout Seconds, 0 for not waiting at all, or null for no limit.
+ * @throws {RangeError} when the timeout is negative or not finite.
+ */
+export function setdefaulttimeout(timeout: number | null): void {
+  checkTimeout(timeout);
+  defaultTimeout = timeout;
+}
+
+/** What servers and `select` may do with a socket besides its methods. */
+export const internals = {} as {
+  /** What to wait for before a read or an accept. */
+  readSource: (socket: Socket) => Source;
+  /** What to wait for before a write, or for the end of a `connect`. */
+  writeSource: (socket: Socket) => Source;
+  /** Closes a socket and the files made of it. */
+  release: (socket: Socket) => void;
+  /** Closes a socket and drops what is on its way. */
+  abort: (socket: Socket) => void;
+  /** Resolves when the system has the address of a closed listener back. */
+  released: (socket: Socket) => Promise<void>;
+};
+
+/**
+ * A socket as in BSD and Python. The calls that wait are promises; all others act at once.
+ * Data that comes after a timeout, or to a call that does not wait, is kept for the next call.
+ *
+ * The socket owns what is underneath: close it with {@linkcode Socket.close}, or with `using`.
+ *
+ * @example Ask a server
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createServer, Socket } from "@socketserver/socketserver";
+ *
+ * using listener = createServer(["127.0.0.1", 0]);
+ * using client = new Socket();
+ * await client.connect(listener.getsockname());
+ * const [server] = await listener.accept();
+ * await client.sendall(new TextEncoder().encode("hello"));
+ * strictEqual(new TextDecoder().decode(await server.recv(1024)), "hello");
+ * server.close();
+ * ```
+ */
+export class Socket implements Disposable {
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  readonly family: number;
+  /** `SOCK_STREAM` or `SOCK_DGRAM`. */
+  readonly type: number;
+  /** The protocol number; 0 is the usual one of the type. */
+  readonly proto: number;
+
+  readonly #core: SocketCore;
+
+  /**
+   * @param family `AF_INET`, `AF_INET6` or `AF_UNIX`.
+   * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
+   * @param proto 0, or `IPPROTO_TCP` or `IPPROTO_UDP` where it goes with the type.
+   * @throws {OSError} EAFNOSUPPORT or EPROTONOSUPPORT for others.
+   */
+  constructor(
+    family: number = C.AF_INET,
+    type: number = C.SOCK_STREAM,
+    proto = 0,
+  ) {
+    if (family !== C.AF_INET && family !== C.AF_INET6 && family !== C.AF_UNIX) {
+      throw osError("EAFNOSUPPORT", {
+        syscall: `make a socket of family ${family}`,
+      });
+    }
+    const usual = type === C.SOCK_STREAM ? C.IPPROTO_TCP : C.IPPROTO_UDP;
+    if (
+      type !== C.SOCK_STREAM && type !== C.SOCK_DGRAM ||
+      proto !== 0 && proto !== usual
+    ) {
+      throw osError("EPROTONOSUPPORT", {
+        syscall: `make a socket of type ${type} and protocol ${proto}`,
+      });
+    }
+    this.family = family;
+    this.type = type;
+    this.proto = proto;
+    this.#core = new SocketCore(family, type, defaultTimeout);
+  }
+
+  static {
+    internals.readSource = (socket) => socket.#core.readSource;
+    internals.writeSource = (socket) => socket.#core.writeSource;
+    internals.release = (socket) => socket.#core.close(false);
+    internals.abort = (socket) => socket.#core.close(true);
+    internals.released = (socket) =>
+      socket.#core.listener?.pending.settled ?? Promise.resolve();
+  }
+
+  /**
+   * Makes a socket over an open connection, listener or datagram socket, which it owns from then on.
+   *
+   * @param transport What to stand on, such as a `Deno.TlsConn`.
+   * @returns The socket.
+   */
+  static from(transport: Transport): Socket {
+    const addr = "localAddr" in transport
+      ? transport.localAddr
+      : transport.addr;
+    const socket = new Socket(familyOf(addr), typeOf(transport));
+    socket.#core.take(transport);
+    return socket;
+  }
+
+  /**
+   * Binds to an address, at once: a taken port fails here, and port 0 becomes a real one.
+   *
+   * @param address `[host, port]`, or a path; `""` as host is every address of this machine.
+   * @throws {OSError} EADDRINUSE, EADDRNOTAVAIL, EACCES and so on; EINVAL when it is bound already.
+   * @throws {TypeError} when the address has the wrong shape.
+   * @throws {RangeError} when the port is not one.
+   */
+  bind(address: AddressLike): void {
+    this.#core.checkOpen("bind");
+    const checked = checkAddress(this.family, address, "bind");
+    if (this.#core.endpoint !== undefined) {
+      throw osError("EINVAL", {
+        syscall: "bind",
+        reason: "the socket has an address already",
+      });
+    }
+    this.#core.bind(checked);
+  }
+
+  /**
+   * The own address: `[host, port]`, or a path.
+   *
+   * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` before there is one.
+   */
+  getsockname(): Address {
+    this.#core.checkOpen("getsockname");
+    return this.#core.getsockname();
+  }
+
+  /**
+   * The address of the peer.
+   *
+   * @returns The address; `""` for an unnamed Unix socket.
+   * @throws {OSError} ENOTCONN when there is no peer.
+   */
+  getpeername(): Address {
+    this.#core.checkOpen("getpeername");
+    const addr = this.#core.stream?.transport.remoteAddr ??
+      this.#core.datagram?.peer;
+    if (addr === undefined) {
+      throw osError("ENOTCONN", { syscall: "getpeername" });
+    }
+    return fromTransport(addr);
+  }
+
+  /**
+   * A number that is this socket's as long as it is open. It is no descriptor of the system.
+   *
+   * @returns A small positive number; -1 when the socket is closed.
+   */
+  fileno(): number {
+    return this.#core.fileno(this);
+  }
+
+  /**
+   * Starts to take connections. An unbound socket gets a port of the system's choice.
+   *
+   * @param backlog How many connections may wait to be accepted; without it 511, Deno's default.
+   *   Another number opens the socket again, on the same port. Unix sockets ignore it.
+   * @throws {OSError} EINVAL on a connected socket, EOPNOTSUPP on one of datagrams.
+   */
+  listen(backlog?: number): void {
+    this.#core.checkOpen("listen");
+    if (this.type !== C.SOCK_STREAM) {
+      throw osError("EOPNOTSUPP", { syscall: "listen" });
+    }
+    if (this.#core.stream ?? this.#core.attempt) {
+      throw osError("EINVAL", { syscall: "listen" });
+    }
+    if (backlog !== undefined && !Number.isInteger(backlog)) {
+      throw new TypeError(
+        `Cannot listen: backlog must be an integer, got ${backlog}`,
+      );
+    }
+    this.#core.listen(backlog);
+  }
+
+  /**
+   * Takes the next connection.
+   *
+   * @returns A socket of its own for the connection, and the peer's address.
+   * @throws {OSError} EINVAL when the socket does not listen; else the reason of the system.
+   * @throws {TimeoutError} after the timeout; a connection that comes later waits for the next call.
+   */
+  async accept(): Promise<[Socket, Address]> {
+    this.#core.checkOpen("accept");
+    if (this.type !== C.SOCK_STREAM) {
+      throw osError("EOPNOTSUPP", { syscall: "accept" });
+    }
+    const { listener, listening, options } = this.#core;
+    if (listener === undefined || !listening) {
+      throw osError("EINVAL", {
+        syscall: "accept",
+        reason: "the socket does not listen",
+      });
+    }
+    const transport = await listener.accept(this.#core.limit("accept"));
+    const socket = new Socket(this.family, C.SOCK_STREAM, this.proto);
+    if (options !== undefined) socket.#core.options = new Map(options);
+    socket.#core.take(transport);
+    return [socket, fromTransport(transport.remoteAddr)];
+  }
+
+  /**
+   * Connects to an address. For datagrams: sets where `send` goes and whom `recv` hears.
+   *
+   * @param address `[host, port]`, or a path.
+   * @throws {OSError} ECONNREFUSED, EISCONN and so on.
+   * @throws {GaiError} when the host has no address in the socket's family.
+   * @throws {BlockingIOError} EINPROGRESS with timeout 0: wait with `select` until it is writable.
+   * @throws {TimeoutError} after the timeout; the attempt is given up.
+   */
+  connect(address: AddressLike): Promise<void> {
+    return connect(this.#core, address);
+  }
+
+  /**
+   * Connects as {@linkcode Socket.connect} does, and gives the error number instead of throwing.
+   *
+   * @param address `[host, port]`, or a path.
+   * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
+   * @throws {GaiError} when the host has no address in the socket's family.
+   */
+  async connectEx(address: AddressLike): Promise<number> {
+    try {
+      await this.connect(address);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof OSError) || error instanceof GaiError) throw error;
+      if (error instanceof TimeoutError && error.cause === undefined) {
+        return errnoOf("EAGAIN");
+      }
+      if (error.errno === undefined) throw error;
+      return error.errno;
+    }
+  }
+
+  /**
+   * Receives data.
+   *
+   * @param bufsize How many bytes at most.
+   * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
+   * @returns The bytes, in memory that is the caller's; empty at the end of the stream.
+   * @throws {OSError} ENOTCONN, ECONNRESET, EBADF and so on.
+   * @throws {TimeoutError} after the timeout; nothing is lost.
+   * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
+   */
+  recv(bufsize: number, flags = 0): Promise<Bytes> {
+    const { stream } = this.#core;
+    if (
+      stream !== undefined && flags === 0 && Number.isInteger(bufsize) &&
+      bufsize > 0
+    ) {
+      return stream.recv(bufsize, this.#core.limit("recv"));
+    }
+    return recvfrom(this.#core, bufsize, flags).then(([data]) => data);
+  }
+
+  /**
+   * Receives data and tells who sent it.
+   *
+   * @param bufsize How many bytes at most; the rest of a longer datagram is dropped.
+   * @param flags As for {@linkcode Socket.recv}.
+   * @returns The bytes, and the sender's address: null on a stream and for an unnamed Unix socket.
+   */
+  recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
+    return recvfrom(this.#core, bufsize, flags);
+  }
+
+  /**
+   * Receives into the caller's memory. Without a timeout nothing is copied.
+   *
+   * @param buffer Where to put the bytes.
+   * @param nbytes How many at most; 0 fills the buffer.
+   * @param flags As for {@linkcode Socket.recv}.
+   * @returns How many bytes came; 0 at the end of the stream.
+   */
+  recvInto(buffer: BytesLike, nbytes = 0, flags = 0): Promise<number> {
+    const { stream } = this.#core;
+    if (
+      stream !== undefined && nbytes === 0 && flags === 0 &&
+      buffer instanceof Uint8Array
+    ) {
+      if (buffer.length > 0) {
+        return stream.recvInto(buffer, this.#core.limit("recv"));
+      }
+    }
+    return recvfromInto(this.#core, buffer, nbytes, flags).then(([count]) =>
+      count
+    );
+  }
+
+  /**
+   * Receives into the caller's memory and tells who sent it.
+   *
+   * @param buffer Where to put the bytes.
+   * @param nbytes How many at most; 0 fills the buffer.
+   * @param flags As for {@linkcode Socket.recv}.
+   * @returns How many bytes came, and the sender's address as for {@linkcode Socket.recvfrom}.
+   * @throws {RangeError} when `nbytes` is more than the buffer holds.
+   */
+  recvfromInto(
+    buffer: BytesLike,
+    nbytes = 0,
+    flags = 0,
+  ): Promise<[number, Address | null]> {
+    return recvfromInto(this.#core, buffer, nbytes, flags);
+  }
+
+  /**
+   * Sends the start of the data, as much as the system takes. On datagrams: one datagram.
+   *
+   * @param data The bytes.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @returns How many bytes were taken.
+   * @throws {OSError} EPIPE when not connected; EDESTADDRREQ for datagrams without a peer.
+   * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
+   */
+  send(data: BytesLike, flags = 0): Promise<number> {
+    return send(this.#core, data, flags);
+  }
+
+  /**
+   * Sends all of the data. Calls never interleave, awaited or not; a failure that nobody
+   * awaits is met by the next call.
+   *
+   * @param data The bytes; they must not change until the promise resolves.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @throws {OSError} EPIPE, ECONNRESET and so on.
+   * @throws {TimeoutError} after the timeout, which is for the whole call; how much was sent cannot be
+   *   known then, as in Python.
+   */
+  sendall(data: BytesLike, flags = 0): Promise<void> {
+    let sent: Promise<void>;
+    try {
+      sent = sendall(this.#core, data, flags);
+    } catch (error) {
+      sent = Promise.reject(error);
+    }
+    sent.catch(() => {});
+    return sent;
+  }
+
+  /**
+   * Sends one datagram.
+   *
+   * @param data The bytes.
+   * @param address Where to; host names are resolved, in the socket's family.
+   * @returns How many bytes were sent.
+   * @throws {OSError} EMSGSIZE for more than a datagram holds, EISCONN on a connected stream.
+   */
+  sendto(data: BytesLike, address: AddressLike): Promise<number>;
+  /**
+   * Sends one datagram, with flags.
+   *
+   * @param data The bytes.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param address Where to.
+   * @returns How many bytes were sent.
+   */
+  sendto(data: BytesLike, flags: number, address: AddressLike): Promise<number>;
+  sendto(
+    data: BytesLike,
+    flagsOrAddress: number | AddressLike,
+    address?: AddressLike,
+  ): Promise<number> {
+    if (typeof flagsOrAddress !== "number") {
+      return sendto(this.#core, data, 0, flagsOrAddress);
+    }
+    return sendto(this.#core, data, flagsOrAddress, address);
+  }
+
+  /**
+   * Sends several buffers as one: gathered, and then as {@linkcode Socket.send} or
+   * {@linkcode Socket.sendto} does.
+   *
+   * @param buffers The bytes.
+   * @param ancdata Must be empty: Deno passes no ancillary data.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param address Where to, for datagrams.
+   * @returns How many bytes were taken.
+   * @throws {OSError} EOPNOTSUPP for ancillary data.
+   */
+  async sendmsg(
+    buffers: Iterable<BytesLike>,
+    ancdata: readonly unknown[] = [],
+    flags = 0,
+    address?: AddressLike,
+  ): Promise<number> {
+    return await sendmsg(this.#core, buffers, ancdata, flags, address);
+  }
+
+  /**
+   * Sends a file, with memory for a small part of it.
+   *
+   * @param file A path, or an open file, which is left behind the last byte that was sent.
+   * @param offset Where in the file to begin.
+   * @param count How many bytes; without it to the end of the file.
+   * @returns How many bytes were sent.
+   * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
+   */
+  sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
+    return sendfile(this.#core, file, offset, count);
+  }
+
+  /**
+   * Sets the timeout of the calls that wait.
+   *
+   * @param seconds Seconds, 0 for not waiting at all, or null for no limit.
+   * @throws {RangeError} when it is negative or not finite.
+   */
+  settimeout(seconds: number | null): void {
+    checkTimeout(seconds);
+    this.#core.timeout = seconds;
+  }
+
+  /** The timeout in seconds; null is none. */
+  gettimeout(): number | null {
+    return this.#core.timeout;
+  }
+
+  /**
+   * `setblocking(false)` is `settimeout(0)`, and `setblocking(true)` is `settimeout(null)`.
+   *
+   * @param flag Whether calls wait.
+   */
+  setblocking(flag: boolean): void {
+    this.#core.timeout = flag ? null : 0;
+  }
+
+  /** Whether calls wait: false only with timeout 0. */
+  getblocking(): boolean {
+    return this.#core.timeout !== 0;
+  }
+
+  /**
+   * Sets an option.
+   *
+   * @param level `SOL_SOCKET`, `IPPROTO_TCP` or `IPPROTO_IP`.
+   * @param name An option of that level, such as `TCP_NODELAY`.
+   * @param value Its value.
+   * @throws {OSError} ENOPROTOOPT, where Deno cannot set the option.
+   * @throws {RangeError} when the value is out of the option's range.
+   */
+  setsockopt(level: number, name: number, value: OptionValue): void {
+    this.#core.checkOpen("setsockopt");
+    setOption(this.#core.target(), level, name, value);
+  }
+
+  /**
+   * Reads an option.
+   *
+   * @param level `SOL_SOCKET`, `IPPROTO_TCP` or `IPPROTO_IP`.
+   * @param name An option of that level, such as `SO_TYPE`.
+   * @returns Its value. Reading `SO_ERROR` clears it.
+   * @throws {OSError} ENOPROTOOPT, where Deno cannot tell.
+   */
+  getsockopt(level: number, name: number): number {
+    this.#core.checkOpen("getsockopt");
+    if (level === C.SOL_SOCKET && name === C.SO_TYPE) return this.type;
+    if (level === C.SOL_SOCKET && name === C.SO_ACCEPTCONN) {
+      return Number(this.#core.listening);
+    }
+    if (level === C.SOL_SOCKET && name === C.SO_ERROR) return this.#takeError();
+    return getOption(this.#core.target(), level, name);
+  }
+
+  #takeError(): number {
+    const error = takeConnectError(this.#core) ??
+      this.#core.stream?.writer.takeFailure();
+    if (error === undefined) return 0;
+    return (error instanceof OSError ? error.errno : undefined) ??
+      errnoOf("EIO");
+  }
+
+  /**
+   * Makes a file over the socket, which closes when the socket and all its files are closed.
+   *
+   * @param mode `"r"`, `"w"` or `"rw"` for text, with a `"b"` for bytes.
+   * @param options Buffering, encoding and line ends, as for Python's `open`.
+   * @returns A reader, a writer, or both in one.
+   * @throws {TypeError} for another mode.
+   */
+  makefile<M extends string = "r">(
+    mode?: M,
+    options?: MakefileOptions,
+  ): FileForMode<M> {
+    this.#core.checkOpen("makefile");
+    const file = makefile(this, (mode ?? "r") as M, {
+      ...options,
+      onClose: () => this.#core.closeFile(),
+    });
+    this.#core.files++;
+    return file;
+  }
+
+  /**
+   * Ends one direction of a connection, or both.
+   *
+   * @param how `SHUT_RD`: later reads are empty. `SHUT_WR`: the peer sees the end, after all that was
+   *   sent. `SHUT_RDWR`: both.
+   * @throws {OSError} ENOTCONN when not connected.
+   * @throws {TimeoutError} when what was sent before does not leave within the timeout.
+   */
+  async shutdown(how: number): Promise<void> {
+    this.#core.checkOpen("shutdown");
+    if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
+      throw osError("EINVAL", {
+        syscall: "shutdown",
+        reason: `there is no such direction: ${how}`,
+      });
+    }
+    const stream = this.#core.connected("shutdown", "ENOTCONN");
+    if (how !== C.SHUT_WR) stream.reader.end();
+    if (how !== C.SHUT_RD) await stream.endWrite(this.#core.limit("shutdown"));
+  }
+
+  /**
+   * Gives what is underneath to the caller, who closes it. The socket counts as closed.
+   *
+   * @returns A `Deno.Conn`, `Deno.Listener`, `Deno.DatagramConn`, or whatever the socket was made of.
+   * @throws {OSError} EBUSY while data, or a read in flight, would be lost; ENOTCONN before there is
+   *   anything underneath.
+   */
+  detach(): Transport {
+    this.#core.checkOpen("detach");
+    return this.#core.detach();
+  }
+
+  /**
+   * Closes the socket, when the files made of it are closed too. Calls that wait end with EBADF. What was
+   * sent before still goes out. Closing twice is fine.
+   */
+  close(): void {
+    this.#core.closeWanted = true;
+    if (this.#core.files === 0) this.#core.close(false);
+  }
+
+  /** Closes the socket, for `using`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

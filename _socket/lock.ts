@@ -1,0 +1,72 @@
+/**
+ * Turns in writing: one at a time, in the order in which they were asked for.
+ *
+ * @module
+ */
+
+import { poll, type Timeout, wouldBlock } from "./alarm.ts";
+import type { Source } from "./slot.ts";
+
+/** A lock whose waiters are served first come, first served. As a source it is ready when it is free. */
+export class Lock implements Source {
+  #held = false;
+  #waiting: (() => void)[] | undefined;
+  #freed: PromiseWithResolvers<void> | undefined;
+
+  get ready(): boolean {
+    return !this.#held;
+  }
+
+  /** Resolves when the lock is free; does not take it. */
+  fill(): Promise<void> {
+    if (!this.#held) return Promise.resolve();
+    this.#freed ??= Promise.withResolvers();
+    return this.#freed.promise;
+  }
+
+  /** Takes the lock if it is free. */
+  tryAcquire(): boolean {
+    if (this.#held) return false;
+    return this.#held = true;
+  }
+
+  /** Takes the lock when it is this caller's turn. */
+  acquire(): Promise<void> {
+    if (this.tryAcquire()) return Promise.resolve();
+    return new Promise((resolve) => (this.#waiting ??= []).push(resolve));
+  }
+
+  /**
+   * Takes the lock, within a limit of time.
+   *
+   * @param limit The limit.
+   * @param syscall The call that waits, for the message.
+   * @throws {BlockingIOError} where the call must not wait and the lock is held.
+   * @throws {TimeoutError} where the time runs out.
+   */
+  async acquireWithin(limit: "now" | Timeout, syscall: string): Promise<void> {
+    if (this.tryAcquire()) return;
+    if (limit !== "now") return await this.#acquireUntil(limit);
+    if (!await poll(this) || !this.tryAcquire()) throw wouldBlock(syscall);
+  }
+
+  async #acquireUntil(timeout: Timeout): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = this.#waiting ??= [];
+    waiting.push(resolve);
+    if (await timeout.race(promise)) return;
+    const place = waiting.indexOf(resolve);
+    if (place < 0) return; // handed over in the same turn in which the time ran out
+    waiting.splice(place, 1);
+    throw timeout.error();
+  }
+
+  /** Gives the lock to the next in the line, or frees it. */
+  release(): void {
+    const next = this.#waiting?.shift();
+    if (next !== undefined) return next();
+    this.#held = false;
+    this.#freed?.resolve();
+    this.#freed = undefined;
+  }
+}

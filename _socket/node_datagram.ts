@@ -1,0 +1,168 @@
+/**
+ * UDP over `node:dgram`, for programs that run without the unstable `net` flag.
+ *
+ * @module
+ */
+
+import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
+import { AF_INET } from "./constants.ts";
+import { nodeDgram } from "./node.ts";
+import type {
+  DatagramOption,
+  DatagramTransport,
+  TransportAddr,
+} from "./transport.ts";
+
+/**
+ * Datagrams kept for a reader that is behind; later ones are dropped, as the kernel drops what its
+ * receive buffer cannot hold. 1,024 of 208 bytes fill Linux' default buffer (net.core.rmem_default,
+ * 212,992 bytes).
+ */
+const QUEUE_MAX = 1024;
+
+/** What to bind, as `Deno.listenDatagram` has it. */
+export interface NodeDatagramOptions {
+  /** AF_INET or AF_INET6. */
+  family: number;
+  /** The address of the interface, or a name. */
+  hostname: string;
+  /** The port; 0 lets the system choose. */
+  port: number;
+  /** SO_REUSEADDR. */
+  reuseAddr: boolean;
+}
+
+type Lookup = (host: string, options: unknown, done: LookupDone) => void;
+type LookupDone = (
+  error: Error | null,
+  address: string,
+  family: number,
+) => void;
+type Received = [Uint8Array, TransportAddr];
+type Receiver = PromiseWithResolvers<Received> & { into: Uint8Array };
+
+/**
+ * Binds at once: `bind` of Node waits only for the lookup, and this lookup answers in the same turn;
+ * the runtime resolves a name itself.
+ *
+ * @throws The error of `bind`, with its `code`.
+ */
+export function bindNodeDatagram(
+  options: NodeDatagramOptions,
+): DatagramTransport {
+  const family = options.family === AF_INET ? 4 : 6;
+  const lookup: Lookup = (host, _options, done) => done(null, host, family);
+  const socket = nodeDgram().createSocket({
+    type: family === 4 ? "udp4" : "udp6",
+    reuseAddr: options.reuseAddr,
+    lookup,
+  });
+  let failure: Error | undefined;
+  const fail = (error: Error) => failure = error;
+  socket.once("error", fail);
+  socket.bind({ port: options.port, address: options.hostname });
+  socket.off("error", fail);
+  if (failure === undefined) return new NodeDatagram(socket);
+  socket.close();
+  throw failure;
+}
+
+class NodeDatagram implements DatagramTransport {
+  readonly #socket: DgramSocket;
+  readonly #queue: Received[] = [];
+  readonly addr: TransportAddr;
+  #receiver: Receiver | undefined;
+  #failure: Error | undefined;
+  #closed = false;
+
+  constructor(socket: DgramSocket) {
+    this.#socket = socket;
+    const { address, port } = socket.address();
+    this.addr = { transport: "udp", hostname: address, port };
+    socket.on("message", (data, from) => this.#arrive(data, from));
+    socket.on("error", (error) => this.#fail(error));
+  }
+
+  #arrive(data: Uint8Array, from: RemoteInfo): void {
+    const sender = {
+      transport: "udp",
+      hostname: from.address,
+      port: from.port,
+    };
+    const receiver = this.#receiver;
+    if (receiver === undefined) {
+      if (this.#queue.length < QUEUE_MAX) this.#queue.push([data, sender]);
+      return;
+    }
+    this.#receiver = undefined;
+    receiver.resolve([copyInto(receiver.into, data), sender]);
+  }
+
+  #fail(error: Error): void {
+    if (this.#receiver === undefined) this.#failure = error;
+    else this.#receiver.reject(error);
+    this.#receiver = undefined;
+  }
+
+  receive(p: Uint8Array): Promise<Received> {
+    const next = this.#queue.shift();
+    if (next !== undefined) {
+      return Promise.resolve([copyInto(p, next[0]), next[1]]);
+    }
+    if (this.#closed) return Promise.reject(closedError());
+    if (this.#failure !== undefined) {
+      const failure = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(failure);
+    }
+    this.#receiver = { ...Promise.withResolvers<Received>(), into: p };
+    return this.#receiver.promise;
+  }
+
+  send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#socket.send(p, addr.port, addr.hostname, (error, count) => {
+        if (error) reject(error);
+        else resolve(count);
+      });
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+    this.#fail(closedError());
+  }
+
+  setOption(name: DatagramOption, value: number): boolean {
+    const socket = this.#socket;
+    if (name === "broadcast") socket.setBroadcast(value !== 0);
+    else if (name === "multicastTTL") socket.setMulticastTTL(value);
+    else if (name === "multicastLoop") socket.setMulticastLoopback(value !== 0);
+    else if (name === "recvBufferSize") socket.setRecvBufferSize(value);
+    else socket.setSendBufferSize(value);
+    return true;
+  }
+
+  getOption(name: DatagramOption): number | undefined {
+    if (name === "recvBufferSize") return this.#socket.getRecvBufferSize();
+    if (name === "sendBufferSize") return this.#socket.getSendBufferSize();
+  }
+
+  membership(group: string, networkInterface: string, join: boolean): boolean {
+    if (join) this.#socket.addMembership(group, networkInterface);
+    else this.#socket.dropMembership(group, networkInterface);
+    return true;
+  }
+}
+
+function closedError(): Error {
+  return new Deno.errors.BadResource("the socket was closed");
+}
+
+function copyInto(target: Uint8Array, data: Uint8Array): Uint8Array {
+  const part = data.subarray(0, target.length);
+  target.set(part);
+  return target.subarray(0, part.length);
+}

@@ -1,0 +1,109 @@
+/**
+ * A connection of `node:net` in the shape of `Deno.Conn`.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocket } from "node:net";
+import type { InetAddress } from "./address.ts";
+import { nodeNet } from "./node.ts";
+import type { StreamTransport, TransportAddr } from "./transport.ts";
+
+/** Reads and writes a socket of Node's. Owns it: `close` destroys it. */
+export class NodeStream implements StreamTransport {
+  readonly #socket: NetSocket;
+  #rest: Uint8Array | undefined;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+
+  /** @param socket A connected socket that was made with `allowHalfOpen`; nothing else may read it. */
+  constructor(socket: NetSocket) {
+    this.#socket = socket;
+    const wake = () => this.#wake?.();
+    for (const event of ["readable", "end", "close"]) socket.on(event, wake);
+    socket.on("error", (error: Error) => this.#failure = error);
+  }
+
+  get localAddr(): TransportAddr {
+    const { localAddress, localPort } = this.#socket;
+    return { transport: "tcp", hostname: localAddress, port: localPort };
+  }
+
+  get remoteAddr(): TransportAddr {
+    const { remoteAddress, remotePort } = this.#socket;
+    return { transport: "tcp", hostname: remoteAddress, port: remotePort };
+  }
+
+  async read(p: Uint8Array): Promise<number | null> {
+    for (;;) {
+      const chunk: Uint8Array | null = this.#rest ?? this.#socket.read();
+      if (chunk !== null) return this.#hand(chunk, p);
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#socket.readableEnded) return null;
+      if (this.#socket.destroyed) {
+        throw new Deno.errors.Interrupted("the socket was closed");
+      }
+      await new Promise<void>((resolve) => this.#wake = resolve);
+    }
+  }
+
+  #hand(chunk: Uint8Array, p: Uint8Array): number {
+    const count = Math.min(chunk.length, p.length);
+    p.set(chunk.subarray(0, count));
+    this.#rest = count < chunk.length ? chunk.subarray(count) : undefined;
+    return count;
+  }
+
+  write(p: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#socket.write(
+        p,
+        (error) => error ? reject(error) : resolve(p.length),
+      );
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve) => this.#socket.end(() => resolve()));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  setNoDelay(on?: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on?: boolean): void {
+    this.#socket.setKeepAlive(on);
+  }
+}
+
+/** Connects from an own address, which `Deno.connect` cannot. */
+export function connectFrom(
+  [localAddress, localPort]: InetAddress,
+  [host, port]: InetAddress,
+  signal?: AbortSignal,
+): Promise<StreamTransport> {
+  return new Promise((resolve, reject) => {
+    const socket = nodeNet().connect({
+      host,
+      port,
+      localAddress,
+      localPort,
+      allowHalfOpen: true,
+    });
+    const abort = () => {
+      socket.destroy();
+      reject(signal?.reason);
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      signal?.removeEventListener("abort", abort);
+      socket.off("error", reject);
+      resolve(new NodeStream(socket));
+    });
+  });
+}

@@ -1,0 +1,227 @@
+/**
+ * Opening what sockets stand on: the only place that calls `Deno.listen`, `Deno.connect` and
+ * their kin.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type AddressLike,
+  familyOf,
+  formatAddress,
+} from "./address.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
+import { DenoDatagram, listenDatagram } from "./deno_datagram.ts";
+import { osError, translate } from "./errors.ts";
+import { hostFor } from "./host.ts";
+import { isIPv4, isIPv6 } from "./inet.ts";
+import { gaiError, wrongFamily } from "./lookup.ts";
+import { bindNodeDatagram } from "./node_datagram.ts";
+import { connectFrom } from "./node_stream.ts";
+import { resolveFor } from "./resolve.ts";
+import type {
+  DatagramTransport,
+  ListenerTransport,
+  StreamTransport,
+  TransportAddr,
+} from "./transport.ts";
+
+/** Whether the unstable `net` flag is on. Without it, some options of Deno end the process. */
+export const unstableNet: boolean = listenDatagram !== undefined;
+
+/** What to set on a socket that is being bound. */
+export interface BindOptions {
+  /** SO_REUSEADDR, for UDP; Deno sets it on every TCP listener. */
+  reuseAddr: boolean;
+  /** SO_REUSEPORT. */
+  reusePort: boolean;
+}
+
+/** Rejects SO_REUSEPORT where Deno cannot set it; asking for it on TCP would end the process. */
+function checkReusePort(
+  options: BindOptions,
+  address: AddressLike,
+  datagram: boolean,
+): void {
+  if (!options.reusePort || (unstableNet && !datagram)) return;
+  throw osError("ENOPROTOOPT", {
+    syscall: "bind",
+    address: formatAddress(address),
+    reason: datagram
+      ? "Deno cannot set SO_REUSEPORT on datagram sockets"
+      : "SO_REUSEPORT needs deno run --unstable-net",
+  });
+}
+
+/** Makes errors of the family out of what `open` throws. */
+function opening<T>(syscall: string, address: AddressLike, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw openError(error, syscall, address);
+  }
+}
+
+function openError(
+  error: unknown,
+  syscall: string,
+  address: AddressLike,
+): unknown {
+  const where = formatAddress(address);
+  if (
+    error instanceof Error && error.message.includes("failed to lookup address")
+  ) {
+    return gaiError("EAI_NONAME", { syscall, host: where }, { cause: error });
+  }
+  return translate(error, { syscall, address: where });
+}
+
+/** Closes what was opened in the wrong family: a name may have addresses in the other one only. */
+function inFamily<T extends { close(): void }>(
+  opened: T,
+  addr: TransportAddr,
+  family: number,
+  address: AddressLike,
+): T {
+  if (familyOf(addr) === family) return opened;
+  opened.close();
+  throw wrongFamily(family, { syscall: "bind", host: address[0] });
+}
+
+/** Opens a listening stream socket. */
+export function openListener(
+  family: number,
+  address: AddressLike,
+  backlog: number | undefined,
+  options: BindOptions,
+): ListenerTransport {
+  if (typeof address === "string") {
+    return opening(
+      "bind",
+      address,
+      () => Deno.listen({ transport: "unix", path: address }),
+    );
+  }
+  checkReusePort(options, address, false);
+  const [host, port] = address;
+  const listenOptions: Deno.TcpListenOptions = {
+    hostname: hostFor(family, host, port, "bind"),
+    port,
+  };
+  if (backlog !== undefined) listenOptions.tcpBacklog = backlog;
+  if (options.reusePort) listenOptions.reusePort = true;
+  const listener = opening("bind", address, () => Deno.listen(listenOptions));
+  return inFamily(listener, listener.addr, family, address);
+}
+
+/** Opens a datagram socket. */
+export function openDatagram(
+  family: number,
+  address: AddressLike,
+  options: BindOptions,
+): DatagramTransport {
+  if (typeof address === "string") return openUnixDatagram(address);
+  const [host, port] = address;
+  const hostname = hostFor(family, host, port, "bind");
+  checkReusePort(options, address, true);
+  const { reuseAddr } = options;
+  const listen = listenDatagram;
+  const opened = opening(
+    "bind",
+    address,
+    () =>
+      listen === undefined
+        ? bindNodeDatagram({ family, hostname, port, reuseAddr })
+        : new DenoDatagram(
+          listen({ transport: "udp", hostname, port, reuseAddress: reuseAddr }),
+        ),
+  );
+  return inFamily(opened, opened.addr, family, address);
+}
+
+function openUnixDatagram(path: string): DatagramTransport {
+  const listen = listenDatagram;
+  if (listen === undefined) {
+    throw osError("EPROTONOSUPPORT", {
+      syscall: "bind",
+      address: formatAddress(path),
+      reason: "Unix datagram sockets need deno run --unstable-net",
+    });
+  }
+  const transport = "unixpacket";
+  return opening(
+    "bind",
+    path,
+    () => new DenoDatagram(listen({ transport, path })),
+  );
+}
+
+/**
+ * An address for a datagram socket that sends without having been bound. A Unix socket gets an
+ * abstract name, as unix(7) does by itself ("autobind"); only Linux has these.
+ */
+export function unboundAddress(family: number): Address {
+  if (family !== AF_UNIX) return [family === AF_INET ? "0.0.0.0" : "::", 0];
+  if (Deno.build.os === "linux") return `\0${crypto.randomUUID()}`;
+  throw osError("EINVAL", {
+    syscall: "sendto",
+    reason: "bind a Unix datagram socket before sending",
+  });
+}
+
+/** Where to connect, and from where. */
+export interface ConnectOptions {
+  /** The family of the socket. */
+  family: number;
+  /** The address of the peer. */
+  address: AddressLike;
+  /** The own address, of a socket that was bound before. */
+  from?: Address;
+  /** Gives up. */
+  signal?: AbortSignal;
+}
+
+/** Opens a connection. */
+export async function openStream(
+  options: ConnectOptions,
+): Promise<StreamTransport> {
+  const { family, address, from, signal } = options;
+  try {
+    if (typeof address === "string") {
+      return await Deno.connect({ transport: "unix", path: address });
+    }
+    const hostname = await resolveFor(
+      family,
+      address[0],
+      address[1],
+      "connect",
+    );
+    const port = address[1];
+    if (Array.isArray(from)) {
+      return await connectFrom(from, [hostname, port], signal);
+    }
+    return await Deno.connect({ hostname, port, signal });
+  } catch (error) {
+    throw openError(error, "connect", address);
+  }
+}
+
+/** The transport's form of an address to send datagrams to; literal addresses need no resolver. */
+export function datagramTarget(
+  family: number,
+  address: AddressLike,
+): TransportAddr | Promise<TransportAddr> {
+  if (typeof address === "string") {
+    return { transport: "unixpacket", path: address };
+  }
+  const [host, port] = address;
+  if (family === AF_INET ? isIPv4(host) : family === AF_INET6 && isIPv6(host)) {
+    return { transport: "udp", hostname: host, port };
+  }
+  return resolveFor(family, host, port, "sendto").then((hostname) => ({
+    transport: "udp",
+    hostname,
+    port,
+  }));
+}

@@ -1,0 +1,73 @@
+/**
+ * Receiving, where the arguments are not the plain ones.
+ *
+ * @module
+ */
+
+import { type Address, fromTransport } from "./address.ts";
+import type { Limit } from "./alarm.ts";
+import { type BytesLike, checkFlags, checkSize, toBytes } from "./check.ts";
+import {
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_WAITALL,
+  SOCK_STREAM,
+} from "./constants.ts";
+import type { SocketCore } from "./core.ts";
+import { truncate } from "./datagram.ts";
+import type { Bytes } from "./read_buffer.ts";
+import type { Stream } from "./stream.ts";
+
+const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
+
+/** Receives at most `size` bytes, and the sender's address where the socket has datagrams. */
+export async function recvfrom(
+  core: SocketCore,
+  size: number,
+  flags: number,
+): Promise<[Bytes, Address | null]> {
+  core.checkOpen("recv");
+  checkSize(size, "recv");
+  checkFlags(flags, FLAGS, "recv");
+  const limit = core.limit("recv", (flags & MSG_DONTWAIT) !== 0);
+  if (core.type === SOCK_STREAM) {
+    const stream = core.connected("recv", "ENOTCONN");
+    return [await recvStream(stream, size, flags, limit), null];
+  }
+  return await core.bound().recv(
+    limit,
+    (flags & MSG_PEEK) !== 0,
+    (data, sender) => [truncate(data, size), fromTransport(sender) || null],
+  );
+}
+
+async function recvStream(
+  stream: Stream,
+  size: number,
+  flags: number,
+  limit: Limit,
+): Promise<Bytes> {
+  if (size === 0) return new Uint8Array(0);
+  if (flags & MSG_PEEK) return await stream.peek(size, limit);
+  if (flags & MSG_WAITALL) return await stream.recvAll(size, limit);
+  return await stream.recv(size, limit);
+}
+
+/** Receives into the caller's memory. */
+export async function recvfromInto(
+  core: SocketCore,
+  buffer: BytesLike,
+  nbytes: number,
+  flags: number,
+): Promise<[number, Address | null]> {
+  const whole = toBytes(buffer, "recv");
+  checkSize(nbytes, "recv", "nbytes");
+  if (nbytes > whole.length) {
+    throw new RangeError(
+      `Cannot recv: nbytes is ${nbytes}, the buffer holds ${whole.length}`,
+    );
+  }
+  const [data, sender] = await recvfrom(core, nbytes || whole.length, flags);
+  whole.set(data);
+  return [data.length, sender];
+}

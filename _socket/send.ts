@@ -1,0 +1,146 @@
+/**
+ * Sending.
+ *
+ * @module
+ */
+
+import type { Limit } from "./alarm.ts";
+import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
+import {
+  type BytesLike,
+  checkFlags,
+  checkSize,
+  joinBytes,
+  toBytes,
+} from "./check.ts";
+import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import type { SocketCore } from "./core.ts";
+import { osError } from "./errors.ts";
+import { datagramTarget } from "./open.ts";
+import { type FileLike, sendFile } from "./sendfile.ts";
+
+/** Checks what every send checks, and returns the limit of time. */
+function checkSend(
+  core: SocketCore,
+  syscall: string,
+  flags: number,
+): Limit {
+  core.checkOpen(syscall);
+  if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
+  return core.limit(syscall, (flags & MSG_DONTWAIT) !== 0);
+}
+
+/** Sends the start of the data, or one datagram to the peer. */
+export async function send(
+  core: SocketCore,
+  data: BytesLike,
+  flags: number,
+): Promise<number> {
+  const limit = checkSend(core, "send", flags);
+  const bytes = toBytes(data, "send");
+  if (core.type === SOCK_DGRAM) {
+    return await sendDatagram(core, bytes, undefined, limit);
+  }
+  return await core.connected("send", "EPIPE").send(bytes, limit);
+}
+
+/** Sends all of the data; throws what is wrong with the arguments. */
+export function sendall(
+  core: SocketCore,
+  data: BytesLike,
+  flags: number,
+): Promise<void> {
+  const limit = checkSend(core, "sendall", flags);
+  const bytes = toBytes(data, "sendall");
+  if (core.type === SOCK_STREAM) {
+    return core.connected("sendall", "EPIPE").sendall(bytes, limit);
+  }
+  return sendDatagram(core, bytes, undefined, limit).then(() => {});
+}
+
+/** Sends one datagram to an address. */
+export async function sendto(
+  core: SocketCore,
+  data: BytesLike,
+  flags: number,
+  address: unknown,
+): Promise<number> {
+  const limit = checkSend(core, "sendto", flags);
+  const bytes = toBytes(data, "sendto");
+  const checked = checkAddress(core.family, address, "sendto");
+  if (core.type === SOCK_DGRAM) {
+    return await sendDatagram(core, bytes, checked, limit);
+  }
+  core.connected("sendto", "EPIPE");
+  throw osError("EISCONN", {
+    syscall: "sendto",
+    address: formatAddress(checked),
+  });
+}
+
+async function sendDatagram(
+  core: SocketCore,
+  data: Uint8Array,
+  address: AddressLike | undefined,
+  limit: Limit,
+): Promise<number> {
+  const target = address === undefined
+    ? core.datagram?.peer
+    : datagramTarget(core.family, address);
+  if (target === undefined) throw osError("EDESTADDRREQ", { syscall: "send" });
+  const addr = target instanceof Promise ? await target : target;
+  core.checkOpen("sendto"); // a name may have taken its time
+  return await core.bound().send(data, addr, limit);
+}
+
+/** Gathers buffers and sends them as one. */
+export function sendmsg(
+  core: SocketCore,
+  buffers: Iterable<BytesLike>,
+  ancdata: readonly unknown[],
+  flags: number,
+  address: AddressLike | undefined,
+): Promise<number> {
+  if (ancdata.length > 0) {
+    throw osError("EOPNOTSUPP", {
+      syscall: "sendmsg",
+      reason: "Deno passes no ancillary data",
+    });
+  }
+  const data = joinBytes(
+    Array.from(buffers, (buffer) => toBytes(buffer, "sendmsg")),
+  );
+  return address === undefined
+    ? send(core, data, flags)
+    : sendto(core, data, flags, address);
+}
+
+/** Sends a part of a file. */
+export async function sendfile(
+  core: SocketCore,
+  file: FileLike,
+  offset: number,
+  count: number | undefined,
+): Promise<number> {
+  core.checkOpen("sendfile");
+  checkSize(offset, "sendfile", "offset");
+  if (count !== undefined) checkSize(count, "sendfile", "count");
+  if (count === 0) {
+    throw new RangeError("Cannot sendfile: count must be positive, got 0");
+  }
+  if (core.type !== SOCK_STREAM) {
+    throw new TypeError("Cannot sendfile: only stream sockets can");
+  }
+  if (core.timeout === 0) {
+    throw new TypeError(
+      "Cannot sendfile: the socket must wait, its timeout is 0",
+    );
+  }
+  core.connected("sendfile", "EPIPE");
+  return await sendFile(
+    file,
+    offset,
+    count ?? Infinity,
+    (data) => sendall(core, data, 0),
+  );
+}

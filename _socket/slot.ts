@@ -1,0 +1,129 @@
+/**
+ * One operation in flight, whose result waits for whoever asks next.
+ *
+ * @module
+ */
+
+/** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
+export interface Source {
+  /** Whether the next call would not wait. */
+  readonly ready: boolean;
+  /** Sets the operation going if it is not; resolves when it has ended, and never rejects. */
+  fill(): Promise<void>;
+}
+
+/** Who waits for a promise; see {@linkcode whenEnded}. */
+const waiting = new WeakMap<Promise<void>, Set<() => void>>();
+
+/**
+ * Calls back when a flight ends. Whoever stops waiting takes the callback back: a promise keeps
+ * what `then` was given until it settles, so an idle connection whose calls time out would gather
+ * reactions for ever (540 bytes each). Here a flight has one for all.
+ *
+ * @param flight What {@linkcode Source.fill} gave.
+ * @param callback Called once, unless it was taken back.
+ * @returns Takes the callback back.
+ */
+export function whenEnded(
+  flight: Promise<void>,
+  callback: () => void,
+): () => void {
+  let callbacks = waiting.get(flight);
+  if (callbacks === undefined) {
+    const all = callbacks = new Set();
+    waiting.set(flight, all);
+    flight.then(() => {
+      for (const each of all) each();
+    });
+  }
+  callbacks.add(callback);
+  return () => void callbacks.delete(callback);
+}
+
+/** Begins an operation; one that throws instead of rejecting, as a test double may, rejects too. */
+export function begun<T>(start: () => Promise<T>): Promise<T> {
+  try {
+    return start();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/** A source that is always ready, for sockets on which a call ends at once, with an error. */
+export const READY: Source = { ready: true, fill: () => Promise.resolve() };
+
+/**
+ * Keeps at most one operation in flight. Whoever stops waiting for it (a timeout) loses nothing:
+ * the result stays here for the next one.
+ *
+ * @typeParam T The result.
+ */
+export class Slot<T> implements Source {
+  readonly #start: () => Promise<T>;
+  #flight: Promise<void> | undefined;
+  #result: { value: T } | { error: unknown } | undefined;
+
+  /** @param start Begins the operation. */
+  constructor(start: () => Promise<T>) {
+    this.#start = start;
+  }
+
+  get ready(): boolean {
+    return this.#result !== undefined;
+  }
+
+  /** Whether the operation is under way, or its result waits. */
+  get busy(): boolean {
+    return this.#flight !== undefined || this.ready;
+  }
+
+  /** Resolves when no operation is under way; with none it does so at once. */
+  get settled(): Promise<void> {
+    return this.#flight ?? Promise.resolve();
+  }
+
+  fill(): Promise<void> {
+    if (this.#result !== undefined) return Promise.resolve();
+    return this.#flight ??= begun(this.#start).then(this.#land, this.#crash);
+  }
+
+  readonly #land = (value: T): void => {
+    this.#flight = undefined;
+    this.#result = { value };
+  };
+
+  readonly #crash = (error: unknown): void => {
+    this.#flight = undefined;
+    this.#result = { error };
+  };
+
+  /** Takes the result, or throws the error; the slot must be ready. */
+  take(): T {
+    const result = this.#result!;
+    this.#result = undefined;
+    if ("error" in result) throw result.error;
+    return result.value;
+  }
+
+  /** The result without taking it, or throws the error. */
+  peek(): T {
+    const result = this.#result!;
+    if ("error" in result) return this.take();
+    return result.value;
+  }
+
+  /** The value that nobody has taken, if there is one. */
+  drop(): T | undefined {
+    const result = this.#result;
+    this.#result = undefined;
+    return result !== undefined && "value" in result ? result.value : undefined;
+  }
+
+  /** Nobody will ask again: what still comes goes to `discard`. */
+  abandon(discard: (value: T) => void): void {
+    this.#flight?.then(() => {
+      const value = this.drop();
+      if (value !== undefined) discard(value);
+    });
+  }
+}

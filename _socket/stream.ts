@@ -1,0 +1,152 @@
+/**
+ * A connected stream socket.
+ *
+ * @module
+ */
+
+import { type Limit, whenReady } from "./alarm.ts";
+import { osError, translate } from "./errors.ts";
+import { type Bytes, ReadBuffer } from "./read_buffer.ts";
+import type { StreamTransport } from "./transport.ts";
+import { Writer } from "./writer.ts";
+
+/**
+ * How long `close()` goes on, in the background, with bytes that were accepted: 30 s. The kernel does
+ * the same for what is in its own buffer, for minutes (tcp_orphan_retries); the number is
+ * arbitrary.
+ */
+const LINGER_MS = 30_000;
+
+/** Both halves of a connection and their timeouts. Owns the transport and closes it. */
+export class Stream {
+  /** What is underneath. */
+  readonly transport: StreamTransport;
+  /** The half that reads. */
+  readonly reader: ReadBuffer;
+  /** The half that writes. */
+  readonly writer: Writer;
+  #writeEnded = false;
+
+  /** @param transport What to own. */
+  constructor(transport: StreamTransport) {
+    this.transport = transport;
+    this.reader = new ReadBuffer(transport);
+    this.writer = new Writer(transport);
+  }
+
+  /** Whether data, or a call in flight, would be lost. */
+  get busy(): boolean {
+    return this.reader.flying || this.reader.available > 0 ||
+      !this.writer.room.ready;
+  }
+
+  /** Receives at most `size` bytes. */
+  recv(size: number, limit: Limit): Promise<Bytes> {
+    const reader = this.reader;
+    if (limit !== "now" && !reader.flying && !reader.ready) {
+      return reader.takeNext(size, limit ?? undefined);
+    }
+    return whenReady(reader, limit, "recv", () => reader.take(size));
+  }
+
+  /** Looks at the next bytes, at most `size`. */
+  peek(size: number, limit: Limit): Promise<Bytes> {
+    return whenReady(this.reader, limit, "recv", () => this.reader.peek(size));
+  }
+
+  /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
+  async recvAll(size: number, limit: Limit): Promise<Bytes> {
+    if (limit === "now") return await this.recv(size, limit);
+    const whole = new Uint8Array(size);
+    let count = 0;
+    try {
+      while (count < size) {
+        const piece = await this.recv(size - count, limit);
+        if (piece.length === 0) break;
+        whole.set(piece, count);
+        count += piece.length;
+      }
+    } catch (error) {
+      if (count > 0) this.reader.putBack(whole.subarray(0, count));
+      throw error;
+    }
+    return count < size ? whole.slice(0, count) : whole;
+  }
+
+  /** Receives into the caller's memory. */
+  recvInto(target: Uint8Array, limit: Limit): Promise<number> {
+    const reader = this.reader;
+    if (limit === null && !reader.ready && !reader.flying) {
+      return reader.readInto(target);
+    }
+    return whenReady(reader, limit, "recv", () => reader.takeInto(target));
+  }
+
+  /** Sends the start of `data`. */
+  send(data: Uint8Array, limit: Limit): Promise<number> {
+    this.#checkWrite("send");
+    return limit === null
+      ? this.writer.send(data)
+      : this.writer.sendWithin(data, limit);
+  }
+
+  /** Sends all of `data`. */
+  sendall(data: Uint8Array, limit: Limit): Promise<void> {
+    this.#checkWrite("sendall");
+    if (limit === null) return this.writer.sendall(data);
+    if (limit !== "now") return this.writer.sendallWithin(data, limit);
+    return this.#sendallNow(data);
+  }
+
+  async #sendallNow(data: Uint8Array): Promise<void> {
+    while (data.length > 0) {
+      data = data.subarray(await this.writer.sendWithin(data, "now"));
+    }
+  }
+
+  #checkWrite(syscall: string): void {
+    if (this.#writeEnded) {
+      throw osError("EPIPE", { syscall, reason: "shut down for writing" });
+    }
+  }
+
+  /** Ends the writing half, after all that was accepted. */
+  async endWrite(limit: Limit): Promise<void> {
+    if (this.#writeEnded) return;
+    this.#writeEnded = true;
+    const { room, busy, stuck } = this.writer;
+    try {
+      if (stuck) {
+        const reason = "a send timed out before";
+        throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
+      }
+      if (busy) await whenReady(room, limit, "shutdown", () => {});
+      await this.transport.closeWrite();
+    } catch (error) {
+      this.#writeEnded = false; // it may be tried again
+      throw translate(error, { syscall: "shutdown" });
+    }
+  }
+
+  /** Closes; what was accepted for sending goes out first, in the background. */
+  close(): void {
+    this.reader.close();
+    if (!this.writer.busy) return this.abort();
+    const timer = setTimeout(() => this.abort(), LINGER_MS);
+    Deno.unrefTimer(timer);
+    this.writer.flush().catch(() => {}).then(() => {
+      clearTimeout(timer);
+      this.abort();
+    });
+  }
+
+  /** Closes at once, whatever is on its way. */
+  abort(): void {
+    this.reader.close();
+    try {
+      this.transport.close();
+    } catch {
+      // closed underneath, by its owner or by the runtime
+    }
+  }
+}

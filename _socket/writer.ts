@@ -1,0 +1,152 @@
+/**
+ * The writing half of a stream.
+ *
+ * @module
+ */
+
+import { poll, type Timeout } from "./alarm.ts";
+import { translate } from "./errors.ts";
+import { Lock } from "./lock.ts";
+import { begun, type Source } from "./slot.ts";
+import type { StreamTransport } from "./transport.ts";
+
+/**
+ * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so
+ * that a `send` either takes bytes or throws, whatever the time: like the kernel's own send buffer.
+ */
+const ACCEPT_MAX = 65536;
+
+/**
+ * Writes in the order of the calls, each call whole. A write that fails is told to its caller, and to
+ * the next `flush`.
+ */
+export class Writer {
+  readonly #transport: StreamTransport;
+  readonly #lock = new Lock();
+  #failure: unknown;
+  #stuck = false;
+
+  /** @param transport Where to write. It stays the caller's to close. */
+  constructor(transport: StreamTransport) {
+    this.#transport = transport;
+  }
+
+  /** For `select`: ready when a `send` would not wait. */
+  get room(): Source {
+    return this.#lock;
+  }
+
+  /** Whether bytes that were accepted are still on their way. */
+  get busy(): boolean {
+    return !this.#lock.ready && !this.#stuck;
+  }
+
+  /** Whether a call gave up on bytes that the system does not take. */
+  get stuck(): boolean {
+    return this.#stuck;
+  }
+
+  /** The last failure, cleared by asking. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  /** Writes all of `data`. */
+  sendall(data: Uint8Array): Promise<void> {
+    if (this.#lock.tryAcquire()) return this.#whole(data);
+    return this.#lock.acquire().then(() => this.#whole(data));
+  }
+
+  #whole(data: Uint8Array): Promise<void> {
+    return begun(() => this.#transport.write(data)).then(
+      (count) =>
+        count < data.length ? this.#rest(data, count) : this.#lock.release(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  /** Writes what a first, partial write left over; stops early where `stop` says so. */
+  async #rest(
+    data: Uint8Array,
+    start: number,
+    stop?: () => boolean,
+  ): Promise<void> {
+    try {
+      while (start < data.length && !stop?.()) {
+        start += await this.#transport.write(data.subarray(start));
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#stuck = false;
+    this.#lock.release();
+  }
+
+  #fail(error: unknown): never {
+    this.#stuck = false;
+    this.#lock.release();
+    throw this.#failure = translate(error, { syscall: "send" });
+  }
+
+  /**
+   * Writes all of `data`, within a limit of time. When it runs out, nothing says how much was
+   * written, as in Python; the part in flight still refers to `data`.
+   */
+  async sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+    if (!this.#lock.tryAcquire()) {
+      await this.#lock.acquireWithin(timeout, "sendall");
+    }
+    return await new Promise((resolve, reject) => {
+      let expired = false;
+      timeout.start((error) => {
+        expired = this.#stuck = true;
+        reject(error);
+      });
+      this.#rest(data, 0, () => expired).finally(() => timeout.cancel()).then(
+        resolve,
+        reject,
+      );
+    });
+  }
+
+  /** Writes the start of `data`; resolves to the count taken. */
+  async send(data: Uint8Array): Promise<number> {
+    await this.#lock.acquire();
+    try {
+      const count = await this.#transport.write(data);
+      this.#lock.release();
+      return count;
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * Writes the start of `data`, within a limit of time, and loses count of nothing: where the
+   * system takes the bytes too late, they belong to the socket and count as sent.
+   */
+  async sendWithin(data: Uint8Array, limit: "now" | Timeout): Promise<number> {
+    if (!this.#lock.tryAcquire()) await this.#lock.acquireWithin(limit, "send");
+    const failure = this.takeFailure();
+    if (failure !== undefined) {
+      this.#lock.release();
+      throw failure;
+    }
+    const accepted = data.slice(0, ACCEPT_MAX);
+    const flight = this.#rest(accepted, 0).catch(() => {}); // kept as the failure
+    if (limit === "now") await poll(this.#lock);
+    else await limit.race(flight);
+    const failed = this.#lock.ready ? this.takeFailure() : undefined;
+    if (failed !== undefined) throw failed;
+    return accepted.length;
+  }
+
+  /** Waits for all that was accepted, and throws the last failure. */
+  async flush(): Promise<void> {
+    while (!this.#lock.ready) await this.#lock.fill();
+    const failure = this.takeFailure();
+    if (failure !== undefined) throw failure;
+  }
+}

@@ -1,0 +1,329 @@
+/**
+ * Python's `socket` module: the {@linkcode Socket} class, the functions around it, the constants
+ * of BSD and the errors of the `OSError` family.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type AddressLike,
+  formatAddress,
+} from "./_socket/address.ts";
+import { checkTimeout } from "./_socket/check.ts";
+import * as C from "./_socket/constants.ts";
+import { osError } from "./_socket/errors.ts";
+import { internals, Socket } from "./_socket/facade.ts";
+import { ownerOf } from "./_socket/fileno.ts";
+import { isIPv6 } from "./_socket/inet.ts";
+import { getaddrinfo } from "./_socket/resolve.ts";
+import { anyReady } from "./_socket/select.ts";
+import type { Source } from "./_socket/slot.ts";
+
+export { formatAddress } from "./_socket/address.ts";
+export type { Address, AddressLike, InetAddress } from "./_socket/address.ts";
+export type { BytesLike } from "./_socket/check.ts";
+export * from "./_socket/constants.ts";
+export type { OSErrorOptions } from "./_socket/errors.ts";
+export {
+  BlockingIOError,
+  BrokenPipeError,
+  ConnectionAbortedError,
+  ConnectionError,
+  ConnectionRefusedError,
+  ConnectionResetError,
+  FileExistsError,
+  FileNotFoundError,
+  GaiError,
+  HError,
+  InterruptedError,
+  OSError,
+  PermissionError,
+  TimeoutError,
+} from "./_socket/errors.ts";
+export {
+  getdefaulttimeout,
+  setdefaulttimeout,
+  Socket,
+} from "./_socket/facade.ts";
+export type { Transport } from "./_socket/core.ts";
+export {
+  htonl,
+  htons,
+  inetAton,
+  inetNtoa,
+  inetNtop,
+  inetPton,
+  ntohl,
+  ntohs,
+} from "./_socket/inet.ts";
+export type { OptionValue } from "./_socket/options.ts";
+export type { Bytes } from "./_socket/read_buffer.ts";
+export {
+  getaddrinfo,
+  getfqdn,
+  gethostbyname,
+  gethostname,
+  getnameinfo,
+} from "./_socket/resolve.ts";
+export type { AddrInfo } from "./_socket/resolve.ts";
+export type { FileLike, OpenFile } from "./_socket/sendfile.ts";
+export type {
+  DatagramOption,
+  DatagramTransport,
+  ListenerTransport,
+  StreamTransport,
+  TransportAddr,
+} from "./_socket/transport.ts";
+
+/** Options of {@linkcode createConnection}. */
+export interface CreateConnectionOptions {
+  /** Seconds for each attempt, and the timeout of the socket; null is none. @default {getdefaulttimeout()} */
+  timeout?: number | null;
+  /** The own address to connect from. */
+  sourceAddress?: AddressLike;
+  /** Whether a failure carries the errors of all attempts, or of the last one. @default {false} */
+  allErrors?: boolean;
+}
+
+/**
+ * Connects a TCP socket to a host: tries every address that its name has, in order, and takes the first
+ * that answers.
+ *
+ * @param address `[host, port]`.
+ * @param options Timeout and own address.
+ * @returns The connected socket.
+ * @throws {OSError} The failure of the last attempt; with `allErrors` an `AggregateError` of all.
+ * @throws {GaiError} when the name has no address.
+ *
+ * @example
+ * ```ts
+ * import { createConnection, createServer } from "@socketserver/socketserver";
+ *
+ * using listener = createServer(["127.0.0.1", 0]);
+ * using client = await createConnection(listener.getsockname() as [string, number], { timeout: 5 });
+ * ```
+ */
+export async function createConnection(
+  address: readonly [host: string, port: number],
+  options: CreateConnectionOptions = {},
+): Promise<Socket> {
+  const [host, port] = address;
+  const errors: unknown[] = [];
+  for (const info of await getaddrinfo(host, port, 0, C.SOCK_STREAM)) {
+    try {
+      return await connectTo(info[0], info[4], options);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (!options.allErrors) throw errors.at(-1);
+  throw new AggregateError(
+    errors,
+    `Cannot connect "${formatAddress(address)}": all attempts failed`,
+  );
+}
+
+async function connectTo(
+  family: number,
+  address: Address,
+  { timeout, sourceAddress }: CreateConnectionOptions,
+): Promise<Socket> {
+  const socket = new Socket(family);
+  try {
+    if (timeout !== undefined) socket.settimeout(timeout);
+    if (sourceAddress !== undefined) socket.bind(sourceAddress);
+    await socket.connect(address);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** Options of {@linkcode createServer}. */
+export interface CreateServerOptions {
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. @default {AF_INET} */
+  family?: number;
+  /** How many connections may wait to be accepted. @default {511} */
+  backlog?: number;
+  /** Whether several sockets may bind to the port. @default {false} */
+  reusePort?: boolean;
+  /**
+   * Whether an AF_INET6 socket on every address takes IPv4 too, whose peers then look like
+   * `::ffff:127.0.0.1`. Without it Deno does what the system does, which on Linux is the same.
+   * @default {false}
+   */
+  dualstackIpv6?: boolean;
+}
+
+/**
+ * Makes a stream socket that is bound and listens.
+ *
+ * @param address `[host, port]`, or a path.
+ * @param options Family, backlog and so on.
+ * @returns The listening socket.
+ * @throws {OSError} as {@linkcode Socket.bind}; EINVAL for a dual stack of another family.
+ */
+export function createServer(
+  address: AddressLike,
+  options: CreateServerOptions = {},
+): Socket {
+  const { family = C.AF_INET, backlog, reusePort, dualstackIpv6 } = options;
+  if (dualstackIpv6 && (family !== C.AF_INET6 || !hasDualstackIPv6())) {
+    throw osError("EINVAL", {
+      syscall: "create a dual stack server",
+      address: formatAddress(address),
+    });
+  }
+  const socket = new Socket(family);
+  try {
+    if (reusePort) socket.setsockopt(C.SOL_SOCKET, C.SO_REUSEPORT, 1);
+    socket.bind(address);
+    socket.listen(backlog);
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/**
+ * Whether one IPv6 socket can take IPv4 connections too.
+ *
+ * @returns True on Linux and macOS where IPv6 is on.
+ */
+export function hasDualstackIPv6(): boolean {
+  if (Deno.build.os === "windows") return false; // IPV6_V6ONLY is on there, and Deno cannot clear it
+  try {
+    using probe = new Socket(C.AF_INET6);
+    probe.bind(["::1", 0]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Makes two sockets that are connected to each other.
+ *
+ * @param family `AF_INET` (the default here, where Python's is AF_UNIX: it needs no file permission),
+ *   `AF_INET6` or `AF_UNIX`.
+ * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
+ * @param proto The protocol number.
+ * @returns The two.
+ */
+export async function socketpair(
+  family: number = C.AF_INET,
+  type: number = C.SOCK_STREAM,
+  proto = 0,
+): Promise<[Socket, Socket]> {
+  const loopback = addressFor(family);
+  const first = new Socket(family, type, proto);
+  if (type === C.SOCK_DGRAM) {
+    return await datagramPair(first, new Socket(family, type, proto), loopback);
+  }
+  using listener = createServer(loopback, { family, backlog: 1 });
+  try {
+    await first.connect(listener.getsockname());
+    for (;;) {
+      const [second, peer] = await listener.accept();
+      if (formatAddress(peer) === formatAddress(first.getsockname())) {
+        return [first, second];
+      }
+      second.close(); // somebody else found the port
+    }
+  } catch (error) {
+    first.close();
+    throw error;
+  }
+}
+
+/** An address of this host only, which the system completes. */
+function addressFor(family: number): Address {
+  if (family !== C.AF_UNIX) {
+    return [family === C.AF_INET ? "127.0.0.1" : "::1", 0];
+  }
+  return Deno.build.os === "linux"
+    ? `\0${crypto.randomUUID()}`
+    : `${Deno.makeTempDirSync()}/socketpair`;
+}
+
+async function datagramPair(
+  first: Socket,
+  second: Socket,
+  loopback: Address,
+): Promise<[Socket, Socket]> {
+  try {
+    first.bind(loopback);
+    second.bind(typeof loopback === "string" ? `${loopback}2` : loopback);
+    await first.connect(second.getsockname());
+    await second.connect(first.getsockname());
+    return [first, second];
+  } catch (error) {
+    first.close();
+    second.close();
+    throw error;
+  }
+}
+
+/** What {@linkcode select} takes: a socket, a server or anything else with a `fileno`, or the number itself. */
+export type Selectable = number | { fileno(): number };
+
+/**
+ * Waits until sockets are ready. What comes in meanwhile stays with its socket.
+ *
+ * @param rlist Ready when `recv` or `accept` would not wait.
+ * @param wlist Ready when `send` would not wait, or a `connect` has ended.
+ * @param xlist Never ready: Deno has no out-of-band data.
+ * @param timeout Seconds; null or nothing is no limit, 0 only looks.
+ * @returns The ready ones of each list, in its order; all empty after the timeout.
+ * @throws {OSError} EBADF for a closed socket or an unknown number.
+ *
+ * @example
+ * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
+ * import { createServer, select } from "@socketserver/socketserver";
+ *
+ * using listener = createServer(["127.0.0.1", 0]);
+ * deepStrictEqual(await select([listener], [], [], 0), [[], [], []]);
+ * ```
+ */
+export async function select<
+  R extends Selectable,
+  W extends Selectable,
+  X extends Selectable,
+>(
+  rlist: Iterable<R>,
+  wlist: Iterable<W>,
+  xlist: Iterable<X>,
+  timeout: number | null = null,
+): Promise<[R[], W[], X[]]> {
+  checkTimeout(timeout);
+  const readers = Array.from(
+    rlist,
+    (item): [R, Source] => [item, internals.readSource(socketOf(item))],
+  );
+  const writers = Array.from(
+    wlist,
+    (item): [W, Source] => [item, internals.writeSource(socketOf(item))],
+  );
+  for (const item of xlist) socketOf(item);
+  await anyReady([...readers, ...writers].map(([, source]) => source), timeout);
+  return [readyOf(readers), readyOf(writers), []];
+}
+
+function readyOf<T>(pairs: [T, Source][]): T[] {
+  return pairs.filter(([, source]) => source.ready).map(([item]) => item);
+}
+
+/** The open socket behind something selectable. */
+export function socketOf(item: Selectable): Socket {
+  const fileno = typeof item === "number" ? item : item.fileno();
+  const socket = ownerOf(fileno);
+  if (socket instanceof Socket) return socket;
+  throw osError("EBADF", {
+    syscall: "select",
+    reason: `no open socket has the number ${fileno}`,
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * What the tests of sockets share: pairs of sockets, transports in memory, permissions.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { Address } from "../_socket/address.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
+import { OSError, Socket, SOCK_DGRAM, AF_INET } from "../socket.ts";
+import type { DatagramTransport, StreamTransport } from "../socket.ts";
+import { assertEquals, assertInstanceOf, deadline } from "./deps.ts";
+import type { Bytes } from "./stream_fakes.ts";
+
+/** How long anything here may take before it counts as hanging. */
+const PATIENCE_MS = 20_000;
+
+/** Whether all of a kind of permission is granted; never prompts. */
+export function granted(...names: ("net" | "read" | "write" | "run")[]): boolean {
+  return names.every((name) => Deno.permissions.querySync({ name }).state === "granted");
+}
+
+/** Whether Unix sockets can be used here. */
+export const haveUnix: boolean = Deno.build.os !== "windows" &&
+  granted("read", "write");
+
+/** The promise, but a rejection where it hangs. */
+export function soon<T>(promise: Promise<T>): Promise<T> {
+  return deadline(promise, PATIENCE_MS);
+}
+
+/** The code of the OSError with which a call ends; its message must end with it. */
+export async function codeOf(call: () => unknown): Promise<string | undefined> {
+  try {
+    await soon(Promise.resolve(call()));
+  } catch (error) {
+    assertInstanceOf(error, OSError);
+    assertEquals(error.message.endsWith(`(${error.code})`), true, error.message);
+    return error.code;
+  }
+  return undefined;
+}
+
+/** A listening socket on a free port of the loopback. */
+export function listen(family: number = AF_INET, backlog?: number): Socket {
+  const listener = new Socket(family);
+  listener.bind([family === AF_INET ? "127.0.0.1" : "::1", 0]);
+  listener.listen(backlog);
+  return listener;
+}
+
+/** Two ends of a TCP connection; the listener is closed. */
+export async function tcpPair(): Promise<[client: Socket, server: Socket]> {
+  using listener = listen();
+  const client = new Socket();
+  await client.connect(listener.getsockname());
+  const [server] = await soon(listener.accept());
+  return [client, server];
+}
+
+/** A connected socket, and the other end as Deno has it. */
+export async function tcpSocketAndConn(): Promise<[Socket, Deno.TcpConn]> {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const socket = new Socket();
+  const [conn] = await Promise.all([
+    listener.accept(),
+    socket.connect(["127.0.0.1", listener.addr.port]),
+  ]);
+  return [socket, conn];
+}
+
+/** A UDP socket on a free port of the loopback. */
+export function udp(host = "127.0.0.1", family: number = AF_INET): Socket {
+  const socket = new Socket(family, SOCK_DGRAM);
+  socket.bind([host, 0]);
+  return socket;
+}
+
+/** A port of the loopback on which nobody listens. */
+export function deadPort(): number {
+  using listener = listen();
+  return portOf(listener.getsockname());
+}
+
+/** The port of an address. */
+export function portOf(address: Address): number {
+  return Number(address[1]);
+}
+
+/** Receives until the end of the stream. */
+export async function recvToEnd(socket: Socket, size = 65536): Promise<Bytes> {
+  const pieces: Bytes[] = [];
+  for (;;) {
+    const piece = await soon(socket.recv(size));
+    if (piece.length === 0) return concat(pieces);
+    pieces.push(piece);
+  }
+}
+
+/** Joins pieces. */
+export function concat(pieces: readonly Uint8Array[]): Bytes {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** SHA-256 in hexadecimal. */
+export function digest(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Bytes that are the same in every run and do not repeat soon. */
+export function randomBytes(length: number, random: (below: number) => number): Bytes {
+  return Uint8Array.from({ length }, () => random(256));
+}
+
+const TCP: TransportAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+
+/** What a read of {@linkcode FakeStream} does: bring bytes or an error, end, or wait. */
+export type Read = Bytes | null | Error | Promise<Bytes | null>;
+
+/** A connection in memory. Its reads are played in order; later ones wait until it is closed. */
+export class FakeStream implements StreamTransport {
+  readonly localAddr: TransportAddr = TCP;
+  readonly remoteAddr: TransportAddr = TCP;
+  /** What is still to be read. */
+  readonly reads: Read[];
+  /** The size of each buffer that was read into. */
+  readonly sizes: number[] = [];
+  /** What was written. */
+  readonly written: Bytes[] = [];
+  /** The calls that change something, by name. */
+  readonly calls: string[] = [];
+  readonly #closed = Promise.withResolvers<never>();
+
+  constructor(...reads: Read[]) {
+    this.reads = reads;
+    this.#closed.promise.catch(() => {});
+  }
+
+  async read(p: Uint8Array): Promise<number | null> {
+    this.sizes.push(p.length);
+    const step = this.reads.shift() ?? (this.reads.length < 0 ? null : undefined);
+    if (step instanceof Error) throw step;
+    const data = await (step === undefined ? this.#closed.promise : step);
+    if (data === null) return null;
+    p.set(data.subarray(0, p.length));
+    if (data.length > p.length) this.reads.unshift(data.subarray(p.length));
+    return Math.min(data.length, p.length);
+  }
+
+  write(p: Uint8Array): Promise<number> {
+    this.written.push(p.slice() as Bytes);
+    return Promise.resolve(p.length);
+  }
+
+  closeWrite(): Promise<void> {
+    this.calls.push("closeWrite");
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.calls.push("close");
+    this.#closed.reject(new Deno.errors.BadResource("closed"));
+  }
+}
+
+/** A datagram socket in memory. */
+export class FakeDatagram implements DatagramTransport {
+  readonly addr: TransportAddr = { transport: "udp", hostname: "127.0.0.1", port: 1 };
+  /** What was sent. */
+  readonly sent: Bytes[] = [];
+  /** What is still to be received. */
+  readonly received: (Bytes | Error)[];
+
+  constructor(...received: (Bytes | Error)[]) {
+    this.received = received;
+  }
+
+  receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
+    const next = this.received.shift();
+    if (next === undefined) return Promise.withResolvers<never>().promise;
+    if (next instanceof Error) return Promise.reject(next);
+    p.set(next);
+    return Promise.resolve([p.subarray(0, next.length), this.addr]);
+  }
+
+  send(p: Uint8Array): Promise<number> {
+    this.sent.push(p.slice() as Bytes);
+    return Promise.resolve(p.length);
+  }
+
+  close(): void {}
+}
