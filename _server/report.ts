@@ -1,0 +1,45 @@
+/**
+ * The text that `handleError` prints.
+ *
+ * @module
+ */
+
+import type { Address } from "../_socket/address.ts";
+
+const RULE = "-".repeat(40);
+
+/** A string as Python's `repr` writes it. */
+function reprString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`)
+    .replace(
+      /\p{Cc}/gu,
+      (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
+  return `${quote}${escaped}${quote}`;
+}
+
+/** An address as Python's `repr` writes it: `('127.0.0.1', 80)`. */
+export function reprAddress(address: Address): string {
+  if (typeof address === "string") return reprString(address);
+  return `(${reprString(address[0])}, ${address[1]})`;
+}
+
+/** An error with its stack and the errors behind it. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return `Uncaught value: ${Deno.inspect(error)}`;
+  }
+  return Deno.inspect(error, { colors: false });
+}
+
+/** What Python's `handle_error` prints, with a JavaScript stack for the traceback. */
+export function errorReport(clientAddress: Address, error: unknown): string {
+  const from = reprAddress(clientAddress);
+  return [
+    RULE,
+    `Exception occurred during processing of request from ${from}`,
+    describe(error),
+    RULE,
+  ].join("\n");
+}

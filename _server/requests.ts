@@ -1,0 +1,186 @@
+/**
+ * The requests of a server that are under way.
+ *
+ * @module
+ */
+
+import type { Source } from "../_socket/slot.ts";
+
+/** What to do with a request when `maxConnections` are under way. */
+export type MaxConnectionsPolicy = "wait" | "reject";
+
+/** The attributes of a server that say how many requests it takes; a mix-in adds them. */
+export interface Limits {
+  /** The most requests at a time. */
+  maxConnections: number;
+  /** What happens to more. */
+  maxConnectionsPolicy: MaxConnectionsPolicy;
+  /** Whether closing the server waits for the requests under way. */
+  blockOnClose: boolean;
+}
+
+/** How a server is doing. */
+export interface ServerStatus {
+  /** Requests under way. */
+  active: number;
+  /** Requests got so far. */
+  accepted: number;
+  /** Requests turned away by `verifyRequest`, at `maxConnections`, or while the server closed. */
+  rejected: number;
+  /** Failed accepts that were skipped: the client was gone. */
+  transientErrors: number;
+  /** Failed accepts for want of descriptors or memory, each followed by a pause. */
+  resourceErrors: number;
+}
+
+/** One request under way. */
+export interface ActiveRequest {
+  /** The request itself. */
+  readonly request: unknown;
+  /** Whether a task of its own ends it, and not the loop that got it. */
+  detached: boolean;
+  /** Whether the server gave it up: its errors are the server's doing. */
+  forced: boolean;
+  /** Tells the handler that the server drains; made when the handler asks. */
+  controller: AbortController | undefined;
+}
+
+/** Counts requests, knows when there is room for another and when all have ended. */
+export class Requests {
+  readonly #limits: Readonly<Partial<Limits>>;
+  readonly #active = new Map<unknown, ActiveRequest>();
+  readonly #crashTakers = new Set<(error: unknown) => void>();
+  #room: PromiseWithResolvers<void> | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
+  #others: AbortController | undefined;
+  /** Whether the server drains. */
+  draining = false;
+  /** The counters. */
+  readonly status: ServerStatus = {
+    active: 0,
+    accepted: 0,
+    rejected: 0,
+    transientErrors: 0,
+    resourceErrors: 0,
+  };
+
+  /** @param limits The server. Its attributes are read at each use, and may change. */
+  constructor(limits: Readonly<Partial<Limits>>) {
+    this.#limits = limits;
+  }
+
+  /** How many are under way. */
+  get size(): number {
+    return this.#active.size;
+  }
+
+  /** The most requests at a time. */
+  get max(): number {
+    return this.#limits.maxConnections ?? Infinity;
+  }
+
+  /** Whether closing the server waits for them. */
+  get blockOnClose(): boolean {
+    return this.#limits.blockOnClose ?? true;
+  }
+
+  /** Ready while another request may be got. */
+  readonly room: Source = ((requests: Requests) => ({
+    get ready() {
+      return requests.#limits.maxConnectionsPolicy === "reject" ||
+        requests.size < requests.max;
+    },
+    fill: () => (requests.#room ??= Promise.withResolvers()).promise,
+  }))(this);
+
+  /** Ready when none is under way. */
+  readonly quiet: Source = ((requests: Requests) => ({
+    get ready() {
+      return requests.size === 0;
+    },
+    fill: () => (requests.#idle ??= Promise.withResolvers()).promise,
+  }))(this);
+
+  /** Notes a request that begins. */
+  begin(request: unknown): ActiveRequest {
+    const active = {
+      request,
+      detached: false,
+      forced: false,
+      controller: undefined,
+    };
+    this.#active.set(request, active);
+    this.status.accepted++;
+    return active;
+  }
+
+  /** Notes its end. */
+  end(active: ActiveRequest): void {
+    this.#active.delete(active.request);
+    if (this.room.ready) this.#room = settle(this.#room);
+    if (this.size === 0) this.#idle = settle(this.#idle);
+  }
+
+  /** Leaves a request to a task, which ends it. */
+  detach(request: unknown, task: Promise<void>): void {
+    const active = this.#active.get(request) ?? this.begin(request);
+    active.detached = true;
+    task.catch((error) => this.#crash(error)).finally(() => this.end(active));
+  }
+
+  /** An error that no stage takes: what `handleError` threw, in a task. Uncaught, where nobody waits for it. */
+  #crash(error: unknown): void {
+    if (this.#crashTakers.size === 0) throw error;
+    for (const take of this.#crashTakers) take(error);
+  }
+
+  /** Until it is disposed of, `take` gets the errors that tasks throw. */
+  takeCrashes(take: (error: unknown) => void): Disposable {
+    this.#crashTakers.add(take);
+    return { [Symbol.dispose]: () => void this.#crashTakers.delete(take) };
+  }
+
+  /** Whether what a request throws is worth a report: not when the server gave it up. */
+  reports(request: unknown): boolean {
+    return !this.#active.get(request)?.forced;
+  }
+
+  /** Tells the request when the server drains; one signal for all that the server did not get, but made. */
+  signal(request: unknown): AbortSignal {
+    const active = this.#active.get(request);
+    const controller = active === undefined
+      ? this.#others ??= new AbortController()
+      : active.controller ??= new AbortController();
+    if (this.draining) controller.abort();
+    return controller.signal;
+  }
+
+  /** Tells all requests, and those to come, that the server drains. */
+  drain(): void {
+    this.draining = true;
+    this.#others?.abort();
+    for (const { controller } of this.#active.values()) controller?.abort();
+  }
+
+  /** Gives up all that are left, and returns them. */
+  force(): unknown[] {
+    const left = [...this.#active.values()];
+    for (const active of left) active.forced = true;
+    return left.map((active) => active.request);
+  }
+}
+
+function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
+  waiting?.resolve();
+}
+
+const trackers = new WeakMap<object, Requests>();
+
+/** The requests of a server; one record for its lifetime. */
+export function requestsOf(server: object): Requests {
+  let requests = trackers.get(server);
+  if (requests === undefined) {
+    trackers.set(server, requests = new Requests(server));
+  }
+  return requests;
+}

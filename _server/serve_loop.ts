@@ -1,0 +1,113 @@
+/**
+ * The waiting of `serveForever`: for a request, for the stop, for the next `serviceActions`.
+ *
+ * @module
+ */
+
+import type { Source } from "../_socket/slot.ts";
+
+/** The longest delay of a timer, 2^31 - 1 ms; a longer one would fire at once. */
+const MAX_DELAY = 2147483647;
+
+/** Ready when both sources are. The second is not set going before the first is ready. */
+export function both(first: Source, second: Source): Source {
+  return {
+    get ready() {
+      return first.ready && second.ready;
+    },
+    fill: () => first.ready ? second.fill() : first.fill(),
+  };
+}
+
+/** One run of `serveForever`. */
+export class ServeLoop {
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #abandoned = Promise.withResolvers<void>();
+  #wake: (() => void) | undefined;
+  #watched: Promise<void> | undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+  #failure: { error: unknown } | undefined;
+  /** Whether the loop is to end. */
+  stopping = false;
+
+  /** @param tickMs How often to wake the loop without a request; undefined is never. */
+  constructor(tickMs: number | undefined) {
+    if (tickMs !== undefined) {
+      this.#ticker = setInterval(this.#rouse, Math.min(tickMs, MAX_DELAY));
+    }
+  }
+
+  readonly #rouse = (): void => this.#wake?.();
+
+  /** Resolves when the loop has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /** Resolves when nobody waits any more for the request that holds the loop up. */
+  get abandoned(): Promise<void> {
+    return this.#abandoned.promise;
+  }
+
+  /** Whether the loop waits, and gets no request at this moment. */
+  get waiting(): boolean {
+    return this.#wake !== undefined;
+  }
+
+  /** Waits for the source, the stop, or the tick. */
+  async wait(source: Source): Promise<void> {
+    if (source.ready || this.stopping) return;
+    const flight = source.fill();
+    if (flight !== this.#watched) { // an idle server ticks often, and the flight is the same for days
+      this.#watched = flight;
+      flight.then(this.#rouse);
+    }
+    await this.#sleep();
+  }
+
+  /** Waits for some time, or the stop. */
+  async pause(ms: number): Promise<void> {
+    let over = false;
+    const timer = setTimeout(() => {
+      over = true;
+      this.#rouse();
+    }, ms);
+    while (!over && !this.stopping) await this.#sleep();
+    clearTimeout(timer);
+  }
+
+  async #sleep(): Promise<void> {
+    await new Promise<void>((resolve) => this.#wake = resolve);
+    this.#wake = undefined;
+  }
+
+  /** Makes the loop end. Resolves when it will get no further request. */
+  stop(): Promise<void> {
+    this.stopping = true;
+    if (!this.waiting) return Promise.resolve();
+    this.#rouse();
+    return this.ended;
+  }
+
+  /** Makes the loop end, with an error. */
+  fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.stop();
+  }
+
+  /** Leaves a request that does not end behind. */
+  abandon(): void {
+    this.#abandoned.resolve();
+  }
+
+  /** Throws what the loop was made to end with. */
+  rethrow(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** The loop has ended. */
+  end(): void {
+    clearInterval(this.#ticker);
+    this.#ended.resolve();
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Python's `socketserver` module, the handlers: one object for each request.
+ *
+ * @module
+ */
+
+import { BytesSink, BytesSource } from "./_stream/bytes.ts";
+import { BufferedReader } from "./_stream/buffered_reader.ts";
+import { BufferedWriter, type Writer } from "./_stream/buffered_writer.ts";
+import type { BaseServer, DatagramRequest } from "./server.ts";
+import {
+  type Address,
+  IPPROTO_TCP,
+  OSError,
+  type Socket,
+  TCP_NODELAY,
+} from "./socket.ts";
+
+export { BufferedReader } from "./_stream/buffered_reader.ts";
+export type { Writer } from "./_stream/buffered_writer.ts";
+
+/** The part of a server that a handler relies on. */
+export interface HandlerServer {
+  /** A signal for the handler of a request, which aborts when the server drains. */
+  // deno-lint-ignore no-explicit-any
+  requestSignal(request: any): AbortSignal;
+}
+
+/**
+ * Handles a request: `setup`, then `handle`, then `finish`, which is called whether `handle` threw or
+ * not, but not when `setup` threw. A subclass overrides `handle`. Where the handler is run says the
+ * server: one at a time, as a task, in a worker, in a process.
+ *
+ * @typeParam R What a request is: a connected socket, for TCP.
+ * @typeParam S The server's class.
+ *
+ * @example
+ * ```ts
+ * import { BaseRequestHandler } from "@socketserver/socketserver";
+ *
+ * class Echo extends BaseRequestHandler {
+ *   override async handle() {
+ *     const data = await this.request.recv(1024);
+ *     await this.request.sendall(data);
+ *   }
+ * }
+ * ```
+ */
+export class BaseRequestHandler<
+  R = Socket,
+  S extends HandlerServer = BaseServer,
+> {
+  /** The request: a connected socket, or a datagram and the socket to answer on. */
+  readonly request: R;
+  /** The client's address. */
+  readonly clientAddress: Address;
+  /** The server. */
+  readonly server: S;
+  /** What `handle` threw; for `finish` to know. */
+  failure: unknown = undefined;
+
+  /**
+   * Keeps what it is given; the work begins with `setup`.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   * @param server The server.
+   */
+  constructor(request: R, clientAddress: Address, server: S) {
+    this.request = request;
+    this.clientAddress = clientAddress;
+    this.server = server;
+  }
+
+  /** Aborts when the server drains: time to end. */
+  get signal(): AbortSignal {
+    return this.server.requestSignal(this.request);
+  }
+
+  /** Called before `handle`. May be extended; call super. */
+  setup(): void | Promise<void> {}
+
+  /** The work on the request. May be overridden. */
+  handle(): void | Promise<void> {}
+
+  /** Called after `handle`. May be extended; call super. */
+  finish(): void | Promise<void> {}
+}
+
+/**
+ * Handles a connection as two files: `rfile` to read, `wfile` to write.
+ *
+ * @typeParam S The server's class.
+ *
+ * @example
+ * ```ts
+ * import { StreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * class EchoLines extends StreamRequestHandler {
+ *   override timeout = 30;
+ *
+ *   override async handle() {
+ *     for await (const line of this.rfile) await this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ */
+export class StreamRequestHandler<S extends HandlerServer = BaseServer>
+  extends BaseRequestHandler<Socket, S> {
+  /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
+  rbufsize = -1;
+  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
+  wbufsize = 0;
+  /** Seconds that each read and write may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether to send small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  /** The connection: the request. */
+  connection!: Socket;
+  /** Reads from the client. */
+  rfile!: BufferedReader;
+  /** Writes to the client. A write that nobody awaits still arrives, in order. */
+  wfile!: Writer;
+
+  /** Sets timeout and options, and opens the files. May be extended; call super. */
+  override setup(): void | Promise<void> {
+    const connection = this.connection = this.request;
+    if (this.timeout !== null) connection.settimeout(this.timeout);
+    if (this.disableNagleAlgorithm) {
+      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+    }
+    this.rfile = connection.makefile("rb", { buffering: this.rbufsize });
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
+  }
+
+  /** Flushes and closes the files. May be extended; call super. */
+  override async finish(): Promise<void> {
+    try {
+      if (!this.wfile.closed) await this.wfile.flush();
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone; who awaited the write knows
+    } finally {
+      await closeQuietly(this.wfile);
+      this.rfile.close();
+    }
+  }
+}
+
+/** Closes a writer whose last failure was told, or does not matter any more. */
+async function closeQuietly(file: Writer): Promise<void> {
+  try {
+    await file.close();
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error;
+  }
+}
+
+/**
+ * Handles a datagram as two files: `rfile` reads it, and what is written to `wfile` is the answer, one
+ * datagram, sent when `handle` has ended. Nothing is sent when nothing was written, or
+ * when `handle` threw.
+ *
+ * @typeParam S The server's class.
+ */
+export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
+  extends BaseRequestHandler<DatagramRequest, S> {
+  /** The datagram. */
+  packet!: Uint8Array<ArrayBuffer>;
+  /** The server's socket. */
+  socket!: Socket;
+  /** Reads the datagram. */
+  rfile!: BufferedReader;
+  /** Collects the answer. */
+  wfile!: Writer;
+  readonly #answer = new BytesSink();
+
+  /** Opens the files. May be extended; call super. */
+  override setup(): void | Promise<void> {
+    [this.packet, this.socket] = this.request;
+    this.rfile = new BufferedReader(new BytesSource(this.packet));
+    this.wfile = new BufferedWriter(this.#answer);
+  }
+
+  /** Sends the answer, if there is one. May be extended; call super. */
+  override async finish(): Promise<void> {
+    if (this.failure !== undefined) return;
+    await this.wfile.flush();
+    const answer = this.#answer.take();
+    if (answer.length > 0) await this.socket.sendto(answer, this.clientAddress);
+  }
+}

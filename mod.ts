@@ -1,0 +1,236 @@
+/**
+ * Python's `socket` and `socketserver` for Deno: servers over TCP, UDP and Unix sockets, made of a
+ * server class, which gets requests, and a handler class, which answers them.
+ *
+ * A server and a mix-in make a way to run; the handler is the same for all.
+ *
+ * ```text
+ * BaseServer                  the loop, and one method for each stage of a request
+ * └── SocketServer            one socket: bind, activate, close
+ *     ├── TCPServer           a request is a connection
+ *     │   └── UnixStreamServer
+ *     └── UDPServer           a request is a datagram
+ *         └── UnixDatagramServer
+ *
+ * BaseRequestHandler          setup, handle, finish
+ * ├── StreamRequestHandler    the connection as two files: rfile, wfile
+ * └── DatagramRequestHandler  the datagram, and its answer, as two files
+ *
+ * AsyncMixIn                  requests run as tasks, many at a time
+ * ```
+ *
+ * A request goes through these stages, each of them a method that may be overridden:
+ *
+ * ```text
+ * getRequest -> verifyRequest -> processRequest -> finishRequest -> [setup -> handle -> finish]
+ *            -> shutdownRequest -> closeRequest
+ * ```
+ *
+ * Below them is {@linkcode Socket}, with the methods of Python's socket object, for clients and
+ * for all that the servers do not cover.
+ *
+ * @example A server that answers in capitals
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { AsyncTCPServer, createConnection, StreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * class Upper extends StreamRequestHandler {
+ *   override async handle() {
+ *     for await (const line of this.rfile) {
+ *       await this.wfile.write(new TextDecoder().decode(line).toUpperCase());
+ *     }
+ *   }
+ * }
+ *
+ * await using server = new AsyncTCPServer(["127.0.0.1", 0], Upper);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * await client.sendall(new TextEncoder().encode("hello\n"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * ```
+ *
+ * @module
+ */
+
+export {
+  BaseServer,
+  SocketServer,
+  TCPServer,
+  UDPServer,
+  UnixDatagramServer,
+  UnixStreamServer,
+} from "./server.ts";
+export type {
+  BaseServerOptions,
+  DatagramRequest,
+  RequestHandlerConstructor,
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+  ServerOptions,
+  ServerStatus,
+} from "./server.ts";
+
+export {
+  BaseRequestHandler,
+  DatagramRequestHandler,
+  StreamRequestHandler,
+} from "./handlers.ts";
+export type { HandlerServer } from "./handlers.ts";
+
+export {
+  AsyncMixIn,
+  AsyncTCPServer,
+  AsyncUDPServer,
+  AsyncUnixDatagramServer,
+  AsyncUnixStreamServer,
+} from "./mixins.ts";
+export type {
+  MaxConnectionsPolicy,
+  MixedIn,
+  MixInOptions,
+  MixInStatics,
+  ServerConstructor,
+} from "./mixins.ts";
+
+export {
+  createConnection,
+  createServer,
+  formatAddress,
+  getaddrinfo,
+  getdefaulttimeout,
+  getfqdn,
+  gethostbyname,
+  gethostname,
+  getnameinfo,
+  hasDualstackIPv6,
+  htonl,
+  htons,
+  inetAton,
+  inetNtoa,
+  inetNtop,
+  inetPton,
+  ntohl,
+  ntohs,
+  select,
+  setdefaulttimeout,
+  Socket,
+  socketpair,
+} from "./socket.ts";
+export type {
+  Address,
+  AddressLike,
+  AddrInfo,
+  Bytes,
+  BytesLike,
+  CreateConnectionOptions,
+  CreateServerOptions,
+  DatagramOption,
+  DatagramTransport,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  OpenFile,
+  OptionValue,
+  Selectable,
+  StreamTransport,
+  Transport,
+  TransportAddr,
+} from "./socket.ts";
+
+export {
+  BlockingIOError,
+  BrokenPipeError,
+  ConnectionAbortedError,
+  ConnectionError,
+  ConnectionRefusedError,
+  ConnectionResetError,
+  FileExistsError,
+  FileNotFoundError,
+  GaiError,
+  HError,
+  InterruptedError,
+  OSError,
+  PermissionError,
+  TimeoutError,
+} from "./socket.ts";
+export type { OSErrorOptions } from "./socket.ts";
+
+export {
+  BufferedReader,
+  BufferedRWPair,
+  BufferedWriter,
+  IncompleteReadError,
+  LimitOverrunError,
+  SocketWriter,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+} from "./_stream/mod.ts";
+export type {
+  BufferedReaderOptions,
+  BufferedWriterOptions,
+  ByteSink,
+  ByteSource,
+  FileForMode,
+  MakefileModes,
+  MakefileOptions,
+  Newline,
+  ReadUntilOptions,
+  SocketFile,
+  SocketWriterOptions,
+  TextErrors,
+  TextReaderOptions,
+  TextWriterOptions,
+  WriteData,
+  Writer,
+} from "./_stream/mod.ts";
+
+export {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  AF_UNSPEC,
+  AI_CANONNAME,
+  AI_NUMERICHOST,
+  AI_NUMERICSERV,
+  AI_PASSIVE,
+  EAI_ADDRFAMILY,
+  EAI_AGAIN,
+  EAI_FAMILY,
+  EAI_NONAME,
+  EAI_SERVICE,
+  IP_ADD_MEMBERSHIP,
+  IP_DROP_MEMBERSHIP,
+  IP_MULTICAST_LOOP,
+  IP_MULTICAST_TTL,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPV6_V6ONLY,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_WAITALL,
+  NI_NAMEREQD,
+  NI_NUMERICHOST,
+  NI_NUMERICSERV,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SO_ACCEPTCONN,
+  SO_BROADCAST,
+  SO_ERROR,
+  SO_KEEPALIVE,
+  SO_RCVBUF,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SO_SNDBUF,
+  SO_TYPE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  SOMAXCONN,
+  TCP_NODELAY,
+} from "./socket.ts";

@@ -1,0 +1,613 @@
+/**
+ * Python's `socketserver` module, the servers: one method for each stage of a request.
+ *
+ * @module
+ */
+
+import { checkSize } from "./_socket/check.ts";
+import { anyReady } from "./_socket/select.ts";
+import { internals } from "./_socket/facade.ts";
+import {
+  type AcceptVerdict,
+  judgeAccept,
+  RESOURCE_PAUSE_MS,
+} from "./_server/accept_errors.ts";
+import { runHandler } from "./_server/lifecycle.ts";
+import { errorReport } from "./_server/report.ts";
+import { requestsOf, type ServerStatus } from "./_server/requests.ts";
+import { both, ServeLoop } from "./_server/serve_loop.ts";
+import type { BaseRequestHandler } from "./handlers.ts";
+import {
+  type Address,
+  type AddressLike,
+  AF_INET,
+  AF_UNIX,
+  type InetAddress,
+  OSError,
+  SHUT_WR,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  socketOf,
+  SOL_SOCKET,
+} from "./socket.ts";
+
+export type { ServerStatus } from "./_server/requests.ts";
+
+/**
+ * A class of handlers.
+ *
+ * @typeParam R What a request is.
+ */
+// deno-lint-ignore no-explicit-any
+export type RequestHandlerConstructor<R = any> = new (
+  request: R,
+  clientAddress: Address,
+  // deno-lint-ignore no-explicit-any
+  server: any,
+  // deno-lint-ignore no-explicit-any
+) => BaseRequestHandler<any, any>;
+
+/** Options of every server. Each wins over the class's static field of the same name. */
+export interface BaseServerOptions {
+  /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
+  timeout?: number | null;
+}
+
+/** Options of {@linkcode BaseServer.serveForever}. */
+export interface ServeForeverOptions {
+  /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
+  signal?: AbortSignal;
+  /** Seconds between calls of `serviceActions` while no request comes. @default {0.5} */
+  pollInterval?: number;
+}
+
+/** Options of {@linkcode BaseServer.serverClose}. */
+export interface ServerCloseOptions {
+  /** Seconds to wait for the requests under way; then they are cut off. Without it there is no limit. */
+  timeout?: number;
+}
+
+/** How the requests ended that were under way when the server closed. */
+export interface ServerCloseReport {
+  /** How many ended by themselves. */
+  finished: number;
+  /** How many were cut off after the timeout. */
+  forced: number;
+}
+
+/**
+ * The loop and the stages of a request, for any kind of server. What is left to subclasses:
+ * `fileno`, which says what to wait for, and `getRequest`.
+ *
+ * The stages, in this order: `getRequest`, `verifyRequest`, `processRequest`, `finishRequest`
+ * (the handler's `setup`, `handle`, `finish`), `shutdownRequest`, `closeRequest`.
+ *
+ * Resource handling: the server owns its socket and the requests it gets. {@linkcode
+ * BaseServer.serverClose}, or `await using`, closes them. Error handling: what a handler throws goes
+ * to `handleError`, and the server goes on. What a hook of the loop itself throws
+ * (`serviceActions`, `handleTimeout`, `handleError`) ends `serveForever` with it.
+ *
+ * @typeParam R What a request is.
+ */
+export abstract class BaseServer<R = unknown> implements AsyncDisposable {
+  /** Seconds that `handleRequest` waits; null is no limit. */
+  static timeout: number | null = null;
+
+  /** The address of the server; the real one, once bound. */
+  serverAddress: Address;
+  /** The class that handles requests. */
+  RequestHandlerClass: RequestHandlerConstructor;
+  /** Seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
+  timeout: number | null;
+
+  #loop: ServeLoop | undefined;
+
+  /**
+   * @param serverAddress `[host, port]`, or a path.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options What differs from the static fields.
+   * @throws {TypeError} when the handler is not a class with a `handle` method.
+   */
+  constructor(
+    serverAddress: AddressLike,
+    RequestHandlerClass: RequestHandlerConstructor<R>,
+    options: BaseServerOptions = {},
+  ) {
+    if (typeof RequestHandlerClass?.prototype?.handle !== "function") {
+      throw new TypeError(
+        `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${
+          Deno.inspect(RequestHandlerClass)
+        }`,
+      );
+    }
+    this.serverAddress = Array.isArray(serverAddress)
+      ? [...serverAddress] as InetAddress
+      : serverAddress as string; // anything else is for bind() to name
+    this.RequestHandlerClass = RequestHandlerClass;
+    this.timeout = setting(this, options, "timeout");
+  }
+
+  /** Makes the server ready for requests. May be overridden. */
+  serverActivate(): void {}
+
+  /**
+   * Handles requests until {@linkcode BaseServer.shutdown}.
+   *
+   * @param options What ends it, and the rhythm of `serviceActions`.
+   * @throws {OSError} when requests cannot be got any more.
+   */
+  async serveForever(options: ServeForeverOptions = {}): Promise<void> {
+    const { signal, pollInterval = 0.5 } = options;
+    const loop = this.#begin(pollInterval);
+    using _crashes = requestsOf(this).takeCrashes((error) => loop.fail(error));
+    const stop = () => void loop.stop();
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted) stop();
+    try {
+      await Promise.race([this.#serve(loop), loop.abandoned]);
+      loop.rethrow();
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#loop = undefined;
+      loop.end();
+    }
+  }
+
+  #begin(pollInterval: number): ServeLoop {
+    if (this.#loop !== undefined) {
+      throw new Error("Cannot serve: the server is serving already");
+    }
+    if (!(pollInterval > 0)) {
+      throw new RangeError(
+        `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
+      );
+    }
+    const idle = this.serviceActions === BaseServer.prototype.serviceActions;
+    return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
+  }
+
+  async #serve(loop: ServeLoop): Promise<void> {
+    while (!loop.stopping) {
+      await this.#serveOne(loop);
+      await this.serviceActions();
+    }
+  }
+
+  /** Waits for one request and handles it; comes back empty-handed to let `serviceActions` run. */
+  async #serveOne(loop: ServeLoop): Promise<void> {
+    const { room } = requestsOf(this);
+    await loop.wait(room);
+    if (loop.stopping || !room.ready) return;
+    const source = internals.readSource(socketOf(this));
+    await loop.wait(source);
+    if (loop.stopping || !source.ready) return;
+    const verdict = await this.#handleOne();
+    if (verdict === "resource") await loop.pause(RESOURCE_PAUSE_MS);
+  }
+
+  /** Gets a request that is ready and takes it through its stages. */
+  async #handleOne(): Promise<AcceptVerdict | undefined> {
+    let request: R;
+    let clientAddress: Address;
+    try {
+      [request, clientAddress] = await this.getRequest();
+    } catch (error) {
+      const verdict = judgeAccept(error);
+      if (verdict === "fatal") throw error;
+      requestsOf(this).status[`${verdict}Errors`]++;
+      return verdict;
+    }
+    await this.#dispatch(request, clientAddress);
+  }
+
+  async #dispatch(request: R, clientAddress: Address): Promise<void> {
+    const requests = requestsOf(this);
+    const active = requests.begin(request);
+    try {
+      const wanted = !requests.draining &&
+        await this.verifyRequest(request, clientAddress);
+      if (wanted) {
+        await this.processRequest(request, clientAddress);
+      } else {
+        requests.status.rejected++;
+        await this.shutdownRequest(request);
+      }
+    } catch (error) {
+      await this.#fail(request, clientAddress, error);
+    } finally {
+      if (!active.detached) requests.end(active);
+    }
+  }
+
+  async #fail(
+    request: R,
+    clientAddress: Address,
+    error: unknown,
+  ): Promise<void> {
+    try {
+      if (requestsOf(this).reports(request)) {
+        await this.handleError(request, clientAddress, error);
+      }
+    } finally {
+      await this.shutdownRequest(request);
+    }
+  }
+
+  /**
+   * Ends {@linkcode BaseServer.serveForever}. May be called from anywhere, a handler included. While
+   * the server does not serve it does nothing.
+   *
+   * @returns Resolves when no further request will be got. The promise of `serveForever` resolves when the
+   *   loop has ended.
+   */
+  shutdown(): Promise<void> {
+    return this.#loop?.stop() ?? Promise.resolve();
+  }
+
+  /** Called by the loop after each request, and every `pollInterval`. May be overridden. */
+  serviceActions(): void | Promise<void> {}
+
+  /**
+   * Handles one request, without a loop. Waits for it at most as long as the smaller one of
+   * `timeout` and the socket's timeout, and then calls {@linkcode BaseServer.handleTimeout}.
+   *
+   * @throws {OSError} when the request cannot be got.
+   */
+  async handleRequest(): Promise<void> {
+    const socket = socketOf(this);
+    const next = both(requestsOf(this).room, internals.readSource(socket));
+    const limits = [socket.gettimeout(), this.timeout].filter((limit) =>
+      limit !== null
+    );
+    const limit = limits.length > 0 ? Math.min(...limits) : null;
+    await anyReady([next], limit);
+    if (next.ready || limit === null) await this.#handleOne();
+    else await this.handleTimeout();
+  }
+
+  /** Called by `handleRequest` when no request came in time. May be overridden. */
+  handleTimeout(): void | Promise<void> {}
+
+  /** The number of what to wait for, as `select` takes it. */
+  abstract fileno(): number;
+
+  /**
+   * Gets a request; called when one is ready.
+   *
+   * @returns The request and the client's address.
+   * @throws {OSError} when there is none after all. Others end the loop. May be overridden.
+   */
+  abstract getRequest(): Promise<[R, Address]>;
+
+  /**
+   * Says whether to handle a request. Others are shut down. May be overridden.
+   *
+   * @param _request The request.
+   * @param _clientAddress The client's address.
+   * @returns True for yes.
+   */
+  verifyRequest(
+    _request: R,
+    _clientAddress: Address,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /**
+   * Handles a request to its end. The mix-ins override it to do so elsewhere. May be overridden.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   */
+  async processRequest(request: R, clientAddress: Address): Promise<void> {
+    await this.finishRequest(request, clientAddress);
+    await this.shutdownRequest(request);
+  }
+
+  /**
+   * Closes the server: it gets no further request, the handlers' `signal` aborts, and what is under way may
+   * end, or is cut off after the timeout. A handler must not await it: it would wait for
+   * itself. May be extended; call super.
+   *
+   * @param options How long to wait.
+   * @returns How the requests under way ended.
+   */
+  async serverClose(
+    options: ServerCloseOptions = {},
+  ): Promise<ServerCloseReport> {
+    const requests = requestsOf(this);
+    const before = requests.size;
+    this.#loop?.stop();
+    requests.drain();
+    if (!requests.blockOnClose) return { finished: 0, forced: 0 };
+    const crashes: unknown[] = [];
+    using _crashes = requests.takeCrashes((error) => crashes.push(error));
+    await anyReady([requests.quiet], options.timeout ?? null);
+    const left = requests.force();
+    for (const request of left) {
+      if (request instanceof Socket) internals.abort(request);
+    }
+    if (left.length > 0) this.#loop?.abandon();
+    if (crashes.length > 0) throw crashes[0];
+    return { finished: before - left.length, forced: left.length };
+  }
+
+  /**
+   * Makes a handler for a request and runs it: `setup`, `handle`, `finish`. May be overridden.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   */
+  async finishRequest(request: R, clientAddress: Address): Promise<void> {
+    await runHandler(
+      new this.RequestHandlerClass(request, clientAddress, this),
+    );
+  }
+
+  /**
+   * Ends a request. May be overridden.
+   *
+   * @param request The request.
+   */
+  shutdownRequest(request: R): void | Promise<void> {
+    return this.closeRequest(request);
+  }
+
+  /**
+   * Frees what a request holds. May be overridden.
+   *
+   * @param _request The request.
+   */
+  closeRequest(_request: R): void | Promise<void> {}
+
+  /**
+   * Called with what a stage of a request threw. Prints what Python prints, to stderr. May be overridden.
+   *
+   * @param _request The request.
+   * @param clientAddress The client's address.
+   * @param error What was thrown.
+   */
+  handleError(
+    _request: R,
+    clientAddress: Address,
+    error: unknown,
+  ): void | Promise<void> {
+    console.error(errorReport(clientAddress, error));
+  }
+
+  /**
+   * A signal for the handler of a request, which aborts when the server drains.
+   *
+   * @param request The request.
+   * @returns The signal.
+   */
+  requestSignal(request: R): AbortSignal {
+    return requestsOf(this).signal(request);
+  }
+
+  /** How the server is doing. */
+  get status(): ServerStatus {
+    const requests = requestsOf(this);
+    return { ...requests.status, active: requests.size };
+  }
+
+  /** Closes the server, for `await using`: waits for the requests under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.serverClose();
+  }
+}
+
+/** An option, or else the class's static field of that name. */
+function setting<O extends object, K extends keyof O & string>(
+  server: object,
+  options: O,
+  name: K,
+): Exclude<O[K], undefined> {
+  const own = options[name];
+  if (own !== undefined) return own as Exclude<O[K], undefined>;
+  return (server.constructor as unknown as Record<K, Exclude<O[K], undefined>>)[
+    name
+  ];
+}
+
+/** Options of the servers over sockets. Each wins over the class's static field of the same name. */
+export interface ServerOptions extends BaseServerOptions {
+  /** Whether the constructor binds and activates. @default {true} */
+  bindAndActivate?: boolean;
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  addressFamily?: number;
+  /** How many connections may wait to be accepted. @default {511} */
+  requestQueueSize?: number;
+  /** SO_REUSEADDR. Deno sets it on every TCP listener. @default {false} */
+  allowReuseAddress?: boolean;
+  /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
+  allowReusePort?: boolean;
+  /** The most bytes of a datagram; the rest of a longer one is dropped. @default {8192} */
+  maxPacketSize?: number;
+}
+
+/**
+ * What the servers over sockets share: one socket that is bound, activated and closed.
+ *
+ * @typeParam R What a request is.
+ */
+export abstract class SocketServer<R> extends BaseServer<R> {
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  static addressFamily: number = AF_INET;
+  /** `SOCK_STREAM` or `SOCK_DGRAM`. */
+  static socketType: number = SOCK_STREAM;
+  /** How many connections may wait to be accepted; 511, Deno's default, where Python has 5. */
+  static requestQueueSize = 511;
+  /** SO_REUSEADDR. Deno sets it on every TCP listener. */
+  static allowReuseAddress = false;
+  /** SO_REUSEPORT: needs `--unstable-net`. */
+  static allowReusePort = false;
+  /** The most bytes of a datagram. */
+  static maxPacketSize = 8192;
+
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  addressFamily: number;
+  /** `SOCK_STREAM` or `SOCK_DGRAM`. */
+  socketType: number;
+  /** How many connections may wait to be accepted. */
+  requestQueueSize: number;
+  /** SO_REUSEADDR. */
+  allowReuseAddress: boolean;
+  /** SO_REUSEPORT. */
+  allowReusePort: boolean;
+  /** The most bytes of a datagram. */
+  maxPacketSize: number;
+  /** The socket of the server. The server closes it. */
+  socket: Socket;
+
+  /**
+   * Binds and activates, unless `bindAndActivate` is false; a failure closes what was opened.
+   *
+   * @param serverAddress `[host, port]`, or a path.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options What differs from the static fields.
+   */
+  constructor(
+    serverAddress: AddressLike,
+    RequestHandlerClass: RequestHandlerConstructor<R>,
+    options: ServerOptions = {},
+  ) {
+    super(serverAddress, RequestHandlerClass, options);
+    this.addressFamily = setting(this, options, "addressFamily");
+    this.socketType = (this.constructor as typeof SocketServer).socketType;
+    this.requestQueueSize = setting(this, options, "requestQueueSize");
+    this.allowReuseAddress = setting(this, options, "allowReuseAddress");
+    this.allowReusePort = setting(this, options, "allowReusePort");
+    this.maxPacketSize = setting(this, options, "maxPacketSize");
+    checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
+    this.socket = new Socket(this.addressFamily, this.socketType);
+    if (options.bindAndActivate === false) return;
+    try {
+      this.serverBind();
+      this.serverActivate();
+    } catch (error) {
+      this.socket.close();
+      throw error;
+    }
+  }
+
+  /** Binds the socket to `serverAddress`, and sets that to the real address. May be overridden. */
+  serverBind(): void {
+    if (this.allowReuseAddress) {
+      this.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+    }
+    if (this.allowReusePort) {
+      this.socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
+    }
+    this.socket.bind(this.serverAddress);
+    this.serverAddress = this.socket.getsockname();
+  }
+
+  /** The number of the server's socket, for `select`; -1 when it is closed. */
+  override fileno(): number {
+    return this.socket.fileno();
+  }
+}
+
+/**
+ * A server for TCP, one request at a time: the next connection waits until the handler of this one has
+ * ended. Mix in `AsyncMixIn` for many at a time.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createConnection, StreamRequestHandler, TCPServer } from "@socketserver/socketserver";
+ *
+ * class Upper extends StreamRequestHandler {
+ *   override async handle() {
+ *     const line = new TextDecoder().decode(await this.rfile.readline());
+ *     await this.wfile.write(line.toUpperCase());
+ *   }
+ * }
+ *
+ * await using server = new TCPServer(["127.0.0.1", 0], Upper);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress as [string, number]);
+ * await client.sendall(new TextEncoder().encode("hello\n"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * ```
+ */
+export class TCPServer extends SocketServer<Socket> {
+  /** Listens. May be overridden. */
+  override serverActivate(): void {
+    this.socket.listen(this.requestQueueSize);
+  }
+
+  /** Closes the listening socket, and then as {@linkcode BaseServer.serverClose}. */
+  override async serverClose(
+    options: ServerCloseOptions = {},
+  ): Promise<ServerCloseReport> {
+    const closed = super.serverClose(options);
+    this.socket.close();
+    const released = internals.released(this.socket);
+    const [report] = await Promise.all([closed, released]);
+    return report;
+  }
+
+  /** Accepts a connection. May be overridden. */
+  override async getRequest(): Promise<[Socket, Address]> {
+    return await this.socket.accept();
+  }
+
+  /** Ends the stream for the client, and then closes. May be overridden. */
+  override async shutdownRequest(request: Socket): Promise<void> {
+    try {
+      await request.shutdown(SHUT_WR);
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
+    }
+    await this.closeRequest(request);
+  }
+
+  /** Closes the connection and the files made of it. May be overridden. */
+  override closeRequest(request: Socket): void {
+    internals.release(request);
+  }
+}
+
+/** A request of a datagram server: the datagram, and the socket to answer on. */
+export type DatagramRequest = [packet: Uint8Array<ArrayBuffer>, socket: Socket];
+
+/** A server for UDP, one request at a time. A request is one datagram. */
+export class UDPServer extends SocketServer<DatagramRequest> {
+  /** `SOCK_DGRAM`. */
+  static override socketType: number = SOCK_DGRAM;
+
+  /** Waits for the requests under way, which answer on the server's socket, and then closes it. */
+  override async serverClose(
+    options: ServerCloseOptions = {},
+  ): Promise<ServerCloseReport> {
+    try {
+      return await super.serverClose(options);
+    } finally {
+      this.socket.close();
+    }
+  }
+
+  /** Receives a datagram. May be overridden. */
+  override async getRequest(): Promise<[DatagramRequest, Address]> {
+    const [packet, sender] = await this.socket.recvfrom(this.maxPacketSize);
+    return [[packet, this.socket], sender ?? ""];
+  }
+}
+
+/** A server on a Unix stream socket, one request at a time. Closing it removes the path. */
+export class UnixStreamServer extends TCPServer {
+  /** `AF_UNIX`. */
+  static override addressFamily: number = AF_UNIX;
+}
+
+/** A server on a Unix datagram socket, one request at a time; needs `--unstable-net`. The path stays. */
+export class UnixDatagramServer extends UDPServer {
+  /** `AF_UNIX`. */
+  static override addressFamily: number = AF_UNIX;
+}
