@@ -1,0 +1,38 @@
+/**
+ * Sends back what it receives, in capitals: the first server of Python's socketserver tutorial.
+ *
+ *     deno run --allow-net examples/echo.ts [host] [port]
+ *
+ * Then talk to it with `nc localhost 9999`, or with `examples/echo_client.ts`.
+ */
+import {
+  AsyncTCPServer,
+  BaseRequestHandler,
+  formatAddress,
+} from "@socketserver/socketserver";
+
+class UpperHandler extends BaseRequestHandler {
+  override async handle() {
+    for (;;) {
+      const data = await this.request.recv(65536);
+      if (data.length === 0) return; // the client has ended its side
+      await this.request.sendall(data.map(upper));
+    }
+  }
+}
+
+const upper = (byte: number) => byte >= 97 && byte <= 122 ? byte - 32 : byte; // a-z
+
+const [host = "localhost", port = "9999"] = Deno.args;
+try {
+  const server = new AsyncTCPServer([host, Number(port)], UpperHandler);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => server.shutdown());
+  }
+  console.log(`Listening on ${formatAddress(server.serverAddress)}`);
+  await server.serveForever();
+  await server.serverClose({ timeout: 1 });
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}

@@ -1,0 +1,95 @@
+import * as module from "../mod.ts";
+import { assert, assertEquals } from "./deps.ts";
+import { havePython, python } from "./python.ts";
+
+interface Row {
+  section: string;
+  python: string;
+  here: string;
+}
+
+const doc = new URL("../docs/porting.md", import.meta.url);
+const readable =
+  Deno.permissions.querySync({ name: "read", path: doc }).state === "granted";
+
+/** The rows of the tables: a name of Python, and one of this module or "none". */
+async function readTable(): Promise<Row[]> {
+  const rows: Row[] = [];
+  let section = "";
+  for (const line of (await Deno.readTextFile(doc)).split("\n")) {
+    if (line.startsWith("## ")) section = line.slice(3);
+    const [, python, here] =
+      /^\| `([\w.]+)` *\| (?:`([\w.]+)`|none) *\|/.exec(line) ?? [];
+    if (python !== undefined) rows.push({ section, python, here });
+  }
+  return rows;
+}
+
+class Handler extends module.StreamRequestHandler {}
+const unbound = { bindAndActivate: false };
+const samples: Record<string, object> = {
+  Socket: new module.Socket(),
+  BaseServer: new module.TCPServer(["", 0], Handler, unbound),
+  TCPServer: new module.TCPServer(["", 0], Handler, unbound),
+  UDPServer: new module.UDPServer(["", 0], Handler, unbound),
+  UnixStreamServer: new module.UnixStreamServer("x", Handler, unbound),
+  UnixDatagramServer: new module.UnixDatagramServer("x", Handler, unbound),
+  AsyncMixIn: new module.AsyncTCPServer(["", 0], Handler, unbound),
+  BaseRequestHandler: Handler.prototype,
+  StreamRequestHandler: Reflect.construct(Handler, []),
+  DatagramRequestHandler: module.DatagramRequestHandler.prototype,
+};
+
+/** Whether a name such as `Socket.recv` or `select` is one of this module's. */
+function exists(name: string): boolean {
+  const [owner, member] = name.split(".");
+  const exported = (module as Record<string, unknown>)[owner];
+  if (exported === undefined || member === undefined) {
+    return exported !== undefined;
+  }
+  return member in samples[owner] || member in (exported as object);
+}
+
+Deno.test({
+  name: "docs/porting.md names only what exists",
+  ignore: !readable,
+  async fn() {
+    const table = await readTable();
+    assert(table.length > 130, `only ${table.length} rows were read`);
+    assertEquals(
+      table.filter(({ here }) => here !== undefined && !exists(here)),
+      [],
+    );
+  },
+});
+
+const PUBLIC_NAMES = `
+import inspect, socketserver
+def public(obj): return [n for n in vars(obj) if not n.startswith('_')]
+def members(names): return names + [f'{c}.{n}' for c in names for n in public(getattr(socketserver, c))]
+enums = {'AddressFamily', 'AddressInfo', 'IntEnum', 'IntFlag', 'MsgFlag', 'SocketKind'}
+def is_function(n): return inspect.isroutine(getattr(socket, n)) or inspect.isclass(getattr(socket, n))
+return {
+    'The socket object': [n for n in dir(socket.socket) if not n.startswith('_')],
+    'Functions of \`socket\`': [n for n in public(socket) if is_function(n) and n not in enums],
+    'Servers': members(['BaseServer', 'TCPServer', 'UDPServer', 'UnixStreamServer', 'UnixDatagramServer']),
+    'Handlers': members(['BaseRequestHandler', 'StreamRequestHandler', 'DatagramRequestHandler']),
+}
+`;
+
+Deno.test({
+  name: "docs/porting.md has every public name of CPython",
+  ignore: !readable || !havePython(),
+  async fn() {
+    const [sections] = await python(PUBLIC_NAMES, [[]]) as [
+      Record<string, string[]>,
+    ];
+    const table = await readTable();
+    for (const [section, names] of Object.entries(sections)) {
+      const there = new Set(
+        table.filter((row) => row.section === section).map((row) => row.python),
+      );
+      assertEquals(names.filter((name) => !there.has(name)), [], section);
+    }
+  },
+});
