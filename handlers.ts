@@ -108,7 +108,7 @@ export class BaseRequestHandler<
 export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   extends BaseRequestHandler<Socket, S> {
   /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
-  rbufsize = -1;
+  rbufsize: number = -1;
   /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
@@ -137,22 +137,12 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   /** Flushes and closes the files. May be extended; call super. */
   override async finish(): Promise<void> {
     try {
-      if (!this.wfile.closed) await this.wfile.flush();
+      await this.wfile.close();
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone; who awaited the write knows
     } finally {
-      await closeQuietly(this.wfile);
       this.rfile.close();
     }
-  }
-}
-
-/** Closes a writer whose last failure was told, or does not matter any more. */
-async function closeQuietly(file: Writer): Promise<void> {
-  try {
-    await file.close();
-  } catch (error) {
-    if (!(error instanceof OSError)) throw error;
   }
 }
 

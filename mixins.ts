@@ -18,7 +18,7 @@ import {
 } from "./server.ts";
 import type { Address } from "./socket.ts";
 
-export type { Limits, MaxConnectionsPolicy } from "./_server/requests.ts";
+export type { MaxConnectionsPolicy } from "./_server/requests.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -41,7 +41,8 @@ export interface MixInOptions {
 export type MixInStatics = Required<MixInOptions>;
 
 /**
- * A server's class with a mix-in: its statics, and a constructor that takes the options of both.
+ * A server's class with a mix-in: its statics, and a constructor that takes the options of both. A class
+ * whose constructor has other parameters keeps them.
  *
  * @typeParam B The server's class.
  * @typeParam M What the mix-in adds.
@@ -51,14 +52,18 @@ export type MixedIn<B extends ServerConstructor, M> =
   & MixInStatics
   & {
     new (
-      serverAddress: ConstructorParameters<B>[0],
-      RequestHandlerClass: ConstructorParameters<B>[1],
-      options?: ConstructorParameters<B>[2] & MixInOptions,
+      ...args: ConstructorParameters<B> extends [infer A, infer H, (infer O)?]
+        ? [
+          serverAddress: A,
+          RequestHandlerClass: H,
+          options?: O & MixInOptions,
+        ]
+        : ConstructorParameters<B>
     ): InstanceType<B> & M;
   };
 
 /** What {@linkcode AsyncMixIn} adds to a server. */
-export interface AsyncMixIn extends Limits {
+export interface AsyncMixIn extends MixInStatics {
   /**
    * Takes a request to its end, as a task. May be overridden.
    *
@@ -97,18 +102,39 @@ export function AsyncMixIn<B extends ServerConstructor>(
     static maxConnections = 1024;
     static maxConnectionsPolicy: MaxConnectionsPolicy = "wait";
     static blockOnClose = true;
-
-    maxConnections: number;
-    maxConnectionsPolicy: MaxConnectionsPolicy;
-    blockOnClose: boolean;
+    static {
+      Object.defineProperty(this, "name", { value: `Async${Base.name}` });
+    }
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
       const limits = limitsOf(new.target, args[2]); // throws before anything is open
       super(...args);
-      this.maxConnections = limits.maxConnections;
-      this.maxConnectionsPolicy = limits.maxConnectionsPolicy;
-      this.blockOnClose = limits.blockOnClose;
+      requestsOf(this).limit(limits);
+    }
+
+    get maxConnections(): number {
+      return requestsOf(this).limits.maxConnections;
+    }
+
+    set maxConnections(max: number) {
+      requestsOf(this).limit({ maxConnections: checkMax(max) });
+    }
+
+    get maxConnectionsPolicy(): MaxConnectionsPolicy {
+      return requestsOf(this).limits.maxConnectionsPolicy;
+    }
+
+    set maxConnectionsPolicy(policy: MaxConnectionsPolicy) {
+      requestsOf(this).limit({ maxConnectionsPolicy: checkPolicy(policy) });
+    }
+
+    get blockOnClose(): boolean {
+      return requestsOf(this).limits.blockOnClose;
+    }
+
+    set blockOnClose(blockOnClose: boolean) {
+      requestsOf(this).limit({ blockOnClose });
     }
 
     // deno-lint-ignore require-await
@@ -144,25 +170,24 @@ export function AsyncMixIn<B extends ServerConstructor>(
 
 /** What the options say, or else the static fields of the class. */
 function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
-  const {
-    maxConnections = statics.maxConnections,
-    maxConnectionsPolicy = statics.maxConnectionsPolicy,
-    blockOnClose = statics.blockOnClose,
-  } = options;
-  checkMax(maxConnections);
-  checkPolicy(maxConnectionsPolicy);
-  return { maxConnections, maxConnectionsPolicy, blockOnClose };
+  return {
+    maxConnections: checkMax(options.maxConnections ?? statics.maxConnections),
+    maxConnectionsPolicy: checkPolicy(
+      options.maxConnectionsPolicy ?? statics.maxConnectionsPolicy,
+    ),
+    blockOnClose: options.blockOnClose ?? statics.blockOnClose,
+  };
 }
 
-function checkMax(max: number): void {
-  if (max === Infinity || Number.isInteger(max) && max >= 1) return;
+function checkMax(max: number): number {
+  if (max === Infinity || Number.isInteger(max) && max >= 1) return max;
   throw new RangeError(
     `Cannot set maxConnections: it must be an integer from 1, or Infinity, got ${max}`,
   );
 }
 
-function checkPolicy(policy: MaxConnectionsPolicy): void {
-  if (policy === "wait" || policy === "reject") return;
+function checkPolicy(policy: MaxConnectionsPolicy): MaxConnectionsPolicy {
+  if (policy === "wait" || policy === "reject") return policy;
   throw new TypeError(
     `Cannot set maxConnectionsPolicy: it must be "wait" or "reject", got ${policy}`,
   );

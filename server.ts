@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkSize } from "./_socket/check.ts";
+import { checkSize, checkTimeout } from "./_socket/check.ts";
 import { anyReady } from "./_socket/select.ts";
 import { internals } from "./_socket/facade.ts";
 import {
@@ -15,7 +15,7 @@ import {
 import { runHandler } from "./_server/lifecycle.ts";
 import { errorReport } from "./_server/report.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
-import { both, ServeLoop } from "./_server/serve_loop.ts";
+import { both, readyWithin, ServeLoop } from "./_server/serve_loop.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
   type Address,
@@ -87,8 +87,9 @@ export interface ServerCloseReport {
  *
  * Resource handling: the server owns its socket and the requests it gets. {@linkcode
  * BaseServer.serverClose}, or `await using`, closes them. Error handling: what a handler throws goes
- * to `handleError`, and the server goes on. What a hook of the loop itself throws
- * (`serviceActions`, `handleTimeout`, `handleError`) ends `serveForever` with it.
+ * to `handleError`, and the server goes on. What a hook of the loop itself throws (`serviceActions`,
+ * `handleTimeout`, `handleError`, and `shutdownRequest`) ends `serveForever` with it; a task that goes
+ * on when the loop has ended leaves it to `serverClose`, and is uncaught where nothing waits.
  *
  * @typeParam R What a request is.
  */
@@ -106,6 +107,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   #loop: ServeLoop | undefined;
 
   /**
+   * Keeps what it is given, and opens nothing.
+   *
    * @param serverAddress `[host, port]`, or a path.
    * @param RequestHandlerClass The class that handles requests.
    * @param options What differs from the static fields.
@@ -128,6 +131,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
       : serverAddress as string; // anything else is for bind() to name
     this.RequestHandlerClass = RequestHandlerClass;
     this.timeout = setting(this, options, "timeout");
+    checkTimeout(this.timeout);
   }
 
   /** Makes the server ready for requests. May be overridden. */
@@ -263,8 +267,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
       limit !== null
     );
     const limit = limits.length > 0 ? Math.min(...limits) : null;
-    await anyReady([next], limit);
-    if (next.ready || limit === null) await this.#handleOne();
+    if (await readyWithin(next, limit)) await this.#handleOne();
     else await this.handleTimeout();
   }
 
@@ -277,7 +280,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   /**
    * Gets a request; called when one is ready.
    *
-   * @returns The request and the client's address.
+   * @returns The request, an object of its own, and the client's address.
    * @throws {OSError} when there is none after all. Others end the loop. May be overridden.
    */
   abstract getRequest(): Promise<[R, Address]>;
@@ -314,10 +317,13 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    *
    * @param options How long to wait.
    * @returns How the requests under way ended.
+   * @throws What `handleError` threw meanwhile, in a task; the server is closed all the same.
    */
   async serverClose(
     options: ServerCloseOptions = {},
   ): Promise<ServerCloseReport> {
+    const { timeout = null } = options;
+    checkTimeout(timeout);
     const requests = requestsOf(this);
     const before = requests.size;
     this.#loop?.stop();
@@ -325,8 +331,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     if (!requests.blockOnClose) return { finished: 0, forced: 0 };
     const crashes: unknown[] = [];
     using _crashes = requests.takeCrashes((error) => crashes.push(error));
-    await anyReady([requests.quiet], options.timeout ?? null);
-    const left = requests.force();
+    await anyReady([requests.quiet], timeout);
+    const left = requests.giveUp();
     for (const request of left) {
       if (request instanceof Socket) internals.abort(request);
     }
@@ -590,6 +596,7 @@ export class UDPServer extends SocketServer<DatagramRequest> {
       return await super.serverClose(options);
     } finally {
       this.socket.close();
+      await internals.released(this.socket);
     }
   }
 

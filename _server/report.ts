@@ -25,8 +25,16 @@ export function reprAddress(address: Address): string {
   return `(${reprString(address[0])}, ${address[1]})`;
 }
 
+/** What Python prints between two errors, one of which was thrown while the other was on its way. */
+const MEANWHILE =
+  "During handling of the above exception, another exception occurred:";
+
 /** An error with its stack and the errors behind it. */
 function describe(error: unknown): string {
+  if (error instanceof SuppressedError) {
+    const { suppressed, error: second } = error;
+    return [describe(suppressed), MEANWHILE, describe(second)].join("\n\n");
+  }
   if (!(error instanceof Error)) {
     return `Uncaught value: ${Deno.inspect(error)}`;
   }

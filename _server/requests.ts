@@ -39,20 +39,25 @@ export interface ActiveRequest {
   readonly request: unknown;
   /** Whether a task of its own ends it, and not the loop that got it. */
   detached: boolean;
-  /** Whether the server gave it up: its errors are the server's doing. */
-  forced: boolean;
   /** Tells the handler that the server drains; made when the handler asks. */
   controller: AbortController | undefined;
 }
 
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests {
-  readonly #limits: Readonly<Partial<Limits>>;
+  readonly #server: Readonly<Partial<Limits>>;
   readonly #active = new Map<unknown, ActiveRequest>();
+  readonly #givenUp = new Set<unknown>();
   readonly #crashTakers = new Set<(error: unknown) => void>();
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #others: AbortController | undefined;
+  /** What a mix-in's attributes are set to; see {@linkcode Requests.limit}. */
+  readonly limits: Limits = {
+    maxConnections: Infinity,
+    maxConnectionsPolicy: "wait",
+    blockOnClose: true,
+  };
   /** Whether the server drains. */
   draining = false;
   /** The counters. */
@@ -64,9 +69,9 @@ export class Requests {
     resourceErrors: 0,
   };
 
-  /** @param limits The server. Its attributes are read at each use, and may change. */
-  constructor(limits: Readonly<Partial<Limits>>) {
-    this.#limits = limits;
+  /** @param server The server, whose attributes are read at each use: a subclass may have its own. */
+  constructor(server: Readonly<Partial<Limits>>) {
+    this.#server = server;
   }
 
   /** How many are under way. */
@@ -74,20 +79,26 @@ export class Requests {
     return this.#active.size;
   }
 
+  /** Sets limits, and tells who waits that there may be room. */
+  limit(limits: Partial<Limits>): void {
+    Object.assign(this.limits, limits);
+    if (this.room.ready) this.#room = settle(this.#room);
+  }
+
   /** The most requests at a time. */
   get max(): number {
-    return this.#limits.maxConnections ?? Infinity;
+    return this.#server.maxConnections ?? Infinity;
   }
 
   /** Whether closing the server waits for them. */
   get blockOnClose(): boolean {
-    return this.#limits.blockOnClose ?? true;
+    return this.#server.blockOnClose ?? true;
   }
 
   /** Ready while another request may be got. */
   readonly room: Source = ((requests: Requests) => ({
     get ready() {
-      return requests.#limits.maxConnectionsPolicy === "reject" ||
+      return requests.#server.maxConnectionsPolicy === "reject" ||
         requests.size < requests.max;
     },
     fill: () => (requests.#room ??= Promise.withResolvers()).promise,
@@ -106,7 +117,6 @@ export class Requests {
     const active = {
       request,
       detached: false,
-      forced: false,
       controller: undefined,
     };
     this.#active.set(request, active);
@@ -117,6 +127,7 @@ export class Requests {
   /** Notes its end. */
   end(active: ActiveRequest): void {
     this.#active.delete(active.request);
+    this.#givenUp.delete(active.request);
     if (this.room.ready) this.#room = settle(this.#room);
     if (this.size === 0) this.#idle = settle(this.#idle);
   }
@@ -142,7 +153,7 @@ export class Requests {
 
   /** Whether what a request throws is worth a report: not when the server gave it up. */
   reports(request: unknown): boolean {
-    return !this.#active.get(request)?.forced;
+    return !this.#givenUp.has(request);
   }
 
   /** Tells the request when the server drains; one signal for all that the server did not get, but made. */
@@ -162,11 +173,13 @@ export class Requests {
     for (const { controller } of this.#active.values()) controller?.abort();
   }
 
-  /** Gives up all that are left, and returns them. */
-  force(): unknown[] {
-    const left = [...this.#active.values()];
-    for (const active of left) active.forced = true;
-    return left.map((active) => active.request);
+  /** Gives up all that are left, and returns them. They do not count any more. */
+  giveUp(): unknown[] {
+    const left = [...this.#active.keys()];
+    this.#active.clear();
+    for (const request of left) this.#givenUp.add(request);
+    this.#idle = settle(this.#idle);
+    return left;
   }
 }
 

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Source } from "../_socket/slot.ts";
-
-/** The longest delay of a timer, 2^31 - 1 ms; a longer one would fire at once. */
-const MAX_DELAY = 2147483647;
+import { MAX_DELAY } from "../_socket/alarm.ts";
+import { anyReady } from "../_socket/select.ts";
+import { type Source, whenEnded } from "../_socket/slot.ts";
 
 /** Ready when both sources are. The second is not set going before the first is ready. */
 export function both(first: Source, second: Source): Source {
@@ -19,12 +18,31 @@ export function both(first: Source, second: Source): Source {
   };
 }
 
+/**
+ * Waits until the source is ready, and is not taken by another who waits for it.
+ *
+ * @param source What is waited for.
+ * @param seconds The limit; null waits without one.
+ * @returns False when the time ran out.
+ */
+export async function readyWithin(
+  source: Source,
+  seconds: number | null,
+): Promise<boolean> {
+  const due = performance.now() + (seconds ?? Infinity) * 1000;
+  for (let left = seconds; !source.ready;) {
+    await anyReady([source], left === null ? null : Math.max(0, left));
+    if (!(performance.now() < due)) break;
+    if (left !== null) left = (due - performance.now()) / 1000;
+  }
+  return source.ready;
+}
+
 /** One run of `serveForever`. */
 export class ServeLoop {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
-  #watched: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #failure: { error: unknown } | undefined;
   /** Whether the loop is to end. */
@@ -57,12 +75,9 @@ export class ServeLoop {
   /** Waits for the source, the stop, or the tick. */
   async wait(source: Source): Promise<void> {
     if (source.ready || this.stopping) return;
-    const flight = source.fill();
-    if (flight !== this.#watched) { // an idle server ticks often, and the flight is the same for days
-      this.#watched = flight;
-      flight.then(this.#rouse);
-    }
+    const forget = whenEnded(source.fill(), this.#rouse);
     await this.#sleep();
+    forget();
   }
 
   /** Waits for some time, or the stop. */

@@ -32,7 +32,7 @@ import {
   SOCK_STREAM,
   Socket,
 } from "../socket.ts";
-import { deadline } from "./deps.ts";
+import { deadline, delay } from "./deps.ts";
 
 /** Whether all of these permissions are granted; never prompts. */
 export function granted(...names: Deno.PermissionName[]): boolean {
@@ -171,7 +171,12 @@ export async function connectTo(
   if (addressFamily === AF_UNIX && socketType === SOCK_DGRAM) {
     socket.bind(newPath());
   }
-  await socket.connect(serverAddress);
+  try {
+    await socket.connect(serverAddress);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   return socket;
 }
 
@@ -234,6 +239,15 @@ export class Event<T = void> {
   /** Resolves when it comes; fails when it takes too long. */
   wait(): Promise<T> {
     return within(this.#settled.promise);
+  }
+}
+
+/** Waits until something holds, turn by turn of the event loop. */
+export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
+  const due = performance.now() + ms;
+  while (!holds()) {
+    if (performance.now() > due) throw new Error(`not after ${ms} ms`);
+    await delay(0);
   }
 }
 

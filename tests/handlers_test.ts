@@ -1,0 +1,324 @@
+/** The handlers: what they have, and what arrives of what they write. */
+
+import { LimitOverrunError } from "../_stream/errors.ts";
+import { BaseRequestHandler, StreamRequestHandler } from "../handlers.ts";
+import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
+import { type Address, OSError, SHUT_WR, Socket } from "../socket.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "./deps.ts";
+import {
+  ask,
+  bytes,
+  connectTo,
+  EchoLine,
+  Event,
+  LOOPBACK,
+  serving,
+  tell,
+  text,
+} from "./server_helpers.ts";
+
+/** Keeps what goes to `handleError`. */
+class Recording extends TCPServer {
+  readonly errors: unknown[] = [];
+  override handleError(_request: Socket, _from: Address, error: unknown) {
+    this.errors.push(error);
+  }
+}
+
+/** Serves with a handler, and expects no error of it. */
+async function handling(
+  Handler: RequestHandlerConstructor<Socket>,
+  use: (server: Recording) => Promise<void>,
+): Promise<Recording> {
+  const server = new Recording(LOOPBACK, Handler);
+  await serving(server, use);
+  return server;
+}
+
+Deno.test("BaseRequestHandler has the request, the client's address and the server", async () => {
+  const seen = new Event<unknown[]>();
+  class Handler extends BaseRequestHandler {
+    override async handle() {
+      const data = await this.request.recv(1024);
+      await this.request.sendall(bytes(text(data).toUpperCase()));
+      seen.set([this.request.getpeername(), this.clientAddress, this.server]);
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    assertEquals(await ask(server, "hello"), "HELLO");
+  });
+  const [peer, clientAddress, its] = await seen.wait();
+  assertEquals(clientAddress, peer);
+  assertStrictEquals(its, server);
+  assertEquals(server.errors, []);
+});
+
+Deno.test("a handler whose constructor throws is reported, and its request closed", async () => {
+  class Handler extends StreamRequestHandler {
+    constructor(request: Socket, clientAddress: Address, server: TCPServer) {
+      super(request, clientAddress, server);
+      throw new Error("unfit");
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    assertEquals(await ask(server, "hello"), "");
+  });
+  assertEquals(String(server.errors), "Error: unfit");
+});
+
+Deno.test("StreamRequestHandler has connection, rfile and wfile, closed at the end", async () => {
+  const ended = new Event<StreamRequestHandler>();
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      assertStrictEquals(this.connection, this.request);
+      assertEquals([this.wfile.readable(), this.wfile.writable()], [
+        false,
+        true,
+      ]);
+      assertEquals(this.wfile.seekable(), false);
+      assertEquals([this.rfile.readable(), this.rfile.writable()], [
+        true,
+        false,
+      ]);
+      assertEquals([this.rfile.closed, this.wfile.closed], [false, false]);
+      assert(!("read" in this.wfile) && !("write" in this.rfile));
+      await this.wfile.writelines(["a", new Uint8Array([98]), "ü\n"]);
+    }
+    override async finish() {
+      await super.finish();
+      ended.set(this);
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    assertEquals(await ask(server, ""), "abü\n");
+  });
+  assertEquals(server.errors, []);
+  const { rfile, wfile, request } = await ended.wait();
+  assertEquals([rfile.closed, wfile.closed, request.fileno()], [
+    true,
+    true,
+    -1,
+  ]);
+  await assertRejects(() => wfile.write("more"), TypeError, "closed file");
+});
+
+Deno.test("StreamRequestHandler.wfile.write() sends at once, and all of a large buffer", async () => {
+  const SIZE = 16 * 1024 * 1024 + 1; // as CPython's SOCK_MAX_SIZE
+  const counts: number[] = [];
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      counts.push(await this.wfile.write("write data\n"));
+      counts.push((await this.rfile.readline()).length); // no flush before
+      counts.push(await this.wfile.write(new Uint8Array(SIZE)));
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    using client = await connectTo(server);
+    using reader = client.makefile("rb");
+    assertEquals(text(await reader.readline()), "write data\n");
+    await client.sendall(bytes("response\n"));
+    assertEquals((await reader.read(100)).length, 100);
+    assertEquals((await reader.read()).length, SIZE - 100);
+  });
+  assertEquals(server.errors, []);
+  assertEquals(counts, [11, 9, SIZE]);
+});
+
+Deno.test("StreamRequestHandler sends writes that nobody awaits, in order, before it closes", async () => {
+  class Handler extends StreamRequestHandler {
+    override handle() {
+      for (let i = 0; i < 1000; i++) this.wfile.write(`${i}\n`);
+      this.wfile.write(new Uint8Array(1 << 20).fill(120));
+      this.wfile.write("end");
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    const got = await ask(server, "");
+    const numbers = Array.from({ length: 1000 }, (_, i) => `${i}\n`).join("");
+    assertEquals(got.length, numbers.length + (1 << 20) + 3);
+    assert(got.startsWith(numbers) && got.endsWith("xend"));
+  });
+  assertEquals(server.errors, []);
+});
+
+for (
+  const [wbufsize, held] of [[0, false], [4, false], [16, true], [
+    -1,
+    true,
+  ]] as const
+) {
+  Deno.test(`StreamRequestHandler with wbufsize ${wbufsize} has sent all at the end`, async () => {
+    class Handler extends StreamRequestHandler {
+      override wbufsize = wbufsize;
+      override async handle() {
+        const line = await this.rfile.readline();
+        await this.wfile.write("pong ");
+        await this.wfile.write(line);
+        if (text(line) === "flush\n") await this.wfile.flush();
+        await this.rfile.readline();
+      }
+    }
+    const server = await handling(Handler, async (server) => {
+      using client = await connectTo(server);
+      using reader = client.makefile("rb");
+      await client.sendall(bytes("ping\n"));
+      if (held) { // nothing comes before finish() flushes
+        client.settimeout(0.02);
+        await assertRejects(() => reader.readline(), OSError, "timed out");
+        client.settimeout(10);
+        await client.shutdown(SHUT_WR);
+      }
+      assertEquals(text(await reader.readline()), "pong ping\n");
+      if (!held) return;
+      using other = await connectTo(server);
+      using file = other.makefile("rb");
+      await other.sendall(bytes("flush\n"));
+      assertEquals(text(await file.readline()), "pong flush\n");
+    });
+    assertEquals(server.errors, []);
+  });
+}
+
+for (const rbufsize of [0, 1, -1]) {
+  Deno.test(`StreamRequestHandler with rbufsize ${rbufsize} reads lines and the rest`, async () => {
+    const rest = new Event<string>();
+    class Handler extends StreamRequestHandler {
+      override rbufsize = rbufsize;
+      override async handle() {
+        await this.wfile.write(await this.rfile.readline());
+        if (rbufsize === 0) rest.set(text(await this.request.recv(100)));
+        else rest.set(text(await this.rfile.read()));
+      }
+    }
+    const server = await handling(Handler, async (server) => {
+      assertEquals(await ask(server, "one\ntwo\nthree"), "one\n");
+    });
+    assertEquals(await rest.wait(), "two\nthree"); // unbuffered, it is still the socket's
+    assertEquals(server.errors, []);
+  });
+}
+
+for (const name of ["rbufsize", "wbufsize"] as const) {
+  Deno.test(`StreamRequestHandler with ${name} -2 is reported`, async () => {
+    class Handler extends StreamRequestHandler {
+      [name] = -2;
+    }
+    const server = await handling(Handler, (server) => tell(server, ""));
+    assertEquals(server.errors.length, 1);
+    assertInstanceOf(server.errors[0], RangeError);
+  });
+}
+
+Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError, in bounded memory", async () => {
+  let received = 0;
+  class Counting extends Recording {
+    override async getRequest(): Promise<[Socket, Address]> {
+      const [request, from] = await super.getRequest();
+      const conn = request.detach() as Deno.Conn;
+      const read = conn.read.bind(conn);
+      conn.read = async (p) => {
+        const count = await read(p);
+        received += count ?? 0;
+        return count;
+      };
+      return [Socket.from(conn), from];
+    }
+  }
+  await serving(new Counting(LOOPBACK, EchoLine), async (server) => {
+    using client = await connectTo(server);
+    const endless = client.sendall(new Uint8Array(64 << 20).fill(120));
+    await assertRejects(() => endless, OSError); // the server hangs up
+    assertEquals(server.errors.length, 1);
+    assertInstanceOf(server.errors[0], LimitOverrunError);
+    assert(received <= 65536 * 3, `${received} bytes received`);
+    assertEquals(await ask(server, "short\n"), "short\n");
+  });
+});
+
+Deno.test("StreamRequestHandler.disableNagleAlgorithm sets TCP_NODELAY on the connection", async () => {
+  const calls: unknown[] = [];
+  class Spying extends Recording {
+    override async getRequest(): Promise<[Socket, Address]> {
+      const [request, from] = await super.getRequest();
+      const conn = request.detach() as Deno.TcpConn;
+      const setNoDelay = conn.setNoDelay.bind(conn);
+      conn.setNoDelay = (on) => void calls.push(on, setNoDelay(on));
+      return [Socket.from(conn), from];
+    }
+  }
+  class Handler extends EchoLine {
+    override disableNagleAlgorithm = true;
+  }
+  const server = new Spying(LOOPBACK, Handler);
+  await serving(server, async () => {
+    assertEquals(await ask(server, "hello\n"), "hello\n");
+  });
+  assertEquals(calls[0], true);
+  assertEquals(server.errors, []);
+});
+
+Deno.test("StreamRequestHandler.timeout is the connection's timeout", async () => {
+  const seen: unknown[] = [];
+  class Handler extends StreamRequestHandler {
+    override timeout: number | null = seen.length === 0 ? 7.5 : null;
+    override handle() {
+      seen.push(this.connection.gettimeout());
+    }
+  }
+  await handling(Handler, async (server) => {
+    await tell(server, "");
+    await tell(server, "");
+  });
+  assertEquals(seen, [7.5, null]);
+});
+
+Deno.test("StreamRequestHandler ends well where the client left, or the handler closed", async () => {
+  const left = new Event();
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      const line = text(await this.rfile.readline());
+      if (line === "close\n") this.request.close();
+      if (line === "wfile\n") await this.wfile.close();
+      if (line === "shutdown\n") await this.request.shutdown(SHUT_WR);
+      if (line !== "leave\n") return;
+      await left.wait();
+      this.wfile.write(new Uint8Array(1 << 20)); // to nobody, and not awaited
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    for (const way of ["close", "wfile", "shutdown"]) {
+      assertEquals(await ask(server, `${way}\n`), "");
+    }
+    using client = await connectTo(server);
+    await client.sendall(bytes("leave\n"));
+    client.close();
+    left.set();
+    assertEquals(await ask(server, "\n"), "");
+  });
+  assertEquals(server.errors, []);
+});
+
+Deno.test("TCPServer closes a request whose files the handler left open", async () => {
+  const requests: Socket[] = [];
+  class Handler extends BaseRequestHandler {
+    override async handle() {
+      requests.push(this.request);
+      this.request.makefile("r");
+      await this.request.makefile("wb").write("lost without flush");
+      this.request.makefile("rwb");
+    }
+  }
+  const server = await handling(Handler, async (server) => {
+    assertEquals(await ask(server, "hello\n"), "");
+  });
+  assertEquals(server.errors, []);
+  assertEquals(requests[0].fileno(), -1);
+  assertThrows(() => requests[0].makefile("r"), OSError, "EBADF");
+});
