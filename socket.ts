@@ -8,15 +8,16 @@
 import {
   type Address,
   type AddressLike,
+  checkAddress,
   formatAddress,
+  type InetAddress,
 } from "./_socket/address.ts";
 import { checkTimeout } from "./_socket/check.ts";
 import * as C from "./_socket/constants.ts";
 import { osError } from "./_socket/errors.ts";
 import { internals, Socket } from "./_socket/facade.ts";
 import { ownerOf } from "./_socket/fileno.ts";
-import { isIPv6 } from "./_socket/inet.ts";
-import { getaddrinfo } from "./_socket/resolve.ts";
+import { candidates } from "./_socket/resolve.ts";
 import { anyReady } from "./_socket/select.ts";
 import type { Source } from "./_socket/slot.ts";
 
@@ -87,40 +88,50 @@ export interface CreateConnectionOptions {
 }
 
 /**
- * Connects a TCP socket to a host: tries every address that its name has, in order, and takes the first
- * that answers.
+ * Makes a connection. Over TCP it tries every address that the host has, in order, and takes the first that
+ * answers.
  *
- * @param address `[host, port]`.
+ * @param address `[host, port]`, or the path of a Unix socket, which Python's function does not take.
  * @param options Timeout and own address.
  * @returns The connected socket.
- * @throws {OSError} The failure of the last attempt; with `allErrors` an `AggregateError` of all.
- * @throws {GaiError} when the name has no address.
+ * @throws {OSError} The failure of the last attempt.
+ * @throws {AggregateError} The failures of all attempts, where `allErrors` asks for them.
+ * @throws {GaiError} when the host is not known.
+ * @throws {TypeError} when the address has the wrong shape.
  *
  * @example
  * ```ts
  * import { createConnection, createServer } from "@socketserver/socketserver";
  *
  * using listener = createServer(["127.0.0.1", 0]);
- * using client = await createConnection(listener.getsockname() as [string, number], { timeout: 5 });
+ * using client = await createConnection(listener.getsockname(), { timeout: 5 });
  * ```
  */
 export async function createConnection(
-  address: readonly [host: string, port: number],
+  address: AddressLike,
   options: CreateConnectionOptions = {},
 ): Promise<Socket> {
-  const [host, port] = address;
+  if (typeof address === "string") {
+    return await connectTo(C.AF_UNIX, address, options);
+  }
+  const [host, port] = checkAddress(
+    C.AF_INET,
+    address,
+    "connect",
+  ) as InetAddress;
   const errors: unknown[] = [];
-  for (const info of await getaddrinfo(host, port, 0, C.SOCK_STREAM)) {
+  for (const [family, candidate] of await candidates(host, port)) {
     try {
-      return await connectTo(info[0], info[4], options);
+      return await connectTo(family, candidate, options);
     } catch (error) {
       errors.push(error);
     }
   }
   if (!options.allErrors) throw errors.at(-1);
+  const reason = "all attempts failed";
   throw new AggregateError(
     errors,
-    `Cannot connect "${formatAddress(address)}": all attempts failed`,
+    `Cannot connect ${formatAddress(address)}: ${reason}`,
   );
 }
 

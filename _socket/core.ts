@@ -12,10 +12,16 @@ import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
 import { osError } from "./errors.ts";
 import { releaseFileno, takeFileno } from "./fileno.ts";
 import { Listener } from "./listener.ts";
-import { openDatagram, openListener, unboundAddress } from "./open.ts";
+import {
+  adoptDatagram,
+  openDatagram,
+  openListener,
+  unboundAddress,
+} from "./open.ts";
 import { applyOptions, type OptionName, type OptionTarget } from "./options.ts";
 import { READY, type Slot, type Source } from "./slot.ts";
 import { Stream } from "./stream.ts";
+import { UnixDatagram } from "./unix_datagram.ts";
 import type {
   DatagramTransport,
   ListenerTransport,
@@ -59,6 +65,8 @@ export class SocketCore {
   closeWanted = false;
   /** How many files made of it are open. */
   files = 0;
+  /** Set on close: resolves when the system has the address back. */
+  released: Promise<void> | undefined;
   /** The options that were set. */
   options: Map<OptionName, number> | undefined;
   #fileno = 0;
@@ -111,7 +119,7 @@ export class SocketCore {
   take(transport: Transport): void {
     if ("receive" in transport) {
       this.datagram = new Datagram(
-        isDenoDatagram(transport) ? new DenoDatagram(transport) : transport,
+        isDenoDatagram(transport) ? adoptDatagram(transport) : transport,
       );
     } else if ("accept" in transport) {
       this.listener = new Listener(transport);
@@ -231,7 +239,9 @@ export class SocketCore {
     this.stream = this.listener = this.datagram = undefined;
     this.close(false);
     const { transport } = endpoint;
-    return transport instanceof DenoDatagram ? transport.conn : transport;
+    const wrapped = transport instanceof DenoDatagram ||
+      transport instanceof UnixDatagram;
+    return wrapped ? transport.conn : transport;
   }
 
   /** Closes; `abort` drops what is on its way. */
@@ -244,9 +254,8 @@ export class SocketCore {
     this.#alarm?.stop();
     if (abort) this.stream?.abort();
     else this.stream?.close();
-    this.listener?.close();
-    this.datagram?.close();
-    this.stream = this.datagram = undefined;
+    this.released = this.listener?.close() ?? this.datagram?.close();
+    this.stream = this.listener = this.datagram = undefined;
   }
 
   /** A file is closed; the last one closes the socket where that was asked for. */

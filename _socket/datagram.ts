@@ -62,7 +62,7 @@ export class Datagram {
     keep: boolean,
     use: (data: Uint8Array, sender: TransportAddr) => T,
   ): Promise<T> {
-    return whenReady(this.pending, limit, "recvfrom", () => {
+    return whenReady(this.pending, limit, "recv", () => {
       const [data, sender] = this.#take(keep);
       return use(data, sender);
     });
@@ -72,7 +72,7 @@ export class Datagram {
     try {
       return keep ? this.pending.peek() : this.pending.take();
     } catch (error) {
-      throw this.#failure(error, "recvfrom");
+      throw this.#failure(error, "recv");
     }
   }
 
@@ -101,10 +101,17 @@ export class Datagram {
     }
   }
 
-  /** Closes; a datagram that nobody took is lost, as in the kernel. */
-  close(): void {
+  /**
+   * Closes; a datagram that nobody took is lost, as in the kernel.
+   *
+   * @returns Resolves when the receive in flight has ended, and the system has the address back.
+   */
+  async close(): Promise<void> {
     this.#closed = true;
+    const { settled } = this.pending;
     this.transport.close();
+    await settled;
+    await this.transport.released;
   }
 }
 

@@ -50,12 +50,15 @@ const ALL_HOSTS = "224.0.0.1";
 
 /**
  * Adds to Deno's datagram socket the options that it has only by way of a membership. They are
- * promises in Deno: a failure is kept and met by the next call.
+ * promises in Deno: the next call waits for them, and meets a failure.
  */
 export class DenoDatagram implements DatagramTransport {
   /** What is underneath. */
   readonly conn: DenoDatagramConn;
-  readonly #memberships = new Map<string, Promise<Membership>>();
+  /** The groups that were joined, before Deno has said so. */
+  readonly #joined = new Set<string>();
+  readonly #memberships = new Map<string, Membership>();
+  #changing: Promise<void> | undefined;
   #failure: unknown;
 
   /** @param conn What to own. */
@@ -68,25 +71,36 @@ export class DenoDatagram implements DatagramTransport {
   }
 
   receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
-    return this.#failure === undefined
-      ? this.conn.receive(p)
-      : Promise.reject(this.#takeFailure());
+    return this.#afterChanges(() => this.conn.receive(p));
   }
 
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
-    return this.#failure === undefined
-      ? this.conn.send(p, addr)
-      : Promise.reject(this.#takeFailure());
+    return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
   close(): void {
     this.conn.close();
   }
 
-  #takeFailure(): unknown {
+  #afterChanges<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#changing !== undefined) {
+      return this.#changing.then(() => this.#afterChanges(call));
+    }
     const failure = this.#failure;
     this.#failure = undefined;
-    return failure;
+    return failure === undefined ? call() : Promise.reject(failure);
+  }
+
+  /** Changes an option after earlier changes, and at once where there are none. */
+  #change(change: () => Promise<void>): true {
+    const changed = this.#changing?.then(change) ?? change();
+    const settled = changed.catch((error) => {
+      this.#failure = translate(error, { syscall: "setsockopt" });
+    }).then(() => {
+      if (this.#changing === settled) this.#changing = undefined;
+    });
+    this.#changing = settled;
+    return true;
   }
 
   setOption(name: DatagramOption, value: number): boolean {
@@ -106,34 +120,39 @@ export class DenoDatagram implements DatagramTransport {
 
   /** Sets an option of the socket through any of its memberships, or one made for it. */
   #through(set: (membership: Membership) => Promise<void>): true {
-    const [joined] = this.#memberships.values();
-    this.#keep((async () => {
-      const membership =
-        await (joined ?? this.conn.joinMulticastV4(ALL_HOSTS, "0.0.0.0"));
-      await set(membership);
-      if (joined === undefined) await membership.leave();
-    })());
-    return true;
+    return this.#change(async () => {
+      const [joined] = this.#memberships.values();
+      if (joined !== undefined) return await set(joined);
+      const { hostname } = this.conn.addr;
+      const made = await this.conn.joinMulticastV4(ALL_HOSTS, hostname!);
+      await set(made).finally(() => made.leave());
+    });
   }
 
   membership(group: string, networkInterface: string, join: boolean): boolean {
     const key = `${group} ${networkInterface}`;
-    const joined = this.#memberships.get(key);
-    if ((joined === undefined) !== join) return false;
-    if (joined === undefined) {
-      const joining = this.conn.joinMulticastV4(group, networkInterface);
-      this.#memberships.set(key, joining);
-      this.#keep(joining);
-    } else {
-      this.#memberships.delete(key);
-      this.#keep(joined.then((membership) => membership.leave()));
+    if (this.#joined.has(key) === join) return false;
+    if (!join) {
+      this.#joined.delete(key);
+      return this.#change(() => this.#leave(key));
     }
-    return true;
+    this.#joined.add(key);
+    return this.#change(() => this.#join(key, group, networkInterface));
   }
 
-  #keep(change: Promise<unknown>): void {
-    change.catch((error) =>
-      this.#failure = translate(error, { syscall: "setsockopt" })
-    );
+  async #join(key: string, group: string, networkInterface: string) {
+    try {
+      const made = await this.conn.joinMulticastV4(group, networkInterface);
+      this.#memberships.set(key, made);
+    } catch (error) {
+      this.#joined.delete(key);
+      throw error;
+    }
+  }
+
+  async #leave(key: string): Promise<void> {
+    const membership = this.#memberships.get(key);
+    this.#memberships.delete(key);
+    await membership?.leave();
   }
 }

@@ -24,6 +24,7 @@ const TABLE = {
   EFAULT: [14, 14, 10014, "Bad address"],
   EBUSY: [16, 16, 16, "Device or resource busy"],
   EEXIST: [17, 17, 17, "File exists"],
+  ENODEV: [19, 19, 19, "No such device"],
   ENOTDIR: [20, 20, 20, "Not a directory"],
   EISDIR: [21, 21, 21, "Is a directory"],
   EINVAL: [22, 22, 10022, "Invalid argument"],

@@ -18,6 +18,7 @@ import { SocketCore, type Transport, typeOf } from "./core.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
+import { quiet } from "./quiet.ts";
 import type { Bytes } from "./read_buffer.ts";
 import { recvfrom, recvfromInto } from "./receive.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
@@ -127,8 +128,7 @@ export class Socket implements Disposable {
     internals.writeSource = (socket) => socket.#core.writeSource;
     internals.release = (socket) => socket.#core.close(false);
     internals.abort = (socket) => socket.#core.close(true);
-    internals.released = (socket) =>
-      socket.#core.listener?.pending.settled ?? Promise.resolve();
+    internals.released = (socket) => socket.#core.released ?? Promise.resolve();
   }
 
   /**
@@ -231,7 +231,11 @@ export class Socket implements Disposable {
    * @throws {OSError} EINVAL when the socket does not listen; else the reason of the system.
    * @throws {TimeoutError} after the timeout; a connection that comes later waits for the next call.
    */
-  async accept(): Promise<[Socket, Address]> {
+  accept(): Promise<[Socket, Address]> {
+    return quiet(this.#accept());
+  }
+
+  async #accept(): Promise<[Socket, Address]> {
     this.#core.checkOpen("accept");
     if (this.type !== C.SOCK_STREAM) {
       throw osError("EOPNOTSUPP", { syscall: "accept" });
@@ -260,7 +264,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; the attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
-    return connect(this.#core, address);
+    return quiet(connect(this.#core, address));
   }
 
   /**
@@ -302,7 +306,7 @@ export class Socket implements Disposable {
     ) {
       return stream.recv(bufsize, this.#core.limit("recv"));
     }
-    return recvfrom(this.#core, bufsize, flags).then(([data]) => data);
+    return quiet(recvfrom(this.#core, bufsize, flags).then(([data]) => data));
   }
 
   /**
@@ -313,7 +317,7 @@ export class Socket implements Disposable {
    * @returns The bytes, and the sender's address: null on a stream and for an unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
-    return recvfrom(this.#core, bufsize, flags);
+    return quiet(recvfrom(this.#core, bufsize, flags));
   }
 
   /**
@@ -334,9 +338,8 @@ export class Socket implements Disposable {
         return stream.recvInto(buffer, this.#core.limit("recv"));
       }
     }
-    return recvfromInto(this.#core, buffer, nbytes, flags).then(([count]) =>
-      count
-    );
+    const received = recvfromInto(this.#core, buffer, nbytes, flags);
+    return quiet(received.then(([count]) => count));
   }
 
   /**
@@ -353,7 +356,7 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags = 0,
   ): Promise<[number, Address | null]> {
-    return recvfromInto(this.#core, buffer, nbytes, flags);
+    return quiet(recvfromInto(this.#core, buffer, nbytes, flags));
   }
 
   /**
@@ -366,7 +369,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {
-    return send(this.#core, data, flags);
+    return quiet(send(this.#core, data, flags));
   }
 
   /**
@@ -386,8 +389,7 @@ export class Socket implements Disposable {
     } catch (error) {
       sent = Promise.reject(error);
     }
-    sent.catch(() => {});
-    return sent;
+    return quiet(sent);
   }
 
   /**
@@ -413,10 +415,10 @@ export class Socket implements Disposable {
     flagsOrAddress: number | AddressLike,
     address?: AddressLike,
   ): Promise<number> {
-    if (typeof flagsOrAddress !== "number") {
-      return sendto(this.#core, data, 0, flagsOrAddress);
-    }
-    return sendto(this.#core, data, flagsOrAddress, address);
+    const sent = typeof flagsOrAddress === "number"
+      ? sendto(this.#core, data, flagsOrAddress, address)
+      : sendto(this.#core, data, 0, flagsOrAddress);
+    return quiet(sent);
   }
 
   /**
@@ -430,13 +432,13 @@ export class Socket implements Disposable {
    * @returns How many bytes were taken.
    * @throws {OSError} EOPNOTSUPP for ancillary data.
    */
-  async sendmsg(
+  sendmsg(
     buffers: Iterable<BytesLike>,
     ancdata: readonly unknown[] = [],
     flags = 0,
     address?: AddressLike,
   ): Promise<number> {
-    return await sendmsg(this.#core, buffers, ancdata, flags, address);
+    return quiet(sendmsg(this.#core, buffers, ancdata, flags, address));
   }
 
   /**
@@ -449,7 +451,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return sendfile(this.#core, file, offset, count);
+    return quiet(sendfile(this.#core, file, offset, count));
   }
 
   /**
@@ -551,7 +553,11 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOTCONN when not connected.
    * @throws {TimeoutError} when what was sent before does not leave within the timeout.
    */
-  async shutdown(how: number): Promise<void> {
+  shutdown(how: number): Promise<void> {
+    return quiet(this.#shutdown(how));
+  }
+
+  async #shutdown(how: number): Promise<void> {
     this.#core.checkOpen("shutdown");
     if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
       throw osError("EINVAL", {

@@ -102,15 +102,6 @@ function spread(gap: number, count: number): boolean {
  *
  * @param text The text.
  * @returns Whether it is one.
- *
- * @example
- * ```ts
- * import { isIPv4 } from "@socketserver/socketserver";
- * import { strictEqual } from "node:assert/strict";
- *
- * strictEqual(isIPv4("192.0.2.1"), true);
- * strictEqual(isIPv4("192.0.2"), false);
- * ```
  */
 export function isIPv4(text: string): boolean {
   return readIPv4(text) >= 0;
@@ -122,15 +113,6 @@ export function isIPv4(text: string): boolean {
  *
  * @param text The text.
  * @returns Whether it is one.
- *
- * @example
- * ```ts
- * import { isIPv6 } from "@socketserver/socketserver";
- * import { strictEqual } from "node:assert/strict";
- *
- * strictEqual(isIPv6("fe80::1%eth0"), true);
- * strictEqual(isIPv6("192.0.2.1"), false);
- * ```
  */
 export function isIPv6(text: string): boolean {
   const percent = text.indexOf("%");

@@ -47,11 +47,15 @@ export class Listener {
     }
   }
 
-  /** Closes. A connection that nobody took is closed too. */
-  close(): void {
+  /**
+   * Closes. A connection that nobody took is closed too.
+   *
+   * @returns Resolves when the accept in flight has ended, and the system has the address back.
+   */
+  close(): Promise<void> {
     this.#closed = true;
     this.pending.drop()?.close();
     this.transport.close();
-    this.pending.abandon((late) => late.close());
+    return this.pending.abandon((late) => late.close());
   }
 }

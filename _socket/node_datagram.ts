@@ -70,10 +70,13 @@ export function bindNodeDatagram(
 class NodeDatagram implements DatagramTransport {
   readonly #socket: DgramSocket;
   readonly #queue: Received[] = [];
+  /** The groups that were joined; Deno's `node:dgram` has EINVAL for every failure. */
+  readonly #joined = new Set<string>();
   readonly addr: TransportAddr;
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
   #closed = false;
+  readonly #released = Promise.withResolvers<void>();
 
   constructor(socket: DgramSocket) {
     this.#socket = socket;
@@ -131,12 +134,18 @@ class NodeDatagram implements DatagramTransport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.close();
+    this.#socket.close(() => this.#released.resolve());
     this.#fail(closedError());
+  }
+
+  /** Resolves when the port is free, some turns after `close`. */
+  get released(): Promise<void> {
+    return this.#released.promise;
   }
 
   setOption(name: DatagramOption, value: number): boolean {
     const socket = this.#socket;
+    if (name === "multicastTTL" && value === 0) return false; // libuv takes 1-255
     if (name === "broadcast") socket.setBroadcast(value !== 0);
     else if (name === "multicastTTL") socket.setMulticastTTL(value);
     else if (name === "multicastLoop") socket.setMulticastLoopback(value !== 0);
@@ -151,8 +160,12 @@ class NodeDatagram implements DatagramTransport {
   }
 
   membership(group: string, networkInterface: string, join: boolean): boolean {
+    const key = `${group} ${networkInterface}`;
+    if (this.#joined.has(key) === join) return false;
     if (join) this.#socket.addMembership(group, networkInterface);
     else this.#socket.dropMembership(group, networkInterface);
+    if (join) this.#joined.add(key);
+    else this.#joined.delete(key);
     return true;
   }
 }

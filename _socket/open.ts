@@ -12,7 +12,11 @@ import {
   formatAddress,
 } from "./address.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
-import { DenoDatagram, listenDatagram } from "./deno_datagram.ts";
+import {
+  DenoDatagram,
+  type DenoDatagramConn,
+  listenDatagram,
+} from "./deno_datagram.ts";
 import { osError, translate } from "./errors.ts";
 import { hostFor } from "./host.ts";
 import { isIPv4, isIPv6 } from "./inet.ts";
@@ -20,6 +24,7 @@ import { gaiError, wrongFamily } from "./lookup.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveFor } from "./resolve.ts";
+import { UnixDatagram } from "./unix_datagram.ts";
 import type {
   DatagramTransport,
   ListenerTransport,
@@ -69,10 +74,13 @@ function openError(
   address: AddressLike,
 ): unknown {
   const where = formatAddress(address);
-  if (
-    error instanceof Error && error.message.includes("failed to lookup address")
-  ) {
-    return gaiError("EAI_NONAME", { syscall, host: where }, { cause: error });
+  const message = error instanceof Error ? error.message : "";
+  if (error instanceof URIError || message.startsWith("failed to lookup")) {
+    const again = message.endsWith("Temporary failure in name resolution");
+    const question = { syscall, host: where };
+    return gaiError(again ? "EAI_AGAIN" : "EAI_NONAME", question, {
+      cause: error,
+    });
   }
   return translate(error, { syscall, address: where });
 }
@@ -133,7 +141,7 @@ export function openDatagram(
     () =>
       listen === undefined
         ? bindNodeDatagram({ family, hostname, port, reuseAddr })
-        : new DenoDatagram(
+        : adoptDatagram(
           listen({ transport: "udp", hostname, port, reuseAddress: reuseAddr }),
         ),
   );
@@ -153,8 +161,17 @@ function openUnixDatagram(path: string): DatagramTransport {
   return opening(
     "bind",
     path,
-    () => new DenoDatagram(listen({ transport, path })),
+    () => adoptDatagram(listen({ transport, path })),
   );
+}
+
+/** Adds to a datagram socket of Deno's what it lacks. */
+export function adoptDatagram(conn: DenoDatagramConn): DatagramTransport {
+  if (conn.addr.transport !== "unixpacket") return new DenoDatagram(conn);
+  return new UnixDatagram(conn, () => {
+    const path = unboundAddress(AF_UNIX) as string;
+    return listenDatagram!({ transport: "unixpacket", path });
+  });
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import { osError, translate } from "./errors.ts";
+import { quiet } from "./quiet.ts";
 import type { Timeout } from "./alarm.ts";
 import { begun, type Source } from "./slot.ts";
 import type { StreamTransport } from "./transport.ts";
@@ -41,9 +42,18 @@ interface Taker {
   readonly into?: Uint8Array;
   /** Ends the call with the bytes, or with their count where they are in the caller's memory. */
   readonly resolve: (taken: never) => void;
+  /** Ends the call with an error. */
   readonly reject: (error: unknown) => void;
+  /** What the caller holds. */
+  readonly promise: Promise<unknown>;
   /** Ends the call when the time runs out. */
-  timeout?: Timeout;
+  readonly timeout?: Timeout;
+}
+
+/** Ends a call with an error, which may go unawaited. */
+function refuse(taker: Taker, error: unknown): void {
+  quiet(taker.promise);
+  taker.reject(error);
 }
 
 /**
@@ -159,7 +169,7 @@ export class ReadBuffer implements Source {
           : this.#given(taker.into)) as never,
       );
     } catch (error) {
-      taker.reject(error);
+      refuse(taker, error);
     }
   }
 
@@ -179,15 +189,15 @@ export class ReadBuffer implements Source {
    * @param timeout Ends the wait; the read goes on.
    */
   takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
-    return new Promise((resolve, reject) => {
-      const taker: Taker = { size, resolve, reject, timeout };
-      this.#taker = taker;
-      timeout?.start((error) => {
-        if (this.#taker === taker) this.#taker = undefined;
-        reject(error);
-      });
-      this.#fly(this.#buffer());
+    const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
+    const taker: Taker = { size, promise, resolve, reject, timeout };
+    this.#taker = taker;
+    timeout?.start((error) => {
+      if (this.#taker === taker) this.#taker = undefined;
+      refuse(taker, error);
     });
+    this.#fly(this.#buffer());
+    return promise;
   }
 
   /**
@@ -195,10 +205,10 @@ export class ReadBuffer implements Source {
    * read is in flight, and where the caller cannot stop waiting.
    */
   readInto(into: Uint8Array): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#taker = { size: into.length, into, resolve, reject };
-      this.#fly(into);
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    this.#taker = { size: into.length, into, promise, resolve, reject };
+    this.#fly(into);
+    return promise;
   }
 
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */

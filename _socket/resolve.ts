@@ -15,6 +15,7 @@ import {
   AI_NUMERICHOST,
   AI_NUMERICSERV,
   AI_PASSIVE,
+  SOCK_STREAM,
 } from "./constants.ts";
 import { endpointsOf } from "./endpoints.ts";
 import { hostFor, mayUse, permitted } from "./host.ts";
@@ -215,6 +216,31 @@ export async function resolveFor(
   if (!mayLookUp(question, port)) return given;
   const [{ address }] = await lookup(family, question);
   return permitted(given, address, port);
+}
+
+/**
+ * The addresses to try, in order, for a connection to a host. Where the permissions allow no more
+ * than the name, it is the name itself, and Deno tries its addresses.
+ *
+ * @param host A name or an address.
+ * @param port The port.
+ * @returns Families, each with an address.
+ * @throws {GaiError} where the host is not known.
+ */
+export async function candidates(
+  host: string,
+  port: number,
+): Promise<[family: number, address: InetAddress][]> {
+  const question = { syscall: "connect", host };
+  if (
+    host !== "" && literal(host) === undefined && !mayLookUp(question, port)
+  ) {
+    return [[AF_INET, [host, port]]];
+  }
+  const found = await getaddrinfo(host, port, AF_UNSPEC, SOCK_STREAM);
+  return found.map((
+    [family, , , , [ip]],
+  ) => [family, [permitted(host, ip, port), port]]);
 }
 
 /** Whether the name may be used, and looked up; asking never prompts. */

@@ -15,7 +15,7 @@ import {
 } from "./check.ts";
 import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
-import { osError } from "./errors.ts";
+import { osError, translate } from "./errors.ts";
 import { datagramTarget } from "./open.ts";
 import { type FileLike, sendFile } from "./sendfile.ts";
 
@@ -94,7 +94,7 @@ async function sendDatagram(
 }
 
 /** Gathers buffers and sends them as one. */
-export function sendmsg(
+export async function sendmsg(
   core: SocketCore,
   buffers: Iterable<BytesLike>,
   ancdata: readonly unknown[],
@@ -110,9 +110,9 @@ export function sendmsg(
   const data = joinBytes(
     Array.from(buffers, (buffer) => toBytes(buffer, "sendmsg")),
   );
-  return address === undefined
+  return await (address === undefined
     ? send(core, data, flags)
-    : sendto(core, data, flags, address);
+    : sendto(core, data, flags, address));
 }
 
 /** Sends a part of a file. */
@@ -137,10 +137,12 @@ export async function sendfile(
     );
   }
   core.connected("sendfile", "EPIPE");
-  return await sendFile(
-    file,
-    offset,
-    count ?? Infinity,
-    (data) => sendall(core, data, 0),
-  );
+  const write = (data: Uint8Array) => sendall(core, data, 0);
+  try {
+    return await sendFile(file, offset, count ?? Infinity, write);
+  } catch (error) {
+    const path = typeof file === "string" || file instanceof URL;
+    const address = path ? String(file) : undefined;
+    throw translate(error, { syscall: "sendfile", address });
+  }
 }

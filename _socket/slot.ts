@@ -119,11 +119,14 @@ export class Slot<T> implements Source {
     return result !== undefined && "value" in result ? result.value : undefined;
   }
 
-  /** Nobody will ask again: what still comes goes to `discard`. */
-  abandon(discard: (value: T) => void): void {
-    this.#flight?.then(() => {
-      const value = this.drop();
-      if (value !== undefined) discard(value);
-    });
+  /**
+   * Nobody will ask again: what still comes goes to `discard`.
+   *
+   * @returns Resolves when nothing can come any more.
+   */
+  async abandon(discard: (value: T) => void): Promise<void> {
+    await this.#flight;
+    const value = this.drop();
+    if (value !== undefined) discard(value);
   }
 }

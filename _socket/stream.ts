@@ -6,6 +6,7 @@
 
 import { type Limit, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
+import { quiet } from "./quiet.ts";
 import { type Bytes, ReadBuffer } from "./read_buffer.ts";
 import type { StreamTransport } from "./transport.ts";
 import { Writer } from "./writer.ts";
@@ -43,10 +44,11 @@ export class Stream {
   /** Receives at most `size` bytes. */
   recv(size: number, limit: Limit): Promise<Bytes> {
     const reader = this.reader;
+    if (reader.available > 0) return Promise.resolve(reader.take(size));
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.takeNext(size, limit ?? undefined);
     }
-    return whenReady(reader, limit, "recv", () => reader.take(size));
+    return quiet(whenReady(reader, limit, "recv", () => reader.take(size)));
   }
 
   /** Looks at the next bytes, at most `size`. */
@@ -76,10 +78,13 @@ export class Stream {
   /** Receives into the caller's memory. */
   recvInto(target: Uint8Array, limit: Limit): Promise<number> {
     const reader = this.reader;
+    if (reader.available > 0) return Promise.resolve(reader.takeInto(target));
     if (limit === null && !reader.ready && !reader.flying) {
       return reader.readInto(target);
     }
-    return whenReady(reader, limit, "recv", () => reader.takeInto(target));
+    return quiet(
+      whenReady(reader, limit, "recv", () => reader.takeInto(target)),
+    );
   }
 
   /** Sends the start of `data`. */

@@ -56,6 +56,8 @@ export interface DatagramTransport {
   send(p: Uint8Array, addr: TransportAddr): Promise<number>;
   /** Closes the socket. */
   close(): void;
+  /** Resolves when the system has the address back, where that is later than `close`. */
+  readonly released?: Promise<void>;
   /** The address to which it is bound. */
   readonly addr: TransportAddr;
   /** Sets an option; false where the runtime cannot. */

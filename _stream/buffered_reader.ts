@@ -4,6 +4,7 @@
  * @module
  */
 
+import { quiet } from "../_socket/quiet.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import {
   checkBuffer,
@@ -380,10 +381,10 @@ export class BufferedReader implements Disposable {
 
   /** Runs a read in its turn. */
   #run<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#turns.run(() => {
+    return quiet(this.#turns.run(() => {
       this.#checkOpen();
       return operation();
-    });
+    }));
   }
 
   /** Whether `size` bytes can be taken at once. */

@@ -5,7 +5,8 @@
  */
 
 import { checkCount, toBytes } from "./checks.ts";
-import { Outbox, quiet } from "./outbox.ts";
+import { quiet } from "../_socket/quiet.ts";
+import { Outbox } from "./outbox.ts";
 import type { ByteSink } from "./types.ts";
 import { inBlocks, type WriteData, writeEach, type Writer } from "./writer.ts";
 

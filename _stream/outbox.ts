@@ -4,13 +4,8 @@
  * @module
  */
 
+import { quiet } from "../_socket/quiet.ts";
 import type { ByteSink } from "./types.ts";
-
-/** Marks the failure of a promise as seen, so that it can go unawaited. */
-export function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
-}
 
 /** Sends, and remembers the first failure for whoever flushes. */
 export class Outbox {

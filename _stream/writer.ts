@@ -5,7 +5,7 @@
  */
 
 import { toBytes } from "./checks.ts";
-import { quiet } from "./outbox.ts";
+import { quiet } from "../_socket/quiet.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;

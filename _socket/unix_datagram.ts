@@ -1,0 +1,96 @@
+/**
+ * Unix datagrams over `Deno.listenDatagram`, with receiving and sending at the same time.
+ *
+ * @module
+ */
+
+import type { DenoDatagramConn } from "./deno_datagram.ts";
+import { Lock } from "./lock.ts";
+import type { DatagramTransport, TransportAddr } from "./transport.ts";
+
+/** Opens another Unix datagram socket on this host, whatever its name. */
+export type OpenWaker = () => DenoDatagramConn;
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * A Unix datagram socket of Deno's does one thing at a time: a send fails with `Busy` while a receive
+ * waits, and a receive cannot be taken back. So a send wakes the receive first, with an empty
+ * datagram from a second socket, which `receive` knows by its sender and drops. What came before
+ * it is received before it: nothing is lost and nothing changes places.
+ */
+export class UnixDatagram implements DatagramTransport {
+  /** What is underneath. */
+  readonly conn: DenoDatagramConn;
+  readonly #openWaker: OpenWaker;
+  readonly #turns = new Lock();
+  #waker: DenoDatagramConn | undefined;
+  #waiting = false;
+
+  /**
+   * Adopts a socket, which `close` closes.
+   *
+   * @param conn The socket; nothing else may use it.
+   * @param openWaker Opens the second socket, when it is first needed.
+   */
+  constructor(conn: DenoDatagramConn, openWaker: OpenWaker) {
+    this.conn = conn;
+    this.#openWaker = openWaker;
+  }
+
+  get addr(): TransportAddr {
+    return this.conn.addr;
+  }
+
+  async receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
+    for (;;) {
+      await this.#turns.acquire();
+      this.#waiting = true;
+      try {
+        const received = await this.conn.receive(p);
+        if (!this.#isWaker(received[1])) return received;
+      } finally {
+        this.#waiting = false;
+        this.#turns.release();
+      }
+    }
+  }
+
+  async send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+    if (!this.#turns.tryAcquire()) {
+      await this.#interrupt();
+    }
+    try {
+      return await this.conn.send(p, addr);
+    } finally {
+      this.#turns.release();
+    }
+  }
+
+  /** Takes a turn, for which the receive that waits is made to end. */
+  async #interrupt(): Promise<void> {
+    const turn = this.#turns.acquire();
+    try {
+      if (this.#waiting) await this.#wake();
+    } catch (error) {
+      turn.then(() => this.#turns.release());
+      throw error;
+    }
+    await turn;
+  }
+
+  async #wake(): Promise<void> {
+    this.#waiting = false; // once is enough
+    this.#waker ??= this.#openWaker();
+    await this.#waker.send(NOTHING, this.conn.addr);
+  }
+
+  #isWaker(sender: TransportAddr): boolean {
+    return this.#waker !== undefined && sender.path === this.#waker.addr.path;
+  }
+
+  close(): void {
+    this.conn.close();
+    this.#waker?.close();
+  }
+}
