@@ -5,9 +5,14 @@
  */
 
 import { createHash } from "node:crypto";
+import {
+  type AddressInfo,
+  createServer as createNetServer,
+  type Socket as NetSocket,
+} from "node:net";
 import type { Address } from "../_socket/address.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
-import { OSError, Socket, SOCK_DGRAM, AF_INET } from "../socket.ts";
+import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
 import { assertEquals, assertInstanceOf, deadline } from "./deps.ts";
 import type { Bytes } from "./stream_fakes.ts";
@@ -16,8 +21,12 @@ import type { Bytes } from "./stream_fakes.ts";
 const PATIENCE_MS = 20_000;
 
 /** Whether all of a kind of permission is granted; never prompts. */
-export function granted(...names: ("net" | "read" | "write" | "run")[]): boolean {
-  return names.every((name) => Deno.permissions.querySync({ name }).state === "granted");
+export function granted(
+  ...names: ("net" | "read" | "write" | "run")[]
+): boolean {
+  return names.every((name) =>
+    Deno.permissions.querySync({ name }).state === "granted"
+  );
 }
 
 /** Whether Unix sockets can be used here. */
@@ -29,16 +38,32 @@ export function soon<T>(promise: Promise<T>): Promise<T> {
   return deadline(promise, PATIENCE_MS);
 }
 
+/** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** The code of the OSError with which a call ends; its message must end with it. */
 export async function codeOf(call: () => unknown): Promise<string | undefined> {
   try {
     await soon(Promise.resolve(call()));
   } catch (error) {
     assertInstanceOf(error, OSError);
-    assertEquals(error.message.endsWith(`(${error.code})`), true, error.message);
+    assertEquals(
+      error.message.endsWith(`(${error.code})`),
+      true,
+      error.message,
+    );
     return error.code;
   }
   return undefined;
+}
+
+/** The codes with which calls that were made at the same time end. */
+export function codesOf(
+  calls: Promise<unknown>[],
+): Promise<(string | undefined)[]> {
+  return Promise.all(calls.map((call) => codeOf(() => call)));
 }
 
 /** A listening socket on a free port of the loopback. */
@@ -67,6 +92,19 @@ export async function tcpSocketAndConn(): Promise<[Socket, Deno.TcpConn]> {
     socket.connect(["127.0.0.1", listener.addr.port]),
   ]);
   return [socket, conn];
+}
+
+/** A connected socket, and a function with which the other end resets the connection. */
+export async function tcpSocketAndReset(): Promise<[Socket, () => void]> {
+  const server = createNetServer();
+  const { promise, resolve } = Promise.withResolvers<NetSocket>();
+  server.once("connection", resolve);
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const socket = new Socket();
+  await socket.connect(["127.0.0.1", (server.address() as AddressInfo).port]);
+  const peer = await soon(promise);
+  server.close();
+  return [socket, () => void peer.resetAndDestroy()];
 }
 
 /** A UDP socket on a free port of the loopback. */
@@ -99,7 +137,9 @@ export async function recvToEnd(socket: Socket, size = 65536): Promise<Bytes> {
 
 /** Joins pieces. */
 export function concat(pieces: readonly Uint8Array[]): Bytes {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  const whole = new Uint8Array(
+    pieces.reduce((sum, { length }) => sum + length, 0),
+  );
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);
@@ -114,7 +154,10 @@ export function digest(data: Uint8Array): string {
 }
 
 /** Bytes that are the same in every run and do not repeat soon. */
-export function randomBytes(length: number, random: (below: number) => number): Bytes {
+export function randomBytes(
+  length: number,
+  random: (below: number) => number,
+): Bytes {
   return Uint8Array.from({ length }, () => random(256));
 }
 
@@ -144,9 +187,11 @@ export class FakeStream implements StreamTransport {
 
   async read(p: Uint8Array): Promise<number | null> {
     this.sizes.push(p.length);
-    const step = this.reads.shift() ?? (this.reads.length < 0 ? null : undefined);
+    const step = this.reads.length > 0
+      ? this.reads.shift()!
+      : this.#closed.promise;
     if (step instanceof Error) throw step;
-    const data = await (step === undefined ? this.#closed.promise : step);
+    const data = await step;
     if (data === null) return null;
     p.set(data.subarray(0, p.length));
     if (data.length > p.length) this.reads.unshift(data.subarray(p.length));
@@ -171,7 +216,11 @@ export class FakeStream implements StreamTransport {
 
 /** A datagram socket in memory. */
 export class FakeDatagram implements DatagramTransport {
-  readonly addr: TransportAddr = { transport: "udp", hostname: "127.0.0.1", port: 1 };
+  readonly addr: TransportAddr = {
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 1,
+  };
   /** What was sent. */
   readonly sent: Bytes[] = [];
   /** What is still to be received. */

@@ -26,14 +26,19 @@ async function readTable(): Promise<Row[]> {
 }
 
 class Handler extends module.StreamRequestHandler {}
+class DatagramHandler extends module.DatagramRequestHandler {}
 const unbound = { bindAndActivate: false };
 const samples: Record<string, object> = {
   Socket: new module.Socket(),
   BaseServer: new module.TCPServer(["", 0], Handler, unbound),
   TCPServer: new module.TCPServer(["", 0], Handler, unbound),
-  UDPServer: new module.UDPServer(["", 0], Handler, unbound),
+  UDPServer: new module.UDPServer(["", 0], DatagramHandler, unbound),
   UnixStreamServer: new module.UnixStreamServer("x", Handler, unbound),
-  UnixDatagramServer: new module.UnixDatagramServer("x", Handler, unbound),
+  UnixDatagramServer: new module.UnixDatagramServer(
+    "x",
+    DatagramHandler,
+    unbound,
+  ),
   AsyncMixIn: new module.AsyncTCPServer(["", 0], Handler, unbound),
   BaseRequestHandler: Handler.prototype,
   StreamRequestHandler: Reflect.construct(Handler, []),

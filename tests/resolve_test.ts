@@ -278,7 +278,10 @@ Deno.test("getnameinfo() gives names, and numbers with flags", async () => {
     "80",
   ]);
   assertEquals(await getnameinfo(["192.0.2.1", 69]), ["a.test", "69"]);
-  assertEquals(await getnameinfo(["192.0.2.1", 69], c.NI_DGRAM), ["a.test", "tftp"]);
+  assertEquals(await getnameinfo(["192.0.2.1", 69], c.NI_DGRAM), [
+    "a.test",
+    "tftp",
+  ]);
   assertEquals(await getnameinfo(["127.1", 9], 3), ["127.0.0.1", "9"]);
 });
 

@@ -1,0 +1,385 @@
+import {
+  AF_INET,
+  AF_INET6,
+  createConnection,
+  MSG_PEEK,
+  SHUT_RDWR,
+  SHUT_WR,
+  SO_TYPE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  SOL_SOCKET,
+} from "../socket.ts";
+import {
+  assert,
+  assertEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "./deps.ts";
+import {
+  codeOf,
+  codesOf,
+  FakeStream,
+  granted,
+  listen,
+  portOf,
+  soon,
+  tcpPair,
+  tcpSocketAndConn,
+  udp,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+/** Each call on a socket that can fail because of its state. */
+const CALLS: Record<string, (socket: Socket) => unknown> = {
+  accept: (socket) => socket.accept(),
+  bind: (socket) => socket.bind(["127.0.0.1", 0]),
+  connect: (socket) => socket.connect(["127.0.0.1", 1]),
+  detach: (socket) => socket.detach(),
+  getpeername: (socket) => socket.getpeername(),
+  getsockname: (socket) => socket.getsockname(),
+  getsockopt: (socket) => socket.getsockopt(SOL_SOCKET, SO_TYPE),
+  listen: (socket) => socket.listen(),
+  makefile: (socket) => socket.makefile("rb"),
+  recv: (socket) => socket.recv(1),
+  recvPeek: (socket) => socket.recv(1, MSG_PEEK),
+  recvInto: (socket) => socket.recvInto(new Uint8Array(1)),
+  recvfrom: (socket) => socket.recvfrom(1),
+  recvfromInto: (socket) => socket.recvfromInto(new Uint8Array(1)),
+  send: (socket) => socket.send(bytes("x")),
+  sendall: (socket) => socket.sendall(bytes("x")),
+  sendmsg: (socket) => socket.sendmsg([bytes("x")]),
+  sendfile: (socket) => socket.sendfile("x"),
+  sendto: (socket) => socket.sendto(bytes("x"), ["127.0.0.1", 1]),
+  setsockopt: (socket) => socket.setsockopt(SOL_SOCKET, 9, 1),
+  shutdown: (socket) => socket.shutdown(SHUT_WR),
+};
+
+async function codesByName(
+  socket: Socket,
+  names: string[],
+): Promise<Record<string, unknown>> {
+  const codes: Record<string, unknown> = {};
+  for (const name of names) {
+    codes[name] = await codeOf(() => CALLS[name](socket));
+  }
+  return codes;
+}
+
+Deno.test("Socket methods end with EBADF on a closed socket", async () => {
+  const [client, server] = await tcpPair();
+  const closed = [
+    new Socket(),
+    new Socket(AF_INET, SOCK_DGRAM),
+    listen(),
+    udp(),
+    client,
+    server,
+  ];
+  for (const socket of closed) {
+    socket.close();
+    for (
+      const [name, code] of Object.entries(
+        await codesByName(socket, Object.keys(CALLS)),
+      )
+    ) {
+      assertEquals(code, "EBADF", name);
+    }
+    assertEquals(await socket.connectEx(["127.0.0.1", 1]), 9);
+  }
+});
+
+Deno.test("Socket methods tell that a stream socket is not connected", async () => {
+  using socket = new Socket();
+  const names = [
+    "recv",
+    "recvPeek",
+    "recvInto",
+    "recvfrom",
+    "getpeername",
+    "shutdown",
+    "detach",
+  ];
+  for (const [name, code] of Object.entries(await codesByName(socket, names))) {
+    assertEquals(code, "ENOTCONN", name);
+  }
+  for (
+    const [name, code] of Object.entries(
+      await codesByName(socket, ["send", "sendall", "sendmsg", "sendto"]),
+    )
+  ) {
+    assertEquals(code, "EPIPE", name);
+  }
+  using listener = listen();
+  assertEquals(
+    await codesByName(listener, ["recv", "sendall", "getpeername"]),
+    {
+      recv: "ENOTCONN",
+      sendall: "EPIPE",
+      getpeername: "ENOTCONN",
+    },
+  );
+});
+
+Deno.test("Socket.close() twice is fine, and so is using", async () => {
+  const [client, server] = await tcpPair();
+  client.close();
+  client.close();
+  {
+    using _ = server;
+    server.close();
+  }
+  using fresh = new Socket();
+  fresh.close();
+});
+
+Deno.test("Socket.fileno() is unique while the socket is open, and -1 after", () => {
+  const sockets = Array.from({ length: 20 }, () => new Socket());
+  const numbers = sockets.map((socket) => socket.fileno());
+  assertEquals(new Set(numbers).size, 20);
+  assert(numbers.every((number) => number > 2));
+  assertEquals(sockets.map((socket) => socket.fileno()), numbers);
+  for (const socket of sockets) socket.close();
+  assertEquals(sockets.map((socket) => socket.fileno()), sockets.map(() => -1));
+  using next = new Socket();
+  assert(numbers.includes(next.fileno())); // given again
+});
+
+Deno.test("Socket.close() ends every recv that waits with EBADF", async () => {
+  for (const timeout of [null, 60]) {
+    const [client, server] = await tcpPair();
+    client.settimeout(timeout);
+    const waiting = [
+      client.recv(1),
+      client.recvInto(new Uint8Array(1)),
+      client.recv(1, MSG_PEEK),
+    ];
+    client.close();
+    assertEquals(await codesOf(waiting), waiting.map(() => "EBADF"));
+    server.close();
+  }
+});
+
+Deno.test("Socket.close() ends every accept and recvfrom that waits with EBADF", async () => {
+  for (const timeout of [null, 60]) {
+    const listener = listen();
+    const datagrams = udp();
+    for (const socket of [listener, datagrams]) socket.settimeout(timeout);
+    const waiting = [
+      listener.accept(),
+      listener.accept(),
+      datagrams.recvfrom(1),
+      datagrams.recv(1),
+    ];
+    listener.close();
+    datagrams.close();
+    assertEquals(await codesOf(waiting), waiting.map(() => "EBADF"));
+  }
+});
+
+Deno.test("Socket.close() ends a connect that waits with EBADF", async () => {
+  using listener = listen();
+  for (const timeout of [null, 60]) {
+    const socket = new Socket();
+    socket.settimeout(timeout);
+    const waiting = socket.connect(listener.getsockname());
+    socket.close();
+    assertEquals(await codeOf(() => waiting), "EBADF");
+  }
+});
+
+Deno.test("Socket.close() of a listener closes a connection that nobody took", async () => {
+  const listener = listen();
+  listener.settimeout(0);
+  assertEquals(await codeOf(() => listener.accept()), "EAGAIN"); // it waits on, in the background
+  using client = new Socket();
+  await client.connect(listener.getsockname());
+  listener.close();
+  assertEquals(await soon(client.recv(1).catch(() => bytes(""))), bytes(""));
+});
+
+Deno.test("Socket.close() frees the port of a listener", async () => {
+  const listener = listen();
+  const address = listener.getsockname();
+  const waiting = listener.accept().catch(() => {});
+  listener.close();
+  await soon(waiting);
+  using again = new Socket();
+  again.bind(address);
+});
+
+Deno.test("Socket.close() sends first what nobody awaited", async () => {
+  const [client, conn] = await tcpSocketAndConn();
+  const data = new Uint8Array(3_000_000).fill(7);
+  client.sendall(data);
+  client.sendall(bytes("end"));
+  client.close();
+  using peer = Socket.from(conn);
+  let count = 0;
+  let last = bytes("");
+  for (;;) {
+    const piece = await soon(peer.recv(65536));
+    if (piece.length === 0) break;
+    count += piece.length;
+    last = piece;
+  }
+  assertEquals(count, data.length + 3);
+  assertEquals(text(last).endsWith("end"), true);
+});
+
+Deno.test("Socket.shutdown() and close() in one turn still end what was sent", async () => {
+  const [client, server] = await tcpPair();
+  client.sendall(new Uint8Array(2_000_000));
+  const shut = client.shutdown(SHUT_RDWR);
+  client.close();
+  let count = 0;
+  for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+    count += piece.length;
+  }
+  assertEquals(count, 2_000_000);
+  await soon(shut);
+  server.close();
+});
+
+Deno.test("Socket.close() waits for the files made of the socket", async () => {
+  const [client, server] = await tcpPair();
+  const file = client.makefile("rb");
+  client.close();
+  await server.sendall(bytes("line\n"));
+  assertEquals(text(await soon(file.readline())), "line\n");
+  assert(client.fileno() > 0);
+  file.close();
+  assertEquals(client.fileno(), -1);
+  server.close();
+});
+
+Deno.test("Socket.detach() gives the connection away, and the socket is closed", async () => {
+  const [socket, conn] = await tcpSocketAndConn();
+  const detached = socket.detach() as Deno.Conn;
+  assertEquals(socket.fileno(), -1);
+  assertEquals(await codeOf(() => socket.recv(1)), "EBADF");
+  await conn.write(bytes("still open"));
+  const buffer = new Uint8Array(20);
+  const count = await soon(detached.read(buffer));
+  assertEquals(text(buffer.subarray(0, count!)), "still open");
+  detached.close();
+  conn.close();
+});
+
+Deno.test("Socket.detach() gives what the socket was made of", () => {
+  const made = [
+    Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+    new FakeStream(),
+  ];
+  for (const transport of made) {
+    assertStrictEquals(Socket.from(transport).detach(), transport);
+    transport.close();
+  }
+  const datagrams = udp();
+  datagrams.detach().close();
+});
+
+Deno.test("Socket.detach() refuses while something would be lost", async () => {
+  const [client, server] = await tcpPair();
+  client.setblocking(false);
+  assertEquals(await codeOf(() => client.recv(1)), "EAGAIN"); // the read goes on
+  assertEquals(await codeOf(() => client.detach()), "EBUSY");
+  await server.sendall(bytes("ab"));
+  client.setblocking(true);
+  await soon(client.recv(1));
+  assertEquals(await codeOf(() => client.detach()), "EBUSY");
+  await client.recv(1);
+  client.detach().close();
+  server.close();
+});
+
+Deno.test("Socket.from() takes a connection, a listener and a datagram socket", async () => {
+  using listener = Socket.from(Deno.listen({ hostname: "::1", port: 0 }));
+  assertEquals([listener.family, listener.type], [AF_INET6, SOCK_STREAM]);
+  const port = portOf(listener.getsockname());
+  const conn = await Deno.connect({ hostname: "::1", port });
+  using client = Socket.from(conn);
+  const [server] = await soon(listener.accept());
+  await client.sendall(bytes("hello"));
+  assertEquals(text(await soon(server.recv(9))), "hello");
+  assertEquals(client.getpeername(), ["::1", port]);
+  server.close();
+  using datagrams = Socket.from(udp().detach());
+  assertEquals([datagrams.family, datagrams.type], [AF_INET, SOCK_DGRAM]);
+});
+
+Deno.test("Socket.from() takes a test double", async () => {
+  const fake = new FakeStream(bytes("hello"), null);
+  const socket = Socket.from(fake);
+  assertEquals(text(await socket.recv(3)), "hel");
+  assertEquals(text(await socket.recv(3)), "lo");
+  assertEquals(await socket.recv(3), bytes(""));
+  await socket.sendall(bytes("bye"));
+  await socket.shutdown(SHUT_WR);
+  assertEquals([fake.written.map(text), fake.calls], [["bye"], ["closeWrite"]]);
+  socket.close();
+  assertEquals(fake.calls, ["closeWrite", "close"]);
+  assertThrows(() => Socket.from({} as FakeStream), TypeError);
+});
+
+Deno.test("Socket.accept() closes a connection on which an option cannot be set", async () => {
+  const fake = Object.assign(new FakeStream(), {
+    setKeepAlive() {
+      throw new Deno.errors.BadResource("gone");
+    },
+  });
+  const addr = fake.localAddr;
+  using listener = Socket.from({
+    accept: () => Promise.resolve(fake),
+    close() {},
+    addr,
+  });
+  listener.setsockopt(SOL_SOCKET, 9, 1);
+  assertEquals(await codeOf(() => listener.accept()), "EBADF");
+  assertEquals(fake.calls, ["close"]);
+});
+
+Deno.test({
+  name: "Socket.from() takes a TLS connection",
+  ignore: !granted("run", "read", "write"),
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const [keyFile, certFile] = [
+      `${directory}/key.pem`,
+      `${directory}/cert.pem`,
+    ];
+    // deno-fmt-ignore
+    const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+      "-nodes", "-keyout", keyFile, "-out", certFile, "-days", "2", "-subj", "/CN=localhost",
+      "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
+    await new Deno.Command("openssl", { args, stderr: "null" }).output();
+    const [key, cert] = [
+      await Deno.readTextFile(keyFile),
+      await Deno.readTextFile(certFile),
+    ];
+    await Deno.remove(directory, { recursive: true });
+    using listener = Socket.from(
+      Deno.listenTls({ hostname: "127.0.0.1", port: 0, key, cert }),
+    );
+    const raw = await createConnection([
+      "127.0.0.1",
+      portOf(listener.getsockname()),
+    ]);
+    const conn = raw.detach() as Deno.TcpConn;
+    using client = Socket.from(
+      await Deno.startTls(conn, { hostname: "localhost", caCerts: [cert] }),
+    );
+    const [server] = await soon(listener.accept());
+    client.sendall(bytes("x".repeat(100_000)));
+    client.shutdown(SHUT_WR);
+    let count = 0;
+    for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+      count += piece.length;
+    }
+    assertEquals(count, 100_000);
+    await server.sendall(bytes("bye"));
+    assertEquals(text(await soon(client.recv(9))), "bye");
+    server.close();
+  },
+});

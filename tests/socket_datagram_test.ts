@@ -1,0 +1,342 @@
+import {
+  AF_INET,
+  AF_INET6,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_WAITALL,
+  SHUT_RDWR,
+  SOCK_DGRAM,
+  Socket,
+} from "../socket.ts";
+import { bindNodeDatagram } from "../_socket/node_datagram.ts";
+import { unstableNet } from "../_socket/open.ts";
+import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import {
+  codeOf,
+  codesOf,
+  FakeDatagram,
+  portOf,
+  soon,
+  turn,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+/** A socket of a family on a free port of the loopback. */
+type Bind = (family?: number, host?: string) => Socket;
+
+const loopback = (family: number) => family === AF_INET ? "127.0.0.1" : "::1";
+
+function bindFacade(family: number = AF_INET, host = loopback(family)): Socket {
+  const socket = new Socket(family, SOCK_DGRAM);
+  socket.bind([host, 0]);
+  return socket;
+}
+
+function bindNode(
+  family: number = AF_INET,
+  hostname = loopback(family),
+): Socket {
+  return Socket.from(
+    bindNodeDatagram({ family, hostname, port: 0, reuseAddr: false }),
+  );
+}
+
+/** The two that UDP can stand on. Without the flag the socket takes the second by itself. */
+const BACKENDS: Record<string, Bind> = unstableNet
+  ? { "Deno.listenDatagram": bindFacade, "node:dgram": bindNode }
+  : { "node:dgram": bindFacade };
+
+/** A test of each backend. */
+function testEach(name: string, fn: (bind: Bind) => Promise<void>): void {
+  for (const [backend, bind] of Object.entries(BACKENDS)) {
+    Deno.test(`Socket over ${backend} ${name}`, () => fn(bind));
+  }
+}
+
+testEach("sends, receives and answers", async (bind) => {
+  for (const family of [AF_INET, AF_INET6]) {
+    using server = bind(family);
+    using client = bind(family);
+    assertEquals(await client.sendto(bytes("ping"), server.getsockname()), 4);
+    const [data, sender] = await soon(server.recvfrom(100));
+    assertEquals([text(data), sender], ["ping", client.getsockname()]);
+    assertEquals(await server.sendto(bytes("pong"), MSG_DONTWAIT, sender!), 4);
+    const memory = new Uint8Array(10);
+    assertEquals(await soon(client.recvfromInto(memory, 4)), [
+      4,
+      server.getsockname(),
+    ]);
+    assertEquals(text(memory.subarray(0, 4)), "pong");
+  }
+});
+
+testEach(
+  "drops what is too long for the caller, as the system does",
+  async (bind) => {
+    using receiver = bind();
+    using sender = bind();
+    for (const datagram of ["abcdef", "next"]) {
+      await sender.sendto(bytes(datagram), receiver.getsockname());
+    }
+    assertEquals(text(await soon(receiver.recv(3))), "abc");
+    assertEquals(text(await soon(receiver.recv(9, MSG_WAITALL))), "next");
+    await sender.sendto(bytes("dropped"), receiver.getsockname());
+    await sender.sendto(bytes("taken"), receiver.getsockname());
+    assertEquals(await soon(receiver.recv(0)), bytes(""));
+    assertEquals(text(await soon(receiver.recv(9))), "taken");
+  },
+);
+
+testEach("knows the empty datagram", async (bind) => {
+  using receiver = bind();
+  using sender = bind();
+  assertEquals(await sender.sendto(bytes(""), receiver.getsockname()), 0);
+  assertEquals(await soon(receiver.recvfrom(9)), [
+    bytes(""),
+    sender.getsockname(),
+  ]);
+});
+
+testEach("sends up to 65507 bytes", async (bind) => {
+  using receiver = bind();
+  using sender = bind();
+  const largest = new Uint8Array(65507).map((_, i) => i % 251);
+  assertEquals(await sender.sendto(largest, receiver.getsockname()), 65507);
+  assertEquals(await soon(receiver.recv(65536)), largest);
+  const address = receiver.getsockname();
+  assertEquals(
+    await codeOf(() => sender.sendto(new Uint8Array(65508), address)),
+    "EMSGSIZE",
+  );
+  assertEquals(await sender.sendto(bytes("the socket goes on"), address), 18);
+  assertEquals(text(await soon(receiver.recv(99))), "the socket goes on");
+});
+
+testEach("leaves what MSG_PEEK looks at", async (bind) => {
+  using receiver = bind();
+  using sender = bind();
+  for (const datagram of ["first", "second"]) {
+    await sender.sendto(bytes(datagram), receiver.getsockname());
+  }
+  assertEquals(text(await soon(receiver.recv(2, MSG_PEEK))), "fi");
+  assertEquals(await soon(receiver.recvfrom(9, MSG_PEEK)), [
+    bytes("first"),
+    sender.getsockname(),
+  ]);
+  assertEquals(text(await soon(receiver.recv(9))), "first");
+  assertEquals(text(await soon(receiver.recv(9))), "second");
+});
+
+testEach("keeps 500 calls that nobody awaits in order", async (bind) => {
+  using receiver = bind();
+  using sender = bind();
+  const address = receiver.getsockname();
+  for (let sent = 0; sent < 500;) { // by the hundred, which fit into the receive buffer
+    const first = sent;
+    while (sent < first + 100) sender.sendto(bytes(`${sent++}`), address);
+    for (let i = first; i < sent; i++) {
+      assertEquals(text(await soon(receiver.recv(9))), `${i}`);
+    }
+  }
+});
+
+testEach(
+  "serves calls that wait at the same time, one datagram each",
+  async (bind) => {
+    using receiver = bind();
+    using sender = bind();
+    const waiting = [receiver.recv(9), receiver.recv(9), receiver.recv(9)];
+    for (const datagram of "abc") {
+      await sender.sendto(
+        bytes(datagram),
+        receiver.getsockname(),
+      );
+    }
+    assertEquals((await soon(Promise.all(waiting))).map(text), ["a", "b", "c"]);
+  },
+);
+
+testEach("hears its peer only, once it is connected", async (bind) => {
+  using one = bind();
+  using peer = bind();
+  using stranger = bind();
+  assertEquals(await codeOf(() => one.getpeername()), "ENOTCONN");
+  await one.connect(peer.getsockname());
+  assertEquals(one.getpeername(), peer.getsockname());
+  assertEquals(await one.send(bytes("to the peer")), 11);
+  assertEquals(await soon(peer.recvfrom(99)), [
+    bytes("to the peer"),
+    one.getsockname(),
+  ]);
+  await stranger.sendto(bytes("dropped"), one.getsockname());
+  await peer.sendto(bytes("heard"), one.getsockname());
+  assertEquals(text(await soon(one.recv(99))), "heard");
+  await one.sendall(bytes("all"));
+  await one.sendto(bytes("elsewhere"), stranger.getsockname());
+  assertEquals(text(await soon(peer.recv(99))), "all");
+  assertEquals(text(await soon(stranger.recv(99))), "elsewhere");
+  await one.connect(stranger.getsockname()); // another peer
+  assertEquals(one.getpeername(), stranger.getsockname());
+});
+
+testEach("takes names as targets", async (bind) => {
+  using receiver = bind();
+  using sender = bind();
+  const port = portOf(receiver.getsockname());
+  for (const host of ["localhost", "127.1", "::ffff:127.0.0.1"]) {
+    await sender.sendto(bytes(host), [host, port]);
+    assertEquals(text(await soon(receiver.recv(99))), host);
+  }
+  assertEquals(
+    await codeOf(() => sender.sendto(bytes("x"), ["::1", port])),
+    "EAI_ADDRFAMILY",
+  );
+  assertEquals(
+    await codeOf(() => sender.sendto(bytes("x"), ["no..name", port])),
+    "EAI_NONAME",
+  );
+});
+
+testEach("needs a target", async (bind) => {
+  using socket = bind();
+  for (
+    const call of [
+      () => socket.send(bytes("x")),
+      () => socket.sendall(bytes("x")),
+      () => socket.sendmsg([]),
+    ]
+  ) {
+    assertEquals(await codeOf(call), "EDESTADDRREQ");
+  }
+  assertEquals(await codeOf(() => socket.shutdown(SHUT_RDWR)), "ENOTCONN");
+});
+
+testEach("refuses a port that is taken", async (bind) => {
+  using first = bind();
+  using second = new Socket(AF_INET, SOCK_DGRAM);
+  const address = first.getsockname();
+  assertEquals(await codeOf(() => second.bind(address)), "EADDRINUSE");
+  const [hostname, port] = address as [string, number];
+  const options = { family: AF_INET, hostname, port, reuseAddr: false };
+  const error = assertThrows(() => bindNodeDatagram(options), Error) as
+    & Error
+    & { code: string };
+  assertEquals(error.code, "EADDRINUSE");
+});
+
+testEach("ends each call that waits when it is closed", async (bind) => {
+  const socket = bind();
+  const calls = [socket.recv(1), socket.recvfrom(1), socket.recv(1, MSG_PEEK)];
+  socket.close();
+  assertEquals(await codesOf(calls), ["EBADF", "EBADF", "EBADF"]);
+  assertEquals(
+    await codeOf(() => socket.sendto(bytes("x"), ["127.0.0.1", 9])),
+    "EBADF",
+  );
+});
+
+testEach(
+  "ends sends that wait for their turn when it is closed",
+  async (bind) => {
+    using receiver = bind();
+    const socket = bind();
+    const calls = [1, 2, 3].map(() =>
+      socket.sendto(bytes("x"), receiver.getsockname())
+    );
+    socket.close();
+    const codes = await codesOf(calls.slice(1)); // the first may have left
+    await calls[0].catch(() => {});
+    assertEquals(codes, ["EBADF", "EBADF"]);
+  },
+);
+
+Deno.test("Socket of datagrams binds when it first sends or receives", async () => {
+  using receiver = bindFacade();
+  using sender = new Socket(AF_INET, SOCK_DGRAM);
+  assertEquals(sender.getsockname(), ["0.0.0.0", 0]);
+  await sender.sendto(bytes("hello"), receiver.getsockname());
+  const [, from] = await soon(receiver.recvfrom(9));
+  assertEquals(from, ["127.0.0.1", portOf(sender.getsockname())]);
+  using connected = new Socket(AF_INET, SOCK_DGRAM);
+  await connected.connect(receiver.getsockname());
+  assertEquals(connected.getsockname()[0], "127.0.0.1");
+  using idle = new Socket(AF_INET, SOCK_DGRAM);
+  idle.setblocking(false);
+  assertEquals(await codeOf(() => idle.recv(1)), "EAGAIN");
+  assertEquals(portOf(idle.getsockname()) > 0, true);
+});
+
+Deno.test("Socket of datagrams meets an error of the system once, and goes on", async () => {
+  const refused = Object.assign(new Error("recv ECONNREFUSED"), {
+    code: "ECONNREFUSED",
+  });
+  using socket = Socket.from(
+    new FakeDatagram(refused, bytes("next"), new Deno.errors.NotConnected("x")),
+  );
+  assertEquals(await codeOf(() => socket.recv(9)), "ECONNREFUSED");
+  assertEquals(text(await socket.recv(9)), "next");
+  assertEquals(await codeOf(() => socket.recv(9, MSG_PEEK)), "ENOTCONN");
+});
+
+Deno.test("Socket of datagrams sends one after the other", async () => {
+  const gates = [1, 2, 3].map(() => Promise.withResolvers<number>());
+  const fake = new FakeDatagram();
+  const sent: string[] = [];
+  fake.send = (p) => gates[sent.push(text(p)) - 1].promise;
+  using socket = Socket.from(fake);
+  const address: [string, number] = ["127.0.0.1", 9];
+  const calls = ["a", "b"].map((data) => socket.sendto(bytes(data), address));
+  await turn();
+  assertEquals(sent, ["a"]);
+  socket.settimeout(0.01);
+  assertEquals(
+    await codeOf(() => socket.sendto(bytes("too late"), address)),
+    "ETIMEDOUT",
+  );
+  socket.settimeout(0);
+  assertEquals(
+    await codeOf(() => socket.sendto(bytes("too soon"), address)),
+    "EAGAIN",
+  );
+  gates[0].reject(
+    Object.assign(new Error("send EMSGSIZE"), { code: "EMSGSIZE" }),
+  );
+  assertEquals(await codeOf(() => calls[0]), "EMSGSIZE");
+  await turn();
+  assertEquals(sent, ["a", "b"]);
+  gates[1].resolve(1);
+  assertEquals(await calls[1], 1);
+});
+
+Deno.test("NodeDatagram drops what comes when its queue is full", async () => {
+  using receiver = bindNode();
+  using sender = bindNode();
+  receiver.setblocking(false);
+  await codeOf(() => receiver.recv(1)); // from now on it listens
+  const address = receiver.getsockname();
+  for (let i = 0; i < 1300; i++) await sender.sendto(bytes(`${i}`), address);
+  await turn();
+  assertEquals(text(await receiver.recv(9)), "0");
+  let last = "";
+  while (
+    await codeOf(async () => last = text(await receiver.recv(9))) === undefined
+  );
+  await sender.sendto(bytes("end"), address);
+  receiver.settimeout(20);
+  while ((last = text(await receiver.recv(9))) !== "end");
+  assertEquals(last, "end");
+});
+
+Deno.test("Socket of datagrams refuses what is no address", async () => {
+  using socket = bindFacade();
+  await assertRejects(
+    () => socket.sendto(bytes("x"), "path"),
+    TypeError,
+    "the address must be [host, port]",
+  );
+  await assertRejects(
+    () => socket.connect(undefined!),
+    TypeError,
+    "the address must be [host, port]",
+  );
+});

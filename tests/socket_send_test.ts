@@ -1,0 +1,401 @@
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  type OpenFile,
+  SHUT_WR,
+  SOCK_DGRAM,
+  Socket,
+} from "../socket.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+} from "./deps.ts";
+import {
+  codeOf,
+  concat,
+  digest,
+  granted,
+  recvToEnd,
+  soon,
+  tcpPair,
+  turn,
+  udp,
+} from "./helpers.ts";
+import { bytes, seeded, text } from "./stream_fakes.ts";
+
+const MIB = 1024 * 1024;
+
+/** Bytes with a random one here and there: many of them are soon made. */
+function sparse(length: number, random: (below: number) => number): Uint8Array {
+  const data = new Uint8Array(length);
+  for (let i = 0; i < length; i += 997) data[i] = random(256);
+  return data;
+}
+
+/** Runs a test with both ends of a connection, which it need not close. */
+function withPair(
+  name: string,
+  fn: (client: Socket, server: Socket) => Promise<void>,
+  options: { ignore?: boolean } = {},
+): void {
+  Deno.test(name, options, async () => {
+    const [client, server] = await tcpPair();
+    using _client = client;
+    using _server = server;
+    await fn(client, server);
+  });
+}
+
+withPair(
+  "Socket.send() takes what the system takes, and says how much",
+  async (client, server) => {
+    const data = sparse(32 * MIB, seeded(1));
+    const count = await soon(client.send(data)); // nobody reads
+    assertGreater(count, 0);
+    assertLess(count, data.length);
+    client.shutdown(SHUT_WR);
+    assertEquals(
+      digest(await recvToEnd(server)),
+      digest(data.subarray(0, count)),
+    );
+  },
+);
+
+withPair(
+  "Socket.send() and sendall() take any bytes, and none",
+  async (client, server) => {
+    assertEquals(await client.send(new Uint8Array(0)), 0);
+    await client.sendall(new Uint8Array(0));
+    const letters = bytes("abcdef");
+    assertEquals(await client.send(new DataView(letters.buffer, 1, 2)), 2);
+    await client.sendall(letters.buffer);
+    const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(46);
+    await client.sendall(shared.buffer);
+    await client.sendall(new Uint16Array([0x2b2b]));
+    await client.shutdown(SHUT_WR);
+    assertEquals(text(await recvToEnd(server)), "bcabcdef..++");
+  },
+);
+
+withPair(
+  "Socket.send() and sendall() refuse what is no bytes, and name it",
+  async (client) => {
+    const string = "text" as unknown as Uint8Array;
+    const number = 5 as unknown as Uint8Array;
+    await assertRejects(
+      () => client.send(string),
+      TypeError,
+      "Cannot send: data must be bytes, got string; encode it first",
+    );
+    await assertRejects(
+      () => client.sendall(number),
+      TypeError,
+      "Cannot sendall: data must be bytes, got number",
+    );
+    await assertRejects(
+      () => client.sendmsg([bytes("x"), string]),
+      TypeError,
+      "Cannot sendmsg: data must be bytes, got string",
+    );
+  },
+);
+
+withPair(
+  "Socket.send() and its kin refuse flags that cannot work, and name them",
+  async (client) => {
+    const data = bytes("x");
+    const calls = [
+      () => client.send(data, MSG_PEEK),
+      () => client.sendall(data, MSG_PEEK),
+      () => client.sendmsg([data], [], MSG_PEEK),
+      () => client.sendto(data, MSG_PEEK, ["127.0.0.1", 1]),
+    ];
+    for (const call of calls) {
+      await assertRejects(
+        call,
+        RangeError,
+        "the flag MSG_PEEK does not work in Deno",
+      );
+    }
+    await assertRejects(
+      () => client.send(data, 0x8000),
+      RangeError,
+      "MSG_MORE",
+    );
+    assertEquals(await client.send(data, 0x4000), 1); // MSG_NOSIGNAL
+  },
+);
+
+withPair("Socket.sendto() on a stream is refused", async (client) => {
+  assertEquals(
+    await codeOf(() => client.sendto(bytes("x"), ["127.0.0.1", 1])),
+    "EISCONN",
+  );
+});
+
+withPair(
+  "Socket.sendall() waits for a slow reader and loses nothing",
+  async (client, server) => {
+    const random = seeded(3);
+    const data = sparse(50 * MIB, random);
+    let done = false;
+    const sent = client.sendall(data).then(() => done = true);
+    for (let i = 0; i < 5; i++) await turn();
+    assertEquals(done, false); // no system holds that much
+    const pieces: Uint8Array[] = [];
+    for (let left = data.length; left > 0;) {
+      pieces.push(await soon(server.recv(1 + random(100_000))));
+      left -= pieces.at(-1)!.length;
+    }
+    await soon(sent);
+    assertEquals(digest(concat(pieces)), digest(data));
+  },
+);
+
+withPair(
+  "Socket.sendall() keeps a thousand calls that nobody awaits in order",
+  async (client, server) => {
+    const random = seeded(4);
+    const pieces = Array.from(
+      { length: 1000 },
+      (_, i) => new Uint8Array(random(20_000)).fill(i),
+    );
+    for (const piece of pieces) {
+      client.sendall(piece);
+    }
+    client.shutdown(SHUT_WR);
+    assertEquals(digest(await recvToEnd(server)), digest(concat(pieces)));
+  },
+);
+
+withPair(
+  "Socket.sendall() from many tasks never interleaves",
+  async (client, server) => {
+    const size = MIB; // more than one write takes
+    const tasks = Array.from(
+      { length: 8 },
+      (_, i) => client.sendall(new Uint8Array(size).fill(i)),
+    );
+    tasks.push(
+      Promise.all(tasks).then(() => client.shutdown(SHUT_WR)),
+    );
+    const received = await recvToEnd(server);
+    await soon(Promise.all(tasks));
+    assertEquals(received.length, 8 * size);
+    for (let i = 0; i < 8; i++) {
+      assert(
+        received.subarray(i * size, (i + 1) * size).every((byte) => byte === i),
+      );
+    }
+  },
+);
+
+withPair(
+  "Socket.send() waits for the calls of sendall() before it",
+  async (client, server) => {
+    client.sendall(new Uint8Array(5 * MIB));
+    const sent = client.send(bytes("end"));
+    let received = 0;
+    let last = bytes("");
+    while (received < 5 * MIB + 3) {
+      last = await soon(server.recv(65536));
+      received += last.length;
+    }
+    assertEquals([await soon(sent), text(last).endsWith("end")], [3, true]);
+  },
+);
+
+withPair("Socket.sendmsg() gathers buffers", async (client, server) => {
+  const parts = [
+    bytes("ab"),
+    new Uint8Array(0),
+    bytes("cd").buffer,
+    new DataView(bytes("ef").buffer),
+  ];
+  assertEquals(await client.sendmsg(new Set(parts)), 6);
+  assertEquals(await client.sendmsg([]), 0);
+  assertEquals(await client.sendmsg([bytes("g")], [], MSG_DONTWAIT), 1);
+  await client.shutdown(SHUT_WR);
+  assertEquals(text(await recvToEnd(server)), "abcdefg");
+  assertEquals(
+    await codeOf(() => client.sendmsg([bytes("x")], [1])),
+    "EOPNOTSUPP",
+  );
+});
+
+Deno.test("Socket.sendmsg() sends one datagram, to an address too", async () => {
+  using receiver = udp();
+  using sender = udp();
+  const address = receiver.getsockname();
+  assertEquals(
+    await sender.sendmsg([bytes("ab"), bytes("cd")], [], 0, address),
+    4,
+  );
+  assertEquals(await soon(receiver.recvfrom(10)), [
+    bytes("abcd"),
+    sender.getsockname(),
+  ]);
+});
+
+/** Byte i is i modulo 251; as long as what one read takes. */
+const PATTERN = Uint8Array.from({ length: 251 * 1100 }, (_, i) => i % 251);
+
+/** A file in memory that repeats the pattern. */
+class FakeFile implements OpenFile {
+  position = 0;
+  /** The size of each buffer that was read into. */
+  readonly sizes: number[] = [];
+  constructor(readonly length: number, readonly failAt = Infinity) {}
+
+  read(p: Uint8Array): Promise<number | null> {
+    this.sizes.push(p.length);
+    if (this.position >= this.failAt) {
+      return Promise.reject(new Error("bad sector"));
+    }
+    const count = Math.min(
+      p.length,
+      Math.max(0, this.length - this.position),
+      this.failAt - this.position,
+    );
+    const start = this.position % 251;
+    p.set(PATTERN.subarray(start, start + count));
+    this.position += count;
+    return Promise.resolve(count > 0 ? count : null);
+  }
+
+  seek(offset: number, whence: Deno.SeekMode): Promise<number> {
+    assertEquals(whence, Deno.SeekMode.Start);
+    return Promise.resolve(this.position = offset);
+  }
+
+  slice(start: number, end: number): Uint8Array {
+    return Uint8Array.from(
+      { length: end - start },
+      (_, i) => (start + i) % 251,
+    );
+  }
+}
+
+withPair(
+  "Socket.sendfile() sends a part of an open file and leaves it behind that",
+  async (client, server) => {
+    const file = new FakeFile(700_000);
+    // deno-fmt-ignore
+    const rows: [offset: number, count: number | undefined, sent: number][] = [
+    [0, undefined, 700_000], [699_990, undefined, 10], [100, 5, 5], [699_998, 9, 2], [800_000, 1, 0],
+  ];
+    for (const [offset, count, expected] of rows) {
+      const sent = client.sendfile(file, offset, count);
+      const whole = new Uint8Array(expected);
+      for (let at = 0; at < expected;) {
+        at += await soon(server.recvInto(whole.subarray(at)));
+      }
+      assertEquals(await soon(sent), expected);
+      assertEquals(file.position, offset + expected);
+      assertEquals(
+        digest(whole),
+        digest(file.slice(offset, offset + expected)),
+      );
+    }
+  },
+);
+
+withPair(
+  "Socket.sendfile() leaves the file behind what was sent where it fails",
+  async (client, server) => {
+    const file = new FakeFile(1000, 600);
+    await assertRejects(
+      () => soon(client.sendfile(file, 100)),
+      Error,
+      "bad sector",
+    );
+    assertEquals(file.position, 600);
+    client.close();
+    assertEquals((await recvToEnd(server)).length, 500);
+  },
+);
+
+withPair(
+  "Socket.sendfile() needs memory for a part of the file only",
+  async (client, server) => {
+    const file = new FakeFile(64 * MIB);
+    const before = Deno.memoryUsage().rss;
+    const sent = client.sendfile(file);
+    const buffer = new Uint8Array(65536);
+    let most = 0;
+    for (let left = file.length; left > 0;) {
+      left -= await soon(server.recvInto(buffer));
+      most = Math.max(most, Deno.memoryUsage().rss - before);
+    }
+    assertEquals(await soon(sent), file.length);
+    assertLess(Math.max(...file.sizes), MIB);
+    assertLess(most, 48 * MIB); // the rest is what the collector has not looked at
+  },
+);
+
+withPair(
+  "Socket.sendfile() refuses what cannot be sent, and names it",
+  async (client) => {
+    const file = new FakeFile(10);
+    await assertRejects(
+      () => client.sendfile(file, -1),
+      RangeError,
+      "offset must not be negative, got -1",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0.5),
+      TypeError,
+      "offset must be an integer, got 0.5",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0, 0),
+      RangeError,
+      "count must be positive, got 0",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0, -5),
+      RangeError,
+      "count must not be negative, got -5",
+    );
+    client.setblocking(false);
+    await assertRejects(
+      () => client.sendfile(file),
+      TypeError,
+      "the socket must wait, its timeout is 0",
+    );
+    using datagrams = new Socket(AF_INET, SOCK_DGRAM);
+    await assertRejects(
+      () => datagrams.sendfile(file),
+      TypeError,
+      "only stream sockets can",
+    );
+    using fresh = new Socket();
+    assertEquals(await codeOf(() => fresh.sendfile(file)), "EPIPE");
+  },
+);
+
+withPair(
+  "Socket.sendfile() takes a path, a URL and a Deno file",
+  async (client, server) => {
+    const path = await Deno.makeTempFile();
+    await Deno.writeTextFile(path, "0123456789");
+    try {
+      assertEquals(await client.sendfile(path, 2), 8);
+      assertEquals(await client.sendfile(new URL(`file://${path}`), 0, 4), 4);
+      using file = await Deno.open(path);
+      await file.seek(9, Deno.SeekMode.Start); // the offset counts from the start
+      assertEquals(await client.sendfile(file, 5, 3), 3);
+      assertEquals(await file.seek(0, Deno.SeekMode.Current), 8);
+      assertEquals(await codeOf(() => client.sendfile(`${path}.no`)), "ENOENT");
+    } finally {
+      await Deno.remove(path);
+    }
+    client.close();
+    assertEquals(text(await recvToEnd(server)), "234567890123567");
+  },
+  { ignore: !granted("read", "write") },
+);

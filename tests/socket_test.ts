@@ -1,0 +1,446 @@
+import {
+  type AddressLike,
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  GaiError,
+  getdefaulttimeout,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  OSError,
+  SO_ACCEPTCONN,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  SOL_SOCKET,
+} from "../socket.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertThrows,
+} from "./deps.ts";
+import {
+  codeOf,
+  deadPort,
+  haveUnix,
+  listen,
+  portOf,
+  soon,
+  tcpPair,
+  udp,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+/** What a caller without types may pass. */
+const loose = (address: unknown) => address as AddressLike;
+
+Deno.test("new Socket() is a TCP socket over IPv4 that waits", () => {
+  using socket = new Socket();
+  const { family, type, proto } = socket;
+  assertEquals([family, type, proto], [AF_INET, SOCK_STREAM, 0]);
+  assertEquals([socket.gettimeout(), socket.getblocking()], [null, true]);
+  assertEquals(getdefaulttimeout(), null);
+  assertEquals(socket.getsockname(), ["0.0.0.0", 0]);
+});
+
+Deno.test("new Socket() takes the protocol that goes with the type", () => {
+  for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+    const usual = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+    using socket = new Socket(AF_INET6, type, usual);
+    assertEquals([socket.type, socket.proto], [type, usual]);
+    assertEquals(socket.getsockname(), ["::", 0]);
+  }
+  using unix = new Socket(AF_UNIX);
+  assertEquals(unix.getsockname(), "");
+});
+
+Deno.test("new Socket() refuses families, types and protocols that it does not know", () => {
+  // deno-fmt-ignore
+  const rows: [number, number, number, string, string][] = [
+    [9, SOCK_STREAM, 0, "EAFNOSUPPORT", "family 9"],
+    [AF_INET, 3, 0, "EPROTONOSUPPORT", "type 3"],
+    [AF_INET, SOCK_STREAM, IPPROTO_UDP, "EPROTONOSUPPORT", "protocol 17"],
+    [AF_INET, SOCK_DGRAM, IPPROTO_TCP, "EPROTONOSUPPORT", "protocol 6"],
+  ];
+  for (const [family, type, proto, code, said] of rows) {
+    const error = assertThrows(
+      () => new Socket(family, type, proto),
+      OSError,
+      said,
+    );
+    assertEquals(error.code, code);
+  }
+});
+
+Deno.test("Socket.bind() opens at once and turns port 0 into a real one", () => {
+  using socket = new Socket();
+  socket.bind(["127.0.0.1", 0]);
+  const [host, port] = socket.getsockname();
+  assertEquals(host, "127.0.0.1");
+  assertGreater(Number(port), 0);
+});
+
+Deno.test("Socket.bind() takes Python's names for hosts, and the forms of inet_aton()", () => {
+  // deno-fmt-ignore
+  const rows: [number, string, string][] = [
+    [AF_INET, "", "0.0.0.0"], [AF_INET6, "", "::"], [AF_INET, "localhost", "127.0.0.1"],
+    [AF_INET6, "localhost", "::1"], [AF_INET, "127.1", "127.0.0.1"], [AF_INET, "0x7f.2", "127.0.0.2"],
+    [AF_INET, "::ffff:127.0.0.1", "127.0.0.1"],
+  ];
+  for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+    for (const [family, host, found] of rows) {
+      using socket = new Socket(family, type);
+      socket.bind([host, 0]);
+      assertEquals(socket.getsockname()[0], found);
+    }
+  }
+});
+
+Deno.test("Socket.bind() refuses what is no address, and names it", () => {
+  // deno-fmt-ignore
+  const rows: [number, unknown, string][] = [
+    [AF_INET, "localhost:80", 'Cannot bind "localhost:80": the address must be [host, port]'],
+    [AF_INET, ["h"], 'Cannot bind "h:undefined": the address must be [host, port]'],
+    [AF_INET, [1, 2], "Cannot bind [1,2]: host must be a string, got number"],
+    [AF_INET, ["h", "80"], 'Cannot bind "h:80": port must be a number, got string'],
+    [AF_INET, ["h\0", 80], 'Cannot bind "h\\u0000:80": host must not contain a NUL character'],
+    [AF_INET, undefined, "Cannot bind undefined: the address must be [host, port]"],
+    [AF_INET, null, "Cannot bind null: the address must be [host, port]"],
+    [AF_UNIX, ["h", 80], 'Cannot bind "h:80": the address of a Unix socket must be a path string'],
+    [AF_UNIX, "a\0b", 'Cannot bind "a\\u0000b": the path must not contain a NUL character'],
+  ];
+  for (const [family, address, message] of rows) {
+    for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+      using socket = new Socket(family, type);
+      const error = assertThrows(() => socket.bind(loose(address)), TypeError);
+      assertEquals(error.message, message);
+    }
+  }
+});
+
+Deno.test("Socket methods refuse ports that are none, and name them", async () => {
+  for (const port of [70000, 1.5, -1, NaN]) {
+    for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+      using socket = new Socket(AF_INET, type);
+      const reason =
+        `"127.0.0.1:${port}": port must be an integer from 0 to 65535, got ${port}`;
+      const address: AddressLike = ["127.0.0.1", port];
+      assertThrows(
+        () => socket.bind(address),
+        RangeError,
+        `Cannot bind ${reason}`,
+      );
+      await assertRejects(
+        () => socket.connect(address),
+        RangeError,
+        `Cannot connect ${reason}`,
+      );
+      await assertRejects(
+        () => socket.connectEx(address),
+        RangeError,
+        `Cannot connect ${reason}`,
+      );
+      await assertRejects(
+        () => socket.sendto(bytes("x"), address),
+        RangeError,
+        `Cannot sendto ${reason}`,
+      );
+    }
+  }
+});
+
+Deno.test("Socket.bind() refuses a Unix path over 107 bytes, and says how long it is", () => {
+  using socket = new Socket(AF_UNIX);
+  const path = "/tmp/" + "é".repeat(52); // 109 bytes, 57 characters
+  const error = assertThrows(
+    () => socket.bind(path),
+    OSError,
+    "at most 107 bytes, got 109",
+  );
+  assertEquals([error.code, error.address], ["ENAMETOOLONG", path]);
+});
+
+Deno.test("Socket.bind() refuses a taken port, and says which", () => {
+  using first = listen();
+  const address = first.getsockname();
+  const [host, port] = address;
+  using second = new Socket();
+  const error = assertThrows(() => second.bind(address), OSError);
+  assertEquals(
+    error.message,
+    `Cannot bind "${host}:${port}": Address already in use (EADDRINUSE)`,
+  );
+  assertEquals([error.code, error.syscall, error.address], [
+    "EADDRINUSE",
+    "bind",
+    `${host}:${port}`,
+  ]);
+  assert(error.cause instanceof Error);
+  second.bind(["127.0.0.1", 0]); // the failure left nothing behind
+});
+
+Deno.test("Socket.bind() refuses an address of another machine or family", async () => {
+  using socket = new Socket();
+  assertEquals(
+    await codeOf(() => socket.bind(["192.0.2.77", 0])),
+    "EADDRNOTAVAIL",
+  );
+  const error = assertThrows(() => socket.bind(["::1", 0]), GaiError);
+  assertEquals(
+    error.message,
+    'Cannot bind "::1": the host has no address in AF_INET (EAI_ADDRFAMILY)',
+  );
+  using six = new Socket(AF_INET6);
+  assertEquals(
+    await codeOf(() => six.bind(["127.0.0.1", 0])),
+    "EAI_ADDRFAMILY",
+  );
+  assertEquals(await codeOf(() => six.connect(["127.1", 1])), "EAI_ADDRFAMILY");
+});
+
+Deno.test("Socket.bind() and connect() refuse a name that nobody knows", async () => {
+  using socket = new Socket();
+  assertEquals(await codeOf(() => socket.bind(["no..name", 0])), "EAI_NONAME");
+  assertEquals(
+    await codeOf(() => socket.connect(["no..name", 1])),
+    "EAI_NONAME",
+  );
+});
+
+Deno.test("Socket.bind() refuses a second address", async () => {
+  using bound = listen();
+  assertEquals(await codeOf(() => bound.bind(["127.0.0.1", 0])), "EINVAL");
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.bind(["127.0.0.1", 0])), "EINVAL");
+  assertEquals(await codeOf(() => server.bind(["127.0.0.1", 0])), "EINVAL");
+  client.close();
+  server.close();
+});
+
+Deno.test(
+  "Socket.bind() does not take localhost where the permissions deny it",
+  {
+    permissions: { net: ["127.0.0.1"] },
+  },
+  async () => {
+    using socket = new Socket();
+    assertEquals(await codeOf(() => socket.bind(["localhost", 0])), "EACCES");
+  },
+);
+
+Deno.test("Socket.listen() takes a free port where the socket is not bound", async () => {
+  using listener = new Socket();
+  listener.listen();
+  const [host, port] = listener.getsockname();
+  assertEquals(host, "0.0.0.0");
+  using client = new Socket();
+  await client.connect(["127.0.0.1", Number(port)]);
+});
+
+Deno.test("Socket.listen() keeps the port where it opens again for another backlog", () => {
+  using listener = new Socket();
+  listener.bind(["127.0.0.1", 0]);
+  const address = listener.getsockname();
+  listener.listen(7);
+  assertEquals(listener.getsockname(), address);
+  listener.listen(9); // while it listens, nothing is opened again
+  assertEquals(listener.getsockname(), address);
+  assertEquals(listener.getsockopt(SOL_SOCKET, SO_ACCEPTCONN), 1);
+});
+
+Deno.test({
+  name: "Socket.listen() lets no more wait than the backlog says",
+  ignore: Deno.build.os !== "linux", // others round the backlog up
+  async fn() {
+    using listener = listen(AF_INET, 1);
+    const clients = Array.from({ length: 6 }, () => new Socket());
+    let connected = 0;
+    for (const client of clients) {
+      client.settimeout(connected < 2 ? 5 : 0.1);
+      connected += Number(await client.connectEx(listener.getsockname()) === 0);
+    }
+    assertEquals(connected, 2); // Linux lets one more wait than the backlog
+    for (const client of clients) client.close();
+  },
+});
+
+Deno.test("Socket.listen() lets many wait without a backlog", async () => {
+  using listener = listen();
+  const clients = Array.from({ length: 40 }, () => new Socket());
+  await soon(
+    Promise.all(
+      clients.map((client) => client.connect(listener.getsockname())),
+    ),
+  );
+  for (const client of clients) client.close();
+});
+
+Deno.test("Socket.listen() refuses what cannot listen", async () => {
+  using datagrams = udp();
+  assertEquals(await codeOf(() => datagrams.listen()), "EOPNOTSUPP");
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.listen()), "EINVAL");
+  using fresh = new Socket();
+  assertThrows(
+    () => fresh.listen(1.5),
+    TypeError,
+    "backlog must be an integer, got 1.5",
+  );
+  fresh.listen(-1); // as 0, as in Python
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.accept() gives a socket of its own and the peer's address", async () => {
+  using listener = listen();
+  using client = new Socket();
+  await client.connect(listener.getsockname());
+  const [server, peer] = await soon(listener.accept());
+  using _ = server;
+  assertEquals(peer, client.getsockname());
+  assertEquals(server.getpeername(), peer);
+  assertEquals(server.getsockname(), listener.getsockname());
+  assertEquals(client.getpeername(), listener.getsockname());
+  assertEquals([server.family, server.type], [AF_INET, SOCK_STREAM]);
+  assertEquals(server.getsockopt(SOL_SOCKET, SO_ACCEPTCONN), 0);
+});
+
+Deno.test("Socket.accept() serves calls that wait at the same time, one connection each", async () => {
+  using listener = listen();
+  const accepted = [listener.accept(), listener.accept(), listener.accept()];
+  const clients = accepted.map(() => new Socket());
+  for (const client of clients) await client.connect(listener.getsockname());
+  const servers = await soon(Promise.all(accepted));
+  const peers = servers.map(([, peer]) => portOf(peer)).sort();
+  assertEquals(
+    peers,
+    clients.map((client) => portOf(client.getsockname())).sort(),
+  );
+  for (const socket of [...clients, ...servers.map(([socket]) => socket)]) {
+    socket.close();
+  }
+});
+
+Deno.test("Socket.accept() refuses a socket that does not listen", async () => {
+  using socket = new Socket();
+  assertEquals(await codeOf(() => socket.accept()), "EINVAL");
+  socket.bind(["127.0.0.1", 0]);
+  assertEquals(await codeOf(() => socket.accept()), "EINVAL");
+  using datagrams = udp();
+  assertEquals(await codeOf(() => datagrams.accept()), "EOPNOTSUPP");
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.accept()), "EINVAL");
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.connect() tells that nobody listens", async () => {
+  using socket = new Socket();
+  const port = deadPort();
+  const error = await assertRejects(
+    () => socket.connect(["127.0.0.1", port]),
+    OSError,
+  );
+  assertEquals(error.name, "ConnectionRefusedError");
+  assertEquals(
+    error.message,
+    `Cannot connect "127.0.0.1:${port}": Connection refused (ECONNREFUSED)`,
+  );
+  assertEquals(error.address, `127.0.0.1:${port}`);
+});
+
+Deno.test("Socket.connect() may be tried again after a failure", async () => {
+  using socket = new Socket();
+  assertEquals(
+    await codeOf(() => socket.connect(["127.0.0.1", deadPort()])),
+    "ECONNREFUSED",
+  );
+  using listener = listen();
+  await soon(socket.connect(listener.getsockname()));
+  assertEquals(socket.getpeername(), listener.getsockname());
+});
+
+Deno.test("Socket.connect() refuses a socket that is connected, or listens", async () => {
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.connect(["127.0.0.1", 1])), "EISCONN");
+  assertEquals(await codeOf(() => server.connect(["127.0.0.1", 1])), "EISCONN");
+  using listener = listen();
+  assertEquals(
+    await codeOf(() => listener.connect(["127.0.0.1", 1])),
+    "EINVAL",
+  );
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.connect() called twice at once makes one connection", async () => {
+  using listener = listen();
+  using socket = new Socket();
+  const address = listener.getsockname();
+  await soon(Promise.all([socket.connect(address), socket.connect(address)]));
+  const [server, peer] = await soon(listener.accept());
+  assertEquals(peer, socket.getsockname());
+  server.close();
+  listener.setblocking(false);
+  assertEquals(await codeOf(() => listener.accept()), "EAGAIN");
+});
+
+Deno.test("Socket.connect() keeps the address that the socket was bound to", async () => {
+  using listener = listen();
+  using client = new Socket();
+  client.bind(["127.0.0.1", 0]);
+  const own = client.getsockname();
+  await client.connect(listener.getsockname());
+  const [server, peer] = await soon(listener.accept());
+  using _ = server;
+  assertEquals([peer, client.getsockname()], [own, own]);
+  await client.sendall(bytes("ping"));
+  assertEquals(text(await soon(server.recv(10))), "ping");
+  await server.sendall(bytes("pong"));
+  assertEquals(text(await soon(client.recv(10))), "pong");
+});
+
+Deno.test("Socket over IPv6 binds, connects and tells its addresses", async () => {
+  using listener = listen(AF_INET6);
+  using client = new Socket(AF_INET6);
+  await client.connect(["localhost", portOf(listener.getsockname())]);
+  const [server, peer] = await soon(listener.accept());
+  assertEquals(peer[0], "::1");
+  assertEquals(peer, client.getsockname());
+  assertLess(0, portOf(peer));
+  server.close();
+});
+
+Deno.test({
+  name: "Socket over Unix paths binds, connects and tells its addresses",
+  ignore: !haveUnix,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/s`;
+    using listener = new Socket(AF_UNIX);
+    listener.bind(path);
+    listener.listen();
+    assertEquals(listener.getsockname(), path);
+    using client = new Socket(AF_UNIX);
+    await client.connect(path);
+    const [server, peer] = await soon(listener.accept());
+    assertEquals([peer, client.getpeername(), client.getsockname()], [
+      "",
+      path,
+      "",
+    ]);
+    assertEquals([server.getsockname(), server.getpeername()], [path, ""]);
+    using again = new Socket(AF_UNIX);
+    assertEquals(await codeOf(() => again.bind(path)), "EADDRINUSE");
+    assertEquals(await codeOf(() => again.bind(`${directory}/no/s`)), "ENOENT");
+    assertEquals(
+      await codeOf(() => again.connect(`${directory}/no`)),
+      "ENOENT",
+    );
+    server.close();
+    await Deno.remove(directory, { recursive: true });
+  },
+});

@@ -1,0 +1,432 @@
+import {
+  AF_INET,
+  BlockingIOError,
+  getdefaulttimeout,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  select,
+  setdefaulttimeout,
+  SHUT_WR,
+  SO_ERROR,
+  SOCK_DGRAM,
+  Socket,
+  SOL_SOCKET,
+  TimeoutError,
+} from "../socket.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+  assertThrows,
+} from "./deps.ts";
+import {
+  codeOf,
+  deadPort,
+  listen,
+  portOf,
+  recvToEnd,
+  soon,
+  tcpPair,
+  udp,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+import { errnoOf } from "../_socket/errno.ts";
+
+const MIB = 1024 * 1024;
+
+/** A listener whose backlog is full: who connects now has to wait. */
+async function fullListener(): Promise<[Socket, Socket[]]> {
+  const listener = listen(AF_INET, 1);
+  const clients = [new Socket(), new Socket()];
+  for (const client of clients) await client.connect(listener.getsockname());
+  return [listener, clients];
+}
+
+/** Whether a full backlog makes others wait here. */
+const backlogHolds = Deno.build.os === "linux";
+
+Deno.test("Socket.settimeout() takes seconds, 0 and null, and nothing else", () => {
+  using socket = new Socket();
+  for (const timeout of [0.25, 3, null, 0]) {
+    socket.settimeout(timeout);
+    assertEquals([socket.gettimeout(), socket.getblocking()], [
+      timeout,
+      timeout !== 0,
+    ]);
+  }
+  for (const timeout of [-1, Infinity, NaN]) {
+    assertThrows(
+      () => socket.settimeout(timeout),
+      RangeError,
+      `finite and not negative, got ${timeout}`,
+    );
+  }
+  for (const timeout of ["1", undefined, true]) {
+    const number = timeout as unknown as number;
+    assertThrows(
+      () => socket.settimeout(number),
+      TypeError,
+      `got ${typeof timeout}`,
+    );
+  }
+  assertEquals(socket.gettimeout(), 0); // none of these changed it
+});
+
+Deno.test("Socket.setblocking() sets the timeout to null or 0", () => {
+  using socket = new Socket();
+  socket.setblocking(false);
+  assertEquals([socket.gettimeout(), socket.getblocking()], [0, false]);
+  socket.setblocking(true);
+  assertEquals([socket.gettimeout(), socket.getblocking()], [null, true]);
+});
+
+Deno.test("setdefaulttimeout() is for new and accepted sockets", async () => {
+  assertThrows(() => setdefaulttimeout(-1), RangeError);
+  setdefaulttimeout(7.5);
+  try {
+    assertEquals(getdefaulttimeout(), 7.5);
+    const [client, server] = await tcpPair();
+    assertEquals([client.gettimeout(), server.gettimeout()], [7.5, 7.5]);
+    client.close();
+    server.close();
+  } finally {
+    setdefaulttimeout(null);
+  }
+  using socket = new Socket();
+  assertEquals(socket.gettimeout(), null);
+});
+
+Deno.test("Socket.recv() times out, not before its time, and loses nothing", async () => {
+  const [client, server] = await tcpPair();
+  server.settimeout(0.05);
+  const begin = performance.now();
+  const error = await assertRejects(() => soon(server.recv(5)), TimeoutError);
+  const took = performance.now() - begin;
+  assertEquals(
+    error.message,
+    "Cannot recv: timed out after 0.05 s (ETIMEDOUT)",
+  );
+  assertGreater(took, 49);
+  for (const flags of [MSG_PEEK, 0]) {
+    assertEquals(await codeOf(() => server.recv(5, flags)), "ETIMEDOUT");
+  }
+  await client.sendall(bytes("late data"));
+  server.settimeout(20);
+  assertEquals(text(await soon(server.recv(4))), "late");
+  assertEquals(text(await soon(server.recv(9))), " data");
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.accept() times out, and the connection that comes later waits", async () => {
+  using listener = listen();
+  listener.settimeout(0.02);
+  assertEquals(await codeOf(() => listener.accept()), "ETIMEDOUT");
+  using client = new Socket();
+  await client.connect(listener.getsockname());
+  listener.settimeout(20);
+  const [server, peer] = await soon(listener.accept());
+  assertEquals(peer, client.getsockname());
+  server.close();
+});
+
+Deno.test("Socket.recvfrom() times out, and the datagram that comes later waits", async () => {
+  using receiver = udp();
+  using sender = udp();
+  receiver.settimeout(0.02);
+  assertEquals(await codeOf(() => receiver.recvfrom(9)), "ETIMEDOUT");
+  await sender.sendto(bytes("late"), receiver.getsockname());
+  receiver.settimeout(20);
+  assertEquals(await soon(receiver.recvfrom(9)), [
+    bytes("late"),
+    sender.getsockname(),
+  ]);
+});
+
+Deno.test({
+  name: "Socket.connect() times out, and may be tried again",
+  ignore: !backlogHolds,
+  async fn() {
+    const [listener, clients] = await fullListener();
+    using socket = new Socket();
+    socket.settimeout(0.05);
+    const begin = performance.now();
+    assertEquals(
+      await codeOf(() => socket.connect(listener.getsockname())),
+      "ETIMEDOUT",
+    );
+    assertEquals(
+      await socket.connectEx(listener.getsockname()),
+      errnoOf("EAGAIN"),
+    );
+    assertGreater(performance.now() - begin, 99);
+    for (const client of clients) client.close();
+    listener.close();
+    using free = listen();
+    await soon(socket.connect(free.getsockname()));
+  },
+});
+
+Deno.test("Socket.sendall() times out where nobody reads", async () => {
+  const [client, server] = await tcpPair();
+  client.settimeout(0.05);
+  const huge = new Uint8Array(64 * MIB);
+  const first = soon(client.sendall(huge));
+  const second = codeOf(() =>
+    client.sendall(bytes("waits for the first, and for too long"))
+  );
+  await assertRejects(
+    () => first,
+    TimeoutError,
+    "Cannot sendall: timed out after 0.05 s",
+  );
+  assertEquals(await second, "ETIMEDOUT");
+  assertEquals(await codeOf(() => client.shutdown(SHUT_WR)), "ETIMEDOUT");
+  client.close(); // what was given up is not waited for
+  assertLess((await recvToEnd(server)).length, huge.length);
+  server.close();
+});
+
+Deno.test("Socket.shutdown() may be tried again after a timeout", async () => {
+  const [client, server] = await tcpPair();
+  client.setblocking(false);
+  let sent = 0;
+  while (
+    await codeOf(async () => sent += await client.send(new Uint8Array(MIB))) ===
+      undefined
+  );
+  assertEquals(await codeOf(() => client.shutdown(SHUT_WR)), "EAGAIN");
+  client.settimeout(0.01);
+  assertEquals(await codeOf(() => client.shutdown(SHUT_WR)), "ETIMEDOUT");
+  client.settimeout(20);
+  const shut = soon(client.shutdown(SHUT_WR));
+  assertEquals((await recvToEnd(server)).length, sent);
+  await shut;
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.send() with a timeout counts every byte that it takes", async () => {
+  const [client, server] = await tcpPair();
+  client.settimeout(0.02);
+  let sent = 0;
+  let calls = 0;
+  for (;;) {
+    const code = await codeOf(async () => {
+      sent += await client.send(new Uint8Array(MIB));
+    });
+    if (code !== undefined) {
+      assertEquals(code, "ETIMEDOUT");
+      break;
+    }
+    calls++;
+  }
+  assertGreater(calls, 1);
+  client.close();
+  assertEquals((await recvToEnd(server)).length, sent);
+  server.close();
+});
+
+Deno.test("Socket with timeout 0 throws where it would wait, and then has the data", async () => {
+  using listener = listen();
+  listener.setblocking(false);
+  assertEquals(await codeOf(() => listener.accept()), "EAGAIN");
+  using client = new Socket();
+  await client.connect(listener.getsockname());
+  await select([listener], [], [], 20);
+  const [server] = await listener.accept();
+  server.setblocking(false);
+  const error = await assertRejects(() => server.recv(9), BlockingIOError);
+  assertEquals(
+    error.message,
+    "Cannot recv: Resource temporarily unavailable (EAGAIN)",
+  );
+  for (
+    const call of [
+      () => server.recvInto(new Uint8Array(1)),
+      () => server.recv(1, MSG_PEEK),
+    ]
+  ) {
+    assertEquals(await codeOf(call), "EAGAIN");
+  }
+  await client.sendall(bytes("data"));
+  assertEquals(await select([server], [], [], 20), [[server], [], []]);
+  assertEquals(text(await server.recv(9)), "data");
+  assertEquals(await codeOf(() => server.recv(9)), "EAGAIN");
+  server.close();
+});
+
+Deno.test("Socket with timeout 0 finds data that the system has already", async () => {
+  const [client, server] = await tcpPair();
+  await client.sendall(bytes("there")); // over the loopback it has arrived
+  server.setblocking(false);
+  assertEquals(text(await server.recv(9)), "there");
+  using receiver = udp();
+  receiver.setblocking(false);
+  assertEquals(await codeOf(() => receiver.recvfrom(9)), "EAGAIN");
+  using sender = udp();
+  await sender.sendto(bytes("datagram"), receiver.getsockname());
+  await select([receiver], [], [], 20);
+  assertEquals(text(await receiver.recv(9)), "datagram");
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.send() with timeout 0 throws where the peer reads too slowly", async () => {
+  const [client, server] = await tcpPair();
+  let sent = 0;
+  while (
+    await codeOf(async () =>
+      sent += await client.send(new Uint8Array(MIB), MSG_DONTWAIT)
+    ) === undefined
+  );
+  assertEquals(client.gettimeout(), null);
+  client.setblocking(false);
+  assertEquals(
+    await codeOf(() => client.sendall(new Uint8Array(MIB))),
+    "EAGAIN",
+  );
+  assertEquals(await select([], [client], [], 0), [[], [], []]);
+  const received = recvToEnd(server);
+  await select([], [client], [], 20); // there is room again
+  sent += await client.send(bytes("more"));
+  client.close();
+  assertEquals((await received).length, sent);
+  server.close();
+});
+
+Deno.test("Socket.sendall() with timeout 0 sends what there is room for", async () => {
+  const [client, server] = await tcpPair();
+  client.setblocking(false);
+  await client.sendall(bytes("small"));
+  assertEquals(text(await soon(server.recv(9))), "small");
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.connect() with timeout 0 goes on, and select() tells the end", async () => {
+  using listener = listen();
+  using socket = new Socket();
+  socket.setblocking(false);
+  const address = listener.getsockname();
+  assertEquals(await codeOf(() => socket.connect(address)), "EINPROGRESS");
+  assertEquals(await select([socket], [socket], [], 20), [[], [socket], []]);
+  assertEquals(socket.getsockopt(SOL_SOCKET, SO_ERROR), 0);
+  await socket.connect(address);
+  assertEquals(await codeOf(() => socket.connect(address)), "EISCONN");
+  const [server] = await soon(listener.accept());
+  await socket.sendall(bytes("hello"));
+  assertEquals(text(await soon(server.recv(9))), "hello");
+  server.close();
+});
+
+Deno.test("Socket.connect() with timeout 0 does not begin twice", async () => {
+  const [listener, clients] = await fullListener();
+  using socket = new Socket();
+  socket.setblocking(false);
+  const address = listener.getsockname();
+  const codes = [
+    await codeOf(() => socket.connect(address)),
+    await codeOf(() => socket.connect(address)),
+  ];
+  if (backlogHolds) assertEquals(codes, ["EINPROGRESS", "EALREADY"]);
+  if (backlogHolds) {
+    assertEquals(await socket.connectEx(address), errnoOf("EALREADY"));
+  }
+  for (const client of clients) client.close();
+  listener.close();
+});
+
+Deno.test("Socket.connect() with timeout 0 tells a failure through SO_ERROR, once", async () => {
+  using socket = new Socket();
+  socket.setblocking(false);
+  const port = deadPort();
+  assertEquals(
+    await socket.connectEx(["127.0.0.1", port]),
+    errnoOf("EINPROGRESS"),
+  );
+  assertEquals(await select([socket], [socket], [], 20), [
+    [socket],
+    [socket],
+    [],
+  ]);
+  assertEquals(
+    socket.getsockopt(SOL_SOCKET, SO_ERROR),
+    errnoOf("ECONNREFUSED"),
+  );
+  assertEquals(socket.getsockopt(SOL_SOCKET, SO_ERROR), 0);
+  assertEquals(await codeOf(() => socket.recv(1)), "ENOTCONN");
+});
+
+Deno.test("Socket.connect() called again tells the failure of the first", async () => {
+  using socket = new Socket();
+  socket.setblocking(false);
+  const address: [string, number] = ["127.0.0.1", deadPort()];
+  assertEquals(await codeOf(() => socket.connect(address)), "EINPROGRESS");
+  socket.setblocking(true);
+  assertEquals(await codeOf(() => socket.connect(address)), "ECONNREFUSED");
+});
+
+Deno.test("Socket.connectEx() gives the error number", async () => {
+  using listener = listen();
+  using socket = new Socket();
+  assertEquals(
+    await socket.connectEx(["127.0.0.1", deadPort()]),
+    errnoOf("ECONNREFUSED"),
+  );
+  assertEquals(await socket.connectEx(listener.getsockname()), 0);
+  assertEquals(
+    await socket.connectEx(listener.getsockname()),
+    errnoOf("EISCONN"),
+  );
+  using other = new Socket();
+  assertEquals(
+    await codeOf(() => other.connectEx(["::1", 1])),
+    "EAI_ADDRFAMILY",
+  );
+  using datagrams = new Socket(AF_INET, SOCK_DGRAM);
+  assertEquals(
+    await datagrams.connectEx(["127.0.0.1", portOf(listener.getsockname())]),
+    0,
+  );
+});
+
+/** Counts the timers that are set, until the end of the scope. */
+function countTimers(): { count: number } & Disposable {
+  const { setTimeout } = globalThis;
+  const counter = {
+    count: 0,
+    [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout),
+  };
+  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+    counter.count++;
+    return setTimeout(...args);
+  }) as typeof setTimeout;
+  return counter;
+}
+
+Deno.test("Socket with a timeout sets a timer for many calls, not for each", async () => {
+  const [client, server] = await tcpPair();
+  client.settimeout(30);
+  server.settimeout(30);
+  using timers = countTimers();
+  for (let i = 0; i < 500; i++) {
+    const waiting = server.recv(4);
+    await client.sendall(bytes("ping"));
+    assertEquals((await waiting).length, 4);
+  }
+  assertLess(timers.count, 5);
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.settimeout() is for the calls that come after it", async () => {
+  using listener = listen();
+  listener.settimeout(30);
+  const long = codeOf(() => listener.accept());
+  listener.settimeout(0.01); // for the next call
+  assertEquals(await codeOf(() => listener.accept()), "ETIMEDOUT");
+  listener.close();
+  assertEquals(await long, "EBADF");
+});

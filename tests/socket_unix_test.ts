@@ -1,0 +1,237 @@
+import {
+  AF_UNIX,
+  createServer,
+  MSG_PEEK,
+  SHUT_WR,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  socketpair,
+} from "../socket.ts";
+import { unstableNet } from "../_socket/open.ts";
+import { assert, assertEquals, assertMatch } from "./deps.ts";
+import {
+  codeOf,
+  digest,
+  haveUnix,
+  randomBytes,
+  recvToEnd,
+  soon,
+} from "./helpers.ts";
+import { bytes, seeded, text } from "./stream_fakes.ts";
+
+const linux = Deno.build.os === "linux";
+
+/** Runs a test with a directory of its own. */
+function inDirectory(
+  name: string,
+  fn: (directory: string) => Promise<void>,
+  ignore = false,
+): void {
+  Deno.test({
+    name,
+    ignore: ignore || !haveUnix,
+    async fn() {
+      const directory = await Deno.makeTempDir();
+      try {
+        await fn(directory);
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.lstatSync(path) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+inDirectory(
+  "Socket over a Unix path moves data both ways",
+  async (directory) => {
+    using listener = createServer(`${directory}/s`, { family: AF_UNIX });
+    using client = new Socket(AF_UNIX);
+    await client.connect(`${directory}/s`);
+    const [server, peer] = await soon(listener.accept());
+    using _ = server;
+    assertEquals([peer, client.getsockname(), client.getpeername()], [
+      "",
+      "",
+      `${directory}/s`,
+    ]);
+    const data = randomBytes(500_000, seeded(1));
+    client.sendall(data);
+    client.shutdown(SHUT_WR);
+    assertEquals(digest(await recvToEnd(server)), digest(data));
+    await server.sendall(bytes("and back"));
+    assertEquals(await soon(client.recvfrom(99)), [bytes("and back"), null]);
+  },
+);
+
+inDirectory(
+  "Socket over a Unix path refuses what is there, or is not",
+  async (directory) => {
+    const path = `${directory}/s`;
+    using listener = createServer(path, { family: AF_UNIX, backlog: 3 });
+    assertEquals(listener.getsockname(), path);
+    using second = new Socket(AF_UNIX);
+    assertEquals(await codeOf(() => second.bind(path)), "EADDRINUSE");
+    assertEquals(
+      await codeOf(() => second.bind(`${directory}/no/s`)),
+      "ENOENT",
+    );
+    assertEquals(
+      await codeOf(() => second.connect(`${directory}/no`)),
+      "ENOENT",
+    );
+    assertEquals(
+      await codeOf(() => second.connect("x".repeat(108))),
+      "ENAMETOOLONG",
+    );
+    await Deno.writeTextFile(`${directory}/file`, "");
+    assertEquals(
+      await codeOf(() => second.connect(`${directory}/file`)),
+      "ECONNREFUSED",
+    );
+    assertEquals(await codeOf(() => second.accept()), "EINVAL");
+  },
+);
+
+inDirectory(
+  "Socket.close() of a Unix listener removes its path",
+  (directory) => {
+    const listener = createServer(`${directory}/s`, { family: AF_UNIX });
+    assert(exists(`${directory}/s`));
+    listener.close();
+    assertEquals(exists(`${directory}/s`), false);
+    return Promise.resolve();
+  },
+);
+
+inDirectory("Socket takes abstract Unix addresses", async () => {
+  const address = `\0${crypto.randomUUID()}`;
+  using listener = createServer(address, { family: AF_UNIX });
+  assertEquals(listener.getsockname(), address);
+  using client = new Socket(AF_UNIX);
+  await client.connect(address);
+  const [server] = await soon(listener.accept());
+  assertEquals(client.getpeername(), address);
+  server.close();
+}, !linux);
+
+inDirectory("socketpair() of Unix streams", async () => {
+  const [one, other] = await socketpair(AF_UNIX);
+  await one.sendall(bytes("hello"));
+  assertEquals(text(await soon(other.recv(9))), "hello");
+  one.close();
+  assertEquals(await soon(other.recv(9)), bytes(""));
+  other.close();
+});
+
+inDirectory("socketpair() of Unix datagrams keeps their bounds", async () => {
+  const [one, other] = await socketpair(AF_UNIX, SOCK_DGRAM);
+  using _one = one;
+  using _other = other;
+  for (const datagram of ["first", "", "second"]) {
+    await one.send(bytes(datagram));
+  }
+  assertEquals(text(await soon(other.recv(99, MSG_PEEK))), "first");
+  for (const datagram of ["first", "", "second"]) {
+    assertEquals(text(await soon(other.recv(99))), datagram);
+  }
+}, !unstableNet);
+
+inDirectory(
+  "Socket of Unix datagrams tells the sender's path, and null where it has none",
+  async (directory) => {
+    using receiver = new Socket(AF_UNIX, SOCK_DGRAM);
+    receiver.bind(`${directory}/r`);
+    using sender = new Socket(AF_UNIX, SOCK_DGRAM);
+    sender.bind(`${directory}/s`);
+    await sender.sendto(bytes("hello"), `${directory}/r`);
+    assertEquals(await soon(receiver.recvfrom(9)), [
+      bytes("hello"),
+      `${directory}/s`,
+    ]);
+    await receiver.sendto(bytes("answer"), `${directory}/s`);
+    assertEquals(await soon(sender.recvfrom(9)), [
+      bytes("answer"),
+      `${directory}/r`,
+    ]);
+  },
+  !unstableNet,
+);
+
+inDirectory(
+  "Socket of Unix datagrams gets an abstract name when it first sends",
+  async (directory) => {
+    using receiver = new Socket(AF_UNIX, SOCK_DGRAM);
+    receiver.bind(`${directory}/r`);
+    using sender = new Socket(AF_UNIX, SOCK_DGRAM);
+    await sender.connect(`${directory}/r`);
+    await sender.send(bytes("hello"));
+    const [data, from] = await soon(receiver.recvfrom(9));
+    assertEquals(text(data), "hello");
+    assertMatch(String(from), /^\0[\w-]+$/);
+    assertEquals(from, sender.getsockname());
+    await receiver.sendto(bytes("answer"), from!);
+    assertEquals(text(await soon(sender.recv(9))), "answer");
+  },
+  !unstableNet || !linux,
+);
+
+inDirectory(
+  "Socket of Unix datagrams refuses targets that are not there",
+  async (directory) => {
+    using sender = new Socket(AF_UNIX, SOCK_DGRAM);
+    sender.bind(`${directory}/s`);
+    assertEquals(
+      await codeOf(() => sender.sendto(bytes("x"), `${directory}/no`)),
+      "ENOENT",
+    );
+    assertEquals(await codeOf(() => sender.bind(`${directory}/t`)), "EINVAL");
+    using other = new Socket(AF_UNIX, SOCK_DGRAM);
+    assertEquals(
+      await codeOf(() => other.bind(`${directory}/s`)),
+      "EADDRINUSE",
+    );
+  },
+  !unstableNet,
+);
+
+inDirectory(
+  "Socket of Unix datagrams says that it needs --unstable-net",
+  async (directory) => {
+    using socket = new Socket(AF_UNIX, SOCK_DGRAM);
+    assertEquals(
+      await codeOf(() => socket.bind(`${directory}/s`)),
+      "EPROTONOSUPPORT",
+    );
+    assertEquals(
+      await codeOf(() => socketpair(AF_UNIX, SOCK_DGRAM)),
+      "EPROTONOSUPPORT",
+    );
+  },
+  unstableNet,
+);
+
+Deno.test({
+  name: "Socket over a Unix path says which permission is missing",
+  ignore: Deno.build.os === "windows",
+  permissions: { net: true },
+  async fn() {
+    using socket = new Socket(AF_UNIX, SOCK_STREAM);
+    assertEquals(
+      await codeOf(() => socket.bind("/tmp/no-permission")),
+      "EACCES",
+    );
+    assertEquals(
+      await codeOf(() => socket.connect("/tmp/no-permission")),
+      "EACCES",
+    );
+  },
+});
