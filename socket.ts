@@ -128,10 +128,10 @@ export async function createConnection(
     }
   }
   if (!options.allErrors) throw errors.at(-1);
-  const reason = "all attempts failed";
+  const where = formatAddress(address);
   throw new AggregateError(
     errors,
-    `Cannot connect ${formatAddress(address)}: ${reason}`,
+    `Cannot connect "${where}": all attempts failed`,
   );
 }
 
@@ -234,12 +234,15 @@ export async function socketpair(
   if (type === C.SOCK_DGRAM) {
     return await datagramPair(first, new Socket(family, type, proto), loopback);
   }
+  const timeout = first.gettimeout();
   using listener = createServer(loopback, { family, backlog: 1 });
+  for (const socket of [first, listener]) socket.settimeout(null); // not for this
   try {
     await first.connect(listener.getsockname());
     for (;;) {
       const [second, peer] = await listener.accept();
       if (formatAddress(peer) === formatAddress(first.getsockname())) {
+        first.settimeout(timeout);
         return [first, second];
       }
       second.close(); // somebody else found the port

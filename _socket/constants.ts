@@ -101,18 +101,18 @@ export const NI_NAMEREQD = 8;
 export const NI_DGRAM = 16;
 
 /** {@linkcode GaiError} code: the address has no such family. */
-export const EAI_ADDRFAMILY = -9;
+export const EAI_ADDRFAMILY: number = -9;
 /** {@linkcode GaiError} code: a name server failed for now. */
-export const EAI_AGAIN = -3;
+export const EAI_AGAIN: number = -3;
 /** {@linkcode GaiError} code: the flags are not supported. */
-export const EAI_BADFLAGS = -1;
+export const EAI_BADFLAGS: number = -1;
 /** {@linkcode GaiError} code: a name server failed for good. */
-export const EAI_FAIL = -4;
+export const EAI_FAIL: number = -4;
 /** {@linkcode GaiError} code: the family is not supported. */
-export const EAI_FAMILY = -6;
+export const EAI_FAMILY: number = -6;
 /** {@linkcode GaiError} code: host or service not known. */
-export const EAI_NONAME = -2;
+export const EAI_NONAME: number = -2;
 /** {@linkcode GaiError} code: the socket type is not supported. */
-export const EAI_SOCKTYPE = -7;
+export const EAI_SOCKTYPE: number = -7;
 /** {@linkcode GaiError} code: the service is not known for this type. */
-export const EAI_SERVICE = -8;
+export const EAI_SERVICE: number = -8;

@@ -29,7 +29,6 @@ export interface OSErrorOptions {
  * Python: catch {@linkcode ConnectionError} for every way in which a peer goes away.
  */
 export class OSError extends Error {
-  override readonly name: string = "OSError";
   /** The number of the error on this system; `undefined` where there is none. */
   readonly errno: number | undefined;
   /** The name of the error, such as `"ECONNRESET"`. */
@@ -40,11 +39,14 @@ export class OSError extends Error {
   readonly address: string | undefined;
 
   /**
+   * Makes an error.
+   *
    * @param message What failed and why.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: OSErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.name = new.target.name;
     this.code = options.code;
     this.errno = isErrnoName(options.code) ? errnoOf(options.code) : undefined;
     this.syscall = options.syscall;
@@ -54,66 +56,85 @@ export class OSError extends Error {
 
 /** The call would have to wait, and the socket is not to wait (EAGAIN, EALREADY, EINPROGRESS). */
 export class BlockingIOError extends OSError {
-  override readonly name: string = "BlockingIOError";
+  /** The name of the class. */
+  declare readonly name: "BlockingIOError";
 }
 
 /** The call did not finish within the socket's timeout, or the system gave up (ETIMEDOUT). */
 export class TimeoutError extends OSError {
-  override readonly name: string = "TimeoutError";
+  /** The name of the class. */
+  declare readonly name: "TimeoutError";
 }
 
 /** The system, or Deno's permissions, refused (EACCES, EPERM). */
 export class PermissionError extends OSError {
-  override readonly name: string = "PermissionError";
+  /** The name of the class. */
+  declare readonly name: "PermissionError";
 }
 
 /** A file or a Unix socket's path does not exist (ENOENT). */
 export class FileNotFoundError extends OSError {
-  override readonly name: string = "FileNotFoundError";
+  /** The name of the class. */
+  declare readonly name: "FileNotFoundError";
 }
 
 /** A path was to be made and exists (EEXIST). */
 export class FileExistsError extends OSError {
-  override readonly name: string = "FileExistsError";
+  /** The name of the class. */
+  declare readonly name: "FileExistsError";
 }
 
 /** A signal interrupted the call (EINTR). */
 export class InterruptedError extends OSError {
-  override readonly name: string = "InterruptedError";
+  /** The name of the class. */
+  declare readonly name: "InterruptedError";
 }
 
 /** The connection is at fault: base of the four that follow. */
 export class ConnectionError extends OSError {
-  override readonly name: string = "ConnectionError";
+  /** The name of the class. */
+  declare readonly name:
+    | "ConnectionError"
+    | "BrokenPipeError"
+    | "ConnectionAbortedError"
+    | "ConnectionRefusedError"
+    | "ConnectionResetError";
 }
 
 /** Written to a connection whose other side is closed (EPIPE, ESHUTDOWN). */
 export class BrokenPipeError extends ConnectionError {
-  override readonly name: string = "BrokenPipeError";
+  /** The name of the class. */
+  declare readonly name: "BrokenPipeError";
 }
 
 /** The connection was given up on this side (ECONNABORTED). */
 export class ConnectionAbortedError extends ConnectionError {
-  override readonly name: string = "ConnectionAbortedError";
+  /** The name of the class. */
+  declare readonly name: "ConnectionAbortedError";
 }
 
 /** Nobody listens at the address (ECONNREFUSED). */
 export class ConnectionRefusedError extends ConnectionError {
-  override readonly name: string = "ConnectionRefusedError";
+  /** The name of the class. */
+  declare readonly name: "ConnectionRefusedError";
 }
 
 /** The peer reset the connection (ECONNRESET). */
 export class ConnectionResetError extends ConnectionError {
-  override readonly name: string = "ConnectionResetError";
+  /** The name of the class. */
+  declare readonly name: "ConnectionResetError";
 }
 
 /** A host or service name could not be resolved; Python's `socket.gaierror`. */
 export class GaiError extends OSError {
-  override readonly name: string = "GaiError";
+  /** The name of the class. */
+  declare readonly name: "GaiError";
   /** One of the `EAI_*` constants, as in Python. */
   override readonly errno: number;
 
   /**
+   * Makes an error.
+   *
    * @param message What could not be resolved and why.
    * @param eai One of the `EAI_*` constants.
    * @param options The parts of the message, for programs.
@@ -126,7 +147,8 @@ export class GaiError extends OSError {
 
 /** An address could not be turned into a name; Python's `socket.herror`. */
 export class HError extends OSError {
-  override readonly name: string = "HError";
+  /** The name of the class. */
+  declare readonly name: "HError";
 }
 
 /** errno groups to classes; source: PEP 3151. */

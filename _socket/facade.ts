@@ -93,6 +93,8 @@ export class Socket implements Disposable {
   readonly #core: SocketCore;
 
   /**
+   * Makes a socket; nothing is opened before `bind` or `connect`.
+   *
    * @param family `AF_INET`, `AF_INET6` or `AF_UNIX`.
    * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
    * @param proto 0, or `IPPROTO_TCP` or `IPPROTO_UDP` where it goes with the type.

@@ -1,0 +1,361 @@
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  ConnectionRefusedError,
+  createConnection,
+  createServer,
+  GaiError,
+  hasDualstackIPv6,
+  OSError,
+  select,
+  setdefaulttimeout,
+  SO_REUSEPORT,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  socketpair,
+  SOL_SOCKET,
+} from "../socket.ts";
+import { nodeDns } from "../_socket/node.ts";
+import { unstableNet } from "../_socket/open.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertThrows,
+} from "./deps.ts";
+import {
+  codeOf,
+  deadPort,
+  haveUnix,
+  listen,
+  portOf,
+  soon,
+  tcpPair,
+  udp,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+/** Makes the resolver answer with these addresses, until the end of the scope. */
+function resolveTo(...addresses: string[]): Disposable {
+  const { promises } = nodeDns();
+  const { lookup } = promises;
+  const found = addresses.map((address) => ({
+    address,
+    family: address.includes(":") ? 6 : 4,
+  }));
+  Object.assign(promises, { lookup: () => Promise.resolve(found) });
+  return { [Symbol.dispose]: () => void Object.assign(promises, { lookup }) };
+}
+
+Deno.test("createConnection() takes the first address that answers", async () => {
+  using listener = listen();
+  const port = portOf(listener.getsockname());
+  using _ = resolveTo("::1", "127.0.0.2", "127.0.0.1", "127.0.0.3");
+  using client = await soon(createConnection(["many.test", port]));
+  assertEquals(client.getpeername(), ["127.0.0.1", port]);
+  assertEquals([client.family, client.type, client.gettimeout()], [
+    AF_INET,
+    SOCK_STREAM,
+    null,
+  ]);
+});
+
+Deno.test("createConnection() throws the last failure, or all", async () => {
+  const port = deadPort();
+  using _ = resolveTo("::1", "127.0.0.1");
+  const address: [string, number] = ["dead.test", port];
+  const last = await assertRejects(
+    () => createConnection(address),
+    ConnectionRefusedError,
+  );
+  assertEquals(last.address, `127.0.0.1:${port}`);
+  const all = await assertRejects(
+    () => createConnection(address, { allErrors: true }),
+    AggregateError,
+  );
+  assertEquals(
+    all.message,
+    `Cannot connect "dead.test:${port}": all attempts failed`,
+  );
+  assertEquals(
+    all.errors.map((error: OSError) => [error.code, error.address]),
+    [
+      ["ECONNREFUSED", `[::1]:${port}`],
+      ["ECONNREFUSED", `127.0.0.1:${port}`],
+    ],
+  );
+});
+
+Deno.test("createConnection() refuses names that nobody knows, and what is no address", async () => {
+  await assertRejects(
+    () => createConnection(["no..name", 80]),
+    GaiError,
+    '"no..name"',
+  );
+  await assertRejects(
+    () => createConnection(["localhost", 70000]),
+    RangeError,
+    "got 70000",
+  );
+  const loose = 5 as unknown as [string, number];
+  await assertRejects(
+    () => createConnection(loose),
+    TypeError,
+    "must be [host, port]",
+  );
+});
+
+Deno.test({
+  name:
+    "createConnection() gives up after the timeout, and the socket keeps it",
+  ignore: Deno.build.os !== "linux", // others let more wait than the backlog says
+  async fn() {
+    using listener = listen(AF_INET, 1);
+    const address = listener.getsockname();
+    const clients = [
+      await createConnection(address, { timeout: 9 }),
+      await createConnection(address),
+    ];
+    assertEquals(clients.map((client) => client.gettimeout()), [9, null]);
+    const begin = performance.now();
+    assertEquals(
+      await codeOf(() => createConnection(address, { timeout: 0.05 })),
+      "ETIMEDOUT",
+    );
+    assertLess(performance.now() - begin, 5000);
+    for (const client of clients) client.close();
+  },
+});
+
+Deno.test("createConnection() connects from an own address", async () => {
+  using listener = listen();
+  const sourceAddress: [string, number] = ["127.0.0.2", deadPort()];
+  using client = await soon(
+    createConnection(listener.getsockname(), { sourceAddress }),
+  );
+  const [server, peer] = await soon(listener.accept());
+  assertEquals([peer, client.getsockname()], [sourceAddress, sourceAddress]);
+  await client.sendall(bytes("hello"));
+  assertEquals(text(await soon(server.recv(9))), "hello");
+  server.close();
+  const taken = { sourceAddress: listener.getsockname() };
+  assertEquals(
+    await codeOf(() => createConnection(listener.getsockname(), taken)),
+    "EADDRINUSE",
+  );
+});
+
+Deno.test("createServer() listens, and closes what it opened where it fails", async () => {
+  using listener = createServer(["127.0.0.1", 0], { backlog: 5 });
+  const address = listener.getsockname();
+  using client = await createConnection(address);
+  const [server] = await soon(listener.accept());
+  server.close();
+  assertEquals(client.getpeername(), address);
+  assertEquals(await codeOf(() => createServer(address)), "EADDRINUSE");
+  assertThrows(
+    () => createServer(["127.0.0.1", 0], { backlog: 1.5 }),
+    TypeError,
+    "got 1.5",
+  );
+});
+
+Deno.test("createServer() with a dual stack takes IPv4 and IPv6", {
+  ignore: !hasDualstackIPv6(),
+}, async () => {
+  using listener = createServer(["", 0], {
+    family: AF_INET6,
+    dualstackIpv6: true,
+  });
+  const port = portOf(listener.getsockname());
+  for (
+    const [host, seen] of [["127.0.0.1", "::ffff:127.0.0.1"], ["::1", "::1"]]
+  ) {
+    using client = await createConnection([host, port]);
+    const [server, peer] = await soon(listener.accept());
+    assertEquals(peer[0], seen);
+    await server.sendall(bytes("hello"));
+    assertEquals(text(await soon(client.recv(9))), "hello");
+    server.close();
+  }
+});
+
+Deno.test("createServer() refuses a dual stack of IPv4", async () => {
+  assertEquals(
+    await codeOf(() => createServer(["", 0], { dualstackIpv6: true })),
+    "EINVAL",
+  );
+});
+
+Deno.test("createServer() shares a port with reusePort, where Deno can", async () => {
+  const options = { reusePort: true };
+  if (!unstableNet) {
+    assertEquals(
+      await codeOf(() => createServer(["127.0.0.1", 0], options)),
+      "ENOPROTOOPT",
+    );
+    return;
+  }
+  using first = createServer(["127.0.0.1", 0], options);
+  using second = createServer(first.getsockname(), options);
+  assertEquals(second.getsockopt(SOL_SOCKET, SO_REUSEPORT), 1);
+});
+
+Deno.test("hasDualstackIPv6() is a question that leaves nothing open", () => {
+  assertEquals(typeof hasDualstackIPv6(), "boolean");
+});
+
+Deno.test("socketpair() connects two sockets of each family and type", async () => {
+  for (const family of [AF_INET, AF_INET6]) {
+    for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+      const [one, other] = await soon(socketpair(family, type));
+      assertEquals([one.family, one.type, other.family, other.type], [
+        family,
+        type,
+        family,
+        type,
+      ]);
+      assertEquals(one.getpeername(), other.getsockname());
+      assertEquals(other.getpeername(), one.getsockname());
+      for (const [from, to] of [[one, other], [other, one]]) {
+        await from.send(bytes("hello"));
+        assertEquals(text(await soon(to.recv(9))), "hello");
+      }
+      one.close();
+      other.close();
+    }
+  }
+});
+
+Deno.test("socketpair() connects whatever the default timeout is", async () => {
+  setdefaulttimeout(0);
+  try {
+    const [one, other] = await soon(socketpair());
+    assertEquals([one.gettimeout(), other.gettimeout()], [0, 0]);
+    one.close();
+    other.close();
+  } finally {
+    setdefaulttimeout(null);
+  }
+});
+
+Deno.test("socketpair() refuses families and types that it does not know", async () => {
+  assertEquals(await codeOf(() => socketpair(99)), "EAFNOSUPPORT");
+  assertEquals(await codeOf(() => socketpair(AF_INET, 99)), "EPROTONOSUPPORT");
+  if (!haveUnix) {
+    assertEquals(await codeOf(() => socketpair(AF_UNIX)), "EACCES");
+  }
+});
+
+Deno.test("select() gives what is ready of each list, in its order", async () => {
+  const [client, server] = await tcpPair();
+  using listener = listen();
+  using receiver = udp();
+  assertEquals(
+    await select([client, server, listener, receiver], [client, receiver], [
+      client,
+    ], 0),
+    [
+      [],
+      [client, receiver],
+      [],
+    ],
+  );
+  await client.sendall(bytes("x"));
+  using knocking = new Socket();
+  await knocking.connect(listener.getsockname());
+  using sender = udp();
+  await sender.sendto(bytes("x"), receiver.getsockname());
+  let ready: Socket[] = [];
+  while (ready.length < 3) {
+    [ready] = await soon(select([receiver, client, listener, server], [], []));
+  }
+  assertEquals(ready, [receiver, listener, server]);
+  const [accepted] = await listener.accept();
+  assertEquals(text(await server.recv(9)), "x");
+  assertEquals(await select([listener, server], [], [], 0), [[], [], []]);
+  for (const socket of [client, server, accepted]) socket.close();
+});
+
+Deno.test("select() takes numbers, and whatever has a fileno", async () => {
+  const [client, server] = await tcpPair();
+  const serverLike = { fileno: () => server.fileno(), name: "echo" };
+  await client.sendall(bytes("x"));
+  const [readable, writable] = await soon(
+    select(new Set([serverLike]), [client.fileno()], []),
+  );
+  assertEquals([readable, writable], [[serverLike], [client.fileno()]]);
+  assertEquals((await soon(select([server.fileno()], [], [])))[0], [
+    server.fileno(),
+  ]);
+  client.close();
+  server.close();
+});
+
+Deno.test("select() watches several listeners at once", async () => {
+  const listeners = Array.from({ length: 5 }, () => listen());
+  for (const index of [3, 0, 4]) {
+    const waiting = select(listeners, [], []);
+    const client = await createConnection(listeners[index].getsockname());
+    assertEquals(await soon(waiting), [[listeners[index]], [], []]);
+    const [server] = await listeners[index].accept();
+    server.close();
+    client.close();
+  }
+  for (const listener of listeners) listener.close();
+});
+
+Deno.test("select() ends after the timeout with nothing", async () => {
+  using listener = listen();
+  const begin = performance.now();
+  assertEquals(await soon(select([listener], [], [], 0.03)), [[], [], []]);
+  assert(performance.now() - begin >= 29);
+  assertEquals(await soon(select([], [], [], 0.01)), [[], [], []]);
+  await assertRejects(() => select([], [], [], -1), RangeError, "got -1");
+});
+
+Deno.test("select() finds ready what ends a call at once", async () => {
+  using fresh = new Socket();
+  const [client, server] = await tcpPair();
+  server.close();
+  assertEquals(await soon(select([fresh], [fresh], [])), [
+    [fresh],
+    [fresh],
+    [],
+  ]);
+  assertEquals((await soon(select([client], [], [])))[0], [client]); // the end of the stream
+  assertEquals(await client.recv(1), bytes(""));
+  client.close();
+});
+
+Deno.test("select() refuses closed sockets and unknown numbers", async () => {
+  const closed = new Socket();
+  const number = closed.fileno();
+  closed.close();
+  for (const item of [closed, -1, number, 99999, { fileno: () => -1 }]) {
+    assertEquals(await codeOf(() => select([item], [], [], 0)), "EBADF");
+    assertEquals(await codeOf(() => select([], [item], [], 0)), "EBADF");
+    assertEquals(await codeOf(() => select([], [], [item], 0)), "EBADF");
+  }
+  const error = await assertRejects(() => select([99999], [], []), OSError);
+  assertEquals(
+    error.message,
+    "Cannot select: no open socket has the number 99999 (EBADF)",
+  );
+  assertInstanceOf(error, OSError);
+});
+
+Deno.test("select() wakes when a socket that it watches is closed", async () => {
+  const listener = listen();
+  const [client, server] = await tcpPair();
+  for (const socket of [listener, client]) {
+    const waiting = select([socket], [], []);
+    socket.close();
+    assertEquals((await soon(waiting))[0], [socket]);
+  }
+  server.close();
+});
