@@ -137,13 +137,18 @@ export function wouldBlock(syscall: string): OSError {
   return osError("EAGAIN", { syscall });
 }
 
+/** Lets the event loop turn once. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Lets the event loop turn, so that what is ready is delivered. */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },
 ): Promise<boolean> {
   source.fill();
   for (let turn = 0; turn < POLL_TURNS && !source.ready; turn++) {
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await nextTurn();
   }
   return source.ready;
 }

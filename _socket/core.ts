@@ -241,7 +241,7 @@ export class SocketCore {
     const { transport } = endpoint;
     const wrapped = transport instanceof DenoDatagram ||
       transport instanceof UnixDatagram;
-    return wrapped ? transport.conn : transport;
+    return wrapped ? transport.detach() : transport;
   }
 
   /** Closes; `abort` drops what is on its way. */

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
-import { osError, translate } from "./errors.ts";
+import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_buffer.ts";
 import { Slot } from "./slot.ts";
@@ -72,14 +73,14 @@ export class Datagram {
     try {
       return keep ? this.pending.peek() : this.pending.take();
     } catch (error) {
-      throw this.#failure(error, "recv");
+      throw this.#failure(error, { syscall: "recv" });
     }
   }
 
-  #failure(error: unknown, syscall: string): unknown {
+  #failure(error: unknown, doing: Doing): unknown {
     return this.#closed
-      ? osError("EBADF", { syscall, reason: "the socket was closed" })
-      : translate(error, { syscall });
+      ? osError("EBADF", { ...doing, reason: "the socket was closed" })
+      : translate(error, doing);
   }
 
   /** Sends one datagram, after those of earlier calls. */
@@ -95,7 +96,8 @@ export class Datagram {
     try {
       return await this.transport.send(data, addr);
     } catch (error) {
-      throw this.#failure(error, "sendto");
+      const address = formatAddress(fromTransport(addr));
+      throw this.#failure(error, { syscall: "sendto", address });
     } finally {
       this.sending.release();
     }

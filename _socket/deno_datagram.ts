@@ -78,6 +78,11 @@ export class DenoDatagram implements DatagramTransport {
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
+  /** Gives the socket back, to whoever closes it. */
+  detach(): DenoDatagramConn {
+    return this.conn;
+  }
+
   close(): void {
     this.conn.close();
   }

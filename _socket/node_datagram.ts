@@ -5,7 +5,9 @@
  */
 
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
+import { formatAddress } from "./address.ts";
 import { AF_INET } from "./constants.ts";
+import { mayUse } from "./host.ts";
 import { nodeDgram } from "./node.ts";
 import type {
   DatagramOption,
@@ -125,7 +127,7 @@ class NodeDatagram implements DatagramTransport {
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#socket.send(p, addr.port, addr.hostname, (error, count) => {
-        if (error) reject(error);
+        if (error) reject(sendError(error, addr));
         else resolve(count);
       });
     });
@@ -168,6 +170,16 @@ class NodeDatagram implements DatagramTransport {
     else this.#joined.delete(key);
     return true;
   }
+}
+
+/** The error of a send. Deno's `node:dgram` says no more than UNKNOWN where the permissions refused. */
+function sendError(error: Error, { hostname, port }: TransportAddr): Error {
+  const unknown = "code" in error && error.code === "UNKNOWN";
+  if (!unknown || mayUse(hostname!, port!)) return error;
+  const where = formatAddress([hostname!, port!]);
+  return new Deno.errors.NotCapable(
+    `Requires net access to "${where}", run again with the --allow-net flag`,
+  );
 }
 
 function closedError(): Error {

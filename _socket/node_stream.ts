@@ -87,6 +87,7 @@ export function connectFrom(
   signal?: AbortSignal,
 ): Promise<StreamTransport> {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const socket = nodeNet().connect({
       host,
       port,

@@ -103,9 +103,12 @@ export class ReadBuffer implements Source {
 
   /** The buffer for the next read. */
   #buffer(): Bytes {
-    if (!this.#bulk) return this.#small ??= new Uint8Array(SMALL);
-    largeWaiting++;
-    return this.#large ??= new Uint8Array(LARGE);
+    if (this.#bulk && largeWaiting < LARGE_WAITING_MAX) {
+      largeWaiting++;
+      return this.#large ??= new Uint8Array(LARGE);
+    }
+    this.#large = undefined;
+    return this.#small ??= new Uint8Array(SMALL);
   }
 
   #fly(target: Uint8Array): void {
@@ -143,7 +146,7 @@ export class ReadBuffer implements Source {
     if (target === this.#small) this.#bulk = count === SMALL;
     if (target !== this.#large) return;
     largeWaiting--;
-    this.#bulk = count >= SMALL && largeWaiting < LARGE_WAITING_MAX;
+    this.#bulk = count >= SMALL;
   }
 
   #wake(): void {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MAX_DELAY, poll } from "./alarm.ts";
+import { MAX_DELAY, nextTurn, poll } from "./alarm.ts";
 import { type Source, whenEnded } from "./slot.ts";
 
 /**
@@ -23,7 +23,8 @@ export async function anyReady(
     },
     fill: () => sources.map((source) => source.fill()),
   };
-  if (any.ready) return;
+  any.fill(); // all of them, or a busy one would keep the others from starting
+  if (any.ready) return await nextTurn(); // who asks again and again must not keep all others waiting
   if (seconds === 0) return void await poll(any);
   let expired = false;
   let wake = () => {};

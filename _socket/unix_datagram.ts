@@ -25,7 +25,10 @@ export class UnixDatagram implements DatagramTransport {
   readonly #openWaker: OpenWaker;
   readonly #turns = new Lock();
   #waker: DenoDatagramConn | undefined;
+  /** Whether the system receives. */
   #waiting = false;
+  /** How many sends wait for their turn. */
+  #wanted = 0;
 
   /**
    * Adopts a socket, which `close` closes.
@@ -45,8 +48,9 @@ export class UnixDatagram implements DatagramTransport {
   async receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
     for (;;) {
       await this.#turns.acquire();
-      this.#waiting = true;
+      this.#waiting = this.#wanted === 0;
       try {
+        if (!this.#waiting) continue; // a send came while the turn was handed over: it is next
         const received = await this.conn.receive(p);
         if (!this.#isWaker(received[1])) return received;
       } finally {
@@ -69,7 +73,8 @@ export class UnixDatagram implements DatagramTransport {
 
   /** Takes a turn, for which the receive that waits is made to end. */
   async #interrupt(): Promise<void> {
-    const turn = this.#turns.acquire();
+    this.#wanted++;
+    const turn = this.#turns.acquire().then(() => void this.#wanted--);
     try {
       if (this.#waiting) await this.#wake();
     } catch (error) {
@@ -81,16 +86,26 @@ export class UnixDatagram implements DatagramTransport {
 
   async #wake(): Promise<void> {
     this.#waiting = false; // once is enough
-    this.#waker ??= this.#openWaker();
-    await this.#waker.send(NOTHING, this.conn.addr);
+    try {
+      this.#waker ??= this.#openWaker();
+      await this.#waker.send(NOTHING, this.conn.addr);
+    } catch (error) {
+      this.#waiting = true; // it waits on
+      throw error;
+    }
   }
 
   #isWaker(sender: TransportAddr): boolean {
     return this.#waker !== undefined && sender.path === this.#waker.addr.path;
   }
 
-  close(): void {
-    this.conn.close();
+  /** Gives the socket back, to whoever closes it. */
+  detach(): DenoDatagramConn {
     this.#waker?.close();
+    return this.conn;
+  }
+
+  close(): void {
+    this.detach().close();
   }
 }

@@ -11,6 +11,7 @@ import {
   type Socket as NetSocket,
 } from "node:net";
 import type { Address } from "../_socket/address.ts";
+import { Alarm, Timeout } from "../_socket/alarm.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
@@ -212,6 +213,13 @@ export class FakeStream implements StreamTransport {
     this.calls.push("close");
     this.#closed.reject(new Deno.errors.BadResource("closed"));
   }
+}
+
+/** A limit of time that sets no timer: the test makes it run out. */
+export function timeoutByHand(syscall = "recv"): Timeout {
+  const alarm = new Alarm();
+  alarm.stop();
+  return new Timeout(alarm, 3600, syscall);
 }
 
 /** A datagram socket in memory. */

@@ -1,5 +1,6 @@
 import {
   AF_UNIX,
+  createConnection,
   createServer,
   MSG_PEEK,
   SHUT_WR,
@@ -122,6 +123,35 @@ inDirectory("Socket takes abstract Unix addresses", async () => {
   assertEquals(client.getpeername(), address);
   server.close();
 }, !linux);
+
+inDirectory("createConnection() takes a Unix path", async (directory) => {
+  using listener = createServer(`${directory}/s`, { family: AF_UNIX });
+  using client = await createConnection(`${directory}/s`, { timeout: 9 });
+  assertEquals([client.getpeername(), client.gettimeout()], [
+    `${directory}/s`,
+    9,
+  ]);
+  const [server] = await soon(listener.accept());
+  server.close();
+  assertEquals(
+    await codeOf(() => createConnection(`${directory}/no`)),
+    "ENOENT",
+  );
+});
+
+inDirectory(
+  "Socket.close() ends a connect to a Unix path with EBADF",
+  async (directory) => {
+    using listener = createServer(`${directory}/s`, { family: AF_UNIX });
+    const client = new Socket(AF_UNIX);
+    const waiting = client.connect(`${directory}/s`); // Deno cannot give it up
+    client.close();
+    assertEquals(await codeOf(() => waiting), "EBADF");
+    const [server] = await soon(listener.accept());
+    assertEquals(await soon(server.recv(1)), bytes("")); // what came too late was closed
+    server.close();
+  },
+);
 
 inDirectory("socketpair() of Unix streams", async () => {
   const [one, other] = await socketpair(AF_UNIX);

@@ -1,0 +1,227 @@
+import {
+  Alarm,
+  MAX_DELAY,
+  poll,
+  Timeout,
+  whenReady,
+} from "../_socket/alarm.ts";
+import { BlockingIOError, TimeoutError } from "../_socket/errors.ts";
+import { anyReady } from "../_socket/select.ts";
+import { Slot, type Source } from "../_socket/slot.ts";
+import { assert, assertEquals, assertRejects } from "./deps.ts";
+import { soon, timeoutByHand, turn } from "./helpers.ts";
+
+/** Notes the delays of the timers that are set, until the end of the scope. */
+function noteTimers(): { delays: number[] } & Disposable {
+  const { setTimeout } = globalThis;
+  const delays: number[] = [];
+  globalThis.setTimeout = ((callback: () => void, delay: number) => {
+    delays.push(delay);
+    return setTimeout(callback, delay);
+  }) as typeof setTimeout;
+  return {
+    delays,
+    [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout),
+  };
+}
+
+/** Resolves when the timeout has run out. */
+function expired(timeout: Timeout): Promise<Error> {
+  return new Promise((resolve) => timeout.start(resolve));
+}
+
+Deno.test("Alarm sets one timer for timeouts of one length", () => {
+  using timers = noteTimers();
+  const alarm = new Alarm();
+  for (let i = 0; i < 100; i++) {
+    const timeout = new Timeout(alarm, 60, "recv");
+    timeout.start(() => {});
+    timeout.cancel();
+  }
+  assertEquals(timers.delays.length, 1);
+  alarm.stop();
+});
+
+Deno.test("Alarm sets another timer for a timeout that is due before", async () => {
+  using timers = noteTimers();
+  const alarm = new Alarm();
+  const long = new Timeout(alarm, 60, "recv");
+  long.start(() => {});
+  const error = await soon(expired(new Timeout(alarm, 0.01, "accept")));
+  assertEquals(
+    error.message,
+    "Cannot accept: timed out after 0.01 s (ETIMEDOUT)",
+  );
+  const [long1, short, , long2] = timers.delays; // the third is that of soon()
+  assert(short <= 10 && Math.min(long1, long2) > 50_000, `${timers.delays}`);
+  alarm.stop();
+});
+
+Deno.test("Alarm ends all that are due, in one go, and no other", async () => {
+  const alarm = new Alarm();
+  const ended: number[] = [];
+  const timeouts = [0.01, 0.01, 60, 0.012].map((seconds) =>
+    new Timeout(alarm, seconds, "recv")
+  );
+  for (const [index, timeout] of timeouts.entries()) {
+    timeout.start(() => ended.push(index));
+  }
+  timeouts[1].cancel();
+  await soon(expired(new Timeout(alarm, 0.02, "recv")));
+  assertEquals(ended, [0, 3]);
+  alarm.stop();
+});
+
+Deno.test("Alarm waits for more than setTimeout() can", () => {
+  using timers = noteTimers();
+  const alarm = new Alarm();
+  new Timeout(alarm, 1e9, "recv").start(() => {});
+  assertEquals(timers.delays, [MAX_DELAY]);
+  alarm.stop();
+});
+
+Deno.test("Alarm.stop() is for good", () => {
+  using timers = noteTimers();
+  const alarm = new Alarm();
+  alarm.stop();
+  new Timeout(alarm, 60, "recv").start(() => {});
+  assertEquals(timers.delays, []);
+});
+
+Deno.test("Timeout runs from when it is made, through all that its call waits for", async () => {
+  const alarm = new Alarm();
+  const timeout = new Timeout(alarm, 0.03, "recv");
+  const begin = performance.now();
+  for (let i = 0; i < 3; i++) assert(await timeout.race(Promise.resolve()));
+  const never = Promise.withResolvers<void>();
+  assertEquals(await soon(timeout.race(never.promise)), false);
+  const took = performance.now() - begin;
+  assert(took >= 29 && took < 10_000, `${took} ms`);
+  assertEquals(await soon(timeout.race(never.promise)), false); // it stays due
+  alarm.stop();
+});
+
+/** A source that the test makes ready. */
+class Switch implements Source {
+  ready = false;
+  fills = 0;
+  #filled = Promise.withResolvers<void>();
+
+  fill(): Promise<void> {
+    this.fills++;
+    return this.ready ? Promise.resolve() : this.#filled.promise;
+  }
+
+  set(ready: boolean): void {
+    this.ready = ready;
+    this.#filled.resolve();
+    this.#filled = Promise.withResolvers();
+  }
+}
+
+Deno.test("whenReady() takes at once what is ready", async () => {
+  const source = new Switch();
+  source.set(true);
+  for (const limit of [null, "now", timeoutByHand()] as const) {
+    assertEquals(await whenReady(source, limit, "recv", () => 5), 5);
+  }
+  assertEquals(source.fills, 0);
+});
+
+Deno.test("whenReady() waits on where another was first", async () => {
+  const source = new Switch();
+  for (const limit of [null, timeoutByHand()] as const) {
+    const taken = whenReady(source, limit, "recv", () => source.ready);
+    source.set(true);
+    source.ready = false; // another took it
+    await turn();
+    source.set(true);
+    assertEquals(await soon(taken), true);
+    source.ready = false;
+  }
+});
+
+Deno.test("whenReady() that must not wait throws where another was first", async () => {
+  let looks = 0;
+  const source: Source = {
+    get ready() {
+      return ++looks === 3; // poll() sees it, and then it is gone
+    },
+    fill: () => Promise.resolve(),
+  };
+  await assertRejects(
+    () => soon(whenReady(source, "now", "recv", () => {})),
+    BlockingIOError,
+  );
+});
+
+Deno.test("whenReady() throws what take() throws, and TimeoutError when the time runs out", async () => {
+  const source = new Switch();
+  const timeout = timeoutByHand();
+  const taken = whenReady(source, timeout, "recv", () => {});
+  timeout.expire();
+  await assertRejects(() => soon(taken), TimeoutError);
+  source.set(true);
+  const take = () => {
+    throw new Error("from take");
+  };
+  await assertRejects(
+    () => whenReady(source, null, "recv", take),
+    Error,
+    "from take",
+  );
+});
+
+Deno.test("whenReady() takes what comes with the timeout", async () => {
+  const source = new Switch();
+  const timeout = timeoutByHand();
+  const taken = whenReady(source, timeout, "recv", () => "taken");
+  timeout.expire();
+  source.set(true);
+  assertEquals(await soon(taken), "taken");
+});
+
+Deno.test("poll() gives up after some turns", async () => {
+  const source = new Switch();
+  assertEquals(await soon(poll(source)), false);
+  const polled = poll(source);
+  await turn();
+  source.set(true);
+  assertEquals(await soon(polled), true);
+});
+
+Deno.test("anyReady() starts all sources, also where one is ready", async () => {
+  for (const seconds of [null, 0, 60]) {
+    const sources = [new Switch(), new Switch(), new Switch()];
+    sources[1].set(true);
+    await soon(anyReady(sources, seconds));
+    assertEquals(sources.map(({ fills }) => fills), [1, 1, 1]);
+  }
+});
+
+Deno.test("anyReady() lets others go on where a source is always ready", async () => {
+  const source = new Switch();
+  source.set(true);
+  let turned = false;
+  setImmediate(() => turned = true);
+  for (let i = 0; i < 3; i++) await anyReady([source], null);
+  assert(turned);
+});
+
+Deno.test("anyReady() waits on where another was first, until the time runs out", async () => {
+  const source = new Switch();
+  const waited = anyReady([source, new Switch()], 0.02);
+  source.set(true);
+  source.ready = false;
+  await soon(waited);
+  assertEquals(source.ready, false);
+  const next = anyReady([source], null);
+  source.set(true);
+  await soon(next);
+});
+
+Deno.test("anyReady() wakes for an operation that fails", async () => {
+  const slot = new Slot(() => Promise.reject(new Error("failed")));
+  await soon(anyReady([new Switch(), slot], null));
+  assertEquals(slot.ready, true);
+});

@@ -1,0 +1,171 @@
+import {
+  createConnection,
+  IPPROTO_TCP,
+  MSG_DONTWAIT,
+  SHUT_WR,
+  SO_KEEPALIVE,
+  Socket,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "../socket.ts";
+import { connectFrom, NodeStream } from "../_socket/node_stream.ts";
+import { assertEquals, assertInstanceOf, assertRejects } from "./deps.ts";
+import {
+  codeOf,
+  deadPort,
+  digest,
+  listen,
+  portOf,
+  randomBytes,
+  recvToEnd,
+  soon,
+} from "./helpers.ts";
+import { bytes, seeded, text } from "./stream_fakes.ts";
+
+/** A connection whose client end is of `node:net`, because it was bound before. */
+async function nodePair(): Promise<[client: Socket, server: Socket]> {
+  using listener = listen();
+  const client = new Socket();
+  client.bind(["127.0.0.1", 0]);
+  await soon(client.connect(listener.getsockname()));
+  const [server] = await soon(listener.accept());
+  return [client, server];
+}
+
+/** Runs a test with both ends of such a connection, which it need not close. */
+function withPair(
+  name: string,
+  fn: (client: Socket, server: Socket) => Promise<void>,
+): void {
+  Deno.test(name, async () => {
+    const [client, server] = await nodePair();
+    using _client = client;
+    using _server = server;
+    await fn(client, server);
+  });
+}
+
+Deno.test("Socket.connect() of a bound socket stands on node:net", async () => {
+  const [client, server] = await nodePair();
+  const transport = client.detach();
+  assertInstanceOf(transport, NodeStream);
+  using again = Socket.from(transport);
+  assertEquals(again.getsockname(), server.getpeername());
+  assertEquals(again.getpeername(), server.getsockname());
+  server.close();
+});
+
+withPair(
+  "NodeStream moves much data both ways at once",
+  async (client, server) => {
+    const data = randomBytes(1_000_000, seeded(1));
+    for (const socket of [client, server]) {
+      socket.sendall(data);
+      socket.shutdown(SHUT_WR);
+    }
+    const received = await Promise.all([recvToEnd(client), recvToEnd(server)]);
+    assertEquals(received.map(digest), [digest(data), digest(data)]);
+    assertEquals(await client.recv(1), bytes("")); // and again
+  },
+);
+
+withPair(
+  "NodeStream goes on reading after closeWrite()",
+  async (client, server) => {
+    await client.sendall(bytes("question"));
+    await soon(client.shutdown(SHUT_WR));
+    assertEquals(text(await recvToEnd(server)), "question");
+    await server.sendall(bytes("answer"));
+    assertEquals(text(await soon(client.recv(3))), "ans"); // the rest is kept
+    assertEquals(text(await soon(client.recv(9))), "wer");
+    server.close();
+    assertEquals(await soon(client.recv(9)), bytes(""));
+  },
+);
+
+withPair(
+  "NodeStream keeps what comes while nobody reads",
+  async (client, server) => {
+    assertEquals(await codeOf(() => client.recv(9, MSG_DONTWAIT)), "EAGAIN");
+    client.settimeout(0.01);
+    assertEquals(await codeOf(() => client.recv(9)), "ETIMEDOUT");
+    await server.sendall(bytes("late"));
+    client.settimeout(20);
+    assertEquals(text(await soon(client.recv(9))), "late");
+  },
+);
+
+withPair("NodeStream.close() ends a read that waits", async (client) => {
+  const waiting = client.recv(1);
+  client.close();
+  assertEquals(await codeOf(() => waiting), "EBADF");
+});
+
+withPair(
+  "NodeStream.close() underneath ends a read that waits",
+  async (client) => {
+    const transport = client.detach() as NodeStream;
+    const waiting = transport.read(new Uint8Array(1));
+    transport.close();
+    await assertRejects(() => soon(waiting), Deno.errors.Interrupted);
+  },
+);
+
+withPair("NodeStream sets the options of TCP", (client) => {
+  for (const value of [1, 0]) {
+    client.setsockopt(IPPROTO_TCP, TCP_NODELAY, value);
+    client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, value);
+  }
+  assertEquals(client.getsockopt(IPPROTO_TCP, TCP_NODELAY), 0);
+  return Promise.resolve();
+});
+
+Deno.test("NodeStream tells a reset, and that nothing can be written after it", async () => {
+  using listener = listen();
+  const sourceAddress: [string, number] = ["127.0.0.1", 0];
+  using client = await soon(
+    createConnection(listener.getsockname(), { sourceAddress }),
+  );
+  const [server] = await soon(listener.accept());
+  server.close();
+  assertEquals(await soon(client.recv(1)), bytes(""));
+  let code: string | undefined;
+  while (code === undefined) {
+    code = await codeOf(() => client.sendall(bytes("into the void")));
+  }
+  assertEquals(["EPIPE", "ECONNRESET"].includes(code), true, code);
+});
+
+Deno.test("connectFrom() tells why it failed", async () => {
+  const port = deadPort();
+  using socket = new Socket();
+  socket.bind(["127.0.0.1", 0]);
+  assertEquals(
+    await codeOf(() => socket.connect(["127.0.0.1", port])),
+    "ECONNREFUSED",
+  );
+  using other = listen();
+  const taken = portOf(other.getsockname());
+  const error = await assertRejects(
+    () => soon(connectFrom(["127.0.0.1", taken], ["127.0.0.1", taken])),
+    Error,
+  ) as Error & { code: string };
+  assertEquals(error.code, "EADDRINUSE");
+});
+
+Deno.test("connectFrom() can be given up", async () => {
+  using listener = listen();
+  const target: [string, number] = [
+    "127.0.0.1",
+    portOf(listener.getsockname()),
+  ];
+  const giveUp = new AbortController();
+  const connecting = connectFrom(["127.0.0.1", 0], target, giveUp.signal);
+  giveUp.abort(new Error("given up"));
+  await assertRejects(() => soon(connecting), Error, "given up");
+  await assertRejects(
+    () => soon(connectFrom(["127.0.0.1", 0], target, giveUp.signal)),
+    Error,
+    "given up",
+  );
+});

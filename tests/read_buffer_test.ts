@@ -1,0 +1,226 @@
+import { OSError, TimeoutError } from "../_socket/errors.ts";
+import { ReadBuffer } from "../_socket/read_buffer.ts";
+import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import {
+  codeOf,
+  codesOf,
+  FakeStream,
+  soon,
+  timeoutByHand,
+  turn,
+} from "./helpers.ts";
+import { type Bytes, bytes, text } from "./stream_fakes.ts";
+
+const SMALL = 1000;
+const LARGE = 65536;
+
+const nothing = bytes("");
+
+Deno.test("ReadBuffer.takeNext() waits on after a read of 0 bytes", async () => {
+  const fake = new FakeStream(nothing, nothing, bytes("data"), nothing, null);
+  const buffer = new ReadBuffer(fake);
+  assertEquals(text(await soon(buffer.takeNext(9))), "data");
+  assertEquals(await soon(buffer.takeNext(9)), nothing);
+  assertEquals(fake.sizes.length, 5);
+});
+
+Deno.test("ReadBuffer.readInto() waits on after a read of 0 bytes, in the same memory", async () => {
+  const fake = new FakeStream(nothing, bytes("data"), nothing, null);
+  const buffer = new ReadBuffer(fake);
+  const memory = new Uint8Array(7);
+  assertEquals(await soon(buffer.readInto(memory)), 4);
+  assertEquals([text(memory.subarray(0, 4)), fake.sizes], ["data", [7, 7]]);
+  assertEquals([buffer.ready, buffer.available], [false, 0]);
+  assertEquals(await soon(buffer.readInto(memory)), 0);
+});
+
+Deno.test("ReadBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
+  const buffer = new ReadBuffer(new FakeStream(nothing, bytes("x")));
+  await soon(buffer.fill());
+  assertEquals(buffer.ready, false);
+  await soon(buffer.fill());
+  assertEquals([buffer.ready, buffer.available], [true, 1]);
+});
+
+Deno.test("ReadBuffer.fill() has one read in flight, however often it is called", async () => {
+  const fake = new FakeStream(bytes("data"));
+  const buffer = new ReadBuffer(fake);
+  const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
+  assertEquals([buffer.flying, fake.sizes.length], [true, 1]);
+  await soon(Promise.all(fills));
+  await buffer.fill();
+  assertEquals([buffer.flying, fake.sizes.length], [false, 1]);
+});
+
+Deno.test("ReadBuffer tells an error once, after the data that came before it", async () => {
+  const reset = new Deno.errors.ConnectionReset("reset");
+  const buffer = new ReadBuffer(
+    new FakeStream(bytes("data"), reset, bytes("more")),
+  );
+  await buffer.fill();
+  assertEquals(text(buffer.take(9)), "data");
+  await buffer.fill();
+  const error = assertThrows(() => buffer.peek(9), OSError);
+  assertEquals([error.code, error.cause], ["ECONNRESET", reset]);
+  assertEquals(buffer.ready, false);
+  assertEquals(text(await soon(buffer.takeNext(9))), "more");
+});
+
+Deno.test("ReadBuffer takes a transport that throws instead of rejecting", async () => {
+  const fake = new FakeStream();
+  let calls = 0;
+  fake.read = () => {
+    calls++;
+    throw new Deno.errors.ConnectionReset("at once");
+  };
+  const buffer = new ReadBuffer(fake);
+  assertEquals(await codeOf(() => buffer.takeNext(1)), "ECONNRESET");
+  assertEquals(
+    await codeOf(() => buffer.readInto(new Uint8Array(1))),
+    "ECONNRESET",
+  );
+  await soon(buffer.fill());
+  assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
+  assertEquals([calls, buffer.flying], [3, false]);
+});
+
+Deno.test("ReadBuffer reads much where much comes, and little where little does", async () => {
+  const much = new Uint8Array(LARGE);
+  const reads = [
+    bytes("x"),
+    much.slice(0, SMALL),
+    much,
+    much.slice(0, SMALL),
+    bytes("x"),
+    bytes("x"),
+  ];
+  const fake = new FakeStream();
+  const sizes: number[] = [];
+  fake.read = (p) => {
+    sizes.push(p.length);
+    const data = reads.shift()!;
+    p.set(data);
+    return Promise.resolve(data.length);
+  };
+  const buffer = new ReadBuffer(fake);
+  while (reads.length > 0) {
+    await buffer.fill();
+    buffer.take(LARGE);
+  }
+  assertEquals(sizes, [SMALL, SMALL, LARGE, LARGE, LARGE, SMALL]);
+});
+
+Deno.test("ReadBuffer lets 64 large buffers wait at once, and no more", async () => {
+  const fakes = Array.from(
+    { length: 100 },
+    () => new FakeStream(new Uint8Array(SMALL)),
+  );
+  const buffers = fakes.map((fake) => new ReadBuffer(fake));
+  for (const buffer of buffers) {
+    await buffer.fill();
+    buffer.take(SMALL);
+    buffer.fill(); // waits, as a connection that looked busy and went quiet
+  }
+  const count = (size: number) =>
+    fakes.filter(({ sizes }) => sizes[1] === size).length;
+  assertEquals([count(LARGE), count(SMALL)], [64, 36]);
+  for (const fake of fakes) fake.close();
+  await turn();
+  const next = new FakeStream(new Uint8Array(SMALL));
+  const buffer = new ReadBuffer(next);
+  await buffer.fill();
+  buffer.take(SMALL);
+  buffer.fill();
+  assertEquals(next.sizes, [SMALL, LARGE]); // the others are free again
+  next.close();
+  await turn();
+});
+
+Deno.test("ReadBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const fake = new FakeStream(late.promise);
+  const buffer = new ReadBuffer(fake);
+  const timeout = timeoutByHand();
+  const taken = buffer.takeNext(9, timeout);
+  timeout.expire();
+  await assertRejects(() => taken, TimeoutError);
+  const filled = buffer.fill();
+  late.resolve(bytes("late"));
+  await soon(filled);
+  assertEquals([text(buffer.take(9)), fake.sizes.length], ["late", 1]);
+});
+
+Deno.test("ReadBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const filled = buffer.fill();
+  buffer.putBack(bytes("cd"));
+  buffer.putBack(bytes("ab"));
+  assertEquals([text(buffer.peek(9)), buffer.available], ["abcd", 4]);
+  assertEquals(text(buffer.take(1)), "a");
+  late.resolve(bytes("ef"));
+  await soon(filled);
+  assertEquals(text(buffer.take(9)), "bcdef");
+});
+
+Deno.test("ReadBuffer.putBack() keeps bytes in front of what readInto() brings", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const memory = new Uint8Array(3);
+  const count = buffer.readInto(memory);
+  buffer.putBack(bytes("ab"));
+  late.resolve(bytes("cde"));
+  assertEquals([await soon(count), text(memory)], [3, "abc"]);
+  assertEquals(text(buffer.take(9)), "de");
+});
+
+Deno.test("ReadBuffer.end() gives all who wait the end, and drops what comes", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const taken = buffer.takeNext(9);
+  const filled = buffer.fill();
+  buffer.end();
+  assertEquals(await soon(taken), nothing);
+  await soon(filled);
+  late.resolve(bytes("dropped"));
+  await turn();
+  assertEquals([buffer.ready, buffer.available, buffer.take(9)], [
+    true,
+    0,
+    nothing,
+  ]);
+  assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
+});
+
+Deno.test("ReadBuffer.close() ends all who wait, and every later call", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const timeout = timeoutByHand();
+  const waiting = [
+    buffer.takeNext(9, timeout),
+    buffer.fill().then(() => buffer.take(1)),
+  ];
+  buffer.close();
+  assertEquals(await codesOf(waiting), ["EBADF", "EBADF"]);
+  late.resolve(bytes("dropped"));
+  await turn();
+  for (const call of [() => buffer.take(1), () => buffer.peek(1)]) {
+    assertEquals(await codeOf(call), "EBADF");
+  }
+  buffer.close();
+  assertEquals(buffer.available, 0);
+});
+
+Deno.test("ReadBuffer.end() and close() do not mind a read that fails after them", async () => {
+  for (const stop of ["end", "close"] as const) {
+    const late = Promise.withResolvers<Bytes>();
+    const buffer = new ReadBuffer(new FakeStream(late.promise));
+    const filled = buffer.fill();
+    buffer[stop]();
+    await soon(filled);
+    late.reject(new Deno.errors.ConnectionReset("after the end"));
+    await turn();
+    const code = await codeOf(() => buffer.take(1));
+    assertEquals(code, stop === "end" ? undefined : "EBADF");
+  }
+});

@@ -1,0 +1,186 @@
+import { AF_INET, type OpenFile, SOCK_DGRAM, Socket } from "../socket.ts";
+import { assertEquals, assertLess, assertRejects } from "./deps.ts";
+import {
+  codeOf,
+  digest,
+  granted,
+  recvToEnd,
+  soon,
+  tcpPair,
+} from "./helpers.ts";
+import { text } from "./stream_fakes.ts";
+
+const MIB = 1024 * 1024;
+
+/** Runs a test with both ends of a connection, which it need not close. */
+function withPair(
+  name: string,
+  fn: (client: Socket, server: Socket) => Promise<void>,
+  options: { ignore?: boolean } = {},
+): void {
+  Deno.test(name, options, async () => {
+    const [client, server] = await tcpPair();
+    using _client = client;
+    using _server = server;
+    await fn(client, server);
+  });
+}
+
+/** Byte i is i modulo 251; as long as what one read takes. */
+const PATTERN = Uint8Array.from({ length: 251 * 1100 }, (_, i) => i % 251);
+
+/** A file in memory that repeats the pattern. */
+class FakeFile implements OpenFile {
+  position = 0;
+  /** The size of each buffer that was read into. */
+  readonly sizes: number[] = [];
+  constructor(readonly length: number, readonly failAt = Infinity) {}
+
+  read(p: Uint8Array): Promise<number | null> {
+    this.sizes.push(p.length);
+    if (this.position >= this.failAt) {
+      return Promise.reject(new Error("bad sector"));
+    }
+    const count = Math.min(
+      p.length,
+      Math.max(0, this.length - this.position),
+      this.failAt - this.position,
+    );
+    const start = this.position % 251;
+    p.set(PATTERN.subarray(start, start + count));
+    this.position += count;
+    return Promise.resolve(count > 0 ? count : null);
+  }
+
+  seek(offset: number, whence: Deno.SeekMode): Promise<number> {
+    assertEquals(whence, Deno.SeekMode.Start);
+    return Promise.resolve(this.position = offset);
+  }
+
+  slice(start: number, end: number): Uint8Array {
+    return Uint8Array.from(
+      { length: end - start },
+      (_, i) => (start + i) % 251,
+    );
+  }
+}
+
+withPair(
+  "Socket.sendfile() sends a part of an open file and leaves it behind that",
+  async (client, server) => {
+    const file = new FakeFile(700_000);
+    // deno-fmt-ignore
+    const rows: [offset: number, count: number | undefined, sent: number][] = [
+    [0, undefined, 700_000], [699_990, undefined, 10], [100, 5, 5], [699_998, 9, 2], [800_000, 1, 0],
+  ];
+    for (const [offset, count, expected] of rows) {
+      const sent = client.sendfile(file, offset, count);
+      const whole = new Uint8Array(expected);
+      for (let at = 0; at < expected;) {
+        at += await soon(server.recvInto(whole.subarray(at)));
+      }
+      assertEquals(await soon(sent), expected);
+      assertEquals(file.position, offset + expected);
+      assertEquals(
+        digest(whole),
+        digest(file.slice(offset, offset + expected)),
+      );
+    }
+  },
+);
+
+withPair(
+  "Socket.sendfile() leaves the file behind what was sent where it fails",
+  async (client, server) => {
+    const file = new FakeFile(1000, 600);
+    await assertRejects(
+      () => soon(client.sendfile(file, 100)),
+      Error,
+      "bad sector",
+    );
+    assertEquals(file.position, 600);
+    client.close();
+    assertEquals((await recvToEnd(server)).length, 500);
+  },
+);
+
+withPair(
+  "Socket.sendfile() needs memory for a part of the file only",
+  async (client, server) => {
+    const file = new FakeFile(64 * MIB);
+    const before = Deno.memoryUsage().rss;
+    const sent = client.sendfile(file);
+    const buffer = new Uint8Array(65536);
+    let most = 0;
+    for (let left = file.length; left > 0;) {
+      left -= await soon(server.recvInto(buffer));
+      most = Math.max(most, Deno.memoryUsage().rss - before);
+    }
+    assertEquals(await soon(sent), file.length);
+    assertLess(Math.max(...file.sizes), MIB);
+    assertLess(most, 48 * MIB); // the rest is what the collector has not looked at
+  },
+);
+
+withPair(
+  "Socket.sendfile() refuses what cannot be sent, and names it",
+  async (client) => {
+    const file = new FakeFile(10);
+    await assertRejects(
+      () => client.sendfile(file, -1),
+      RangeError,
+      "offset must not be negative, got -1",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0.5),
+      TypeError,
+      "offset must be an integer, got 0.5",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0, 0),
+      RangeError,
+      "count must be positive, got 0",
+    );
+    await assertRejects(
+      () => client.sendfile(file, 0, -5),
+      RangeError,
+      "count must not be negative, got -5",
+    );
+    client.setblocking(false);
+    await assertRejects(
+      () => client.sendfile(file),
+      TypeError,
+      "the socket must wait, its timeout is 0",
+    );
+    using datagrams = new Socket(AF_INET, SOCK_DGRAM);
+    await assertRejects(
+      () => datagrams.sendfile(file),
+      TypeError,
+      "only stream sockets can",
+    );
+    using fresh = new Socket();
+    assertEquals(await codeOf(() => fresh.sendfile(file)), "EPIPE");
+  },
+);
+
+withPair(
+  "Socket.sendfile() takes a path, a URL and a Deno file",
+  async (client, server) => {
+    const path = await Deno.makeTempFile();
+    await Deno.writeTextFile(path, "0123456789");
+    try {
+      assertEquals(await client.sendfile(path, 2), 8);
+      assertEquals(await client.sendfile(new URL(`file://${path}`), 0, 4), 4);
+      using file = await Deno.open(path);
+      await file.seek(9, Deno.SeekMode.Start); // the offset counts from the start
+      assertEquals(await client.sendfile(file, 5, 3), 3);
+      assertEquals(await file.seek(0, Deno.SeekMode.Current), 8);
+      assertEquals(await codeOf(() => client.sendfile(`${path}.no`)), "ENOENT");
+    } finally {
+      await Deno.remove(path);
+    }
+    client.close();
+    assertEquals(text(await recvToEnd(server)), "234567890123567");
+  },
+  { ignore: !granted("read", "write") },
+);

@@ -1,0 +1,195 @@
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  OSError,
+  SO_ACCEPTCONN,
+  SOCK_STREAM,
+  Socket,
+  SOL_SOCKET,
+} from "../socket.ts";
+import { assertEquals, assertLess, assertRejects } from "./deps.ts";
+import {
+  codeOf,
+  deadPort,
+  FakeStream,
+  haveUnix,
+  listen,
+  portOf,
+  soon,
+  tcpPair,
+  udp,
+} from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+Deno.test("Socket.accept() gives a socket of its own and the peer's address", async () => {
+  using listener = listen();
+  using client = new Socket();
+  await client.connect(listener.getsockname());
+  const [server, peer] = await soon(listener.accept());
+  using _ = server;
+  assertEquals(peer, client.getsockname());
+  assertEquals(server.getpeername(), peer);
+  assertEquals(server.getsockname(), listener.getsockname());
+  assertEquals(client.getpeername(), listener.getsockname());
+  assertEquals([server.family, server.type], [AF_INET, SOCK_STREAM]);
+  assertEquals(server.getsockopt(SOL_SOCKET, SO_ACCEPTCONN), 0);
+});
+
+Deno.test("Socket.accept() serves calls that wait at the same time, one connection each", async () => {
+  using listener = listen();
+  const accepted = [listener.accept(), listener.accept(), listener.accept()];
+  const clients = accepted.map(() => new Socket());
+  for (const client of clients) await client.connect(listener.getsockname());
+  const servers = await soon(Promise.all(accepted));
+  const peers = servers.map(([, peer]) => portOf(peer)).sort();
+  assertEquals(
+    peers,
+    clients.map((client) => portOf(client.getsockname())).sort(),
+  );
+  for (const socket of [...clients, ...servers.map(([socket]) => socket)]) {
+    socket.close();
+  }
+});
+
+Deno.test("Socket.accept() refuses a socket that does not listen", async () => {
+  using socket = new Socket();
+  assertEquals(await codeOf(() => socket.accept()), "EINVAL");
+  socket.bind(["127.0.0.1", 0]);
+  assertEquals(await codeOf(() => socket.accept()), "EINVAL");
+  using datagrams = udp();
+  assertEquals(await codeOf(() => datagrams.accept()), "EOPNOTSUPP");
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.accept()), "EINVAL");
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.connect() tells that nobody listens", async () => {
+  using socket = new Socket();
+  const port = deadPort();
+  const error = await assertRejects(
+    () => socket.connect(["127.0.0.1", port]),
+    OSError,
+  );
+  assertEquals(error.name, "ConnectionRefusedError");
+  assertEquals(
+    error.message,
+    `Cannot connect "127.0.0.1:${port}": Connection refused (ECONNREFUSED)`,
+  );
+  assertEquals(error.address, `127.0.0.1:${port}`);
+});
+
+Deno.test("Socket.connect() may be tried again after a failure", async () => {
+  using socket = new Socket();
+  assertEquals(
+    await codeOf(() => socket.connect(["127.0.0.1", deadPort()])),
+    "ECONNREFUSED",
+  );
+  using listener = listen();
+  await soon(socket.connect(listener.getsockname()));
+  assertEquals(socket.getpeername(), listener.getsockname());
+});
+
+Deno.test("Socket.connect() refuses a socket that is connected, or listens", async () => {
+  const [client, server] = await tcpPair();
+  assertEquals(await codeOf(() => client.connect(["127.0.0.1", 1])), "EISCONN");
+  assertEquals(await codeOf(() => server.connect(["127.0.0.1", 1])), "EISCONN");
+  using listener = listen();
+  assertEquals(
+    await codeOf(() => listener.connect(["127.0.0.1", 1])),
+    "EINVAL",
+  );
+  client.close();
+  server.close();
+});
+
+Deno.test("Socket.connect() called twice at once makes one connection", async () => {
+  using listener = listen();
+  using socket = new Socket();
+  const address = listener.getsockname();
+  await soon(Promise.all([socket.connect(address), socket.connect(address)]));
+  const [server, peer] = await soon(listener.accept());
+  assertEquals(peer, socket.getsockname());
+  server.close();
+  listener.setblocking(false);
+  assertEquals(await codeOf(() => listener.accept()), "EAGAIN");
+});
+
+Deno.test("Socket.connect() keeps the address that the socket was bound to", async () => {
+  using listener = listen();
+  using client = new Socket();
+  client.bind(["127.0.0.1", 0]);
+  const own = client.getsockname();
+  await client.connect(listener.getsockname());
+  const [server, peer] = await soon(listener.accept());
+  using _ = server;
+  assertEquals([peer, client.getsockname()], [own, own]);
+  await client.sendall(bytes("ping"));
+  assertEquals(text(await soon(server.recv(10))), "ping");
+  await server.sendall(bytes("pong"));
+  assertEquals(text(await soon(client.recv(10))), "pong");
+});
+
+Deno.test("Socket over IPv6 binds, connects and tells its addresses", async () => {
+  using listener = listen(AF_INET6);
+  using client = new Socket(AF_INET6);
+  await client.connect(["localhost", portOf(listener.getsockname())]);
+  const [server, peer] = await soon(listener.accept());
+  assertEquals(peer[0], "::1");
+  assertEquals(peer, client.getsockname());
+  assertLess(0, portOf(peer));
+  server.close();
+});
+
+Deno.test({
+  name: "Socket over Unix paths binds, connects and tells its addresses",
+  ignore: !haveUnix,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/s`;
+    using listener = new Socket(AF_UNIX);
+    listener.bind(path);
+    listener.listen();
+    assertEquals(listener.getsockname(), path);
+    using client = new Socket(AF_UNIX);
+    await client.connect(path);
+    const [server, peer] = await soon(listener.accept());
+    assertEquals([peer, client.getpeername(), client.getsockname()], [
+      "",
+      path,
+      "",
+    ]);
+    assertEquals([server.getsockname(), server.getpeername()], [path, ""]);
+    using again = new Socket(AF_UNIX);
+    assertEquals(await codeOf(() => again.bind(path)), "EADDRINUSE");
+    assertEquals(await codeOf(() => again.bind(`${directory}/no/s`)), "ENOENT");
+    assertEquals(
+      await codeOf(() => again.connect(`${directory}/no`)),
+      "ENOENT",
+    );
+    server.close();
+    await Deno.remove(directory, { recursive: true });
+  },
+});
+
+Deno.test("Socket.accept() tells an error of the system, and goes on", async () => {
+  const conn = new FakeStream();
+  const ends = [
+    Promise.reject(Object.assign(new Error("accept"), { code: "EMFILE" })),
+    Promise.reject(
+      new Deno.errors.NotConnected("reset before it was accepted"),
+    ),
+    Promise.resolve(conn),
+  ];
+  using listener = Socket.from({
+    accept: () => ends.shift()!,
+    close() {},
+    addr: conn.localAddr,
+  });
+  assertEquals(await codeOf(() => listener.accept()), "EMFILE");
+  assertEquals(await codeOf(() => listener.accept()), "ENOTCONN");
+  const [server] = await listener.accept();
+  server.close();
+  assertEquals(conn.calls, ["close"]);
+});

@@ -1,0 +1,76 @@
+import {
+  MSG_WAITALL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  type Socket,
+} from "../socket.ts";
+import { assertEquals } from "./deps.ts";
+import { codeOf, codesOf, recvToEnd, soon, tcpPair, udp } from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+/** Runs a test with both ends of a connection, which it need not close. */
+function withPair(
+  name: string,
+  fn: (client: Socket, server: Socket) => Promise<void>,
+): void {
+  Deno.test(name, async () => {
+    const [client, server] = await tcpPair();
+    using _client = client;
+    using _server = server;
+    await fn(client, server);
+  });
+}
+
+withPair(
+  "Socket.shutdown(SHUT_WR) ends the stream for the peer, and reading goes on",
+  async (client, server) => {
+    client.sendall(bytes("question"));
+    await soon(client.shutdown(SHUT_WR));
+    assertEquals(text(await recvToEnd(server)), "question");
+    await server.sendall(bytes("answer"));
+    assertEquals(text(await soon(client.recv(10))), "answer");
+    assertEquals(
+      await codesOf([client.send(bytes("x")), client.sendall(bytes("x"))]),
+      ["EPIPE", "EPIPE"],
+    );
+    await client.shutdown(SHUT_WR); // again
+  },
+);
+
+withPair(
+  "Socket.shutdown(SHUT_RD) wakes who waits, and later reads are empty",
+  async (client, server) => {
+    const waiting = [
+      server.recv(1),
+      server.recvInto(new Uint8Array(1)),
+      server.recv(1, MSG_WAITALL),
+    ];
+    await server.shutdown(SHUT_RD);
+    assertEquals(await soon(Promise.all(waiting)), [bytes(""), 0, bytes("")]);
+    await client.sendall(bytes("dropped"));
+    assertEquals(await soon(server.recv(9)), bytes(""));
+    await server.sendall(bytes("writing goes on"));
+    assertEquals(text(await soon(client.recv(99))), "writing goes on");
+  },
+);
+
+withPair(
+  "Socket.shutdown(SHUT_RDWR) ends both directions",
+  async (client, server) => {
+    const waiting = server.recv(1);
+    await server.shutdown(SHUT_RDWR);
+    assertEquals(await soon(waiting), bytes(""));
+    assertEquals(await soon(client.recv(1)), bytes(""));
+    assertEquals(await codeOf(() => server.send(bytes("x"))), "EPIPE");
+  },
+);
+
+withPair(
+  "Socket.shutdown() refuses other directions and sockets",
+  async (client) => {
+    assertEquals(await codeOf(() => client.shutdown(3)), "EINVAL");
+    using datagrams = udp();
+    assertEquals(await codeOf(() => datagrams.shutdown(SHUT_WR)), "ENOTCONN");
+  },
+);
