@@ -87,6 +87,7 @@ export {
   AsyncUnixStreamServer,
 } from "./mixins.ts";
 export type {
+  ConcurrentServer,
   MaxConnectionsPolicy,
   MixedIn,
   MixInOptions,

@@ -15,7 +15,12 @@ import {
 import { runHandler } from "./_server/lifecycle.ts";
 import { errorReport } from "./_server/report.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
-import { both, readyWithin, ServeLoop } from "./_server/serve_loop.ts";
+import {
+  both,
+  readyWithin,
+  ServeLoop,
+  untimedActions,
+} from "./_server/serve_loop.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
   type Address,
@@ -106,6 +111,10 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
 
   #loop: ServeLoop | undefined;
 
+  static {
+    untimedActions.add(this.prototype.serviceActions);
+  }
+
   /**
    * Keeps what it is given, and opens nothing.
    *
@@ -169,7 +178,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
         `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
       );
     }
-    const idle = this.serviceActions === BaseServer.prototype.serviceActions;
+    const idle = untimedActions.has(this.serviceActions);
     return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
   }
 
@@ -209,7 +218,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
 
   async #dispatch(request: R, clientAddress: Address): Promise<void> {
     const requests = requestsOf(this);
-    const active = requests.begin(request);
+    const active = requests.begin(request, clientAddress);
     try {
       const wanted = !requests.draining &&
         await this.verifyRequest(request, clientAddress);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from "../_socket/address.ts";
 import type { Source } from "../_socket/slot.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
@@ -15,6 +16,8 @@ export interface Limits {
   maxConnections: number;
   /** What happens to more. */
   maxConnectionsPolicy: MaxConnectionsPolicy;
+  /** The most requests of one client at a time. */
+  maxConnectionsPerClient: number;
   /** Whether closing the server waits for the requests under way. */
   blockOnClose: boolean;
 }
@@ -25,7 +28,7 @@ export interface ServerStatus {
   active: number;
   /** Requests got so far. */
   accepted: number;
-  /** Requests turned away by `verifyRequest`, at `maxConnections`, or while the server closed. */
+  /** Requests turned away by `verifyRequest`, at a limit, or while the server closed. */
   rejected: number;
   /** Failed accepts that were skipped: the client was gone. */
   transientErrors: number;
@@ -37,6 +40,8 @@ export interface ServerStatus {
 export interface ActiveRequest {
   /** The request itself. */
   readonly request: unknown;
+  /** The client's host, or path; undefined where it has no name. */
+  readonly client: string | undefined;
   /** Whether a task of its own ends it, and not the loop that got it. */
   detached: boolean;
   /** Tells the handler that the server drains; made when the handler asks. */
@@ -47,6 +52,7 @@ export interface ActiveRequest {
 export class Requests {
   readonly #server: Readonly<Partial<Limits>>;
   readonly #active = new Map<unknown, ActiveRequest>();
+  readonly #perClient = new Map<string | undefined, number>();
   readonly #givenUp = new Set<unknown>();
   readonly #crashTakers = new Set<(error: unknown) => void>();
   #room: PromiseWithResolvers<void> | undefined;
@@ -56,6 +62,7 @@ export class Requests {
   readonly limits: Limits = {
     maxConnections: Infinity,
     maxConnectionsPolicy: "wait",
+    maxConnectionsPerClient: Infinity,
     blockOnClose: true,
   };
   /** Whether the server drains. */
@@ -113,34 +120,51 @@ export class Requests {
   }))(this);
 
   /** Notes a request that begins. */
-  begin(request: unknown): ActiveRequest {
+  begin(request: unknown, clientAddress?: Address): ActiveRequest {
+    const client = clientOf(clientAddress);
     const active = {
       request,
+      client,
       detached: false,
       controller: undefined,
     };
     this.#active.set(request, active);
+    this.#count(client, 1);
     this.status.accepted++;
     return active;
   }
 
   /** Notes its end. */
   end(active: ActiveRequest): void {
-    this.#active.delete(active.request);
+    if (this.#active.delete(active.request)) this.#count(active.client, -1);
     this.#givenUp.delete(active.request);
     if (this.room.ready) this.#room = settle(this.#room);
     if (this.size === 0) this.#idle = settle(this.#idle);
+  }
+
+  #count(client: string | undefined, change: 1 | -1): void {
+    const count = (this.#perClient.get(client) ?? 0) + change;
+    if (count > 0) this.#perClient.set(client, count);
+    else this.#perClient.delete(client);
+  }
+
+  /** Whether a request, which has begun, is one more than the limits allow. */
+  exceeds(request: unknown): boolean {
+    if (this.size > this.max) return true;
+    const client = this.#active.get(request)?.client;
+    const most = this.#server.maxConnectionsPerClient ?? Infinity;
+    return client !== undefined && this.#perClient.get(client)! > most;
   }
 
   /** Leaves a request to a task, which ends it. */
   detach(request: unknown, task: Promise<void>): void {
     const active = this.#active.get(request) ?? this.begin(request);
     active.detached = true;
-    task.catch((error) => this.#crash(error)).finally(() => this.end(active));
+    task.catch((error) => this.crash(error)).finally(() => this.end(active));
   }
 
   /** An error that no stage takes: what `handleError` threw, in a task. Uncaught, where nobody waits for it. */
-  #crash(error: unknown): void {
+  crash(error: unknown): void {
     if (this.#crashTakers.size === 0) throw error;
     for (const take of this.#crashTakers) take(error);
   }
@@ -177,10 +201,16 @@ export class Requests {
   giveUp(): unknown[] {
     const left = [...this.#active.keys()];
     this.#active.clear();
+    this.#perClient.clear();
     for (const request of left) this.#givenUp.add(request);
     this.#idle = settle(this.#idle);
     return left;
   }
+}
+
+/** What tells one client from another: unnamed Unix sockets have nothing that does. */
+function clientOf(address: Address | undefined): string | undefined {
+  return (typeof address === "string" ? address : address?.[0]) || undefined;
 }
 
 function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {

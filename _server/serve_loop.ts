@@ -8,6 +8,9 @@ import { MAX_DELAY } from "../_socket/alarm.ts";
 import { anyReady } from "../_socket/select.ts";
 import { type Source, whenEnded } from "../_socket/slot.ts";
 
+/** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
+export const untimedActions: WeakSet<object> = new WeakSet();
+
 /** Ready when both sources are. The second is not set going before the first is ready. */
 export function both(first: Source, second: Source): Source {
   return {

@@ -5,10 +5,14 @@ import {
   AsyncMixIn,
   AsyncTCPServer,
   AsyncUDPServer,
+  AsyncUnixDatagramServer,
+  AsyncUnixStreamServer,
   type MixInOptions,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import type { Address, OSError, Socket } from "../socket.ts";
+import { requestsOf } from "../_server/requests.ts";
+import type { Address, OSError } from "../socket.ts";
+import { AF_INET, SHUT_WR, Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -24,9 +28,12 @@ import {
   EchoDatagram,
   EchoLine,
   Event,
+  haveUnix,
   LOOPBACK,
+  newPath,
   serving,
   text,
+  unstableNet,
   within,
 } from "./server_helpers.ts";
 
@@ -321,4 +328,129 @@ Deno.test("a crash that nobody waits for is uncaught, as an exception of a threa
     removeEventListener("unhandledrejection", caught);
   }
   assertEquals(server.status.active, 0);
+});
+
+/** Sends a line from an address of the loopback, and resolves to the answer. */
+async function askFrom(
+  host: string,
+  { serverAddress }: { serverAddress: Address },
+  line: string,
+): Promise<string> {
+  using socket = new Socket(AF_INET);
+  socket.bind([host, 0]);
+  socket.settimeout(10);
+  await socket.connect(serverAddress);
+  await socket.sendall(bytes(line)).catch(() => {}); // it may be closed already
+  await socket.shutdown(SHUT_WR).catch(() => {});
+  using file = socket.makefile("rb");
+  return text(await file.read().catch(() => new Uint8Array()));
+}
+
+for (const way of ["static", "option", "attribute"] as const) {
+  Deno.test(`AsyncTCPServer.maxConnectionsPerClient, as ${way}, closes more of one host`, async () => {
+    const { gate, Gated, reached } = gated();
+    class WithStatic extends AsyncTCPServer {
+      static override maxConnectionsPerClient = 2;
+    }
+    class WithAttribute extends AsyncTCPServer {
+      override maxConnectionsPerClient = 2;
+    }
+    const server = way === "static"
+      ? new WithStatic(LOOPBACK, Gated)
+      : way === "attribute"
+      ? new WithAttribute(LOOPBACK, Gated)
+      : new AsyncTCPServer(LOOPBACK, Gated, { maxConnectionsPerClient: 2 });
+    await serving(server, async () => {
+      const taken = [1, 2].map((i) => ask(server, `${i}\n`));
+      await reached(2);
+      assertEquals(await askFrom("127.0.0.1", server, "third\n"), "");
+      const other = askFrom("127.0.0.2", server, "another host\n");
+      await reached(3);
+      assertEquals(server.status.rejected, 1);
+      gate.release.set();
+      assertEquals(await Promise.all(taken), ["1\n", "2\n"]);
+      assertEquals(await other, "another host\n");
+      assertEquals(await ask(server, "room again\n"), "room again\n");
+    });
+    assertEquals([server.status.rejected, server.status.accepted], [1, 5]);
+  });
+}
+
+Deno.test("AsyncTCPServer.maxConnectionsPerClient may be changed, and must be a count", async () => {
+  for (const maxConnectionsPerClient of [0, -1, 1.5, NaN]) {
+    assertThrows(
+      () => new AsyncTCPServer(LOOPBACK, EchoLine, { maxConnectionsPerClient }),
+      RangeError,
+      `Cannot set maxConnectionsPerClient: it must be an integer from 1, or Infinity, got ${maxConnectionsPerClient}`,
+    );
+  }
+  await using server = new AsyncTCPServer(LOOPBACK, EchoLine);
+  assertEquals(server.maxConnectionsPerClient, Infinity);
+  server.maxConnectionsPerClient = 3;
+  assertEquals(server.maxConnectionsPerClient, 3);
+  assertThrows(() => server.maxConnectionsPerClient = 0, RangeError);
+  assertEquals(server.maxConnectionsPerClient, 3);
+});
+
+Deno.test({
+  name:
+    "AsyncUnixStreamServer.maxConnectionsPerClient leaves clients without a name alone",
+  ignore: !haveUnix,
+  async fn() {
+    const { gate, Gated, reached } = gated();
+    const options = { maxConnectionsPerClient: 1 };
+    const server = new AsyncUnixStreamServer(newPath(), Gated, options);
+    await serving(server, async () => {
+      const answers = ["one\n", "two\n"].map((line) => ask(server, line));
+      await reached(2);
+      gate.release.set();
+      assertEquals(await Promise.all(answers), ["one\n", "two\n"]);
+    });
+  },
+});
+
+Deno.test({
+  name: "AsyncUnixDatagramServer.maxConnectionsPerClient counts by path",
+  ignore: !haveUnix || !unstableNet,
+  async fn() {
+    const release = new Event();
+    class Handler extends EchoDatagram {
+      override async handle() {
+        await release.wait();
+        await super.handle();
+      }
+    }
+    const options = { maxConnectionsPerClient: 1 };
+    const server = new AsyncUnixDatagramServer(newPath(), Handler, options);
+    await serving(server, async () => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("first"));
+      await client.sendall(bytes("dropped"));
+      const other = ask(server, "another path");
+      while (server.status.accepted < 3) await delay(1);
+      assertEquals(server.status.rejected, 1);
+      release.set();
+      assertEquals([text(await client.recv(100)), await other], [
+        "first",
+        "another path",
+      ]);
+    });
+  },
+});
+
+Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
+  const server = { maxConnectionsPerClient: 1 };
+  const requests = requestsOf(server);
+  const client: Address = ["192.0.2.1", 1];
+  const [first, second] = [{}, {}];
+  const active = requests.begin(first, client);
+  assertEquals(requests.giveUp(), [first]);
+  requests.begin(second, client);
+  requests.end(active); // late: its place went to the second one
+  assert(!requests.exceeds(second));
+  const third = {};
+  const last = requests.begin(third, client);
+  assert(requests.exceeds(third));
+  requests.end(last);
+  assert(!requests.exceeds(second));
 });

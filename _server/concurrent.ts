@@ -1,0 +1,168 @@
+/**
+ * What all mix-ins share: many requests at a time, with limits, a drain and a status.
+ *
+ * @module
+ */
+
+import type { BaseServer } from "../server.ts";
+import type { Address } from "../socket.ts";
+import {
+  type Limits,
+  type MaxConnectionsPolicy,
+  requestsOf,
+} from "./requests.ts";
+
+/** A class of servers, for a mix-in to extend. */
+// deno-lint-ignore no-explicit-any
+export type ServerConstructor = new (...args: any[]) => BaseServer<any>;
+
+/** Options of a server with a mix-in, besides its own. */
+export interface MixInOptions {
+  /** The most requests at a time, at least 1; `Infinity` for no limit. @default {1024} */
+  maxConnections?: number;
+  /**
+   * What happens to more: `"wait"` stops accepting, and the backlog holds them; `"reject"` accepts and
+   * closes. @default {"wait"}
+   */
+  maxConnectionsPolicy?: MaxConnectionsPolicy;
+  /**
+   * The most requests of one client at a time, that is of one host or one Unix path; more are closed, and
+   * counted as rejected. Clients on unnamed Unix sockets cannot be told apart and are not limited.
+   * @default {Infinity}
+   */
+  maxConnectionsPerClient?: number;
+  /** Whether `serverClose` waits for the requests under way. @default {true} */
+  blockOnClose?: boolean;
+}
+
+/** The static fields that a mix-in adds. */
+export type MixInStatics = Required<MixInOptions>;
+
+/** What every mix-in adds to a server. */
+export interface ConcurrentServer extends MixInStatics {
+  /**
+   * Takes a request to its end, as a task: `finishRequest`, `handleError` where that throws, and
+   * `shutdownRequest`. May be overridden.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   */
+  processRequestTask(request: unknown, clientAddress: Address): Promise<void>;
+}
+
+/** A server's class that runs `processRequestTask` for each request, and gets the next one meanwhile. */
+export function concurrent<B extends ServerConstructor>(Base: B) {
+  abstract class Concurrent extends Base {
+    static maxConnections = 1024;
+    static maxConnectionsPolicy: MaxConnectionsPolicy = "wait";
+    static maxConnectionsPerClient = Infinity;
+    static blockOnClose = true;
+    static {
+      Object.defineProperty(this, "name", { value: `Async${Base.name}` });
+    }
+
+    // deno-lint-ignore no-explicit-any
+    constructor(...args: any[]) {
+      const limits = limitsOf(new.target, args[2]); // throws before anything is open
+      super(...args);
+      requestsOf(this).limit(limits);
+    }
+
+    get maxConnections(): number {
+      return requestsOf(this).limits.maxConnections;
+    }
+
+    set maxConnections(max: number) {
+      requestsOf(this).limit({
+        maxConnections: checkMax(max, "maxConnections"),
+      });
+    }
+
+    get maxConnectionsPolicy(): MaxConnectionsPolicy {
+      return requestsOf(this).limits.maxConnectionsPolicy;
+    }
+
+    set maxConnectionsPolicy(policy: MaxConnectionsPolicy) {
+      requestsOf(this).limit({ maxConnectionsPolicy: checkPolicy(policy) });
+    }
+
+    get maxConnectionsPerClient(): number {
+      return requestsOf(this).limits.maxConnectionsPerClient;
+    }
+
+    set maxConnectionsPerClient(max: number) {
+      requestsOf(this).limit({
+        maxConnectionsPerClient: checkMax(max, "maxConnectionsPerClient"),
+      });
+    }
+
+    get blockOnClose(): boolean {
+      return requestsOf(this).limits.blockOnClose;
+    }
+
+    set blockOnClose(blockOnClose: boolean) {
+      requestsOf(this).limit({ blockOnClose });
+    }
+
+    // deno-lint-ignore require-await
+    override async processRequest(
+      request: unknown,
+      clientAddress: Address,
+    ): Promise<void> {
+      const requests = requestsOf(this);
+      if (requests.exceeds(request)) {
+        requests.status.rejected++;
+        return this.shutdownRequest(request);
+      }
+      requests.detach(request, this.processRequestTask(request, clientAddress));
+    }
+
+    async processRequestTask(
+      request: unknown,
+      clientAddress: Address,
+    ): Promise<void> {
+      try {
+        await this.finishRequest(request, clientAddress);
+      } catch (error) {
+        if (requestsOf(this).reports(request)) {
+          await this.handleError(request, clientAddress, error);
+        }
+      } finally {
+        await this.shutdownRequest(request);
+      }
+    }
+  }
+  return Concurrent;
+}
+
+/** What the options say, or else the static fields of the class. */
+function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
+  return {
+    maxConnections: checkMax(
+      options.maxConnections ?? statics.maxConnections,
+      "maxConnections",
+    ),
+    maxConnectionsPolicy: checkPolicy(
+      options.maxConnectionsPolicy ?? statics.maxConnectionsPolicy,
+    ),
+    maxConnectionsPerClient: checkMax(
+      options.maxConnectionsPerClient ?? statics.maxConnectionsPerClient,
+      "maxConnectionsPerClient",
+    ),
+    blockOnClose: options.blockOnClose ?? statics.blockOnClose,
+  };
+}
+
+function checkMax(max: number, name: string): number {
+  if (max === Infinity || Number.isInteger(max) && max >= 1) return max;
+  throw new RangeError(
+    `Cannot set ${name}: it must be an integer from 1, or Infinity, got ${max}`,
+  );
+}
+
+function checkPolicy(policy: MaxConnectionsPolicy): MaxConnectionsPolicy {
+  if (policy === "wait" || policy === "reject") return policy;
+  throw new TypeError(
+    `Cannot set maxConnectionsPolicy: it must be "wait" or "reject", got ${policy}`,
+  );
+}
