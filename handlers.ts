@@ -12,9 +12,13 @@ import {
   type Address,
   IPPROTO_TCP,
   OSError,
-  type Socket,
+  Socket,
   TCP_NODELAY,
 } from "./socket.ts";
+import type { BlockingReader } from "./_threads/blocking_reader.ts";
+import type { BlockingSocket } from "./_threads/blocking_socket.ts";
+import type { BlockingWriter } from "./_threads/blocking_writer.ts";
+import type { WorkerServer } from "./_threads/server_stub.ts";
 
 export { BufferedReader } from "./_stream/buffered_reader.ts";
 export type { Writer } from "./_stream/buffered_writer.ts";
@@ -178,5 +182,114 @@ export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
     await this.wfile.flush();
     const answer = this.#answer.take();
     if (answer.length > 0) await this.socket.sendto(answer, this.clientAddress);
+  }
+}
+
+/**
+ * Handles a request in a worker of its own, which it may block: `handle` needs no `await`, and the methods
+ * of `this.request` return values. For {@linkcode ThreadingMixIn} only.
+ *
+ * @typeParam R What a request is: a {@linkcode BlockingSocket}, or for datagrams
+ *   `[packet: Uint8Array, socket: BlockingSocket]`.
+ * @typeParam S The server's class, as the worker knows it.
+ *
+ * @example
+ * ```ts
+ * import { BlockingRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class Echo extends BlockingRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     const data = this.request.recv(1024);
+ *     this.request.sendall(data);
+ *   }
+ * }
+ * ```
+ */
+export class BlockingRequestHandler<
+  R = BlockingSocket,
+  S extends HandlerServer = WorkerServer,
+> extends BaseRequestHandler<R, S> {
+  /** Asks for a worker that may be blocked. */
+  static readonly blocking: boolean = true;
+
+  /** Called before `handle`. May be extended; call super. */
+  override setup(): void {
+    const request: unknown = this.request;
+    if (!((Array.isArray(request) ? request[1] : request) instanceof Socket)) {
+      return;
+    }
+    throw new TypeError(
+      `Cannot run ${this.constructor.name}: a blocking handler needs a server with ThreadingMixIn`,
+    );
+  }
+
+  /** The work on the request. May be overridden. */
+  override handle(): void {}
+
+  /** Called after `handle`. May be extended; call super. */
+  override finish(): void {}
+}
+
+/**
+ * {@linkcode StreamRequestHandler} for a worker that may be blocked: the methods of `rfile` and `wfile` return
+ * values. For {@linkcode ThreadingMixIn} only.
+ *
+ * @typeParam S The server's class, as the worker knows it.
+ *
+ * @example
+ * ```ts
+ * import { BlockingStreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class EchoLines extends BlockingStreamRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     for (const line of this.rfile) this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ */
+export class BlockingStreamRequestHandler<
+  S extends HandlerServer = WorkerServer,
+> extends BlockingRequestHandler<BlockingSocket, S> {
+  /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
+  rbufsize: number = -1;
+  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
+  wbufsize = 0;
+  /** Seconds that each read and write may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether to send small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  /** The connection: the request. */
+  connection!: BlockingSocket;
+  /** Reads from the client. */
+  rfile!: BlockingReader;
+  /** Writes to the client. */
+  wfile!: BlockingWriter;
+
+  /** Sets timeout and options, and opens the files. May be extended; call super. */
+  override setup(): void {
+    super.setup();
+    const connection = this.connection = this.request;
+    if (this.timeout !== null) connection.settimeout(this.timeout);
+    if (this.disableNagleAlgorithm) {
+      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+    }
+    this.rfile = connection.makefile("rb", { buffering: this.rbufsize });
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
+  }
+
+  /** Flushes and closes the files. May be extended; call super. */
+  override finish(): void {
+    try {
+      this.wfile.close();
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone
+    } finally {
+      this.rfile.close();
+    }
   }
 }

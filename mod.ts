@@ -17,6 +17,7 @@
  * └── DatagramRequestHandler  the datagram, and its answer, as two files
  *
  * AsyncMixIn                  requests run as tasks, many at a time
+ * ThreadingMixIn              handlers run in Web Workers, on all processors
  * ```
  *
  * A request goes through these stages, each of them a method that may be overridden:
@@ -74,10 +75,20 @@ export type {
 
 export {
   BaseRequestHandler,
+  BlockingRequestHandler,
+  BlockingStreamRequestHandler,
   DatagramRequestHandler,
   StreamRequestHandler,
 } from "./handlers.ts";
 export type { HandlerServer } from "./handlers.ts";
+export type { BlockingSocket } from "./_threads/blocking_socket.ts";
+export type { BlockingReader } from "./_threads/blocking_reader.ts";
+export type { BlockingWriter } from "./_threads/blocking_writer.ts";
+export type {
+  BlockingBytes,
+  BlockingFiles,
+  BlockingMakefileOptions,
+} from "./_threads/blocking_files.ts";
 
 export {
   AsyncMixIn,
@@ -85,14 +96,22 @@ export {
   AsyncUDPServer,
   AsyncUnixDatagramServer,
   AsyncUnixStreamServer,
+  ThreadingMixIn,
+  ThreadingTCPServer,
+  ThreadingUDPServer,
+  ThreadingUnixDatagramServer,
+  ThreadingUnixStreamServer,
 } from "./mixins.ts";
 export type {
+  BlockingHandlerConstructor,
   ConcurrentServer,
   MaxConnectionsPolicy,
   MixedIn,
   MixInOptions,
   MixInStatics,
   ServerConstructor,
+  ThreadingOptions,
+  WorkerServer,
 } from "./mixins.ts";
 
 export {

@@ -15,6 +15,7 @@ import { type BytesLike, checkTimeout } from "./check.ts";
 import * as C from "./constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
 import { SocketCore, type Transport, typeOf } from "./core.ts";
+import type { Datagram } from "./datagram.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
@@ -24,6 +25,7 @@ import { recvfrom, recvfromInto } from "./receive.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
+import type { Stream } from "./stream.ts";
 import {
   type FileForMode,
   makefile,
@@ -60,6 +62,12 @@ export const internals = {} as {
   abort: (socket: Socket) => void;
   /** Resolves when the system has the address of a closed listener back. */
   released: (socket: Socket) => Promise<void>;
+  /** The connected stream, where there is one: what a relay moves bytes with. */
+  stream: (socket: Socket) => Stream | undefined;
+  /** The datagram socket, where there is one. */
+  datagram: (socket: Socket) => Datagram | undefined;
+  /** What a socket stands on, if it is open. */
+  transport: (socket: Socket) => Transport | undefined;
 };
 
 /**
@@ -131,6 +139,9 @@ export class Socket implements Disposable {
     internals.release = (socket) => socket.#core.close(false);
     internals.abort = (socket) => socket.#core.close(true);
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();
+    internals.stream = (socket) => socket.#core.stream;
+    internals.datagram = (socket) => socket.#core.datagram;
+    internals.transport = (socket) => socket.#core.endpoint?.transport;
   }
 
   /**

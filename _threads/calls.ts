@@ -1,0 +1,49 @@
+/**
+ * Calls of a worker that the main thread answers.
+ *
+ * @module
+ */
+
+import { type Failure, fromFailure } from "./failure.ts";
+import { unpack } from "./protocol.ts";
+
+/** The answer to a call. */
+interface Answer {
+  value?: unknown;
+  failure?: Failure;
+}
+
+/** Numbers calls and gives each its answer. */
+export class Calls {
+  readonly #waiting = new Map<number, (answer: Answer) => void>();
+  #last = 0;
+
+  /**
+   * Makes a call.
+   *
+   * @param send Sends the call with its number.
+   * @param done Called with the answer.
+   */
+  begin(send: (call: number) => void, done: (answer: Answer) => void): void {
+    const call = this.#last = (this.#last + 1) | 0;
+    this.#waiting.set(call, done);
+    send(call);
+  }
+
+  /** Makes a call, and resolves to the answer. */
+  ask<T>(send: (call: number) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.begin(send, ({ value, failure }) => {
+        if (failure === undefined) resolve(value as T);
+        else reject(fromFailure(failure));
+      });
+    });
+  }
+
+  /** Takes an answer. */
+  answer(call: number, payload: Uint8Array): void {
+    const done = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    done?.(unpack(payload) ?? {});
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * The worker's end of one connection.
+ *
+ * @module
+ */
+
+import { ByteQueue } from "../_stream/byte_queue.ts";
+import {
+  IPPROTO_TCP,
+  SO_KEEPALIVE,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "../_socket/constants.ts";
+import { osError } from "../_socket/errors.ts";
+import type { OptionValue } from "../_socket/options.ts";
+import { type Failure, fromFailure } from "./failure.ts";
+import type { Lane } from "./lane.ts";
+import * as P from "./protocol.ts";
+
+/**
+ * Holds what came and was not read yet, at most a window of it, and what may still be sent. Calls neither
+ * wait nor block; who has to, waits for `onReadable` or `onWritable`.
+ */
+export class Channel {
+  /** The number of the request. */
+  readonly id: number;
+  /** What the main thread said about it. */
+  readonly opening: P.Opening;
+  readonly #lane: Lane;
+  readonly #queue = new ByteQueue();
+  #ended = false;
+  #readFailure: Failure | undefined;
+  #writeFailure: Failure | undefined;
+  #taken = 0;
+  #credit = P.WINDOW;
+  /** Whether the handler, or the end of it, closed the connection. */
+  closed = false;
+  /** Called when there may be something to read. */
+  onReadable: (() => void) | undefined;
+  /** Called when there may be room to write. */
+  onWritable: (() => void) | undefined;
+
+  /**
+   * @param id The number of the request.
+   * @param opening What the main thread said about it.
+   * @param lane What connects with the main thread.
+   */
+  constructor(id: number, opening: P.Opening, lane: Lane) {
+    this.id = id;
+    this.opening = opening;
+    this.#lane = lane;
+  }
+
+  /** Whether a read would not wait. */
+  get readable(): boolean {
+    return this.available > 0 || this.#ended ||
+      this.#readFailure !== undefined;
+  }
+
+  /** How many bytes can be read at once. */
+  get available(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes what is there, as much as fits; 0 at the end of the stream. The channel must be readable. */
+  take(target: Uint8Array): number {
+    const count = this.#queue.takeInto(target);
+    if (count > 0) this.credit(count);
+    else this.#check();
+    return count;
+  }
+
+  /** Copies the first `size` bytes without taking them. The channel must be readable. */
+  peek(size: number): Uint8Array<ArrayBuffer> {
+    if (this.available === 0) this.#check();
+    return this.#queue.copy(size);
+  }
+
+  /** Throws the failure of reading, once; then the stream is at its end. */
+  #check(): void {
+    const failure = this.#readFailure;
+    if (failure === undefined) return;
+    this.#readFailure = undefined;
+    this.#ended = true;
+    throw fromFailure(failure);
+  }
+
+  /** Tells the main thread, now and then, how much was taken. */
+  protected credit(count: number): void {
+    this.#taken += count;
+    if (this.#taken < P.CREDIT_STEP || this.closed) return;
+    this.#lane.send(P.CREDIT, this.id, P.count(this.#taken));
+    this.#taken = 0;
+  }
+
+  /** Sends the start of `data`; returns how much was taken, 0 where it has to wait. */
+  put(data: Uint8Array): number {
+    if (this.#writeFailure !== undefined) throw fromFailure(this.#writeFailure);
+    if (this.closed) throw osError("EBADF", { syscall: "send" });
+    const count = Math.min(data.length, this.#credit, P.PIECE_MAX);
+    if (count === 0 || !this.#lane.reserve(count, this.#resume)) return 0;
+    this.#lane.target(count).set(
+      count === data.length ? data : data.subarray(0, count),
+    );
+    this.#lane.commit(P.DATA, this.id, count);
+    this.#credit -= count;
+    return count;
+  }
+
+  readonly #resume = (): void => this.onWritable?.();
+
+  /** Ends the direction of writing. */
+  shutWrite(): void {
+    if (!this.closed) this.#lane.send(P.SHUT_WRITE, this.id);
+  }
+
+  #setOption(level: number, name: number, value: OptionValue): void {
+    if (this.closed || value instanceof Uint8Array) return;
+    const call: P.OptionCall = { level, name, value };
+    this.#lane.send(P.OPTION, this.id, P.pack(call));
+  }
+
+  /** Sets `TCP_NODELAY`. */
+  setNoDelay(on = true): void {
+    this.#setOption(IPPROTO_TCP, TCP_NODELAY, on);
+  }
+
+  /** Sets `SO_KEEPALIVE`. */
+  setKeepAlive(on = true): void {
+    this.#setOption(SOL_SOCKET, SO_KEEPALIVE, on);
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#queue.clear();
+    this.#lane.send(P.CLOSE, this.id);
+  }
+
+  /** The handler has ended: the main thread closes the connection. */
+  finish(): void {
+    this.closed = true;
+    this.#queue.clear();
+  }
+
+  /** Takes a frame from the main thread. */
+  onFrame(type: number, payload: Uint8Array): void {
+    if (this.closed) return;
+    if (type === P.DATA) return this.keep(payload);
+    if (type === P.CREDIT) this.#credit += P.uncount(payload);
+    else if (type === P.EOF) this.#ended = true;
+    else if (type === P.READ_FAILED) this.#readFailure = P.unpack(payload);
+    else if (type === P.WRITE_FAILED) this.#writeFailure = P.unpack(payload);
+    if (type === P.CREDIT || type === P.WRITE_FAILED) this.onWritable?.();
+    else this.onReadable?.();
+  }
+
+  /** Keeps bytes that came. */
+  protected keep(payload: Uint8Array): void {
+    this.#queue.push(new Uint8Array(payload));
+    this.onReadable?.();
+  }
+}

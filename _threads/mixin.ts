@@ -1,0 +1,162 @@
+/**
+ * The server's side of running handlers in workers: all that is loaded before the first request.
+ *
+ * @module
+ */
+
+import {
+  concurrent,
+  type MixInOptions,
+  type ServerConstructor,
+} from "../_server/concurrent.ts";
+import { requestsOf } from "../_server/requests.ts";
+import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
+import type { Address } from "../_socket/address.ts";
+import { checkReadable, referenceOf } from "./handler_module.ts";
+import type { Pool } from "./pool.ts";
+
+/** Options of a server that runs handlers in workers, besides its own. */
+export interface ThreadingOptions extends MixInOptions {
+  /** The most workers, at least 1. @default {navigator.hardwareConcurrency} */
+  maxWorkers?: number;
+  /** Whether `serverClose` ends the workers at once, whatever they do. @default {false} */
+  daemonThreads?: boolean;
+  /**
+   * Seconds after which a worker is ended that computes and does nothing else; its requests fail, and another
+   * takes its place. null is never. @default {null}
+   */
+  workerTimeout?: number | null;
+  /**
+   * What handlers find as `this.server.shared`: a structured clone, in which a `SharedArrayBuffer` is
+   * truly shared. @default {undefined}
+   */
+  shared?: unknown;
+}
+
+type Statics = Required<ThreadingOptions>;
+
+/** A server's class that runs the handlers in workers. */
+export function threading<B extends ServerConstructor>(Base: B) {
+  abstract class Threading extends concurrent(Base) {
+    static maxWorkers: number = navigator.hardwareConcurrency;
+    static daemonThreads = false;
+    static workerTimeout: number | null = null;
+    static shared: unknown = undefined;
+    static {
+      Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
+    }
+
+    readonly maxWorkers: number;
+    readonly daemonThreads: boolean;
+    readonly workerTimeout: number | null;
+    readonly shared: unknown;
+    #pool: Promise<Pool> | undefined;
+
+    // deno-lint-ignore no-explicit-any
+    constructor(...args: any[]) {
+      const options: ThreadingOptions = args[2] ?? {};
+      const statics = new.target as unknown as Statics;
+      if (typeof args[1]?.prototype?.handle === "function") {
+        checkReadable(import.meta.url, referenceOf(args[1]).url);
+      }
+      const checked = check(options, statics);
+      super(...args);
+      this.maxWorkers = checked.maxWorkers;
+      this.workerTimeout = checked.workerTimeout;
+      this.daemonThreads = options.daemonThreads ?? statics.daemonThreads;
+      this.shared = options.shared ?? statics.shared;
+    }
+
+    override async finishRequest(
+      request: unknown,
+      clientAddress: Address,
+    ): Promise<void> {
+      const pool = await (this.#pool ??= this.#startPool());
+      await pool.run(request, clientAddress);
+    }
+
+    async #startPool(): Promise<Pool> {
+      const { Pool } = await import("./pool.ts");
+      const { serverAddress, shared, maxWorkers, workerTimeout } = this;
+      const handler = referenceOf(this.RequestHandlerClass);
+      const server = { serverAddress, shared, options: plainOptions(this) };
+      return new Pool({
+        init: { handler, server },
+        maxWorkers,
+        workerTimeout,
+        hooks: {
+          shutdown: () => this.shutdown(),
+          onStray: (...what) => this.#report(...what),
+        },
+      });
+    }
+
+    /** Reports an error that no request waits for. */
+    async #report(
+      request: unknown,
+      clientAddress: Address,
+      error: Error,
+    ): Promise<void> {
+      try {
+        await this.handleError(request, clientAddress, error);
+      } catch (thrown) {
+        requestsOf(this).crash(thrown);
+      }
+    }
+
+    override async serverClose(
+      options: ServerCloseOptions = {},
+    ): Promise<ServerCloseReport> {
+      const started = this.#pool?.catch(() => undefined);
+      started?.then((pool) => pool?.drain());
+      const limit = this.daemonThreads ? { ...options, timeout: 0 } : options;
+      try {
+        return await super.serverClose(limit);
+      } finally {
+        await this.#endPool(await started);
+      }
+    }
+
+    /** Ends the workers: at once, or where `blockOnClose` is false after the last request. */
+    async #endPool(pool: Pool | undefined): Promise<void> {
+      const { quiet } = requestsOf(this);
+      if (this.blockOnClose || this.daemonThreads || quiet.ready) {
+        await pool?.close();
+      } else quiet.fill().then(() => pool?.close());
+    }
+  }
+  return Threading;
+}
+
+function check(
+  options: ThreadingOptions,
+  statics: Statics,
+): { maxWorkers: number; workerTimeout: number | null } {
+  const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
+  if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
+    throw new RangeError(
+      `Cannot set maxWorkers: it must be an integer from 1, got ${maxWorkers}`,
+    );
+  }
+  const workerTimeout = options.workerTimeout === undefined
+    ? statics.workerTimeout
+    : options.workerTimeout;
+  if (
+    workerTimeout !== null && !(workerTimeout > 0 && workerTimeout < Infinity)
+  ) {
+    throw new RangeError(
+      `Cannot set workerTimeout: it must be positive seconds or null, got ${workerTimeout}`,
+    );
+  }
+  structuredClone(options.shared ?? statics.shared); // what cannot be cloned fails here
+  return { maxWorkers, workerTimeout };
+}
+
+/** The options of a server that can be told to a worker. */
+function plainOptions(server: object): Record<string, unknown> {
+  const isPlain = ([name, value]: [string, unknown]) =>
+    name !== "shared" && name !== "serverAddress" &&
+    (value === null ||
+      ["number", "string", "boolean"].includes(typeof value));
+  return Object.fromEntries(Object.entries(server).filter(isPlain));
+}

@@ -1,0 +1,105 @@
+/**
+ * The frames between the main thread and a worker.
+ *
+ * @module
+ */
+
+import type { Address } from "../_socket/address.ts";
+import type { OptionValue } from "../_socket/options.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
+
+/** To the worker: a request begins; its {@linkcode Opening}. */
+export const OPEN = 1;
+/** Both ways: bytes of the connection. To the worker also the datagram, behind its `OPEN`. */
+export const DATA = 2;
+/** To the worker: the client has ended its side. */
+export const EOF = 3;
+/** Both ways: so many bytes were taken and may be sent again; a {@linkcode count}. */
+export const CREDIT = 4;
+/** To the worker: reading failed; a {@linkcode Failure}. */
+export const READ_FAILED = 5;
+/** To the worker: writing failed; a {@linkcode Failure}. */
+export const WRITE_FAILED = 6;
+/** To the worker: the server drains. */
+export const DRAIN = 7;
+/** To the worker: the answer to a call; an {@linkcode Answer}. The id is the call's. */
+export const ANSWER = 8;
+/** To the main thread: the handler ends the direction of writing. */
+export const SHUT_WRITE = 9;
+/** To the main thread: the handler closes the connection. */
+export const CLOSE = 10;
+/** To the main thread: sets an option; an {@linkcode OptionCall}. */
+export const OPTION = 11;
+/** To the main thread: the handler has ended; nothing, or the {@linkcode Failure} that it threw. */
+export const FINISHED = 12;
+/** To the main thread: sends the datagram of the `DATA` behind it; a {@linkcode SendCall}. */
+export const SEND_TO = 13;
+/** To the main thread: calls the server's `shutdown`. The id is the call's. */
+export const SHUTDOWN = 14;
+/** To the main thread: an error outside of any handler ends the worker; a {@linkcode Failure}. */
+export const DYING = 15;
+/** To the worker: asks for a sign of life. To the main thread: the sign. */
+export const PULSE = 16;
+
+/**
+ * The most bytes of one connection and direction that may be on their way between socket and handler: as many
+ * as one read of the large buffer brings, twice, so that one can be on its way while one is worked on.
+ */
+export const WINDOW = 131_072;
+
+/** How many bytes are taken before the sender is told: a quarter, so that it never waits for news. */
+export const CREDIT_STEP: number = WINDOW / 4;
+
+/** The longest piece of data in one frame; a quarter of the ring, so that connections take turns. */
+export const PIECE_MAX = 65_536;
+
+/** What a worker is told about a request. */
+export interface Opening {
+  /** The client's address, as `getRequest` gave it. */
+  clientAddress: Address;
+  /** The connection's or the server's own address. */
+  localAddr: TransportAddr;
+  /** The address of the connection's other side; there is none for a datagram. */
+  remoteAddr?: TransportAddr;
+  /** The timeout of the connection. */
+  timeout: number | null;
+}
+
+/** A call of `setsockopt`. */
+export interface OptionCall {
+  level: number;
+  name: number;
+  value: Exclude<OptionValue, Uint8Array>;
+}
+
+/** A call of `sendto`. */
+export interface SendCall {
+  /** The number of the call. */
+  call: number;
+  /** Where to. */
+  addr: TransportAddr;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A payload of JSON. */
+export function pack(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+/** What {@linkcode pack} packed; undefined for an empty payload. */
+export function unpack<T>(payload: Uint8Array): T | undefined {
+  if (payload.length === 0) return undefined;
+  return JSON.parse(decoder.decode(new Uint8Array(payload))); // a decoder takes no shared memory
+}
+
+/** A payload that is a count. */
+export function count(value: number): Uint8Array {
+  return new Uint8Array(Uint32Array.of(value).buffer);
+}
+
+/** The count in a payload. */
+export function uncount(payload: Uint8Array): number {
+  return payload[0] | payload[1] << 8 | payload[2] << 16 | payload[3] << 24;
+}

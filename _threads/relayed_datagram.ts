@@ -1,0 +1,79 @@
+/**
+ * The main thread's end of one datagram.
+ *
+ * @module
+ */
+
+import { fromTransport } from "../_socket/address.ts";
+import { internals, type Socket } from "../_socket/facade.ts";
+import { osError } from "../_socket/errors.ts";
+import { toFailure } from "./failure.ts";
+import type { Lane } from "./lane.ts";
+import * as P from "./protocol.ts";
+
+/** The result of a call, for the worker: what it returned, or what it threw. */
+export function answer(
+  lane: Lane,
+  call: number,
+  result: Promise<unknown>,
+): Promise<void> {
+  return result.then(
+    (value) => lane.send(P.ANSWER, call, P.pack({ value })),
+    (error) => lane.send(P.ANSWER, call, P.pack({ failure: toFailure(error) })),
+  );
+}
+
+/** Gives a datagram to a worker, and sends the answers from the server's own socket. */
+export class RelayedDatagram {
+  readonly #lane: Lane;
+  readonly #id: number;
+  readonly #packet: Uint8Array;
+  readonly #socket: Socket;
+  #sending: P.SendCall | undefined;
+  #last: Promise<void> = Promise.resolve();
+
+  /**
+   * @param lane What connects with the worker.
+   * @param id The number of the request.
+   * @param request The datagram, and the server's socket.
+   */
+  constructor(
+    lane: Lane,
+    id: number,
+    [packet, socket]: readonly [Uint8Array, Socket],
+  ) {
+    this.#lane = lane;
+    this.#id = id;
+    this.#packet = packet;
+    this.#socket = socket;
+  }
+
+  /** Tells the worker of the request. */
+  open(opening: Pick<P.Opening, "clientAddress">): void {
+    const localAddr = internals.datagram(this.#socket)?.transport.addr;
+    if (localAddr === undefined) {
+      throw osError("EBADF", { syscall: "run the handler" });
+    }
+    const whole: P.Opening = { ...opening, localAddr, timeout: null };
+    this.#lane.send(P.OPEN, this.#id, P.pack(whole));
+    this.#lane.send(P.DATA, this.#id, this.#packet);
+  }
+
+  /** Takes a frame from the worker. */
+  onFrame(type: number, payload: Uint8Array): void {
+    if (type === P.SEND_TO) this.#sending = P.unpack(payload);
+    if (type !== P.DATA || this.#sending === undefined) return;
+    const { call, addr } = this.#sending;
+    this.#sending = undefined;
+    const sent = this.#socket.sendto(
+      new Uint8Array(payload),
+      fromTransport(addr),
+    );
+    this.#last = answer(this.#lane, call, sent);
+  }
+
+  /** Resolves when the answers have left. */
+  end(): Promise<void> {
+    return this.#last;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The way from a connection to a worker.
+ *
+ * @module
+ */
+
+import { translate } from "../_socket/errors.ts";
+import type { Stream } from "../_socket/stream.ts";
+import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
+import { packFailure } from "./failure.ts";
+import type { Lane } from "./lane.ts";
+import * as P from "./protocol.ts";
+
+/**
+ * The buffer of a connection that waits or moves little: as in the socket's own reader, whose place this
+ * takes. A read that fills it means more.
+ */
+const SMALL = 1000;
+
+/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own reader. */
+const LARGE_WAITING_MAX = 64;
+
+let largeWaiting = 0;
+
+/**
+ * Reads ahead, at most a window. It reads from the transport itself, once what the socket has is taken: with one
+ * promise for each read, where the socket needs four for timeouts and `select`.
+ */
+export class RelayedReader {
+  readonly #lane: Lane;
+  readonly #id: number;
+  readonly #stream: Stream;
+  /** How many bytes may still be sent to the worker. */
+  #credit = P.WINDOW;
+  #small: Uint8Array | undefined;
+  /** Where the read in flight puts its bytes, and where those are that wait for room. */
+  #buffer: Uint8Array | undefined;
+  #start = 0;
+  #end = 0;
+  #flying = false;
+  #bulk = false;
+  /** Whether the read in flight is one of `largeWaiting`. */
+  #counted = false;
+  #ended = false;
+
+  /**
+   * @param lane What connects with the worker.
+   * @param id The number of the request.
+   * @param stream The connection.
+   */
+  constructor(lane: Lane, id: number, stream: Stream) {
+    this.#lane = lane;
+    this.#id = id;
+    this.#stream = stream;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    const { reader } = this.#stream;
+    if (!reader.flying && !reader.ready) return this.#fly();
+    this.#flying = true;
+    reader.fill().then(() => {
+      const data = new Uint8Array(reader.available);
+      try {
+        reader.takeInto(data);
+        this.#buffer = data;
+        this.#land(data.length || null);
+      } catch (error) {
+        this.#crash(error);
+      }
+    });
+  }
+
+  /** The worker has taken so many bytes. */
+  grant(count: number): void {
+    this.#credit += count;
+    this.#move();
+  }
+
+  /** Stops: what still comes is dropped. */
+  stop(): void {
+    this.#ended = true;
+  }
+
+  #fly(): void {
+    this.#flying = true;
+    this.#buffer = this.#bulk
+      ? takeBuffer(LARGE)
+      : this.#small ??= new Uint8Array(SMALL);
+    if (this.#bulk) largeWaiting++;
+    this.#counted = this.#bulk;
+    this.#stream.transport.read(this.#buffer).then(this.#land, this.#crash);
+  }
+
+  readonly #land = (count: number | null): void => {
+    this.#flying = false;
+    this.#landed();
+    if (this.#ended) return this.#drop();
+    if (count === null) return this.#finish(P.EOF);
+    this.#bulk = count >= SMALL && largeWaiting < LARGE_WAITING_MAX;
+    this.#start = 0;
+    this.#end = count;
+    this.#move();
+  };
+
+  readonly #crash = (error: unknown): void => {
+    this.#flying = false;
+    this.#landed();
+    if (this.#ended) return this.#drop();
+    const failure = packFailure(translate(error, { syscall: "recv" }));
+    this.#finish(P.READ_FAILED, failure);
+  };
+
+  #landed(): void {
+    if (this.#counted) largeWaiting--;
+    this.#counted = false;
+  }
+
+  #finish(type: number, payload?: Uint8Array): void {
+    this.#ended = true;
+    this.#drop();
+    this.#lane.send(type, this.#id, payload);
+  }
+
+  /** Moves what was read to the worker, as far as there is room, and reads on. */
+  readonly #move = (): void => {
+    if (this.#flying || this.#ended) return;
+    while (this.#start < this.#end) {
+      const count = Math.min(this.#credit, this.#end - this.#start);
+      if (count === 0 || !this.#lane.reserve(count, this.#move)) return;
+      const end = this.#start + count;
+      this.#lane.target(count).set(this.#buffer!.subarray(this.#start, end));
+      this.#lane.commit(P.DATA, this.#id, count);
+      this.#credit -= count;
+      this.#start = end;
+    }
+    this.#drop();
+    if (this.#credit > 0) this.#fly();
+  };
+
+  #drop(): void {
+    if (this.#buffer?.length === LARGE) giveBuffer(this.#buffer);
+    this.#buffer = undefined;
+    if (this.#bulk) this.#small = undefined;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * The main thread's end of one connection.
+ *
+ * @module
+ */
+
+import { osError } from "../_socket/errors.ts";
+import { internals, type Socket } from "../_socket/facade.ts";
+import type { Stream } from "../_socket/stream.ts";
+import type { Lane } from "./lane.ts";
+import * as P from "./protocol.ts";
+import { RelayedReader } from "./relayed_reader.ts";
+import { RelayedWriter } from "./relayed_writer.ts";
+
+/** Moves bytes between a connection and a worker's rings, and does what the handler asks. */
+export class RelayedStream {
+  readonly #lane: Lane;
+  readonly #id: number;
+  readonly #socket: Socket;
+  readonly #stream: Stream;
+  readonly #reader: RelayedReader;
+  readonly #writer: RelayedWriter;
+
+  /**
+   * @param lane What connects with the worker.
+   * @param id The number of the request.
+   * @param socket The connection.
+   */
+  constructor(lane: Lane, id: number, socket: Socket) {
+    const stream = internals.stream(socket);
+    if (stream === undefined) {
+      const reason = "the request is not connected";
+      throw osError("ENOTCONN", { syscall: "run the handler", reason });
+    }
+    this.#lane = lane;
+    this.#id = id;
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#reader = new RelayedReader(lane, id, stream);
+    this.#writer = new RelayedWriter(lane, id, stream);
+  }
+
+  /** Tells the worker of the request, and begins to read. */
+  open(opening: Pick<P.Opening, "clientAddress">): void {
+    const { localAddr, remoteAddr } = this.#stream.transport;
+    const timeout = this.#socket.gettimeout();
+    const whole: P.Opening = { ...opening, localAddr, remoteAddr, timeout };
+    this.#lane.send(P.OPEN, this.#id, P.pack(whole));
+    this.#reader.start();
+  }
+
+  /** Takes a frame from the worker. */
+  onFrame(type: number, payload: Uint8Array): void {
+    if (type === P.DATA) this.#writer.write(payload);
+    else if (type === P.CREDIT) this.#reader.grant(P.uncount(payload));
+    else if (type === P.SHUT_WRITE) {
+      this.#writer.whenFlushed(() => this.#shut());
+    } else if (type === P.CLOSE) {
+      this.#writer.whenFlushed(() => internals.release(this.#socket));
+    } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
+  }
+
+  #setOption({ level, name, value }: P.OptionCall): void {
+    try {
+      this.#socket.setsockopt(level, name, value);
+    } catch {
+      // the client is gone, as the next read or write tells: what is wrong with the option, the worker has seen
+    }
+  }
+
+  #shut(): void {
+    try {
+      this.#stream.endWrite(null).catch(() => {}); // the client is gone, as the next read or write tells
+    } catch {
+      // closed underneath
+    }
+  }
+
+  /** Ends the relay; resolves when all that the worker sent is written, or cannot be. */
+  end(): Promise<void> {
+    this.#reader.stop();
+    return new Promise((resolve) => this.#writer.whenFlushed(resolve));
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The way from a worker to a connection.
+ *
+ * @module
+ */
+
+import { joinBytes } from "../_socket/check.ts";
+import { translate } from "../_socket/errors.ts";
+import type { Stream } from "../_socket/stream.ts";
+import { giveBuffer, takeBuffer } from "./buffers.ts";
+import { packFailure } from "./failure.ts";
+import type { Lane } from "./lane.ts";
+import * as P from "./protocol.ts";
+
+/**
+ * Writes what the worker sends, and keeps at most a window that the client has not taken yet. It writes to
+ * the transport itself, when the socket has nothing left to write: nobody else writes to a relayed connection.
+ */
+export class RelayedWriter {
+  readonly #lane: Lane;
+  readonly #id: number;
+  readonly #stream: Stream;
+  /** The write under way. */
+  #data: Uint8Array | undefined;
+  /** The buffer that it is in, if it is one to give back. */
+  #buffer: Uint8Array | undefined;
+  /** What is to be written after it. */
+  #queue: Uint8Array[] = [];
+  #written = 0;
+  #broken = false;
+  #flushed: (() => void)[] = [];
+
+  /**
+   * @param lane What connects with the worker.
+   * @param id The number of the request.
+   * @param stream The connection.
+   */
+  constructor(lane: Lane, id: number, stream: Stream) {
+    this.#lane = lane;
+    this.#id = id;
+    this.#stream = stream;
+    if (!stream.writer.busy) return;
+    this.#data = new Uint8Array(0);
+    stream.writer.flush().then(() => this.#next(), this.#fail);
+  }
+
+  /** Writes bytes, which are copied. */
+  write(data: Uint8Array): void {
+    if (this.#broken) return this.#credit(data.length);
+    if (this.#data !== undefined) {
+      this.#queue.push(new Uint8Array(data));
+      return;
+    }
+    const buffer = this.#buffer = takeBuffer(data.length);
+    buffer.set(data);
+    this.#send(
+      data.length === buffer.length ? buffer : buffer.subarray(0, data.length),
+    );
+  }
+
+  #send(data: Uint8Array): void {
+    this.#data = data;
+    this.#stream.transport.write(data).then(this.#wrote, this.#fail);
+  }
+
+  readonly #wrote = (count: number): void => {
+    this.#credit(count);
+    const data = this.#data!;
+    if (count < data.length) return this.#send(data.subarray(count));
+    this.#giveBack();
+    this.#next();
+  };
+
+  #giveBack(): void {
+    if (this.#buffer !== undefined) giveBuffer(this.#buffer);
+    this.#buffer = undefined;
+  }
+
+  #next(): void {
+    const queue = this.#queue;
+    if (queue.length === 0) return this.#idle();
+    this.#queue = [];
+    this.#send(queue.length === 1 ? queue[0] : joinBytes(queue));
+  }
+
+  #credit(count: number): void {
+    this.#written += count;
+    if (this.#written < P.CREDIT_STEP) return;
+    this.#lane.send(P.CREDIT, this.#id, P.count(this.#written));
+    this.#written = 0;
+  }
+
+  /** Writing has failed: the handler's next write does. */
+  readonly #fail = (error: unknown): void => {
+    this.#broken = true;
+    this.#queue = [];
+    this.#giveBack();
+    const failure = packFailure(translate(error, { syscall: "send" }));
+    this.#lane.send(P.WRITE_FAILED, this.#id, failure);
+    this.#idle();
+  };
+
+  #idle(): void {
+    this.#data = undefined;
+    if (this.#flushed.length === 0) return;
+    for (const call of this.#flushed.splice(0)) call();
+  }
+
+  /** Calls when all that the worker sent is written, or cannot be. */
+  whenFlushed(call: () => void): void {
+    if (this.#data === undefined) call();
+    else this.#flushed.push(call);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What a handler in a worker has for a server.
+ *
+ * @module
+ */
+
+import type { HandlerServer } from "../handlers.ts";
+import type { Address } from "../_socket/address.ts";
+
+/**
+ * The server, as far as a worker knows it: `this.server` of a handler that runs there. It has the
+ * server's address and options, but no socket.
+ *
+ * @typeParam T What the server has for `shared`.
+ */
+export interface WorkerServer<T = unknown> extends HandlerServer {
+  /** The address of the server. */
+  readonly serverAddress: Address;
+  /** What the server was given for `shared`; a `SharedArrayBuffer` in it is truly shared. */
+  readonly shared: T;
+  /** The server's other options, by name. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /**
+   * Ends the server's loop, as the server's own `shutdown` does.
+   *
+   * @returns Resolves when no further request will be got.
+   */
+  shutdown(): Promise<void>;
+}
+
+/** What a worker is told about the server. */
+export interface ServerFacts {
+  serverAddress: Address;
+  shared: unknown;
+  options: Record<string, unknown>;
+}
+
+/** The {@linkcode WorkerServer} of a worker. */
+export class ServerStub implements WorkerServer {
+  readonly serverAddress: Address;
+  readonly shared: unknown;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly #shutdown: () => Promise<void>;
+  readonly #signals = new Map<unknown, AbortController>();
+  #draining: boolean;
+
+  /**
+   * @param facts What the main thread told.
+   * @param draining Whether the server drains already.
+   * @param shutdown Calls the server's `shutdown`.
+   */
+  constructor(
+    facts: ServerFacts,
+    draining: boolean,
+    shutdown: () => Promise<void>,
+  ) {
+    this.serverAddress = facts.serverAddress;
+    this.shared = facts.shared;
+    this.options = facts.options;
+    this.#draining = draining;
+    this.#shutdown = shutdown;
+  }
+
+  /** A signal for the handler of a request, which aborts when the server drains. */
+  requestSignal(request: unknown): AbortSignal {
+    let controller = this.#signals.get(request);
+    if (controller === undefined) {
+      this.#signals.set(request, controller = new AbortController());
+      if (this.#draining) controller.abort();
+    }
+    return controller.signal;
+  }
+
+  /** Ends the server's loop. */
+  shutdown(): Promise<void> {
+    return this.#shutdown();
+  }
+
+  /** The server drains: tells all handlers. */
+  drain(): void {
+    this.#draining = true;
+    for (const controller of this.#signals.values()) controller.abort();
+  }
+
+  /** A request has ended. */
+  forget(request: unknown): void {
+    this.#signals.delete(request);
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * The work of a worker: requests come, handlers run.
+ *
+ * @module
+ */
+
+import { runHandler, type Runnable } from "../_server/lifecycle.ts";
+import type { Address } from "../_socket/address.ts";
+import { internals, Socket } from "../_socket/facade.ts";
+import { Calls } from "./calls.ts";
+import { BlockingDatagram, BlockingStream } from "./blocking_io.ts";
+import { BlockingSocket } from "./blocking_socket.ts";
+import { Channel } from "./channel.ts";
+import { packFailure } from "./failure.ts";
+import { type HandlerReference, loadHandler } from "./handler_module.ts";
+import { Lane, type LaneMemory } from "./lane.ts";
+import * as P from "./protocol.ts";
+import { RelayConn } from "./relay_conn.ts";
+import { RelayDatagram } from "./relay_datagram.ts";
+import { type ServerFacts, ServerStub } from "./server_stub.ts";
+
+/** What a worker is told at its start. */
+export interface WorkerInit {
+  /** What connects it with the main thread. */
+  readonly memory: LaneMemory;
+  /** The class of handlers. */
+  readonly handler: HandlerReference;
+  /** What handlers know of the server. */
+  readonly server: ServerFacts;
+  /** Whether the server drains already. */
+  readonly draining: boolean;
+}
+
+type HandlerClass = new (
+  request: unknown,
+  clientAddress: Address,
+  server: unknown,
+) => Runnable;
+
+/** Runs the handlers of one worker. */
+export class Service {
+  /** What connects it with the main thread. */
+  readonly lane: Lane;
+  readonly #stub: ServerStub;
+  readonly #calls = new Calls();
+  readonly #channels = new Map<number, Channel>();
+  /** Datagrams whose bytes come with the next frame. */
+  readonly #datagrams = new Map<number, P.Opening>();
+  readonly #handler: Promise<HandlerClass>;
+  readonly #blocking: boolean;
+
+  /** @param init What the main thread told. */
+  constructor(init: WorkerInit) {
+    const onFrame = this.#onFrame.bind(this);
+    this.lane = new Lane(init.memory, "worker", onFrame);
+    this.#stub = new ServerStub(
+      init.server,
+      init.draining,
+      () => this.#calls.ask((call) => this.lane.send(P.SHUTDOWN, call)),
+    );
+    this.#handler = loadHandler(init.handler);
+    this.#handler.catch(() => {}); // each request tells
+    this.#blocking = init.handler.blocking;
+  }
+
+  /** Takes requests until the worker ends. */
+  async run(): Promise<void> {
+    await this.lane.serve();
+  }
+
+  #onFrame(type: number, id: number, payload: Uint8Array): void {
+    if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
+    if (type === P.PULSE) return this.lane.send(P.PULSE, 0);
+    if (type === P.DRAIN) return this.#stub.drain();
+    if (type === P.ANSWER) return this.#calls.answer(id, payload);
+    const opening = this.#datagrams.get(id);
+    if (opening === undefined) {
+      return this.#channels.get(id)?.onFrame(type, payload);
+    }
+    this.#datagrams.delete(id);
+    this.#openDatagram(id, opening, new Uint8Array(payload));
+  }
+
+  #open(id: number, opening: P.Opening): void {
+    if (opening.remoteAddr === undefined) {
+      this.#datagrams.set(id, opening);
+    } else this.#openStream(id, opening);
+  }
+
+  #openStream(id: number, opening: P.Opening): void {
+    if (this.#blocking) return this.#openBlocking(id, opening);
+    const conn = new RelayConn(id, opening, this.lane);
+    this.#channels.set(id, conn);
+    const socket = Socket.from(conn);
+    socket.settimeout(opening.timeout);
+    const { writer } = internals.stream(socket)!;
+    this.#handle(id, opening, socket, async () => {
+      if (writer.busy) await writer.flush().catch(() => {}); // who awaits the write knows
+      conn.finish();
+      internals.release(socket);
+    });
+  }
+
+  #openBlocking(id: number, opening: P.Opening): void {
+    const channel = new Channel(id, opening, this.lane);
+    this.#channels.set(id, channel);
+    const socket = new BlockingSocket(new BlockingStream(channel, this.lane));
+    socket.settimeout(opening.timeout);
+    this.#handle(id, opening, socket, () => channel.finish());
+  }
+
+  #openDatagram(id: number, opening: P.Opening, packet: Uint8Array): void {
+    const { lane } = this;
+    const conn = new RelayDatagram(id, opening.localAddr, lane, this.#calls);
+    const socket = this.#blocking
+      ? new BlockingSocket(new BlockingDatagram(conn, lane, this.#calls))
+      : Socket.from(conn);
+    const release = () => socket.close();
+    this.#handle(id, opening, [packet, socket], release);
+  }
+
+  /** Runs a handler to its end, and tells how it ended. */
+  async #handle(
+    id: number,
+    opening: P.Opening,
+    request: unknown,
+    release: () => void | Promise<void>,
+  ): Promise<void> {
+    let end: Uint8Array | undefined;
+    try {
+      const Handler = await this.#handler;
+      await runHandler(
+        new Handler(request, opening.clientAddress, this.#stub),
+      );
+    } catch (error) {
+      end = packFailure(error);
+    }
+    await release();
+    this.#channels.delete(id);
+    this.#stub.forget(request);
+    this.lane.send(P.FINISHED, id, end);
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Noticing that a worker is stuck.
+ *
+ * @module
+ */
+
+import type { Lane } from "./lane.ts";
+import { PULSE } from "./protocol.ts";
+
+/** How often it looks, in parts of the timeout: so that a worker has a quarter more than that at most. */
+const LOOKS = 4;
+
+/** Asks a worker for signs of life while it has requests. */
+export class Watchdog {
+  readonly #timeoutMs: number;
+  readonly #lane: Lane;
+  readonly #onStuck: (reason: string) => void;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** Since when an answer is due. */
+  #asked: number | undefined;
+  /** Whether it has answered once. Before that it loads its modules, which may take as long as the network. */
+  #started = false;
+
+  /**
+   * @param timeout Seconds without a sign of life.
+   * @param lane What connects with the worker.
+   * @param onStuck Called when there was none.
+   */
+  constructor(timeout: number, lane: Lane, onStuck: (reason: string) => void) {
+    this.#timeoutMs = timeout * 1000;
+    this.#lane = lane;
+    this.#onStuck = onStuck;
+  }
+
+  /** The worker has a request. */
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), this.#timeoutMs / LOOKS);
+  }
+
+  #look(): void {
+    this.#lane.drain(); // this thread may be the one that was late
+    if (this.#asked === undefined) {
+      this.#asked = performance.now();
+      this.#lane.send(PULSE, 0);
+    } else if (
+      this.#started && performance.now() - this.#asked >= this.#timeoutMs
+    ) {
+      this.#onStuck(
+        `it showed no sign of life for ${this.#timeoutMs / 1000} s`,
+      );
+    }
+  }
+
+  /** The worker has answered. */
+  alive(): void {
+    this.#started = true;
+    this.#asked = undefined;
+  }
+
+  /** The worker has no request. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = this.#asked = undefined;
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * The entry of a worker.
+ *
+ * @module
+ */
+
+import { parentPort, workerData } from "node:worker_threads";
+import { packFailure } from "./failure.ts";
+import { DYING } from "./protocol.ts";
+import { Service } from "./service.ts";
+
+const scope = globalThis as unknown as EventTarget & {
+  self?: unknown;
+  close(): void;
+};
+scope.self ??= scope; // as in a Web Worker
+
+parentPort!.on("message", () => {}); // keeps the worker alive
+
+const service = new Service(workerData);
+scope.addEventListener("error", (event) => {
+  die(event, (event as ErrorEvent).error);
+});
+scope.addEventListener("unhandledrejection", (event) => {
+  die(event, (event as PromiseRejectionEvent).reason);
+});
+service.run();
+
+/** An error outside of any handler: tells the main thread, and ends. */
+function die(event: Event, error: unknown): void {
+  event.preventDefault();
+  service.lane.send(DYING, 0, packFailure(error));
+  service.lane.flush();
+  scope.close();
+}

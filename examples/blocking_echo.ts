@@ -1,0 +1,31 @@
+/**
+ * The handler of Python's socketserver tutorial, word for word: it blocks, and has no `await` in it.
+ *
+ *     deno run --allow-net --allow-read examples/blocking_echo.ts [port]
+ *
+ * Then talk to it with `nc localhost 9999`. Each request has a worker to itself, which reads this file.
+ */
+import {
+  BlockingStreamRequestHandler,
+  ThreadingTCPServer,
+} from "@socketserver/socketserver";
+
+export class MyTCPHandler extends BlockingStreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const data = new TextDecoder().decode(this.rfile.readline(10000)).trim();
+    console.log(`${this.clientAddress[0]} wrote:`);
+    console.log(data);
+    this.wfile.write(data.toUpperCase());
+  }
+}
+
+if (import.meta.main) {
+  const port = Number(Deno.args[0] ?? 9999);
+  const server = new ThreadingTCPServer(["localhost", port], MyTCPHandler);
+  Deno.addSignalListener("SIGINT", () => server.shutdown());
+  console.log(`Listening on port ${server.serverAddress[1]}`);
+  await server.serveForever(); // until Ctrl-C
+  await server.serverClose({ timeout: 1 });
+}

@@ -1,0 +1,36 @@
+/**
+ * Answers each line with its scrypt hash: work for a processor, and so for a worker on each of them.
+ *
+ *     deno run --allow-net --allow-read examples/threaded_hash.ts [port]
+ *
+ * Then talk to it with `nc localhost 9999`. Workers load this file, which is what --allow-read is for.
+ */
+import { scryptSync } from "node:crypto";
+import {
+  StreamRequestHandler,
+  ThreadingTCPServer,
+} from "@socketserver/socketserver";
+
+export class HashHandler extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    for await (const line of this.rfile) {
+      const hash = scryptSync(line, "salt", 32, { N: 1 << 14 });
+      await this.wfile.write(`${hash.toString("hex")}\n`);
+    }
+  }
+}
+
+if (import.meta.main) {
+  const port = Number(Deno.args[0] ?? 9999);
+  const server = new ThreadingTCPServer(["localhost", port], HashHandler);
+  Deno.addSignalListener("SIGINT", () => server.shutdown());
+  console.log(
+    `Listening on port ${
+      server.serverAddress[1]
+    } with up to ${server.maxWorkers} workers`,
+  );
+  await server.serveForever();
+  await server.serverClose({ timeout: 1 });
+}

@@ -1,0 +1,147 @@
+/**
+ * Handlers with no `await` in them.
+ *
+ * @module
+ */
+
+import {
+  BlockingRequestHandler,
+  type BlockingSocket,
+  BlockingStreamRequestHandler,
+  IPPROTO_TCP,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_WAITALL,
+  SHUT_WR,
+  StreamRequestHandler,
+  TCP_NODELAY,
+} from "../../mod.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Sends back what comes, until the client ends its side. */
+export class BlockingEcho extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    for (;;) {
+      const data = this.request.recv(65536);
+      if (data.length === 0) return;
+      this.request.sendall(data);
+    }
+  }
+}
+
+/** Answers each line with the name of what a call on it threw, or with what it returned. */
+export class BlockingCalls extends BlockingStreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    for (const line of this.rfile) {
+      let answer: unknown;
+      try {
+        answer = this.#call(decoder.decode(line).trimEnd());
+      } catch (error) {
+        const { name, code } = error as { name: string; code?: string };
+        answer = `${name} ${code}`;
+      }
+      this.wfile.write(`${answer}\n`);
+    }
+  }
+
+  #call(name: string): unknown {
+    const { request, rfile } = this;
+    switch (name) {
+      case "timeout":
+        request.settimeout(0.01);
+        try {
+          return request.recv(1);
+        } finally {
+          request.settimeout(null);
+        }
+      case "dontwait":
+        return request.recv(1, MSG_DONTWAIT);
+      case "peek":
+        this.wfile.write("go\n");
+        return decoder.decode(request.recv(1, MSG_PEEK)) +
+          decoder.decode(request.recv(5, MSG_WAITALL));
+      case "into": {
+        this.wfile.write("go\n");
+        const buffer = new Uint8Array(9);
+        const count = request.recvInto(buffer, 3);
+        return decoder.decode(buffer.subarray(0, count));
+      }
+      case "rfile": {
+        const parts = [rfile.readexactly(2), rfile.read(3), rfile.readline()];
+        return parts.map((part) => decoder.decode(part).trimEnd()).join("|");
+      }
+      case "addr":
+        return JSON.stringify([
+          this.clientAddress,
+          request.getpeername(),
+          request.getsockname(),
+        ]);
+      case "options":
+        request.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+        return request.getsockopt(IPPROTO_TCP, TCP_NODELAY);
+      case "long":
+        return rfile.readline().length;
+      case "draining":
+        return this.signal.aborted;
+      default:
+        return "what?";
+    }
+  }
+}
+
+/** Ends its side, and then counts what still comes; the count is the error. */
+export class BlockingHalfClose extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    this.request.sendall(encoder.encode("bye"));
+    this.request.shutdown(SHUT_WR);
+    let count = 0;
+    for (let data; (data = this.request.recv(100)).length > 0;) {
+      count += data.length;
+    }
+    throw new Error(`${count} bytes`);
+  }
+}
+
+/** Sends 4 MiB, whether the client reads or not. */
+export class BlockingDownload extends BlockingStreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    for (let i = 0; i < 64; i++) {
+      this.request.sendall(new Uint8Array(65536).fill(i));
+    }
+  }
+}
+
+/** Answers a datagram in capitals. */
+export class BlockingDatagram extends BlockingRequestHandler<
+  [Uint8Array, BlockingSocket]
+> {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const [data, socket] = this.request;
+    const text = decoder.decode(data).toUpperCase();
+    const count = socket.sendto(encoder.encode(text), this.clientAddress);
+    if (count !== data.length) throw new Error(`sent ${count}`);
+  }
+}
+
+/** The class for handlers that wait, with `blocking`: its files return values here. */
+export class PlainBlocking extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  static readonly blocking = true;
+
+  override handle() {
+    const line = this.rfile.readline() as unknown as Uint8Array;
+    this.wfile.write(decoder.decode(line).toUpperCase());
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Handlers for the tests of all ways to run them. Each says where it is, so that a worker or a
+ * process can load it; nothing here knows which.
+ *
+ * @module
+ */
+
+import {
+  BaseRequestHandler,
+  DatagramRequestHandler,
+  SHUT_WR,
+  StreamRequestHandler,
+} from "../../mod.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Sends back what comes, until the client ends its side. */
+export class Echo extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    for (;;) {
+      const data = await this.request.recv(65536);
+      if (data.length === 0) return;
+      await this.request.sendall(data);
+    }
+  }
+}
+
+/** Answers lines: `upper TEXT`, `addr`, `quit`; anything else is an error, and the next line. */
+export class Lines extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    for await (const line of this.rfile) {
+      const [command, text = ""] = decoder.decode(line).trimEnd().split(" ", 2);
+      if (command === "quit") return;
+      if (command === "upper") {
+        await this.wfile.write(`${text.toUpperCase()}\n`);
+      } else if (command === "addr") {
+        const addresses = [
+          this.clientAddress,
+          this.request.getpeername(),
+          this.request.getsockname(),
+        ];
+        await this.wfile.write(`${JSON.stringify(addresses)}\n`);
+      } else await this.wfile.write("error\n");
+    }
+  }
+}
+
+/** Takes all until the client ends its side, and answers with count and SHA-256 in hex. */
+export class Upload extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const data = await this.rfile.read();
+    const digest = await crypto.subtle.digest("SHA-256", data);
+    await this.wfile.write(
+      `${data.length} ${new Uint8Array(digest).toHex()}\n`,
+    );
+  }
+}
+
+/** Ends its own side first, then takes what the client still sends, and keeps it in `got`. */
+export class HalfClose extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    await this.request.sendall(encoder.encode("bye\n"));
+    await this.request.shutdown(SHUT_WR);
+    let count = 0;
+    for (;;) {
+      const data = await this.request.recv(65536);
+      if (data.length === 0) break;
+      count += data.length;
+    }
+    if (count !== 5) throw new Error(`expected 5 bytes, got ${count}`);
+  }
+}
+
+/** Sends as many bytes as the line says, in pieces, whether the client reads or not. */
+export class Download extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    let left = Number(decoder.decode(await this.rfile.readline()));
+    const piece = new Uint8Array(65536).map((_, i) => i & 0xff);
+    while (left > 0) {
+      const part = piece.subarray(0, Math.min(left, piece.length));
+      await this.connection.sendall(part);
+      left -= part.length;
+    }
+  }
+}
+
+/** Writes the order of its hooks to the client; the last of them when it closes. */
+export class Hooks extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async setup() {
+    await super.setup();
+    this.wfile.write("setup ");
+  }
+
+  override handle() {
+    this.wfile.write("handle ");
+  }
+
+  override async finish() {
+    this.wfile.write("finish");
+    await super.finish();
+  }
+}
+
+/** Fails in `setup`. */
+export class ThrowInSetup extends Hooks {
+  static override readonly moduleUrl = import.meta.url;
+
+  override async setup() {
+    await super.setup();
+    throw new TypeError("setup failed");
+  }
+}
+
+/** Fails in `handle`. */
+export class ThrowInHandle extends Hooks {
+  static override readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    super.handle();
+    throw new RangeError("handle failed", { cause: new Error("the reason") });
+  }
+}
+
+/** Fails in `finish`. */
+export class ThrowInFinish extends Hooks {
+  static override readonly moduleUrl = import.meta.url;
+
+  override async finish() {
+    await super.finish();
+    throw new Error("finish failed");
+  }
+}
+
+/** Answers a datagram in capitals. */
+export class Datagram extends DatagramRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const text = decoder.decode(await this.rfile.read());
+    if (text === "throw") throw new Error("datagram failed");
+    await this.wfile.write(text.toUpperCase());
+  }
+}

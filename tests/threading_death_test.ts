@@ -1,0 +1,141 @@
+import type { Socket } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertLess,
+  assertStringIncludes,
+  deadline,
+} from "./deps.ts";
+import { DiesAtLoad } from "./testdata/dies_at_load.ts";
+import { Dies, LeavesBehind } from "./testdata/dying_handlers.ts";
+import {
+  readAll,
+  readText,
+  type Running,
+  start,
+  workerTest,
+} from "./threading_helpers.ts";
+
+/** A line, and the answer: the worker that the client is in. */
+async function ask(client: Socket, line: string): Promise<string> {
+  await client.sendall(new TextEncoder().encode(`${line}\n`));
+  return (await readText(client, 37)).trimEnd();
+}
+
+/** Two clients, each in a worker of its own. */
+async function twoClients(running: Running<never>): Promise<[Socket, Socket]> {
+  const one = await running.connect(), two = await running.connect();
+  const workers = [await ask(one, "who"), await ask(two, "who")];
+  assert(workers[0] !== workers[1]);
+  return [one, two];
+}
+
+const WAYS: [way: string, message: string, name?: string, cause?: string][] = [
+  ["throw", "thrown outside", "RangeError", "thrown outside"],
+  ["reject", "rejected outside", "TypeError", "rejected outside"],
+  ["close", "it ended itself, with close() or Deno.exit()"],
+  ["exit", "it ended itself, with close() or Deno.exit()"],
+  ["loop", "it showed no sign of life for 0.2 s", "Error"],
+];
+
+for (const [way, message, name, cause] of WAYS) {
+  workerTest(
+    `A worker that dies by "${way}" costs its own requests, is reported and replaced`,
+    async () => {
+      await using running = start(Dies, { workerTimeout: 0.2 });
+      const [victim, bystander] = await twoClients(running as never);
+      using companion = await running.connect(); // the first worker has two now
+      const worker = await ask(companion, "who");
+      const inSame = worker === await ask(victim, "who");
+      const survivor = await ask(bystander, "who");
+
+      await victim.sendall(new TextEncoder().encode(`${way}\n`));
+      const rest = await readAll(victim);
+      assert(rest === "" || rest === `${worker}\n`, rest);
+      const first = await running.report();
+      assertStringIncludes(
+        first.error.message,
+        "Cannot go on with the request: its worker died: ",
+      );
+      assertStringIncludes(first.error.message, message);
+      assertEquals((first.error.cause as Error | undefined)?.name, name);
+      if (cause !== undefined) {
+        assertStringIncludes(
+          (first.error.cause as Error).stack!,
+          "dying_handlers.ts",
+        );
+      }
+      if (inSame) {
+        assertEquals(await readAll(companion), "");
+        assertEquals(
+          (await running.report()).error.message,
+          first.error.message,
+        );
+      }
+      assertEquals(running.errors, []);
+
+      assertEquals(await ask(bystander, "who"), survivor);
+      const [again, other] = [await running.connect(), await running.connect()];
+      const replaced = [await ask(again, "who"), await ask(other, "who")];
+      assert(replaced.some((id) => id !== worker && id !== survivor));
+      for (const client of [victim, bystander, again, other]) client.close();
+    },
+  );
+}
+
+workerTest(
+  "A worker that dies without a request is reported with the last one",
+  async () => {
+    await using running = start(LeavesBehind, { maxWorkers: 1 });
+    using client = await running.connect();
+    const address = client.getsockname();
+    await readAll(client);
+    const { error, clientAddress } = await running.report();
+    assertStringIncludes(error.message, "left behind");
+    assertEquals(clientAddress, address);
+  },
+);
+
+workerTest("serverClose() ends a worker in an endless loop", async () => {
+  const running = start(Dies, { maxWorkers: 1 });
+  using client = await running.connect();
+  await client.sendall(new TextEncoder().encode("loop\n"));
+  const before = performance.now();
+  const report = await deadline(
+    running.server.serverClose({ timeout: 0.1 }),
+    5000,
+  );
+  assertEquals(report, { finished: 0, forced: 1 });
+  assertLess(performance.now() - before, 3000);
+  assertEquals(running.errors, []);
+});
+
+workerTest(
+  "Workers that die one after the other are all replaced",
+  async () => {
+    await using running = start(Dies);
+    const workers = new Set<string>();
+    for (let i = 0; i < 8; i++) {
+      using client = await running.connect();
+      workers.add(await ask(client, "who"));
+      await client.sendall(
+        new TextEncoder().encode(i % 2 ? "exit\n" : "throw\n"),
+      );
+      await readAll(client);
+      await running.report();
+    }
+    assertEquals(workers.size, 8);
+  },
+);
+
+workerTest(
+  "A module that ends its worker costs each request a worker, and nothing hangs",
+  async () => {
+    await using running = start(DiesAtLoad);
+    for (let i = 0; i < 3; i++) {
+      assertEquals(await running.ask("hello?"), "");
+      const { error } = await running.report();
+      assertStringIncludes(error.message, "it ended itself");
+    }
+  },
+);

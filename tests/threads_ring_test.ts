@@ -1,0 +1,192 @@
+import { Bell, BELL_BYTES } from "../_threads/bell.ts";
+import { Lane, laneMemory } from "../_threads/lane.ts";
+import { Ring, ringMemory } from "../_threads/ring.ts";
+import { assert, assertEquals, assertThrows, deadline } from "./deps.ts";
+
+const mayRead = Deno.permissions.querySync({
+  name: "read",
+  path: new URL("..", import.meta.url),
+}).state === "granted";
+
+/** The same numbers in every run. */
+function* randoms(seed: number): Generator<number> {
+  for (;;) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    yield seed / 2 ** 32;
+  }
+}
+
+function bytesOf(length: number, first: number): Uint8Array {
+  return new Uint8Array(length).map((_, i) => (first + i) & 0xff);
+}
+
+function ends(memory: SharedArrayBuffer): [Ring, Ring] {
+  return [new Ring(memory, "producer"), new Ring(memory, "consumer")];
+}
+
+/** Takes the next frame. */
+function take(ring: Ring): [number, number, Uint8Array] | undefined {
+  if (!ring.next()) return undefined;
+  const payload = new Uint8Array(ring.bytes.subarray(ring.start, ring.end));
+  ring.free();
+  return [ring.type, ring.id, payload];
+}
+
+Deno.test("Ring passes frames in order, empty ones too", () => {
+  const [producer, consumer] = ends(ringMemory(256));
+  assert(consumer.empty);
+  assert(producer.write(1, -5, bytesOf(3, 7)));
+  assert(producer.write(255, 2 ** 31 - 1, new Uint8Array(0)));
+  assertEquals(take(consumer), [1, -5, bytesOf(3, 7)]);
+  assertEquals(take(consumer), [255, 2 ** 31 - 1, new Uint8Array(0)]);
+  assertEquals(take(consumer), undefined);
+});
+
+Deno.test("Ring.write() is false where there is no room, and says so to the consumer once", () => {
+  const [producer, consumer] = ends(ringMemory(256));
+  let count = 0;
+  while (producer.write(1, count, bytesOf(24, count))) count++;
+  assertEquals(count, 8);
+  assertEquals(take(consumer)?.[1], 0);
+  assert(consumer.takeWanted());
+  assert(!consumer.takeWanted());
+  assert(producer.write(1, count, bytesOf(24, 0)));
+});
+
+Deno.test("Ring.write() rejects a payload that could never fit", () => {
+  const [producer] = ends(ringMemory(256));
+  assertThrows(
+    () => producer.write(1, 1, new Uint8Array(121)),
+    RangeError,
+    "Cannot write a frame: 121 bytes are too many for a ring of 256",
+  );
+});
+
+Deno.test("Ring wraps around at the end of its memory and of its counters", () => {
+  const memory = ringMemory(512);
+  const control = new Int32Array(memory);
+  control[0] = control[16] = 0x7fffffff - 1023 - 0x3f & ~7; // wraps to negative soon
+  const [producer, consumer] = ends(memory);
+  const random = randoms(1);
+  let sent = 0, got = 0;
+  while (got < 5000) {
+    const length = Math.floor(random.next().value! * 200);
+    while (
+      producer.write(1 + sent % 255, sent, bytesOf(length, sent))
+    ) sent++;
+    for (let i = random.next().value! * 4; i > 0 && got < sent; i--, got++) {
+      const [type, id, payload] = take(consumer)!;
+      assertEquals([type, id], [1 + got % 255, got]);
+      assertEquals(payload, bytesOf(payload.length, got));
+    }
+  }
+});
+
+Deno.test("Ring.reserve() finds no room that the consumer has not left", () => {
+  const [producer, consumer] = ends(ringMemory(256));
+  assert(producer.write(1, 1, new Uint8Array(96)));
+  assert(producer.write(1, 2, new Uint8Array(96)));
+  take(consumer);
+  assert(
+    !producer.reserve(104),
+    "only the padding to the end and the first frame are free",
+  );
+  take(consumer);
+  assert(producer.reserve(104));
+  producer.bytes.set(bytesOf(104, 9), producer.payload);
+  producer.commit(3, 3, 104);
+  assertEquals(take(consumer), [3, 3, bytesOf(104, 9)]);
+});
+
+Deno.test("Bell.ring() wakes a sleeper, and only one that armed it", async () => {
+  const memory = new SharedArrayBuffer(2 * BELL_BYTES);
+  const mine = new Bell(memory, BELL_BYTES);
+  const theirs = new Bell(memory, BELL_BYTES);
+  theirs.ring();
+  mine.arm();
+  const slept = mine.sleep();
+  theirs.ring();
+  await deadline(slept, 5000);
+  await deadline(mine.sleep(), 5000); // awake: does not sleep
+  mine.arm();
+  assert(!mine.block(1));
+  mine.disarm();
+  assert(mine.block(60_000)); // awake: does not block
+});
+
+Deno.test("Lane.send() keeps the order where the ring is full, and the other side catches up", async () => {
+  const memory = laneMemory();
+  const got: number[] = [];
+  const main = new Lane(memory, "main", () => {});
+  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
+  for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
+  const served = [main.serve(), worker.serve()];
+  const all = Promise.withResolvers<void>();
+  main.send(1, 100);
+  const check = setInterval(() => got.length === 101 && all.resolve(), 1);
+  await deadline(all.promise, 5000);
+  clearInterval(check);
+  assertEquals(got, Array.from({ length: 101 }, (_, i) => i));
+  main.close();
+  worker.close();
+  await deadline(Promise.all(served), 5000);
+});
+
+Deno.test("Lane.reserve() calls back when there is room", async () => {
+  const memory = laneMemory();
+  const main = new Lane(memory, "main", () => {});
+  const worker = new Lane(memory, "worker", () => {});
+  const room = Promise.withResolvers<void>();
+  let count = 0;
+  while (main.reserve(60_000, room.resolve)) {
+    main.target(60_000).fill(1);
+    main.commit(1, count++, 60_000);
+  }
+  assertEquals(count, 8);
+  const served = [main.serve(), worker.serve()];
+  await deadline(room.promise, 5000);
+  main.close();
+  worker.close();
+  await deadline(Promise.all(served), 5000);
+});
+
+Deno.test({
+  name:
+    "Lane passes frames of random sizes to a worker and back, whole and in order",
+  ignore: !mayRead,
+  async fn() {
+    const memory = laneMemory();
+    const url = new URL("./testdata/ring_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    worker.postMessage(memory);
+    const random = randoms(2), again = randoms(2);
+    const COUNT = 5000;
+    const done = Promise.withResolvers<void>();
+    let got = 0;
+    const sizeOf = (from: Generator<number>) =>
+      Math.floor(from.next().value! ** 6 * 65536);
+    const lane = new Lane(memory, "main", (_type, id, payload) => {
+      const expected = sizeOf(again);
+      if (
+        id !== got || payload.length !== expected ||
+        payload.some((byte, i) => byte !== ((id + i) & 0xff))
+      ) {
+        done.reject(
+          new Error(
+            `frame ${got}: id ${id}, ${payload.length} bytes, expected ${expected}`,
+          ),
+        );
+      }
+      if (++got === COUNT) done.resolve();
+    });
+    const served = lane.serve();
+    for (let i = 0; i < COUNT; i++) {
+      lane.send(1, i, bytesOf(sizeOf(random), i));
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    await deadline(done.promise, 20_000);
+    lane.close();
+    worker.terminate();
+    await served;
+  },
+});
