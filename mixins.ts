@@ -10,6 +10,8 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "./_server/concurrent.ts";
+import { type CollectOptions, forking } from "./_processes/forking.ts";
+import type { ForkingOptions } from "./_processes/settings.ts";
 import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
 import type { BlockingSocket } from "./_threads/blocking_socket.ts";
 import {
@@ -20,6 +22,9 @@ import {
   UnixStreamServer,
 } from "./server.ts";
 
+export type { CollectOptions } from "./_processes/forking.ts";
+export type { ChildPermissions } from "./_processes/permissions.ts";
+export type { ForkingOptions } from "./_processes/settings.ts";
 export type {
   ConcurrentServer,
   MixInOptions,
@@ -231,4 +236,128 @@ export const ThreadingUnixDatagramServer: MixedIn<
 /** {@linkcode UnixDatagramServer} that runs handlers in workers. */
 export type ThreadingUnixDatagramServer = InstanceType<
   typeof ThreadingUnixDatagramServer
+>;
+
+/** What {@linkcode ForkingMixIn} adds to a server. */
+export interface ForkingMixIn extends ConcurrentServer {
+  /** The most child processes at a time. */
+  maxChildren: number;
+  /** How many requests a child takes before another replaces it. */
+  requestsPerChild: number;
+  /** Seconds that a request may take; null is no limit. */
+  childTimeout: number | null;
+  /** The numbers of the child processes that run; null until the first was started. */
+  readonly activeChildren: ReadonlySet<number> | null;
+  /**
+   * Called by `handleTimeout`, by `serviceActions` and by `serverClose`. Children are reaped by the
+   * runtime when they end, so there is nothing to do unless `blocking` is set. May be
+   * extended; call super.
+   *
+   * @param options Whether to wait for the children that run to end.
+   */
+  collectChildren(options?: CollectOptions): Promise<void>;
+}
+
+/** The options of {@linkcode ForkingMixIn} and those of every mix-in. */
+export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
+
+/**
+ * Runs requests in child processes, for isolation: a child has the permissions and the environment that
+ * are named and no others, and one that dies or hangs costs its own requests only.
+ *
+ * A connection is accepted and verified here, and then goes to the child itself, which reads and writes it
+ * without this process. What cannot be handed over is relayed: TLS, SO_REUSEPORT, and everything on
+ * Windows. Datagrams are passed on, and their answers leave from the server's own address.
+ *
+ * The handler's class is exported from its module and says where that is, with `static readonly moduleUrl =
+ * import.meta.url`; a child imports it from there. In a child, `this.server` is a stand-in with
+ * `serverAddress` and those of the `options` that can be copied. When the connection ends
+ * there, `shutdownRequest` is still called here, for a socket that is closed already.
+ *
+ * Children start when requests need them and stay for the next ones: an idle child takes a request, then a
+ * new one up to `maxChildren`, then the one with the fewest. They end with the server, also
+ * when that is killed; only a handler that never gives control back (an endless loop) outlives
+ * a killed server, as long as it loops.
+ *
+ * This process needs `--allow-run` and `--allow-env=NODE_V8_COVERAGE`.
+ *
+ * @typeParam B The server's class.
+ * @param Base The server's class.
+ * @returns A subclass of it. Its constructor throws a TypeError for a handler that cannot be found again, and
+ *   a PermissionError for a permission that this process lacks.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createConnection, ForkingMixIn, StreamRequestHandler, TCPServer } from "@socketserver/socketserver";
+ *
+ * export class Upper extends StreamRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override async handle() {
+ *     const line = new TextDecoder().decode(await this.rfile.readline());
+ *     await this.wfile.write(line.toUpperCase());
+ *   }
+ * }
+ *
+ * class MyServer extends ForkingMixIn(TCPServer) {}
+ *
+ * if (import.meta.main) {
+ *   await using server = new MyServer(["127.0.0.1", 0], Upper);
+ *   server.serveForever();
+ *
+ *   using client = await createConnection(server.serverAddress as [string, number]);
+ *   await client.sendall(new TextEncoder().encode("hello\n"));
+ *   strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * }
+ * ```
+ */
+export function ForkingMixIn<B extends ServerConstructor>(
+  Base: B,
+): MixedIn<B, ForkingMixIn, ForkingMixInOptions> {
+  return forking(Base) as unknown as MixedIn<
+    B,
+    ForkingMixIn,
+    ForkingMixInOptions
+  >;
+}
+
+/** {@linkcode TCPServer} that runs requests in child processes. */
+export const ForkingTCPServer: MixedIn<
+  typeof TCPServer,
+  ForkingMixIn,
+  ForkingMixInOptions
+> = ForkingMixIn(TCPServer);
+/** {@linkcode TCPServer} that runs requests in child processes. */
+export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
+
+/** {@linkcode UDPServer} that runs requests in child processes. */
+export const ForkingUDPServer: MixedIn<
+  typeof UDPServer,
+  ForkingMixIn,
+  ForkingMixInOptions
+> = ForkingMixIn(UDPServer);
+/** {@linkcode UDPServer} that runs requests in child processes. */
+export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
+
+/** {@linkcode UnixStreamServer} that runs requests in child processes. */
+export const ForkingUnixStreamServer: MixedIn<
+  typeof UnixStreamServer,
+  ForkingMixIn,
+  ForkingMixInOptions
+> = ForkingMixIn(UnixStreamServer);
+/** {@linkcode UnixStreamServer} that runs requests in child processes. */
+export type ForkingUnixStreamServer = InstanceType<
+  typeof ForkingUnixStreamServer
+>;
+
+/** {@linkcode UnixDatagramServer} that runs requests in child processes. */
+export const ForkingUnixDatagramServer: MixedIn<
+  typeof UnixDatagramServer,
+  ForkingMixIn,
+  ForkingMixInOptions
+> = ForkingMixIn(UnixDatagramServer);
+/** {@linkcode UnixDatagramServer} that runs requests in child processes. */
+export type ForkingUnixDatagramServer = InstanceType<
+  typeof ForkingUnixDatagramServer
 >;

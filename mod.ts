@@ -18,6 +18,7 @@
  *
  * AsyncMixIn                  requests run as tasks, many at a time
  * ThreadingMixIn              handlers run in Web Workers, on all processors
+ * ForkingMixIn                handlers run in child processes, each with few permissions
  * ```
  *
  * A request goes through these stages, each of them a method that may be overridden:
@@ -96,6 +97,11 @@ export {
   AsyncUDPServer,
   AsyncUnixDatagramServer,
   AsyncUnixStreamServer,
+  ForkingMixIn,
+  ForkingTCPServer,
+  ForkingUDPServer,
+  ForkingUnixDatagramServer,
+  ForkingUnixStreamServer,
   ThreadingMixIn,
   ThreadingTCPServer,
   ThreadingUDPServer,
@@ -104,7 +110,11 @@ export {
 } from "./mixins.ts";
 export type {
   BlockingHandlerConstructor,
+  ChildPermissions,
+  CollectOptions,
   ConcurrentServer,
+  ForkingMixInOptions,
+  ForkingOptions,
   MaxConnectionsPolicy,
   MixedIn,
   MixInOptions,

@@ -19,3 +19,8 @@ export function nodeDgram(): typeof import("node:dgram") {
 export function nodeNet(): typeof import("node:net") {
   return globalThis.process.getBuiltinModule("node:net");
 }
+
+/** The `node:child_process` module. */
+export function nodeChildProcess(): typeof import("node:child_process") {
+  return globalThis.process.getBuiltinModule("node:child_process");
+}

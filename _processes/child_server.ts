@@ -1,0 +1,152 @@
+/**
+ * What a child process does with requests.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocket } from "node:net";
+import type { Address } from "../_socket/address.ts";
+import { internals, Socket } from "../_socket/facade.ts";
+import { OSError } from "../_socket/errors.ts";
+import { NodeStream } from "../_socket/node_stream.ts";
+import { SHUT_WR } from "../_socket/constants.ts";
+import { runHandler } from "../_server/lifecycle.ts";
+import { requestsOf } from "../_server/requests.ts";
+import type { RequestHandlerConstructor } from "../server.ts";
+import { RelayDatagram, RelayStream } from "./child_transports.ts";
+import { packError } from "./errors.ts";
+import { handlerIn } from "./handler_class.ts";
+import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
+import type { ParentLink } from "./parent_link.ts";
+import { TakenStream } from "./passable.ts";
+
+/** What handlers in a child process see as `this.server`. */
+class ServerStandIn {
+  /** The address of the server. */
+  readonly serverAddress: Address;
+  /** Those of the server's options that could be copied. */
+  readonly options: Readonly<Record<string, unknown>>;
+
+  constructor({ serverAddress, options }: InitMessage) {
+    this.serverAddress = serverAddress;
+    this.options = options;
+  }
+
+  /** A signal for the handler of a request, which aborts when the server drains. */
+  requestSignal(request: unknown): AbortSignal {
+    return requestsOf(this).signal(request);
+  }
+}
+
+/** What a child is once the server has told it what it needs. */
+interface Post {
+  readonly server: ServerStandIn;
+  readonly Handler: RequestHandlerConstructor;
+}
+
+/** Imports the module of the handler. */
+export type Load = () => Promise<Record<string, unknown>>;
+
+/** Takes requests from the server and runs the handler on them. */
+export class ChildServer {
+  readonly #link: ParentLink;
+  readonly #load: Load;
+  #post: Promise<Post> | undefined;
+
+  /**
+   * @param link The channel.
+   * @param load Imports the module of the handler.
+   */
+  constructor(link: ParentLink, load: Load) {
+    this.#link = link;
+    this.#load = load;
+  }
+
+  /** Does what a message says. */
+  hear(message: ToChild, socket?: NetSocket): void {
+    switch (message.type) {
+      case "init":
+        return this.#init(message);
+      case "request":
+        return void this.#take(message, socket);
+      case "result":
+        return this.#link.settle(message);
+      case "sync":
+        return this.#link.synced();
+      case "leave":
+        return Deno.exit();
+      case "drain":
+        this.#post?.then(({ server }) => requestsOf(server).drain(), () => {});
+    }
+  }
+
+  #init(message: InitMessage): void {
+    const server = new ServerStandIn(message);
+    this.#post = this.#load().then((module) => ({
+      server,
+      Handler: handlerIn(module, message.exportName),
+    }));
+    this.#post.then(
+      () => this.#link.ready(),
+      (error) => this.#link.ready(packError(error)),
+    );
+  }
+
+  async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
+    const base = message.kind === "handle"
+      ? takenSocket(message, socket)
+      : this.#relayed(message);
+    try {
+      await this.#run(await this.#post!, message, base);
+      this.#link.done(message.id);
+    } catch (error) {
+      this.#link.failed(message.id, error);
+    }
+  }
+
+  #relayed(message: RequestMessage): Socket {
+    return Socket.from(
+      message.kind === "relay"
+        ? new RelayStream(this.#link, message)
+        : new RelayDatagram(this.#link, message),
+    );
+  }
+
+  /** Runs the handler; a connection is closed in the end, as the server would do it. */
+  async #run(
+    { server, Handler }: Post,
+    message: RequestMessage,
+    socket: Socket,
+  ): Promise<void> {
+    const { kind, client, packet } = message;
+    const request = kind === "datagram" ? [packet, socket] : socket;
+    const requests = requestsOf(server);
+    const active = requests.begin(request, client);
+    try {
+      await runHandler(new Handler(request, client, server));
+    } finally {
+      if (kind !== "datagram") await endStream(socket);
+      requests.end(active);
+    }
+  }
+}
+
+function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
+  if (socket === undefined) return new Socket(); // the client was gone
+  socket.allowHalfOpen = true; // it was on the other side, and that does not come along
+  const { local, remote } = message;
+  return Socket.from(
+    local === undefined || remote === undefined
+      ? new NodeStream(socket)
+      : new TakenStream(socket, local, remote),
+  );
+}
+
+async function endStream(socket: Socket): Promise<void> {
+  try {
+    await socket.shutdown(SHUT_WR);
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
+  }
+  internals.release(socket);
+}

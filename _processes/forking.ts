@@ -1,0 +1,169 @@
+/**
+ * The forking mix-in: a server that runs its handlers in child processes.
+ *
+ * @module
+ */
+
+import { concurrent, type ServerConstructor } from "../_server/concurrent.ts";
+import type { MixInOptions } from "../_server/concurrent.ts";
+import { untimedActions } from "../_server/serve_loop.ts";
+import type {
+  RequestHandlerConstructor,
+  ServerCloseOptions,
+  ServerCloseReport,
+  SocketServer,
+} from "../server.ts";
+import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
+import { checkAddress } from "../_socket/address.ts";
+import { originOf } from "./handler_class.ts";
+import { jobFor } from "./job.ts";
+import { checkLaunch } from "./launch.ts";
+import { canPass, openNetListener } from "./listener.ts";
+import { ProcessPool } from "./pool.ts";
+import {
+  checkEnv,
+  checkPool,
+  copyable,
+  type ForkingOptions,
+  type ForkingStatics,
+  launchOptions,
+  poolOptions,
+} from "./settings.ts";
+
+/** Options of `collectChildren`. */
+export interface CollectOptions {
+  /** Whether to wait until all children have ended. @default {false} */
+  blocking?: boolean;
+}
+
+/** A server's class that runs `finishRequest` in a child process. */
+export function forking<B extends ServerConstructor>(Base: B) {
+  abstract class Forking extends concurrent(Base) {
+    static maxChildren = 40;
+    static requestsPerChild = Infinity;
+    static childTimeout: number | null = null;
+    static childPermissions: ForkingStatics["childPermissions"] = {};
+    static childEnv: ForkingStatics["childEnv"] = null;
+    static childFlags: readonly string[] = [];
+
+    readonly #pool: ProcessPool;
+
+    static {
+      Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
+      untimedActions.add(this.prototype.serviceActions);
+    }
+
+    // deno-lint-ignore no-explicit-any
+    constructor(...args: any[]) {
+      const Handler: RequestHandlerConstructor = args[1];
+      const options: MixInOptions & ForkingOptions = args[2] ?? {};
+      const statics = new.target as unknown as ForkingStatics;
+      const origin = originOf(Handler);
+      const launch = launchOptions(origin.moduleUrl, options, statics);
+      const limits = checkPool(poolOptions(options, statics));
+      checkEnv(launch.env);
+      checkLaunch(launch);
+      super(...args);
+      const { exportName } = origin;
+      const shown = copyable(options);
+      this.#pool = new ProcessPool(launch, () => ({
+        type: "init",
+        exportName,
+        serverAddress: this.serverAddress,
+        options: shown,
+      }), limits);
+    }
+
+    get maxChildren(): number {
+      return this.#pool.options.maxChildren;
+    }
+
+    set maxChildren(maxChildren: number) {
+      this.#set({ maxChildren });
+    }
+
+    get requestsPerChild(): number {
+      return this.#pool.options.requestsPerChild;
+    }
+
+    set requestsPerChild(requestsPerChild: number) {
+      this.#set({ requestsPerChild });
+    }
+
+    get childTimeout(): number | null {
+      return this.#pool.options.childTimeout;
+    }
+
+    set childTimeout(childTimeout: number | null) {
+      this.#set({ childTimeout });
+    }
+
+    #set(change: Partial<ProcessPool["options"]>): void {
+      const pool = this.#pool;
+      pool.options = checkPool({ ...pool.options, ...change });
+    }
+
+    get activeChildren(): ReadonlySet<number> | null {
+      return this.#pool.pids;
+    }
+
+    serverBind(): void {
+      // deno-lint-ignore no-explicit-any
+      const server = this as any as SocketServer<unknown>;
+      const { addressFamily, socketType, allowReusePort } = server;
+      if (socketType !== SOCK_STREAM || allowReusePort || !canPass()) {
+        return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
+      }
+      const listener = openNetListener({
+        family: addressFamily,
+        address: checkAddress(addressFamily, server.serverAddress, "bind"),
+        backlog: server.requestQueueSize,
+      });
+      server.socket.close();
+      server.socket = Socket.from(listener);
+      server.serverAddress = server.socket.getsockname();
+    }
+
+    override async finishRequest(
+      request: unknown,
+      clientAddress: Address,
+    ): Promise<void> {
+      await this.#pool.run(jobFor(request, clientAddress));
+    }
+
+    override async shutdownRequest(request: unknown): Promise<void> {
+      const handedOver = request instanceof Socket && request.fileno() === -1;
+      await (handedOver
+        ? this.closeRequest(request)
+        : super.shutdownRequest(request));
+    }
+
+    async collectChildren({ blocking = false }: CollectOptions = {}): Promise<
+      void
+    > {
+      if (blocking) await this.#pool.exited();
+    }
+
+    override async handleTimeout(): Promise<void> {
+      await this.collectChildren();
+    }
+
+    override async serviceActions(): Promise<void> {
+      await this.collectChildren();
+    }
+
+    override async serverClose(
+      options: ServerCloseOptions = {},
+    ): Promise<ServerCloseReport> {
+      const closing = super.serverClose(options);
+      this.#pool.drain();
+      try {
+        return await closing;
+      } finally {
+        this.#pool.close(this.blockOnClose);
+        await this.collectChildren({ blocking: this.blockOnClose });
+      }
+    }
+  }
+  return Forking;
+}

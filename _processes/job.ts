@@ -1,0 +1,94 @@
+/**
+ * A request on its way to a child process.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocket } from "node:net";
+import type { Address } from "../_socket/address.ts";
+import { AF_UNIX, SOCK_STREAM } from "../_socket/constants.ts";
+import { internals, Socket } from "../_socket/facade.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
+import type { RequestMessage } from "./messages.ts";
+import { PassableStream } from "./passable.ts";
+import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
+
+/** What a child gets, and what is kept here for it. */
+export interface Job {
+  /** The message, still without a number. */
+  message: Omit<RequestMessage, "id">;
+  /** The connection that goes along. Closed here when it does not arrive. */
+  socket?: NetSocket;
+  /** Does what the child cannot. */
+  relay?: Relay;
+}
+
+/**
+ * Says how to hand a request over: the connection itself where that can be done, its bytes where not (TLS,
+ * or `verifyRequest` has looked at them), a datagram as it is.
+ *
+ * @throws {TypeError} when it is none of these.
+ */
+export function jobFor(request: unknown, client: Address): Job {
+  if (request instanceof Socket && request.type === SOCK_STREAM) {
+    const transport = internals.transport(request);
+    return transport instanceof PassableStream && transport.fresh
+      ? handleJob(request, transport, client)
+      : relayJob(request, client);
+  }
+  if (Array.isArray(request) && request[1] instanceof Socket) {
+    return datagramJob(request[0], request[1], client);
+  }
+  throw new TypeError(
+    `Cannot hand a request to a child process: it must be a stream socket or a datagram with its socket, got ${
+      Deno.inspect(request)
+    }`,
+  );
+}
+
+function handleJob(
+  request: Socket,
+  transport: PassableStream,
+  client: Address,
+): Job {
+  const message: Job["message"] = { type: "request", kind: "handle", client };
+  if (request.family === AF_UNIX) {
+    message.local = transport.localAddr;
+    message.remote = transport.remoteAddr;
+  }
+  request.detach();
+  return { message, socket: transport.take() };
+}
+
+function relayJob(request: Socket, client: Address): Job {
+  const message: Job["message"] = {
+    type: "request",
+    kind: "relay",
+    client,
+    local: transportAddr(request.getsockname(), "tcp", "unix"),
+    remote: transportAddr(client, "tcp", "unix"),
+  };
+  return { message, relay: streamRelay(request) };
+}
+
+function datagramJob(
+  packet: Uint8Array<ArrayBuffer>,
+  socket: Socket,
+  client: Address,
+): Job {
+  const local = transportAddr(socket.getsockname(), "udp", "unixpacket");
+  return {
+    message: { type: "request", kind: "datagram", client, local, packet },
+    relay: datagramRelay(socket),
+  };
+}
+
+function transportAddr(
+  address: Address,
+  inet: string,
+  unix: string,
+): TransportAddr {
+  return typeof address === "string"
+    ? { transport: unix, path: address }
+    : { transport: inet, hostname: address[0], port: address[1] };
+}

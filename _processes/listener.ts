@@ -1,0 +1,133 @@
+/**
+ * Opening a listening socket of `node:net`, whose connections another process can take over.
+ *
+ * @module
+ */
+
+import type { Server as NetServer } from "node:net";
+import type { AddressLike } from "../_socket/address.ts";
+import { AF_INET6 } from "../_socket/constants.ts";
+import { osError } from "../_socket/errors.ts";
+import { hostFor } from "../_socket/host.ts";
+import { isIPv4, isIPv6 } from "../_socket/inet.ts";
+import { nodeNet } from "../_socket/node.ts";
+import { openListener } from "../_socket/open.ts";
+import type { ListenerTransport, TransportAddr } from "../_socket/transport.ts";
+import { NetListener } from "./net_listener.ts";
+
+/** The part of a handle of `node:net` in use: the socket before it listens. */
+interface ListenHandle {
+  listen(backlog: number): number;
+  close(): void;
+}
+
+/**
+ * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,
+ * the negative errno, where the system refuses.
+ */
+type CreateHandle = (
+  address: string,
+  port: number,
+  addressType: number,
+  fd: null,
+  flags: number,
+) => ListenHandle | number;
+
+/** What `_createServerHandle` takes as port and address type for the path of a Unix socket. */
+const UNIX = -1;
+
+/** What to open. */
+export interface NetListenOptions {
+  /** AF_INET, AF_INET6 or AF_UNIX. */
+  family: number;
+  /** `[host, port]`, or a path. */
+  address: AddressLike;
+  /** How many connections may wait to be accepted. */
+  backlog: number;
+}
+
+/** Whether this system can hand connections to another process, and this Deno has what that takes. */
+export function canPass(): boolean {
+  return Deno.build.os !== "windows" && createHandle() !== undefined;
+}
+
+function createHandle(): CreateHandle | undefined {
+  const net = nodeNet() as unknown as { _createServerHandle?: CreateHandle };
+  return net._createServerHandle;
+}
+
+/**
+ * Opens a listening socket at once: a taken port fails here, and port 0 becomes a real one.
+ *
+ * @throws {OSError} as `Socket.bind` does.
+ */
+export function openNetListener(options: NetListenOptions): ListenerTransport {
+  const { family, address, backlog } = options;
+  const [host, port] = typeof address === "string"
+    ? [address, UNIX]
+    : [literalHost(family, address), address[1]];
+  const server = nodeNet().createServer({
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+  });
+  const rearm = listen(server, host, port, family, backlog);
+  if (rearm === undefined) throw openFailure(options);
+  const addr = addressOf(server, host);
+  return new NetListener(server, addr, Math.max(1, backlog), rearm);
+}
+
+/** Listens; gives a function that does so again, or undefined where that failed. */
+function listen(
+  server: NetServer,
+  host: string,
+  port: number,
+  family: number,
+  backlog: number,
+): (() => void) | undefined {
+  const type = port === UNIX ? UNIX : family === AF_INET6 ? 6 : 4;
+  let handle: ListenHandle | number;
+  try {
+    handle = createHandle()!(host, port, type, null, 0);
+  } catch {
+    return; // a permission: `openFailure` tells
+  }
+  if (typeof handle === "number") return;
+  let status = 0;
+  const listenNow = handle.listen.bind(handle);
+  handle.listen = (backlog) => status = listenNow(backlog);
+  const ignore = () => {}; // told by `status` already
+  server.on("error", ignore);
+  server.listen(handle, Math.max(0, backlog));
+  if (status !== 0) return;
+  server.off("error", ignore);
+  return () => void listenNow(Math.max(0, backlog));
+}
+
+/** The host as an IP address. A name is looked up the only way that does not wait: by binding to it. */
+function literalHost(family: number, address: readonly [string, number]) {
+  const host = hostFor(family, address[0], address[1], "bind");
+  if (isIPv4(host) || isIPv6(host)) return host;
+  const probe = openListener(family, [address[0], 0], undefined, NO_REUSE);
+  probe.close();
+  return probe.addr.hostname!;
+}
+
+const NO_REUSE = { reuseAddr: false, reusePort: false };
+
+/** The error for an address that could not be bound: the one that `Deno.listen` has for it. */
+function openFailure({ family, address }: NetListenOptions): unknown {
+  try {
+    openListener(family, address, undefined, NO_REUSE).close();
+  } catch (error) {
+    return error;
+  }
+  return osError("EADDRINUSE", { syscall: "bind", address: String(address) });
+}
+
+function addressOf(server: NetServer, path: string): TransportAddr {
+  const address = server.address();
+  if (address === null || typeof address === "string") {
+    return { transport: "unix", path };
+  }
+  return { transport: "tcp", hostname: address.address, port: address.port };
+}

@@ -1,0 +1,212 @@
+/**
+ * One child process, as the server sees it.
+ *
+ * @module
+ */
+
+import type { ChildProcess } from "node:child_process";
+import { TimeoutError } from "../_socket/errors.ts";
+import { ChildProcessError, packError, restoreError } from "./errors.ts";
+import type { Job } from "./job.ts";
+import { Lifetime } from "./lifetime.ts";
+import type {
+  CallMessage,
+  FromChild,
+  InitMessage,
+  ReadyMessage,
+} from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+
+/** How a child is run. */
+export interface MemberOptions {
+  /** What it hears first. */
+  init: InitMessage;
+  /** How many requests it takes in its life. */
+  requestsPerChild: number;
+  /** Seconds that a request may take; null is no limit. */
+  childTimeout: number | null;
+}
+
+interface Assignment {
+  readonly job: Job;
+  readonly end: PromiseWithResolvers<void>;
+  timer?: ReturnType<typeof setTimeout>;
+}
+
+/** Gives requests to a child process and hears how they end. Owns the process and ends it. */
+export class Member {
+  readonly #options: MemberOptions;
+  readonly #outbox: Outbox;
+  readonly #lifetime: Lifetime;
+  readonly #assignments = new Map<number, Assignment>();
+  #taken = 0;
+  #leaving = false;
+  /** Its number; undefined where it could not be started. */
+  readonly pid: number | undefined;
+  /** Resolves when the process has ended. */
+  readonly exited: Promise<void>;
+  /** Whether its module is loaded. */
+  ready = false;
+  /** Why it could not be made ready, if so. */
+  failure: unknown;
+
+  /**
+   * @param process The process, just started.
+   * @param options How it is run.
+   */
+  constructor(process: ChildProcess, options: MemberOptions) {
+    this.#options = options;
+    this.pid = process.pid;
+    this.#lifetime = new Lifetime(process);
+    this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
+    this.#outbox = new Outbox(process, () => this.#lost());
+    process.on("message", (message) => this.#hear(message as FromChild));
+    process.on("error", (error) => this.#crash(error));
+    process.on("disconnect", () => this.#lost());
+    this.#outbox.first(options.init);
+    this.#rest();
+  }
+
+  /** How many requests it has. */
+  get load(): number {
+    return this.#assignments.size;
+  }
+
+  /** Whether it takes another request. */
+  get open(): boolean {
+    return !this.#leaving && this.#taken < this.#options.requestsPerChild;
+  }
+
+  /** Gives it a request. Resolves when the handler has ended; rejects with what it threw. */
+  run(job: Job): Promise<void> {
+    const id = ++this.#taken;
+    const assignment = { job, end: Promise.withResolvers<void>() };
+    this.#lifetime.hold(true);
+    this.#assignments.set(id, assignment);
+    this.#watch(id, assignment);
+    this.#outbox.send({ ...job.message, id }, job.socket);
+    return assignment.end.promise;
+  }
+
+  #watch(id: number, assignment: Assignment): void {
+    const { childTimeout } = this.#options;
+    if (childTimeout === null) return;
+    assignment.timer = setTimeout(() => {
+      const error = new TimeoutError(
+        `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
+        { code: "ETIMEDOUT", syscall: "handle" },
+      );
+      this.#end(id, error);
+      this.kill("another of its requests took longer than childTimeout");
+    }, childTimeout * 1000);
+  }
+
+  /** What a child says is not trusted: its handlers can say anything in its name. */
+  #hear(message: FromChild): void {
+    try {
+      this.#obey(message);
+    } catch (error) {
+      this.kill(`it sent a message that cannot be understood: ${error}`);
+    }
+  }
+
+  #obey(message: FromChild): void {
+    switch (message.type) {
+      case "ready":
+        return this.#loaded(message);
+      case "done":
+        return message.ids.forEach((id) => this.#end(id));
+      case "error":
+        return this.#end(message.id, restoreError(message.error));
+      case "sync":
+        return this.#outbox.synced();
+      case "call":
+        return void this.#answer(message);
+      default:
+        throw new TypeError(`its type is ${Deno.inspect(message)}`);
+    }
+  }
+
+  #loaded({ error }: ReadyMessage): void {
+    if (error !== undefined) return this.#crash(restoreError(error));
+    this.ready = true;
+    this.#outbox.synced();
+  }
+
+  /** It cannot handle requests, and never will. */
+  #crash(error: unknown): void {
+    this.failure = error;
+    this.#endAll(error);
+    this.kill("it could not be made ready");
+  }
+
+  async #answer({ call, ...asked }: CallMessage): Promise<void> {
+    const relay = this.#assignments.get(asked.id)?.job.relay;
+    try {
+      if (relay === undefined) throw new TypeError("Cannot call: no request");
+      const value = await relay({ call, ...asked });
+      this.#outbox.send({ type: "result", call, value });
+    } catch (error) {
+      this.#outbox.send({ type: "result", call, error: packError(error) });
+    }
+  }
+
+  #end(id: number, ...failed: [error?: unknown]): void {
+    const assignment = this.#assignments.get(id);
+    if (assignment === undefined) return;
+    this.#assignments.delete(id);
+    clearTimeout(assignment.timer);
+    if (failed.length === 0) assignment.end.resolve();
+    else {
+      assignment.job.socket?.destroy(); // where it never arrived
+      assignment.end.reject(failed[0]);
+    }
+    this.#rest();
+  }
+
+  #endAll(error: unknown): void {
+    for (const id of [...this.#assignments.keys()]) this.#end(id, error);
+  }
+
+  /** With nothing to do it does not keep the server's process alive, and leaves when its time has come. */
+  #rest(): void {
+    if (this.load > 0) return;
+    this.#lifetime.hold(false);
+    if (!this.open) this.leave();
+  }
+
+  /** Tells it that the server drains. */
+  drain(): void {
+    this.#outbox.send({ type: "drain" });
+  }
+
+  /** It takes no more requests, and ends after the last it has. */
+  leave(): void {
+    this.#leaving = true;
+    if (this.load > 0) return;
+    this.#outbox.send({ type: "leave" });
+    this.#lifetime.await();
+  }
+
+  /** Ends it at once, and its requests with it. */
+  kill(reason: string): void {
+    this.#leaving = true;
+    this.#lifetime.kill(reason);
+  }
+
+  /** The channel is gone: the child has ended, or is about to, or does not know how to any more. */
+  #lost(): void {
+    this.#leaving = true;
+    this.#lifetime.await();
+  }
+
+  #exit(how: string): void {
+    this.#leaving = true;
+    const early = this.ready ? "" : " before it was ready";
+    const error = new ChildProcessError(
+      `Child process ${this.pid} ended${early} (${how})`,
+    );
+    if (!this.ready && this.load > 0) this.failure ??= error;
+    this.#endAll(error);
+  }
+}

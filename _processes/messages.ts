@@ -1,0 +1,118 @@
+/**
+ * What a server and its child processes tell each other.
+ *
+ * @module
+ */
+
+import type { Address, AddressLike } from "../_socket/address.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
+import type { PackedError } from "./errors.ts";
+
+/** To a child, first: what its handlers see of the server. */
+export interface InitMessage {
+  type: "init";
+  /** The name under which the module exports the handler. */
+  exportName: string;
+  serverAddress: Address;
+  /** Those of the server's options that can be copied. */
+  options: Record<string, unknown>;
+}
+
+/** To a child: a request, which it has from then on. */
+export interface RequestMessage {
+  type: "request";
+  id: number;
+  client: Address;
+  /**
+   * A connection that comes along; one whose bytes go through the server; a datagram, answered
+   * through the server.
+   */
+  kind: "handle" | "relay" | "datagram";
+  /** The server's side, except for a TCP connection that comes along. */
+  local?: TransportAddr;
+  /** The client's side, as above. */
+  remote?: TransportAddr;
+  /** The datagram. */
+  packet?: Uint8Array<ArrayBuffer>;
+}
+
+/** To a child: the result of a call. */
+export interface ResultMessage {
+  type: "result";
+  call: number;
+  value?: unknown;
+  error?: PackedError;
+}
+
+/** To a child: the server drains. */
+export interface DrainMessage {
+  type: "drain";
+}
+
+/** To a child: it is to say that it has read all before this. */
+export interface SyncMessage {
+  type: "sync";
+}
+
+/** To a child: it is to exit. Closing the channel would do, were that always noticed. */
+export interface LeaveMessage {
+  type: "leave";
+}
+
+/** What a child hears. */
+export type ToChild =
+  | InitMessage
+  | RequestMessage
+  | ResultMessage
+  | DrainMessage
+  | LeaveMessage
+  | SyncMessage;
+
+/** From a child: its module is loaded, or cannot be. */
+export interface ReadyMessage {
+  type: "ready";
+  error?: PackedError;
+}
+
+/** From a child: requests that have ended. */
+export interface DoneMessage {
+  type: "done";
+  ids: number[];
+}
+
+/** From a child: a request has ended with an error. */
+export interface ErrorMessage {
+  type: "error";
+  id: number;
+  error: PackedError;
+}
+
+/** What a child can have the server do with a request's connection or socket. */
+export type Operation =
+  | "read"
+  | "write"
+  | "closeWrite"
+  | "close"
+  | "setNoDelay"
+  | "setKeepAlive"
+  | "sendto";
+
+/** From a child: something to do for a request; a result follows. */
+export interface CallMessage {
+  type: "call";
+  id: number;
+  call: number;
+  operation: Operation;
+  /** How many bytes to read; what to write or send; whether an option is on. */
+  argument?: number | boolean | Uint8Array;
+  /** Where to send. */
+  address?: AddressLike;
+}
+
+/** What a server hears; `sync` is the answer to the same. */
+export type FromChild =
+  | ReadyMessage
+  | DoneMessage
+  | ErrorMessage
+  | CallMessage
+  | SyncMessage;

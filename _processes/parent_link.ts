@@ -1,0 +1,82 @@
+/**
+ * A child process's side of the channel to the server.
+ *
+ * @module
+ */
+
+import { type PackedError, packError, restoreError } from "./errors.ts";
+import type { CallMessage, FromChild, ResultMessage } from "./messages.ts";
+
+/** What a call asks for, besides the request that it is for. */
+export type Call = Pick<CallMessage, "operation" | "argument" | "address">;
+
+type Send = (message: FromChild, sent: () => void) => void;
+
+/** Tells the server what happens, and has it do what only it can. */
+export class ParentLink {
+  readonly #send: Send;
+  readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  #lastCall = 0;
+  #done: number[] = [];
+  #sending = false;
+
+  /** @param send Sends a message. */
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  /** The module is loaded, or cannot be. */
+  ready(error?: PackedError): void {
+    this.#post({ type: "ready", error });
+  }
+
+  /** All messages so far are read. */
+  synced(): void {
+    this.#post({ type: "sync" });
+  }
+
+  /** A request has ended. What ends while a message is on its way goes with the next, as one. */
+  done(id: number): void {
+    this.#done.push(id);
+    this.#flush();
+  }
+
+  /** A request has ended with an error. */
+  failed(id: number, error: unknown): void {
+    this.#post({ type: "error", id, error: packError(error) });
+  }
+
+  /** Has the server do something for a request. */
+  call(id: number, call: Call): Promise<unknown> {
+    const number = ++this.#lastCall;
+    const result = Promise.withResolvers<unknown>();
+    this.#calls.set(number, result);
+    this.#post({ type: "call", id, call: number, ...call });
+    return result.promise;
+  }
+
+  /** The result of a call is here. */
+  settle({ call, value, error }: ResultMessage): void {
+    const result = this.#calls.get(call);
+    this.#calls.delete(call);
+    if (error === undefined) result?.resolve(value);
+    else result?.reject(restoreError(error));
+  }
+
+  #flush(): void {
+    if (this.#sending || this.#done.length === 0) return;
+    this.#sending = true;
+    const ids = this.#done.splice(0);
+    this.#send({ type: "done", ids }, () => {
+      this.#sending = false;
+      this.#flush();
+    });
+  }
+
+  #post(message: FromChild): void {
+    this.#send(message, ignore);
+  }
+}
+
+/** A channel that is closed ends this process anyway. */
+function ignore(): void {}

@@ -1,0 +1,205 @@
+/**
+ * The permissions of child processes: named one by one, and never wider than those of this process.
+ *
+ * @module
+ */
+
+import { PermissionError } from "../_socket/errors.ts";
+
+/**
+ * What the child processes of a forking server may do, as in `deno run --allow-...`. True is all that the
+ * flag without a value allows, a list narrows it, and what is left out, or false, is not allowed.
+ * A child gets nothing that this process does not have itself.
+ */
+export interface ChildPermissions {
+  /** Hosts, with or without port, as in `--allow-net`. The client's connection needs none. */
+  net?: boolean | string[];
+  /** Paths, as in `--allow-read`. The handler's module and its imports need none. */
+  read?: boolean | string[];
+  /** Paths, as in `--allow-write`. */
+  write?: boolean | string[];
+  /** Names of environment variables, as in `--allow-env`. */
+  env?: boolean | string[];
+  /** Kinds of information, such as `"hostname"`, as in `--allow-sys`. */
+  sys?: boolean | string[];
+  /** Programs, as in `--allow-run`. A child that may run programs can do more than it may itself. */
+  run?: boolean | string[];
+  /** Paths of libraries, as in `--allow-ffi`. */
+  ffi?: boolean | string[];
+  /** Hosts from which code may come, as in `--allow-import`; left out, Deno's default ones. */
+  import?: boolean | string[];
+}
+
+type Kind = keyof ChildPermissions;
+
+/** The kinds, and the key under which a query names one value. */
+const KINDS: Record<Kind, string> = {
+  net: "host",
+  read: "path",
+  write: "path",
+  env: "variable",
+  sys: "kind",
+  run: "command",
+  ffi: "path",
+  import: "host",
+};
+
+/**
+ * The flags of `deno run` for what is allowed. What is not is denied by name: `fork` gives a child
+ * all permissions when it finds no flag about them.
+ *
+ * @param permissions What is allowed.
+ * @throws {TypeError} when it is not of the right shape.
+ * @throws {PermissionError} when this process may not do all of it itself.
+ */
+export function permissionFlags(permissions: ChildPermissions): string[] {
+  for (const name of Object.keys(permissions)) {
+    if (Object.hasOwn(KINDS, name)) continue;
+    throw new TypeError(
+      `Cannot set childPermissions: ${JSON.stringify(name)} is not one of ${
+        Object.keys(KINDS).join(", ")
+      }`,
+    );
+  }
+  const kinds = Object.keys(KINDS) as Kind[];
+  const flags = kinds.map((kind) => flagFor(kind, permissions[kind]));
+  return ["--no-prompt", ...flags.filter((flag) => flag !== "")];
+}
+
+function flagFor(kind: Kind, value: unknown): string {
+  if (value === undefined && kind === "import") return importFlag();
+  if (value === undefined || value === false) return `--deny-${kind}`;
+  if (value === true) {
+    checkOwn(kind, { name: kind });
+    return `--allow-${kind}`;
+  }
+  if (!Array.isArray(value)) {
+    throw new TypeError(
+      `Cannot set childPermissions.${kind}: it must be true, false or a list of strings, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+  for (const one of value) checkValue(kind, one);
+  return value.length === 0
+    ? `--deny-${kind}`
+    : `--allow-${kind}=${value.join(",")}`;
+}
+
+/** From where Deno takes code without being told (`deno run --help=full`, 2.9.6). */
+const CODE_HOSTS = [
+  "deno.land:443",
+  "jsr.io:443",
+  "esm.sh:443",
+  "raw.esm.sh:443",
+  "cdn.jsdelivr.net:443",
+  "raw.githubusercontent.com:443",
+  "gist.githubusercontent.com:443",
+];
+
+/** Deno's default hosts, or those of them from which this process may import code itself. */
+function importFlag(): string {
+  const { state } = Deno.permissions.querySync({ name: "import" });
+  if (state === "denied") return "--deny-import";
+  const hosts = CODE_HOSTS.filter((host) => has({ name: "import", host }));
+  if (hosts.length === CODE_HOSTS.length) return "";
+  return hosts.length === 0
+    ? "--deny-import"
+    : `--allow-import=${hosts.join(",")}`;
+}
+
+/** One value of a list. A comma would end it in the flag, and what follows would not have been checked. */
+function checkValue(kind: Kind, value: unknown): void {
+  if (typeof value !== "string" || value === "" || value.includes(",")) {
+    throw new TypeError(
+      `Cannot set childPermissions.${kind}: each value must be a string without a comma, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+  checkOwn(kind, { name: kind, [KINDS[kind]]: value }, value);
+}
+
+function checkOwn(kind: Kind, query: object, value?: string): void {
+  if (has(query)) return;
+  const flag = `--allow-${kind}${value === undefined ? "" : `=${value}`}`;
+  throw new PermissionError(
+    `Cannot give a child process ${flag}: this process does not have all of that itself; ` +
+      `run it with ${flag}, or narrow childPermissions.${kind}`,
+    { code: "EACCES", syscall: "fork" },
+  );
+}
+
+/** Whether this process has a permission, all of it: "partial" is one with a part denied. */
+function has(query: object): boolean {
+  const status = Deno.permissions.querySync(
+    query as Deno.PermissionDescriptor,
+  ) as Deno.PermissionStatus & { partial?: boolean };
+  return status.state === "granted" && !status.partial;
+}
+
+/**
+ * Throws unless this process may start children.
+ *
+ * @param execPath The program of the children.
+ * @throws {PermissionError} with the flag that is missing.
+ */
+export function checkMayFork(execPath: string): void {
+  need({ name: "run", command: execPath }, `--allow-run=${execPath}`);
+  need(
+    { name: "env", variable: "NODE_V8_COVERAGE" },
+    "--allow-env=NODE_V8_COVERAGE", // node:child_process reads it to pass it on
+  );
+}
+
+function need(query: object, flag: string): void {
+  const { state } = Deno.permissions.querySync(
+    query as Deno.PermissionDescriptor,
+  );
+  if (state === "granted") return;
+  throw new PermissionError(
+    `Cannot make a forking server: starting child processes needs ${flag}`,
+    { code: "EACCES", syscall: "fork" },
+  );
+}
+
+/** What Deno looks at to find its cache, and Windows to start a program at all. */
+const NEEDED = [
+  "DENO_DIR",
+  "HOME",
+  "XDG_CACHE_HOME",
+  "LOCALAPPDATA",
+  "SystemRoot",
+  "USERPROFILE",
+];
+
+/** The environment of a child where none is named: those of Deno's own variables that may be read. */
+export function defaultEnv(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const variable of NEEDED) {
+    if (!has({ name: "env", variable })) continue;
+    const value = Deno.env.get(variable);
+    if (value !== undefined) env[variable] = value;
+  }
+  return env;
+}
+
+/**
+ * Throws unless `flags` are flags for `deno run` that leave the permissions alone.
+ *
+ * @throws {TypeError} with the one that is not.
+ */
+export function checkFlags(flags: readonly string[]): void {
+  for (const flag of flags) {
+    if (
+      typeof flag !== "string" ||
+      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
+    ) {
+      throw new TypeError(
+        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
+          Deno.inspect(flag)
+        }`,
+      );
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The child processes of a server.
+ *
+ * @module
+ */
+
+import type { Job } from "./job.ts";
+import { launch, type LaunchOptions } from "./launch.ts";
+import { Member, type MemberOptions } from "./member.ts";
+
+/**
+ * How long, in ms, requests are refused with the same error after a child could not load its
+ * module: arbitrary, so that a broken module does not cost a process start per request.
+ */
+const RETRY_MS = 1000;
+
+/** How a pool is run. */
+export interface PoolOptions extends Omit<MemberOptions, "init"> {
+  /** The most children at a time. */
+  maxChildren: number;
+}
+
+/** Starts children when requests need them, and gives each request to the one that has the least to do. */
+export class ProcessPool {
+  readonly #launch: LaunchOptions;
+  readonly #init: () => MemberOptions["init"];
+  readonly #members = new Set<Member>();
+  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  #failed: { error: unknown; until: number } | undefined;
+  #closed = false;
+  /** The numbers of the children; null before the first was started. */
+  pids: Set<number> | null = null;
+  /** May be changed at any time; children that run keep what they were started with. */
+  options: PoolOptions;
+
+  /**
+   * @param launch What to start.
+   * @param init What a child hears first.
+   * @param options How to run it.
+   */
+  constructor(
+    launch: LaunchOptions,
+    init: () => MemberOptions["init"],
+    options: PoolOptions,
+  ) {
+    this.#launch = launch;
+    this.#init = init;
+    this.options = options;
+  }
+
+  /** Runs a request in a child. Rejects with what the handler threw, or why there is no child. */
+  async run(job: Job): Promise<void> {
+    try {
+      for (;;) {
+        const member = this.#pick();
+        if (member !== undefined) return await member.run(job);
+        const freed = Promise.withResolvers<void>();
+        this.#waiting.push(freed);
+        await freed.promise;
+      }
+    } catch (error) {
+      job.socket?.destroy();
+      throw error;
+    }
+  }
+
+  /** Throws why no child can take a request, while that is fresh. */
+  #checkOpen(): void {
+    if (this.#closed) throw new Error("Cannot fork: the server is closed");
+    for (const { failure } of this.#members) {
+      if (failure !== undefined) throw failure;
+    }
+    if (this.#failed !== undefined && this.#failed.until > Date.now()) {
+      throw this.#failed.error;
+    }
+  }
+
+  /**
+   * An idle child, a new one, or the least busy. While as many start as there are processors, no more
+   * are started: that takes 50 ms of one, as much as hundreds of short requests.
+   */
+  #pick(): Member | undefined {
+    this.#checkOpen();
+    let best: Member | undefined;
+    let starting = 0;
+    for (const member of this.#members) {
+      if (!member.open) continue;
+      if (!member.ready) starting++;
+      if (best === undefined || member.load < best.load) best = member;
+    }
+    const enough = best !== undefined &&
+      (best.load === 0 || starting >= navigator.hardwareConcurrency);
+    if (enough || this.#members.size >= this.options.maxChildren) return best;
+    return this.#fork();
+  }
+
+  #fork(): Member {
+    const options = { ...this.options, init: this.#init() };
+    const member = new Member(launch(this.#launch), options);
+    this.#members.add(member);
+    const { pid } = member;
+    this.pids ??= new Set();
+    if (pid !== undefined) this.pids.add(pid);
+    member.exited.then(() => this.#remove(member, pid));
+    return member;
+  }
+
+  #remove(member: Member, pid: number | undefined): void {
+    this.#members.delete(member);
+    if (pid !== undefined) this.pids!.delete(pid);
+    if (member.failure !== undefined) {
+      this.#failed = { error: member.failure, until: Date.now() + RETRY_MS };
+    }
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Resolves when all children have ended that run now. */
+  async exited(): Promise<void> {
+    await Promise.all([...this.#members].map((member) => member.exited));
+  }
+
+  /** Tells all children that the server drains. */
+  drain(): void {
+    for (const member of this.#members) member.drain();
+  }
+
+  /**
+   * Ends all children: those with nothing to do at once.
+   *
+   * @param force Whether to kill those that have requests, or to leave them to end by themselves.
+   */
+  close(force: boolean): void {
+    this.#closed = true;
+    for (const member of this.#members) {
+      if (force && member.load > 0) member.kill("the server was closed");
+      else member.leave();
+    }
+    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  }
+}

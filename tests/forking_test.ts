@@ -1,0 +1,543 @@
+import {
+  type Address,
+  AF_INET,
+  AF_UNIX,
+  ConnectionResetError,
+  ForkingTCPServer,
+  MSG_PEEK,
+  OSError,
+  SHUT_WR,
+  SOCK_DGRAM,
+  Socket,
+} from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
+import {
+  all,
+  decode,
+  dial,
+  encode,
+  LineClient,
+  MAY_FORK,
+  MAY_UNIX,
+  serving,
+  TCP,
+  UDP,
+  UnixDatagram,
+  UnixStream,
+} from "./forking_helpers.ts";
+import {
+  Bulk,
+  Datagram,
+  Echo,
+  HalfClose,
+  Lines,
+  ThrowFinish,
+  ThrowHandle,
+  ThrowSetup,
+  unexported,
+  Upload,
+} from "./testdata/forking_handlers.ts";
+
+const LOCAL: Address = ["127.0.0.1", 0];
+const ignore = !MAY_FORK;
+const unstable = "listenDatagram" in Deno;
+
+Deno.test({
+  name: "ForkingTCPServer runs handlers in a child, with the real connection",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Lines);
+    await using _ = serving(server);
+    assertStrictEquals(server.activeChildren, null);
+    using client = await LineClient.connect(server.serverAddress);
+    const pid = Number(await client.ask("pid"));
+    assert(pid !== Deno.pid);
+    assertEquals([...server.activeChildren!], [pid]);
+    const me = client.socket.getsockname();
+    assertEquals(JSON.parse(await client.ask("names")), [
+      me,
+      me,
+      server.serverAddress,
+    ]);
+    assertStrictEquals(await client.ask("main"), "false");
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn gives handlers a stand-in with address and plain options",
+  ignore,
+  async fn() {
+    const options = { maxChildren: 1, childEnv: { A: "1" }, timeout: null };
+    await using server = new TCP(LOCAL, Lines, options);
+    await using _ = serving(server);
+    using client = await LineClient.connect(server.serverAddress);
+    assertEquals(JSON.parse(await client.ask("server")), {
+      serverAddress: server.serverAddress,
+      options: { maxChildren: 1, timeout: null },
+    });
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingTCPServer binds at once, and a taken port fails in the constructor",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Echo);
+    const [, port] = server.serverAddress as [string, number];
+    assert(port > 0);
+    const taken = assertThrows(
+      () => new TCP(["127.0.0.1", port], Echo),
+      OSError,
+    );
+    assertStrictEquals(taken.code, "EADDRINUSE");
+    const away = assertThrows(() => new TCP(["192.0.2.1", 0], Echo), OSError);
+    assertStrictEquals(away.code, "EADDRNOTAVAIL");
+    await server.serverClose();
+    await using again = new TCP(["127.0.0.1", port], Echo);
+    assertStrictEquals((again.serverAddress as [string, number])[1], port);
+    await using named = new TCP(["localhost", 0], Echo);
+    assertStrictEquals(named.serverAddress[0], "127.0.0.1");
+  },
+});
+
+Deno.test({
+  name: "ForkingTCPServer echoes many connections at once",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Echo, { maxChildren: 2 });
+    await using _ = serving(server);
+    await Promise.all(Array.from({ length: 32 }, async (_, i) => {
+      using socket = await dial(server.serverAddress);
+      for (let round = 0; round < 5; round++) {
+        await socket.sendall(encode(`${i} ${round}`));
+        assertStrictEquals(decode(await socket.recv(100)), `${i} ${round}`);
+      }
+      await socket.shutdown(SHUT_WR);
+      assertStrictEquals((await socket.recv(1)).length, 0);
+    }));
+    assertStrictEquals(server.activeChildren!.size, 2);
+    assertStrictEquals(server.reports.left, 0);
+    assertStrictEquals(server.status.accepted, 32);
+  },
+});
+
+const DATA = new Uint8Array(3_000_000).map((_, i) => i * 7);
+
+async function uploadAnswer(): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", DATA);
+  return `${DATA.length} ${new Uint8Array(digest).toHex()}\n`;
+}
+
+async function checkUpload(server: TCP | UnixStream) {
+  using socket = await dial(server.serverAddress);
+  await socket.sendall(DATA);
+  await socket.shutdown(SHUT_WR);
+  assertStrictEquals(decode(await all(socket)), await uploadAnswer());
+}
+
+Deno.test({
+  name: "ForkingTCPServer takes an upload, and a half-close of either side",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Upload);
+    await using _ = serving(server);
+    await checkUpload(server);
+    await using half = new TCP(LOCAL, HalfClose);
+    await using _half = serving(half);
+    using socket = await dial(half.serverAddress);
+    assertStrictEquals(decode(await all(socket)), "bye\n");
+    await socket.sendall(encode("12345"));
+    await socket.shutdown(SHUT_WR);
+    const { error } = await half.reports.next();
+    assertStrictEquals(error.message, "read 5 after its end");
+  },
+});
+
+Deno.test({
+  name: "ForkingTCPServer sends all that nobody awaited to a slow reader",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Bulk);
+    await using _ = serving(server);
+    using socket = await dial(server.serverAddress);
+    let length = 0;
+    for (;;) {
+      const data = await socket.recv(20_000);
+      if (data.length === 0) break;
+      assertStrictEquals(data[0], Math.floor(length / 65536));
+      length += data.length;
+    }
+    assertStrictEquals(length, 128 * 65536);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn reports what setup, handle and finish throw, with class, stack and cause",
+  ignore,
+  async fn() {
+    await using setup = new TCP(LOCAL, ThrowSetup);
+    await using _1 = serving(setup);
+    using first = await dial(setup.serverAddress);
+    assertStrictEquals((await all(first)).length, 0);
+    const report = await setup.reports.next();
+    assertInstanceOf(report.error, RangeError);
+    assertStrictEquals(report.error.message, "thrown by setup");
+    assertStringIncludes(report.error.stack!, "forking_handlers.ts");
+    assertEquals(report.address, first.getsockname());
+
+    await using handle = new TCP(LOCAL, ThrowHandle);
+    await using _2 = serving(handle);
+    using second = await dial(handle.serverAddress);
+    assertStrictEquals(decode(await all(second)), "half\n");
+    const { error } = await handle.reports.next();
+    assertInstanceOf(error, ConnectionResetError);
+    assertStrictEquals(error.code, "ECONNRESET");
+    assertStrictEquals(error.name, "ConnectionResetError");
+    assertInstanceOf(error.cause, TypeError);
+    assertStrictEquals((error.cause as Error).message, "the cause");
+
+    await using finish = new TCP(LOCAL, ThrowFinish);
+    await using _3 = serving(finish);
+    using third = await dial(finish.serverAddress);
+    assertStrictEquals((await all(third)).length, 0);
+    assertInstanceOf((await finish.reports.next()).error, SyntaxError);
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn: requestsPerChild 1 is a fresh process for each request",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Lines, {
+      requestsPerChild: 1,
+      maxChildren: 2,
+    });
+    await using _ = serving(server);
+    const pids = await Promise.all(Array.from({ length: 5 }, async () => {
+      using client = await LineClient.connect(server.serverAddress);
+      return await client.ask("pid");
+    }));
+    assertStrictEquals(new Set(pids).size, 5);
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn gives a request to the idle child, else to a new one",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Lines, { maxChildren: 2 });
+    await using _ = serving(server);
+    using a = await LineClient.connect(server.serverAddress);
+    const first = await a.ask("pid");
+    using b = await LineClient.connect(server.serverAddress);
+    const second = await b.ask("pid");
+    assert(first !== second);
+    using c = await LineClient.connect(server.serverAddress);
+    assert([first, second].includes(await c.ask("pid")));
+    assertStrictEquals(server.activeChildren!.size, 2);
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn: serverClose() drains, counts, and ends all children",
+  ignore,
+  async fn() {
+    const server = new TCP(LOCAL, Lines, { maxChildren: 2 });
+    const served = server.serveForever();
+    using a = await LineClient.connect(server.serverAddress);
+    using b = await LineClient.connect(server.serverAddress);
+    await a.ask("x");
+    await b.ask("x");
+    await a.send("drain");
+    const closing = server.serverClose({ timeout: 1 });
+    assertStrictEquals(await a.line(), "aborted");
+    a.close();
+    assertEquals(await closing, { finished: 1, forced: 1 });
+    assertStrictEquals(await b.line(), "");
+    assertStrictEquals(server.activeChildren!.size, 0);
+    assertStrictEquals(server.reports.left, 0);
+    await served;
+    assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: blockOnClose false leaves the children to end by themselves",
+  ignore,
+  async fn() {
+    const server = new TCP(LOCAL, Lines, { blockOnClose: false });
+    const served = server.serveForever();
+    using client = await LineClient.connect(server.serverAddress);
+    await client.ask("x");
+    assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+    assertStrictEquals(await client.ask("still here"), "STILL");
+    client.close();
+    await server.collectChildren({ blocking: true });
+    assertStrictEquals(server.activeChildren!.size, 0);
+    await served;
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn calls collectChildren() from handleTimeout() and serviceActions()",
+  ignore,
+  async fn() {
+    let calls = 0;
+    class Counting extends TCP {
+      override collectChildren(options = {}): Promise<void> {
+        calls++;
+        return super.collectChildren(options);
+      }
+    }
+    await using server = new Counting(LOCAL, Lines, { timeout: 0.01 });
+    await server.handleRequest();
+    assertStrictEquals(calls, 1);
+    const served = server.serveForever({ pollInterval: 0.001 });
+    using client = await LineClient.connect(server.serverAddress);
+    await client.ask("x");
+    assertStrictEquals(calls, 2); // after the request; no timer ticks
+    await server.shutdown();
+    await served;
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingTCPServer relays a request whose first bytes verifyRequest has read",
+  ignore,
+  async fn() {
+    class Peeking extends TCP {
+      override async verifyRequest(request: Socket): Promise<boolean> {
+        return decode(await request.recv(1, MSG_PEEK)) !== "!";
+      }
+    }
+    await using server = new Peeking(LOCAL, Lines);
+    await using _ = serving(server);
+    using client = await LineClient.connect(server.serverAddress);
+    assertStrictEquals(await client.ask("hello"), "HELLO");
+    const [address, peer] = JSON.parse(await client.ask("names"));
+    assertEquals([address, peer], [
+      client.socket.getsockname(),
+      client.socket.getsockname(),
+    ]);
+    await using upload = new Peeking(LOCAL, Upload);
+    await using _upload = serving(upload);
+    await checkUpload(upload);
+    await using bulk = new Peeking(LOCAL, Bulk);
+    await using _bulk = serving(bulk);
+    using slow = await dial(bulk.serverAddress);
+    await slow.sendall(encode("x"));
+    assertStrictEquals((await all(slow)).length, 128 * 65536);
+    using refused = await dial(server.serverAddress);
+    await refused.sendall(encode("!"));
+    await assertEnd(refused);
+  },
+});
+
+/** The end of the stream, or a reset. */
+async function assertEnd(socket: Socket): Promise<void> {
+  try {
+    assertStrictEquals((await socket.recv(100)).length, 0);
+  } catch (error) {
+    assertInstanceOf(error, ConnectionResetError);
+  }
+}
+
+Deno.test({
+  name:
+    "ForkingTCPServer mixes relayed connections and connections that are handed over",
+  ignore,
+  async fn() {
+    let count = 0;
+    class Mixed extends TCP {
+      override async verifyRequest(request: Socket): Promise<boolean> {
+        if (count++ % 2 === 0) await request.recv(1, MSG_PEEK);
+        return true;
+      }
+    }
+    await using server = new Mixed(LOCAL, Echo, { maxChildren: 1 });
+    await using _ = serving(server);
+    await Promise.all(Array.from({ length: 30 }, async (_, i) => {
+      using socket = await dial(server.serverAddress);
+      for (let round = 0; round < 10; round++) {
+        await socket.sendall(encode(`${i} ${round}`));
+        assertStrictEquals(decode(await socket.recv(100)), `${i} ${round}`);
+      }
+    }));
+    assertStrictEquals(server.reports.left, 0);
+  },
+});
+
+Deno.test({
+  name: "ForkingUDPServer answers from its own address",
+  ignore,
+  async fn() {
+    await using server = new UDP(LOCAL, Datagram);
+    await using _ = serving(server);
+    const client = new Socket(AF_INET, SOCK_DGRAM);
+    client.bind(LOCAL);
+    await checkDatagrams(server, client);
+  },
+});
+
+async function checkDatagrams(server: UDP | UnixDatagram, client: Socket) {
+  using _ = client;
+  client.settimeout(20);
+  const ask = async (text: string) => {
+    await client.sendto(encode(text), server.serverAddress);
+    const [data, from] = await client.recvfrom(1000);
+    assertEquals(from, server.serverAddress);
+    return decode(data);
+  };
+  assertStrictEquals(await ask("hello"), "HELLO");
+  const pid = Number(await ask("pid"));
+  assert(server.activeChildren!.has(pid));
+  await client.sendto(encode("throw"), server.serverAddress);
+  const thrown = await server.reports.next();
+  assertStrictEquals(thrown.error.message, "thrown by a datagram's handler");
+  assertEquals(thrown.address, client.getsockname());
+  await client.sendto(encode("receive"), server.serverAddress);
+  assertStrictEquals((await server.reports.next()).error.code, "EOPNOTSUPP");
+  assertStrictEquals(await ask("twice"), "once");
+  assertStrictEquals(decode(await client.recv(100)), "TWICE");
+  await client.sendto(encode("die"), server.serverAddress);
+  const died = await server.reports.next();
+  assertStringIncludes(died.error.message, "exit code 3");
+  assertStrictEquals(await ask("again"), "AGAIN");
+}
+
+Deno.test({
+  name:
+    "ForkingUnixStreamServer hands the connection over, and removes its path",
+  ignore: !MAY_UNIX,
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    const path = `${dir}/stream`;
+    await using server = new UnixStream(path, Lines);
+    await using _ = serving(server);
+    const taken = assertThrows(() => new UnixStream(path, Lines), OSError);
+    assertStrictEquals(taken.code, "EADDRINUSE");
+    using client = await LineClient.connect(path);
+    assertEquals(JSON.parse(await client.ask("names")), ["", "", path]);
+    await using upload = new UnixStream(`${dir}/upload`, Upload);
+    await using _upload = serving(upload);
+    await checkUpload(upload);
+    client.close();
+    await server.serverClose();
+    await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "ForkingUnixDatagramServer answers from its own path",
+  ignore: !MAY_UNIX || !unstable,
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    await using server = new UnixDatagram(`${dir}/server`, Datagram);
+    await using _ = serving(server);
+    const client = new Socket(AF_UNIX, SOCK_DGRAM);
+    client.bind(`${dir}/client`);
+    await checkDatagrams(server, client);
+    await server.serverClose();
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn rejects a handler that cannot be found again",
+  ignore,
+  async fn() {
+    class Local extends Echo {}
+    const error = assertThrows(() => new TCP(LOCAL, Local), TypeError);
+    assertStringIncludes(
+      error.message,
+      "static readonly moduleUrl = import.meta.url",
+    );
+    for (
+      const [name, advice] of [
+        ["Hidden", `write "export class Hidden"`],
+        ["Renamed", `static readonly exportName = "Other"`],
+      ] as const
+    ) {
+      await using server: TCP = new TCP(LOCAL, unexported[name]);
+      await using _ = serving(server);
+      using socket = await dial(server.serverAddress);
+      await assertEnd(socket);
+      const { error } = await server.reports.next();
+      assertInstanceOf(error, TypeError);
+      assertStringIncludes(error.message, advice);
+    }
+    await using server = new TCP(LOCAL, unexported.Named);
+    await using _ = serving(server);
+    using socket = await dial(server.serverAddress);
+    await socket.sendall(encode("found"));
+    assertStrictEquals(decode(await socket.recv(100)), "found");
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn refuses cleanly when the module cannot be loaded",
+  ignore,
+  async fn() {
+    class Lost extends Echo {
+      static override readonly moduleUrl =
+        new URL("./testdata/no_such_module.ts", import.meta.url).href;
+    }
+    class Broken extends Echo {
+      static override readonly moduleUrl = "data:text/javascript,let let = 1";
+    }
+    class Throwing extends Echo {
+      static override readonly moduleUrl =
+        "data:text/javascript,throw new RangeError('while loading')";
+    }
+    for (
+      const [Handler, text] of [
+        [Lost, "no_such_module.ts"],
+        [Broken, "let"],
+        [Throwing, "while loading"],
+      ] as const
+    ) {
+      await using server = new TCP(LOCAL, Handler);
+      await using _ = serving(server);
+      for (let i = 0; i < 3; i++) {
+        using socket = await dial(server.serverAddress);
+        await assertEnd(socket);
+        const { error } = await server.reports.next();
+        assertStringIncludes(error.message, text);
+      }
+    }
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn checks its options",
+  ignore,
+  fn() {
+    const make = (options: object) => () =>
+      new ForkingTCPServer(LOCAL, Echo, options);
+    assertThrows(make({ maxChildren: 0 }), RangeError, "maxChildren");
+    assertThrows(
+      make({ requestsPerChild: 1.5 }),
+      RangeError,
+      "requestsPerChild",
+    );
+    assertThrows(make({ childTimeout: 0 }), RangeError, "childTimeout");
+    assertThrows(make({ childEnv: { A: 1 } }), TypeError, "childEnv");
+    for (const flag of ["-A", "--allow-all", "--permission-set=x", "x.ts"]) {
+      assertThrows(make({ childFlags: [flag] }), TypeError, "childFlags");
+    }
+  },
+});
