@@ -17,7 +17,8 @@ import {
   serving,
   TCP,
 } from "./forking_helpers.ts";
-import { Echo, Lines } from "./testdata/forking_handlers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+import { Echo } from "./testdata/handlers.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -46,7 +47,7 @@ async function checkDeath(
   kill: (client: LineClient, pid: number) => Promise<void>,
   message: string,
 ) {
-  await using server = new TCP(LOCAL, Lines, { maxChildren: 2 });
+  await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
   await using _ = serving(server);
   const [a, b] = await twoChildren(server);
   using _a = a;
@@ -116,7 +117,7 @@ Deno.test({
   name: "ForkingMixIn: SIGINT and SIGTERM to a child are left to the server",
   ignore: ignoreProc,
   async fn() {
-    await using server = new TCP(LOCAL, Lines);
+    await using server = new TCP(LOCAL, Asks);
     await using _ = serving(server);
     using client = await LineClient.connect(server.serverAddress);
     const pid = Number(await client.ask("pid"));
@@ -131,7 +132,7 @@ Deno.test({
   name: "ForkingMixIn: childTimeout kills a child that is stuck",
   ignore: ignoreProc,
   async fn() {
-    await using server = new TCP(LOCAL, Lines, {
+    await using server = new TCP(LOCAL, Asks, {
       maxChildren: 1,
       childTimeout: 0.5,
     });
@@ -155,7 +156,7 @@ Deno.test({
   name: "ForkingMixIn: serverClose() ends a child that is stuck",
   ignore: ignoreProc,
   async fn() {
-    const server = new TCP(LOCAL, Lines);
+    const server = new TCP(LOCAL, Asks);
     const served = server.serveForever();
     using stuck = await LineClient.connect(server.serverAddress);
     const pid = Number(await stuck.ask("pid"));
@@ -173,7 +174,7 @@ Deno.test({
     "ForkingMixIn: connections on their way to a child that dies are closed and reported",
   ignore: ignoreProc,
   async fn() {
-    await using server = new TCP(LOCAL, Lines, { maxChildren: 1 });
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 1 });
     await using _ = serving(server);
     using first = await LineClient.connect(server.serverAddress);
     const pid = Number(await first.ask("pid"));
@@ -197,12 +198,12 @@ const PARENT = `
 import { ForkingTCPServer } from ${
   JSON.stringify(new URL("../mod.ts", import.meta.url).href)
 };
-import { Lines } from ${
+import { Asks } from ${
   JSON.stringify(
     new URL("./testdata/forking_handlers.ts", import.meta.url).href,
   )
 };
-const server = new ForkingTCPServer(["127.0.0.1", 0], Lines);
+const server = new ForkingTCPServer(["127.0.0.1", 0], Asks);
 console.log(server.serverAddress[1]);
 await server.serveForever();
 `;

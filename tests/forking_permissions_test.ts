@@ -19,7 +19,7 @@ import {
   serving,
   TCP,
 } from "./forking_helpers.ts";
-import { Lines } from "./testdata/forking_handlers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -28,7 +28,7 @@ async function ask(
   options: ConstructorParameters<typeof TCP>[2],
   ...lines: string[]
 ): Promise<string[]> {
-  await using server = new TCP(LOCAL, Lines, options);
+  await using server = new TCP(LOCAL, Asks, options);
   await using _ = serving(server);
   using client = await LineClient.connect(server.serverAddress);
   const answers = [];
@@ -117,9 +117,9 @@ const HANDLERS =
 async function make(flags: string[], options = "{}"): Promise<string> {
   const script = `
     import { ForkingTCPServer } from ${JSON.stringify(MOD)};
-    import { Lines } from ${JSON.stringify(HANDLERS)};
+    import { Asks } from ${JSON.stringify(HANDLERS)};
     try {
-      const server = new ForkingTCPServer(["127.0.0.1", 0], Lines, ${options});
+      const server = new ForkingTCPServer(["127.0.0.1", 0], Asks, ${options});
       await server.serverClose();
       console.log("made");
     } catch (error) {
@@ -187,8 +187,8 @@ Deno.test({
   async fn() {
     const script = `
       import { ForkingTCPServer } from ${JSON.stringify(MOD)};
-      import { Lines } from ${JSON.stringify(HANDLERS)};
-      const server = new ForkingTCPServer(["127.0.0.1", 0], Lines);
+      import { Asks } from ${JSON.stringify(HANDLERS)};
+      const server = new ForkingTCPServer(["127.0.0.1", 0], Asks);
       const served = server.serveForever();
       const socket = await Deno.connect({ port: server.serverAddress[1] });
       await socket.write(new TextEncoder().encode("hello\\n"));
@@ -218,7 +218,7 @@ Deno.test({
   async fn() {
     const { ForkingTCPServer } = await import("../mod.ts");
     if (!ignore) return;
-    const error = assertThrows(() => new ForkingTCPServer(LOCAL, Lines));
+    const error = assertThrows(() => new ForkingTCPServer(LOCAL, Asks));
     assertInstanceOf(error, PermissionError);
   },
 });

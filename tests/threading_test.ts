@@ -153,9 +153,9 @@ workerTest("ThreadingTCPServer half-closes in both directions", async () => {
   using client = await running.connect();
   assertEquals(await readAll(client), "bye\n");
   await client.sendall(bytes("12345"));
-  client.close();
-  await running.server.serverClose();
-  assertEquals(running.errors, []);
+  await client.shutdown(1);
+  const { error } = await running.report();
+  assertEquals(error.message, "read 5 after its end");
 });
 
 workerTest(
@@ -164,8 +164,18 @@ workerTest(
     const cases: [RequestHandlerConstructor, string, string, string][] = [
       [H.Hooks, "setup handle finish", "", ""],
       [H.ThrowInSetup, "setup ", "TypeError", "setup failed"],
-      [H.ThrowInHandle, "setup handle finish", "RangeError", "handle failed"],
-      [H.ThrowInFinish, "setup handle finish", "Error", "finish failed"],
+      [
+        H.ThrowInHandle,
+        "setup handle finish",
+        "ConnectionResetError",
+        "handle failed",
+      ],
+      [
+        H.ThrowInFinish,
+        "setup handle finish",
+        "SyntaxError",
+        "finish failed",
+      ],
     ];
     for (const [Handler, expected, name, message] of cases) {
       await using running = start(Handler);
@@ -178,7 +188,7 @@ workerTest(
       assertEquals(error.constructor.name, name);
       assertStringIncludes(error.stack!, "handlers.ts");
       if (Handler === H.ThrowInHandle) {
-        assertEquals((error.cause as Error).message, "the reason");
+        assertEquals((error.cause as Error).message, "the cause");
       }
     }
   },

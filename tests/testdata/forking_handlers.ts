@@ -1,36 +1,17 @@
 /**
- * Handlers for the tests of forking servers; a child process imports them from here.
+ * Handlers for what only child processes have.
  *
  * @module
  */
 
-import { createHash } from "node:crypto";
-import type { Buffer } from "node:buffer";
-import {
-  BaseRequestHandler,
-  ConnectionResetError,
-  DatagramRequestHandler,
-  StreamRequestHandler,
-} from "@socketserver/socketserver";
+import { StreamRequestHandler } from "@socketserver/socketserver";
+import { Datagram, Echo } from "./handlers.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Sends back what it receives. */
-export class Echo extends BaseRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    for (;;) {
-      const data = await this.request.recv(65536);
-      if (data.length === 0) return;
-      await this.request.sendall(data);
-    }
-  }
-}
-
 /** Answers each line with what it asks for. */
-export class Lines extends StreamRequestHandler {
+export class Asks extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
@@ -92,40 +73,6 @@ function tried(get: () => string): string {
   }
 }
 
-/** Reads to the end, and then answers with the length and the digest. */
-export class Upload extends StreamRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    const hash = createHash("sha256");
-    let length = 0;
-    for (;;) {
-      const data = await this.rfile.read(65536);
-      if (data.length === 0) break;
-      length += data.length;
-      hash.update(data as Buffer);
-    }
-    await this.wfile.write(`${length} ${hash.digest("hex")}\n`);
-  }
-}
-
-/** Ends its side first, and then sends what it reads to nobody but the digest in the error. */
-export class HalfClose extends BaseRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    await this.request.sendall(encode("bye\n"));
-    await this.request.shutdown(1);
-    let length = 0;
-    for (;;) {
-      const data = await this.request.recv(65536);
-      if (data.length === 0) break;
-      length += data.length;
-    }
-    throw new Error(`read ${length} after its end`);
-  }
-}
-
 /** Sends 8 MiB, awaited by nobody. */
 export class Bulk extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
@@ -137,54 +84,19 @@ export class Bulk extends StreamRequestHandler {
   }
 }
 
-/** Throws in `setup`. */
-export class ThrowSetup extends StreamRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override setup() {
-    throw new RangeError("thrown by setup");
-  }
-}
-
-/** Throws in `handle`, one of the OSError family with a cause. */
-export class ThrowHandle extends StreamRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    await this.wfile.write("half\n");
-    throw new ConnectionResetError("thrown by handle", {
-      code: "ECONNRESET",
-      syscall: "recv",
-      cause: new TypeError("the cause"),
-    });
-  }
-}
-
-/** Throws in `finish`. */
-export class ThrowFinish extends StreamRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async finish() {
-    await super.finish();
-    throw new SyntaxError("thrown by finish");
-  }
-}
-
-/** Answers a datagram: in capitals, with its process's number, or not at all. */
-export class Datagram extends DatagramRequestHandler {
-  static readonly moduleUrl = import.meta.url;
+/** As {@linkcode Datagram}, and does what only a process can. */
+export class AsksDatagram extends Datagram {
+  static override readonly moduleUrl = import.meta.url;
 
   override async handle() {
     const text = decode(this.packet);
-    if (text === "throw") throw new Error("thrown by a datagram's handler");
     if (text === "die") Deno.exit(3);
     if (text === "receive") await this.socket.recvfrom(1);
     if (text === "twice") {
       await this.socket.sendto(encode("once"), this.clientAddress);
     }
-    await this.wfile.write(
-      text === "pid" ? String(Deno.pid) : text.toUpperCase(),
-    );
+    if (text === "pid") await this.wfile.write(String(Deno.pid));
+    else await super.handle();
   }
 }
 

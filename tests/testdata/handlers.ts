@@ -7,6 +7,7 @@
 
 import {
   BaseRequestHandler,
+  ConnectionResetError,
   DatagramRequestHandler,
   SHUT_WR,
   StreamRequestHandler,
@@ -63,7 +64,7 @@ export class Upload extends StreamRequestHandler {
   }
 }
 
-/** Ends its own side first, then takes what the client still sends, and keeps it in `got`. */
+/** Ends its own side first, then takes what the client still sends, and says how much in its error. */
 export class HalfClose extends BaseRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
@@ -76,7 +77,7 @@ export class HalfClose extends BaseRequestHandler {
       if (data.length === 0) break;
       count += data.length;
     }
-    if (count !== 5) throw new Error(`expected 5 bytes, got ${count}`);
+    throw new Error(`read ${count} after its end`);
   }
 }
 
@@ -124,13 +125,17 @@ export class ThrowInSetup extends Hooks {
   }
 }
 
-/** Fails in `handle`. */
+/** Fails in `handle`, with an error of Python's family that has a code and a cause. */
 export class ThrowInHandle extends Hooks {
   static override readonly moduleUrl = import.meta.url;
 
   override handle() {
     super.handle();
-    throw new RangeError("handle failed", { cause: new Error("the reason") });
+    throw new ConnectionResetError("handle failed", {
+      code: "ECONNRESET",
+      syscall: "recv",
+      cause: new TypeError("the cause"),
+    });
   }
 }
 
@@ -140,7 +145,7 @@ export class ThrowInFinish extends Hooks {
 
   override async finish() {
     await super.finish();
-    throw new Error("finish failed");
+    throw new SyntaxError("finish failed");
   }
 }
 
@@ -152,5 +157,34 @@ export class Datagram extends DatagramRequestHandler {
     const text = decoder.decode(await this.rfile.read());
     if (text === "throw") throw new Error("datagram failed");
     await this.wfile.write(text.toUpperCase());
+  }
+}
+
+/** Answers with the order of its hooks, and fails in the one that the datagram names. */
+export class DatagramHooks extends DatagramRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  #done = "";
+
+  override setup() {
+    super.setup();
+    this.#note("setup");
+  }
+
+  override handle() {
+    this.#note("handle");
+  }
+
+  override async finish() {
+    this.#note("finish");
+    const answer = encoder.encode(this.#done);
+    await this.socket.sendto(answer, this.clientAddress);
+  }
+
+  #note(hook: string): void {
+    if (decoder.decode(this.packet) === hook) {
+      this.#done += `${hook} failed `;
+      throw new TypeError(`failed: ${this.#done}`);
+    }
+    this.#done += `${hook} `;
   }
 }

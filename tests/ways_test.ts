@@ -1,0 +1,322 @@
+/**
+ * One set of handlers under all sixteen servers: plain, Async, Threading and Forking, over TCP, UDP, Unix streams
+ * and Unix datagrams. The clients get the same bytes, and the hooks are called in the same order.
+ */
+
+import * as module from "../mod.ts";
+import {
+  type Address,
+  type RequestHandlerConstructor,
+  type ServerOptions,
+  SHUT_WR,
+  type Socket,
+} from "../mod.ts";
+import { assertEquals, assertInstanceOf, delay } from "./deps.ts";
+import { MAY_FORK } from "./forking_helpers.ts";
+import {
+  type AnyServer,
+  type AnyServerClass,
+  bytes,
+  connectTo,
+  haveUnix,
+  LOOPBACK,
+  newPath,
+  serving,
+  text,
+  unstableNet,
+  until,
+} from "./server_helpers.ts";
+import { mayRead } from "./threading_helpers.ts";
+import * as H from "./testdata/handlers.ts";
+
+/** The ways to run handlers: what the names of the classes begin with, and what that takes. */
+const WAYS: [prefix: string, options: object, ignore: boolean][] = [
+  ["", {}, false],
+  ["Async", {}, false],
+  ["Threading", { maxWorkers: 1 }, !mayRead],
+  ["Forking", { maxChildren: 1 }, !MAY_FORK],
+];
+
+/** What is served: how the names of the classes end, where they are bound, and what that takes. */
+const KINDS: [name: string, address: () => Address, ignore: boolean][] = [
+  ["TCPServer", () => LOOPBACK, false],
+  ["UnixStreamServer", newPath, !haveUnix],
+  ["UDPServer", () => LOOPBACK, false],
+  ["UnixDatagramServer", newPath, !haveUnix || !unstableNet],
+];
+
+/** What was seen of a request on the server's side. */
+interface Seen {
+  hooks: string[];
+  errors: (Error & { code?: string })[];
+  /** What `handleError` was told about who asked. */
+  from: Address[];
+}
+
+/** A class of servers that notes which hooks are called. */
+function noting(Server: AnyServerClass, { hooks, errors, from }: Seen) {
+  return class extends Server {
+    override async getRequest(): ReturnType<AnyServer["getRequest"]> {
+      const got = await super.getRequest();
+      hooks.push("getRequest");
+      return got;
+    }
+    override verifyRequest(request: unknown, address: Address) {
+      hooks.push("verifyRequest");
+      return super.verifyRequest(request, address);
+    }
+    override async processRequest(request: unknown, address: Address) {
+      hooks.push("processRequest");
+      await super.processRequest(request, address);
+    }
+    override async finishRequest(request: unknown, address: Address) {
+      hooks.push("finishRequest");
+      await super.finishRequest(request, address);
+    }
+    override handleError(_request: unknown, address: Address, error: unknown) {
+      hooks.push("handleError");
+      errors.push(error as Error);
+      from.push(address);
+    }
+    override async shutdownRequest(request: unknown) {
+      hooks.push("shutdownRequest");
+      await super.shutdownRequest(request);
+    }
+    override closeRequest(request: unknown) {
+      hooks.push("closeRequest");
+      return super.closeRequest(request);
+    }
+  };
+}
+
+/** The order of the hooks: all of them, once for each request. */
+const ORDER = [
+  "getRequest",
+  "verifyRequest",
+  "processRequest",
+  "finishRequest",
+  "shutdownRequest",
+  "closeRequest",
+];
+/** With the one for errors, after the handler and before the request is shut down. */
+const FAILED = ORDER.toSpliced(4, 0, "handleError");
+
+/** What is asked of every way to run a handler. */
+interface Scenario {
+  behaviour: string;
+  Handler: RequestHandlerConstructor;
+  /** Talks with the server as one client. */
+  talk: (client: Socket, server: AnyServer) => Promise<void>;
+  /** The class and the message of the error that the handler ends with. */
+  // deno-lint-ignore no-explicit-any
+  fails?: [Class: new (...args: any[]) => Error, message: string];
+}
+
+/** Receives to the end of the stream. */
+async function all(client: Socket): Promise<Uint8Array> {
+  using file = client.makefile("rb");
+  return await file.read();
+}
+
+/** Sends, ends the own side, and compares all that comes back. */
+function answers(question: Uint8Array, answer: string): Scenario["talk"] {
+  return async (client) => {
+    await client.sendall(question);
+    await client.shutdown(SHUT_WR);
+    assertEquals(text(await all(client)), answer);
+  };
+}
+
+/** Says nothing, and compares all that comes. */
+function hears(answer: string): Scenario["talk"] {
+  return async (client) => assertEquals(text(await all(client)), answer);
+}
+
+const DATA = new Uint8Array(1_000_003).map((_, i) => i * 7);
+const DIGEST = new Uint8Array(await crypto.subtle.digest("SHA-256", DATA))
+  .toHex();
+const DOWNLOAD = 3_000_000;
+
+const STREAMS: Scenario[] = [
+  {
+    behaviour: "echoes until the client ends its side",
+    Handler: H.Echo,
+    async talk(client) {
+      for (const word of ["one", "two", "x".repeat(100)]) {
+        await client.sendall(bytes(word));
+        const flags = module.MSG_WAITALL;
+        assertEquals(text(await client.recv(word.length, flags)), word);
+      }
+      await client.shutdown(SHUT_WR);
+      assertEquals((await client.recv(1)).length, 0);
+    },
+  },
+  {
+    behaviour: "talks in lines, and ends when asked to",
+    Handler: H.Lines,
+    talk: answers(
+      bytes("upper one\r\nwhat\nupper two\nquit\nupper three\n"),
+      "ONE\nerror\nTWO\n",
+    ),
+  },
+  {
+    behaviour: "tells the handler the real addresses",
+    Handler: H.Lines,
+    async talk(client, server) {
+      const mine = client.getsockname();
+      const addresses = [mine, mine, server.serverAddress];
+      const answer = `${JSON.stringify(addresses)}\n`;
+      await answers(bytes("addr\n"), answer)(client, server);
+    },
+  },
+  {
+    behaviour: "takes an upload, and answers with its digest",
+    Handler: H.Upload,
+    talk: answers(DATA, `${DATA.length} ${DIGEST}\n`),
+  },
+  {
+    behaviour: "reads on after it has ended its own side",
+    Handler: H.HalfClose,
+    async talk(client) {
+      assertEquals(text(await all(client)), "bye\n");
+      await client.sendall(bytes("12345"));
+      await client.shutdown(SHUT_WR);
+    },
+    fails: [Error, "read 5 after its end"],
+  },
+  {
+    behaviour: "sends all to a client that reads slowly",
+    Handler: H.Download,
+    async talk(client) {
+      await client.sendall(bytes(`${DOWNLOAD}\n`));
+      let at = 0;
+      for (let turn = 0;; turn++) {
+        if (turn % 16 === 0) await delay(1);
+        const data = await client.recv(20_011);
+        if (data.length === 0) break;
+        const wrong = data.findIndex((byte, i) => byte !== ((at + i) & 0xff));
+        assertEquals(wrong, -1);
+        at += data.length;
+      }
+      assertEquals(at, DOWNLOAD);
+    },
+  },
+  {
+    behaviour: "calls setup, handle, finish",
+    Handler: H.Hooks,
+    talk: hears("setup handle finish"),
+  },
+  {
+    behaviour: "reports what setup throws, and does not call finish",
+    Handler: H.ThrowInSetup,
+    talk: hears("setup "),
+    fails: [TypeError, "setup failed"],
+  },
+  {
+    behaviour: "reports what handle throws, and calls finish",
+    Handler: H.ThrowInHandle,
+    talk: hears("setup handle finish"),
+    fails: [module.ConnectionResetError, "handle failed"],
+  },
+  {
+    behaviour: "reports what finish throws",
+    Handler: H.ThrowInFinish,
+    talk: hears("setup handle finish"),
+    fails: [SyntaxError, "finish failed"],
+  },
+];
+
+/** Sends a datagram, and compares the one that comes back. */
+function replies(question: string, answer: string): Scenario["talk"] {
+  return async (client, server) => {
+    await client.sendall(bytes(question));
+    const [data, from] = await client.recvfrom(65536);
+    assertEquals([text(data), from], [answer, server.serverAddress]);
+  };
+}
+
+/** Sends a datagram that is not answered. */
+function sends(question: string): Scenario["talk"] {
+  return async (client) => void await client.sendall(bytes(question));
+}
+
+const DATAGRAMS: Scenario[] = [
+  {
+    behaviour: "answers a datagram from the server's own address",
+    Handler: H.Datagram,
+    talk: replies("hello", "HELLO"),
+  },
+  {
+    behaviour: "sends no answer where handle throws",
+    Handler: H.Datagram,
+    talk: sends("throw"),
+    fails: [Error, "datagram failed"],
+  },
+  {
+    behaviour: "calls setup, handle, finish",
+    Handler: H.DatagramHooks,
+    talk: replies("", "setup handle finish "),
+  },
+  {
+    behaviour: "reports what setup throws, and does not call finish",
+    Handler: H.DatagramHooks,
+    talk: sends("setup"),
+    fails: [TypeError, "failed: setup failed "],
+  },
+  {
+    behaviour: "reports what handle throws, and calls finish",
+    Handler: H.DatagramHooks,
+    talk: replies("handle", "setup handle failed finish "),
+    fails: [TypeError, "failed: setup handle failed "],
+  },
+  {
+    behaviour: "reports what finish throws",
+    Handler: H.DatagramHooks,
+    talk: sends("finish"),
+    fails: [TypeError, "failed: setup handle finish failed "],
+  },
+];
+
+/** Runs a scenario with one client, and looks at the hooks. */
+async function play(
+  Server: AnyServerClass,
+  address: Address,
+  options: ServerOptions,
+  { Handler, talk, fails }: Scenario,
+): Promise<void> {
+  const seen: Seen = { hooks: [], errors: [], from: [] };
+  const server = new (noting(Server, seen))(address, Handler, options);
+  await serving(server, async () => {
+    using client = await connectTo(server);
+    await talk(client, server);
+    await until(() => seen.hooks.includes("closeRequest"));
+    if (fails !== undefined) assertEquals(seen.from, [client.getsockname()]);
+  });
+  assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED);
+  assertEquals(server.status, {
+    ...{ active: 0, accepted: 1, rejected: 0 },
+    ...{ transientErrors: 0, resourceErrors: 0 },
+  });
+  if (fails === undefined) return;
+  const [error] = seen.errors;
+  assertInstanceOf(error, fails[0]);
+  assertEquals([error.constructor.name, error.message], [
+    fails[0].name,
+    fails[1],
+  ]);
+  assertEquals(error.stack!.includes("testdata/handlers.ts"), true);
+}
+
+for (const [prefix, options, unable] of WAYS) {
+  for (const [kind, address, missing] of KINDS) {
+    const name = `${prefix}${kind}`;
+    const Server = (module as unknown as Record<string, AnyServerClass>)[name];
+    for (const scenario of /Datagram|UDP/.test(kind) ? DATAGRAMS : STREAMS) {
+      Deno.test({
+        name: `${name} ${scenario.behaviour}`,
+        ignore: unable || missing,
+        fn: () => play(Server, address(), options, scenario),
+      });
+    }
+  }
+}
