@@ -143,7 +143,7 @@ export interface ThreadingMixIn
     Readonly<Required<Omit<ThreadingOptions, keyof MixInOptions>>> {}
 
 /**
- * Runs handlers in a pool of Web Workers, on as many processors as there are: for handlers that compute, or
+ * Runs handlers in a pool of workers, on as many processors as there are: for handlers that compute, or
  * that block. The main thread accepts, verifies, and moves the bytes; the handler, in its worker, has
  * the same `Socket` as everywhere.
  *

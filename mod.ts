@@ -2,7 +2,9 @@
  * Python's `socket` and `socketserver` for Deno: servers over TCP, UDP and Unix sockets, made of a
  * server class, which gets requests, and a handler class, which answers them.
  *
- * A server and a mix-in make a way to run; the handler is the same for all.
+ * A server and a mix-in make a way to run; the handler is the same for all. One that runs in a worker or in a
+ * child process is exported from its module, and says where that is:
+ * `static readonly moduleUrl = import.meta.url`.
  *
  * ```text
  * BaseServer                  the loop, and one method for each stage of a request
@@ -17,7 +19,7 @@
  * └── DatagramRequestHandler  the datagram, and its answer, as two files
  *
  * AsyncMixIn                  requests run as tasks, many at a time
- * ThreadingMixIn              handlers run in Web Workers, on all processors
+ * ThreadingMixIn              handlers run in workers, on all processors
  * ForkingMixIn                handlers run in child processes, each with few permissions
  * ```
  *

@@ -2,7 +2,7 @@
  * Runs each request in a process of its own that has no permissions at all: it counts the words of a
  * line, and shows that it could not read the disk if it tried.
  *
- *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts
+ *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port]
  *
  * Then say something with `nc localhost 9999`.
  */
@@ -25,8 +25,11 @@ export class WordCount extends StreamRequestHandler {
 }
 
 if (import.meta.main) { // a child imports this module too
+  const port = Number(Deno.args[0] ?? 9999);
   const options = { requestsPerChild: 1, childTimeout: 10 };
-  const server = new ForkingTCPServer(["localhost", 9999], WordCount, options);
+  const server = new ForkingTCPServer(["localhost", port], WordCount, options);
+  Deno.addSignalListener("SIGINT", () => server.shutdown());
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
-  await server.serveForever();
+  await server.serveForever(); // until Ctrl-C
+  await server.serverClose({ timeout: 1 });
 }

@@ -1,7 +1,11 @@
+import { scryptSync } from "node:crypto";
 import { assertEquals, assertMatch, assertStringIncludes } from "./deps.ts";
 
 const root = new URL("..", import.meta.url);
-const mayRun = Deno.permissions.querySync({ name: "run" }).state === "granted";
+const mayRun = ["run", "read"].every((name) =>
+  Deno.permissions.querySync({ name: name as "run" | "read" }).state ===
+    "granted"
+);
 
 /** Whether a program is installed; never prompts. */
 function has(program: string): boolean {
@@ -18,9 +22,17 @@ function has(program: string): boolean {
   }
 }
 
+/** The flags of the command that the header of an example says. */
+function documentedFlags(script: string): string[] {
+  const text = Deno.readTextFileSync(new URL(script, root));
+  const command = new RegExp(`deno run (.*) ${script}`).exec(text);
+  return command![1].split(" ");
+}
+
 function deno(script: string, ...args: string[]): Deno.Command {
+  const flags = documentedFlags(script);
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-net", script, ...args],
+    args: ["run", "--no-prompt", ...flags, script, ...args],
     cwd: root,
     stdout: "piped",
     stderr: "piped",
@@ -49,9 +61,15 @@ interface Running extends AsyncDisposable {
 }
 
 /** Starts the echo server and waits until it listens. */
-async function startEcho(...args: string[]): Promise<Running> {
-  const child = deno("examples/echo.ts", ...args).spawn();
-  const [, port] = await readUntil(child.stdout, /Listening on [\d.]+:(\d+)\n/);
+function startEcho(...args: string[]): Promise<Running> {
+  return start("examples/echo.ts", ...args);
+}
+
+/** Starts an example, with the permissions that it documents, and waits until it listens. */
+async function start(script: string, ...args: string[]): Promise<Running> {
+  const child = deno(script, ...args).spawn();
+  const listening = /Listening on (?:[\d.]+:|port )(\d+)\b/;
+  const [, port] = await readUntil(child.stdout, listening);
   const end = async (signal: Deno.Signal) => {
     child.kill(signal);
     const [status] = await Promise.all([
@@ -212,3 +230,39 @@ Deno.test({
     );
   },
 });
+
+/** What each example of a way to run answers the CPython client, as a pattern. */
+const WAYS: [script: string, answer: RegExp][] = [
+  ["examples/blocking_echo.ts", /^HELLO FROM PYTHON\n$/],
+  [
+    "examples/threaded_hash.ts",
+    new RegExp(
+      `^${
+        scryptSync("hello from python", "salt", 32, { N: 1 << 14 })
+          .toString("hex")
+      }\n\n$`,
+    ),
+  ],
+  [
+    "examples/forking_sandbox.ts",
+    /^3 words, counted by process \d+\nNotCapable: Requires read access to "\/etc\/passwd"[^\n]*\n\n$/,
+  ],
+];
+
+for (const [script, answer] of WAYS) {
+  Deno.test({
+    name:
+      `${script} answers a CPython client with its documented permissions, and ends on SIGINT`,
+    ignore: !has("python3"),
+    async fn() {
+      await using server = await start(script, "0");
+      const said = await talk(
+        "python3",
+        ["-c", PYTHON_CLIENT, server.port],
+        "",
+      );
+      assertMatch(said, answer);
+      assertEquals(await server.end("SIGINT"), 0);
+    },
+  });
+}

@@ -28,6 +28,15 @@ async function readTable(): Promise<Row[]> {
 class Handler extends module.StreamRequestHandler {}
 class DatagramHandler extends module.DatagramRequestHandler {}
 const unbound = { bindAndActivate: false };
+
+/** What stands for a server that cannot be made with the net permission alone: its members and its statics. */
+function unmade(Class: { prototype: object }): object {
+  return Object.create(
+    Class.prototype,
+    Object.getOwnPropertyDescriptors(Class),
+  );
+}
+
 const samples: Record<string, object> = {
   Socket: new module.Socket(),
   BaseServer: new module.TCPServer(["", 0], Handler, unbound),
@@ -40,6 +49,8 @@ const samples: Record<string, object> = {
     unbound,
   ),
   AsyncMixIn: new module.AsyncTCPServer(["", 0], Handler, unbound),
+  ThreadingMixIn: unmade(module.ThreadingTCPServer),
+  ForkingMixIn: unmade(module.ForkingTCPServer),
   BaseRequestHandler: Handler.prototype,
   StreamRequestHandler: Reflect.construct(Handler, []),
   DatagramRequestHandler: module.DatagramRequestHandler.prototype,
@@ -78,6 +89,7 @@ return {
     'The socket object': [n for n in dir(socket.socket) if not n.startswith('_')],
     'Functions of \`socket\`': [n for n in public(socket) if is_function(n) and n not in enums],
     'Servers': members(['BaseServer', 'TCPServer', 'UDPServer', 'UnixStreamServer', 'UnixDatagramServer']),
+    'Mix-ins': members(['ThreadingMixIn', 'ForkingMixIn'] + [n for n in dir(socketserver) if n.startswith(('Threading', 'Forking')) and n.endswith('Server')]),
     'Handlers': members(['BaseRequestHandler', 'StreamRequestHandler', 'DatagramRequestHandler']),
 }
 `;
