@@ -49,7 +49,12 @@ function execPath(): string {
  */
 export function launch(options: LaunchOptions): ChildProcess {
   const { moduleUrl, permissions, env, flags } = options;
-  const execArgv = ["run", "--quiet", ...permissionFlags(permissions)];
+  const modules = [moduleUrl, import.meta.url];
+  const execArgv = [
+    "run",
+    "--quiet",
+    ...permissionFlags(permissions, modules),
+  ];
   if (unstableNet) execArgv.push("--unstable-net");
   execArgv.push(...flags, `--preload=${entry(moduleUrl)}`);
   return nodeChildProcess().fork(mainModule(moduleUrl), [], {

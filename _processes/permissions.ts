@@ -26,7 +26,7 @@ export interface ChildPermissions {
   run?: boolean | string[];
   /** Paths of libraries, as in `--allow-ffi`. */
   ffi?: boolean | string[];
-  /** Hosts from which code may come, as in `--allow-import`; left out, Deno's default ones. */
+  /** Hosts from which code may come, as in `--allow-import`; left out, those of the handler's module and of this one. */
   import?: boolean | string[];
 }
 
@@ -49,10 +49,14 @@ const KINDS: Record<Kind, string> = {
  * all permissions when it finds no flag about them.
  *
  * @param permissions What is allowed.
+ * @param modules The code that the child loads: where nothing says from which hosts code may come, it is theirs.
  * @throws {TypeError} when it is not of the right shape.
  * @throws {PermissionError} when this process may not do all of it itself.
  */
-export function permissionFlags(permissions: ChildPermissions): string[] {
+export function permissionFlags(
+  permissions: ChildPermissions,
+  modules: readonly string[] = [],
+): string[] {
   for (const name of Object.keys(permissions)) {
     if (Object.hasOwn(KINDS, name)) continue;
     throw new TypeError(
@@ -62,12 +66,15 @@ export function permissionFlags(permissions: ChildPermissions): string[] {
     );
   }
   const kinds = Object.keys(KINDS) as Kind[];
-  const flags = kinds.map((kind) => flagFor(kind, permissions[kind]));
-  return ["--no-prompt", ...flags.filter((flag) => flag !== "")];
+  const flags = kinds.map((kind) =>
+    kind === "import" && permissions.import === undefined
+      ? importFlag(modules)
+      : flagFor(kind, permissions[kind])
+  );
+  return ["--no-prompt", ...flags];
 }
 
 function flagFor(kind: Kind, value: unknown): string {
-  if (value === undefined && kind === "import") return importFlag();
   if (value === undefined || value === false) return `--deny-${kind}`;
   if (value === true) {
     checkOwn(kind, { name: kind });
@@ -86,26 +93,16 @@ function flagFor(kind: Kind, value: unknown): string {
     : `--allow-${kind}=${value.join(",")}`;
 }
 
-/** From where Deno takes code without being told (`deno run --help=full`, 2.9.6). */
-const CODE_HOSTS = [
-  "deno.land:443",
-  "jsr.io:443",
-  "esm.sh:443",
-  "raw.esm.sh:443",
-  "cdn.jsdelivr.net:443",
-  "raw.githubusercontent.com:443",
-  "gist.githubusercontent.com:443",
-];
-
-/** Deno's default hosts, or those of them from which this process may import code itself. */
-function importFlag(): string {
-  const { state } = Deno.permissions.querySync({ name: "import" });
-  if (state === "denied") return "--deny-import";
-  const hosts = CODE_HOSTS.filter((host) => has({ name: "import", host }));
-  if (hosts.length === CODE_HOSTS.length) return "";
+/** The hosts of modules on the web, as far as this process may import code from there itself. */
+function importFlag(modules: readonly string[]): string {
+  const urls = modules.map((module) => new URL(module));
+  const remote = urls.filter(({ protocol }) => /^https?:$/.test(protocol));
+  const hosts = remote.map(({ protocol, hostname, port }) =>
+    `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`
+  ).filter((host) => has({ name: "import", host }));
   return hosts.length === 0
     ? "--deny-import"
-    : `--allow-import=${hosts.join(",")}`;
+    : `--allow-import=${[...new Set(hosts)].join(",")}`;
 }
 
 /** One value of a list. A comma would end it in the flag, and what follows would not have been checked. */

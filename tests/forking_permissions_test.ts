@@ -88,7 +88,24 @@ Deno.test({
     assertStrictEquals(
       flags.join(" "),
       "--no-prompt --allow-net=127.0.0.1:1 --allow-read --deny-write --deny-env " +
-        "--deny-sys --deny-run --deny-ffi",
+        "--deny-sys --deny-run --deny-ffi --deny-import",
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "permissionFlags() lets code come from where the child's own code comes",
+  ignore,
+  fn() {
+    const modules = [
+      "https://example.com/handler.ts",
+      "http://localhost:8000/mod.ts",
+      import.meta.url,
+    ];
+    assertStrictEquals(
+      permissionFlags({}, modules).at(-1),
+      "--allow-import=example.com:443,localhost:8000",
     );
   },
 });
