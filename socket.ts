@@ -285,7 +285,8 @@ async function datagramPair(
 export type Selectable = number | { fileno(): number };
 
 /**
- * Waits until sockets are ready. What comes in meanwhile stays with its socket.
+ * Waits until sockets are ready. What comes in meanwhile stays with its socket. Where one of them is ready
+ * at once, another whose data the system still holds may be found by a later call only.
  *
  * @param rlist Ready when `recv` or `accept` would not wait.
  * @param wlist Ready when `send` would not wait, or a `connect` has ended.
