@@ -26,7 +26,14 @@ interface Described {
  * @throws {TypeError} when it does not say so; the message says what to write.
  */
 export function originOf(Handler: RequestHandlerConstructor): HandlerOrigin {
-  const { name } = Handler;
+  if (!isHandler(Handler)) {
+    throw new TypeError(
+      `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${
+        Deno.inspect(Handler)
+      }`,
+    );
+  }
+  const { name } = Handler as RequestHandlerConstructor;
   const doing = `Cannot run ${name || "a handler"} in another process`;
   const { moduleUrl } = Handler as Described;
   const exportName = Object.hasOwn(Handler, "exportName")

@@ -5,6 +5,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
+import { MAX_DELAY } from "../_socket/alarm.ts";
 import { TimeoutError } from "../_socket/errors.ts";
 import { ChildProcessError, packError, restoreError } from "./errors.ts";
 import type { Job } from "./job.ts";
@@ -98,7 +99,7 @@ export class Member {
       );
       this.#end(id, error);
       this.kill("another of its requests took longer than childTimeout");
-    }, childTimeout * 1000);
+    }, Math.min(childTimeout * 1000, MAX_DELAY));
   }
 
   /** What a child says is not trusted: its handlers can say anything in its name. */
