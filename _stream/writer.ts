@@ -5,6 +5,7 @@
  */
 
 import { toBytes } from "./checks.ts";
+import { joinBytes } from "../_socket/check.ts";
 import { quiet } from "../_socket/quiet.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
@@ -110,7 +111,9 @@ export function inBlocks(
   let parts: Uint8Array[] = [];
   let length = 0;
   const join = () => {
-    if (length > 0) whole.push(joined(parts, length));
+    if (length > 0) {
+      whole.push(parts.length === 1 ? parts[0] : joinBytes(parts));
+    }
     parts = [];
     length = 0;
   };
@@ -122,15 +125,4 @@ export function inBlocks(
   }
   join();
   return whole;
-}
-
-function joined(parts: Uint8Array[], length: number): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const block = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    block.set(part, at);
-    at += part.length;
-  }
-  return block;
 }

@@ -1,26 +1,12 @@
 import { scryptSync } from "node:crypto";
 import { assertEquals, assertMatch, assertStringIncludes } from "./deps.ts";
+import { have } from "./python.ts";
 
 const root = new URL("..", import.meta.url);
 const mayRun = ["run", "read"].every((name) =>
   Deno.permissions.querySync({ name: name as "run" | "read" }).state ===
     "granted"
 );
-
-/** Whether a program is installed; never prompts. */
-function has(program: string): boolean {
-  if (!mayRun) return false;
-  try {
-    new Deno.Command(program, {
-      args: ["--version"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** The flags of the command that the header of an example says. */
 function documentedFlags(script: string): string[] {
@@ -117,7 +103,7 @@ with socket.create_connection(("localhost", int(sys.argv[1])), timeout=10) as s:
 
 Deno.test({
   name: "examples/echo.ts answers a CPython client",
-  ignore: !has("python3"),
+  ignore: !mayRun || !have("python3"),
   async fn() {
     await using server = await startEcho("localhost", "0");
     assertEquals(
@@ -129,7 +115,7 @@ Deno.test({
 
 Deno.test({
   name: "examples/echo.ts answers ncat, and lines that end as telnet's do",
-  ignore: !has("ncat"),
+  ignore: !mayRun || !have("ncat"),
   async fn() {
     await using server = await startEcho("localhost", "0");
     assertEquals(
@@ -141,7 +127,7 @@ Deno.test({
 
 Deno.test({
   name: "examples/echo.ts answers socat",
-  ignore: !has("socat"),
+  ignore: !mayRun || !have("socat"),
   async fn() {
     await using server = await startEcho("127.0.0.1", "0");
     const said = await talk("socat", [
@@ -253,7 +239,7 @@ for (const [script, answer] of WAYS) {
   Deno.test({
     name:
       `${script} answers a CPython client with its documented permissions, and ends on SIGINT`,
-    ignore: !has("python3"),
+    ignore: !mayRun || !have("python3"),
     async fn() {
       await using server = await start(script, "0");
       const said = await talk(

@@ -12,7 +12,7 @@ import {
   Socket,
 } from "../socket.ts";
 import { assertEquals, assertMatch } from "./deps.ts";
-import { havePython } from "./python.ts";
+import { have, havePython } from "./python.ts";
 import {
   type AnyServer,
   ask,
@@ -48,21 +48,6 @@ async function run(
   const { stdout } = await within(child.output(), 30_000);
   await written;
   return text(stdout);
-}
-
-/** Whether a program can be run; never prompts. */
-function have(program: string): boolean {
-  if (!granted("run")) return false;
-  try {
-    new Deno.Command(program, {
-      args: ["--version"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    return true;
-  } catch {
-    return false; // not installed
-  }
 }
 
 const FAMILIES: Record<number, string> = {

@@ -57,3 +57,19 @@ json.dump([run(row) for row in json.load(sys.stdin)], sys.stdout)
   await written;
   return JSON.parse(new TextDecoder().decode(stdout));
 }
+
+/** Whether a program can be run; never prompts. */
+export function have(program: string): boolean {
+  const run = { name: "run", command: program } as const;
+  if (Deno.permissions.querySync(run).state !== "granted") return false;
+  try {
+    new Deno.Command(program, {
+      args: ["--version"],
+      stdout: "null",
+      stderr: "null",
+    }).outputSync();
+    return true;
+  } catch {
+    return false; // not installed
+  }
+}
