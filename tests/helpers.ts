@@ -84,6 +84,20 @@ export async function tcpPair(): Promise<[client: Socket, server: Socket]> {
   return [client, server];
 }
 
+/** Runs a test with both ends of a connection, which it need not close. */
+export function withPair(
+  name: string,
+  fn: (client: Socket, server: Socket) => Promise<void>,
+  { ignore = false, open = tcpPair } = {},
+): void {
+  Deno.test(name, { ignore }, async () => {
+    const [client, server] = await open();
+    using _client = client;
+    using _server = server;
+    await fn(client, server);
+  });
+}
+
 /** A connected socket, and the other end as Deno has it. */
 export async function tcpSocketAndConn(): Promise<[Socket, Deno.TcpConn]> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

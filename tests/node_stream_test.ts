@@ -19,6 +19,7 @@ import {
   randomBytes,
   recvToEnd,
   soon,
+  withPair,
 } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
 
@@ -32,18 +33,9 @@ async function nodePair(): Promise<[client: Socket, server: Socket]> {
   return [client, server];
 }
 
-/** Runs a test with both ends of such a connection, which it need not close. */
-function withPair(
-  name: string,
-  fn: (client: Socket, server: Socket) => Promise<void>,
-): void {
-  Deno.test(name, async () => {
-    const [client, server] = await nodePair();
-    using _client = client;
-    using _server = server;
-    await fn(client, server);
-  });
-}
+/** Runs a test with both ends of such a connection. */
+const withNodePair: typeof withPair = (name, fn) =>
+  withPair(name, fn, { open: nodePair });
 
 Deno.test("Socket.connect() of a bound socket stands on node:net", async () => {
   const [client, server] = await nodePair();
@@ -55,7 +47,7 @@ Deno.test("Socket.connect() of a bound socket stands on node:net", async () => {
   server.close();
 });
 
-withPair(
+withNodePair(
   "NodeStream moves much data both ways at once",
   async (client, server) => {
     const data = randomBytes(1_000_000, seeded(1));
@@ -69,7 +61,7 @@ withPair(
   },
 );
 
-withPair(
+withNodePair(
   "NodeStream goes on reading after closeWrite()",
   async (client, server) => {
     await client.sendall(bytes("question"));
@@ -83,7 +75,7 @@ withPair(
   },
 );
 
-withPair(
+withNodePair(
   "NodeStream keeps what comes while nobody reads",
   async (client, server) => {
     assertEquals(await codeOf(() => client.recv(9, MSG_DONTWAIT)), "EAGAIN");
@@ -95,13 +87,13 @@ withPair(
   },
 );
 
-withPair("NodeStream.close() ends a read that waits", async (client) => {
+withNodePair("NodeStream.close() ends a read that waits", async (client) => {
   const waiting = client.recv(1);
   client.close();
   assertEquals(await codeOf(() => waiting), "EBADF");
 });
 
-withPair(
+withNodePair(
   "NodeStream.close() underneath ends a read that waits",
   async (client) => {
     const transport = client.detach() as NodeStream;
@@ -111,7 +103,7 @@ withPair(
   },
 );
 
-withPair("NodeStream sets the options of TCP", (client) => {
+withNodePair("NodeStream sets the options of TCP", (client) => {
   for (const value of [1, 0]) {
     client.setsockopt(IPPROTO_TCP, TCP_NODELAY, value);
     client.setsockopt(SOL_SOCKET, SO_KEEPALIVE, value);

@@ -6,25 +6,11 @@ import {
   granted,
   recvToEnd,
   soon,
-  tcpPair,
+  withPair,
 } from "./helpers.ts";
 import { text } from "./stream_fakes.ts";
 
 const MIB = 1024 * 1024;
-
-/** Runs a test with both ends of a connection, which it need not close. */
-function withPair(
-  name: string,
-  fn: (client: Socket, server: Socket) => Promise<void>,
-  options: { ignore?: boolean } = {},
-): void {
-  Deno.test(name, options, async () => {
-    const [client, server] = await tcpPair();
-    using _client = client;
-    using _server = server;
-    await fn(client, server);
-  });
-}
 
 /** Byte i is i modulo 251; as long as what one read takes. */
 const PATTERN = Uint8Array.from({ length: 251 * 1100 }, (_, i) => i % 251);

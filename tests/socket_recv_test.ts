@@ -13,24 +13,11 @@ import {
   FakeStream,
   randomBytes,
   soon,
-  tcpPair,
   tcpSocketAndReset,
   turn,
+  withPair,
 } from "./helpers.ts";
 import { type Bytes, bytes, cut, seeded, text } from "./stream_fakes.ts";
-
-/** Runs a test with both ends of a connection, which it need not close. */
-function withPair(
-  name: string,
-  fn: (client: Socket, server: Socket) => Promise<void>,
-): void {
-  Deno.test(name, async () => {
-    const [client, server] = await tcpPair();
-    using _client = client;
-    using _server = server;
-    await fn(client, server);
-  });
-}
 
 withPair(
   "Socket.recv() gives at most as many bytes as asked for, and keeps the rest",

@@ -1,4 +1,4 @@
-import { MSG_DONTWAIT, MSG_PEEK, SHUT_WR, type Socket } from "../socket.ts";
+import { MSG_DONTWAIT, MSG_PEEK, SHUT_WR } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -12,9 +12,9 @@ import {
   digest,
   recvToEnd,
   soon,
-  tcpPair,
   turn,
   udp,
+  withPair,
 } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
 
@@ -25,20 +25,6 @@ function sparse(length: number, random: (below: number) => number): Uint8Array {
   const data = new Uint8Array(length);
   for (let i = 0; i < length; i += 997) data[i] = random(256);
   return data;
-}
-
-/** Runs a test with both ends of a connection, which it need not close. */
-function withPair(
-  name: string,
-  fn: (client: Socket, server: Socket) => Promise<void>,
-  options: { ignore?: boolean } = {},
-): void {
-  Deno.test(name, options, async () => {
-    const [client, server] = await tcpPair();
-    using _client = client;
-    using _server = server;
-    await fn(client, server);
-  });
 }
 
 withPair(

@@ -1,26 +1,7 @@
-import {
-  MSG_WAITALL,
-  SHUT_RD,
-  SHUT_RDWR,
-  SHUT_WR,
-  type Socket,
-} from "../socket.ts";
+import { MSG_WAITALL, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../socket.ts";
 import { assertEquals } from "./deps.ts";
-import { codeOf, codesOf, recvToEnd, soon, tcpPair, udp } from "./helpers.ts";
+import { codeOf, codesOf, recvToEnd, soon, udp, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-
-/** Runs a test with both ends of a connection, which it need not close. */
-function withPair(
-  name: string,
-  fn: (client: Socket, server: Socket) => Promise<void>,
-): void {
-  Deno.test(name, async () => {
-    const [client, server] = await tcpPair();
-    using _client = client;
-    using _server = server;
-    await fn(client, server);
-  });
-}
 
 withPair(
   "Socket.shutdown(SHUT_WR) ends the stream for the peer, and reading goes on",
