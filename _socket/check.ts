@@ -9,8 +9,8 @@ import * as C from "./constants.ts";
 /** Bytes as a parameter: any view of memory, or an `ArrayBuffer`. */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
 
-/** The bytes behind a parameter; no copy. */
-export function toBytes(data: BytesLike, doing: string): Uint8Array {
+/** The bytes of a view or an `ArrayBuffer`, no copy; undefined for all else. */
+export function bytesOf(data: unknown): Uint8Array | undefined {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -18,6 +18,12 @@ export function toBytes(data: BytesLike, doing: string): Uint8Array {
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) {
     return new Uint8Array(data);
   }
+}
+
+/** The bytes behind a parameter; no copy. */
+export function toBytes(data: unknown, doing: string): Uint8Array {
+  const bytes = bytesOf(data);
+  if (bytes !== undefined) return bytes;
   const hint = typeof data === "string" ? "; encode it first" : "";
   throw new TypeError(
     `Cannot ${doing}: data must be bytes, got ${typeof data}${hint}`,

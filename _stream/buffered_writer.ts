@@ -1,5 +1,5 @@
 /**
- * The `wfile` that collects what it sends.
+ * `wfile`, which collects what it sends, or sends it at once.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const NOTHING = new Uint8Array(0);
 /** Options of a {@linkcode BufferedWriter}. */
 export interface BufferedWriterOptions {
   /**
-   * How many bytes are collected before they are sent; -1 for the default.
+   * How many bytes are collected before they are sent; 0 sends each write at once; -1 is the default.
    *
    * @default {8192}
    */
@@ -33,8 +33,9 @@ export interface BufferedWriterOptions {
 }
 
 /**
- * Collects writes and sends them when the buffer is full, or at `flush` and `close`: `wfile` where
- * `wbufsize` is not 0, and what `makefile("wb")` returns. It is Python's `io.BufferedWriter`.
+ * Collects writes and sends them when the buffer is full, or at `flush` and `close`: `wfile`, and what
+ * `makefile("wb")` returns. It is Python's `io.BufferedWriter`; without a buffer, as `wfile` is unless
+ * `wbufsize` says otherwise, it is `socketserver`'s writer that sends all of each write at once.
  *
  * Small writes are copied. One that is larger than the buffer is sent from where it is, after what
  * was collected. What could not be sent is lost: how much of it the peer has cannot be known.
@@ -53,17 +54,11 @@ export class BufferedWriter implements Writer {
    *
    * @param sink What to send with.
    * @param options The size.
-   * @throws {RangeError} if the size is no positive integer.
+   * @throws {RangeError} if the size is no count, nor -1.
    */
   constructor(sink: ByteSink, options: BufferedWriterOptions = {}) {
     const { bufferSize = -1, onClose } = options;
-    if (
-      checkCount(bufferSize, "Cannot open a writer: bufferSize", true) === 0
-    ) {
-      throw new RangeError(
-        "Cannot open a writer: bufferSize must not be 0, use SocketWriter",
-      );
-    }
+    checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
     this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
     this.#outbox = new Outbox(sink, onClose);
   }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { bytesOf } from "../_socket/check.ts";
+
 const encoder = new TextEncoder();
 
 /**
@@ -61,10 +63,7 @@ export function checkSeparator(value: unknown): Uint8Array {
 
 /** The memory of a buffer, as bytes. */
 export function checkBuffer(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value;
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  }
+  if (ArrayBuffer.isView(value)) return bytesOf(value)!;
   throw new TypeError(
     `Cannot read into a buffer: it must be a view, got ${nameOf(value)}`,
   );
@@ -72,14 +71,9 @@ export function checkBuffer(value: unknown): Uint8Array {
 
 /** The bytes of what is to be written. */
 export function toBytes(data: unknown): Uint8Array {
-  if (data instanceof Uint8Array) return data;
   if (typeof data === "string") return encoder.encode(data);
-  if (ArrayBuffer.isView(data)) {
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
-  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) {
-    return new Uint8Array(data);
-  }
+  const bytes = bytesOf(data);
+  if (bytes !== undefined) return bytes;
   throw new TypeError(
     `Cannot write: data must be bytes or a string, got ${nameOf(data)}`,
   );

@@ -10,7 +10,6 @@ import { BufferedWriter } from "./buffered_writer.ts";
 import { checkCount } from "./checks.ts";
 import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
-import { SocketWriter } from "./socket_writer.ts";
 import { TextReader } from "./text_reader.ts";
 import { TextRWPair } from "./text_rw_pair.ts";
 import { TextWriter } from "./text_writer.ts";
@@ -138,7 +137,10 @@ export function makefile<M extends string = "r">(
     : undefined;
   // A pair closes its reader last, so that the reader's hook serves for both.
   const writer = writes
-    ? openWriter(socket, bufferSize, reads ? undefined : onClose)
+    ? new BufferedWriter(socket, {
+      bufferSize,
+      onClose: reads ? undefined : onClose,
+    })
     : undefined;
   const file = binary
     ? binaryFile(reader, writer)
@@ -160,15 +162,6 @@ function parseMode(
     reads: mode.includes("r") || !writes,
     writes,
   };
-}
-
-function openWriter(
-  sink: ByteSink,
-  bufferSize: number,
-  onClose?: () => void,
-): Writer {
-  if (bufferSize === 0) return new SocketWriter(sink, { onClose });
-  return new BufferedWriter(sink, { bufferSize, onClose });
 }
 
 function binaryFile(reader?: BufferedReader, writer?: Writer): SocketFile {

@@ -21,8 +21,6 @@ export type {
   SocketFile,
 } from "./makefile.ts";
 export type { Newline } from "./newlines.ts";
-export { SocketWriter } from "./socket_writer.ts";
-export type { SocketWriterOptions } from "./socket_writer.ts";
 export { TextReader } from "./text_reader.ts";
 export type { TextReaderOptions } from "./text_reader.ts";
 export { TextRWPair } from "./text_rw_pair.ts";

@@ -13,7 +13,7 @@ export type WriteData = string | ArrayBufferView | ArrayBufferLike;
 
 /**
  * Writes bytes to a socket; what `socket.makefile("wb")` returns and what `StreamRequestHandler`
- * has as `wfile`. {@linkcode SocketWriter} sends at once, {@linkcode BufferedWriter} collects.
+ * has as `wfile`. {@linkcode BufferedWriter} is one.
  *
  * Writes arrive in order, awaited or not, and the failure of a call that nobody awaits does not
  * end the process: `flush` and `close` report the first.

@@ -4,7 +4,6 @@ import {
   type WriteData,
   type Writer,
 } from "../_stream/buffered_writer.ts";
-import { SocketWriter } from "../_stream/socket_writer.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   bytes,
@@ -17,9 +16,12 @@ import {
 
 type Open = (sink: FakeSink, onClose?: () => void) => Writer;
 
-/** What both writers do. */
+/** What a writer does without and with a buffer. */
 const WRITERS: [name: string, open: Open][] = [
-  ["SocketWriter", (sink, onClose) => new SocketWriter(sink, { onClose })],
+  [
+    "BufferedWriter with bufferSize 0",
+    (sink, onClose) => new BufferedWriter(sink, { bufferSize: 0, onClose }),
+  ],
   [
     "BufferedWriter",
     (sink, onClose) => new BufferedWriter(sink, { bufferSize: 4, onClose }),
@@ -292,9 +294,9 @@ testBoth("[Symbol.asyncDispose]() flushes and closes", async (open) => {
   assertEquals(sink.sent, ["abc"]);
 });
 
-Deno.test("SocketWriter.write() sends at once, each write by itself", () => {
+Deno.test("BufferedWriter.write() with bufferSize 0 sends at once, each write by itself", () => {
   const sink = new FakeSink();
-  const writer = new SocketWriter(sink);
+  const writer = new BufferedWriter(sink, { bufferSize: 0 });
   const data = bytes("abc");
   writer.write(data);
   writer.write("");
@@ -303,17 +305,17 @@ Deno.test("SocketWriter.write() sends at once, each write by itself", () => {
   assert(sink.given[0] === data, "the data was copied");
 });
 
-Deno.test("SocketWriter.writelines() joins lines into few writes", async () => {
+Deno.test("BufferedWriter.writelines() with bufferSize 0 joins lines into few writes", async () => {
   const sink = new FakeSink();
-  const writer = new SocketWriter(sink);
+  const writer = new BufferedWriter(sink, { bufferSize: 0 });
   const large = "x".repeat(65536);
   await writer.writelines(["a\n", "b\n", large, "c\n", "d\n"]);
   assertEquals(sink.sent, ["a\nb\n", large, "c\nd\n"]);
 });
 
-Deno.test("SocketWriter.flush() waits for a write that settles out of its turn", async () => {
+Deno.test("BufferedWriter.flush() with bufferSize 0 waits for a write that settles out of its turn", async () => {
   const sink = new FakeSink();
-  const writer = new SocketWriter(sink);
+  const writer = new BufferedWriter(sink, { bufferSize: 0 });
   const gate = Promise.withResolvers<void>();
   sink.gate = gate.promise;
   writer.write("a");
@@ -404,11 +406,6 @@ Deno.test("new BufferedWriter() rejects a bufferSize out of range", () => {
     () => new BufferedWriter(sink, { bufferSize: -2 }),
     RangeError,
     "Cannot open a writer: bufferSize must be -1 or a non-negative integer, got -2",
-  );
-  assertThrows(
-    () => new BufferedWriter(sink, { bufferSize: 0 }),
-    RangeError,
-    "Cannot open a writer: bufferSize must not be 0, use SocketWriter",
   );
   assertThrows(
     () => new BufferedWriter(sink, { bufferSize: "8" as unknown as number }),
