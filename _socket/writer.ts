@@ -17,8 +17,8 @@ import type { StreamTransport } from "./transport.ts";
 const ACCEPT_MAX = 65536;
 
 /**
- * Writes in the order of the calls, each call whole. A write that fails is told to its caller, and to
- * the next `flush`.
+ * Writes in the order of the calls, each call whole. A write that fails is told to its caller; what
+ * fails later, when a call with a timeout has counted it as sent, to the next call or `flush`.
  */
 export class Writer {
   readonly #transport: StreamTransport;
@@ -46,7 +46,7 @@ export class Writer {
     return this.#stuck;
   }
 
-  /** The last failure, cleared by asking. */
+  /** The last failure that no call told, cleared by asking. */
   takeFailure(): unknown {
     const failure = this.#failure;
     this.#failure = undefined;
@@ -87,7 +87,7 @@ export class Writer {
   #fail(error: unknown): never {
     this.#stuck = false;
     this.#lock.release();
-    throw this.#failure = translate(error, { syscall: "send" });
+    throw translate(error, { syscall: "send" });
   }
 
   /**
@@ -135,7 +135,7 @@ export class Writer {
       throw failure;
     }
     const accepted = data.slice(0, ACCEPT_MAX);
-    const flight = this.#rest(accepted, 0).catch(() => {}); // kept as the failure
+    const flight = this.#accepted(accepted);
     if (limit === "now") await poll(this.#lock);
     else await limit.race(flight);
     const failed = this.#lock.ready ? this.takeFailure() : undefined;
@@ -143,7 +143,19 @@ export class Writer {
     return accepted.length;
   }
 
-  /** Waits for all that was accepted, and throws the last failure. */
+  /** Writes what counts as sent, and keeps the failure. */
+  async #accepted(data: Uint8Array): Promise<void> {
+    try {
+      for (let start = 0; start < data.length;) {
+        start += await this.#transport.write(data.subarray(start));
+      }
+    } catch (error) {
+      this.#failure = translate(error, { syscall: "send" });
+    }
+    this.#lock.release();
+  }
+
+  /** Waits for all that was accepted, and throws the last failure that no call told. */
   async flush(): Promise<void> {
     while (!this.#lock.ready) await this.#lock.fill();
     const failure = this.takeFailure();

@@ -7,8 +7,10 @@ import {
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
+  MSG_DONTWAIT,
   type OptionValue,
   OSError,
+  select,
   SO_ACCEPTCONN,
   SO_BROADCAST,
   SO_ERROR,
@@ -200,15 +202,29 @@ Deno.test("Socket.setsockopt() refuses values that are none, and names them", ()
   }
 });
 
-Deno.test("Socket.getsockopt() of SO_ERROR tells a failure that nobody awaited, once", async () => {
+Deno.test("Socket.getsockopt() of SO_ERROR tells once what failed after its call", async () => {
+  const [client, reset] = await tcpSocketAndReset();
+  using _ = client;
+  const data = new Uint8Array(1_000_000);
+  while (await codeOf(() => client.send(data, MSG_DONTWAIT)) === undefined);
+  reset();
+  await select([], [client], [], 20);
+  assertGreater(client.getsockopt(SOL_SOCKET, SO_ERROR), 0);
+  assertEquals(client.getsockopt(SOL_SOCKET, SO_ERROR), 0);
+});
+
+Deno.test("Socket.getsockopt() of SO_ERROR does not tell again what a call told", async () => {
   const [client, reset] = await tcpSocketAndReset();
   using _ = client;
   reset();
   await client.recv(1).catch(() => {});
-  client.sendall(bytes("nobody awaits this"));
-  await codeOf(() => client.sendall(bytes("nor reads its code")));
-  assertGreater(client.getsockopt(SOL_SOCKET, SO_ERROR), 0);
-  assertEquals(client.getsockopt(SOL_SOCKET, SO_ERROR), 0);
+  for (const timeout of [null, 5, 0]) {
+    client.settimeout(timeout);
+    for (const send of ["send", "sendall"] as const) {
+      assertEquals(await codeOf(() => client[send](bytes("x"))), "EPIPE");
+      assertEquals(client.getsockopt(SOL_SOCKET, SO_ERROR), 0, `${timeout}`);
+    }
+  }
 });
 
 Deno.test("SO_REUSEADDR lets two UDP sockets have one port", async () => {
