@@ -45,7 +45,7 @@ function connectError(code: ErrnoName, address: AddressLike): OSError {
 
 /** Begins an attempt, which connects the socket when it succeeds, awaited or not. */
 function begin(core: SocketCore, address: AddressLike): Attempt {
-  const from = core.listener && core.getsockname();
+  const from = core.own ??= core.listener && core.getsockname();
   core.listener?.close(); // a bound socket that connects keeps its address, not its listener
   core.listener = undefined;
   const giveUp = new AbortController();
@@ -56,6 +56,9 @@ function begin(core: SocketCore, address: AddressLike): Attempt {
     if (!signal.aborted) return core.take(transport);
     transport.close();
     throw connectError("ECONNABORTED", address);
+  }, (error) => {
+    if (from !== undefined && !core.closed) core.holdOwn();
+    throw error;
   });
   const slot = new Slot(() => taken); // a second call that waits gets the same end
   slot.fill();

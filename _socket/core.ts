@@ -57,6 +57,8 @@ export class SocketCore {
   datagram: Datagram | undefined;
   /** Set while a `connect` is under way, and until its end was told. */
   attempt: Attempt | undefined;
+  /** The address of a bound socket that connects, or has tried to. */
+  own: Address | undefined;
   /** Whether `listen` was called. */
   listening = false;
   /** Whether the socket is closed. */
@@ -85,11 +87,11 @@ export class SocketCore {
     this.timeout = timeout;
   }
 
-  /** The limit of time for a call that begins now. */
-  limit(syscall: string, dontWait = false): Limit {
-    if (this.timeout === null && !dontWait) return null;
-    if (this.timeout === 0 || dontWait) return "now";
-    return new Timeout(this.#alarm ??= new Alarm(), this.timeout!, syscall);
+  /** The limit of time for a call that begins now; `timeout` in seconds. */
+  limit(syscall: string, timeout: number | null = this.timeout): Limit {
+    if (timeout === null) return null;
+    if (timeout === 0) return "now";
+    return new Timeout(this.#alarm ??= new Alarm(), timeout, syscall);
   }
 
   /** Throws EBADF on a closed socket. */
@@ -152,6 +154,15 @@ export class SocketCore {
     );
   }
 
+  /** Binds again to the own address, after a `connect` that failed. */
+  holdOwn(): void {
+    try {
+      this.bind(this.own!);
+    } catch {
+      // somebody has it by now: the next `connect` or `listen` tells
+    }
+  }
+
   /** The datagram socket, bound now if it was not. A loopback peer needs no more than the loopback. */
   bound(peer?: string): Datagram {
     if (this.datagram === undefined) {
@@ -165,10 +176,10 @@ export class SocketCore {
   listen(backlog: number = BACKLOG): void {
     const wanted = Math.max(0, backlog);
     if (this.listener === undefined) {
-      this.bind(
-        this.family === AF_UNIX ? unboundAddress(AF_UNIX) : ["", 0],
-        wanted,
-      );
+      const free = this.family === AF_UNIX
+        ? unboundAddress(AF_UNIX)
+        : ["", 0] as const;
+      this.bind(this.own ?? free, wanted);
     } else if (
       !this.listening && wanted !== BACKLOG && this.family !== AF_UNIX
     ) {
@@ -185,6 +196,7 @@ export class SocketCore {
     const addr = this.stream?.transport.localAddr ??
       (this.listener ?? this.datagram)?.transport.addr;
     if (addr !== undefined) return fromTransport(addr);
+    if (this.own !== undefined) return this.own;
     if (this.family === AF_UNIX) return "";
     return [this.family === AF_INET ? "0.0.0.0" : "::", 0];
   }

@@ -170,7 +170,7 @@ export class Socket implements Disposable {
   bind(address: AddressLike): void {
     this.#core.checkOpen("bind");
     const checked = checkAddress(this.family, address, "bind");
-    if (this.#core.endpoint !== undefined) {
+    if (this.#core.endpoint !== undefined || this.#core.own !== undefined) {
       throw osError("EINVAL", {
         syscall: "bind",
         reason: "the socket has an address already",
@@ -455,7 +455,8 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends a file, with memory for a small part of it.
+   * Sends a file, with memory for a small part of it. Awaited or not, it goes whole before what is sent
+   * after it.
    *
    * @param file A path, or an open file, which is left behind the last byte that was sent.
    * @param offset Where in the file to begin.

@@ -29,7 +29,7 @@ export async function recvfrom(
   core.checkOpen("recv");
   checkSize(size, "recv");
   checkFlags(flags, FLAGS, "recv");
-  const limit = core.limit("recv", (flags & MSG_DONTWAIT) !== 0);
+  const limit = core.limit("recv", flags & MSG_DONTWAIT ? 0 : undefined);
   if (core.type === SOCK_STREAM) {
     const stream = core.connected("recv", "ENOTCONN");
     return [await recvStream(stream, size, flags, limit), null];

@@ -27,7 +27,7 @@ function checkSend(
 ): Limit {
   core.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return core.limit(syscall, (flags & MSG_DONTWAIT) !== 0);
+  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : undefined);
 }
 
 /** Sends the start of the data, or one datagram to the peer. */
@@ -136,10 +136,14 @@ export async function sendfile(
       "Cannot sendfile: the socket must wait, its timeout is 0",
     );
   }
-  core.connected("sendfile", "EPIPE");
-  const write = (data: Uint8Array) => sendall(core, data, 0);
+  const { timeout } = core; // for the turn to come, and for each chunk
+  const limit = () => core.limit("sendfile", timeout);
   try {
-    return await sendFile(file, offset, count ?? Infinity, write);
+    const stream = core.connected("sendfile", "EPIPE");
+    return await stream.sendTogether(
+      limit,
+      (write) => sendFile(file, offset, count ?? Infinity, write),
+    );
   } catch (error) {
     const path = typeof file === "string" || file instanceof URL;
     const address = path ? String(file) : undefined;

@@ -98,15 +98,24 @@ export class Stream {
   /** Sends all of `data`. */
   sendall(data: Uint8Array, limit: Limit): Promise<void> {
     this.#checkWrite("sendall");
-    if (limit === null) return this.writer.sendall(data);
-    if (limit !== "now") return this.writer.sendallWithin(data, limit);
-    return this.#sendallNow(data);
+    return sendall(this.writer, data, limit);
   }
 
-  async #sendallNow(data: Uint8Array): Promise<void> {
-    while (data.length > 0) {
-      data = data.subarray(await this.writer.sendWithin(data, "now"));
-    }
+  /**
+   * Sends many pieces, with no other call's bytes between them.
+   *
+   * @param limit Makes a limit of time, for the turn to come and for each piece.
+   * @param use Sends the pieces with the function that it is given.
+   */
+  async sendTogether<T>(
+    limit: () => Limit,
+    use: (send: (data: Uint8Array) => Promise<void>) => Promise<T>,
+  ): Promise<T> {
+    this.#checkWrite("send");
+    return await this.writer.together(
+      limit(),
+      (own) => use((data) => sendall(own, data, limit())),
+    );
   }
 
   #checkWrite(syscall: string): void {
@@ -153,5 +162,21 @@ export class Stream {
     } catch {
       // closed underneath, by its owner or by the runtime
     }
+  }
+}
+
+function sendall(
+  writer: Writer,
+  data: Uint8Array,
+  limit: Limit,
+): Promise<void> {
+  if (limit === null) return writer.sendall(data);
+  if (limit !== "now") return writer.sendallWithin(data, limit);
+  return sendallNow(writer, data);
+}
+
+async function sendallNow(writer: Writer, data: Uint8Array): Promise<void> {
+  while (data.length > 0) {
+    data = data.subarray(await writer.sendWithin(data, "now"));
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { poll, type Timeout } from "./alarm.ts";
+import { type Limit, poll, type Timeout } from "./alarm.ts";
 import { translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import { begun, type Source } from "./slot.ts";
@@ -80,13 +80,11 @@ export class Writer {
     } catch (error) {
       this.#fail(error);
     }
-    this.#stuck = false;
-    this.#lock.release();
+    this.#unstick();
   }
 
   #fail(error: unknown): never {
-    this.#stuck = false;
-    this.#lock.release();
+    this.#unstick();
     throw translate(error, { syscall: "send" });
   }
 
@@ -141,6 +139,33 @@ export class Writer {
     const failed = this.#lock.ready ? this.takeFailure() : undefined;
     if (failed !== undefined) throw failed;
     return accepted.length;
+  }
+
+  /**
+   * Makes several calls as one, with no other call's bytes between theirs.
+   *
+   * @param limit The limit of time for the turn to come.
+   * @param use Makes the calls, on a writer of their own.
+   */
+  async together<T>(
+    limit: Limit,
+    use: (writer: Writer) => Promise<T>,
+  ): Promise<T> {
+    if (limit === null) await this.#lock.acquire();
+    else await this.#lock.acquireWithin(limit, "send");
+    const own = new Writer(this.#transport);
+    try {
+      return await use(own);
+    } finally {
+      this.#stuck = own.stuck;
+      if (own.room.ready) this.#lock.release();
+      else own.room.fill().then(() => this.#unstick());
+    }
+  }
+
+  #unstick(): void {
+    this.#stuck = false;
+    this.#lock.release();
   }
 
   /** Writes what counts as sent, and keeps the failure. */

@@ -1,14 +1,21 @@
 import { AF_INET, type OpenFile, SOCK_DGRAM, Socket } from "../socket.ts";
-import { assertEquals, assertLess, assertRejects } from "./deps.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertLess,
+  assertRejects,
+} from "./deps.ts";
+import { internals } from "../_socket/facade.ts";
 import {
   codeOf,
+  concat,
   digest,
   granted,
   recvToEnd,
   soon,
   withPair,
 } from "./helpers.ts";
-import { text } from "./stream_fakes.ts";
+import { bytes, text } from "./stream_fakes.ts";
 
 const MIB = 1024 * 1024;
 
@@ -87,6 +94,63 @@ withPair(
     assertEquals(file.position, 600);
     client.close();
     assertEquals((await recvToEnd(server)).length, 500);
+  },
+);
+
+withPair(
+  "Socket.sendfile() that nobody awaits goes whole before what is sent after it",
+  async (client, server) => {
+    const file = new FakeFile(700_000);
+    for (const timeout of [null, 60]) {
+      client.settimeout(timeout);
+      client.sendall(bytes("<"));
+      client.sendfile(file, 1);
+      client.sendall(bytes("|"));
+      client.sendfile(file, 0, 300_000);
+      client.send(bytes(">"));
+    }
+    client.close(); // what was sent before still goes out
+    const part = concat([
+      bytes("<"),
+      file.slice(1, 700_000),
+      bytes("|"),
+      file.slice(0, 300_000),
+      bytes(">"),
+    ]);
+    assertEquals(
+      digest(await recvToEnd(server)),
+      digest(concat([part, part])),
+    );
+  },
+);
+
+withPair(
+  "Socket.sendfile() times out where nobody reads, and what is in flight stays whole",
+  async (client, server) => {
+    const file = new FakeFile(64 * MIB);
+    client.settimeout(0.02);
+    assertEquals(await codeOf(() => client.sendfile(file)), "ETIMEDOUT");
+    assertEquals(await codeOf(() => client.sendfile(file)), "ETIMEDOUT");
+    const told = file.position; // a multiple of what one read takes
+    client.settimeout(20);
+    const received = recvToEnd(server);
+    await client.sendall(bytes("end"));
+    client.close();
+    const data = await received;
+    assertGreater(data.length - 3, told);
+    assertEquals(
+      digest(data),
+      digest(concat([file.slice(0, data.length - 3), bytes("end")])),
+    );
+  },
+);
+
+withPair(
+  "Socket.sendfile() ends where the socket is closed under it and nobody reads",
+  async (client) => {
+    const sent = client.sendfile(new FakeFile(64 * MIB));
+    internals.abort(client);
+    assertEquals(await codeOf(() => sent), "EBADF");
   },
 );
 

@@ -1,14 +1,16 @@
 import {
+  type Address,
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  createConnection,
   OSError,
   SO_ACCEPTCONN,
   SOCK_STREAM,
   Socket,
   SOL_SOCKET,
 } from "../socket.ts";
-import { assertEquals, assertLess, assertRejects } from "./deps.ts";
+import { assert, assertEquals, assertLess, assertRejects } from "./deps.ts";
 import {
   codeOf,
   deadPort,
@@ -131,6 +133,55 @@ Deno.test("Socket.connect() keeps the address that the socket was bound to", asy
   assertEquals(text(await soon(client.recv(10))), "pong");
 });
 
+Deno.test("Socket.connect() that fails leaves a bound socket its address", async () => {
+  using socket = new Socket();
+  socket.bind(["127.0.0.1", 0]);
+  const own = socket.getsockname();
+  const dead: Address = ["127.0.0.1", deadPort()];
+  assertEquals(await codeOf(() => socket.connect(dead)), "ECONNREFUSED");
+  assertEquals(socket.getsockname(), own);
+  assertEquals(await codeOf(() => socket.bind(["127.0.0.1", 0])), "EINVAL");
+  using other = new Socket();
+  assertEquals(await codeOf(() => other.bind(own)), "EADDRINUSE");
+  using listener = listen();
+  await soon(socket.connect(listener.getsockname()));
+  const [server, peer] = await soon(listener.accept());
+  assertEquals([peer, socket.getsockname()], [own, own]);
+  server.close();
+});
+
+Deno.test({
+  name: "Socket.connect() that times out leaves a bound socket its address",
+  ignore: Deno.build.os !== "linux", // others let more wait than the backlog says
+  async fn() {
+    using full = listen(AF_INET, 1);
+    using first = await createConnection(full.getsockname());
+    using second = await createConnection(full.getsockname());
+    using socket = new Socket();
+    socket.bind(["127.0.0.1", 0]);
+    const own = socket.getsockname();
+    socket.settimeout(0.02);
+    const waiting = () => socket.connect(full.getsockname());
+    assertEquals(await codeOf(waiting), "ETIMEDOUT");
+    assertEquals(socket.getsockname(), own);
+    assertEquals(await codeOf(waiting), "ETIMEDOUT");
+    assertEquals(socket.getsockname(), own);
+    assert(first.fileno() !== second.fileno());
+  },
+});
+
+Deno.test("Socket.connect() that fails leaves a socket that may listen on its address", async () => {
+  using socket = new Socket();
+  socket.bind(["127.0.0.1", 0]);
+  const own = socket.getsockname();
+  const dead: Address = ["127.0.0.1", deadPort()];
+  assertEquals(await codeOf(() => socket.connect(dead)), "ECONNREFUSED");
+  socket.listen(5);
+  assertEquals(socket.getsockname(), own);
+  using client = await soon(createConnection(own));
+  assertEquals(client.getpeername(), own);
+});
+
 Deno.test("Socket over IPv6 binds, connects and tells its addresses", async () => {
   using listener = listen(AF_INET6);
   using client = new Socket(AF_INET6);
@@ -169,6 +220,23 @@ Deno.test({
       "ENOENT",
     );
     server.close();
+    await Deno.remove(directory, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "Socket.connect() that fails tells later that another has the address",
+  ignore: !haveUnix,
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const path = `${directory}/s`;
+    using socket = new Socket(AF_UNIX);
+    socket.bind(path);
+    const connecting = socket.connect(`${directory}/no`);
+    Deno.writeTextFileSync(path, "in the way"); // before the attempt ends
+    assertEquals(await codeOf(() => connecting), "ENOENT");
+    assertEquals(socket.getsockname(), path);
+    assertEquals(await codeOf(() => socket.listen()), "EADDRINUSE");
     await Deno.remove(directory, { recursive: true });
   },
 });
