@@ -47,7 +47,7 @@ export {
   setdefaulttimeout,
   Socket,
 } from "./_socket/facade.ts";
-export type { Transport } from "./_socket/core.ts";
+
 export {
   htonl,
   htons,
@@ -74,6 +74,7 @@ export type {
   DatagramTransport,
   ListenerTransport,
   StreamTransport,
+  Transport,
   TransportAddr,
 } from "./_socket/transport.ts";
 

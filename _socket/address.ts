@@ -17,8 +17,8 @@ export type Address = InetAddress | string;
 /** An address as a parameter: a literal `["localhost", 80]` and a read-only tuple both fit. */
 export type AddressLike = readonly [host: string, port: number] | string;
 
-/** The longest path of a Unix socket in bytes; `sun_path` of unix(7) is 108 with its NUL. */
-export const UNIX_PATH_MAX = 107;
+/** The longest path of a Unix socket in bytes: `sun_path` of unix(7) is 108 with the NUL of a path. */
+const UNIX_PATH_MAX = 107;
 
 /**
  * An address as text.
@@ -63,7 +63,7 @@ export function checkAddress(
   if (!Array.isArray(address) || address.length < 2 || address.length > 4) {
     throw new TypeError(`${doing}: the address must be [host, port]`);
   }
-  const [host, port] = address;
+  const [host, port, ...rest] = address;
   if (typeof host !== "string") {
     throw new TypeError(`${doing}: host must be a string, got ${typeof host}`);
   }
@@ -71,6 +71,11 @@ export function checkAddress(
     throw new TypeError(`${doing}: host must not contain a NUL character`);
   }
   checkPort(port, doing);
+  if (rest.some((part) => part !== 0)) {
+    throw new RangeError(
+      `${doing}: flow info and scope must be 0; a scope goes into the host`,
+    );
+  }
   return [host, port];
 }
 
@@ -80,16 +85,17 @@ function checkPath(path: unknown, doing: string, syscall: string): string {
       `${doing}: the address of a Unix socket must be a path string`,
     );
   }
-  if (path.indexOf("\0", 1) > 0) {
+  const abstract = path.startsWith("\0"); // a name with a length, not a path that ends with a NUL
+  if (!abstract && path.includes("\0")) {
     throw new TypeError(`${doing}: the path must not contain a NUL character`);
   }
   const bytes = new TextEncoder().encode(path).length;
-  if (bytes > UNIX_PATH_MAX) {
+  const most = abstract ? UNIX_PATH_MAX + 1 : UNIX_PATH_MAX;
+  if (bytes > most) {
     throw osError("ENAMETOOLONG", {
       syscall,
       address: path,
-      reason:
-        `AF_UNIX path must be at most ${UNIX_PATH_MAX} bytes, got ${bytes}`,
+      reason: `AF_UNIX path must be at most ${most} bytes, got ${bytes}`,
     });
   }
   return path;

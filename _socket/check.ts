@@ -51,16 +51,47 @@ export function checkSize(
   doing: string,
   name = "bufsize",
 ): asserts size is number {
-  if (typeof size !== "number" || !Number.isInteger(size)) {
-    throw new TypeError(
-      `Cannot ${doing}: ${name} must be an integer, got ${size}`,
-    );
-  }
+  checkInteger(size, doing, name);
   if (size < 0) {
     throw new RangeError(
       `Cannot ${doing}: ${name} must not be negative, got ${size}`,
     );
   }
+}
+
+/** Throws unless `value` is an integer. */
+export function checkInteger(
+  value: unknown,
+  doing: string,
+  name: string,
+): asserts value is number {
+  if (!Number.isInteger(value)) {
+    throw new TypeError(
+      `Cannot ${doing}: ${name} must be an integer, got ${value}`,
+    );
+  }
+}
+
+/** Throws unless `backlog` is a C `int`. */
+export function checkBacklog(backlog: unknown): void {
+  checkInteger(backlog, "listen", "backlog");
+  if (backlog !== (backlog | 0)) {
+    throw new RangeError(
+      `Cannot listen: backlog must be a 32-bit integer, got ${backlog}`,
+    );
+  }
+}
+
+/** Throws unless `value` can be iterated over. */
+export function checkIterable(
+  value: unknown,
+  doing: string,
+  name: string,
+): void {
+  if (Symbol.iterator in Object(value)) return;
+  throw new TypeError(
+    `Cannot ${doing}: ${name} must be iterable, got ${typeof value}`,
+  );
 }
 
 /** Throws unless `seconds` is a timeout: null, or a number from 0. */
@@ -102,11 +133,7 @@ export function checkFlags(
   allowed: number,
   doing: string,
 ): void {
-  if (typeof flags !== "number" || !Number.isInteger(flags)) {
-    throw new TypeError(
-      `Cannot ${doing}: flags must be an integer, got ${flags}`,
-    );
-  }
+  checkInteger(flags, doing, "flags");
   const unknown = flags & ~(allowed | NO_EFFECT);
   if (unknown === 0) return;
   const bit = unknown & -unknown;

@@ -6,7 +6,7 @@
 
 import { type Address, type AddressLike, fromTransport } from "./address.ts";
 import { Alarm, type Limit, Timeout } from "./alarm.ts";
-import { AF_INET, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import { AF_INET, AF_UNIX, SOCK_DGRAM } from "./constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
 import { osError } from "./errors.ts";
@@ -21,15 +21,8 @@ import {
 import { applyOptions, type OptionName, type OptionTarget } from "./options.ts";
 import { READY, type Slot, type Source } from "./slot.ts";
 import { Stream } from "./stream.ts";
+import type { Transport } from "./transport.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
-import type {
-  DatagramTransport,
-  ListenerTransport,
-  StreamTransport,
-} from "./transport.ts";
-
-/** What a socket can stand on: anything that looks like `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`. */
-export type Transport = StreamTransport | ListenerTransport | DatagramTransport;
 
 /** Deno's default backlog, and what `bind` opens with. */
 const BACKLOG = 511;
@@ -275,9 +268,4 @@ export class SocketCore {
     this.files--;
     if (this.files === 0 && this.closeWanted) this.close(false);
   }
-}
-
-/** The type of the socket that stands on `transport`. */
-export function typeOf(transport: Transport): number {
-  return "receive" in transport ? SOCK_DGRAM : SOCK_STREAM;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { checkPort } from "./address.ts";
 import {
   AI_NUMERICSERV,
   IPPROTO_TCP,
@@ -60,14 +59,13 @@ function portNumber(
   port: string | number | null,
 ): number | undefined {
   if (port === null || port === "") return 0;
-  if (typeof port !== "string") {
-    checkPort(
-      port,
-      `Cannot ${question.syscall} ${JSON.stringify(question.host)}`,
+  if (typeof port !== "string" && !Number.isInteger(port)) {
+    const doing = `Cannot ${question.syscall} ${JSON.stringify(question.host)}`;
+    throw new TypeError(
+      `${doing}: port must be an integer, a string or null, got ${port}`,
     );
-    return port;
   }
-  if (!/^[ \t]*\+?\d+$/.test(port)) return undefined; // strtoul(3) takes blanks and "+" too
+  if (!/^[ \t]*\+?\d+$/.test(String(port))) return undefined; // strtoul(3) takes blanks and "+" too
   if (Number(port) > 65535) {
     throw gaiError("EAI_SERVICE", question, {
       reason: `port ${port} is not 0 to 65535`,

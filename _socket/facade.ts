@@ -11,11 +11,17 @@ import {
   familyOf,
   fromTransport,
 } from "./address.ts";
-import { type BytesLike, checkTimeout } from "./check.ts";
+import {
+  type BytesLike,
+  checkBacklog,
+  checkInteger,
+  checkTimeout,
+} from "./check.ts";
 import * as C from "./constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
-import { SocketCore, type Transport, typeOf } from "./core.ts";
+import { SocketCore } from "./core.ts";
 import type { Datagram } from "./datagram.ts";
+import { describe } from "./describe.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
@@ -26,6 +32,7 @@ import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
 import type { Stream } from "./stream.ts";
+import { checkTransport, type Transport, typeOf } from "./transport.ts";
 import {
   type FileForMode,
   makefile,
@@ -149,8 +156,10 @@ export class Socket implements Disposable {
    *
    * @param transport What to stand on, such as a `Deno.TlsConn`.
    * @returns The socket.
+   * @throws {TypeError} when it is none of these.
    */
   static from(transport: Transport): Socket {
+    checkTransport(transport);
     const addr = "localAddr" in transport
       ? transport.localAddr
       : transport.addr;
@@ -220,6 +229,7 @@ export class Socket implements Disposable {
    * @param backlog How many connections may wait to be accepted; without it 511, Deno's default.
    *   Another number opens the socket again, on the same port. Unix sockets ignore it.
    * @throws {OSError} EINVAL on a connected socket, EOPNOTSUPP on one of datagrams.
+   * @throws {RangeError} when the backlog is beyond a C `int`.
    */
   listen(backlog?: number): void {
     this.#core.checkOpen("listen");
@@ -229,11 +239,7 @@ export class Socket implements Disposable {
     if (this.#core.stream ?? this.#core.attempt) {
       throw osError("EINVAL", { syscall: "listen" });
     }
-    if (backlog !== undefined && !Number.isInteger(backlog)) {
-      throw new TypeError(
-        `Cannot listen: backlog must be an integer, got ${backlog}`,
-      );
-    }
+    if (backlog !== undefined) checkBacklog(backlog);
     this.#core.listen(backlog);
   }
 
@@ -447,9 +453,9 @@ export class Socket implements Disposable {
    */
   sendmsg(
     buffers: Iterable<BytesLike>,
-    ancdata: readonly unknown[] = [],
+    ancdata: Iterable<unknown> = [],
     flags = 0,
-    address?: AddressLike,
+    address?: AddressLike | null,
   ): Promise<number> {
     return quiet(sendmsg(this.#core, buffers, ancdata, flags, address));
   }
@@ -473,9 +479,11 @@ export class Socket implements Disposable {
    *
    * @param seconds Seconds, 0 for not waiting at all, or null for no limit.
    * @throws {RangeError} when it is negative or not finite.
+   * @throws {OSError} EBADF when the socket is closed.
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
+    this.#core.checkOpen("settimeout");
     this.#core.timeout = seconds;
   }
 
@@ -490,6 +498,7 @@ export class Socket implements Disposable {
    * @param flag Whether calls wait.
    */
   setblocking(flag: boolean): void {
+    this.#core.checkOpen("setblocking");
     this.#core.timeout = flag ? null : 0;
   }
 
@@ -573,6 +582,7 @@ export class Socket implements Disposable {
 
   async #shutdown(how: number): Promise<void> {
     this.#core.checkOpen("shutdown");
+    checkInteger(how, "shutdown", "how");
     if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
       throw osError("EINVAL", {
         syscall: "shutdown",
@@ -603,6 +613,11 @@ export class Socket implements Disposable {
   close(): void {
     this.#core.closeWanted = true;
     if (this.#core.files === 0) this.#core.close(false);
+  }
+
+  /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
+  toString(): string {
+    return describe(this.#core, this.fileno(), this.proto);
   }
 
   /** Closes the socket, for `using`. */

@@ -9,6 +9,7 @@ import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
 import {
   type BytesLike,
   checkFlags,
+  checkIterable,
   checkSize,
   joinBytes,
   toBytes,
@@ -97,11 +98,13 @@ async function sendDatagram(
 export async function sendmsg(
   core: SocketCore,
   buffers: Iterable<BytesLike>,
-  ancdata: readonly unknown[],
+  ancdata: Iterable<unknown>,
   flags: number,
-  address: AddressLike | undefined,
+  address: AddressLike | null | undefined,
 ): Promise<number> {
-  if (ancdata.length > 0) {
+  checkIterable(buffers, "sendmsg", "buffers");
+  checkIterable(ancdata, "sendmsg", "ancdata");
+  if (Array.from(ancdata).length > 0) {
     throw osError("EOPNOTSUPP", {
       syscall: "sendmsg",
       reason: "Deno passes no ancillary data",
@@ -110,7 +113,7 @@ export async function sendmsg(
   const data = joinBytes(
     Array.from(buffers, (buffer) => toBytes(buffer, "sendmsg")),
   );
-  return await (address === undefined
+  return await (address === undefined || address === null
     ? send(core, data, flags)
     : sendto(core, data, flags, address));
 }

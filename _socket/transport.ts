@@ -6,6 +6,8 @@
  * @module
  */
 
+import { SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+
 /** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
 export interface TransportAddr {
   /** `"tcp"`, `"udp"`, `"unix"` or `"unixpacket"`. */
@@ -75,3 +77,24 @@ export type DatagramOption =
   | "multicastLoop"
   | "recvBufferSize"
   | "sendBufferSize";
+
+/** What a socket can stand on: anything that looks like `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`. */
+export type Transport = StreamTransport | ListenerTransport | DatagramTransport;
+
+/** The type of the socket that stands on `transport`. */
+export function typeOf(transport: Transport): number {
+  return "receive" in transport ? SOCK_DGRAM : SOCK_STREAM;
+}
+
+/** Throws unless `value` is something to stand on. */
+export function checkTransport(value: unknown): asserts value is Transport {
+  const { localAddr, addr, read, accept, receive } = Object(value);
+  const main = localAddr === undefined ? accept ?? receive : read;
+  if (typeof (localAddr ?? addr) === "object" && typeof main === "function") {
+    return;
+  }
+  const shown = Deno.inspect(value);
+  throw new TypeError(
+    `Cannot make a socket: it needs a connection, a listener or a datagram socket, got ${shown}`,
+  );
+}

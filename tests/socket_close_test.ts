@@ -41,6 +41,8 @@ const CALLS: Record<string, (socket: Socket) => unknown> = {
   sendmsg: (socket) => socket.sendmsg([bytes("x")]),
   sendfile: (socket) => socket.sendfile("x"),
   sendto: (socket) => socket.sendto(bytes("x"), ["127.0.0.1", 1]),
+  setblocking: (socket) => socket.setblocking(false),
+  settimeout: (socket) => socket.settimeout(1),
   setsockopt: (socket) => socket.setsockopt(SOL_SOCKET, 9, 1),
   shutdown: (socket) => socket.shutdown(SHUT_WR),
 };

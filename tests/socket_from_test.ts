@@ -76,6 +76,18 @@ Deno.test("Socket.from() takes a connection, a listener and a datagram socket", 
   assertEquals([datagrams.family, datagrams.type], [AF_INET, SOCK_DGRAM]);
 });
 
+Deno.test("Socket.from() refuses what is no connection, and names it", () => {
+  for (const value of ["tcp", -1, 42.5, null, undefined, {}, { read() {} }]) {
+    assertThrows(
+      () => Socket.from(value as never),
+      TypeError,
+      `Cannot make a socket: it needs a connection, a listener or a datagram socket, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+});
+
 Deno.test("Socket.from() takes a test double", async () => {
   const fake = new FakeStream(bytes("hello"), null);
   const socket = Socket.from(fake);

@@ -204,6 +204,53 @@ withPair("Socket.sendmsg() gathers buffers", async (client, server) => {
   );
 });
 
+withPair(
+  "Socket.sendmsg() takes iterables of any kind, and no address",
+  async (client, server) => {
+    function* each<T>(...items: T[]) {
+      yield* items;
+    }
+    assertEquals(
+      await client.sendmsg(each(bytes("ab"), bytes("c")), each()),
+      3,
+    );
+    const none = null as unknown as undefined; // Python's None
+    assertEquals(await client.sendmsg([bytes("d")], [], 0, none), 1);
+    assertEquals(
+      await codeOf(() => client.sendmsg([bytes("x")], each(1))),
+      "EOPNOTSUPP",
+    );
+    client.close();
+    assertEquals(text(await recvToEnd(server)), "abcd");
+  },
+);
+
+withPair(
+  "Socket.sendmsg() refuses what is no iterable of bytes, and names it",
+  async (client, server) => {
+    // deno-fmt-ignore
+    const rows: [unknown[], string][] = [
+    [[], "buffers must be iterable, got undefined"],
+    [[5], "buffers must be iterable, got number"],
+    [[{}], "buffers must be iterable, got object"],
+    [[bytes("no list of buffers")], "data must be bytes, got number"],
+    [[[{}]], "data must be bytes, got object"],
+    [[[bytes("x"), {}]], "data must be bytes, got object"],
+    [[[bytes("x")], {}], "ancdata must be iterable, got object"],
+    [[[bytes("x")], [], {}], "flags must be an integer, got [object Object]"],
+    [[[bytes("x")], [], 0, {}], "the address must be [host, port]"],
+  ];
+    const loose = client.sendmsg.bind(client) as (
+      ...args: unknown[]
+    ) => Promise<number>;
+    for (const [args, message] of rows) {
+      await assertRejects(() => loose(...args), TypeError, message);
+    }
+    client.close();
+    assertEquals(text(await recvToEnd(server)), "");
+  },
+);
+
 Deno.test("Socket.sendmsg() sends one datagram, to an address too", async () => {
   using receiver = udp();
   using sender = udp();

@@ -1,5 +1,5 @@
 import { MSG_WAITALL, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../socket.ts";
-import { assertEquals } from "./deps.ts";
+import { assertEquals, assertRejects } from "./deps.ts";
 import { codeOf, codesOf, recvToEnd, soon, udp, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 
@@ -51,6 +51,13 @@ withPair(
   "Socket.shutdown() refuses other directions and sockets",
   async (client) => {
     assertEquals(await codeOf(() => client.shutdown(3)), "EINVAL");
+    for (const how of ["2" as unknown as number, 1.5, NaN]) {
+      await assertRejects(
+        () => client.shutdown(how),
+        TypeError,
+        `Cannot shutdown: how must be an integer, got ${how}`,
+      );
+    }
     using datagrams = udp();
     assertEquals(await codeOf(() => datagrams.shutdown(SHUT_WR)), "ENOTCONN");
   },

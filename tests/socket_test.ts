@@ -3,6 +3,7 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  formatAddress,
   GaiError,
   getdefaulttimeout,
   IPPROTO_TCP,
@@ -65,6 +66,28 @@ Deno.test("new Socket() refuses families, types and protocols that it does not k
   }
 });
 
+Deno.test("Socket.toString() tells number, kind and addresses", async () => {
+  using socket = new Socket();
+  const start = `<Socket fd=${socket.fileno()}, family=2, type=1, proto=0`;
+  assertEquals(`${socket}`, `${start}, laddr=0.0.0.0:0>`);
+  socket.bind(["127.0.0.1", 0]);
+  const own = formatAddress(socket.getsockname());
+  assertEquals(`${socket}`, `${start}, laddr=${own}>`);
+  using listener = listen();
+  await soon(socket.connect(listener.getsockname()));
+  const peer = formatAddress(listener.getsockname());
+  assertEquals(`${socket}`, `${start}, laddr=${own}, raddr=${peer}>`);
+  socket.close();
+  const closed = "<Socket [closed] fd=-1, family=2, type=1, proto=0>";
+  assertEquals(`${socket}`, closed);
+  using unix = new Socket(AF_UNIX);
+  const number = unix.fileno();
+  assertEquals(
+    String(unix),
+    `<Socket fd=${number}, family=1, type=1, proto=0>`,
+  );
+});
+
 Deno.test("Socket.bind() opens at once and turns port 0 into a real one", () => {
   using socket = new Socket();
   socket.bind(["127.0.0.1", 0]);
@@ -97,6 +120,7 @@ Deno.test("Socket.bind() refuses what is no address, and names it", () => {
     [AF_INET, [1, 2], "Cannot bind [1,2]: host must be a string, got number"],
     [AF_INET, ["h", "80"], 'Cannot bind "h:80": port must be a number, got string'],
     [AF_INET, ["h\0", 80], 'Cannot bind "h\\u0000:80": host must not contain a NUL character'],
+    [AF_INET, ["h", 80, 0, 0, 0], 'Cannot bind "h:80": the address must be [host, port]'],
     [AF_INET, undefined, "Cannot bind undefined: the address must be [host, port]"],
     [AF_INET, null, "Cannot bind null: the address must be [host, port]"],
     [AF_UNIX, ["h", 80], 'Cannot bind "h:80": the address of a Unix socket must be a path string'],
@@ -140,6 +164,19 @@ Deno.test("Socket methods refuse ports that are none, and name them", async () =
       );
     }
   }
+});
+
+Deno.test("Socket.bind() takes Python's address of IPv6, but no flow info or scope in it", () => {
+  using socket = new Socket(AF_INET6);
+  for (const rest of [[-10], [0, 1], [5, 0]]) {
+    assertThrows(
+      () => socket.bind(loose(["::1", 0, ...rest])),
+      RangeError,
+      "flow info and scope must be 0; a scope goes into the host",
+    );
+  }
+  socket.bind(loose(["::1", 0, 0, 0]));
+  assertEquals(socket.getsockname()[0], "::1");
 });
 
 Deno.test("Socket.bind() refuses a Unix path over 107 bytes, and says how long it is", () => {
@@ -279,6 +316,13 @@ Deno.test("Socket.listen() refuses what cannot listen", async () => {
     TypeError,
     "backlog must be an integer, got 1.5",
   );
+  for (const backlog of [2 ** 31, -(2 ** 31) - 1]) {
+    assertThrows(
+      () => fresh.listen(backlog),
+      RangeError,
+      `backlog must be a 32-bit integer, got ${backlog}`,
+    );
+  }
   fresh.listen(-1); // as 0, as in Python
   client.close();
   server.close();

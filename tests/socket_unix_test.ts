@@ -10,7 +10,12 @@ import {
   socketpair,
 } from "../socket.ts";
 import { unstableNet } from "../_socket/open.ts";
-import { assert, assertEquals, assertMatch } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotStrictEquals,
+} from "./deps.ts";
 import {
   codeOf,
   digest,
@@ -123,6 +128,50 @@ inDirectory("Socket takes abstract Unix addresses", async () => {
   assertEquals(client.getpeername(), address);
   server.close();
 }, !linux);
+
+inDirectory(
+  "Socket takes abstract Unix addresses with any bytes of UTF-8, and up to 108",
+  async () => {
+    const name = crypto.randomUUID();
+    for (const address of [`\0${name}\0é\0`, `\0${name}`.padEnd(108, "h")]) {
+      using listener = createServer(address, { family: AF_UNIX });
+      assertEquals(listener.getsockname(), address);
+      using client = new Socket(AF_UNIX);
+      await client.connect(address);
+      const [server] = await soon(listener.accept());
+      assertEquals(client.getpeername(), address);
+      server.close();
+    }
+    using socket = new Socket(AF_UNIX);
+    const long = `\0${"h".repeat(108)}`;
+    assertEquals(await codeOf(() => socket.bind(long)), "ENAMETOOLONG");
+  },
+  !linux,
+);
+
+inDirectory(
+  "Socket.bind() to an empty Unix address takes a free abstract one",
+  () => {
+    using one = new Socket(AF_UNIX);
+    using other = new Socket(AF_UNIX);
+    for (const socket of [one, other]) {
+      socket.bind("");
+      assertMatch(String(socket.getsockname()), /^\0[0-9a-f]{5}$/);
+    }
+    assertNotStrictEquals(one.getsockname(), other.getsockname());
+    return Promise.resolve();
+  },
+  !linux,
+);
+
+inDirectory("Socket.bind() takes a Unix path in any script", (directory) => {
+  using socket = new Socket(AF_UNIX);
+  const path = `${directory}/gniezdo-Гнездо-巣-😀`;
+  socket.bind(path);
+  assertEquals(socket.getsockname(), path);
+  assert(Deno.statSync(path).isSocket);
+  return Promise.resolve();
+});
 
 inDirectory("createConnection() takes a Unix path", async (directory) => {
   using listener = createServer(`${directory}/s`, { family: AF_UNIX });
