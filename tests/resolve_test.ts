@@ -383,6 +383,33 @@ Deno.test("gethostbyname() gives the first IPv4 address", async () => {
   assertEquals(await gethostbyname("both.test"), "192.0.2.1");
 });
 
+Deno.test("gethostbyname() and getnameinfo() refuse what only looks like an address", async () => {
+  for (
+    const host of [
+      "0.1.1.~1",
+      "1+.1.1.1",
+      "::1q",
+      "::1::2",
+      "1:1:1:1:1:1:1:1:1",
+    ]
+  ) {
+    assertEquals((await gaiCode(gethostbyname(host)))[0], "EAI_NONAME", host);
+    const named = getnameinfo([host, 0]);
+    assertEquals((await gaiCode(named))[0], "EAI_NONAME", host);
+  }
+});
+
+Deno.test("getaddrinfo() and getnameinfo() keep the scope of an address", async () => {
+  for (const scope of ["lo", "42"]) {
+    const host = `ff02::1de:c0:face:8d%${scope}`;
+    const asked = host.replace("8d", "8D");
+    const [info, ...more] = await getaddrinfo(asked, 1234, 0, c.SOCK_DGRAM);
+    assertEquals([info[4], more], [[host, 1234], []]);
+    const flags = c.NI_NUMERICHOST | c.NI_NUMERICSERV;
+    assertEquals(await getnameinfo([asked, 1234], flags), [host, "1234"]);
+  }
+});
+
 Deno.test("gethostbyname() refuses IPv6, unknown names and what is no string", async () => {
   assertEquals(await gaiCode(gethostbyname("::1")), ["EAI_ADDRFAMILY", -9]);
   assertEquals(await gaiCode(gethostbyname(NO_NAME)), ["EAI_NONAME", -2]);

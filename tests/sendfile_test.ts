@@ -83,6 +83,29 @@ withPair(
 );
 
 withPair(
+  "Socket.sendfile() sends nothing of an empty file",
+  async (client, server) => {
+    const file = new FakeFile(0);
+    assertEquals(await client.sendfile(file), 0);
+    assertEquals(file.position, 0);
+    client.close();
+    assertEquals((await recvToEnd(server)).length, 0);
+  },
+);
+
+withPair(
+  "Socket.sendfile() with a timeout sends a large file whole",
+  async (client, server) => {
+    const file = new FakeFile(10 * MIB);
+    client.settimeout(20);
+    const received = recvToEnd(server, 8192);
+    assertEquals(await client.sendfile(file), 10 * MIB);
+    client.close();
+    assertEquals(digest(await received), digest(file.slice(0, 10 * MIB)));
+  },
+);
+
+withPair(
   "Socket.sendfile() leaves the file behind what was sent where it fails",
   async (client, server) => {
     const file = new FakeFile(1000, 600);
@@ -191,6 +214,13 @@ withPair(
       RangeError,
       "count must be positive, got 0",
     );
+    for (const count of ["2" as unknown as number, 0.1]) {
+      await assertRejects(
+        () => client.sendfile(file, 0, count),
+        TypeError,
+        `count must be an integer, got ${count}`,
+      );
+    }
     await assertRejects(
       () => client.sendfile(file, 0, -5),
       RangeError,

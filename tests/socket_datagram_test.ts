@@ -19,6 +19,7 @@ import {
   portOf,
   soon,
   turn,
+  udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 
@@ -331,6 +332,41 @@ Deno.test("NodeDatagram drops what comes when its queue is full", async () => {
   receiver.settimeout(20);
   while ((last = text(await receiver.recv(9))) !== "end");
   assertEquals(last, "end");
+});
+
+Deno.test("Socket.sendto() names what is wrong with each argument", async () => {
+  using socket = udp();
+  const data = bytes("x");
+  const own = socket.getsockname();
+  // deno-fmt-ignore
+  const rows: [unknown[], string][] = [
+    [["\u2620", own], "data must be bytes, got string; encode it first"],
+    [[5n, own], "data must be bytes, got bigint"],
+    [[data, null], "Cannot sendto null: the address must be [host, port]"],
+    [["\u2620", 0, own], "data must be bytes, got string; encode it first"],
+    [[5n, 0, own], "data must be bytes, got bigint"],
+    [[data, 0, null], "Cannot sendto null: the address must be [host, port]"],
+    [[data, "bar", own], 'Cannot sendto "bar": the address must be [host, port]'],
+    [[data, null, null], "Cannot sendto null: the address must be [host, port]"],
+    [[data, 1.5, own], "Cannot sendto: flags must be an integer, got 1.5"],
+    [[data], "Cannot sendto undefined: the address must be [host, port]"],
+  ];
+  const loose = socket.sendto.bind(socket) as (
+    ...args: unknown[]
+  ) => Promise<number>;
+  for (const [args, message] of rows) {
+    await assertRejects(() => loose(...args), TypeError, message);
+  }
+  assertEquals(await socket.sendto(data, 0, own), 1); // the only one that is sent
+  assertEquals(await soon(socket.recv(9)), data);
+  assertEquals(await codeOf(() => socket.recv(9, MSG_DONTWAIT)), "EAGAIN");
+});
+
+Deno.test("Socket.recvfrom() of datagrams refuses a negative size", async () => {
+  using socket = udp();
+  await socket.sendto(bytes("x"), socket.getsockname());
+  await assertRejects(() => socket.recvfrom(-1), RangeError, "got -1");
+  assertEquals(text((await soon(socket.recvfrom(1)))[0]), "x");
 });
 
 Deno.test("Socket of datagrams refuses what is no address", async () => {

@@ -12,6 +12,7 @@ import {
   SO_REUSEPORT,
   SOCK_DGRAM,
   SOCK_STREAM,
+  Socket,
   socketpair,
   SOL_SOCKET,
 } from "../socket.ts";
@@ -118,6 +119,58 @@ Deno.test({
   },
 });
 
+Deno.test("createConnection() has the default timeout, or the one that is asked for", async () => {
+  using listener = listen();
+  const address = listener.getsockname();
+  setdefaulttimeout(42);
+  try {
+    using usual = await createConnection(address);
+    using endless = await createConnection(address, { timeout: null });
+    using timed = await createConnection(address, { timeout: 30 });
+    const made = [usual, endless, timed];
+    assertEquals(made.map((s) => s.gettimeout()), [42, null, 30]);
+  } finally {
+    setdefaulttimeout(null);
+  }
+});
+
+Deno.test("createConnection() with a timeout ends a recv() that waits, and without one does not", async () => {
+  using listener = listen();
+  using patient = await createConnection(listener.getsockname());
+  const [late] = await listener.accept();
+  const waiting = patient.recv(5);
+  const hasty = { timeout: 0.03 };
+  using timed = await createConnection(listener.getsockname(), hasty);
+  assertEquals(await codeOf(() => timed.recv(5)), "ETIMEDOUT");
+  await late.send(bytes("done!"));
+  assertEquals(text(await soon(waiting)), "done!");
+  late.close();
+});
+
+Deno.test("createConnection() makes a socket that `using` closes", async () => {
+  using listener = listen();
+  let socket;
+  {
+    using client = socket = await createConnection(listener.getsockname());
+    const [server] = await listener.accept();
+    await client.sendall(bytes("foo"));
+    await server.sendall(await server.recv(1024));
+    assertEquals(text(await soon(client.recv(1024))), "foo");
+    server.close();
+  }
+  assertEquals(socket.fileno(), -1);
+  assertEquals(await codeOf(() => socket.sendall(bytes("foo"))), "EBADF");
+});
+
+Deno.test("createConnection() connects from a port of every own address", async () => {
+  using listener = listen();
+  const port = deadPort();
+  using client = await soon(
+    createConnection(listener.getsockname(), { sourceAddress: ["", port] }),
+  );
+  assertEquals(client.getsockname(), ["127.0.0.1", port]);
+});
+
 Deno.test("createConnection() connects from an own address", async () => {
   using listener = listen();
   const sourceAddress: [string, number] = ["127.0.0.2", deadPort()];
@@ -150,6 +203,33 @@ Deno.test("createServer() listens, and closes what it opened where it fails", as
     "got 1.5",
   );
 });
+
+for (const family of [AF_INET, AF_INET6]) {
+  const loopback = family === AF_INET ? "127.0.0.1" : "::1";
+  const name = family === AF_INET ? "AF_INET" : "AF_INET6";
+
+  Deno.test(`createServer() of ${name} binds to the address that is given`, () => {
+    const port = deadPort();
+    using server = createServer([loopback, port], { family });
+    assertEquals(server.getsockname(), [loopback, port]);
+    assertEquals([server.family, server.type], [family, SOCK_STREAM]);
+    assertEquals(server.getsockopt(SOL_SOCKET, SO_REUSEPORT), 0);
+  });
+
+  Deno.test(`createServer() of ${name} on every address serves a client`, async () => {
+    const port = deadPort();
+    using server = createServer(["", port], { family });
+    using client = new Socket(family);
+    for (const socket of [server, client]) socket.settimeout(20);
+    await client.connect([loopback, port]);
+    const [accepted, peer] = await server.accept();
+    assertEquals(peer, client.getsockname());
+    await client.sendall(bytes("foo"));
+    await accepted.sendall(await accepted.recv(1024));
+    assertEquals(text(await client.recv(1024)), "foo");
+    accepted.close();
+  });
+}
 
 Deno.test("createServer() with a dual stack takes IPv4 and IPv6", {
   ignore: !hasDualstackIPv6(),
@@ -216,6 +296,21 @@ Deno.test("socketpair() connects two sockets of each family and type", async () 
       other.close();
     }
   }
+});
+
+Deno.test("socketpair() does not take a stranger for one of the two", async () => {
+  const { connect } = Socket.prototype;
+  const stranger = new Socket();
+  Socket.prototype.connect = async function (this: Socket, address) {
+    Socket.prototype.connect = connect;
+    await stranger.connect(address); // who found the port is first
+    await this.connect(address);
+  };
+  const [one, other] = await soon(socketpair());
+  assertEquals(one.getpeername(), other.getsockname());
+  assertEquals(other.getpeername(), one.getsockname());
+  assertEquals((await soon(stranger.recv(1))).length, 0); // shut out
+  for (const socket of [one, other, stranger]) socket.close();
 });
 
 Deno.test({

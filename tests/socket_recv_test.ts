@@ -253,6 +253,11 @@ withPair(
       RangeError,
       "nbytes must not be negative, got -1",
     );
+    await assertRejects(
+      () => server.recvfromInto(memory, 1024),
+      RangeError,
+      "nbytes is 1024, the buffer holds 4",
+    );
     const noBytes = "text" as unknown as Uint8Array;
     await assertRejects(
       () => server.recvInto(noBytes),
@@ -283,6 +288,7 @@ withPair(
     await client.sendall(bytes("abcd"));
     const [data, sender] = await soon(server.recvfrom(2));
     assertEquals([text(data), sender], ["ab", null]);
+    assertEquals(await server.recvfromInto(new Uint8Array(0)), [0, null]);
     const memory = new Uint8Array(2);
     assertEquals(await soon(server.recvfromInto(memory)), [2, null]);
     assertEquals(text(memory), "cd");

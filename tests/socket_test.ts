@@ -305,6 +305,16 @@ Deno.test("Socket.listen() lets many wait without a backlog", async () => {
   for (const client of clients) client.close();
 });
 
+Deno.test("Socket.listen() takes any backlog of a C int, as Python does", async () => {
+  for (const backlog of [0, -1, 2 ** 31 - 1, undefined]) {
+    using listener = listen(AF_INET, backlog);
+    using client = new Socket();
+    await soon(client.connect(listener.getsockname()));
+    const [server] = await soon(listener.accept());
+    server.close();
+  }
+});
+
 Deno.test("Socket.listen() refuses what cannot listen", async () => {
   using datagrams = udp();
   assertEquals(await codeOf(() => datagrams.listen()), "EOPNOTSUPP");

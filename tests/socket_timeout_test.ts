@@ -1,5 +1,6 @@
 import {
   AF_INET,
+  createConnection,
   getdefaulttimeout,
   MSG_PEEK,
   setdefaulttimeout,
@@ -64,17 +65,33 @@ Deno.test("Socket.setblocking() sets the timeout to null or 0", () => {
   assertEquals([socket.gettimeout(), socket.getblocking()], [0, false]);
   socket.setblocking(true);
   assertEquals([socket.gettimeout(), socket.getblocking()], [null, true]);
+  const { type } = socket;
+  for (const timeout of [null, 0, 10, 0, 2.5]) {
+    socket.settimeout(timeout);
+    assertEquals(socket.getblocking(), timeout !== 0);
+    assertEquals(socket.gettimeout(), timeout);
+    assertEquals(socket.type, type);
+  }
+  socket.setblocking(false);
+  socket.setblocking(2 ** 32 as unknown as boolean); // true, as in Python
+  assertEquals(socket.gettimeout(), null);
 });
 
 Deno.test("setdefaulttimeout() is for new and accepted sockets", async () => {
   assertThrows(() => setdefaulttimeout(-1), RangeError);
+  const text = "spam" as unknown as number;
+  assertThrows(() => setdefaulttimeout(text), TypeError);
   setdefaulttimeout(7.5);
   try {
     assertEquals(getdefaulttimeout(), 7.5);
     const [client, server] = await tcpPair();
     assertEquals([client.gettimeout(), server.gettimeout()], [7.5, 7.5]);
-    client.close();
-    server.close();
+    using listener = listen();
+    listener.settimeout(10); // which accepted sockets do not inherit
+    using second = await createConnection(listener.getsockname());
+    const [accepted] = await listener.accept();
+    assertEquals([accepted.gettimeout(), second.gettimeout()], [7.5, 7.5]);
+    for (const socket of [accepted, client, server]) socket.close();
   } finally {
     setdefaulttimeout(null);
   }

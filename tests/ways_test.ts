@@ -307,6 +307,46 @@ async function play(
   assertEquals(error.stack!.includes("testdata/handlers.ts"), true);
 }
 
+/** Asks three times, and looks at what is left of the server. */
+async function serveThree(
+  Server: AnyServerClass,
+  address: Address,
+  options: ServerOptions,
+): Promise<void> {
+  const datagrams = /Datagram|UDP/.test(Server.name);
+  const Handler = datagrams ? H.Datagram : H.Lines;
+  const server = new Server(address, Handler, options);
+  assertEquals(server.serverAddress, server.socket.getsockname());
+  await serving(server, async () => {
+    for (const word of ["one", "two", "three"]) {
+      using client = await connectTo(server);
+      await client.sendall(bytes(datagrams ? word : `upper ${word}\nquit\n`));
+      const answer = datagrams ? await client.recv(100) : await all(client);
+      assertEquals(text(answer).trim(), word.toUpperCase());
+    }
+  });
+  assertEquals([server.fileno(), server.status.active], [-1, 0]);
+  if ("activeChildren" in server) {
+    assertEquals((server.activeChildren as Set<number>).size, 0);
+  }
+}
+
+/** Handles ten requests without a loop, and looks at what is left of them. */
+async function handleTen(
+  Server: AnyServerClass,
+  address: Address,
+  options: ServerOptions,
+): Promise<void> {
+  await using server = new Server(address, H.Echo, options);
+  for (let count = 0; count < 10; count++) {
+    using client = await connectTo(server);
+    client.shutdown(SHUT_WR);
+    await server.handleRequest();
+    assertEquals((await client.recv(1)).length, 0);
+  }
+  await until(() => server.status.active === 0);
+}
+
 for (const [prefix, options, unable] of WAYS) {
   for (const [kind, address, missing] of KINDS) {
     const name = `${prefix}${kind}`;
@@ -316,6 +356,26 @@ for (const [prefix, options, unable] of WAYS) {
         name: `${name} ${scenario.behaviour}`,
         ignore: unable || missing,
         fn: () => play(Server, address(), options, scenario),
+      });
+    }
+    Deno.test({
+      name:
+        `${name} serves one client after the other, and leaves nothing open`,
+      ignore: unable || missing,
+      fn: () => serveThree(Server, address(), options),
+    });
+    if (kind === "TCPServer") {
+      Deno.test({
+        name: `${name} closes before it has served`,
+        ignore: unable,
+        async fn() {
+          await using _ = new Server(address(), H.Echo, options);
+        },
+      });
+      Deno.test({
+        name: `${name} keeps nothing of requests that have ended`,
+        ignore: unable,
+        fn: () => handleTen(Server, address(), options),
       });
     }
   }
