@@ -12,10 +12,9 @@ import { NodeStream } from "../_socket/node_stream.ts";
 import { SHUT_WR } from "../_socket/constants.ts";
 import { runHandler } from "../_server/lifecycle.ts";
 import { requestsOf } from "../_server/requests.ts";
-import type { RequestHandlerConstructor } from "../server.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
-import { packError } from "./errors.ts";
-import { handlerIn } from "./handler_class.ts";
+import { toFailure } from "../_remote/failure.ts";
+import { type HandlerClass, handlerIn } from "../_remote/handler_origin.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 import { TakenStream } from "./passable.ts";
@@ -41,7 +40,7 @@ class ServerStandIn {
 /** What a child is once the server has told it what it needs. */
 interface Post {
   readonly server: ServerStandIn;
-  readonly Handler: RequestHandlerConstructor;
+  readonly Handler: HandlerClass;
 }
 
 /** Imports the module of the handler. */
@@ -84,11 +83,11 @@ export class ChildServer {
     const server = new ServerStandIn(message);
     this.#post = this.#load().then((module) => ({
       server,
-      Handler: handlerIn(module, message.exportName),
+      Handler: handlerIn(module, message.exportName, "in another process"),
     }));
     this.#post.then(
       () => this.#link.ready(),
-      (error) => this.#link.ready(packError(error)),
+      (error) => this.#link.ready(toFailure(error)),
     );
   }
 

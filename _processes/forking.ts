@@ -15,7 +15,7 @@ import type {
 } from "../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
-import { originOf } from "./handler_class.ts";
+import { originOf } from "../_remote/handler_origin.ts";
 import { jobFor } from "./job.ts";
 import { checkLaunch } from "./launch.ts";
 import { canPass, openNetListener } from "./listener.ts";
@@ -58,7 +58,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const Handler: RequestHandlerConstructor = args[1];
       const options: MixInOptions & ForkingOptions = args[2] ?? {};
       const statics = new.target as unknown as ForkingStatics;
-      const origin = originOf(Handler);
+      const origin = originOf(Handler, "in another process");
       const launch = launchOptions(origin.moduleUrl, options, statics);
       const limits = checkPool(poolOptions(options, statics));
       checkEnv(launch.env);

@@ -7,7 +7,8 @@
 import type { ChildProcess } from "node:child_process";
 import { MAX_DELAY } from "../_socket/alarm.ts";
 import { TimeoutError } from "../_socket/errors.ts";
-import { ChildProcessError, packError, restoreError } from "./errors.ts";
+import { fromFailure, toFailure } from "../_remote/failure.ts";
+import { ChildProcessError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { Lifetime } from "./lifetime.ts";
 import type {
@@ -118,7 +119,7 @@ export class Member {
       case "done":
         return message.ids.forEach((id) => this.#end(id));
       case "error":
-        return this.#end(message.id, restoreError(message.error));
+        return this.#end(message.id, fromFailure(message.error));
       case "sync":
         return this.#outbox.synced();
       case "call":
@@ -129,7 +130,7 @@ export class Member {
   }
 
   #loaded({ error }: ReadyMessage): void {
-    if (error !== undefined) return this.#crash(restoreError(error));
+    if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     this.#outbox.synced();
   }
@@ -148,7 +149,7 @@ export class Member {
       const value = await relay({ call, ...asked });
       this.#outbox.send({ type: "result", call, value });
     } catch (error) {
-      this.#outbox.send({ type: "result", call, error: packError(error) });
+      this.#outbox.send({ type: "result", call, error: toFailure(error) });
     }
   }
 

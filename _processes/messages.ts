@@ -6,7 +6,7 @@
 
 import type { Address, AddressLike } from "../_socket/address.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
-import type { PackedError } from "./errors.ts";
+import type { Failure } from "../_remote/failure.ts";
 
 /** To a child, first: what its handlers see of the server. */
 export interface InitMessage {
@@ -41,7 +41,7 @@ export interface ResultMessage {
   type: "result";
   call: number;
   value?: unknown;
-  error?: PackedError;
+  error?: Failure;
 }
 
 /** To a child: the server drains. */
@@ -71,7 +71,7 @@ export type ToChild =
 /** From a child: its module is loaded, or cannot be. */
 export interface ReadyMessage {
   type: "ready";
-  error?: PackedError;
+  error?: Failure;
 }
 
 /** From a child: requests that have ended. */
@@ -84,7 +84,7 @@ export interface DoneMessage {
 export interface ErrorMessage {
   type: "error";
   id: number;
-  error: PackedError;
+  error: Failure;
 }
 
 /** What a child can have the server do with a request's connection or socket. */

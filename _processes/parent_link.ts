@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type PackedError, packError, restoreError } from "./errors.ts";
+import { type Failure, fromFailure, toFailure } from "../_remote/failure.ts";
 import type { CallMessage, FromChild, ResultMessage } from "./messages.ts";
 
 /** What a call asks for, besides the request that it is for. */
@@ -26,7 +26,7 @@ export class ParentLink {
   }
 
   /** The module is loaded, or cannot be. */
-  ready(error?: PackedError): void {
+  ready(error?: Failure): void {
     this.#post({ type: "ready", error });
   }
 
@@ -43,7 +43,7 @@ export class ParentLink {
 
   /** A request has ended with an error. */
   failed(id: number, error: unknown): void {
-    this.#post({ type: "error", id, error: packError(error) });
+    this.#post({ type: "error", id, error: toFailure(error) });
   }
 
   /** Has the server do something for a request. */
@@ -60,7 +60,7 @@ export class ParentLink {
     const result = this.#calls.get(call);
     this.#calls.delete(call);
     if (error === undefined) result?.resolve(value);
-    else result?.reject(restoreError(error));
+    else result?.reject(fromFailure(error));
   }
 
   #flush(): void {

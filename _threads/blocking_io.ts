@@ -8,7 +8,7 @@ import { osError } from "../_socket/errors.ts";
 import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Calls } from "./calls.ts";
 import type { Channel } from "./channel.ts";
-import { type Failure, fromFailure } from "./failure.ts";
+import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";
 import type { RelayDatagram } from "./relay_datagram.ts";
 

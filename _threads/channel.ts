@@ -13,7 +13,7 @@ import {
 } from "../_socket/constants.ts";
 import { osError } from "../_socket/errors.ts";
 import type { OptionValue } from "../_socket/options.ts";
-import { type Failure, fromFailure } from "./failure.ts";
+import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 

@@ -5,9 +5,9 @@
  */
 
 import { Worker } from "node:worker_threads";
+import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Address } from "../_socket/address.ts";
 import { Socket } from "../_socket/facade.ts";
-import { type Failure, fromFailure } from "./failure.ts";
 import { Lane, laneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { answer, RelayedDatagram } from "./relayed_datagram.ts";
@@ -74,10 +74,10 @@ export class Member {
   }
 
   #start(init: WorkerInit): Worker {
-    const name = `socketserver ${init.handler.name}`;
+    const name = `socketserver ${init.handler.exportName}`;
     const worker = new Worker(entry(), { name, workerData: init });
     worker.on("error", (error: unknown) => {
-      this.#cause ??= error instanceof Error ? error : new Error(String(error));
+      this.#cause ??= asError(error);
     });
     worker.on("exit", () => {
       this.#exited.resolve();
@@ -111,7 +111,7 @@ export class Member {
     else if (type === P.SHUTDOWN) {
       answer(this.#lane, id, this.#hooks.shutdown());
     } else if (type === P.DYING) {
-      this.#cause = fromFailure(P.unpack<Failure>(payload)!);
+      this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
       queueMicrotask(() => this.#die(undefined)); // before it gets another request
     } else this.#running.get(id)?.relay.onFrame(type, payload);
   }
@@ -122,11 +122,16 @@ export class Member {
     if (running === undefined) return;
     this.#running.delete(id);
     if (this.#running.size === 0) this.#watchdog?.stop();
-    this.#settle(running, failure && fromFailure(failure));
+    this.#settle(running, failure && { thrown: fromFailure(failure) });
   }
 
-  #settle({ relay, resolve, reject }: Running, error?: Error): void {
-    relay.end().then(() => error === undefined ? resolve() : reject(error));
+  #settle(
+    { relay, resolve, reject }: Running,
+    failed?: { thrown: unknown },
+  ): void {
+    relay.end().then(() =>
+      failed === undefined ? resolve() : reject(failed.thrown)
+    );
   }
 
   /** Tells the handlers that the server drains. */
@@ -164,7 +169,9 @@ export class Member {
       this.#running.size === 0 && this.#cause !== undefined &&
       this.#last !== undefined
     ) this.#hooks.onStray(...this.#last, error);
-    for (const running of this.#running.values()) this.#settle(running, error);
+    for (const running of this.#running.values()) {
+      this.#settle(running, { thrown: error });
+    }
     this.#running.clear();
   }
 }
@@ -175,6 +182,12 @@ function entry(): URL {
   if (url.protocol === "file:") return url;
   const source = `import ${JSON.stringify(url.href)};`;
   return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`Uncaught value: ${thrown}`);
 }
 
 function checkDatagram(request: unknown): [Uint8Array, Socket] {

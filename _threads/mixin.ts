@@ -12,7 +12,8 @@ import {
 import { requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
-import { checkReadable, referenceOf } from "./handler_module.ts";
+import { originOf } from "../_remote/handler_origin.ts";
+import { checkReadable } from "./readable.ts";
 import type { Pool } from "./pool.ts";
 
 /** Options of a server that runs handlers in workers, besides its own. */
@@ -56,9 +57,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
     constructor(...args: any[]) {
       const options: ThreadingOptions = args[2] ?? {};
       const statics = new.target as unknown as Statics;
-      if (typeof args[1]?.prototype?.handle === "function") {
-        checkReadable(import.meta.url, referenceOf(args[1]).url);
-      }
+      const handler = originOf(args[1], "in a worker");
+      checkReadable(import.meta.url, handler.moduleUrl);
       const checked = check(options, statics);
       super(...args);
       this.maxWorkers = checked.maxWorkers;
@@ -78,10 +78,11 @@ export function threading<B extends ServerConstructor>(Base: B) {
     async #startPool(): Promise<Pool> {
       const { Pool } = await import("./pool.ts");
       const { serverAddress, shared, maxWorkers, workerTimeout } = this;
-      const handler = referenceOf(this.RequestHandlerClass);
+      const handler = originOf(this.RequestHandlerClass, "in a worker");
+      const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
       const server = { serverAddress, shared, options: plainOptions(this) };
       return new Pool({
-        init: { handler, server },
+        init: { handler, blocking: blocking === true, server },
         maxWorkers,
         workerTimeout,
         hooks: {

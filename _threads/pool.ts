@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../_socket/address.ts";
-import { checkReadable } from "./handler_module.ts";
+import { checkReadable } from "./readable.ts";
 import { Member, type MemberHooks, type MemberInit } from "./member.ts";
 
 /** What a pool is made of. */
@@ -58,14 +58,14 @@ export class Pool {
     const { maxWorkers, init } = this.#parts;
     const idle = best?.load === 0;
     if (!idle && this.#members.size < maxWorkers) best = this.#start();
-    else if (!idle && init.handler.blocking) return undefined;
+    else if (!idle && init.blocking) return undefined;
     best!.load++;
     return best;
   }
 
   #start(): Member {
     const { init, hooks, workerTimeout } = this.#parts;
-    checkReadable(import.meta.url, init.handler.url);
+    checkReadable(import.meta.url, init.handler.moduleUrl);
     const onDeath = (member: Member) => {
       this.#members.delete(member);
       this.#next();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { toFailure } from "../_remote/failure.ts";
 import type { Address } from "../_socket/address.ts";
 import type { OptionValue } from "../_socket/options.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
@@ -86,6 +87,11 @@ const decoder = new TextDecoder();
 /** A payload of JSON. */
 export function pack(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
+}
+
+/** A payload that says what was thrown, as a {@linkcode Failure}. */
+export function packFailure(error: unknown): Uint8Array {
+  return pack(toFailure(error));
 }
 
 /** What {@linkcode pack} packed; undefined for an empty payload. */

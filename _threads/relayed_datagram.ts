@@ -7,7 +7,7 @@
 import { fromTransport } from "../_socket/address.ts";
 import { internals, type Socket } from "../_socket/facade.ts";
 import { osError } from "../_socket/errors.ts";
-import { toFailure } from "./failure.ts";
+import { toFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 

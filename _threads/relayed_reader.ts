@@ -7,7 +7,6 @@
 import { translate } from "../_socket/errors.ts";
 import type { Stream } from "../_socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
-import { packFailure } from "./failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 
@@ -107,7 +106,7 @@ export class RelayedReader {
     this.#flying = false;
     this.#landed();
     if (this.#ended) return this.#drop();
-    const failure = packFailure(translate(error, { syscall: "recv" }));
+    const failure = P.packFailure(translate(error, { syscall: "recv" }));
     this.#finish(P.READ_FAILED, failure);
   };
 

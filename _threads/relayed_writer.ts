@@ -8,7 +8,6 @@ import { joinBytes } from "../_socket/check.ts";
 import { translate } from "../_socket/errors.ts";
 import type { Stream } from "../_socket/stream.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
-import { packFailure } from "./failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 
@@ -95,7 +94,7 @@ export class RelayedWriter {
     this.#broken = true;
     this.#queue = [];
     this.#giveBack();
-    const failure = packFailure(translate(error, { syscall: "send" }));
+    const failure = P.packFailure(translate(error, { syscall: "send" }));
     this.#lane.send(P.WRITE_FAILED, this.#id, failure);
     this.#idle();
   };

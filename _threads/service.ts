@@ -4,15 +4,17 @@
  * @module
  */
 
-import { runHandler, type Runnable } from "../_server/lifecycle.ts";
-import type { Address } from "../_socket/address.ts";
+import { runHandler } from "../_server/lifecycle.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { Calls } from "./calls.ts";
 import { BlockingDatagram, BlockingStream } from "./blocking_io.ts";
 import { BlockingSocket } from "./blocking_socket.ts";
 import { Channel } from "./channel.ts";
-import { packFailure } from "./failure.ts";
-import { type HandlerReference, loadHandler } from "./handler_module.ts";
+import {
+  type HandlerClass,
+  handlerIn,
+  type HandlerOrigin,
+} from "../_remote/handler_origin.ts";
 import { Lane, type LaneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { RelayConn } from "./relay_conn.ts";
@@ -24,18 +26,14 @@ export interface WorkerInit {
   /** What connects it with the main thread. */
   readonly memory: LaneMemory;
   /** The class of handlers. */
-  readonly handler: HandlerReference;
+  readonly handler: HandlerOrigin;
+  /** Whether handlers block the worker. */
+  readonly blocking: boolean;
   /** What handlers know of the server. */
   readonly server: ServerFacts;
   /** Whether the server drains already. */
   readonly draining: boolean;
 }
-
-type HandlerClass = new (
-  request: unknown,
-  clientAddress: Address,
-  server: unknown,
-) => Runnable;
 
 /** Runs the handlers of one worker. */
 export class Service {
@@ -60,7 +58,7 @@ export class Service {
     );
     this.#handler = loadHandler(init.handler);
     this.#handler.catch(() => {}); // each request tells
-    this.#blocking = init.handler.blocking;
+    this.#blocking = init.blocking;
   }
 
   /** Takes requests until the worker ends. */
@@ -133,11 +131,17 @@ export class Service {
         new Handler(request, opening.clientAddress, this.#stub),
       );
     } catch (error) {
-      end = packFailure(error);
+      end = P.packFailure(error);
     }
     await release();
     this.#channels.delete(id);
     this.#stub.forget(request);
     this.lane.send(P.FINISHED, id, end);
   }
+}
+
+async function loadHandler(
+  { moduleUrl, exportName }: HandlerOrigin,
+): Promise<HandlerClass> {
+  return handlerIn(await import(moduleUrl), exportName, "in a worker");
 }

@@ -5,8 +5,7 @@
  */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { packFailure } from "./failure.ts";
-import { DYING } from "./protocol.ts";
+import { DYING, packFailure } from "./protocol.ts";
 import { Service } from "./service.ts";
 
 const scope = globalThis as unknown as EventTarget & {

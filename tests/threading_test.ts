@@ -66,6 +66,14 @@ workerTest(
         static readonly moduleUrl = import.meta.url;
       })();
     assertThrows(make(anonymous), TypeError, "the class has no name");
+    class Lost extends BaseRequestHandler {
+      static readonly moduleUrl = "./handlers.ts";
+    }
+    assertThrows(
+      make(Lost),
+      TypeError,
+      'Cannot run Lost in a worker: moduleUrl must be import.meta.url, got "./handlers.ts"',
+    );
     assertThrows(make({}), TypeError, "RequestHandlerClass must be a class");
     await Promise.resolve();
   },
@@ -208,7 +216,7 @@ workerTest("ThreadingTCPServer makes the handler's errors again", async () => {
   assertInstanceOf(await thrown("later"), TimeoutError);
   const own = await thrown("own");
   assertEquals([own.name, own.message, own.code], ["Own", "mine", "E_OWN"]);
-  assertStringIncludes((await thrown("value")).message, 'not: "an error"');
+  assertEquals<unknown>(await thrown("value"), '{ not: "an error" }');
   const many = await thrown("aggregate") as AggregateError;
   assertInstanceOf(many.errors[0], TypeError);
   assertLess((await thrown("long")).message.length, 5000);

@@ -1,18 +1,19 @@
 import { GaiError, OSError, PermissionError } from "../mod.ts";
-import { packError, restoreError } from "../_processes/errors.ts";
+import { fromFailure, toFailure } from "../_remote/failure.ts";
 import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertStrictEquals,
 } from "./deps.ts";
 
-/** What a structured clone, as messages are, makes of an error. */
+/** What is left of an error that went as JSON, as frames do; a structured clone, as messages are, keeps more. */
 function over(error: unknown): Error & { code?: string; errno?: number } {
-  return restoreError(structuredClone(packError(error))) as Error;
+  return fromFailure(JSON.parse(JSON.stringify(toFailure(error)))) as Error;
 }
 
-Deno.test("restoreError() makes an OSError of its class, with its parts", () => {
+Deno.test("fromFailure() makes an OSError of its class, with its parts", () => {
   const error = over(
     new PermissionError("no", {
       code: "EACCES",
@@ -35,7 +36,7 @@ Deno.test("restoreError() makes an OSError of its class, with its parts", () => 
   assertStrictEquals(gai.errno, -2);
 });
 
-Deno.test("restoreError() keeps name, stack and code of an error of any class", () => {
+Deno.test("fromFailure() keeps name, stack and code of an error of any class", () => {
   class Own extends Error {
     override name = "Own";
     code = "E_OWN";
@@ -56,7 +57,7 @@ Deno.test("restoreError() keeps name, stack and code of an error of any class", 
   }
 });
 
-Deno.test("restoreError() keeps the errors inside of an error", () => {
+Deno.test("fromFailure() keeps the errors inside of an error", () => {
   const aggregate = over(new AggregateError([new RangeError("a"), "b"], "all"));
   assertInstanceOf(aggregate, AggregateError);
   assertInstanceOf(aggregate.errors[0], RangeError);
@@ -72,7 +73,35 @@ Deno.test("restoreError() keeps the errors inside of an error", () => {
   assertStrictEquals(over(loop).message, "round");
 });
 
-Deno.test("restoreError() gives what is no error as text", () => {
-  assertStrictEquals(restoreError(packError("text")), "text");
-  assertStrictEquals(restoreError(packError({ a: 1 })), "{ a: 1 }");
+Deno.test("fromFailure() gives what is no error as text", () => {
+  assertStrictEquals(fromFailure(toFailure("text")), "text");
+  assertStrictEquals(fromFailure(toFailure({ a: 1 })), "{ a: 1 }");
+});
+
+Deno.test("toFailure() tells of a bounded number of errors, each within bounds", () => {
+  const many = new AggregateError(
+    Array.from({ length: 1000 }, () => new Error("\x00".repeat(100_000))),
+  );
+  many.cause = many;
+  const told = JSON.stringify(toFailure(many));
+  assertLess(told.length, 150_000);
+  const { errors } = over(many) as AggregateError;
+  assertStrictEquals(errors.length, 15);
+  assertStrictEquals(errors[0].message.length, 4099);
+});
+
+Deno.test("toFailure() tells something of what cannot be looked at", () => {
+  const hostile = new Error();
+  Object.defineProperty(hostile, "message", {
+    get() {
+      throw new Error("no");
+    },
+  });
+  assertStrictEquals(over(hostile), "a value that cannot be shown" as never);
+  const odd = Object.assign(new Error(), { name: Symbol("s"), code: 5 });
+  assertEquals([over(odd).name, over(odd).code], ["Error", undefined]);
+});
+
+Deno.test("toFailure() leaves colours behind", () => {
+  assertStrictEquals(over(new Error("\x1b[31mred\x1b[0m")).message, "red");
 });

@@ -1,0 +1,97 @@
+/**
+ * Where a worker or a child process finds the class of handlers.
+ *
+ * @module
+ */
+
+import type { Runnable } from "../_server/lifecycle.ts";
+
+/** A class of handlers, whatever its requests and its server are. */
+// deno-lint-ignore no-explicit-any
+export type HandlerClass = new (...args: any[]) => Runnable;
+
+/** Which export of which module a class is. */
+export interface HandlerOrigin {
+  /** The URL of the module. */
+  readonly moduleUrl: string;
+  /** The name under which the module exports it. */
+  readonly exportName: string;
+}
+
+/** Where handlers are run; for the messages. */
+export type Place = "in a worker" | "in another process";
+
+/** What a class says about itself. */
+type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
+
+/**
+ * Reads off a class where it comes from.
+ *
+ * @param Class The class of handlers.
+ * @param place Where it shall run.
+ * @throws {TypeError} when it does not say so; the message says what to write.
+ */
+export function originOf(Class: unknown, place: Place): HandlerOrigin {
+  if (!isHandler(Class)) {
+    throw new TypeError(
+      `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${
+        Deno.inspect(Class)
+      }`,
+    );
+  }
+  // what a base class says is not about this one
+  const own = (name: keyof Statics) =>
+    Object.hasOwn(Class, name) ? (Class as Statics)[name] : undefined;
+  const doing = `Cannot run ${Class.name || "the handler"} ${place}`;
+  const moduleUrl = own("moduleUrl");
+  if (typeof moduleUrl !== "string") {
+    throw new TypeError(
+      `${doing}: the class must be exported from its module and say where that is; write in the class itself: static readonly moduleUrl = import.meta.url`,
+    );
+  }
+  if (!URL.canParse(moduleUrl)) {
+    throw new TypeError(
+      `${doing}: moduleUrl must be import.meta.url, got "${moduleUrl}"`,
+    );
+  }
+  const exportName = own("exportName") ?? Class.name;
+  if (typeof exportName !== "string" || exportName === "") {
+    throw new TypeError(
+      `${doing}: the class has no name; give it one, or write in it the name of its export: static readonly exportName = "default"`,
+    );
+  }
+  return { moduleUrl, exportName };
+}
+
+/**
+ * Takes the class out of its module.
+ *
+ * @param module The module.
+ * @param exportName The name of the export.
+ * @param place Where it shall run.
+ * @throws {TypeError} when the module does not export it; the message says what to write.
+ */
+export function handlerIn(
+  module: Record<string, unknown>,
+  exportName: string,
+  place: Place,
+): HandlerClass {
+  const found = Object.hasOwn(module, exportName)
+    ? module[exportName]
+    : undefined;
+  if (isHandler(found)) return found;
+  const other = Object.keys(module).find((key) =>
+    isHandler(module[key]) && module[key].name === exportName
+  );
+  const advice = other === undefined
+    ? `write "export class ${exportName}"`
+    : `it is exported as "${other}": write in the class: static readonly exportName = "${other}"`;
+  throw new TypeError(
+    `Cannot run ${exportName} ${place}: its module exports no class of handlers "${exportName}"; ${advice}`,
+  );
+}
+
+function isHandler(value: unknown): value is HandlerClass {
+  return typeof value === "function" &&
+    typeof value.prototype?.handle === "function";
+}
