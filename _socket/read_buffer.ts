@@ -5,9 +5,10 @@
  */
 
 import { type OSError, osError, translate } from "./errors.ts";
-import { quiet } from "./quiet.ts";
 import type { Timeout } from "./alarm.ts";
-import { begun, type Source } from "./slot.ts";
+import { giveLarge, landLarge, LARGE, takeLarge } from "./large_buffers.ts";
+import type { Source } from "./slot.ts";
+import { Taker } from "./taker.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /** Bytes received, in memory of their own. */
@@ -20,40 +21,21 @@ export type Bytes = Uint8Array<ArrayBuffer>;
  */
 const SMALL = 1000;
 
-/** The buffer of a connection that moves much: what one read of Deno's own streams takes. */
-const LARGE = 65536;
-
-/**
- * How many large buffers may wait for data at once, in the whole process: 4 MiB. A read in
- * flight cannot be taken back, so a connection that was busy and went quiet keeps its large
- * buffer; with this, only so many can. The number is arbitrary.
- */
-const LARGE_WAITING_MAX = 64;
-
-let largeWaiting = 0;
+/** After how many reads in a row that would have fitted the small buffer it is used again; arbitrary. */
+const CALM = 4;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** Who gets what a read brings as soon as it is there, with nothing in between. */
-interface Taker {
-  /** The most bytes. */
-  readonly size: number;
-  /** The caller's memory, where the read goes straight into it. */
-  readonly into?: Uint8Array;
-  /** Ends the call with the bytes, or with their count where they are in the caller's memory. */
-  readonly resolve: (taken: never) => void;
-  /** Ends the call with an error. */
-  readonly reject: (error: unknown) => void;
-  /** What the caller holds. */
-  readonly promise: Promise<unknown>;
-  /** Ends the call when the time runs out. */
-  readonly timeout?: Timeout;
-}
-
-/** Ends a call with an error, which may go unawaited. */
-function refuse(taker: Taker, error: unknown): void {
-  quiet(taker.promise);
-  taker.reject(error);
+/** Begins a read; a transport that throws instead of rejecting, as a test double may, rejects too. */
+function readFrom(
+  transport: StreamTransport,
+  target: Uint8Array,
+): Promise<number | null> {
+  try {
+    return transport.read(target);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /** What reads of a closed socket throw; made only when somebody asks, since it costs 10 us. */
@@ -73,11 +55,15 @@ export class ReadBuffer implements Source {
   #taker: Taker | undefined;
   #landed: PromiseWithResolvers<void> | undefined;
   #small: Bytes | undefined;
+  /** The large buffer, while a read in it is in flight or bytes wait in it. */
   #large: Bytes | undefined;
   #data: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
-  #bulk = false;
+  /** How many reads in a row would have fitted the small buffer, as far as {@linkcode CALM}. */
+  #calm = CALM;
+  /** Whether the last read filled its buffer, so that more is likely to be there. */
+  #more = false;
   #ended = false;
   #closed = false;
   #error: unknown;
@@ -109,50 +95,54 @@ export class ReadBuffer implements Source {
 
   /** The buffer for the next read. */
   #buffer(): Bytes {
-    if (this.#bulk && largeWaiting < LARGE_WAITING_MAX) {
-      largeWaiting++;
-      return this.#large ??= new Uint8Array(LARGE);
-    }
-    this.#large = undefined;
-    return this.#small ??= new Uint8Array(SMALL);
+    const large = this.#calm < CALM ? takeLarge(this.#more) : undefined;
+    this.#large = large;
+    return large ?? (this.#small ??= new Uint8Array(SMALL));
   }
 
   #fly(target: Uint8Array): void {
     this.#target = target;
-    begun(() => this.#transport.read(target)).then(this.#land, this.#crash);
+    readFrom(this.#transport, target).then(
+      (count) => this.#land(count),
+      (error) => this.#crash(error),
+    );
   }
 
-  readonly #land = (count: number | null): void => {
+  #land(count: number | null): void {
     const target = this.#target!;
-    this.#target = undefined;
     this.#adapt(target, count ?? 0);
     if (count === null) this.#ended = true;
     else if (!this.#ended) this.#keep(target, count);
+    if (this.available === 0) this.#empty();
     this.#wake();
-  };
+  }
 
   /** Keeps what a read brought, behind what was put back while it was on its way. */
   #keep(target: Uint8Array, count: number): void {
-    const before = this.#data.subarray(this.#start, this.#end);
+    const before = this.available === 0
+      ? undefined
+      : this.#data.subarray(this.#start, this.#end);
     this.#data = target;
     this.#start = 0;
     this.#end = count;
-    if (before.length > 0) this.putBack(before);
+    if (before !== undefined) this.putBack(before);
   }
 
-  readonly #crash = (error: unknown): void => {
+  #crash(error: unknown): void {
     this.#adapt(this.#target!, 0);
-    this.#target = undefined;
     if (!this.#ended) this.#error ??= translate(error, { syscall: "recv" });
+    if (this.available === 0) this.#empty();
     this.#wake();
-  };
+  }
 
-  /** Chooses the next buffer: a read that filled the small one means more, one below it means less. */
+  /** A read is over; chooses the next buffer by what it brought, unless that is in the caller's memory. */
   #adapt(target: Uint8Array, count: number): void {
-    if (target === this.#small) this.#bulk = count === SMALL;
-    if (target !== this.#large) return;
-    largeWaiting--;
-    this.#bulk = count >= SMALL;
+    this.#target = undefined;
+    if (target === this.#large) landLarge();
+    else if (target !== this.#small) return;
+    this.#more = count === target.length;
+    if (count >= SMALL) this.#calm = 0;
+    else if (this.#calm < CALM) this.#calm++;
   }
 
   #wake(): void {
@@ -167,18 +157,19 @@ export class ReadBuffer implements Source {
   #serve(taker: Taker): void {
     if (!this.ready) { // a read of 0 bytes, which is not the end
       this.#taker = taker;
-      this.#fly(taker.into ?? this.#buffer());
-      return;
+      return this.#fly(
+        (taker.timeout ? undefined : taker.into) ?? this.#buffer(),
+      );
     }
     taker.timeout?.cancel();
     try {
       taker.resolve(
-        (taker.into === undefined
+        taker.into === undefined
           ? this.take(taker.size)
-          : this.#given(taker.into)) as never,
+          : this.#given(taker.into),
       );
     } catch (error) {
-      refuse(taker, error);
+      taker.refuse(error);
     }
   }
 
@@ -198,36 +189,51 @@ export class ReadBuffer implements Source {
    * @param timeout Ends the wait; the read goes on.
    */
   takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
-    const { promise, resolve, reject } = Promise.withResolvers<Bytes>();
-    const taker: Taker = { size, promise, resolve, reject, timeout };
-    this.#taker = taker;
-    timeout?.start((error) => {
-      if (this.#taker === taker) this.#taker = undefined;
-      refuse(taker, error);
-    });
-    this.#fly(this.#buffer());
-    return promise;
+    const taker = new Taker(size, undefined, timeout);
+    this.#await(taker, this.#buffer());
+    return taker.promise as Promise<Bytes>;
   }
 
   /**
-   * Reads straight into the caller's memory, with no copy. Only where nothing is buffered and no
-   * read is in flight, and where the caller cannot stop waiting.
+   * Reads into the caller's memory: straight, with no copy, where the caller cannot stop waiting. Only
+   * where nothing is buffered and no read is in flight.
+   *
+   * @param into The caller's memory.
+   * @param timeout Ends the wait; the read, which is then elsewhere, goes on.
    */
-  readInto(into: Uint8Array): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#taker = { size: into.length, into, promise, resolve, reject };
-    this.#fly(into);
-    return promise;
+  readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
+    const taker = new Taker(into.length, into, timeout);
+    this.#await(taker, timeout === undefined ? into : this.#buffer());
+    return taker.promise as Promise<number>;
+  }
+
+  #await(taker: Taker, target: Uint8Array): void {
+    this.#taker = taker;
+    taker.timeout?.start((error) => {
+      if (this.#taker === taker) this.#taker = undefined;
+      taker.refuse(error);
+    });
+    this.#fly(target);
   }
 
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */
   take(size: number): Bytes {
     this.#check();
     const end = Math.min(this.#start + size, this.#end);
-    const taken = this.#data.slice(this.#start, end) as Bytes;
+    const taken = this.#handOver(end) ??
+      this.#data.slice(this.#start, end) as Bytes;
     this.#start = end;
     if (end === this.#end) this.#empty();
     return taken;
+  }
+
+  /** Gives the large buffer away with all that is in it, where copying would cost more than another one. */
+  #handOver(end: number): Bytes | undefined {
+    const large = this.#large;
+    const whole = this.#start === 0 && end === this.#end && end > LARGE / 2;
+    if (large === undefined || large !== this.#data || !whole) return undefined;
+    this.#large = undefined;
+    return end === LARGE ? large : large.subarray(0, end);
   }
 
   /** Copies as much as fits into `target`; 0 at the end of the stream. The buffer must be ready. */
@@ -254,8 +260,8 @@ export class ReadBuffer implements Source {
     const joined = new Uint8Array(bytes.length + this.available);
     joined.set(bytes);
     joined.set(this.#data.subarray(this.#start, this.#end), bytes.length);
+    this.#empty();
     this.#data = joined;
-    this.#start = 0;
     this.#end = joined.length;
   }
 
@@ -269,11 +275,13 @@ export class ReadBuffer implements Source {
     throw error;
   }
 
-  /** Nothing is left; a large buffer stays only while the connection is busy. */
+  /** Nothing is left; a large buffer goes back, unless a read is in flight in it. */
   #empty(): void {
     this.#data = NOTHING;
     this.#start = this.#end = 0;
-    if (!this.#bulk) this.#large = undefined;
+    if (this.#large === undefined || this.#large === this.#target) return;
+    giveLarge(this.#large);
+    this.#large = undefined;
   }
 
   /** Stops reading: what is there is dropped, and whoever waits gets the end of the stream. */

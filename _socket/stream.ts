@@ -79,8 +79,8 @@ export class Stream {
   recvInto(target: Uint8Array, limit: Limit): Promise<number> {
     const reader = this.reader;
     if (reader.available > 0) return Promise.resolve(reader.takeInto(target));
-    if (limit === null && !reader.ready && !reader.flying) {
-      return reader.readInto(target);
+    if (limit !== "now" && !reader.flying && !reader.ready) {
+      return reader.readInto(target, limit ?? undefined);
     }
     return quiet(
       whenReady(reader, limit, "recv", () => reader.takeInto(target)),

@@ -93,6 +93,9 @@ Deno.test("ReadBuffer reads much where much comes, and little where little does"
     much.slice(0, SMALL),
     bytes("x"),
     bytes("x"),
+    bytes("x"),
+    bytes("x"),
+    bytes("x"),
   ];
   const fake = new FakeStream();
   const sizes: number[] = [];
@@ -107,33 +110,93 @@ Deno.test("ReadBuffer reads much where much comes, and little where little does"
     await buffer.fill();
     buffer.take(LARGE);
   }
-  assertEquals(sizes, [SMALL, SMALL, LARGE, LARGE, LARGE, SMALL]);
+  assertEquals(sizes, [SMALL, SMALL, ...Array(6).fill(LARGE), SMALL]);
 });
 
-Deno.test("ReadBuffer lets 64 large buffers wait at once, and no more", async () => {
-  const fakes = Array.from(
-    { length: 100 },
-    () => new FakeStream(new Uint8Array(SMALL)),
-  );
-  const buffers = fakes.map((fake) => new ReadBuffer(fake));
-  for (const buffer of buffers) {
-    await buffer.fill();
-    buffer.take(SMALL);
-    buffer.fill(); // waits, as a connection that looked busy and went quiet
+/** Readers that wait for data after these reads, and the sizes of the buffers in which they wait. */
+async function waitAfter(count: number, ...reads: Bytes[]) {
+  const fakes = Array.from({ length: count }, () => new FakeStream(...reads));
+  for (const fake of fakes) {
+    const buffer = new ReadBuffer(fake);
+    for (const _ of reads) {
+      await buffer.fill();
+      buffer.take(LARGE);
+    }
+    buffer.fill();
   }
-  const count = (size: number) =>
-    fakes.filter(({ sizes }) => sizes[1] === size).length;
-  assertEquals([count(LARGE), count(SMALL)], [64, 36]);
-  for (const fake of fakes) fake.close();
+  const sizes = fakes.map((fake) => fake.sizes.at(-1));
+  const close = async () => {
+    for (const fake of fakes) fake.close();
+    await turn();
+  };
+  return {
+    large: sizes.filter((size) => size === LARGE).length,
+    small: sizes.filter((size) => size === SMALL).length,
+    close,
+  };
+}
+
+Deno.test("ReadBuffer lets 64 large buffers wait at once, and no more", async () => {
+  const full = new Uint8Array(SMALL);
+  for (let run = 0; run < 2; run++) { // those of the first run are free again
+    const { large, small, close } = await waitAfter(100, full, bytes("x"));
+    assertEquals([large, small], [64, 36]);
+    await close();
+  }
+});
+
+Deno.test("ReadBuffer lets no more than 256 wait where the last read says that more is there", async () => {
+  const full = new Uint8Array(SMALL);
+  const { large, small, close } = await waitAfter(300, full);
+  assertEquals([large, small], [256, 44]);
+  await close();
+});
+
+Deno.test("ReadBuffer makes no buffer for each read where messages are a little more than a small one", async () => {
+  const reads = Array.from({ length: 20 }, (_, i) => i % 2 ? 600 : SMALL);
+  const targets = new Set<ArrayBufferLike>();
+  const fake = new FakeStream();
+  fake.read = (p) => {
+    targets.add(p.buffer);
+    return Promise.resolve(Math.min(p.length, reads.shift()!));
+  };
+  const buffer = new ReadBuffer(fake);
+  while (reads.length > 0) {
+    await buffer.fill();
+    buffer.take(LARGE);
+  }
+  assertEquals(targets.size, 2);
+});
+
+Deno.test("ReadBuffer gives a large read away whole, and never sees that memory again", async () => {
+  const much = new Uint8Array(LARGE).fill(1);
+  const fake = new FakeStream(new Uint8Array(SMALL), much, much, bytes("x"));
+  const buffer = new ReadBuffer(fake);
+  await buffer.takeNext(LARGE);
+  const first = await buffer.takeNext(LARGE);
+  const second = await buffer.takeNext(LARGE);
+  first.fill(2);
+  assertEquals([first.byteOffset, first.length], [0, LARGE]);
+  assertEquals(second.every((byte) => byte === 1), true);
+  assertEquals(text(await buffer.takeNext(LARGE)), "x");
+  assertEquals(first.every((byte) => byte === 2), true);
+});
+
+Deno.test("ReadBuffer.readInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReadBuffer(new FakeStream(late.promise, bytes("next")));
+  const memory = new Uint8Array(9);
+  const timeout = timeoutByHand();
+  const read = buffer.readInto(memory, timeout);
+  timeout.expire();
+  await assertRejects(() => read, TimeoutError);
+  late.resolve(bytes("late"));
   await turn();
-  const next = new FakeStream(new Uint8Array(SMALL));
-  const buffer = new ReadBuffer(next);
-  await buffer.fill();
-  buffer.take(SMALL);
-  buffer.fill();
-  assertEquals(next.sizes, [SMALL, LARGE]); // the others are free again
-  next.close();
-  await turn();
+  assertEquals(memory, new Uint8Array(9));
+  assertEquals(buffer.takeInto(memory), 4);
+  assertEquals(text(memory.subarray(0, 4)), "late");
+  assertEquals(await soon(buffer.readInto(memory, timeoutByHand())), 4);
+  assertEquals(text(memory.subarray(0, 4)), "next");
 });
 
 Deno.test("ReadBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
