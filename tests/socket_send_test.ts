@@ -226,6 +226,23 @@ withPair(
 );
 
 withPair(
+  "Socket.sendmsg() with a timeout or MSG_DONTWAIT throws where nobody reads",
+  async (client, server) => {
+    const piece = new Uint8Array(512).fill(97);
+    let sent = 0;
+    const fill = async (flags: number) => {
+      for (;;) sent += await client.sendmsg([piece], [], flags);
+    };
+    assertEquals(await codeOf(() => fill(MSG_DONTWAIT)), "EAGAIN");
+    client.settimeout(0.03);
+    assertEquals(await codeOf(() => fill(0)), "ETIMEDOUT");
+    assertEquals(await soon(server.recv(512)), piece);
+    client.close();
+    assertEquals((await recvToEnd(server)).length, sent - 512);
+  },
+);
+
+withPair(
   "Socket.sendmsg() refuses what is no iterable of bytes, and names it",
   async (client, server) => {
     // deno-fmt-ignore
