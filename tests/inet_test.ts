@@ -185,6 +185,8 @@ Deno.test("isIPv4() and isIPv6() are not slow on a long text", () => {
 Deno.test("inetAton() reads every form of BSD", () => {
   const forms: [string, number[]][] = [
     ["127.0.0.1", [127, 0, 0, 1]],
+    ["0.0.0.0", [0, 0, 0, 0]],
+    ["255.255.255.255", [255, 255, 255, 255]],
     ["127.0.258", [127, 0, 1, 2]],
     ["127.65538", [127, 1, 0, 2]],
     ["2130706433", [127, 0, 0, 1]],
@@ -208,6 +210,22 @@ Deno.test("inetAton() refuses what is no address, and names it", () => {
     "inetAton",
     "1.2.3.256",
   ]);
+});
+
+Deno.test("inetAton() and inetPton() refuse what only looks like an address", () => {
+  for (const text of ["0.0.0.", "300.0.0.0", "a.0.0.0", "1.2.3.4.5", "::1"]) {
+    assertThrows(() => inetAton(text), OSError, "illegal IP address string");
+    assertThrows(() => inetPton(AF_INET, text), OSError, "illegal IP address");
+  }
+  // deno-fmt-ignore
+  const rows = [
+    "0x20::", ":::", "::0::", "1::abc::", "1::abc::def", "1:2:3:4:5:6", "1:2:3:4:5:6:", "1:2:3:4:5:6:7:8:0",
+    "1:2:3:4:5:6:7:8:", "255.254.253.252", "1::260.2.3.0", "1::0.be.e.0", "1:2:3:4:5:6:7:1.2.3.4",
+    "::1.2.3.4:0", "0.100.200.0:3:4:5:6:7:8",
+  ];
+  for (const text of rows) {
+    assertThrows(() => inetPton(AF_INET6, text), OSError, text);
+  }
 });
 
 Deno.test("inetAton() and inetPton() refuse what is no string", () => {
