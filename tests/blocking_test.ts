@@ -21,8 +21,7 @@ import {
   start,
   workerTest,
 } from "./threading_helpers.ts";
-
-const bytes = (text: string) => new TextEncoder().encode(text);
+import { bytes } from "./server_helpers.ts";
 
 workerTest(
   "BlockingRequestHandler echoes, one client per worker, the rest waits",
@@ -37,7 +36,7 @@ workerTest(
     answers.forEach((answer, i) =>
       assertEquals(answer, `client ${i} `.repeat(i * 500))
     );
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );
 
@@ -80,7 +79,7 @@ workerTest("BlockingSocket.shutdown() half-closes", async () => {
   assertEquals(await readAll(client), "bye");
   await client.sendall(bytes("12345"));
   client.close();
-  assertEquals((await running.report()).error.message, "5 bytes");
+  assertEquals((await running.reports.next()).error.message, "5 bytes");
 });
 
 workerTest(
@@ -110,7 +109,7 @@ workerTest("BlockingSocket.sendto() answers a datagram", async () => {
     const [data] = await client.recvfrom(100);
     assertEquals(new TextDecoder().decode(data), text.toUpperCase());
   }
-  assertEquals(running.errors, []);
+  assertEquals(running.reports.left, 0);
 });
 
 workerTest("StreamRequestHandler runs with blocking, too", async () => {
@@ -128,7 +127,7 @@ workerTest(
       ),
     );
     assertEquals(await running.ask(""), "");
-    const { error } = await running.report();
+    const { error } = await running.reports.next();
     assertInstanceOf(error, TypeError);
     assertStringIncludes(
       error.message,
@@ -153,6 +152,6 @@ workerTest(
     for (const socket of [client, second]) {
       await readAll(socket).catch((error) => assertInstanceOf(error, OSError));
     }
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );

@@ -6,14 +6,17 @@
 
 import {
   type Address,
-  AF_INET,
-  AF_UNIX,
   ForkingTCPServer,
   ForkingUDPServer,
   ForkingUnixDatagramServer,
   ForkingUnixStreamServer,
-  Socket,
+  type Socket,
 } from "../mod.ts";
+import { dial, Reports } from "./remote_helpers.ts";
+import { bytes as encode, text as decode } from "./server_helpers.ts";
+
+export { recvToEnd as all } from "./helpers.ts";
+export { decode, dial, encode };
 
 function granted(descriptor: Deno.PermissionDescriptor): boolean {
   return Deno.permissions.querySync(descriptor).state === "granted";
@@ -26,37 +29,6 @@ export const MAY_FORK = granted({ name: "run" }) &&
 /** Whether Unix sockets may be made here as well. */
 export const MAY_UNIX = MAY_FORK && granted({ name: "write" }) &&
   granted({ name: "read" }) && Deno.build.os !== "windows";
-
-/** What `handleError` was called with. */
-export interface Report {
-  address: Address;
-  error: Error & { code?: string };
-}
-
-/** Collects what `handleError` is called with. */
-export class Reports {
-  readonly #all: Report[] = [];
-  readonly #waiting: ((report: Report) => void)[] = [];
-
-  add(address: Address, error: unknown): void {
-    const report = { address, error: error as Report["error"] };
-    const waiting = this.#waiting.shift();
-    if (waiting === undefined) this.#all.push(report);
-    else waiting(report);
-  }
-
-  /** How many nobody has taken. */
-  get left(): number {
-    return this.#all.length;
-  }
-
-  /** The next one. */
-  next(): Promise<Report> {
-    const report = this.#all.shift();
-    if (report !== undefined) return Promise.resolve(report);
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-}
 
 /** Servers that collect their errors. */
 export class TCP extends ForkingTCPServer {
@@ -95,14 +67,6 @@ export function serving(
       await served;
     },
   };
-}
-
-/** Connects to a server; a test that would hang ends with a TimeoutError. */
-export async function dial(address: Address): Promise<Socket> {
-  const socket = new Socket(typeof address === "string" ? AF_UNIX : AF_INET);
-  socket.settimeout(20);
-  await socket.connect(address);
-  return socket;
 }
 
 /** A client that talks in lines. */
@@ -149,17 +113,6 @@ export class LineClient implements Disposable {
   }
 }
 
-/** Receives to the end of the stream. */
-export async function all(socket: Socket): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for (;;) {
-    const chunk = await socket.recv(65536);
-    if (chunk.length === 0) break;
-    chunks.push(chunk);
-  }
-  return new Uint8Array(await new Blob(chunks as BlobPart[]).arrayBuffer());
-}
-
 /** Whether a process with this number exists, a zombie included. */
 export function exists(pid: number): boolean {
   try {
@@ -173,6 +126,3 @@ export function exists(pid: number): boolean {
 export const CONFIG = `--config=${
   new URL("../deno.json", import.meta.url).pathname
 }`;
-
-export const encode = (text: string) => new TextEncoder().encode(text);
-export const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -15,10 +15,11 @@ import {
   start,
   workerTest,
 } from "./threading_helpers.ts";
+import { bytes } from "./server_helpers.ts";
 
 /** A line, and the answer: the worker that the client is in. */
 async function ask(client: Socket, line: string): Promise<string> {
-  await client.sendall(new TextEncoder().encode(`${line}\n`));
+  await client.sendall(bytes(`${line}\n`));
   return (await readText(client, 37)).trimEnd();
 }
 
@@ -49,10 +50,10 @@ for (const [way, message, name, cause] of WAYS) {
       const inSame = worker === await ask(victim, "who");
       const survivor = await ask(bystander, "who");
 
-      await victim.sendall(new TextEncoder().encode(`${way}\n`));
+      await victim.sendall(bytes(`${way}\n`));
       const rest = await readAll(victim);
       assert(rest === "" || rest === `${worker}\n`, rest);
-      const first = await running.report();
+      const first = await running.reports.next();
       assertStringIncludes(
         first.error.message,
         "Cannot go on with the request: its worker died: ",
@@ -68,11 +69,11 @@ for (const [way, message, name, cause] of WAYS) {
       if (inSame) {
         assertEquals(await readAll(companion), "");
         assertEquals(
-          (await running.report()).error.message,
+          (await running.reports.next()).error.message,
           first.error.message,
         );
       }
-      assertEquals(running.errors, []);
+      assertEquals(running.reports.left, 0);
 
       assertEquals(await ask(bystander, "who"), survivor);
       const [again, other] = [await running.connect(), await running.connect()];
@@ -88,18 +89,18 @@ workerTest(
   async () => {
     await using running = start(LeavesBehind, { maxWorkers: 1 });
     using client = await running.connect();
-    const address = client.getsockname();
+    const mine = client.getsockname();
     await readAll(client);
-    const { error, clientAddress } = await running.report();
+    const { error, address } = await running.reports.next();
     assertStringIncludes(error.message, "left behind");
-    assertEquals(clientAddress, address);
+    assertEquals(address, mine);
   },
 );
 
 workerTest("serverClose() ends a worker in an endless loop", async () => {
   const running = start(Dies, { maxWorkers: 1 });
   using client = await running.connect();
-  await client.sendall(new TextEncoder().encode("loop\n"));
+  await client.sendall(bytes("loop\n"));
   const before = performance.now();
   const report = await deadline(
     running.server.serverClose({ timeout: 0.1 }),
@@ -107,7 +108,7 @@ workerTest("serverClose() ends a worker in an endless loop", async () => {
   );
   assertEquals(report, { finished: 0, forced: 1 });
   assertLess(performance.now() - before, 3000);
-  assertEquals(running.errors, []);
+  assertEquals(running.reports.left, 0);
 });
 
 workerTest(
@@ -119,10 +120,10 @@ workerTest(
       using client = await running.connect();
       workers.add(await ask(client, "who"));
       await client.sendall(
-        new TextEncoder().encode(i % 2 ? "exit\n" : "throw\n"),
+        bytes(i % 2 ? "exit\n" : "throw\n"),
       );
       await readAll(client);
-      await running.report();
+      await running.reports.next();
     }
     assertEquals(workers.size, 8);
   },
@@ -134,7 +135,7 @@ workerTest(
     await using running = start(DiesAtLoad);
     for (let i = 0; i < 3; i++) {
       assertEquals(await running.ask("hello?"), "");
-      const { error } = await running.report();
+      const { error } = await running.reports.next();
       assertStringIncludes(error.message, "it ended itself");
     }
   },

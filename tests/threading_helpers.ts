@@ -6,14 +6,16 @@
 
 import {
   type Address,
-  AF_INET,
-  AF_UNIX,
+  MSG_WAITALL,
   type RequestHandlerConstructor,
-  Socket,
+  type Socket,
   type ThreadingOptions,
   ThreadingTCPServer,
 } from "../mod.ts";
 import { deadline } from "./deps.ts";
+import { recvToEnd } from "./helpers.ts";
+import { dial, Reports } from "./remote_helpers.ts";
+import { bytes, text } from "./server_helpers.ts";
 
 /** Whether the modules of this package may be read, which workers need. */
 export const mayRead: boolean = Deno.permissions.querySync({
@@ -26,12 +28,6 @@ export function workerTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: !mayRead, fn: () => deadline(fn(), 30_000) });
 }
 
-/** What `handleError` was called with. */
-export interface Reported {
-  clientAddress: Address;
-  error: Error & { code?: string; errno?: number };
-}
-
 interface Anyserver extends AsyncDisposable {
   serverAddress: Address;
   serveForever(): Promise<void>;
@@ -41,44 +37,24 @@ interface Anyserver extends AsyncDisposable {
 
 /** A server that serves, and what it reported. Disposing it closes it, within a time. */
 export class Running<S extends Anyserver> implements AsyncDisposable {
-  readonly errors: Reported[] = [];
+  readonly reports = new Reports();
   readonly served: Promise<void>;
-  #onError: (() => void) | undefined;
 
   constructor(readonly server: S) {
-    server.handleError = (
-      _request: unknown,
-      clientAddress: Address,
-      error: Error,
-    ) => {
-      this.errors.push({ clientAddress, error });
-      this.#onError?.();
-    };
+    server.handleError = (_request: unknown, address: Address, error: Error) =>
+      this.reports.add(address, error);
     this.served = server.serveForever();
   }
 
-  /** The next report that nobody has taken. */
-  async report(): Promise<Reported> {
-    while (this.errors.length === 0) {
-      await new Promise<void>((resolve) => this.#onError = resolve);
-    }
-    return this.errors.shift()!;
-  }
-
   /** A client of it. */
-  async connect(): Promise<Socket> {
-    const { serverAddress } = this.server;
-    const family = typeof serverAddress === "string" ? AF_UNIX : AF_INET;
-    const socket = new Socket(family);
-    socket.settimeout(20);
-    await socket.connect(serverAddress);
-    return socket;
+  connect(): Promise<Socket> {
+    return dial(this.server.serverAddress);
   }
 
   /** Sends, ends the own side, and returns all that comes back. */
-  async ask(text: string): Promise<string> {
+  async ask(question: string): Promise<string> {
     using client = await this.connect();
-    await client.sendall(new TextEncoder().encode(text));
+    await client.sendall(bytes(question));
     await client.shutdown(1);
     return await readAll(client);
   }
@@ -103,10 +79,7 @@ export function start(
 
 /** All that comes until the other side ends, as text. */
 export async function readAll(client: Socket): Promise<string> {
-  const file = client.makefile("rb");
-  const text = new TextDecoder().decode(await file.read());
-  file.close();
-  return text;
+  return text(await recvToEnd(client));
 }
 
 /** As much as `length` bytes of text. */
@@ -114,11 +87,5 @@ export async function readText(
   client: Socket,
   length: number,
 ): Promise<string> {
-  let text = "";
-  while (text.length < length) {
-    const data = await client.recv(length - text.length);
-    if (data.length === 0) break;
-    text += new TextDecoder().decode(data);
-  }
-  return text;
+  return text(await client.recv(length, MSG_WAITALL));
 }

@@ -55,7 +55,7 @@ workerTest(
     }));
     clearInterval(watch);
     assertLess(peak, GROWTH_MAX);
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );
 
@@ -91,6 +91,6 @@ workerTest(
     }
     clearInterval(watch);
     assertLess(peak, GROWTH_MAX);
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );

@@ -37,8 +37,7 @@ import {
   start,
   workerTest,
 } from "./threading_helpers.ts";
-
-const bytes = (text: string) => new TextEncoder().encode(text);
+import { bytes } from "./server_helpers.ts";
 
 function make(Handler: unknown, options = {}): () => void {
   return () => {
@@ -126,7 +125,7 @@ workerTest("ThreadingTCPServer echoes for many clients at a time", async () => {
   answers.forEach((answer, i) =>
     assertEquals(answer, `client ${i} `.repeat(i))
   );
-  assertEquals(running.errors, []);
+  assertEquals(running.reports.left, 0);
 });
 
 workerTest(
@@ -162,7 +161,7 @@ workerTest("ThreadingTCPServer half-closes in both directions", async () => {
   assertEquals(await readAll(client), "bye\n");
   await client.sendall(bytes("12345"));
   await client.shutdown(1);
-  const { error } = await running.report();
+  const { error } = await running.reports.next();
   assertEquals(error.message, "read 5 after its end");
 });
 
@@ -190,8 +189,8 @@ workerTest(
       using client = await running.connect();
       assertEquals(await readAll(client), expected);
       if (name === "") continue;
-      const { clientAddress, error } = await running.report();
-      assertEquals(clientAddress, client.getsockname());
+      const { address, error } = await running.reports.next();
+      assertEquals(address, client.getsockname());
       assertEquals([error.name, error.message], [name, message]);
       assertEquals(error.constructor.name, name);
       assertStringIncludes(error.stack!, "handlers.ts");
@@ -206,7 +205,7 @@ workerTest("ThreadingTCPServer makes the handler's errors again", async () => {
   await using running = start(T.Throws);
   const thrown = async (what: string) => {
     await running.ask(`${what}\n`);
-    return (await running.report()).error;
+    return (await running.reports.next()).error;
   };
   const refused = await thrown("refused");
   assertInstanceOf(refused, ConnectionRefusedError);
@@ -280,7 +279,7 @@ workerTest("ThreadingTCPServer tells the handler of a reset", async () => {
   const client = connect(port, "127.0.0.1");
   await new Promise((resolve) => client.once("data", resolve));
   client.resetAndDestroy();
-  const { error } = await running.report();
+  const { error } = await running.reports.next();
   assertInstanceOf(error, ConnectionResetError);
   assertEquals(error.code, "ECONNRESET");
 });
@@ -303,7 +302,7 @@ workerTest(
   async () => {
     await using running = start(T.Closes);
     assertEquals(await running.ask(""), "bye");
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );
 
@@ -381,7 +380,7 @@ workerTest(
     const report = await running.server.serverClose({ timeout: 0.01 });
     assertEquals(report, { finished: 0, forced: 1 });
     await readAll(client).catch((error) => assertInstanceOf(error, OSError));
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );
 
@@ -395,7 +394,7 @@ workerTest(
       finished: 0,
       forced: 1,
     });
-    assertEquals(running.errors, []);
+    assertEquals(running.reports.left, 0);
   },
 );
 
@@ -419,7 +418,7 @@ workerTest(
     await using running = start(Bad);
     for (let i = 0; i < 3; i++) {
       assertEquals(await running.ask("hello?"), "");
-      const { error } = await running.report();
+      const { error } = await running.reports.next();
       assertEquals([error.name, error.message], [
         "SyntaxError",
         "this module does not load",
@@ -444,7 +443,7 @@ workerTest(
     for (const [Handler, message] of cases) {
       await using running = start(Handler);
       assertEquals(await running.ask(""), "");
-      const { error } = await running.report();
+      const { error } = await running.reports.next();
       assertInstanceOf(error, TypeError);
       assertStringIncludes(error.message, message);
     }
@@ -473,9 +472,9 @@ workerTest(
       assertEquals(sender, running.server.serverAddress);
     }
     await client.sendto(bytes("throw"), running.server.serverAddress);
-    const { error, clientAddress } = await running.report();
+    const { error, address } = await running.reports.next();
     assertEquals(error.message, "datagram failed");
-    assertEquals(clientAddress, client.getsockname());
+    assertEquals(address, client.getsockname());
   },
 );
 
