@@ -57,7 +57,7 @@ function begin(core: SocketCore, address: AddressLike): Attempt {
     transport.close();
     throw connectError("ECONNABORTED", address);
   }, (error) => {
-    if (from !== undefined && !core.closed) core.holdOwn();
+    if (from !== undefined && !signal.aborted) core.holdOwn();
     throw error;
   });
   const slot = new Slot(() => taken); // a second call that waits gets the same end

@@ -164,8 +164,15 @@ Deno.test({
     const waiting = () => socket.connect(full.getsockname());
     assertEquals(await codeOf(waiting), "ETIMEDOUT");
     assertEquals(socket.getsockname(), own);
-    assertEquals(await codeOf(waiting), "ETIMEDOUT");
+    const again = codeOf(waiting);
+    using listener = listen();
+    assertEquals(await again, "ETIMEDOUT");
     assertEquals(socket.getsockname(), own);
+    await socket.connect(listener.getsockname()); // at once
+    assertEquals(socket.getsockname(), own);
+    using stranger = new Socket();
+    const hear = () => stranger.connect(own);
+    assertEquals(await codeOf(hear), "ECONNREFUSED"); // it connected, and does not listen
     assert(first.fileno() !== second.fileno());
   },
 });

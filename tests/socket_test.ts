@@ -22,8 +22,8 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, listen, soon, tcpPair, udp } from "./helpers.ts";
-import { bytes } from "./stream_fakes.ts";
+import { codeOf, granted, listen, soon, tcpPair, udp } from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
 
 /** What a caller without types may pass. */
 const loose = (address: unknown) => address as AddressLike;
@@ -257,6 +257,31 @@ Deno.test(
     assertEquals(await codeOf(() => socket.bind(["localhost", 0])), "EACCES");
   },
 );
+
+Deno.test({
+  name: "Socket is not inherited by a process that is started",
+  ignore: Deno.build.os !== "linux" || !granted("read", "run"),
+  async fn() {
+    const [client, server] = await tcpPair();
+    const sockets = (listing: string) =>
+      new Set(listing.match(/socket:\[\d+\]/g));
+    const own = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+      try {
+        return Deno.readLinkSync(`/proc/self/fd/${name}`);
+      } catch {
+        return ""; // the directory itself, closed by now
+      }
+    });
+    const mine = sockets(own.join());
+    assert(mine.size >= 2);
+    const { stdout } = await new Deno.Command("ls", {
+      args: ["-l", "/proc/self/fd"],
+    }).output();
+    const theirs = sockets(text(stdout));
+    assertEquals(mine.intersection(theirs), new Set());
+    for (const socket of [client, server]) socket.close();
+  },
+});
 
 Deno.test("Socket.listen() takes a free port where the socket is not bound", async () => {
   using listener = new Socket();
