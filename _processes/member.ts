@@ -130,16 +130,17 @@ export class Member {
   }
 
   #loaded({ error }: ReadyMessage): void {
+    if (this.ready) throw new TypeError("it was ready before");
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     this.#outbox.synced();
   }
 
-  /** It cannot handle requests, and never will. */
+  /** It cannot be started, or its channel cannot be used. */
   #crash(error: unknown): void {
-    this.failure = error;
+    if (!this.ready) this.failure = error;
     this.#endAll(error);
-    this.kill("it could not be made ready");
+    this.kill(this.ready ? "its channel failed" : "it could not be made ready");
   }
 
   async #answer({ call, ...asked }: CallMessage): Promise<void> {

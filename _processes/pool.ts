@@ -30,8 +30,7 @@ export class ProcessPool {
   #closed = false;
   /** The numbers of the children; null before the first was started. */
   pids: Set<number> | null = null;
-  /** May be changed at any time; children that run keep what they were started with. */
-  options: PoolOptions;
+  #options: PoolOptions;
 
   /**
    * @param launch What to start.
@@ -45,7 +44,17 @@ export class ProcessPool {
   ) {
     this.#launch = launch;
     this.#init = init;
-    this.options = options;
+    this.#options = options;
+  }
+
+  /** May be changed at any time; children that run keep what they were started with. */
+  get options(): PoolOptions {
+    return this.#options;
+  }
+
+  set options(options: PoolOptions) {
+    this.#options = options;
+    this.#rouse(); // there may be room for another child
   }
 
   /** Runs a request in a child. Rejects with what the handler threw, or why there is no child. */
@@ -64,23 +73,22 @@ export class ProcessPool {
     }
   }
 
-  /** Throws why no child can take a request, while that is fresh. */
-  #checkOpen(): void {
-    if (this.#closed) throw new Error("Cannot fork: the server is closed");
+  /** Why the last child that was to start could not be made ready, while that is fresh. */
+  get #failure(): unknown {
     for (const { failure } of this.#members) {
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) return failure;
     }
-    if (this.#failed !== undefined && this.#failed.until > Date.now()) {
-      throw this.#failed.error;
-    }
+    const failed = this.#failed;
+    return failed && failed.until > Date.now() ? failed.error : undefined;
   }
 
   /**
    * An idle child, a new one, or the least busy. While as many start as there are processors, no more
-   * are started: that takes 50 ms of one, as much as hundreds of short requests.
+   * are started: that takes 50 ms of one, as much as hundreds of short requests. Nor are they
+   * after one has failed to start: those that run go on.
    */
   #pick(): Member | undefined {
-    this.#checkOpen();
+    if (this.#closed) throw new Error("Cannot fork: the server is closed");
     let best: Member | undefined;
     let starting = 0;
     for (const member of this.#members) {
@@ -88,14 +96,17 @@ export class ProcessPool {
       if (!member.ready) starting++;
       if (best === undefined || member.load < best.load) best = member;
     }
-    const enough = best !== undefined &&
-      (best.load === 0 || starting >= navigator.hardwareConcurrency);
-    if (enough || this.#members.size >= this.options.maxChildren) return best;
+    if (best?.load === 0) return best;
+    const failure = this.#failure;
+    if (failure !== undefined && best === undefined) throw failure;
+    const enough = failure !== undefined ||
+      best !== undefined && starting >= navigator.hardwareConcurrency;
+    if (enough || this.#members.size >= this.#options.maxChildren) return best;
     return this.#fork();
   }
 
   #fork(): Member {
-    const options = { ...this.options, init: this.#init() };
+    const options = { ...this.#options, init: this.#init() };
     const member = new Member(launch(this.#launch), options);
     this.#members.add(member);
     const { pid } = member;
@@ -111,6 +122,11 @@ export class ProcessPool {
     if (member.failure !== undefined) {
       this.#failed = { error: member.failure, until: Date.now() + RETRY_MS };
     }
+    this.#rouse();
+  }
+
+  /** Has the requests that wait look for a child again. */
+  #rouse(): void {
     for (const { resolve } of this.#waiting.splice(0)) resolve();
   }
 
@@ -135,6 +151,6 @@ export class ProcessPool {
       if (force && member.load > 0) member.kill("the server was closed");
       else member.leave();
     }
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
+    this.#rouse();
   }
 }

@@ -100,6 +100,8 @@ for (
     '{"type":"done"}',
     '{"type":"error","id":2}',
     '{"type":"constructor"}',
+    '{"type":"ready"}',
+    '{"type":"ready","error":{"name":"Error","message":"I was never ready"}}',
   ]
 ) {
   Deno.test({
@@ -149,6 +151,45 @@ Deno.test({
     assert(!exists(pid));
     using next = await LineClient.connect(server.serverAddress);
     assertStrictEquals(await next.ask("next"), "NEXT");
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn: a childTimeout longer than a timer can be kills nobody",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks, { childTimeout: 3e6 });
+    await using _ = serving(server);
+    using client = await LineClient.connect(server.serverAddress);
+    const pid = await client.ask("pid");
+    await delay(5); // a timer with too long a delay goes off after 1 ms
+    assertStrictEquals(await client.ask("pid"), pid);
+    assertStrictEquals(server.reports.left, 0);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: a child killed before it was ready costs its own requests only",
+  ignore: ignoreProc,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
+    await using _ = serving(server);
+    using first = await LineClient.connect(server.serverAddress);
+    await first.ask("x");
+    const [ready] = server.activeChildren!;
+    using lost = await LineClient.connect(server.serverAddress);
+    while (server.activeChildren!.size < 2) await delay(1);
+    const [starting] = [...server.activeChildren!].filter((pid) =>
+      pid !== ready
+    );
+    Deno.kill(starting, "SIGKILL");
+    await assertGone(lost);
+    const { error } = await server.reports.next();
+    assertStringIncludes(error.message, "before it was ready");
+    using next = await LineClient.connect(server.serverAddress);
+    assertStrictEquals(Number(await next.ask("pid")), ready);
+    assertStrictEquals(server.reports.left, 0);
   },
 });
 

@@ -18,6 +18,7 @@ import {
   assertStrictEquals,
   assertStringIncludes,
   assertThrows,
+  delay,
 } from "./deps.ts";
 import {
   all,
@@ -455,6 +456,36 @@ Deno.test({
     await checkDatagrams(server, client);
     await server.serverClose();
     await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn: a higher maxChildren is for requests that wait, too",
+  ignore,
+  async fn() {
+    const options = { maxChildren: 1, requestsPerChild: 1 };
+    await using server = new TCP(LOCAL, Asks, options);
+    await using _ = serving(server);
+    using first = await LineClient.connect(server.serverAddress);
+    await first.ask("x");
+    using second = await LineClient.connect(server.serverAddress);
+    while (server.status.active < 2) await delay(1);
+    server.maxChildren = 2;
+    assertStrictEquals(await second.ask("served"), "SERVED");
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn rejects a handler that is none, and names it",
+  ignore,
+  fn() {
+    for (const Handler of [undefined, null, {}, class {}]) {
+      assertThrows(
+        () => new TCP(LOCAL, Handler as unknown as typeof Echo),
+        TypeError,
+        `must be a class with a handle method, got ${Deno.inspect(Handler)}`,
+      );
+    }
   },
 });
 

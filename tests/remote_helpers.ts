@@ -5,6 +5,7 @@
  */
 
 import { type Address, AF_INET, AF_UNIX, Socket } from "../mod.ts";
+import { soon } from "./helpers.ts";
 
 /** What `handleError` was called with. */
 export interface Report {
@@ -29,11 +30,11 @@ export class Reports {
     return this.#all.length;
   }
 
-  /** The next one. */
+  /** The next one; a test that would hang ends with a TimeoutError. */
   next(): Promise<Report> {
     const report = this.#all.shift();
     if (report !== undefined) return Promise.resolve(report);
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    return soon(new Promise((resolve) => this.#waiting.push(resolve)));
   }
 }
 
