@@ -186,6 +186,80 @@ export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
 }
 
 /**
+ * Handles a connection or a datagram, whichever its server has: for protocols that are spoken over both.
+ * It is {@linkcode StreamRequestHandler} on a connection and {@linkcode DatagramRequestHandler} on a
+ * datagram; `packet` tells which.
+ *
+ * @typeParam S The server's class.
+ *
+ * @example
+ * ```ts
+ * import { AsyncTCPServer, AsyncUDPServer, DualRequestHandler } from "@socketserver/socketserver";
+ *
+ * class Echo extends DualRequestHandler {
+ *   override async handle() {
+ *     for await (const line of this.rfile) await this.wfile.write(line);
+ *   }
+ * }
+ *
+ * await using tcp = new AsyncTCPServer(["127.0.0.1", 0], Echo);
+ * await using udp = new AsyncUDPServer(tcp.serverAddress, Echo);
+ * ```
+ */
+export class DualRequestHandler<S extends HandlerServer = BaseServer>
+  extends BaseRequestHandler<Socket | DatagramRequest, S> {
+  /** Bytes of the read buffer of a connection: -1 is the default size, 0 no buffer. */
+  rbufsize: number = -1;
+  /** Bytes of the write buffer of a connection: 0 writes at once, -1 is the default size. */
+  wbufsize = 0;
+  /** Seconds that each read and write of a connection may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether a connection sends small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  /** The datagram; undefined on a connection. */
+  packet: Uint8Array<ArrayBuffer> | undefined;
+  /** The connection, or the server's socket. */
+  socket!: Socket;
+  /** Reads from the client: all that it sends, or the datagram. */
+  rfile!: BufferedReader;
+  /** Writes to the client; collects the answer to a datagram. */
+  wfile!: Writer;
+  #files: StreamRequestHandler<S> | DatagramRequestHandler<S> | undefined;
+
+  /** Opens the files. May be extended; call super. */
+  override async setup(): Promise<void> {
+    const files = this.#files = this.#open();
+    await files.setup();
+    if (files instanceof DatagramRequestHandler) {
+      this.packet = files.packet;
+      this.socket = files.socket;
+    } else this.socket = files.connection;
+    this.rfile = files.rfile;
+    this.wfile = files.wfile;
+  }
+
+  #open(): StreamRequestHandler<S> | DatagramRequestHandler<S> {
+    const { request, clientAddress, server } = this;
+    if (Array.isArray(request)) {
+      return new DatagramRequestHandler(request, clientAddress, server);
+    }
+    const { rbufsize, wbufsize, timeout, disableNagleAlgorithm } = this;
+    return Object.assign(
+      new StreamRequestHandler(request, clientAddress, server),
+      { rbufsize, wbufsize, timeout, disableNagleAlgorithm },
+    );
+  }
+
+  /** Ends the files, as the handlers for the one and the other do. May be extended; call super. */
+  override async finish(): Promise<void> {
+    const files = this.#files!;
+    files.failure = this.failure;
+    await files.finish();
+  }
+}
+
+/**
  * Handles a request in a worker of its own, which it may block: `handle` needs no `await`, and the methods
  * of `this.request` return values. For {@linkcode ThreadingMixIn} only.
  *

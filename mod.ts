@@ -16,7 +16,8 @@
  *
  * BaseRequestHandler          setup, handle, finish
  * ├── StreamRequestHandler    the connection as two files: rfile, wfile
- * └── DatagramRequestHandler  the datagram, and its answer, as two files
+ * ├── DatagramRequestHandler  the datagram, and its answer, as two files
+ * └── DualRequestHandler      either of the two, for a protocol over TCP and UDP
  *
  * AsyncMixIn                  requests run as tasks, many at a time
  * ThreadingMixIn              handlers run in workers, on all processors
@@ -75,12 +76,15 @@ export type {
   ServerOptions,
   ServerStatus,
 } from "./server.ts";
+export { serve } from "./_server/serve.ts";
+export type { ServeOptions } from "./_server/serve.ts";
 
 export {
   BaseRequestHandler,
   BlockingRequestHandler,
   BlockingStreamRequestHandler,
   DatagramRequestHandler,
+  DualRequestHandler,
   StreamRequestHandler,
 } from "./handlers.ts";
 export type { HandlerServer } from "./handlers.ts";

@@ -620,6 +620,15 @@ export class Socket implements Disposable {
     return describe(this.#core, this.fileno(), this.proto);
   }
 
+  /**
+   * Closes the socket at once, and the files made of it: what was not sent yet is dropped, and all calls that
+   * wait, of those files too, end with EBADF. For a peer that is to be cut off; may be called by anyone who
+   * has the socket. Aborting twice is fine.
+   */
+  abort(): void {
+    this.#core.close(true);
+  }
+
   /** Closes the socket, for `using`. */
   [Symbol.dispose](): void {
     this.close();

@@ -34,6 +34,11 @@ export class BufferedRWPair implements AsyncDisposable {
     return this.#writer.closed;
   }
 
+  /** How many bytes were written and not yet sent: {@linkcode Writer.pending}. */
+  get pending(): number {
+    return this.#writer.pending;
+  }
+
   /**
    * Reads `size` bytes, or to the end: {@linkcode BufferedReader.read}.
    *

@@ -68,6 +68,11 @@ export class BufferedWriter implements Writer {
     return this.#outbox.closed;
   }
 
+  /** How many bytes were written and not yet sent, those in the buffer included. */
+  get pending(): number {
+    return this.#used + this.#outbox.pendingBytes;
+  }
+
   /**
    * Takes all of `data`, and sends when the buffer would not hold it.
    *

@@ -12,6 +12,7 @@ export class Outbox {
   readonly #sink: ByteSink;
   readonly #onClose: (() => void) | undefined;
   #pending = 0;
+  #pendingBytes = 0;
   #failure: { error: unknown } | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -28,6 +29,11 @@ export class Outbox {
   /** Whether the writer is closed. */
   get closed(): boolean {
     return this.#closing !== undefined;
+  }
+
+  /** How many bytes are being sent. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
   }
 
   /** Throws unless the writer is open. */
@@ -50,20 +56,23 @@ export class Outbox {
    */
   send(bytes: Uint8Array, count: number): Promise<number> {
     const sent = this.#sink.sendall(bytes);
+    const { length } = bytes; // a buffer may be transferred meanwhile
     this.#pending++;
+    this.#pendingBytes += length;
     const result: Promise<number> = sent.then(() => {
-      this.#settle();
+      this.#settle(length);
       return count;
     }, (error) => {
       result.catch(() => {}); // only where it fails: success makes one promise, not two
       this.#failure ??= { error };
-      this.#settle();
+      this.#settle(length);
       throw error;
     });
     return result;
   }
 
-  #settle(): void {
+  #settle(length: number): void {
+    this.#pendingBytes -= length;
     if (--this.#pending > 0) return;
     this.#drained?.resolve();
     this.#drained = undefined;

@@ -22,6 +22,11 @@ export interface Writer extends AsyncDisposable {
   /** Whether the writer is closed. */
   readonly closed: boolean;
   /**
+   * How many bytes were written and not yet sent: the peer reads slowly, or not at all. Who writes
+   * without awaiting, to many clients for example, looks at it, and stops or cuts the client off.
+   */
+  readonly pending: number;
+  /**
    * Writes all of `data`.
    *
    * @param data Bytes or a string. Bytes are not to be changed until the promise is settled.

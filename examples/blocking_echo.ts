@@ -7,6 +7,7 @@
  */
 import {
   BlockingStreamRequestHandler,
+  serve,
   ThreadingTCPServer,
 } from "@socketserver/socketserver";
 
@@ -24,8 +25,6 @@ export class MyTCPHandler extends BlockingStreamRequestHandler {
 if (import.meta.main) {
   const port = Number(Deno.args[0] ?? 9999);
   const server = new ThreadingTCPServer(["localhost", port], MyTCPHandler);
-  Deno.addSignalListener("SIGINT", () => server.shutdown());
   console.log(`Listening on port ${server.serverAddress[1]}`);
-  await server.serveForever(); // until Ctrl-C
-  await server.serverClose({ timeout: 1 });
+  await serve(server, { timeout: 1 }); // until Ctrl-C
 }

@@ -9,6 +9,7 @@ import {
   AsyncTCPServer,
   BaseRequestHandler,
   formatAddress,
+  serve,
 } from "@socketserver/socketserver";
 
 class UpperHandler extends BaseRequestHandler {
@@ -26,12 +27,8 @@ const upper = (byte: number) => byte >= 97 && byte <= 122 ? byte - 32 : byte; //
 const [host = "localhost", port = "9999"] = Deno.args;
 try {
   const server = new AsyncTCPServer([host, Number(port)], UpperHandler);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(signal, () => server.shutdown());
-  }
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
-  await server.serveForever();
-  await server.serverClose({ timeout: 1 });
+  await serve(server, { timeout: 1 }); // until Ctrl-C
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   Deno.exit(1);

@@ -9,6 +9,7 @@
 import {
   ForkingTCPServer,
   formatAddress,
+  serve,
   StreamRequestHandler,
 } from "@socketserver/socketserver";
 
@@ -28,8 +29,6 @@ if (import.meta.main) { // a child imports this module too
   const port = Number(Deno.args[0] ?? 9999);
   const options = { requestsPerChild: 1, childTimeout: 10 };
   const server = new ForkingTCPServer(["localhost", port], WordCount, options);
-  Deno.addSignalListener("SIGINT", () => server.shutdown());
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
-  await server.serveForever(); // until Ctrl-C
-  await server.serverClose({ timeout: 1 });
+  await serve(server, { timeout: 1 }); // until Ctrl-C
 }

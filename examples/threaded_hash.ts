@@ -7,6 +7,7 @@
  */
 import { scryptSync } from "node:crypto";
 import {
+  serve,
   StreamRequestHandler,
   ThreadingTCPServer,
 } from "@socketserver/socketserver";
@@ -25,12 +26,10 @@ export class HashHandler extends StreamRequestHandler {
 if (import.meta.main) {
   const port = Number(Deno.args[0] ?? 9999);
   const server = new ThreadingTCPServer(["localhost", port], HashHandler);
-  Deno.addSignalListener("SIGINT", () => server.shutdown());
   console.log(
     `Listening on port ${
       server.serverAddress[1]
     } with up to ${server.maxWorkers} workers`,
   );
-  await server.serveForever();
-  await server.serverClose({ timeout: 1 });
+  await serve(server, { timeout: 1 }); // until Ctrl-C
 }

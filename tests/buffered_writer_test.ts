@@ -413,3 +413,23 @@ Deno.test("new BufferedWriter() rejects a bufferSize out of range", () => {
     "Cannot open a writer: bufferSize must be a number, got string",
   );
 });
+
+for (const [name, open] of WRITERS) {
+  Deno.test(`${name}.pending counts what is written and not sent, and what fails no more`, async () => {
+    const sink = new FakeSink();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    sink.gate = promise;
+    const writer = open(sink);
+    assertEquals(writer.pending, 0);
+    writer.write("ab");
+    writer.write("cdefgh");
+    assertEquals(writer.pending, 8);
+    sink.failure = brokenPipe();
+    writer.write("ijklmnop");
+    assertEquals(writer.pending, 16);
+    resolve();
+    await assertRejects(() => writer.flush(), BrokenPipeError);
+    assertEquals(writer.pending, 0);
+    await writer.close();
+  });
+}

@@ -244,3 +244,20 @@ Deno.test("Socket.close() waits for the files made of the socket", async () => {
   assertEquals(client.fileno(), -1);
   server.close();
 });
+
+Deno.test("Socket.abort() drops what is not sent, and ends calls and files with EBADF", async () => {
+  const [client, server] = await tcpPair();
+  const file = client.makefile("rb");
+  const sent = codeOf(() => client.sendall(new Uint8Array(50_000_000)));
+  const read = codeOf(() => file.readline());
+  client.abort();
+  client.abort();
+  assertEquals([await sent, await read], ["EBADF", "EBADF"]);
+  assertEquals(client.fileno(), -1);
+  let count = 0;
+  for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+    count += piece.length;
+  }
+  assert(count < 50_000_000, `${count} bytes came`);
+  server.close();
+});

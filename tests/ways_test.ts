@@ -224,6 +224,17 @@ const STREAMS: Scenario[] = [
     talk: hears("setup handle finish"),
     fails: [SyntaxError, "finish failed"],
   },
+  {
+    behaviour: "runs a handler for both on a connection",
+    Handler: H.Dual,
+    talk: answers(bytes("hello"), "stream 7 true HELLO"),
+  },
+  {
+    behaviour: "reports what a handler for both throws on a connection",
+    Handler: H.Dual,
+    talk: answers(bytes("throw"), ""),
+    fails: [Error, "dual failed"],
+  },
 ];
 
 /** Sends a datagram, and compares the one that comes back. */
@@ -274,6 +285,17 @@ const DATAGRAMS: Scenario[] = [
     Handler: H.DatagramHooks,
     talk: sends("finish"),
     fails: [TypeError, "failed: setup handle finish failed "],
+  },
+  {
+    behaviour: "runs a handler for both on a datagram",
+    Handler: H.Dual,
+    talk: replies("hello", "datagram null true HELLO"),
+  },
+  {
+    behaviour: "sends no answer of a handler for both that throws",
+    Handler: H.Dual,
+    talk: sends("throw"),
+    fails: [Error, "dual failed"],
   },
 ];
 

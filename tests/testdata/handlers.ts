@@ -9,6 +9,7 @@ import {
   BaseRequestHandler,
   ConnectionResetError,
   DatagramRequestHandler,
+  DualRequestHandler,
   SHUT_WR,
   StreamRequestHandler,
 } from "../../mod.ts";
@@ -186,5 +187,22 @@ export class DatagramHooks extends DatagramRequestHandler {
       throw new TypeError(`failed: ${this.#done}`);
     }
     this.#done += `${hook} `;
+  }
+}
+
+/** Answers in capitals and says what it has, over a connection and to a datagram. */
+export class Dual extends DualRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  override timeout = 7;
+
+  override async handle() {
+    const timeout = this.socket.gettimeout();
+    const text = decoder.decode(await this.rfile.read());
+    if (text === "throw") throw new Error("dual failed");
+    const kind = this.packet === undefined ? "stream" : "datagram";
+    const alike = this.packet === undefined ||
+      decoder.decode(this.packet) === text;
+    this.wfile.write(`${kind} ${timeout} ${alike} `);
+    await this.wfile.write(text.toUpperCase());
   }
 }

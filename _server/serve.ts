@@ -1,0 +1,109 @@
+/**
+ * A program that is a server: serves until it is told to end.
+ *
+ * @module
+ */
+
+import type {
+  BaseServer,
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+} from "../server.ts";
+
+/** Options of {@linkcode serve}. */
+export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
+  /**
+   * The signals of the system that end it. When the first has come they have their usual effect again:
+   * a second Ctrl-C does not wait for the requests under way.
+   * @default {["SIGINT", "SIGTERM"]}
+   */
+  signals?: readonly Deno.Signal[];
+}
+
+/** What asks a program to end: Ctrl-C, and the manager of services; Windows has no SIGTERM. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM"];
+
+/**
+ * Serves with one server, or with several as if they were one, until a signal of the system, `signal`, or
+ * the end of one of them. Then no request is taken any more, those under way may end, or are cut
+ * off after `timeout` seconds, and all servers are closed, whatever happened.
+ *
+ * @param servers The servers. They are closed at the end.
+ * @param options What ends it, and how long to wait then.
+ * @returns How the requests under way ended, over all servers.
+ * @throws What the first loop that failed ended with, or else what closing a server threw.
+ *
+ * @example TCP and UDP on the same port
+ * ```ts
+ * import { AsyncTCPServer, AsyncUDPServer, DualRequestHandler, serve } from "@socketserver/socketserver";
+ *
+ * class Daytime extends DualRequestHandler {
+ *   override async handle() {
+ *     await this.wfile.write(`${new Date().toUTCString()}\r\n`);
+ *   }
+ * }
+ *
+ * const tcp = new AsyncTCPServer(["127.0.0.1", 0], Daytime);
+ * const udp = new AsyncUDPServer(tcp.serverAddress, Daytime);
+ * await serve([tcp, udp], { timeout: 5, signal: AbortSignal.timeout(10) });
+ * ```
+ */
+export async function serve(
+  // deno-lint-ignore no-explicit-any
+  servers: BaseServer<any> | readonly BaseServer<any>[],
+  options: ServeOptions = {},
+): Promise<ServerCloseReport> {
+  const { signal, signals = SIGNALS, pollInterval, timeout } = options;
+  const all = [servers].flat();
+  const stop = new AbortController();
+  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+  using _signals = onSignals(signals, () => stop.abort());
+  const loops = Promise.allSettled(
+    all.map((server) =>
+      server.serveForever({ signal: stopped, pollInterval })
+        .finally(() => stop.abort())
+    ),
+  );
+  if (!stopped.aborted) {
+    await new Promise((end) => stopped.addEventListener("abort", end));
+  }
+  const closed = await Promise.allSettled(
+    all.map((server) => server.serverClose({ timeout })),
+  );
+  rethrow([...await loops, ...closed]);
+  return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
+}
+
+/** Calls `end` at the first of the signals, or else stops listening when it is disposed of. */
+function onSignals(
+  signals: readonly Deno.Signal[],
+  end: () => void,
+): Disposable {
+  const forget = () => {
+    for (const name of signals) Deno.removeSignalListener(name, onSignal);
+  };
+  const onSignal = () => {
+    forget();
+    end();
+  };
+  for (const name of signals) Deno.addSignalListener(name, onSignal);
+  return { [Symbol.dispose]: forget };
+}
+
+function rethrow(results: PromiseSettledResult<unknown>[]): void {
+  for (const result of results) {
+    if (result.status === "rejected") throw result.reason;
+  }
+}
+
+function sum(reports: ServerCloseReport[]): ServerCloseReport {
+  const total = { finished: 0, forced: 0 };
+  for (const { finished, forced } of reports) {
+    total.finished += finished;
+    total.forced += forced;
+  }
+  return total;
+}

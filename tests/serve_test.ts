@@ -1,0 +1,135 @@
+/** Serving with several servers as one, until something ends it. */
+
+import {
+  AsyncTCPServer,
+  AsyncUDPServer,
+  DualRequestHandler,
+  OSError,
+  serve,
+  StreamRequestHandler,
+  TCPServer,
+} from "../mod.ts";
+import { assertEquals, assertRejects } from "./deps.ts";
+import {
+  ask,
+  connectTo,
+  EchoLine,
+  Event,
+  granted,
+  LOOPBACK,
+  within,
+} from "./server_helpers.ts";
+
+class Echo extends DualRequestHandler {
+  override async handle() {
+    await this.wfile.write(await this.rfile.readline());
+  }
+}
+
+/** A TCP and a UDP server on one port. */
+function both(): [AsyncTCPServer, AsyncUDPServer] {
+  const tcp = new AsyncTCPServer(LOOPBACK, Echo);
+  return [tcp, new AsyncUDPServer(tcp.serverAddress, Echo)];
+}
+
+/** Handlers that say when they run, and never end by themselves. */
+function stuck() {
+  const running = new Event();
+  class Stuck extends StreamRequestHandler {
+    override async handle() {
+      running.set();
+      await this.rfile.read();
+    }
+  }
+  return { running, Stuck };
+}
+
+Deno.test("serve() serves with several servers until its signal, and closes them", async () => {
+  const servers = both();
+  const stop = new AbortController();
+  const served = serve(servers, { signal: stop.signal });
+  for (const server of servers) {
+    assertEquals(await ask(server, "hello\n"), "hello\n");
+  }
+  stop.abort();
+  assertEquals(await within(served), { finished: 0, forced: 0 });
+  assertEquals(servers.map((server) => server.fileno()), [-1, -1]);
+});
+
+Deno.test("serve() with a signal that is aborted already closes the server", async () => {
+  const server = new TCPServer(LOOPBACK, EchoLine);
+  await within(serve(server, { signal: AbortSignal.abort() }));
+  assertEquals(server.fileno(), -1);
+});
+
+Deno.test("serve() ends with the first of the servers that ends", async () => {
+  const servers = both();
+  const served = serve(servers);
+  assertEquals(await ask(servers[1], "hello\n"), "hello\n");
+  await servers[0].shutdown();
+  await within(served);
+  assertEquals(servers.map((server) => server.fileno()), [-1, -1]);
+});
+
+Deno.test("serve() throws what a loop ends with, when all servers are closed", async () => {
+  class Failing extends AsyncTCPServer {
+    override getRequest(): never {
+      throw new OSError("Cannot accept: no more");
+    }
+  }
+  const [tcp, udp] = both();
+  const failing = new Failing(LOOPBACK, Echo);
+  const served = serve([tcp, failing, udp]);
+  const failed = assertRejects(() => within(served), OSError, "no more");
+  (await connectTo(failing)).close();
+  await failed;
+  assertEquals([tcp, failing, udp].map((server) => server.fileno()), [
+    ...[-1, -1, -1],
+  ]);
+});
+
+for (const Server of [TCPServer, AsyncTCPServer]) {
+  Deno.test(`serve() waits for the requests of ${Server.name}, and cuts them off after its timeout`, async () => {
+    const { running, Stuck } = stuck();
+    const servers = [
+      new Server(LOOPBACK, Stuck),
+      new AsyncTCPServer(LOOPBACK, Stuck),
+    ];
+    const stop = new AbortController();
+    const served = serve(servers, { signal: stop.signal, timeout: 0.05 });
+    using _client = await connectTo(servers[0]);
+    await running.wait();
+    stop.abort();
+    assertEquals(await within(served), { finished: 0, forced: 1 });
+  });
+}
+
+Deno.test({
+  name:
+    "serve() ends at a signal of the system, lets requests finish, and forgets the signal",
+  ignore: Deno.build.os === "windows" || !granted("run"),
+  async fn() {
+    let others = 0;
+    const count = () => void others++;
+    Deno.addSignalListener("SIGUSR2", count); // it would end this process
+    try {
+      const running = new Event();
+      class UntilDrain extends StreamRequestHandler {
+        override async handle() {
+          const { signal } = this;
+          running.set();
+          await new Promise((end) => signal.addEventListener("abort", end));
+        }
+      }
+      const server = new AsyncTCPServer(LOOPBACK, UntilDrain);
+      const served = serve(server, { signals: ["SIGUSR2"] });
+      using _client = await connectTo(server);
+      await running.wait();
+      Deno.kill(Deno.pid, "SIGUSR2");
+      assertEquals(await within(served), { finished: 1, forced: 0 });
+      assertEquals(others, 1);
+    } finally {
+      Deno.removeSignalListener("SIGUSR2", count);
+    }
+  },
+});
