@@ -1,0 +1,199 @@
+/**
+ * What is compared by load: each comparison has a server of ours, its peers and the limit.
+ *
+ * @module
+ */
+
+import type { Comparison, Contender } from "./measure.ts";
+import {
+  ASYNCIO,
+  BUN_LISTEN,
+  cpython,
+  DENO,
+  deno,
+  DENO_FRESH,
+  DENO_NODE_NET,
+  EPOLL,
+  NODE,
+  ours,
+  under,
+} from "./peers.ts";
+
+const ECHO = ours("AsyncTCPServer", "Echo");
+
+/** The servers that echo. */
+const echoes = {
+  "socketserver": ECHO,
+  "Deno.listen": DENO,
+  "node:net in Deno": DENO_NODE_NET,
+  "node:net in Node": NODE,
+  "Bun.listen": BUN_LISTEN,
+  "CPython threading": cpython("threading"),
+  "CPython asyncio": ASYNCIO,
+  "C epoll": EPOLL,
+};
+
+/** The servers that echo lines. */
+const lines = {
+  "socketserver": ours("AsyncTCPServer", "Lines"),
+  "CPython threading": cpython("threading", "lines"),
+};
+
+/** The counts of connections by which growth is measured. */
+export const GROWTH = [1, 10, 100, 1_000, 10_000];
+
+function growth(): Record<string, Contender> {
+  return Object.fromEntries(
+    Object.entries({
+      "socketserver": ECHO,
+      "Deno.listen": DENO,
+      "C epoll": EPOLL,
+    })
+      .flatMap(([name, server]) =>
+        GROWTH.map((count) => [
+          `${name}, ${count}`,
+          under(["echo", count, 64, 1], server),
+        ])
+      ),
+  );
+}
+
+/** The servers that send a file. */
+const senders = (path: string) => ({
+  "socketserver": ours("AsyncTCPServer", "SendFile", path),
+  "readable.pipeTo": deno("peers/deno_pipe.ts", path),
+});
+
+/**
+ * All comparisons by name.
+ *
+ * @param path The file that `sendfile` sends.
+ */
+export const comparisons = (path: string): Record<string, Comparison> => ({
+  "echo-64": {
+    title: "Echo of 64 bytes over 64 connections",
+    unit: "requests/s",
+    load: ["echo", 64, 64, 1],
+    contenders: echoes,
+  },
+  "echo-512": {
+    title: "Echo of 64 bytes over 512 connections",
+    unit: "requests/s",
+    load: ["echo", 512, 64, 1],
+    contenders: echoes,
+  },
+  "bulk": {
+    title: "Echo of 64 KiB over 16 connections",
+    unit: "requests/s",
+    load: ["echo", 16, 65536, 1],
+    contenders: {
+      "socketserver recvInto": ours("AsyncTCPServer", "EchoInto"),
+      "socketserver recv": ECHO,
+      "socketserver rfile": ours("AsyncTCPServer", "Copy"),
+      "Deno.listen": DENO,
+      "Deno.listen, fresh arrays": DENO_FRESH,
+      "node:net in Node": NODE,
+      "Bun.listen": BUN_LISTEN,
+      "CPython threading": cpython("threading"),
+      "C epoll": EPOLL,
+    },
+  },
+  "lines": {
+    title: "Lines of 64 bytes over 64 connections, one in a packet",
+    unit: "lines/s",
+    load: ["echo", 64, 64, 1],
+    contenders: lines,
+  },
+  "lines-pipelined": {
+    title: "Lines of 64 bytes over 64 connections, 16 in a packet",
+    unit: "lines/s",
+    load: ["echo", 64, 1024, 16],
+    times: 16,
+    contenders: lines,
+  },
+  "connect": {
+    title: "Connect, echo 64 bytes, close; 16 at a time",
+    unit: "connections/s",
+    load: ["connect", 16, 64],
+    contenders: {
+      "socketserver": ECHO,
+      "Deno.listen": DENO,
+      "node:net in Node": NODE,
+      "Bun.listen": BUN_LISTEN,
+      "CPython threading": cpython("threading"),
+      "C epoll": EPOLL,
+    },
+  },
+  "connect-forking": {
+    title: "Connect, echo 64 bytes, close, in processes; 16 at a time",
+    unit: "connections/s",
+    load: ["connect", 16, 64],
+    contenders: {
+      "socketserver": ours("ForkingTCPServer", "Echo"),
+      "CPython forking": cpython("forking"),
+    },
+  },
+  "udp": {
+    title: "Datagrams of 64 bytes, 32 under way",
+    unit: "datagrams/s",
+    load: ["udp", 32, 64],
+    contenders: {
+      "socketserver": ours("AsyncUDPServer", "Datagram"),
+      "Deno.listenDatagram": deno("peers/deno_datagram.ts"),
+      "node:dgram in Node": { server: ["node", "peers/node_dgram.mjs"] },
+      "CPython UDPServer": cpython("udp", "datagram"),
+      "C recvfrom": { server: ["peers/udp_echo.c"] },
+    },
+  },
+  "threads": {
+    title: "Echo of 64 bytes over 64 connections, in workers",
+    unit: "requests/s",
+    load: ["echo", 64, 64, 1],
+    shared: true,
+    contenders: {
+      "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
+      "AsyncTCPServer": ECHO,
+    },
+  },
+  "threads-work": {
+    title: "Echo with 100 us of work in each request, in workers",
+    unit: "requests/s",
+    load: ["echo", 64, 64, 1],
+    shared: true,
+    contenders: {
+      "ThreadingTCPServer": ours("ThreadingTCPServer", "Work"),
+      "AsyncTCPServer": ours("AsyncTCPServer", "Work"),
+    },
+  },
+  "threads-bulk": {
+    title: "Echo of 64 KiB over 16 connections, in workers",
+    unit: "requests/s",
+    load: ["echo", 16, 65536, 1],
+    shared: true,
+    contenders: {
+      "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
+      "AsyncTCPServer": ECHO,
+    },
+  },
+  "timeout": {
+    title: "Echo of 64 bytes over 64 connections, with a timeout on each call",
+    unit: "requests/s",
+    load: ["echo", 64, 64, 1],
+    contenders: {
+      "with settimeout": ours("AsyncTCPServer", "EchoWithTimeout"),
+      "without": ECHO,
+    },
+  },
+  "sendfile": {
+    title: "A file of 1 GiB to one client",
+    unit: "MiB/s",
+    load: ["sink"],
+    contenders: senders(path),
+  },
+  "growth": {
+    title: "Echo of 64 bytes over more and more connections",
+    unit: "requests/s",
+    load: ["echo", 1, 64, 1],
+    contenders: growth(),
+  },
+});

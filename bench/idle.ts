@@ -1,0 +1,158 @@
+/**
+ * Connections that do nothing: what they cost in memory, before and after they have moved data, and
+ * what they take from a neighbour that is busy.
+ *
+ * @module
+ */
+
+import { Lines } from "./lines.ts";
+import { compare, type Contender } from "./measure.ts";
+import { ASYNCIO, cpython, DENO, DENO_SMALL, NODE, ours } from "./peers.ts";
+import type { Plan } from "./plan.ts";
+import { progress } from "./progress.ts";
+import { measured, type Outcome } from "./results.ts";
+import { ServerProcess } from "./server_process.ts";
+import { Missing, pinned, program } from "./tools.ts";
+
+const ECHO = ours("AsyncTCPServer", "Echo");
+
+/** The servers whose memory is compared. */
+const idlers: Record<string, Contender> = {
+  "socketserver": ECHO,
+  "Deno.listen": DENO,
+  "Deno.listen, 1 KiB": DENO_SMALL,
+  "node:net in Node": NODE,
+  "CPython asyncio": ASYNCIO,
+  "CPython threading": cpython("threading"),
+};
+
+/** Connections to a server that stay open. */
+class Idle implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: Lines;
+  readonly #orders: WritableStreamDefaultWriter<Uint8Array>;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#lines = new Lines(child.stdout);
+    this.#orders = child.stdin.getWriter();
+  }
+
+  /** Opens them, and lets each echo once. */
+  static async open(port: number, count: number): Promise<Idle> {
+    const [command, ...args] = [
+      ...await pinned(1),
+      await program("load/idle.c"),
+      String(port),
+      String(count),
+    ];
+    const child = new Deno.Command(command, {
+      args,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const idle = new Idle(child);
+    await idle.#expect("open");
+    return idle;
+  }
+
+  /** Moves data over each, one after the other. */
+  async move(kib: number): Promise<void> {
+    await this.#orders.write(new TextEncoder().encode(`${kib}\n`));
+    await this.#expect("moved");
+  }
+
+  async #expect(word: string): Promise<void> {
+    const line = await this.#lines.next();
+    if (line !== word) throw new Error(`Idle connections: no "${word}"`);
+  }
+
+  /** Closes them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
+}
+
+/** KiB for each connection, in a new server; `kib` are moved over each before that. */
+async function cost(
+  contender: Contender,
+  count: number,
+  kib: number,
+): Promise<number> {
+  await using server = await ServerProcess.start(contender.server, true);
+  await using idle = await Idle.open(server.port, count);
+  if (kib > 0) await idle.move(kib);
+  await server.quiet();
+  return (server.memoryKiB - server.startKiB) / count;
+}
+
+/** What each of some servers costs; `kib` says how much is moved. */
+async function costs(
+  contenders: Record<string, Contender>,
+  rounds: number,
+  plan: Plan,
+  kib: (name: string) => number,
+): Promise<Pick<Outcome, "contenders" | "skipped">> {
+  const values: Record<string, number[]> = {};
+  const skipped: Record<string, string> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, contender] of Object.entries(contenders)) {
+      if (name in skipped || (plan.only && !plan.only.has(name))) continue;
+      progress(`round ${round + 1} of ${rounds}: ${name}`);
+      try {
+        const found = await cost(contender, plan.connections, kib(name));
+        (values[name] ??= []).push(found);
+      } catch (error) {
+        if (!(error instanceof Missing)) throw error;
+        skipped[name] = error.message;
+      }
+    }
+  }
+  const kept = Object.entries(values).map(([n, v]) => [n, measured(v)]);
+  return { contenders: Object.fromEntries(kept), skipped };
+}
+
+/** Memory of connections that have echoed once. */
+export async function idle(plan: Plan): Promise<Omit<Outcome, "command">> {
+  return {
+    title: "Memory of an idle connection, of 10,000",
+    unit: "KiB",
+    ...await costs(idlers, Math.min(plan.rounds, 3), plan, () => 0),
+  };
+}
+
+/**
+ * Memory of connections that have moved a megabyte each, beside a plain loop with small buffers, which
+ * would take minutes for that and has nothing to keep: its connections have echoed once.
+ */
+export async function idleQuiet(plan: Plan): Promise<Omit<Outcome, "command">> {
+  const contenders = { "socketserver": ECHO, "Deno.listen, 1 KiB": DENO_SMALL };
+  const kib = (name: string) => name === "socketserver" ? plan.idleKiB : 0;
+  return {
+    title: "Memory of a connection that moved 1 MiB and went quiet, of 10,000",
+    unit: "KiB",
+    ...await costs(contenders, 1, plan, kib),
+  };
+}
+
+/** The rate of busy connections beside idle ones in the same server, and without those. */
+export async function idleNeighbour(
+  plan: Plan,
+): Promise<Omit<Outcome, "command">> {
+  const connections: Idle[] = [];
+  try {
+    return await compare({
+      title: "Echo of 64 bytes over 16 connections, beside 10,000 idle ones",
+      unit: "requests/s",
+      load: ["echo", 16, 64, 1],
+      contenders: { "beside the idle": ECHO, "alone": ECHO },
+      before: async (name, server) => {
+        if (name === "alone") return;
+        connections.push(await Idle.open(server.port, plan.connections));
+      },
+    }, plan);
+  } finally {
+    for (const idle of connections) await idle[Symbol.asyncDispose]();
+  }
+}

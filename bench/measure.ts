@@ -1,0 +1,155 @@
+/**
+ * Measures servers side by side: all are started, and each round loads one after the other.
+ *
+ * @module
+ */
+
+import type { Plan } from "./plan.ts";
+import { progress } from "./progress.ts";
+import { measured, type Outcome } from "./results.ts";
+import { type Command, ServerProcess } from "./server_process.ts";
+import { Missing, pinned, program } from "./tools.ts";
+
+/** The load: a program of `load/`, and its arguments between the port and the seconds. */
+export type Load = readonly [program: string, ...args: number[]];
+
+/** A server in a comparison. */
+export interface Contender {
+  /** Its command. */
+  server: Command;
+  /** Its load, where that is not the benchmark's. */
+  load?: Load;
+}
+
+/** A comparison by load. */
+export interface Comparison {
+  /** What is measured. */
+  title: string;
+  /** Of what the values are. */
+  unit: string;
+  /** The load. */
+  load: Load;
+  /** Counts by which each request counts, such as lines; 1 where it says nothing. */
+  times?: number;
+  /** Whether server and load share all processors, instead of having one each. */
+  shared?: boolean;
+  /** The servers by name, in the order of the tables. */
+  contenders: Record<string, Contender>;
+  /** What to do with each server before the first round. */
+  before?: (name: string, server: ServerProcess) => Promise<void>;
+}
+
+/** What one run of a load generator says. */
+interface Sample {
+  count: number;
+  seconds: number;
+  busy: number;
+}
+
+/**
+ * Runs a comparison.
+ *
+ * @param comparison What to compare.
+ * @param plan How long.
+ */
+export async function compare(
+  comparison: Comparison,
+  plan: Plan,
+): Promise<Omit<Outcome, "command">> {
+  await using servers = new AsyncDisposableStack();
+  const running = new Map<string, ServerProcess>();
+  const skipped: Record<string, string> = {};
+  for (const [name, { server }] of Object.entries(comparison.contenders)) {
+    if (plan.only && !plan.only.has(name)) continue;
+    try {
+      const started = await ServerProcess.start(server, !comparison.shared);
+      running.set(name, servers.use(started));
+      await comparison.before?.(name, started);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      skipped[name] = error.message;
+    }
+  }
+  const samples = await rounds(comparison, plan, running);
+  const { title, unit } = comparison;
+  return { title, unit, skipped, contenders: summary(samples, running) };
+}
+
+async function rounds(
+  comparison: Comparison,
+  plan: Plan,
+  running: Map<string, ServerProcess>,
+): Promise<Map<string, Sample[]>> {
+  const samples = new Map<string, Sample[]>();
+  const names = [...running.keys()];
+  for (const name of names) samples.set(name, []);
+  for (let round = plan.warmUp > 0 ? -1 : 0; round < plan.rounds; round++) {
+    const seconds = round < 0 ? plan.warmUp : plan.seconds;
+    for (const name of turned(names, round)) {
+      progress(`round ${round + 1} of ${plan.rounds}: ${name}`);
+      const server = running.get(name)!;
+      const sample = await apply(comparison, name, server, plan, seconds);
+      if (round >= 0) samples.get(name)!.push(sample);
+      await server.quiet();
+    }
+  }
+  return samples;
+}
+
+/** The names in another order each round, so that none always follows the same. */
+function turned(names: string[], round: number): string[] {
+  const by = (round + names.length) % names.length;
+  return [...names.slice(by), ...names.slice(0, by)];
+}
+
+async function apply(
+  { load, contenders, shared, times = 1 }: Comparison,
+  name: string,
+  server: ServerProcess,
+  plan: Plan,
+  seconds: number,
+): Promise<Sample> {
+  const chosen = contenders[name].load ?? load;
+  const pin = shared ? [] : await pinned(1);
+  const sample = await runLoad(pin, chosen, server.port, plan, seconds);
+  if (!(sample.count > 0)) throw new Error(`${name} answered nothing`);
+  return { ...sample, count: sample.count * times };
+}
+
+async function runLoad(
+  pin: string[],
+  [name, connections, ...rest]: Load,
+  port: number,
+  plan: Plan,
+  seconds: number,
+): Promise<Sample> {
+  const limited = connections === undefined
+    ? []
+    : [Math.min(connections, plan.connections)];
+  const [command, ...args] = [
+    ...pin,
+    await program(`load/${name}.c`),
+    ...[port, ...limited, ...rest, seconds].map(String),
+  ];
+  const { success, stdout } = await new Deno.Command(command, {
+    args,
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error(`The load generator ${name} failed`);
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+function summary(
+  samples: Map<string, Sample[]>,
+  running: Map<string, ServerProcess>,
+): Outcome["contenders"] {
+  return Object.fromEntries(
+    [...samples].map(([name, all]) => [
+      name,
+      measured(all.map(({ count, seconds }) => count / seconds), {
+        busy: Math.max(...all.map(({ busy }) => busy)),
+        memory: Number(running.get(name)!.grownMiB.toFixed(1)),
+      }),
+    ]),
+  );
+}

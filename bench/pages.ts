@@ -1,0 +1,100 @@
+/**
+ * The tables in the pages: written from the results, between two comments.
+ *
+ * @module
+ */
+
+import type { Outcome, Results } from "./results.ts";
+import { ratio } from "./statistics.ts";
+import { judge, type Target, TARGETS } from "./targets.ts";
+
+/** What is put between `<!-- name -->` and `<!-- end of name -->` of a page. */
+export function filled(page: string, name: string, text: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- end of ${name} -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) {
+    throw new RangeError(`Cannot fill in "${name}": the page has no such part`);
+  }
+  return `${page.slice(0, from + begin.length)}\n\n${text}\n${page.slice(to)}`;
+}
+
+/** The targets and what was reached. */
+export function targetTable(results: Results): string {
+  return table(
+    ["Measured", "Target", "Reached", ""],
+    TARGETS.map((target) => {
+      const { reached, good } = judge(target, results);
+      return [
+        `${name(target)}, ${subject(target)}`,
+        bound(target),
+        reached === undefined ? "-" : reached.toFixed(2),
+        good === undefined ? "not measured" : good ? "" : "missed",
+      ];
+    }),
+  );
+}
+
+/** All contenders of all benchmarks. */
+export function outcomeTables(results: Results): string {
+  return Object.entries(results).map(([name, outcome]) =>
+    [
+      `### ${outcome.title}`,
+      "",
+      `\`${outcome.command}\``,
+      "",
+      contenderTable(outcome, name === "import"),
+    ].join("\n")
+  ).join("\n");
+}
+
+function contenderTable({ unit, contenders }: Outcome, plain: boolean): string {
+  const [first] = Object.entries(contenders);
+  return table(
+    ["", unit, `${first[0]} / this`, "load busy"],
+    Object.entries(contenders).map(([name, { values, median, busy }]) => [
+      name,
+      median.toLocaleString("en"),
+      plain ? "" : ratio(first[1].values, values).toFixed(2),
+      busy === undefined ? "" : `${Math.round(busy * 100)} %`,
+    ]),
+  );
+}
+
+function name({ benchmark }: Target): string {
+  return `\`${benchmark}\``;
+}
+
+function subject({ of, against, by, figure }: Target): string {
+  if (figure) return `${of}: growth of its memory, MiB`;
+  if (against === undefined) return `${of}: KiB`;
+  return by === "difference"
+    ? `${of}: ms more than ${against}`
+    : `${of} / ${against}`;
+}
+
+function bound({ atLeast, atMost }: Target): string {
+  return atLeast !== undefined ? `at least ${atLeast}` : `at most ${atMost}`;
+}
+
+function table(head: string[], rows: string[][]): string {
+  const lines = [
+    head,
+    head.map((_, i) => i === 0 ? "---" : "--:"),
+    ...rows,
+  ].map((cells) => `| ${cells.join(" | ")} |`);
+  return lines.join("\n") + "\n";
+}
+
+/** Writes the tables of a page, and formats it. */
+export async function writePage(results: Results): Promise<void> {
+  const file = new URL("README.md", import.meta.url);
+  let page = Deno.readTextFileSync(file);
+  page = filled(page, "targets", targetTable(results));
+  page = filled(page, "contenders", outcomeTables(results));
+  Deno.writeTextFileSync(file, page);
+  const written = ["README.md", "results.json", "plots"];
+  await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", ...written],
+    cwd: import.meta.dirname,
+  }).output();
+}

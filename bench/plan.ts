@@ -1,0 +1,51 @@
+/**
+ * How long and how often to measure.
+ *
+ * @module
+ */
+
+/** How a run measures. */
+export interface Plan {
+  /** Rounds, of which the median is taken. */
+  rounds: number;
+  /** Seconds of each round. */
+  seconds: number;
+  /** Seconds of the round before the first, which does not count. */
+  warmUp: number;
+  /** Connections at most. */
+  connections: number;
+  /** MiB of the file that is sent. */
+  fileMiB: number;
+  /** KiB that each of the idle connections moves before it goes quiet. */
+  idleKiB: number;
+  /** The contenders that are measured; all of them where this says nothing. */
+  only?: ReadonlySet<string>;
+}
+
+/** What is recorded. */
+export const FULL: Plan = {
+  rounds: 5,
+  seconds: 1,
+  warmUp: 0.5,
+  connections: 10_000,
+  fileMiB: 1024,
+  idleKiB: 1024,
+};
+
+/** What the guard runs. */
+export const SHORT: Plan = {
+  ...FULL,
+  rounds: 3,
+  seconds: 0.5,
+  fileMiB: 256,
+};
+
+/** Once, to see that it works. */
+export const SMOKE: Plan = {
+  rounds: 1,
+  seconds: 0.02,
+  warmUp: 0,
+  connections: 16,
+  fileMiB: 1,
+  idleKiB: 64,
+};

@@ -1,0 +1,49 @@
+/**
+ * Tables of what was found.
+ *
+ * @module
+ */
+
+import type { Outcome } from "./results.ts";
+import { ratio } from "./statistics.ts";
+import { describe, type Verdict } from "./targets.ts";
+
+/** A benchmark's contenders: value, ratio of the first to each, and how busy the load was. */
+export function outcomeTable(
+  { title, unit, contenders, skipped }: Outcome,
+): string {
+  const [first] = Object.values(contenders);
+  const rows = Object.entries(contenders).map(([name, found]) => [
+    name,
+    `${found.median.toLocaleString("en")} ${unit}`,
+    ratio(first.values, found.values).toFixed(2),
+    found.busy === undefined ? "" : `load ${Math.round(found.busy * 100)}%`,
+  ]);
+  const missing = Object.entries(skipped).map(([name, reason]) =>
+    `  ${name}: skipped, ${reason}`
+  );
+  return [title, ...aligned(rows), ...missing].join("\n");
+}
+
+/** Targets and what was reached. */
+export function verdictTable(verdicts: readonly Verdict[]): string {
+  const rows = verdicts.map(({ target, reached, good }) => [
+    describe(target),
+    reached === undefined ? "-" : reached.toFixed(2),
+    good === undefined ? "not measured" : good ? "reached" : "MISSED",
+  ]);
+  return aligned(rows).join("\n");
+}
+
+function aligned(rows: string[][]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
+  }
+  return rows.map((row) =>
+    "  " +
+    row.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])
+    ).join("  ")
+  );
+}

@@ -1,0 +1,183 @@
+import { comparisons } from "../bench/comparisons.ts";
+import { Lines } from "../bench/lines.ts";
+import { compare } from "../bench/measure.ts";
+import { filled, targetTable } from "../bench/pages.ts";
+import { SMOKE } from "../bench/plan.ts";
+import { measured, type Results } from "../bench/results.ts";
+import { difference, median, ratio } from "../bench/statistics.ts";
+import { outcomeTable, verdictTable } from "../bench/tables.ts";
+import {
+  describe,
+  fallen,
+  judge,
+  type Target,
+  TARGETS,
+} from "../bench/targets.ts";
+import { Missing, program, removeFolder } from "../bench/tools.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
+import { granted } from "./helpers.ts";
+
+const LEAST: Target = {
+  benchmark: "echo",
+  of: "ours",
+  against: "peer",
+  atLeast: 0.97,
+};
+const MOST: Target = { benchmark: "idle", of: "ours", atMost: 9 };
+
+/** Results of one benchmark, from values by contender. */
+function resultsOf(name: string, values: Record<string, number[]>): Results {
+  const contenders = Object.fromEntries(
+    Object.entries(values).map(([who, all]) => [who, measured(all)]),
+  );
+  return {
+    [name]: { title: name, unit: "x", command: "", contenders, skipped: {} },
+  };
+}
+
+Deno.test("median() takes the middle value, or the mean of two", () => {
+  assertEquals(median([9, 1, 5]), 5);
+  assertEquals(median([10, 1, 2, 4]), 3);
+  assertThrows(() => median([]), RangeError, "no values");
+});
+
+Deno.test("ratio() compares round by round, so that a slow round cancels out", () => {
+  assertEquals(ratio([100, 10, 100], [50, 5, 50]), 2);
+  assertEquals(ratio([100, 100, 10], [200, 100, 10]), 1);
+  assertThrows(() => ratio([1], [1, 2]), RangeError, "1 rounds here, 2 there");
+});
+
+Deno.test("difference() is the median of the differences", () => {
+  assertEquals(difference([30, 45, 31], [10, 20, 12]), 20);
+});
+
+Deno.test("judge() says whether a ratio is in its bound", () => {
+  const at = (ours: number) =>
+    judge(LEAST, resultsOf("echo", { ours: [ours], peer: [100] }));
+  assertEquals(at(97), { target: LEAST, reached: 0.97, good: true });
+  assertEquals(at(96).good, false);
+});
+
+Deno.test("judge() takes the value itself where a target has no peer", () => {
+  const at = (ours: number) => judge(MOST, resultsOf("idle", { ours: [ours] }));
+  assertEquals(at(9).good, true);
+  assertEquals(at(9.5).good, false);
+});
+
+Deno.test("judge() leaves a target open where a contender or a benchmark is missing", () => {
+  const open = judge(LEAST, resultsOf("echo", { ours: [1] }));
+  assertEquals([open.reached, open.good], [undefined, undefined]);
+  assertEquals(judge(LEAST, {}).good, undefined);
+  assertStringIncludes(verdictTable([open]), "not measured");
+});
+
+Deno.test("judge() takes differences and memory where the target says so", () => {
+  const results = resultsOf("import", { ours: [40, 50], peer: [20, 30] });
+  const target = { ...MOST, benchmark: "import", against: "peer" };
+  assertEquals(judge({ ...target, by: "difference" }, results).reached, 20);
+  results["import"].contenders["ours"].memory = 7;
+  assertEquals(judge({ ...target, figure: "memory" }, results).reached, 7);
+});
+
+Deno.test("fallen() passes 14 percent under the record and names 16", () => {
+  const record = resultsOf("echo", { ours: [100], peer: [100] });
+  const now = (ours: number) =>
+    fallen([LEAST], record, resultsOf("echo", { ours: [ours], peer: [100] }));
+  assertEquals(now(86), []);
+  assertEquals(now(84), [LEAST]);
+  assertEquals(now(200), []);
+});
+
+Deno.test("fallen() passes 14 percent over the record and names 16 where less is better", () => {
+  const record = resultsOf("idle", { ours: [10] });
+  const now = (ours: number) =>
+    fallen([MOST], record, resultsOf("idle", { ours: [ours] }));
+  assertEquals(now(11.4), []);
+  assertEquals(now(11.6), [MOST]);
+  assertEquals(now(1), []);
+});
+
+Deno.test("fallen() does not count what is missing here or there", () => {
+  const full = resultsOf("echo", { ours: [100], peer: [100] });
+  assertEquals(fallen([LEAST], full, resultsOf("echo", { ours: [1] })), []);
+  assertEquals(fallen([LEAST], {}, full), []);
+});
+
+Deno.test("outcomeTable() lists values, ratios to the first, and who is missing", () => {
+  const { echo } = resultsOf("echo", { ours: [3000], peer: [1500] });
+  echo.skipped["Bun"] = "no bun";
+  const table = outcomeTable(echo);
+  assertStringIncludes(table, "ours  3,000 x  1.00");
+  assertStringIncludes(table, "peer  1,500 x  2.00");
+  assertStringIncludes(table, "Bun: skipped, no bun");
+});
+
+Deno.test("filled() puts a text between two comments, in place of the last", () => {
+  const page = "a\n<!-- t -->\nold\n<!-- end of t -->\nb\n";
+  const once = filled(page, "t", "new\n");
+  assertEquals(once, "a\n<!-- t -->\n\nnew\n\n<!-- end of t -->\nb\n");
+  assertEquals(filled(once, "t", "new\n"), once);
+  assertThrows(() => filled(page, "u", ""), RangeError, '"u"');
+});
+
+Deno.test("targetTable() has a row for each target, measured or not", () => {
+  const [head, line, ...rows] = targetTable({}).trim().split("\n");
+  assertEquals([head, line].map((row) => row.split("|").length), [6, 6]);
+  assertEquals(rows.length, TARGETS.length);
+  assert(rows.every((row) => row.endsWith("| - | not measured |")));
+});
+
+Deno.test("TARGETS have one bound each, and read as such", () => {
+  for (const target of TARGETS) {
+    assertEquals(
+      (target.atLeast === undefined) !== (target.atMost === undefined),
+      true,
+      describe(target),
+    );
+  }
+  assertEquals(describe(LEAST), "echo: ours / peer: at least 0.97");
+  assertEquals(describe(MOST), "idle: ours: at most 9");
+});
+
+Deno.test("TARGETS name contenders that their comparisons have", () => {
+  const all = comparisons("file");
+  const missing = TARGETS.filter(({ benchmark, of, against = of }) =>
+    benchmark in all &&
+    !(of in all[benchmark].contenders && against in all[benchmark].contenders)
+  );
+  assertEquals(missing, []);
+});
+
+Deno.test("Lines gives line after line, and an empty one at the end", async () => {
+  const chunks = ["op", "en\nmo", "ved\n"];
+  const lines = new Lines(
+    ReadableStream.from(chunks).pipeThrough(new TextEncoderStream()),
+  );
+  assertEquals(await lines.next(), "open");
+  assertEquals(await lines.next(), "moved");
+  assertEquals(await lines.next(), "");
+});
+
+Deno.test({
+  name: "compare() skips a peer that is not there, and says so",
+  ignore: !granted("run", "read"),
+  async fn() {
+    await assertRejects(() => program("no-such-program"), Missing);
+    const { contenders, skipped } = await compare({
+      title: "nothing",
+      unit: "x",
+      load: ["echo", 1, 1, 1],
+      contenders: { gone: { server: ["no-such-program"] } },
+    }, SMOKE);
+    removeFolder();
+    assertEquals(contenders, {});
+    assertEquals(skipped, { gone: "no no-such-program" });
+    assert(!("gone" in contenders));
+  },
+});
