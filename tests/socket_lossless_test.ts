@@ -170,8 +170,9 @@ for (const seed of [1, 20, 300, 4000]) {
   Deno.test(`Socket loses nothing to timeouts and calls that do not wait, seed ${seed}`, async () => {
     retries.send = retries.recv = 0;
     await exchange(await fitfulPair(seeded(seed)), seed);
+    // How many depends on time: enough that giving up was tried.
     assertGreater(retries.send, 3);
-    assertGreater(retries.recv, 50);
+    assertGreater(retries.recv, 10);
   });
 }
 
