@@ -13,7 +13,7 @@ import {
   RESOURCE_PAUSE_MS,
 } from "./_server/accept_errors.ts";
 import { runHandler } from "./_server/lifecycle.ts";
-import { errorReport } from "./_server/report.ts";
+import { errorReport, isLostClient } from "./_server/report.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
 import {
   both,
@@ -59,6 +59,12 @@ export type RequestHandlerConstructor<R = any> = new (
 export interface BaseServerOptions {
   /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
   timeout?: number | null;
+  /**
+   * Whether `handleError` prints errors of lost clients too: a connection that is reset, broken, aborted, or ends
+   * in the middle of a `readexactly`, and a read or write that timed out. Python does; a server on the
+   * open net has many. @default {true}
+   */
+  reportLostClients?: boolean;
 }
 
 /** Options of {@linkcode BaseServer.serveForever}. */
@@ -101,6 +107,8 @@ export interface ServerCloseReport {
 export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   /** Seconds that `handleRequest` waits; null is no limit. */
   static timeout: number | null = null;
+  /** Whether `handleError` prints errors of clients that are gone or silent. */
+  static reportLostClients = true;
 
   /** The address of the server; the real one, once bound. */
   serverAddress: Address;
@@ -108,6 +116,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   RequestHandlerClass: RequestHandlerConstructor;
   /** Seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
   timeout: number | null;
+  /** Whether `handleError` prints errors of clients that are gone or silent. */
+  reportLostClients: boolean;
 
   #loop: ServeLoop | undefined;
 
@@ -140,6 +150,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
       : serverAddress as string; // anything else is for bind() to name
     this.RequestHandlerClass = RequestHandlerClass;
     this.timeout = setting(this, options, "timeout");
+    this.reportLostClients = setting(this, options, "reportLostClients");
     checkTimeout(this.timeout);
   }
 
@@ -379,7 +390,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   closeRequest(_request: R): void | Promise<void> {}
 
   /**
-   * Called with what a stage of a request threw. Prints what Python prints, to stderr. May be overridden.
+   * Called with what a stage of a request threw. Prints what Python prints, to stderr, but nothing of lost clients
+   * where `reportLostClients` is false. May be overridden.
    *
    * @param _request The request.
    * @param clientAddress The client's address.
@@ -390,6 +402,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     clientAddress: Address,
     error: unknown,
   ): void | Promise<void> {
+    if (!this.reportLostClients && isLostClient(error)) return;
     console.error(errorReport(clientAddress, error));
   }
 

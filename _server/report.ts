@@ -5,6 +5,8 @@
  */
 
 import type { Address } from "../_socket/address.ts";
+import { OSError } from "../_socket/errors.ts";
+import { IncompleteReadError } from "../_stream/errors.ts";
 
 const RULE = "-".repeat(40);
 
@@ -39,6 +41,27 @@ function describe(error: unknown): string {
     return `Uncaught value: ${Deno.inspect(error)}`;
   }
   return Deno.inspect(error, { colors: false });
+}
+
+/**
+ * What a handler meets when its client resets, is gone, or is silent for too long, and when the connection is
+ * aborted under it.
+ */
+const LOST = new Set([
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EBADF",
+]);
+
+/** Whether an error says no more than that the client is lost. */
+export function isLostClient(error: unknown): boolean {
+  if (error instanceof SuppressedError) {
+    return isLostClient(error.error) && isLostClient(error.suppressed);
+  }
+  if (error instanceof IncompleteReadError) return true;
+  return error instanceof OSError && LOST.has(error.code ?? "");
 }
 
 /** What Python's `handle_error` prints, with a JavaScript stack for the traceback. */

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { judgeAccept } from "../_server/accept_errors.ts";
 import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
-import { TCPServer, UDPServer } from "../server.ts";
+import { type ServerOptions, TCPServer, UDPServer } from "../server.ts";
 import {
   type Address,
   createConnection,
@@ -13,6 +13,7 @@ import {
   Socket,
   TimeoutError,
 } from "../socket.ts";
+import { IncompleteReadError } from "../_stream/errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./deps.ts";
 import {
   ask,
@@ -219,6 +220,7 @@ Deno.test("UDPServer.serveForever() goes on after an error of an earlier answer"
 async function printed(
   error: unknown,
   lines: number,
+  options: ServerOptions = {},
 ): Promise<{ output: string; client: string }> {
   const output: unknown[] = [];
   let client = "";
@@ -232,7 +234,7 @@ async function printed(
   console.error = (...args: unknown[]) => output.push(...args);
   try {
     await serving(
-      new TCPServer(LOOPBACK, Handler),
+      new TCPServer(LOOPBACK, Handler, options),
       (server) => tell(server, ""),
     );
   } finally {
@@ -267,6 +269,67 @@ Deno.test("BaseServer.handleError() prints what Python prints, with a stack", as
 Deno.test("BaseServer.handleError() prints values that are no errors", async () => {
   const { output } = await printed("just text", 1);
   assertMatch(output, /^Uncaught value: "just text"$/m);
+});
+
+/** An OSError as a call on a connection ends with. */
+const lost = (code: string) => new OSError(`Cannot recv: ${code}`, { code });
+
+Deno.test("BaseServer.reportLostClients false keeps handleError() silent about lost clients", async () => {
+  const options = { reportLostClients: false };
+  for (
+    const error of [
+      ...["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EBADF"]
+        .map(lost),
+      new IncompleteReadError("ended", new Uint8Array(1), 2),
+      new SuppressedError(lost("EPIPE"), lost("ECONNRESET")),
+    ]
+  ) {
+    await printed(error, 0, options);
+    await printed(error, 1);
+  }
+});
+
+Deno.test("BaseServer.reportLostClients false lets handleError() print all else", async () => {
+  const options = { reportLostClients: false };
+  for (
+    const error of [
+      new TypeError("a bug"),
+      lost("ECONNREFUSED"),
+      new SuppressedError(lost("EPIPE"), new TypeError("a bug")),
+      "just text",
+    ]
+  ) await printed(error, 1, options);
+});
+
+Deno.test("BaseServer.reportLostClients false is for clients that are silent, and for those that abort() cuts off", async () => {
+  const errors: unknown[] = [];
+  class Silent extends StreamRequestHandler {
+    override timeout = 0.01;
+    override async handle() {
+      if (errors.length > 0) this.request.abort();
+      await this.rfile.readline();
+    }
+  }
+  class Server extends TCPServer {
+    static override reportLostClients = false;
+    override handleError(request: Socket, from: Address, error: unknown) {
+      errors.push((error as OSError).code);
+      return super.handleError(request, from, error);
+    }
+  }
+  const original = console.error;
+  console.error = (...args: unknown[]) => errors.push(args);
+  try {
+    await serving(new Server(LOOPBACK, Silent), async (server) => {
+      for (let i = 0; i < 2; i++) {
+        using client = await connectTo(server);
+        await client.recv(1);
+      }
+    });
+  } finally {
+    console.error = original;
+  }
+  assertEquals(errors, ["ETIMEDOUT", "EBADF"]);
 });
 
 Deno.test("TCPServer goes on after a client that resets in the middle", async () => {
