@@ -5,6 +5,7 @@
  */
 
 import * as C from "./constants.ts";
+import { osError } from "./errors.ts";
 
 /** Bytes as a parameter: any view of memory, or an `ArrayBuffer`. */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
@@ -69,6 +70,15 @@ export function checkInteger(
     throw new TypeError(
       `Cannot ${doing}: ${name} must be an integer, got ${value}`,
     );
+  }
+}
+
+/** Throws unless `how` says what to shut down. */
+export function checkDirection(how: unknown): void {
+  checkInteger(how, "shutdown", "how");
+  if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
+    const reason = `there is no such direction: ${how}`;
+    throw osError("EINVAL", { syscall: "shutdown", reason });
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import {
   type BytesLike,
   checkBacklog,
-  checkInteger,
+  checkDirection,
   checkTimeout,
 } from "./check.ts";
 import * as C from "./constants.ts";
@@ -582,13 +582,7 @@ export class Socket implements Disposable {
 
   async #shutdown(how: number): Promise<void> {
     this.#core.checkOpen("shutdown");
-    checkInteger(how, "shutdown", "how");
-    if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
-      throw osError("EINVAL", {
-        syscall: "shutdown",
-        reason: `there is no such direction: ${how}`,
-      });
-    }
+    checkDirection(how);
     const stream = this.#core.connected("shutdown", "ENOTCONN");
     if (how !== C.SHUT_WR) stream.reader.end();
     if (how !== C.SHUT_RD) await stream.endWrite(this.#core.limit("shutdown"));

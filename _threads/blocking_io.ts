@@ -15,6 +15,8 @@ import type { RelayDatagram } from "./relay_datagram.ts";
 /** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
 const SLEEP_MAX_MS = 60_000;
 
+const NOTHING = new Uint8Array(0);
+
 /** How long a call may take, in seconds: null is without end, 0 is not at all. */
 export type Seconds = number | null;
 
@@ -46,6 +48,8 @@ function blockUntil(
 export class BlockingStream {
   readonly #channel: Channel;
   readonly #lane: Lane;
+  /** What was received and given back. */
+  #kept: Uint8Array<ArrayBuffer> = NOTHING;
   #readEnded = false;
   #writeEnded = false;
 
@@ -76,6 +80,7 @@ export class BlockingStream {
   /** Waits until there is something to read, and says how much; 0 is the end of the stream. */
   wait(seconds: Seconds): number {
     if (this.#readEnded) return 0;
+    if (this.#kept.length > 0) return this.#kept.length;
     const channel = this.#channel;
     blockUntil(this.#lane, () => channel.readable, seconds, "recv");
     return channel.available;
@@ -84,13 +89,25 @@ export class BlockingStream {
   /** Receives into `target`. */
   recv(target: Uint8Array, seconds: Seconds): number {
     this.wait(seconds);
-    return this.#readEnded ? 0 : this.#channel.take(target);
+    if (this.#readEnded) return 0;
+    if (this.#kept.length === 0) return this.#channel.take(target);
+    const part = this.#kept.subarray(0, target.length);
+    target.set(part);
+    this.#kept = this.#kept.subarray(part.length);
+    return part.length;
+  }
+
+  /** Gives back what was received last; it is received again, before the rest. */
+  putBack(data: Uint8Array<ArrayBuffer>): void {
+    this.#kept = data;
   }
 
   /** Looks at what comes, at most `size` bytes. */
   peek(size: number, seconds: Seconds): Uint8Array<ArrayBuffer> {
     this.wait(seconds);
-    return this.#channel.peek(this.#readEnded ? 0 : size);
+    if (this.#readEnded) return NOTHING;
+    if (this.#kept.length > 0) return this.#kept.slice(0, size);
+    return this.#channel.peek(size);
   }
 
   /** Sends the start of `data`. */

@@ -13,6 +13,7 @@ import {
 } from "../_socket/address.ts";
 import {
   type BytesLike,
+  checkDirection,
   checkFlags,
   checkSize,
   checkTimeout,
@@ -96,7 +97,9 @@ export class BlockingSocket implements Disposable {
     if (bufsize === 0) return new Uint8Array(0);
     const limit = this.#limit(flags);
     if (flags & C.MSG_PEEK) return stream.peek(bufsize, limit);
-    if (flags & C.MSG_WAITALL) return this.#recvAll(stream, bufsize);
+    if (flags & C.MSG_WAITALL && limit !== 0) {
+      return this.#recvAll(stream, bufsize);
+    }
     const target = new Uint8Array(Math.min(bufsize, stream.wait(limit)));
     stream.recv(target, limit); // at the end of the stream too, where it may throw
     return target;
@@ -105,10 +108,15 @@ export class BlockingSocket implements Disposable {
   #recvAll(stream: BlockingStream, size: number): Bytes {
     const target = new Uint8Array(size);
     let count = 0;
-    while (count < size) {
-      const more = stream.recv(target.subarray(count), this.#timeout);
-      if (more === 0) return target.slice(0, count);
-      count += more;
+    try {
+      while (count < size) {
+        const more = stream.recv(target.subarray(count), this.#timeout);
+        if (more === 0) return target.slice(0, count);
+        count += more;
+      }
+    } catch (error) {
+      stream.putBack(target.subarray(0, count));
+      throw error;
     }
     return target;
   }
@@ -227,6 +235,7 @@ export class BlockingSocket implements Disposable {
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
+    this.#checkOpen("settimeout");
     this.#timeout = seconds;
   }
 
@@ -241,6 +250,7 @@ export class BlockingSocket implements Disposable {
    * @param flag Whether calls block.
    */
   setblocking(flag: boolean): void {
+    this.#checkOpen("setblocking");
     this.#timeout = flag ? null : 0;
   }
 
@@ -312,10 +322,7 @@ export class BlockingSocket implements Disposable {
    */
   shutdown(how: number): void {
     const stream = this.#connected("shutdown");
-    if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
-      const reason = `there is no such direction: ${how}`;
-      throw osError("EINVAL", { syscall: "shutdown", reason });
-    }
+    checkDirection(how);
     if (how !== C.SHUT_WR) stream.endRead();
     if (how !== C.SHUT_RD) stream.endWrite();
   }

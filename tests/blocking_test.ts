@@ -68,10 +68,24 @@ workerTest("BlockingSocket and its files return values", async () => {
   // After "go" the handler reads from the socket, and not from its rfile, which reads ahead.
   assertEquals(await call("peek\n"), "go");
   assertEquals(await call("abcde"), "aabcde");
+  assertEquals(await call("direction\n"), "OSError EINVAL");
+  assertEquals(await call("waitall\n"), "go");
+  assertEquals(await call("abcd"), "ETIMEDOUT ab abcd"); // nothing is lost
   assertEquals(await call("into\n"), "go");
   assertEquals(await call("xyz"), "xyz");
   file.close();
 });
+
+workerTest(
+  "BlockingSocket methods throw EBADF on a closed socket",
+  async () => {
+    await using running = start(B.BlockingClosed);
+    using client = await running.connect();
+    const { error } = await running.reports.next();
+    assertEquals(error.message, "EBADF,EBADF,EBADF,EBADF");
+    assertEquals(await readAll(client), "");
+  },
+);
 
 workerTest("BlockingSocket.shutdown() half-closes", async () => {
   await using running = start(B.BlockingHalfClose);

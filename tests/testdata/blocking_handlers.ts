@@ -66,6 +66,23 @@ export class BlockingCalls extends BlockingStreamRequestHandler {
         this.wfile.write("go\n");
         return decoder.decode(request.recv(1, MSG_PEEK)) +
           decoder.decode(request.recv(5, MSG_WAITALL));
+      case "waitall": {
+        this.wfile.write("go\n");
+        request.recv(1, MSG_PEEK); // something is there
+        request.settimeout(0.01);
+        try {
+          return request.recv(9, MSG_WAITALL);
+        } catch (error) {
+          const { code } = error as { code: string };
+          return `${code} ${decoder.decode(request.recv(2, MSG_PEEK))} ${
+            decoder.decode(request.recv(9, MSG_WAITALL | MSG_DONTWAIT))
+          }`;
+        } finally {
+          request.settimeout(null);
+        }
+      }
+      case "direction":
+        return request.shutdown(3);
       case "into": {
         this.wfile.write("go\n");
         const buffer = new Uint8Array(9);
@@ -143,5 +160,30 @@ export class PlainBlocking extends StreamRequestHandler {
   override handle() {
     const line = this.rfile.readline() as unknown as Uint8Array;
     this.wfile.write(decoder.decode(line).toUpperCase());
+  }
+}
+
+/** Closes its socket, and throws the codes of what is called on it then. */
+export class BlockingClosed extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const { request } = this;
+    request.close();
+    const calls = [
+      () => request.settimeout(1),
+      () => request.setblocking(true),
+      () => request.shutdown(SHUT_WR),
+      () => request.recv(1),
+    ];
+    throw new Error(calls.map(codeOf).join());
+  }
+}
+
+function codeOf(call: () => unknown): string {
+  try {
+    return `returned ${call()}`;
+  } catch (error) {
+    return (error as { code: string }).code;
   }
 }
