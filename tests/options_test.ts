@@ -231,7 +231,9 @@ Deno.test("SO_REUSEADDR lets two UDP sockets have one port", async () => {
   using first = new Socket(AF_INET, SOCK_DGRAM);
   using second = new Socket(AF_INET, SOCK_DGRAM);
   for (const socket of [first, second]) {
+    assertEquals(socket.getsockopt(SOL_SOCKET, SO_REUSEADDR), 0);
     socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
+    assertEquals(socket.getsockopt(SOL_SOCKET, SO_REUSEADDR), 1);
   }
   first.bind(["127.0.0.1", 0]);
   second.bind(first.getsockname());

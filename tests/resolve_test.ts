@@ -371,6 +371,8 @@ Deno.test("gethostbyname() knows Python's special names and all literals", async
     "": "0.0.0.0",
     "<broadcast>": "255.255.255.255",
     "127.1": "127.0.0.1",
+    "10.0.0.1": "10.0.0.1",
+    "255.255.255.255": "255.255.255.255",
   };
   for (const [host, ip] of Object.entries(rows)) {
     assertEquals(await gethostbyname(host), ip);
