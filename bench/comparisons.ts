@@ -36,6 +36,7 @@ const echoes = {
 /** The servers that echo lines. */
 const lines = {
   "socketserver": ours("AsyncTCPServer", "Lines"),
+  "Deno.listen": deno("peers/deno_lines.ts"),
   "CPython threading": cpython("threading", "lines"),
 };
 
@@ -128,6 +129,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     title: "Connect, echo 64 bytes, close, in processes; 16 at a time",
     unit: "connections/s",
     load: ["connect", 16, 64],
+    shared: true,
     contenders: {
       "socketserver": ours("ForkingTCPServer", "Echo"),
       "CPython forking": cpython("forking"),

@@ -92,7 +92,7 @@ export async function writePage(results: Results): Promise<void> {
   page = filled(page, "targets", targetTable(results));
   page = filled(page, "contenders", outcomeTables(results));
   Deno.writeTextFileSync(file, page);
-  const written = ["README.md", "results.json", "plots"];
+  const written = ["README.md", "results.json"];
   await new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--quiet", ...written],
     cwd: import.meta.dirname,

@@ -35,9 +35,9 @@ const SHOWN: [name: string, label: string][] = [
   ["echo-64", "Echo, 64 connections, 64 bytes"],
   ["echo-512", "Echo, 512 connections, 64 bytes"],
   ["bulk", "Echo, 16 connections, 64 KiB"],
+  ["connect", "Connect, echo, close"],
   ["lines", "Lines, one in a packet"],
   ["lines-pipelined", "Lines, 16 in a packet"],
-  ["connect", "Connect, echo, close"],
   ["udp", "Datagrams"],
 ];
 
@@ -60,25 +60,24 @@ interface Bar {
 
 /** Per benchmark, the rates of all servers as parts of the plain loop's. */
 function ratePanels(results: Results): object[] {
-  return SHOWN.filter(([name]) => name in results).map(([name, label]) => {
-    const { contenders } = results[name];
+  return SHOWN.flatMap(([name, label]) => {
+    const contenders = results[name]?.contenders ?? {};
     const plain = contenders["Deno.listen"] ??
-      contenders["Deno.listenDatagram"] ?? contenders["CPython threading"];
+      contenders["Deno.listenDatagram"];
+    if (plain === undefined) return [];
     const bars = Object.entries(contenders).map(([server, { values }]) => ({
       server,
       value: ratio(values, plain.values),
       ours: server.startsWith("socketserver"),
     }));
-    return {
-      title: { text: label, fontSize: 12 },
-      ...barsOf(bars, 230, ".2f"),
-    };
+    const title = { text: label, fontSize: 12, frame: "group", offset: 4 };
+    return [{ title, ...barsOf(bars, 230, ".2f") }];
   });
 }
 
 function rateSpec(concat: object[]): TopLevelSpec {
   return {
-    title: "Rates, as parts of the plain Deno loop's (lines: of CPython's)",
+    title: "Rates, as parts of the plain Deno loop's",
     concat: concat as never,
     columns: 2,
     spacing: 20,
@@ -94,7 +93,7 @@ function barsOf(values: Bar[], width: number, format: string) {
     field: "server",
     type: "nominal",
     sort: order.map(({ server }) => server),
-    axis: { title: null, labelLimit: 200 },
+    axis: { title: null, labelLimit: 0 },
   };
   const x = {
     field: "value",
