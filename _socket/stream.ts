@@ -16,7 +16,7 @@ import { Writer } from "./writer.ts";
  * the same for what is in its own buffer, for minutes (tcp_orphan_retries); the number is
  * arbitrary.
  */
-const LINGER_MS = 30_000;
+export const LINGER_MS = 30_000;
 
 /** Both halves of a connection and their timeouts. Owns the transport and closes it. */
 export class Stream {

@@ -160,11 +160,13 @@ export class Lane {
     this.#retry();
   }
 
-  /** Sends what waited for room. */
-  #retry(): void {
+  /** Sends what waited for room; whether who waits for room for data may go on. */
+  #retry(): boolean {
     if (this.#late.length > 0) this.#sendLate();
-    if (this.#stalled.size === 0 || this.#late.length > 0) return;
-    if (this.#out.reserve(this.#needed)) this.#resume();
+    if (this.#stalled.size === 0 || this.#late.length > 0) return false;
+    const room = this.#out.reserve(this.#needed);
+    if (room) this.#resume();
+    return room;
   }
 
   #sendLate(): void {
@@ -202,7 +204,7 @@ export class Lane {
   }
 
   /**
-   * Blocks the thread until a frame may have come, and takes it.
+   * Blocks the thread until a frame may have come, and takes it, or until there is room for who waits for it.
    *
    * @param ms How long at most.
    */
@@ -210,9 +212,9 @@ export class Lane {
     if (this.#asleep) this.#mine.wake(); // or nobody would: the bell is not armed any more afterwards
     this.#asleep = false;
     this.#mine.arm();
-    this.#retry();
+    const room = this.#retry();
     this.flush();
-    if (this.#in.empty) this.#mine.block(ms);
+    if (!room && this.#in.empty) this.#mine.block(ms);
     this.#mine.disarm();
     this.drain();
     this.flush();

@@ -20,6 +20,8 @@ export type MemberInit = Omit<WorkerInit, "memory">;
 
 /** What a worker asks of its pool. */
 export interface MemberHooks {
+  /** A handler has ended: there is room for another. */
+  onFree(): void;
   /** The worker is gone. */
   onDeath(member: Member): void;
   /** The worker died of an error while no request was under way: the last one left it behind. */
@@ -52,6 +54,7 @@ export class Member {
   #last: [request: unknown, clientAddress: Address] | undefined;
   #lastId = 0;
   #cause: Error | undefined;
+  #left = false;
   #dead = false;
   readonly #exited = Promise.withResolvers<void>();
 
@@ -70,7 +73,7 @@ export class Member {
       });
     }
     this.#worker = this.#start({ ...init, memory });
-    this.#lane.serve();
+    this.#lane.serve().catch((error) => this.#die(asError(error)));
   }
 
   #start(init: WorkerInit): Worker {
@@ -86,23 +89,49 @@ export class Member {
     return worker;
   }
 
-  /** Whether the worker is gone. */
+  /** Whether the worker takes no more requests: it is gone, or about to be. */
   get dead(): boolean {
-    return this.#dead;
+    return this.#left;
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#hooks.onDeath(this);
   }
 
   /** Runs the handler for a request, in the worker. */
   run(request: unknown, clientAddress: Address): Promise<void> {
     const id = this.#lastId = (this.#lastId + 1) | 0;
-    const relay = request instanceof Socket
-      ? new RelayedStream(this.#lane, id, request)
-      : new RelayedDatagram(this.#lane, id, checkDatagram(request));
-    relay.open({ clientAddress });
+    let relay: RelayedStream | RelayedDatagram;
+    try {
+      relay = this.#open(id, request, clientAddress);
+    } catch (error) {
+      this.#free();
+      return Promise.reject(error);
+    }
     this.#last = [request, clientAddress];
     this.#watchdog?.start();
     return new Promise((resolve, reject) => {
       this.#running.set(id, { relay, resolve, reject });
     });
+  }
+
+  #open(
+    id: number,
+    request: unknown,
+    clientAddress: Address,
+  ): RelayedStream | RelayedDatagram {
+    const relay = request instanceof Socket
+      ? new RelayedStream(this.#lane, id, request)
+      : new RelayedDatagram(this.#lane, id, checkDatagram(request));
+    relay.open({ clientAddress });
+    return relay;
+  }
+
+  #free(): void {
+    this.load--;
+    this.#hooks.onFree();
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
@@ -112,7 +141,8 @@ export class Member {
       answer(this.#lane, id, this.#hooks.shutdown());
     } else if (type === P.DYING) {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
-      queueMicrotask(() => this.#die(undefined)); // before it gets another request
+      this.#leave(); // before it gets another request
+      queueMicrotask(() => this.#die(undefined));
     } else this.#running.get(id)?.relay.onFrame(type, payload);
   }
 
@@ -123,6 +153,7 @@ export class Member {
     this.#running.delete(id);
     if (this.#running.size === 0) this.#watchdog?.stop();
     this.#settle(running, failure && { thrown: fromFailure(failure) });
+    this.#free(); // what is left to write is not for the worker to do
   }
 
   #settle(
@@ -149,11 +180,11 @@ export class Member {
   #die(cause: Error | undefined): void {
     if (this.#dead) return;
     this.#dead = true;
+    this.#leave();
     this.#lane.drain(); // its last words
     this.#watchdog?.stop();
     this.#worker.terminate();
     this.#lane.close();
-    this.#hooks.onDeath(this);
     this.#tell(this.#cause ?? cause);
   }
 

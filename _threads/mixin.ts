@@ -52,6 +52,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     readonly workerTimeout: number | null;
     readonly shared: unknown;
     #pool: Promise<Pool> | undefined;
+    #closed = false;
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
@@ -64,7 +65,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       this.maxWorkers = checked.maxWorkers;
       this.workerTimeout = checked.workerTimeout;
       this.daemonThreads = options.daemonThreads ?? statics.daemonThreads;
-      this.shared = options.shared ?? statics.shared;
+      this.shared = checked.shared;
     }
 
     override async finishRequest(
@@ -75,21 +76,32 @@ export function threading<B extends ServerConstructor>(Base: B) {
       await pool.run(request, clientAddress);
     }
 
-    async #startPool(): Promise<Pool> {
+    #startPool(): Promise<Pool> {
+      const starting = this.#makePool();
+      starting.catch(() => this.#pool = undefined); // the next request tries again
+      return starting;
+    }
+
+    async #makePool(): Promise<Pool> {
+      if (this.#closed) {
+        throw new Error("Cannot run the handler: the server was closed");
+      }
       const { Pool } = await import("./pool.ts");
       const { serverAddress, shared, maxWorkers, workerTimeout } = this;
       const handler = originOf(this.RequestHandlerClass, "in a worker");
       const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
       const server = { serverAddress, shared, options: plainOptions(this) };
-      return new Pool({
+      const pool = new Pool({
         init: { handler, blocking: blocking === true, server },
         maxWorkers,
         workerTimeout,
         hooks: {
-          shutdown: () => this.shutdown(),
+          shutdown: async () => await this.shutdown(),
           onStray: (...what) => this.#report(...what),
         },
       });
+      if (requestsOf(this).draining) pool.drain();
+      return pool;
     }
 
     /** Reports an error that no request waits for. */
@@ -108,13 +120,13 @@ export function threading<B extends ServerConstructor>(Base: B) {
     override async serverClose(
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
-      const started = this.#pool?.catch(() => undefined);
-      started?.then((pool) => pool?.drain());
+      this.#pool?.then((pool) => pool.drain(), () => {});
       const limit = this.daemonThreads ? { ...options, timeout: 0 } : options;
       try {
         return await super.serverClose(limit);
       } finally {
-        await this.#endPool(await started);
+        this.#closed = true;
+        await this.#endPool(await this.#pool?.catch(() => undefined));
       }
     }
 
@@ -132,7 +144,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
 function check(
   options: ThreadingOptions,
   statics: Statics,
-): { maxWorkers: number; workerTimeout: number | null } {
+): Pick<Statics, "maxWorkers" | "workerTimeout" | "shared"> {
   const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
   if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
     throw new RangeError(
@@ -149,8 +161,9 @@ function check(
       `Cannot set workerTimeout: it must be positive seconds or null, got ${workerTimeout}`,
     );
   }
-  structuredClone(options.shared ?? statics.shared); // what cannot be cloned fails here
-  return { maxWorkers, workerTimeout };
+  const shared = options.shared === undefined ? statics.shared : options.shared;
+  structuredClone(shared); // what cannot be cloned fails here
+  return { maxWorkers, workerTimeout, shared };
 }
 
 /** The options of a server that can be told to a worker. */

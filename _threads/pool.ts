@@ -17,7 +17,7 @@ export interface PoolParts {
   /** Seconds after which a stuck worker is ended; null is never. */
   readonly workerTimeout: number | null;
   /** What workers ask of the server. */
-  readonly hooks: Omit<MemberHooks, "onDeath">;
+  readonly hooks: Omit<MemberHooks, "onFree" | "onDeath">;
 }
 
 /**
@@ -39,12 +39,9 @@ export class Pool {
 
   /** Runs the handler for a request. */
   async run(request: unknown, clientAddress: Address): Promise<void> {
-    const member = this.#take() ?? await this.#turn();
-    try {
-      await member.run(request, clientAddress);
-    } finally {
-      member.load--;
-      this.#next();
+    for (;;) {
+      const member = this.#take() ?? await this.#turn();
+      if (!member.dead) return await member.run(request, clientAddress);
     }
   }
 
@@ -66,13 +63,14 @@ export class Pool {
   #start(): Member {
     const { init, hooks, workerTimeout } = this.#parts;
     checkReadable(import.meta.url, init.handler.moduleUrl);
+    const onFree = () => this.#next();
     const onDeath = (member: Member) => {
       this.#members.delete(member);
       this.#next();
     };
     const member = new Member(
       { ...init, draining: this.#draining },
-      { ...hooks, onDeath },
+      { ...hooks, onFree, onDeath },
       workerTimeout,
     );
     this.#members.add(member);
@@ -88,9 +86,13 @@ export class Pool {
   /** Gives the workers that are free to those that wait. */
   #next(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
-      const member = this.#take();
-      if (member === undefined) return;
-      this.#waiting.shift()!.resolve(member);
+      try {
+        const member = this.#take();
+        if (member === undefined) return;
+        this.#waiting.shift()!.resolve(member);
+      } catch (error) {
+        this.#waiting.shift()!.reject(error); // no worker can be started
+      }
     }
   }
 

@@ -41,6 +41,8 @@ export const SHUTDOWN = 14;
 export const DYING = 15;
 /** To the worker: asks for a sign of life. To the main thread: the sign. */
 export const PULSE = 16;
+/** To the main thread: the handler has ended, and did not wait for all that it sent. */
+export const ENDING = 17;
 
 /**
  * The most bytes of one connection and direction that may be on their way between socket and handler: as many

@@ -88,7 +88,11 @@ export class RelayedReader {
       : this.#small ??= new Uint8Array(SMALL);
     if (this.#bulk) largeWaiting++;
     this.#counted = this.#bulk;
-    this.#stream.transport.read(this.#buffer).then(this.#land, this.#crash);
+    try {
+      this.#stream.transport.read(this.#buffer).then(this.#land, this.#crash);
+    } catch (error) { // a transport of somebody's own
+      this.#crash(error);
+    }
   }
 
   readonly #land = (count: number | null): void => {

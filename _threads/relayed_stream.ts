@@ -55,7 +55,9 @@ export class RelayedStream {
     else if (type === P.CREDIT) this.#reader.grant(P.uncount(payload));
     else if (type === P.SHUT_WRITE) {
       this.#writer.whenFlushed(() => this.#shut());
-    } else if (type === P.CLOSE) {
+    } else if (type === P.ENDING) this.#writer.linger();
+    else if (type === P.CLOSE) {
+      this.#writer.linger();
       this.#writer.whenFlushed(() => internals.release(this.#socket));
     } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
   }
@@ -79,6 +81,7 @@ export class RelayedStream {
   /** Ends the relay; resolves when all that the worker sent is written, or cannot be. */
   end(): Promise<void> {
     this.#reader.stop();
+    this.#writer.linger();
     return new Promise((resolve) => this.#writer.whenFlushed(resolve));
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import { joinBytes } from "../_socket/check.ts";
-import { translate } from "../_socket/errors.ts";
-import type { Stream } from "../_socket/stream.ts";
+import { osError, translate } from "../_socket/errors.ts";
+import { LINGER_MS, type Stream } from "../_socket/stream.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
@@ -28,13 +28,18 @@ export class RelayedWriter {
   #written = 0;
   #broken = false;
   #flushed: (() => void)[] = [];
+  readonly #lingerMs: number;
+  #lingering = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
    * @param lane What connects with the worker.
    * @param id The number of the request.
    * @param stream The connection.
+   * @param lingerMs How long a client that takes nothing keeps what a handler has left behind.
    */
-  constructor(lane: Lane, id: number, stream: Stream) {
+  constructor(lane: Lane, id: number, stream: Stream, lingerMs = LINGER_MS) {
+    this.#lingerMs = lingerMs;
     this.#lane = lane;
     this.#id = id;
     this.#stream = stream;
@@ -59,10 +64,16 @@ export class RelayedWriter {
 
   #send(data: Uint8Array): void {
     this.#data = data;
-    this.#stream.transport.write(data).then(this.#wrote, this.#fail);
+    if (this.#lingering) this.#watch();
+    try {
+      this.#stream.transport.write(data).then(this.#wrote, this.#fail);
+    } catch (error) { // a transport of somebody's own
+      this.#fail(error);
+    }
   }
 
   readonly #wrote = (count: number): void => {
+    if (this.#broken) return;
     this.#credit(count);
     const data = this.#data!;
     if (count < data.length) return this.#send(data.subarray(count));
@@ -91,6 +102,7 @@ export class RelayedWriter {
 
   /** Writing has failed: the handler's next write does. */
   readonly #fail = (error: unknown): void => {
+    if (this.#broken) return;
     this.#broken = true;
     this.#queue = [];
     this.#giveBack();
@@ -101,6 +113,7 @@ export class RelayedWriter {
 
   #idle(): void {
     this.#data = undefined;
+    clearTimeout(this.#timer);
     if (this.#flushed.length === 0) return;
     for (const call of this.#flushed.splice(0)) call();
   }
@@ -109,5 +122,21 @@ export class RelayedWriter {
   whenFlushed(call: () => void): void {
     if (this.#data === undefined) call();
     else this.#flushed.push(call);
+  }
+
+  /** The handler has ended: what is left is written as long as the client takes some of it now and then. */
+  linger(): void {
+    this.#lingering = true;
+    if (this.#data !== undefined) this.#watch();
+  }
+
+  #watch(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#buffer = undefined; // the write under way still has it
+      const reason = `the client took nothing for ${this.#lingerMs / 1000} s`;
+      this.#fail(osError("ETIMEDOUT", { syscall: "send", reason }));
+    }, this.#lingerMs);
+    Deno.unrefTimer(this.#timer);
   }
 }

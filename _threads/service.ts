@@ -93,7 +93,10 @@ export class Service {
     socket.settimeout(opening.timeout);
     const { writer } = internals.stream(socket)!;
     this.#handle(id, opening, socket, async () => {
-      if (writer.busy) await writer.flush().catch(() => {}); // who awaits the write knows
+      if (writer.busy) {
+        this.lane.send(P.ENDING, id);
+        await writer.flush().catch(() => {}); // who awaits the write knows
+      }
       conn.finish();
       internals.release(socket);
     });

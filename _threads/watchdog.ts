@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAX_DELAY } from "../_socket/alarm.ts";
 import type { Lane } from "./lane.ts";
 import { PULSE } from "./protocol.ts";
 
@@ -36,7 +37,10 @@ export class Watchdog {
   start(): void {
     if (this.#timer !== undefined) return;
     this.#look();
-    this.#timer = setInterval(() => this.#look(), this.#timeoutMs / LOOKS);
+    this.#timer = setInterval(
+      () => this.#look(),
+      Math.min(this.#timeoutMs / LOOKS, MAX_DELAY),
+    );
   }
 
   #look(): void {

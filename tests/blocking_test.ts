@@ -71,6 +71,9 @@ workerTest("BlockingSocket and its files return values", async () => {
   assertEquals(await call("direction\n"), "OSError EINVAL");
   assertEquals(await call("waitall\n"), "go");
   assertEquals(await call("abcd"), "ETIMEDOUT ab abcd"); // nothing is lost
+  assertEquals(await call("spin\n"), "go");
+  await client.sendall(new Uint8Array(1 << 20));
+  assertEquals(await answer(), String(1 << 20));
   assertEquals(await call("into\n"), "go");
   assertEquals(await call("xyz"), "xyz");
   file.close();

@@ -5,6 +5,7 @@
  */
 
 import {
+  BlockingIOError,
   BlockingRequestHandler,
   type BlockingSocket,
   BlockingStreamRequestHandler,
@@ -62,6 +63,20 @@ export class BlockingCalls extends BlockingStreamRequestHandler {
         }
       case "dontwait":
         return request.recv(1, MSG_DONTWAIT);
+      case "spin": { // takes more than a window without ever waiting
+        this.wfile.write("go\n");
+        request.settimeout(0);
+        let count = 0;
+        while (count < 1 << 20) {
+          try {
+            count += request.recv(65536).length;
+          } catch (error) {
+            if (!(error instanceof BlockingIOError)) throw error;
+          }
+        }
+        request.settimeout(null);
+        return count;
+      }
       case "peek":
         this.wfile.write("go\n");
         return decoder.decode(request.recv(1, MSG_PEEK)) +
@@ -124,6 +139,44 @@ export class BlockingHalfClose extends BlockingRequestHandler {
       count += data.length;
     }
     throw new Error(`${count} bytes`);
+  }
+}
+
+/** Ends its worker at the first byte. */
+export class BlockingDies extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    this.request.recv(1);
+    Deno.exit();
+  }
+}
+
+/** Ends at the first byte, and leaves behind what ends the worker; `shared[0]` says when. */
+export class BlockingLeavesBehind extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const shared = this.server.shared as Int32Array;
+    const [byte] = this.request.recv(1);
+    this.request.sendall(Uint8Array.of(byte));
+    if (Atomics.load(shared, 0) > 0) return;
+    setTimeout(() => {
+      Atomics.store(shared, 0, 1);
+      throw new Error("left behind");
+    });
+  }
+}
+
+/** Sends back a byte; or at a "g" 32 MiB, and gives up where the client does not take them. */
+export class BlockingGivesUp extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const byte = this.request.recv(1);
+    if (byte[0] !== 0x67) return this.request.sendall(byte);
+    this.request.settimeout(0.1);
+    this.request.sendall(new Uint8Array(1 << 25));
   }
 }
 

@@ -1,0 +1,259 @@
+import type { Failure } from "../_remote/failure.ts";
+import { originOf } from "../_remote/handler_origin.ts";
+import { Stream } from "../_socket/stream.ts";
+import { Lane, laneMemory } from "../_threads/lane.ts";
+import { Pool } from "../_threads/pool.ts";
+import * as P from "../_threads/protocol.ts";
+import { RelayedReader } from "../_threads/relayed_reader.ts";
+import { RelayedWriter } from "../_threads/relayed_writer.ts";
+import type { ServerFacts } from "../_threads/server_stub.ts";
+import {
+  BaseRequestHandler,
+  ThreadingTCPServer,
+  TimeoutError,
+} from "../mod.ts";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  deadline,
+  delay,
+} from "./deps.ts";
+import { concat, FakeStream, tcpPair, turn } from "./helpers.ts";
+import { bytes, text } from "./server_helpers.ts";
+import * as B from "./testdata/blocking_handlers.ts";
+import * as H from "./testdata/handlers.ts";
+import { readText, start, workerTest } from "./threading_helpers.ts";
+
+/** A pool of one worker for handlers that block. */
+function poolOf(Handler: unknown) {
+  const facts: ServerFacts = {
+    serverAddress: "",
+    options: {},
+    shared: undefined,
+  };
+  const pool = new Pool({
+    init: {
+      handler: originOf(Handler, "in a worker"),
+      blocking: true,
+      server: facts,
+    },
+    maxWorkers: 1,
+    workerTimeout: null,
+    hooks: { shutdown: () => Promise.resolve(), onStray: () => {} },
+  });
+  return { pool, facts };
+}
+
+workerTest(
+  "Pool.run() rejects for who waits when no worker can be started any more",
+  async () => {
+    const { pool, facts } = poolOf(B.BlockingDies);
+    const [client, server] = await tcpPair();
+    const [client2, server2] = await tcpPair();
+    const first = pool.run(server, ["127.0.0.1", 1]);
+    const second = pool.run(server2, ["127.0.0.1", 2]);
+    facts.shared = () => "cannot be cloned"; // and so no worker can be told
+    const failed = [assertRejects(() => first), assertRejects(() => second)];
+    await client.sendall(bytes("exit\n"));
+    await deadline(Promise.all(failed), 5000);
+    await deadline(pool.close(), 5000);
+    for (const socket of [client, client2, server, server2]) socket.close();
+  },
+);
+
+workerTest(
+  "Pool.run() takes another worker when the one it waited for dies before it is used",
+  async () => {
+    const { pool, facts } = poolOf(B.BlockingLeavesBehind);
+    const left = new Int32Array(new SharedArrayBuffer(4));
+    facts.shared = left;
+    const [client, server] = await tcpPair();
+    const [client2, server2] = await tcpPair();
+    const first = pool.run(server, ["127.0.0.1", 1]);
+    const second = pool.run(server2, ["127.0.0.1", 2]);
+    await client.sendall(bytes("x"));
+    assertEquals(await readText(client, 1), "x");
+    // This thread hears of the end of the handler and of that of the worker in one turn.
+    while (Atomics.load(left, 0) === 0);
+    for (const due = performance.now() + 50; performance.now() < due;);
+    await deadline(first, 5000);
+    await client2.sendall(bytes("y"));
+    assertEquals(await readText(client2, 1), "y");
+    await deadline(second, 5000);
+    await deadline(pool.close(), 5000);
+    for (const socket of [client, client2, server, server2]) socket.close();
+  },
+);
+
+workerTest("Pool.close() ends a worker that has not begun yet", async () => {
+  const { pool } = poolOf(B.BlockingEcho);
+  const [client, server] = await tcpPair();
+  const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
+  await deadline(pool.close(), 5000);
+  await deadline(ended, 5000);
+  client.close();
+  server.close();
+});
+
+workerTest(
+  "ThreadingTCPServer has the worker back while a client takes nothing",
+  async () => {
+    await using running = start(B.BlockingGivesUp, { maxWorkers: 1 });
+    using stuck = await running.connect();
+    await stuck.sendall(bytes("g"));
+    assertEquals(await running.ask("x"), "x");
+    stuck.close();
+    assertInstanceOf((await running.reports.next()).error, TimeoutError);
+  },
+);
+
+/** A connection that takes nothing until it is closed. */
+class StuckStream extends FakeStream {
+  readonly #closed = Promise.withResolvers<never>();
+
+  override write(): Promise<number> {
+    return this.#closed.promise;
+  }
+
+  override close(): void {
+    super.close();
+    this.#closed.reject(new Deno.errors.Interrupted("closed"));
+  }
+}
+
+function writerOver(transport: FakeStream, lingerMs: number): RelayedWriter {
+  const lane = new Lane(laneMemory(), "main", () => {});
+  return new RelayedWriter(lane, 1, new Stream(transport), lingerMs);
+}
+
+Deno.test("RelayedWriter.linger() gives up a client that takes nothing", async () => {
+  const transport = new StuckStream();
+  const writer = writerOver(transport, 20);
+  writer.write(bytes("one"));
+  writer.write(bytes("two"));
+  const flushed = Promise.withResolvers<void>();
+  writer.whenFlushed(flushed.resolve);
+  writer.linger();
+  await deadline(flushed.promise, 5000);
+  writer.write(bytes("three")); // dropped
+  transport.close();
+  await turn();
+  writer.whenFlushed(() => transport.calls.push("flushed"));
+  assertEquals(transport.calls, ["close", "flushed"]);
+});
+
+Deno.test("RelayedWriter.linger() waits for a client that takes a little now and then", async () => {
+  class Slow extends FakeStream {
+    override async write(p: Uint8Array): Promise<number> {
+      await delay(60);
+      return await super.write(p.subarray(0, 1));
+    }
+  }
+  const transport = new Slow();
+  const writer = writerOver(transport, 300); // less than all six bytes take
+  writer.linger();
+  writer.write(bytes("slowly"));
+  const flushed = Promise.withResolvers<void>();
+  writer.whenFlushed(flushed.resolve);
+  await deadline(flushed.promise, 5000);
+  assertEquals(text(concat(transport.written)), "slowly");
+});
+
+Deno.test("RelayedWriter and RelayedReader take what a transport throws for a failure", async () => {
+  class Throws extends FakeStream {
+    override write(): Promise<number> {
+      throw new Error("write");
+    }
+    override read(): Promise<number | null> {
+      throw new Error("read");
+    }
+  }
+  const memory = laneMemory();
+  const lane = new Lane(memory, "main", () => {});
+  const got: [number, string][] = [];
+  const worker = new Lane(memory, "worker", (type, _id, payload) => {
+    got.push([type, P.unpack<Failure>(payload)!.message]);
+  });
+  const stream = new Stream(new Throws());
+  new RelayedWriter(lane, 1, stream).write(bytes("x"));
+  new RelayedReader(lane, 1, stream).start();
+  await turn();
+  worker.drain();
+  assertEquals(got, [
+    [P.WRITE_FAILED, "Cannot send: write"],
+    [P.READ_FAILED, "Cannot recv: read"],
+  ]);
+});
+
+workerTest("Watchdog survives a timeout of months", async () => {
+  await using running = start(H.Echo, { workerTimeout: 1e7 });
+  const { setInterval } = globalThis;
+  const delays: unknown[] = [];
+  globalThis.setInterval = ((call: () => void, ms?: number) => {
+    delays.push(ms);
+    return setInterval(call, ms);
+  }) as typeof setInterval;
+  try {
+    assertEquals(await running.ask("hello"), "hello");
+  } finally {
+    globalThis.setInterval = setInterval;
+  }
+  assertEquals(delays, [2 ** 31 - 1]);
+});
+
+Deno.test("Lane.block() does not block where room has come for who waits for it", () => {
+  const memory = laneMemory();
+  const main = new Lane(memory, "main", () => {});
+  const worker = new Lane(memory, "worker", () => {});
+  let resumed = false;
+  while (worker.reserve(60_000, () => resumed = true)) {
+    worker.commit(1, 1, 60_000);
+  }
+  main.drain(); // makes room, and rings in vain: the worker is awake
+  const before = performance.now();
+  worker.block(5000);
+  assertEquals(resumed, true);
+  assertLess(performance.now() - before, 2500);
+});
+
+workerTest("ThreadingMixIn() tells null in shared from nothing", async () => {
+  class Shared extends ThreadingTCPServer {
+    static override shared: unknown = "static";
+  }
+  const shared = async (options: { shared?: unknown }) => {
+    await using server = new Shared(["127.0.0.1", 0], H.Echo, options);
+    return server.shared;
+  };
+  assertEquals(await shared({ shared: null }), null);
+  assertEquals(await shared({}), "static");
+});
+
+workerTest(
+  "ThreadingTCPServer tries again what has failed at the first request",
+  async () => {
+    await using running = start(H.Echo);
+    running.server.RequestHandlerClass = BaseRequestHandler; // says not where it is
+    assertEquals(await running.ask("hello"), "");
+    assertInstanceOf((await running.reports.next()).error, TypeError);
+    running.server.RequestHandlerClass = H.Echo;
+    assertEquals(await running.ask("hello"), "hello");
+  },
+);
+
+workerTest(
+  "ThreadingTCPServer starts no worker for a request that comes after its end",
+  async () => {
+    const server = new ThreadingTCPServer(["127.0.0.1", 0], H.Echo);
+    await server.serverClose();
+    const [client, request] = await tcpPair();
+    await assertRejects(
+      () => server.finishRequest(request, ["127.0.0.1", 1]),
+      Error,
+      "the server was closed",
+    );
+    client.close();
+    request.close();
+  },
+);
