@@ -1,0 +1,55 @@
+/**
+ * A name server for a zone file, over UDP and TCP on one port, with one handler class for both.
+ *
+ *     deno run --allow-net --allow-read examples/dns.ts [host] [port] [zone file]
+ *
+ * Then ask it: `dig @127.0.0.1 -p 9953 www.example.test`, and the same with `+tcp`, `AAAA`, `+short`, or for
+ * `big.example.test TXT`, which does not fit into a datagram. It knows its zone alone: no
+ * delegations, no wildcards, no transfers, no recursion.
+ */
+import {
+  AsyncTCPServer,
+  AsyncUDPServer,
+  DualRequestHandler,
+  formatAddress,
+  serve,
+} from "@socketserver/socketserver";
+import { respond } from "./dns_message.ts";
+import { parseZone } from "./dns_file.ts";
+import type { Zone } from "./dns_zone.ts";
+
+class DnsHandler extends DualRequestHandler {
+  override timeout = 10; // seconds for a client over TCP to ask, or ask again
+  override disableNagleAlgorithm = true;
+
+  override async handle() {
+    if (this.packet !== undefined) {
+      await this.wfile.write(respond(zone, this.packet, true));
+      return;
+    }
+    for (;;) { // RFC 1035, section 4.2.2: two bytes with the length, and the message
+      const [high, low] = await this.rfile.read(2);
+      if (low === undefined) return; // the client has no more to ask
+      const query = await this.rfile.readexactly(high << 8 | low);
+      const answer = respond(zone, query, false);
+      if (answer.length === 0) return;
+      const length = [answer.length >> 8, answer.length & 0xff];
+      await this.wfile.writelines([Uint8Array.from(length), answer]);
+    }
+  }
+}
+
+const [host = "localhost", port = "9953", path] = Deno.args;
+let zone: Zone;
+try {
+  const file = path ?? new URL("example.zone", import.meta.url);
+  zone = parseZone(await Deno.readTextFile(file));
+  const options = { reportLostClients: false };
+  const tcp = new AsyncTCPServer([host, Number(port)], DnsHandler, options);
+  const udp = new AsyncUDPServer(tcp.serverAddress, DnsHandler, options);
+  console.log(`Listening on ${formatAddress(tcp.serverAddress)}, UDP and TCP`);
+  await serve([tcp, udp], { timeout: 1 }); // until Ctrl-C
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  Deno.exit(1);
+}

@@ -1,0 +1,81 @@
+/**
+ * What the tests with random input share: a seed that is printed, and messages that are nearly right.
+ *
+ * @module
+ */
+
+import fc from "fast-check";
+
+const given = { name: "env", variable: "FUZZ_SEED" } as const;
+const mayAsk = Deno.permissions.querySync(given).state === "granted";
+/** The seed of this run: that of the environment, or else a new one. */
+const seed = Number((mayAsk && Deno.env.get(given.variable)) || Date.now()) | 0;
+
+/**
+ * Checks a property with random values; what fails is shrunk, and told with the seed.
+ *
+ * @param name What is tested, for the line with the seed.
+ * @param runs How many values to try.
+ * @param property The property.
+ */
+export async function fuzz<T>(
+  name: string,
+  runs: number,
+  property: fc.IAsyncProperty<T>,
+): Promise<void> {
+  console.log(`${name}: FUZZ_SEED=${seed}`);
+  await fc.assert(property, { seed, numRuns: runs });
+}
+
+/** Where in the message, from 0 to 1, and what is done there. */
+const mutation = fc.tuple(
+  fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  fc.oneof(
+    fc.record({ kind: fc.constant("cut" as const) }),
+    fc.record({ kind: fc.constant("drop" as const) }),
+    fc.record({ kind: fc.constant("flip" as const), bit: fc.nat(7) }),
+    fc.record({ kind: fc.constant("set" as const), byte: fc.nat(255) }),
+    fc.record({
+      kind: fc.constant("insert" as const),
+      bytes: fc.uint8Array({ maxLength: 300 }),
+    }),
+    fc.record({ kind: fc.constant("repeat" as const), times: fc.nat(40) }),
+  ),
+);
+
+function mutate(
+  bytes: number[],
+  [place, how]: typeof mutation extends fc.Arbitrary<infer M> ? M : never,
+): number[] {
+  const at = Math.floor(place * bytes.length);
+  switch (how.kind) {
+    case "cut":
+      return bytes.slice(0, at);
+    case "drop":
+      return bytes.toSpliced(at, 1);
+    case "flip":
+      return bytes.with(at, bytes[at] ^ 1 << how.bit);
+    case "set":
+      return bytes.with(at, how.byte);
+    case "insert":
+      return bytes.toSpliced(at, 0, ...how.bytes);
+    case "repeat":
+      return bytes.concat(...Array(how.times).fill(bytes.slice(at)));
+  }
+}
+
+/** Messages of a corpus with one to four changes: bits, cuts, noise, repetition. */
+export function mutated(
+  corpus: Uint8Array[],
+): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
+  const mutations = fc.array(mutation, { minLength: 1, maxLength: 4 });
+  return fc.tuple(fc.constantFrom(...corpus), mutations).map(
+    ([message, list]) =>
+      Uint8Array.from(
+        list.reduce(
+          (bytes, each) => bytes.length === 0 ? bytes : mutate(bytes, each),
+          [...message],
+        ).slice(0, 60_000),
+      ),
+  );
+}
