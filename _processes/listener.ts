@@ -13,13 +13,7 @@ import { isIPv4, isIPv6 } from "../_socket/inet.ts";
 import { nodeNet } from "../_socket/node.ts";
 import { openListener } from "../_socket/open.ts";
 import type { ListenerTransport, TransportAddr } from "../_socket/transport.ts";
-import { NetListener } from "./net_listener.ts";
-
-/** The part of a handle of `node:net` in use: the socket before it listens. */
-interface ListenHandle {
-  listen(backlog: number): number;
-  close(): void;
-}
+import { type ListenHandle, NetListener } from "./net_listener.ts";
 
 /**
  * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,
@@ -70,20 +64,20 @@ export function openNetListener(options: NetListenOptions): ListenerTransport {
     allowHalfOpen: true,
     pauseOnConnect: true,
   });
-  const rearm = listen(server, host, port, family, backlog);
-  if (rearm === undefined) throw openFailure(options);
-  const addr = addressOf(server, host);
-  return new NetListener(server, addr, Math.max(1, backlog), rearm);
+  const waiting = Math.max(1, backlog); // `node:net` takes 0 for its default
+  const handle = listen(server, host, port, family, waiting);
+  if (handle === undefined) throw openFailure(options);
+  return new NetListener(server, handle, addressOf(server, host), waiting);
 }
 
-/** Listens; gives a function that does so again, or undefined where that failed. */
+/** Listens; gives the handle, or undefined where that failed. */
 function listen(
   server: NetServer,
   host: string,
   port: number,
   family: number,
   backlog: number,
-): (() => void) | undefined {
+): ListenHandle | undefined {
   const type = port === UNIX ? UNIX : family === AF_INET6 ? 6 : 4;
   let handle: ListenHandle | number;
   try {
@@ -97,10 +91,10 @@ function listen(
   handle.listen = (backlog) => status = listenNow(backlog);
   const ignore = () => {}; // told by `status` already
   server.on("error", ignore);
-  server.listen(handle, Math.max(0, backlog));
+  server.listen(handle, backlog);
   if (status !== 0) return;
   server.off("error", ignore);
-  return () => void listenNow(Math.max(0, backlog));
+  return handle;
 }
 
 /** The host as an IP address. A name is looked up the only way that does not wait: by binding to it. */

@@ -13,60 +13,85 @@ import type {
 import { PassableStream } from "./passable.ts";
 
 /**
- * How long without a connection until the socket is told again to listen, in ms: arbitrary. Deno
+ * How often a TCP socket that nobody connects to is told again to listen, in ms: arbitrary. Deno
  * (2.9.6, `node:net`) stops accepting, without a word, when no descriptor is left; this sets it going.
  */
 const REARM_MS = 1000;
 
+/** The part of a handle of `node:net` in use: what is under a server. */
+export interface ListenHandle {
+  /** Listens, or goes on to; gives the negative errno where that fails. */
+  listen(backlog: number): number;
+  /** Called when there is a connection, which it accepts; `status` is 0, or the negative errno. */
+  onconnection(status: number): void;
+  close(): void;
+}
+
 /**
- * Accepts through `node:net`, which cannot be told to wait: connections that nobody asked for yet are
- * kept, as many as the backlog, and more are closed.
+ * Accepts through `node:net`, which has no way to wait: it takes what comes. But Deno (2.9.6) takes one TCP
+ * connection at a time from the system, and the next only when `onconnection` has accepted the last. So that
+ * call is put off until somebody asks, and all but one connection wait where they belong, in the backlog.
+ *
+ * Of Unix connections it takes all there are, and cannot be set going again once it has stopped. Those that
+ * nobody asked for yet are kept here, as many as the backlog, and more are closed.
  */
 export class NetListener implements ListenerTransport {
   readonly #server: NetServer;
-  readonly #queue: NetSocket[] = [];
   readonly addr: TransportAddr;
-  #waiter: PromiseWithResolvers<StreamTransport> | undefined;
-  #failure: Error | undefined;
+  readonly #queue: NetSocket[] = [];
+  readonly #backlog: number;
+  readonly #waits: boolean;
+  readonly #listen: () => void;
+  readonly #take: (status: number) => void;
   readonly #watchdog: ReturnType<typeof setInterval>;
-  #arrived = false;
+  #waiter: PromiseWithResolvers<StreamTransport> | undefined;
+  #held = false;
+  #failure: Error | undefined;
   #closed = false;
 
   /**
    * @param server What to own; it listens.
+   * @param handle What is under it.
    * @param addr Where.
-   * @param backlog How many connections to keep.
-   * @param rearm Makes it listen again.
+   * @param backlog How many connections may wait.
    */
   constructor(
     server: NetServer,
+    handle: ListenHandle,
     addr: TransportAddr,
     backlog: number,
-    rearm: () => void,
   ) {
     this.#server = server;
     this.addr = addr;
+    this.#backlog = backlog;
+    this.#waits = addr.transport === "tcp";
+    this.#listen = () => void handle.listen(backlog);
+    this.#take = handle.onconnection.bind(handle);
+    handle.onconnection = (status) => this.#offer(status);
     this.#watchdog = setInterval(() => {
-      if (!this.#arrived) rearm();
-      this.#arrived = false;
+      if (this.#waits && this.#waiter !== undefined) this.#listen();
     }, REARM_MS);
     Deno.unrefTimer(this.#watchdog);
-    server.on("connection", (socket) => this.#arrive(socket, backlog));
+    server.on("connection", (socket) => this.#arrive(socket));
     server.on("error", (error) => this.#fail(error));
     server.unref(); // as with Deno, only an accept under way keeps the process alive
   }
 
-  #arrive(socket: NetSocket, backlog: number): void {
-    this.#arrived = true;
-    if (this.#waiter !== undefined) {
-      this.#settle().resolve(this.#wrap(socket));
-    } else if (!this.#closed && this.#queue.length < backlog) {
-      this.#queue.push(socket);
-    } else socket.destroy();
+  #offer(status: number): void {
+    const wanted = this.#waiter !== undefined || !this.#waits;
+    if (wanted || status !== 0) this.#take(status);
+    else this.#held = true;
   }
 
-  #wrap(socket: NetSocket): PassableStream {
-    return new PassableStream(socket, this.addr);
+  #arrive(socket: NetSocket): void {
+    if (this.#waiter !== undefined) {
+      const stream = new PassableStream(socket, this.addr);
+      if (!stream.gone) return this.#settle().resolve(stream);
+      this.#fail(new Deno.errors.NotConnected("the client was gone"));
+    } else if (!this.#closed && this.#queue.length < this.#backlog) {
+      return void this.#queue.push(socket);
+    }
+    socket.destroy();
   }
 
   #fail(error: Error): void {
@@ -83,15 +108,27 @@ export class NetListener implements ListenerTransport {
 
   accept(): Promise<StreamTransport> {
     const socket = this.#queue.shift();
-    if (socket !== undefined) return Promise.resolve(this.#wrap(socket));
+    if (socket !== undefined) {
+      return Promise.resolve(new PassableStream(socket, this.addr));
+    }
     if (this.#failure !== undefined) {
       const failure = this.#failure;
-      this.#failure = undefined;
+      if (!this.#closed) this.#failure = undefined;
       return Promise.reject(failure);
     }
-    this.#waiter = Promise.withResolvers();
+    const { promise } = this.#waiter = Promise.withResolvers();
     this.#server.ref();
-    return this.#waiter.promise;
+    if (this.#waits) this.#next();
+    return promise;
+  }
+
+  /** Takes the connection that is there, and has Deno look for another: it does not always by itself. */
+  #next(): void {
+    if (this.#held) {
+      this.#held = false;
+      this.#take(0);
+    }
+    this.#listen();
   }
 
   close(): void {
@@ -100,6 +137,7 @@ export class NetListener implements ListenerTransport {
     clearInterval(this.#watchdog);
     this.#server.close();
     for (const socket of this.#queue.splice(0)) socket.destroy();
-    this.#fail(new Deno.errors.BadResource("the listener was closed"));
+    this.#failure = new Deno.errors.BadResource("the listener was closed");
+    if (this.#waiter !== undefined) this.#settle().reject(this.#failure);
   }
 }

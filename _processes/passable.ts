@@ -36,6 +36,12 @@ export class PassableStream implements StreamTransport {
     return { transport: "tcp", hostname, port };
   }
 
+  /** Whether the client was gone before the connection was accepted: it has no address any more. */
+  get gone(): boolean {
+    return this.#addr.transport === "tcp" &&
+      this.#socket.remoteAddress === undefined;
+  }
+
   /** Whether nothing was read or written here. */
   get fresh(): boolean {
     return this.#stream === undefined;

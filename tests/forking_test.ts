@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import {
   type Address,
   AF_INET,
@@ -52,6 +54,51 @@ import {
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 const unstable = "listenDatagram" in Deno;
+
+Deno.test({
+  name:
+    "ForkingTCPServer at maxConnections leaves the rest to the system's backlog",
+  ignore,
+  async fn() {
+    const options = { maxConnections: 1, requestQueueSize: 1, maxChildren: 1 };
+    await using server = new TCP(LOCAL, Asks, options);
+    await using _ = serving(server);
+    const clients = [];
+    for (let i = 0; i < 4; i++) { // with more, the system would let them wait for a second to connect
+      const client = await LineClient.connect(server.serverAddress);
+      clients.push(client);
+      await clients[0].ask("x");
+    }
+    for (const client of clients) {
+      assertStrictEquals(await client.ask("turn"), "TURN");
+      assertStrictEquals(server.status.active, 1);
+      client.close();
+    }
+    assertStrictEquals(server.status.accepted, 4);
+  },
+});
+
+/** Connects, and is gone: with a reset, and before anybody accepts. */
+async function connectAndReset([, port]: Address): Promise<void> {
+  const socket = connect(port as number, "127.0.0.1");
+  await once(socket, "connect");
+  socket.resetAndDestroy();
+  await once(socket, "close");
+}
+
+Deno.test({
+  name: "ForkingTCPServer skips a client that is gone before it is accepted",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks);
+    await connectAndReset(server.serverAddress);
+    await server.handleRequest();
+    assertEquals(
+      [server.status.transientErrors, server.status.accepted],
+      [1, 0],
+    );
+  },
+});
 
 Deno.test({
   name: "ForkingTCPServer runs handlers in a child, with the real connection",
