@@ -12,7 +12,7 @@ import {
   formatAddress,
   type InetAddress,
 } from "./_socket/address.ts";
-import { checkTimeout } from "./_socket/check.ts";
+import { checkIterable, checkTimeout } from "./_socket/check.ts";
 import * as C from "./_socket/constants.ts";
 import { osError } from "./_socket/errors.ts";
 import { internals, Socket } from "./_socket/facade.ts";
@@ -175,7 +175,8 @@ export interface CreateServerOptions {
  * @param address `[host, port]`, or a path.
  * @param options Family, backlog and so on.
  * @returns The listening socket.
- * @throws {OSError} as {@linkcode Socket.bind}; EINVAL for a dual stack of another family.
+ * @throws {OSError} as {@linkcode Socket.bind}.
+ * @throws {RangeError} for a dual stack of another family.
  */
 export function createServer(
   address: AddressLike,
@@ -183,10 +184,11 @@ export function createServer(
 ): Socket {
   const { family = C.AF_INET, backlog, reusePort, dualstackIpv6 } = options;
   if (dualstackIpv6 && (family !== C.AF_INET6 || !hasDualstackIPv6())) {
-    throw osError("EINVAL", {
-      syscall: "create a dual stack server",
-      address: formatAddress(address),
-    });
+    throw new RangeError(
+      `Cannot create a server on ${
+        formatAddress(address)
+      }: a dual stack needs AF_INET6, and a system that has it`,
+    );
   }
   const socket = new Socket(family);
   try {
@@ -316,6 +318,9 @@ export async function select<
   timeout: number | null = null,
 ): Promise<[R[], W[], X[]]> {
   checkTimeout(timeout);
+  checkIterable(rlist, "select", "rlist");
+  checkIterable(wlist, "select", "wlist");
+  checkIterable(xlist, "select", "xlist");
   const readers = Array.from(
     rlist,
     (item): [R, Source] => [item, internals.readSource(socketOf(item))],

@@ -1,0 +1,54 @@
+/** The same scenarios with CPython and with this module: the transcripts are the same. */
+
+import { assertEquals } from "../deps.ts";
+import { compare, DIFFERENCES } from "./differences.ts";
+import { Python, run } from "./runners.ts";
+import type { Scenario } from "./scenario.ts";
+import { GROUPS } from "./scenarios/mod.ts";
+import { ready } from "./setup.ts";
+
+/** The rows of differences that showed in a scenario. */
+const shown = new Set<string>();
+
+for (const [group, scenarios] of Object.entries(GROUPS)) {
+  Deno.test({
+    name: `conformance: ${group}`,
+    ignore: !ready,
+    async fn(t) {
+      await using python = new Python();
+      for (const scenario of scenarios) {
+        await t.step(scenario.name, () => check(python, scenario));
+      }
+    },
+  });
+}
+
+async function check(python: Python, scenario: Scenario): Promise<void> {
+  const theirs = await python.run(scenario);
+  const ours = await run(scenario);
+  const { wrong, shown: here } = compare(theirs, ours, scenario.differs);
+  if (wrong.length > 0) assertEquals(ours, theirs); // shows both
+  for (const row of here) shown.add(row);
+  for (const row of scenario.differs ?? []) {
+    assertEquals([row, here.has(row)], [row, true], "it does not differ");
+  }
+}
+
+Deno.test({
+  name: "conformance: each difference shows in a scenario",
+  ignore: !ready,
+  fn: () => assertEquals([...shown].sort(), Object.keys(DIFFERENCES).sort()),
+});
+
+Deno.test({
+  name: "docs/differences.md has a row for each difference",
+  ignore: !ready,
+  async fn() {
+    const docs = new URL("../../docs/differences.md", import.meta.url);
+    const rows = (await Deno.readTextFile(docs)).matchAll(/^\| `([\w-]+)`/gm);
+    assertEquals(
+      Array.from(rows, ([, name]) => name).sort(),
+      Object.keys(DIFFERENCES).sort(),
+    );
+  },
+});

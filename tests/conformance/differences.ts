@@ -1,0 +1,152 @@
+/**
+ * The differences to CPython that are allowed, by the names of the rows of docs/differences.md.
+ *
+ * @module
+ */
+
+/** What a line of both transcripts looks like where the difference shows. */
+export interface Difference {
+  python: RegExp;
+  here: RegExp;
+  /** Whether it may show in every scenario, without being named there. */
+  everywhere?: boolean;
+}
+
+/** All of them. */
+export const DIFFERENCES: Record<string, Difference> = {
+  "timeout-errno": {
+    python: /!TimeoutError(\\x0a")?$/,
+    here: /!TimeoutError ETIMEDOUT(\\x0a")?$/,
+    everywhere: true,
+  },
+  "argument-errors": {
+    python: /!(ValueError|TypeError|OverflowError)$/,
+    here: /!(RangeError|TypeError)$/,
+    everywhere: true,
+  },
+  "plain-oserror": {
+    python: /!OSError$/,
+    here: /!OSError E[A-Z0-9]+$/,
+    everywhere: true,
+  },
+  "ipv6-address": {
+    python: /, (PORT|80), 0, 0\]/,
+    here: /, (PORT|80)\]/,
+    everywhere: true,
+  },
+  "sendto-connected": {
+    python: /^x.sendto -> 1$|^y.recv -> b"a"/,
+    here: /^x.sendto -> !OSError EISCONN$|^y.recv -> b""/,
+  },
+  "sendfile-path": {
+    python: /^x.sendfile -> !AttributeError$/,
+    here: /^x.sendfile -> !FileNotFoundError ENOENT$/,
+  },
+  "file-after-timeout": {
+    python: /^f.readline -> !OSError$/,
+    here: /^f.readline -> (!TimeoutError ETIMEDOUT|b"line\\x0a")$/,
+  },
+  "close-unread": {
+    python: /^c.recv -> !ConnectionResetError ECONNRESET$/,
+    here: /^c.recv -> b""$/,
+  },
+  "no-linger": {
+    python: /-> (null|!ConnectionResetError ECONNRESET)$/,
+    here: /-> (!OSError ENOPROTOOPT|b"")$/,
+  },
+  "detach": {
+    python: /x.detach -> (-1|\d+)$/,
+    here: /x.detach -> (<d>|!OSError EBADF)$/,
+  },
+  "bound-listens": {
+    python: /^u.connect -> !ConnectionRefusedError ECONNREFUSED$/,
+    here: /^u.connect -> null$/,
+  },
+  "socket-type": {
+    python: /^socket -> !OSError EINVAL$/,
+    here: /^socket -> !OSError EPROTONOSUPPORT$/,
+  },
+  "not-supported": {
+    python: /-> !UnsupportedOperation$/,
+    here: /-> !TypeError$/,
+  },
+  "decode-error": {
+    python: /-> !UnicodeDecodeError$/,
+    here: /-> !TypeError$/,
+  },
+  "reuse-address": {
+    python: /^s.(setsockopt -> null|getsockopt -> 0)$/,
+    here: /^s.(setsockopt -> !OSError ENOPROTOOPT|getsockopt -> 1)$/,
+  },
+  "option-bytes": {
+    python: /^s.getsockopt -> (b"\\x01\\x00\\x00\\x00"|!OSError)$/,
+    here: /^s.getsockopt -> 1$/,
+  },
+  "select-at-once": {
+    python: /^select -> \[\[<y>\], \[<x>\], \[\]\]$/,
+    here: /^select -> \[\[\], \[<x>\], \[\]\]$/,
+  },
+  "select-closed": {
+    python: /^select -> !ValueError$/,
+    here: /^select -> !OSError EBADF$/,
+  },
+  "packed-length": {
+    python: /^inet_ntoa -> !OSError$/,
+    here: /^inet_ntoa -> !RangeError$/,
+  },
+  "getaddrinfo-raw": {
+    python: /, \[2, 3, 0, "", \["127.0.0.1", 80\]\]\]$/,
+    here: /\[2, 2, 17, "", \["127.0.0.1", 80\]\]\]$/,
+  },
+  "request-queue-size": {
+    python: /-> 5$/,
+    here: /-> 511$/,
+  },
+  "server-close-report": {
+    python: /^server.server_close -> null$/,
+    here: /^server.server_close -> <object>$/,
+  },
+  "empty-answer": {
+    python: /^c.recv -> b""$/,
+    here: /^c.recv -> !TimeoutError ETIMEDOUT$/,
+  },
+  "no-delay-unix": {
+    python: /^drain -> b""$/,
+    here: /^drain -> b"x"$/,
+  },
+};
+
+/** What the comparison of two transcripts found. */
+export interface Comparison {
+  /** The rows that showed. */
+  shown: Set<string>;
+  /** Lines that differ as no row says, the Python one first. */
+  wrong: [python: string | undefined, here: string | undefined][];
+}
+
+/** Compares the transcripts of a scenario that names the rows in `differs`. */
+export function compare(
+  python: string[],
+  here: string[],
+  differs: string[] = [],
+): Comparison {
+  const shown = new Set<string>();
+  const wrong: Comparison["wrong"] = [];
+  const rows = Object.entries(DIFFERENCES)
+    .filter(([name, row]) => row.everywhere || differs.includes(name));
+  const [theirs, ours] = [lines(python), lines(here)];
+  for (let i = 0; i < Math.max(theirs.length, ours.length); i++) {
+    if (theirs[i] === ours[i]) continue;
+    const row = rows.find(([, row]) =>
+      row.python.test(theirs[i] ?? "") && row.here.test(ours[i] ?? "")
+    );
+    if (row === undefined) wrong.push([theirs[i], ours[i]]);
+    else shown.add(row[0]);
+  }
+  return { shown, wrong };
+}
+
+/** The lines of a transcript, and apart those that a handler told its client. */
+function lines(transcript: string[]): string[] {
+  return transcript.flatMap((line) => line.split(/(?<= -> .*)\\x0a(?=.* -> )/));
+}
