@@ -27,7 +27,7 @@ import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
 import { quiet } from "./quiet.ts";
 import type { Bytes } from "./read_buffer.ts";
-import { recvfrom, recvfromInto } from "./receive.ts";
+import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
@@ -325,7 +325,7 @@ export class Socket implements Disposable {
     ) {
       return stream.recv(bufsize, this.#core.limit("recv"));
     }
-    return quiet(recvfrom(this.#core, bufsize, flags).then(([data]) => data));
+    return quiet(recv(this.#core, bufsize, flags));
   }
 
   /**
@@ -384,7 +384,7 @@ export class Socket implements Disposable {
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
    * @returns How many bytes were taken.
-   * @throws {OSError} EPIPE when not connected; EDESTADDRREQ for datagrams without a peer.
+   * @throws {OSError} EPIPE when not connected; EDESTADDRREQ for UDP without a peer.
    * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {

@@ -20,6 +20,20 @@ import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 
+/** Receives at most `size` bytes. For 0 it leaves a datagram where it is, as CPython's `recv` does. */
+export async function recv(
+  core: SocketCore,
+  size: number,
+  flags: number,
+): Promise<Bytes> {
+  if (size !== 0 || core.type === SOCK_STREAM) {
+    return (await recvfrom(core, size, flags))[0];
+  }
+  core.checkOpen("recv");
+  checkFlags(flags, FLAGS, "recv");
+  return new Uint8Array(0);
+}
+
 /** Receives at most `size` bytes, and the sender's address where the socket has datagrams. */
 export async function recvfrom(
   core: SocketCore,

@@ -14,7 +14,7 @@ import {
   joinBytes,
   toBytes,
 } from "./check.ts";
-import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
 import { osError, translate } from "./errors.ts";
 import { datagramTarget } from "./open.ts";
@@ -88,7 +88,10 @@ async function sendDatagram(
   const target = address === undefined
     ? core.datagram?.peer
     : datagramTarget(core.family, address);
-  if (target === undefined) throw osError("EDESTADDRREQ", { syscall: "send" });
+  if (target === undefined) {
+    const code = core.family === AF_UNIX ? "ENOTCONN" : "EDESTADDRREQ";
+    throw osError(code, { syscall: "send" });
+  }
   const addr = target instanceof Promise ? await target : target;
   core.checkOpen("sendto"); // a name may have taken its time
   return await core.bound().send(data, addr, limit);

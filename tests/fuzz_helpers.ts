@@ -6,16 +6,23 @@
 
 import fc from "fast-check";
 
-const given = { name: "env", variable: "FUZZ_SEED" } as const;
-const mayAsk = Deno.permissions.querySync(given).state === "granted";
-/** The seed of this run: that of the environment, or else a new one. */
-const seed = Number((mayAsk && Deno.env.get(given.variable)) || Date.now()) | 0;
+/** A number of the environment, where it may be asked. */
+function given(variable: string): number | undefined {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  const value = state === "granted" ? Deno.env.get(variable) : undefined;
+  return value ? Number(value) : undefined;
+}
+
+/** The seed of this run. */
+const seed = (given("FUZZ_SEED") ?? Date.now()) | 0;
+/** How many times as many runs. */
+const factor = given("FUZZ_RUNS") ?? 1;
 
 /**
  * Checks a property with random values; what fails is shrunk, and told with the seed.
  *
  * @param name What is tested, for the line with the seed.
- * @param runs How many values to try.
+ * @param runs How many values to try; `FUZZ_RUNS` times as many, if it is set.
  * @param property The property.
  */
 export async function fuzz<T>(
@@ -24,7 +31,7 @@ export async function fuzz<T>(
   property: fc.IAsyncProperty<T>,
 ): Promise<void> {
   console.log(`${name}: FUZZ_SEED=${seed}`);
-  await fc.assert(property, { seed, numRuns: runs });
+  await fc.assert(property, { seed, numRuns: runs * factor });
 }
 
 /** Where in the message, from 0 to 1, and what is done there. */

@@ -272,6 +272,7 @@ inDirectory(
       await codeOf(() => sender.sendto(bytes("x"), `${directory}/no`)),
       "ENOENT",
     );
+    assertEquals(await codeOf(() => sender.send(bytes("x"))), "ENOTCONN");
     assertEquals(await codeOf(() => sender.bind(`${directory}/t`)), "EINVAL");
     using other = new Socket(AF_UNIX, SOCK_DGRAM);
     assertEquals(

@@ -168,4 +168,20 @@ export const datagrams: Scenario[] = [
       ["x.recv", 1],
     ],
   },
+  ...(["AF_INET", "AF_UNIX"] as const).map((family): Scenario => ({
+    name: `no peer, and nothing to receive, over ${family}`,
+    steps: [
+      ["x = socket", C(family), C("SOCK_DGRAM")],
+      ["x.bind", family === "AF_UNIX" ? tmp("x") : ["127.0.0.1", 0]],
+      ["x.send", b("a")],
+      ["x.sendall", b("a")],
+      ["x.getpeername"],
+      ["x.sendto", b("a"), addr("x")],
+      ["x.recv", 0],
+      ["x.recvfrom", 0],
+      ["x.recv", 0],
+      ["x.settimeout", 0],
+      ["x.recv", 1],
+    ],
+  })),
 ];

@@ -1,0 +1,39 @@
+/**
+ * Random scenarios with CPython and with this module: the transcripts are the same. What differs is
+ * shrunk, and printed with its seed; `FUZZ_SEED` gives a seed, `FUZZ_RUNS` how many times as many runs.
+ */
+
+import fc from "fast-check";
+import { assertEquals } from "../deps.ts";
+import { fuzz } from "../fuzz_helpers.ts";
+import { compare } from "./differences.ts";
+import { answers, conversations } from "./random/conversations.ts";
+import { datagrams } from "./random/datagrams.ts";
+import { streams } from "./random/streams.ts";
+import { Python, run } from "./runners.ts";
+import type { Scenario } from "./scenario.ts";
+import { ready } from "./setup.ts";
+
+const GROUPS: Record<string, [runs: number, fc.Arbitrary<Scenario>]> = {
+  "connected streams": [600, streams],
+  datagrams: [250, datagrams],
+  "conversations with a server": [100, conversations],
+  "datagrams that a server answers": [50, answers],
+};
+
+for (const [name, [runs, scenarios]] of Object.entries(GROUPS)) {
+  Deno.test({
+    name: `random scenarios: ${name}`,
+    ignore: !ready,
+    async fn() {
+      await using python = new Python();
+      const same = async (scenario: Scenario) => {
+        const theirs = await python.run(scenario);
+        const ours = await run(scenario);
+        const { wrong } = compare(theirs, ours, scenario.differs);
+        if (wrong.length > 0) assertEquals(ours, theirs); // shows both
+      };
+      await fuzz(name, runs, fc.asyncProperty(scenarios, same));
+    },
+  });
+}
