@@ -571,8 +571,8 @@ export class Socket implements Disposable {
   /**
    * Ends one direction of a connection, or both.
    *
-   * @param how `SHUT_RD`: later reads are empty. `SHUT_WR`: the peer sees the end, after all that was
-   *   sent. `SHUT_RDWR`: both.
+   * @param how `SHUT_RD`: no read waits any more, and after what has arrived each is empty.
+   *   `SHUT_WR`: the peer sees the end, after all that was sent. `SHUT_RDWR`: both.
    * @throws {OSError} ENOTCONN when not connected.
    * @throws {TimeoutError} when what was sent before does not leave within the timeout.
    */
@@ -584,7 +584,7 @@ export class Socket implements Disposable {
     this.#core.checkOpen("shutdown");
     checkDirection(how);
     const stream = this.#core.connected("shutdown", "ENOTCONN");
-    if (how !== C.SHUT_WR) stream.reader.end();
+    if (how !== C.SHUT_WR) stream.reader.stop();
     if (how !== C.SHUT_RD) await stream.endWrite(this.#core.limit("shutdown"));
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { type OSError, osError, translate } from "./errors.ts";
-import type { Timeout } from "./alarm.ts";
+import { poll, type Timeout } from "./alarm.ts";
 import { giveLarge, landLarge, LARGE, takeLarge } from "./large_buffers.ts";
 import type { Source } from "./slot.ts";
 import { Taker } from "./taker.ts";
@@ -65,6 +65,7 @@ export class ReadBuffer implements Source {
   /** Whether the last read filled its buffer, so that more is likely to be there. */
   #more = false;
   #ended = false;
+  #stopped = false;
   #closed = false;
   #error: unknown;
 
@@ -74,7 +75,13 @@ export class ReadBuffer implements Source {
   }
 
   get ready(): boolean {
-    return this.#start < this.#end || this.#ended || this.#error !== undefined;
+    return this.#start < this.#end || this.#ended ||
+      this.#error !== undefined || this.#stopped;
+  }
+
+  /** Whether nobody waits for data any more; see {@linkcode stop}. */
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /** How many bytes can be taken at once. */
@@ -284,11 +291,24 @@ export class ReadBuffer implements Source {
     this.#large = undefined;
   }
 
-  /** Stops reading: what is there is dropped, and whoever waits gets the end of the stream. */
-  end(): void {
-    this.#ended = true;
-    this.#empty();
+  /** From now on nobody waits: the end of the stream comes after what has arrived, as in Linux. */
+  stop(): void {
+    this.#stopped = true;
     this.#wake();
+  }
+
+  /** Lets in what has arrived since, after {@linkcode stop}. */
+  async look(): Promise<void> {
+    const arrived = () =>
+      this.available > 0 || this.#ended || this.#error !== undefined;
+    await poll({
+      get ready() {
+        return arrived();
+      },
+      fill: () => {
+        if (!arrived() && !this.flying) this.#fly(this.#buffer());
+      },
+    });
   }
 
   /** Ends every wait with EBADF, for a socket that is being closed. */

@@ -48,12 +48,18 @@ export class Stream {
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.takeNext(size, limit ?? undefined);
     }
-    return quiet(whenReady(reader, limit, "recv", () => reader.take(size)));
+    return quiet(this.#when(limit, () => reader.take(size)));
   }
 
   /** Looks at the next bytes, at most `size`. */
   peek(size: number, limit: Limit): Promise<Bytes> {
-    return whenReady(this.reader, limit, "recv", () => this.reader.peek(size));
+    return this.#when(limit, () => this.reader.peek(size));
+  }
+
+  /** Takes what comes next; after {@linkcode ReadBuffer.stop} only what has arrived. */
+  async #when<T>(limit: Limit, take: () => T): Promise<T> {
+    if (this.reader.stopped) await this.reader.look();
+    return await whenReady(this.reader, limit, "recv", take);
   }
 
   /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
@@ -82,9 +88,7 @@ export class Stream {
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.readInto(target, limit ?? undefined);
     }
-    return quiet(
-      whenReady(reader, limit, "recv", () => reader.takeInto(target)),
-    );
+    return quiet(this.#when(limit, () => reader.takeInto(target)));
   }
 
   /** Sends the start of `data`. */

@@ -1,29 +1,7 @@
 import * as module from "../mod.ts";
 import { assert, assertEquals } from "./deps.ts";
+import { readable, readTable } from "./porting_table.ts";
 import { havePython, python } from "./python.ts";
-
-interface Row {
-  section: string;
-  python: string;
-  here: string;
-}
-
-const doc = new URL("../docs/porting.md", import.meta.url);
-const readable =
-  Deno.permissions.querySync({ name: "read", path: doc }).state === "granted";
-
-/** The rows of the tables: a name of Python, and one of this module or "none". */
-async function readTable(): Promise<Row[]> {
-  const rows: Row[] = [];
-  let section = "";
-  for (const line of (await Deno.readTextFile(doc)).split("\n")) {
-    if (line.startsWith("## ")) section = line.slice(3);
-    const [, python, here] =
-      /^\| `([\w.]+)` *\| (?:`([\w.]+)`|none) *\|/.exec(line) ?? [];
-    if (python !== undefined) rows.push({ section, python, here });
-  }
-  return rows;
-}
 
 class Handler extends module.StreamRequestHandler {}
 class DatagramHandler extends module.DatagramRequestHandler {}

@@ -237,22 +237,21 @@ Deno.test("ReadBuffer.putBack() keeps bytes in front of what readInto() brings",
   assertEquals(text(buffer.take(9)), "de");
 });
 
-Deno.test("ReadBuffer.end() gives all who wait the end, and drops what comes", async () => {
+Deno.test("ReadBuffer.stop() gives all who wait the end, and look() what comes later", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReadBuffer(new FakeStream(late.promise));
   const taken = buffer.takeNext(9);
   const filled = buffer.fill();
-  buffer.end();
+  buffer.stop();
   assertEquals(await soon(taken), nothing);
   await soon(filled);
-  late.resolve(bytes("dropped"));
-  await turn();
-  assertEquals([buffer.ready, buffer.available, buffer.take(9)], [
-    true,
-    0,
-    nothing,
-  ]);
+  assertEquals([buffer.ready, buffer.stopped], [true, true]);
+  await buffer.look();
   assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
+  late.resolve(bytes("late"));
+  await buffer.look();
+  assertEquals(text(buffer.take(9)), "late");
+  assertEquals(buffer.take(9), nothing);
 });
 
 Deno.test("ReadBuffer.close() ends all who wait, and every later call", async () => {
@@ -274,16 +273,15 @@ Deno.test("ReadBuffer.close() ends all who wait, and every later call", async ()
   assertEquals(buffer.available, 0);
 });
 
-Deno.test("ReadBuffer.end() and close() do not mind a read that fails after them", async () => {
-  for (const stop of ["end", "close"] as const) {
+Deno.test("ReadBuffer.stop() and close() do not mind a read that fails after them", async () => {
+  for (const [stop, expected] of [["stop", "ECONNRESET"], ["close", "EBADF"]]) {
     const late = Promise.withResolvers<Bytes>();
     const buffer = new ReadBuffer(new FakeStream(late.promise));
     const filled = buffer.fill();
-    buffer[stop]();
+    buffer[stop as "stop" | "close"]();
     await soon(filled);
     late.reject(new Deno.errors.ConnectionReset("after the end"));
     await turn();
-    const code = await codeOf(() => buffer.take(1));
-    assertEquals(code, stop === "end" ? undefined : "EBADF");
+    assertEquals(await codeOf(() => buffer.take(1)), expected);
   }
 });

@@ -1,4 +1,10 @@
-import { MSG_WAITALL, SHUT_RD, SHUT_RDWR, SHUT_WR } from "../socket.ts";
+import {
+  MSG_PEEK,
+  MSG_WAITALL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+} from "../socket.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { codeOf, codesOf, recvToEnd, soon, udp, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
@@ -20,7 +26,7 @@ withPair(
 );
 
 withPair(
-  "Socket.shutdown(SHUT_RD) wakes who waits, and later reads are empty",
+  "Socket.shutdown(SHUT_RD) wakes who waits, and no read waits any more",
   async (client, server) => {
     const waiting = [
       server.recv(1),
@@ -29,12 +35,29 @@ withPair(
     ];
     await server.shutdown(SHUT_RD);
     assertEquals(await soon(Promise.all(waiting)), [bytes(""), 0, bytes("")]);
-    await client.sendall(bytes("dropped"));
     assertEquals(await soon(server.recv(9)), bytes(""));
     await server.sendall(bytes("writing goes on"));
     assertEquals(text(await soon(client.recv(99))), "writing goes on");
   },
 );
+
+for (const direction of [SHUT_RD, SHUT_RDWR]) {
+  withPair(
+    `Socket.shutdown(${direction}) leaves what has arrived`,
+    async (client, server) => {
+      await client.sendall(bytes("0123456789"));
+      await server.shutdown(direction);
+      assertEquals(text(await soon(server.recv(1, MSG_PEEK))), "0");
+      assertEquals(text(await soon(server.recv(2))), "01");
+      const buffer = new Uint8Array(2);
+      assertEquals(await soon(server.recvInto(buffer)), 2);
+      assertEquals(text(buffer), "23");
+      assertEquals(text(await soon(server.recv(99, MSG_WAITALL))), "456789");
+      server.setblocking(false);
+      assertEquals(await soon(server.recv(9)), bytes(""));
+    },
+  );
+}
 
 withPair(
   "Socket.shutdown(SHUT_RDWR) ends both directions",

@@ -114,6 +114,46 @@ export const DIFFERENCES: Record<string, Difference> = {
     python: /^drain -> b""$/,
     here: /^drain -> b"x"$/,
   },
+  "socketpair-family": {
+    python: /^x.family\? -> 1$/,
+    here: /^x.family\? -> 2$/,
+  },
+  "unix-path": {
+    python: /^c.connect -> !ConnectionRefusedError ECONNREFUSED$/,
+    here: /^c.connect -> !FileNotFoundError ENOENT$/,
+  },
+  "line-limit": {
+    python: /^f.readline -> bytes\(70001\)$/,
+    here: /^f.readline -> !LimitOverrunError$/,
+  },
+  "dual-stack": {
+    python: /^c = create_connection -> !ConnectionRefusedError ECONNREFUSED$/,
+    here: /^c = create_connection -> <c>$/,
+  },
+  "verify-throws": {
+    python: /^server.handle_request -> !ValueError$/,
+    here: /^server.handle_request -> null$/,
+  },
+  "answer-of-a-throw": {
+    python: /^c.recv -> b"half"$/,
+    here: /^c.recv -> !TimeoutError( ETIMEDOUT)?$/,
+  },
+  "forking-timeout": {
+    python: /^server.timeout\? -> 300$/,
+    here: /^server.timeout\? -> null$/,
+  },
+  "ended-connection": {
+    python: /^x.(getpeername|shutdown) -> !OSError ENOTCONN$/,
+    here: /^x.(getpeername -> \["127.0.0.1", PORT\]|shutdown -> null)$/,
+  },
+  "closed-socket": {
+    python: /^s.(gettimeout -> 5|recv -> b"")$/,
+    here: /^s.(gettimeout -> null|recv -> !OSError EBADF)$/,
+  },
+  "unix-shut-rd": {
+    python: /^x.send -> !BrokenPipeError EPIPE$/,
+    here: /^x.send -> [01]$/,
+  },
 };
 
 /** What the comparison of two transcripts found. */

@@ -61,7 +61,7 @@ export interface ServerSpec {
   /** Class attributes, in Python's names. */
   attrs?: Record<string, Value>;
   /** The methods that are written down when they are called; a value other than null is their result. */
-  hooks?: Record<string, Value>;
+  hooks?: Record<string, Value | { raises: string }>;
   /** Whether the steps serve, with `handle_request`; otherwise `serve_forever` runs. */
   manual?: boolean;
 }

@@ -16,7 +16,8 @@ export async function serve(spec: ServerSpec, where: string): Promise<Served> {
   const hooks: string[] = [];
   const Server = serverClass(spec, hooks);
   const Handler = await handlerClass(spec.handler);
-  const options = { maxWorkers: 1, maxChildren: 1 };
+  const maxChildren = spec.attrs?.max_children ?? 1; // each takes its time to start
+  const options = { maxWorkers: 1, maxChildren };
   return new Served(
     new Server(addressFor(spec, where), Handler, options),
     hooks,
@@ -72,11 +73,12 @@ function serverClass(spec: ServerSpec, hooks: string[]): Any {
   return Server;
 }
 
-function noted(name: string, result: unknown, hooks: string[], Base: Any) {
+function noted(name: string, result: Any, hooks: string[], Base: Any) {
   return function (this: Any, ...args: unknown[]) {
     const above = () => Base.prototype[camel(name)].apply(this, args);
     if (name !== "handle_error") {
       hooks.push(name);
+      if (result?.raises !== undefined) throw new RangeError(result.raises);
       return result === null ? above() : result;
     }
     hooks.push("handle_error", ...report(printed(above)));

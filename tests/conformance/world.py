@@ -276,6 +276,8 @@ def noted(name, result, hooks, Server):
     def method(self, *args):
         if name != "handle_error":
             hooks.append(name)
+            if isinstance(result, dict):
+                raise ValueError(result["raises"])
             return above(self, *args) if result is None else result
         with contextlib.redirect_stderr(io.StringIO()) as printed:
             above(self, *args)

@@ -111,11 +111,11 @@ function shutdown(model: Streams, name: Name, how: string): void {
   const [own, peer] = model.at(name);
   if (own.held !== "" || peer.gone) return;
   if (own.ended && !own.writing) return; // only the kernel knows whether it has ended
-  if (how !== "SHUT_WR" && own.pending !== "") return;
   model.step([`${name}.shutdown`, C(how)]);
   if (own.gone) return;
   // What becomes of data that is sent to it depends on the protocol.
   own.deaf ||= how !== "SHUT_WR";
+  own.ended ||= own.deaf;
   if (how === "SHUT_RD") return;
   own.writing = false;
   peer.ended = true;

@@ -7,10 +7,12 @@
 import type { Scenario } from "../scenario.ts";
 import { connections } from "./connections.ts";
 import { datagrams } from "./datagrams.ts";
+import { differences } from "./differences.ts";
 import { files } from "./files.ts";
 import { functions } from "./functions.ts";
 import { halfClose } from "./half_close.ts";
 import { handlers } from "./handlers.ts";
+import { mixins } from "./mixins.ts";
 import { options } from "./options.ts";
 import { recv } from "./recv.ts";
 import { select } from "./select.ts";
@@ -32,4 +34,6 @@ export const GROUPS: Record<string, Scenario[]> = {
   functions,
   servers,
   handlers,
+  "mix-ins": mixins,
+  differences,
 };

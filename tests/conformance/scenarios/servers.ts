@@ -229,4 +229,33 @@ export const servers: Scenario[] = [
     ],
     differs: ["empty-answer"],
   },
+  {
+    name: "an address that several servers may have",
+    server: tcp({ attrs: { allow_reuse_port: true } }),
+    steps: [["server.allow_reuse_port?"], ...ask, ["drain", "c"]],
+  },
+  ...[0, 4, -1].map((rbufsize): Scenario => ({
+    name: `an rfile with rbufsize ${rbufsize}`,
+    server: tcp({
+      handler: {
+        base: "StreamRequestHandler",
+        attrs: { rbufsize },
+        handle: [
+          ["rfile.readline"],
+          ["rfile.read", 4],
+          ["rfile.readline", 2],
+          ["rfile.readline"],
+          ["rfile.readline"],
+          ["tell"],
+        ],
+      },
+    }),
+    steps: [
+      ["c = create_connection", addr("server")],
+      ["c.settimeout", 5],
+      ["c.sendall", b("line\nfourlong line\nend")],
+      ["c.shutdown", C("SHUT_WR")],
+      ["drain", "c"],
+    ],
+  })),
 ];
