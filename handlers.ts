@@ -15,9 +15,9 @@ import {
   Socket,
   TCP_NODELAY,
 } from "./socket.ts";
-import type { BlockingReader } from "./_threads/blocking_reader.ts";
-import type { BlockingSocket } from "./_threads/blocking_socket.ts";
-import type { BlockingWriter } from "./_threads/blocking_writer.ts";
+import type { BlockingReader } from "./_blocking/reader.ts";
+import type { BlockingSocket } from "./_blocking/socket.ts";
+import type { BlockingWriter } from "./_blocking/writer.ts";
 import type { WorkerServer } from "./_threads/server_stub.ts";
 
 export { BufferedReader } from "./_stream/buffered_reader.ts";

@@ -13,7 +13,7 @@ import {
 import { type CollectOptions, forking } from "./_processes/forking.ts";
 import type { ForkingOptions } from "./_processes/settings.ts";
 import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
-import type { BlockingSocket } from "./_threads/blocking_socket.ts";
+import type { BlockingSocket } from "./_blocking/socket.ts";
 import {
   type RequestHandlerConstructor,
   TCPServer,

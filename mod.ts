@@ -88,14 +88,22 @@ export {
   StreamRequestHandler,
 } from "./handlers.ts";
 export type { HandlerServer } from "./handlers.ts";
-export type { BlockingSocket } from "./_threads/blocking_socket.ts";
-export type { BlockingReader } from "./_threads/blocking_reader.ts";
-export type { BlockingWriter } from "./_threads/blocking_writer.ts";
+export type { BlockingSocket } from "./_blocking/socket.ts";
+export type { BlockingReader } from "./_blocking/reader.ts";
+export type { BlockingRWPair } from "./_blocking/rw_pair.ts";
 export type {
-  BlockingBytes,
-  BlockingFiles,
-  BlockingMakefileOptions,
-} from "./_threads/blocking_files.ts";
+  BlockingFileLike,
+  BlockingOpenFile,
+} from "./_blocking/sendfile.ts";
+export type { BlockingTextReader } from "./_blocking/text_reader.ts";
+export type { BlockingTextRWPair } from "./_blocking/text_rw_pair.ts";
+export type { BlockingTextWriter } from "./_blocking/text_writer.ts";
+export type { BlockingWriter } from "./_blocking/writer.ts";
+export type { BlockingBytes } from "./_blocking/types.ts";
+export type {
+  BlockingFileForMode,
+  BlockingFileOf,
+} from "./_blocking/makefile.ts";
 
 export {
   AsyncMixIn,

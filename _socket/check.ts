@@ -97,11 +97,43 @@ export function checkIterable(
   value: unknown,
   doing: string,
   name: string,
-): void {
+): asserts value is Iterable<unknown> {
   if (Symbol.iterator in Object(value)) return;
   throw new TypeError(
     `Cannot ${doing}: ${name} must be iterable, got ${typeof value}`,
   );
+}
+
+/** The data of `sendmsg`: the parts as one. */
+export function gather(buffers: unknown, ancdata: unknown): Uint8Array {
+  checkIterable(buffers, "sendmsg", "buffers");
+  checkIterable(ancdata, "sendmsg", "ancdata");
+  if (Array.from(ancdata).length > 0) {
+    const reason = "Deno passes no ancillary data";
+    throw osError("EOPNOTSUPP", { syscall: "sendmsg", reason });
+  }
+  return joinBytes(Array.from(buffers, (part) => toBytes(part, "sendmsg")));
+}
+
+/** Throws unless a socket of this type and timeout can send this part of a file. */
+export function checkSendfile(
+  socket: { type: number; timeout: number | null },
+  offset: unknown,
+  count: unknown,
+): void {
+  checkSize(offset, "sendfile", "offset");
+  if (count !== undefined) checkSize(count, "sendfile", "count");
+  if (count === 0) {
+    throw new RangeError("Cannot sendfile: count must be positive, got 0");
+  }
+  if (socket.type !== C.SOCK_STREAM) {
+    throw new TypeError("Cannot sendfile: only stream sockets can");
+  }
+  if (socket.timeout === 0) {
+    throw new TypeError(
+      "Cannot sendfile: the socket must wait, its timeout is 0",
+    );
+  }
 }
 
 /** Throws unless `seconds` is a timeout: null, or a number from 0. */

@@ -9,9 +9,8 @@ import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
 import {
   type BytesLike,
   checkFlags,
-  checkIterable,
-  checkSize,
-  joinBytes,
+  checkSendfile,
+  gather,
   toBytes,
 } from "./check.ts";
 import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
@@ -105,17 +104,7 @@ export async function sendmsg(
   flags: number,
   address: AddressLike | null | undefined,
 ): Promise<number> {
-  checkIterable(buffers, "sendmsg", "buffers");
-  checkIterable(ancdata, "sendmsg", "ancdata");
-  if (Array.from(ancdata).length > 0) {
-    throw osError("EOPNOTSUPP", {
-      syscall: "sendmsg",
-      reason: "Deno passes no ancillary data",
-    });
-  }
-  const data = joinBytes(
-    Array.from(buffers, (buffer) => toBytes(buffer, "sendmsg")),
-  );
+  const data = gather(buffers, ancdata);
   return await (address === undefined || address === null
     ? send(core, data, flags)
     : sendto(core, data, flags, address));
@@ -129,19 +118,7 @@ export async function sendfile(
   count: number | undefined,
 ): Promise<number> {
   core.checkOpen("sendfile");
-  checkSize(offset, "sendfile", "offset");
-  if (count !== undefined) checkSize(count, "sendfile", "count");
-  if (count === 0) {
-    throw new RangeError("Cannot sendfile: count must be positive, got 0");
-  }
-  if (core.type !== SOCK_STREAM) {
-    throw new TypeError("Cannot sendfile: only stream sockets can");
-  }
-  if (core.timeout === 0) {
-    throw new TypeError(
-      "Cannot sendfile: the socket must wait, its timeout is 0",
-    );
-  }
+  checkSendfile(core, offset, count);
   const { timeout } = core; // for the turn to come, and for each chunk
   const limit = () => core.limit("sendfile", timeout);
   try {

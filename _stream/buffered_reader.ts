@@ -423,7 +423,8 @@ export class BufferedReader implements Disposable {
   }
 }
 
-function incomplete(
+/** The error of a read that the end of the stream cut short. */
+export function incomplete(
   what: string,
   partial: Bytes,
   expected?: number,

@@ -4,15 +4,21 @@
  * @module
  */
 
-import { BufferedReader } from "./buffered_reader.ts";
+import {
+  BufferedReader,
+  type BufferedReaderOptions,
+} from "./buffered_reader.ts";
 import { BufferedRWPair } from "./buffered_rw_pair.ts";
-import { BufferedWriter } from "./buffered_writer.ts";
+import {
+  BufferedWriter,
+  type BufferedWriterOptions,
+} from "./buffered_writer.ts";
 import { checkCount } from "./checks.ts";
 import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
-import { TextReader } from "./text_reader.ts";
+import { TextReader, type TextReaderOptions } from "./text_reader.ts";
 import { TextRWPair } from "./text_rw_pair.ts";
-import { TextWriter } from "./text_writer.ts";
+import { TextWriter, type TextWriterOptions } from "./text_writer.ts";
 import type { ByteSink, ByteSource } from "./types.ts";
 import type { Writer } from "./writer.ts";
 
@@ -120,32 +126,76 @@ export function makefile<M extends string = "r">(
   mode?: M,
   options: MakefileOptions & MakefileHooks = {},
 ): FileForMode<M> {
-  const { binary, reads, writes } = parseMode(mode ?? "r");
+  return openFile(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
+}
+
+/** The classes of the files, for {@linkcode openFile}; those of blocking sockets are others. */
+export interface FileKinds<S, R, W, TR, TW> {
+  /** Reads bytes. */
+  readonly Reader: new (socket: S, options: BufferedReaderOptions) => R;
+  /** Writes bytes. */
+  readonly Writer: new (socket: S, options: BufferedWriterOptions) => W;
+  /** Reads and writes bytes. */
+  readonly RWPair: new (reader: R, writer: W) => unknown;
+  /** Reads text. */
+  readonly TextReader: new (reader: R, options: TextReaderOptions) => TR;
+  /** Writes text. */
+  readonly TextWriter: new (writer: W, options: TextWriterOptions) => TW;
+  /** Reads and writes text. */
+  readonly TextRWPair: new (reader: TR, writer: TW) => unknown;
+}
+
+const KINDS = {
+  Reader: BufferedReader,
+  Writer: BufferedWriter,
+  RWPair: BufferedRWPair,
+  TextReader,
+  TextWriter,
+  TextRWPair,
+};
+
+/** Opens the file that a mode stands for, of one of the kinds of files. */
+export function openFile<S, R, W, TR, TW>(
+  kinds: FileKinds<S, R, W, TR, TW>,
+  socket: S,
+  mode: unknown,
+  options: MakefileOptions & MakefileHooks,
+): unknown {
+  const { binary, reads, writes } = parseMode(mode);
+  const bufferSize = checkBuffering(options.buffering ?? -1, binary);
   const { lineLimit, onClose } = options;
-  const bufferSize = checkCount(
-    options.buffering ?? -1,
-    "Cannot open a file: buffering",
-    true,
-  );
-  if (bufferSize === 0 && !binary) {
-    throw new RangeError(
-      "Cannot open a file: buffering must not be 0 for text",
-    );
-  }
   const reader = reads
-    ? new BufferedReader(socket, { bufferSize, lineLimit, onClose })
+    ? new kinds.Reader(socket, { bufferSize, lineLimit, onClose })
     : undefined;
   // A pair closes its reader last, so that the reader's hook serves for both.
   const writer = writes
-    ? new BufferedWriter(socket, {
+    ? new kinds.Writer(socket, {
       bufferSize,
       onClose: reads ? undefined : onClose,
     })
     : undefined;
-  const file = binary
-    ? binaryFile(reader, writer)
-    : textFile(reader, writer, options);
-  return file as FileForMode<M>;
+  if (binary) return join(kinds.RWPair, reader, writer);
+  return join(
+    kinds.TextRWPair,
+    reader && new kinds.TextReader(reader, options),
+    writer && new kinds.TextWriter(writer, options),
+  );
+}
+
+/** A pair of both, or the one that there is. */
+function join<R, W>(
+  Pair: new (reader: R, writer: W) => unknown,
+  reader: R | undefined,
+  writer: W | undefined,
+): unknown {
+  if (reader === undefined || writer === undefined) return reader ?? writer;
+  return new Pair(reader, writer);
+}
+
+function checkBuffering(value: unknown, binary: boolean): number {
+  const size = checkCount(value, "Cannot open a file: buffering", true);
+  if (size !== 0 || binary) return size;
+  throw new RangeError("Cannot open a file: buffering must not be 0 for text");
 }
 
 function parseMode(
@@ -162,22 +212,4 @@ function parseMode(
     reads: mode.includes("r") || !writes,
     writes,
   };
-}
-
-function binaryFile(reader?: BufferedReader, writer?: Writer): SocketFile {
-  if (reader === undefined) return writer!;
-  return writer === undefined ? reader : new BufferedRWPair(reader, writer);
-}
-
-function textFile(
-  reader: BufferedReader | undefined,
-  writer: Writer | undefined,
-  options: MakefileOptions,
-): SocketFile {
-  if (reader === undefined) return new TextWriter(writer!, options);
-  if (writer === undefined) return new TextReader(reader, options);
-  return new TextRWPair(
-    new TextReader(reader, options),
-    new TextWriter(writer, options),
-  );
 }

@@ -26,8 +26,8 @@ export class Calls {
    */
   begin(send: (call: number) => void, done: (answer: Answer) => void): void {
     const call = this.#last = (this.#last + 1) | 0;
+    send(call); // which may throw
     this.#waiting.set(call, done);
-    send(call);
   }
 
   /** Makes a call, and resolves to the answer. */

@@ -62,7 +62,7 @@ export class Channel {
     return this.#queue.length;
   }
 
-  /** Takes what is there, as much as fits; 0 at the end of the stream. The channel must be readable. */
+  /** Takes what is there, as much as fits; 0 at the end of the stream, or where nothing has come. */
   take(target: Uint8Array): number {
     const count = this.#queue.takeInto(target);
     if (count > 0) this.credit(count);
@@ -70,7 +70,13 @@ export class Channel {
     return count;
   }
 
-  /** Copies the first `size` bytes without taking them. The channel must be readable. */
+  /** Puts back what was taken last, which may be more than a window: nobody is told that there is room. */
+  putBack(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#queue.putBack([bytes]);
+    this.#taken -= bytes.length;
+  }
+
+  /** Copies the first `size` bytes without taking them. */
   peek(size: number): Uint8Array<ArrayBuffer> {
     if (this.available === 0) this.#check();
     return this.#queue.copy(size);

@@ -5,7 +5,7 @@
  */
 
 import { toFailure } from "../_remote/failure.ts";
-import type { Address } from "../_socket/address.ts";
+import type { Address, AddressLike } from "../_socket/address.ts";
 import type { OptionValue } from "../_socket/options.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 
@@ -79,8 +79,8 @@ export interface OptionCall {
 export interface SendCall {
   /** The number of the call. */
   call: number;
-  /** Where to. */
-  addr: TransportAddr;
+  /** Where to; the name of a host is looked up by the main thread. */
+  address: AddressLike;
 }
 
 const encoder = new TextEncoder();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type AddressLike, fromTransport } from "../_socket/address.ts";
 import { osError } from "../_socket/errors.ts";
 import type { DatagramTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Calls } from "./calls.ts";
@@ -36,23 +37,21 @@ export class RelayDatagram implements DatagramTransport {
 
   /** There is nothing to receive: each datagram is a request of its own. */
   receive(): Promise<never> {
-    const reason = "each datagram is a request of its own";
-    return Promise.reject(
-      osError("EOPNOTSUPP", { syscall: "recvfrom in a worker", reason }),
-    );
+    const reason = "in a worker each datagram is a request of its own";
+    return Promise.reject(osError("EOPNOTSUPP", { syscall: "recv", reason }));
   }
 
   /** Sends one datagram; resolves to the count of bytes. */
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
-    if (p.length > DATAGRAM_MAX) {
-      return Promise.reject(osError("EMSGSIZE", { syscall: "sendto" }));
-    }
-    return this.#calls.ask((call) => this.begin(p, addr, call));
+    return this.#calls.ask((call) => this.begin(p, fromTransport(addr), call));
   }
 
   /** Sends the frames of one datagram. */
-  begin(p: Uint8Array, addr: TransportAddr, call: number): void {
-    const made: P.SendCall = { call, addr };
+  begin(p: Uint8Array, address: AddressLike, call: number): void {
+    if (p.length > DATAGRAM_MAX) {
+      throw osError("EMSGSIZE", { syscall: "sendto" });
+    }
+    const made: P.SendCall = { call, address };
     this.#lane.send(P.SEND_TO, this.#id, P.pack(made));
     this.#lane.send(P.DATA, this.#id, p);
   }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { fromTransport } from "../_socket/address.ts";
 import { internals, type Socket } from "../_socket/facade.ts";
 import { osError } from "../_socket/errors.ts";
 import { toFailure } from "../_remote/failure.ts";
@@ -63,12 +62,9 @@ export class RelayedDatagram {
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.SEND_TO) this.#sending = P.unpack(payload);
     if (type !== P.DATA || this.#sending === undefined) return;
-    const { call, addr } = this.#sending;
+    const { call, address } = this.#sending;
     this.#sending = undefined;
-    const sent = this.#socket.sendto(
-      new Uint8Array(payload),
-      fromTransport(addr),
-    );
+    const sent = this.#socket.sendto(new Uint8Array(payload), address);
     this.#last = answer(this.#lane, call, sent);
   }
 

@@ -7,8 +7,9 @@
 import { runHandler } from "../_server/lifecycle.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { Calls } from "./calls.ts";
-import { BlockingDatagram, BlockingStream } from "./blocking_io.ts";
-import { BlockingSocket } from "./blocking_socket.ts";
+import { BlockingDatagram } from "../_blocking/datagram.ts";
+import { BlockingSocket } from "../_blocking/socket.ts";
+import { BlockingStream } from "../_blocking/stream.ts";
 import { Channel } from "./channel.ts";
 import {
   type HandlerClass,

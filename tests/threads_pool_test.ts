@@ -67,7 +67,7 @@ workerTest(
   "Pool.run() takes another worker when the one it waited for dies before it is used",
   async () => {
     const { pool, facts } = poolOf(B.BlockingLeavesBehind);
-    const left = new Int32Array(new SharedArrayBuffer(4));
+    const left = new Int32Array(new SharedArrayBuffer(8));
     facts.shared = left;
     const [client, server] = await tcpPair();
     const [client2, server2] = await tcpPair();
@@ -76,8 +76,10 @@ workerTest(
     await client.sendall(bytes("x"));
     assertEquals(await readText(client, 1), "x");
     // This thread hears of the end of the handler and of that of the worker in one turn.
-    while (Atomics.load(left, 0) === 0);
-    for (const due = performance.now() + 250; performance.now() < due;);
+    Atomics.store(left, 1, 1);
+    Atomics.notify(left, 1);
+    Atomics.wait(left, 0, 0, 5000);
+    assertEquals(left[0], 1);
     await deadline(first, 5000);
     await client2.sendall(bytes("y"));
     assertEquals(await readText(client2, 1), "y");

@@ -152,7 +152,10 @@ export class BlockingDies extends BlockingRequestHandler {
   }
 }
 
-/** Ends at the first byte, and leaves behind what ends the worker; `shared[0]` says when. */
+/**
+ * Sends back the first byte, ends when `shared[1]` says so, and leaves behind what ends the worker; `shared[0]`
+ * says when that was told.
+ */
 export class BlockingLeavesBehind extends BlockingRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
@@ -161,8 +164,14 @@ export class BlockingLeavesBehind extends BlockingRequestHandler {
     const [byte] = this.request.recv(1);
     this.request.sendall(Uint8Array.of(byte));
     if (Atomics.load(shared, 0) > 0) return;
-    setTimeout(() => {
+    Atomics.wait(shared, 1, 0);
+    const { close } = globalThis;
+    globalThis.close = () => { // what the worker does when it has told
       Atomics.store(shared, 0, 1);
+      Atomics.notify(shared, 0);
+      close();
+    };
+    setTimeout(() => {
       throw new Error("left behind");
     });
   }

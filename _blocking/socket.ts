@@ -9,27 +9,29 @@ import {
   type AddressLike,
   checkAddress,
   familyOf,
+  formatAddress,
   fromTransport,
 } from "../_socket/address.ts";
 import {
   type BytesLike,
   checkDirection,
   checkFlags,
+  checkSendfile,
   checkSize,
   checkTimeout,
+  gather,
   toBytes,
 } from "../_socket/check.ts";
 import * as C from "../_socket/constants.ts";
-import { osError } from "../_socket/errors.ts";
-import { datagramTarget } from "../_socket/open.ts";
+import { osError, translate } from "../_socket/errors.ts";
 import { getOption, type OptionValue, setOption } from "../_socket/options.ts";
 import type { Bytes } from "../_socket/read_buffer.ts";
-import {
-  type BlockingFiles,
-  blockingMakefile,
-  type BlockingMakefileOptions,
-} from "./blocking_files.ts";
-import { type BlockingDatagram, BlockingStream } from "./blocking_io.ts";
+import type { MakefileOptions } from "../_stream/makefile.ts";
+import type { BlockingDatagram } from "./datagram.ts";
+import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";
+import { type BlockingFileLike, sendFileSync } from "./sendfile.ts";
+import { BlockingStream } from "./stream.ts";
+import type { Seconds } from "./wait.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 
@@ -47,7 +49,7 @@ export class BlockingSocket implements Disposable {
   readonly #stream: BlockingStream | undefined;
   readonly #datagram: BlockingDatagram | undefined;
   readonly #options = new Map<never, number>();
-  #timeout: number | null = null;
+  #timeout: Seconds = null;
   #closed = false;
   #closeWanted = false;
   #files = 0;
@@ -70,14 +72,23 @@ export class BlockingSocket implements Disposable {
     }
   }
 
-  #connected(syscall: string): BlockingStream {
+  /** The stream; for datagrams the error that the call ends with. */
+  #connected(
+    syscall: string,
+    code: "EDESTADDRREQ" | "ENOTCONN" | "EOPNOTSUPP",
+    reason?: string,
+  ): BlockingStream {
     this.#checkOpen(syscall);
     if (this.#stream !== undefined) return this.#stream;
-    const reason = "each datagram is a request of its own";
-    throw osError("EOPNOTSUPP", { syscall, reason });
+    throw osError(code, { syscall, reason });
   }
 
-  #limit(flags: number): number | null {
+  #reading(): BlockingStream {
+    const reason = "in a worker each datagram is a request of its own";
+    return this.#connected("recv", "EOPNOTSUPP", reason);
+  }
+
+  #limit(flags: number): Seconds {
     return (flags & C.MSG_DONTWAIT) !== 0 ? 0 : this.#timeout;
   }
 
@@ -91,34 +102,15 @@ export class BlockingSocket implements Disposable {
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
    */
   recv(bufsize: number, flags = 0): Bytes {
-    const stream = this.#connected("recv");
+    this.#checkOpen("recv");
     checkSize(bufsize, "recv");
     checkFlags(flags, FLAGS, "recv");
+    const stream = this.#reading();
     if (bufsize === 0) return new Uint8Array(0);
     const limit = this.#limit(flags);
     if (flags & C.MSG_PEEK) return stream.peek(bufsize, limit);
-    if (flags & C.MSG_WAITALL && limit !== 0) {
-      return this.#recvAll(stream, bufsize);
-    }
-    const target = new Uint8Array(Math.min(bufsize, stream.wait(limit)));
-    stream.recv(target, limit); // at the end of the stream too, where it may throw
-    return target;
-  }
-
-  #recvAll(stream: BlockingStream, size: number): Bytes {
-    const target = new Uint8Array(size);
-    let count = 0;
-    try {
-      while (count < size) {
-        const more = stream.recv(target.subarray(count), this.#timeout);
-        if (more === 0) return target.slice(0, count);
-        count += more;
-      }
-    } catch (error) {
-      stream.putBack(target.subarray(0, count));
-      throw error;
-    }
-    return target;
+    if (flags & C.MSG_WAITALL) return stream.recvAll(bufsize, limit);
+    return stream.recv(bufsize, limit);
   }
 
   /**
@@ -148,9 +140,30 @@ export class BlockingSocket implements Disposable {
         `Cannot recv: nbytes is ${nbytes}, the buffer holds ${whole.length}`,
       );
     }
+    const stream = this.#reading();
+    if (flags === 0 && whole.length > 0) {
+      const target = nbytes === 0 ? whole : whole.subarray(0, nbytes);
+      return stream.recvInto(target, this.#timeout);
+    }
     const data = this.recv(nbytes || whole.length, flags);
     whole.set(data);
     return data.length;
+  }
+
+  /**
+   * Receives into the caller's memory; on a stream there is no sender to tell.
+   *
+   * @param buffer Where to put the bytes.
+   * @param nbytes How many at most; 0 fills the buffer.
+   * @param flags As for {@linkcode BlockingSocket.recv}.
+   * @returns How many bytes came, and null.
+   */
+  recvfromInto(
+    buffer: BytesLike,
+    nbytes = 0,
+    flags = 0,
+  ): [number, Address | null] {
+    return [this.recvInto(buffer, nbytes, flags), null];
   }
 
   /**
@@ -161,9 +174,11 @@ export class BlockingSocket implements Disposable {
    * @returns How many bytes were taken.
    */
   send(data: BytesLike, flags = 0): number {
-    const stream = this.#connected("send");
+    this.#checkOpen("send");
     checkFlags(flags, C.MSG_DONTWAIT, "send");
-    return stream.send(toBytes(data, "send"), this.#limit(flags));
+    const bytes = toBytes(data, "send");
+    const stream = this.#connected("send", "EDESTADDRREQ");
+    return stream.send(bytes, this.#limit(flags));
   }
 
   /**
@@ -174,38 +189,97 @@ export class BlockingSocket implements Disposable {
    * @throws {TimeoutError} after the timeout, which is for the whole call.
    */
   sendall(data: BytesLike, flags = 0): void {
-    const stream = this.#connected("sendall");
+    this.#checkOpen("sendall");
     checkFlags(flags, C.MSG_DONTWAIT, "sendall");
-    const limit = this.#limit(flags);
-    const due = limit && performance.now() + limit * 1000;
-    let rest = toBytes(data, "sendall");
-    while (rest.length > 0) {
-      const left = due && Math.max(due - performance.now(), 1) / 1000;
-      rest = rest.subarray(stream.send(rest, left));
-    }
+    const bytes = toBytes(data, "sendall");
+    const stream = this.#connected("send", "EDESTADDRREQ");
+    stream.sendall(bytes, this.#limit(flags), "sendall");
   }
 
   /**
    * Sends one datagram.
    *
    * @param data The bytes.
-   * @param address Where to; an IP address, since a blocked thread cannot look up names.
+   * @param address Where to; the main thread looks up the name of a host.
    * @returns How many bytes were sent.
    */
-  sendto(data: BytesLike, address: AddressLike): number {
+  sendto(data: BytesLike, address: AddressLike): number;
+  /**
+   * Sends one datagram, with flags.
+   *
+   * @param data The bytes.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param address Where to.
+   * @returns How many bytes were sent.
+   */
+  sendto(data: BytesLike, flags: number, address: AddressLike): number;
+  sendto(
+    data: BytesLike,
+    flagsOrAddress: number | AddressLike,
+    address?: AddressLike,
+  ): number {
+    return typeof flagsOrAddress === "number"
+      ? this.#sendto(data, flagsOrAddress, address)
+      : this.#sendto(data, 0, flagsOrAddress);
+  }
+
+  #sendto(data: BytesLike, flags: number, address: unknown): number {
     this.#checkOpen("sendto");
+    checkFlags(flags, C.MSG_DONTWAIT, "sendto");
     const bytes = toBytes(data, "sendto");
     const checked = checkAddress(this.family, address, "sendto");
     if (this.#datagram === undefined) {
-      throw osError("EISCONN", { syscall: "sendto" });
+      const known = { syscall: "sendto", address: formatAddress(checked) };
+      throw osError("EISCONN", known);
     }
-    const target = datagramTarget(this.family, checked);
-    if (target instanceof Promise) {
-      target.catch(() => {});
-      const reason = "a blocking socket sends to IP addresses only";
-      throw osError("EOPNOTSUPP", { syscall: "sendto", reason });
+    return this.#datagram.send(bytes, checked, this.#limit(flags));
+  }
+
+  /**
+   * Gathers buffers and sends them as one.
+   *
+   * @param buffers The parts.
+   * @param ancdata Must be empty: Deno passes no ancillary data.
+   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param address Where to, for a datagram.
+   * @returns How many bytes were taken.
+   */
+  sendmsg(
+    buffers: Iterable<BytesLike>,
+    ancdata: Iterable<unknown> = [],
+    flags = 0,
+    address?: AddressLike | null,
+  ): number {
+    const data = gather(buffers, ancdata);
+    return address === undefined || address === null
+      ? this.send(data, flags)
+      : this.#sendto(data, flags, address);
+  }
+
+  /**
+   * Sends a part of a file. The timeout is for each chunk of it, not for the whole.
+   *
+   * @param file Its path, or an open file, which is left behind the last byte that was sent.
+   * @param offset Where the part begins.
+   * @param count How many bytes; to the end of the file where it is not given.
+   * @returns How many bytes were sent.
+   */
+  sendfile(file: BlockingFileLike, offset = 0, count?: number): number {
+    this.#checkOpen("sendfile");
+    checkSendfile({ type: this.type, timeout: this.#timeout }, offset, count);
+    const stream = this.#stream!;
+    try {
+      return sendFileSync(
+        file,
+        offset,
+        count ?? Infinity,
+        (data) => stream.sendall(data, this.#timeout),
+      );
+    } catch (error) {
+      const path = typeof file === "string" || file instanceof URL;
+      const address = path ? String(file) : undefined;
+      throw translate(error, { syscall: "sendfile", address });
     }
-    return this.#datagram.send(bytes, target, this.#timeout);
   }
 
   /** The own address. */
@@ -295,22 +369,27 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Makes a file over the socket.
+   * Makes a file over the socket, which stays open until the file is closed.
    *
-   * @param mode `"rb"`, `"wb"` or `"rwb"`: bytes only.
-   * @param options Buffering.
-   * @returns A reader, a writer, or both in one.
+   * @typeParam M The mode.
+   * @param mode `"r"` and `"w"` in any combination, and `"b"` for bytes.
+   * @param options Buffering, encoding and line ends.
+   * @returns The file.
    */
-  makefile<M extends keyof BlockingFiles>(
-    mode: M,
-    options: BlockingMakefileOptions = {},
-  ): BlockingFiles[M] {
-    this.#connected("makefile");
+  makefile<M extends string = "r">(
+    mode?: M,
+    options: MakefileOptions = {},
+  ): BlockingFileForMode<M> {
+    this.#checkOpen("makefile");
     const onClose = () => {
+      if (this.#closed) return;
       this.#files--;
       if (this.#closeWanted) this.close();
     };
-    const file = blockingMakefile(this, mode, { ...options, onClose });
+    const file = blockingMakefile(this, (mode ?? "r") as M, {
+      ...options,
+      onClose,
+    });
     this.#files++;
     return file;
   }
@@ -318,11 +397,17 @@ export class BlockingSocket implements Disposable {
   /**
    * Ends one direction of the connection, or both.
    *
-   * @param how `SHUT_RD`, `SHUT_WR` or `SHUT_RDWR`.
+   * @param how `SHUT_RD`: no read waits any more, and after what has arrived each is empty.
+   *   `SHUT_WR`: the peer sees the end. `SHUT_RDWR`: both.
    */
   shutdown(how: number): void {
-    const stream = this.#connected("shutdown");
+    this.#checkOpen("shutdown");
     checkDirection(how);
+    const stream = this.#connected(
+      "shutdown",
+      "ENOTCONN",
+      "the socket is not connected",
+    );
     if (how !== C.SHUT_WR) stream.endRead();
     if (how !== C.SHUT_RD) stream.endWrite();
   }
@@ -333,6 +418,15 @@ export class BlockingSocket implements Disposable {
     if (this.#files > 0 || this.#closed) return;
     this.#closed = true;
     this.#stream?.close();
+  }
+
+  /**
+   * Closes the socket at once, and the files made of it: calls of theirs end with EBADF. Aborting twice
+   * is fine.
+   */
+  abort(): void {
+    this.#files = 0;
+    this.close();
   }
 
   /** Closes the socket, for `using`. */

@@ -5,24 +5,22 @@
  */
 
 import { joinBytes } from "../_socket/check.ts";
-import { toBytes } from "../_stream/checks.ts";
-import type { WriteData } from "../_stream/writer.ts";
-import type {
-  BlockingBytes,
-  BlockingMakefileOptions,
-} from "./blocking_files.ts";
+import type { BufferedWriterOptions } from "../_stream/buffered_writer.ts";
+import { checkCount, toBytes } from "../_stream/checks.ts";
+import { inBlocks, type WriteData } from "../_stream/writer.ts";
+import type { BlockingBytes } from "./types.ts";
 
 /** Python's `io.DEFAULT_BUFFER_SIZE`. */
 const BUFFER_SIZE = 8192;
 
 /**
- * Writes to a blocking socket: the methods of {@linkcode Writer}, but they block the worker and return
+ * Writes bytes to a blocking socket: {@linkcode BufferedWriter}, but its methods block the worker and return
  * values. `makefile("wb")` makes it; closing it leaves the socket open.
  */
 export class BlockingWriter implements Disposable {
   readonly #sink: BlockingBytes;
   readonly #bufferSize: number;
-  readonly #onClose: () => void;
+  readonly #onClose: (() => void) | undefined;
   #parts: Uint8Array[] = [];
   #length = 0;
   #closed = false;
@@ -33,19 +31,22 @@ export class BlockingWriter implements Disposable {
    * @param sink What to write to.
    * @param options The size of the buffer.
    */
-  constructor(
-    sink: BlockingBytes,
-    options: BlockingMakefileOptions & { onClose: () => void },
-  ) {
-    const { buffering = -1 } = options;
+  constructor(sink: BlockingBytes, options: BufferedWriterOptions = {}) {
+    const { bufferSize = -1, onClose } = options;
+    checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
     this.#sink = sink;
-    this.#bufferSize = buffering < 0 ? BUFFER_SIZE : buffering;
-    this.#onClose = options.onClose;
+    this.#bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
+    this.#onClose = onClose;
   }
 
   /** Whether the writer is closed. */
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** How many bytes were written and not yet sent: those in the buffer. */
+  get pending(): number {
+    return this.#length;
   }
 
   #checkOpen(): void {
@@ -56,11 +57,12 @@ export class BlockingWriter implements Disposable {
    * Writes all of `data`.
    *
    * @param data Bytes, or a string, which stands for its UTF-8.
-   * @returns The count of bytes.
+   * @returns The count of bytes, which are in the buffer or sent.
+   * @throws {TypeError} if `data` is neither, or the writer is closed.
    */
   write(data: WriteData): number {
-    this.#checkOpen();
     const bytes = toBytes(data);
+    this.#checkOpen();
     if (this.#length + bytes.length <= this.#bufferSize) {
       this.#parts.push(bytes.slice());
       this.#length += bytes.length;
@@ -77,7 +79,7 @@ export class BlockingWriter implements Disposable {
    * @param lines What to write.
    */
   writelines(lines: Iterable<WriteData>): void {
-    for (const line of lines) this.write(line);
+    for (const data of inBlocks(lines) as Iterable<WriteData>) this.write(data);
   }
 
   /** Sends all that was written. */
@@ -97,8 +99,26 @@ export class BlockingWriter implements Disposable {
       this.flush();
     } finally {
       this.#closed = true;
-      this.#onClose();
+      this.#onClose?.();
     }
+  }
+
+  /** Whether the file can be read: no; a TypeError where it is closed. */
+  readable(): boolean {
+    this.#checkOpen();
+    return false;
+  }
+
+  /** Whether the file can be written: yes; a TypeError where it is closed. */
+  writable(): boolean {
+    this.#checkOpen();
+    return true;
+  }
+
+  /** Whether the file has positions: no; a TypeError where it is closed. */
+  seekable(): boolean {
+    this.#checkOpen();
+    return false;
   }
 
   /** Closes the writer, for `using`. */

@@ -1,0 +1,50 @@
+/**
+ * The server's datagram socket, for answers that block.
+ *
+ * @module
+ */
+
+import { type Failure, fromFailure } from "../_remote/failure.ts";
+import type { AddressLike } from "../_socket/address.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
+import type { Calls } from "../_threads/calls.ts";
+import type { Lane } from "../_threads/lane.ts";
+import type { RelayDatagram } from "../_threads/relay_datagram.ts";
+import { Deadline, type Seconds } from "./wait.ts";
+
+/** Sends through the main thread, and waits for it. */
+export class BlockingDatagram {
+  readonly #transport: RelayDatagram;
+  readonly #lane: Lane;
+  readonly #calls: Calls;
+
+  /**
+   * @param transport What sends.
+   * @param lane What connects with the main thread.
+   * @param calls Where the answers come.
+   */
+  constructor(transport: RelayDatagram, lane: Lane, calls: Calls) {
+    this.#transport = transport;
+    this.#lane = lane;
+    this.#calls = calls;
+  }
+
+  /** The address of the server's socket. */
+  get addr(): TransportAddr {
+    return this.#transport.addr;
+  }
+
+  /** Sends one datagram; the main thread looks up the name of a host. */
+  send(data: Uint8Array, address: AddressLike, seconds: Seconds): number {
+    let done: { value?: unknown; failure?: Failure } | undefined;
+    this.#calls.begin(
+      (call) => this.#transport.begin(data, address, call),
+      (answer) => done = answer,
+    );
+    // With timeout 0 it is on its way all the same: what a worker sends never has to wait for the network.
+    const deadline = new Deadline(seconds === 0 ? null : seconds);
+    deadline.wait(this.#lane, () => done !== undefined, "sendto");
+    if (done?.failure !== undefined) throw fromFailure(done.failure);
+    return done!.value as number;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The files of a blocking socket.
+ *
+ * @module
+ */
+
+import type { BufferedReader } from "../_stream/buffered_reader.ts";
+import type { BufferedRWPair } from "../_stream/buffered_rw_pair.ts";
+import {
+  type FileForMode,
+  type MakefileHooks,
+  type MakefileOptions,
+  openFile,
+} from "../_stream/makefile.ts";
+import type { TextReader } from "../_stream/text_reader.ts";
+import type { TextRWPair } from "../_stream/text_rw_pair.ts";
+import type { TextWriter } from "../_stream/text_writer.ts";
+import type { Writer } from "../_stream/writer.ts";
+import { BlockingReader } from "./reader.ts";
+import { BlockingRWPair } from "./rw_pair.ts";
+import { BlockingTextReader } from "./text_reader.ts";
+import { BlockingTextRWPair } from "./text_rw_pair.ts";
+import { BlockingTextWriter } from "./text_writer.ts";
+import type { BlockingBytes } from "./types.ts";
+import { BlockingWriter } from "./writer.ts";
+
+/**
+ * The file of a blocking socket that stands for one of `Socket`.
+ *
+ * @typeParam F The file of `Socket`.
+ */
+export type BlockingFileOf<F> = F extends TextRWPair ? BlockingTextRWPair
+  : F extends TextReader ? BlockingTextReader
+  : F extends TextWriter ? BlockingTextWriter
+  : F extends BufferedRWPair ? BlockingRWPair
+  : F extends BufferedReader ? BlockingReader
+  : F extends Writer ? BlockingWriter
+  : never;
+
+/**
+ * What `makefile()` of a blocking socket returns for a mode, as {@linkcode FileForMode} says it of `Socket`.
+ *
+ * @typeParam M The mode.
+ */
+export type BlockingFileForMode<M extends string> = BlockingFileOf<
+  FileForMode<M>
+>;
+
+const KINDS = {
+  Reader: BlockingReader,
+  Writer: BlockingWriter,
+  RWPair: BlockingRWPair,
+  TextReader: BlockingTextReader,
+  TextWriter: BlockingTextWriter,
+  TextRWPair: BlockingTextRWPair,
+};
+
+/** Opens a file on a blocking socket. */
+export function blockingMakefile<M extends string>(
+  socket: BlockingBytes,
+  mode: M,
+  options: MakefileOptions & MakefileHooks,
+): BlockingFileForMode<M> {
+  return openFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
+}

@@ -1,0 +1,55 @@
+/**
+ * How a call blocks its thread.
+ *
+ * @module
+ */
+
+import { osError } from "../_socket/errors.ts";
+import type { Lane } from "../_threads/lane.ts";
+
+/** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
+const SLEEP_MAX_MS = 60_000;
+
+/** How long a call may take, in seconds: null is without end, 0 is not at all. */
+export type Seconds = number | null;
+
+/** The time that a call has, which may block several times. */
+export class Deadline {
+  readonly #seconds: Seconds;
+  readonly #due: number;
+
+  /** @param seconds How long from now. */
+  constructor(seconds: Seconds) {
+    this.#seconds = seconds;
+    this.#due = seconds === null
+      ? Infinity
+      : performance.now() + seconds * 1000;
+  }
+
+  /**
+   * Blocks the thread until `ready`, which is asked whenever something came.
+   *
+   * @param lane What connects with the main thread.
+   * @param ready Whether to go on.
+   * @param syscall For the message of the error.
+   * @throws {BlockingIOError} where the call may take no time. {TimeoutError} when the time is over.
+   */
+  wait(lane: Lane, ready: () => boolean, syscall: string): void {
+    if (ready()) return;
+    if (this.#seconds === 0) return look(lane, ready, syscall);
+    while (!ready()) {
+      const left = this.#due - performance.now();
+      if (left <= 0) {
+        const reason = `timed out after ${this.#seconds} s`;
+        throw osError("ETIMEDOUT", { syscall, reason });
+      }
+      lane.block(Math.min(left, SLEEP_MAX_MS));
+    }
+  }
+}
+
+function look(lane: Lane, ready: () => boolean, syscall: string): void {
+  lane.drain();
+  lane.flush(); // a handler that asks again and again gives the event loop no turn
+  if (!ready()) throw osError("EAGAIN", { syscall });
+}
