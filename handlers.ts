@@ -113,6 +113,8 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   extends BaseRequestHandler<Socket, S> {
   /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
+  /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
+  lineLimit = 65536;
   /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
@@ -134,7 +136,10 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
     if (this.disableNagleAlgorithm) {
       connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
     }
-    this.rfile = connection.makefile("rb", { buffering: this.rbufsize });
+    this.rfile = connection.makefile("rb", {
+      buffering: this.rbufsize,
+      lineLimit: this.lineLimit,
+    });
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
   }
 
@@ -210,6 +215,8 @@ export class DualRequestHandler<S extends HandlerServer = BaseServer>
   extends BaseRequestHandler<Socket | DatagramRequest, S> {
   /** Bytes of the read buffer of a connection: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
+  /** The longest line that `rfile` reads of a connection, in bytes; a longer one is a `LimitOverrunError`. */
+  lineLimit = 65536;
   /** Bytes of the write buffer of a connection: 0 writes at once, -1 is the default size. */
   wbufsize = 0;
   /** Seconds that each read and write of a connection may take; null is no limit. */
@@ -244,10 +251,11 @@ export class DualRequestHandler<S extends HandlerServer = BaseServer>
     if (Array.isArray(request)) {
       return new DatagramRequestHandler(request, clientAddress, server);
     }
-    const { rbufsize, wbufsize, timeout, disableNagleAlgorithm } = this;
+    const { rbufsize, lineLimit, wbufsize } = this;
+    const { timeout, disableNagleAlgorithm } = this;
     return Object.assign(
       new StreamRequestHandler(request, clientAddress, server),
-      { rbufsize, wbufsize, timeout, disableNagleAlgorithm },
+      { rbufsize, lineLimit, wbufsize, timeout, disableNagleAlgorithm },
     );
   }
 
@@ -330,6 +338,8 @@ export class BlockingStreamRequestHandler<
 > extends BlockingRequestHandler<BlockingSocket, S> {
   /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
+  /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
+  lineLimit = 65536;
   /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
@@ -352,7 +362,10 @@ export class BlockingStreamRequestHandler<
     if (this.disableNagleAlgorithm) {
       connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
     }
-    this.rfile = connection.makefile("rb", { buffering: this.rbufsize });
+    this.rfile = connection.makefile("rb", {
+      buffering: this.rbufsize,
+      lineLimit: this.lineLimit,
+    });
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
   }
 

@@ -1,7 +1,11 @@
 /** The handlers: what they have, and what arrives of what they write. */
 
 import { LimitOverrunError } from "../_stream/errors.ts";
-import { BaseRequestHandler, StreamRequestHandler } from "../handlers.ts";
+import {
+  BaseRequestHandler,
+  DualRequestHandler,
+  StreamRequestHandler,
+} from "../handlers.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
 import { type Address, OSError, SHUT_WR, Socket } from "../socket.ts";
 import {
@@ -241,6 +245,45 @@ Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError,
     assertEquals(await ask(server, "short\n"), "short\n");
   });
 });
+
+Deno.test("StreamRequestHandler.lineLimit is the longest line of rfile, and DualRequestHandler's too", async () => {
+  const limits: number[] = [];
+  const Stream = class extends StreamRequestHandler {
+    override lineLimit = 5;
+    override async handle() {
+      await readLimited(this, limits);
+    }
+  };
+  const Dual = class extends DualRequestHandler {
+    override lineLimit = 5;
+    override async handle() {
+      await readLimited(this, limits);
+    }
+  };
+  for (const Handler of [Stream, Dual]) {
+    await serving(new TCPServer(LOOPBACK, Handler), async (server) => {
+      assertEquals(await ask(server, "1234\n12345\nabc\n"), "1234\nabc\n");
+    });
+  }
+  assertEquals(limits.length, 2);
+});
+
+/** Echoes the lines that are not too long, and notes the others. */
+async function readLimited(
+  { rfile, wfile }: StreamRequestHandler | DualRequestHandler,
+  limits: number[],
+): Promise<void> {
+  for (;;) {
+    try {
+      const line = await rfile.readline();
+      if (line.length === 0) return;
+      await wfile.write(line);
+    } catch (error) {
+      assertInstanceOf(error, LimitOverrunError);
+      limits.push(error.consumed);
+    }
+  }
+}
 
 Deno.test("StreamRequestHandler.disableNagleAlgorithm sets TCP_NODELAY on the connection", async () => {
   const calls: unknown[] = [];
