@@ -1,0 +1,34 @@
+/**
+ * Sends lines of all printable characters until the client has enough: RFC 864, over TCP. Over UDP it
+ * would answer a forged sender with more than was sent, and so help to flood others.
+ *
+ *     deno run --allow-net examples/chargen.ts [host] [port]
+ *
+ * Then look at it with `ncat localhost 9919 | head`.
+ */
+import {
+  AsyncTCPServer,
+  formatAddress,
+  serve,
+  StreamRequestHandler,
+} from "@socketserver/socketserver";
+
+const CHARACTERS = String.fromCharCode(...Array(95).keys().map((n) => n + 32));
+
+class Chargen extends StreamRequestHandler {
+  override wbufsize = -1; // collects lines
+  override timeout = 60; // seconds for a client that does not read
+
+  override async handle() {
+    for (let first = 0; !this.signal.aborted; first = (first + 1) % 95) {
+      const line = (CHARACTERS + CHARACTERS).slice(first, first + 72);
+      await this.wfile.write(`${line}\r\n`);
+    }
+  }
+}
+
+const [host = "localhost", port = "9919"] = Deno.args;
+const options = { reportLostClients: false };
+const server = new AsyncTCPServer([host, Number(port)], Chargen, options);
+console.log(`Listening on ${formatAddress(server.serverAddress)}`);
+await serve(server, { timeout: 1 }); // until Ctrl-C

@@ -1,0 +1,77 @@
+/**
+ * A chat by lines: each goes to all others. A member who does not read holds nobody up: 64 KiB wait for
+ * it, and with more it is dropped.
+ *
+ *     deno run --allow-net examples/chat.ts [host] [port]
+ *
+ * Then join with `ncat localhost 9950`, in two terminals.
+ */
+import {
+  AsyncTCPServer,
+  formatAddress,
+  LimitOverrunError,
+  serve,
+  SHUT_RD,
+  StreamRequestHandler,
+} from "@socketserver/socketserver";
+
+const PENDING_MAX = 65536; // bytes for a member who does not read; what the system buffers comes on top
+const members = new Map<string, Member>();
+
+/** Sends a line to all members but one, and waits for none of them. */
+function tell(line: string, except?: Member) {
+  for (const member of members.values()) {
+    if (member === except) continue;
+    if (member.wfile.pending > PENDING_MAX) member.request.abort();
+    else void member.wfile.write(`${line}\n`);
+  }
+}
+
+class Member extends StreamRequestHandler {
+  override lineLimit = 1000;
+  override timeout = 30; // seconds to say a name
+
+  override async handle() {
+    this.signal.addEventListener("abort", () => this.request.shutdown(SHUT_RD));
+    await this.wfile.write("* your name?\n");
+    const name = await this.#line();
+    if (!/^[\p{L}\p{N}]{1,20}$/u.test(name ?? "") || members.has(name!)) {
+      await this.wfile.write("* that is no name, or is taken\n");
+      return;
+    }
+    this.request.settimeout(null); // who is in may listen for as long as they like
+    members.set(name!, this);
+    try {
+      tell(`* ${name} joins`, this);
+      await this.wfile.write(`* here: ${[...members.keys()].join(" ")}\n`);
+      for (let line; (line = await this.#line()) !== undefined;) {
+        if (line !== "") tell(`${name}: ${line}`, this);
+      }
+    } finally {
+      members.delete(name!);
+      tell(`* ${name} leaves`);
+    }
+  }
+
+  /** The next line, without what would move the cursor of others; undefined at the end. */
+  async #line(): Promise<string | undefined> {
+    for (;;) {
+      try {
+        const line = await this.rfile.readline();
+        if (line.length === 0) return undefined;
+        return new TextDecoder().decode(line).replace(/\p{C}/gu, "").trim();
+      } catch (error) {
+        if (!(error instanceof LimitOverrunError)) throw error;
+        await this.wfile.write(
+          `* too long, ${this.lineLimit} bytes at most\n`,
+        );
+      }
+    }
+  }
+}
+
+const [host = "localhost", port = "9950"] = Deno.args;
+const options = { reportLostClients: false };
+const server = new AsyncTCPServer([host, Number(port)], Member, options);
+console.log(`Listening on ${formatAddress(server.serverAddress)}`);
+await serve(server, { timeout: 1 }); // until Ctrl-C

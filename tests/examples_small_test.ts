@@ -1,0 +1,264 @@
+/** examples/daytime.ts, discard.ts, chargen.ts and chat.ts against ncat, socat, and members who misbehave. */
+
+import fc from "fast-check";
+import {
+  createConnection,
+  SHUT_WR,
+  type Socket,
+  type TextReader,
+} from "../mod.ts";
+import { assert, assertEquals, assertMatch } from "./deps.ts";
+import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import { fuzz, mutated } from "./fuzz_helpers.ts";
+import { have } from "./python.ts";
+import { bytes, text, within } from "./server_helpers.ts";
+
+const run = (name: string): Promise<Running> =>
+  start(`examples/${name}.ts`, "127.0.0.1", "0");
+const connect = ({ port }: Running): Promise<Socket> =>
+  createConnection(["127.0.0.1", Number(port)], { timeout: 10 });
+
+/** Ends a server with SIGINT; it must end well and have no error to tell. */
+async function endWell(server: Running): Promise<void> {
+  assertEquals(await server.end("SIGINT"), 0);
+  const stderr = await server.stderr;
+  assert(!/error/i.test(stderr), stderr);
+}
+
+const DATE = /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n$/;
+
+Deno.test({
+  name: "examples/daytime.ts tells ncat the time over TCP",
+  ignore: !mayRun || !have("ncat"),
+  async fn() {
+    await using server = await run("daytime");
+    const said = await talk("ncat", ["127.0.0.1", server.port], "");
+    assertMatch(said, DATE);
+    assert(Math.abs(Date.parse(said.trim()) - Date.now()) < 60_000);
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/daytime.ts tells socat the time over UDP",
+  ignore: !mayRun || !have("socat"),
+  async fn() {
+    await using server = await run("daytime");
+    const target = `UDP4:127.0.0.1:${server.port}`;
+    assertMatch(await talk("socat", ["-t", "1", "-", target], "now?\n"), DATE);
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/discard.ts takes 50 MB of ncat over TCP and says nothing",
+  ignore: !mayRun || !have("ncat"),
+  async fn() {
+    await using server = await run("discard");
+    const args = ["127.0.0.1", server.port];
+    assertEquals(await talk("ncat", args, "x".repeat(50_000_000)), "");
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/discard.ts says nothing to a datagram of socat",
+  ignore: !mayRun || !have("socat"),
+  async fn() {
+    await using server = await run("discard");
+    const target = `UDP4:127.0.0.1:${server.port}`;
+    assertEquals(await talk("socat", ["-t", "0.2", "-", target], "a\n"), "");
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name:
+    "examples/chargen.ts sends the pattern of RFC 864 to ncat, which leaves",
+  ignore: !mayRun || !have("ncat"),
+  async fn() {
+    await using server = await run("chargen");
+    const command = `ncat 127.0.0.1 ${server.port} | head -n 200`;
+    const lines = (await talk("sh", ["-c", command], "")).split("\r\n");
+    assertEquals(lines.length, 201);
+    assertEquals(lines[0].length, 72);
+    assertEquals(lines[0].slice(0, 12), " !\"#$%&'()*+");
+    assertEquals(lines[1].slice(0, 12), "!\"#$%&'()*+,");
+    assertEquals(lines[95], lines[0]);
+    assertEquals(lines[94].slice(0, 3), "~ !");
+    await endWell(server);
+  },
+});
+
+/** A member of the chat. */
+class Chatter implements Disposable {
+  readonly socket: Socket;
+  readonly #file: TextReader;
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    this.#file = socket.makefile("r");
+  }
+
+  /** Joins, and reads what is said to the new one. */
+  static async join(server: Running, name: string): Promise<Chatter> {
+    const chatter = new Chatter(await connect(server));
+    assertEquals(await chatter.hear(), "* your name?");
+    await chatter.say(name);
+    assertMatch(await chatter.hear(), new RegExp(`^\\* here: .*\\b${name}$`));
+    return chatter;
+  }
+
+  say(line: string): Promise<void> {
+    return this.socket.sendall(bytes(`${line}\n`));
+  }
+
+  async hear(): Promise<string> {
+    return (await within(this.#file.readline())).trimEnd();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file.close();
+    this.socket.close();
+  }
+}
+
+Deno.test({
+  name:
+    "examples/chat.ts lets ncat and socat talk, and tells who joins and leaves",
+  ignore: !mayRun || !have("ncat") || !have("socat"),
+  async fn() {
+    await using server = await run("chat");
+    using watcher = await Chatter.join(server, "watcher");
+    const args = ["127.0.0.1", server.port];
+    const ann = await talk("ncat", args, "ann\nhello\n\x1b[2Jbeep\x07\n");
+    assertMatch(ann, /^\* your name\?\n\* here: watcher ann\n/);
+    const target = `TCP4:127.0.0.1:${server.port}`;
+    await talk("socat", ["-t", "5", "-", target], "bob\r\nhello too\r\n\r\n");
+    const heard: string[] = [];
+    while (heard.length < 7) heard.push(await watcher.hear());
+    assertEquals(heard, [
+      "* ann joins",
+      "ann: hello",
+      "ann: [2Jbeep",
+      "* ann leaves",
+      "* bob joins",
+      "bob: hello too",
+      "* bob leaves",
+    ]);
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/chat.ts refuses names, and says when a line is too long",
+  ignore: !mayRun,
+  async fn() {
+    await using server = await run("chat");
+    using ann = await Chatter.join(server, "ann");
+    for (const name of ["ann", "", "a b", "x".repeat(21), "\x1b"]) {
+      using client = await connect(server);
+      await client.sendall(bytes(`${name}\n`));
+      using file = client.makefile("rb");
+      const said = text(await file.read());
+      assertEquals(said, "* your name?\n* that is no name, or is taken\n");
+    }
+    using bob = await Chatter.join(server, "bob");
+    assertEquals(await ann.hear(), "* bob joins");
+    await ann.say("x".repeat(1000));
+    assertEquals(await ann.hear(), "* too long, 1000 bytes at most");
+    await ann.say("x".repeat(999));
+    assertEquals(await bob.hear(), `ann: ${"x".repeat(999)}`);
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name:
+    "examples/chat.ts drops a member who does not read, and holds nobody up",
+  ignore: !mayRun,
+  async fn() {
+    await using server = await run("chat");
+    using ann = await Chatter.join(server, "ann");
+    using slow = await Chatter.join(server, "slow");
+    using bob = await Chatter.join(server, "bob");
+    assertEquals(await ann.hear(), "* slow joins");
+    assertEquals(await ann.hear(), "* bob joins");
+    const line = "x".repeat(990);
+    let dropped = false;
+    for (let count = 0; !dropped; count++) {
+      assert(count < 50_000, "the slow one is still there");
+      await ann.say(line);
+      let heard = await bob.hear();
+      if (heard === "* slow leaves") {
+        [dropped, heard] = [true, await bob.hear()];
+      }
+      assertEquals(heard, `ann: ${line}`);
+    }
+    assertEquals(await ann.hear(), "* slow leaves");
+    let received = 0; // what the system held; the rest was dropped
+    try {
+      for (let n; (n = (await slow.socket.recv(65536)).length) > 0;) {
+        received += n;
+      }
+    } catch (error) {
+      assertEquals((error as { code?: string }).code, "ECONNRESET");
+    }
+    assert(received > 0);
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name:
+    "examples/chat.ts ends with its members still there, and one who never said a name",
+  ignore: !mayRun,
+  async fn() {
+    await using server = await run("chat");
+    using ann = await Chatter.join(server, "ann");
+    using _nobody = await connect(server);
+    await endWell(server);
+    await within(ann.socket.recv(1));
+  },
+});
+
+Deno.test({
+  name:
+    "examples/chat.ts survives 2,000 members who say anything, and still lets others talk",
+  ignore: !mayRun,
+  async fn() {
+    await using server = await run("chat");
+    const corpus = [
+      "ann\nhello\nhow are you\n",
+      "bob\r\n\r\ngr\u00fc\u00dfe\r\n",
+      `eve\n${"x".repeat(999)}\nbye`,
+      `mallory\n${"y".repeat(5000)}\n`,
+    ].map(bytes);
+    const visit = async (said: Uint8Array, polite: boolean) => {
+      using client = await connect(server);
+      await client.sendall(said);
+      if (!polite) return; // closes with unread data: a reset
+      await client.shutdown(SHUT_WR);
+      using file = client.makefile("rb");
+      const heard = text(await within(file.read()));
+      assert(heard.startsWith("* your name?\n"), heard);
+    };
+    const lost = (error: { code?: string }) => {
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
+    };
+    await fuzz(
+      "chat",
+      2000,
+      fc.asyncProperty(
+        mutated(corpus),
+        fc.boolean(),
+        (said, polite) => visit(said, polite).catch(lost),
+      ),
+    );
+    using ann = await Chatter.join(server, "ann1");
+    using bob = await Chatter.join(server, "bob1");
+    await bob.say("still there?");
+    while (await ann.hear() !== "bob1: still there?");
+    await endWell(server);
+  },
+});
