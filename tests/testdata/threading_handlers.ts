@@ -203,7 +203,10 @@ class Named extends BaseRequestHandler {
 export const classes = { Hidden, Renamed, Named };
 export { Named as underAnotherName, Renamed as renamed };
 
-/** Reads nothing until the shared gate opens; then all, and answers with the count. */
+/**
+ * Reads all, and answers with the count; where the first byte is an "s", nothing until the shared gate
+ * opens.
+ */
 export class SlowReader extends BaseRequestHandler<
   Socket,
   WorkerServer<Int32Array>
@@ -211,8 +214,9 @@ export class SlowReader extends BaseRequestHandler<
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
+    const [first] = await this.request.recv(1, MSG_PEEK);
     const gate = Atomics.waitAsync(this.server.shared, 0, 0);
-    if (gate.async) await gate.value;
+    if (first === 0x73 && gate.async) await gate.value;
     const buffer = new Uint8Array(65536);
     let total = 0;
     for (;;) {
