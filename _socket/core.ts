@@ -42,6 +42,8 @@ export interface Attempt {
 export class SocketCore {
   /** Seconds that calls wait; null is no limit. */
   timeout: number | null;
+  /** When waiting ends for every call, on the clock of `performance.now()`; null is no limit. */
+  deadline: number | null = null;
   /** Set when connected. */
   stream: Stream | undefined;
   /** Set when a stream socket is bound. */
@@ -82,9 +84,16 @@ export class SocketCore {
 
   /** The limit of time for a call that begins now; `timeout` in seconds. */
   limit(syscall: string, timeout: number | null = this.timeout): Limit {
-    if (timeout === null) return null;
     if (timeout === 0) return "now";
-    return new Timeout(this.#alarm ??= new Alarm(), timeout, syscall);
+    const seconds = this.deadline === null
+      ? timeout
+      : Math.min(this.#left(this.deadline), timeout ?? Infinity);
+    if (seconds === null) return null;
+    return new Timeout(this.#alarm ??= new Alarm(), seconds, syscall);
+  }
+
+  #left(deadline: number): number {
+    return Math.max(0, deadline - performance.now()) / 1000;
   }
 
   /** Throws EBADF on a closed socket. */

@@ -25,6 +25,7 @@ import { describe } from "./describe.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
+import { lingeringClose } from "./lingering.ts";
 import { quiet } from "./quiet.ts";
 import type { Bytes } from "./read_buffer.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
@@ -487,6 +488,23 @@ export class Socket implements Disposable {
     this.#core.timeout = seconds;
   }
 
+  /**
+   * Sets when waiting ends for all calls together, as `SetDeadline` of Go: for a client that must be done with a
+   * request within a time, however it divides it. Calls that begin later throw a TimeoutError then;
+   * the timeout of each call goes on as it is.
+   *
+   * @param seconds From now on; null is no deadline.
+   * @throws {RangeError} when it is negative or not finite.
+   * @throws {OSError} EBADF when the socket is closed.
+   */
+  setdeadline(seconds: number | null): void {
+    checkTimeout(seconds);
+    this.#core.checkOpen("setdeadline");
+    this.#core.deadline = seconds === null
+      ? null
+      : performance.now() + seconds * 1000;
+  }
+
   /** The timeout in seconds; null is none. */
   gettimeout(): number | null {
     return this.#core.timeout;
@@ -612,6 +630,18 @@ export class Socket implements Disposable {
   /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
     return describe(this.#core, this.fileno(), this.proto);
+  }
+
+  /**
+   * Closes the socket so that the peer gets all that was sent, though it may be sending still: to close with
+   * unread data is a reset, which may destroy an answer on its way. It ends sending, drops what comes
+   * until the peer closes, and then closes.
+   *
+   * @param seconds How long at most.
+   * @param limit How many bytes are dropped at most.
+   */
+  lingeringClose(seconds = 2, limit = 1048576): Promise<void> {
+    return quiet(lingeringClose(this, seconds, limit));
   }
 
   /**

@@ -1,0 +1,92 @@
+/** Socket.setdeadline() and Socket.lingeringClose(). */
+
+import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
+import {
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertThrows,
+} from "./deps.ts";
+import { codeOf, recvToEnd, soon, tcpPair } from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+Deno.test("Socket.setdeadline() takes seconds and null, and nothing else", () => {
+  using socket = new Socket();
+  for (const seconds of [0, 0.5, null]) socket.setdeadline(seconds);
+  for (const wrong of [-1, NaN, Infinity]) {
+    assertThrows(() => socket.setdeadline(wrong), RangeError);
+  }
+  socket.close();
+  const { code } = assertThrows(() => socket.setdeadline(1)) as Error & {
+    code?: string;
+  };
+  assertEquals(code, "EBADF");
+});
+
+Deno.test("Socket.setdeadline() ends the wait of a peer that sends a byte now and then", async () => {
+  const [client, server] = await tcpPair();
+  using _client = client;
+  using _server = server;
+  server.settimeout(5); // each byte is in time
+  server.setdeadline(0.15);
+  const begun = performance.now();
+  const drip = setInterval(() => client.send(bytes("x")), 20);
+  try {
+    const file = server.makefile("rb");
+    await soon(assertRejects(() => file.readexactly(1000), TimeoutError));
+    file.close();
+  } finally {
+    clearInterval(drip);
+  }
+  assertLess(performance.now() - begun, 2000);
+});
+
+Deno.test("Socket.setdeadline() leaves data that is there, the timeout of each call, and calls that do not wait", async () => {
+  const [client, server] = await tcpPair();
+  using _client = client;
+  using _server = server;
+  server.setdeadline(0);
+  await soon(assertRejects(() => server.recv(1), TimeoutError));
+  server.setdeadline(60);
+  server.settimeout(0.01);
+  await soon(assertRejects(() => server.recv(1), TimeoutError));
+  server.setblocking(false);
+  assertEquals(await codeOf(() => server.recv(1)), "EAGAIN");
+  server.setblocking(true);
+  server.setdeadline(null);
+  const received = server.recv(9);
+  await client.sendall(bytes("late"));
+  assertEquals(text(await soon(received)), "late");
+  assertEquals(server.gettimeout(), null);
+});
+
+Deno.test("Socket.lingeringClose() lets a peer that is sending still have the answer", async () => {
+  const [client, server] = await tcpPair();
+  using _client = client;
+  const sent = client.sendall(new Uint8Array(500_000));
+  await server.sendall(bytes("too large"));
+  const closed = server.lingeringClose();
+  await soon(sent); // it was not reset
+  assertEquals(text(await recvToEnd(client)), "too large");
+  await client.shutdown(SHUT_WR);
+  await soon(closed);
+  assertEquals(server.fileno(), -1);
+});
+
+Deno.test("Socket.lingeringClose() does not wait longer, or take more, than it may", async () => {
+  for (const [seconds, limit, size] of [[0.05, 1000, 10], [60, 5, 10]]) {
+    const [client, server] = await tcpPair();
+    using _client = client;
+    await client.sendall(new Uint8Array(size));
+    await soon(server.lingeringClose(seconds, limit));
+    assertEquals(server.fileno(), -1);
+  }
+});
+
+Deno.test("Socket.lingeringClose() does not mind a peer that has gone, or no connection", async () => {
+  const [client, server] = await tcpPair();
+  client.abort();
+  await soon(server.lingeringClose());
+  await soon(server.lingeringClose());
+  await soon(new Socket().lingeringClose());
+});
