@@ -1,0 +1,149 @@
+/**
+ * The body of a request: RFC 9112, sections 6 and 7.
+ *
+ * @module
+ */
+
+import {
+  type BufferedReader,
+  IncompleteReadError,
+} from "@socketserver/socketserver";
+import { HttpError } from "./errors.ts";
+import { type Head, readLine } from "./head.ts";
+
+/** Bytes that are read at a time. */
+const PIECE = 65536;
+/** Lines after the last chunk, which are dropped. */
+const TRAILERS_MAX = 100;
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a body may be, and how to ask for it. */
+export interface BodyOptions {
+  /** The most bytes. */
+  limit: number;
+  /** Tells a client that waits for it to go on. */
+  proceed(): Promise<unknown>;
+}
+
+/** A body that has not been read yet. It is read once. */
+export class Body {
+  readonly #rfile: BufferedReader;
+  readonly #options: BodyOptions;
+  readonly #chunked: boolean;
+  #left: number;
+  #waits: boolean;
+  #ended: boolean;
+
+  /** @throws {HttpError} where it is not clear how long the body is, or it is too long. */
+  constructor(rfile: BufferedReader, head: Head, options: BodyOptions) {
+    this.#rfile = rfile;
+    this.#options = options;
+    this.#chunked = isChunked(head);
+    this.#left = this.#chunked ? 0 : contentLength(head);
+    this.#ended = !this.#chunked && this.#left === 0;
+    if (this.#left > options.limit) throw new HttpError(413);
+    this.#waits = expectsContinue(head) && !this.#ended;
+  }
+
+  /** Whether all of it was read. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** All of it. */
+  async bytes(): Promise<Bytes> {
+    const pieces = await Array.fromAsync(this);
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const whole = new Uint8Array(size);
+    let at = 0;
+    for (const piece of pieces) {
+      whole.set(piece, at);
+      at += piece.length;
+    }
+    return whole;
+  }
+
+  /** Drops what is left, if that is little and the client is sending it anyway. */
+  async discard(limit: number): Promise<void> {
+    if (this.#waits) return; // nobody has asked for it
+    for await (const piece of this) {
+      limit -= piece.length;
+      if (limit < 0) return;
+    }
+  }
+
+  /** The pieces, as they come. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Bytes> {
+    if (this.#waits) await this.#options.proceed();
+    this.#waits = false;
+    let size = 0;
+    while (!this.#ended) {
+      if (this.#left === 0 && this.#chunked) await this.#nextChunk();
+      if (this.#ended) return;
+      const piece = await this.#piece();
+      size += piece.length;
+      if (size > this.#options.limit) throw new HttpError(413);
+      yield piece;
+    }
+  }
+
+  async #piece(): Promise<Bytes> {
+    const piece = await this.#rfile.read1(Math.min(this.#left, PIECE));
+    if (piece.length === 0) throw new HttpError(400, "the body ends early");
+    this.#left -= piece.length;
+    if (this.#left > 0) return piece;
+    if (this.#chunked) await this.#expectLineEnd();
+    else this.#ended = true;
+    return piece;
+  }
+
+  /** Reads the size of a chunk; behind the last one the trailers, which nobody wants. */
+  async #nextChunk(): Promise<void> {
+    const line = await readLine(this.#rfile, 400) ?? "";
+    const size = /^([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i.exec(line)?.[1];
+    if (size === undefined) throw new HttpError(400, "that is no chunk");
+    this.#left = parseInt(size, 16);
+    if (this.#left > this.#options.limit) throw new HttpError(413);
+    if (this.#left > 0) return;
+    for (let count = 0; count < TRAILERS_MAX; count++) {
+      const trailer = await readLine(this.#rfile, 431);
+      if (trailer === undefined) throw new HttpError(400, "no end of trailers");
+      if (trailer === "") return void (this.#ended = true);
+    }
+    throw new HttpError(431);
+  }
+
+  async #expectLineEnd(): Promise<void> {
+    try {
+      const [cr, lf] = await this.#rfile.readexactly(2);
+      if (cr === 13 && lf === 10) return;
+    } catch (error) {
+      if (!(error instanceof IncompleteReadError)) throw error;
+    }
+    throw new HttpError(400, "a chunk has no end");
+  }
+}
+
+function isChunked({ headers, minor }: Head): boolean {
+  const coding = headers.get("transfer-encoding");
+  if (coding === undefined) return false;
+  if (headers.has("content-length") || minor === 0) {
+    throw new HttpError(400, "the length of the body is told twice");
+  }
+  if (coding.toLowerCase() !== "chunked") throw new HttpError(501);
+  return true;
+}
+
+function contentLength({ headers }: Head): number {
+  const length = headers.get("content-length") ?? "0";
+  if (!/^\d{1,15}$/.test(length)) throw new HttpError(400, "that is no length");
+  return Number(length);
+}
+
+function expectsContinue({ headers, minor }: Head): boolean {
+  const expected = headers.get("expect")?.toLowerCase();
+  if (expected === undefined || minor === 0) return false;
+  if (expected !== "100-continue") throw new HttpError(417);
+  return true;
+}

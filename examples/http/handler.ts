@@ -1,0 +1,245 @@
+/**
+ * HTTP/1.1 for handlers, in the spirit of Python's `http.server`: a method for each command.
+ *
+ * @module
+ */
+
+import {
+  OSError,
+  SHUT_RD,
+  StreamRequestHandler,
+  TimeoutError,
+} from "@socketserver/socketserver";
+import { Body } from "./body.ts";
+import { HttpError, REASONS } from "./errors.ts";
+import { type Head, readHead } from "./head.ts";
+
+/** What an answer is made of. A stream is sent in chunks, as it comes. */
+export type Content =
+  | string
+  | Uint8Array
+  | AsyncIterable<Uint8Array>
+  | { size: number; send(handler: BaseHTTPRequestHandler): Promise<unknown> };
+
+/** Bytes of an unread body that are dropped to keep the connection. */
+const DISCARD_MAX = 65536;
+
+/** Errors after which the connection goes on: it is clear where the request ends. */
+const HARMLESS = new Set([404, 416]);
+
+/** Answers requests, one after the other, with `doGET`, `doPOST` and so on. */
+export class BaseHTTPRequestHandler extends StreamRequestHandler {
+  /** Seconds in which a client must send a head, or take a part of the answer. */
+  override timeout = 10;
+  override lineLimit = 8192;
+  override wbufsize = 65536;
+  override disableNagleAlgorithm = true;
+  /** The longest body, in bytes. */
+  bodyLimit = 1048576;
+  /** Seconds for a whole body. */
+  bodyTimeout = 60;
+
+  /** The method: `GET` and so on. */
+  command = "";
+  /** The path of the request, with the query. */
+  path = "";
+  /** The headers of the request, by names in lower case. */
+  headers: Map<string, string> = new Map();
+  /** The body of the request. */
+  body!: Body;
+  /** Whether this is the last request of the connection. */
+  closeConnection = true;
+  #minor = 1;
+  /** Whether an answer has begun. */
+  #begun = false;
+  /** Whether the client may be sending what nobody will read. */
+  #unread = false;
+
+  /** Answers until the connection is to be closed. */
+  override async handle(): Promise<void> {
+    // A server that closes waits for no further request.
+    this.signal.addEventListener("abort", () => this.request.shutdown(SHUT_RD));
+    do {
+      await this.handleOneRequest();
+      await this.wfile.flush();
+    } while (!this.closeConnection && !this.signal.aborted);
+    if (this.#unread) await this.request.lingeringClose();
+  }
+
+  /** Reads one request and answers it. */
+  async handleOneRequest(): Promise<void> {
+    this.command = "";
+    this.closeConnection = true;
+    this.#minor = 1;
+    this.#begun = false;
+    try {
+      const head = await this.#readHead();
+      if (head === undefined) return;
+      this.#unread = true;
+      this.#take(head);
+      await this.#dispatch();
+      await this.body.discard(DISCARD_MAX);
+      this.#unread = !this.body.ended;
+      if (this.#unread) this.closeConnection = true;
+    } catch (error) {
+      this.#unread = true;
+      await this.#fail(error);
+    }
+  }
+
+  /** The head of the next request; undefined where there is none, or the client is silent. */
+  async #readHead(): Promise<Head | undefined> {
+    try {
+      if ((await this.rfile.peek(1)).length === 0) return undefined;
+    } catch (error) {
+      if (error instanceof OSError) return undefined; // it was kept for nothing
+      throw error;
+    }
+    this.request.setdeadline(this.timeout);
+    return await readHead(this.rfile, this.lineLimit);
+  }
+
+  #take(head: Head): void {
+    this.request.setdeadline(this.bodyTimeout);
+    this.#minor = head.minor;
+    this.command = head.command;
+    this.path = head.target;
+    this.headers = head.headers;
+    this.body = new Body(this.rfile, head, {
+      limit: this.bodyLimit,
+      proceed: async () => {
+        await this.wfile.write("HTTP/1.1 100 Continue\r\n\r\n");
+        await this.wfile.flush();
+      },
+    });
+    const connection = head.headers.get("connection")?.toLowerCase() ?? "";
+    const tokens = connection.split(",").map((token) => token.trim());
+    this.closeConnection = head.minor === 0
+      ? !tokens.includes("keep-alive")
+      : tokens.includes("close");
+  }
+
+  async #dispatch(): Promise<void> {
+    const method = (this as unknown as Record<string, unknown>)[
+      `do${this.command === "HEAD" ? "GET" : this.command}`
+    ];
+    if (typeof method !== "function") throw new HttpError(501);
+    try {
+      await method.call(this);
+    } catch (error) {
+      const harmless = error instanceof HttpError && HARMLESS.has(error.status);
+      if (!harmless || this.#begun) throw error;
+      await this.sendError(error.status, error.message, error.headers);
+    }
+    this.request.setdeadline(null);
+  }
+
+  /** Tells the client what is wrong, unless an answer has begun; what is no fault of it is thrown on. */
+  async #fail(error: unknown): Promise<void> {
+    this.closeConnection = true;
+    if (this.#begun) { // it must not look complete
+      this.request.abort();
+      throw error;
+    }
+    this.request.setdeadline(this.timeout);
+    if (error instanceof TimeoutError) await this.sendError(408);
+    else if (error instanceof HttpError) {
+      await this.sendError(error.status, error.message, error.headers);
+    } else if (error instanceof OSError) throw error; // the client is gone
+    else {
+      await this.sendError(500);
+      await this.wfile.flush();
+      throw error;
+    }
+  }
+
+  /** Answers with an error. */
+  async sendError(
+    status: number,
+    explanation: string = REASONS[status],
+    headers: Record<string, string> = {},
+  ): Promise<void> {
+    const type = { "Content-Type": "text/plain" };
+    await this.respond(status, { ...type, ...headers }, `${explanation}\n`);
+  }
+
+  /**
+   * Answers the request. HEAD gets the headers only.
+   *
+   * @param status The status.
+   * @param headers Headers but those of the connection and the length.
+   * @param content The body.
+   */
+  async respond(
+    status: number,
+    headers: Record<string, string> = {},
+    content: Content = "",
+  ): Promise<void> {
+    const body = typeof content === "string"
+      ? new TextEncoder().encode(content)
+      : content;
+    const size = sizeOf(body);
+    const chunked = size === undefined && this.#minor > 0;
+    if (size === undefined && !chunked) this.closeConnection = true;
+    this.#begun = true;
+    await this.wfile.write(this.#headOf(status, headers, size, chunked));
+    if (this.command === "HEAD" || status === 204 || status === 304) return;
+    if (body instanceof Uint8Array) await this.wfile.write(body);
+    else if ("send" in body) {
+      await this.wfile.flush();
+      this.request.setdeadline(null); // it may be long; a client that stops reading is met by the timeout
+      await body.send(this);
+    } else await this.#stream(body, chunked);
+  }
+
+  #headOf(
+    status: number,
+    headers: Record<string, string>,
+    size: number | undefined,
+    chunked: boolean,
+  ): string {
+    let head = `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n${now()}`;
+    for (const name in headers) {
+      if (/[\r\n\0]/.test(headers[name])) throw new TypeError(`bad ${name}`);
+      head += `${name}: ${headers[name]}\r\n`;
+    }
+    if (chunked) head += "Transfer-Encoding: chunked\r\n";
+    else if (size !== undefined && status !== 204 && status !== 304) {
+      head += `Content-Length: ${size}\r\n`;
+    }
+    if (this.closeConnection) head += "Connection: close\r\n";
+    else if (this.#minor === 0) head += "Connection: keep-alive\r\n";
+    return head + "\r\n";
+  }
+
+  async #stream(
+    pieces: AsyncIterable<Uint8Array>,
+    chunked: boolean,
+  ): Promise<void> {
+    for await (const piece of pieces) {
+      if (piece.length === 0) continue; // it would be the last chunk
+      if (chunked) await this.wfile.write(`${piece.length.toString(16)}\r\n`);
+      await this.wfile.write(piece);
+      if (chunked) await this.wfile.write("\r\n");
+    }
+    if (chunked) await this.wfile.write("0\r\n\r\n");
+  }
+}
+
+function sizeOf(content: Exclude<Content, string>): number | undefined {
+  if (content instanceof Uint8Array) return content.length;
+  return "size" in content ? content.size : undefined;
+}
+
+let second = 0;
+let date = "";
+
+/** The header with the date, which is made once a second. */
+function now(): string {
+  const current = Math.floor(Date.now() / 1000);
+  if (current !== second) {
+    second = current;
+    date = `Date: ${new Date(current * 1000).toUTCString()}\r\n`;
+  }
+  return date;
+}

@@ -1,0 +1,108 @@
+/**
+ * The head of a request: RFC 9112, sections 2 to 5. What two programs could read in two ways is an
+ * error: it is how requests are smuggled through proxies.
+ *
+ * @module
+ */
+
+import {
+  type BufferedReader,
+  LimitOverrunError,
+} from "@socketserver/socketserver";
+import { HttpError } from "./errors.ts";
+
+/** A request without its body. */
+export interface Head {
+  command: string;
+  /** The path and the query. */
+  target: string;
+  /** 0 or 1, of HTTP/1. */
+  minor: number;
+  /** By names in lower case. What came several times is joined by ", ". */
+  headers: Map<string, string>;
+}
+
+const HEADERS_MAX = 100;
+const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!-~]+) HTTP/(\\d)\\.(\\d)$`);
+/** No space before the colon, no control character in the value but tabs. */
+const HEADER = new RegExp(`^(${TOKEN}):[ \t]*([^\0-\x08\n-\x1f\x7f]*?)[ \t]*$`);
+/** What may come once only. */
+const SINGLE = new Set(["host", "content-length", "transfer-encoding"]);
+
+/** Reads the head, of at most `limit` bytes; undefined where the client has closed before it. */
+export async function readHead(
+  rfile: BufferedReader,
+  limit: number,
+): Promise<Head | undefined> {
+  let line = await readLine(rfile, 414);
+  if (line === "") line = await readLine(rfile, 414); // some clients send one too many
+  if (line === undefined) return undefined;
+  const head = parseRequestLine(line);
+  for (;;) {
+    const field = await readLine(rfile, 431);
+    if (field === undefined) throw new HttpError(400, "the head ends early");
+    if (field === "") break;
+    limit -= field.length;
+    if (limit < 0 || head.headers.size >= HEADERS_MAX) throw new HttpError(431);
+    addHeader(head.headers, field);
+  }
+  if (head.minor > 0 && !head.headers.has("host")) {
+    throw new HttpError(400, "no Host");
+  }
+  return head;
+}
+
+/** A line without its end; undefined where there is none. */
+export async function readLine(
+  rfile: BufferedReader,
+  tooLong: number,
+): Promise<string | undefined> {
+  let line: Uint8Array;
+  try {
+    line = await rfile.readline();
+  } catch (error) {
+    if (error instanceof LimitOverrunError) throw new HttpError(tooLong);
+    throw error;
+  }
+  if (line.length === 0) return undefined;
+  const end = line.length - 2;
+  if (end < 0 || line[end] !== 13 || line[end + 1] !== 10) {
+    throw new HttpError(400, "a line does not end with CR LF");
+  }
+  return String.fromCharCode(...line.subarray(0, end));
+}
+
+function parseRequestLine(line: string): Head {
+  const match = REQUEST_LINE.exec(line);
+  if (match === null) throw new HttpError(400, "that is no request line");
+  const [, command, target, major, minor] = match;
+  if (major !== "1") throw new HttpError(505);
+  return {
+    command,
+    target: originForm(command, target),
+    minor: Math.min(Number(minor), 1),
+    headers: new Map(),
+  };
+}
+
+/** The path and the query, of whichever form of a target: RFC 9112, section 3.2. */
+function originForm(command: string, target: string): string {
+  if (target.startsWith("/")) return target;
+  if (target === "*" && command === "OPTIONS") return target;
+  const absolute = /^https?:\/\/[^/?#]+([/?].*)?$/i.exec(target);
+  if (absolute === null) throw new HttpError(400, "that is no target");
+  const rest = absolute[1] ?? "/";
+  return rest.startsWith("?") ? `/${rest}` : rest;
+}
+
+function addHeader(headers: Map<string, string>, line: string): void {
+  const match = HEADER.exec(line);
+  if (match === null) throw new HttpError(400, "that is no header");
+  const name = match[1].toLowerCase();
+  const before = headers.get(name);
+  if (before !== undefined && SINGLE.has(name)) {
+    throw new HttpError(400, `more than one ${name}`);
+  }
+  headers.set(name, before === undefined ? match[2] : `${before}, ${match[2]}`);
+}

@@ -1,0 +1,529 @@
+/** examples/http.ts against curl, wrk, CPython's clients, Chromium, fetch, and clients that are up to no good. */
+
+import fc from "fast-check";
+import { createConnection, SHUT_WR, type Socket } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "./deps.ts";
+import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import { fuzz, mutated } from "./fuzz_helpers.ts";
+import { have } from "./python.ts";
+import { bytes, text, within } from "./server_helpers.ts";
+
+const BIG = 3_000_000;
+
+/** A directory to serve, beside something that nobody may see. */
+async function withSite(
+  fn: (server: Running, directory: string) => Promise<void>,
+): Promise<void> {
+  const base = await Deno.makeTempDir();
+  try {
+    const directory = `${base}/site`;
+    await Deno.mkdir(`${directory}/sub dir`, { recursive: true });
+    await Deno.mkdir(`${directory}/indexed`);
+    await Deno.writeTextFile(`${base}/secret`, "secret");
+    await Deno.writeTextFile(`${directory}/hello.txt`, "hello, world\n");
+    await Deno.writeTextFile(`${directory}/empty`, "");
+    await Deno.writeTextFile(`${directory}/indexed/index.html`, "<p>index</p>");
+    await Deno.writeTextFile(`${directory}/sub dir/<&>.txt`, "odd name");
+    await Deno.writeFile(`${directory}/big.bin`, pattern(BIG));
+    await Deno.symlink("hello.txt", `${directory}/inside`);
+    await Deno.symlink("../secret", `${directory}/outside`);
+    await using server = await start(
+      "examples/http.ts",
+      "127.0.0.1",
+      "0",
+      directory,
+      "2", // seconds for a client to send a request
+    );
+    await fn(server, directory);
+    assertEquals(await server.end("SIGINT"), 0);
+    const stderr = await server.stderr;
+    assert(!/error/i.test(stderr), stderr);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+}
+
+function pattern(size: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => i * 7 + (i >> 8));
+}
+
+function site(
+  name: string,
+  fn: (server: Running, directory: string) => Promise<void>,
+  ignore = false,
+) {
+  Deno.test({
+    name: `examples/http.ts ${name}`,
+    ignore: ignore || !mayRun,
+    fn: () => withSite(fn),
+  });
+}
+
+const connect = ({ port }: Running): Promise<Socket> =>
+  createConnection(["127.0.0.1", Number(port)], { timeout: 10 });
+
+/** Sends bytes, and reads all that comes back. */
+async function ask(
+  server: Running,
+  request: string | Uint8Array,
+  half = true,
+): Promise<string> {
+  using client = await connect(server);
+  await client.sendall(typeof request === "string" ? bytes(request) : request);
+  if (half) await client.shutdown(SHUT_WR);
+  using file = client.makefile("rb");
+  return text(await within(file.read()));
+}
+
+/** The statuses of the answers, without those that only say "go on". */
+const statuses = (answer: string): number[] =>
+  Array.from(
+    answer.matchAll(/HTTP\/1\.1 (\d{3}) /g),
+    ([, status]) => +status,
+  );
+
+const GET = "GET /hello.txt HTTP/1.1\r\nHost: x\r\n\r\n";
+const HELLO = "hello, world\n";
+
+/** What is wrong, or odd, and the statuses of the answers. */
+const REQUESTS: Record<string, [string, number[]]> = {
+  "a request": [GET, [200]],
+  "an empty line before it": [`\r\n${GET}`, [200]],
+  "three at once": [GET + GET + GET, [200, 200, 200]],
+  "HTTP/1.0 is for one request": [
+    "GET /hello.txt HTTP/1.0\r\n\r\n" + GET,
+    [200],
+  ],
+  "HTTP/1.0 that is kept": [
+    "GET /hello.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + GET,
+    [200, 200],
+  ],
+  "Connection: close": [
+    "GET /hello.txt HTTP/1.1\r\nHost: x\r\nConnection: x, Close\r\n\r\n" + GET,
+    [200],
+  ],
+  "not found, and on": ["GET /no HTTP/1.1\r\nHost: x\r\n\r\n" + GET, [
+    404,
+    200,
+  ]],
+  "absolute form": ["GET http://x/hello.txt?a HTTP/1.1\r\nHost: x\r\n\r\n", [
+    200,
+  ]],
+  "no Host": ["GET / HTTP/1.1\r\n\r\n", [400]],
+  "two Hosts": ["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", [400]],
+  "HTTP/2": ["GET / HTTP/2.0\r\nHost: x\r\n\r\n", [505]],
+  "HTTP/0.9": ["GET /\r\n", [400]],
+  "no method of this name": ["BREW / HTTP/1.1\r\nHost: x\r\n\r\n", [501]],
+  "a method of the class's own": ["constructor / HTTP/1.1\r\nHost: x\r\n\r\n", [
+    501,
+  ]],
+  "bare LF": ["GET / HTTP/1.1\nHost: x\n\n", [400]],
+  "bare CR": ["GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", [400]],
+  "space before the colon": ["GET / HTTP/1.1\r\nHost : x\r\n\r\n", [400]],
+  "a folded header": ["GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", [400]],
+  "a header without a name": ["GET / HTTP/1.1\r\nHost: x\r\n: b\r\n\r\n", [
+    400,
+  ]],
+  "NUL in a header": ["GET / HTTP/1.1\r\nHost: x\r\nA: \0\r\n\r\n", [400]],
+  "two spaces in the request line": ["GET  / HTTP/1.1\r\nHost: x\r\n\r\n", [
+    400,
+  ]],
+  "a space in the target": ["GET /a b HTTP/1.1\r\nHost: x\r\n\r\n", [400]],
+  "a target that is none": ["GET hello.txt HTTP/1.1\r\nHost: x\r\n\r\n", [400]],
+  "a wrong escape": ["GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", [400]],
+  "a long target": [`GET /${"a".repeat(9000)} HTTP/1.1\r\nHost: x\r\n\r\n`, [
+    414,
+  ]],
+  "a long header": [`GET / HTTP/1.1\r\nHost: ${"x".repeat(9000)}\r\n\r\n`, [
+    431,
+  ]],
+  "long headers": [
+    `GET / HTTP/1.1\r\n${`A: ${"x".repeat(1000)}\r\n`.repeat(9)}\r\n`,
+    [431],
+  ],
+  "many headers": [
+    `GET / HTTP/1.1\r\n${
+      Array(200).keys().map((n) => `A${n}: b\r\n`).toArray().join("")
+    }\r\n`,
+    [431],
+  ],
+  "half a head": ["GET / HTTP/1.1\r\nHost: x\r\n", [400]],
+  "a body": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + GET,
+    [200, 200],
+  ],
+  "a body that nobody reads": [
+    "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + GET,
+    [200, 200],
+  ],
+  "half a body": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc",
+    [400],
+  ],
+  "a length that is none": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc",
+    [400],
+  ],
+  "two lengths": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+    [400],
+  ],
+  "a list of lengths": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc",
+    [400],
+  ],
+  "too long a body": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
+    [413],
+  ],
+  "chunks": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nTrailer: x\r\n\r\n" +
+    GET,
+    [200, 200],
+  ],
+  "chunks and a length": [
+    "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    [400],
+  ],
+  "another coding": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+    [501],
+  ],
+  "chunks in HTTP/1.0": [
+    "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    [400],
+  ],
+  "a chunk without a size": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nabc\r\n",
+    [400],
+  ],
+  "a chunk longer than it says": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n",
+    [400],
+  ],
+  "too long a chunk": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n",
+    [413],
+  ],
+  "half a chunk": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    [400],
+  ],
+  "no end of trailers": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n",
+    [400],
+  ],
+  "an expectation": [
+    "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+    [100, 200],
+  ],
+  "an expectation that nobody meets": [
+    "GET / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n" +
+    GET,
+    [200],
+  ],
+  "another expectation": [
+    "GET / HTTP/1.1\r\nHost: x\r\nExpect: coffee\r\n\r\n",
+    [417],
+  ],
+  "no bytes of that range": [
+    "GET /hello.txt HTTP/1.1\r\nHost: x\r\nRange: bytes=13-\r\n\r\n" + GET,
+    [416, 200],
+  ],
+};
+
+site("answers each request as RFC 9112 says", async (server) => {
+  for (const [name, [request, expected]] of Object.entries(REQUESTS)) {
+    const answer = await ask(server, request);
+    assertEquals([name, statuses(answer)], [name, expected], answer);
+  }
+});
+
+site("lets no path out of its directory", async (server) => {
+  const ways = [
+    "/../secret",
+    "/%2e%2e/secret",
+    "/..%2fsecret",
+    "/%2e%2e%2fsecret",
+    "/..%5csecret",
+    "/..\\secret",
+    "/sub%20dir/../../secret",
+    "/sub%20dir/%2e%2e/%2e%2e/secret",
+    "//../secret",
+    "/./../secret",
+    "/%252e%252e/secret",
+    "/outside",
+    "/hello.txt%00",
+    "http://x/../secret",
+  ];
+  for (const path of ways) {
+    const answer = await ask(server, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    assertEquals([path, statuses(answer)], [path, [404]]);
+    assert(!answer.includes("secret"), answer);
+  }
+  const inside = await ask(server, "GET /inside HTTP/1.1\r\nHost: x\r\n\r\n");
+  assert(inside.endsWith(`\r\n\r\n${HELLO}`), inside);
+  const away = await ask(
+    server,
+    "GET //evil.test/.. HTTP/1.1\r\nHost: x\r\n\r\n",
+  );
+  assertEquals(statuses(away), [404]);
+});
+
+site("redirects a directory, lists it, or sends its index", async (server) => {
+  const get = (path: string) =>
+    ask(server, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  assertMatch(await get("/sub%20dir"), /^Location: \/sub%20dir\/\r$/m);
+  assertMatch(await get("//indexed"), /^Location: \/indexed\/\r$/m);
+  const list = await get("/sub%20dir/?x");
+  assertStringIncludes(list, `<a href="./%3C%26%3E.txt">&lt;&amp;&gt;.txt</a>`);
+  assertStringIncludes(await get("/indexed/"), "<p>index</p>");
+  assertEquals(statuses(await get("/hello.txt/")), [404]);
+  assertEquals(statuses(await get("/empty")), [200]);
+});
+
+site("sends ranges, and nothing that the client has", async (server) => {
+  const get = (headers: string) =>
+    ask(server, `GET /hello.txt HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`);
+  const body = (answer: string) => answer.split("\r\n\r\n")[1];
+  for (
+    const [range, expected] of [
+      ["0-4", "hello"],
+      ["7-", "world\n"],
+      ["-6", "world\n"],
+      ["-99", HELLO],
+      ["5-99", ", world\n"],
+    ]
+  ) {
+    const answer = await get(`Range: bytes=${range}`);
+    assertEquals([range, statuses(answer)[0], body(answer)], [
+      range,
+      206,
+      expected,
+    ]);
+  }
+  for (
+    const ignored of ["bytes=4-2", "bytes=0-1,3-4", "lines=1-2", "bytes=-"]
+  ) {
+    assertEquals([ignored, body(await get(`Range: ${ignored}`))], [
+      ignored,
+      HELLO,
+    ]);
+  }
+  const modified = /^Last-Modified: (.*)\r$/m.exec(await get("A: b"))![1];
+  assertEquals(statuses(await get(`If-Modified-Since: ${modified}`)), [304]);
+  const old = "Thu, 01 Jan 1970 00:00:00 GMT";
+  assertEquals(statuses(await get(`If-Modified-Since: ${old}`)), [200]);
+  assertEquals(
+    body(await get(`Range: bytes=0-4\r\nIf-Range: ${modified}`)),
+    "hello",
+  );
+  assertEquals(body(await get(`Range: bytes=0-4\r\nIf-Range: ${old}`)), HELLO);
+});
+
+site("gives HEAD the headers of GET", async (server) => {
+  const head = await ask(
+    server,
+    "HEAD /hello.txt HTTP/1.1\r\nHost: x\r\n\r\n" + GET,
+  );
+  assertEquals(statuses(head), [200, 200]);
+  assertEquals(head.match(/^Content-Length: 13\r$/gm)?.length, 2);
+  assertEquals(head.split(HELLO).length, 2);
+});
+
+site(
+  "answers a client that is sending too much, and does not reset it",
+  async (server) => {
+    const length = 50_000_000;
+    using client = await connect(server);
+    const head =
+      `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+    await client.sendall(bytes(head));
+    await client.sendall(new Uint8Array(500_000));
+    using file = client.makefile("rb");
+    assertEquals(statuses(text(await within(file.read()))), [413]);
+  },
+);
+
+site("moves files and bodies with curl", async (server, directory) => {
+  const url = `http://127.0.0.1:${server.port}`;
+  const curl = (...args: string[]) => talk("curl", ["-sS", ...args], "");
+  assertEquals(await curl(`${url}/hello.txt`), HELLO);
+  const copy = `${directory}/copy`;
+  await curl("-o", copy, `${url}/big.bin`);
+  assertEquals(
+    await Deno.readFile(copy),
+    await Deno.readFile(`${directory}/big.bin`),
+  );
+  await curl("-o", copy, "-r", "1000000-1999999", `${url}/big.bin`);
+  assertEquals(
+    await Deno.readFile(copy),
+    pattern(BIG).slice(1_000_000, 2_000_000),
+  );
+  assertEquals(await curl("-d", "abc", url), "abc");
+  assertEquals(
+    await curl("-H", "Transfer-Encoding: chunked", "-d", "abc", url),
+    "abc",
+  );
+  assertEquals(
+    await curl("-H", "Expect: 100-continue", "-d", "abc", url),
+    "abc",
+  );
+  const twice = await curl(
+    "-w",
+    "%{num_connects}\n",
+    `${url}/empty`,
+    `${url}/empty`,
+  );
+  assertEquals(twice, "1\n0\n"); // one connection for both
+  assertStringIncludes(
+    await curl("-L", `${url}/sub%20dir`),
+    "&lt;&amp;&gt;.txt",
+  );
+  const status = await curl(
+    "--path-as-is",
+    "-w",
+    "%{http_code}",
+    "-o",
+    "/dev/null",
+    `${url}/../secret`,
+  );
+  assertEquals(status, "404");
+}, !have("curl"));
+
+site("answers wrk without an error", async (server) => {
+  const args = [
+    "-c16",
+    "-t1",
+    "-d1",
+    `http://127.0.0.1:${server.port}/hello.txt`,
+  ];
+  const report = await talk("wrk", args, "");
+  assertMatch(report, /Requests\/sec: +\d{3,}/);
+  assert(!/Socket errors|Non-2xx/.test(report), report);
+}, !have("wrk"));
+
+const PYTHON = `
+import http.client, sys, urllib.request, urllib.error
+port = int(sys.argv[1])
+conn = http.client.HTTPConnection("127.0.0.1", port)
+for _ in range(3):
+    conn.request("GET", "/hello.txt")
+    answer = conn.getresponse()
+    print(answer.status, answer.read(), answer.getheader("content-type"))
+conn.request("POST", "/", body=iter([b"some ", b"chunks"]), encode_chunked=True,
+             headers={"Transfer-Encoding": "chunked"})
+print(conn.getresponse().read())
+conn.request("HEAD", "/big.bin")
+answer = conn.getresponse()
+print(answer.getheader("content-length"), answer.read())
+with urllib.request.urlopen(f"http://127.0.0.1:{port}/big.bin") as answer:
+    print(len(answer.read()))
+try:
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/no")
+except urllib.error.HTTPError as error:
+    print(error.code)
+`;
+
+site("answers http.client and urllib of CPython", async (server) => {
+  const said = await talk("python3", ["-c", PYTHON, server.port], "");
+  assertEquals(said.split("\n"), [
+    ...Array(3).fill(`200 b'hello, world\\n' text/plain`),
+    "b'some chunks'",
+    `${BIG} b''`,
+    `${BIG}`,
+    "404",
+    "",
+  ]);
+}, !have("python3"));
+
+site("answers fetch", async (server) => {
+  const url = `http://127.0.0.1:${server.port}`;
+  const big = await (await fetch(`${url}/big.bin`)).bytes();
+  assertEquals(big, pattern(BIG) as Uint8Array<ArrayBuffer>);
+  const body = ReadableStream.from([bytes("in "), bytes("pieces")]);
+  const posted = await fetch(url, { method: "POST", body });
+  assertEquals(await posted.text(), "in pieces");
+  const missing = await fetch(`${url}/no`);
+  assertEquals([missing.status, await missing.text()], [404, "Not Found\n"]);
+});
+
+site(
+  "shows Chromium its list, and the page behind a link",
+  async (server, directory) => {
+    const page = async (path: string) => {
+      const flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        `--user-data-dir=${directory}/../profile`,
+        "--dump-dom",
+      ];
+      const url = `http://127.0.0.1:${server.port}${path}`;
+      const { stdout } = await new Deno.Command("chromium", {
+        args: [...flags, url],
+        stdin: "null",
+        stderr: "null",
+      }).output();
+      return text(stdout as Uint8Array<ArrayBuffer>);
+    };
+    assertStringIncludes(await page("/sub dir"), `<a href="./%3C%26%3E.txt">`);
+    assertStringIncludes(await page("/indexed/"), "<p>index</p>");
+  },
+  !have("chromium"),
+);
+
+site(
+  "closes a connection whose head takes too long, and one that is silent",
+  async (server) => {
+    using drip = await connect(server);
+    await drip.sendall(bytes("GET / HTTP/1.1\r\n"));
+    using silent = await connect(server);
+    const dripping = setInterval(() => drip.send(bytes("A: b\r\n")), 500);
+    try {
+      drip.settimeout(30);
+      silent.settimeout(30);
+      using file = drip.makefile("rb");
+      const [answer, nothing] = await Promise.all([
+        file.read(),
+        silent.recv(9),
+      ]);
+      assertEquals([statuses(text(answer)), nothing.length], [[408], 0]);
+    } finally {
+      clearInterval(dripping);
+    }
+  },
+);
+
+site(
+  "survives 3,000 requests with changes, and still answers",
+  async (server) => {
+    const corpus = Object.values(REQUESTS).map(([request]) => bytes(request))
+      .filter((request) => request.length < 3000);
+    const one = async (request: Uint8Array) => {
+      const answer = await ask(server, request);
+      for (const status of statuses(answer)) {
+        assert(status < 500 || status === 501 || status === 505, answer);
+      }
+    };
+    const lost = (error: { code?: string }) => {
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
+    };
+    const property = fc.asyncProperty(
+      mutated(corpus),
+      (request) => one(request).catch(lost),
+    );
+    await fuzz("http", 3000, property);
+    assertEquals(statuses(await ask(server, GET)), [200]);
+  },
+);
