@@ -10,7 +10,7 @@ import type { TransportAddr } from "../_socket/transport.ts";
 import type { Calls } from "../_threads/calls.ts";
 import type { Lane } from "../_threads/lane.ts";
 import type { RelayDatagram } from "../_threads/relay_datagram.ts";
-import { Deadline, type Seconds } from "./wait.ts";
+import { Deadline } from "./wait.ts";
 
 /** Sends through the main thread, and waits for it. */
 export class BlockingDatagram {
@@ -35,15 +35,15 @@ export class BlockingDatagram {
   }
 
   /** Sends one datagram; the main thread looks up the name of a host. */
-  send(data: Uint8Array, address: AddressLike, seconds: Seconds): number {
+  send(data: Uint8Array, address: AddressLike, deadline: Deadline): number {
     let done: { value?: unknown; failure?: Failure } | undefined;
     this.#calls.begin(
       (call) => this.#transport.begin(data, address, call),
       (answer) => done = answer,
     );
     // With timeout 0 it is on its way all the same: what a worker sends never has to wait for the network.
-    const deadline = new Deadline(seconds === 0 ? null : seconds);
-    deadline.wait(this.#lane, () => done !== undefined, "sendto");
+    const limit = deadline.now ? new Deadline(null) : deadline;
+    limit.wait(this.#lane, () => done !== undefined, "sendto");
     if (done?.failure !== undefined) throw fromFailure(done.failure);
     return done!.value as number;
   }

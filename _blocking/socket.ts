@@ -29,9 +29,10 @@ import type { Bytes } from "../_socket/read_buffer.ts";
 import type { MakefileOptions } from "../_stream/makefile.ts";
 import type { BlockingDatagram } from "./datagram.ts";
 import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";
+import { lingeringCloseSync } from "./lingering.ts";
 import { type BlockingFileLike, sendFileSync } from "./sendfile.ts";
 import { BlockingStream } from "./stream.ts";
-import type { Seconds } from "./wait.ts";
+import { Deadline, type Seconds } from "./wait.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 
@@ -50,6 +51,8 @@ export class BlockingSocket implements Disposable {
   readonly #datagram: BlockingDatagram | undefined;
   readonly #options = new Map<never, number>();
   #timeout: Seconds = null;
+  /** When waiting ends for every call, on the clock of `performance.now()`; null is never. */
+  #due: number | null = null;
   #closed = false;
   #closeWanted = false;
   #files = 0;
@@ -88,8 +91,14 @@ export class BlockingSocket implements Disposable {
     return this.#connected("recv", "EOPNOTSUPP", reason);
   }
 
-  #limit(flags: number): Seconds {
-    return (flags & C.MSG_DONTWAIT) !== 0 ? 0 : this.#timeout;
+  /** The time that a call has which begins now. */
+  #limit(flags = 0): Deadline {
+    if (flags & C.MSG_DONTWAIT || this.#timeout === 0) {
+      return new Deadline("now");
+    }
+    if (this.#due === null) return new Deadline(this.#timeout);
+    const left = Math.max(0, this.#due - performance.now()) / 1000;
+    return new Deadline(Math.min(left, this.#timeout ?? Infinity));
   }
 
   /**
@@ -143,7 +152,7 @@ export class BlockingSocket implements Disposable {
     const stream = this.#reading();
     if (flags === 0 && whole.length > 0) {
       const target = nbytes === 0 ? whole : whole.subarray(0, nbytes);
-      return stream.recvInto(target, this.#timeout);
+      return stream.recvInto(target, this.#limit());
     }
     const data = this.recv(nbytes || whole.length, flags);
     whole.set(data);
@@ -273,7 +282,7 @@ export class BlockingSocket implements Disposable {
         file,
         offset,
         count ?? Infinity,
-        (data) => stream.sendall(data, this.#timeout),
+        (data) => stream.sendall(data, this.#limit()),
       );
     } catch (error) {
       const path = typeof file === "string" || file instanceof URL;
@@ -311,6 +320,18 @@ export class BlockingSocket implements Disposable {
     checkTimeout(seconds);
     this.#checkOpen("settimeout");
     this.#timeout = seconds;
+  }
+
+  /**
+   * Sets when waiting ends for all calls together: later ones throw a TimeoutError then, and the timeout of
+   * each goes on as it is.
+   *
+   * @param seconds From now on; null is no deadline.
+   */
+  setdeadline(seconds: number | null): void {
+    checkTimeout(seconds);
+    this.#checkOpen("setdeadline");
+    this.#due = seconds === null ? null : performance.now() + seconds * 1000;
   }
 
   /** The timeout in seconds; null is none. */
@@ -418,6 +439,17 @@ export class BlockingSocket implements Disposable {
     if (this.#files > 0 || this.#closed) return;
     this.#closed = true;
     this.#stream?.close();
+  }
+
+  /**
+   * Closes the socket so that the peer gets all that was sent, though it may be sending still: it ends sending,
+   * drops what comes until the peer closes, and then closes.
+   *
+   * @param seconds How long at most.
+   * @param limit How many bytes are dropped at most.
+   */
+  lingeringClose(seconds = 2, limit = 1048576): void {
+    lingeringCloseSync(this, seconds, limit);
   }
 
   /**

@@ -10,7 +10,7 @@ import type { Bytes } from "../_socket/read_buffer.ts";
 import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Channel } from "../_threads/channel.ts";
 import type { Lane } from "../_threads/lane.ts";
-import { Deadline, type Seconds } from "./wait.ts";
+import type { Deadline } from "./wait.ts";
 
 /** A connection in a worker, for a handler that blocks it. */
 export class BlockingStream {
@@ -51,34 +51,29 @@ export class BlockingStream {
     return channel.available;
   }
 
-  #recv(most: number, deadline: Deadline): Bytes {
-    const target = new Uint8Array(Math.min(most, this.#wait(deadline)));
+  /** Receives at most `size` bytes. */
+  recv(size: number, deadline: Deadline): Bytes {
+    const target = new Uint8Array(Math.min(size, this.#wait(deadline)));
     this.#channel.take(target); // throws what reading failed with, once
     return target;
   }
 
-  /** Receives at most `size` bytes. */
-  recv(size: number, seconds: Seconds): Bytes {
-    return this.#recv(size, new Deadline(seconds));
-  }
-
   /** Receives into `target`. */
-  recvInto(target: Uint8Array, seconds: Seconds): number {
-    this.#wait(new Deadline(seconds));
+  recvInto(target: Uint8Array, deadline: Deadline): number {
+    this.#wait(deadline);
     return this.#channel.take(target);
   }
 
   /** Receives `size` bytes; fewer at the end of the stream, or where it must not wait. */
-  recvAll(size: number, seconds: Seconds): Bytes {
-    const deadline = new Deadline(seconds);
+  recvAll(size: number, deadline: Deadline): Bytes {
     const pieces: Bytes[] = [];
     try {
       for (let left = size; left > 0;) {
-        const piece = this.#recv(left, deadline);
+        const piece = this.recv(left, deadline);
         if (piece.length === 0) break;
         pieces.push(piece);
         left -= piece.length;
-        if (seconds === 0) break;
+        if (deadline.now) break;
       }
     } catch (error) {
       if (pieces.length > 0) this.#channel.putBack(joinBytes(pieces));
@@ -88,8 +83,8 @@ export class BlockingStream {
   }
 
   /** Looks at what comes, at most `size` bytes. */
-  peek(size: number, seconds: Seconds): Bytes {
-    this.#wait(new Deadline(seconds));
+  peek(size: number, deadline: Deadline): Bytes {
+    this.#wait(deadline);
     return this.#channel.peek(size);
   }
 
@@ -107,17 +102,16 @@ export class BlockingStream {
   }
 
   /** Sends the start of `data`. */
-  send(data: Uint8Array, seconds: Seconds): number {
+  send(data: Uint8Array, deadline: Deadline): number {
     this.#checkWrite("send");
-    const count = this.#send(data, new Deadline(seconds));
+    const count = this.#send(data, deadline);
     this.#lane.flush(); // the turn of the event loop, whose end would do that, may be long
     return count;
   }
 
   /** Sends all of `data`; the time is for all of it. */
-  sendall(data: Uint8Array, seconds: Seconds, syscall = "send"): void {
+  sendall(data: Uint8Array, deadline: Deadline, syscall = "send"): void {
     this.#checkWrite(syscall);
-    const deadline = new Deadline(seconds);
     for (let rest = data; rest.length > 0;) {
       rest = rest.subarray(this.#send(rest, deadline));
     }

@@ -10,20 +10,23 @@ import type { Lane } from "../_threads/lane.ts";
 /** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
 const SLEEP_MAX_MS = 60_000;
 
-/** How long a call may take, in seconds: null is without end, 0 is not at all. */
+/** How long a call may take, in seconds; null is without end. */
 export type Seconds = number | null;
 
 /** The time that a call has, which may block several times. */
 export class Deadline {
+  /** Whether the call must not block at all. */
+  readonly now: boolean;
   readonly #seconds: Seconds;
   readonly #due: number;
 
   /** @param seconds How long from now. */
-  constructor(seconds: Seconds) {
-    this.#seconds = seconds;
-    this.#due = seconds === null
+  constructor(seconds: Seconds | "now") {
+    this.now = seconds === "now";
+    this.#seconds = this.now ? 0 : seconds as Seconds;
+    this.#due = this.#seconds === null
       ? Infinity
-      : performance.now() + seconds * 1000;
+      : performance.now() + this.#seconds * 1000;
   }
 
   /**
@@ -36,7 +39,7 @@ export class Deadline {
    */
   wait(lane: Lane, ready: () => boolean, syscall: string): void {
     if (ready()) return;
-    if (this.#seconds === 0) return look(lane, ready, syscall);
+    if (this.now) return look(lane, ready, syscall);
     while (!ready()) {
       const left = this.#due - performance.now();
       if (left <= 0) {

@@ -57,6 +57,7 @@ const TIMED_OUT =
 const AGAIN =
   "BlockingIOError EAGAIN: Cannot recv: Resource temporarily unavailable (EAGAIN)";
 
+const CLOSED = "OSError EBADF: Cannot recv: the socket is closed (EBADF)";
 const BROKEN = "BrokenPipeError EPIPE: Cannot";
 
 const CASES: Record<string, Case> = {
@@ -79,6 +80,34 @@ const CASES: Record<string, Case> = {
       ],
       [null, true],
     ],
+  },
+  deadlines: {
+    client: (client) => readText(client, 2),
+    gets: "go",
+    tells: [
+      "TimeoutError ETIMEDOUT: Cannot recv: timed out after 0 s (ETIMEDOUT)",
+      AGAIN,
+      "RangeError : Cannot set the timeout: it must be finite and not negative, got -1",
+      "TypeError : Cannot set the timeout: it must be a number or null, got string",
+      TIMED_OUT,
+      "TimeoutError",
+      2,
+    ],
+  },
+  lingers: {
+    async client(client) {
+      const got = await readAll(client);
+      for (let i = 0; i < 4; i++) await client.sendall(new Uint8Array(65536));
+      return got;
+    },
+    gets: "answer",
+    tells: ["nothing", CLOSED, "nothing"],
+  },
+  lingersEnough: { sends: "x", gets: "answer", tells: ["nothing", CLOSED] },
+  lingersBriefly: {
+    client: readAll,
+    gets: "answer",
+    tells: ["nothing", CLOSED],
   },
   keeps: {
     async client(client) {
@@ -203,7 +232,7 @@ const CASES: Record<string, Case> = {
       "a",
       "b",
       "c",
-      "OSError EBADF: Cannot recv: the socket is closed (EBADF)",
+      CLOSED,
     ],
   },
   sendfile: { gets: "/** * Ca**}\n}\n", tells: [3, 5, 0, 2, 3, 4] },

@@ -50,6 +50,16 @@ function* shown(call: () => unknown): Steps {
   }
 }
 
+/** What a call throws. */
+function* thrown(call: () => unknown): Generator<unknown, Error, Any> {
+  try {
+    yield call();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("nothing was thrown");
+}
+
 /** The results of calls, one after the other. */
 function* all(
   ...calls: (() => unknown)[]
@@ -73,6 +83,7 @@ const onClosed = (s: Either) => [
   () => s.getsockname(),
   () => s.getpeername(),
   () => s.settimeout(1),
+  () => s.setdeadline(1),
   () => s.setblocking(true),
   () => s.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1),
   () => s.getsockopt(SOL_SOCKET, SO_TYPE),
@@ -189,6 +200,37 @@ export const SCRIPTS: Record<string, (socket: Either) => Steps> = {
     s.setblocking(true);
     results.push(states());
     return results;
+  },
+  *deadlines(s) {
+    s.setdeadline(0);
+    const results = yield* all(
+      () => s.recv(1),
+      () => s.recv(1, MSG_DONTWAIT),
+      () => s.setdeadline(-1),
+      () => s.setdeadline("1"),
+    );
+    s.settimeout(0.01);
+    s.setdeadline(60);
+    results.push(yield* shown(() => s.recv(1)));
+    s.settimeout(60);
+    s.setdeadline(0.01);
+    const { name } = yield* thrown(() => s.recv(1));
+    s.settimeout(null);
+    s.setdeadline(null);
+    return [...results, name, yield* shown(() => s.send(bytes("go")))];
+  },
+  *lingers(s) { // until the client ends, which sends still
+    yield s.sendall(bytes("answer"));
+    const results = yield* all(() => s.lingeringClose(), () => s.recv(1));
+    return [...results, yield* shown(() => s.lingeringClose())];
+  },
+  *lingersEnough(s) {
+    yield s.sendall(bytes("answer"));
+    return yield* all(() => s.lingeringClose(60, 1), () => s.recv(1));
+  },
+  *lingersBriefly(s) {
+    yield s.sendall(bytes("answer"));
+    return yield* all(() => s.lingeringClose(0.01), () => s.recv(1));
   },
   *keeps(s) { // what came before a timeout
     yield s.recv(1, MSG_PEEK);
