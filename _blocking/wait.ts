@@ -35,18 +35,19 @@ export class Deadline {
    * @param lane What connects with the main thread.
    * @param ready Whether to go on.
    * @param syscall For the message of the error.
-   * @throws {BlockingIOError} where the call may take no time. {TimeoutError} when the time is over.
+   * @throws {BlockingIOError} where the call must not block.
+   * @throws {TimeoutError} when the time is over.
    */
   wait(lane: Lane, ready: () => boolean, syscall: string): void {
     if (ready()) return;
     if (this.now) return look(lane, ready, syscall);
-    while (!ready()) {
+    for (;;) {
       const left = this.#due - performance.now();
-      if (left <= 0) {
-        const reason = `timed out after ${this.#seconds} s`;
-        throw osError("ETIMEDOUT", { syscall, reason });
-      }
-      lane.block(Math.min(left, SLEEP_MAX_MS));
+      lane.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // which takes what has come in any case
+      if (ready()) return;
+      if (left > 0) continue;
+      const reason = `timed out after ${this.#seconds} s`;
+      throw osError("ETIMEDOUT", { syscall, reason });
     }
   }
 }

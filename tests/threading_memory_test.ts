@@ -1,6 +1,6 @@
 /** Peers that do not read, on the one side and on the other, while the rest moves a gigabyte. */
 
-import { type Address, type Socket } from "../mod.ts";
+import type { Address, Socket } from "../mod.ts";
 import { assertEquals, assertLess, deadline } from "./deps.ts";
 import { granted, soon } from "./helpers.ts";
 import { dial } from "./remote_helpers.ts";
