@@ -115,7 +115,7 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   rbufsize: number = -1;
   /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
   lineLimit = 65536;
-  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
+  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. It is sent when `rfile` waits. */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
   timeout: number | null = null;
@@ -136,11 +136,12 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
     if (this.disableNagleAlgorithm) {
       connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
     }
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
     this.rfile = connection.makefile("rb", {
       buffering: this.rbufsize,
       lineLimit: this.lineLimit,
+      tie: this.wbufsize === 0 ? undefined : this.wfile,
     });
-    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
   }
 
   /** Flushes and closes the files. May be extended; call super. */
@@ -217,7 +218,7 @@ export class DualRequestHandler<S extends HandlerServer = BaseServer>
   rbufsize: number = -1;
   /** The longest line that `rfile` reads of a connection, in bytes; a longer one is a `LimitOverrunError`. */
   lineLimit = 65536;
-  /** Bytes of the write buffer of a connection: 0 writes at once, -1 is the default size. */
+  /** Bytes of the write buffer of a connection, as {@linkcode StreamRequestHandler.wbufsize}. */
   wbufsize = 0;
   /** Seconds that each read and write of a connection may take; null is no limit. */
   timeout: number | null = null;
@@ -340,7 +341,7 @@ export class BlockingStreamRequestHandler<
   rbufsize: number = -1;
   /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
   lineLimit = 65536;
-  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. */
+  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. It is sent when `rfile` waits. */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
   timeout: number | null = null;
@@ -362,11 +363,12 @@ export class BlockingStreamRequestHandler<
     if (this.disableNagleAlgorithm) {
       connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
     }
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
     this.rfile = connection.makefile("rb", {
       buffering: this.rbufsize,
       lineLimit: this.lineLimit,
+      tie: this.wbufsize === 0 ? undefined : this.wfile,
     });
-    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
   }
 
   /** Flushes and closes the files. May be extended; call super. */

@@ -225,6 +225,7 @@ export type {
   TextErrors,
   TextReaderOptions,
   TextWriterOptions,
+  Tied,
   WriteData,
   Writer,
 } from "./_stream/mod.ts";

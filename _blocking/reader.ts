@@ -9,6 +9,7 @@ import {
   type BufferedReaderOptions,
   incomplete,
   type ReadUntilOptions,
+  type Tied,
 } from "../_stream/buffered_reader.ts";
 import { ByteQueue } from "../_stream/byte_queue.ts";
 import {
@@ -33,6 +34,7 @@ export class BlockingReader implements Disposable {
   readonly #source: BlockingBytes;
   readonly #bufferSize: number;
   readonly #lineLimit: number;
+  readonly #tie: Tied | undefined;
   readonly #onClose: (() => void) | undefined;
   readonly #queue = new ByteQueue();
   readonly #lines: BlockingLines<Bytes>;
@@ -50,6 +52,7 @@ export class BlockingReader implements Disposable {
     this.#source = source;
     this.#bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
     this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
+    this.#tie = options.tie;
     this.#onClose = options.onClose;
     this.#lines = new BlockingLines({
       queue: this.#queue,
@@ -75,6 +78,7 @@ export class BlockingReader implements Disposable {
 
   /** One receive; without a buffer it asks for `wanted` bytes. False at the end of the stream. */
   #fill(wanted: number): boolean {
+    if (this.#tie?.pending) this.#tie.flush();
     const data = this.#source.recv(
       this.#bufferSize || Math.min(wanted, BUFFER_SIZE),
     );

@@ -113,7 +113,8 @@ export class Timeout {
 
   /** The error of a call whose time has run out. */
   error(): OSError {
-    const reason = `timed out after ${this.#seconds} s`;
+    const seconds = Math.round(this.#seconds * 1000) / 1000; // what a deadline leaves is odd
+    const reason = `timed out after ${seconds} s`;
     return osError("ETIMEDOUT", { syscall: this.#syscall, reason });
   }
 

@@ -40,8 +40,21 @@ export interface BufferedReaderOptions {
    * @default {65536}
    */
   lineLimit?: number;
+  /**
+   * A writer that is flushed before the reader asks for more, so that no answer is held back while the
+   * question after it is waited for. What C++ calls a tied stream.
+   */
+  tie?: Tied;
   /** Called once, when the reader is closed. */
   onClose?: () => void;
+}
+
+/** What the reader flushes: a writer. */
+export interface Tied {
+  /** How many bytes wait. */
+  readonly pending: number;
+  /** Sends them. */
+  flush(): unknown;
 }
 
 /** Options of {@linkcode BufferedReader.readuntil}. */
@@ -72,6 +85,7 @@ export class BufferedReader implements Disposable {
   readonly #source: ByteSource;
   readonly #bufferSize: number;
   readonly #lineLimit: number;
+  readonly #tie: Tied | undefined;
   readonly #onClose: (() => void) | undefined;
   readonly #queue = new ByteQueue();
   readonly #turns = new Turns();
@@ -92,6 +106,7 @@ export class BufferedReader implements Disposable {
     this.#source = source;
     this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
     this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
+    this.#tie = options.tie;
     this.#onClose = onClose;
     this.#lines = new LineReader({
       queue: this.#queue,
@@ -291,6 +306,7 @@ export class BufferedReader implements Disposable {
       await this.#fill(rest.length);
       return this.#queue.takeInto(rest);
     }
+    if (this.#tie?.pending) this.#tie.flush();
     const count = await this.#source.recvInto(rest);
     this.#checkOpen();
     return count;
@@ -416,6 +432,7 @@ export class BufferedReader implements Disposable {
 
   /** One receive; an unbuffered reader asks for `wanted` bytes. False at the end. */
   async #fill(wanted: number): Promise<boolean> {
+    if (this.#tie?.pending) this.#tie.flush();
     const chunk = await this.#source.recv(this.#bufferSize || wanted);
     this.#checkOpen();
     if (chunk.length > 0) this.#queue.push(chunk);

@@ -7,6 +7,7 @@
 import {
   BufferedReader,
   type BufferedReaderOptions,
+  type Tied,
 } from "./buffered_reader.ts";
 import { BufferedRWPair } from "./buffered_rw_pair.ts";
 import {
@@ -55,6 +56,8 @@ export interface MakefileOptions {
    * @default {65536}
    */
   lineLimit?: number;
+  /** A writer that is flushed before the file waits for more to read. */
+  tie?: Tied;
 }
 
 /** What `makefile()` returns for each mode; the letters may come in any order. */
@@ -163,9 +166,9 @@ export function openFile<S, R, W, TR, TW>(
 ): unknown {
   const { binary, reads, writes } = parseMode(mode);
   const bufferSize = checkBuffering(options.buffering ?? -1, binary);
-  const { lineLimit, onClose } = options;
+  const { lineLimit, tie, onClose } = options;
   const reader = reads
-    ? new kinds.Reader(socket, { bufferSize, lineLimit, onClose })
+    ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
     : undefined;
   // A pair closes its reader last, so that the reader's hook serves for both.
   const writer = writes

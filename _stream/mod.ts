@@ -8,6 +8,7 @@ export { BufferedReader } from "./buffered_reader.ts";
 export type {
   BufferedReaderOptions,
   ReadUntilOptions,
+  Tied,
 } from "./buffered_reader.ts";
 export { BufferedRWPair } from "./buffered_rw_pair.ts";
 export { BufferedWriter } from "./buffered_writer.ts";

@@ -26,6 +26,7 @@ import {
   serving,
   tell,
   text,
+  within,
 } from "./server_helpers.ts";
 
 /** Keeps what goes to `handleError`. */
@@ -153,10 +154,12 @@ Deno.test("StreamRequestHandler sends writes that nobody awaits, in order, befor
 });
 
 for (
-  const [wbufsize, held] of [[0, false], [4, false], [16, true], [
-    -1,
-    true,
-  ]] as const
+  const [wbufsize, held] of [
+    [0, false],
+    [4, false],
+    [16, true],
+    [-1, true],
+  ] as const
 ) {
   Deno.test(`StreamRequestHandler with wbufsize ${wbufsize} has sent all at the end`, async () => {
     class Handler extends StreamRequestHandler {
@@ -166,7 +169,7 @@ for (
         await this.wfile.write("pong ");
         await this.wfile.write(line);
         if (text(line) === "flush\n") await this.wfile.flush();
-        await this.rfile.readline();
+        await this.request.recv(1); // unlike rfile, it flushes nothing
       }
     }
     const server = await handling(Handler, async (server) => {
@@ -266,6 +269,35 @@ Deno.test("StreamRequestHandler.lineLimit is the longest line of rfile, and Dual
     });
   }
   assertEquals(limits.length, 2);
+});
+
+Deno.test("StreamRequestHandler with a write buffer sends it when rfile waits, and not before", async () => {
+  const sizes: number[] = [];
+  for (const wbufsize of [-1, 0]) {
+    class Answering extends StreamRequestHandler {
+      override wbufsize = wbufsize;
+      override setup() {
+        const sendall = this.request.sendall.bind(this.request);
+        this.request.sendall = (data) => {
+          sizes.push((data as Uint8Array).length);
+          return sendall(data);
+        };
+        super.setup();
+      }
+      override async handle() {
+        for await (const line of this.rfile) await this.wfile.write(line);
+      }
+    }
+    sizes.length = 0;
+    await serving(new TCPServer(LOOPBACK, Answering), async (server) => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("a\nbc\nd\n"));
+      using file = client.makefile("rb");
+      const answer = await within(file.readexactly(7)); // and it waits for more
+      assertEquals(answer, bytes("a\nbc\nd\n"));
+    });
+    assertEquals(sizes, wbufsize === 0 ? [2, 3, 2] : [7]);
+  }
 });
 
 /** Echoes the lines that are not too long, and notes the others. */

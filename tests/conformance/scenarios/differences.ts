@@ -144,4 +144,27 @@ export const differences: Scenario[] = [
     ],
     differs: ["unix-shut-rd"],
   },
+  {
+    name: "an answer that is held back while rfile waits",
+    server: {
+      transport: "TCPServer",
+      way: "",
+      handler: {
+        base: "StreamRequestHandler",
+        attrs: { wbufsize: -1 },
+        handle: [["rfile.readline"], ["wfile.write", b("answer")], [
+          "rfile.readline",
+        ]],
+      },
+    },
+    steps: [
+      ["c = create_connection", addr("server")],
+      ["c.sendall", b("question\n")],
+      ["c.settimeout", 0.2],
+      ["c.recv", 6],
+      ["c.settimeout", 5],
+      ["c.shutdown", C("SHUT_WR")],
+    ],
+    differs: ["tied-files"],
+  },
 ];
