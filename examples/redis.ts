@@ -1,0 +1,58 @@
+/**
+ * A key-value server that speaks RESP2, the protocol of Redis.
+ *
+ *     deno run --allow-net examples/redis.ts [host] [port]
+ *
+ * Then `redis-cli -p 6399`, or `redis-benchmark -p 6399 -t set,get -P 16`. The values are in memory only.
+ */
+import {
+  AsyncTCPServer,
+  formatAddress,
+  serve,
+  StreamRequestHandler,
+} from "@socketserver/socketserver";
+import { execute } from "./redis/commands.ts";
+import {
+  encode,
+  latin1,
+  ProtocolError,
+  readCommand,
+  simple,
+} from "./redis/resp.ts";
+import { Store } from "./redis/store.ts";
+
+const store = new Store();
+
+class RedisHandler extends StreamRequestHandler {
+  override wbufsize = 65536; // the answers to what came together leave together
+  override disableNagleAlgorithm = true;
+
+  override async handle() {
+    try {
+      for (let args; (args = await readCommand(this.rfile)) !== undefined;) {
+        if (args.length === 0) continue;
+        await this.wfile.writelines(encode(execute(store, args)));
+        if (latin1(args[0]).toLowerCase() === "quit") return;
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      const { line } = simple(`-ERR Protocol error: ${error.message}`);
+      await this.wfile.write(line);
+      await this.wfile.flush();
+      await this.request.lingeringClose();
+    }
+  }
+}
+
+class RedisServer extends AsyncTCPServer {
+  /** Forgets what has ended, twice a second. */
+  override serviceActions() {
+    store.sweep();
+  }
+}
+
+const [host = "localhost", port = "6399"] = Deno.args;
+const options = { reportLostClients: false };
+const server = new RedisServer([host, Number(port)], RedisHandler, options);
+console.log(`Listening on ${formatAddress(server.serverAddress)}`);
+await serve(server, { timeout: 1 }); // until Ctrl-C

@@ -1,0 +1,223 @@
+/**
+ * The commands, worded as Redis words them.
+ *
+ * @module
+ */
+
+import { matches } from "./glob.ts";
+import { type Bytes, fromLatin1, latin1, type Reply, simple } from "./resp.ts";
+import type { Store } from "./store.ts";
+
+/** A command that cannot be carried out. */
+class CommandError extends Error {}
+
+const OK = simple("OK");
+const PONG = simple("PONG");
+const NOT_INTEGER = "value is not an integer or out of range";
+const [LOW, HIGH] = [-(2n ** 63n), 2n ** 63n - 1n];
+
+/** The fewest arguments, the most, and what is done with them. */
+type Command = [
+  fewest: number,
+  most: number,
+  run: (store: Store, args: Bytes[]) => Reply,
+];
+
+/** Carries out a command; what is wrong is an answer too. */
+export function execute(store: Store, [name, ...args]: Bytes[]): Reply {
+  const text = latin1(name).toLowerCase();
+  const command = COMMANDS.get(text);
+  if (command === undefined) return unknown(latin1(name), args);
+  const [fewest, most, run] = command;
+  if (args.length < fewest || args.length > most) {
+    return simple(`-ERR wrong number of arguments for '${text}' command`);
+  }
+  try {
+    return run(store, args);
+  } catch (error) {
+    if (error instanceof CommandError) return simple(`-ERR ${error.message}`);
+    throw error;
+  }
+}
+
+function unknown(name: string, args: Bytes[]): Reply {
+  let shown = "";
+  for (const arg of args) {
+    if (shown.length >= 128) break;
+    shown += `'${latin1(arg).slice(0, 128 - shown.length)}' `;
+  }
+  return simple(
+    `-ERR unknown command '${
+      name.slice(0, 128)
+    }', with args beginning with: ${shown}`,
+  );
+}
+
+function integer(arg: Bytes, wrong = NOT_INTEGER): bigint {
+  const text = latin1(arg);
+  const value = /^(0|-?[1-9]\d{0,18})$/.test(text) ? BigInt(text) : HIGH + 1n;
+  if (value < LOW || value > HIGH) throw new CommandError(wrong);
+  return value;
+}
+
+/** When a time is over that is given in units of milliseconds. */
+function endOf(arg: Bytes, unit: number, command: string): number {
+  const count = Number(integer(arg));
+  const ends = Date.now() + count * unit;
+  if (count <= 0 || !Number.isSafeInteger(ends)) {
+    throw new CommandError(`invalid expire time in '${command}' command`);
+  }
+  return ends;
+}
+
+/** SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | KEEPTTL] */
+function set(store: Store, [name, value, ...options]: Bytes[]): Reply {
+  const key = latin1(name);
+  const { condition, get, keep, ends } = parseSet(options);
+  const old = store.get(key);
+  const allowed = condition === undefined ||
+    (condition === "XX") === (old !== undefined);
+  if (allowed) {
+    store.set(key, value, keep ? old?.ends : ends);
+  }
+  if (get) return old?.value ?? null;
+  return allowed ? OK : null;
+}
+
+interface SetOptions {
+  condition?: "NX" | "XX";
+  get?: boolean;
+  keep?: boolean;
+  ends?: number;
+}
+
+function parseSet(options: Bytes[]): SetOptions {
+  const parsed: SetOptions = {};
+  for (let i = 0; i < options.length; i++) {
+    const option = latin1(options[i]).toUpperCase();
+    const timed = parsed.ends !== undefined || parsed.keep;
+    if ((option === "NX" || option === "XX") && !parsed.condition) {
+      parsed.condition = option;
+    } else if (option === "GET") parsed.get = true;
+    else if (option === "KEEPTTL" && !timed) parsed.keep = true;
+    else if (/^[EP]X$/.test(option) && !timed && i + 1 < options.length) {
+      const unit = option === "EX" ? 1000 : 1;
+      parsed.ends = endOf(options[++i], unit, "set");
+    } else throw new CommandError("syntax error");
+  }
+  return parsed;
+}
+
+/** Adds to the number that a key has. */
+function add(store: Store, name: Bytes, amount: bigint): Reply {
+  const key = latin1(name);
+  const entry = store.get(key);
+  const sum = amount + (entry === undefined ? 0n : integer(entry.value));
+  if (sum < LOW || sum > HIGH) {
+    throw new CommandError("increment or decrement would overflow");
+  }
+  store.set(key, fromLatin1(String(sum)), entry?.ends);
+  return sum;
+}
+
+/** Gives a key an end; one that has passed removes it. */
+function expire(store: Store, [name, time]: Bytes[], unit: number): Reply {
+  const key = latin1(name);
+  const ends = Date.now() + Number(integer(time)) * unit;
+  if (!Number.isSafeInteger(ends)) {
+    const command = unit === 1 ? "pexpire" : "expire";
+    throw new CommandError(`invalid expire time in '${command}' command`);
+  }
+  const entry = store.get(key);
+  if (entry === undefined) return 0;
+  store.set(key, entry.value, ends);
+  return 1;
+}
+
+/** How long a key has: -1 without an end, -2 where there is none. */
+function left(store: Store, name: Bytes, unit: number): Reply {
+  const entry = store.get(latin1(name));
+  if (entry === undefined) return -2;
+  if (entry.ends === Infinity) return -1;
+  return Math.round((entry.ends - Date.now()) / unit);
+}
+
+function mset(store: Store, pairs: Bytes[]): Reply {
+  if (pairs.length % 2 !== 0) {
+    throw new CommandError("wrong number of arguments for 'mset' command");
+  }
+  for (let i = 0; i < pairs.length; i += 2) {
+    store.set(latin1(pairs[i]), pairs[i + 1]);
+  }
+  return OK;
+}
+
+/** What clients ask for before they begin. */
+const CONFIG: Record<string, string> = {
+  save: "",
+  appendonly: "no",
+  databases: "1",
+  maxmemory: "0",
+};
+
+function config(_: Store, [what, ...patterns]: Bytes[]): Reply {
+  const subcommand = latin1(what);
+  if (subcommand.toLowerCase() !== "get") {
+    throw new CommandError(
+      `unknown subcommand '${subcommand}'. Try CONFIG HELP.`,
+    );
+  }
+  const names = Object.keys(CONFIG).filter((name) =>
+    patterns.some((each) => matches(latin1(each).toLowerCase(), name))
+  );
+  return names.flatMap((name) => [fromLatin1(name), fromLatin1(CONFIG[name])]);
+}
+
+function select(_: Store, [index]: Bytes[]): Reply {
+  const number = integer(index);
+  if (number !== 0n) throw new CommandError("DB index is out of range");
+  return OK;
+}
+
+const count = (store: Store, keys: Bytes[], of: (key: string) => unknown) =>
+  keys.filter((key) => store.get(latin1(key)) && of(latin1(key))).length;
+
+/** By names in lower case. */
+const COMMANDS: Map<string, Command> = new Map(Object.entries<Command>({
+  ping: [0, 1, (_, [text]) => text ?? PONG],
+  echo: [1, 1, (_, [text]) => text],
+  quit: [0, Infinity, () => OK],
+  select: [1, 1, select],
+  set: [2, Infinity, set],
+  get: [1, 1, (store, [key]) => store.get(latin1(key))?.value ?? null],
+  mget: [
+    1,
+    Infinity,
+    (store, keys) => keys.map((key) => store.get(latin1(key))?.value ?? null),
+  ],
+  mset: [2, Infinity, mset],
+  del: [
+    1,
+    Infinity,
+    (store, keys) => count(store, keys, (key) => store.delete(key)),
+  ],
+  exists: [1, Infinity, (store, keys) => count(store, keys, () => true)],
+  incr: [1, 1, (store, [key]) => add(store, key, 1n)],
+  decr: [1, 1, (store, [key]) => add(store, key, -1n)],
+  incrby: [2, 2, (store, [key, by]) => add(store, key, integer(by))],
+  expire: [2, 2, (store, args) => expire(store, args, 1000)],
+  pexpire: [2, 2, (store, args) => expire(store, args, 1)],
+  ttl: [1, 1, (store, [key]) => left(store, key, 1000)],
+  pttl: [1, 1, (store, [key]) => left(store, key, 1)],
+  keys: [
+    1,
+    1,
+    (store, [pattern]) =>
+      store.keys().filter((key) => matches(latin1(pattern), key))
+        .map(fromLatin1),
+  ],
+  dbsize: [0, 0, (store) => store.keys().length],
+  flushall: [0, 1, (store) => (store.clear(), OK)],
+  config: [1, Infinity, config],
+  command: [0, Infinity, () => []],
+}));

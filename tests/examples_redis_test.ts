@@ -1,0 +1,309 @@
+/** examples/redis.ts against redis-cli, redis-benchmark, a real Redis, and clients that are up to no good. */
+
+import fc from "fast-check";
+import { createConnection, SHUT_WR, type Socket } from "../mod.ts";
+import { assert, assertEquals, assertMatch, deadline, delay } from "./deps.ts";
+import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import { fuzz, mutated } from "./fuzz_helpers.ts";
+import { have } from "./python.ts";
+import { bytes, text, within } from "./server_helpers.ts";
+
+function redis(
+  name: string,
+  fn: (server: Running) => Promise<void>,
+  ignore = false,
+) {
+  Deno.test({
+    name: `examples/redis.ts ${name}`,
+    ignore: ignore || !mayRun,
+    async fn() {
+      await using server = await start("examples/redis.ts", "127.0.0.1", "0");
+      await fn(server);
+      assertEquals(await server.end("SIGINT"), 0);
+      const stderr = await server.stderr;
+      assert(!/error/i.test(stderr), stderr);
+    },
+  });
+}
+
+const connect = (port: string): Promise<Socket> =>
+  createConnection(["127.0.0.1", Number(port)], { timeout: 10 });
+
+/** Sends bytes, and reads all that comes back. */
+async function ask(
+  port: string,
+  request: string | Uint8Array,
+): Promise<string> {
+  using client = await connect(port);
+  await client.sendall(typeof request === "string" ? bytes(request) : request);
+  await client.shutdown(SHUT_WR);
+  using file = client.makefile("rb");
+  return text(await within(file.read()));
+}
+
+/** A command as clients send it. */
+const command = (...args: string[]) =>
+  `*${args.length}\r\n${
+    args.map((arg) => `$${bytes(arg).length}\r\n${arg}\r\n`).join("")
+  }`;
+
+/** What is asked, and what Redis 7 answers; the first state is empty. */
+const DIALOGUE: [string, string][] = [
+  [command("PING"), "+PONG\r\n"],
+  [command("ping", "hello"), "$5\r\nhello\r\n"],
+  [command("ECHO", ""), "$0\r\n\r\n"],
+  [command("GET", "k"), "$-1\r\n"],
+  [command("SET", "k", "v"), "+OK\r\n"],
+  [command("GET", "k"), "$1\r\nv\r\n"],
+  [command("SET", "k", "w", "NX"), "$-1\r\n"],
+  [command("SET", "k", "w", "XX", "GET"), "$1\r\nv\r\n"],
+  [command("SET", "none", "w", "xx"), "$-1\r\n"],
+  [command("SET", "k", "w", "EX", "100"), "+OK\r\n"],
+  [command("TTL", "k"), ":100\r\n"],
+  [command("SET", "k", "x", "KEEPTTL"), "+OK\r\n"],
+  [command("TTL", "k"), ":100\r\n"],
+  [command("SET", "k", "x"), "+OK\r\n"],
+  [command("TTL", "k"), ":-1\r\n"],
+  [command("TTL", "none"), ":-2\r\n"],
+  [
+    command("SET", "k", "x", "PX", "0"),
+    "-ERR invalid expire time in 'set' command\r\n",
+  ],
+  [command("SET", "k", "x", "EX", "1", "PX", "1"), "-ERR syntax error\r\n"],
+  [command("SET", "k", "x", "NX", "XX"), "-ERR syntax error\r\n"],
+  [command("SET", "k", "x", "EX"), "-ERR syntax error\r\n"],
+  [
+    command("SET", "k", "x", "EX", "a"),
+    "-ERR value is not an integer or out of range\r\n",
+  ],
+  [command("SET", "k"), "-ERR wrong number of arguments for 'set' command\r\n"],
+  [command("GET"), "-ERR wrong number of arguments for 'get' command\r\n"],
+  [command("INCR", "n"), ":1\r\n"],
+  [command("INCRBY", "n", "-41"), ":-40\r\n"],
+  [command("DECR", "n"), ":-41\r\n"],
+  [command("INCR", "k"), "-ERR value is not an integer or out of range\r\n"],
+  [command("SET", "n", "9223372036854775807"), "+OK\r\n"],
+  [command("INCR", "n"), "-ERR increment or decrement would overflow\r\n"],
+  [command("SET", "n", "01"), "+OK\r\n"],
+  [command("INCR", "n"), "-ERR value is not an integer or out of range\r\n"],
+  [command("EXPIRE", "none", "1"), ":0\r\n"],
+  [command("EXPIRE", "k", "1000"), ":1\r\n"],
+  [command("TTL", "k"), ":1000\r\n"],
+  [
+    command("EXPIRE", "k", "x"),
+    "-ERR value is not an integer or out of range\r\n",
+  ],
+  [command("EXPIRE", "k", "-1"), ":1\r\n"],
+  [command("EXISTS", "k", "n", "n"), ":2\r\n"],
+  [command("MSET", "a", "1", "b", "2"), "+OK\r\n"],
+  [
+    command("MSET", "a", "1", "b"),
+    "-ERR wrong number of arguments for 'mset' command\r\n",
+  ],
+  [command("MGET", "a", "none", "b"), "*3\r\n$1\r\n1\r\n$-1\r\n$1\r\n2\r\n"],
+  [command("DEL", "a", "none", "b", "a"), ":2\r\n"],
+  [command("KEYS", "*"), "*1\r\n$1\r\nn\r\n"],
+  [command("KEYS", "[^n]*"), "*0\r\n"],
+  [command("KEYS", "[a-z]"), "*1\r\n$1\r\nn\r\n"],
+  [command("KEYS", "\\n?"), "*0\r\n"],
+  [command("CONFIG", "GET", "save"), "*2\r\n$4\r\nsave\r\n$0\r\n\r\n"],
+  [command("CONFIG", "GET", "no-such"), "*0\r\n"],
+  [command("SELECT", "0"), "+OK\r\n"],
+  [command("SELECT", "99"), "-ERR DB index is out of range\r\n"],
+  [
+    command("NOPE", "a", "b"),
+    "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n",
+  ],
+  [
+    command("NO\r\nPE"),
+    "-ERR unknown command 'NO  PE', with args beginning with: \r\n",
+  ],
+  [command("DBSIZE"), ":1\r\n"],
+  ["PING\r\n", "+PONG\r\n"],
+  ['\r\n\nECHO "a b"\r\n', "$3\r\na b\r\n"],
+  ["echo 'a b'\n", "$3\r\na b\r\n"],
+  ["*0\r\n*-1\r\nPING\r\n", "+PONG\r\n"],
+];
+
+/** What ends a connection, and the last words. */
+const WRONG: [string, string][] = [
+  ["*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
+  ["*9999999999\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
+  ["*1\r\n+PING\r\n", "-ERR Protocol error: expected '$', got '+'\r\n"],
+  ["*1\r\n$x\r\n", "-ERR Protocol error: invalid bulk length\r\n"],
+  ["*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"],
+  ["*1\r\n$9999999999\r\n", "-ERR Protocol error: invalid bulk length\r\n"],
+  ['ECHO "a\r\n', "-ERR Protocol error: unbalanced quotes in request\r\n"],
+  [
+    "x".repeat(200_000),
+    "-ERR Protocol error: too big inline request\r\n",
+  ],
+  ["*2\r\n$4\r\nECHO\r\n$5\r\nab", ""],
+  ["QUIT\r\nPING\r\n", "+OK\r\n"],
+];
+
+redis("answers as Redis does, and to all at once", async ({ port }) => {
+  using client = await connect(port);
+  using file = client.makefile("rb");
+  for (const [asked, answer] of DIALOGUE) {
+    await client.sendall(bytes(asked));
+    const got = await within(file.readexactly(answer.length));
+    assertEquals([asked, text(got)], [asked, answer]);
+  }
+  await client.sendall(bytes(command("FLUSHALL")));
+  await file.readline();
+  const all = await ask(port, DIALOGUE.map(([asked]) => asked).join(""));
+  assertEquals(all, DIALOGUE.map(([, answer]) => answer).join(""));
+});
+
+redis(
+  "ends a connection that makes no sense, and says why",
+  async ({ port }) => {
+    for (const [asked, answer] of WRONG) {
+      assertEquals([asked, await ask(port, command("PING") + asked)], [
+        asked,
+        `+PONG\r\n${answer}`,
+      ]);
+    }
+  },
+);
+
+redis("forgets what has ended", async ({ port }) => {
+  assertEquals(
+    await ask(port, command("SET", "k", "v", "PX", "30")),
+    "+OK\r\n",
+  );
+  assertMatch(await ask(port, command("PTTL", "k")), /^:\d\d?\r\n$/);
+  const gone = async () => {
+    while (await ask(port, command("EXISTS", "k")) === ":1\r\n") await delay(5);
+  };
+  await deadline(gone(), 5000);
+  assertEquals(await ask(port, command("DBSIZE")), ":0\r\n");
+});
+
+redis("keeps any bytes", async ({ port }) => {
+  const value = Uint8Array.from({ length: 100_000 }, (_, i) => i * 31);
+  using client = await connect(port);
+  using file = client.makefile("rb");
+  await client.sendall(
+    bytes(`*3\r\n$3\r\nSET\r\n$3\r\n\0\r\n\r\n$${value.length}\r\n`),
+  );
+  await client.sendall(value);
+  await client.sendall(bytes("\r\n*2\r\n$3\r\nGET\r\n$3\r\n\0\r\n\r\n"));
+  assertEquals(text(await file.readline()), "+OK\r\n");
+  assertEquals(text(await file.readline()), `$${value.length}\r\n`);
+  assertEquals(new Uint8Array(await file.readexactly(value.length)), value);
+});
+
+redis("answers redis-cli", async ({ port }) => {
+  const cli = (...args: string[]) =>
+    talk("redis-cli", ["-p", port, ...args], "");
+  assertEquals(await cli("SET", "key", "some value", "EX", "60"), "OK\n");
+  assertEquals(await cli("GET", "key"), "some value\n");
+  assertEquals(await cli("TTL", "key"), "60\n");
+  assertEquals(
+    await talk("redis-cli", ["-p", port], "incr n\nincr n\nkeys *\n"),
+    "1\n2\nkey\nn\n",
+  );
+  const lines = Array(1000).keys().map((i) => command("SET", `k${i}`, `${i}`))
+    .toArray();
+  const piped = await talk("redis-cli", ["-p", port, "--pipe"], lines.join(""));
+  assertMatch(piped, /errors: 0, replies: 1000/);
+}, !have("redis-cli"));
+
+redis("answers redis-benchmark, pipelined too", async ({ port }) => {
+  for (const depth of ["1", "16"]) {
+    const args = [
+      "-p",
+      port,
+      "-t",
+      "ping,set,get,incr,mset",
+      "-n",
+      "5000",
+      "-P",
+      depth,
+      "--csv",
+    ];
+    const report = await talk("redis-benchmark", args, "");
+    assertEquals(
+      report.match(
+        /^"(PING_INLINE|PING_MBULK|SET|GET|INCR|MSET \(10 keys\))",/gm,
+      )?.length,
+      6,
+      report,
+    );
+  }
+}, !have("redis-benchmark"));
+
+Deno.test({
+  name: "Redis itself says what the test of examples/redis.ts says",
+  ignore: !mayRun || !have("redis-server"),
+  async fn() {
+    const directory = await Deno.makeTempDir();
+    const socket = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const port = String((socket.addr as Deno.NetAddr).port);
+    socket.close();
+    const args = [
+      "--port",
+      port,
+      "--save",
+      "",
+      "--dir",
+      directory,
+      "--bind",
+      "127.0.0.1",
+    ];
+    const child = new Deno.Command("redis-server", { args, stdout: "null" })
+      .spawn();
+    const up = async () => {
+      for (;;) {
+        try {
+          return await ask(port, "FLUSHALL\r\n");
+        } catch {
+          await delay(20);
+        }
+      }
+    };
+    try {
+      await deadline(up(), 10_000);
+      for (const [asked, answer] of DIALOGUE) {
+        assertEquals([asked, await ask(port, asked)], [asked, answer]);
+      }
+      // A client that is sending still it resets.
+      const short = WRONG.filter(([asked]) => asked.length < 1000);
+      for (const [asked, answer] of short) {
+        assertEquals([asked, await ask(port, asked)], [asked, answer]);
+      }
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
+
+redis(
+  "survives 3,000 messages with changes, and still answers",
+  async ({ port }) => {
+    const corpus = [
+      command("SET", "key", "value", "EX", "10", "NX") + command("GET", "key"),
+      command("MSET", "a", "1", "b", "2") + command("KEYS", "*[a-z]?"),
+      command("INCR", "n") + command("EXPIRE", "n", "100"),
+      ...WRONG.map(([asked]) => asked).filter((asked) => asked.length < 1000),
+      "SET \"a b\" 'c'\r\nPING\r\n",
+    ].map(bytes);
+    const lost = (error: { code?: string }) => {
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") throw error;
+    };
+    const one = async (message: Uint8Array) => {
+      const answer = await ask(port, message);
+      assert(/^($|[-+:$*])/.test(answer), answer);
+    };
+    const property = fc.asyncProperty(
+      mutated(corpus),
+      (message) => one(message).catch(lost),
+    );
+    await fuzz("redis", 3000, property);
+    assertEquals(await ask(port, command("PING")), "+PONG\r\n");
+  },
+);
