@@ -105,10 +105,8 @@ export class Channel {
     if (this.closed) throw osError("EBADF", { syscall: "send" });
     const count = Math.min(data.length, this.#credit, P.PIECE_MAX);
     if (count === 0 || !this.#lane.reserve(count, this.#resume)) return 0;
-    this.#lane.target(count).set(
-      count === data.length ? data : data.subarray(0, count),
-    );
-    this.#lane.commit(P.DATA, this.id, count);
+    const piece = count === data.length ? data : data.subarray(0, count);
+    this.#lane.put(P.DATA, this.id, piece);
     this.#credit -= count;
     return count;
   }

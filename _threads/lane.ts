@@ -121,15 +121,9 @@ export class Lane {
     return false;
   }
 
-  /** Where to put `length` bytes for which there is room. */
-  target(length: number): Uint8Array {
-    const start = this.#out.payload;
-    return this.#out.bytes.subarray(start, start + length);
-  }
-
-  /** Sends a piece of data that is in its place. */
-  commit(type: number, id: number, length: number): void {
-    this.#out.commit(type, id, length);
+  /** Sends a piece of data for which there is room. */
+  put(type: number, id: number, data: Uint8Array): void {
+    this.#out.put(type, id, data);
     this.#ringSoon();
   }
 

@@ -132,8 +132,8 @@ export class RelayedReader {
       const count = Math.min(this.#credit, this.#end - this.#start);
       if (count === 0 || !this.#lane.reserve(count, this.#move)) return;
       const end = this.#start + count;
-      this.#lane.target(count).set(this.#buffer!.subarray(this.#start, end));
-      this.#lane.commit(P.DATA, this.#id, count);
+      const piece = this.#buffer!.subarray(this.#start, end);
+      this.#lane.put(P.DATA, this.#id, piece);
       this.#credit -= count;
       this.#start = end;
     }

@@ -96,16 +96,14 @@ export class Ring {
     return true;
   }
 
-  /** Producer: where in `bytes` the payload of the frame goes for which room was found. */
-  get payload(): number {
-    return (this.#at & (this.capacity - 1)) + HEADER;
-  }
-
-  /** Producer: gives a frame to the consumer, whose payload is in its place. */
-  commit(type: number, id: number, length: number): void {
-    const word = (this.#at & (this.capacity - 1)) >> 2;
+  /** Producer: gives a frame to the consumer, for whose payload there is room. */
+  put(type: number, id: number, payload: Uint8Array): void {
+    const { length } = payload;
+    const start = this.#at & (this.capacity - 1);
+    const word = start >> 2;
     this.#words[word] = length << 8 | type;
     this.#words[word + 1] = id;
+    if (length > 0) this.bytes.set(payload, start + HEADER);
     this.#at = (this.#at + padded(length)) | 0;
     Atomics.store(this.#control, TAIL, this.#at);
   }
@@ -119,8 +117,7 @@ export class Ring {
       );
     }
     if (!this.reserve(length)) return false;
-    if (length > 0) this.bytes.set(payload, this.payload);
-    this.commit(type, id, length);
+    this.put(type, id, payload);
     return true;
   }
 

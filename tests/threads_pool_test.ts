@@ -211,7 +211,7 @@ Deno.test("Lane.block() does not block where room has come for who waits for it"
   const worker = new Lane(memory, "worker", () => {});
   let resumed = false;
   while (worker.reserve(60_000, () => resumed = true)) {
-    worker.commit(1, 1, 60_000);
+    worker.put(1, 1, new Uint8Array(60_000));
   }
   main.drain(); // makes room, and rings in vain: the worker is awake
   const before = performance.now();

@@ -93,8 +93,7 @@ Deno.test("Ring.reserve() finds no room that the consumer has not left", () => {
   );
   take(consumer);
   assert(producer.reserve(104));
-  producer.bytes.set(bytesOf(104, 9), producer.payload);
-  producer.commit(3, 3, 104);
+  producer.put(3, 3, bytesOf(104, 9));
   assertEquals(take(consumer), [3, 3, bytesOf(104, 9)]);
 });
 
@@ -139,8 +138,7 @@ Deno.test("Lane.reserve() calls back when there is room", async () => {
   const room = Promise.withResolvers<void>();
   let count = 0;
   while (main.reserve(60_000, room.resolve)) {
-    main.target(60_000).fill(1);
-    main.commit(1, count++, 60_000);
+    main.put(1, count++, new Uint8Array(60_000));
   }
   assertEquals(count, 8);
   const served = [main.serve(), worker.serve()];
