@@ -26,6 +26,15 @@ const CALM = 4;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
+/** Stands for the memory of a read that brings its own. */
+const OWN: Bytes = new Uint8Array(0);
+
+/** A transport that has what it reads in memory already, and gives that away. */
+export interface OwningTransport extends StreamTransport {
+  /** Reads what there is; null at the end of the stream. The caller owns the memory, all of it. */
+  readOwn(): Promise<Bytes | null>;
+}
+
 /** Begins a read; a transport that throws instead of rejecting, as a test double may, rejects too. */
 function readFrom(
   transport: StreamTransport,
@@ -50,6 +59,10 @@ function closedError(): OSError {
  */
 export class ReadBuffer implements Source {
   readonly #transport: StreamTransport;
+  /** The transport, where it gives its memory away: then the buffers here are not used. */
+  readonly #owning: OwningTransport | undefined;
+  /** The memory that it gave last, of which nothing was taken yet. */
+  #gift: Bytes | undefined;
   /** Where the read in flight puts its bytes. */
   #target: Uint8Array | undefined;
   #taker: Taker | undefined;
@@ -72,6 +85,7 @@ export class ReadBuffer implements Source {
   /** @param transport Where to read. It stays the caller's to close. */
   constructor(transport: StreamTransport) {
     this.#transport = transport;
+    if ("readOwn" in transport) this.#owning = transport as OwningTransport;
   }
 
   get ready(): boolean {
@@ -102,6 +116,7 @@ export class ReadBuffer implements Source {
 
   /** The buffer for the next read. */
   #buffer(): Bytes {
+    if (this.#owning !== undefined) return OWN;
     const large = this.#calm < CALM ? takeLarge(this.#more) : undefined;
     this.#large = large;
     return large ?? (this.#small ??= new Uint8Array(SMALL));
@@ -109,10 +124,18 @@ export class ReadBuffer implements Source {
 
   #fly(target: Uint8Array): void {
     this.#target = target;
-    readFrom(this.#transport, target).then(
-      (count) => this.#land(count),
-      (error) => this.#crash(error),
-    );
+    const crash = (error: unknown) => this.#crash(error);
+    if (target !== OWN) {
+      readFrom(this.#transport, target).then(
+        (count) => this.#land(count),
+        crash,
+      );
+      return;
+    }
+    this.#owning!.readOwn().then((bytes) => {
+      this.#target = this.#gift = bytes ?? OWN;
+      this.#land(bytes && bytes.length);
+    }, crash);
   }
 
   #land(count: number | null): void {
@@ -234,11 +257,14 @@ export class ReadBuffer implements Source {
     return taken;
   }
 
-  /** Gives the large buffer away with all that is in it, where copying would cost more than another one. */
+  /** Gives memory away with all that is in it, where copying would cost more than other memory. */
   #handOver(end: number): Bytes | undefined {
+    if (this.#start > 0 || end < this.#end || end === 0) return undefined;
+    if (this.#data === this.#gift) return this.#gift;
     const large = this.#large;
-    const whole = this.#start === 0 && end === this.#end && end > LARGE / 2;
-    if (large === undefined || large !== this.#data || !whole) return undefined;
+    if (large === undefined || large !== this.#data || end <= LARGE / 2) {
+      return undefined;
+    }
     this.#large = undefined;
     return end === LARGE ? large : large.subarray(0, end);
   }
@@ -285,6 +311,7 @@ export class ReadBuffer implements Source {
   /** Nothing is left; a large buffer goes back, unless a read is in flight in it. */
   #empty(): void {
     this.#data = NOTHING;
+    this.#gift = undefined;
     this.#start = this.#end = 0;
     if (this.#large === undefined || this.#large === this.#target) return;
     giveLarge(this.#large);

@@ -70,6 +70,16 @@ export class Channel {
     return count;
   }
 
+  /** Takes what is there, in memory of its own; undefined at the end of the stream. */
+  protected takeOwn(): Uint8Array<ArrayBuffer> | undefined {
+    const count = this.available;
+    if (count === 0) this.#check();
+    if (count === 0) return undefined;
+    const bytes = this.#queue.take(count);
+    this.credit(count);
+    return count === bytes.buffer.byteLength ? bytes : bytes.slice();
+  }
+
   /** Puts back what was taken last, which may be more than a window: nobody is told that there is room. */
   putBack(bytes: Uint8Array<ArrayBuffer>): void {
     this.#queue.putBack([bytes]);

@@ -5,8 +5,11 @@
  */
 
 import { osError } from "../_socket/errors.ts";
-import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
+import type { OwningTransport } from "../_socket/read_buffer.ts";
+import type { TransportAddr } from "../_socket/transport.ts";
 import { Channel } from "./channel.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
 
 /** One call that waits. */
 interface Waiting<T> {
@@ -15,8 +18,12 @@ interface Waiting<T> {
   readonly reject: (error: unknown) => void;
 }
 
+/** A read that waits, and takes memory of its own. */
+type WaitingOwn = Omit<Waiting<Bytes | null>, "bytes">;
+
 /** A {@linkcode Channel} whose calls wait. As a socket makes them: one read and one write at a time. */
-export class RelayConn extends Channel implements StreamTransport {
+export class RelayConn extends Channel implements OwningTransport {
+  #readingOwn: WaitingOwn | undefined;
   #reading: Waiting<number | null> | undefined;
   #writing: Waiting<number> | undefined;
   override onReadable = (): void => this.#read();
@@ -40,7 +47,27 @@ export class RelayConn extends Channel implements StreamTransport {
     });
   }
 
+  /** Reads what there is, in memory of its own; null at the end of the stream. */
+  readOwn(): Promise<Bytes | null> {
+    return new Promise((resolve, reject) => {
+      this.#readingOwn = { resolve, reject };
+      if (this.readable) this.#readOwn();
+    });
+  }
+
+  #readOwn(): void {
+    const reading = this.#readingOwn;
+    if (reading === undefined) return;
+    this.#readingOwn = undefined;
+    try {
+      reading.resolve(this.takeOwn() ?? null);
+    } catch (error) {
+      reading.reject(error);
+    }
+  }
+
   #read(): void {
+    if (this.#readingOwn !== undefined) return this.#readOwn();
     const reading = this.#reading;
     if (reading === undefined) return;
     this.#reading = undefined;
@@ -53,6 +80,12 @@ export class RelayConn extends Channel implements StreamTransport {
 
   /** Puts bytes straight where a read waits for them. */
   protected override keep(payload: Uint8Array): void {
+    const own = this.#readingOwn;
+    if (own !== undefined) {
+      this.#readingOwn = undefined;
+      this.credit(payload.length);
+      return own.resolve(new Uint8Array(payload));
+    }
     const reading = this.#reading;
     if (reading === undefined || payload.length > reading.bytes.length) {
       return super.keep(payload);
@@ -99,7 +132,8 @@ export class RelayConn extends Channel implements StreamTransport {
   override close(): void {
     super.close();
     this.#write();
-    this.#reading?.reject(osError("EBADF", { syscall: "recv" }));
-    this.#reading = undefined;
+    const reading = this.#reading ?? this.#readingOwn;
+    reading?.reject(osError("EBADF", { syscall: "recv" }));
+    this.#reading = this.#readingOwn = undefined;
   }
 }

@@ -1,6 +1,11 @@
 import { OSError, TimeoutError } from "../_socket/errors.ts";
-import { ReadBuffer } from "../_socket/read_buffer.ts";
-import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import { type OwningTransport, ReadBuffer } from "../_socket/read_buffer.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "./deps.ts";
 import {
   codeOf,
   codesOf,
@@ -111,6 +116,59 @@ Deno.test("ReadBuffer reads much where much comes, and little where little does"
     buffer.take(LARGE);
   }
   assertEquals(sizes, [SMALL, SMALL, ...Array(6).fill(LARGE), SMALL]);
+});
+
+/** A connection in memory that gives the memory of its reads away. */
+class Owning extends FakeStream implements OwningTransport {
+  /** What `readOwn` brings, one after the other; then the end. */
+  readonly gifts: (Bytes | Error | Promise<Bytes>)[] = [];
+
+  async readOwn(): Promise<Bytes | null> {
+    const gift = this.gifts.shift();
+    if (gift instanceof Error) throw gift;
+    return await gift ?? null;
+  }
+}
+
+Deno.test("ReadBuffer passes on the memory that a transport gives away", async () => {
+  const fake = new Owning(bytes("into"));
+  const buffer = new ReadBuffer(fake);
+  const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
+  fake.gifts.push(one, two, three, four);
+  assertStrictEquals(await soon(buffer.takeNext(9)), one);
+  await buffer.fill();
+  assertEquals(text(buffer.peek(9)), "two");
+  assertStrictEquals(buffer.take(3), two); // peeking has copied
+  assertEquals(text(await soon(buffer.takeNext(2))), "th");
+  assertEquals(text(buffer.take(9)), "ree"); // a copy: a part was taken before
+  await buffer.fill();
+  buffer.putBack(bytes("and "));
+  assertEquals(text(buffer.take(99)), "and four");
+  assertEquals(fake.sizes, []);
+  const into = new Uint8Array(9);
+  assertEquals(await soon(buffer.readInto(into)), 4);
+  assertEquals(text(into.subarray(0, 4)), "into");
+  assertEquals(fake.sizes, [9]);
+  assertEquals(await soon(buffer.takeNext(9)), new Uint8Array(0));
+});
+
+Deno.test("ReadBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
+  const fake = new Owning();
+  const buffer = new ReadBuffer(fake);
+  const late = Promise.withResolvers<Bytes>();
+  const reset = new Deno.errors.ConnectionReset("gone");
+  fake.gifts.push(late.promise, reset);
+  const timeout = timeoutByHand();
+  const waiting = buffer.takeNext(9, timeout);
+  timeout.expire();
+  assertEquals(await codeOf(() => waiting), "ETIMEDOUT");
+  late.resolve(bytes("late"));
+  await buffer.fill();
+  const target = new Uint8Array(2);
+  assertEquals([buffer.takeInto(target), text(target)], [2, "la"]);
+  assertEquals(text(buffer.take(9)), "te");
+  assertEquals(await codeOf(() => buffer.takeNext(9)), "ECONNRESET");
+  assertEquals(await soon(buffer.takeNext(9)), new Uint8Array(0));
 });
 
 /** Readers that wait for data after these reads, and the sizes of the buffers in which they wait. */
