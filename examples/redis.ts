@@ -31,7 +31,9 @@ class RedisHandler extends StreamRequestHandler {
     try {
       for (let args; (args = await readCommand(this.rfile)) !== undefined;) {
         if (args.length === 0) continue;
-        await this.wfile.writelines(encode(execute(store, args)));
+        for (const piece of encode(execute(store, args))) {
+          await this.wfile.write(piece);
+        }
         if (latin1(args[0]).toLowerCase() === "quit") return;
       }
     } catch (error) {

@@ -100,14 +100,14 @@ export class Body {
 
   /** Reads the size of a chunk; behind the last one the trailers, which nobody wants. */
   async #nextChunk(): Promise<void> {
-    const line = await readLine(this.#rfile, 400) ?? "";
+    const line = await readLine(this.#rfile) ?? "";
     const size = /^([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i.exec(line)?.[1];
     if (size === undefined) throw new HttpError(400, "that is no chunk");
     this.#left = parseInt(size, 16);
     if (this.#left > this.#options.limit) throw new HttpError(413);
     if (this.#left > 0) return;
     for (let count = 0; count < TRAILERS_MAX; count++) {
-      const trailer = await readLine(this.#rfile, 431);
+      const trailer = await readLine(this.#rfile);
       if (trailer === undefined) throw new HttpError(400, "no end of trailers");
       if (trailer === "") return void (this.#ended = true);
     }

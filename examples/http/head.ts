@@ -35,36 +35,43 @@ export async function readHead(
   rfile: BufferedReader,
   limit: number,
 ): Promise<Head | undefined> {
-  let line = await readLine(rfile, 414);
-  if (line === "") line = await readLine(rfile, 414); // some clients send one too many
-  if (line === undefined) return undefined;
-  const head = parseRequestLine(line);
-  for (;;) {
-    const field = await readLine(rfile, 431);
-    if (field === undefined) throw new HttpError(400, "the head ends early");
-    if (field === "") break;
-    limit -= field.length;
-    if (limit < 0 || head.headers.size >= HEADERS_MAX) throw new HttpError(431);
-    addHeader(head.headers, field);
-  }
-  if (head.minor > 0 && !head.headers.has("host")) {
-    throw new HttpError(400, "no Host");
-  }
-  return head;
-}
-
-/** A line without its end; undefined where there is none. */
-export async function readLine(
-  rfile: BufferedReader,
-  tooLong: number,
-): Promise<string | undefined> {
-  let line: Uint8Array;
+  let tooLong = 414;
   try {
-    line = await rfile.readline();
+    let line = withoutEnd(await rfile.readline());
+    if (line === "") line = withoutEnd(await rfile.readline()); // some clients send one too many
+    if (line === undefined) return undefined;
+    const head = parseRequestLine(line);
+    tooLong = 431;
+    for (;;) {
+      const field = withoutEnd(await rfile.readline());
+      if (field === undefined) throw new HttpError(400, "the head ends early");
+      if (field === "") break;
+      limit -= field.length;
+      addHeader(head.headers, field, limit);
+    }
+    if (head.minor > 0 && !head.headers.has("host")) {
+      throw new HttpError(400, "no Host");
+    }
+    return head;
   } catch (error) {
     if (error instanceof LimitOverrunError) throw new HttpError(tooLong);
     throw error;
   }
+}
+
+/** Reads a line of a body; undefined where there is none. */
+export async function readLine(
+  rfile: BufferedReader,
+): Promise<string | undefined> {
+  try {
+    return withoutEnd(await rfile.readline());
+  } catch (error) {
+    if (error instanceof LimitOverrunError) throw new HttpError(431);
+    throw error;
+  }
+}
+
+function withoutEnd(line: Uint8Array): string | undefined {
   if (line.length === 0) return undefined;
   const end = line.length - 2;
   if (end < 0 || line[end] !== 13 || line[end + 1] !== 10) {
@@ -96,7 +103,12 @@ function originForm(command: string, target: string): string {
   return rest.startsWith("?") ? `/${rest}` : rest;
 }
 
-function addHeader(headers: Map<string, string>, line: string): void {
+function addHeader(
+  headers: Map<string, string>,
+  line: string,
+  left: number,
+): void {
+  if (left < 0 || headers.size >= HEADERS_MAX) throw new HttpError(431);
   const match = HEADER.exec(line);
   if (match === null) throw new HttpError(400, "that is no header");
   const name = match[1].toLowerCase();

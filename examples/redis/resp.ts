@@ -26,26 +26,29 @@ export class ProtocolError extends Error {}
 export async function readCommand(
   rfile: BufferedReader,
 ): Promise<Bytes[] | undefined> {
-  const line = await readLine(rfile, "too big inline request");
-  if (line === undefined) return undefined;
-  if (line[0] !== 42 /* * */) return splitInline(line);
-  const count = parseLength(line, ARGS_MAX, "invalid multibulk length");
-  const args: Bytes[] = [];
-  let left = SIZE_MAX;
-  for (let i = 0; i < count; i++) {
-    const size = await readBulkLength(rfile, left);
-    left -= size;
-    const bulk = await rfile.readexactly(size + 2);
-    args.push(bulk.slice(0, size)); // it may be a part of a large buffer
+  let tooLong = "too big inline request";
+  try {
+    const line = withoutEnd(await rfile.readline());
+    if (line === undefined) return undefined;
+    if (line[0] !== 42 /* * */) return splitInline(line);
+    tooLong = "too big bulk count string";
+    const count = parseLength(line, ARGS_MAX, "invalid multibulk length");
+    const args: Bytes[] = [];
+    let left = SIZE_MAX;
+    for (let i = 0; i < count; i++) {
+      const size = bulkLength(withoutEnd(await rfile.readline()), left);
+      left -= size;
+      const bulk = await rfile.readexactly(size + 2);
+      args.push(bulk.slice(0, size)); // it may be a part of a large buffer
+    }
+    return args;
+  } catch (error) {
+    if (error instanceof LimitOverrunError) throw new ProtocolError(tooLong);
+    throw error;
   }
-  return args;
 }
 
-async function readBulkLength(
-  rfile: BufferedReader,
-  most: number,
-): Promise<number> {
-  const line = await readLine(rfile, "too big bulk count string");
+function bulkLength(line: Bytes | undefined, most: number): number {
   if (line === undefined) throw new IncompleteReadError("no length", EMPTY);
   if (line[0] !== 36 /* $ */) {
     const got = line.length > 0 ? String.fromCharCode(line[0]) : "\\x00";
@@ -56,26 +59,22 @@ async function readBulkLength(
   return size;
 }
 
-/** A line without its end. */
-async function readLine(
-  rfile: BufferedReader,
-  tooLong: string,
-): Promise<Bytes | undefined> {
-  try {
-    const line = await rfile.readline();
-    if (line.at(-1) !== 10) return undefined; // the end, with or without half a line
-    return line.subarray(0, line.at(-2) === 13 ? -2 : -1);
-  } catch (error) {
-    if (error instanceof LimitOverrunError) throw new ProtocolError(tooLong);
-    throw error;
-  }
+/** The line; undefined at the end, with or without half a line. */
+function withoutEnd(line: Bytes): Bytes | undefined {
+  const { length } = line;
+  if (line[length - 1] !== 10) return undefined;
+  return line.subarray(0, line[length - 2] === 13 ? length - 2 : length - 1);
 }
 
 function parseLength(line: Bytes, most: number, wrong: string): number {
-  const text = latin1(line.subarray(1));
-  const length = /^-?\d{1,10}$/.test(text) ? Number(text) : NaN;
+  const negative = line[1] === 45; // -
+  let length = line.length < 12 && line.length > (negative ? 2 : 1) ? 0 : NaN;
+  for (let i = negative ? 2 : 1; i < line.length; i++) {
+    const digit = line[i] - 48;
+    length = digit >= 0 && digit <= 9 ? length * 10 + digit : NaN;
+  }
   if (!(length <= most)) throw new ProtocolError(wrong);
-  return length;
+  return negative ? -length : length;
 }
 
 /** The words of a line that somebody types; quotes keep spaces. */
