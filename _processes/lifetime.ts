@@ -19,11 +19,14 @@ export class Lifetime {
   #killer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
   #gone = false;
+  /** Whether it was killed from outside, as by a system that is short of memory. */
+  struck = false;
 
   /** @param process The process, just started. */
   constructor(process: ChildProcess) {
     this.#process = process;
     process.on("exit", (code, signal) => {
+      this.struck = signal === "SIGKILL" && this.#reason === undefined;
       this.#finish(
         signal === null ? `exit code ${code}` : `killed by ${signal}`,
       );

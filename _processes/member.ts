@@ -209,7 +209,8 @@ export class Member {
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
-    if (!this.ready && this.load > 0) this.failure ??= error;
+    const broken = !this.ready && !this.#lifetime.struck;
+    if (broken && this.load > 0) this.failure ??= error;
     this.#endAll(error);
   }
 }

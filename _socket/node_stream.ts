@@ -54,8 +54,11 @@ export class NodeStream implements StreamTransport {
     return count;
   }
 
-  write(p: Uint8Array): Promise<number> {
-    return new Promise((resolve, reject) => {
+  async write(p: Uint8Array): Promise<number> {
+    if (this.#socket.destroyed) {
+      throw new Deno.errors.BrokenPipe("the connection is gone");
+    }
+    return await new Promise((resolve, reject) => {
       this.#socket.write(
         p,
         (error) => error ? reject(error) : resolve(p.length),

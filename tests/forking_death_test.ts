@@ -170,7 +170,25 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: a child killed before it was ready costs its own requests only",
+    "ForkingMixIn: the only child, killed before it was ready, is replaced at once",
+  ignore: ignoreProc,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks);
+    await using _ = serving(server);
+    using lost = await LineClient.connect(server.serverAddress);
+    while (server.activeChildren === null) await delay(1);
+    for (const pid of server.activeChildren) Deno.kill(pid, "SIGKILL");
+    await assertGone(lost);
+    const { error } = await server.reports.next();
+    assertStringIncludes(error.message, "before it was ready");
+    using next = await LineClient.connect(server.serverAddress);
+    assertStrictEquals(await next.ask("next"), "NEXT");
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: a child that fails before it is ready costs its own requests only",
   ignore: ignoreProc,
   async fn() {
     await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
@@ -183,7 +201,7 @@ Deno.test({
     const [starting] = [...server.activeChildren!].filter((pid) =>
       pid !== ready
     );
-    Deno.kill(starting, "SIGKILL");
+    Deno.kill(starting, "SIGABRT");
     await assertGone(lost);
     const { error } = await server.reports.next();
     assertStringIncludes(error.message, "before it was ready");

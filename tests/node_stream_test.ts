@@ -126,6 +126,7 @@ Deno.test("NodeStream tells a reset, and that nothing can be written after it", 
     code = await codeOf(() => client.sendall(bytes("into the void")));
   }
   assertEquals(["EPIPE", "ECONNRESET"].includes(code), true, code);
+  assertEquals(await codeOf(() => client.sendall(bytes("again"))), "EPIPE");
 });
 
 Deno.test("connectFrom() tells why it failed", async () => {
