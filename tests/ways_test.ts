@@ -369,6 +369,25 @@ async function handleTen(
   await until(() => server.status.active === 0);
 }
 
+/** A datagram is answered after the next one was received, and answered; both from the server's address. */
+async function answerLate(
+  Server: AnyServerClass,
+  address: Address,
+  options: ServerOptions,
+): Promise<void> {
+  const server = new Server(address, H.LateAnswer, options);
+  await serving(server, async () => {
+    using client = await connectTo(server);
+    for (const question of ["late", "now"]) {
+      await client.sendall(bytes(question));
+    }
+    for (const answer of ["now", "late"]) {
+      const [data, from] = await client.recvfrom(65536);
+      assertEquals([text(data), from], [answer, server.serverAddress]);
+    }
+  });
+}
+
 for (const [prefix, options, unable] of WAYS) {
   for (const [kind, address, missing] of KINDS) {
     const name = `${prefix}${kind}`;
@@ -386,6 +405,13 @@ for (const [prefix, options, unable] of WAYS) {
       ignore: unable || missing,
       fn: () => serveThree(Server, address(), options),
     });
+    if (/Datagram|UDP/.test(kind) && prefix !== "") {
+      Deno.test({
+        name: `${name} answers late, from its own address`,
+        ignore: unable || missing,
+        fn: () => answerLate(Server, address(), options),
+      });
+    }
     if (kind === "TCPServer") {
       Deno.test({
         name: `${name} closes before it has served`,

@@ -206,3 +206,22 @@ export class Dual extends DualRequestHandler {
     await this.wfile.write(text.toUpperCase());
   }
 }
+
+/** Answers `late` only after `now` was answered, and both with what they say. */
+export class LateAnswer extends DatagramRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  static #answered = Promise.withResolvers<void>();
+
+  override async handle() {
+    if (decoder.decode(this.packet) === "late") {
+      await LateAnswer.#answered.promise;
+      LateAnswer.#answered = Promise.withResolvers();
+    }
+    await this.wfile.write(this.packet);
+  }
+
+  override async finish() {
+    await super.finish();
+    if (decoder.decode(this.packet) === "now") LateAnswer.#answered.resolve();
+  }
+}
