@@ -8,7 +8,7 @@
 export const LARGE = 65536;
 
 /** The bytes of a small one; arbitrary, enough for most lines and headers. */
-export const SMALL = 1024;
+const SMALL = 1024;
 
 /** How many of a size are kept for the next one: 1 MiB of large ones; arbitrary. */
 const KEPT_MAX = 16;

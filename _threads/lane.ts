@@ -113,9 +113,7 @@ export class Lane {
    * @returns Whether there is.
    */
   reserve(length: number, resume: () => void): boolean {
-    if (this.#late.length === 0) {
-      if (this.#out.reserve(length)) return true;
-    }
+    if (this.#late.length === 0 && this.#out.reserve(length)) return true;
     this.#stalled.add(resume);
     this.#needed = Math.min(this.#needed, length);
     return false;

@@ -11,21 +11,25 @@ import { Channel } from "./channel.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** One call that waits. */
-interface Waiting<T> {
-  readonly bytes: Uint8Array;
-  readonly resolve: (value: T) => void;
+/** A read that waits. */
+interface Reading {
+  /** Where its bytes go; where it is not given, into memory of their own. */
+  readonly into: Uint8Array | undefined;
+  readonly resolve: (value: number | Bytes | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A read that waits, and takes memory of its own. */
-type WaitingOwn = Omit<Waiting<Bytes | null>, "bytes">;
+/** A write that waits. */
+interface Writing {
+  readonly bytes: Uint8Array;
+  readonly resolve: (count: number) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** A {@linkcode Channel} whose calls wait. As a socket makes them: one read and one write at a time. */
 export class RelayConn extends Channel implements OwningTransport {
-  #readingOwn: WaitingOwn | undefined;
-  #reading: Waiting<number | null> | undefined;
-  #writing: Waiting<number> | undefined;
+  #reading: Reading | undefined;
+  #writing: Writing | undefined;
   override onReadable = (): void => this.#read();
   override onWritable = (): void => this.#write();
 
@@ -41,38 +45,30 @@ export class RelayConn extends Channel implements OwningTransport {
 
   /** Reads into `p`; resolves to the count, or null at the end of the stream. */
   read(p: Uint8Array): Promise<number | null> {
-    return new Promise((resolve, reject) => {
-      this.#reading = { bytes: p, resolve, reject };
-      if (this.readable) this.#read();
-    });
+    return this.#wait(p);
   }
 
   /** Reads what there is, in memory of its own; null at the end of the stream. */
   readOwn(): Promise<Bytes | null> {
-    return new Promise((resolve, reject) => {
-      this.#readingOwn = { resolve, reject };
-      if (this.readable) this.#readOwn();
+    return this.#wait(undefined);
+  }
+
+  #wait<T extends number | Bytes | null>(
+    into: Uint8Array | undefined,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#reading = { into, resolve: resolve as Reading["resolve"], reject };
+      if (this.readable) this.#read();
     });
   }
 
-  #readOwn(): void {
-    const reading = this.#readingOwn;
-    if (reading === undefined) return;
-    this.#readingOwn = undefined;
-    try {
-      reading.resolve(this.takeOwn() ?? null);
-    } catch (error) {
-      reading.reject(error);
-    }
-  }
-
   #read(): void {
-    if (this.#readingOwn !== undefined) return this.#readOwn();
     const reading = this.#reading;
     if (reading === undefined) return;
     this.#reading = undefined;
+    const { into } = reading;
     try {
-      reading.resolve(this.take(reading.bytes) || null);
+      reading.resolve((into ? this.take(into) : this.takeOwn()) || null);
     } catch (error) {
       reading.reject(error);
     }
@@ -80,20 +76,16 @@ export class RelayConn extends Channel implements OwningTransport {
 
   /** Puts bytes straight where a read waits for them. */
   protected override keep(payload: Uint8Array): void {
-    const own = this.#readingOwn;
-    if (own !== undefined) {
-      this.#readingOwn = undefined;
-      this.credit(payload.length);
-      return own.resolve(new Uint8Array(payload));
-    }
     const reading = this.#reading;
-    if (reading === undefined || payload.length > reading.bytes.length) {
+    const into = reading?.into;
+    const { length } = payload;
+    if (reading === undefined || into !== undefined && length > into.length) {
       return super.keep(payload);
     }
     this.#reading = undefined;
-    reading.bytes.set(payload);
-    this.credit(payload.length);
-    reading.resolve(payload.length);
+    this.credit(length);
+    into?.set(payload);
+    reading.resolve(into === undefined ? new Uint8Array(payload) : length);
   }
 
   /** Writes the start of `p`; resolves to the count taken. */
@@ -132,8 +124,7 @@ export class RelayConn extends Channel implements OwningTransport {
   override close(): void {
     super.close();
     this.#write();
-    const reading = this.#reading ?? this.#readingOwn;
-    reading?.reject(osError("EBADF", { syscall: "recv" }));
-    this.#reading = this.#readingOwn = undefined;
+    this.#reading?.reject(osError("EBADF", { syscall: "recv" }));
+    this.#reading = undefined;
   }
 }

@@ -11,7 +11,7 @@ const TAIL = 16;
 const WANTED = 32;
 
 /** The bytes in front of a frame's payload: its type and length in one word, its id in the next. */
-export const HEADER = 8;
+const HEADER = 8;
 
 /** The type of a frame that only fills what is left before the end of the memory. */
 const PAD = 0;
