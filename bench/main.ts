@@ -13,7 +13,7 @@ import { writePage } from "./pages.ts";
 import { FULL, type Plan, SHORT, SMOKE } from "./plan.ts";
 import { say } from "./progress.ts";
 import { type Outcome, readResults, record, type Results } from "./results.ts";
-import { startup } from "./startup.ts";
+import { modules, startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
 import { describe, fallen, judge, reached, TARGETS } from "./targets.ts";
 import { Missing, program, removeFolder, temporaryFolder } from "./tools.ts";
@@ -35,6 +35,7 @@ function benchmarks(): Map<string, Run> {
   all.set("idle-quiet", idleQuiet);
   all.set("idle-neighbour", idleNeighbour);
   all.set("import", startup);
+  all.set("modules", modules);
   return all;
 }
 
@@ -46,12 +47,15 @@ async function fileOf(path: string, mib: number) {
 }
 
 /** Runs benchmarks, one after the other. */
-async function run(names: Iterable<string>, plan: Plan): Promise<Results> {
+async function run(
+  names: Iterable<string>,
+  plan: (name: string) => Plan,
+): Promise<Results> {
   const all = benchmarks();
   const results: Results = {};
   for (const name of names) {
     say(`== ${name}`);
-    const found = await all.get(name)!(plan);
+    const found = await all.get(name)!(plan(name));
     const command = `deno task bench ${name}`;
     results[name] = { ...found, command };
     say(outcomeTable(results[name]));
@@ -59,18 +63,22 @@ async function run(names: Iterable<string>, plan: Plan): Promise<Results> {
   return results;
 }
 
-/** The contenders that targets name: the guard needs no others. */
-const NAMED: ReadonlySet<string> = new Set(
-  TARGETS.flatMap(({ of, against }) => against ? [of, against] : [of]),
-);
+/** A plan for the contenders that a benchmark's targets name: the guard needs no others. */
+function needed(plan: Plan): (name: string) => Plan {
+  return (name) => {
+    const targets = TARGETS.filter(({ benchmark }) => benchmark === name);
+    const named = targets.flatMap(({ of, against = of }) => [of, against]);
+    return { ...plan, only: new Set(named) };
+  };
+}
 
 /** The guard: whether each figure is where the recorded one is; what fell is measured again in full. */
 async function check(names: string[]): Promise<boolean> {
   const before = readResults();
   const wanted = names.filter((name) => name in before);
-  const now = await run(wanted, { ...SHORT, only: NAMED });
+  const now = await run(wanted, needed(SHORT));
   const again = new Set(fallen(TARGETS, before, now).map((t) => t.benchmark));
-  Object.assign(now, await run(again, { ...FULL, only: NAMED }));
+  Object.assign(now, await run(again, needed(FULL)));
   const worse = fallen(TARGETS, before, now);
   for (const target of worse) {
     const was = reached(target, before)!.toFixed(2);
@@ -83,7 +91,7 @@ async function check(names: string[]): Promise<boolean> {
 
 /** Measures, records, and prints what was reached. */
 async function measure(names: string[], plan: Plan): Promise<boolean> {
-  for (const name of names) record(await run([name], plan));
+  for (const name of names) record(await run([name], () => plan));
   const all = readResults();
   const { draw } = await import("./plot.ts"); // with its libraries from npm
   await draw(all);
@@ -97,7 +105,7 @@ async function measure(names: string[], plan: Plan): Promise<boolean> {
 
 /** Runs each once, to see that it works. */
 async function smoke(names: string[]): Promise<boolean> {
-  await run(names, SMOKE);
+  await run(names, () => SMOKE);
   return true;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Outcome, Results } from "./results.ts";
-import { ratio } from "./statistics.ts";
+import { parts } from "./tables.ts";
 import { judge, type Target, TARGETS } from "./targets.ts";
 
 /** What is put between `<!-- name -->` and `<!-- end of name -->` of a page. */
@@ -25,7 +25,9 @@ export function targetTable(results: Results): string {
     TARGETS.map((target) => {
       const { reached, good } = judge(target, results);
       return [
-        `${name(target)}, ${subject(target)}`,
+        `${name(target)}, ${
+          subject(target, results[target.benchmark]?.unit ?? "")
+        }`,
         bound(target),
         reached === undefined ? "-" : reached.toFixed(2),
         good === undefined ? "not measured" : good ? "" : "missed",
@@ -36,26 +38,26 @@ export function targetTable(results: Results): string {
 
 /** All contenders of all benchmarks. */
 export function outcomeTables(results: Results): string {
-  return Object.entries(results).map(([name, outcome]) =>
+  return Object.values(results).map((outcome) =>
     [
       `### ${outcome.title}`,
       "",
       `\`${outcome.command}\``,
       "",
-      contenderTable(outcome, name === "import"),
+      contenderTable(outcome),
     ].join("\n")
   ).join("\n");
 }
 
-function contenderTable({ unit, contenders }: Outcome, plain: boolean): string {
+function contenderTable({ unit, contenders }: Outcome): string {
   const [first] = Object.entries(contenders);
   return table(
     ["", unit, `${first[0]} / this`, "load busy"],
-    Object.entries(contenders).map(([name, { values, median, busy }]) => [
+    Object.entries(contenders).map(([name, found]) => [
       name,
-      median.toLocaleString("en"),
-      plain ? "" : ratio(first[1].values, values).toFixed(2),
-      busy === undefined ? "" : `${Math.round(busy * 100)} %`,
+      found.median.toLocaleString("en"),
+      parts(first[1], found),
+      found.busy === undefined ? "" : `${Math.round(found.busy * 100)} %`,
     ]),
   );
 }
@@ -64,9 +66,9 @@ function name({ benchmark }: Target): string {
   return `\`${benchmark}\``;
 }
 
-function subject({ of, against, by, figure }: Target): string {
+function subject({ of, against, by, figure }: Target, unit: string): string {
   if (figure) return `${of}: growth of its memory, MiB`;
-  if (against === undefined) return `${of}: KiB`;
+  if (against === undefined) return `${of}: ${unit}`;
   return by === "difference"
     ? `${of}: ms more than ${against}`
     : `${of} / ${against}`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Outcome } from "./results.ts";
+import type { Measured, Outcome } from "./results.ts";
 import { ratio } from "./statistics.ts";
 import { describe, type Verdict } from "./targets.ts";
 
@@ -16,13 +16,19 @@ export function outcomeTable(
   const rows = Object.entries(contenders).map(([name, found]) => [
     name,
     `${found.median.toLocaleString("en")} ${unit}`,
-    ratio(first.values, found.values).toFixed(2),
+    parts(first, found),
     found.busy === undefined ? "" : `load ${Math.round(found.busy * 100)}%`,
   ]);
   const missing = Object.entries(skipped).map(([name, reason]) =>
     `  ${name}: skipped, ${reason}`
   );
   return [title, ...aligned(rows), ...missing].join("\n");
+}
+
+/** The ratio of a contender to another; nothing where it has none. */
+export function parts(first: Measured, { values }: Measured): string {
+  const value = ratio(first.values, values);
+  return Number.isFinite(value) ? value.toFixed(2) : "";
 }
 
 /** Targets and what was reached. */

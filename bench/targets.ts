@@ -171,6 +171,11 @@ export const TARGETS: readonly Target[] = [
     by: "difference",
     atMost: 25,
   },
+  ...["_threads", "_processes", "_tls", "_telemetry"].map((room) => ({
+    benchmark: "modules",
+    of: room,
+    atMost: 1, // the one that enters the room
+  })),
   ...[100, 1_000, 10_000].flatMap((count) =>
     atLeast("growth", [`socketserver, ${count}`, "socketserver, 10", 0.75])
   ),

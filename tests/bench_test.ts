@@ -5,6 +5,7 @@ import { filled, targetTable } from "../bench/pages.ts";
 import { SMOKE } from "../bench/plan.ts";
 import { measured, type Results } from "../bench/results.ts";
 import { difference, median, ratio } from "../bench/statistics.ts";
+import { loaded } from "../bench/startup.ts";
 import { outcomeTable, verdictTable } from "../bench/tables.ts";
 import {
   describe,
@@ -152,6 +153,23 @@ Deno.test("TARGETS name contenders that their comparisons have", () => {
     !(of in all[benchmark].contenders && against in all[benchmark].contenders)
   );
   assertEquals(missing, []);
+});
+
+Deno.test("loaded() follows imports, and not those that wait for their use", () => {
+  const to = (specifier: string, isDynamic = false) => ({
+    code: { specifier },
+    isDynamic,
+  });
+  const graph = {
+    roots: ["a"],
+    modules: [
+      { specifier: "a", dependencies: [to("b"), to("d", true), {}] },
+      { specifier: "b", dependencies: [to("c"), to("a")] },
+      { specifier: "c" },
+      { specifier: "d" },
+    ],
+  };
+  assertEquals([...loaded(graph)], ["a", "b", "c"]);
 });
 
 Deno.test("Lines gives line after line, and an empty one at the end", async () => {
