@@ -19,8 +19,8 @@ import {
   checkSeparator,
 } from "../_stream/checks.ts";
 import { LimitOverrunError } from "../_stream/errors.ts";
-import { DEFAULT_LINE_LIMIT } from "../_stream/lines.ts";
-import { BlockingLines, eachLine } from "./lines.ts";
+import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
+import { finishNow } from "../_stream/steps.ts";
 import type { BlockingBytes } from "./types.ts";
 
 /** The most that one `recv` asks for where nothing else is given; as of `BufferedReader`. */
@@ -37,7 +37,7 @@ export class BlockingReader implements Disposable {
   readonly #tie: Tied | undefined;
   readonly #onClose: (() => void) | undefined;
   readonly #queue = new ByteQueue();
-  readonly #lines: BlockingLines<Bytes>;
+  readonly #lines: LineReader<Bytes>;
   #closed = false;
 
   /**
@@ -54,9 +54,8 @@ export class BlockingReader implements Disposable {
     this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
     this.#tie = options.tie;
     this.#onClose = options.onClose;
-    this.#lines = new BlockingLines({
+    this.#lines = new LineReader({
       queue: this.#queue,
-      fill: () => this.#fill(1),
       limit: this.#lineLimit,
       unit: "bytes",
     });
@@ -148,7 +147,7 @@ export class BlockingReader implements Disposable {
    */
   readline(limit = -1): Uint8Array<ArrayBuffer> {
     this.#check(limit, "Cannot read a line: limit");
-    return this.#lines.line(limit);
+    return finishNow(this.#lines.line(limit), () => this.#fill(1));
   }
 
   /**
@@ -204,7 +203,7 @@ export class BlockingReader implements Disposable {
    */
   readlines(hint = -1): Uint8Array<ArrayBuffer>[] {
     this.#check(hint, "Cannot read lines: hint");
-    return this.#lines.lines(hint);
+    return finishNow(this.#lines.lines(hint), () => this.#fill(1));
   }
 
   /**

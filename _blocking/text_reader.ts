@@ -6,7 +6,8 @@
 
 import { checkCount, checkLimit } from "../_stream/checks.ts";
 import { type Decode, decoderFor } from "../_stream/codecs.ts";
-import { DEFAULT_LINE_LIMIT } from "../_stream/lines.ts";
+import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
+import { finishNow } from "../_stream/steps.ts";
 import {
   checkNewline,
   type NewlineDecoder,
@@ -14,7 +15,6 @@ import {
 } from "../_stream/newlines.ts";
 import { TextQueue } from "../_stream/text_queue.ts";
 import type { TextReaderOptions } from "../_stream/text_reader.ts";
-import { BlockingLines, eachLine } from "./lines.ts";
 import type { BlockingReader } from "./reader.ts";
 
 /**
@@ -26,7 +26,7 @@ export class BlockingTextReader implements Disposable {
   readonly #decode: Decode;
   readonly #newlines: NewlineDecoder;
   readonly #queue: TextQueue;
-  readonly #lines: BlockingLines<string>;
+  readonly #lines: LineReader<string>;
 
   /**
    * Opens a text file on a reader; nothing is received yet.
@@ -41,9 +41,8 @@ export class BlockingTextReader implements Disposable {
     this.#decode = decoderFor(encoding, errors);
     this.#newlines = newlineDecoder(checkNewline(newline));
     this.#queue = new TextQueue(this.#newlines.find);
-    this.#lines = new BlockingLines({
+    this.#lines = new LineReader({
       queue: this.#queue,
-      fill: () => this.#fill(),
       limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
       unit: "characters",
     });
@@ -95,7 +94,7 @@ export class BlockingTextReader implements Disposable {
    */
   readline(limit = -1): string {
     this.#check(limit, "Cannot read a line: limit");
-    return this.#lines.line(limit);
+    return finishNow(this.#lines.line(limit), () => this.#fill());
   }
 
   /**
@@ -106,7 +105,7 @@ export class BlockingTextReader implements Disposable {
    */
   readlines(hint = -1): string[] {
     this.#check(hint, "Cannot read lines: hint");
-    return this.#lines.lines(hint);
+    return finishNow(this.#lines.lines(hint), () => this.#fill());
   }
 
   /** The lines. */

@@ -14,6 +14,7 @@ import {
 } from "./checks.ts";
 import { IncompleteReadError, LimitOverrunError } from "./errors.ts";
 import { DEFAULT_LINE_LIMIT, iterateLines, LineReader } from "./lines.ts";
+import { finish } from "./steps.ts";
 import { Turns } from "./turns.ts";
 import type { ByteSource } from "./types.ts";
 
@@ -110,7 +111,6 @@ export class BufferedReader implements Disposable {
     this.#onClose = onClose;
     this.#lines = new LineReader({
       queue: this.#queue,
-      fill: () => this.#fill(1),
       limit: this.#lineLimit,
       unit: "bytes",
     });
@@ -191,9 +191,10 @@ export class BufferedReader implements Disposable {
   readline(limit = -1): Promise<Uint8Array<ArrayBuffer>> {
     const line = limit === -1 ? this.#readyLine() : undefined;
     if (line !== undefined) return Promise.resolve(line);
-    return this.#run(() =>
-      this.#lines.line(checkCount(limit, "Cannot read a line: limit", true))
-    );
+    return this.#run(() => {
+      checkCount(limit, "Cannot read a line: limit", true);
+      return finish(this.#lines.line(limit), () => this.#fill(1));
+    });
   }
 
   /**
@@ -256,9 +257,10 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   readlines(hint = -1): Promise<Uint8Array<ArrayBuffer>[]> {
-    return this.#run(() =>
-      this.#lines.lines(checkCount(hint, "Cannot read lines: hint", true))
-    );
+    return this.#run(() => {
+      checkCount(hint, "Cannot read lines: hint", true);
+      return finish(this.#lines.lines(hint), () => this.#fill(1));
+    });
   }
 
   /**

@@ -5,6 +5,7 @@
  */
 
 import { LimitOverrunError } from "./errors.ts";
+import type { Steps } from "./steps.ts";
 
 /**
  * The longest line where no other limit is given, 64 KiB: the default limit of Python's
@@ -30,8 +31,6 @@ export interface LineQueue<T> {
 export interface LineReaderParts<T> {
   /** Where the data waits. */
   queue: LineQueue<T>;
-  /** Brings more data into the queue; resolves to false at the end of the stream. */
-  fill: () => Promise<boolean>;
   /** The longest line. */
   limit: number;
   /** What is counted, for messages. */
@@ -39,7 +38,7 @@ export interface LineReaderParts<T> {
 }
 
 /**
- * Takes lines from a queue.
+ * Takes lines from a queue, into which data comes at each step.
  *
  * @typeParam T A line: bytes or a string.
  */
@@ -66,10 +65,10 @@ export class LineReader<T extends { readonly length: number }> {
   }
 
   /** The next line; its first `most` elements where `most` is not negative. */
-  async line(most: number): Promise<T> {
-    if (this.#inside) await this.#skip();
+  *line(most: number): Steps<T> {
+    if (this.#inside) yield* this.#skip();
     return this.#parts.queue.take(
-      await (most < 0 ? this.#whole(true) : this.#part(most)),
+      yield* most < 0 ? this.#whole(true) : this.#part(most),
     );
   }
 
@@ -77,13 +76,13 @@ export class LineReader<T extends { readonly length: number }> {
    * The lines to the end, or until they have more than `hint` elements where `hint` is positive.
    * Where that fails all of them stay.
    */
-  async lines(hint: number): Promise<T[]> {
+  *lines(hint: number): Steps<T[]> {
     const lines: T[] = [];
-    if (this.#inside) await this.#skip();
+    if (this.#inside) yield* this.#skip();
     try {
       for (let total = 0; hint <= 0 || total <= hint;) {
         const line = this.ready() ??
-          this.#parts.queue.take(await this.#whole(false));
+          this.#parts.queue.take(yield* this.#whole(false));
         if (line.length === 0) break;
         lines.push(line);
         total += line.length;
@@ -95,20 +94,20 @@ export class LineReader<T extends { readonly length: number }> {
     }
   }
 
-  async #part(most: number): Promise<number> {
-    const end = await this.#find(most);
+  *#part(most: number): Steps<number> {
+    const end = yield* this.#find(most);
     return Math.min(most, end < 0 ? this.#parts.queue.length : end);
   }
 
-  async #skip(): Promise<void> {
-    this.#parts.queue.drop(await this.#whole(true));
+  *#skip(): Steps<void> {
+    this.#parts.queue.drop(yield* this.#whole(true));
     this.#inside = false;
   }
 
   /** Where the line ends; one that is too long is forgotten if `discard` says so. */
-  async #whole(discard: boolean): Promise<number> {
+  *#whole(discard: boolean): Steps<number> {
     const { queue, limit, unit } = this.#parts;
-    const found = await this.#find(limit + 1);
+    const found = yield* this.#find(limit + 1);
     const end = found < 0 ? queue.length : found;
     if (end <= limit) return end;
     if (discard) {
@@ -122,13 +121,13 @@ export class LineReader<T extends { readonly length: number }> {
   }
 
   /** Where the line ends; -1 where `enough` elements, or the stream's last, show no line end. */
-  async #find(enough: number): Promise<number> {
-    const { queue, fill } = this.#parts;
+  *#find(enough: number): Steps<number> {
+    const { queue } = this.#parts;
     for (let from = 0;;) {
       const end = queue.lineEnd(from);
       if (end >= 0 || queue.length >= enough) return end;
       from = queue.length;
-      if (!await fill()) return -1;
+      if (!(yield)) return -1;
     }
   }
 }
@@ -157,4 +156,15 @@ export function iterateLines<T extends { readonly length: number }>(
       return this;
     },
   };
+}
+
+/** The lines to the end, where reading blocks. */
+export function* eachLine<T extends { readonly length: number }>(
+  readline: () => T,
+): IterableIterator<T> {
+  for (;;) {
+    const line = readline();
+    if (line.length === 0) return;
+    yield line;
+  }
 }

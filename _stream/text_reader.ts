@@ -15,6 +15,7 @@ import {
   newlineDecoder,
 } from "./newlines.ts";
 import { TextQueue } from "./text_queue.ts";
+import { finish } from "./steps.ts";
 import { Turns } from "./turns.ts";
 
 /** Options of a {@linkcode TextReader}. */
@@ -83,7 +84,6 @@ export class TextReader implements Disposable {
     this.#queue = new TextQueue(this.#newlines.find);
     this.#lines = new LineReader({
       queue: this.#queue,
-      fill: () => this.#fill(),
       limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
       unit: "characters",
     });
@@ -125,9 +125,10 @@ export class TextReader implements Disposable {
   readline(limit = -1): Promise<string> {
     const line = limit === -1 ? this.#readyLine() : undefined;
     if (line !== undefined) return Promise.resolve(line);
-    return this.#run(() =>
-      this.#lines.line(checkCount(limit, "Cannot read a line: limit", true))
-    );
+    return this.#run(() => {
+      checkCount(limit, "Cannot read a line: limit", true);
+      return finish(this.#lines.line(limit), () => this.#fill());
+    });
   }
 
   /**
@@ -141,9 +142,10 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
   readlines(hint = -1): Promise<string[]> {
-    return this.#run(() =>
-      this.#lines.lines(checkCount(hint, "Cannot read lines: hint", true))
-    );
+    return this.#run(() => {
+      checkCount(hint, "Cannot read lines: hint", true);
+      return finish(this.#lines.lines(hint), () => this.#fill());
+    });
   }
 
   /**
