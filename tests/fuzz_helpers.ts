@@ -50,6 +50,15 @@ const mutation = fc.tuple(
   ),
 );
 
+/** No message is longer, whatever is repeated how often. */
+const LENGTH_MAX = 60_000;
+
+/** The message with some more of it after it, as often as there is room. */
+function repeat(bytes: number[], more: number[], times: number): number[] {
+  const room = Math.floor(Math.max(LENGTH_MAX - bytes.length, 0) / more.length);
+  return bytes.concat(...Array(Math.min(times, room)).fill(more));
+}
+
 function mutate(
   bytes: number[],
   [place, how]: typeof mutation extends fc.Arbitrary<infer M> ? M : never,
@@ -67,7 +76,7 @@ function mutate(
     case "insert":
       return bytes.toSpliced(at, 0, ...how.bytes);
     case "repeat":
-      return bytes.concat(...Array(how.times).fill(bytes.slice(at)));
+      return repeat(bytes, bytes.slice(at), how.times);
   }
 }
 
@@ -82,7 +91,7 @@ export function mutated(
         list.reduce(
           (bytes, each) => bytes.length === 0 ? bytes : mutate(bytes, each),
           [...message],
-        ).slice(0, 60_000),
+        ).slice(0, LENGTH_MAX),
       ),
   );
 }
