@@ -23,20 +23,24 @@ const POLL_TURNS = 64;
  * the time makes one timer per timeout, not one per call.
  */
 export class Alarm {
-  readonly #waiting = new Set<Timeout>();
+  /** The first of the waiting calls; mostly there is one. */
+  #first: Timeout | undefined;
+  #others: Set<Timeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fires = 0;
   #stopped = false;
 
   /** Counts a timeout in. */
   add(timeout: Timeout): void {
-    this.#waiting.add(timeout);
+    if (this.#first === undefined) this.#first = timeout;
+    else (this.#others ??= new Set()).add(timeout);
     this.#set(timeout.due);
   }
 
   /** Counts a timeout out. */
   delete(timeout: Timeout): void {
-    this.#waiting.delete(timeout);
+    if (this.#first === timeout) this.#first = undefined;
+    else this.#others?.delete(timeout);
   }
 
   #set(due: number): void {
@@ -58,7 +62,8 @@ export class Alarm {
     this.#timer = undefined;
     const now = performance.now();
     let next = Infinity;
-    for (const timeout of this.#waiting) {
+    for (const timeout of [this.#first, ...this.#others ?? []]) {
+      if (timeout === undefined) continue;
       if (timeout.due <= now) timeout.expire();
       else next = Math.min(next, timeout.due);
     }

@@ -403,13 +403,11 @@ export class Socket implements Disposable {
    *   known then, as in Python.
    */
   sendall(data: BytesLike, flags = 0): Promise<void> {
-    let sent: Promise<void>;
     try {
-      sent = sendall(this.#core, data, flags);
+      return sendall(this.#core, data, flags);
     } catch (error) {
-      sent = Promise.reject(error);
+      return quiet(Promise.reject(error));
     }
-    return quiet(sent);
   }
 
   /**

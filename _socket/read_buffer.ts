@@ -65,6 +65,8 @@ export class ReadBuffer implements Source {
   #gift: Bytes | undefined;
   /** Where the read in flight puts its bytes. */
   #target: Uint8Array | undefined;
+  #onLand: ((count: number | null) => void) | undefined;
+  #onCrash: ((error: unknown) => void) | undefined;
   #taker: Taker | undefined;
   #landed: PromiseWithResolvers<void> | undefined;
   #small: Bytes | undefined;
@@ -124,12 +126,10 @@ export class ReadBuffer implements Source {
 
   #fly(target: Uint8Array): void {
     this.#target = target;
-    const crash = (error: unknown) => this.#crash(error);
+    const crash = this.#onCrash ??= (error) => this.#crash(error);
     if (target !== OWN) {
-      readFrom(this.#transport, target).then(
-        (count) => this.#land(count),
-        crash,
-      );
+      const land = this.#onLand ??= (count) => this.#land(count);
+      readFrom(this.#transport, target).then(land, crash);
       return;
     }
     this.#owning!.readOwn().then((bytes) => {

@@ -17,6 +17,7 @@ import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
 import { osError, translate } from "./errors.ts";
 import { datagramTarget } from "./open.ts";
+import { quiet } from "./quiet.ts";
 import { type FileLike, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */
@@ -44,7 +45,7 @@ export async function send(
   return await core.connected("send", "EPIPE").send(bytes, limit);
 }
 
-/** Sends all of the data; throws what is wrong with the arguments. */
+/** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
 export function sendall(
   core: SocketCore,
   data: BytesLike,
@@ -55,7 +56,7 @@ export function sendall(
   if (core.type === SOCK_STREAM) {
     return core.connected("sendall", "EPIPE").sendall(bytes, limit);
   }
-  return sendDatagram(core, bytes, undefined, limit).then(() => {});
+  return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
 /** Sends one datagram to an address. */

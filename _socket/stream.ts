@@ -176,7 +176,7 @@ function sendall(
 ): Promise<void> {
   if (limit === null) return writer.sendall(data);
   if (limit !== "now") return writer.sendallWithin(data, limit);
-  return sendallNow(writer, data);
+  return quiet(sendallNow(writer, data));
 }
 
 async function sendallNow(writer: Writer, data: Uint8Array): Promise<void> {

@@ -5,16 +5,13 @@
  */
 
 import type { Timeout } from "./alarm.ts";
-import { quiet } from "./quiet.ts";
+import { Call } from "./call.ts";
 
-/** Gets what a read brings as soon as it is there, with nothing in between. */
-export class Taker {
-  /** What the caller holds: the bytes, or their count where they are in the caller's memory. */
-  readonly promise: Promise<unknown>;
-  /** Ends the call with what it takes. */
-  resolve!: (taken: unknown) => void;
-  #reject!: (error: unknown) => void;
-
+/**
+ * Gets what a read brings as soon as it is there, with nothing in between: the bytes, or their count where
+ * they are in the caller's memory.
+ */
+export class Taker extends Call<unknown> {
   /**
    * @param size The most bytes.
    * @param into The caller's memory, where the bytes are to go there.
@@ -25,15 +22,6 @@ export class Taker {
     readonly into: Uint8Array | undefined,
     readonly timeout: Timeout | undefined,
   ) {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  /** Ends the call with an error. The call may be one that nobody awaits. */
-  refuse(error: unknown): void {
-    quiet(this.promise);
-    this.#reject(error);
+    super();
   }
 }

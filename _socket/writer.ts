@@ -5,9 +5,11 @@
  */
 
 import { type Limit, poll, type Timeout } from "./alarm.ts";
+import { Call } from "./call.ts";
 import { translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
-import { begun, type Source } from "./slot.ts";
+import { quiet } from "./quiet.ts";
+import type { Source } from "./slot.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /**
@@ -16,6 +18,18 @@ import type { StreamTransport } from "./transport.ts";
  */
 const ACCEPT_MAX = 65536;
 
+/** Begins a write; a transport that throws instead of rejecting, as a test double may, rejects too. */
+function writeTo(
+  transport: StreamTransport,
+  data: Uint8Array,
+): Promise<number> {
+  try {
+    return transport.write(data);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /**
  * Writes in the order of the calls, each call whole. A write that fails is told to its caller; what
  * fails later, when a call with a timeout has counted it as sent, to the next call or `flush`.
@@ -23,6 +37,11 @@ const ACCEPT_MAX = 65536;
 export class Writer {
   readonly #transport: StreamTransport;
   readonly #lock = new Lock();
+  /** What the call in flight sends, and its promise. */
+  #data: Uint8Array | undefined;
+  #sent: Promise<void> | undefined;
+  #onWritten: ((count: number) => void | Promise<void>) | undefined;
+  #onFailed: ((error: unknown) => never) | undefined;
   #failure: unknown;
   #stuck = false;
 
@@ -53,18 +72,34 @@ export class Writer {
     return failure;
   }
 
-  /** Writes all of `data`. */
+  /** Writes all of `data`. A failure that nobody awaits is nobody's. */
   sendall(data: Uint8Array): Promise<void> {
     if (this.#lock.tryAcquire()) return this.#whole(data);
-    return this.#lock.acquire().then(() => this.#whole(data));
+    return quiet(this.#lock.acquire().then(() => this.#whole(data)));
   }
 
+  /** Mostly one write takes all: then this makes one promise, and no closure. */
   #whole(data: Uint8Array): Promise<void> {
-    return begun(() => this.#transport.write(data)).then(
-      (count) =>
-        count < data.length ? this.#rest(data, count) : this.#lock.release(),
-      (error) => this.#fail(error),
-    );
+    this.#data = data;
+    this.#onWritten ??= (count) => this.#written(count);
+    this.#onFailed ??= (error) => this.#failed(error);
+    return this.#sent = writeTo(this.#transport, data)
+      .then(this.#onWritten, this.#onFailed);
+  }
+
+  #written(count: number): void | Promise<void> {
+    const data = this.#data!;
+    const sent = this.#sent!;
+    this.#data = this.#sent = undefined;
+    if (count === data.length) return this.#lock.release();
+    quiet(sent);
+    return this.#rest(data, count);
+  }
+
+  #failed(error: unknown): never {
+    quiet(this.#sent!);
+    this.#data = this.#sent = undefined;
+    this.#fail(error);
   }
 
   /** Writes what a first, partial write left over; stops early where `stop` says so. */
@@ -92,21 +127,38 @@ export class Writer {
    * Writes all of `data`, within a limit of time. When it runs out, nothing says how much was
    * written, as in Python; the part in flight still refers to `data`.
    */
-  async sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
-    if (!this.#lock.tryAcquire()) {
-      await this.#lock.acquireWithin(timeout, "sendall");
-    }
-    return await new Promise((resolve, reject) => {
-      let expired = false;
-      timeout.start((error) => {
-        expired = this.#stuck = true;
-        reject(error);
-      });
-      this.#rest(data, 0, () => expired).finally(() => timeout.cancel()).then(
-        resolve,
-        reject,
-      );
+  sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+    if (this.#lock.tryAcquire()) return this.#within(data, timeout);
+    const turn = this.#lock.acquireWithin(timeout, "sendall");
+    return quiet(turn.then(() => this.#within(data, timeout)));
+  }
+
+  #within(data: Uint8Array, timeout: Timeout): Promise<void> {
+    const call = new Call<void>();
+    let expired = false;
+    timeout.start((error) => {
+      expired = this.#stuck = true;
+      call.refuse(error);
     });
+    const done = () => {
+      timeout.cancel();
+      call.resolve();
+    };
+    const failed = (error: unknown) => {
+      timeout.cancel();
+      call.refuse(error);
+    };
+    writeTo(this.#transport, data).then((count) => {
+      if (count < data.length) {
+        return void this.#rest(data, count, () => expired).then(done, failed);
+      }
+      this.#unstick();
+      done();
+    }, (error) => {
+      this.#unstick();
+      failed(translate(error, { syscall: "send" }));
+    });
+    return call.promise;
   }
 
   /** Writes the start of `data`; resolves to the count taken. */
