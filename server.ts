@@ -196,17 +196,18 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   async #serve(loop: ServeLoop): Promise<void> {
     while (!loop.stopping) {
       await this.#serveOne(loop);
-      await this.serviceActions();
+      const actions = this.serviceActions();
+      if (actions !== undefined) await actions;
     }
   }
 
   /** Waits for one request and handles it; comes back empty-handed to let `serviceActions` run. */
   async #serveOne(loop: ServeLoop): Promise<void> {
     const { room } = requestsOf(this);
-    await loop.wait(room);
+    if (!room.ready) await loop.wait(room);
     if (loop.stopping || !room.ready) return;
     const source = internals.readSource(socketOf(this));
-    await loop.wait(source);
+    if (!source.ready) await loop.wait(source);
     if (loop.stopping || !source.ready) return;
     const verdict = await this.#handleOne();
     if (verdict === "resource") await loop.pause(RESOURCE_PAUSE_MS);
@@ -231,9 +232,9 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     const requests = requestsOf(this);
     const active = requests.begin(request, clientAddress);
     try {
-      const wanted = !requests.draining &&
-        await this.verifyRequest(request, clientAddress);
-      if (wanted) {
+      const verdict = !requests.draining &&
+        this.verifyRequest(request, clientAddress);
+      if (typeof verdict === "boolean" ? verdict : await verdict) {
         await this.processRequest(request, clientAddress);
       } else {
         requests.status.rejected++;

@@ -128,7 +128,8 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
           await this.handleError(request, clientAddress, error);
         }
       } finally {
-        await this.shutdownRequest(request);
+        const closed = this.shutdownRequest(request);
+        if (closed !== undefined) await closed;
       }
     }
   }

@@ -21,15 +21,18 @@ export interface Runnable {
  * called. When both handle and finish throw, the error is a `SuppressedError` with both.
  */
 export async function runHandler(handler: Runnable): Promise<void> {
-  await handler.setup();
+  const ready = handler.setup();
+  if (ready !== undefined) await ready;
   try {
-    await handler.handle();
+    const done = handler.handle();
+    if (done !== undefined) await done;
   } catch (error) {
     handler.failure = error;
     await finishFailed(handler, error);
     throw error;
   }
-  await handler.finish();
+  const finished = handler.finish();
+  if (finished !== undefined) await finished;
 }
 
 async function finishFailed(handler: Runnable, error: unknown): Promise<void> {

@@ -48,11 +48,25 @@ export interface ActiveRequest {
   controller: AbortController | undefined;
 }
 
+/** How many there are of each client; one that cannot be told from others is not counted. */
+type Counts = Map<string, number>;
+
+function count(
+  counts: Counts,
+  client: string | undefined,
+  change: 1 | -1,
+): void {
+  if (client === undefined) return;
+  const now = (counts.get(client) ?? 0) + change;
+  if (now > 0) counts.set(client, now);
+  else counts.delete(client);
+}
+
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests {
   readonly #server: Readonly<Partial<Limits>>;
   readonly #active = new Map<unknown, ActiveRequest>();
-  readonly #perClient = new Map<string | undefined, number>();
+  #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
   readonly #crashTakers = new Set<(error: unknown) => void>();
   #room: PromiseWithResolvers<void> | undefined;
@@ -129,38 +143,48 @@ export class Requests {
       controller: undefined,
     };
     this.#active.set(request, active);
-    this.#count(client, 1);
+    if (this.#perClient) count(this.#perClient, client, 1);
     this.status.accepted++;
     return active;
   }
 
   /** Notes its end. */
   end(active: ActiveRequest): void {
-    if (this.#active.delete(active.request)) this.#count(active.client, -1);
-    this.#givenUp.delete(active.request);
+    const counted = this.#active.delete(active.request);
+    if (counted && this.#perClient) count(this.#perClient, active.client, -1);
+    if (this.#givenUp.size > 0) this.#givenUp.delete(active.request);
     if (this.room.ready) this.#room = settle(this.#room);
     if (this.size === 0) this.#idle = settle(this.#idle);
-  }
-
-  #count(client: string | undefined, change: 1 | -1): void {
-    const count = (this.#perClient.get(client) ?? 0) + change;
-    if (count > 0) this.#perClient.set(client, count);
-    else this.#perClient.delete(client);
   }
 
   /** Whether a request, which has begun, is one more than the limits allow. */
   exceeds(request: unknown): boolean {
     if (this.size > this.max) return true;
-    const client = this.#active.get(request)?.client;
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
-    return client !== undefined && this.#perClient.get(client)! > most;
+    if (most === Infinity) return false;
+    const client = this.#active.get(request)?.client;
+    return client !== undefined && this.#countOf(client) > most;
+  }
+
+  /** How many of a client are under way; from the first call on they are counted. */
+  #countOf(client: string): number {
+    if (this.#perClient === undefined) {
+      this.#perClient = new Map();
+      for (const each of this.#active.values()) {
+        count(this.#perClient, each.client, 1);
+      }
+    }
+    return this.#perClient.get(client) ?? 0;
   }
 
   /** Leaves a request to a task, which ends it. */
   detach(request: unknown, task: Promise<void>): void {
     const active = this.#active.get(request) ?? this.begin(request);
     active.detached = true;
-    task.catch((error) => this.crash(error)).finally(() => this.end(active));
+    task.then(() => this.end(active), (error) => {
+      this.end(active);
+      this.crash(error);
+    });
   }
 
   /** An error that no stage takes: what `handleError` threw, in a task. Uncaught, where nobody waits for it. */
@@ -201,7 +225,7 @@ export class Requests {
   giveUp(): unknown[] {
     const left = [...this.#active.keys()];
     this.#active.clear();
-    this.#perClient.clear();
+    this.#perClient?.clear();
     for (const request of left) this.#givenUp.add(request);
     this.#idle = settle(this.#idle);
     return left;

@@ -6,7 +6,7 @@
 
 import { MAX_DELAY } from "../_socket/alarm.ts";
 import { anyReady } from "../_socket/select.ts";
-import { type Source, whenEnded } from "../_socket/slot.ts";
+import type { Source } from "../_socket/slot.ts";
 
 /** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
 export const untimedActions: WeakSet<object> = new WeakSet();
@@ -46,6 +46,8 @@ export class ServeLoop {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
+  /** What the loop has last waited for. */
+  #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #failure: { error: unknown } | undefined;
   /** Whether the loop is to end. */
@@ -75,12 +77,17 @@ export class ServeLoop {
     return this.#wake !== undefined;
   }
 
-  /** Waits for the source, the stop, or the tick. */
-  async wait(source: Source): Promise<void> {
-    if (source.ready || this.stopping) return;
-    const forget = whenEnded(source.fill(), this.#rouse);
-    await this.#sleep();
-    forget();
+  /** Waits for the source, which is not ready, the stop, or the tick. */
+  wait(source: Source): Promise<void> {
+    if (this.stopping) return Promise.resolve();
+    const flight = source.fill();
+    if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
+      this.#flight = flight;
+      flight.then(() => {
+        if (flight === this.#flight) this.#rouse();
+      });
+    }
+    return this.#sleep();
   }
 
   /** Waits for some time, or the stop. */
@@ -94,9 +101,13 @@ export class ServeLoop {
     clearTimeout(timer);
   }
 
-  async #sleep(): Promise<void> {
-    await new Promise<void>((resolve) => this.#wake = resolve);
-    this.#wake = undefined;
+  #sleep(): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.#wake = () => {
+        this.#wake = undefined;
+        resolve();
+      };
+    });
   }
 
   /** Makes the loop end. Resolves when it will get no further request. */

@@ -42,14 +42,18 @@ function quoteAddress(address: unknown): string {
 
 /** Throws unless `port` is a port number; `doing` begins the message. */
 export function checkPort(port: unknown, doing: string): void {
+  if (isPort(port)) return;
   if (typeof port !== "number") {
     throw new TypeError(`${doing}: port must be a number, got ${typeof port}`);
   }
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new RangeError(
-      `${doing}: port must be an integer from 0 to 65535, got ${port}`,
-    );
-  }
+  throw new RangeError(
+    `${doing}: port must be an integer from 0 to 65535, got ${port}`,
+  );
+}
+
+function isPort(port: unknown): port is number {
+  return Number.isInteger(port) && port as number >= 0 &&
+    port as number <= 65535;
 }
 
 /** Throws unless `address` has the shape that `family` asks for, and returns it. */
@@ -58,6 +62,12 @@ export function checkAddress(
   address: unknown,
   syscall: string,
 ): AddressLike {
+  if (Array.isArray(address) && address.length === 2 && family !== AF_UNIX) {
+    const [host, port] = address;
+    if (typeof host === "string" && !host.includes("\0") && isPort(port)) {
+      return [host, port]; // as nearly always: no message is made
+    }
+  }
   const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
   if (family === AF_UNIX) return checkPath(address, doing, syscall);
   if (!Array.isArray(address) || address.length < 2 || address.length > 4) {

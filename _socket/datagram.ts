@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatAddress, fromTransport } from "./address.ts";
+import { type Address, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
@@ -16,6 +16,7 @@ import type { DatagramTransport, TransportAddr } from "./transport.ts";
 const DATAGRAM_MAX = 65536;
 
 type Received = [data: Uint8Array, sender: TransportAddr];
+type Taken = [data: Bytes, sender: Address | null];
 
 /** Receives and sends datagrams, one at a time each. Owns the transport and closes it. */
 export class Datagram {
@@ -33,17 +34,10 @@ export class Datagram {
   /** @param transport What to own. */
   constructor(transport: DatagramTransport) {
     this.transport = transport;
-    this.pending = new Slot(() => this.#receive());
-  }
-
-  async #receive(): Promise<Received> {
-    const buffer = this.#buffer ??= new Uint8Array(DATAGRAM_MAX);
-    for (;;) {
-      const received = await this.transport.receive(buffer);
-      if (this.peer === undefined || sameAddr(this.peer, received[1])) {
-        return received;
-      }
-    }
+    this.pending = new Slot(
+      () => transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX)),
+      ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
+    );
   }
 
   /** Whether a datagram, or a call in flight, would be lost. */
@@ -52,21 +46,21 @@ export class Datagram {
   }
 
   /**
-   * Takes the next datagram, through `use`, which sees memory that the next one overwrites.
+   * Takes the next datagram, and says who sent it: null for an unnamed Unix socket.
    *
    * @param limit The limit of time.
+   * @param size How many bytes at most; the rest is dropped, as in the kernel.
    * @param keep Whether it stays to be taken again.
-   * @param use Makes the result.
    */
-  recv<T>(
-    limit: Limit,
-    keep: boolean,
-    use: (data: Uint8Array, sender: TransportAddr) => T,
-  ): Promise<T> {
-    return whenReady(this.pending, limit, "recv", () => {
-      const [data, sender] = this.#take(keep);
-      return use(data, sender);
-    });
+  recv(limit: Limit, size: number, keep: boolean): Promise<Taken> {
+    return whenReady(this.pending, limit, "recv", () => this.take(size, keep));
+  }
+
+  /** Takes a datagram that is there, as {@linkcode Datagram.recv} does. */
+  take(size: number, keep = false): Taken {
+    const [data, sender] = this.#take(keep);
+    const address = fromTransport(sender) || null;
+    return [data.slice(0, size) as Bytes, address]; // the next one overwrites the memory
   }
 
   #take(keep: boolean): Received {
@@ -84,15 +78,19 @@ export class Datagram {
   }
 
   /** Sends one datagram, after those of earlier calls. */
-  async send(
+  send(
     data: Uint8Array,
     addr: TransportAddr,
     limit: Limit,
   ): Promise<number> {
-    if (!this.sending.tryAcquire()) {
-      if (limit === null) await this.sending.acquire();
-      else await this.sending.acquireWithin(limit, "sendto");
-    }
+    if (this.sending.tryAcquire()) return this.#send(data, addr);
+    const turn = limit === null
+      ? this.sending.acquire()
+      : this.sending.acquireWithin(limit, "sendto");
+    return turn.then(() => this.#send(data, addr));
+  }
+
+  async #send(data: Uint8Array, addr: TransportAddr): Promise<number> {
     try {
       return await this.transport.send(data, addr);
     } catch (error) {
@@ -115,11 +113,6 @@ export class Datagram {
     await settled;
     await this.transport.released;
   }
-}
-
-/** Copies at most `size` bytes; the rest of a datagram is dropped, as in the kernel. */
-export function truncate(data: Uint8Array, size: number): Bytes {
-  return new Uint8Array(data.subarray(0, size));
 }
 
 function sameAddr(a: TransportAddr, b: TransportAddr): boolean {

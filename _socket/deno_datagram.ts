@@ -71,10 +71,12 @@ export class DenoDatagram implements DatagramTransport {
   }
 
   receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
+    if (this.#calm) return this.conn.receive(p);
     return this.#afterChanges(() => this.conn.receive(p));
   }
 
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+    if (this.#calm) return this.conn.send(p, addr);
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
@@ -85,6 +87,11 @@ export class DenoDatagram implements DatagramTransport {
 
   close(): void {
     this.conn.close();
+  }
+
+  /** Whether no change is under way, nor has one failed. */
+  get #calm(): boolean {
+    return this.#changing === undefined && this.#failure === undefined;
   }
 
   #afterChanges<T>(call: () => Promise<T>): Promise<T> {

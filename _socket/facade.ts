@@ -433,10 +433,14 @@ export class Socket implements Disposable {
     flagsOrAddress: number | AddressLike,
     address?: AddressLike,
   ): Promise<number> {
-    const sent = typeof flagsOrAddress === "number"
-      ? sendto(this.#core, data, flagsOrAddress, address)
-      : sendto(this.#core, data, 0, flagsOrAddress);
-    return quiet(sent);
+    const [flags, to] = typeof flagsOrAddress === "number"
+      ? [flagsOrAddress, address]
+      : [0, flagsOrAddress];
+    try {
+      return quiet(sendto(this.#core, data, flags, to));
+    } catch (error) {
+      return quiet(Promise.reject(error));
+    }
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Address, fromTransport } from "./address.ts";
+import type { Address } from "./address.ts";
 import type { Limit } from "./alarm.ts";
 import { type BytesLike, checkFlags, checkSize, toBytes } from "./check.ts";
 import {
@@ -14,7 +14,6 @@ import {
   SOCK_STREAM,
 } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
-import { truncate } from "./datagram.ts";
 import type { Bytes } from "./read_buffer.ts";
 import type { Stream } from "./stream.ts";
 
@@ -40,6 +39,10 @@ export async function recvfrom(
   size: number,
   flags: number,
 ): Promise<[Bytes, Address | null]> {
+  if (flags === 0 && core.datagram?.pending.ready) {
+    checkSize(size, "recv");
+    return core.datagram.take(size);
+  }
   core.checkOpen("recv");
   checkSize(size, "recv");
   checkFlags(flags, FLAGS, "recv");
@@ -48,11 +51,7 @@ export async function recvfrom(
     const stream = core.connected("recv", "ENOTCONN");
     return [await recvStream(stream, size, flags, limit), null];
   }
-  return await core.bound().recv(
-    limit,
-    (flags & MSG_PEEK) !== 0,
-    (data, sender) => [truncate(data, size), fromTransport(sender) || null],
-  );
+  return await core.bound().recv(limit, size, (flags & MSG_PEEK) !== 0);
 }
 
 async function recvStream(

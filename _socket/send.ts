@@ -59,8 +59,8 @@ export function sendall(
   return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
-/** Sends one datagram to an address. */
-export async function sendto(
+/** Sends one datagram to an address; throws what is wrong with the arguments. */
+export function sendto(
   core: SocketCore,
   data: BytesLike,
   flags: number,
@@ -70,7 +70,7 @@ export async function sendto(
   const bytes = toBytes(data, "sendto");
   const checked = checkAddress(core.family, address, "sendto");
   if (core.type === SOCK_DGRAM) {
-    return await sendDatagram(core, bytes, checked, limit);
+    return sendDatagram(core, bytes, checked, limit);
   }
   core.connected("sendto", "EPIPE");
   throw osError("EISCONN", {
@@ -79,7 +79,7 @@ export async function sendto(
   });
 }
 
-async function sendDatagram(
+function sendDatagram(
   core: SocketCore,
   data: Uint8Array,
   address: AddressLike | undefined,
@@ -92,9 +92,13 @@ async function sendDatagram(
     const code = core.family === AF_UNIX ? "ENOTCONN" : "EDESTADDRREQ";
     throw osError(code, { syscall: "send" });
   }
-  const addr = target instanceof Promise ? await target : target;
-  core.checkOpen("sendto"); // a name may have taken its time
-  return await core.bound().send(data, addr, limit);
+  if (!(target instanceof Promise)) {
+    return core.bound().send(data, target, limit);
+  }
+  return target.then((addr) => {
+    core.checkOpen("sendto"); // a name may have taken its time
+    return core.bound().send(data, addr, limit);
+  });
 }
 
 /** Gathers buffers and sends them as one. */

@@ -60,12 +60,17 @@ export const READY: Source = { ready: true, fill: () => Promise.resolve() };
  */
 export class Slot<T> implements Source {
   readonly #start: () => Promise<T>;
+  readonly #wants: ((value: T) => boolean) | undefined;
   #flight: Promise<void> | undefined;
   #result: { value: T } | { error: unknown } | undefined;
 
-  /** @param start Begins the operation. */
-  constructor(start: () => Promise<T>) {
+  /**
+   * @param start Begins the operation.
+   * @param wants Says whether to keep a result; after another the operation begins again.
+   */
+  constructor(start: () => Promise<T>, wants?: (value: T) => boolean) {
     this.#start = start;
+    this.#wants = wants;
   }
 
   get ready(): boolean {
@@ -84,10 +89,15 @@ export class Slot<T> implements Source {
 
   fill(): Promise<void> {
     if (this.#result !== undefined) return Promise.resolve();
-    return this.#flight ??= begun(this.#start).then(this.#land, this.#crash);
+    return this.#flight ??= this.#fly();
   }
 
-  readonly #land = (value: T): void => {
+  #fly(): Promise<void> {
+    return begun(this.#start).then(this.#land, this.#crash);
+  }
+
+  readonly #land = (value: T): void | Promise<void> => {
+    if (this.#wants?.(value) === false) return this.#fly();
     this.#flight = undefined;
     this.#result = { value };
   };

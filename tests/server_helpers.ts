@@ -27,9 +27,9 @@ import {
   AF_INET6,
   AF_UNIX,
   hasDualstackIPv6,
+  OSError,
   SHUT_WR,
   SOCK_DGRAM,
-  SOCK_STREAM,
   Socket,
 } from "../socket.ts";
 import { deadline, delay } from "./deps.ts";
@@ -193,16 +193,19 @@ export async function ask(
   return text(await file.read());
 }
 
-/** Sends a line, or a datagram, and does not care for an answer. */
+/** Sends a line, or a datagram, and does not care for an answer, nor whether the server wanted it. */
 export async function tell(
   server: Parameters<typeof connectTo>[0],
   news: string,
 ): Promise<void> {
   using socket = await connectTo(server);
-  await socket.sendall(bytes(news));
-  if (socket.type === SOCK_STREAM) {
+  try {
+    await socket.sendall(bytes(news));
+    if (socket.type === SOCK_DGRAM) return;
     await socket.shutdown(SHUT_WR);
-    await socket.recv(1).catch(() => {}); // waits for the server's end
+    await socket.recv(1); // waits for the server's end
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error;
   }
 }
 
