@@ -5,6 +5,7 @@
  */
 
 import { type OSError, osError } from "./errors.ts";
+import { Moment } from "./moment.ts";
 import { type Source, whenEnded } from "./slot.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
@@ -28,13 +29,16 @@ export class Alarm {
   #others: Set<Timeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fires = 0;
+  /** A timeout of at least as many milliseconds that begins while the timer runs is due after it. */
+  #span = 0;
   #stopped = false;
 
   /** Counts a timeout in. */
   add(timeout: Timeout): void {
     if (this.#first === undefined) this.#first = timeout;
     else (this.#others ??= new Set()).add(timeout);
-    this.#set(timeout.due);
+    if (this.#timer !== undefined && this.#span <= timeout.span) return;
+    this.#set(timeout.due, timeout.span);
   }
 
   /** Counts a timeout out. */
@@ -43,13 +47,14 @@ export class Alarm {
     else this.#others?.delete(timeout);
   }
 
-  #set(due: number): void {
+  #set(due: number, span: number): void {
     if (this.#stopped) return;
     if (this.#timer !== undefined) {
       if (this.#fires <= due) return;
       clearTimeout(this.#timer);
     }
     this.#fires = due;
+    this.#span = span;
     const delay = Math.ceil(Math.max(0, due - performance.now()));
     const timer = this.#timer = setTimeout(
       this.#fire,
@@ -67,7 +72,7 @@ export class Alarm {
       if (timeout.due <= now) timeout.expire();
       else next = Math.min(next, timeout.due);
     }
-    if (next !== Infinity) this.#set(next);
+    if (next !== Infinity) this.#set(next, next - now);
   };
 
   /** Stops for good. Calls that still wait end with what they wait for. */
@@ -81,11 +86,11 @@ export class Alarm {
 /** The limit of time of one call. It runs from when it is made, through all that the call waits for. */
 export class Timeout {
   readonly #alarm: Alarm;
-  readonly #seconds: number;
+  readonly #begin = Moment.current();
   readonly #syscall: string;
   #onExpire: ((error: OSError) => void) | undefined;
-  /** When the time runs out, on the clock of `performance.now()`. */
-  readonly due: number;
+  /** How long, in milliseconds. */
+  readonly span: number;
 
   /**
    * @param alarm The alarm of the socket.
@@ -94,9 +99,13 @@ export class Timeout {
    */
   constructor(alarm: Alarm, seconds: number, syscall: string) {
     this.#alarm = alarm;
-    this.#seconds = seconds;
     this.#syscall = syscall;
-    this.due = performance.now() + seconds * 1000;
+    this.span = seconds * 1000;
+  }
+
+  /** When the time runs out, on the clock of `performance.now()`. */
+  get due(): number {
+    return this.#begin.time + this.span;
   }
 
   /** From now on, running out means `onExpire`. */
@@ -118,7 +127,7 @@ export class Timeout {
 
   /** The error of a call whose time has run out. */
   error(): OSError {
-    const seconds = Math.round(this.#seconds * 1000) / 1000; // what a deadline leaves is odd
+    const seconds = Math.round(this.span) / 1000; // what a deadline leaves is odd
     const reason = `timed out after ${seconds} s`;
     return osError("ETIMEDOUT", { syscall: this.#syscall, reason });
   }
