@@ -96,8 +96,10 @@ export class ChildServer {
       ? takenSocket(message, socket)
       : this.#relayed(message);
     try {
-      await this.#run(await this.#post!, message, base);
-      this.#link.done(message.id);
+      const post = await this.#post!;
+      const begun = performance.now();
+      await this.#run(post, message, base);
+      this.#link.done(message.id, performance.now() - begun);
     } catch (error) {
       this.#link.failed(message.id, error);
     }

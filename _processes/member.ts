@@ -31,7 +31,7 @@ export interface MemberOptions {
 
 interface Assignment {
   readonly job: Job;
-  readonly end: PromiseWithResolvers<void>;
+  readonly end: PromiseWithResolvers<number>;
   timer?: ReturnType<typeof setTimeout>;
 }
 
@@ -49,6 +49,8 @@ export class Member {
   readonly exited: Promise<void>;
   /** Whether its module is loaded. */
   ready = false;
+  /** When it got the first of the requests that it has, on the clock of `performance.now()`. */
+  begun = 0;
   /** Why it could not be made ready, if so. */
   failure: unknown;
 
@@ -79,10 +81,14 @@ export class Member {
     return !this.#leaving && this.#taken < this.#options.requestsPerChild;
   }
 
-  /** Gives it a request. Resolves when the handler has ended; rejects with what it threw. */
-  run(job: Job): Promise<void> {
+  /**
+   * Gives it a request. Resolves when the handler has ended, to the milliseconds that it took; rejects
+   * with what it threw.
+   */
+  run(job: Job): Promise<number> {
+    if (this.load === 0) this.begun = performance.now();
     const id = ++this.#taken;
-    const assignment = { job, end: Promise.withResolvers<void>() };
+    const assignment = { job, end: Promise.withResolvers<number>() };
     this.#lifetime.hold(true);
     this.#assignments.set(id, assignment);
     this.#watch(id, assignment);
@@ -98,7 +104,7 @@ export class Member {
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
       );
-      this.#end(id, error);
+      this.#fail(id, error);
       this.kill("another of its requests took longer than childTimeout");
     }, Math.min(childTimeout * 1000, MAX_DELAY));
   }
@@ -117,9 +123,9 @@ export class Member {
       case "ready":
         return this.#loaded(message);
       case "done":
-        return message.ids.forEach((id) => this.#end(id));
+        return message.ids.forEach((id) => this.#done(id, message.ms));
       case "error":
-        return this.#end(message.id, fromFailure(message.error));
+        return this.#fail(message.id, fromFailure(message.error));
       case "sync":
         return this.#outbox.synced();
       case "call":
@@ -154,21 +160,28 @@ export class Member {
     }
   }
 
-  #end(id: number, ...failed: [error?: unknown]): void {
+  #done(id: number, ms: number): void {
+    this.#end(id)?.end.resolve(ms);
+    this.#rest();
+  }
+
+  #fail(id: number, error: unknown): void {
+    const assignment = this.#end(id);
+    assignment?.job.socket?.destroy(); // where it never arrived
+    assignment?.end.reject(error);
+    this.#rest();
+  }
+
+  #end(id: number): Assignment | undefined {
     const assignment = this.#assignments.get(id);
     if (assignment === undefined) return;
     this.#assignments.delete(id);
     clearTimeout(assignment.timer);
-    if (failed.length === 0) assignment.end.resolve();
-    else {
-      assignment.job.socket?.destroy(); // where it never arrived
-      assignment.end.reject(failed[0]);
-    }
-    this.#rest();
+    return assignment;
   }
 
   #endAll(error: unknown): void {
-    for (const id of [...this.#assignments.keys()]) this.#end(id, error);
+    for (const id of [...this.#assignments.keys()]) this.#fail(id, error);
   }
 
   /** With nothing to do it does not keep the server's process alive, and leaves when its time has come. */

@@ -78,6 +78,8 @@ export interface ReadyMessage {
 export interface DoneMessage {
   type: "done";
   ids: number[];
+  /** How many milliseconds the last of them took. */
+  ms: number;
 }
 
 /** From a child: a request has ended with an error. */

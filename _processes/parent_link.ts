@@ -18,6 +18,7 @@ export class ParentLink {
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #lastCall = 0;
   #done: number[] = [];
+  #ms = 0;
   #sending = false;
 
   /** @param send Sends a message. */
@@ -36,8 +37,9 @@ export class ParentLink {
   }
 
   /** A request has ended. What ends while a message is on its way goes with the next, as one. */
-  done(id: number): void {
+  done(id: number, ms: number): void {
     this.#done.push(id);
+    this.#ms = ms;
     this.#flush();
   }
 
@@ -67,7 +69,7 @@ export class ParentLink {
     if (this.#sending || this.#done.length === 0) return;
     this.#sending = true;
     const ids = this.#done.splice(0);
-    this.#send({ type: "done", ids }, () => {
+    this.#send({ type: "done", ids, ms: this.#ms }, () => {
       this.#sending = false;
       this.#flush();
     });

@@ -7,6 +7,7 @@
 import type { Job } from "./job.ts";
 import { launch, type LaunchOptions } from "./launch.ts";
 import { Member, type MemberOptions } from "./member.ts";
+import { Pace, SLOW_MS } from "./pace.ts";
 
 /**
  * How long, in ms, requests are refused with the same error after a child could not load its
@@ -26,6 +27,8 @@ export class ProcessPool {
   readonly #init: () => MemberOptions["init"];
   readonly #members = new Set<Member>();
   readonly #waiting: PromiseWithResolvers<void>[] = [];
+  readonly #pace = new Pace();
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #failed: { error: unknown; until: number } | undefined;
   #closed = false;
   /** The numbers of the children; null before the first was started. */
@@ -62,15 +65,32 @@ export class ProcessPool {
     try {
       for (;;) {
         const member = this.#pick();
-        if (member !== undefined) return await member.run(job);
-        const freed = Promise.withResolvers<void>();
-        this.#waiting.push(freed);
-        await freed.promise;
+        if (member !== undefined) return await this.#give(member, job);
+        await this.#wait();
       }
     } catch (error) {
       job.socket?.destroy();
       throw error;
     }
+  }
+
+  async #give(member: Member, job: Job): Promise<void> {
+    try {
+      this.#pace.note(await member.run(job));
+    } finally {
+      this.#rouse(1);
+    }
+  }
+
+  /** Waits until a child is free, there are more or fewer of them, or those that are busy take long. */
+  async #wait(): Promise<void> {
+    const freed = Promise.withResolvers<void>();
+    this.#waiting.push(freed);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#rouse();
+    }, SLOW_MS);
+    await freed.promise;
   }
 
   /** Why the last child that was to start could not be made ready, while that is fresh. */
@@ -83,7 +103,7 @@ export class ProcessPool {
   }
 
   /**
-   * An idle child, a new one, or the least busy. While as many start as there are processors, no more
+   * An idle child, a new one, or the least busy; none where the request is to wait. While as many start as there are processors, no more
    * are started: that takes 50 ms of one, as much as hundreds of short requests. Nor are they
    * after one has failed to start: those that run go on.
    */
@@ -91,11 +111,15 @@ export class ProcessPool {
     if (this.#closed) throw new Error("Cannot fork: the server is closed");
     let best: Member | undefined;
     let starting = 0;
+    let quick = 0;
+    const slow = performance.now() - SLOW_MS;
     for (const member of this.#members) {
       if (!member.open) continue;
       if (!member.ready) starting++;
+      else if (member.load > 0 && member.begun > slow) quick++;
       if (best === undefined || member.load < best.load) best = member;
     }
+    if (this.#pace.enough(quick)) return;
     if (best?.load === 0) return best;
     const failure = this.#failure;
     if (failure !== undefined && best === undefined) throw failure;
@@ -125,9 +149,12 @@ export class ProcessPool {
     this.#rouse();
   }
 
-  /** Has the requests that wait look for a child again. */
-  #rouse(): void {
-    for (const { resolve } of this.#waiting.splice(0)) resolve();
+  /** Has the requests that wait look for a child again: all, or those that came first. */
+  #rouse(count = Infinity): void {
+    for (const { resolve } of this.#waiting.splice(0, count)) resolve();
+    if (this.#waiting.length > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Resolves when all children have ended that run now. */

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { Pace } from "../_processes/pace.ts";
 import {
   type Address,
   AF_INET,
@@ -504,6 +505,42 @@ Deno.test({
     await server.serverClose();
     await Deno.remove(dir, { recursive: true });
   },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: requests that were quick do not hold up those that are not",
+  ignore,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks);
+    await using _ = serving(server);
+    for (let i = 0; i < 50; i++) {
+      using client = await LineClient.connect(server.serverAddress);
+      await client.ask("x");
+    }
+    const clients = [];
+    const pids = new Set<string>();
+    for (let i = 0; i < 2 * navigator.hardwareConcurrency + 2; i++) {
+      const client = await LineClient.connect(server.serverAddress);
+      clients.push(client);
+      pids.add(await client.ask("pid"));
+    }
+    assertStrictEquals(pids.size, clients.length);
+    for (const client of clients) client.close();
+  },
+});
+
+Deno.test("Pace says after quick requests that a few children are enough", () => {
+  const many = 2 * navigator.hardwareConcurrency;
+  const pace = new Pace();
+  assertStrictEquals(pace.enough(many), false); // nobody knows yet
+  pace.note(0.5);
+  assertStrictEquals(pace.enough(many), true);
+  assertStrictEquals(pace.enough(many - 1), false);
+  for (let i = 0; i < 10; i++) pace.note(20);
+  assertStrictEquals(pace.enough(many), false);
+  for (let i = 0; i < 40; i++) pace.note(0.5);
+  assertStrictEquals(pace.enough(many), true);
 });
 
 Deno.test({
