@@ -36,6 +36,7 @@ const echoes = {
 /** The servers that echo lines. */
 const lines = {
   "socketserver": ours("AsyncTCPServer", "Lines"),
+  "socketserver, wbufsize -1": ours("AsyncTCPServer", "BufferedLines"),
   "Deno.listen": deno("peers/deno_lines.ts"),
   "CPython threading": cpython("threading", "lines"),
 };

@@ -69,6 +69,11 @@ export class Lines extends StreamRequestHandler {
   }
 }
 
+/** Echoes lines, those of one packet together: a buffered `wfile` is sent when `rfile` has to wait. */
+export class BufferedLines extends Lines {
+  override wbufsize = -1;
+}
+
 /** Answers a datagram with itself. */
 export class Datagram extends BaseRequestHandler<DatagramRequest> {
   static readonly moduleUrl = import.meta.url;
