@@ -5,7 +5,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { MAX_DELAY } from "../_socket/alarm.ts";
+import { Alarm, Timeout } from "../_socket/alarm.ts";
 import { TimeoutError } from "../_socket/errors.ts";
 import { fromFailure, toFailure } from "../_remote/failure.ts";
 import { ChildProcessError } from "./errors.ts";
@@ -32,7 +32,7 @@ export interface MemberOptions {
 interface Assignment {
   readonly job: Job;
   readonly end: PromiseWithResolvers<number>;
-  timer?: ReturnType<typeof setTimeout>;
+  timeout?: Timeout;
 }
 
 /** Gives requests to a child process and hears how they end. Owns the process and ends it. */
@@ -41,6 +41,7 @@ export class Member {
   readonly #outbox: Outbox;
   readonly #lifetime: Lifetime;
   readonly #assignments = new Map<number, Assignment>();
+  readonly #alarm = new Alarm();
   #taken = 0;
   #leaving = false;
   /** Its number; undefined where it could not be started. */
@@ -99,14 +100,15 @@ export class Member {
   #watch(id: number, assignment: Assignment): void {
     const { childTimeout } = this.#options;
     if (childTimeout === null) return;
-    assignment.timer = setTimeout(() => {
+    assignment.timeout = new Timeout(this.#alarm, childTimeout, "handle");
+    assignment.timeout.start(() => {
       const error = new TimeoutError(
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
       );
       this.#fail(id, error);
       this.kill("another of its requests took longer than childTimeout");
-    }, Math.min(childTimeout * 1000, MAX_DELAY));
+    });
   }
 
   /** What a child says is not trusted: its handlers can say anything in its name. */
@@ -176,7 +178,7 @@ export class Member {
     const assignment = this.#assignments.get(id);
     if (assignment === undefined) return;
     this.#assignments.delete(id);
-    clearTimeout(assignment.timer);
+    assignment.timeout?.cancel();
     return assignment;
   }
 
@@ -218,6 +220,7 @@ export class Member {
 
   #exit(how: string): void {
     this.#leaving = true;
+    this.#alarm.stop();
     const early = this.ready ? "" : " before it was ready";
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,

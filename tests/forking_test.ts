@@ -530,6 +530,28 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "ForkingTCPServer relays where node:net cannot bind at once",
+  ignore,
+  async fn() {
+    const net = globalThis.process.getBuiltinModule("node:net") as {
+      _createServerHandle?: unknown;
+    };
+    const { _createServerHandle } = net;
+    net._createServerHandle = undefined;
+    try {
+      await using server = new TCP(LOCAL, Asks);
+      await using _ = serving(server);
+      using client = await LineClient.connect(server.serverAddress);
+      assertEquals(await client.ask("x"), "X");
+      assert(Number(await client.ask("pid")) !== Deno.pid);
+      assertEquals(server.activeChildren!.size, 1);
+    } finally {
+      net._createServerHandle = _createServerHandle;
+    }
+  },
+});
+
 Deno.test("Pace says after quick requests that a few children are enough", () => {
   const many = 2 * navigator.hardwareConcurrency;
   const pace = new Pace();
