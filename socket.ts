@@ -59,7 +59,7 @@ export {
   ntohs,
 } from "./_socket/inet.ts";
 export type { OptionValue } from "./_socket/options.ts";
-export type { Bytes } from "./_socket/read_buffer.ts";
+export type { Bytes } from "./_socket/read_memory.ts";
 export {
   getaddrinfo,
   getfqdn,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Bytes } from "../_socket/read_buffer.ts";
+import type { Bytes } from "../_socket/read_memory.ts";
 import {
   type BufferedReaderOptions,
   incomplete,

@@ -8,7 +8,7 @@ import { type Address, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
-import type { Bytes } from "./read_buffer.ts";
+import type { Bytes } from "./read_memory.ts";
 import { Slot } from "./slot.ts";
 import type { DatagramTransport, TransportAddr } from "./transport.ts";
 

@@ -27,7 +27,7 @@ import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
 import { lingeringClose } from "./lingering.ts";
 import { quiet } from "./quiet.ts";
-import type { Bytes } from "./read_buffer.ts";
+import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
@@ -313,7 +313,8 @@ export class Socket implements Disposable {
    *
    * @param bufsize How many bytes at most.
    * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
-   * @returns The bytes, in memory that is the caller's; empty at the end of the stream.
+   * @returns The bytes, which are the caller's; empty at the end of the stream. Their `buffer` may be larger and
+   *   hold more of what this peer has sent: `slice()` them before it is used or transferred.
    * @throws {OSError} ENOTCONN, ECONNRESET, EBADF and so on.
    * @throws {TimeoutError} after the timeout; nothing is lost.
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Bytes } from "./read_buffer.ts";
+import type { Bytes } from "./read_memory.ts";
 
 /** The size: what one read of Deno's own streams takes. */
 export const LARGE = 65536;

@@ -6,23 +6,10 @@
 
 import { type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
-import { giveLarge, landLarge, LARGE, takeLarge } from "./large_buffers.ts";
+import { type Bytes, ReadMemory } from "./read_memory.ts";
 import type { Source } from "./slot.ts";
 import { Taker } from "./taker.ts";
 import type { StreamTransport } from "./transport.ts";
-
-/** Bytes received, in memory of their own. */
-export type Bytes = Uint8Array<ArrayBuffer>;
-
-/**
- * The buffer of a connection that is waiting or moves little. An idle connection costs about 7 KiB in
- * the runtime, so 1 KiB more is little. It is not 1024, because a peer that sends blocks of
- * just this size would look like one that has more to send.
- */
-const SMALL = 1000;
-
-/** After how many reads in a row that would have fitted the small buffer it is used again; arbitrary. */
-const CALM = 4;
 
 const NOTHING: Bytes = new Uint8Array(0);
 
@@ -47,6 +34,13 @@ function readFrom(
   }
 }
 
+/** What a read throws whose bytes are lost, because somebody has taken its memory away meanwhile. */
+function lostError(): OSError {
+  const reason =
+    "the memory of the read was transferred; slice() what recv() gives before its buffer is";
+  return osError("EFAULT", { syscall: "recv", reason });
+}
+
 /** What reads of a closed socket throw; made only when somebody asks, since it costs 10 us. */
 function closedError(): OSError {
   const reason = "the socket was closed";
@@ -59,8 +53,8 @@ function closedError(): OSError {
  */
 export class ReadBuffer implements Source {
   readonly #transport: StreamTransport;
-  /** The transport, where it gives its memory away: then the buffers here are not used. */
-  readonly #owning: OwningTransport | undefined;
+  /** Where reads put their bytes, unless the transport gives its memory away. */
+  readonly #memory: ReadMemory | undefined;
   /** The memory that it gave last, of which nothing was taken yet. */
   #gift: Bytes | undefined;
   /** Where the read in flight puts its bytes. */
@@ -69,16 +63,9 @@ export class ReadBuffer implements Source {
   #onCrash: ((error: unknown) => void) | undefined;
   #taker: Taker | undefined;
   #landed: PromiseWithResolvers<void> | undefined;
-  #small: Bytes | undefined;
-  /** The large buffer, while a read in it is in flight or bytes wait in it. */
-  #large: Bytes | undefined;
   #data: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
-  /** How many reads in a row would have fitted the small buffer, as far as {@linkcode CALM}. */
-  #calm = CALM;
-  /** Whether the last read filled its buffer, so that more is likely to be there. */
-  #more = false;
   #ended = false;
   #stopped = false;
   #closed = false;
@@ -87,7 +74,7 @@ export class ReadBuffer implements Source {
   /** @param transport Where to read. It stays the caller's to close. */
   constructor(transport: StreamTransport) {
     this.#transport = transport;
-    if ("readOwn" in transport) this.#owning = transport as OwningTransport;
+    if (!("readOwn" in transport)) this.#memory = new ReadMemory();
   }
 
   get ready(): boolean {
@@ -112,16 +99,13 @@ export class ReadBuffer implements Source {
 
   fill(): Promise<void> {
     if (this.ready) return Promise.resolve();
-    if (this.#target === undefined) this.#fly(this.#buffer());
+    if (this.#target === undefined) this.#fly(this.#next());
     return (this.#landed ??= Promise.withResolvers()).promise;
   }
 
-  /** The buffer for the next read. */
-  #buffer(): Bytes {
-    if (this.#owning !== undefined) return OWN;
-    const large = this.#calm < CALM ? takeLarge(this.#more) : undefined;
-    this.#large = large;
-    return large ?? (this.#small ??= new Uint8Array(SMALL));
+  /** The memory for the next read. */
+  #next(): Uint8Array {
+    return this.#memory === undefined ? OWN : this.#memory.next();
   }
 
   #fly(target: Uint8Array): void {
@@ -132,7 +116,7 @@ export class ReadBuffer implements Source {
       readFrom(this.#transport, target).then(land, crash);
       return;
     }
-    this.#owning!.readOwn().then((bytes) => {
+    (this.#transport as OwningTransport).readOwn().then((bytes) => {
       this.#target = this.#gift = bytes ?? OWN;
       this.#land(bytes && bytes.length);
     }, crash);
@@ -140,7 +124,8 @@ export class ReadBuffer implements Source {
 
   #land(count: number | null): void {
     const target = this.#target!;
-    this.#adapt(target, count ?? 0);
+    this.#target = undefined;
+    this.#memory?.landed(target, count ?? 0);
     if (count === null) this.#ended = true;
     else if (!this.#ended) this.#keep(target, count);
     if (this.available === 0) this.#empty();
@@ -149,30 +134,22 @@ export class ReadBuffer implements Source {
 
   /** Keeps what a read brought, behind what was put back while it was on its way. */
   #keep(target: Uint8Array, count: number): void {
+    if (count > target.length) this.#error ??= lostError();
     const before = this.available === 0
       ? undefined
       : this.#data.subarray(this.#start, this.#end);
     this.#data = target;
     this.#start = 0;
-    this.#end = count;
+    this.#end = Math.min(count, target.length);
     if (before !== undefined) this.putBack(before);
   }
 
   #crash(error: unknown): void {
-    this.#adapt(this.#target!, 0);
+    this.#memory?.landed(this.#target!, 0);
+    this.#target = undefined;
     if (!this.#ended) this.#error ??= translate(error, { syscall: "recv" });
     if (this.available === 0) this.#empty();
     this.#wake();
-  }
-
-  /** A read is over; chooses the next buffer by what it brought, unless that is in the caller's memory. */
-  #adapt(target: Uint8Array, count: number): void {
-    this.#target = undefined;
-    if (target === this.#large) landLarge();
-    else if (target !== this.#small) return;
-    this.#more = count === target.length;
-    if (count >= SMALL) this.#calm = 0;
-    else if (this.#calm < CALM) this.#calm++;
   }
 
   #wake(): void {
@@ -188,7 +165,7 @@ export class ReadBuffer implements Source {
     if (!this.ready) { // a read of 0 bytes, which is not the end
       this.#taker = taker;
       return this.#fly(
-        (taker.timeout ? undefined : taker.into) ?? this.#buffer(),
+        (taker.timeout ? undefined : taker.into) ?? this.#next(),
       );
     }
     taker.timeout?.cancel();
@@ -220,7 +197,7 @@ export class ReadBuffer implements Source {
    */
   takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
     const taker = new Taker(size, undefined, timeout);
-    this.#await(taker, this.#buffer());
+    this.#await(taker, this.#next());
     return taker.promise as Promise<Bytes>;
   }
 
@@ -233,7 +210,7 @@ export class ReadBuffer implements Source {
    */
   readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
     const taker = new Taker(into.length, into, timeout);
-    this.#await(taker, timeout === undefined ? into : this.#buffer());
+    this.#await(taker, timeout === undefined ? into : this.#next());
     return taker.promise as Promise<number>;
   }
 
@@ -249,24 +226,20 @@ export class ReadBuffer implements Source {
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */
   take(size: number): Bytes {
     this.#check();
-    const end = Math.min(this.#start + size, this.#end);
-    const taken = this.#handOver(end) ??
-      this.#data.slice(this.#start, end) as Bytes;
-    this.#start = end;
+    const start = this.#start;
+    const end = this.#start = Math.min(start + size, this.#end);
+    const taken = this.#memory === undefined
+      ? this.#giveGift(start, end)
+      : this.#memory.give(this.#data, start, end);
     if (end === this.#end) this.#empty();
     return taken;
   }
 
-  /** Gives memory away with all that is in it, where copying would cost more than other memory. */
-  #handOver(end: number): Bytes | undefined {
-    if (this.#start > 0 || end < this.#end || end === 0) return undefined;
-    if (this.#data === this.#gift) return this.#gift;
-    const large = this.#large;
-    if (large === undefined || large !== this.#data || end <= LARGE / 2) {
-      return undefined;
-    }
-    this.#large = undefined;
-    return end === LARGE ? large : large.subarray(0, end);
+  /** What a transport gave away is passed on where all of it is taken. */
+  #giveGift(start: number, end: number): Bytes {
+    const whole = start === 0 && end === this.#end && end > 0;
+    if (whole && this.#data === this.#gift) return this.#gift;
+    return this.#data.slice(start, end) as Bytes;
   }
 
   /** Copies as much as fits into `target`; 0 at the end of the stream. The buffer must be ready. */
@@ -308,14 +281,12 @@ export class ReadBuffer implements Source {
     throw error;
   }
 
-  /** Nothing is left; a large buffer goes back, unless a read is in flight in it. */
+  /** Nothing is left. */
   #empty(): void {
     this.#data = NOTHING;
     this.#gift = undefined;
     this.#start = this.#end = 0;
-    if (this.#large === undefined || this.#large === this.#target) return;
-    giveLarge(this.#large);
-    this.#large = undefined;
+    this.#memory?.empty(this.#target);
   }
 
   /** From now on nobody waits: the end of the stream comes after what has arrived, as in Linux. */
@@ -333,7 +304,7 @@ export class ReadBuffer implements Source {
         return arrived();
       },
       fill: () => {
-        if (!arrived() && !this.flying) this.#fly(this.#buffer());
+        if (!arrived() && !this.flying) this.#fly(this.#next());
       },
     });
   }

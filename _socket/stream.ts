@@ -7,7 +7,8 @@
 import { type Limit, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
 import { quiet } from "./quiet.ts";
-import { type Bytes, ReadBuffer } from "./read_buffer.ts";
+import { ReadBuffer } from "./read_buffer.ts";
+import type { Bytes } from "./read_memory.ts";
 import type { StreamTransport } from "./transport.ts";
 import { Writer } from "./writer.ts";
 

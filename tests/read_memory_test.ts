@@ -1,0 +1,122 @@
+import { type Bytes, ReadMemory } from "../_socket/read_memory.ts";
+import { socketpair } from "../socket.ts";
+import { ReadBuffer } from "../_socket/read_buffer.ts";
+import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
+import { OSError } from "../_socket/errors.ts";
+import { FakeStream, soon, turn } from "./helpers.ts";
+import { bytes, text } from "./stream_fakes.ts";
+
+const SMALL = 1000;
+const SLAB = 4096;
+const LARGE = 65536;
+const USED = 8;
+
+/** Reads once into memory of its own choice; gives what came, as its caller gets it, and the memory. */
+function read(memory: ReadMemory, data: Bytes): [given: Bytes, target: Bytes] {
+  const target = memory.next();
+  target.set(data);
+  memory.landed(target, data.length);
+  const given = memory.give(target, 0, data.length);
+  memory.empty(undefined);
+  return [given, target];
+}
+
+/** Memory of a connection that is used. */
+function usedMemory(): ReadMemory {
+  const memory = new ReadMemory();
+  for (let i = 0; i < USED; i++) read(memory, bytes("x"));
+  return memory;
+}
+
+Deno.test("ReadMemory copies the first reads out of one small buffer", () => {
+  const memory = new ReadMemory();
+  const reads = Array.from({ length: USED }, () => read(memory, bytes("data")));
+  for (const [given, target] of reads) {
+    assertStrictEquals(target, reads[0][1]);
+    assertEquals([given.buffer.byteLength, text(given)], [4, "data"]);
+  }
+  assertEquals(reads[0][1].length, SMALL);
+});
+
+Deno.test("ReadMemory gives views of a slab to who uses it, no byte of which is written twice", () => {
+  const memory = usedMemory();
+  const given = Array.from(
+    { length: 200 },
+    (_, i) => read(memory, bytes(`message ${i}`.padEnd(64)))[0],
+  );
+  given.forEach((each, i) => assertEquals(text(each).trim(), `message ${i}`));
+  assertEquals(given[0].buffer.byteLength, SLAB);
+  assertEquals(new Set(given.map(({ buffer }) => buffer)).size, 5); // 49 in each
+});
+
+Deno.test("ReadMemory never offers less of a slab than a small buffer", () => {
+  const memory = usedMemory();
+  for (const size of [SLAB - SMALL, 1, SMALL - 1, SLAB - SMALL - 1, 1]) {
+    const target = memory.next();
+    assertEquals(target.length >= SMALL, true);
+    memory.landed(target, size);
+    for (let i = 0; i < 4; i++) read(memory, bytes("x")); // not busy enough for a large one
+  }
+});
+
+Deno.test("ReadMemory goes on where somebody has transferred a slab", () => {
+  const memory = usedMemory();
+  const [first] = read(memory, bytes("first"));
+  structuredClone(first, { transfer: [first.buffer] });
+  const [second, target] = read(memory, bytes("second"));
+  assertEquals([text(second), target.length], ["second", SLAB]);
+});
+
+Deno.test("Socket.recv() says so where somebody has transferred the memory that it receives into", async () => {
+  const [client, server] = await socketpair();
+  using _client = client;
+  using _server = server;
+  const ask = async (data: string) => {
+    await client.sendall(bytes(data));
+    return await soon(server.recv(9));
+  };
+  for (let i = 0; i < USED; i++) await ask("x");
+  const one = await ask("one");
+  const next = server.recv(9);
+  structuredClone(one, { transfer: [one.buffer] });
+  await client.sendall(bytes("lost"));
+  const error = await assertRejects(() => soon(next), OSError, "slice()");
+  assertEquals(error.code, "EFAULT");
+  assertEquals(text(await ask("two")), "two");
+});
+
+Deno.test("ReadMemory lets 1,024 slabs wait, and has the small buffer for more", async () => {
+  const used = Array.from({ length: USED }, () => bytes("x"));
+  for (let run = 0; run < 2; run++) { // those of the first run are free again
+    const fakes = Array.from({ length: 1100 }, () => new FakeStream(...used));
+    for (const fake of fakes) {
+      const buffer = new ReadBuffer(fake);
+      for (const _ of used) await buffer.takeNext(9);
+      buffer.fill();
+    }
+    const sizes = fakes.map((fake) => fake.sizes.at(-1));
+    const slabs = sizes.filter((size) => size === SLAB).length;
+    const small = sizes.filter((size) => size === SMALL).length;
+    assertEquals([slabs, small], [1024, 76]);
+    for (const fake of fakes) fake.close();
+    await turn();
+  }
+});
+
+Deno.test("ReadMemory gives the large buffer away where most of it is full, and copies out of it else", () => {
+  const memory = usedMemory();
+  read(memory, new Uint8Array(SLAB));
+  const [half, large] = read(memory, new Uint8Array(LARGE / 2));
+  assertEquals([half.buffer.byteLength, large.length], [LARGE / 2, LARGE]);
+  const [most, again] = read(memory, new Uint8Array(LARGE / 2 + 1));
+  assertStrictEquals(again, large);
+  assertStrictEquals(most.buffer, large.buffer);
+  const [whole, other] = read(memory, new Uint8Array(LARGE));
+  assertStrictEquals(whole, other);
+});
+
+Deno.test("ReadMemory does not count reads into the memory of others", () => {
+  const memory = new ReadMemory();
+  memory.landed(new Uint8Array(LARGE), LARGE);
+  assertEquals(memory.next().length, SMALL);
+});
