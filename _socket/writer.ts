@@ -37,11 +37,6 @@ function writeTo(
 export class Writer {
   readonly #transport: StreamTransport;
   readonly #lock = new Lock();
-  /** What the call in flight sends, and its promise. */
-  #data: Uint8Array | undefined;
-  #sent: Promise<void> | undefined;
-  #onWritten: ((count: number) => void | Promise<void>) | undefined;
-  #onFailed: ((error: unknown) => never) | undefined;
   #failure: unknown;
   #stuck = false;
 
@@ -78,28 +73,20 @@ export class Writer {
     return quiet(this.#lock.acquire().then(() => this.#whole(data)));
   }
 
-  /** Mostly one write takes all: then this makes one promise, and no closure. */
+  /** Mostly one write takes all: then this makes one promise. */
   #whole(data: Uint8Array): Promise<void> {
-    this.#data = data;
-    this.#onWritten ??= (count) => this.#written(count);
-    this.#onFailed ??= (error) => this.#failed(error);
-    return this.#sent = writeTo(this.#transport, data)
-      .then(this.#onWritten, this.#onFailed);
-  }
-
-  #written(count: number): void | Promise<void> {
-    const data = this.#data!;
-    const sent = this.#sent!;
-    this.#data = this.#sent = undefined;
-    if (count === data.length) return this.#lock.release();
-    quiet(sent);
-    return this.#rest(data, count);
-  }
-
-  #failed(error: unknown): never {
-    quiet(this.#sent!);
-    this.#data = this.#sent = undefined;
-    this.#fail(error);
+    const sent: Promise<void> = writeTo(this.#transport, data).then(
+      (count) => {
+        if (count === data.length) return this.#lock.release();
+        quiet(sent);
+        return this.#rest(data, count);
+      },
+      (error) => {
+        quiet(sent);
+        this.#fail(error);
+      },
+    );
+    return sent;
   }
 
   /** Writes what a first, partial write left over; stops early where `stop` says so. */
