@@ -20,7 +20,7 @@ import { bytes, text } from "./stream_fakes.ts";
 const MIB = 1024 * 1024;
 
 /** Byte i is i modulo 251; as long as what one read takes. */
-const PATTERN = Uint8Array.from({ length: 251 * 1100 }, (_, i) => i % 251);
+const PATTERN = Uint8Array.from({ length: 251 * 2100 }, (_, i) => i % 251);
 
 /** A file in memory that repeats the pattern. */
 class FakeFile implements OpenFile {

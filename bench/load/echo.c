@@ -59,6 +59,7 @@ int main(int argc, char **argv) {
   double seconds = seconds_of(argc, argv, 5);
   buffer = malloc(size);
   poller = epoll_create1(0);
+  alarm(120); /* a server that does not answer must not stop the whole run */
   struct conn *conns = calloc(count, sizeof *conns);
   for (int i = 0; i < count; i++) open_one(&conns[i], port);
   alarm((unsigned)seconds + 20);
