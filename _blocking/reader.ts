@@ -5,11 +5,9 @@
  */
 
 import type { Bytes } from "../_socket/read_memory.ts";
-import {
-  type BufferedReaderOptions,
-  incomplete,
-  type ReadUntilOptions,
-  type Tied,
+import type {
+  BufferedReaderOptions,
+  ReadUntilOptions,
 } from "../_stream/buffered_reader.ts";
 import { ByteQueue } from "../_stream/byte_queue.ts";
 import {
@@ -18,9 +16,10 @@ import {
   checkLimit,
   checkSeparator,
 } from "../_stream/checks.ts";
-import { LimitOverrunError } from "../_stream/errors.ts";
+import { incomplete, LimitOverrunError } from "../_stream/errors.ts";
 import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
 import { finishNow } from "../_stream/steps.ts";
+import type { Tied } from "../_stream/types.ts";
 import type { BlockingBytes } from "./types.ts";
 
 /** The most that one `recv` asks for where nothing else is given; as of `BufferedReader`. */

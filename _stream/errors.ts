@@ -53,3 +53,16 @@ export class LimitOverrunError extends Error {
     this.consumed = consumed;
   }
 }
+
+/** The error of a read that the end of the stream cut short. */
+export function incomplete(
+  what: string,
+  partial: Uint8Array<ArrayBuffer>,
+  expected?: number,
+): IncompleteReadError {
+  return new IncompleteReadError(
+    `Cannot read ${what}: the stream ended after ${partial.length} bytes`,
+    partial,
+    expected,
+  );
+}

@@ -56,6 +56,11 @@ export class LineReader<T extends { readonly length: number }> {
     this.#inside = false;
   }
 
+  /** Whether the stream stands inside of a line that was too long. */
+  get inside(): boolean {
+    return this.#inside;
+  }
+
   /** The next line if all of it has come. */
   ready(): T | undefined {
     if (this.#inside) return undefined;
@@ -132,24 +137,29 @@ export class LineReader<T extends { readonly length: number }> {
   }
 }
 
+/** The step of an iterator over lines that ends with an empty line. */
+export function toResult<T extends { readonly length: number }>(
+  line: T,
+): IteratorResult<T> {
+  return line.length === 0
+    ? { done: true, value: undefined }
+    : { done: false, value: line };
+}
+
 /**
  * An iterator over lines that neither waits nor makes promises of its own where a line has come.
  *
  * @param ready Takes the next line if all of it has come.
- * @param readline Reads the next line; an empty one is the end.
+ * @param next Waits for the next line, as {@linkcode toResult} gives it.
  */
-export function iterateLines<T extends { readonly length: number }>(
+export function iterateLines<T>(
   ready: () => T | undefined,
-  readline: () => Promise<T>,
+  next: () => Promise<IteratorResult<T>>,
 ): AsyncIterableIterator<T> {
-  const toResult = (line: T): IteratorResult<T> =>
-    line.length === 0
-      ? { done: true, value: undefined }
-      : { done: false, value: line };
   return {
     next(): Promise<IteratorResult<T>> {
       const line = ready();
-      if (line === undefined) return readline().then(toResult);
+      if (line === undefined) return next();
       return Promise.resolve({ done: false, value: line });
     },
     [Symbol.asyncIterator]() {

@@ -7,7 +7,6 @@
 import {
   BufferedReader,
   type BufferedReaderOptions,
-  type Tied,
 } from "./buffered_reader.ts";
 import { BufferedRWPair } from "./buffered_rw_pair.ts";
 import {
@@ -20,7 +19,7 @@ import type { Newline } from "./newlines.ts";
 import { TextReader, type TextReaderOptions } from "./text_reader.ts";
 import { TextRWPair } from "./text_rw_pair.ts";
 import { TextWriter, type TextWriterOptions } from "./text_writer.ts";
-import type { ByteSink, ByteSource } from "./types.ts";
+import type { ByteSink, ByteSource, Tied } from "./types.ts";
 import type { Writer } from "./writer.ts";
 
 /** Options of `makefile()`. */

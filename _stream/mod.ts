@@ -8,7 +8,6 @@ export { BufferedReader } from "./buffered_reader.ts";
 export type {
   BufferedReaderOptions,
   ReadUntilOptions,
-  Tied,
 } from "./buffered_reader.ts";
 export { BufferedRWPair } from "./buffered_rw_pair.ts";
 export { BufferedWriter } from "./buffered_writer.ts";
@@ -27,5 +26,5 @@ export type { TextReaderOptions } from "./text_reader.ts";
 export { TextRWPair } from "./text_rw_pair.ts";
 export { TextWriter } from "./text_writer.ts";
 export type { TextWriterOptions } from "./text_writer.ts";
-export type { ByteSink, ByteSource } from "./types.ts";
+export type { ByteSink, ByteSource, Tied } from "./types.ts";
 export type { WriteData, Writer } from "./writer.ts";

@@ -7,7 +7,12 @@
 import type { BufferedReader } from "./buffered_reader.ts";
 import { checkCount, checkLimit } from "./checks.ts";
 import { type Decode, decoderFor, type TextErrors } from "./codecs.ts";
-import { DEFAULT_LINE_LIMIT, iterateLines, LineReader } from "./lines.ts";
+import {
+  DEFAULT_LINE_LIMIT,
+  iterateLines,
+  LineReader,
+  toResult,
+} from "./lines.ts";
 import {
   checkNewline,
   type Newline,
@@ -155,7 +160,10 @@ export class TextReader implements Disposable {
    * @returns The iterator.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
-    return iterateLines(() => this.#readyLine(), () => this.readline());
+    return iterateLines(
+      () => this.#readyLine(),
+      () => this.readline().then(toResult),
+    );
   }
 
   /**
@@ -207,7 +215,7 @@ export class TextReader implements Disposable {
   }
 
   #readyLine(): string | undefined {
-    return this.#turns.idle ? this.#lines.ready() : undefined;
+    return this.#turns.ready ? this.#lines.ready() : undefined;
   }
 
   /** Receives until there is more text; false at the end. */

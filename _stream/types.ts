@@ -32,3 +32,11 @@ export interface ByteSink {
    */
   sendall(data: Uint8Array): Promise<void>;
 }
+
+/** What the reader flushes: a writer. */
+export interface Tied {
+  /** How many bytes wait. */
+  readonly pending: number;
+  /** Sends them. */
+  flush(): unknown;
+}

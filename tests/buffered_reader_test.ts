@@ -642,18 +642,55 @@ Deno.test("BufferedReader.close() ends all reading and calls onClose once", asyn
   }
 });
 
-Deno.test("BufferedReader.close() rejects a read that waits", async () => {
-  const { promise, resolve } = Promise.withResolvers<Bytes>();
-  for (const start of ["readline", "readinto"] as const) {
+/** Every read that one receive may serve. */
+const STRAIGHT: [name: string, read: (reader: BufferedReader) => unknown][] = [
+  ["readline", (reader) => reader.readline()],
+  ["read1", (reader) => reader.read1()],
+  ["readinto1", (reader) => reader.readinto1(new Uint8Array(65536))],
+  ["readinto", (reader) => reader.readinto(new Uint8Array(70_000))],
+  ["iteration", (reader) => reader[Symbol.asyncIterator]().next()],
+];
+
+for (const [name, read] of STRAIGHT) {
+  Deno.test(`BufferedReader.close() rejects a ${name} that waits`, async () => {
+    const { promise, resolve } = Promise.withResolvers<Bytes>();
     const reader = readerOf(promise);
-    const large = new Uint8Array(70_000);
-    const pending = start === "readline"
-      ? reader.readline()
-      : reader.readinto(large);
+    const pending = read(reader) as Promise<unknown>;
     reader.close();
     resolve(bytes("late\n"));
     await assertRejects(() => pending, TypeError, "read of closed file");
-  }
+  });
+
+  Deno.test(`BufferedReader gives the turn away after a ${name} that fails, awaited or not`, async () => {
+    const unhandled: unknown[] = [];
+    const listen = (event: PromiseRejectionEvent) => {
+      event.preventDefault();
+      unhandled.push(event.reason);
+    };
+    globalThis.addEventListener("unhandledrejection", listen);
+    try {
+      const reader = readerOf(timeout(), timeout(), "a\n");
+      read(reader);
+      const again = read(reader) as Promise<unknown>;
+      const line = reader.readline();
+      await new Promise((resolve) => setTimeout(resolve));
+      await assertRejects(() => again, TimeoutError);
+      assertEquals(text(await line), "a\n");
+    } finally {
+      globalThis.removeEventListener("unhandledrejection", listen);
+    }
+    assertEquals(unhandled, []);
+  });
+}
+
+Deno.test("BufferedReader.readline() that nobody awaits leaves no rejection where the line is too long", async () => {
+  const reader = new BufferedReader(new FakeSource("012345", "6\nb\n"), {
+    lineLimit: 4,
+  });
+  reader.readline();
+  const second = reader.readline();
+  await new Promise((resolve) => setTimeout(resolve)); // an unhandled rejection would fail the test
+  assertEquals(text(await second), "b\n");
 });
 
 Deno.test("BufferedReader[Symbol.dispose]() closes", () => {
