@@ -115,7 +115,15 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   rbufsize: number = -1;
   /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
   lineLimit = 65536;
-  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. It is sent when `rfile` waits. */
+  /**
+   * Bytes of the write buffer: -1 is the default size, 0 no buffer. What is in it is sent when it is full, when
+   * `rfile` has to wait, at `flush`, and at the end.
+   *
+   * Without a buffer a write is sent at once, unless `rfile` has more already: then small writes, up to 8 KiB,
+   * are held until `rfile` has no more, or the handler waits for anything else, or for 5 ms, so that the answers
+   * to requests that came together leave together. Whatever else is sent on `connection` is sent after them.
+   * That a write which was held has failed is thrown by the next, or by `flush`.
+   */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
   timeout: number | null = null;
@@ -126,7 +134,7 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   connection!: Socket;
   /** Reads from the client. */
   rfile!: BufferedReader;
-  /** Writes to the client. A write that nobody awaits still arrives, in order. */
+  /** Writes to the client, as `wbufsize` says. A write that nobody awaits still arrives, in order. */
   wfile!: Writer;
 
   /** Sets timeout and options, and opens the files. May be extended; call super. */
@@ -140,7 +148,7 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
     this.rfile = connection.makefile("rb", {
       buffering: this.rbufsize,
       lineLimit: this.lineLimit,
-      tie: this.wbufsize === 0 ? undefined : this.wfile,
+      tie: this.wfile,
     });
   }
 
@@ -341,7 +349,11 @@ export class BlockingStreamRequestHandler<
   rbufsize: number = -1;
   /** The longest line that `rfile` reads, in bytes; a longer one is a `LimitOverrunError`. */
   lineLimit = 65536;
-  /** Bytes of the write buffer: 0 writes at once, -1 is the default size. It is sent when `rfile` waits. */
+  /**
+   * Bytes of the write buffer: 0 writes at once, -1 is the default size. It is sent when it is full, when `rfile`
+   * has to wait, at `flush`, and at the end. Without a buffer nothing is held, unlike in
+   * {@linkcode StreamRequestHandler}: while a thread blocks, nobody could send it.
+   */
   wbufsize = 0;
   /** Seconds that each read and write may take; null is no limit. */
   timeout: number | null = null;
@@ -367,7 +379,7 @@ export class BlockingStreamRequestHandler<
     this.rfile = connection.makefile("rb", {
       buffering: this.rbufsize,
       lineLimit: this.lineLimit,
-      tie: this.wbufsize === 0 ? undefined : this.wfile,
+      tie: this.wfile,
     });
   }
 

@@ -76,7 +76,7 @@ export class BlockingReader implements Disposable {
 
   /** One receive; without a buffer it asks for `wanted` bytes. False at the end of the stream. */
   #fill(wanted: number): boolean {
-    if (this.#tie?.pending) this.#tie.flush();
+    this.#tie?.sendHeld();
     const data = this.#source.recv(
       this.#bufferSize || Math.min(wanted, BUFFER_SIZE),
     );

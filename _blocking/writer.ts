@@ -85,6 +85,11 @@ export class BlockingWriter implements Disposable {
   /** Sends all that was written. */
   flush(): void {
     this.#checkOpen();
+    this.sendHeld();
+  }
+
+  /** Sends what was collected. */
+  sendHeld(): void {
     if (this.#length === 0) return;
     const parts = this.#parts;
     this.#parts = [];

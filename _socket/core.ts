@@ -261,6 +261,7 @@ export class SocketCore {
   /** Closes; `abort` drops what is on its way. */
   close(abort: boolean): void {
     if (this.closed) return;
+    if (!abort) this.stream?.sendHeld();
     this.closed = this.closeWanted = true;
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);

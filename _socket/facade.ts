@@ -584,6 +584,7 @@ export class Socket implements Disposable {
     const file = makefile(this, (mode ?? "r") as M, {
       ...options,
       onClose: () => this.#core.closeFile(),
+      onHold: (holder) => this.#core.stream?.hold(holder),
     });
     this.#core.files++;
     return file;

@@ -10,6 +10,7 @@ import { quiet } from "./quiet.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { Bytes } from "./read_memory.ts";
 import type { StreamTransport } from "./transport.ts";
+import type { Tied } from "../_stream/types.ts";
 import { Writer } from "./writer.ts";
 
 /**
@@ -28,6 +29,7 @@ export class Stream {
   /** The half that writes. */
   readonly writer: Writer;
   #writeEnded = false;
+  #holder: Tied | undefined;
 
   /** @param transport What to own. */
   constructor(transport: StreamTransport) {
@@ -39,7 +41,20 @@ export class Stream {
   /** Whether data, or a call in flight, would be lost. */
   get busy(): boolean {
     return this.reader.flying || this.reader.available > 0 ||
-      !this.writer.room.ready;
+      !this.writer.room.ready || this.#holder !== undefined;
+  }
+
+  /** `holder` has bytes that go before all that is sent from now on. */
+  hold(holder: Tied): void {
+    this.sendHeld();
+    this.#holder = holder;
+  }
+
+  /** Begins to send what a file holds back. */
+  sendHeld(): void {
+    const holder = this.#holder;
+    this.#holder = undefined;
+    holder?.sendHeld();
   }
 
   /** Receives at most `size` bytes. */
@@ -124,6 +139,7 @@ export class Stream {
   }
 
   #checkWrite(syscall: string): void {
+    if (this.#holder !== undefined) this.sendHeld();
     if (this.#writeEnded) {
       throw osError("EPIPE", { syscall, reason: "shut down for writing" });
     }
@@ -132,6 +148,7 @@ export class Stream {
   /** Ends the writing half, after all that was accepted. */
   async endWrite(limit: Limit): Promise<void> {
     if (this.#writeEnded) return;
+    this.sendHeld();
     this.#writeEnded = true;
     const { room, busy, stuck } = this.writer;
     try {

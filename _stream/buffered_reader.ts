@@ -5,6 +5,7 @@
  */
 
 import { quiet } from "../_socket/quiet.ts";
+import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { ByteQueue, isLine } from "./byte_queue.ts";
 import {
   checkBuffer,
@@ -48,8 +49,9 @@ export interface BufferedReaderOptions {
    */
   lineLimit?: number;
   /**
-   * A writer that is flushed before the reader asks for more, so that no answer is held back while the
-   * question after it is waited for. What C++ calls a tied stream.
+   * A writer whose bytes are sent before the reader asks for more, so that no answer is held back while the
+   * question after it is waited for; and which, where it has no buffer, holds small writes while the reader
+   * has more, so that the answers leave together. What C++ calls a tied stream.
    */
   tie?: Tied;
   /** Called once, when the reader is closed. */
@@ -106,7 +108,11 @@ export class BufferedReader implements Disposable {
     this.#source = source;
     this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
     this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
-    this.#tie = options.tie;
+    const { tie } = options;
+    this.#tie = tie;
+    if (tie instanceof BufferedWriter) {
+      holdWhile(tie, () => this.#queue.length > 0 && this.#turns.ready);
+    }
     this.#onClose = onClose;
     this.#lines = new LineReader({
       queue: this.#queue,
@@ -290,7 +296,7 @@ export class BufferedReader implements Disposable {
       buffer instanceof Uint8Array && buffer.length >= this.#bufferSize &&
       this.#fresh
     ) {
-      if (this.#tie?.pending) this.#tie.flush();
+      this.#tie?.sendHeld();
       return this.#straight.read(
         this.#source.recvInto(buffer),
         BufferedReader.#opened,
@@ -321,7 +327,7 @@ export class BufferedReader implements Disposable {
       await this.#fill(rest.length);
       return this.#queue.takeInto(rest);
     }
-    if (this.#tie?.pending) this.#tie.flush();
+    this.#tie?.sendHeld();
     const count = await this.#source.recvInto(rest);
     this.#checkOpen();
     return count;
@@ -481,7 +487,7 @@ export class BufferedReader implements Disposable {
   }
 
   #receive(size: number): Promise<Bytes> {
-    if (this.#tie?.pending) this.#tie.flush();
+    this.#tie?.sendHeld();
     return this.#source.recv(size);
   }
 

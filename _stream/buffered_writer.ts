@@ -4,10 +4,12 @@
  * @module
  */
 
+import { BLOCK, giveBlock, takeBlock } from "./blocks.ts";
 import { checkCount, toBytes } from "./checks.ts";
 import { quiet } from "../_socket/quiet.ts";
+import { hold, letGo } from "./holding.ts";
 import { Outbox } from "./outbox.ts";
-import type { ByteSink } from "./types.ts";
+import type { ByteSink, Tied } from "./types.ts";
 import { inBlocks, type WriteData, writeEach, type Writer } from "./writer.ts";
 
 export type { WriteData, Writer } from "./writer.ts";
@@ -15,10 +17,16 @@ export type { WriteData, Writer } from "./writer.ts";
 /** The buffer where no size is given: `io.DEFAULT_BUFFER_SIZE` of CPython, up to 3.13. */
 const DEFAULT_BUFFER_SIZE = 8192;
 
-/** What a buffer begins with; it grows to the size given. Arbitrary: a short reply fits. */
-const FIRST_SIZE = 512;
+/**
+ * How much an unbuffered writer holds: as much as a buffer collects by default. What is beyond it waits until
+ * it is sent, so that a client who does not read the answers is not asked for more.
+ */
+const HELD_MAX = DEFAULT_BUFFER_SIZE;
 
 const NOTHING = new Uint8Array(0);
+
+/** Lets a writer without a buffer hold small writes while a reader has more; for the reader. */
+export let holdWhile: (writer: BufferedWriter, unread: () => boolean) => void;
 
 /** Options of a {@linkcode BufferedWriter}. */
 export interface BufferedWriterOptions {
@@ -30,12 +38,18 @@ export interface BufferedWriterOptions {
   bufferSize?: number;
   /** Called once, when the writer is closed. */
   onClose?: () => void;
+  /**
+   * Called when a writer without a buffer begins to hold bytes, because a reader that is tied to it has more.
+   * They go before all that is sent on the sink from then on: whoever sends calls its `sendHeld` first.
+   */
+  onHold?: (writer: Tied) => void;
 }
 
 /**
  * Collects writes and sends them when the buffer is full, or at `flush` and `close`: `wfile`, and what
  * `makefile("wb")` returns. It is Python's `io.BufferedWriter`; without a buffer, as `wfile` is unless
- * `wbufsize` says otherwise, it is `socketserver`'s writer that sends all of each write at once.
+ * `wbufsize` says otherwise, it is `socketserver`'s writer that sends all of each write at once. Where a
+ * reader that is tied to it has more already, it holds small writes for the rest of the turn of the event loop.
  *
  * Small writes are copied. One that is larger than the buffer is sent from where it is, after what
  * was collected. What could not be sent is lost: how much of it the peer has cannot be known.
@@ -46,6 +60,8 @@ export interface BufferedWriterOptions {
 export class BufferedWriter implements Writer {
   readonly #outbox: Outbox;
   readonly #bufferSize: number;
+  readonly #onHold: ((writer: Tied) => void) | undefined;
+  #unread: (() => boolean) | undefined;
   #buffer: Uint8Array = NOTHING;
   #used = 0;
 
@@ -57,10 +73,15 @@ export class BufferedWriter implements Writer {
    * @throws {RangeError} if the size is no count, nor -1.
    */
   constructor(sink: ByteSink, options: BufferedWriterOptions = {}) {
-    const { bufferSize = -1, onClose } = options;
+    const { bufferSize = -1, onClose, onHold } = options;
     checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
     this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
+    this.#onHold = onHold;
     this.#outbox = new Outbox(sink, onClose);
+  }
+
+  static {
+    holdWhile = (writer, unread) => writer.#unread = unread;
   }
 
   /** Whether the writer is closed. */
@@ -74,7 +95,8 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Takes all of `data`, and sends when the buffer would not hold it.
+   * Takes all of `data`, and sends when the buffer would not hold it. Where much is on its way still, it waits
+   * for that.
    *
    * @param data Bytes or a string. If there are more bytes than the buffer holds, they are not to be
    * changed until the promise is settled.
@@ -83,36 +105,81 @@ export class BufferedWriter implements Writer {
    */
   write(data: WriteData): Promise<number> {
     const bytes = toBytes(data);
+    if (this.#outbox.refuses) return this.#outbox.refuse();
     const count = bytes.length;
-    if (this.#outbox.closed) return this.#outbox.refuse();
-    if (this.#used + count <= this.#bufferSize) {
-      this.#collect(bytes);
-      return Promise.resolve(count);
+    const length = this.#used + count;
+    const room = this.#room();
+    if (length <= room) {
+      this.#keep(bytes);
+      return this.#outbox.pendingBytes > room // the peer is behind
+        ? this.#outbox.settled(count)
+        : Promise.resolve(count);
     }
-    const sent = this.#used > 0 ? this.#send(count) : undefined;
-    if (count > this.#bufferSize) return this.#outbox.send(bytes, count);
+    if (room === 0 && this.#used > 0 && length <= HELD_MAX) {
+      this.#collect(bytes);
+      return this.#send(count);
+    }
+    return this.#overflow(bytes, room);
+  }
+
+  /** How many bytes may wait. */
+  #room(): number {
+    return this.#bufferSize || (this.#unread?.() ? HELD_MAX : 0);
+  }
+
+  /** Sends what waits, and what does not fit. */
+  #overflow(bytes: Uint8Array, room: number): Promise<number> {
+    const count = bytes.length;
+    if (count > room) {
+      this.sendHeld();
+      return this.#outbox.send(bytes, count);
+    }
+    const sent = this.#send(count);
+    this.#keep(bytes);
+    return sent;
+  }
+
+  /** Collects what waits; where there is no buffer, until the end of the turn at the latest. */
+  #keep(bytes: Uint8Array): void {
+    if (this.#bufferSize === 0 && bytes.length > 0) {
+      if (this.#used === 0) this.#onHold?.(this);
+      hold(this);
+    }
     this.#collect(bytes);
-    return sent!;
   }
 
   #collect(bytes: Uint8Array): void {
     const length = this.#used + bytes.length;
-    if (length > this.#buffer.length) {
-      const size = Math.max(length, this.#buffer.length * 2, FIRST_SIZE);
-      const grown = new Uint8Array(Math.min(size, this.#bufferSize));
-      grown.set(this.#buffer.subarray(0, this.#used));
-      this.#buffer = grown;
-    }
+    if (length > this.#buffer.length) this.#grow(length);
     this.#buffer.set(bytes, this.#used);
     this.#used = length;
   }
 
+  #grow(length: number): void {
+    const old = this.#buffer;
+    this.#buffer = length <= BLOCK
+      ? takeBlock()
+      : new Uint8Array(Math.max(length, 2 * old.length));
+    this.#buffer.set(old.subarray(0, this.#used));
+    giveBlock(old);
+  }
+
   /** Hands the buffer over to be sent. */
-  #send(count: number): Promise<number> {
-    const bytes = this.#buffer.subarray(0, this.#used);
+  #send(count: number, posted = false): Promise<number> {
+    const memory = this.#buffer;
+    const bytes = memory.subarray(0, this.#used);
     this.#buffer = NOTHING;
     this.#used = 0;
-    return this.#outbox.send(bytes, count);
+    if (this.#bufferSize === 0) letGo(this);
+    return this.#outbox.send(bytes, count, { posted, memory });
+  }
+
+  /**
+   * Begins to send what was collected, and does not wait for it: a failure is thrown by the next write,
+   * `flush` or `close`.
+   */
+  sendHeld(): void {
+    if (this.#used > 0) this.#send(0, true);
   }
 
   /**

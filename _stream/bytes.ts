@@ -35,7 +35,7 @@ export class BytesSink implements ByteSink {
   #parts: Uint8Array[] = [];
 
   sendall(data: Uint8Array): Promise<void> {
-    this.#parts.push(data);
+    this.#parts.push(data.slice()); // the memory is the caller's again
     return Promise.resolve();
   }
 

@@ -55,7 +55,10 @@ export interface MakefileOptions {
    * @default {65536}
    */
   lineLimit?: number;
-  /** A writer that is flushed before the file waits for more to read. */
+  /**
+   * A writer whose bytes are sent before the file waits for more to read, and which, where neither is of text
+   * and it has no buffer, holds small writes while the file has more.
+   */
   tie?: Tied;
 }
 
@@ -109,6 +112,8 @@ export type FileForMode<M extends string> = M extends keyof MakefileModes
 export interface MakefileHooks {
   /** Called once, when the file is closed. */
   onClose?: () => void;
+  /** Called when the file begins to hold bytes that go before all that is sent from then on. */
+  onHold?: (writer: Tied) => void;
 }
 
 /**
@@ -165,7 +170,7 @@ export function openFile<S, R, W, TR, TW>(
 ): unknown {
   const { binary, reads, writes } = parseMode(mode);
   const bufferSize = checkBuffering(options.buffering ?? -1, binary);
-  const { lineLimit, tie, onClose } = options;
+  const { lineLimit, tie, onClose, onHold } = options;
   const reader = reads
     ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
     : undefined;
@@ -174,6 +179,7 @@ export function openFile<S, R, W, TR, TW>(
     ? new kinds.Writer(socket, {
       bufferSize,
       onClose: reads ? undefined : onClose,
+      onHold,
     })
     : undefined;
   if (binary) return join(kinds.RWPair, reader, writer);

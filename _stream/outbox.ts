@@ -5,7 +5,21 @@
  */
 
 import { quiet } from "../_socket/quiet.ts";
+import { giveBlock } from "./blocks.ts";
 import type { ByteSink } from "./types.ts";
+
+/** Options of {@linkcode Outbox.send}. */
+export interface SendOptions {
+  /** Whether the writes have succeeded already, so that a failure is for the next one. */
+  posted?: boolean;
+  /** The memory of the bytes, where it is free when they are sent. */
+  memory?: Uint8Array;
+}
+
+/** A failure, which may be any value. */
+interface Failure {
+  readonly error: unknown;
+}
 
 /** Sends, and remembers the first failure for whoever flushes. */
 export class Outbox {
@@ -13,7 +27,10 @@ export class Outbox {
   readonly #onClose: (() => void) | undefined;
   #pending = 0;
   #pendingBytes = 0;
-  #failure: { error: unknown } | undefined;
+  /** What a flush throws: the first failure since the last. */
+  #failure: Failure | undefined;
+  /** What the next write throws as well: the failure of bytes whose write had succeeded already. */
+  #untold: Failure | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -41,11 +58,18 @@ export class Outbox {
     if (this.closed) throw new TypeError("Cannot write: write to closed file");
   }
 
-  /** The rejection of a write to a closed writer. */
+  /** Whether a write is to be refused, with {@linkcode refuse}. */
+  get refuses(): boolean {
+    return this.#closing !== undefined || this.#untold !== undefined;
+  }
+
+  /** The rejection of a write to a closed writer, or after a failure that nobody was told. */
   refuse(): Promise<never> {
-    return quiet(
-      Promise.reject(new TypeError("Cannot write: write to closed file")),
-    );
+    const error = this.closed
+      ? new TypeError("Cannot write: write to closed file")
+      : this.#untold?.error;
+    this.#untold = undefined;
+    return quiet(Promise.reject(error));
   }
 
   /**
@@ -53,22 +77,38 @@ export class Outbox {
    *
    * @param bytes What to send.
    * @param count What the promise resolves to.
+   * @param options Where the bytes come from.
    */
-  send(bytes: Uint8Array, count: number): Promise<number> {
-    const sent = this.#sink.sendall(bytes);
+  send(
+    bytes: Uint8Array,
+    count: number,
+    options: SendOptions = {},
+  ): Promise<number> {
+    const { posted, memory } = options;
+    const sent = this.#begin(bytes);
     const { length } = bytes; // a buffer may be transferred meanwhile
     this.#pending++;
     this.#pendingBytes += length;
     const result: Promise<number> = sent.then(() => {
+      if (memory !== undefined) giveBlock(memory);
       this.#settle(length);
       return count;
     }, (error) => {
-      result.catch(() => {}); // only where it fails: success makes one promise, not two
+      quiet(result); // only where it fails: success makes one promise, not two
       this.#failure ??= { error };
+      if (posted) this.#untold ??= { error };
       this.#settle(length);
       throw error;
     });
     return result;
+  }
+
+  #begin(bytes: Uint8Array): Promise<void> {
+    try {
+      return this.#sink.sendall(bytes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #settle(length: number): void {
@@ -78,14 +118,20 @@ export class Outbox {
     this.#drained = undefined;
   }
 
-  /** Waits until nothing is pending, and throws the first failure since the last call. */
-  async drain(): Promise<void> {
+  /** Resolves to `count` when nothing is pending, however it ended. */
+  async settled(count: number): Promise<number> {
     if (this.#pending > 0) {
       this.#drained ??= Promise.withResolvers<void>();
       await this.#drained.promise;
     }
+    return count;
+  }
+
+  /** Waits until nothing is pending, and throws the first failure since the last call. */
+  async drain(): Promise<void> {
+    await this.settled(0);
     const failure = this.#failure;
-    this.#failure = undefined;
+    this.#failure = this.#untold = undefined;
     if (failure !== undefined) throw failure.error;
   }
 

@@ -33,10 +33,8 @@ export interface ByteSink {
   sendall(data: Uint8Array): Promise<void>;
 }
 
-/** What the reader flushes: a writer. */
+/** A writer that may hold bytes back: what a reader is tied to. */
 export interface Tied {
-  /** How many bytes wait. */
-  readonly pending: number;
-  /** Sends them. */
-  flush(): unknown;
+  /** Begins to send what it holds, and does not wait for it. */
+  sendHeld(): void;
 }

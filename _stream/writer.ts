@@ -54,6 +54,11 @@ export interface Writer extends AsyncDisposable {
    */
   flush(): Promise<void>;
   /**
+   * Begins to send what was collected, and does not wait for it: a failure is thrown by the next write,
+   * `flush` or `close`.
+   */
+  sendHeld(): void;
+  /**
    * Flushes, and closes the writer but not the socket. Closing twice is fine.
    *
    * @throws The first failure since the last flush; the writer is closed all the same.

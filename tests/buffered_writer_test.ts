@@ -381,12 +381,42 @@ Deno.test("BufferedWriter.write() copies what it keeps", async () => {
   assertEquals(sink.sent, ["abc"]);
 });
 
-Deno.test("BufferedWriter never writes into memory that it has handed over", async () => {
+Deno.test("BufferedWriter never writes into memory that is being sent", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 8 });
   for (const part of ["abcd", "efgh", "ij", "klmnopq"]) writer.write(part);
   await writer.close();
   assertEquals(sink.given.map(latin1), ["abcdefgh", "ij", "klmnopq"]);
+});
+
+Deno.test("BufferedWriter leaves memory alone until it is sent, and for good where that fails", async () => {
+  const slow = new FakeSink();
+  const gate = Promise.withResolvers<void>();
+  slow.gate = gate.promise;
+  const waiting = new BufferedWriter(slow);
+  waiting.write("slow");
+  const flushed = waiting.flush();
+  const broken = new FakeSink();
+  broken.failure = brokenPipe();
+  const failing = new BufferedWriter(broken);
+  failing.write("lost");
+  await assertRejects(() => failing.flush(), BrokenPipeError);
+  const sink = new FakeSink();
+  for (let i = 0; i < 100; i++) {
+    const writer = new BufferedWriter(sink);
+    writer.write(`other ${i}`);
+    await writer.flush();
+  }
+  assertEquals([slow, broken].map(({ given }) => latin1(given[0])), [
+    "slow",
+    "lost",
+  ]);
+  assert(
+    sink.given[1].buffer === sink.given[0].buffer,
+    "it was not used again",
+  );
+  gate.resolve();
+  await flushed;
 });
 
 Deno.test("BufferedWriter collects 8192 bytes by default", async () => {

@@ -28,6 +28,7 @@ import {
   text,
   within,
 } from "./server_helpers.ts";
+import { FrozenClock } from "./stream_fakes.ts";
 
 /** Keeps what goes to `handleError`. */
 class Recording extends TCPServer {
@@ -271,7 +272,8 @@ Deno.test("StreamRequestHandler.lineLimit is the longest line of rfile, and Dual
   assertEquals(limits.length, 2);
 });
 
-Deno.test("StreamRequestHandler with a write buffer sends it when rfile waits, and not before", async () => {
+Deno.test("StreamRequestHandler sends the answers to what came together together, with a write buffer or without", async () => {
+  using _ = new FrozenClock();
   const sizes: number[] = [];
   for (const wbufsize of [-1, 0]) {
     class Answering extends StreamRequestHandler {
@@ -296,8 +298,129 @@ Deno.test("StreamRequestHandler with a write buffer sends it when rfile waits, a
       const answer = await within(file.readexactly(7)); // and it waits for more
       assertEquals(answer, bytes("a\nbc\nd\n"));
     });
-    assertEquals(sizes, wbufsize === 0 ? [2, 3, 2] : [7]);
+    assertEquals(sizes, [7]);
   }
+});
+
+/** Tells a client who has sent two lines at once what `answer` does with the first of them. */
+async function answering(
+  answer: (handler: StreamRequestHandler) => Promise<unknown>,
+  expected: string,
+): Promise<Recording> {
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      await this.rfile.readline(); // the second line makes `wfile` hold
+      await answer(this);
+    }
+  }
+  return await handling(Handler, async (server) => {
+    assertEquals(await ask(server, "1\n2\n"), expected);
+  });
+}
+
+Deno.test("StreamRequestHandler sends what wfile holds before what is sent past it", async () => {
+  let left = 1;
+  const file = {
+    read: (into: Uint8Array) => {
+      into.set(bytes("f"));
+      return Promise.resolve(left-- > 0 ? 1 : null);
+    },
+    seek: (offset: number) => Promise.resolve(offset),
+  };
+  await answering(async ({ request, wfile }) => {
+    const other = request.makefile("wb", { buffering: 0 });
+    wfile.write("a");
+    request.sendall(bytes("b"));
+    wfile.write("c");
+    request.send(bytes("d"));
+    wfile.write("e");
+    request.sendfile(file);
+    wfile.write("g");
+    request.sendmsg([bytes("h"), bytes("i")]);
+    wfile.write("j");
+    other.write("k");
+    wfile.write("l");
+    await request.shutdown(SHUT_WR);
+    await other.close();
+  }, "abcdefghijkl");
+});
+
+Deno.test("StreamRequestHandler sends what two files hold in the order of the writes", async () => {
+  await answering(async ({ request, rfile, wfile }) => {
+    const other = request.makefile("wb", { buffering: 0 });
+    using reader = request.makefile("rb", { tie: other });
+    await rfile.readline();
+    const got = reader.readline();
+    await request.sendall(bytes("> "));
+    await got;
+    other.write("a");
+    wfile.write("b");
+    other.write("c");
+    await other.close();
+  }, "> abc");
+});
+
+Deno.test("StreamRequestHandler sends what wfile holds before it waits for anything else", async () => {
+  const received = new Event<void>();
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      for await (const line of this.rfile) {
+        await this.wfile.write(line);
+        await received.wait();
+      }
+    }
+  }
+  await handling(Handler, async (server) => {
+    using client = await connectTo(server);
+    await client.sendall(bytes("1\n2\n"));
+    assertEquals(text(await within(client.recv(100))), "1\n");
+    received.set();
+    assertEquals(text(await within(client.recv(100))), "2\n");
+  });
+});
+
+Deno.test("StreamRequestHandler sends what wfile holds where finish leaves the files open", async () => {
+  class Handler extends StreamRequestHandler {
+    override async handle() {
+      await this.rfile.readline();
+      this.wfile.write("answer");
+    }
+    override async finish() {}
+  }
+  await handling(Handler, async (server) => {
+    assertEquals(await ask(server, "1\n2\n"), "answer");
+  });
+});
+
+Deno.test("StreamRequestHandler drops what wfile holds where the request is aborted", async () => {
+  const told = new Event<unknown>();
+  const server = new Recording(
+    LOOPBACK,
+    class extends StreamRequestHandler {
+      override async handle() {
+        await this.rfile.readline();
+        await this.wfile.write("answer");
+        this.request.abort();
+        told.set(await this.wfile.flush().catch((error) => error));
+      }
+    },
+  );
+  await serving(server, async () => {
+    using client = await connectTo(server);
+    await client.sendall(bytes("1\n2\n"));
+    const error = await told.wait();
+    assertInstanceOf(error, OSError);
+    assertEquals(error.code, "EBADF");
+  });
+});
+
+Deno.test("Socket.detach() of a request whose wfile holds bytes is EBUSY", async () => {
+  await answering(({ request, wfile }) => {
+    wfile.write("answer");
+    const error = assertThrows(() => request.detach(), OSError);
+    assertEquals(error.code, "EBUSY");
+    return Promise.resolve();
+  }, "answer");
 });
 
 /** Echoes the lines that are not too long, and notes the others. */

@@ -103,6 +103,25 @@ export class FakeSource implements ByteSource {
   }
 }
 
+/** A clock that stands still, so that no pause of the machine ends what is held; until it is disposed of. */
+export class FrozenClock implements Disposable {
+  readonly #now = performance.now;
+  #time = 0;
+
+  constructor() {
+    performance.now = () => this.#time;
+  }
+
+  /** Lets so many milliseconds pass. */
+  advance(ms: number): void {
+    this.#time += ms;
+  }
+
+  [Symbol.dispose](): void {
+    performance.now = this.#now;
+  }
+}
+
 /** A sink that keeps what it is sent; it can be told to wait or to fail. */
 export class FakeSink implements ByteSink {
   /** The data of each call. */

@@ -160,6 +160,26 @@ const STREAMS: Scenario[] = [
     ),
   },
   {
+    behaviour: "answers in order what comes together, by whichever way",
+    Handler: H.Answers,
+    talk: answers(
+      bytes("one\nsend two\nthree\nfour\nsend five\n"),
+      "one\nsend two\nthree\nfour\nsend five\n",
+    ),
+  },
+  {
+    behaviour: "does not hold back the first answer while it waits",
+    Handler: H.Answers,
+    async talk(client) {
+      await client.sendall(bytes("one\nlate two\n"));
+      for (const answer of ["one\n", "late two\n"]) {
+        assertEquals(text(await client.recv(100)), answer);
+      }
+      await client.shutdown(SHUT_WR);
+      assertEquals(text(await all(client)), "");
+    },
+  },
+  {
     behaviour: "tells the handler the real addresses",
     Handler: H.Lines,
     async talk(client, server) {

@@ -52,6 +52,20 @@ export class Lines extends StreamRequestHandler {
   }
 }
 
+/** Answers each line: by itself, past `wfile` after `send `, and late after `late `. */
+export class Answers extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    for await (const line of this.rfile) {
+      const [how] = decoder.decode(line).split(" ", 1);
+      if (how === "late") await new Promise((later) => setTimeout(later, 200));
+      if (how === "send") await this.request.sendall(line);
+      else await this.wfile.write(line);
+    }
+  }
+}
+
 /** Takes all until the client ends its side, and answers with count and SHA-256 in hex. */
 export class Upload extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
