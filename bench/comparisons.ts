@@ -92,6 +92,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
       "socketserver recvInto": ours("AsyncTCPServer", "EchoInto"),
       "socketserver recv": ECHO,
       "socketserver rfile": ours("AsyncTCPServer", "Copy"),
+      "socketserver rfile, readinto1": ours("AsyncTCPServer", "CopyInto"),
       "Deno.listen": DENO,
       "Deno.listen, fresh arrays": DENO_FRESH,
       "node:net in Node": NODE,

@@ -128,7 +128,7 @@ export const TARGETS: readonly Target[] = [
     ["socketserver recvInto", "Deno.listen", 0.97],
     ["socketserver recv", "Deno.listen, fresh arrays", 0.97],
     ["socketserver recv", "node:net in Node", 1.3],
-    ["socketserver rfile", "Deno.listen", 0.9],
+    ["socketserver rfile, readinto1", "Deno.listen", 0.9],
   ),
   ...atLeast("lines", ["socketserver", "CPython threading", 1.2]),
   ...atLeast("lines-pipelined", ["socketserver", "CPython threading", 2]),

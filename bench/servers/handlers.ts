@@ -45,7 +45,7 @@ export class EchoInto extends BaseRequestHandler {
   }
 }
 
-/** Copies `rfile` to `wfile`. */
+/** Copies `rfile` to `wfile`, each time with an array of its own. */
 export class Copy extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
@@ -58,7 +58,21 @@ export class Copy extends StreamRequestHandler {
   }
 }
 
-/** Echoes lines, each of which is sent at once: otherwise Nagle's algorithm is what is measured. */
+/** Copies `rfile` to `wfile`, with one buffer for all reads. */
+export class CopyInto extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const buffer = new Uint8Array(65536);
+    for (;;) {
+      const n = await this.rfile.readinto1(buffer);
+      if (n === 0) return;
+      await this.wfile.write(buffer.subarray(0, n));
+    }
+  }
+}
+
+/** Echoes lines, without Nagle's algorithm, which would be what is measured. */
 export class Lines extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
@@ -69,7 +83,7 @@ export class Lines extends StreamRequestHandler {
   }
 }
 
-/** Echoes lines, those of one packet together: a buffered `wfile` is sent when `rfile` has to wait. */
+/** Echoes lines through a buffered `wfile`, which is sent when `rfile` has to wait. */
 export class BufferedLines extends Lines {
   override wbufsize = -1;
 }
