@@ -9,7 +9,8 @@ import { type Limit, whenReady } from "./alarm.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
-import { Slot } from "./slot.ts";
+import { quiet } from "./quiet.ts";
+import { begun, Slot } from "./slot.ts";
 import type { DatagramTransport, TransportAddr } from "./transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
@@ -27,6 +28,8 @@ export class Datagram {
   /** Sends one datagram after the other, in the order of the calls. */
   readonly sending: Lock = new Lock();
   #buffer: Uint8Array | undefined;
+  /** Who sent the datagram that was taken last. */
+  #sender: TransportAddr | undefined;
   /** Where `connect` points. Datagrams of others are dropped, as the kernel does. */
   peer: TransportAddr | undefined;
   #closed = false;
@@ -59,6 +62,7 @@ export class Datagram {
   /** Takes a datagram that is there, as {@linkcode Datagram.recv} does. */
   take(size: number, keep = false): Taken {
     const [data, sender] = this.#take(keep);
+    this.#sender = sender;
     const address = fromTransport(sender) || null;
     return [data.slice(0, size) as Bytes, address]; // the next one overwrites the memory
   }
@@ -77,7 +81,21 @@ export class Datagram {
       : translate(error, doing);
   }
 
-  /** Sends one datagram, after those of earlier calls. */
+  /**
+   * The transport's form of `address`, if that is who sent the datagram that was taken last. A server answers that
+   * one nearly always, and to check an address and look whether it is a literal takes longer than this.
+   */
+  senderAt(address: unknown): TransportAddr | undefined {
+    const sender = this.#sender;
+    if (sender === undefined) return undefined;
+    const same = Array.isArray(address)
+      ? address.length === 2 && address[0] === sender.hostname &&
+        address[1] === sender.port
+      : address === sender.path;
+    return same && address ? sender : undefined;
+  }
+
+  /** Sends one datagram, after those of earlier calls. The promise may go unawaited. */
   send(
     data: Uint8Array,
     addr: TransportAddr,
@@ -87,18 +105,28 @@ export class Datagram {
     const turn = limit === null
       ? this.sending.acquire()
       : this.sending.acquireWithin(limit, "sendto");
-    return turn.then(() => this.#send(data, addr));
+    return quiet(turn.then(() => this.#send(data, addr)));
   }
 
-  async #send(data: Uint8Array, addr: TransportAddr): Promise<number> {
-    try {
-      return await this.transport.send(data, addr);
-    } catch (error) {
-      const address = formatAddress(fromTransport(addr));
-      throw this.#failure(error, { syscall: "sendto", address });
-    } finally {
-      this.sending.release();
-    }
+  /** Hands the datagram over: one promise, which only a failure makes quiet. */
+  #send(data: Uint8Array, addr: TransportAddr): Promise<number> {
+    const sent: Promise<number> = begun(() => this.transport.send(data, addr))
+      .then(this.#sent, (error) => {
+        quiet(sent);
+        throw this.#unsent(error, addr);
+      });
+    return sent;
+  }
+
+  readonly #sent = (count: number): number => {
+    this.sending.release();
+    return count;
+  };
+
+  #unsent(error: unknown, addr: TransportAddr): unknown {
+    this.sending.release();
+    const address = formatAddress(fromTransport(addr));
+    return this.#failure(error, { syscall: "sendto", address });
   }
 
   /**

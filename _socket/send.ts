@@ -59,7 +59,7 @@ export function sendall(
   return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
-/** Sends one datagram to an address; throws what is wrong with the arguments. */
+/** Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited. */
 export function sendto(
   core: SocketCore,
   data: BytesLike,
@@ -68,6 +68,8 @@ export function sendto(
 ): Promise<number> {
   const limit = checkSend(core, "sendto", flags);
   const bytes = toBytes(data, "sendto");
+  const sender = core.datagram?.senderAt(address);
+  if (sender !== undefined) return core.datagram!.send(bytes, sender, limit);
   const checked = checkAddress(core.family, address, "sendto");
   if (core.type === SOCK_DGRAM) {
     return sendDatagram(core, bytes, checked, limit);
@@ -79,6 +81,7 @@ export function sendto(
   });
 }
 
+/** Sends one datagram; the promise may go unawaited. */
 function sendDatagram(
   core: SocketCore,
   data: Uint8Array,
@@ -95,10 +98,10 @@ function sendDatagram(
   if (!(target instanceof Promise)) {
     return core.bound().send(data, target, limit);
   }
-  return target.then((addr) => {
+  return quiet(target.then((addr) => {
     core.checkOpen("sendto"); // a name may have taken its time
     return core.bound().send(data, addr, limit);
-  });
+  }));
 }
 
 /** Gathers buffers and sends them as one. */

@@ -260,7 +260,7 @@ export class FakeDatagram implements DatagramTransport {
     return Promise.resolve([p.subarray(0, next.length), this.addr]);
   }
 
-  send(p: Uint8Array): Promise<number> {
+  send(p: Uint8Array, _addr?: TransportAddr): Promise<number> {
     this.sent.push(p.slice() as Bytes);
     return Promise.resolve(p.length);
   }

@@ -329,6 +329,42 @@ Deno.test("Socket of datagrams sends one after the other", async () => {
   assertEquals(await calls[1], 1);
 });
 
+Deno.test("Socket.sendto() answers who sent last by the address as it came, and checks every other", async () => {
+  const fake = new FakeDatagram(bytes("x"));
+  const targets: unknown[] = [];
+  fake.send = (p, addr) => (targets.push(addr), Promise.resolve(p.length));
+  using socket = Socket.from(fake);
+  const [, from] = await socket.recvfrom(9);
+  assertEquals(from, ["127.0.0.1", 1]);
+  await socket.sendto(bytes("answer"), from!);
+  await socket.sendto(bytes("other"), ["127.0.0.1", 2]);
+  assertEquals(targets[0] === fake.addr, true);
+  assertEquals(targets[1], {
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 2,
+  });
+  const wrong = ["127.0.0.1", 1, 2] as unknown as [string, number];
+  await assertRejects(() => socket.sendto(bytes("x"), wrong), RangeError);
+  (from as [string, number])[1] = -1; // it is the caller's
+  await assertRejects(() => socket.sendto(bytes("x"), from!), RangeError);
+});
+
+Deno.test("Socket.sendto() that fails names the address, and lets the next go", async () => {
+  const fake = new FakeDatagram();
+  const { send } = fake;
+  fake.send = () => {
+    throw Object.assign(new Error("at once"), { code: "EMSGSIZE" });
+  };
+  using socket = Socket.from(fake);
+  const error = await socket.sendto(bytes("x"), ["127.0.0.1", 9]).catch(
+    (error) => error,
+  );
+  assertEquals([error.code, error.address], ["EMSGSIZE", "127.0.0.1:9"]);
+  fake.send = send;
+  assertEquals(await socket.sendto(bytes("x"), ["127.0.0.1", 9]), 1);
+});
+
 Deno.test("NodeDatagram drops what comes when its queue is full", async () => {
   using receiver = bindNode();
   using sender = bindNode();
