@@ -434,11 +434,10 @@ export class Socket implements Disposable {
     flagsOrAddress: number | AddressLike,
     address?: AddressLike,
   ): Promise<number> {
-    const [flags, to] = typeof flagsOrAddress === "number"
-      ? [flagsOrAddress, address]
-      : [0, flagsOrAddress];
     try {
-      return quiet(sendto(this.#core, data, flags, to));
+      return typeof flagsOrAddress === "number"
+        ? sendto(this.#core, data, flagsOrAddress, address)
+        : sendto(this.#core, data, 0, flagsOrAddress);
     } catch (error) {
       return quiet(Promise.reject(error));
     }
