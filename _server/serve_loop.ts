@@ -6,7 +6,7 @@
 
 import { MAX_DELAY } from "../_socket/alarm.ts";
 import { anyReady } from "../_socket/select.ts";
-import type { Source } from "../_socket/slot.ts";
+import { Slot, type Source } from "../_socket/slot.ts";
 
 /** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
 export const untimedActions: WeakSet<object> = new WeakSet();
@@ -46,7 +46,8 @@ export class ServeLoop {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
-  /** What the loop has last waited for. */
+  /** What the loop has last waited for: a slot, or the flight of another source. */
+  #slot: Slot<unknown> | undefined;
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #failure: { error: unknown } | undefined;
@@ -60,7 +61,15 @@ export class ServeLoop {
     }
   }
 
-  readonly #rouse = (): void => this.#wake?.();
+  readonly #rouse = (): void => {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  };
+
+  readonly #keepWake = (wake: () => void): void => {
+    this.#wake = wake;
+  };
 
   /** Resolves when the loop has ended. */
   get ended(): Promise<void> {
@@ -79,15 +88,22 @@ export class ServeLoop {
 
   /** Waits for the source, which is not ready, the stop, or the tick. */
   wait(source: Source): Promise<void> {
-    if (this.stopping) return Promise.resolve();
+    if (this.stopping || source.ready) return Promise.resolve();
     const flight = source.fill();
-    if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
+    if (source instanceof Slot) this.#watch(source);
+    else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
       this.#flight = flight;
-      flight.then(() => {
-        if (flight === this.#flight) this.#rouse();
-      });
+      flight.then(this.#rouse);
     }
     return this.#sleep();
+  }
+
+  /** From now on a slot wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
+  #watch(slot: Slot<unknown>): void {
+    if (slot === this.#slot) return;
+    this.#slot?.watchers.delete(this.#rouse);
+    this.#slot = slot;
+    slot.watchers.add(this.#rouse);
   }
 
   /** Waits for some time, or the stop. */
@@ -102,12 +118,7 @@ export class ServeLoop {
   }
 
   #sleep(): Promise<void> {
-    return new Promise<void>((resolve) => {
-      this.#wake = () => {
-        this.#wake = undefined;
-        resolve();
-      };
-    });
+    return new Promise(this.#keepWake);
   }
 
   /** Makes the loop end. Resolves when it will get no further request. */
@@ -137,6 +148,7 @@ export class ServeLoop {
   /** The loop has ended. */
   end(): void {
     clearInterval(this.#ticker);
+    this.#slot?.watchers.delete(this.#rouse);
     this.#ended.resolve();
   }
 }

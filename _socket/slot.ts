@@ -61,6 +61,11 @@ export const READY: Source = { ready: true, fill: () => Promise.resolve() };
 export class Slot<T> implements Source {
   readonly #start: () => Promise<T>;
   readonly #wants: ((value: T) => boolean) | undefined;
+  /**
+   * Called when a result is there, in the turn in which it comes: for who waits again and again, and needs no
+   * promise for each time.
+   */
+  readonly watchers: Set<() => void> = new Set();
   #flight: Promise<void> | undefined;
   #result: { value: T } | { error: unknown } | undefined;
 
@@ -98,14 +103,18 @@ export class Slot<T> implements Source {
 
   readonly #land = (value: T): void | Promise<void> => {
     if (this.#wants?.(value) === false) return this.#fly();
-    this.#flight = undefined;
-    this.#result = { value };
+    this.#end({ value });
   };
 
   readonly #crash = (error: unknown): void => {
-    this.#flight = undefined;
-    this.#result = { error };
+    this.#end({ error });
   };
+
+  #end(result: { value: T } | { error: unknown }): void {
+    this.#flight = undefined;
+    this.#result = result;
+    for (const watcher of this.watchers) watcher();
+  }
 
   /** Takes the result, or throws the error; the slot must be ready. */
   take(): T {

@@ -40,6 +40,24 @@ Deno.test("Slot.fill() has one operation in flight, and keeps its result", async
   assertEquals(gates.length, 2);
 });
 
+Deno.test("Slot calls its watchers in the turn in which a result comes, not for one that it does not want", async () => {
+  const gates: PromiseWithResolvers<string>[] = [];
+  const slot = new Slot(() => {
+    const gate = Promise.withResolvers<string>();
+    gates.push(gate);
+    return gate.promise;
+  }, (value) => value !== "unwanted");
+  const log: string[] = [];
+  slot.watchers.add(() => log.push(`${slot.ready}`));
+  const filled = slot.fill().then(() => log.push("flight"));
+  gates[0].resolve("unwanted");
+  await turn();
+  assertEquals(log, []);
+  gates[1].reject(new Error("failed"));
+  await soon(filled);
+  assertEquals(log, ["true", "flight"]);
+});
+
 Deno.test("Slot.take() and peek() throw the error, once", async () => {
   const [slot, gates] = gatedSlot();
   for (const look of ["take", "peek"] as const) {
