@@ -5,22 +5,21 @@
  */
 
 import { checkSize, checkTimeout } from "./_socket/check.ts";
-import { anyReady } from "./_socket/select.ts";
 import { internals } from "./_socket/facade.ts";
-import {
-  type AcceptVerdict,
-  judgeAccept,
-  RESOURCE_PAUSE_MS,
-} from "./_server/accept_errors.ts";
 import { runHandler } from "./_server/lifecycle.ts";
+import {
+  type BaseServerOptions,
+  type ServeForeverOptions,
+  type ServerCloseOptions,
+  type ServerCloseReport,
+  type ServerOptions,
+  setting,
+} from "./_server/options.ts";
 import { errorReport, isLostClient } from "./_server/report.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
-import {
-  both,
-  readyWithin,
-  ServeLoop,
-  untimedActions,
-} from "./_server/serve_loop.ts";
+import { untimedActions } from "./_server/serve_loop.ts";
+import { Service } from "./_server/service.ts";
+import { after } from "./_server/steps.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
   type Address,
@@ -35,10 +34,16 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
   Socket,
-  socketOf,
   SOL_SOCKET,
 } from "./socket.ts";
 
+export type {
+  BaseServerOptions,
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+  ServerOptions,
+} from "./_server/options.ts";
 export type { ServerStatus } from "./_server/requests.ts";
 
 /**
@@ -54,40 +59,6 @@ export type RequestHandlerConstructor<R = any> = new (
   server: any,
   // deno-lint-ignore no-explicit-any
 ) => BaseRequestHandler<any, any>;
-
-/** Options of every server. Each wins over the class's static field of the same name. */
-export interface BaseServerOptions {
-  /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
-  timeout?: number | null;
-  /**
-   * Whether `handleError` prints errors of lost clients too: a connection that is reset, broken, aborted, or ends
-   * in the middle of a `readexactly`, and a read or write that timed out. Python does; a server on the
-   * open net has many. @default {true}
-   */
-  reportLostClients?: boolean;
-}
-
-/** Options of {@linkcode BaseServer.serveForever}. */
-export interface ServeForeverOptions {
-  /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
-  signal?: AbortSignal;
-  /** Seconds between calls of `serviceActions` while no request comes. @default {0.5} */
-  pollInterval?: number;
-}
-
-/** Options of {@linkcode BaseServer.serverClose}. */
-export interface ServerCloseOptions {
-  /** Seconds to wait for the requests under way; then they are cut off. Without it there is no limit. */
-  timeout?: number;
-}
-
-/** How the requests ended that were under way when the server closed. */
-export interface ServerCloseReport {
-  /** How many ended by themselves. */
-  finished: number;
-  /** How many were cut off after the timeout. */
-  forced: number;
-}
 
 /**
  * The loop and the stages of a request, for any kind of server. What is left to subclasses:
@@ -119,7 +90,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   /** Whether `handleError` prints errors of clients that are gone or silent. */
   reportLostClients: boolean;
 
-  #loop: ServeLoop | undefined;
+  readonly #service: Service<R> = new Service(this);
 
   static {
     untimedActions.add(this.prototype.serviceActions);
@@ -163,102 +134,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    * @param options What ends it, and the rhythm of `serviceActions`.
    * @throws {OSError} when requests cannot be got any more.
    */
-  async serveForever(options: ServeForeverOptions = {}): Promise<void> {
-    const { signal, pollInterval = 0.5 } = options;
-    const loop = this.#begin(pollInterval);
-    using _crashes = requestsOf(this).takeCrashes((error) => loop.fail(error));
-    const stop = () => void loop.stop();
-    signal?.addEventListener("abort", stop);
-    if (signal?.aborted) stop();
-    try {
-      await Promise.race([this.#serve(loop), loop.abandoned]);
-      loop.rethrow();
-    } finally {
-      signal?.removeEventListener("abort", stop);
-      this.#loop = undefined;
-      loop.end();
-    }
-  }
-
-  #begin(pollInterval: number): ServeLoop {
-    if (this.#loop !== undefined) {
-      throw new Error("Cannot serve: the server is serving already");
-    }
-    if (!(pollInterval > 0)) {
-      throw new RangeError(
-        `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
-      );
-    }
-    const idle = untimedActions.has(this.serviceActions);
-    return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
-  }
-
-  async #serve(loop: ServeLoop): Promise<void> {
-    while (!loop.stopping) {
-      await this.#serveOne(loop);
-      const actions = this.serviceActions();
-      if (actions !== undefined) await actions;
-    }
-  }
-
-  /** Waits for one request and handles it; comes back empty-handed to let `serviceActions` run. */
-  async #serveOne(loop: ServeLoop): Promise<void> {
-    const { room } = requestsOf(this);
-    if (!room.ready) await loop.wait(room);
-    if (loop.stopping || !room.ready) return;
-    const source = internals.readSource(socketOf(this));
-    if (!source.ready) await loop.wait(source);
-    if (loop.stopping || !source.ready) return;
-    const verdict = await this.#handleOne();
-    if (verdict === "resource") await loop.pause(RESOURCE_PAUSE_MS);
-  }
-
-  /** Gets a request that is ready and takes it through its stages. */
-  async #handleOne(): Promise<AcceptVerdict | undefined> {
-    let request: R;
-    let clientAddress: Address;
-    try {
-      [request, clientAddress] = await this.getRequest();
-    } catch (error) {
-      const verdict = judgeAccept(error);
-      if (verdict === "fatal") throw error;
-      requestsOf(this).status[`${verdict}Errors`]++;
-      return verdict;
-    }
-    await this.#dispatch(request, clientAddress);
-  }
-
-  async #dispatch(request: R, clientAddress: Address): Promise<void> {
-    const requests = requestsOf(this);
-    const active = requests.begin(request, clientAddress);
-    try {
-      const verdict = !requests.draining &&
-        this.verifyRequest(request, clientAddress);
-      if (typeof verdict === "boolean" ? verdict : await verdict) {
-        await this.processRequest(request, clientAddress);
-      } else {
-        requests.status.rejected++;
-        await this.shutdownRequest(request);
-      }
-    } catch (error) {
-      await this.#fail(request, clientAddress, error);
-    } finally {
-      if (!active.detached) requests.end(active);
-    }
-  }
-
-  async #fail(
-    request: R,
-    clientAddress: Address,
-    error: unknown,
-  ): Promise<void> {
-    try {
-      if (requestsOf(this).reports(request)) {
-        await this.handleError(request, clientAddress, error);
-      }
-    } finally {
-      await this.shutdownRequest(request);
-    }
+  serveForever(options: ServeForeverOptions = {}): Promise<void> {
+    return this.#service.serveForever(options);
   }
 
   /**
@@ -269,7 +146,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    *   loop has ended.
    */
   shutdown(): Promise<void> {
-    return this.#loop?.stop() ?? Promise.resolve();
+    return this.#service.shutdown();
   }
 
   /** Called by the loop after each request, and every `pollInterval`. May be overridden. */
@@ -281,15 +158,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    *
    * @throws {OSError} when the request cannot be got.
    */
-  async handleRequest(): Promise<void> {
-    const socket = socketOf(this);
-    const next = both(requestsOf(this).room, internals.readSource(socket));
-    const limits = [socket.gettimeout(), this.timeout].filter((limit) =>
-      limit !== null
-    );
-    const limit = limits.length > 0 ? Math.min(...limits) : null;
-    if (await readyWithin(next, limit)) await this.#handleOne();
-    else await this.handleTimeout();
+  handleRequest(): Promise<void> {
+    return this.#service.handleRequest();
   }
 
   /** Called by `handleRequest` when no request came in time. May be overridden. */
@@ -301,10 +171,10 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   /**
    * Gets a request; called when one is ready.
    *
-   * @returns The request, an object of its own, and the client's address.
+   * @returns The request, an object of its own, and the client's address; or a promise of them.
    * @throws {OSError} when there is none after all. Others end the loop. May be overridden.
    */
-  abstract getRequest(): Promise<[R, Address]>;
+  abstract getRequest(): [R, Address] | Promise<[R, Address]>;
 
   /**
    * Says whether to handle a request. Others are shut down. May be overridden.
@@ -325,10 +195,13 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    *
    * @param request The request.
    * @param clientAddress The client's address.
+   * @returns A promise, where something had to be waited for.
    */
-  async processRequest(request: R, clientAddress: Address): Promise<void> {
-    await this.finishRequest(request, clientAddress);
-    await this.shutdownRequest(request);
+  processRequest(request: R, clientAddress: Address): void | Promise<void> {
+    return after(
+      this.finishRequest(request, clientAddress),
+      () => this.shutdownRequest(request),
+    );
   }
 
   /**
@@ -340,26 +213,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    * @returns How the requests under way ended.
    * @throws What `handleError` threw meanwhile, in a task; the server is closed all the same.
    */
-  async serverClose(
-    options: ServerCloseOptions = {},
-  ): Promise<ServerCloseReport> {
-    const { timeout = null } = options;
-    checkTimeout(timeout);
-    const requests = requestsOf(this);
-    const before = requests.size;
-    this.#loop?.stop();
-    requests.drain();
-    if (!requests.blockOnClose) return { finished: 0, forced: 0 };
-    const crashes: unknown[] = [];
-    using _crashes = requests.takeCrashes((error) => crashes.push(error));
-    await anyReady([requests.quiet], timeout);
-    const left = requests.giveUp();
-    for (const request of left) {
-      if (request instanceof Socket) internals.abort(request);
-    }
-    if (left.length > 0) this.#loop?.abandon();
-    if (crashes.length > 0) throw crashes[0];
-    return { finished: before - left.length, forced: left.length };
+  serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
+    return this.#service.close(options);
   }
 
   /**
@@ -367,9 +222,10 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    *
    * @param request The request.
    * @param clientAddress The client's address.
+   * @returns A promise, where one of them had to wait.
    */
-  async finishRequest(request: R, clientAddress: Address): Promise<void> {
-    await runHandler(
+  finishRequest(request: R, clientAddress: Address): void | Promise<void> {
+    return runHandler(
       new this.RequestHandlerClass(request, clientAddress, this),
     );
   }
@@ -427,35 +283,6 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.serverClose();
   }
-}
-
-/** An option, or else the class's static field of that name. */
-function setting<O extends object, K extends keyof O & string>(
-  server: object,
-  options: O,
-  name: K,
-): Exclude<O[K], undefined> {
-  const own = options[name];
-  if (own !== undefined) return own as Exclude<O[K], undefined>;
-  return (server.constructor as unknown as Record<K, Exclude<O[K], undefined>>)[
-    name
-  ];
-}
-
-/** Options of the servers over sockets. Each wins over the class's static field of the same name. */
-export interface ServerOptions extends BaseServerOptions {
-  /** Whether the constructor binds and activates. @default {true} */
-  bindAndActivate?: boolean;
-  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
-  addressFamily?: number;
-  /** How many connections may wait to be accepted. @default {511} */
-  requestQueueSize?: number;
-  /** SO_REUSEADDR. Deno sets it on every TCP listener. @default {false} */
-  allowReuseAddress?: boolean;
-  /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
-  allowReusePort?: boolean;
-  /** The most bytes of a datagram; the rest of a longer one is dropped. @default {8192} */
-  maxPacketSize?: number;
 }
 
 /**
@@ -583,8 +410,8 @@ export class TCPServer extends SocketServer<Socket> {
   }
 
   /** Accepts a connection. May be overridden. */
-  override async getRequest(): Promise<[Socket, Address]> {
-    return await this.socket.accept();
+  override getRequest(): Promise<[Socket, Address]> {
+    return this.socket.accept();
   }
 
   /** Ends the stream for the client, and then closes. May be overridden. */
@@ -623,8 +450,19 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     }
   }
 
-  /** Receives a datagram. May be overridden. */
-  override async getRequest(): Promise<[DatagramRequest, Address]> {
+  /** Receives a datagram; gives a promise only where none is there yet. May be overridden. */
+  override getRequest():
+    | [DatagramRequest, Address]
+    | Promise<[DatagramRequest, Address]> {
+    const { socket, maxPacketSize } = this;
+    checkSize(maxPacketSize, "recv", "maxPacketSize");
+    const datagram = internals.datagram(socket);
+    if (!datagram?.pending.ready) return this.#receive();
+    const [packet, sender] = datagram.take(maxPacketSize);
+    return [[packet, socket], sender ?? ""];
+  }
+
+  async #receive(): Promise<[DatagramRequest, Address]> {
     const [packet, sender] = await this.socket.recvfrom(this.maxPacketSize);
     return [[packet, this.socket], sender ?? ""];
   }

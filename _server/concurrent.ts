@@ -6,11 +6,13 @@
 
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
+import { endFailed } from "./failed.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./requests.ts";
+import { after, begin } from "./steps.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -46,8 +48,12 @@ export interface ConcurrentServer extends MixInStatics {
    *
    * @param request The request.
    * @param clientAddress The client's address.
+   * @returns A promise, where something had to be waited for.
    */
-  processRequestTask(request: unknown, clientAddress: Address): Promise<void>;
+  processRequestTask(
+    request: unknown,
+    clientAddress: Address,
+  ): void | Promise<void>;
 }
 
 /** A server's class that runs `processRequestTask` for each request, and gets the next one meanwhile. */
@@ -104,33 +110,30 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       requestsOf(this).limit({ blockOnClose });
     }
 
-    // deno-lint-ignore require-await
-    override async processRequest(
+    override processRequest(
       request: unknown,
       clientAddress: Address,
-    ): Promise<void> {
+    ): void | Promise<void> {
       const requests = requestsOf(this);
       if (requests.exceeds(request)) {
         requests.status.rejected++;
         return this.shutdownRequest(request);
       }
-      requests.detach(request, this.processRequestTask(request, clientAddress));
+      requests.detach(
+        request,
+        begin(() => this.processRequestTask(request, clientAddress)),
+      );
     }
 
-    async processRequestTask(
+    processRequestTask(
       request: unknown,
       clientAddress: Address,
-    ): Promise<void> {
-      try {
-        await this.finishRequest(request, clientAddress);
-      } catch (error) {
-        if (requestsOf(this).reports(request)) {
-          await this.handleError(request, clientAddress, error);
-        }
-      } finally {
-        const closed = this.shutdownRequest(request);
-        if (closed !== undefined) await closed;
-      }
+    ): void | Promise<void> {
+      return after(
+        begin(() => this.finishRequest(request, clientAddress)),
+        () => this.shutdownRequest(request),
+        (error) => endFailed(this, { request, clientAddress, error }),
+      );
     }
   }
   return Concurrent;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { after, begin, type Step } from "./steps.ts";
+
 /** The part of a handler that runs. */
 export interface Runnable {
   /** Before `handle`. */
@@ -19,23 +21,23 @@ export interface Runnable {
 /**
  * Runs setup, handle, and finish whether handle threw or not; where setup throws, finish is not
  * called. When both handle and finish throw, the error is a `SuppressedError` with both.
+ *
+ * @returns undefined when it is done already: none of the three had to wait.
  */
-export async function runHandler(handler: Runnable): Promise<void> {
-  const ready = handler.setup();
-  if (ready !== undefined) await ready;
-  try {
-    const done = handler.handle();
-    if (done !== undefined) await done;
-  } catch (error) {
-    handler.failure = error;
-    await finishFailed(handler, error);
-    throw error;
-  }
-  const finished = handler.finish();
-  if (finished !== undefined) await finished;
+export function runHandler(handler: Runnable): Step {
+  return after(handler.setup(), () => handleAndFinish(handler));
+}
+
+function handleAndFinish(handler: Runnable): Step {
+  return after(
+    begin(() => handler.handle()),
+    () => handler.finish(),
+    (error) => finishFailed(handler, error),
+  );
 }
 
 async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
+  handler.failure = error;
   try {
     await handler.finish();
   } catch (second) {
@@ -45,4 +47,5 @@ async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
       "finish() threw after handle() had thrown",
     );
   }
+  throw error;
 }

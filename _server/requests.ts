@@ -6,6 +6,8 @@
 
 import type { Address } from "../_socket/address.ts";
 import type { Source } from "../_socket/slot.ts";
+import { type ActiveRequest, ActiveRequests } from "./active.ts";
+import { after, type Step } from "./steps.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
 export type MaxConnectionsPolicy = "wait" | "reject";
@@ -36,18 +38,6 @@ export interface ServerStatus {
   resourceErrors: number;
 }
 
-/** One request under way. */
-export interface ActiveRequest {
-  /** The request itself. */
-  readonly request: unknown;
-  /** The client's host, or path; undefined where it has no name. */
-  readonly client: string | undefined;
-  /** Whether a task of its own ends it, and not the loop that got it. */
-  detached: boolean;
-  /** Tells the handler that the server drains; made when the handler asks. */
-  controller: AbortController | undefined;
-}
-
 /** How many there are of each client; one that cannot be told from others is not counted. */
 type Counts = Map<string, number>;
 
@@ -65,7 +55,7 @@ function count(
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests {
   readonly #server: Readonly<Partial<Limits>>;
-  readonly #active = new Map<unknown, ActiveRequest>();
+  readonly #active = new ActiveRequests();
   #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
   readonly #crashTakers = new Set<(error: unknown) => void>();
@@ -103,7 +93,7 @@ export class Requests {
   /** Sets limits, and tells who waits that there may be room. */
   limit(limits: Partial<Limits>): void {
     Object.assign(this.limits, limits);
-    if (this.room.ready) this.#room = settle(this.#room);
+    if (this.#room && this.room.ready) this.#room = settle(this.#room);
   }
 
   /** The most requests at a time. */
@@ -136,25 +126,18 @@ export class Requests {
   /** Notes a request that begins. */
   begin(request: unknown, clientAddress?: Address): ActiveRequest {
     const client = clientOf(clientAddress);
-    const active = {
-      request,
-      client,
-      detached: false,
-      controller: undefined,
-    };
-    this.#active.set(request, active);
     if (this.#perClient) count(this.#perClient, client, 1);
     this.status.accepted++;
-    return active;
+    return this.#active.add(request, client);
   }
 
   /** Notes its end. */
   end(active: ActiveRequest): void {
-    const counted = this.#active.delete(active.request);
+    const counted = this.#active.delete(active);
     if (counted && this.#perClient) count(this.#perClient, active.client, -1);
     if (this.#givenUp.size > 0) this.#givenUp.delete(active.request);
-    if (this.room.ready) this.#room = settle(this.#room);
-    if (this.size === 0) this.#idle = settle(this.#idle);
+    if (this.#room && this.room.ready) this.#room = settle(this.#room);
+    if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
   }
 
   /** Whether a request, which has begun, is one more than the limits allow. */
@@ -162,7 +145,7 @@ export class Requests {
     if (this.size > this.max) return true;
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return false;
-    const client = this.#active.get(request)?.client;
+    const client = this.#active.find(request)?.client;
     return client !== undefined && this.#countOf(client) > most;
   }
 
@@ -170,18 +153,16 @@ export class Requests {
   #countOf(client: string): number {
     if (this.#perClient === undefined) {
       this.#perClient = new Map();
-      for (const each of this.#active.values()) {
-        count(this.#perClient, each.client, 1);
-      }
+      for (const { client } of this.#active) count(this.#perClient, client, 1);
     }
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** Leaves a request to a task, which ends it. */
-  detach(request: unknown, task: Promise<void>): void {
-    const active = this.#active.get(request) ?? this.begin(request);
+  /** Leaves a request to a task, which ends it. A task that had nothing to wait for has ended it already. */
+  detach(request: unknown, task: Step): void {
+    const active = this.#active.find(request) ?? this.begin(request);
     active.detached = true;
-    task.then(() => this.end(active), (error) => {
+    after(task, () => this.end(active), (error) => {
       this.end(active);
       this.crash(error);
     });
@@ -206,7 +187,7 @@ export class Requests {
 
   /** Tells the request when the server drains; one signal for all that the server did not get, but made. */
   signal(request: unknown): AbortSignal {
-    const active = this.#active.get(request);
+    const active = this.#active.find(request);
     const controller = active === undefined
       ? this.#others ??= new AbortController()
       : active.controller ??= new AbortController();
@@ -218,12 +199,12 @@ export class Requests {
   drain(): void {
     this.draining = true;
     this.#others?.abort();
-    for (const { controller } of this.#active.values()) controller?.abort();
+    for (const { controller } of this.#active) controller?.abort();
   }
 
   /** Gives up all that are left, and returns them. They do not count any more. */
   giveUp(): unknown[] {
-    const left = [...this.#active.keys()];
+    const left = [...this.#active].map(({ request }) => request);
     this.#active.clear();
     this.#perClient?.clear();
     for (const request of left) this.#givenUp.add(request);

@@ -8,6 +8,7 @@ import {
 import { AsyncTCPServer, AsyncUDPServer } from "../mixins.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
 import { type Address, OSError, Socket } from "../socket.ts";
+import { internals } from "../_socket/facade.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   ask,
@@ -48,6 +49,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     let closed = false;
     const closing = server.serverClose().finally(() => closed = true);
     assertEquals(signal.aborted, true); // the handler sees the drain at once
+    await within(internals.released(server.socket)); // an accept in flight holds the port for a turn
     const refused = () => connectTo(server);
     await assertRejects(refused, OSError, "ECONNREFUSED");
     assertEquals(closed, false);

@@ -74,10 +74,13 @@ let paths = 0;
 /** A path that nothing has. */
 export const newPath = (): string => `${directory}/${++paths}`;
 
+/** What `getRequest` gives. */
+export type Got = [request: unknown, clientAddress: Address];
+
 /** Any server over a socket; concrete, so that a test can extend it. */
 // deno-lint-ignore no-explicit-any
 export type AnyServer = SocketServer<any> & {
-  getRequest(): Promise<[request: unknown, clientAddress: Address]>;
+  getRequest(): Got | Promise<Got>;
 };
 /** Its class. */
 export type AnyServerClass = new (

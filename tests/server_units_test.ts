@@ -1,6 +1,7 @@
 /** The parts of a server, where its hooks cannot reach. */
 
-import type { Source } from "../_socket/slot.ts";
+import { Slot, type Source } from "../_socket/slot.ts";
+import { ActiveRequests } from "../_server/active.ts";
 import { runHandler } from "../_server/lifecycle.ts";
 import { errorReport, reprAddress } from "../_server/report.ts";
 import { Requests } from "../_server/requests.ts";
@@ -140,6 +141,90 @@ Deno.test("runHandler() takes hooks that are not async", async () => {
     finish: () => void log.push("finish"),
   });
   assertEquals(log.join(), "setup,handle,finish");
+});
+
+Deno.test("runHandler() gives no promise where no hook gave one", () => {
+  const runnable = { setup() {}, handle() {}, finish() {} };
+  assertEquals(runHandler(runnable), undefined);
+});
+
+Deno.test("runHandler() waits for whatever a hook gives, as await does", async () => {
+  const log: string[] = [];
+  const thenable = (name: string): Promise<void> =>
+    ({ then: (done: () => void) => (log.push(name), done()) }) as never;
+  await runHandler({
+    setup: () => thenable("setup"),
+    handle: () => thenable("handle"),
+    finish: () => 5 as never,
+  });
+  assertEquals(log, ["setup", "handle"]);
+});
+
+for (const how of ["throws", "rejects"]) {
+  Deno.test(`runHandler() calls finish() with the failure where handle() ${how}`, async () => {
+    const failed = new Error("handle");
+    const runnable = {
+      failure: undefined as unknown,
+      seen: undefined as unknown,
+      setup() {},
+      handle() {
+        if (how === "rejects") return Promise.reject(failed);
+        throw failed;
+      },
+      finish() {
+        this.seen = this.failure;
+      },
+    };
+    await assertRejects(
+      async () => await runHandler(runnable),
+      Error,
+      "handle",
+    );
+    assertEquals(runnable.seen, failed);
+  });
+}
+
+Deno.test("ActiveRequests finds each of them, in whatever order they come and go", () => {
+  const all = new ActiveRequests();
+  const [a, b, c] = ["a", "b", "c"].map((name) => all.add(name, undefined));
+  const left = () => Array.from(all, ({ request }) => request).join();
+  assertEquals([left(), all.size], ["a,b,c", 3]);
+  assertEquals(["a", "b", "c"].map((name) => all.find(name)), [a, b, c]);
+  assertEquals(all.find("d"), undefined);
+  const d = all.add("d", undefined);
+  assertEquals([all.delete(b), all.delete(b), left()], [true, false, "a,c,d"]);
+  assertEquals([all.delete(d), left(), all.find("d")], [
+    true,
+    "a,c",
+    undefined,
+  ]);
+  assertEquals([all.delete(a), left(), all.find("c")], [true, "c", c]);
+  all.clear();
+  assertEquals([all.delete(c), left(), all.size], [false, "", 0]);
+  assertEquals(all.find("c"), undefined);
+});
+
+Deno.test("ServeLoop.wait() is woken by a slot itself, until the loop ends", async () => {
+  const loop = new ServeLoop(undefined);
+  const gates: PromiseWithResolvers<string>[] = [];
+  const slots = [0, 1].map(() =>
+    new Slot(() => {
+      const gate = Promise.withResolvers<string>();
+      gates.push(gate);
+      return gate.promise;
+    })
+  );
+  for (const slot of [slots[0], slots[0], slots[1]]) {
+    const woken = loop.wait(slot);
+    gates.at(-1)!.resolve("there");
+    await within(woken);
+    assert(slot.ready);
+    await within(loop.wait(slot)); // it is ready
+    slot.take();
+  }
+  assertEquals(slots.map(({ watchers }) => watchers.size), [0, 1]);
+  loop.end();
+  assertEquals(slots[1].watchers.size, 0);
 });
 
 Deno.test("Requests.detach() counts a request that a hook made", async () => {

@@ -251,7 +251,7 @@ workerTest(
     await server.serverClose();
     const [client, request] = await tcpPair();
     await assertRejects(
-      () => server.finishRequest(request, ["127.0.0.1", 1]),
+      async () => await server.finishRequest(request, ["127.0.0.1", 1]),
       Error,
       "the server was closed",
     );

@@ -18,6 +18,7 @@ import {
   type AnyServerClass,
   bytes,
   connectTo,
+  type Got,
   haveUnix,
   LOOPBACK,
   newPath,
@@ -56,7 +57,7 @@ interface Seen {
 /** A class of servers that notes which hooks are called. */
 function noting(Server: AnyServerClass, { hooks, errors, from }: Seen) {
   return class extends Server {
-    override async getRequest(): ReturnType<AnyServer["getRequest"]> {
+    override async getRequest(): Promise<Got> {
       const got = await super.getRequest();
       hooks.push("getRequest");
       return got;

@@ -1,0 +1,68 @@
+/**
+ * The options of servers.
+ *
+ * @module
+ */
+
+/** Options of every server. Each wins over the class's static field of the same name. */
+export interface BaseServerOptions {
+  /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
+  timeout?: number | null;
+  /**
+   * Whether `handleError` prints errors of lost clients too: a connection that is reset, broken, aborted, or ends
+   * in the middle of a `readexactly`, and a read or write that timed out. Python does; a server on the
+   * open net has many. @default {true}
+   */
+  reportLostClients?: boolean;
+}
+
+/** Options of {@linkcode serveForever}. */
+export interface ServeForeverOptions {
+  /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
+  signal?: AbortSignal;
+  /** Seconds between calls of `serviceActions` while no request comes. @default {0.5} */
+  pollInterval?: number;
+}
+
+/** Options of {@linkcode BaseServer.serverClose}. */
+export interface ServerCloseOptions {
+  /** Seconds to wait for the requests under way; then they are cut off. Without it there is no limit. */
+  timeout?: number;
+}
+
+/** How the requests ended that were under way when the server closed. */
+export interface ServerCloseReport {
+  /** How many ended by themselves. */
+  finished: number;
+  /** How many were cut off after the timeout. */
+  forced: number;
+}
+
+/** Options of the servers over sockets. Each wins over the class's static field of the same name. */
+export interface ServerOptions extends BaseServerOptions {
+  /** Whether the constructor binds and activates. @default {true} */
+  bindAndActivate?: boolean;
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  addressFamily?: number;
+  /** How many connections may wait to be accepted. @default {511} */
+  requestQueueSize?: number;
+  /** SO_REUSEADDR. Deno sets it on every TCP listener. @default {false} */
+  allowReuseAddress?: boolean;
+  /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
+  allowReusePort?: boolean;
+  /** The most bytes of a datagram; the rest of a longer one is dropped. @default {8192} */
+  maxPacketSize?: number;
+}
+
+/** An option, or else the class's static field of that name. */
+export function setting<O extends object, K extends keyof O & string>(
+  server: object,
+  options: O,
+  name: K,
+): Exclude<O[K], undefined> {
+  const own = options[name];
+  if (own !== undefined) return own as Exclude<O[K], undefined>;
+  return (server.constructor as unknown as Record<K, Exclude<O[K], undefined>>)[
+    name
+  ];
+}

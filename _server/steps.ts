@@ -1,0 +1,38 @@
+/**
+ * Steps that may or may not be a matter of waiting.
+ *
+ * A promise costs a microtask and up to 500 bytes while it is pending. So a stage that has nothing to wait for
+ * gives undefined, and the next one follows at once; and where there is something, what comes after is
+ * hung on that promise, instead of an async function around it, of which an idle connection would
+ * keep one for each stage.
+ *
+ * @module
+ */
+
+/** What a stage gives: undefined when it is done. */
+export type Step = void | Promise<void>;
+
+/**
+ * Does `next` when a step is done.
+ *
+ * @param step What a stage gave. Any value counts that is not undefined, as for `await`.
+ * @param next What to do then.
+ * @param failed What to do instead when the step fails; without it the failure is that of what is returned.
+ */
+export function after(
+  step: Step,
+  next: () => Step,
+  failed?: (error: unknown) => Step,
+): Step {
+  if (step === undefined) return next();
+  return Promise.resolve(step).then(next, failed);
+}
+
+/** Begins a step. One that throws gives a promise that rejects, so that there is one way to fail. */
+export function begin(stage: () => Step): Step {
+  try {
+    return stage();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}

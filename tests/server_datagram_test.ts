@@ -1,0 +1,319 @@
+/** Servers of datagrams, whose stages follow one another at once where none has to wait. */
+
+import { BaseRequestHandler } from "../handlers.ts";
+import { AsyncUDPServer } from "../mixins.ts";
+import { type DatagramRequest, UDPServer } from "../server.ts";
+import { type Address, OSError, type Socket } from "../socket.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import {
+  ask,
+  bytes,
+  connectTo,
+  Event,
+  LOOPBACK,
+  serving,
+  text,
+  until,
+  within,
+} from "./server_helpers.ts";
+
+class DatagramHandler extends BaseRequestHandler<DatagramRequest> {
+  /** The datagram as text. */
+  get question(): string {
+    return text(this.request[0]);
+  }
+
+  /** Answers the datagram. */
+  answer(words: string): Promise<number> {
+    return this.request[1].sendto(bytes(words), this.clientAddress);
+  }
+}
+
+/** Answers, and waits until the answer is sent. */
+class Echo extends DatagramHandler {
+  override async handle() {
+    await this.answer(this.question);
+  }
+}
+
+/** Answers, and does not wait: no stage gives a promise. */
+class QuickEcho extends DatagramHandler {
+  override handle() {
+    this.answer(this.question);
+  }
+}
+
+const VERDICTS: Record<
+  string,
+  (question: string) => boolean | Promise<boolean>
+> = {
+  "sync": (question) => question !== "no",
+  "async": (question) => Promise.resolve(question !== "no"),
+};
+
+for (const Server of [UDPServer, AsyncUDPServer]) {
+  const { name } = Server;
+
+  for (const Handler of [Echo, QuickEcho]) {
+    Deno.test(`${name} answers one datagram after the other with ${Handler.name}`, async () => {
+      await serving(new Server(LOOPBACK, Handler), async (server) => {
+        using client = await connectTo(server);
+        for (let i = 0; i < 100; i++) {
+          await client.sendall(bytes(`${i}`));
+          assertEquals(text(await client.recv(10)), `${i}`);
+        }
+        await until(() => server.status.active === 0);
+        assertEquals(server.status.accepted, 100);
+      });
+    });
+  }
+
+  for (const [how, verify] of Object.entries(VERDICTS)) {
+    Deno.test(`${name}.verifyRequest() may be ${how}`, async () => {
+      class Picky extends Server {
+        override verifyRequest([packet]: DatagramRequest) {
+          return verify(text(packet));
+        }
+      }
+      await serving(new Picky(LOOPBACK, Echo), async (server) => {
+        using client = await connectTo(server);
+        await client.sendall(bytes("no"));
+        await client.sendall(bytes("yes"));
+        assertEquals(text(await client.recv(10)), "yes");
+        assertEquals([server.status.rejected, server.status.accepted], [1, 2]);
+      });
+    });
+  }
+
+  for (const how of ["throws", "rejects"]) {
+    Deno.test(`${name} reports what verifyRequest() ${how}, and goes on`, async () => {
+      const log: string[] = [];
+      class Failing extends Server {
+        override verifyRequest([packet]: DatagramRequest) {
+          if (text(packet) !== "bad") return true;
+          if (how === "rejects") return Promise.reject(new Error("verify"));
+          throw new Error("verify");
+        }
+        override handleError(_: DatagramRequest, _from: Address, error: Error) {
+          log.push(error.message);
+        }
+        override closeRequest([packet]: DatagramRequest) {
+          log.push(`closed ${text(packet)}`);
+        }
+      }
+      await serving(new Failing(LOOPBACK, QuickEcho), async (server) => {
+        using client = await connectTo(server);
+        await client.sendall(bytes("bad"));
+        assertEquals(await ask(server, "good"), "good");
+        await until(() => server.status.active === 0);
+      });
+      assertEquals(log, ["verify", "closed bad", "closed good"]);
+    });
+  }
+
+  Deno.test(`${name} reports what a handler that is not async throws, and goes on`, async () => {
+    const reports: unknown[] = [];
+    class Throwing extends QuickEcho {
+      override handle() {
+        if (this.question === "bad") throw new Error("handle");
+        super.handle();
+      }
+    }
+    class Reporting extends Server {
+      override handleError(_: DatagramRequest, _from: Address, error: Error) {
+        reports.push(error.message);
+      }
+    }
+    await serving(new Reporting(LOOPBACK, Throwing), async (server) => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("bad"));
+      assertEquals(await ask(server, "good"), "good");
+      await until(() => server.status.active === 0);
+    });
+    assertEquals(reports, ["handle"]);
+  });
+
+  Deno.test(`${name}.serveForever() ends with what handleError() throws`, async () => {
+    class Throwing extends DatagramHandler {
+      override handle() {
+        throw new Error("handle");
+      }
+    }
+    class Fatal extends Server {
+      override handleError() {
+        throw new Error("handleError");
+      }
+    }
+    const server = new Fatal(LOOPBACK, Throwing);
+    const served = server.serveForever();
+    served.catch(() => {}); // awaited below
+    using client = await connectTo(server);
+    await client.sendall(bytes("x"));
+    await assertRejects(() => within(served), Error, "handleError");
+    await server.serverClose();
+  });
+
+  Deno.test(`${name}.serveForever() ends with what shutdownRequest() throws`, async () => {
+    class Fatal extends Server {
+      override shutdownRequest() {
+        throw new Error("shutdownRequest");
+      }
+      override handleError() {}
+    }
+    const server = new Fatal(LOOPBACK, QuickEcho);
+    const served = server.serveForever();
+    served.catch(() => {}); // awaited below
+    assertEquals(await ask(server, "x"), "x");
+    await assertRejects(() => within(served), Error, "shutdownRequest");
+    await server.serverClose();
+  });
+
+  Deno.test(`${name}.processRequest() may do something before and after, and wait`, async () => {
+    const log: string[] = [];
+    class Around extends Server {
+      override async processRequest(request: DatagramRequest, from: Address) {
+        await Promise.resolve();
+        log.push("before");
+        await super.processRequest(request, from);
+        log.push("after");
+      }
+    }
+    await serving(new Around(LOOPBACK, QuickEcho), async (server) => {
+      assertEquals(await ask(server, "x"), "x");
+      await until(() => log.length === 2);
+      assertEquals(server.status.active, 0);
+    });
+    assertEquals(log, ["before", "after"]);
+  });
+
+  Deno.test(`${name} reports an answer that cannot be sent, and goes on`, async () => {
+    const reports: unknown[] = [];
+    class TooLarge extends DatagramHandler {
+      override async handle() {
+        if (this.question === "large") await this.answer("x".repeat(70_000));
+        await this.answer("small");
+      }
+    }
+    class Reporting extends Server {
+      override handleError(_: DatagramRequest, _from: Address, error: OSError) {
+        reports.push(error.code);
+      }
+    }
+    await serving(new Reporting(LOOPBACK, TooLarge), async (server) => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("large"));
+      assertEquals(await ask(server, "x"), "small");
+    });
+    assertEquals(reports, ["EMSGSIZE"]);
+  });
+
+  Deno.test(`${name}.serverClose() lets the handler of a datagram answer`, async () => {
+    const began = new Event<AbortSignal>();
+    class Draining extends DatagramHandler {
+      override async handle() {
+        const { signal } = this;
+        const drained = new Promise((end) =>
+          signal.addEventListener("abort", end)
+        );
+        began.set(signal);
+        await drained;
+        await this.answer("drained");
+      }
+    }
+    const server = new Server(LOOPBACK, Draining);
+    const served = server.serveForever();
+    const answer = ask(server, "x");
+    assertEquals((await began.wait()).aborted, false);
+    assertEquals(await within(server.serverClose()), {
+      finished: 1,
+      forced: 0,
+    });
+    assertEquals(await within(answer), "drained");
+    await within(served);
+  });
+}
+
+Deno.test("UDPServer.getRequest() waits where no datagram is there, and takes one that is", async () => {
+  await using server = new UDPServer(LOOPBACK, Echo);
+  using client = await connectTo(server);
+  const waiting = server.getRequest();
+  assert(waiting instanceof Promise);
+  await client.sendall(bytes("one"));
+  const [[packet, socket], from] = await within(waiting);
+  assertEquals([text(packet), socket], ["one", server.socket]);
+  assertEquals(from, client.getsockname());
+});
+
+Deno.test("UDPServer.getRequest() checks maxPacketSize, which may be changed", async () => {
+  await using server = new UDPServer(LOOPBACK, Echo);
+  server.maxPacketSize = -1;
+  assertThrows(
+    () => server.getRequest(),
+    RangeError,
+    "Cannot recv: maxPacketSize must not be negative, got -1",
+  );
+});
+
+Deno.test("AsyncUDPServer finds the signal of each of several datagrams that are under way", async () => {
+  const seen: [string, AbortSignal][] = [];
+  const ready = new Event();
+  class Late extends DatagramHandler {
+    override async handle() {
+      await ready.wait();
+      seen.push([this.question, this.signal]);
+      await this.answer(this.question);
+    }
+  }
+  await serving(new AsyncUDPServer(LOOPBACK, Late), async (server) => {
+    const questions = ["one", "two", "three"];
+    const answers = questions.map((question) => ask(server, question));
+    await until(() => server.status.active === 3);
+    ready.set();
+    assertEquals(await Promise.all(answers), questions);
+  });
+  assertEquals(new Set(seen.map(([, signal]) => signal)).size, 3);
+  assertEquals(seen.map(([question]) => question).sort(), [
+    "one",
+    "three",
+    "two",
+  ]);
+});
+
+for (const policy of ["wait", "reject"] as const) {
+  Deno.test(`AsyncUDPServer has at most maxConnections datagrams under way where the policy is ${policy}`, async () => {
+    const release = new Event();
+    let most = 0;
+    const server = new AsyncUDPServer(
+      LOOPBACK,
+      class extends Echo {
+        override async handle() {
+          most = Math.max(most, server.status.active);
+          await release.wait();
+          await super.handle();
+        }
+      },
+      { maxConnections: 1, maxConnectionsPolicy: policy },
+    );
+    await serving(server, async () => {
+      const [first, second] = [
+        await connectTo(server),
+        await connectTo(server),
+      ];
+      using _first = first;
+      using _second = second;
+      await first.sendall(bytes("one"));
+      await until(() => server.status.active === 1);
+      await second.sendall(bytes("two"));
+      if (policy === "reject") {
+        await until(() => server.status.rejected === 1);
+      }
+      release.set();
+      assertEquals(text(await first.recv(10)), "one");
+      await until(() => server.status.active === 0);
+      const answered: Socket = policy === "reject" ? first : second;
+      if (policy === "reject") await first.sendall(bytes("two"));
+      assertEquals(text(await answered.recv(10)), "two");
+    });
+    assertEquals(most, 1);
+  });
+}
