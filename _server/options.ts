@@ -16,7 +16,7 @@ export interface BaseServerOptions {
   reportLostClients?: boolean;
 }
 
-/** Options of {@linkcode serveForever}. */
+/** Options of {@linkcode BaseServer.serveForever}. */
 export interface ServeForeverOptions {
   /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
   signal?: AbortSignal;

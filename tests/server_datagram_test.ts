@@ -3,7 +3,7 @@
 import { BaseRequestHandler } from "../handlers.ts";
 import { AsyncUDPServer } from "../mixins.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
-import { type Address, OSError, type Socket } from "../socket.ts";
+import type { Address, OSError, Socket } from "../socket.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   ask,
