@@ -13,7 +13,7 @@ import { requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
 import { originOf } from "../_remote/handler_origin.ts";
-import { checkReadable } from "./readable.ts";
+import { checkReadable } from "../_remote/readable.ts";
 import type { Pool } from "./pool.ts";
 
 /** Options of a server that runs handlers in workers, besides its own. */
