@@ -17,7 +17,7 @@ import { toFailure } from "../_remote/failure.ts";
 import { type HandlerClass, handlerIn } from "../_remote/handler_origin.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
-import { TakenStream } from "./passable.ts";
+import { TakenStream } from "./taken_stream.ts";
 
 /** What handlers in a child process see as `this.server`. */
 class ServerStandIn {

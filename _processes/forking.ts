@@ -6,6 +6,7 @@
 
 import { concurrent, type ServerConstructor } from "../_server/concurrent.ts";
 import type { MixInOptions } from "../_server/concurrent.ts";
+import { requestsOf } from "../_server/requests.ts";
 import { untimedActions } from "../_server/serve_loop.ts";
 import type {
   RequestHandlerConstructor,
@@ -16,16 +17,16 @@ import type {
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
 import { originOf } from "../_remote/handler_origin.ts";
-import { jobFor } from "./job.ts";
-import { checkLaunch } from "./launch.ts";
-import { canPass, openNetListener } from "./listener.ts";
-import { ProcessPool } from "./pool.ts";
+import { canPass, openNetListener } from "../_socket/net_open.ts";
+import type { InitMessage } from "./messages.ts";
+import type { PoolOptions, ProcessPool } from "./pool.ts";
 import {
-  checkEnv,
+  checkLaunch,
   checkPool,
   copyable,
   type ForkingOptions,
   type ForkingStatics,
+  type LaunchOptions,
   launchOptions,
   poolOptions,
 } from "./settings.ts";
@@ -46,7 +47,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static childEnv: ForkingStatics["childEnv"] = null;
     static childFlags: readonly string[] = [];
 
-    readonly #pool: ProcessPool;
+    readonly #launch: LaunchOptions;
+    readonly #init: () => InitMessage;
+    #limits: PoolOptions;
+    #pool: ProcessPool | undefined;
+    #closed = false;
 
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
@@ -59,23 +64,25 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const options: MixInOptions & ForkingOptions = args[2] ?? {};
       const statics = new.target as unknown as ForkingStatics;
       const origin = originOf(Handler, "in another process");
-      const launch = launchOptions(origin.moduleUrl, options, statics);
       const limits = checkPool(poolOptions(options, statics));
-      checkEnv(launch.env);
-      checkLaunch(launch);
+      const launch = checkLaunch(
+        launchOptions(origin.moduleUrl, options, statics),
+      );
       super(...args);
       const { exportName } = origin;
       const shown = copyable(options);
-      this.#pool = new ProcessPool(launch, () => ({
+      this.#limits = limits;
+      this.#launch = launch;
+      this.#init = () => ({
         type: "init",
         exportName,
         serverAddress: this.serverAddress,
         options: shown,
-      }), limits);
+      });
     }
 
     get maxChildren(): number {
-      return this.#pool.options.maxChildren;
+      return this.#limits.maxChildren;
     }
 
     set maxChildren(maxChildren: number) {
@@ -83,7 +90,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     get requestsPerChild(): number {
-      return this.#pool.options.requestsPerChild;
+      return this.#limits.requestsPerChild;
     }
 
     set requestsPerChild(requestsPerChild: number) {
@@ -91,20 +98,20 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     get childTimeout(): number | null {
-      return this.#pool.options.childTimeout;
+      return this.#limits.childTimeout;
     }
 
     set childTimeout(childTimeout: number | null) {
       this.#set({ childTimeout });
     }
 
-    #set(change: Partial<ProcessPool["options"]>): void {
-      const pool = this.#pool;
-      pool.options = checkPool({ ...pool.options, ...change });
+    #set(change: Partial<PoolOptions>): void {
+      this.#limits = checkPool({ ...this.#limits, ...change });
+      if (this.#pool !== undefined) this.#pool.options = this.#limits;
     }
 
     get activeChildren(): ReadonlySet<number> | null {
-      return this.#pool.pids;
+      return this.#pool?.pids ?? null;
     }
 
     serverBind(): void {
@@ -128,7 +135,19 @@ export function forking<B extends ServerConstructor>(Base: B) {
       request: unknown,
       clientAddress: Address,
     ): Promise<void> {
-      await this.#pool.run(jobFor(request, clientAddress));
+      const pool = this.#pool ?? await this.#startPool();
+      await pool.run(request, clientAddress);
+    }
+
+    /** Loads what only a server needs that has requests, and makes the pool of it. */
+    async #startPool(): Promise<ProcessPool> {
+      const { ProcessPool } = await import("./pool.ts");
+      if (this.#closed) throw new Error("Cannot fork: the server is closed");
+      if (this.#pool === undefined) {
+        this.#pool = new ProcessPool(this.#launch, this.#init, this.#limits);
+        if (requestsOf(this).draining) this.#pool.drain();
+      }
+      return this.#pool;
     }
 
     override async shutdownRequest(request: unknown): Promise<void> {
@@ -141,7 +160,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     async collectChildren({ blocking = false }: CollectOptions = {}): Promise<
       void
     > {
-      if (blocking) await this.#pool.exited();
+      if (blocking) await this.#pool?.exited();
     }
 
     override async handleTimeout(): Promise<void> {
@@ -156,11 +175,12 @@ export function forking<B extends ServerConstructor>(Base: B) {
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
       const closing = super.serverClose(options);
-      this.#pool.drain();
+      this.#pool?.drain();
       try {
         return await closing;
       } finally {
-        this.#pool.close(this.blockOnClose);
+        this.#closed = true;
+        this.#pool?.close(this.blockOnClose);
         await this.collectChildren({ blocking: this.blockOnClose });
       }
     }

@@ -7,41 +7,8 @@
 import type { ChildProcess } from "node:child_process";
 import { unstableNet } from "../_socket/open.ts";
 import { nodeChildProcess } from "../_socket/node.ts";
-import {
-  checkFlags,
-  checkMayFork,
-  type ChildPermissions,
-  defaultEnv,
-  permissionFlags,
-} from "./permissions.ts";
-
-/** What a child is started with. */
-export interface LaunchOptions {
-  /** The module of the handler. */
-  moduleUrl: string;
-  /** What it may do. */
-  permissions: ChildPermissions;
-  /** Its environment; null is what Deno needs. */
-  env: Record<string, string> | null;
-  /** More flags for `deno run`. */
-  flags: readonly string[];
-}
-
-/**
- * Throws where a child could not be started: better now than at the first request.
- *
- * @throws {PermissionError} when this process lacks a permission.
- * @throws {TypeError} when an option has not the right shape.
- */
-export function checkLaunch(options: LaunchOptions): void {
-  checkMayFork(execPath());
-  checkFlags(options.flags);
-  permissionFlags(options.permissions);
-}
-
-function execPath(): string {
-  return globalThis.process.execPath;
-}
+import { execPath, has, permissionFlags } from "./permissions.ts";
+import type { LaunchOptions } from "./settings.ts";
 
 /**
  * Starts a child with a channel for messages. The permissions are looked at each time: what this
@@ -88,4 +55,25 @@ function mainModule(moduleUrl: string): string {
   return moduleUrl.startsWith("file:")
     ? new URL("./never_loaded.js", moduleUrl).href
     : "data:text/javascript,";
+}
+
+/** What Deno looks at to find its cache, and Windows to start a program at all. */
+const NEEDED = [
+  "DENO_DIR",
+  "HOME",
+  "XDG_CACHE_HOME",
+  "LOCALAPPDATA",
+  "SystemRoot",
+  "USERPROFILE",
+];
+
+/** The environment of a child where none is named: those of Deno's own variables that may be read. */
+function defaultEnv(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const variable of NEEDED) {
+    if (!has({ name: "env", variable })) continue;
+    const value = Deno.env.get(variable);
+    if (value !== undefined) env[variable] = value;
+  }
+  return env;
 }

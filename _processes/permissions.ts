@@ -147,7 +147,7 @@ function refuse(kind: Kind, value?: string): never {
 }
 
 /** Whether this process has a permission, all of it: "partial" is one with a part denied. */
-function has(descriptor: object): boolean {
+export function has(descriptor: object): boolean {
   const { state, partial } = query(descriptor);
   return state === "granted" && !partial;
 }
@@ -158,14 +158,19 @@ function query(
   return Deno.permissions.querySync(descriptor as Deno.PermissionDescriptor);
 }
 
+/** The program of the children. */
+export function execPath(): string {
+  return globalThis.process.execPath;
+}
+
 /**
  * Throws unless this process may start children.
  *
- * @param execPath The program of the children.
  * @throws {PermissionError} with the flag that is missing.
  */
-export function checkMayFork(execPath: string): void {
-  need({ name: "run", command: execPath }, `--allow-run=${execPath}`);
+export function checkMayFork(): void {
+  const command = execPath();
+  need({ name: "run", command }, `--allow-run=${command}`);
   need(
     { name: "env", variable: "NODE_V8_COVERAGE" },
     "--allow-env=NODE_V8_COVERAGE", // node:child_process reads it to pass it on
@@ -178,45 +183,4 @@ function need(descriptor: object, flag: string): void {
     `Cannot make a forking server: starting child processes needs ${flag}`,
     { code: "EACCES", syscall: "fork" },
   );
-}
-
-/** What Deno looks at to find its cache, and Windows to start a program at all. */
-const NEEDED = [
-  "DENO_DIR",
-  "HOME",
-  "XDG_CACHE_HOME",
-  "LOCALAPPDATA",
-  "SystemRoot",
-  "USERPROFILE",
-];
-
-/** The environment of a child where none is named: those of Deno's own variables that may be read. */
-export function defaultEnv(): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const variable of NEEDED) {
-    if (!has({ name: "env", variable })) continue;
-    const value = Deno.env.get(variable);
-    if (value !== undefined) env[variable] = value;
-  }
-  return env;
-}
-
-/**
- * Throws unless `flags` are flags for `deno run` that leave the permissions alone.
- *
- * @throws {TypeError} with the one that is not.
- */
-export function checkFlags(flags: readonly string[]): void {
-  for (const flag of flags) {
-    if (
-      typeof flag !== "string" ||
-      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
-    ) {
-      throw new TypeError(
-        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
-          Deno.inspect(flag)
-        }`,
-      );
-    }
-  }
 }

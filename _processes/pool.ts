@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { Job } from "./job.ts";
-import { launch, type LaunchOptions } from "./launch.ts";
+import type { Address } from "../_socket/address.ts";
+import { type Job, jobFor } from "./job.ts";
+import { launch } from "./launch.ts";
 import { Member, type MemberOptions } from "./member.ts";
 import { Pace, SLOW_MS } from "./pace.ts";
+import type { LaunchOptions } from "./settings.ts";
 
 /**
  * How long, in ms, requests are refused with the same error after a child could not load its
@@ -30,6 +32,7 @@ export class ProcessPool {
   readonly #pace = new Pace();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failed: { error: unknown; until: number } | undefined;
+  #draining = false;
   #closed = false;
   /** The numbers of the children; null before the first was started. */
   pids: Set<number> | null = null;
@@ -61,7 +64,8 @@ export class ProcessPool {
   }
 
   /** Runs a request in a child. Rejects with what the handler threw, or why there is no child. */
-  async run(job: Job): Promise<void> {
+  async run(request: unknown, client: Address): Promise<void> {
+    const job = jobFor(request, client);
     try {
       for (;;) {
         const member = this.#pick();
@@ -133,6 +137,7 @@ export class ProcessPool {
     const options = { ...this.#options, init: this.#init() };
     const member = new Member(launch(this.#launch), options);
     this.#members.add(member);
+    if (this.#draining) member.drain();
     const { pid } = member;
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
@@ -162,8 +167,9 @@ export class ProcessPool {
     await Promise.all([...this.#members].map((member) => member.exited));
   }
 
-  /** Tells all children that the server drains. */
+  /** Tells all children that the server drains, those too that are yet to start. */
   drain(): void {
+    this.#draining = true;
     for (const member of this.#members) member.drain();
   }
 

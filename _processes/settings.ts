@@ -4,8 +4,11 @@
  * @module
  */
 
-import type { LaunchOptions } from "./launch.ts";
-import type { ChildPermissions } from "./permissions.ts";
+import {
+  checkMayFork,
+  type ChildPermissions,
+  permissionFlags,
+} from "./permissions.ts";
 import type { PoolOptions } from "./pool.ts";
 
 /** Options of a server with `ForkingMixIn`, besides those that all mix-ins have. */
@@ -39,6 +42,18 @@ export interface ForkingOptions {
 
 /** The static fields that `ForkingMixIn` adds. */
 export type ForkingStatics = Required<ForkingOptions>;
+
+/** What a child is started with. */
+export interface LaunchOptions {
+  /** The module of the handler. */
+  moduleUrl: string;
+  /** What it may do. */
+  permissions: ChildPermissions;
+  /** Its environment; null is what Deno needs. */
+  env: Record<string, string> | null;
+  /** More flags for `deno run`. */
+  flags: readonly string[];
+}
 
 /** What to start children with, as the options say, or else the static fields of the class. */
 export function launchOptions(
@@ -88,8 +103,22 @@ function checkCount(count: number, name: string): void {
   );
 }
 
+/**
+ * Gives the options back if a child could be started with them: better to know now than at the first request.
+ *
+ * @throws {PermissionError} when this process lacks a permission.
+ * @throws {TypeError} when an option has not the right shape.
+ */
+export function checkLaunch(options: LaunchOptions): LaunchOptions {
+  checkEnv(options.env);
+  checkMayFork();
+  checkFlags(options.flags);
+  permissionFlags(options.permissions);
+  return options;
+}
+
 /** Throws unless `env` holds strings only. */
-export function checkEnv(env: Record<string, string> | null): void {
+function checkEnv(env: Record<string, string> | null): void {
   if (env === null) return;
   for (const [name, value] of Object.entries(env)) {
     if (typeof value === "string") continue;
@@ -98,6 +127,26 @@ export function checkEnv(env: Record<string, string> | null): void {
         Deno.inspect(value)
       }`,
     );
+  }
+}
+
+/**
+ * Throws unless `flags` are flags for `deno run` that leave the permissions alone.
+ *
+ * @throws {TypeError} with the one that is not.
+ */
+function checkFlags(flags: readonly string[]): void {
+  for (const flag of flags) {
+    if (
+      typeof flag !== "string" ||
+      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
+    ) {
+      throw new TypeError(
+        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
+          Deno.inspect(flag)
+        }`,
+      );
+    }
   }
 }
 

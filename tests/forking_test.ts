@@ -680,3 +680,23 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "ForkingMixIn: a child that starts while the server drains knows of it",
+  ignore,
+  async fn() {
+    const options = { maxChildren: 1, requestsPerChild: 1 };
+    const server = new TCP(LOCAL, Asks, options);
+    const served = server.serveForever();
+    const first = await LineClient.connect(server.serverAddress);
+    await first.ask("x");
+    using second = await LineClient.connect(server.serverAddress);
+    while (server.status.active < 2) await delay(1);
+    const closing = server.serverClose({ timeout: 5 });
+    first.close(); // makes room for the second, in a child of its own
+    assertStrictEquals(await second.ask("drain"), "aborted");
+    second.close();
+    assertEquals(await closing, { finished: 2, forced: 0 });
+    await served;
+  },
+});

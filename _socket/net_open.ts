@@ -5,14 +5,14 @@
  */
 
 import type { Server as NetServer } from "node:net";
-import type { AddressLike } from "../_socket/address.ts";
-import { AF_INET6 } from "../_socket/constants.ts";
-import { osError } from "../_socket/errors.ts";
-import { hostFor } from "../_socket/host.ts";
-import { isIPv4, isIPv6 } from "../_socket/inet.ts";
-import { nodeNet } from "../_socket/node.ts";
-import { openListener } from "../_socket/open.ts";
-import type { ListenerTransport, TransportAddr } from "../_socket/transport.ts";
+import type { AddressLike } from "./address.ts";
+import { AF_INET6 } from "./constants.ts";
+import { osError } from "./errors.ts";
+import { hostFor } from "./host.ts";
+import { isIPv4, isIPv6 } from "./inet.ts";
+import { nodeNet } from "./node.ts";
+import { openListener } from "./open.ts";
+import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { type ListenHandle, NetListener } from "./net_listener.ts";
 
 /**

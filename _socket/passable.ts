@@ -5,8 +5,8 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { NodeStream } from "../_socket/node_stream.ts";
-import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
+import { NodeStream } from "./node_stream.ts";
+import type { StreamTransport, TransportAddr } from "./transport.ts";
 
 /** Reads and writes a connection, or gives it away before anything was read. Owns it until then. */
 export class PassableStream implements StreamTransport {
@@ -84,28 +84,3 @@ export class PassableStream implements StreamTransport {
 
 /** Who takes the connection over learns of its errors. */
 function ignore(): void {}
-
-/** A connection that came from another process, with the addresses that this one cannot ask for. */
-export class TakenStream extends NodeStream {
-  readonly #local: TransportAddr;
-  readonly #remote: TransportAddr;
-
-  /**
-   * @param socket The connection.
-   * @param local The address on this side.
-   * @param remote The address on the other side.
-   */
-  constructor(socket: NetSocket, local: TransportAddr, remote: TransportAddr) {
-    super(socket);
-    this.#local = local;
-    this.#remote = remote;
-  }
-
-  override get localAddr(): TransportAddr {
-    return this.#local;
-  }
-
-  override get remoteAddr(): TransportAddr {
-    return this.#remote;
-  }
-}

@@ -9,7 +9,7 @@ import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
-} from "../_socket/transport.ts";
+} from "./transport.ts";
 import { PassableStream } from "./passable.ts";
 
 /**
