@@ -50,8 +50,8 @@ export class Member {
   readonly exited: Promise<void>;
   /** Whether its module is loaded. */
   ready = false;
-  /** When it got the first of the requests that it has, on the clock of `performance.now()`. */
-  begun = 0;
+  /** When it was last seen to get on: began with its first request, or ended one; on the clock of `performance.now()`. */
+  moved = 0;
   /** Why it could not be made ready, if so. */
   failure: unknown;
 
@@ -87,7 +87,7 @@ export class Member {
    * with what it threw.
    */
   run(job: Job): Promise<number> {
-    if (this.load === 0) this.begun = performance.now();
+    if (this.load === 0) this.moved = performance.now();
     const id = ++this.#taken;
     const assignment = { job, end: Promise.withResolvers<number>() };
     this.#lifetime.hold(true);
@@ -178,6 +178,7 @@ export class Member {
     const assignment = this.#assignments.get(id);
     if (assignment === undefined) return;
     this.#assignments.delete(id);
+    if (this.load > 0) this.moved = performance.now();
     assignment.timeout?.cancel();
     return assignment;
   }

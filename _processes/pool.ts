@@ -107,9 +107,9 @@ export class ProcessPool {
   }
 
   /**
-   * An idle child, a new one, or the least busy; none where the request is to wait. While as many start as there are processors, no more
-   * are started: that takes 50 ms of one, as much as hundreds of short requests. Nor are they
-   * after one has failed to start: those that run go on.
+   * An idle child, a new one, or the least busy; none where the request is to wait. While as many start as
+   * there are processors, no more are started: that takes 50 ms of one, as much as hundreds of
+   * short requests. Nor are they after one has failed to start: those that run go on.
    */
   #pick(): Member | undefined {
     if (this.#closed) throw new Error("Cannot fork: the server is closed");
@@ -120,7 +120,7 @@ export class ProcessPool {
     for (const member of this.#members) {
       if (!member.open) continue;
       if (!member.ready) starting++;
-      else if (member.load > 0 && member.begun > slow) quick++;
+      else if (member.load > 0 && member.moved > slow) quick++;
       if (best === undefined || member.load < best.load) best = member;
     }
     if (this.#pace.enough(quick)) return;

@@ -1,6 +1,9 @@
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { connect } from "node:net";
-import { Pace } from "../_processes/pace.ts";
+import type { Job } from "../_processes/job.ts";
+import { Member } from "../_processes/member.ts";
+import { Pace, WIDTH } from "../_processes/pace.ts";
 import {
   type Address,
   AF_INET,
@@ -553,16 +556,46 @@ Deno.test({
 });
 
 Deno.test("Pace says after quick requests that a few children are enough", () => {
-  const many = 2 * navigator.hardwareConcurrency;
   const pace = new Pace();
-  assertStrictEquals(pace.enough(many), false); // nobody knows yet
-  pace.note(0.5);
-  assertStrictEquals(pace.enough(many), true);
-  assertStrictEquals(pace.enough(many - 1), false);
-  for (let i = 0; i < 10; i++) pace.note(20);
-  assertStrictEquals(pace.enough(many), false);
-  for (let i = 0; i < 40; i++) pace.note(0.5);
-  assertStrictEquals(pace.enough(many), true);
+  assertStrictEquals(pace.enough(WIDTH), false); // nobody knows yet
+  pace.note(5);
+  assertStrictEquals(pace.enough(WIDTH), true);
+  assertStrictEquals(pace.enough(WIDTH - 1), false);
+  for (let i = 0; i < 10; i++) pace.note(40);
+  assertStrictEquals(pace.enough(WIDTH), false);
+  for (let i = 0; i < 12; i++) pace.note(i % 4 === 0 ? 5 : 12); // some quick ones are enough
+  assertStrictEquals(pace.enough(WIDTH), true);
+});
+
+/** A child process of which only the messages count. */
+function fakeProcess(): ChildProcess {
+  const nothing = () => true;
+  return Object.assign(new EventEmitter(), {
+    pid: 1,
+    connected: true,
+    ref: nothing,
+    unref: nothing,
+    send: nothing,
+  }) as unknown as ChildProcess;
+}
+
+Deno.test("Member that ends one of its requests is seen to get on", () => {
+  const process = fakeProcess();
+  const member = new Member(process, {
+    init: {
+      type: "init",
+      exportName: "Echo",
+      serverAddress: LOCAL,
+      options: {},
+    },
+    requestsPerChild: Infinity,
+    childTimeout: null,
+  });
+  const job = { message: { type: "request", kind: "relay", client: LOCAL } };
+  for (let i = 0; i < 2; i++) member.run(job as unknown as Job);
+  member.moved = -1;
+  process.emit("message", { type: "done", ids: [1], ms: 1 });
+  assert(member.moved >= 0);
 });
 
 Deno.test({
