@@ -96,7 +96,9 @@ export function threading<B extends ServerConstructor>(Base: B) {
         maxWorkers,
         workerTimeout,
         hooks: {
-          shutdown: async () => await this.shutdown(),
+          shutdown: async () => {
+            await this.shutdown(); // what an override returns stays here: a frame may not hold it
+          },
           onStray: (...what) => this.#report(...what),
         },
       });

@@ -360,6 +360,20 @@ workerTest("WorkerServer.shutdown() ends serveForever", async () => {
 });
 
 workerTest(
+  "WorkerServer.shutdown() does not tell what an overridden shutdown returns",
+  async () => {
+    await using running = start(T.Shutdown);
+    const { server } = running;
+    server.shutdown = async () => {
+      await ThreadingTCPServer.prototype.shutdown.call(server);
+      return 1n as never; // there is no JSON of it
+    };
+    assertEquals(await running.ask(""), "down");
+    await running.served;
+  },
+);
+
+workerTest(
   "ThreadingTCPServer.serverClose() tells handlers, and waits for them",
   async () => {
     const running = start(T.UntilDrain);
