@@ -140,3 +140,57 @@ workerTest(
     }
   },
 );
+
+/** How many clients there are of each worker. */
+type Crowd = Map<string, Socket[]>;
+
+/** So many clients, each of which has had an answer, by worker. */
+async function crowdOf(
+  running: Running<never>,
+  count: number,
+): Promise<Crowd> {
+  const crowd: Crowd = new Map();
+  for (let i = 0; i < count; i += 50) {
+    const clients = await Promise.all(
+      Array.from({ length: 50 }, () => running.connect()),
+    );
+    await Promise.all(clients.map(async (client) => {
+      const worker = await ask(client, "who");
+      crowd.set(worker, [...crowd.get(worker) ?? [], client]);
+    }));
+  }
+  return crowd;
+}
+
+for (const way of ["throw", "close", "loop"]) {
+  workerTest(
+    `A worker of four that dies by "${way}" among 1,000 clients costs its own, and the pool is whole again`,
+    async () => {
+      await using running = start(Dies, { maxWorkers: 4, workerTimeout: 0.3 });
+      const crowd = await crowdOf(running as never, 1000);
+      const [[lost, victims], ...others] = crowd;
+      assertEquals(
+        [...crowd.values()].map((c) => c.length),
+        Array(4).fill(250),
+      );
+
+      const asked = others.flatMap(([worker, clients]) =>
+        clients.map(async (each) =>
+          assertEquals(await ask(each, "who"), worker)
+        )
+      );
+      await victims[0].sendall(bytes(`${way}\n`));
+      for (const victim of victims) await readAll(victim);
+      await Promise.all(asked);
+      for (const _ of victims) await running.reports.next();
+
+      using later = await running.connect();
+      const fresh = await ask(later, "who");
+      assert(fresh !== lost && !crowd.has(fresh), "it is in a new worker");
+      for (const [worker, clients] of others) {
+        assertEquals(await ask(clients[0], "who"), worker);
+      }
+      for (const clients of crowd.values()) for (const c of clients) c.close();
+    },
+  );
+}
