@@ -275,8 +275,8 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  * there, `shutdownRequest` is still called here, for a socket that is closed already.
  *
  * Children start when requests need them and stay for the next ones: an idle child takes a request, then a
- * new one up to `maxChildren`, then the one with the fewest. While requests take less than 2 ms each, a
- * request first waits, for at most some 10 ms, for one of the busy children. They end with the server, also
+ * new one up to `maxChildren`, then the one with the fewest. While requests take less than 10 ms each, a
+ * request first waits, for at most about as long, for one of the busy children. They end with the server, also
  * when that is killed; only a handler that never gives control back (an endless loop) outlives
  * a killed server, as long as it loops.
  *
