@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
   long done = 0;
   for (int i = 0; i < count; i++) begin(&conns[i]);
   struct epoll_event events[256];
-  while (now() < end) {
+  while (now() < end || done == 0) { /* a server may start its first process only now */
     int n = epoll_wait(poller, events, 256, 100);
     for (int i = 0; i < n; i++) {
       struct conn *c = events[i].data.ptr;
