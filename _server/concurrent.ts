@@ -4,6 +4,7 @@
  * @module
  */
 
+import { begun } from "../_socket/begun.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
 import { endFailed } from "./failed.ts";
@@ -12,7 +13,7 @@ import {
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./requests.ts";
-import { after, begin } from "./steps.ts";
+import { after } from "./steps.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -121,7 +122,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       }
       requests.detach(
         request,
-        begin(() => this.processRequestTask(request, clientAddress)),
+        begun(() => this.processRequestTask(request, clientAddress)),
       );
     }
 
@@ -130,7 +131,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void | Promise<void> {
       return after(
-        begin(() => this.finishRequest(request, clientAddress)),
+        begun(() => this.finishRequest(request, clientAddress)),
         () => this.shutdownRequest(request),
         (error) => endFailed(this, { request, clientAddress, error }),
       );

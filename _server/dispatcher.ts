@@ -4,13 +4,14 @@
  * @module
  */
 
+import { begun } from "../_socket/begun.ts";
 import type { Address } from "../_socket/address.ts";
 import type { BaseServer } from "../server.ts";
 import { type AcceptVerdict, judgeAccept } from "./accept_errors.ts";
 import type { ActiveRequest } from "./active.ts";
 import { endFailed } from "./failed.ts";
 import { type Requests, requestsOf } from "./requests.ts";
-import { begin, type Step } from "./steps.ts";
+import type { Step } from "./steps.ts";
 
 /** What became of the attempt to get a request; undefined for one that was got. */
 type Handled = AcceptVerdict | void;
@@ -62,7 +63,7 @@ export class Dispatcher<R> {
 
   #dispatch(request: R, clientAddress: Address): Step {
     const active = this.#requests.begin(request, clientAddress);
-    const step = begin(() => this.#admit(request, clientAddress));
+    const step = begun(() => this.#admit(request, clientAddress));
     if (step !== undefined) return this.#settle(active, clientAddress, step);
     if (!active.detached) this.#requests.end(active);
   }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { after, begin, type Step } from "./steps.ts";
+import { begun } from "../_socket/begun.ts";
+import { after, type Step } from "./steps.ts";
 
 /** The part of a handler that runs. */
 export interface Runnable {
@@ -30,7 +31,7 @@ export function runHandler(handler: Runnable): Step {
 
 function handleAndFinish(handler: Runnable): Step {
   return after(
-    begin(() => handler.handle()),
+    begun(() => handler.handle()),
     () => handler.finish(),
     (error) => finishFailed(handler, error),
   );

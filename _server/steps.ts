@@ -27,12 +27,3 @@ export function after(
   if (step === undefined) return next();
   return Promise.resolve(step).then(next, failed);
 }
-
-/** Begins a step. One that throws gives a promise that rejects, so that there is one way to fail. */
-export function begin(stage: () => Step): Step {
-  try {
-    return stage();
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}

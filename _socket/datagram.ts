@@ -6,11 +6,12 @@
 
 import { type Address, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
+import { begun } from "./begun.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
 import { quiet } from "./quiet.ts";
-import { begun, Slot } from "./slot.ts";
+import { Slot } from "./slot.ts";
 import type { DatagramTransport, TransportAddr } from "./transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { begun } from "./begun.ts";
+
 /** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
 export interface Source {
   /** Whether the next call would not wait. */
@@ -38,15 +40,6 @@ export function whenEnded(
   }
   callbacks.add(callback);
   return () => void callbacks.delete(callback);
-}
-
-/** Begins an operation; one that throws instead of rejecting, as a test double may, rejects too. */
-export function begun<T>(start: () => Promise<T>): Promise<T> {
-  try {
-    return start();
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
 
 /** A source that is always ready, for sockets on which a call ends at once, with an error. */

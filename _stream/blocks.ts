@@ -8,20 +8,10 @@
  * @module
  */
 
-/** The size: some answers of usual length. Arbitrary; a longer buffer has memory of its own. */
-export const BLOCK = 2048;
+import { SpareBuffers } from "../_socket/spare_buffers.ts";
 
-/** How many blocks are kept for the next writer: 128 KiB. Arbitrary: as many as busy connections have. */
-const SPARE_MAX = 64;
-
-const spare: Uint8Array[] = [];
-
-/** A block, whose content is arbitrary. */
-export function takeBlock(): Uint8Array {
-  return spare.pop() ?? new Uint8Array(BLOCK);
-}
-
-/** Gives memory back of which nobody has a view any more; what is no block is dropped. */
-export function giveBlock(memory: Uint8Array): void {
-  if (memory.length === BLOCK && spare.length < SPARE_MAX) spare.push(memory);
-}
+/**
+ * The blocks: 2 KiB, some answers of usual length; a longer buffer has memory of its own. 64 are kept, as many as
+ * busy connections have. Both arbitrary.
+ */
+export const blocks: SpareBuffers = new SpareBuffers(2048, 64);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BLOCK, giveBlock, takeBlock } from "./blocks.ts";
+import { blocks } from "./blocks.ts";
 import { checkCount, toBytes } from "./checks.ts";
 import { quiet } from "../_socket/quiet.ts";
 import { hold, letGo } from "./holding.ts";
@@ -157,11 +157,11 @@ export class BufferedWriter implements Writer {
 
   #grow(length: number): void {
     const old = this.#buffer;
-    this.#buffer = length <= BLOCK
-      ? takeBlock()
+    this.#buffer = length <= blocks.size
+      ? blocks.take()
       : new Uint8Array(Math.max(length, 2 * old.length));
     this.#buffer.set(old.subarray(0, this.#used));
-    giveBlock(old);
+    blocks.give(old);
   }
 
   /** Hands the buffer over to be sent. */

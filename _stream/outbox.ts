@@ -4,8 +4,9 @@
  * @module
  */
 
+import { begun } from "../_socket/begun.ts";
 import { quiet } from "../_socket/quiet.ts";
-import { giveBlock } from "./blocks.ts";
+import { blocks } from "./blocks.ts";
 import type { ByteSink } from "./types.ts";
 
 /** Options of {@linkcode Outbox.send}. */
@@ -85,12 +86,12 @@ export class Outbox {
     options: SendOptions = {},
   ): Promise<number> {
     const { posted, memory } = options;
-    const sent = this.#begin(bytes);
+    const sent = begun(() => this.#sink.sendall(bytes));
     const { length } = bytes; // a buffer may be transferred meanwhile
     this.#pending++;
     this.#pendingBytes += length;
     const result: Promise<number> = sent.then(() => {
-      if (memory !== undefined) giveBlock(memory);
+      if (memory !== undefined) blocks.give(memory);
       this.#settle(length);
       return count;
     }, (error) => {
@@ -101,14 +102,6 @@ export class Outbox {
       throw error;
     });
     return result;
-  }
-
-  #begin(bytes: Uint8Array): Promise<void> {
-    try {
-      return this.#sink.sendall(bytes);
-    } catch (error) {
-      return Promise.reject(error);
-    }
   }
 
   #settle(length: number): void {
