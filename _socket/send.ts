@@ -18,7 +18,7 @@ import type { SocketCore } from "./core.ts";
 import { osError, translate } from "./errors.ts";
 import { datagramTarget } from "./open.ts";
 import { quiet } from "./quiet.ts";
-import { type FileLike, sendFile } from "./sendfile.ts";
+import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */
 function checkSend(
@@ -133,7 +133,13 @@ export async function sendfile(
     const stream = core.connected("sendfile", "EPIPE");
     return await stream.sendTogether(
       limit,
-      (write) => sendFile(file, offset, count ?? Infinity, write),
+      (write) =>
+        sendFile(
+          file,
+          offset,
+          count ?? Infinity,
+          timeout === null ? write : inParts(write),
+        ),
     );
   } catch (error) {
     const path = typeof file === "string" || file instanceof URL;

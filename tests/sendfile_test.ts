@@ -6,6 +6,7 @@ import {
   assertRejects,
 } from "./deps.ts";
 import { internals } from "../_socket/facade.ts";
+import { inParts, sendFile } from "../_socket/sendfile.ts";
 import {
   codeOf,
   concat,
@@ -19,8 +20,8 @@ import { bytes, text } from "./stream_fakes.ts";
 
 const MIB = 1024 * 1024;
 
-/** Byte i is i modulo 251; as long as what one read takes. */
-const PATTERN = Uint8Array.from({ length: 251 * 2100 }, (_, i) => i % 251);
+/** Byte i is i modulo 251; longer than what one read takes. */
+const PATTERN = Uint8Array.from({ length: 251 * 8400 }, (_, i) => i % 251);
 
 /** A file in memory that repeats the pattern. */
 class FakeFile implements OpenFile {
@@ -190,10 +191,72 @@ withPair(
       most = Math.max(most, Deno.memoryUsage().rss - before);
     }
     assertEquals(await soon(sent), file.length);
-    assertLess(Math.max(...file.sizes), MIB);
+    assertLess(Math.max(...file.sizes), 2 * MIB + 1);
     assertLess(most, 48 * MIB); // the rest is what the collector has not looked at
   },
 );
+
+/** Sends a file to a client that takes so many bytes in a millisecond; what it returns is what was written. */
+async function sendAt(file: FakeFile, speed: (sent: number) => number) {
+  let now = 0;
+  const written: Uint8Array[] = [];
+  let sent = 0;
+  await sendFile(file, 0, file.length, (data) => {
+    written.push(data.slice());
+    now += data.length / speed(sent);
+    sent += data.length;
+    return Promise.resolve();
+  }, () => now);
+  return concat(written);
+}
+
+Deno.test("sendFile() reads more at once for a client that keeps up, and less again where it falls behind", async () => {
+  const file = new FakeFile(5 * MIB);
+  const data = await sendAt(file, (sent) => sent < 2 * MIB ? 1e6 : 1e3);
+  // deno-fmt-ignore
+  assertEquals(file.sizes.map((size) => size / MIB), [0.25, 2, 2, 0.25, 0.25, 0.25]);
+  assertEquals(digest(data), digest(file.slice(0, 5 * MIB)));
+});
+
+Deno.test("sendFile() takes a small buffer for a small file, and for the rest of one", async () => {
+  const file = new FakeFile(MIB);
+  await sendAt(file, () => 1e6);
+  assertEquals(file.sizes, Array(4).fill(MIB / 4));
+  const small = new FakeFile(10);
+  await sendAt(small, () => 1e6);
+  assertEquals(small.sizes, [10]);
+});
+
+Deno.test("sendFile() has large buffers for eight clients at once, whose sending may fail", async () => {
+  const start = (large: Promise<void>) => {
+    const file = new FakeFile(8 * MIB);
+    const write = ({ length }: Uint8Array) =>
+      length > MIB ? large : Promise.resolve();
+    return { file, done: sendFile(file, 0, file.length, write, () => 0) };
+  };
+  for (const ends of ["rejected", "fulfilled"] as const) {
+    const gate = Promise.withResolvers<void>();
+    const clients = Array.from({ length: 8 }, () => start(gate.promise));
+    const ninth = start(gate.promise);
+    await soon(ninth.done);
+    assertEquals(Math.max(...ninth.file.sizes), MIB / 4);
+    const settled = Promise.allSettled(clients.map(({ done }) => done));
+    if (ends === "rejected") gate.reject(new Error("gone"));
+    else gate.resolve();
+    for (const { status } of await soon(settled)) assertEquals(status, ends);
+    for (const { file } of clients) assertEquals(file.sizes[1], 2 * MIB);
+  }
+});
+
+Deno.test("inParts() writes a large chunk in parts, each with its own timeout", async () => {
+  const lengths: number[] = [];
+  const write = inParts((data) => {
+    lengths.push(data.length);
+    return Promise.resolve();
+  });
+  await write(new Uint8Array(MIB / 2 + 1));
+  assertEquals(lengths, [MIB / 4, MIB / 4, 1]);
+});
 
 withPair(
   "Socket.sendfile() refuses what cannot be sent, and names it",
