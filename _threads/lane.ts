@@ -212,6 +212,21 @@ export class Lane {
     this.flush();
   }
 
+  /**
+   * Sends the last frame before the thread ends, and blocks it until what waited for room is sent as well.
+   *
+   * @param ms How long at most; the other side may have stopped to take frames.
+   */
+  sendLast(type: number, id: number, payload: Uint8Array, ms: number): void {
+    this.send(type, id, payload);
+    const end = performance.now() + ms;
+    for (let left = ms; this.#late.length > 0 && left > 0;) {
+      this.block(left);
+      left = end - performance.now();
+    }
+    this.flush();
+  }
+
   /** Ends {@linkcode Lane.serve}. */
   close(): void {
     this.closed = true;

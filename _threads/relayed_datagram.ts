@@ -29,7 +29,8 @@ export class RelayedDatagram {
   readonly #packet: Uint8Array;
   readonly #socket: Socket;
   #sending: P.SendCall | undefined;
-  #last: Promise<void> = Promise.resolve();
+  /** Resolves when all that was sent has left. */
+  #sent: Promise<void> = Promise.resolve();
 
   /**
    * @param lane What connects with the worker.
@@ -65,11 +66,12 @@ export class RelayedDatagram {
     const { call, address } = this.#sending;
     this.#sending = undefined;
     const sent = this.#socket.sendto(new Uint8Array(payload), address);
-    this.#last = answer(this.#lane, call, sent);
+    const answered = answer(this.#lane, call, sent);
+    this.#sent = this.#sent.then(() => answered);
   }
 
   /** Resolves when the answers have left. */
   end(): Promise<void> {
-    return this.#last;
+    return this.#sent;
   }
 }

@@ -25,10 +25,12 @@ scope.addEventListener("unhandledrejection", (event) => {
 });
 service.run();
 
+/** How long a worker waits with its last words for a main thread that is busy; arbitrary. */
+const LAST_WORDS_MS = 1000;
+
 /** An error outside of any handler: tells the main thread, and ends. */
 function die(event: Event, error: unknown): void {
   event.preventDefault();
-  service.lane.send(DYING, 0, packFailure(error));
-  service.lane.flush();
+  service.lane.sendLast(DYING, 0, packFailure(error), LAST_WORDS_MS);
   scope.close();
 }

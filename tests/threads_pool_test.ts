@@ -4,11 +4,15 @@ import { Stream } from "../_socket/stream.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";
 import * as P from "../_threads/protocol.ts";
+import { RelayedDatagram } from "../_threads/relayed_datagram.ts";
 import { RelayedReader } from "../_threads/relayed_reader.ts";
 import { RelayedWriter } from "../_threads/relayed_writer.ts";
 import type { ServerFacts } from "../_threads/server_stub.ts";
 import {
+  AF_INET,
   BaseRequestHandler,
+  SOCK_DGRAM,
+  Socket,
   ThreadingTCPServer,
   TimeoutError,
 } from "../mod.ts";
@@ -259,3 +263,27 @@ workerTest(
     request.close();
   },
 );
+
+Deno.test("RelayedDatagram.end() waits for all that was sent, also where the last has left first", async () => {
+  const sends: PromiseWithResolvers<number>[] = [];
+  using socket = new Socket(AF_INET, SOCK_DGRAM);
+  socket.sendto = () => {
+    const send = Promise.withResolvers<number>();
+    sends.push(send);
+    return send.promise;
+  };
+  const lane = new Lane(laneMemory(), "main", () => {});
+  const relay = new RelayedDatagram(lane, 1, [bytes("packet"), socket]);
+  for (const call of [1, 2]) {
+    const address = ["127.0.0.1", 9];
+    relay.onFrame(P.SEND_TO, P.pack({ call, address }));
+    relay.onFrame(P.DATA, bytes("answer"));
+  }
+  let ended = false;
+  const end = relay.end().then(() => ended = true);
+  sends[1].resolve(6);
+  await turn();
+  assertEquals(ended, false);
+  sends[0].reject(new Error("unreachable"));
+  await end;
+});

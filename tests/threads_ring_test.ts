@@ -188,3 +188,37 @@ Deno.test({
     await served;
   },
 });
+
+Deno.test({
+  name: "Lane.sendLast() blocks until there was room for the last frame",
+  ignore: !mayRead,
+  async fn() {
+    const memory = laneMemory();
+    const url = new URL("./testdata/last_words_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    const full = new Promise((resolve) => worker.onmessage = resolve);
+    const last = Promise.withResolvers<number>();
+    const lane = new Lane(memory, "main", (type, id) => {
+      if (type === 2) last.resolve(id);
+    });
+    worker.postMessage(memory);
+    await full;
+    const served = lane.serve();
+    assertEquals(await deadline(last.promise, 10_000), 7);
+    lane.close();
+    worker.terminate();
+    await served;
+  },
+});
+
+Deno.test("Lane.sendLast() gives up where nobody makes room", () => {
+  const memory = laneMemory();
+  const worker = new Lane(memory, "worker", () => {});
+  while (worker.reserve(60_000, () => {})) {
+    worker.put(1, 1, new Uint8Array(60_000));
+  }
+  worker.sendLast(2, 7, new Uint8Array(60_000), 10);
+  const types = new Set<number>();
+  new Lane(memory, "main", (type) => types.add(type)).drain();
+  assertEquals([...types], [1]);
+});
