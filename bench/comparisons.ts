@@ -134,6 +134,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     shared: true,
     contenders: {
       "socketserver": ours("ForkingTCPServer", "Echo"),
+      "fork and send": deno("peers/deno_fork_send.ts"),
       "CPython forking": cpython("forking"),
     },
   },
@@ -157,6 +158,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
       "AsyncTCPServer": ECHO,
+      "rings alone": deno("peers/deno_rings.ts"),
     },
   },
   "threads-work": {
