@@ -29,4 +29,9 @@ export class Lines {
       this.#text += this.#decoder.decode(value, { stream: true });
     }
   }
+
+  /** Takes no more of them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#reader.cancel();
+  }
 }

@@ -1,7 +1,7 @@
 /**
  * Measures the module against its peers.
  *
- *     deno task bench [names...] [--check | --smoke] [--rounds=5] [--seconds=1]
+ *     deno task bench [names...] [--check | --smoke] [--rounds=11] [--seconds=0.5]
  *
  * @module
  */

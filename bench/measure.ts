@@ -8,6 +8,7 @@ import type { Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
 import { type Command, ServerProcess } from "./server_process.ts";
+import { sum } from "./statistics.ts";
 import { Missing, pinned, program } from "./tools.ts";
 
 /** The load: a program of `load/`, and its arguments between the port and the seconds. */
@@ -46,6 +47,12 @@ interface Sample {
   busy: number;
 }
 
+/** A round of one server. */
+interface Round extends Sample {
+  /** Processor time of the server, in seconds. */
+  processor: number;
+}
+
 /**
  * Runs a comparison.
  *
@@ -79,8 +86,8 @@ async function rounds(
   comparison: Comparison,
   plan: Plan,
   running: Map<string, ServerProcess>,
-): Promise<Map<string, Sample[]>> {
-  const samples = new Map<string, Sample[]>();
+): Promise<Map<string, Round[]>> {
+  const samples = new Map<string, Round[]>();
   const names = [...running.keys()];
   for (const name of names) samples.set(name, []);
   for (let round = plan.warmUp > 0 ? -1 : 0; round < plan.rounds; round++) {
@@ -108,12 +115,14 @@ async function apply(
   server: ServerProcess,
   plan: Plan,
   seconds: number,
-): Promise<Sample> {
+): Promise<Round> {
   const chosen = contenders[name].load ?? load;
   const pin = shared ? [] : await pinned(1);
+  const before = server.processorSeconds;
   const sample = await runLoad(pin, chosen, server.port, plan, seconds);
   if (!(sample.count > 0)) throw new Error(`${name} answered nothing`);
-  return { ...sample, count: sample.count * times };
+  const processor = server.processorSeconds - before;
+  return { ...sample, count: sample.count * times, processor };
 }
 
 async function runLoad(
@@ -140,7 +149,7 @@ async function runLoad(
 }
 
 function summary(
-  samples: Map<string, Sample[]>,
+  samples: Map<string, Round[]>,
   running: Map<string, ServerProcess>,
 ): Outcome["contenders"] {
   return Object.fromEntries(
@@ -148,6 +157,8 @@ function summary(
       name,
       measured(all.map(({ count, seconds }) => count / seconds), {
         busy: Math.max(...all.map(({ busy }) => busy)),
+        cost: sum(all.map(({ processor }) => processor)) * 1e6 /
+          sum(all.map(({ count }) => count)),
         memory: Number(running.get(name)!.grownMiB.toFixed(1)),
       }),
     ]),

@@ -52,11 +52,12 @@ export function outcomeTables(results: Results): string {
 function contenderTable({ unit, contenders }: Outcome): string {
   const [first] = Object.entries(contenders);
   return table(
-    ["", unit, `${first[0]} / this`, "load busy"],
+    ["", unit, `${first[0]} / this`, "µs each", "load busy"],
     Object.entries(contenders).map(([name, found]) => [
       name,
       found.median.toLocaleString("en"),
       parts(first[1], found),
+      found.cost?.toLocaleString("en") ?? "",
       found.busy === undefined ? "" : `${Math.round(found.busy * 100)} %`,
     ]),
   );

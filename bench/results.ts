@@ -14,6 +14,8 @@ export interface Measured {
   median: number;
   /** How busy the load generator was: at 1 it is the bottleneck. */
   busy?: number;
+  /** Microseconds of processor time that the server took for each unit of what is counted. */
+  cost?: number;
   /** By how much the server's memory grew at its peak, in MiB. */
   memory?: number;
 }
@@ -63,6 +65,7 @@ export function measured(
     values: values.map(short),
     median: short(median(values)),
     ...rest,
+    ...rest.cost === undefined ? {} : { cost: short(rest.cost) },
   };
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { Lines } from "./lines.ts";
+import { sum } from "./statistics.ts";
 import { pinned, program } from "./tools.ts";
 
 /** A command: a program as `program()` knows it, and its arguments. */
@@ -17,9 +18,11 @@ export class ServerProcess implements AsyncDisposable {
   /** Its memory when it had started, in KiB. */
   readonly startKiB: number;
   readonly #child: Deno.ChildProcess;
+  readonly #output: Lines;
 
-  private constructor(child: Deno.ChildProcess, port: number) {
+  private constructor(child: Deno.ChildProcess, output: Lines, port: number) {
     this.#child = child;
+    this.#output = output;
     this.port = port;
     this.startKiB = this.#status("VmRSS");
   }
@@ -43,8 +46,9 @@ export class ServerProcess implements AsyncDisposable {
       stdin: "null",
       stdout: "piped",
     }).spawn();
-    const port = Number(await new Lines(child.stdout).next());
-    if (port > 0) return new ServerProcess(child, port);
+    const output = new Lines(child.stdout);
+    const port = Number(await output.next());
+    if (port > 0) return new ServerProcess(child, output, port);
     child.kill();
     throw new Error(`Cannot start ${command.join(" ")}: it printed no port`);
   }
@@ -67,23 +71,52 @@ export class ServerProcess implements AsyncDisposable {
   /** Waits until the server has done what was left to do, such as closing; at most 5 seconds. */
   async quiet(): Promise<void> {
     for (let i = 0, before = -1; i < 100; i++) {
-      const ticks = this.#ticks();
-      if (ticks === before) return;
-      before = ticks;
+      const now = this.processorSeconds;
+      if (now === before) return;
+      before = now;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 
-  /** Processor time, in hundredths of a second; see proc(5). */
-  #ticks(): number {
-    const stat = Deno.readTextFileSync(`/proc/${this.#child.pid}/stat`);
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(fields[11]) + Number(fields[12]);
+  /** Processor time that it and its children have had, to a hundredth. */
+  get processorSeconds(): number {
+    return processorTicks(this.#child.pid) / 100;
   }
 
   /** Ends it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.status;
+    await this.#output[Symbol.asyncDispose]();
+  }
+}
+
+/** The processor time of a process and of its children, also of those that have ended; see proc(5). */
+function processorTicks(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const own = fields.slice(11, 15).map(Number);
+  return sum([...own, ...childrenOf(pid).map(processorTicks)]);
+}
+
+function childrenOf(pid: number): number[] {
+  const threads = ifThere(() => [...Deno.readDirSync(`/proc/${pid}/task`)]);
+  return (threads ?? []).flatMap(({ name }) =>
+    read(`/proc/${pid}/task/${name}/children`)
+      .split(" ").filter(Boolean).map(Number)
+  );
+}
+
+/** What a file of a process or thread says; nothing where that has ended. */
+function read(path: string): string {
+  return ifThere(() => Deno.readTextFileSync(path)) ?? "";
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }

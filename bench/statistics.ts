@@ -16,6 +16,11 @@ export function median(values: readonly number[]): number {
     : (sorted[half - 1] + sorted[half]) / 2;
 }
 
+/** All together. */
+export function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
 /**
  * The median of the ratios round by round: what slows the machine for a while slows both sides of a
  * round, and cancels out.

@@ -8,7 +8,7 @@ import type { Measured, Outcome } from "./results.ts";
 import { ratio } from "./statistics.ts";
 import { describe, type Verdict } from "./targets.ts";
 
-/** A benchmark's contenders: value, ratio of the first to each, and how busy the load was. */
+/** A benchmark's contenders: value, ratio of the first to each, what each took, and how busy the load was. */
 export function outcomeTable(
   { title, unit, contenders, skipped }: Outcome,
 ): string {
@@ -17,6 +17,7 @@ export function outcomeTable(
     name,
     `${found.median.toLocaleString("en")} ${unit}`,
     parts(first, found),
+    found.cost === undefined ? "" : `${found.cost} us each`,
     found.busy === undefined ? "" : `load ${Math.round(found.busy * 100)}%`,
   ]);
   const missing = Object.entries(skipped).map(([name, reason]) =>

@@ -5,6 +5,7 @@ import { filled, targetTable } from "../bench/pages.ts";
 import { SMOKE } from "../bench/plan.ts";
 import { measured, type Results } from "../bench/results.ts";
 import { difference, median, ratio } from "../bench/statistics.ts";
+import { ServerProcess } from "../bench/server_process.ts";
 import { loaded } from "../bench/startup.ts";
 import { outcomeTable, verdictTable } from "../bench/tables.ts";
 import {
@@ -18,6 +19,7 @@ import { Missing, program, removeFolder } from "../bench/tools.ts";
 import {
   assert,
   assertEquals,
+  assertGreater,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -113,9 +115,10 @@ Deno.test("fallen() does not count what is missing here or there", () => {
 Deno.test("outcomeTable() lists values, ratios to the first, and who is missing", () => {
   const { echo } = resultsOf("echo", { ours: [3000], peer: [1500] });
   echo.skipped["Bun"] = "no bun";
+  echo.contenders["peer"].cost = 12.5;
   const table = outcomeTable(echo);
   assertStringIncludes(table, "ours  3,000 x  1.00");
-  assertStringIncludes(table, "peer  1,500 x  2.00");
+  assertStringIncludes(table, "peer  1,500 x  2.00  12.5 us each");
   assertStringIncludes(table, "Bun: skipped, no bun");
 });
 
@@ -197,5 +200,20 @@ Deno.test({
     assertEquals(contenders, {});
     assertEquals(skipped, { gone: "no no-such-program" });
     assert(!("gone" in contenders));
+  },
+});
+
+Deno.test({
+  name:
+    "ServerProcess.processorSeconds counts children, those that have ended too",
+  ignore: !granted("run", "read"),
+  async fn() {
+    const burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+    const script = `sh -c '${burn}'; echo 1; sh -c '${burn}'; exec sleep 20`;
+    await using server = await ServerProcess.start(["sh", "-c", script], false);
+    const ended = server.processorSeconds;
+    await server.quiet();
+    assertGreater(ended, 0);
+    assertGreater(server.processorSeconds, ended);
   },
 });
