@@ -58,6 +58,8 @@
  * @module
  */
 
+import "./_loading/modules.ts"; // first, so that all that follows is found there
+
 export {
   BaseServer,
   SocketServer,

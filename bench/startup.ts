@@ -54,14 +54,24 @@ async function run(file: string): Promise<number> {
 }
 
 /** What of `deno info --json` is used. */
-interface Graph {
+export interface Graph {
+  /** Where it begins. */
   roots: string[];
+  /** All modules. */
   modules: { specifier: string; dependencies?: Dependency[] }[];
 }
 
 interface Dependency {
   code?: { specifier: string };
   isDynamic?: boolean;
+}
+
+/** The graph of the modules that `mod.ts` imports. */
+export async function graph(): Promise<Graph> {
+  const { stdout } = await new Deno.Command(await program("deno"), {
+    args: ["info", "--json", import.meta.resolve("../mod.ts")],
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
 }
 
 /** The rooms that only some programs use, each of which is entered by one module. */
@@ -81,10 +91,7 @@ export function loaded({ roots, modules }: Graph): Set<string> {
 
 /** Counts the modules of each room that an import of `mod.ts` loads. */
 export async function modules(): Promise<Omit<Outcome, "command">> {
-  const { stdout } = await new Deno.Command(await program("deno"), {
-    args: ["info", "--json", import.meta.resolve("../mod.ts")],
-  }).output();
-  const all = [...loaded(JSON.parse(new TextDecoder().decode(stdout)))];
+  const all = [...loaded(await graph())];
   const count = (room: string) =>
     all.filter((specifier) => specifier.includes(`/${room}/`)).length;
   return {
