@@ -10,8 +10,8 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "./_server/concurrent.ts";
-import { type CollectOptions, forking } from "./_processes/forking.ts";
-import type { ForkingOptions } from "./_processes/settings.ts";
+import { forking } from "./_processes/forking.ts";
+import type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
 import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
 import type { BlockingSocket } from "./_blocking/socket.ts";
 import {
@@ -22,9 +22,8 @@ import {
   UnixStreamServer,
 } from "./server.ts";
 
-export type { CollectOptions } from "./_processes/forking.ts";
-export type { ChildPermissions } from "./_processes/permissions.ts";
-export type { ForkingOptions } from "./_processes/settings.ts";
+export type { ChildPermissions } from "./_remote/permissions.ts";
+export type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
 export type {
   ConcurrentServer,
   MixInOptions,

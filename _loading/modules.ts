@@ -12,10 +12,9 @@
  */
 
 import "../_processes/forking.ts";
-import "../_processes/permissions.ts";
-import "../_processes/settings.ts";
 import "../_remote/handler_origin.ts";
-import "../_remote/readable.ts";
+import "../_remote/options.ts";
+import "../_remote/permissions.ts";
 import "../_server/accept_errors.ts";
 import "../_server/active.ts";
 import "../_server/concurrent.ts";

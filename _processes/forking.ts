@@ -1,11 +1,16 @@
 /**
- * The forking mix-in: a server that runs its handlers in child processes.
+ * The forking mix-in: a server that runs its handlers in child processes. All that is loaded before the first
+ * request, which checks the options.
  *
  * @module
  */
 
-import { concurrent, type ServerConstructor } from "../_server/concurrent.ts";
-import type { MixInOptions } from "../_server/concurrent.ts";
+import {
+  checkMax,
+  concurrent,
+  type MixInOptions,
+  type ServerConstructor,
+} from "../_server/concurrent.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { untimedActions } from "../_server/serve_loop.ts";
 import type {
@@ -17,25 +22,17 @@ import type {
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
 import { originOf } from "../_remote/handler_origin.ts";
+import { copyable } from "../_remote/options.ts";
+import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
 import { canPass, openNetListener } from "../_socket/net_open.ts";
 import type { InitMessage } from "./messages.ts";
 import type { PoolOptions, ProcessPool } from "./pool.ts";
-import {
-  checkLaunch,
-  checkPool,
-  copyable,
-  type ForkingOptions,
-  type ForkingStatics,
-  type LaunchOptions,
-  launchOptions,
-  poolOptions,
+import type {
+  CollectOptions,
+  ForkingOptions,
+  ForkingStatics,
+  LaunchOptions,
 } from "./settings.ts";
-
-/** Options of `collectChildren`. */
-export interface CollectOptions {
-  /** Whether to wait until all children have ended. @default {false} */
-  blocking?: boolean;
-}
 
 /** A server's class that runs `finishRequest` in a child process. */
 export function forking<B extends ServerConstructor>(Base: B) {
@@ -186,4 +183,92 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
   }
   return Forking;
+}
+
+/** What to start children with, as the options say, or else the static fields of the class. */
+function launchOptions(
+  moduleUrl: string,
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): LaunchOptions {
+  const { childEnv: env } = options;
+  return {
+    moduleUrl,
+    permissions: options.childPermissions ?? statics.childPermissions,
+    env: env === undefined ? statics.childEnv : env,
+    flags: options.childFlags ?? statics.childFlags,
+  };
+}
+
+/** How to run the pool, likewise. */
+function poolOptions(
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): PoolOptions {
+  const { childTimeout: timeout } = options;
+  return {
+    maxChildren: options.maxChildren ?? statics.maxChildren,
+    requestsPerChild: options.requestsPerChild ?? statics.requestsPerChild,
+    childTimeout: timeout === undefined ? statics.childTimeout : timeout,
+  };
+}
+
+/** The options, if they are right. */
+function checkPool(options: PoolOptions): PoolOptions {
+  checkMax(options.maxChildren, "maxChildren");
+  checkMax(options.requestsPerChild, "requestsPerChild");
+  const { childTimeout } = options;
+  if (childTimeout !== null && !(childTimeout > 0)) {
+    throw new RangeError(
+      `Cannot set childTimeout: it must be a positive number of seconds, or null, got ${childTimeout}`,
+    );
+  }
+  return options;
+}
+
+/**
+ * Gives the options back if a child could be started with them: better to know now than at the first request.
+ *
+ * @throws {PermissionError} when this process lacks a permission.
+ * @throws {TypeError} when an option has not the right shape.
+ */
+function checkLaunch(options: LaunchOptions): LaunchOptions {
+  checkEnv(options.env);
+  checkMayFork();
+  checkFlags(options.flags);
+  permissionFlags(options.permissions);
+  return options;
+}
+
+/** Throws unless `env` holds strings only. */
+function checkEnv(env: Record<string, string> | null): void {
+  if (env === null) return;
+  for (const [name, value] of Object.entries(env)) {
+    if (typeof value === "string") continue;
+    throw new TypeError(
+      `Cannot set childEnv: ${name} must be a string, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+}
+
+/**
+ * Throws unless `flags` are flags for `deno run` that leave the permissions alone.
+ *
+ * @throws {TypeError} with the one that is not.
+ */
+function checkFlags(flags: readonly string[]): void {
+  for (const flag of flags) {
+    if (
+      typeof flag !== "string" ||
+      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
+    ) {
+      throw new TypeError(
+        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
+          Deno.inspect(flag)
+        }`,
+      );
+    }
+  }
 }

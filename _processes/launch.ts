@@ -7,7 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import { unstableNet } from "../_socket/open.ts";
 import { nodeChildProcess } from "../_socket/node.ts";
-import { execPath, has, permissionFlags } from "./permissions.ts";
+import { execPath, has, permissionFlags } from "../_remote/permissions.ts";
 import type { LaunchOptions } from "./settings.ts";
 
 /**

@@ -158,7 +158,7 @@ function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
   };
 }
 
-function checkMax(max: number, name: string): number {
+export function checkMax(max: number, name: string): number {
   if (max === Infinity || Number.isInteger(max) && max >= 1) return max;
   throw new RangeError(
     `Cannot set ${name}: it must be an integer from 1, or Infinity, got ${max}`,

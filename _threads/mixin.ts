@@ -13,7 +13,8 @@ import { requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
 import { originOf } from "../_remote/handler_origin.ts";
-import { checkReadable } from "../_remote/readable.ts";
+import { plainOptions } from "../_remote/options.ts";
+import { checkReadable } from "../_remote/permissions.ts";
 import type { Pool } from "./pool.ts";
 
 /** Options of a server that runs handlers in workers, besides its own. */
@@ -166,13 +167,4 @@ function check(
   const shared = options.shared === undefined ? statics.shared : options.shared;
   structuredClone(shared); // what cannot be cloned fails here
   return { maxWorkers, workerTimeout, shared };
-}
-
-/** The options of a server that can be told to a worker. */
-function plainOptions(server: object): Record<string, unknown> {
-  const isPlain = ([name, value]: [string, unknown]) =>
-    name !== "shared" && name !== "serverAddress" &&
-    (value === null ||
-      ["number", "string", "boolean"].includes(typeof value));
-  return Object.fromEntries(Object.entries(server).filter(isPlain));
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../_socket/address.ts";
-import { checkReadable } from "../_remote/readable.ts";
+import { checkReadable } from "../_remote/permissions.ts";
 import { Member, type MemberHooks, type MemberInit } from "./member.ts";
 
 /** What a pool is made of. */

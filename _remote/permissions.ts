@@ -1,10 +1,31 @@
 /**
- * The permissions of child processes: named one by one, and never wider than those of this process.
+ * What code may do that runs elsewhere. A worker has the permissions of this process, and reads its modules
+ * itself; those of a child process are named one by one, and never wider than those of this process.
  *
  * @module
  */
 
-import { PermissionError } from "../_socket/errors.ts";
+import { osError, PermissionError } from "../_socket/errors.ts";
+
+/**
+ * Throws where a worker may not read the module: workers read modules from the disk themselves.
+ *
+ * @param urls What the worker loads first.
+ * @throws {PermissionError} that names the flag to add.
+ */
+export function checkReadable(...urls: string[]): void {
+  for (const url of urls) {
+    if (!url.startsWith("file:")) continue;
+    if (query({ name: "read", path: new URL(url) }).state === "granted") {
+      continue;
+    }
+    throw osError("EACCES", {
+      syscall: "run handlers in workers",
+      reason:
+        `a worker reads its modules from the disk, such as ${url}; run again with --allow-read`,
+    });
+  }
+}
 
 /**
  * What the child processes of a forking server may do, as in `deno run --allow-...`. True is all that the
