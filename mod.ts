@@ -203,34 +203,30 @@ export {
 } from "./socket.ts";
 export type { OSErrorOptions } from "./socket.ts";
 
-export {
-  BufferedReader,
-  BufferedRWPair,
-  BufferedWriter,
-  IncompleteReadError,
-  LimitOverrunError,
-  TextReader,
-  TextRWPair,
-  TextWriter,
-} from "./_stream/mod.ts";
+export { BufferedReader } from "./_stream/buffered_reader.ts";
 export type {
   BufferedReaderOptions,
-  BufferedWriterOptions,
-  ByteSink,
-  ByteSource,
+  ReadUntilOptions,
+} from "./_stream/buffered_reader.ts";
+export { BufferedRWPair } from "./_stream/buffered_rw_pair.ts";
+export { BufferedWriter } from "./_stream/buffered_writer.ts";
+export type { BufferedWriterOptions } from "./_stream/buffered_writer.ts";
+export type { TextErrors } from "./_stream/codecs.ts";
+export { IncompleteReadError, LimitOverrunError } from "./_stream/errors.ts";
+export type {
   FileForMode,
   MakefileModes,
   MakefileOptions,
-  Newline,
-  ReadUntilOptions,
   SocketFile,
-  TextErrors,
-  TextReaderOptions,
-  TextWriterOptions,
-  Tied,
-  WriteData,
-  Writer,
-} from "./_stream/mod.ts";
+} from "./_stream/makefile.ts";
+export type { Newline } from "./_stream/newlines.ts";
+export { TextReader } from "./_stream/text_reader.ts";
+export type { TextReaderOptions } from "./_stream/text_reader.ts";
+export { TextRWPair } from "./_stream/text_rw_pair.ts";
+export { TextWriter } from "./_stream/text_writer.ts";
+export type { TextWriterOptions } from "./_stream/text_writer.ts";
+export type { ByteSink, ByteSource, Tied } from "./_stream/types.ts";
+export type { WriteData, Writer } from "./_stream/writer.ts";
 
 export {
   AF_INET,

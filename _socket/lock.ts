@@ -1,5 +1,5 @@
 /**
- * Turns in writing: one at a time, in the order in which they were asked for.
+ * Turns: one operation at a time, in the order in which they were asked for.
  *
  * @module
  */
@@ -68,5 +68,15 @@ export class Lock implements Source {
     this.#held = false;
     this.#freed?.resolve();
     this.#freed = undefined;
+  }
+
+  /** Runs `operation` when those before it have ended, however they ended. */
+  async run<T>(operation: () => Promise<T>): Promise<T> {
+    if (!this.tryAcquire()) await this.acquire();
+    try {
+      return await operation();
+    } finally {
+      this.release();
+    }
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { quiet } from "../_socket/quiet.ts";
+import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { ByteQueue, isLine } from "./byte_queue.ts";
 import {
@@ -22,7 +23,6 @@ import {
 } from "./lines.ts";
 import { finish } from "./steps.ts";
 import { Straight, type Use } from "./straight.ts";
-import { Turns } from "./turns.ts";
 import type { ByteSource, Tied } from "./types.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -89,7 +89,7 @@ export class BufferedReader implements Disposable {
   readonly #tie: Tied | undefined;
   readonly #onClose: (() => void) | undefined;
   readonly #queue = new ByteQueue();
-  readonly #turns = new Turns();
+  readonly #turns = new Lock();
   readonly #straight = new Straight<BufferedReader>(this, this.#turns);
   readonly #lines: LineReader<Bytes>;
   #closed = false;

@@ -9,7 +9,7 @@
  */
 
 import { quiet } from "../_socket/quiet.ts";
-import type { Turns } from "./turns.ts";
+import type { Lock } from "../_socket/lock.ts";
 
 /**
  * Makes of what came what the caller wants; throws, or receives more, where it has to.
@@ -27,7 +27,7 @@ export type Use<R, C, T> = (reader: R, came: C) => T | Promise<T>;
  */
 export class Straight<R> {
   readonly #reader: R;
-  readonly #turns: Turns;
+  readonly #turns: Lock;
   #use: Use<R, unknown, unknown> | undefined;
   #result: Promise<unknown> | undefined;
   #onCame: ((came: unknown) => unknown) | undefined;
@@ -37,7 +37,7 @@ export class Straight<R> {
    * @param reader The reader.
    * @param turns Its turns.
    */
-  constructor(reader: R, turns: Turns) {
+  constructor(reader: R, turns: Lock) {
     this.#reader = reader;
     this.#turns = turns;
   }

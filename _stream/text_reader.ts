@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Lock } from "../_socket/lock.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { checkCount, checkLimit } from "./checks.ts";
 import { type Decode, decoderFor, type TextErrors } from "./codecs.ts";
@@ -21,7 +22,6 @@ import {
 } from "./newlines.ts";
 import { TextQueue } from "./text_queue.ts";
 import { finish } from "./steps.ts";
-import { Turns } from "./turns.ts";
 
 /** Options of a {@linkcode TextReader}. */
 export interface TextReaderOptions {
@@ -70,7 +70,7 @@ export class TextReader implements Disposable {
   readonly #newlines: NewlineDecoder;
   readonly #queue: TextQueue;
   readonly #lines: LineReader<string>;
-  readonly #turns = new Turns();
+  readonly #turns = new Lock();
 
   /**
    * Opens a text file on a reader; nothing is received yet.

@@ -17,7 +17,7 @@ import { BlockingTextReader } from "../_blocking/text_reader.ts";
 import { BlockingTextRWPair } from "../_blocking/text_rw_pair.ts";
 import { BlockingTextWriter } from "../_blocking/text_writer.ts";
 import { BlockingWriter } from "../_blocking/writer.ts";
-import * as S from "../_stream/mod.ts";
+import * as S from "../mod.ts";
 import { assertEquals, assertGreater } from "./deps.ts";
 import { soon, udp } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";

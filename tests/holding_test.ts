@@ -1,12 +1,12 @@
 /** Small writes that are held while a tied reader has more, and sent when their turn ends. */
 
 import { BrokenPipeError } from "../_socket/errors.ts";
+import { BufferedReader } from "../_stream/buffered_reader.ts";
 import {
-  BufferedReader,
   BufferedWriter,
   type BufferedWriterOptions,
-  type Tied,
-} from "../_stream/mod.ts";
+} from "../_stream/buffered_writer.ts";
+import type { Tied } from "../_stream/types.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   bytes,
