@@ -66,10 +66,10 @@ interface Dependency {
   isDynamic?: boolean;
 }
 
-/** The graph of the modules that `mod.ts` imports. */
-export async function graph(): Promise<Graph> {
+/** The graph of the modules that a file imports. */
+export async function graph(url: string): Promise<Graph> {
   const { stdout } = await new Deno.Command(await program("deno"), {
-    args: ["info", "--json", import.meta.resolve("../mod.ts")],
+    args: ["info", "--json", url],
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout));
 }
@@ -91,7 +91,7 @@ export function loaded({ roots, modules }: Graph): Set<string> {
 
 /** Counts the modules of each room that an import of `mod.ts` loads. */
 export async function modules(): Promise<Omit<Outcome, "command">> {
-  const all = [...loaded(await graph())];
+  const all = [...loaded(await graph(import.meta.resolve("../mod.ts")))];
   const count = (room: string) =>
     all.filter((specifier) => specifier.includes(`/${room}/`)).length;
   return {
