@@ -430,7 +430,10 @@ export class TCPServer extends SocketServer<Socket> {
   }
 }
 
-/** A request of a datagram server: the datagram, and the socket to answer on. */
+/**
+ * A request of a datagram server: the datagram, and the socket to answer on. The `buffer` of the datagram may be
+ * larger and hold more of what the same address has sent: `slice()` it before that is used or transferred.
+ */
 export type DatagramRequest = [packet: Uint8Array<ArrayBuffer>, socket: Socket];
 
 /** A server for UDP, one request at a time. A request is one datagram. */

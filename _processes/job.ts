@@ -11,7 +11,7 @@ import { internals, Socket } from "../_socket/facade.ts";
 import { PassableStream } from "../_socket/passable.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { RequestMessage } from "./messages.ts";
-import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
+import { datagramRelay, own, type Relay, streamRelay } from "./relay.ts";
 
 /** What a child gets, and what is kept here for it. */
 export interface Job {
@@ -78,7 +78,13 @@ function datagramJob(
 ): Job {
   const local = transportAddr(socket.getsockname(), "udp", "unixpacket");
   return {
-    message: { type: "request", kind: "datagram", client, local, packet },
+    message: {
+      type: "request",
+      kind: "datagram",
+      client,
+      local,
+      packet: own(packet),
+    },
     relay: datagramRelay(socket),
   };
 }

@@ -39,7 +39,9 @@ export function streamRelay(request: Socket): Relay {
 }
 
 /** The data in memory of its own: a message would take all of a larger buffer along. */
-function own(data: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+export function own(
+  data: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
   return data.byteLength < data.buffer.byteLength ? data.slice() : data;
 }
 

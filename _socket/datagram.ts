@@ -7,6 +7,7 @@
 import { type Address, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
 import { begun } from "./begun.ts";
+import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
@@ -29,6 +30,7 @@ export class Datagram {
   /** Sends one datagram after the other, in the order of the calls. */
   readonly sending: Lock = new Lock();
   #buffer: Uint8Array | undefined;
+  readonly #memory = new DatagramMemory();
   /** Who sent the datagram that was taken last. */
   #sender: TransportAddr | undefined;
   /** Where `connect` points. Datagrams of others are dropped, as the kernel does. */
@@ -65,7 +67,8 @@ export class Datagram {
     const [data, sender] = this.#take(keep);
     this.#sender = sender;
     const address = fromTransport(sender) || null;
-    return [data.slice(0, size) as Bytes, address]; // the next one overwrites the memory
+    const taken = size < data.length ? data.subarray(0, size) : data;
+    return [this.#memory.copy(taken, sender), address];
   }
 
   #take(keep: boolean): Received {

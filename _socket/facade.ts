@@ -335,7 +335,8 @@ export class Socket implements Disposable {
    *
    * @param bufsize How many bytes at most; the rest of a longer datagram is dropped.
    * @param flags As for {@linkcode Socket.recv}.
-   * @returns The bytes, and the sender's address: null on a stream and for an unnamed Unix socket.
+   * @returns The bytes, as {@linkcode Socket.recv} gives them, and the sender's address: null on a stream and for an
+   *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
     return quiet(recvfrom(this.#core, bufsize, flags));
