@@ -50,6 +50,7 @@ export class ServeLoop {
   #slot: Slot<unknown> | undefined;
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
+  #ticked = false;
   #failure: { error: unknown } | undefined;
   /** Whether the loop is to end. */
   stopping = false;
@@ -57,18 +58,19 @@ export class ServeLoop {
   /** @param tickMs How often to wake the loop without a request; undefined is never. */
   constructor(tickMs: number | undefined) {
     if (tickMs !== undefined) {
-      this.#ticker = setInterval(this.#rouse, Math.min(tickMs, MAX_DELAY));
+      this.#ticker = setInterval(this.#tick, Math.min(tickMs, MAX_DELAY));
     }
   }
+
+  readonly #tick = (): void => {
+    this.#ticked = this.waiting;
+    this.#rouse();
+  };
 
   readonly #rouse = (): void => {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
-  };
-
-  readonly #keepWake = (wake: () => void): void => {
-    this.#wake = wake;
   };
 
   /** Resolves when the loop has ended. */
@@ -86,16 +88,48 @@ export class ServeLoop {
     return this.#wake !== undefined;
   }
 
-  /** Waits for the source, which is not ready, the stop, or the tick. */
-  wait(source: Source): Promise<void> {
-    if (this.stopping || source.ready) return Promise.resolve();
+  /**
+   * Calls `round` again and again, until the stop. What it waits for calls it back: a promise to resume it by would
+   * cost a datagram 250 ns.
+   *
+   * @param round Does what there is to do. Gives what to wait for before it is called again, a source that is not
+   *   ready or a promise; undefined is nothing.
+   * @returns Resolves after the stop; rejects with what a round threw, or what its promise rejected with.
+   */
+  run(round: () => Source | Promise<void> | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const go = (): void => {
+      try {
+        while (!this.stopping) {
+          const next = round();
+          if (next instanceof Promise) return void next.then(go, reject);
+          if (next !== undefined) return this.#wait(next, go);
+        }
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+    };
+    go();
+    return promise;
+  }
+
+  /** Calls `wake` when the source may be ready, at the stop, and at the tick. */
+  #wait(source: Source, wake: () => void): void {
     const flight = source.fill();
     if (source instanceof Slot) this.#watch(source);
     else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
       this.#flight = flight;
       flight.then(this.#rouse);
     }
-    return this.#sleep();
+    this.#wake = wake;
+  }
+
+  /** Whether the loop waited in vain for as long as a tick; true once for each. */
+  takeTick(): boolean {
+    const ticked = this.#ticked;
+    this.#ticked = false;
+    return ticked;
   }
 
   /** From now on a slot wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
@@ -113,12 +147,11 @@ export class ServeLoop {
       over = true;
       this.#rouse();
     }, ms);
-    while (!over && !this.stopping) await this.#sleep();
+    while (!over && !this.stopping) {
+      await new Promise<void>((wake) => this.#wake = wake);
+    }
     clearTimeout(timer);
-  }
-
-  #sleep(): Promise<void> {
-    return new Promise(this.#keepWake);
+    this.#ticked = false;
   }
 
   /** Makes the loop end. Resolves when it will get no further request. */

@@ -48,7 +48,8 @@ export class Service<R> {
     signal?.addEventListener("abort", stop);
     if (signal?.aborted) stop();
     try {
-      await Promise.race([this.#serve(loop), loop.abandoned]);
+      const served = loop.run(() => this.#round(loop));
+      await Promise.race([served, loop.abandoned]);
       loop.rethrow();
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -70,24 +71,26 @@ export class Service<R> {
     return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
   }
 
-  /**
-   * Waits for a request, handles it, calls `serviceActions`, and so on. A tick comes back empty-handed. Only what
-   * there is to wait for is awaited: a datagram costs one promise here, that of the wait for it.
-   */
-  async #serve(loop: ServeLoop): Promise<void> {
+  /** Handles a request that is ready, and calls `serviceActions`; a tick comes back empty-handed. */
+  #round(loop: ServeLoop): Source | Promise<void> | undefined {
     const { room } = this.#requests;
-    while (!loop.stopping) {
-      if (!room.ready) await loop.wait(room);
-      if (room.ready && !this.#source.ready) await loop.wait(this.#source);
-      if (room.ready && !loop.stopping && this.#source.ready) {
-        const handled = this.#dispatcher.handleOne();
-        if (handled !== undefined && await handled === "resource") {
-          await loop.pause(RESOURCE_PAUSE_MS);
-        }
-      }
-      const actions = this.#server.serviceActions();
-      if (actions !== undefined) await actions;
-    }
+    const source = room.ready ? this.#source : room;
+    if (source.ready) {
+      const handled = this.#dispatcher.handleOne();
+      if (handled !== undefined) return this.#afterwards(loop, handled);
+    } else if (!loop.takeTick()) return source;
+    const actions = this.#server.serviceActions();
+    return actions === undefined ? undefined : Promise.resolve(actions);
+  }
+
+  /** The end of a round whose request takes its time. */
+  async #afterwards(
+    loop: ServeLoop,
+    handled: ReturnType<Dispatcher<R>["handleOne"]>,
+  ): Promise<void> {
+    if (await handled === "resource") await loop.pause(RESOURCE_PAUSE_MS);
+    const actions = this.#server.serviceActions();
+    if (actions !== undefined) await actions;
   }
 
   /** What to wait for: the socket of the server, which may be another one meanwhile. */

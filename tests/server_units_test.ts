@@ -37,33 +37,62 @@ class FakeSource implements Source {
   }
 }
 
-Deno.test("ServeLoop.wait() wakes for each tick, and looks after a flight once", async () => {
+Deno.test("ServeLoop.run() goes on at each tick, and looks after a flight once", async () => {
   const loop = new ServeLoop(1);
   const source = new FakeSource();
-  for (let tick = 0; tick < 10; tick++) await within(loop.wait(source));
-  assertEquals(source.watchers, 1);
-  source.arrive();
-  await within(loop.wait(source));
+  let ticks = 0;
+  const ended = loop.run(() => {
+    if (source.ready) loop.stop();
+    else if (loop.takeTick() && ++ticks === 10) source.arrive();
+    return source;
+  });
+  await within(ended);
+  assertEquals([ticks, source.watchers], [10, 1]);
   loop.end();
 });
 
-Deno.test("ServeLoop.wait() wakes for the source and for the stop", async () => {
+Deno.test("ServeLoop.run() waits for the source, a promise, and the stop", async () => {
   const loop = new ServeLoop(undefined);
   const source = new FakeSource();
-  const woken = loop.wait(source);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const steps = [source, promise, undefined, new FakeSource()];
+  const ended = loop.run(() => steps.shift());
   assert(loop.waiting);
   source.arrive();
-  await within(woken);
-  assert(!loop.waiting);
-  const stopped = loop.wait(new FakeSource());
-  let ended = false;
-  const stop = loop.stop().then(() => ended = true);
-  await within(stopped);
-  assertEquals(ended, false);
+  await source.fill();
+  assertEquals([loop.waiting, steps.length], [false, 2]);
+  resolve();
+  await promise;
+  assertEquals([loop.waiting, steps.length], [true, 0]);
+  let told = false;
+  const stop = loop.stop().then(() => told = true);
+  await within(ended);
+  assertEquals(told, false);
   loop.end();
   await within(stop);
-  await loop.wait(new FakeSource()); // a loop that stops does not wait
+  await within(loop.run(() => assert(false) as undefined)); // a loop that stops does nothing
   await loop.stop();
+});
+
+Deno.test("ServeLoop.run() rejects with what a round throws, or rejects with", async () => {
+  const error = new Error("no");
+  const fail = () => {
+    throw error;
+  };
+  for (const round of [fail, () => Promise.reject(error)]) {
+    const loop = new ServeLoop(undefined);
+    await within(assertRejects(() => loop.run(round), Error, "no"));
+    loop.end();
+  }
+});
+
+Deno.test("ServeLoop.pause() does not end at a tick, nor keep it", async () => {
+  const loop = new ServeLoop(1);
+  const from = performance.now();
+  await loop.pause(20);
+  assert(performance.now() - from > 15);
+  assertEquals(loop.takeTick(), false);
+  loop.end();
 });
 
 Deno.test("ServeLoop.fail() keeps the first error", async () => {
@@ -204,7 +233,7 @@ Deno.test("ActiveRequests finds each of them, in whatever order they come and go
   assertEquals(all.find("c"), undefined);
 });
 
-Deno.test("ServeLoop.wait() is woken by a slot itself, until the loop ends", async () => {
+Deno.test("ServeLoop.run() is called by a slot itself, until the loop ends", async () => {
   const loop = new ServeLoop(undefined);
   const gates: PromiseWithResolvers<string>[] = [];
   const slots = [0, 1].map(() =>
@@ -214,15 +243,20 @@ Deno.test("ServeLoop.wait() is woken by a slot itself, until the loop ends", asy
       return gate.promise;
     })
   );
-  for (const slot of [slots[0], slots[0], slots[1]]) {
-    const woken = loop.wait(slot);
-    gates.at(-1)!.resolve("there");
-    await within(woken);
-    assert(slot.ready);
-    await within(loop.wait(slot)); // it is ready
-    slot.take();
+  const turns = [slots[0], slots[0], slots[1], slots[1]];
+  const ended = loop.run(() => {
+    if (turns[0].ready) turns.shift()!.take();
+    return turns[0];
+  });
+  for (const [i, slot] of [slots[0], slots[0], slots[1]].entries()) {
+    const { settled } = slot;
+    gates[i].resolve("there");
+    await settled;
   }
+  assertEquals(turns.length, 1);
   assertEquals(slots.map(({ watchers }) => watchers.size), [0, 1]);
+  loop.stop();
+  await within(ended);
   loop.end();
   assertEquals(slots[1].watchers.size, 0);
 });
