@@ -40,7 +40,9 @@ export class Dispatcher<R> {
     } catch (error) {
       return this.#judge(error);
     }
-    return Array.isArray(got) ? this.#dispatch(...got) : this.#handleLater(got);
+    return Array.isArray(got)
+      ? this.#dispatch(got[0], got[1])
+      : this.#handleLater(got);
   }
 
   async #handleLater(getting: Promise<[R, Address]>): Promise<Handled> {

@@ -4,7 +4,8 @@
  * @module
  */
 
-const owners = new Map<number, object>();
+/** By number: there are as many places as there were sockets open at a time. */
+const owners: (object | undefined)[] = [];
 const free: number[] = [];
 
 /** 0, 1 and 2 are the standard streams everywhere; numbers here start above them. */
@@ -13,16 +14,18 @@ let next = 3;
 /** Gives `owner` a number that nobody has. */
 export function takeFileno(owner: object): number {
   const fileno = free.pop() ?? next++;
-  owners.set(fileno, owner);
+  owners[fileno] = owner;
   return fileno;
 }
 
 /** Takes a number back when its owner closes. */
 export function releaseFileno(fileno: number): void {
-  if (owners.delete(fileno)) free.push(fileno);
+  if (owners[fileno] === undefined) return;
+  owners[fileno] = undefined;
+  free.push(fileno);
 }
 
 /** Who has the number. */
 export function ownerOf(fileno: number): object | undefined {
-  return owners.get(fileno);
+  return owners[fileno];
 }
