@@ -4,6 +4,7 @@
  * @module
  */
 
+import { emptySteps } from "./_server/steps.ts";
 import { BytesSink, BytesSource } from "./_stream/bytes.ts";
 import { BufferedReader } from "./_stream/buffered_reader.ts";
 import { BufferedWriter, type Writer } from "./_stream/buffered_writer.ts";
@@ -62,6 +63,10 @@ export class BaseRequestHandler<
   readonly server: S;
   /** What `handle` threw; for `finish` to know. */
   failure: unknown = undefined;
+
+  static {
+    emptySteps.add(this.prototype.finish);
+  }
 
   /**
    * Keeps what it is given; the work begins with `setup`.

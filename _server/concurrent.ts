@@ -13,7 +13,7 @@ import {
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./requests.ts";
-import { after } from "./steps.ts";
+import { after, type Step } from "./steps.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -120,24 +120,48 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
         requests.status.rejected++;
         return this.shutdownRequest(request);
       }
-      requests.detach(
-        request,
-        begun(() => this.processRequestTask(request, clientAddress)),
-      );
+      const active = requests.detach(request);
+      if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
+        task(
+          this,
+          request,
+          clientAddress,
+          (end) => requests.settle(active, end),
+        );
+      } else {
+        requests.settle(
+          active,
+          begun(() => this.processRequestTask(request, clientAddress)),
+        );
+      }
     }
 
     processRequestTask(
       request: unknown,
       clientAddress: Address,
     ): void | Promise<void> {
-      return after(
-        begun(() => this.finishRequest(request, clientAddress)),
-        () => this.shutdownRequest(request),
-        (error) => endFailed(this, { request, clientAddress, error }),
-      );
+      return task(this, request, clientAddress, (end) => end);
     }
   }
   return Concurrent;
+}
+
+/**
+ * Takes a request to its end. What follows the end is hung on its last step, and not on the task: a request under way
+ * keeps a promise and two functions less, which a datagram need not make.
+ */
+function task(
+  // deno-lint-ignore no-explicit-any
+  server: BaseServer<any>,
+  request: unknown,
+  clientAddress: Address,
+  follow: (end: Step) => Step,
+): Step {
+  return after(
+    begun(() => server.finishRequest(request, clientAddress)),
+    () => follow(begun(() => server.shutdownRequest(request))),
+    (error) => follow(endFailed(server, { request, clientAddress, error })),
+  );
 }
 
 /** What the options say, or else the static fields of the class. */

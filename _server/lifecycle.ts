@@ -5,7 +5,7 @@
  */
 
 import { begun } from "../_socket/begun.ts";
-import { after, type Step } from "./steps.ts";
+import { after, emptySteps, type Step } from "./steps.ts";
 
 /** The part of a handler that runs. */
 export interface Runnable {
@@ -30,8 +30,10 @@ export function runHandler(handler: Runnable): Step {
 }
 
 function handleAndFinish(handler: Runnable): Step {
+  const handled = begun(() => handler.handle());
+  if (emptySteps.has(handler.finish)) return handled;
   return after(
-    begun(() => handler.handle()),
+    handled,
     () => handler.finish(),
     (error) => finishFailed(handler, error),
   );

@@ -158,11 +158,16 @@ export class Requests {
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** Leaves a request to a task, which ends it. A task that had nothing to wait for has ended it already. */
-  detach(request: unknown, task: Step): void {
+  /** Leaves a request to a task, whose last step is for {@linkcode Requests.settle}. */
+  detach(request: unknown): ActiveRequest {
     const active = this.#active.find(request) ?? this.begin(request);
     active.detached = true;
-    after(task, () => this.end(active), (error) => {
+    return active;
+  }
+
+  /** Notes the end of a request when the last step of its task is done. */
+  settle(active: ActiveRequest, end: Step): Step {
+    return after(end, () => this.end(active), (error) => {
       this.end(active);
       this.crash(error);
     });

@@ -9,6 +9,9 @@
  * @module
  */
 
+/** Methods of ours that do nothing: where one of them was not overridden, no promise is made to come to it. */
+export const emptySteps: WeakSet<object> = new WeakSet();
+
 /** What a stage gives: undefined when it is done. */
 export type Step = void | Promise<void>;
 

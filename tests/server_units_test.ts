@@ -6,7 +6,14 @@ import { runHandler } from "../_server/lifecycle.ts";
 import { errorReport, reprAddress } from "../_server/report.ts";
 import { Requests } from "../_server/requests.ts";
 import { both, readyWithin, ServeLoop } from "../_server/serve_loop.ts";
-import { assert, assertEquals, assertRejects } from "./deps.ts";
+import { BaseRequestHandler } from "../handlers.ts";
+import type { BaseServer } from "../server.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "./deps.ts";
 import { within } from "./server_helpers.ts";
 
 /** A source that becomes ready when told, and counts who looks after its promise. */
@@ -261,10 +268,28 @@ Deno.test("ServeLoop.run() is called by a slot itself, until the loop ends", asy
   assertEquals(slots[1].watchers.size, 0);
 });
 
+Deno.test("runHandler() gives what handle() gives where finish() was not overridden", async () => {
+  class Handler extends BaseRequestHandler<undefined> {
+    override handle = () => promise;
+  }
+  const { promise, reject } = Promise.withResolvers<void>();
+  const run = () => runHandler(new Handler(undefined, "", {} as BaseServer));
+  const step = run();
+  assertStrictEquals(step, promise);
+  reject(new Error("no"));
+  await assertRejects(async () => await step, Error, "no");
+  const finish = Handler.prototype.finish;
+  let finished = 0;
+  Handler.prototype.finish = () => void finished++;
+  await assertRejects(async () => await run(), Error, "no");
+  Handler.prototype.finish = finish;
+  assertEquals(finished, 1);
+});
+
 Deno.test("Requests.detach() counts a request that a hook made", async () => {
   const requests = new Requests({});
   const { promise, resolve } = Promise.withResolvers<void>();
-  requests.detach("made", promise);
+  requests.settle(requests.detach("made"), promise);
   assertEquals(requests.size, 1);
   assertEquals(requests.room.ready, true);
   resolve();
