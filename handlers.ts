@@ -182,25 +182,50 @@ export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
   packet!: Uint8Array<ArrayBuffer>;
   /** The server's socket. */
   socket!: Socket;
-  /** Reads the datagram. */
-  rfile!: BufferedReader;
-  /** Collects the answer. */
-  wfile!: Writer;
   readonly #answer = new BytesSink();
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
 
-  /** Opens the files. May be extended; call super. */
+  /** Takes the request apart. May be extended; call super. */
   override setup(): void | Promise<void> {
     [this.packet, this.socket] = this.request;
-    this.rfile = new BufferedReader(new BytesSource(this.packet));
-    this.wfile = new BufferedWriter(this.#answer);
+  }
+
+  /** Reads the datagram. Made when it is used first, for it would cost more than all else here. */
+  get rfile(): BufferedReader {
+    return this.#rfile ??= new BufferedReader(new BytesSource(this.request[0]));
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
+  /** Collects the answer. Made when it is used first. */
+  get wfile(): Writer {
+    return this.#wfile ??= new BufferedWriter(this.#answer);
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
   }
 
   /** Sends the answer, if there is one. May be extended; call super. */
-  override async finish(): Promise<void> {
-    if (this.failure !== undefined) return;
-    await this.wfile.flush();
+  override finish(): void | Promise<void> {
+    const wfile = this.#wfile;
+    if (wfile === undefined || this.failure !== undefined) return;
+    return this.#send(wfile);
+  }
+
+  /** Sends what is in the buffer from where it is, or, where the handler has flushed before, all together. */
+  async #send(wfile: Writer): Promise<void> {
+    const send = async (data: Uint8Array) => {
+      await this.socket.sendto(data, this.clientAddress);
+    };
+    this.#answer.last = send;
+    await wfile.flush();
+    this.#answer.last = undefined;
     const answer = this.#answer.take();
-    if (answer.length > 0) await this.socket.sendto(answer, this.clientAddress);
+    if (answer.length > 0) await send(answer);
   }
 }
 

