@@ -61,7 +61,7 @@ export class BaseRequestHandler<
   readonly clientAddress: Address;
   /** The server. */
   readonly server: S;
-  /** What `handle` threw; for `finish` to know. */
+  /** What `handle` threw; for a `finish` to know. */
   failure: unknown = undefined;
 
   static {

@@ -28,6 +28,7 @@ import "../_server/serve.ts";
 import "../_server/serve_loop.ts";
 import "../_server/service.ts";
 import "../_server/steps.ts";
+import "../_server/task.ts";
 import "../_socket/address.ts";
 import "../_socket/alarm.ts";
 import "../_socket/begun.ts";

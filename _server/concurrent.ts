@@ -7,13 +7,13 @@
 import { begun } from "../_socket/begun.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
-import { endFailed } from "./failed.ts";
+import type { ActiveRequest } from "./active.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./requests.ts";
-import { after, type Step } from "./steps.ts";
+import { runTask } from "./task.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -122,46 +122,28 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       }
       const active = requests.detach(request);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
-        task(
-          this,
-          request,
-          clientAddress,
-          (end) => requests.settle(active, end),
-        );
-      } else {
-        requests.settle(
-          active,
-          begun(() => this.processRequestTask(request, clientAddress)),
-        );
-      }
+        runTask(this, request, clientAddress, active);
+      } else this.#runOwnTask(request, clientAddress, active);
+    }
+
+    /** Runs a task that a subclass has changed. */
+    #runOwnTask(
+      request: unknown,
+      clientAddress: Address,
+      active: ActiveRequest,
+    ): void {
+      const task = begun(() => this.processRequestTask(request, clientAddress));
+      requestsOf(this).endAfter(active, task);
     }
 
     processRequestTask(
       request: unknown,
       clientAddress: Address,
     ): void | Promise<void> {
-      return task(this, request, clientAddress, (end) => end);
+      return runTask(this, request, clientAddress);
     }
   }
   return Concurrent;
-}
-
-/**
- * Takes a request to its end. What follows the end is hung on its last step, and not on the task: a request under way
- * keeps a promise and two functions less, which a datagram need not make.
- */
-function task(
-  // deno-lint-ignore no-explicit-any
-  server: BaseServer<any>,
-  request: unknown,
-  clientAddress: Address,
-  follow: (end: Step) => Step,
-): Step {
-  return after(
-    begun(() => server.finishRequest(request, clientAddress)),
-    () => follow(begun(() => server.shutdownRequest(request))),
-    (error) => follow(endFailed(server, { request, clientAddress, error })),
-  );
 }
 
 /** What the options say, or else the static fields of the class. */

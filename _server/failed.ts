@@ -8,7 +8,7 @@ import type { Address } from "../_socket/address.ts";
 import { requestsOf } from "./requests.ts";
 
 /** The stages that end a request. */
-interface Ending<R> {
+export interface Ending<R> {
   handleError(
     request: R,
     clientAddress: Address,

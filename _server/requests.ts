@@ -158,16 +158,16 @@ export class Requests {
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** Leaves a request to a task, whose last step is for {@linkcode Requests.settle}. */
+  /** Leaves a request to a task, with which it ends. */
   detach(request: unknown): ActiveRequest {
     const active = this.#active.find(request) ?? this.begin(request);
     active.detached = true;
     return active;
   }
 
-  /** Notes the end of a request when the last step of its task is done. */
-  settle(active: ActiveRequest, end: Step): Step {
-    return after(end, () => this.end(active), (error) => {
+  /** Ends a request when its task has ended. */
+  endAfter(active: ActiveRequest, task: Step): void {
+    after(task, () => this.end(active), (error) => {
       this.end(active);
       this.crash(error);
     });

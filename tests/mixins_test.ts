@@ -269,6 +269,26 @@ Deno.test("AsyncTCPServer.processRequestTask() can be extended", async () => {
   assertEquals(log, ["begin", "end"]);
 });
 
+Deno.test("AsyncTCPServer.processRequestTask() that is extended is under way to its own end", async () => {
+  const gate = new Event();
+  const shut = new Event();
+  class Server extends AsyncTCPServer {
+    override async processRequestTask(request: Socket, from: Address) {
+      await super.processRequestTask(request, from);
+      shut.set();
+      await gate.wait();
+    }
+  }
+  await serving(new Server(LOOPBACK, EchoLine), async (server) => {
+    assertEquals(await ask(server, "hello\n"), "hello\n");
+    await shut.wait();
+    assertEquals(server.status.active, 1);
+    gate.set();
+    await within(requestsOf(server).quiet.fill());
+    assertEquals(server.status.active, 0);
+  });
+});
+
 Deno.test("AsyncTCPServer.serveForever() ends with what shutdownRequest() throws in a task", async () => {
   class Server extends AsyncTCPServer {
     override async shutdownRequest(request: Socket) {

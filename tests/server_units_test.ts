@@ -289,7 +289,7 @@ Deno.test("runHandler() gives what handle() gives where finish() was not overrid
 Deno.test("Requests.detach() counts a request that a hook made", async () => {
   const requests = new Requests({});
   const { promise, resolve } = Promise.withResolvers<void>();
-  requests.settle(requests.detach("made"), promise);
+  requests.endAfter(requests.detach("made"), promise);
   assertEquals(requests.size, 1);
   assertEquals(requests.room.ready, true);
   resolve();
