@@ -409,9 +409,12 @@ export class TCPServer extends SocketServer<Socket> {
     return report;
   }
 
-  /** Accepts a connection. May be overridden. */
-  override getRequest(): Promise<[Socket, Address]> {
-    return this.socket.accept();
+  /** Accepts a connection; gives a promise only where none is there yet. May be overridden. */
+  override getRequest(): [Socket, Address] | Promise<[Socket, Address]> {
+    const { socket } = this;
+    return socket.accept === Socket.prototype.accept
+      ? internals.acceptNow(socket) ?? socket.accept()
+      : socket.accept();
   }
 
   /** Ends the stream for the client, and then closes. May be overridden. */

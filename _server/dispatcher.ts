@@ -4,7 +4,6 @@
  * @module
  */
 
-import { begun } from "../_socket/begun.ts";
 import type { Address } from "../_socket/address.ts";
 import type { BaseServer } from "../server.ts";
 import { type AcceptVerdict, judgeAccept } from "./accept_errors.ts";
@@ -40,19 +39,11 @@ export class Dispatcher<R> {
     } catch (error) {
       return this.#judge(error);
     }
-    return Array.isArray(got)
-      ? this.#dispatch(got[0], got[1])
-      : this.#handleLater(got);
-  }
-
-  async #handleLater(getting: Promise<[R, Address]>): Promise<Handled> {
-    let got: [R, Address];
-    try {
-      got = await getting;
-    } catch (error) {
-      return this.#judge(error);
-    }
-    await this.#dispatch(...got);
+    if (Array.isArray(got)) return this.#dispatch(got[0], got[1]);
+    return got.then(
+      (got) => this.#dispatch(...got),
+      (error) => this.#judge(error),
+    );
   }
 
   /** Counts a failure of `getRequest`, or throws it where it is to end the loop. */
@@ -65,17 +56,22 @@ export class Dispatcher<R> {
 
   #dispatch(request: R, clientAddress: Address): Step {
     const active = this.#requests.begin(request, clientAddress);
-    const step = begun(() => this.#admit(request, clientAddress));
+    const step = this.#admit(request, clientAddress);
     if (step !== undefined) return this.#settle(active, clientAddress, step);
     if (!active.detached) this.#requests.end(active);
   }
 
+  /** Rejects where a stage throws. */
   #admit(request: R, clientAddress: Address): Step {
-    const verdict = !this.#requests.draining &&
-      this.#server.verifyRequest(request, clientAddress);
-    return typeof verdict === "boolean"
-      ? this.#go(verdict, request, clientAddress)
-      : this.#admitLater(verdict, request, clientAddress);
+    try {
+      const verdict = !this.#requests.draining &&
+        this.#server.verifyRequest(request, clientAddress);
+      return typeof verdict === "boolean"
+        ? this.#go(verdict, request, clientAddress)
+        : this.#admitLater(verdict, request, clientAddress);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #admitLater(

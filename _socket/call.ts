@@ -7,15 +7,10 @@
 import { quiet } from "./quiet.ts";
 
 let resolve: (value: unknown) => void;
-let reject: (error: unknown) => void;
 
-/** Hands the functions of a promise to who makes it: one function for all, instead of a closure each. */
-function handOver(
-  resolveIt: (value: unknown) => void,
-  rejectIt: (error: unknown) => void,
-): void {
+/** Hands the function of a promise to who makes it: one function for all, instead of a closure each. */
+function handOver(resolveIt: (value: unknown) => void): void {
   resolve = resolveIt;
-  reject = rejectIt;
 }
 
 /**
@@ -27,13 +22,12 @@ function handOver(
 export class Call<T> {
   /** What the caller holds. */
   readonly promise: Promise<T> = new Promise<unknown>(handOver) as Promise<T>;
-  /** Ends the call. */
-  readonly resolve: (value: T) => void = resolve;
-  readonly #reject: (error: unknown) => void = reject;
+  /** Ends the call. The function that would reject is not kept: every connection that waits would have one. */
+  readonly resolve: (value: T | Promise<T>) => void = resolve;
 
   /** Ends the call with an error. */
   refuse(error: unknown): void {
     quiet(this.promise);
-    this.#reject(error);
+    this.resolve(quiet(Promise.reject(error))); // quiet too where the call has ended already
   }
 }

@@ -33,7 +33,12 @@ import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
 import type { Stream } from "./stream.ts";
-import { checkTransport, type Transport, typeOf } from "./transport.ts";
+import {
+  checkTransport,
+  type StreamTransport,
+  type Transport,
+  typeOf,
+} from "./transport.ts";
 import {
   type FileForMode,
   makefile,
@@ -64,6 +69,8 @@ export const internals = {} as {
   readSource: (socket: Socket) => Source;
   /** What to wait for before a write, or for the end of a `connect`. */
   writeSource: (socket: Socket) => Source;
+  /** Accepts, where a connection is there; throws as {@linkcode Socket.accept} does. */
+  acceptNow: (socket: Socket) => [Socket, Address] | undefined;
   /** Closes a socket and the files made of it. */
   release: (socket: Socket) => void;
   /** Closes a socket and drops what is on its way. */
@@ -144,6 +151,7 @@ export class Socket implements Disposable {
   static {
     internals.readSource = (socket) => socket.#core.readSource;
     internals.writeSource = (socket) => socket.#core.writeSource;
+    internals.acceptNow = (socket) => socket.#acceptNow();
     internals.release = (socket) => socket.#core.close(false);
     internals.abort = (socket) => socket.#core.close(true);
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();
@@ -260,14 +268,26 @@ export class Socket implements Disposable {
     if (this.type !== C.SOCK_STREAM) {
       throw osError("EOPNOTSUPP", { syscall: "accept" });
     }
-    const { listener, listening, options } = this.#core;
+    const { listener, listening } = this.#core;
     if (listener === undefined || !listening) {
       throw osError("EINVAL", {
         syscall: "accept",
         reason: "the socket does not listen",
       });
     }
-    const transport = await listener.accept(this.#core.limit("accept"));
+    return this.#over(await listener.accept(this.#core.limit("accept")));
+  }
+
+  /** Accepts without a promise, where a connection is there. */
+  #acceptNow(): [Socket, Address] | undefined {
+    const { listener, listening } = this.#core;
+    if (!listening || !listener?.pending.ready) return undefined;
+    return this.#over(listener.take());
+  }
+
+  /** The socket for a connection that was accepted, and the peer's address. */
+  #over(transport: StreamTransport): [Socket, Address] {
+    const { options } = this.#core;
     const socket = new Socket(this.family, C.SOCK_STREAM, this.proto);
     if (options !== undefined) socket.#core.options = new Map(options);
     socket.#core.take(transport);

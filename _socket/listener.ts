@@ -30,10 +30,11 @@ export class Listener {
 
   /** Takes the next connection. */
   accept(limit: Limit): Promise<StreamTransport> {
-    return whenReady(this.pending, limit, "accept", () => this.#take());
+    return whenReady(this.pending, limit, "accept", () => this.take());
   }
 
-  #take(): StreamTransport {
+  /** Takes the connection that is there, or throws why there is none. */
+  take(): StreamTransport {
     try {
       return this.pending.take();
     } catch (error) {

@@ -110,12 +110,13 @@ export class ReadBuffer implements Source {
 
   #fly(target: Uint8Array): void {
     this.#target = target;
-    const crash = this.#onCrash ??= (error) => this.#crash(error);
-    if (target !== OWN) {
-      const land = this.#onLand ??= (count) => this.#land(count);
-      readFrom(this.#transport, target).then(land, crash);
-      return;
-    }
+    const crash = this.#onCrash ??= this.#crash.bind(this); // an arrow would hold a scope besides
+    if (target === OWN) return this.#flyOwn(crash);
+    const land = this.#onLand ??= this.#land.bind(this);
+    readFrom(this.#transport, target).then(land, crash);
+  }
+
+  #flyOwn(crash: (error: unknown) => void): void {
     (this.#transport as OwningTransport).readOwn().then((bytes) => {
       this.#target = this.#gift = bytes ?? OWN;
       this.#land(bytes && bytes.length);
@@ -216,11 +217,15 @@ export class ReadBuffer implements Source {
 
   #await(taker: Taker, target: Uint8Array): void {
     this.#taker = taker;
-    taker.timeout?.start((error) => {
+    if (taker.timeout !== undefined) this.#limit(taker, taker.timeout);
+    this.#fly(target);
+  }
+
+  #limit(taker: Taker, timeout: Timeout): void {
+    timeout.start((error) => {
       if (this.#taker === taker) this.#taker = undefined;
       taker.refuse(error);
     });
-    this.#fly(target);
   }
 
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */

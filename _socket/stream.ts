@@ -64,7 +64,12 @@ export class Stream {
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.takeNext(size, limit ?? undefined);
     }
-    return quiet(this.#when(limit, () => reader.take(size)));
+    return this.#recvLater(size, limit);
+  }
+
+  /** Apart from {@linkcode Stream.recv}, which would make a scope for the function at each call. */
+  #recvLater(size: number, limit: Limit): Promise<Bytes> {
+    return quiet(this.#when(limit, () => this.reader.take(size)));
   }
 
   /** Looks at the next bytes, at most `size`. */
@@ -104,7 +109,11 @@ export class Stream {
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.readInto(target, limit ?? undefined);
     }
-    return quiet(this.#when(limit, () => reader.takeInto(target)));
+    return this.#recvIntoLater(target, limit);
+  }
+
+  #recvIntoLater(target: Uint8Array, limit: Limit): Promise<number> {
+    return quiet(this.#when(limit, () => this.reader.takeInto(target)));
   }
 
   /** Sends the start of `data`. */

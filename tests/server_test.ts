@@ -340,3 +340,36 @@ Deno.test("a server that is closed has nothing to serve", async () => {
   await assertRejects(() => server.serveForever(), OSError, "EBADF");
   await assertRejects(() => server.handleRequest(), OSError, "EBADF");
 });
+
+Deno.test("TCPServer.getRequest() waits where no connection is there, and takes one that is", async () => {
+  await using server = new TCPServer(LOOPBACK, EchoLine);
+  const waiting = server.getRequest();
+  assert(waiting instanceof Promise);
+  using first = await connectTo(server);
+  const [request, from] = await within(waiting);
+  assertEquals(from, first.getsockname());
+  request.close();
+
+  using second = await connectTo(server);
+  await within(select([server], [], []));
+  const got = server.getRequest();
+  assert(Array.isArray(got));
+  assertEquals(got[1], second.getsockname());
+  got[0].close();
+});
+
+Deno.test("TCPServer.getRequest() asks a socket that has an accept of its own", async () => {
+  await using server = new TCPServer(LOOPBACK, EchoLine);
+  const { socket } = server;
+  let count = 0;
+  socket.accept = () => {
+    count++;
+    return Socket.prototype.accept.call(socket);
+  };
+  using client = await connectTo(server);
+  await within(select([server], [], []));
+  const [request, from] = await server.getRequest();
+  assertEquals(from, client.getsockname());
+  assertEquals(count, 1);
+  request.close();
+});

@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import {
+  type Address,
   BaseRequestHandler,
   ConnectionRefusedError,
   ConnectionResetError,
@@ -248,7 +249,7 @@ workerTest(
   async () => {
     const calls: unknown[] = [];
     class Wrapped extends ThreadingTCPServer {
-      override async getRequest(): ReturnType<TCPServer["getRequest"]> {
+      override async getRequest(): Promise<[Socket, Address]> {
         const [socket, address] = await super.getRequest();
         const conn = socket.detach() as StreamTransport;
         const wrapped = Socket.from({
