@@ -7,7 +7,15 @@
 
 import { Lines } from "./lines.ts";
 import { compare, type Contender } from "./measure.ts";
-import { ASYNCIO, cpython, DENO, DENO_SMALL, NODE, ours } from "./peers.ts";
+import {
+  ASYNCIO,
+  cpython,
+  DENO,
+  deno,
+  DENO_SMALL,
+  NODE,
+  ours,
+} from "./peers.ts";
 import type { Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
@@ -122,17 +130,34 @@ export async function idle(plan: Plan): Promise<Omit<Outcome, "command">> {
   };
 }
 
+/** What a small buffer moves: a megabyte by 1 KiB would take minutes, and what is left behind is the same. */
+const SMALL_KIB = 64;
+
+/** Who moves how much before it goes quiet. */
+const movers: Record<
+  string,
+  { server: Contender; kib: (plan: Plan) => number }
+> = {
+  "socketserver": { server: ECHO, kib: ({ idleKiB }) => idleKiB },
+  "Deno.listen, 1 KiB": { server: DENO_SMALL, kib: () => 0 },
+  "Deno.listen, fresh arrays of 1 KiB": {
+    server: deno("peers/deno_listen.ts", "fresh", "1024"),
+    kib: ({ idleKiB }) => Math.min(idleKiB, SMALL_KIB),
+  },
+};
+
 /**
- * Memory of connections that have moved a megabyte each, beside a plain loop with small buffers, which
- * would take minutes for that and has nothing to keep: its connections have echoed once.
+ * Memory of connections that have moved a megabyte each, beside a plain loop that keeps a small buffer, which
+ * has nothing to leave behind and moves nothing, and one that gives its small arrays away.
  */
 export async function idleQuiet(plan: Plan): Promise<Omit<Outcome, "command">> {
-  const contenders = { "socketserver": ECHO, "Deno.listen, 1 KiB": DENO_SMALL };
-  const kib = (name: string) => name === "socketserver" ? plan.idleKiB : 0;
+  const contenders = Object.fromEntries(
+    Object.entries(movers).map(([name, { server }]) => [name, server]),
+  );
   return {
     title: "Memory of a connection that moved 1 MiB and went quiet, of 10,000",
     unit: "KiB",
-    ...await costs(contenders, 1, plan, kib),
+    ...await costs(contenders, 1, plan, (name) => movers[name].kib(plan)),
   };
 }
 
