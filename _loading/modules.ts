@@ -39,6 +39,7 @@ import "../_socket/connect.ts";
 import "../_socket/constants.ts";
 import "../_socket/core.ts";
 import "../_socket/datagram.ts";
+import "../_socket/datagram_memory.ts";
 import "../_socket/deno_datagram.ts";
 import "../_socket/describe.ts";
 import "../_socket/endpoints.ts";
