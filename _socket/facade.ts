@@ -363,7 +363,9 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Receives into the caller's memory. Without a timeout nothing is copied.
+   * Receives into the caller's memory. Without a timeout nothing is copied: the read is in that memory, and
+   * cannot be taken back. So where `shutdown(SHUT_RD)`, or `close()` while a send is under way, ends the call,
+   * what the peer sends next is still written there.
    *
    * @param buffer Where to put the bytes.
    * @param nbytes How many at most; 0 fills the buffer.

@@ -126,20 +126,26 @@ export class ReadBuffer implements Source {
   #land(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
-    this.#memory?.landed(target, count ?? 0);
+    const own = this.#memory?.landed(target, count ?? 0) ??
+      target === this.#gift;
     if (count === null) this.#ended = true;
-    else if (!this.#ended) this.#keep(target, count);
+    else if (!this.#ended) this.#keep(target, count, own);
     if (this.available === 0) this.#empty();
     this.#wake();
   }
 
-  /** Keeps what a read brought, behind what was put back while it was on its way. */
-  #keep(target: Uint8Array, count: number): void {
-    if (count > target.length) this.#error ??= lostError();
+  /**
+   * Keeps what a read brought, behind what was put back while it was on its way; out of the memory of a caller
+   * who waits no more, and may do with it what he likes, in a copy.
+   */
+  #keep(target: Uint8Array, count: number, own: boolean): void {
+    const lost = count > target.length;
+    if (lost) this.#error ??= lostError();
     const before = this.available === 0
       ? undefined
       : this.#data.subarray(this.#start, this.#end);
-    this.#data = target;
+    const left = !own && !lost && this.#taker?.into !== target;
+    this.#data = left ? target.slice(0, count) : target;
     this.#start = 0;
     this.#end = Math.min(count, target.length);
     if (before !== undefined) this.putBack(before);

@@ -69,15 +69,20 @@ export class ReadMemory {
     return this.#slab = new Uint8Array(SLAB); // also where somebody has transferred the last one
   }
 
-  /** A read is over, and brought `count` bytes; one into memory that is not from here does not count. */
-  landed(target: Uint8Array, count: number): void {
+  /**
+   * A read is over, and brought `count` bytes; one into memory that is not from here does not count.
+   *
+   * @returns Whether the memory is from here.
+   */
+  landed(target: Uint8Array, count: number): boolean {
     if (target === this.#large) landLarge();
     else if (target === this.#slab) this.#advance(count);
-    else if (target !== this.#small) return;
+    else if (target !== this.#small) return false;
     else if (this.#used < USED) this.#used++;
     this.#more = count === target.length;
     if (count >= SMALL) this.#calm = 0;
     else if (this.#calm < CALM) this.#calm++;
+    return true;
   }
 
   /** The next read goes behind this one. */

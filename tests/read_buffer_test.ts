@@ -312,6 +312,37 @@ Deno.test("ReadBuffer.stop() gives all who wait the end, and look() what comes l
   assertEquals(buffer.take(9), nothing);
 });
 
+Deno.test("ReadBuffer.stop() leaves what readInto() waited for to the next call, whatever becomes of the memory", async () => {
+  for (const owns of [{}, { readOwn: () => Promise.resolve(null) }]) {
+    const late = Promise.withResolvers<Bytes>();
+    const fake = Object.assign(new FakeStream(late.promise), owns);
+    const buffer = new ReadBuffer(fake);
+    const memory = new Uint8Array(9);
+    const count = buffer.readInto(memory);
+    buffer.stop();
+    assertEquals(await soon(count), 0);
+    late.resolve(bytes("late"));
+    await turn();
+    memory.fill(0);
+    assertEquals(text(buffer.take(9)), "late");
+  }
+});
+
+Deno.test("ReadBuffer.stop() does not mind that the memory of readInto() is transferred after it", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const fake = new FakeStream();
+  fake.read = () => late.promise.then((data) => data.length);
+  const buffer = new ReadBuffer(fake);
+  const memory = new Uint8Array(9);
+  const count = buffer.readInto(memory);
+  buffer.stop();
+  assertEquals(await soon(count), 0);
+  structuredClone(memory, { transfer: [memory.buffer] });
+  late.resolve(bytes("late"));
+  await turn();
+  assertEquals(await codeOf(() => buffer.take(9)), "EFAULT");
+});
+
 Deno.test("ReadBuffer.close() ends all who wait, and every later call", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReadBuffer(new FakeStream(late.promise));
