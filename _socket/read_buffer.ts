@@ -34,7 +34,7 @@ function readFrom(
   }
 }
 
-/** What a read throws whose bytes are lost, because somebody has taken its memory away meanwhile. */
+/** What is thrown where bytes are lost, because somebody has taken the memory that they are read into away. */
 function lostError(): OSError {
   const reason =
     "the memory of the read was transferred; slice() what recv() gives before its buffer is";
@@ -90,6 +90,11 @@ export class ReadBuffer implements Source {
   /** How many bytes can be taken at once. */
   get available(): number {
     return this.#end - this.#start;
+  }
+
+  /** Whether there are bytes to take at once, and nobody has transferred the memory that they are in. */
+  get atHand(): boolean {
+    return this.#start < this.#end && this.#end <= this.#data.length;
   }
 
   /** Whether a read is under way. */
@@ -284,7 +289,11 @@ export class ReadBuffer implements Source {
 
   /** Throws the error: one that a read met only once, after the bytes that came before it. */
   #check(): void {
-    if (this.#start < this.#end) return;
+    if (this.atHand) return;
+    if (this.#start < this.#end) {
+      this.#empty();
+      throw lostError();
+    }
     if (this.#closed) throw closedError();
     if (this.#error === undefined) return;
     const error = this.#error;

@@ -60,7 +60,7 @@ export class Stream {
   /** Receives at most `size` bytes. */
   recv(size: number, limit: Limit): Promise<Bytes> {
     const reader = this.reader;
-    if (reader.available > 0) return Promise.resolve(reader.take(size));
+    if (reader.atHand) return Promise.resolve(reader.take(size));
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.takeNext(size, limit ?? undefined);
     }
@@ -105,7 +105,7 @@ export class Stream {
   /** Receives into the caller's memory. */
   recvInto(target: Uint8Array, limit: Limit): Promise<number> {
     const reader = this.reader;
-    if (reader.available > 0) return Promise.resolve(reader.takeInto(target));
+    if (reader.atHand) return Promise.resolve(reader.takeInto(target));
     if (limit !== "now" && !reader.flying && !reader.ready) {
       return reader.readInto(target, limit ?? undefined);
     }

@@ -1,5 +1,5 @@
 import { type Bytes, ReadMemory } from "../_socket/read_memory.ts";
-import { socketpair } from "../socket.ts";
+import { MSG_PEEK, socketpair } from "../socket.ts";
 import { ReadBuffer } from "../_socket/read_buffer.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import { OSError } from "../_socket/errors.ts";
@@ -83,6 +83,31 @@ Deno.test("Socket.recv() says so where somebody has transferred the memory that 
   const error = await assertRejects(() => soon(next), OSError, "slice()");
   assertEquals(error.code, "EFAULT");
   assertEquals(text(await ask("two")), "two");
+});
+
+Deno.test("Socket.recv() rejects where somebody has transferred the memory of what it has not given yet", async () => {
+  const [client, server] = await socketpair();
+  using _client = client;
+  using _server = server;
+  for (let i = 0; i < USED; i++) {
+    await client.sendall(bytes("x"));
+    await soon(server.recv(9));
+  }
+  const rests: (() => Promise<unknown>)[] = [
+    () => server.recv(9),
+    () => server.recvInto(new Uint8Array(9)),
+    () => server.recv(9, MSG_PEEK),
+  ];
+  for (const rest of rests) {
+    await client.sendall(bytes("one and two"));
+    const one = await soon(server.recv(3));
+    structuredClone(one, { transfer: [one.buffer] });
+    const failed = rest(); // an exception here would end the test
+    const error = await assertRejects(() => soon(failed), OSError, "slice()");
+    assertEquals(error.code, "EFAULT");
+  }
+  await client.sendall(bytes("three"));
+  assertEquals(text(await soon(server.recv(9))), "three");
 });
 
 Deno.test("ReadMemory lets 1,024 slabs wait, and has the small buffer for more", async () => {
