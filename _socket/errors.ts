@@ -220,7 +220,8 @@ const BY_NAME: Record<string, ErrnoName> = {
 
 /** Reads the error name out of whatever Deno or Node threw. */
 function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {
-  if (isErrnoName(error.code)) return error.code;
+  const interrupted = error.name === "Interrupted"; // that of a send has a code, EINTR
+  if (isErrnoName(error.code) && !interrupted) return error.code;
   const byName = BY_NAME[error.name];
   if (byName !== undefined) return byName;
   const number = /\(os error (\d+)\)/.exec(error.message)?.[1];

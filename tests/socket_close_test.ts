@@ -261,3 +261,15 @@ Deno.test("Socket.abort() drops what is not sent, and ends calls and files with 
   assert(count < 50_000_000, `${count} bytes came`);
   server.close();
 });
+
+Deno.test("Socket.abort() ends with EBADF also a send that waits for the peer", async () => {
+  for (const timeout of [null, 60]) {
+    const [client, server] = await tcpPair();
+    client.settimeout(timeout);
+    const sent = codeOf(() => client.sendall(new Uint8Array(50_000_000)));
+    await soon(server.recv(1)); // the first part is on its way, and the rest waits
+    client.abort();
+    assertEquals(await soon(sent), "EBADF");
+    server.close();
+  }
+});
