@@ -1,7 +1,7 @@
 /**
  * Measures the module against its peers.
  *
- *     deno task bench [names...] [--check | --smoke] [--rounds=11] [--seconds=0.5]
+ *     deno task bench [names...] [--check | --smoke] [--rounds=25] [--seconds=0.2]
  *
  * @module
  */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Plan } from "./plan.ts";
+import { longer, type Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
 import { type Command, ServerProcess } from "./server_process.ts";
@@ -32,6 +32,8 @@ export interface Comparison {
   load: Load;
   /** Counts by which each request counts, such as lines; 1 where it says nothing. */
   times?: number;
+  /** By how many times its rounds are longer than others, and fewer; 1 where it says nothing. */
+  longer?: number;
   /** Whether server and load share all processors, instead of having one each. */
   shared?: boolean;
   /** The servers by name, in the order of the tables. */
@@ -77,7 +79,8 @@ export async function compare(
       skipped[name] = error.message;
     }
   }
-  const samples = await rounds(comparison, plan, running);
+  const own = longer(plan, comparison.longer ?? 1);
+  const samples = await rounds(comparison, own, running);
   const { title, unit } = comparison;
   return { title, unit, skipped, contenders: summary(samples, running) };
 }
@@ -92,7 +95,7 @@ async function rounds(
   for (const name of names) samples.set(name, []);
   for (let round = plan.warmUp > 0 ? -1 : 0; round < plan.rounds; round++) {
     const seconds = round < 0 ? plan.warmUp : plan.seconds;
-    for (const name of turned(names, round)) {
+    for (const name of shuffled(names, round)) {
       progress(`round ${round + 1} of ${plan.rounds}: ${name}`);
       const server = running.get(name)!;
       const sample = await apply(comparison, name, server, plan, seconds);
@@ -103,10 +106,13 @@ async function rounds(
   return samples;
 }
 
-/** The names in another order each round, so that none always follows the same. */
-function turned(names: string[], round: number): string[] {
-  const by = (round + names.length) % names.length;
-  return [...names.slice(by), ...names.slice(0, by)];
+/** The names in another order each round, so that none always follows the same; the same orders in each run. */
+function shuffled(names: string[], round: number): string[] {
+  let state = round + 2;
+  const random = () => (state = state * 48271 % 2147483647) / 2147483647; // Park and Miller, 1993
+  for (let i = 0; i < 8; i++) random(); // the first ones tell the seed
+  return names.map((name) => ({ name, key: random() }))
+    .sort((a, b) => a.key - b.key).map(({ name }) => name);
 }
 
 async function apply(

@@ -27,9 +27,9 @@ export interface Plan {
  * seconds of each other see the same machine.
  */
 export const FULL: Plan = {
-  rounds: 11,
-  seconds: 0.5,
-  warmUp: 0.5,
+  rounds: 25,
+  seconds: 0.2,
+  warmUp: 1,
   connections: 10_000,
   fileMiB: 1024,
   idleKiB: 1024,
@@ -38,8 +38,9 @@ export const FULL: Plan = {
 /** What the guard runs. */
 export const SHORT: Plan = {
   ...FULL,
-  rounds: 5,
-  seconds: 0.3,
+  rounds: 11,
+  seconds: 0.2,
+  warmUp: 0.5,
   fileMiB: 256,
 };
 
@@ -52,3 +53,12 @@ export const SMOKE: Plan = {
   fileMiB: 1,
   idleKiB: 64,
 };
+
+/** The plan for what needs rounds that are longer by so many times: there are as many fewer. */
+export function longer(plan: Plan, times: number): Plan {
+  return {
+    ...plan,
+    rounds: Math.ceil(plan.rounds / times),
+    seconds: plan.seconds * times,
+  };
+}
