@@ -39,7 +39,6 @@ export const FULL: Plan = {
 export const SHORT: Plan = {
   ...FULL,
   rounds: 11,
-  seconds: 0.2,
   warmUp: 0.5,
   fileMiB: 256,
 };
