@@ -6,12 +6,13 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../_socket/address.ts";
+import { ownBytes } from "../_socket/check.ts";
 import { AF_UNIX, SOCK_STREAM } from "../_socket/constants.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { PassableStream } from "../_socket/passable.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { RequestMessage } from "./messages.ts";
-import { datagramRelay, own, type Relay, streamRelay } from "./relay.ts";
+import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
 
 /** What a child gets, and what is kept here for it. */
 export interface Job {
@@ -83,7 +84,7 @@ function datagramJob(
       kind: "datagram",
       client,
       local,
-      packet: own(packet),
+      packet: ownBytes(packet),
     },
     relay: datagramRelay(socket),
   };

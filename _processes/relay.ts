@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ownBytes } from "../_socket/check.ts";
 import {
   IPPROTO_TCP,
   SHUT_WR,
@@ -22,7 +23,7 @@ export function streamRelay(request: Socket): Relay {
   return async ({ operation, argument }) => {
     switch (operation) {
       case "read":
-        return own(await request.recv(argument as number));
+        return ownBytes(await request.recv(argument as number));
       case "write":
         return await request.sendall(argument as Uint8Array);
       case "closeWrite":
@@ -36,13 +37,6 @@ export function streamRelay(request: Socket): Relay {
     }
     throw new TypeError(`Cannot ${operation}: the request is a stream`);
   };
-}
-
-/** The data in memory of its own: a message would take all of a larger buffer along. */
-export function own(
-  data: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  return data.byteLength < data.buffer.byteLength ? data.slice() : data;
 }
 
 /** For a datagram: replies leave from the server's own address. */

@@ -126,7 +126,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       } else this.#runOwnTask(request, clientAddress, active);
     }
 
-    /** Runs a task that a subclass has changed. */
+    /** Runs a task that a subclass has changed; apart, for the function here would make each request a scope. */
     #runOwnTask(
       request: unknown,
       clientAddress: Address,

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../_socket/address.ts";
+import { begun } from "../_socket/begun.ts";
 import type { BaseServer } from "../server.ts";
 import { type AcceptVerdict, judgeAccept } from "./accept_errors.ts";
 import type { ActiveRequest } from "./active.ts";
@@ -56,22 +57,17 @@ export class Dispatcher<R> {
 
   #dispatch(request: R, clientAddress: Address): Step {
     const active = this.#requests.begin(request, clientAddress);
-    const step = this.#admit(request, clientAddress);
+    const step = begun(() => this.#admit(request, clientAddress));
     if (step !== undefined) return this.#settle(active, clientAddress, step);
     if (!active.detached) this.#requests.end(active);
   }
 
-  /** Rejects where a stage throws. */
   #admit(request: R, clientAddress: Address): Step {
-    try {
-      const verdict = !this.#requests.draining &&
-        this.#server.verifyRequest(request, clientAddress);
-      return typeof verdict === "boolean"
-        ? this.#go(verdict, request, clientAddress)
-        : this.#admitLater(verdict, request, clientAddress);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const verdict = !this.#requests.draining &&
+      this.#server.verifyRequest(request, clientAddress);
+    return typeof verdict === "boolean"
+      ? this.#go(verdict, request, clientAddress)
+      : this.#admitLater(verdict, request, clientAddress);
   }
 
   async #admitLater(

@@ -89,8 +89,7 @@ export class Service<R> {
     handled: ReturnType<Dispatcher<R>["handleOne"]>,
   ): Promise<void> {
     if (await handled === "resource") await loop.pause(RESOURCE_PAUSE_MS);
-    const actions = this.#server.serviceActions();
-    if (actions !== undefined) await actions;
+    await this.#server.serviceActions();
   }
 
   /** What to wait for: the socket of the server, which may be another one meanwhile. */

@@ -31,6 +31,13 @@ export function toBytes(data: unknown, doing: string): Uint8Array {
   );
 }
 
+/** The bytes in memory of their own: a view would take all of a larger buffer along. */
+export function ownBytes(
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  return bytes.byteLength < bytes.buffer.byteLength ? bytes.slice() : bytes;
+}
+
 /** Joins buffers into one. */
 export function joinBytes(
   parts: readonly Uint8Array[],

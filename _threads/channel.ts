@@ -5,6 +5,7 @@
  */
 
 import { ByteQueue } from "../_stream/byte_queue.ts";
+import { ownBytes } from "../_socket/check.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
@@ -77,7 +78,7 @@ export class Channel {
     if (count === 0) return undefined;
     const bytes = this.#queue.take(count);
     this.credit(count);
-    return count === bytes.buffer.byteLength ? bytes : bytes.slice();
+    return ownBytes(bytes);
   }
 
   /** Puts back what was taken last, which may be more than a window: nobody is told that there is room. */

@@ -99,24 +99,18 @@ function processorTicks(pid: number): number {
   return sum([...own, ...childrenOf(pid).map(processorTicks)]);
 }
 
+/** The children of a process's first thread, which is the one to start them in all that is measured. */
 function childrenOf(pid: number): number[] {
-  const threads = ifThere(() => [...Deno.readDirSync(`/proc/${pid}/task`)]);
-  return (threads ?? []).flatMap(({ name }) =>
-    read(`/proc/${pid}/task/${name}/children`)
-      .split(" ").filter(Boolean).map(Number)
-  );
+  return read(`/proc/${pid}/task/${pid}/children`)
+    .split(" ").filter(Boolean).map(Number);
 }
 
-/** What a file of a process or thread says; nothing where that has ended. */
+/** What a file of a process says; nothing where that has ended. */
 function read(path: string): string {
-  return ifThere(() => Deno.readTextFileSync(path)) ?? "";
-}
-
-function ifThere<T>(read: () => T): T | undefined {
   try {
-    return read();
+    return Deno.readTextFileSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (error instanceof Deno.errors.NotFound) return "";
     throw error;
   }
 }
