@@ -318,8 +318,8 @@ export class BlockingSocket implements Disposable {
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
+    this.#timeout = seconds; // also when it is closed, as CPython
     this.#checkOpen("settimeout");
-    this.#timeout = seconds;
   }
 
   /**
@@ -345,8 +345,8 @@ export class BlockingSocket implements Disposable {
    * @param flag Whether calls block.
    */
   setblocking(flag: boolean): void {
-    this.#checkOpen("setblocking");
     this.#timeout = flag ? null : 0;
+    this.#checkOpen("setblocking");
   }
 
   /** Whether calls block: false only with timeout 0. */

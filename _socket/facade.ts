@@ -509,8 +509,8 @@ export class Socket implements Disposable {
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
+    this.#core.timeout = seconds; // also when it is closed, as CPython
     this.#core.checkOpen("settimeout");
-    this.#core.timeout = seconds;
   }
 
   /**
@@ -541,8 +541,8 @@ export class Socket implements Disposable {
    * @param flag Whether calls wait.
    */
   setblocking(flag: boolean): void {
-    this.#core.checkOpen("setblocking");
     this.#core.timeout = flag ? null : 0;
+    this.#core.checkOpen("setblocking");
   }
 
   /** Whether calls wait: false only with timeout 0. */

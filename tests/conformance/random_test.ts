@@ -1,6 +1,7 @@
 /**
  * Random scenarios with CPython and with this module: the transcripts are the same. What differs is
- * shrunk, and printed with its seed; `FUZZ_SEED` gives a seed, `FUZZ_RUNS` how many times as many runs.
+ * shrunk, and printed with its seed; `FUZZ_SEED` gives a seed, `FUZZ_RUNS` how many times as many runs,
+ * with a new seed each time.
  */
 
 import fc from "fast-check";

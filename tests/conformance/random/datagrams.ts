@@ -107,7 +107,6 @@ function configure(
   const [own] = model.at(name);
   const flag = how === "setblocking" ? value !== 0 : value;
   model.steps.push([`${name}.${how}`, flag]);
-  if (own.closed) return; // CPython keeps the new time all the same
   model.steps.push([`${name}.gettimeout`]);
   if (how === "setblocking") own.timeout = flag ? null : 0;
   else if (value !== -1) own.timeout = value;

@@ -138,7 +138,6 @@ function configure(
   const [own] = model.at(name);
   const flag = how === "setblocking" ? value !== 0 : value;
   model.step([`${name}.${how}`, flag]);
-  if (own.gone) return; // CPython keeps the new time all the same
   model.step([`${name}.gettimeout`]);
   if (how === "setblocking") own.timeout = flag ? null : 0;
   else if (value !== -1) own.timeout = value;

@@ -25,6 +25,19 @@ export const timeouts: Scenario[] = [
     ],
   },
   {
+    name: "a closed socket keeps the timeout that it is given",
+    steps: [
+      ["s = socket"],
+      ["s.close"],
+      ["s.settimeout", 0],
+      ["s.gettimeout"],
+      ["s.setblocking", true],
+      ["s.getblocking"],
+      ["s.settimeout", -1],
+      ["s.gettimeout"],
+    ],
+  },
+  {
     name: "the default timeout is that of new sockets",
     steps: [
       ["getdefaulttimeout"],
