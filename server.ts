@@ -15,7 +15,7 @@ import {
   type ServerOptions,
   setting,
 } from "./_server/options.ts";
-import { errorReport, isLostClient } from "./_server/report.ts";
+import { errorReport, isLostClient } from "./_server/errors.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
 import { untimedActions } from "./_server/serve_loop.ts";
 import { Service } from "./_server/service.ts";

@@ -16,7 +16,7 @@ import { checkIterable, checkTimeout } from "./_socket/check.ts";
 import * as C from "./_socket/constants.ts";
 import { osError } from "./_socket/errors.ts";
 import { internals, Socket } from "./_socket/facade.ts";
-import { ownerOf } from "./_socket/fileno.ts";
+import { ownerOf } from "./_socket/identity.ts";
 import { candidates } from "./_socket/resolve.ts";
 import { anyReady } from "./_socket/select.ts";
 import type { Source } from "./_socket/slot.ts";

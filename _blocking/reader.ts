@@ -9,7 +9,7 @@ import type {
   BufferedReaderOptions,
   ReadUntilOptions,
 } from "../_stream/buffered_reader.ts";
-import { ByteQueue } from "../_stream/byte_queue.ts";
+import { ByteQueue } from "../_stream/queues.ts";
 import {
   checkBuffer,
   checkCount,
@@ -18,7 +18,7 @@ import {
 } from "../_stream/checks.ts";
 import { incomplete, LimitOverrunError } from "../_stream/errors.ts";
 import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
-import { finishNow } from "../_stream/steps.ts";
+import { finishNow } from "../_stream/reads.ts";
 import type { Tied } from "../_stream/types.ts";
 import type { BlockingBytes } from "./types.ts";
 

@@ -7,13 +7,13 @@
 import { checkCount, checkLimit } from "../_stream/checks.ts";
 import { type Decode, decoderFor } from "../_stream/codecs.ts";
 import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
-import { finishNow } from "../_stream/steps.ts";
+import { finishNow } from "../_stream/reads.ts";
 import {
   checkNewline,
   type NewlineDecoder,
   newlineDecoder,
 } from "../_stream/newlines.ts";
-import { TextQueue } from "../_stream/text_queue.ts";
+import { TextQueue } from "../_stream/queues.ts";
 import type { TextReaderOptions } from "../_stream/text_reader.ts";
 import type { BlockingReader } from "./reader.ts";
 

@@ -9,7 +9,7 @@ import type { Address } from "../_socket/address.ts";
 import { ownBytes } from "../_socket/check.ts";
 import { AF_UNIX, SOCK_STREAM } from "../_socket/constants.ts";
 import { internals, Socket } from "../_socket/facade.ts";
-import { PassableStream } from "../_socket/passable.ts";
+import { PassableStream } from "../_socket/net_listener.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { RequestMessage } from "./messages.ts";
 import { datagramRelay, type Relay, streamRelay } from "./relay.ts";

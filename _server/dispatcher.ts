@@ -7,7 +7,7 @@
 import type { Address } from "../_socket/address.ts";
 import { begun } from "../_socket/begun.ts";
 import type { BaseServer } from "../server.ts";
-import { type AcceptVerdict, judgeAccept } from "./accept_errors.ts";
+import { type AcceptVerdict, judgeAccept } from "./errors.ts";
 import type { ActiveRequest } from "./active.ts";
 import { endFailed } from "./failed.ts";
 import { type Requests, requestsOf } from "./requests.ts";

@@ -10,7 +10,7 @@ import { anyReady } from "../_socket/select.ts";
 import type { Source } from "../_socket/slot.ts";
 import type { BaseServer } from "../server.ts";
 import { Socket, socketOf } from "../socket.ts";
-import { RESOURCE_PAUSE_MS } from "./accept_errors.ts";
+import { RESOURCE_PAUSE_MS } from "./errors.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type {
   ServeForeverOptions,

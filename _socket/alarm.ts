@@ -1,11 +1,10 @@
 /**
- * Waiting with a limit of time, without a timer for each call.
+ * Waiting with a limit of time, without a timer, or a look at the clock, for each call.
  *
  * @module
  */
 
 import { type OSError, osError } from "./errors.ts";
-import { Moment } from "./moment.ts";
 import { type Source, whenEnded } from "./slot.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
@@ -198,3 +197,35 @@ export async function whenReady<T>(
 
 /** How long a call may wait: without limit, not at all, or until a timeout. */
 export type Limit = null | "now" | Timeout;
+
+let current: Moment | undefined;
+
+/**
+ * The moment at which a call begins: the one that is current, which all calls share that begin in one run
+ * of the microtask queue. Its time is read when that run ends, or sooner where somebody asks for it: never
+ * before the call has begun, so that no timeout runs out too early.
+ */
+export class Moment {
+  #time = NaN;
+
+  /** The moment of a call that begins now. */
+  static current(): Moment {
+    if (current === undefined) {
+      current = new Moment();
+      queueMicrotask(Moment.#end);
+    }
+    return current;
+  }
+
+  static #end(this: void): void {
+    if (current === undefined) return;
+    current.#time = performance.now();
+    current = undefined;
+  }
+
+  /** Milliseconds on the clock of `performance.now()`. */
+  get time(): number {
+    if (this === current) Moment.#end();
+    return this.#time;
+  }
+}

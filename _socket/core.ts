@@ -10,7 +10,7 @@ import { AF_INET, AF_UNIX, SOCK_DGRAM } from "./constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
 import { osError } from "./errors.ts";
-import { releaseFileno, takeFileno } from "./fileno.ts";
+import { releaseFileno, takeFileno } from "./identity.ts";
 import { Listener } from "./listener.ts";
 import {
   adoptDatagram,

@@ -21,7 +21,7 @@ import * as C from "./constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
 import { SocketCore } from "./core.ts";
 import type { Datagram } from "./datagram.ts";
-import { describe } from "./describe.ts";
+import { describe } from "./identity.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";

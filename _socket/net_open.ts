@@ -8,7 +8,7 @@ import type { Server as NetServer } from "node:net";
 import type { AddressLike } from "./address.ts";
 import { AF_INET6 } from "./constants.ts";
 import { osError } from "./errors.ts";
-import { hostFor } from "./host.ts";
+import { hostFor } from "./lookup.ts";
 import { isIPv4, isIPv6 } from "./inet.ts";
 import { nodeNet } from "./node.ts";
 import { openListener } from "./open.ts";

@@ -7,7 +7,7 @@
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
 import { formatAddress } from "./address.ts";
 import { AF_INET } from "./constants.ts";
-import { mayUse } from "./host.ts";
+import { mayUse } from "./lookup.ts";
 import { nodeDgram } from "./node.ts";
 import type {
   DatagramOption,

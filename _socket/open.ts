@@ -18,9 +18,8 @@ import {
   listenDatagram,
 } from "./deno_datagram.ts";
 import { osError, translate } from "./errors.ts";
-import { hostFor } from "./host.ts";
+import { gaiError, hostFor, wrongFamily } from "./lookup.ts";
 import { isIPv4, isIPv6 } from "./inet.ts";
-import { gaiError, wrongFamily } from "./lookup.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveFor } from "./resolve.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { giveLarge, landLarge, LARGE, takeLarge } from "./large_buffers.ts";
+import { giveLarge, landLarge, LARGE, takeLarge } from "./spare_buffers.ts";
 
 /** Bytes received. They are the caller's; their `buffer` may hold more of what the same peer has sent. */
 export type Bytes = Uint8Array<ArrayBuffer>;

@@ -17,14 +17,16 @@ import {
   AI_PASSIVE,
   SOCK_STREAM,
 } from "./constants.ts";
-import { endpointsOf } from "./endpoints.ts";
-import { hostFor, mayUse, permitted } from "./host.ts";
+import { endpointsOf } from "./services.ts";
 import {
   addressesOf,
   gaiError,
   type HostAddress,
+  hostFor,
   literal,
   lookup,
+  mayUse,
+  permitted,
   type Question,
 } from "./lookup.ts";
 

@@ -7,7 +7,7 @@
 import { quiet } from "../_socket/quiet.ts";
 import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
-import { ByteQueue, isLine } from "./byte_queue.ts";
+import { ByteQueue, isLine } from "./queues.ts";
 import {
   checkBuffer,
   checkCount,
@@ -21,8 +21,7 @@ import {
   LineReader,
   toResult,
 } from "./lines.ts";
-import { finish } from "./steps.ts";
-import { Straight, type Use } from "./straight.ts";
+import { finish, Straight, type Use } from "./reads.ts";
 import type { ByteSource, Tied } from "./types.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -4,11 +4,10 @@
  * @module
  */
 
-import { blocks } from "./blocks.ts";
+import { blocks, Outbox } from "./outbox.ts";
 import { checkCount, toBytes } from "./checks.ts";
 import { quiet } from "../_socket/quiet.ts";
 import { hold, letGo } from "./holding.ts";
-import { Outbox } from "./outbox.ts";
 import type { ByteSink, Tied } from "./types.ts";
 import { inBlocks, type WriteData, writeEach, type Writer } from "./writer.ts";
 

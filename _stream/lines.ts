@@ -5,7 +5,7 @@
  */
 
 import { LimitOverrunError } from "./errors.ts";
-import type { Steps } from "./steps.ts";
+import type { Steps } from "./reads.ts";
 
 /**
  * The longest line where no other limit is given, 64 KiB: the default limit of Python's

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LineEndFinder } from "./text_queue.ts";
+import type { LineEndFinder } from "./queues.ts";
 
 /**
  * Which line ends a text file has, as for Python's `open`.

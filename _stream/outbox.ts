@@ -1,13 +1,25 @@
 /**
- * The state that writers share: what is being sent, what failed, and the close.
+ * What writers share: the memory in which they collect, what is being sent, what failed, and the close.
  *
  * @module
  */
 
 import { begun } from "../_socket/begun.ts";
 import { quiet } from "../_socket/quiet.ts";
-import { blocks } from "./blocks.ts";
+import { SpareBuffers } from "../_socket/spare_buffers.ts";
 import type { ByteSink } from "./types.ts";
+
+/**
+ * The memory in which writers collect.
+ *
+ * A writer has a block only from the first byte that waits until all are sent, so that few blocks serve many
+ * connections. A new one for each answer would cost more than sending the answer from where it is: what a
+ * buffered `wfile` spent on a line fell from 1.2 to 0.6 microseconds.
+ *
+ * 2 KiB, some answers of usual length; a longer buffer has memory of its own. 64 are kept, as many as
+ * busy connections have. Both arbitrary.
+ */
+export const blocks: SpareBuffers = new SpareBuffers(2048, 64);
 
 /** Options of {@linkcode Outbox.send}. */
 export interface SendOptions {

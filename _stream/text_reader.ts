@@ -20,8 +20,8 @@ import {
   type NewlineDecoder,
   newlineDecoder,
 } from "./newlines.ts";
-import { TextQueue } from "./text_queue.ts";
-import { finish } from "./steps.ts";
+import { TextQueue } from "./queues.ts";
+import { finish } from "./reads.ts";
 
 /** Options of a {@linkcode TextReader}. */
 export interface TextReaderOptions {

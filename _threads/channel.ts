@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteQueue } from "../_stream/byte_queue.ts";
+import { ByteQueue } from "../_stream/queues.ts";
 import { ownBytes } from "../_socket/check.ts";
 import {
   IPPROTO_TCP,

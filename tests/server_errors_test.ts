@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { connect } from "node:net";
-import { judgeAccept } from "../_server/accept_errors.ts";
+import { judgeAccept } from "../_server/errors.ts";
 import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
 import { type ServerOptions, TCPServer, UDPServer } from "../server.ts";

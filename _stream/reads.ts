@@ -1,15 +1,49 @@
 /**
- * Reads that one receive serves.
- *
- * Where a client sends a request and waits for the answer, most reads find the reader empty, receive once, and
- * have what they want. The way that serves all reads makes seven promises and a generator for that; here
- * it is one, and no closure: what reader and writer spend on a line fell from 1.1 to 0.4 microseconds.
+ * How a read is carried out: in steps, each of which waits for more data, or by the one receive that serves it.
  *
  * @module
  */
 
-import { quiet } from "../_socket/quiet.ts";
 import type { Lock } from "../_socket/lock.ts";
+import { quiet } from "../_socket/quiet.ts";
+
+/** A read: whenever it yields it needs more data, and is told whether there was any. */
+export type Steps<T> = Generator<void, T, boolean>;
+
+/** Carries out a read whose data has to be waited for. */
+export async function finish<T>(
+  steps: Steps<T>,
+  fill: () => Promise<boolean>,
+): Promise<T> {
+  let step = steps.next();
+  while (!step.done) {
+    let more: boolean;
+    try {
+      more = await fill();
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    step = steps.next(more);
+  }
+  return step.value;
+}
+
+/** Carries out a read whose data comes while the thread blocks. */
+export function finishNow<T>(steps: Steps<T>, fill: () => boolean): T {
+  let step = steps.next();
+  while (!step.done) {
+    let more: boolean;
+    try {
+      more = fill();
+    } catch (error) {
+      step = steps.throw(error);
+      continue;
+    }
+    step = steps.next(more);
+  }
+  return step.value;
+}
 
 /**
  * Makes of what came what the caller wants; throws, or receives more, where it has to.
@@ -22,6 +56,10 @@ export type Use<R, C, T> = (reader: R, came: C) => T | Promise<T>;
 
 /**
  * Receives in the caller's turn, and gives what came to the caller.
+ *
+ * Where a client sends a request and waits for the answer, most reads find the reader empty, receive once, and
+ * have what they want. The way that serves all reads makes seven promises and a generator for that; here
+ * it is one, and no closure: what reader and writer spend on a line fell from 1.1 to 0.4 microseconds.
  *
  * @typeParam R The reader.
  */

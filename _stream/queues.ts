@@ -1,0 +1,281 @@
+/**
+ * Data that has come and nobody has read yet, in the pieces in which it came: bytes, and decoded text.
+ *
+ * @module
+ */
+
+/**
+ * Finds something in one chunk.
+ *
+ * @param chunk Where to look.
+ * @param start Where to begin.
+ * @param index Which chunk of the queue it is.
+ * @returns The position in the chunk, or -1.
+ */
+export type Finder<T> = (chunk: T, start: number, index: number) => number;
+
+/**
+ * A queue of chunks that reads as one sequence. Each element is copied at most twice, whatever
+ * the sizes of the chunks and of what is taken, so that reading is linear.
+ *
+ * @typeParam T The chunk: bytes or a string.
+ */
+export abstract class ChunkQueue<T extends { readonly length: number }> {
+  protected chunks: T[] = [];
+  /** How much of the first chunk is taken. */
+  protected offset = 0;
+  #length = 0;
+
+  /** How many elements wait. */
+  get length(): number {
+    return this.#length;
+  }
+
+  protected abstract slice(chunk: T, start: number, end: number): T;
+  protected abstract join(parts: T[], length: number): T;
+  /** `tail` and `chunk` in one where they are small; otherwise undefined. */
+  protected abstract merge(tail: T, chunk: T): T | undefined;
+
+  /** Adds `chunk` at the end. It belongs to the queue from now on. */
+  push(chunk: T): void {
+    this.#length += chunk.length;
+    const last = this.chunks.length - 1;
+    const merged = last < 0 ? undefined : this.merge(this.chunks[last], chunk);
+    if (merged === undefined) this.chunks.push(chunk);
+    else this.chunks[last] = merged;
+  }
+
+  /** Takes `count` elements, which must not be more than wait. */
+  take(count: number): T {
+    const head = this.chunks[0];
+    const start = this.offset;
+    const end = start + count;
+    if (head === undefined || end > head.length) return this.#takeMany(count);
+    this.#length -= count;
+    if (end === head.length) {
+      this.chunks.shift();
+      this.offset = 0;
+      if (start === 0) return head;
+    } else this.offset = end;
+    return this.slice(head, start, end);
+  }
+
+  #takeMany(count: number): T {
+    const parts: T[] = [];
+    for (let left = count; left > 0;) {
+      const part = this.take(
+        Math.min(left, this.chunks[0].length - this.offset),
+      );
+      parts.push(part);
+      left -= part.length;
+    }
+    return this.join(parts, count);
+  }
+
+  /** Takes `count` elements and forgets them. */
+  drop(count: number): void {
+    for (let left = count; left > 0;) {
+      left -=
+        this.take(Math.min(left, this.chunks[0].length - this.offset)).length;
+    }
+  }
+
+  /** Puts what was taken last back to where it was; `parts` belong to the queue again. */
+  putBack(parts: readonly T[]): void {
+    if (this.offset > 0) {
+      this.chunks[0] = this.slice(
+        this.chunks[0],
+        this.offset,
+        this.chunks[0].length,
+      );
+      this.offset = 0;
+    }
+    this.chunks = parts.filter((part) => part.length > 0).concat(this.chunks);
+    for (const part of parts) this.#length += part.length;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.chunks = [];
+    this.offset = 0;
+    this.#length = 0;
+  }
+
+  /**
+   * Asks `find` about each chunk from the position `from` on. The place is looked for from the
+   * end, because a search goes on where the latest chunk begins.
+   *
+   * @returns The position, or -1.
+   */
+  protected scan(from: number, find: Finder<T>): number {
+    const { chunks, offset } = this;
+    const start = from + offset;
+    let index = chunks.length;
+    let base = this.#length + offset;
+    while (base > start) base -= chunks[--index].length;
+    for (; index < chunks.length; index++) {
+      const found = find(chunks[index], Math.max(0, start - base), index);
+      if (found >= 0) return base + found - offset;
+      base += chunks[index].length;
+    }
+    return -1;
+  }
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * A chunk below this many bytes is copied to its neighbour: a typed array costs about 200 bytes, so
+ * that a peer who sends single bytes would cost two hundred times what it sends. The number is
+ * arbitrary: well above that cost, well below what costs time to copy.
+ */
+const SMALL = 512;
+
+/** Up to how many bytes or characters small chunks are gathered; arbitrary, a few times `SMALL`. */
+const BLOCK = 4096;
+
+const LINE_FEED = 10;
+
+/** Whether `chunk` is one line, with its end and nothing else. */
+export function isLine(chunk: Bytes): boolean {
+  return chunk.indexOf(LINE_FEED) === chunk.length - 1 && chunk.length > 0;
+}
+
+function findLineEnd(chunk: Bytes, start: number): number {
+  const at = chunk.indexOf(LINE_FEED, start);
+  return at < 0 ? -1 : at + 1;
+}
+
+/** A queue of bytes. What is taken out of the inside of a chunk is a view of it. */
+export class ByteQueue extends ChunkQueue<Bytes> {
+  /** The block at the end of the queue, into which nobody but this queue writes. */
+  #block: ArrayBuffer | undefined;
+
+  protected override slice(chunk: Bytes, start: number, end: number): Bytes {
+    return chunk.subarray(start, end);
+  }
+
+  protected override join(parts: Bytes[], length: number): Bytes {
+    const whole = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole;
+  }
+
+  protected override merge(tail: Bytes, chunk: Bytes): Bytes | undefined {
+    if (chunk.length >= SMALL) return undefined;
+    const length = tail.length + chunk.length;
+    if (tail.buffer !== this.#block || tail.byteOffset + length > BLOCK) {
+      if (tail.length >= SMALL) return undefined;
+      this.#block = new ArrayBuffer(BLOCK);
+      new Uint8Array(this.#block).set(tail);
+      tail = new Uint8Array(this.#block, 0, tail.length);
+    }
+    const merged = new Uint8Array(tail.buffer, tail.byteOffset, length);
+    merged.set(chunk, tail.length);
+    return merged;
+  }
+
+  override clear(): void {
+    super.clear();
+    this.#block = undefined;
+  }
+
+  /** Moves bytes into `target`, as many as there are and as it holds; returns how many. */
+  takeInto(target: Uint8Array): number {
+    const count = Math.min(this.length, target.length);
+    for (let at = 0; at < count;) {
+      const part = this.take(
+        Math.min(count - at, this.chunks[0].length - this.offset),
+      );
+      target.set(part, at);
+      at += part.length;
+    }
+    return count;
+  }
+
+  /** A copy of the first `count` bytes, or of all where there are less. */
+  copy(count: number): Bytes {
+    const copied = new Uint8Array(Math.min(count, this.length));
+    let at = -this.offset;
+    for (const chunk of this.chunks) {
+      if (at >= copied.length) break;
+      const skip = Math.max(0, -at);
+      const room = copied.length - at;
+      copied.set(chunk.subarray(skip, Math.min(chunk.length, room)), at + skip);
+      at += chunk.length;
+    }
+    return copied;
+  }
+
+  /** Where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  lineEnd(from: number): number {
+    return this.scan(from, findLineEnd);
+  }
+
+  /** The position of `pattern` at or after `from`, or -1. */
+  indexOf(pattern: Uint8Array, from: number): number {
+    return this.scan(from, (chunk, start, index) => {
+      let at = chunk.indexOf(pattern[0], start);
+      while (at >= 0 && !this.#matches(pattern, at, index)) {
+        at = chunk.indexOf(pattern[0], at + 1);
+      }
+      return at;
+    });
+  }
+
+  /** Whether `pattern` is what stands at `at` in chunk `index`, going on into the next chunks. */
+  #matches(pattern: Uint8Array, at: number, index: number): boolean {
+    let chunk = this.chunks[index];
+    for (const byte of pattern) {
+      while (at >= chunk.length) {
+        if (++index >= this.chunks.length) return false;
+        at -= chunk.length;
+        chunk = this.chunks[index];
+      }
+      if (chunk[at++] !== byte) return false;
+    }
+    return true;
+  }
+}
+
+/** Finds the position after the first line end at or after `start`, or -1. */
+export type LineEndFinder = (text: string, start: number) => number;
+
+/** A queue of text, counted in UTF-16 units as JavaScript's strings are. */
+export class TextQueue extends ChunkQueue<string> {
+  readonly #find: LineEndFinder;
+
+  /** @param find Finds line ends; none of them goes across two chunks. */
+  constructor(find: LineEndFinder) {
+    super();
+    this.#find = find;
+  }
+
+  protected override slice(chunk: string, start: number, end: number): string {
+    return chunk.slice(start, end);
+  }
+
+  protected override join(parts: string[]): string {
+    return parts.join("");
+  }
+
+  protected override merge(tail: string, chunk: string): string | undefined {
+    return tail.length + chunk.length <= BLOCK ? tail + chunk : undefined;
+  }
+
+  /** Where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  lineEnd(from: number): number {
+    return this.scan(from, this.#find);
+  }
+
+  /** Takes `count` units, or one more rather than half of a surrogate pair. */
+  override take(count: number): string {
+    const end = this.offset + count;
+    const splits = count > 0 && this.chunks[0]?.codePointAt(end - 1)! > 0xffff;
+    return super.take(splits ? count + 1 : count);
+  }
+}
