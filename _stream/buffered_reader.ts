@@ -4,6 +4,7 @@
  * @module
  */
 
+import { begun } from "../_socket/begun.ts";
 import { quiet } from "../_socket/quiet.ts";
 import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
@@ -295,9 +296,8 @@ export class BufferedReader implements Disposable {
       buffer instanceof Uint8Array && buffer.length >= this.#bufferSize &&
       this.#fresh
     ) {
-      this.#tie?.sendHeld();
       return this.#straight.read(
-        this.#source.recvInto(buffer),
+        this.#receiveTo(buffer),
         BufferedReader.#opened,
       );
     }
@@ -326,8 +326,7 @@ export class BufferedReader implements Disposable {
       await this.#fill(rest.length);
       return this.#queue.takeInto(rest);
     }
-    this.#tie?.sendHeld();
-    const count = await this.#source.recvInto(rest);
+    const count = await this.#receiveTo(rest);
     this.#checkOpen();
     return count;
   }
@@ -487,7 +486,12 @@ export class BufferedReader implements Disposable {
 
   #receive(size: number): Promise<Bytes> {
     this.#tie?.sendHeld();
-    return this.#source.recv(size);
+    return begun(() => this.#source.recv(size));
+  }
+
+  #receiveTo(buffer: Uint8Array): Promise<number> {
+    this.#tie?.sendHeld();
+    return begun(() => this.#source.recvInto(buffer));
   }
 
   /** Waits until `count` bytes are there, or the end. */

@@ -794,3 +794,22 @@ Deno.test("new BufferedReader() rejects sizes out of range and names them", () =
     "lineLimit must be a number, got string",
   );
 });
+
+Deno.test("BufferedReader takes a source that throws instead of rejecting", async () => {
+  const fail = () => {
+    throw timeout();
+  };
+  const reader = new BufferedReader({ recv: fail, recvInto: fail });
+  const large = new Uint8Array(65536);
+  const calls: (() => Promise<unknown>)[] = [
+    () => reader.read(1),
+    () => reader.read1(),
+    () => reader.readline(),
+    () => reader[Symbol.asyncIterator]().next(),
+    () => reader.readinto(large),
+    () => reader.readinto1(large),
+  ];
+  for (const call of calls) {
+    await assertRejects(call, TimeoutError); // and the turn is given back
+  }
+});
