@@ -110,7 +110,8 @@ function read(path: string): string {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
+    const opened = !(error instanceof Deno.errors.NotFound);
+    if (opened && !String(error).includes("(os error 3)")) throw error; // ESRCH: it ended meanwhile
+    return "";
   }
 }
