@@ -11,6 +11,14 @@ import { execPath, has, permissionFlags } from "../_remote/permissions.ts";
 import type { LaunchOptions } from "./settings.ts";
 
 /**
+ * The largest half of V8's young generation, in MiB; the same flag in `childFlags` comes later and wins. What short
+ * requests leave behind is collected when that is full, and what Deno keeps outside the heap for each, later still. A
+ * child has 80 MiB of its own (RssAnon) after 55,000 connections and after 116,000; with V8's 32 it has 123 after
+ * 104,000, and grows. Handlers that parse and sort JSON take as long; with 4 they take a quarter longer.
+ */
+const YOUNG_MIB = 8;
+
+/**
  * Starts a child with a channel for messages. The permissions are looked at each time: what this
  * process has given up meanwhile (`Deno.permissions.revoke`) the child does not get.
  */
@@ -20,6 +28,7 @@ export function launch(options: LaunchOptions): ChildProcess {
   const execArgv = [
     "run",
     "--quiet",
+    `--v8-flags=--max-semi-space-size=${YOUNG_MIB}`,
     ...permissionFlags(permissions, modules),
   ];
   if (unstableNet) execArgv.push("--unstable-net");

@@ -695,6 +695,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "ForkingMixIn gives children a small young generation, and childFlags",
+  ignore,
+  async fn() {
+    for (
+      const [flags, limit] of [
+        ["--max-old-space-size=64", 64 + 3 * 8],
+        ["--max-old-space-size=64,--max-semi-space-size=16", 64 + 3 * 16],
+      ]
+    ) {
+      const options = { childFlags: [`--v8-flags=${flags}`] };
+      await using server = new TCP(LOCAL, Asks, options);
+      await using _ = serving(server);
+      using client = await LineClient.connect(server.serverAddress);
+      assertStrictEquals(Number(await client.ask("heap")), limit);
+    }
+  },
+});
+
+Deno.test({
   name: "ForkingMixIn checks its options",
   ignore,
   fn() {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { getHeapStatistics } from "node:v8";
 import { StreamRequestHandler } from "@socketserver/socketserver";
 import { Datagram, Echo } from "./handlers.ts";
 
@@ -35,6 +36,8 @@ export class Asks extends StreamRequestHandler {
         return JSON.stringify(this.server);
       case "main":
         return String(import.meta.main);
+      case "heap":
+        return String(getHeapStatistics().heap_size_limit / 2 ** 20);
       case "env":
         return tried(() => JSON.stringify(Deno.env.toObject()));
       case "disk":
