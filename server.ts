@@ -200,6 +200,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   processRequest(request: R, clientAddress: Address): void | Promise<void> {
     return after(
       this.finishRequest(request, clientAddress),
+      this,
       () => this.shutdownRequest(request),
     );
   }

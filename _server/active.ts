@@ -9,10 +9,15 @@
  * @module
  */
 
+import type { Address } from "../_socket/address.ts";
+import type { Stages, Task } from "./task.ts";
+
 /** One request under way. */
 export class ActiveRequest {
-  /** Whether a task of its own ends it, and not the loop that got it. */
-  detached = false;
+  /** Set where a task of its own ends it, and not the loop that got it: whose stages the task runs. */
+  server: Stages<unknown> | undefined = undefined;
+  /** The address that the stages of the task are given. */
+  clientAddress: Address = "";
   /** Tells the handler that the server drains; made when the handler asks. */
   controller: AbortController | undefined = undefined;
   /** The one that began before it, and the one after. */
@@ -29,7 +34,22 @@ export class ActiveRequest {
     readonly request: unknown,
     readonly client: string | undefined,
   ) {}
+
+  /** Whether a task of its own ends it. */
+  get detached(): boolean {
+    return this.server !== undefined;
+  }
+
+  /** Leaves it to a task. */
+  detach(server: Stages<unknown>, clientAddress: Address): Detached {
+    this.server = server;
+    this.clientAddress = clientAddress;
+    return this as Detached;
+  }
 }
+
+/** A request that was left to a task. */
+export type Detached = ActiveRequest & Task<unknown>;
 
 /** Requests in the order in which they began. */
 export class ActiveRequests implements Iterable<ActiveRequest> {

@@ -13,7 +13,7 @@ import {
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./requests.ts";
-import { runTask } from "./task.ts";
+import { runDetached, runTask } from "./task.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -120,9 +120,9 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
         requests.status.rejected++;
         return this.shutdownRequest(request);
       }
-      const active = requests.detach(request);
+      const active = requests.detach(request, this, clientAddress);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
-        runTask(this, request, clientAddress, active);
+        runDetached(active);
       } else this.#runOwnTask(request, clientAddress, active);
     }
 
@@ -140,7 +140,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       request: unknown,
       clientAddress: Address,
     ): void | Promise<void> {
-      return runTask(this, request, clientAddress);
+      return runTask({ server: this, request, clientAddress });
     }
   }
   return Concurrent;

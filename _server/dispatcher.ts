@@ -5,7 +5,6 @@
  */
 
 import type { Address } from "../_socket/address.ts";
-import { begun } from "../_socket/begun.ts";
 import type { BaseServer } from "../server.ts";
 import { type AcceptVerdict, judgeAccept } from "./errors.ts";
 import type { ActiveRequest } from "./active.ts";
@@ -57,17 +56,22 @@ export class Dispatcher<R> {
 
   #dispatch(request: R, clientAddress: Address): Step {
     const active = this.#requests.begin(request, clientAddress);
-    const step = begun(() => this.#admit(request, clientAddress));
+    const step = this.#admit(request, clientAddress);
     if (step !== undefined) return this.#settle(active, clientAddress, step);
     if (!active.detached) this.#requests.end(active);
   }
 
+  /** Gives a promise that rejects where a stage throws. */
   #admit(request: R, clientAddress: Address): Step {
-    const verdict = !this.#requests.draining &&
-      this.#server.verifyRequest(request, clientAddress);
-    return typeof verdict === "boolean"
-      ? this.#go(verdict, request, clientAddress)
-      : this.#admitLater(verdict, request, clientAddress);
+    try {
+      const verdict = !this.#requests.draining &&
+        this.#server.verifyRequest(request, clientAddress);
+      return typeof verdict === "boolean"
+        ? this.#go(verdict, request, clientAddress)
+        : this.#admitLater(verdict, request, clientAddress);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async #admitLater(
@@ -93,7 +97,8 @@ export class Dispatcher<R> {
       await step;
     } catch (error) {
       const request = active.request as R;
-      await endFailed(this.#server, { request, clientAddress, error });
+      const task = { server: this.#server, request, clientAddress };
+      await endFailed(task, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }

@@ -26,23 +26,27 @@ export interface Runnable {
  * @returns undefined when it is done already: none of the three had to wait.
  */
 export function runHandler(handler: Runnable): Step {
-  return after(handler.setup(), () => handleAndFinish(handler));
+  return after(handler.setup(), handler, handleAndFinish);
 }
 
-function handleAndFinish(handler: Runnable): Step {
-  const handled = begun(() => handler.handle());
-  if (emptySteps.has(handler.finish)) return handled;
-  return after(
-    handled,
-    () => handler.finish(),
-    (error) => finishFailed(handler, error),
-  );
+function handleAndFinish(this: Runnable): Step {
+  const handled = begun(handle, this);
+  if (emptySteps.has(this.finish)) return handled;
+  return after(handled, this, finish, finishFailed);
 }
 
-async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
-  handler.failure = error;
+function handle(this: Runnable): Step {
+  return this.handle();
+}
+
+function finish(this: Runnable): Step {
+  return this.finish();
+}
+
+async function finishFailed(this: Runnable, error: unknown): Promise<void> {
+  this.failure = error;
   try {
-    await handler.finish();
+    await this.finish();
   } catch (second) {
     throw new SuppressedError(
       second,

@@ -6,8 +6,9 @@
 
 import type { Address } from "../_socket/address.ts";
 import type { Source } from "../_socket/slot.ts";
-import { type ActiveRequest, ActiveRequests } from "./active.ts";
+import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
 import { after, type Step } from "./steps.ts";
+import type { Stages } from "./task.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
 export type MaxConnectionsPolicy = "wait" | "reject";
@@ -159,15 +160,23 @@ export class Requests {
   }
 
   /** Leaves a request to a task, with which it ends. */
-  detach(request: unknown): ActiveRequest {
+  detach(
+    request: unknown,
+    server: Stages<unknown>,
+    clientAddress: Address,
+  ): Detached {
     const active = this.#active.find(request) ?? this.begin(request);
-    active.detached = true;
-    return active;
+    return active.detach(server, clientAddress);
   }
 
   /** Ends a request when its task has ended. */
   endAfter(active: ActiveRequest, task: Step): void {
-    after(task, () => this.end(active), (error) => {
+    if (task === undefined) this.end(active);
+    else this.#endLater(active, task);
+  }
+
+  #endLater(active: ActiveRequest, task: Promise<void>): void {
+    after(task, this, () => this.end(active), (error) => {
       this.end(active);
       this.crash(error);
     });

@@ -16,17 +16,20 @@ export const emptySteps: WeakSet<object> = new WeakSet();
 export type Step = void | Promise<void>;
 
 /**
- * Does `next` when a step is done.
+ * Does `next` when a step is done. What it is about comes as its `this`: a bound function takes 48 bytes, and two
+ * arrow functions with the scope that they would share 150, which a connection keeps as long as it lasts.
  *
  * @param step What a stage gave. Any value counts that is not undefined, as for `await`.
+ * @param about What it is about.
  * @param next What to do then.
  * @param failed What to do instead when the step fails; without it the failure is that of what is returned.
  */
-export function after(
+export function after<A>(
   step: Step,
-  next: () => Step,
-  failed?: (error: unknown) => Step,
+  about: A,
+  next: (this: A) => Step,
+  failed?: (this: A, error: unknown) => Step,
 ): Step {
-  if (step === undefined) return next();
-  return Promise.resolve(step).then(next, failed);
+  if (step === undefined) return next.call(about);
+  return Promise.resolve(step).then(next.bind(about), failed?.bind(about));
 }

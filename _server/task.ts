@@ -1,53 +1,61 @@
 /**
  * The task that takes a request to its end.
  *
- * What waits for a promise costs an idle connection some 260 bytes: another promise, two functions, and what
- * these refer to. So what is done when a task has ended is done by the last stage of the task itself.
+ * What waits for a promise costs an idle connection some 190 bytes: another promise, two functions, and what
+ * these refer to. So what is done when a task has ended is done by the last stage of the task itself, and all
+ * that these functions have to know is in the record of the request, which is there anyhow.
  *
  * @module
  */
 
 import type { Address } from "../_socket/address.ts";
 import { begun } from "../_socket/begun.ts";
-import type { ActiveRequest } from "./active.ts";
-import { endFailed, type Ending } from "./failed.ts";
+import type { Detached } from "./active.ts";
+import { endFailed } from "./failed.ts";
 import { requestsOf } from "./requests.ts";
 import { after, type Step } from "./steps.ts";
 
 /** The stages of a task. */
-interface Stages<R> extends Ending<R> {
+export interface Stages<R> {
   finishRequest(request: R, clientAddress: Address): Step;
+  handleError(request: R, clientAddress: Address, error: unknown): Step;
+  shutdownRequest(request: R): Step;
 }
 
-/**
- * Handles a request and shuts it down; where a stage throws, that is reported before.
- *
- * @param server The server.
- * @param request The request.
- * @param clientAddress The client's address.
- * @param active The request among those under way, which ends with the task; undefined where the caller sees to that.
- */
-export function runTask<R>(
-  server: Stages<R>,
-  request: R,
-  clientAddress: Address,
-  active?: ActiveRequest,
-): Step {
-  return after(
-    begun(() => server.finishRequest(request, clientAddress)),
-    () => ended(server, active, begun(() => server.shutdownRequest(request))),
-    (error) => {
-      const failure = { request, clientAddress, error };
-      return ended(server, active, endFailed(server, failure));
-    },
-  );
+/** What a task is about. */
+export interface Task<R> {
+  /** Whose stages it runs. */
+  readonly server: Stages<R>;
+  readonly request: R;
+  readonly clientAddress: Address;
 }
 
-function ended(
-  server: object,
-  active: ActiveRequest | undefined,
-  last: Step,
-): Step {
-  if (active === undefined) return last;
-  requestsOf(server).endAfter(active, last);
+/** Handles a request and shuts it down; where a stage throws, that is reported before. */
+export function runTask<R>(task: Task<R>): Step {
+  return after(begun(finish, task), task, shutDown, report);
+}
+
+function finish(this: Task<unknown>): Step {
+  return this.server.finishRequest(this.request, this.clientAddress);
+}
+
+function shutDown(this: Task<unknown>): Step {
+  return this.server.shutdownRequest(this.request);
+}
+
+function report(this: Task<unknown>, error: unknown): Step {
+  return endFailed(this, error);
+}
+
+/** Does the same for a request among those under way, which ends with the task. */
+export function runDetached(active: Detached): void {
+  after(begun(finish, active), active, shutDownAndEnd, reportAndEnd);
+}
+
+function shutDownAndEnd(this: Detached): void {
+  requestsOf(this.server).endAfter(this, begun(shutDown, this));
+}
+
+function reportAndEnd(this: Detached, error: unknown): void {
+  requestsOf(this.server).endAfter(this, endFailed(this, error));
 }

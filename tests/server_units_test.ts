@@ -289,7 +289,8 @@ Deno.test("runHandler() gives what handle() gives where finish() was not overrid
 Deno.test("Requests.detach() counts a request that a hook made", async () => {
   const requests = new Requests({});
   const { promise, resolve } = Promise.withResolvers<void>();
-  requests.endAfter(requests.detach("made"), promise);
+  const active = requests.detach("made", {} as BaseServer, "");
+  requests.endAfter(active, promise);
   assertEquals(requests.size, 1);
   assertEquals(requests.room.ready, true);
   resolve();
