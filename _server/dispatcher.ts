@@ -40,7 +40,12 @@ export class Dispatcher<R> {
       return this.#judge(error);
     }
     if (Array.isArray(got)) return this.#dispatch(got[0], got[1]);
-    return got.then(
+    return this.#handleLater(got);
+  }
+
+  /** Apart from {@linkcode Dispatcher.handleOne}, which would make a scope for the functions at each call. */
+  #handleLater(getting: Promise<[R, Address]>): Promise<Handled> {
+    return getting.then(
       (got) => this.#dispatch(...got),
       (error) => this.#judge(error),
     );

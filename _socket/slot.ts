@@ -14,6 +14,10 @@ export interface Source {
   fill(): Promise<void>;
 }
 
+function call(watcher: () => void): void {
+  watcher();
+}
+
 /** Who waits for a promise; see {@linkcode whenEnded}. */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 
@@ -60,7 +64,10 @@ export class Slot<T> implements Source {
    */
   readonly watchers: Set<() => void> = new Set();
   #flight: Promise<void> | undefined;
-  #result: { value: T } | { error: unknown } | undefined;
+  /** Whether there is a result, which is a value or an error. Not an object: one for each request would be waste. */
+  #ended = false;
+  #failed = false;
+  #result: unknown;
 
   /**
    * @param start Begins the operation.
@@ -72,7 +79,7 @@ export class Slot<T> implements Source {
   }
 
   get ready(): boolean {
-    return this.#result !== undefined;
+    return this.#ended;
   }
 
   /** Whether the operation is under way, or its result waits. */
@@ -86,7 +93,7 @@ export class Slot<T> implements Source {
   }
 
   fill(): Promise<void> {
-    if (this.#result !== undefined) return Promise.resolve();
+    if (this.#ended) return Promise.resolve();
     return this.#flight ??= this.#fly();
   }
 
@@ -96,39 +103,45 @@ export class Slot<T> implements Source {
 
   readonly #land = (value: T): void | Promise<void> => {
     if (this.#wants?.(value) === false) return this.#fly();
-    this.#end({ value });
+    this.#end(value, false);
   };
 
   readonly #crash = (error: unknown): void => {
-    this.#end({ error });
+    this.#end(error, true);
   };
 
-  #end(result: { value: T } | { error: unknown }): void {
+  #end(result: unknown, failed: boolean): void {
     this.#flight = undefined;
+    this.#ended = true;
+    this.#failed = failed;
     this.#result = result;
-    for (const watcher of this.watchers) watcher();
+    this.watchers.forEach(call); // with no iterator, and no result of one
   }
 
   /** Takes the result, or throws the error; the slot must be ready. */
   take(): T {
-    const result = this.#result!;
+    const result = this.#clear();
+    if (this.#failed) throw result;
+    return result as T;
+  }
+
+  #clear(): unknown {
+    const result = this.#result;
+    this.#ended = false;
     this.#result = undefined;
-    if ("error" in result) throw result.error;
-    return result.value;
+    return result;
   }
 
   /** The result without taking it, or throws the error. */
   peek(): T {
-    const result = this.#result!;
-    if ("error" in result) return this.take();
-    return result.value;
+    return this.#failed ? this.take() : this.#result as T;
   }
 
   /** The value that nobody has taken, if there is one. */
   drop(): T | undefined {
-    const result = this.#result;
-    this.#result = undefined;
-    return result !== undefined && "value" in result ? result.value : undefined;
+    const kept = this.#ended && !this.#failed;
+    const result = this.#clear();
+    return kept ? result as T : undefined;
   }
 
   /**
