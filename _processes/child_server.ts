@@ -150,7 +150,7 @@ async function endStream(socket: Socket): Promise<void> {
 function endsByClosing(socket: Socket): boolean {
   const stream = internals.stream(socket);
   return stream?.transport instanceof TakenStream && stream.transport.ended &&
-    stream.writer.room.ready;
+    stream.writer.ready;
 }
 
 async function endWrite(socket: Socket): Promise<void> {

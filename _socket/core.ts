@@ -236,7 +236,7 @@ export class SocketCore {
 
   /** What to wait for before a write, or for the end of a `connect`. */
   get writeSource(): Source {
-    if (this.stream !== undefined) return this.stream.writer.room;
+    if (this.stream !== undefined) return this.stream.writer;
     return this.attempt?.slot ?? this.datagram?.sending ?? READY;
   }
 

@@ -41,7 +41,7 @@ export class Stream {
   /** Whether data, or a call in flight, would be lost. */
   get busy(): boolean {
     return this.reader.flying || this.reader.available > 0 ||
-      !this.writer.room.ready || this.#holder !== undefined;
+      !this.writer.ready || this.#holder !== undefined;
   }
 
   /** `holder` has bytes that go before all that is sent from now on. */
@@ -159,13 +159,13 @@ export class Stream {
     if (this.#writeEnded) return;
     this.sendHeld();
     this.#writeEnded = true;
-    const { room, busy, stuck } = this.writer;
+    const { busy, stuck } = this.writer;
     try {
       if (stuck) {
         const reason = "a send timed out before";
         throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
       }
-      if (busy) await whenReady(room, limit, "shutdown", () => {});
+      if (busy) await whenReady(this.writer, limit, "shutdown", () => {});
       await this.transport.closeWrite();
     } catch (error) {
       this.#writeEnded = false; // it may be tried again

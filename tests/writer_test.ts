@@ -76,7 +76,7 @@ Deno.test("Writer takes a transport that throws instead of rejecting", async () 
     () => writer.sendall(bytes("d")),
   ];
   for (const call of calls) assertEquals(await codeOf(call), "EPIPE");
-  assertEquals([writer.busy, writer.room.ready], [false, true]);
+  assertEquals([writer.busy, writer.ready], [false, true]);
 });
 
 Deno.test("Writer fails where a later part of a call does", async () => {
@@ -87,7 +87,7 @@ Deno.test("Writer fails where a later part of a call does", async () => {
   await turn();
   fake.gates[1].reject(broken());
   assertEquals(await codeOf(() => sent), "EPIPE");
-  assertEquals(writer.room.ready, true);
+  assertEquals(writer.ready, true);
 });
 
 Deno.test("Writer.takeFailure() gives once what no call told", async () => {
