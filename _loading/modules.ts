@@ -69,7 +69,6 @@ import "../_socket/services.ts";
 import "../_socket/slot.ts";
 import "../_socket/spare_buffers.ts";
 import "../_socket/stream.ts";
-import "../_socket/taker.ts";
 import "../_socket/transport.ts";
 import "../_socket/unix_datagram.ts";
 import "../_socket/writer.ts";

@@ -6,9 +6,9 @@
 
 import { type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
+import { newPromise, refuse, resolveNew } from "./call.ts";
 import { type Bytes, ReadMemory } from "./read_memory.ts";
 import type { Source } from "./slot.ts";
-import { Taker } from "./taker.ts";
 import type { StreamTransport } from "./transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
@@ -50,18 +50,23 @@ function closedError(): OSError {
 /**
  * Holds what was read and not yet taken, and at most one read in flight. Who stops waiting
  * leaves the read to the next one. Close and shutdown wake whoever waits.
+ *
+ * One call gets what a read brings as soon as it is there, with nothing in between. What is known of it, and of the
+ * memory, is in this object: two more would cost each connection 70 bytes, and each call one to make.
  */
-export class ReadBuffer implements Source {
+export class ReadBuffer extends ReadMemory implements Source {
   readonly #transport: StreamTransport;
-  /** Where reads put their bytes, unless the transport gives its memory away. */
-  readonly #memory: ReadMemory | undefined;
-  /** The memory that it gave last, of which nothing was taken yet. */
-  #gift: Bytes | undefined;
   /** Where the read in flight puts its bytes. */
   #target: Uint8Array | undefined;
   #onLand: ((count: number | null) => void) | undefined;
   #onCrash: ((error: unknown) => void) | undefined;
-  #taker: Taker | undefined;
+  /** The call that waits, and what ends it. */
+  #call: Promise<unknown> | undefined;
+  #resolve: ((value: unknown) => void) | undefined;
+  /** The most bytes that it takes, the caller's memory where they go there, and what ends the wait. */
+  #size = 0;
+  #into: Uint8Array | undefined;
+  #timeout: Timeout | undefined;
   #landed: PromiseWithResolvers<void> | undefined;
   #data: Uint8Array = NOTHING;
   #start = 0;
@@ -73,8 +78,8 @@ export class ReadBuffer implements Source {
 
   /** @param transport Where to read. It stays the caller's to close. */
   constructor(transport: StreamTransport) {
+    super();
     this.#transport = transport;
-    if (!("readOwn" in transport)) this.#memory = new ReadMemory();
   }
 
   get ready(): boolean {
@@ -110,7 +115,7 @@ export class ReadBuffer implements Source {
 
   /** The memory for the next read. */
   #next(): Uint8Array {
-    return this.#memory === undefined ? OWN : this.#memory.next();
+    return "readOwn" in this.#transport ? OWN : this.next();
   }
 
   #fly(target: Uint8Array): void {
@@ -123,7 +128,7 @@ export class ReadBuffer implements Source {
 
   #flyOwn(crash: (error: unknown) => void): void {
     (this.#transport as OwningTransport).readOwn().then((bytes) => {
-      this.#target = this.#gift = bytes ?? OWN;
+      if (bytes !== null) this.receive(this.#target = bytes);
       this.#land(bytes && bytes.length);
     }, crash);
   }
@@ -131,8 +136,7 @@ export class ReadBuffer implements Source {
   #land(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
-    const own = this.#memory?.landed(target, count ?? 0) ??
-      target === this.#gift;
+    const own = this.landed(target, count ?? 0);
     if (count === null) this.#ended = true;
     else if (!this.#ended) this.#keep(target, count, own);
     if (this.available === 0) this.#empty();
@@ -149,7 +153,7 @@ export class ReadBuffer implements Source {
     const before = this.available === 0
       ? undefined
       : this.#data.subarray(this.#start, this.#end);
-    const left = !own && !lost && this.#taker?.into !== target;
+    const left = !own && !lost && this.#into !== target;
     this.#data = left ? target.slice(0, count) : target;
     this.#start = 0;
     this.#end = Math.min(count, target.length);
@@ -157,7 +161,7 @@ export class ReadBuffer implements Source {
   }
 
   #crash(error: unknown): void {
-    this.#memory?.landed(this.#target!, 0);
+    this.landed(this.#target!, 0);
     this.#target = undefined;
     if (!this.#ended) this.#error ??= translate(error, { syscall: "recv" });
     if (this.available === 0) this.#empty();
@@ -165,31 +169,40 @@ export class ReadBuffer implements Source {
   }
 
   #wake(): void {
-    const taker = this.#taker;
-    this.#taker = undefined;
-    if (taker !== undefined) this.#serve(taker);
+    if (this.#call !== undefined) this.#serve();
     const landed = this.#landed;
     this.#landed = undefined;
     landed?.resolve();
   }
 
-  #serve(taker: Taker): void {
-    if (!this.ready) { // a read of 0 bytes, which is not the end
-      this.#taker = taker;
-      return this.#fly(
-        (taker.timeout ? undefined : taker.into) ?? this.#next(),
-      );
-    }
-    taker.timeout?.cancel();
+  /** Ends the call that waits with what there is. */
+  #serve(): void {
+    const into = this.#into;
+    if (!this.ready) return this.#fly(this.#straight ?? this.#next()); // a read of 0 bytes, which is not the end
+    this.#timeout?.cancel();
     try {
-      taker.resolve(
-        taker.into === undefined
-          ? this.take(taker.size)
-          : this.#given(taker.into),
-      );
+      const taken = into === undefined
+        ? this.take(this.#size)
+        : this.#given(into);
+      this.#resolve!(taken);
     } catch (error) {
-      taker.refuse(error);
+      refuse(this.#call!, this.#resolve!, error);
     }
+    this.#leave();
+  }
+
+  /** Nobody waits any more. */
+  #leave(): void {
+    this.#call =
+      this.#resolve =
+      this.#into =
+      this.#timeout =
+        undefined;
+  }
+
+  /** The memory of the call that waits, where its bytes go straight there: it must not be able to leave. */
+  get #straight(): Uint8Array | undefined {
+    return this.#timeout === undefined ? this.#into : undefined;
   }
 
   /** How many bytes are in the caller's memory, where the read went. */
@@ -208,9 +221,8 @@ export class ReadBuffer implements Source {
    * @param timeout Ends the wait; the read goes on.
    */
   takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
-    const taker = new Taker(size, undefined, timeout);
-    this.#await(taker, this.#next());
-    return taker.promise as Promise<Bytes>;
+    this.#size = size;
+    return this.#wait(timeout) as Promise<Bytes>;
   }
 
   /**
@@ -221,21 +233,23 @@ export class ReadBuffer implements Source {
    * @param timeout Ends the wait; the read, which is then elsewhere, goes on.
    */
   readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
-    const taker = new Taker(into.length, into, timeout);
-    this.#await(taker, timeout === undefined ? into : this.#next());
-    return taker.promise as Promise<number>;
+    this.#into = into;
+    return this.#wait(timeout) as Promise<number>;
   }
 
-  #await(taker: Taker, target: Uint8Array): void {
-    this.#taker = taker;
-    if (taker.timeout !== undefined) this.#limit(taker, taker.timeout);
-    this.#fly(target);
+  #wait(timeout: Timeout | undefined): Promise<unknown> {
+    const call = this.#call = newPromise();
+    this.#resolve = resolveNew();
+    if (timeout !== undefined) this.#limit(this.#timeout = timeout);
+    this.#fly(this.#straight ?? this.#next());
+    return call;
   }
 
-  #limit(taker: Taker, timeout: Timeout): void {
+  /** A call that is served before its time runs out cancels the timeout. */
+  #limit(timeout: Timeout): void {
     timeout.start((error) => {
-      if (this.#taker === taker) this.#taker = undefined;
-      taker.refuse(error);
+      refuse(this.#call!, this.#resolve!, error);
+      this.#leave();
     });
   }
 
@@ -244,18 +258,9 @@ export class ReadBuffer implements Source {
     this.#check();
     const start = this.#start;
     const end = this.#start = Math.min(start + size, this.#end);
-    const taken = this.#memory === undefined
-      ? this.#giveGift(start, end)
-      : this.#memory.give(this.#data, start, end);
+    const taken = this.give(this.#data, start, end);
     if (end === this.#end) this.#empty();
     return taken;
-  }
-
-  /** What a transport gave away is passed on where all of it is taken. */
-  #giveGift(start: number, end: number): Bytes {
-    const whole = start === 0 && end === this.#end && end > 0;
-    if (whole && this.#data === this.#gift) return this.#gift;
-    return this.#data.slice(start, end) as Bytes;
   }
 
   /** Copies as much as fits into `target`; 0 at the end of the stream. The buffer must be ready. */
@@ -304,9 +309,8 @@ export class ReadBuffer implements Source {
   /** Nothing is left. */
   #empty(): void {
     this.#data = NOTHING;
-    this.#gift = undefined;
     this.#start = this.#end = 0;
-    this.#memory?.empty(this.#target);
+    this.empty(this.#target);
   }
 
   /** From now on nobody waits: the end of the stream comes after what has arrived, as in Linux. */

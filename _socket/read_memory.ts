@@ -52,6 +52,8 @@ export class ReadMemory {
   #used = 0;
   /** Whether the last read filled its buffer, so that more is likely to be there. */
   #more = false;
+  /** What a transport has given away last, of which nothing was taken yet. */
+  #gift: Bytes | undefined;
 
   /** The memory for the next read. */
   next(): Bytes {
@@ -69,12 +71,18 @@ export class ReadMemory {
     return this.#slab = new Uint8Array(SLAB); // also where somebody has transferred the last one
   }
 
+  /** The transport gives memory of its own away, with what it has read. */
+  receive(gift: Bytes): void {
+    this.#gift = gift;
+  }
+
   /**
    * A read is over, and brought `count` bytes; one into memory that is not from here does not count.
    *
-   * @returns Whether the memory is from here.
+   * @returns Whether the memory is from here, or was given away.
    */
   landed(target: Uint8Array, count: number): boolean {
+    if (target === this.#gift) return true;
     if (target === this.#large) landLarge();
     else if (target === this.#slab) this.#advance(count);
     else if (target !== this.#small) return false;
@@ -96,6 +104,7 @@ export class ReadMemory {
   give(data: Uint8Array, start: number, end: number): Bytes {
     if (data === this.#large) return this.#giveLarge(start, end);
     if (data === this.#small) return data.slice(start, end) as Bytes;
+    if (data === this.#gift) return this.#giveGift(start, end);
     return data.subarray(start, end) as Bytes;
   }
 
@@ -107,8 +116,16 @@ export class ReadMemory {
     return end === LARGE ? large : large.subarray(0, end);
   }
 
+  /** A gift is passed on where all of it is taken. */
+  #giveGift(start: number, end: number): Bytes {
+    const gift = this.#gift!;
+    if (start === 0 && end === gift.length) return gift;
+    return gift.slice(start, end);
+  }
+
   /** Nothing is left of what was read; a large buffer goes back, unless a read is in flight in it. */
   empty(inFlight: Uint8Array | undefined): void {
+    this.#gift = undefined;
     if (this.#large === undefined || this.#large === inFlight) return;
     giveLarge(this.#large);
     this.#large = undefined;
