@@ -27,6 +27,12 @@ const ECHO = ours("AsyncTCPServer", "Echo");
 /** The servers whose memory is compared. */
 const idlers: Record<string, Contender> = {
   "socketserver": ECHO,
+  "socketserver, semi-space of 8 MiB": deno(
+    "--v8-flags=--max-semi-space-size=8",
+    "servers/serve.ts",
+    "AsyncTCPServer",
+    "Echo",
+  ),
   "Deno.listen": DENO,
   "Deno.listen, 1 KiB": DENO_SMALL,
   "node:net in Node": NODE,
