@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun } from "../_socket/begun.ts";
+import { begun } from "../_socket/calls.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
 import type { ActiveRequest } from "./active.ts";

@@ -8,7 +8,7 @@ import type { Address } from "../_socket/address.ts";
 import type { BaseServer } from "../server.ts";
 import { type AcceptVerdict, judgeAccept } from "./errors.ts";
 import type { ActiveRequest } from "./active.ts";
-import { endFailed } from "./failed.ts";
+import { endFailed } from "./task.ts";
 import { type Requests, requestsOf } from "./requests.ts";
 import type { Step } from "./steps.ts";
 

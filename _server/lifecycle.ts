@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun } from "../_socket/begun.ts";
+import { begun } from "../_socket/calls.ts";
 import { after, emptySteps, type Step } from "./steps.ts";
 
 /** The part of a handler that runs. */

@@ -9,9 +9,8 @@
  */
 
 import type { Address } from "../_socket/address.ts";
-import { begun } from "../_socket/begun.ts";
+import { begun } from "../_socket/calls.ts";
 import type { Detached } from "./active.ts";
-import { endFailed } from "./failed.ts";
 import { requestsOf } from "./requests.ts";
 import { after, type Step } from "./steps.ts";
 
@@ -58,4 +57,18 @@ function shutDownAndEnd(this: Detached): void {
 
 function reportAndEnd(this: Detached, error: unknown): void {
   requestsOf(this.server).endAfter(this, endFailed(this, error));
+}
+
+/** Reports a failure, unless the server has given the request up, and shuts the request down in any case. */
+export async function endFailed<R>(
+  { server, request, clientAddress }: Task<R>,
+  error: unknown,
+): Promise<void> {
+  try {
+    if (requestsOf(server).reports(request)) {
+      await server.handleError(request, clientAddress, error);
+    }
+  } finally {
+    await server.shutdownRequest(request);
+  }
 }

@@ -6,12 +6,11 @@
 
 import { type Address, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
-import { begun } from "./begun.ts";
+import { begun, quiet } from "./calls.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
-import { quiet } from "./quiet.ts";
 import { Slot } from "./slot.ts";
 import type { DatagramTransport, TransportAddr } from "./transport.ts";
 

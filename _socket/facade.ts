@@ -26,7 +26,7 @@ import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
 import { lingeringClose } from "./lingering.ts";
-import { quiet } from "./quiet.ts";
+import { quiet } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";

@@ -6,7 +6,7 @@
 
 import { type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
-import { newPromise, refuse, resolveNew } from "./call.ts";
+import { newPromise, refuse, resolveNew } from "./calls.ts";
 import { type Bytes, ReadMemory } from "./read_memory.ts";
 import type { Source } from "./slot.ts";
 import type { StreamTransport } from "./transport.ts";

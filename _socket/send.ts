@@ -17,7 +17,7 @@ import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
 import { osError, translate } from "./errors.ts";
 import { datagramTarget } from "./open.ts";
-import { quiet } from "./quiet.ts";
+import { quiet } from "./calls.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun } from "./begun.ts";
+import { begun } from "./calls.ts";
 
 /** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
 export interface Source {

@@ -6,7 +6,7 @@
 
 import { type Limit, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
-import { quiet } from "./quiet.ts";
+import { quiet } from "./calls.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { Bytes } from "./read_memory.ts";
 import type { StreamTransport } from "./transport.ts";

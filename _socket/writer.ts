@@ -5,10 +5,9 @@
  */
 
 import { type Limit, poll, type Timeout } from "./alarm.ts";
-import { Call } from "./call.ts";
+import { Call, quiet } from "./calls.ts";
 import { translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
-import { quiet } from "./quiet.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /**

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { begun } from "../_socket/begun.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { begun, quiet } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { ByteQueue, isLine } from "./queues.ts";

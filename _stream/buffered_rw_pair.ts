@@ -5,7 +5,7 @@
  */
 
 import type { BufferedReader, ReadUntilOptions } from "./buffered_reader.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { quiet } from "../_socket/calls.ts";
 import type { WriteData, Writer } from "./writer.ts";
 
 /**

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { begun } from "../_socket/begun.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { begun, quiet } from "../_socket/calls.ts";
 import { SpareBuffers } from "../_socket/spare_buffers.ts";
 import type { ByteSink } from "./types.ts";
 

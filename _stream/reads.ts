@@ -5,7 +5,7 @@
  */
 
 import type { Lock } from "../_socket/lock.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { quiet } from "../_socket/calls.ts";
 
 /** A read: whenever it yields it needs more data, and is told whether there was any. */
 export type Steps<T> = Generator<void, T, boolean>;

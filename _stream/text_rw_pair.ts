@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quiet } from "../_socket/quiet.ts";
+import { quiet } from "../_socket/calls.ts";
 import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 

@@ -7,7 +7,7 @@
 import { nameOf } from "./checks.ts";
 import { type Encode, encoderFor, type TextErrors } from "./codecs.ts";
 import { checkNewline, type Newline } from "./newlines.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { quiet } from "../_socket/calls.ts";
 import { writeEach, type Writer } from "./writer.ts";
 
 /** Options of a {@linkcode TextWriter}. */

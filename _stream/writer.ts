@@ -6,7 +6,7 @@
 
 import { toBytes } from "./checks.ts";
 import { joinBytes } from "../_socket/check.ts";
-import { quiet } from "../_socket/quiet.ts";
+import { quiet } from "../_socket/calls.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;

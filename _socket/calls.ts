@@ -1,10 +1,39 @@
 /**
- * Calls that wait.
+ * The promises of calls: some go unawaited, some begin by throwing, and some wait.
  *
  * @module
  */
 
-import { quiet } from "./quiet.ts";
+/**
+ * Marks the failure of a promise as seen. A call on a socket that nobody awaits may fail because a client
+ * went away, and a client must not be able to end the process with an unhandled rejection.
+ * Who awaits the promise gets the failure all the same.
+ */
+export function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Begins an operation; one that throws instead of rejecting, as a test double may, rejects too. */
+export function begun<T>(start: () => Promise<T>): Promise<T>;
+/**
+ * Begins one that gives a promise only where there is something to wait for. What it is about comes as its `this`,
+ * so that who begins one for each request needs no function, and no scope, for each.
+ */
+export function begun<A = void>(
+  start: (this: A) => void | Promise<void>,
+  about?: A,
+): void | Promise<void>;
+export function begun(
+  start: (this: unknown) => unknown,
+  about?: unknown,
+): unknown {
+  try {
+    return start.call(about);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
 
 /** Ends a call. */
 export type Resolve<T> = (value: T | Promise<T>) => void;
