@@ -6,7 +6,7 @@
 
 import { checkSize, checkTimeout } from "./_socket/check.ts";
 import { internals } from "./_socket/facade.ts";
-import { runHandler } from "./_server/lifecycle.ts";
+import { after, runHandler } from "./_server/steps.ts";
 import {
   type BaseServerOptions,
   type ServeForeverOptions,
@@ -19,7 +19,6 @@ import { errorReport, isLostClient } from "./_server/errors.ts";
 import { requestsOf, type ServerStatus } from "./_server/requests.ts";
 import { untimedActions } from "./_server/serve_loop.ts";
 import { Service } from "./_server/service.ts";
-import { after } from "./_server/steps.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
   type Address,

@@ -13,13 +13,11 @@
 
 import "../_processes/forking.ts";
 import "../_remote/handler_origin.ts";
-import "../_remote/options.ts";
 import "../_remote/permissions.ts";
 import "../_server/active.ts";
 import "../_server/concurrent.ts";
 import "../_server/dispatcher.ts";
 import "../_server/errors.ts";
-import "../_server/lifecycle.ts";
 import "../_server/options.ts";
 import "../_server/requests.ts";
 import "../_server/serve.ts";
@@ -43,7 +41,6 @@ import "../_socket/facade.ts";
 import "../_socket/identity.ts";
 import "../_socket/inet.ts";
 import "../_socket/ip.ts";
-import "../_socket/lingering.ts";
 import "../_socket/listener.ts";
 import "../_socket/lock.ts";
 import "../_socket/lookup.ts";

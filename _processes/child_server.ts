@@ -9,7 +9,7 @@ import type { Address } from "../_socket/address.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { OSError } from "../_socket/errors.ts";
 import { SHUT_WR } from "../_socket/constants.ts";
-import { runHandler } from "../_server/lifecycle.ts";
+import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
 import { toFailure } from "../_remote/failure.ts";

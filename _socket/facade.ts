@@ -25,11 +25,17 @@ import { describe } from "./identity.ts";
 import { errnoOf } from "./errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
-import { lingeringClose } from "./lingering.ts";
+import {
+  lingeringClose,
+  send,
+  sendall,
+  sendfile,
+  sendmsg,
+  sendto,
+} from "./send.ts";
 import { quiet } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
-import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
 import type { Stream } from "./stream.ts";

@@ -1,11 +1,12 @@
 /**
- * Sending.
+ * Sending, and a close that does not cut off what was sent.
  *
  * @module
  */
 
-import type { Limit } from "./alarm.ts";
 import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
+import type { Limit } from "./alarm.ts";
+import { quiet } from "./calls.ts";
 import {
   type BytesLike,
   checkFlags,
@@ -13,11 +14,17 @@ import {
   gather,
   toBytes,
 } from "./check.ts";
-import { AF_UNIX, MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import {
+  AF_UNIX,
+  MSG_DONTWAIT,
+  SHUT_WR,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+} from "./constants.ts";
 import type { SocketCore } from "./core.ts";
-import { osError, translate } from "./errors.ts";
+import { OSError, osError, translate } from "./errors.ts";
+import type { Socket } from "./facade.ts";
 import { datagramTarget } from "./open.ts";
-import { quiet } from "./calls.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */
@@ -145,5 +152,31 @@ export async function sendfile(
     const path = typeof file === "string" || file instanceof URL;
     const address = path ? String(file) : undefined;
     throw translate(error, { syscall: "sendfile", address });
+  }
+}
+
+/** Bytes that are dropped at a time. */
+const CHUNK = 16384;
+
+/** Ends sending, drops what comes until the peer's end, or for as long or as much as given, and closes. */
+export async function lingeringClose(
+  socket: Socket,
+  seconds: number,
+  limit: number,
+): Promise<void> {
+  try {
+    socket.settimeout(null);
+    socket.setdeadline(seconds);
+    await socket.shutdown(SHUT_WR);
+    const dropped = new Uint8Array(CHUNK);
+    for (let left = limit; left > 0;) {
+      const count = await socket.recvInto(dropped);
+      if (count === 0) break;
+      left -= count;
+    }
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
+  } finally {
+    socket.close();
   }
 }

@@ -12,8 +12,7 @@ import {
 import { requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
-import { originOf } from "../_remote/handler_origin.ts";
-import { plainOptions } from "../_remote/options.ts";
+import { originOf, plainOptions } from "../_remote/handler_origin.ts";
 import { checkReadable } from "../_remote/permissions.ts";
 import type { Pool } from "./pool.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runHandler } from "../_server/lifecycle.ts";
+import { runHandler } from "../_server/steps.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { Calls } from "./calls.ts";
 import { BlockingDatagram } from "../_blocking/datagram.ts";

@@ -2,7 +2,7 @@
 
 import { Slot, type Source } from "../_socket/slot.ts";
 import { ActiveRequests } from "../_server/active.ts";
-import { runHandler } from "../_server/lifecycle.ts";
+import { runHandler } from "../_server/steps.ts";
 import { errorReport, reprAddress } from "../_server/errors.ts";
 import { Requests } from "../_server/requests.ts";
 import { both, readyWithin, ServeLoop } from "../_server/serve_loop.ts";
