@@ -30,7 +30,8 @@ export interface ForkingOptions {
   /**
    * More flags for the children's `deno run`, such as `--v8-flags=--max-old-space-size=64` or
    * `--config=/etc/deno.json`; without that one, Deno looks for a configuration from the directory of the
-   * handler's module upwards. Children have `--v8-flags=--max-semi-space-size=8` before these. @default {[]}
+   * handler's module upwards. Children have `--v8-flags=--max-semi-space-size=8` before these, which wins over a variable
+   * `DENO_V8_FLAGS`. @default {[]}
    */
   childFlags?: readonly string[];
 }

@@ -63,9 +63,11 @@ export class ReadBuffer extends ReadMemory implements Source {
   /** The call that waits, and what ends it. */
   #call: Promise<unknown> | undefined;
   #resolve: ((value: unknown) => void) | undefined;
-  /** The most bytes that it takes, the caller's memory where they go there, and what ends the wait. */
+  /** The most bytes that it takes, where they are not to go into the caller's memory. */
   #size = 0;
+  /** The caller's memory, where they are; until the call has ended. */
   #into: Uint8Array | undefined;
+  /** Ends the call when the time runs out; until it has ended. */
   #timeout: Timeout | undefined;
   #landed: PromiseWithResolvers<void> | undefined;
   #data: Uint8Array = NOTHING;
@@ -248,6 +250,7 @@ export class ReadBuffer extends ReadMemory implements Source {
   /** A call that is served before its time runs out cancels the timeout. */
   #limit(timeout: Timeout): void {
     timeout.start((error) => {
+      if (this.#timeout !== timeout) return; // an alarm tells all that were due
       refuse(this.#call!, this.#resolve!, error);
       this.#leave();
     });
@@ -288,7 +291,7 @@ export class ReadBuffer extends ReadMemory implements Source {
     joined.set(bytes);
     joined.set(this.#data.subarray(this.#start, this.#end), bytes.length);
     this.#empty();
-    this.#data = joined;
+    this.receive(this.#data = joined);
     this.#end = joined.length;
   }
 

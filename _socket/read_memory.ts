@@ -52,7 +52,7 @@ export class ReadMemory {
   #used = 0;
   /** Whether the last read filled its buffer, so that more is likely to be there. */
   #more = false;
-  /** What a transport has given away last, of which nothing was taken yet. */
+  /** Memory that is from elsewhere, and was given away with what is in it, until all of that is taken. */
   #gift: Bytes | undefined;
 
   /** The memory for the next read. */
@@ -71,7 +71,7 @@ export class ReadMemory {
     return this.#slab = new Uint8Array(SLAB); // also where somebody has transferred the last one
   }
 
-  /** The transport gives memory of its own away, with what it has read. */
+  /** Memory from elsewhere is given away with what is in it, by a transport or by who puts bytes back. */
   receive(gift: Bytes): void {
     this.#gift = gift;
   }

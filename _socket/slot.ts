@@ -120,14 +120,15 @@ export class Slot<T> implements Source {
 
   /** Takes the result, or throws the error; the slot must be ready. */
   take(): T {
+    const failed = this.#failed;
     const result = this.#clear();
-    if (this.#failed) throw result;
+    if (failed) throw result;
     return result as T;
   }
 
   #clear(): unknown {
     const result = this.#result;
-    this.#ended = false;
+    this.#ended = this.#failed = false;
     this.#result = undefined;
     return result;
   }

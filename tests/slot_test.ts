@@ -70,6 +70,17 @@ Deno.test("Slot.take() and peek() throw the error, once", async () => {
   }
 });
 
+Deno.test("Slot keeps a failure for one call", async () => {
+  const slot = new Slot(() => Promise.reject(new Error("no")));
+  await slot.fill();
+  assertThrows(() => slot.take(), Error, "no");
+  assertEquals([slot.ready, slot.drop(), slot.peek()], [
+    false,
+    undefined,
+    undefined,
+  ]);
+});
+
 Deno.test("Slot takes an operation that throws instead of rejecting", async () => {
   const slot = new Slot<never>(() => {
     throw new Error("at once");
