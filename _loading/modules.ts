@@ -12,7 +12,7 @@
  */
 
 import "../_processes/forking.ts";
-import "../_remote/handler_origin.ts";
+import "../_remote/briefing.ts";
 import "../_remote/permissions.ts";
 import "../_server/active.ts";
 import "../_server/concurrent.ts";

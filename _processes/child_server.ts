@@ -13,7 +13,7 @@ import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
 import { toFailure } from "../_remote/failure.ts";
-import { type HandlerClass, handlerIn } from "../_remote/handler_origin.ts";
+import { type HandlerClass, handlerIn } from "../_remote/briefing.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 import { TakenStream } from "./taken_stream.ts";

@@ -21,7 +21,7 @@ import type {
 } from "../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
-import { copyable, originOf } from "../_remote/handler_origin.ts";
+import { copyable, originOf } from "../_remote/briefing.ts";
 import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
 import { canPass, openNetListener } from "../_socket/net_open.ts";
 import type { InitMessage } from "./messages.ts";

@@ -7,7 +7,7 @@
 import type { Address } from "../_socket/address.ts";
 import type { Source } from "../_socket/slot.ts";
 import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
-import { after, type Step } from "./steps.ts";
+import type { Step } from "./steps.ts";
 import type { Stages } from "./task.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
@@ -175,8 +175,9 @@ export class Requests {
     else this.#endLater(active, task);
   }
 
+  /** Apart from {@linkcode Requests.endAfter}, which would make a scope for the functions at each call. */
   #endLater(active: ActiveRequest, task: Promise<void>): void {
-    after(task, this, () => this.end(active), (error) => {
+    Promise.resolve(task).then(() => this.end(active), (error) => {
       this.end(active);
       this.crash(error);
     });

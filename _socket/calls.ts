@@ -70,20 +70,3 @@ export function refuse<T>(
   quiet(promise);
   resolve(quiet(Promise.reject(error))); // quiet too where the call has ended already
 }
-
-/**
- * The promise of a call on a socket, and how it ends.
- *
- * @typeParam T What the call resolves to.
- */
-export class Call<T> {
-  /** What the caller holds. */
-  readonly promise = newPromise() as Promise<T>;
-  /** Ends the call. */
-  readonly resolve: Resolve<T> = resolveNew();
-
-  /** Ends the call with an error. */
-  refuse(error: unknown): void {
-    refuse(this.promise, this.resolve, error);
-  }
-}

@@ -140,9 +140,9 @@ export class Slot<T> implements Source {
 
   /** The value that nobody has taken, if there is one. */
   drop(): T | undefined {
-    const kept = this.#ended && !this.#failed;
+    const failed = this.#failed;
     const result = this.#clear();
-    return kept ? result as T : undefined;
+    return failed ? undefined : result as T;
   }
 
   /**

@@ -5,7 +5,13 @@
  */
 
 import { type Limit, poll, type Timeout } from "./alarm.ts";
-import { Call, quiet } from "./calls.ts";
+import {
+  newPromise,
+  quiet,
+  refuse,
+  type Resolve,
+  resolveNew,
+} from "./calls.ts";
 import { translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { StreamTransport } from "./transport.ts";
@@ -117,19 +123,20 @@ export class Writer extends Lock {
   }
 
   #within(data: Uint8Array, timeout: Timeout): Promise<void> {
-    const call = new Call<void>();
+    const call = newPromise() as Promise<void>;
+    const resolve: Resolve<void> = resolveNew();
     let expired = false;
     timeout.start((error) => {
       expired = this.#stuck = true;
-      call.refuse(error);
+      refuse(call, resolve, error);
     });
     const done = () => {
       timeout.cancel();
-      call.resolve();
+      resolve();
     };
     const failed = (error: unknown) => {
       timeout.cancel();
-      call.refuse(error);
+      refuse(call, resolve, error);
     };
     writeTo(this.#transport, data).then((count) => {
       if (count < data.length) {
@@ -141,7 +148,7 @@ export class Writer extends Lock {
       this.#unstick();
       failed(translate(error, { syscall: "send" }));
     });
-    return call.promise;
+    return call;
   }
 
   /** Writes the start of `data`; resolves to the count taken. */

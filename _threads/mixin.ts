@@ -12,7 +12,7 @@ import {
 import { requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
-import { originOf, plainOptions } from "../_remote/handler_origin.ts";
+import { originOf, plainOptions } from "../_remote/briefing.ts";
 import { checkReadable } from "../_remote/permissions.ts";
 import type { Pool } from "./pool.ts";
 

@@ -15,7 +15,7 @@ import {
   type HandlerClass,
   handlerIn,
   type HandlerOrigin,
-} from "../_remote/handler_origin.ts";
+} from "../_remote/briefing.ts";
 import { Lane, type LaneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { RelayConn } from "./relay_conn.ts";

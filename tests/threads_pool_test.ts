@@ -1,5 +1,5 @@
 import type { Failure } from "../_remote/failure.ts";
-import { originOf } from "../_remote/handler_origin.ts";
+import { originOf } from "../_remote/briefing.ts";
 import { Stream } from "../_socket/stream.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";
