@@ -185,7 +185,7 @@ Deno.test({
     await deadline(done.promise, 20_000);
     lane.close();
     worker.terminate();
-    await served;
+    await deadline(served, 5000); // its timer keeps the event loop alive, which waiting for a bell does not
   },
 });
 
@@ -207,7 +207,7 @@ Deno.test({
     assertEquals(await deadline(last.promise, 10_000), 7);
     lane.close();
     worker.terminate();
-    await served;
+    await deadline(served, 5000); // its timer keeps the event loop alive, which waiting for a bell does not
   },
 });
 
