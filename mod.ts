@@ -58,8 +58,6 @@
  * @module
  */
 
-import "./_loading/modules.ts"; // first, so that all that follows is found there
-
 export {
   BaseServer,
   SocketServer,

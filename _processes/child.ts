@@ -4,7 +4,6 @@
  * @module
  */
 
-import "../_loading/modules.ts"; // the handler's module loads them all
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../_socket/errors.ts";
 import { ChildServer, type Load } from "./child_server.ts";

@@ -56,6 +56,14 @@ function entry(moduleUrl: string): string {
 }
 
 /**
+ * Puts `child.ts` into the module graph. Never called: without this literal `deno cache` would not store that
+ * module, and no child could start offline.
+ */
+export function childInGraph(): Promise<unknown> {
+  return import("./child.ts");
+}
+
+/**
  * A main module that is never loaded, because what is preloaded never ends. It is there for its
  * place: Deno looks for a configuration, with the import map, around the main module. The handler's
  * module itself would not do: it must not be the main one.

@@ -215,6 +215,14 @@ function entry(): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
 }
 
+/**
+ * Puts the entry of the worker into the module graph. Never called: without this literal `deno cache` would not
+ * store the entry, and no worker could start offline.
+ */
+export function entryInGraph(): Promise<unknown> {
+  return import("./worker.ts");
+}
+
 function asError(thrown: unknown): Error {
   return thrown instanceof Error
     ? thrown

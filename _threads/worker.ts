@@ -4,7 +4,6 @@
  * @module
  */
 
-import "../_loading/modules.ts"; // the handler's module loads them all
 import { parentPort, workerData } from "node:worker_threads";
 import { DYING, packFailure } from "./protocol.ts";
 import { Service } from "./service.ts";

@@ -13,7 +13,7 @@ import { writePage } from "./pages.ts";
 import { FULL, type Plan, SHORT, SMOKE } from "./plan.ts";
 import { say } from "./progress.ts";
 import { type Outcome, readResults, record, type Results } from "./results.ts";
-import { modules, startup } from "./startup.ts";
+import { startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
 import { describe, fallen, judge, reached, TARGETS } from "./targets.ts";
 import { Missing, program, removeFolder, temporaryFolder } from "./tools.ts";
@@ -35,7 +35,6 @@ function benchmarks(): Map<string, Run> {
   all.set("idle-quiet", idleQuiet);
   all.set("idle-neighbour", idleNeighbour);
   all.set("import", startup);
-  all.set("modules", modules);
   return all;
 }
 

@@ -1,6 +1,5 @@
 /**
- * What an import costs: the time of a program that imports the module, beside an empty one; and what is
- * loaded that only some programs use.
+ * What an import costs: the time of a program that imports the module, beside an empty one.
  *
  * @module
  */
@@ -51,55 +50,4 @@ async function run(file: string): Promise<number> {
   const { success } = await new Deno.Command(command, { args }).output();
   if (!success) throw new Error(`Cannot run ${file}`);
   return performance.now() - from;
-}
-
-/** What of `deno info --json` is used. */
-export interface Graph {
-  /** Where it begins. */
-  roots: string[];
-  /** All modules. */
-  modules: { specifier: string; dependencies?: Dependency[] }[];
-}
-
-interface Dependency {
-  code?: { specifier: string };
-  isDynamic?: boolean;
-}
-
-/** The graph of the modules that a file imports. */
-export async function graph(url: string): Promise<Graph> {
-  const { stdout } = await new Deno.Command(await program("deno"), {
-    args: ["info", "--json", url],
-  }).output();
-  return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-/** The rooms that only some programs use, each of which is entered by one module. */
-const ROOMS = ["_threads", "_processes", "_tls", "_telemetry"];
-
-/** The modules that a graph loads at once: all but those that are imported dynamically. */
-export function loaded({ roots, modules }: Graph): Set<string> {
-  const found = new Set(roots);
-  const bySpecifier = new Map(modules.map((m) => [m.specifier, m]));
-  for (const specifier of found) { // the set grows while it is walked
-    for (const each of bySpecifier.get(specifier)?.dependencies ?? []) {
-      if (each.code && !each.isDynamic) found.add(each.code.specifier);
-    }
-  }
-  return found;
-}
-
-/** Counts the modules of each room that an import of `mod.ts` loads. */
-export async function modules(): Promise<Omit<Outcome, "command">> {
-  const all = [...loaded(await graph(import.meta.resolve("../mod.ts")))];
-  const count = (room: string) =>
-    all.filter((specifier) => specifier.includes(`/${room}/`)).length;
-  return {
-    title: "Modules that an import loads, of rooms that not all programs use",
-    unit: "modules",
-    contenders: Object.fromEntries(
-      ROOMS.map((room) => [room, measured([count(room)])]),
-    ),
-    skipped: {},
-  };
 }

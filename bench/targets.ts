@@ -169,13 +169,8 @@ export const TARGETS: readonly Target[] = [
     of: "mod.ts",
     against: "empty program",
     by: "difference",
-    atMost: 25,
+    atMost: 35,
   },
-  ...["_threads", "_processes", "_tls", "_telemetry"].map((room) => ({
-    benchmark: "modules",
-    of: room,
-    atMost: 1, // the one that enters the room
-  })),
   ...[100, 1_000, 10_000].flatMap((count) =>
     atLeast("growth", [`socketserver, ${count}`, "socketserver, 10", 0.75])
   ),

@@ -6,7 +6,6 @@ import { SMOKE } from "../bench/plan.ts";
 import { measured, type Results } from "../bench/results.ts";
 import { difference, median, ratio } from "../bench/statistics.ts";
 import { ServerProcess } from "../bench/server_process.ts";
-import { loaded } from "../bench/startup.ts";
 import { outcomeTable, verdictTable } from "../bench/tables.ts";
 import {
   describe,
@@ -156,23 +155,6 @@ Deno.test("TARGETS name contenders that their comparisons have", () => {
     !(of in all[benchmark].contenders && against in all[benchmark].contenders)
   );
   assertEquals(missing, []);
-});
-
-Deno.test("loaded() follows imports, and not those that wait for their use", () => {
-  const to = (specifier: string, isDynamic = false) => ({
-    code: { specifier },
-    isDynamic,
-  });
-  const graph = {
-    roots: ["a"],
-    modules: [
-      { specifier: "a", dependencies: [to("b"), to("d", true), {}] },
-      { specifier: "b", dependencies: [to("c"), to("a")] },
-      { specifier: "c" },
-      { specifier: "d" },
-    ],
-  };
-  assertEquals([...loaded(graph)], ["a", "b", "c"]);
 });
 
 Deno.test("Lines gives line after line, and an empty one at the end", async () => {
