@@ -1,102 +1,174 @@
-/**
- * The documents: each program in them runs, and each link leads somewhere.
- *
- * A block of TypeScript is a program. It either ends by itself, or it is a server, and ends well at
- * Ctrl-C. One that cannot run here has a line `<!-- not run: why -->` above it.
- */
+/** The pages: each program in them runs, each link leads somewhere, and none of them is skipped. */
 
-import { assert, assertEquals } from "./deps.ts";
+import { assert, assertEquals, assertRejects } from "./deps.ts";
+import {
+  blocksOf,
+  pagesIn,
+  read,
+  root,
+  runProgram,
+  withDirectory,
+} from "./docs_programs.ts";
 import { granted } from "./server_helpers.ts";
 
-const root = new URL("../", import.meta.url);
 const mayRead = granted("read");
 const mayRun = granted("read", "write", "run");
 
-/** Milliseconds until a program that has not ended is taken for a server. */
-const SERVING_MS = 700;
+const PAGES = mayRead ? pagesIn() : [];
 
-const DOCUMENTS = [
-  "README.md",
-  "docs/guide.md",
-  "docs/choosing.md",
-  "docs/porting.md",
-  "docs/differences.md",
-  "examples/README.md",
-  "bench/README.md",
-  "tests/conformance/README.md",
-];
-
-const read = (name: string): string =>
-  Deno.readTextFileSync(new URL(name, root));
-
-/** A block of code. */
-interface Block {
-  line: number;
-  code: string;
-  /** Why it is not run. */
-  reason: string | undefined;
-}
-
-/** The blocks of TypeScript of a document. */
-function blocksOf(name: string): Block[] {
-  const text = read(name);
-  return Array.from(
-    text.matchAll(/(?:<!-- not run: (.*) -->\n\n)?^```ts\n([^]*?)^```/gm),
-    (match) => ({
-      line: text.slice(0, match.index).split("\n").length,
-      code: match[2],
-      reason: match[1],
-    }),
-  );
-}
-
-/** Runs a program: as a test where it has one. */
-async function run(code: string, directory: string): Promise<void> {
-  const file = `${directory}/program.ts`;
-  await Deno.writeTextFile(file, code);
-  const config = new URL("deno.json", root).pathname;
-  const verb = code.includes("Deno.test(") ? "test" : "run";
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [verb, "-A", "--no-check", `--config=${config}`, file],
-    stdout: "null",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-  const stderr = new Response(child.stderr).text();
-  const timer = setTimeout(() => child.kill("SIGINT"), SERVING_MS);
-  const { code: exit, signal } = await child.status;
-  clearTimeout(timer);
-  const text = await stderr;
-  assert(!/error/i.test(text), text);
-  // A server without `serve()` ends by the signal itself.
-  assertEquals(exit, signal === null ? 0 : 130);
-}
-
-if (mayRead) {
-  for (const name of DOCUMENTS) {
-    const blocks = blocksOf(name);
-    if (blocks.length === 0) continue;
-    Deno.test({
-      name: `${name}: its programs run`,
-      ignore: !mayRun,
-      async fn(t) {
-        const directory = await Deno.makeTempDir();
-        try {
-          for (const { line, code, reason } of blocks) {
-            const ignore = reason !== undefined;
-            await t.step({
-              name: `line ${line}${ignore ? `: ${reason}` : ""}`,
-              ignore,
-              fn: () => run(code, directory),
-            });
-          }
-        } finally {
-          await Deno.remove(directory, { recursive: true });
+for (const name of PAGES) {
+  const blocks = blocksOf(read(name));
+  if (blocks.length === 0) continue;
+  Deno.test({
+    name: `${name}: its programs run`,
+    ignore: !mayRun,
+    fn: (t) =>
+      withDirectory(async (directory) => {
+        // Servers mostly wait: they run side by side.
+        const served = new Map(
+          blocks.filter(({ isServer }) => isServer)
+            .map((block) => [block, runProgram(block, directory)]),
+        );
+        for (const run of served.values()) run.catch(() => {}); // awaited below
+        for (const block of blocks) {
+          const { line, reason } = block;
+          const ignore = reason !== undefined;
+          await t.step({
+            name: `line ${line}${ignore ? `: ${reason}` : ""}`,
+            ignore,
+            fn: () => served.get(block) ?? runProgram(block, directory),
+          });
         }
-      },
+      }),
+  });
+}
+
+Deno.test({
+  name: "every block of code in the pages is found",
+  ignore: !mayRead,
+  fn() {
+    const missed = PAGES.flatMap((name) => {
+      const text = read(name);
+      const fences = text.matchAll(
+        /^[ \t>]*(`{3,}|~{3,})[ \t]*([jt]s|typescript|javascript|[jt]sx)\b.*$/gim,
+      );
+      const count = fences.toArray().length;
+      return count === blocksOf(text).length ? [] : [name];
     });
+    assertEquals(missed, []);
+  },
+});
+
+Deno.test({
+  name: "`deno task check` checks the types of every page",
+  ignore: !mayRead,
+  fn() {
+    const { command } = JSON.parse(read("deno.json")).tasks.check;
+    const [, named] = /deno check --doc-only (.*?) &&/.exec(command)!;
+    // deno_task_shell expands "**"; a folder would be skipped in silence.
+    assertEquals(named, "**/*.md");
+  },
+});
+
+const ECHO = `
+import { AsyncTCPServer, serve, StreamRequestHandler } from "${new URL(
+  "mod.ts",
+  root,
+)}";
+class Echo extends StreamRequestHandler {
+  override async handle() {
+    await this.wfile.write(await this.rfile.readline());
   }
 }
+const server = new AsyncTCPServer(["localhost", 9999], Echo);
+`;
+const forever = "setInterval(() => {}, 1000);\n";
+
+/** Programs that must not pass, and what is said of them. */
+const WRONG: [name: string, code: string, isServer: boolean, said: string][] = [
+  [
+    "throws late",
+    `setTimeout(() => { throw new Error("late") }, 200);`,
+    false,
+    "late",
+  ],
+  [
+    "rejects late",
+    `setTimeout(() => Promise.reject("late"), 200);`,
+    false,
+    "late",
+  ],
+  ["hangs", forever, false, "it has not ended"],
+  ["exits with 1", "Deno.exit(1);", false, "1"],
+  [
+    "serves, without the mark",
+    `${ECHO} await serve(server);`,
+    false,
+    "it has not ended",
+  ],
+  [
+    "serves, and throws late",
+    `${ECHO} setTimeout(() => { throw new Error("late") }, 200); await serve(server);`,
+    true,
+    "late",
+  ],
+  [
+    "serves, and ends by itself",
+    `${ECHO} setTimeout(() => Deno.exit(), 200); await serve(server);`,
+    true,
+    "before Ctrl-C",
+  ],
+  ["does not serve", `${ECHO} ${forever}`, true, "said nothing"],
+  ["does not listen", `${forever} // 9999`, true, "did not listen"],
+  [
+    "has ended before it listens",
+    "// 9999",
+    true,
+    "did not listen, with exit code 0",
+  ],
+  [
+    "is deaf to Ctrl-C",
+    `${ECHO} ${forever} await serve(server);`,
+    true,
+    "Ctrl-C did not end it",
+  ],
+  [
+    "fails at Ctrl-C",
+    `${ECHO} await serve(server); throw new Error("late");`,
+    true,
+    "late",
+  ],
+  [
+    "exits with 3 at Ctrl-C",
+    `${ECHO} await serve(server); Deno.exit(3);`,
+    true,
+    "3",
+  ],
+  [
+    "listens on a port of its own",
+    ECHO.replace("9999", "0"),
+    true,
+    "listens on port 9999",
+  ],
+];
+
+Deno.test({
+  name: "a program of a page fails when it does not run as its page says",
+  ignore: !mayRun,
+  fn: () =>
+    withDirectory(async (directory) => {
+      const short = { run: 8, stay: 2, end: 3 };
+      await Promise.all(
+        WRONG.map(async ([name, code, isServer, said], line) => {
+          const waits = /not|nothing/.test(said) ? short : undefined;
+          const run = () =>
+            runProgram({ code, line, isServer }, directory, waits);
+          const error = await assertRejects(run, Error, undefined, name);
+          assert(error.message.includes(said), `${name}: ${error.message}`);
+        }),
+      );
+    }),
+});
 
 /** The anchors of the headings of a document, as they are made of their text. */
 function anchorsOf(name: string): Set<string> {
@@ -116,7 +188,7 @@ Deno.test({
   ignore: !mayRead,
   fn() {
     const lost: string[] = [];
-    for (const name of DOCUMENTS) {
+    for (const name of PAGES) {
       for (const [, link] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
         if (/^[a-z]+:/.test(link)) continue; // of the web
         const target = new URL(link, new URL(name, root));
@@ -136,11 +208,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "README.md names every document",
+  name: "README.md names every page of docs, and those of the other folders",
   ignore: !mayRead,
   fn() {
     const text = read("README.md");
-    const missing = DOCUMENTS.slice(1).filter((name) => !text.includes(name));
+    const missing = PAGES.filter((name) =>
+      name.includes("/") && !text.includes(name)
+    );
     assertEquals(missing, ["tests/conformance/README.md"]); // porting.md does
   },
 });
