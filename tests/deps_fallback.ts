@@ -1,6 +1,7 @@
 /**
- * Stand-ins for the parts of `@std/assert` and `@std/async` that the tests use, for machines that
- * cannot reach the package registry. Names, parameters and results are those of the packages.
+ * Stand-ins for the parts of `@std/assert`, `@std/async` and `@std/testing` that the tests use, for machines
+ * that cannot reach the package registry. Names, parameters and results are those of the packages, but for
+ * `fakeTime()`, which makes a `FakeTime`.
  *
  * @module
  */
@@ -189,4 +190,99 @@ export async function deadline<T>(p: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What a spy saw of a call. */
+export interface SpyCall {
+  // deno-lint-ignore no-explicit-any -- as in @std/testing: what the function takes
+  args: any[];
+  /** What the function returned. */
+  returned?: unknown;
+}
+
+/** A function that notes its calls. */
+export interface Spy {
+  // deno-lint-ignore no-explicit-any -- as in @std/testing: what the function takes
+  (...args: any[]): any;
+  /** The calls, in their order. */
+  calls: SpyCall[];
+}
+
+/** A method that notes its calls; disposing it puts the method back. */
+export interface MethodSpy extends Spy, Disposable {}
+
+// deno-lint-ignore no-explicit-any -- as in @std/testing: any function will do
+function spyOn(original: (...args: any[]) => unknown): Spy {
+  const calls: SpyCall[] = [];
+  return Object.assign(function (this: unknown, ...args: unknown[]) {
+    const call: SpyCall = { args };
+    calls.push(call);
+    return call.returned = original.apply(this, args);
+  }, { calls });
+}
+
+/** Makes a function that notes its calls, or puts one in front of a method. */
+// deno-lint-ignore no-explicit-any -- as in @std/testing: any function will do
+export function spy(func?: (...args: any[]) => unknown): Spy;
+export function spy<T extends object>(self: T, property: keyof T): MethodSpy;
+export function spy<T extends object>(
+  self: T | (() => unknown) = () => {},
+  property?: keyof T,
+): Spy {
+  if (property === undefined) return spyOn(self as () => unknown);
+  const descriptor = Object.getOwnPropertyDescriptor(self, property);
+  const value = spyOn((self as T)[property] as () => unknown);
+  const replaced = { value, configurable: true, writable: true };
+  Object.defineProperty(self, property, replaced);
+  const dispose = () => {
+    if (descriptor === undefined) delete (self as T)[property];
+    else Object.defineProperty(self, property, descriptor);
+  };
+  return Object.assign(value, { [Symbol.dispose]: dispose });
+}
+
+/** Asserts how often a spy was called. */
+export function assertSpyCalls(spy: Spy, expectedCalls: number): void {
+  strictEqual(spy.calls.length, expectedCalls, "the number of calls");
+}
+
+/** Time that passes only when it is told to: timers and `Date`, but not `performance.now()`. */
+export interface FakeTime extends Disposable {
+  /** The time of `Date.now()`. */
+  readonly now: number;
+  /** Lets time pass, and calls what is due. */
+  tick(ms?: number): void;
+  /** Lets time pass, calls what is due, and lets promises settle in between. */
+  tickAsync(ms?: number): Promise<void>;
+}
+
+/** What is used of `@sinonjs/fake-timers`. */
+interface FakeTimers {
+  install(config: { toFake: string[] }): {
+    now: number;
+    tick(ms: number): void;
+    tickAsync(ms: number): Promise<unknown>;
+    uninstall(): void;
+  };
+}
+
+/** What `FakeTime` of `@std/testing` replaces, too. */
+const FAKED = [
+  ...["setTimeout", "clearTimeout", "setInterval", "clearInterval"],
+  "Date",
+];
+
+/** Replaces the timers and `Date` until the result is disposed. */
+export async function fakeTime(): Promise<FakeTime> {
+  const name = "@sinonjs/fake-timers"; // not a literal: offline, only the tests that use it fail
+  const { default: timers } = await import(name) as { default: FakeTimers };
+  const clock = timers.install({ toFake: FAKED });
+  return {
+    get now() {
+      return clock.now;
+    },
+    tick: (ms = 0) => clock.tick(ms),
+    tickAsync: async (ms = 0) => void await clock.tickAsync(ms),
+    [Symbol.dispose]: () => clock.uninstall(),
+  };
 }

@@ -5,14 +5,13 @@
  */
 
 import { assertEquals, assertMatch } from "./deps.ts";
+import { granted } from "./helpers/allowed.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** The directory of the project. */
 export const root: URL = new URL("..", import.meta.url);
 /** Whether examples can be started here. */
-export const mayRun: boolean = ["run", "read"].every((name) =>
-  Deno.permissions.querySync({ name: name as "run" | "read" }).state ===
-    "granted"
-);
+export const mayRun: boolean = granted("run", "read");
 
 /** The flags of the command that the header of an example says. */
 function documentedFlags(script: string): string[] {
@@ -24,7 +23,7 @@ function documentedFlags(script: string): string[] {
 /** The command that runs an example. */
 export function deno(script: string, ...args: string[]): Deno.Command {
   const flags = documentedFlags(script);
-  return new Deno.Command(Deno.execPath(), {
+  return boundedCommand(Deno.execPath(), {
     args: ["run", "--no-prompt", ...flags, script, ...args],
     cwd: root,
     stdout: "piped",
@@ -90,7 +89,7 @@ export async function talk(
   args: string[],
   input: string,
 ): Promise<string> {
-  const command = new Deno.Command(program, {
+  const command = boundedCommand(program, {
     args,
     stdin: "piped",
     stdout: "piped",

@@ -12,12 +12,13 @@ import { complaint, mayRun, type Running, start } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { within } from "./server_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const startDns = () => start("examples/dns.ts", "127.0.0.1", "0");
 const at = ({ port }: Running): [string, number] => ["127.0.0.1", Number(port)];
 
 async function run(program: string, ...args: string[]): Promise<string> {
-  const { stdout } = await new Deno.Command(program, { args }).output();
+  const { stdout } = await boundedCommand(program, { args }).output();
   return new TextDecoder().decode(stdout);
 }
 

@@ -12,6 +12,7 @@ import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text, within } from "./server_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const BIG = 3_000_000;
 
@@ -470,7 +471,7 @@ site(
         "--dump-dom",
       ];
       const url = `http://127.0.0.1:${server.port}${path}`;
-      const { stdout } = await new Deno.Command("chromium", {
+      const { stdout } = await boundedCommand("chromium", {
         args: [...flags, url],
         stdin: "null",
         stderr: "null",

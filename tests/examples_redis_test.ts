@@ -7,6 +7,7 @@ import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text, within } from "./server_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 function redis(
   name: string,
@@ -253,7 +254,7 @@ Deno.test({
       "--bind",
       "127.0.0.1",
     ];
-    const child = new Deno.Command("redis-server", { args, stdout: "null" })
+    const child = boundedCommand("redis-server", { args, stdout: "null" })
       .spawn();
     const up = async () => {
       for (;;) {

@@ -19,6 +19,7 @@ import {
 } from "./forking_helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -271,7 +272,7 @@ Deno.test({
   name: "ForkingMixIn: no child outlives a server that is killed",
   ignore: ignoreProc,
   async fn() {
-    const parent = new Deno.Command(Deno.execPath(), {
+    const parent = boundedCommand(Deno.execPath(), {
       args: [
         "run",
         "-A",
@@ -329,7 +330,7 @@ async function output(
   args: string[],
   input = "",
 ): Promise<string> {
-  const child = new Deno.Command(program, {
+  const child = boundedCommand(program, {
     args,
     stdin: "piped",
     stdout: "piped",
@@ -352,7 +353,7 @@ Deno.test({
       await socket.read(new Uint8Array(9));
       socket.close()`,
     );
-    const { code } = await new Deno.Command(Deno.execPath(), {
+    const { code } = await boundedCommand(Deno.execPath(), {
       args: [
         "run",
         "-A",

@@ -12,23 +12,18 @@ import {
   ForkingUnixStreamServer,
   type Socket,
 } from "../mod.ts";
+import { haveUnix, mayFork } from "./helpers/allowed.ts";
 import { dial, Reports } from "./remote_helpers.ts";
 import { bytes as encode, text as decode } from "./server_helpers.ts";
 
 export { recvToEnd as all } from "./helpers.ts";
 export { decode, dial, encode };
 
-function granted(descriptor: Deno.PermissionDescriptor): boolean {
-  return Deno.permissions.querySync(descriptor).state === "granted";
-}
-
 /** Whether child processes may be started here. */
-export const MAY_FORK = granted({ name: "run" }) &&
-  granted({ name: "env", variable: "NODE_V8_COVERAGE" });
+export const MAY_FORK = mayFork;
 
 /** Whether Unix sockets may be made here as well. */
-export const MAY_UNIX = MAY_FORK && granted({ name: "write" }) &&
-  granted({ name: "read" }) && Deno.build.os !== "windows";
+export const MAY_UNIX = mayFork && haveUnix;
 
 /** Servers that collect their errors. */
 export class TCP extends ForkingTCPServer {

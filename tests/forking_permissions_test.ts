@@ -20,6 +20,7 @@ import {
   TCP,
 } from "./forking_helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -142,7 +143,7 @@ async function make(flags: string[], options = "{}"): Promise<string> {
     } catch (error) {
       console.log(error.name + ": " + error.message);
     }`;
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
+  const { stdout } = await boundedCommand(Deno.execPath(), {
     args: [
       "run",
       CONFIG,
@@ -243,7 +244,7 @@ Deno.test({
       socket.close();
       await server.serverClose();
       await served;`;
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { stdout, stderr } = await boundedCommand(Deno.execPath(), {
       args: [
         "run",
         CONFIG,

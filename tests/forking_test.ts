@@ -40,6 +40,7 @@ import {
   UnixDatagram,
   UnixStream,
 } from "./forking_helpers.ts";
+import { unstableNet } from "./helpers/allowed.ts";
 import {
   Asks,
   AsksDatagram,
@@ -57,7 +58,6 @@ import {
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
-const unstable = "listenDatagram" in Deno;
 
 Deno.test({
   name:
@@ -497,7 +497,7 @@ Deno.test({
 
 Deno.test({
   name: "ForkingUnixDatagramServer answers from its own path",
-  ignore: !MAY_UNIX || !unstable,
+  ignore: !MAY_UNIX || !unstableNet,
   async fn() {
     const dir = await Deno.makeTempDir();
     await using server = new UnixDatagram(`${dir}/server`, AsksDatagram);

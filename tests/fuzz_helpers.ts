@@ -4,12 +4,13 @@
  * @module
  */
 
+import { granted } from "./helpers/allowed.ts";
 import fc from "fast-check";
 
 /** A number of the environment, where it may be asked. */
 function given(variable: string): number | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  const value = state === "granted" ? Deno.env.get(variable) : undefined;
+  const may = granted({ name: "env", variable });
+  const value = may ? Deno.env.get(variable) : undefined;
   return value ? Number(value) : undefined;
 }
 

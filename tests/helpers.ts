@@ -15,29 +15,13 @@ import { Alarm, Timeout } from "../_socket/alarm.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
-import { assertEquals, assertInstanceOf, deadline } from "./deps.ts";
+import { assertEquals, assertInstanceOf } from "./deps.ts";
+import { within as soon } from "./helpers/within.ts";
 import type { Bytes } from "./stream_fakes.ts";
 
-/** How long anything here may take before it counts as hanging. */
-const PATIENCE_MS = 20_000;
+export { granted, haveUnix } from "./helpers/allowed.ts";
 
-/** Whether all of a kind of permission is granted; never prompts. */
-export function granted(
-  ...names: ("net" | "read" | "write" | "run")[]
-): boolean {
-  return names.every((name) =>
-    Deno.permissions.querySync({ name }).state === "granted"
-  );
-}
-
-/** Whether Unix sockets can be used here. */
-export const haveUnix: boolean = Deno.build.os !== "windows" &&
-  granted("read", "write");
-
-/** The promise, but a rejection where it hangs. */
-export function soon<T>(promise: Promise<T>): Promise<T> {
-  return deadline(promise, PATIENCE_MS);
-}
+export { soon };
 
 /** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
 export function turn(): Promise<void> {

@@ -27,6 +27,7 @@ import {
   unstableNet,
   within,
 } from "./server_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const python = havePython();
 const testdata = (name: string) =>
@@ -38,7 +39,7 @@ async function run(
   args: string[],
   input = "",
 ): Promise<string> {
-  await using child = new Deno.Command(program, {
+  await using child = boundedCommand(program, {
     args,
     stdin: "piped",
     stdout: "piped",
@@ -83,7 +84,7 @@ async function pythonServer(
   address: Address,
   use: (serverAddress: Address) => Promise<void>,
 ): Promise<string> {
-  await using child = new Deno.Command("python3", {
+  await using child = boundedCommand("python3", {
     args: [testdata("echo_server.py"), name, JSON.stringify(address)],
     stdin: "piped",
     stdout: "piped",

@@ -25,6 +25,7 @@ import {
 } from "./helpers.ts";
 import { havePython } from "./python.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const ignore = !havePython();
 const ignoreUnix = ignore || !haveUnix;
@@ -49,7 +50,7 @@ def receive_all(sock):
     return b"".join(pieces)
 ${program}`;
     const args = ["-c", code, JSON.stringify(argv)];
-    this.#child = new Deno.Command("python3", {
+    this.#child = boundedCommand("python3", {
       args,
       stdout: "piped",
       stderr: "inherit",

@@ -9,6 +9,7 @@ import {
 import { hostFor, permitted } from "../_socket/lookup.ts";
 import { assertEquals, assertThrows } from "./deps.ts";
 import { codeOf, granted, soon } from "./helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 Deno.test("hostFor() knows the special hosts, and literals in every form", () => {
   // deno-fmt-ignore
@@ -118,7 +119,7 @@ for (const flags of [[], ["--unstable-net"]]) {
       // deno-fmt-ignore
       const args = ["run", "--quiet", "--no-check", "--no-prompt", ...flags, "--allow-net",
         "--deny-net=localhost", "--allow-import", url];
-      const command = new Deno.Command(Deno.execPath(), {
+      const command = boundedCommand(Deno.execPath(), {
         args,
         stderr: "inherit",
       });

@@ -46,6 +46,7 @@ import {
   udp,
 } from "./helpers.ts";
 import { bytes } from "./stream_fakes.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** A UDP socket over `node:dgram`, whatever the flags. */
 function nodeUdp(hostname = "127.0.0.1"): Socket {
@@ -311,7 +312,7 @@ Deno.test({
       "--allow-import",
       url,
     ];
-    const command = new Deno.Command(Deno.execPath(), {
+    const command = boundedCommand(Deno.execPath(), {
       args,
       stderr: "inherit",
     });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { granted } from "./helpers/allowed.ts";
+
 /** A name of Python, and what stands for it here: nothing where the table says "none". */
 export interface Row {
   section: string;
@@ -13,8 +15,7 @@ export interface Row {
 
 const doc = new URL("../docs/porting.md", import.meta.url);
 /** Whether the tables can be read. */
-export const readable: boolean =
-  Deno.permissions.querySync({ name: "read", path: doc }).state === "granted";
+export const readable: boolean = granted({ name: "read", path: doc });
 
 /** The rows of the tables. */
 export async function readTable(): Promise<Row[]> {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { granted } from "./helpers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** The directory of the project. */
 const root = new URL("..", import.meta.url);
@@ -15,11 +16,10 @@ export const mayAsk: boolean = granted("run", "read");
 async function said(
   ...args: string[]
 ): Promise<[stdout: string, stderr: string]> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout, stderr } = await boundedCommand(Deno.execPath(), {
     args,
     cwd: root,
     env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(60_000),
   }).output();
   const decoder = new TextDecoder();
   const texts = [decoder.decode(stdout), decoder.decode(stderr)] as const;

@@ -4,22 +4,9 @@
  * @module
  */
 
-/** Whether Python can be run here; never prompts. Linux, because the results are the C library's. */
-export function havePython(): boolean {
-  const run = { name: "run", command: "python3" } as const;
-  if (
-    Deno.build.os !== "linux" ||
-    Deno.permissions.querySync(run).state !== "granted"
-  ) {
-    return false;
-  }
-  try {
-    return new Deno.Command("python3", { args: ["--version"] }).outputSync()
-      .success;
-  } catch {
-    return false; // not installed
-  }
-}
+import { boundedCommand } from "./helpers/within.ts";
+
+export { have, havePython } from "./helpers/allowed.ts";
 
 /**
  * Runs a Python function over each row of a table and returns its results.
@@ -43,7 +30,7 @@ def run(row):
         return {"error": [type(error).__name__, error.args[0]]}
 json.dump([run(row) for row in json.load(sys.stdin)], sys.stdout)
 `;
-  const command = new Deno.Command("python3", {
+  const command = boundedCommand("python3", {
     args: ["-c", code],
     stdin: "piped",
     stdout: "piped",
@@ -56,20 +43,4 @@ json.dump([run(row) for row in json.load(sys.stdin)], sys.stdout)
   const { stdout } = await child.output();
   await written;
   return JSON.parse(new TextDecoder().decode(stdout));
-}
-
-/** Whether a program can be run; never prompts. */
-export function have(program: string): boolean {
-  const run = { name: "run", command: program } as const;
-  if (Deno.permissions.querySync(run).state !== "granted") return false;
-  try {
-    new Deno.Command(program, {
-      args: ["--version"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync();
-    return true;
-  } catch {
-    return false; // not installed
-  }
 }

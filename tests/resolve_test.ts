@@ -17,6 +17,7 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
+import { granted } from "./helpers/allowed.ts";
 import { havePython, python } from "./python.ts";
 
 const { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } = c;
@@ -423,9 +424,7 @@ Deno.test("gethostbyname() refuses IPv6, unknown names and what is no string", a
   );
 });
 
-const haveSys =
-  Deno.permissions.querySync({ name: "sys", kind: "hostname" }).state ===
-    "granted";
+const haveSys = granted({ name: "sys", kind: "hostname" });
 
 Deno.test(
   "gethostname() gives the name of this machine",

@@ -29,6 +29,7 @@ import {
   text,
   within,
 } from "./server_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const VERDICTS = {
   transient: [
@@ -379,7 +380,7 @@ Deno.test({
   async fn() {
     const script = new URL("testdata/few_descriptors.ts", import.meta.url);
     const run = `ulimit -n 80 && exec "$0" run --no-prompt --allow-net "$1"`;
-    await using child = new Deno.Command("sh", {
+    await using child = boundedCommand("sh", {
       args: ["-c", run, Deno.execPath(), script.pathname],
       stdin: "piped",
       stdout: "piped",

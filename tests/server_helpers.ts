@@ -32,27 +32,15 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { deadline, delay } from "./deps.ts";
+import { delay } from "./deps.ts";
+import { granted, haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
-/** Whether all of these permissions are granted; never prompts. */
-export function granted(...names: Deno.PermissionName[]): boolean {
-  return names.every((name) =>
-    Deno.permissions.querySync({ name }).state === "granted"
-  );
-}
-
-/** Whether Unix sockets can be tested. */
-export const haveUnix: boolean = Deno.build.os !== "windows" &&
-  granted("read", "write", "net");
-/** Whether the unstable `net` flag is on. */
-export const unstableNet: boolean = "listenDatagram" in Deno;
+export { granted, haveUnix, unstableNet };
 /** Whether there is an IPv6 loopback. */
 export const haveIPv6: boolean = hasDualstackIPv6();
 
-/** Fails when something takes longer than it may on a busy machine. */
-export function within<T>(promise: Promise<T>, ms = 10_000): Promise<T> {
-  return deadline(promise, ms);
-}
+export { within };
 
 /** A handler's answer, or a client's question, as text. */
 export const text = (bytes: Uint8Array): string =>

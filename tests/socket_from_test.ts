@@ -20,6 +20,7 @@ import {
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 Deno.test("Socket.detach() gives the connection away, and the socket is closed", async () => {
   const [socket, conn] = await tcpSocketAndConn();
@@ -132,7 +133,7 @@ Deno.test({
     const args = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
       "-nodes", "-keyout", keyFile, "-out", certFile, "-days", "2", "-subj", "/CN=localhost",
       "-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"];
-    await new Deno.Command("openssl", { args, stderr: "null" }).output();
+    await boundedCommand("openssl", { args, stderr: "null" }).output();
     const [key, cert] = [
       await Deno.readTextFile(keyFile),
       await Deno.readTextFile(certFile),

@@ -24,6 +24,7 @@ import {
 } from "./deps.ts";
 import { codeOf, granted, listen, soon, tcpPair, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** What a caller without types may pass. */
 const loose = (address: unknown) => address as AddressLike;
@@ -274,7 +275,7 @@ Deno.test({
     });
     const mine = sockets(own.join());
     assert(mine.size >= 2);
-    const { stdout } = await new Deno.Command("ls", {
+    const { stdout } = await boundedCommand("ls", {
       args: ["-l", "/proc/self/fd"],
     }).output();
     const theirs = sockets(text(stdout));

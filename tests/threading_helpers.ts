@@ -14,14 +14,11 @@ import {
 } from "../mod.ts";
 import { deadline } from "./deps.ts";
 import { recvToEnd } from "./helpers.ts";
+import { mayRead } from "./helpers/allowed.ts";
 import { dial, Reports } from "./remote_helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 
-/** Whether the modules of this package may be read, which workers need. */
-export const mayRead: boolean = Deno.permissions.querySync({
-  name: "read",
-  path: new URL("..", import.meta.url),
-}).state === "granted";
+export { mayRead };
 
 /** A test that needs workers. */
 export function workerTest(name: string, fn: () => Promise<void>): void {

@@ -6,6 +6,7 @@ import { granted, soon } from "./helpers.ts";
 import { dial } from "./remote_helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import { readText } from "./threading_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const MIB = 1 << 20;
 const CLIENTS = 64;
@@ -27,7 +28,7 @@ class Server implements AsyncDisposable {
 
   constructor(handler: string) {
     const script = new URL("testdata/threading_server.ts", import.meta.url);
-    this.#child = new Deno.Command(Deno.execPath(), {
+    this.#child = boundedCommand(Deno.execPath(), {
       // deno-fmt-ignore
       args: ["run", "--no-check", "--allow-all", script.pathname, handler], // all, for /proc
       stdin: "piped",

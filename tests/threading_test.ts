@@ -27,6 +27,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "./deps.ts";
+import { granted, unstableNet } from "./helpers/allowed.ts";
 import { Bad } from "./testdata/bad_module.ts";
 import * as H from "./testdata/handlers.ts";
 import * as T from "./testdata/threading_handlers.ts";
@@ -503,8 +504,7 @@ workerTest("ThreadingUnixStreamServer serves", async () => {
 
 Deno.test({
   name: "ThreadingUnixDatagramServer answers",
-  ignore: Deno.permissions.querySync({ name: "write" }).state !== "granted" ||
-    !("listenDatagram" in Deno),
+  ignore: !granted("write") || !unstableNet,
   async fn() {
     const path = await socketPath();
     await using _running = new Running(

@@ -20,6 +20,7 @@ import { seeded } from "./stream_fakes.ts";
 import { BlockingEcho } from "./testdata/blocking_handlers.ts";
 import { Echo, Lines } from "./testdata/handlers.ts";
 import { mayRead, readAll, Running, workerTest } from "./threading_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req -x509`. */
 const certificate = new URL("./testdata/localhost.crt", import.meta.url);
@@ -104,7 +105,7 @@ Deno.test({
     // deno-fmt-ignore
     const args = ["s_client", "-connect", `${host}:${port}`, "-CAfile", certificate.pathname,
       "-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet", "-no_ign_eof"];
-    const client = new Deno.Command("openssl", {
+    const client = boundedCommand("openssl", {
       args,
       stdin: "piped",
       stdout: "piped",
@@ -121,7 +122,7 @@ Deno.test({
 
 async function haveOpenssl(): Promise<boolean> {
   try {
-    const { success } = await new Deno.Command("openssl", {
+    const { success } = await boundedCommand("openssl", {
       args: ["version"],
       stdout: "null",
       stderr: "null",

@@ -2,11 +2,7 @@ import { Bell, BELL_BYTES } from "../_threads/bell.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Ring, ringMemory } from "../_threads/ring.ts";
 import { assert, assertEquals, assertThrows, deadline } from "./deps.ts";
-
-const mayRead = Deno.permissions.querySync({
-  name: "read",
-  path: new URL("..", import.meta.url),
-}).state === "granted";
+import { mayRead } from "./helpers/allowed.ts";
 
 /** The same numbers in every run. */
 function* randoms(seed: number): Generator<number> {

@@ -9,13 +9,14 @@ import { deadline } from "../deps.ts";
 import type { Scenario, ServerSpec, Step } from "./scenario.ts";
 import { serve } from "./served.ts";
 import { World } from "./world.ts";
+import { boundedCommand } from "../helpers/within.ts";
 
 /** Milliseconds for a scenario. */
 const LIMIT = 15_000;
 
 /** CPython, in a process of its own that answers a question after the other. */
 export class Python implements AsyncDisposable {
-  readonly #child = new Deno.Command("python3", {
+  readonly #child = boundedCommand("python3", {
     args: [new URL("runner.py", import.meta.url).pathname],
     stdin: "piped",
     stdout: "piped",
