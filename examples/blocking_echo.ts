@@ -1,11 +1,13 @@
 /**
  * The handler of Python's socketserver tutorial, word for word: it blocks, and has no `await` in it.
  *
- *     deno run --allow-net --allow-read examples/blocking_echo.ts [port]
+ *     deno run --allow-net --allow-read examples/blocking_echo.ts [port] [host]
  *
  * Then talk to it with `nc localhost 9999`. Each request has a worker to itself, which reads this file.
  */
 import {
+  AF_INET,
+  AF_INET6,
   BlockingStreamRequestHandler,
   serve,
   ThreadingTCPServer,
@@ -23,8 +25,11 @@ export class MyTCPHandler extends BlockingStreamRequestHandler {
 }
 
 if (import.meta.main) {
-  const port = Number(Deno.args[0] ?? 9999);
-  const server = new ThreadingTCPServer(["localhost", port], MyTCPHandler);
+  const [port = "9999", host = "localhost"] = Deno.args;
+  const address: [string, number] = [host, Number(port)];
+  const server = new ThreadingTCPServer(address, MyTCPHandler, {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  });
   console.log(`Listening on port ${server.serverAddress[1]}`);
   await serve(server, { timeout: 1 }); // until Ctrl-C
 }

@@ -7,6 +7,8 @@
  * Then look at it with `ncat localhost 9919 | head`.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   formatAddress,
   serve,
@@ -28,7 +30,10 @@ class Chargen extends StreamRequestHandler {
 }
 
 const [host = "localhost", port = "9919"] = Deno.args;
-const options = { reportLostClients: false };
+const options = {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  reportLostClients: false,
+};
 const server = new AsyncTCPServer([host, Number(port)], Chargen, options);
 console.log(`Listening on ${formatAddress(server.serverAddress)}`);
 await serve(server, { timeout: 1 }); // until Ctrl-C

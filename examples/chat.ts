@@ -7,6 +7,8 @@
  * Then join with `ncat localhost 9950`, in two terminals.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   formatAddress,
   LimitOverrunError,
@@ -71,7 +73,10 @@ class Member extends StreamRequestHandler {
 }
 
 const [host = "localhost", port = "9950"] = Deno.args;
-const options = { reportLostClients: false };
+const options = {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  reportLostClients: false,
+};
 const server = new AsyncTCPServer([host, Number(port)], Member, options);
 console.log(`Listening on ${formatAddress(server.serverAddress)}`);
 await serve(server, { timeout: 1 }); // until Ctrl-C

@@ -6,6 +6,8 @@
  * Then ask it with `ncat localhost 9913`, or with `socat - UDP4:127.0.0.1:9913` and a line of anything.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   AsyncUDPServer,
   DualRequestHandler,
@@ -20,7 +22,10 @@ class Daytime extends DualRequestHandler {
 }
 
 const [host = "localhost", port = "9913"] = Deno.args;
-const options = { reportLostClients: false };
+const options = {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  reportLostClients: false,
+};
 const tcp = new AsyncTCPServer([host, Number(port)], Daytime, options);
 const udp = new AsyncUDPServer(tcp.serverAddress, Daytime, options);
 console.log(`Listening on ${formatAddress(tcp.serverAddress)}, TCP and UDP`);

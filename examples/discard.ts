@@ -6,6 +6,8 @@
  * Then throw something away: `head -c 100M /dev/zero | ncat localhost 9909`.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   AsyncUDPServer,
   DualRequestHandler,
@@ -22,7 +24,10 @@ class Discard extends DualRequestHandler {
 }
 
 const [host = "localhost", port = "9909"] = Deno.args;
-const options = { reportLostClients: false };
+const options = {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  reportLostClients: false,
+};
 const tcp = new AsyncTCPServer([host, Number(port)], Discard, options);
 const udp = new AsyncUDPServer(tcp.serverAddress, Discard, options);
 console.log(`Listening on ${formatAddress(tcp.serverAddress)}, TCP and UDP`);

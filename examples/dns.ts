@@ -8,6 +8,8 @@
  * delegations, no wildcards, no transfers, no recursion.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   AsyncUDPServer,
   DualRequestHandler,
@@ -44,7 +46,10 @@ let zone: Zone;
 try {
   const file = path ?? new URL("example.zone", import.meta.url);
   zone = parseZone(await Deno.readTextFile(file));
-  const options = { reportLostClients: false };
+  const options = {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+    reportLostClients: false,
+  };
   const tcp = new AsyncTCPServer([host, Number(port)], DnsHandler, options);
   const udp = new AsyncUDPServer(tcp.serverAddress, DnsHandler, options);
   console.log(`Listening on ${formatAddress(tcp.serverAddress)}, UDP and TCP`);

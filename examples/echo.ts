@@ -6,6 +6,8 @@
  * Then talk to it with `nc localhost 9999`, or with `examples/echo_client.ts`.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   BaseRequestHandler,
   formatAddress,
@@ -26,7 +28,9 @@ const upper = (byte: number) => byte >= 97 && byte <= 122 ? byte - 32 : byte; //
 
 const [host = "localhost", port = "9999"] = Deno.args;
 try {
-  const server = new AsyncTCPServer([host, Number(port)], UpperHandler);
+  const server = new AsyncTCPServer([host, Number(port)], UpperHandler, {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  });
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
   await serve(server, { timeout: 1 }); // until Ctrl-C
 } catch (error) {

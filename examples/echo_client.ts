@@ -1,13 +1,23 @@
 /**
  * Sends its arguments to `examples/echo.ts`, which must run, and prints the answer.
  *
- *     deno run --allow-net examples/echo_client.ts hello world
+ *     deno run --allow-net examples/echo_client.ts [--host=localhost] [--port=9999] hello world
  */
+import { parseArgs } from "node:util";
 import { createConnection } from "@socketserver/socketserver";
 
-const data = Deno.args.join(" ");
 try {
-  using socket = await createConnection(["localhost", 9999], { timeout: 10 });
+  const { values: { host, port }, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      host: { type: "string", default: "localhost" },
+      port: { type: "string", default: "9999" },
+    },
+  });
+  const data = positionals.join(" ");
+  const address: [string, number] = [host, Number(port)];
+  using socket = await createConnection(address, { timeout: 10 });
   await socket.sendall(new TextEncoder().encode(`${data}\n`));
 
   using file = socket.makefile("r");

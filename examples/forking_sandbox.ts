@@ -2,11 +2,13 @@
  * Runs each request in a process of its own that has no permissions at all: it counts the words of a
  * line, and shows that it could not read the disk if it tried.
  *
- *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port]
+ *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port] [host]
  *
  * Then say something with `nc localhost 9999`.
  */
 import {
+  AF_INET,
+  AF_INET6,
   ForkingTCPServer,
   formatAddress,
   serve,
@@ -26,9 +28,13 @@ export class WordCount extends StreamRequestHandler {
 }
 
 if (import.meta.main) { // a child imports this module too
-  const port = Number(Deno.args[0] ?? 9999);
-  const options = { requestsPerChild: 1, childTimeout: 10 };
-  const server = new ForkingTCPServer(["localhost", port], WordCount, options);
+  const [port = "9999", host = "localhost"] = Deno.args;
+  const address: [string, number] = [host, Number(port)];
+  const server = new ForkingTCPServer(address, WordCount, {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+    requestsPerChild: 1,
+    childTimeout: 10,
+  });
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
   await serve(server, { timeout: 1 }); // until Ctrl-C
 }

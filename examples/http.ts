@@ -8,6 +8,8 @@
  * or `curl -d hello http://localhost:8000/`.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   formatAddress,
   serve,
@@ -38,7 +40,11 @@ async function* pieces(body: Uint8Array) {
 
 try {
   Handler.directory = await Deno.realPath(directory);
-  const options = { reportLostClients: false, requestQueueSize: 1024 };
+  const options = {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+    reportLostClients: false,
+    requestQueueSize: 1024,
+  };
   const server = new AsyncTCPServer([host, Number(port)], Handler, options);
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);
   await serve(server, { timeout: 5 }); // until Ctrl-C

@@ -6,6 +6,8 @@
  * Then `redis-cli -p 6399`, or `redis-benchmark -p 6399 -t set,get -P 16`. The values are in memory only.
  */
 import {
+  AF_INET,
+  AF_INET6,
   AsyncTCPServer,
   formatAddress,
   serve,
@@ -54,7 +56,10 @@ class RedisServer extends AsyncTCPServer {
 }
 
 const [host = "localhost", port = "6399"] = Deno.args;
-const options = { reportLostClients: false };
+const options = {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  reportLostClients: false,
+};
 const server = new RedisServer([host, Number(port)], RedisHandler, options);
 console.log(`Listening on ${formatAddress(server.serverAddress)}`);
 await serve(server, { timeout: 1 }); // until Ctrl-C

@@ -1,12 +1,14 @@
 /**
  * Answers each line with its scrypt hash: work for a processor, and so for a worker on each of them.
  *
- *     deno run --allow-net --allow-read examples/threaded_hash.ts [port]
+ *     deno run --allow-net --allow-read examples/threaded_hash.ts [port] [host]
  *
  * Then talk to it with `nc localhost 9999`. Workers load this file, which is what --allow-read is for.
  */
 import { scryptSync } from "node:crypto";
 import {
+  AF_INET,
+  AF_INET6,
   serve,
   StreamRequestHandler,
   ThreadingTCPServer,
@@ -24,8 +26,11 @@ export class HashHandler extends StreamRequestHandler {
 }
 
 if (import.meta.main) {
-  const port = Number(Deno.args[0] ?? 9999);
-  const server = new ThreadingTCPServer(["localhost", port], HashHandler);
+  const [port = "9999", host = "localhost"] = Deno.args;
+  const address: [string, number] = [host, Number(port)];
+  const server = new ThreadingTCPServer(address, HashHandler, {
+    addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+  });
   console.log(
     `Listening on port ${
       server.serverAddress[1]

@@ -63,7 +63,7 @@ export async function start(
 ): Promise<Running> {
   const child = deno(script, ...args).spawn();
   const stderr = new Response(child.stderr).text();
-  const listening = /Listening on (?:[\d.]+:|port )(\d+)\b/;
+  const listening = /Listening on (?:[\d.]+:|\[[\da-f:]+\]:|port )(\d+)\b/;
   const [, port] = await readUntil(child.stdout, listening);
   const end = async (signal: Deno.Signal) => {
     child.kill(signal);

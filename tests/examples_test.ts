@@ -4,11 +4,13 @@ import {
   complaint,
   deno,
   mayRun,
+  root,
   type Running,
   start,
   talk,
 } from "./example_helpers.ts";
 import { have } from "./python.ts";
+import { haveIPv6 } from "./server_helpers.ts";
 
 /** Starts the echo server and waits until it listens. */
 function startEcho(...args: string[]): Promise<Running> {
@@ -81,9 +83,10 @@ Deno.test({
   name: "examples/echo_client.ts prints what it sent and what it received",
   ignore: !mayRun,
   async fn() {
-    await using _server = await startEcho();
+    await using server = await startEcho("localhost", "0");
     const { code, stdout } = await deno(
       "examples/echo_client.ts",
+      `--port=${server.port}`,
       "hello",
       "world",
     ).output();
@@ -123,8 +126,16 @@ Deno.test({
   name: "examples/echo_client.ts says in one line that nobody listens",
   ignore: !mayRun,
   async fn() {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    listener.close();
     assertStringIncludes(
-      await complaint("examples/echo_client.ts", "hello"),
+      await complaint(
+        "examples/echo_client.ts",
+        "--host=127.0.0.1",
+        `--port=${port}`,
+        "hello",
+      ),
       "Connection refused",
     );
   },
@@ -165,3 +176,53 @@ for (const [script, answer] of WAYS) {
     },
   });
 }
+
+/** Each server, with its arguments before the port. */
+const SERVERS: [script: string, args: string[]][] = [
+  ...["echo", "chargen", "chat", "daytime", "discard", "dns", "http", "redis"]
+    .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
+  ...["blocking_echo", "threaded_hash", "forking_sandbox"]
+    .map((name): [string, string[]] => [`examples/${name}.ts`, ["0", "::1"]]),
+];
+
+Deno.test({
+  name: "every example of a server takes ::1 as its host",
+  ignore: !mayRun || !haveIPv6,
+  async fn() {
+    const examples = [...Deno.readDirSync(new URL("examples", root))]
+      .filter(({ name }) =>
+        name.endsWith(".ts") &&
+        /\bserve\(/.test(
+          Deno.readTextFileSync(new URL(`examples/${name}`, root)),
+        )
+      );
+    assertEquals(
+      examples.map(({ name }) => `examples/${name}`).sort(),
+      SERVERS.map(([script]) => script).sort(),
+    );
+    for (const [script, args] of SERVERS) {
+      await using server = await start(script, ...args);
+      using client = await Deno.connect({
+        hostname: "::1",
+        port: Number(server.port),
+      });
+      assertEquals((client.remoteAddr as Deno.NetAddr).hostname, "::1", script);
+    }
+  },
+});
+
+Deno.test({
+  name: "examples/echo.ts and echo_client.ts talk over IPv6",
+  ignore: !mayRun || !haveIPv6,
+  async fn() {
+    await using server = await startEcho("::1", "0");
+    const client = deno(
+      "examples/echo_client.ts",
+      "--host=::1",
+      `--port=${server.port}`,
+      "six",
+    );
+    const { stdout } = await client.output();
+    assertStringIncludes(new TextDecoder().decode(stdout), "Received: SIX\n");
+  },
+});
