@@ -4,12 +4,16 @@
  * @module
  */
 
-import * as family from "../_socket/errors.ts";
+import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
+import type { OSError } from "../_socket/errors.ts";
+import { define, kindOf, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */
 export interface Failure {
-  /** What was thrown where it is no error: a string, or any other value as text. */
+  /** What was thrown if it is no error: a string, or any other value as text. */
   thrown?: string;
+  /** The nearest class that both sides know; left out for `Error`. */
+  kind?: string;
   name: string;
   message: string;
   stack?: string;
@@ -17,6 +21,12 @@ export interface Failure {
   errno?: number;
   syscall?: string;
   address?: string;
+  /** The bytes of an `IncompleteReadError`, as Base64. */
+  partial?: string;
+  /** How many bytes an `IncompleteReadError` asked for. */
+  expected?: number;
+  /** The count of a `LimitOverrunError`. */
+  consumed?: number;
   cause?: Failure;
   /** The errors of an `AggregateError`; the error and the suppressed one of a `SuppressedError`. */
   errors?: Failure[];
@@ -31,6 +41,12 @@ const TEXT_MAX = 4096;
 /** How long all texts may be together: as JSON, with an escape for each character, 144,000 bytes. */
 const TEXTS_MAX = 24_000;
 
+/**
+ * How many bytes of partial data are told: as many as `readuntil` collects by default. As Base64 they are 87,384, so
+ * that all together fits into one frame of a worker, which takes 262,136.
+ */
+const PARTIAL_MAX = 65_536;
+
 /** Colours, which Deno puts into the message of a failed import. */
 // deno-lint-ignore no-control-regex
 const COLOUR = /\x1b\[[\d;]*m/g;
@@ -39,14 +55,22 @@ const COLOUR = /\x1b\[[\d;]*m/g;
 class Budget {
   errors = ERRORS_MAX;
   #text = TEXTS_MAX;
+  #partial = PARTIAL_MAX;
 
-  /** A text, or the start of it. */
+  /** Returns a text, or the start of it. */
   cut(text: unknown): string | undefined {
     if (typeof text !== "string") return undefined;
     const plain = text.replaceAll(COLOUR, "");
     const most = Math.min(TEXT_MAX, this.#text);
     this.#text -= Math.min(plain.length, most);
     return plain.length <= most ? plain : `${plain.slice(0, most)}...`;
+  }
+
+  /** Returns bytes as Base64, or the start of them. */
+  base64(bytes: Uint8Array): string {
+    const told = bytes.subarray(0, this.#partial);
+    this.#partial -= told.length;
+    return told.toBase64();
   }
 }
 
@@ -67,8 +91,9 @@ function told(error: unknown, budget: Budget): Failure {
 }
 
 function facts(error: Error, budget: Budget): Failure {
-  const { code, errno, syscall, address } = error as Partial<family.OSError>;
+  const { code, errno, syscall, address } = error as Partial<OSError>;
   const failure: Failure = {
+    kind: kindOf(error),
     name: budget.cut(error.name) ?? "Error",
     message: budget.cut(error.message) ?? "",
     stack: budget.cut(error.stack),
@@ -77,80 +102,59 @@ function facts(error: Error, budget: Budget): Failure {
     syscall: budget.cut(syscall),
     address: budget.cut(address),
   };
+  if (error instanceof IncompleteReadError) {
+    failure.partial = budget.base64(error.partial);
+    failure.expected = error.expected;
+  } else if (error instanceof LimitOverrunError) {
+    failure.consumed = error.consumed;
+  }
+  tellInner(error, failure, budget);
+  return failure;
+}
+
+/** Tells of the errors behind an error, as far as the budget goes. */
+function tellInner(error: Error, failure: Failure, budget: Budget): void {
   const inner = innerOf(error);
-  if (inner.length > 0) failure.errors = [];
-  for (const each of inner) {
+  if (inner !== undefined) failure.errors = [];
+  for (const each of inner ?? []) {
     if (budget.errors > 0) failure.errors!.push(told(each, budget));
   }
   if (error.cause !== undefined && budget.errors > 0) {
     failure.cause = told(error.cause, budget);
   }
-  return failure;
 }
 
-function innerOf(error: Error): unknown[] {
+function innerOf(error: Error): unknown[] | undefined {
   if (error instanceof AggregateError) return error.errors;
   if (error instanceof SuppressedError) return [error.error, error.suppressed];
-  return [];
 }
 
-type OSErrorClass = typeof family.OSError;
-type ErrorClass = new (message: string, options?: ErrorOptions) => Error;
-
-const OS_ERRORS: Record<string, OSErrorClass> = Object.fromEntries(
-  Object.entries(family).filter(([name, value]) =>
-    name !== "GaiError" && typeof value === "function" &&
-    (value === family.OSError || value.prototype instanceof family.OSError)
-  ),
-) as unknown as Record<string, OSErrorClass>;
-
-const BUILT_IN: Record<string, ErrorClass> = {
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-};
-
-/** Makes it again: of its class, where that is one of this package's or of the language. */
+/** Makes an error again: of the nearest class that both sides know, under its own name. */
 export function fromFailure(failure: Failure): unknown {
   if (failure.thrown !== undefined) return failure.thrown;
-  const error = instance(failure);
-  define(
-    error,
-    "stack",
-    failure.stack ?? `${failure.name}: ${failure.message}`,
-  );
-  if (error.name !== failure.name) define(error, "name", failure.name);
-  if (failure.code !== undefined && !("code" in error)) {
-    define(error, "code", failure.code);
+  const { name, message, kind, partial, cause, errors } = failure;
+  const error = makeError(kind, {
+    ...failure,
+    partial: bytesOf(partial),
+    errors: errors?.map(fromFailure),
+    options: cause && { cause: fromFailure(cause) },
+  });
+  define(error, "stack", failure.stack ?? `${name}: ${message}`);
+  if (error.name !== name) define(error, "name", name);
+  for (const part of ["code", "errno", "syscall", "address"] as const) {
+    if (failure[part] === undefined) continue;
+    if ((error as Partial<OSError>)[part] !== failure[part]) {
+      define(error, part, failure[part]);
+    }
   }
   return error;
 }
 
-function instance(failure: Failure): Error {
-  const { name, message, code, syscall, address } = failure;
-  const options = failure.cause && { cause: fromFailure(failure.cause) };
-  const inner = failure.errors?.map(fromFailure);
-  if (inner !== undefined) {
-    return name === "SuppressedError"
-      ? new SuppressedError(inner[0], inner[1], message)
-      : new AggregateError(inner, message, options);
+/** Returns the bytes in Base64; what a child process sends may be anything. */
+function bytesOf(base64: string | undefined): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.fromBase64(base64 ?? "");
+  } catch {
+    return new Uint8Array(0);
   }
-  const os = { ...options, code, syscall, address };
-  if (name === "GaiError") {
-    return new family.GaiError(message, failure.errno ?? 0, os);
-  }
-  if (Object.hasOwn(OS_ERRORS, name)) return new OS_ERRORS[name](message, os);
-  const Class = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : Error;
-  return new Class(message, options);
-}
-
-function define(error: Error, name: string, value: string): void {
-  Object.defineProperty(error, name, {
-    value,
-    configurable: true,
-    writable: true,
-  });
 }

@@ -1,4 +1,12 @@
-import { GaiError, OSError, PermissionError } from "../mod.ts";
+import {
+  ConnectionResetError,
+  GaiError,
+  HError,
+  IncompleteReadError,
+  LimitOverrunError,
+  OSError,
+  PermissionError,
+} from "../mod.ts";
 import { fromFailure, toFailure } from "../_remote/failure.ts";
 import {
   assert,
@@ -71,6 +79,113 @@ Deno.test("fromFailure() keeps the errors inside of an error", () => {
   const loop = new Error("round");
   loop.cause = loop;
   assertStrictEquals(over(loop).message, "round");
+});
+
+Deno.test("fromFailure() keeps what the errors of reading know", () => {
+  const partial = Uint8Array.of(0, 255, 128, 10);
+  const short = over(
+    new IncompleteReadError("short", partial, 9),
+  ) as IncompleteReadError;
+  assertInstanceOf(short, IncompleteReadError);
+  assertEquals([short.name, short.message, short.expected], [
+    "IncompleteReadError",
+    "short",
+    9,
+  ]);
+  assertEquals(short.partial, partial);
+  const until = over(new IncompleteReadError("until", new Uint8Array(0)));
+  assertStrictEquals((until as IncompleteReadError).expected, undefined);
+  const long = over(new LimitOverrunError("long", 77)) as LimitOverrunError;
+  assertInstanceOf(long, LimitOverrunError);
+  assertEquals([long.name, long.consumed], ["LimitOverrunError", 77]);
+  const wrapped = over(new Error("outer", { cause: short })).cause;
+  assertEquals((wrapped as IncompleteReadError).partial, partial);
+});
+
+Deno.test("toFailure() tells 64 KiB of partial data at most, of all errors together", () => {
+  const big = new IncompleteReadError("big", new Uint8Array(1 << 20).fill(7));
+  const both = new AggregateError([big, big]);
+  assertLess(JSON.stringify(toFailure(both)).length, 100_000);
+  const [one, two] = (over(both) as AggregateError).errors;
+  assertEquals(one.partial, new Uint8Array(65_536).fill(7));
+  assertEquals(two.partial.length, 0);
+});
+
+Deno.test("fromFailure() takes partial data that is none", () => {
+  const failure = { kind: "IncompleteReadError", name: "x", message: "" };
+  const error = fromFailure({ ...failure, partial: "no base64!" });
+  assertEquals((error as IncompleteReadError).partial, new Uint8Array(0));
+});
+
+Deno.test("fromFailure() makes an error of the nearest class that is known", () => {
+  class Gone extends ConnectionResetError {}
+  const gone = over(new Gone("gone", { code: "ECONNRESET" })) as OSError;
+  assertInstanceOf(gone, ConnectionResetError);
+  assertEquals([gone.name, gone.code], ["Gone", "ECONNRESET"]);
+  class Line extends LimitOverrunError {}
+  assertInstanceOf(over(new Line("line", 1)), LimitOverrunError);
+  assertInstanceOf(over(new HError("host")), HError);
+  class TimeoutError extends Error {
+    override name = "TimeoutError";
+  }
+  assertStrictEquals(over(new TimeoutError("mine")).constructor, Error);
+});
+
+Deno.test("fromFailure() makes a DOMException with its name", () => {
+  const late = over(new DOMException("too late", "TimeoutError"));
+  assertInstanceOf(late, DOMException);
+  assertEquals([late.name, late.message, late.code as unknown], [
+    "TimeoutError",
+    "too late",
+    DOMException.TIMEOUT_ERR,
+  ]);
+  assertStrictEquals(late instanceof OSError, false);
+});
+
+Deno.test("fromFailure() makes an error of Deno of its class", () => {
+  const cause = new SyntaxError("below");
+  const error = over(
+    Object.assign(new Deno.errors.NotFound("lost", { cause }), {
+      code: "ENOENT",
+    }),
+  );
+  assertInstanceOf(error, Deno.errors.NotFound);
+  assertEquals([error.name, error.code], ["NotFound", "ENOENT"]);
+  assertInstanceOf(error.cause, SyntaxError);
+});
+
+Deno.test("fromFailure() keeps the parts of the system's errors of any class", () => {
+  const node = Object.assign(new Error("node"), {
+    errno: -13,
+    syscall: "open",
+    address: "here",
+  });
+  const error = over(node) as OSError;
+  assertEquals([error.errno, error.syscall, error.address], [
+    -13,
+    "open",
+    "here",
+  ]);
+});
+
+Deno.test("fromFailure() keeps the cause of every class, and an AggregateError of nothing", () => {
+  const cause = new RangeError("why");
+  const errors = [
+    new AggregateError([], "none", { cause }),
+    Object.assign(new SuppressedError(1, 2, "both"), { cause }),
+    Object.assign(new LimitOverrunError("long", 1), { cause }),
+    Object.assign(new IncompleteReadError("short", new Uint8Array(0)), {
+      cause,
+    }),
+    Object.assign(new DOMException("late", "AbortError"), { cause }),
+    new GaiError("name", -2, { cause }),
+    new URIError("uri", { cause }),
+  ];
+  for (const error of errors) {
+    const again = over(error);
+    assertStrictEquals(again.constructor, error.constructor);
+    assertInstanceOf(again.cause, RangeError);
+  }
 });
 
 Deno.test("fromFailure() gives what is no error as text", () => {

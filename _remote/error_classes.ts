@@ -1,0 +1,151 @@
+/**
+ * The classes of errors that both sides of a thread or a process know.
+ *
+ * @module
+ */
+
+import * as family from "../_socket/errors.ts";
+import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
+
+/** What an error of a known class is made of. */
+export interface ErrorParts {
+  name: string;
+  message: string;
+  code?: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  partial?: Uint8Array<ArrayBuffer>;
+  expected?: number;
+  consumed?: number;
+  /** The errors inside of it. */
+  errors?: unknown[];
+  /** The cause, if there is one. */
+  options?: ErrorOptions;
+}
+
+type Make = (parts: ErrorParts) => Error;
+type AnyClass = abstract new (...args: never[]) => Error;
+type PlainClass = new (message: string, options?: ErrorOptions) => Error;
+
+interface Kind {
+  readonly Class: AnyClass;
+  readonly make: Make;
+}
+
+/** A class that takes what `Error` takes. */
+function plain(Class: PlainClass): Kind {
+  return { Class, make: ({ message, options }) => new Class(message, options) };
+}
+
+function os(Class: typeof family.OSError): Kind {
+  return {
+    Class,
+    make: ({ message, options, code, syscall, address }) =>
+      new Class(message, { ...options, code, syscall, address }),
+  };
+}
+
+/** Kinds by the names of the classes. */
+function named(kinds: Kind[]): [string, Kind][] {
+  return kinds.map((kind) => [kind.Class.name, kind]);
+}
+
+const FAMILY = Object.values(family).filter((value) =>
+  typeof value === "function" &&
+  (value === family.OSError || value.prototype instanceof family.OSError)
+) as (typeof family.OSError)[];
+
+const BUILT_IN: PlainClass[] = [
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+];
+
+const NOTHING = new Uint8Array(0);
+
+const OWN_WAYS: Kind[] = [
+  {
+    Class: family.GaiError,
+    make: ({ message, errno = 0, options, code, syscall, address }) =>
+      new family.GaiError(message, errno, {
+        ...options,
+        code,
+        syscall,
+        address,
+      }),
+  },
+  {
+    Class: IncompleteReadError,
+    make: ({ message, partial = NOTHING, expected }) =>
+      new IncompleteReadError(message, partial, expected),
+  },
+  {
+    Class: LimitOverrunError,
+    make: ({ message, consumed = 0 }) =>
+      new LimitOverrunError(message, consumed),
+  },
+  {
+    Class: AggregateError,
+    make: ({ message, errors = [], options }) =>
+      new AggregateError(errors, message, options),
+  },
+  {
+    Class: SuppressedError,
+    make: ({ message, errors = [] }) =>
+      new SuppressedError(errors[0], errors[1], message),
+  },
+  {
+    Class: DOMException,
+    make: ({ message, name }) => new DOMException(message, name),
+  },
+];
+
+/** All of them; a later one of the same name wins. Those of Deno share names with those of the family. */
+const KINDS = new Map<string, Kind>([
+  ...named(FAMILY.map(os)),
+  ...named(BUILT_IN.map(plain)),
+  ...named(OWN_WAYS),
+  ...Object.entries(Deno.errors).map(([name, Class]): [string, Kind] => [
+    `Deno.errors.${name}`,
+    plain(Class),
+  ]),
+]);
+
+const NAMES = new Map<unknown, string>(
+  Array.from(KINDS, ([name, { Class }]) => [Class.prototype, name]),
+);
+
+/** Returns the name of the nearest known class of an error; undefined for a plain `Error`. */
+export function kindOf(error: Error): string | undefined {
+  for (
+    let prototype = Object.getPrototypeOf(error);
+    prototype !== null;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    const name = NAMES.get(prototype);
+    if (name !== undefined) return name;
+  }
+}
+
+/** Makes an error of a known class, or else a plain `Error`. */
+export function makeError(kind: string | undefined, parts: ErrorParts): Error {
+  const make = kind === undefined ? undefined : KINDS.get(kind)?.make;
+  const error = make?.(parts) ?? new Error(parts.message, parts.options);
+  if (parts.options !== undefined && !("cause" in error)) {
+    define(error, "cause", parts.options.cause);
+  }
+  return error;
+}
+
+/** Sets a property that stands where the error's own would. */
+export function define(error: Error, name: string, value: unknown): void {
+  Object.defineProperty(error, name, {
+    value,
+    configurable: true,
+    writable: true,
+  });
+}
