@@ -8,7 +8,7 @@ import { granted } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
 /** The directory of the project. */
-const root = new URL("..", import.meta.url);
+export const root: URL = new URL("..", import.meta.url);
 
 /** Whether Deno can be asked. */
 export const mayAsk: boolean = granted("run", "read");
