@@ -5,12 +5,13 @@
  */
 
 import { poll, type Timeout, wouldBlock } from "./alarm.ts";
+import { Queue } from "./queue.ts";
 import type { Source } from "./slot.ts";
 
 /** A lock whose waiters are served first come, first served. As a source it is ready when it is free. */
 export class Lock implements Source {
   #held = false;
-  #waiting: (() => void)[] | undefined;
+  #waiting: Queue<() => void> | undefined;
   #freed: PromiseWithResolvers<void> | undefined;
 
   get ready(): boolean {
@@ -33,7 +34,9 @@ export class Lock implements Source {
   /** Takes the lock when it is this caller's turn. */
   acquire(): Promise<void> {
     if (this.tryAcquire()) return Promise.resolve();
-    return new Promise((resolve) => (this.#waiting ??= []).push(resolve));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    (this.#waiting ??= new Queue()).push(resolve);
+    return promise;
   }
 
   /**
@@ -52,13 +55,9 @@ export class Lock implements Source {
 
   async #acquireUntil(timeout: Timeout): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const waiting = this.#waiting ??= [];
-    waiting.push(resolve);
+    const leave = (this.#waiting ??= new Queue()).push(resolve);
     if (await timeout.race(promise)) return;
-    const place = waiting.indexOf(resolve);
-    if (place < 0) return; // handed over in the same turn in which the time ran out
-    waiting.splice(place, 1);
-    throw timeout.error();
+    if (leave()) throw timeout.error(); // else handed over in the turn in which the time ran out
   }
 
   /** Gives the lock to the next in the line, or frees it. */
