@@ -52,6 +52,7 @@ export class BlockingSocket implements Disposable {
   readonly #options = new Map<never, number>();
   #timeout: Seconds = null;
   /** When waiting ends for every call, on the clock of `performance.now()`; null is never. */
+  #deadline: number | null = null;
   #due: number | null = null;
   #closed = false;
   #closeWanted = false;
@@ -98,7 +99,9 @@ export class BlockingSocket implements Disposable {
     }
     if (this.#due === null) return new Deadline(this.#timeout);
     const left = Math.max(0, this.#due - performance.now()) / 1000;
-    return new Deadline(Math.min(left, this.#timeout ?? Infinity));
+    return this.#timeout === null || left < this.#timeout
+      ? new Deadline(left, this.#deadline!)
+      : new Deadline(this.#timeout);
   }
 
   /**
@@ -331,6 +334,7 @@ export class BlockingSocket implements Disposable {
   setdeadline(seconds: number | null): void {
     checkTimeout(seconds);
     this.#checkOpen("setdeadline");
+    this.#deadline = seconds;
     this.#due = seconds === null ? null : performance.now() + seconds * 1000;
   }
 

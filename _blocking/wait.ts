@@ -19,10 +19,15 @@ export class Deadline {
   readonly now: boolean;
   readonly #seconds: Seconds;
   readonly #due: number;
+  readonly #whole: number | undefined;
 
-  /** @param seconds How long from now. */
-  constructor(seconds: Seconds | "now") {
+  /**
+   * @param seconds How long from now.
+   * @param whole The seconds of the socket's deadline, where these are what is left of it.
+   */
+  constructor(seconds: Seconds | "now", whole?: number) {
     this.now = seconds === "now";
+    this.#whole = whole;
     this.#seconds = this.now ? 0 : seconds as Seconds;
     this.#due = this.#seconds === null
       ? Infinity
@@ -46,9 +51,14 @@ export class Deadline {
       lane.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // which takes what has come in any case
       if (ready()) return;
       if (left > 0) continue;
-      const reason = `timed out after ${this.#seconds} s`;
-      throw osError("ETIMEDOUT", { syscall, reason });
+      throw osError("ETIMEDOUT", { syscall, reason: this.#reason });
     }
+  }
+
+  get #reason(): string {
+    return this.#whole === undefined
+      ? `timed out after ${this.#seconds} s`
+      : `the deadline of ${this.#whole} s has passed`;
   }
 }
 

@@ -71,7 +71,11 @@ export function checkAddress(
   const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
   if (family === AF_UNIX) return checkPath(address, doing, syscall);
   if (!Array.isArray(address) || address.length < 2 || address.length > 4) {
-    throw new TypeError(`${doing}: the address must be [host, port]`);
+    const path = typeof address === "string" && /^\0|\//.test(address);
+    const hint = path
+      ? "; a path needs AF_UNIX, as a UnixStreamServer has"
+      : "";
+    throw new TypeError(`${doing}: the address must be [host, port]${hint}`);
   }
   const [host, port, ...rest] = address;
   if (typeof host !== "string") {

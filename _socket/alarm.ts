@@ -126,9 +126,15 @@ export class Timeout {
 
   /** The error of a call whose time has run out. */
   error(): OSError {
-    const seconds = Math.round(this.span) / 1000; // what a deadline leaves is odd
-    const reason = `timed out after ${seconds} s`;
-    return osError("ETIMEDOUT", { syscall: this.#syscall, reason });
+    return osError("ETIMEDOUT", {
+      syscall: this.#syscall,
+      reason: this.reason,
+    });
+  }
+
+  /** What ran out, for the message. */
+  protected get reason(): string {
+    return `timed out after ${Math.round(this.span) / 1000} s`;
   }
 
   /** Waits for `flight`, which must not reject; resolves to false when the time ran out. */
@@ -143,6 +149,26 @@ export class Timeout {
         resolve(false);
       });
     });
+  }
+}
+
+/** The limit of a call that ends with the deadline of its socket, of which it gets what is left. */
+export class DeadlineTimeout extends Timeout {
+  readonly #whole: number;
+
+  /**
+   * @param alarm The alarm of the socket.
+   * @param seconds How long.
+   * @param syscall The call, for the message.
+   * @param whole The seconds of the deadline.
+   */
+  constructor(alarm: Alarm, seconds: number, syscall: string, whole: number) {
+    super(alarm, seconds, syscall);
+    this.#whole = whole;
+  }
+
+  protected override get reason(): string {
+    return `the deadline of ${this.#whole} s has passed`;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { type Address, type AddressLike, fromTransport } from "./address.ts";
-import { Alarm, type Limit, Timeout } from "./alarm.ts";
+import { Alarm, DeadlineTimeout, type Limit, Timeout } from "./alarm.ts";
 import { AF_INET, AF_UNIX, SOCK_DGRAM } from "./constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
@@ -27,6 +27,14 @@ import { UnixDatagram } from "./unix_datagram.ts";
 /** Deno's default backlog, and what `bind` opens with. */
 const BACKLOG = 511;
 
+/** When waiting ends for every call of a socket. */
+export interface Deadline {
+  /** How many seconds were given. */
+  readonly seconds: number;
+  /** When they end, on the clock of `performance.now()`. */
+  readonly due: number;
+}
+
 /** A `connect` under way. */
 export interface Attempt {
   /** Ready when it has ended. */
@@ -42,8 +50,8 @@ export interface Attempt {
 export class SocketCore {
   /** Seconds that calls wait; null is no limit. */
   timeout: number | null;
-  /** When waiting ends for every call, on the clock of `performance.now()`; null is no limit. */
-  deadline: number | null = null;
+  /** When waiting ends for every call. */
+  deadline: Deadline | undefined;
   /** Set when connected. */
   stream: Stream | undefined;
   /** Set when a stream socket is bound. */
@@ -85,15 +93,23 @@ export class SocketCore {
   /** The limit of time for a call that begins now; `timeout` in seconds. */
   limit(syscall: string, timeout: number | null = this.timeout): Limit {
     if (timeout === 0) return "now";
-    const seconds = this.deadline === null
-      ? timeout
-      : Math.min(this.#left(this.deadline), timeout ?? Infinity);
-    if (seconds === null) return null;
-    return new Timeout(this.#alarm ??= new Alarm(), seconds, syscall);
+    if (this.deadline !== undefined) {
+      return this.#untilDeadline(this.deadline, timeout, syscall);
+    }
+    if (timeout === null) return null;
+    return new Timeout(this.#alarm ??= new Alarm(), timeout, syscall);
   }
 
-  #left(deadline: number): number {
-    return Math.max(0, deadline - performance.now()) / 1000;
+  #untilDeadline(
+    { seconds, due }: Deadline,
+    timeout: number | null,
+    syscall: string,
+  ): Timeout {
+    const alarm = this.#alarm ??= new Alarm();
+    const left = Math.max(0, due - performance.now()) / 1000;
+    return timeout === null || left < timeout
+      ? new DeadlineTimeout(alarm, left, syscall, seconds)
+      : new Timeout(alarm, timeout, syscall);
   }
 
   /** Throws EBADF on a closed socket. */

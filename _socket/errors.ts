@@ -197,7 +197,7 @@ export function osError(code: ErrnoName, doing: Doing): OSError {
   return new (CLASSES[code] ?? OSError)(message, options);
 }
 
-/** Deno's errors that carry no `code`, by name; the meaning here is in FACTS of `errors.rs`. */
+/** Deno's errors that have no `code`, by name; the meaning is that of Deno's `errors.rs`. */
 const BY_NAME: Record<string, ErrnoName> = {
   AddrInUse: "EADDRINUSE",
   AddrNotAvailable: "EADDRNOTAVAIL",
@@ -222,8 +222,7 @@ const BY_NAME: Record<string, ErrnoName> = {
 function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {
   const interrupted = error.name === "Interrupted"; // that of a send has a code, EINTR
   if (isErrnoName(error.code) && !interrupted) return error.code;
-  const byName = BY_NAME[error.name];
-  if (byName !== undefined) return byName;
+  if (Object.hasOwn(BY_NAME, error.name)) return BY_NAME[error.name];
   const number = /\(os error (\d+)\)/.exec(error.message)?.[1];
   return number === undefined ? undefined : errnoName(Number(number));
 }

@@ -532,8 +532,8 @@ export class Socket implements Disposable {
     checkTimeout(seconds);
     this.#core.checkOpen("setdeadline");
     this.#core.deadline = seconds === null
-      ? null
-      : performance.now() + seconds * 1000;
+      ? undefined
+      : { seconds, due: performance.now() + seconds * 1000 };
   }
 
   /** The timeout in seconds; null is none. */

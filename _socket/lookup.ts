@@ -118,10 +118,13 @@ export function literalIn(
   }
   const mapped = found.address.replace(/^::ffff:/, ""); // getaddrinfo(3) unwraps it
   if (family === AF_INET && isIPv4(mapped)) return { address: mapped, family };
-  throw wrongFamily(family, question);
+  const reason = family === AF_INET
+    ? "an IPv6 address needs AF_INET6: `new Socket(AF_INET6)`, or the `addressFamily` of a server"
+    : "an IPv4 address needs AF_INET: `new Socket(AF_INET)`, or the `addressFamily` of a server";
+  throw gaiError("EAI_ADDRFAMILY", question, { reason });
 }
 
-/** The error for a host that has no address in `family`. */
+/** The error for a name that has no address in `family`. */
 export function wrongFamily(family: number, question: Question): GaiError {
   const name = family === AF_INET ? "AF_INET" : "AF_INET6";
   const reason = `the host has no address in ${name}`;

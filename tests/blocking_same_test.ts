@@ -85,7 +85,7 @@ const CASES: Record<string, Case> = {
     client: (client) => readText(client, 2),
     gets: "go",
     tells: [
-      "TimeoutError ETIMEDOUT: Cannot recv: timed out after 0 s (ETIMEDOUT)",
+      "TimeoutError ETIMEDOUT: Cannot recv: the deadline of 0 s has passed (ETIMEDOUT)",
       AGAIN,
       "RangeError : Cannot set the timeout: it must be finite and not negative, got -1",
       "TypeError : Cannot set the timeout: it must be a number or null, got string",

@@ -109,6 +109,20 @@ Deno.test("translate() knows Deno's errors by the number in their text", () => {
   assertEquals((translate(cause, doing) as OSError).code, "EADDRNOTAVAIL");
 });
 
+Deno.test("translate() takes no name of Object's for that of an error", () => {
+  const names = Object.getOwnPropertyNames(Object.prototype);
+  for (const name of [...names, "name", "length"]) {
+    const cause = Object.assign(new Error("as it is"), { name, code: name });
+    const error = translate(cause, doing);
+    assertInstanceOf(error, OSError);
+    assertEquals([error.message, error.code, error.errno], [
+      'Cannot connect "127.0.0.1:80": as it is',
+      undefined,
+      undefined,
+    ], name);
+  }
+});
+
 Deno.test("translate() keeps what it does not know, with its text", () => {
   for (const message of ["tls handshake eof", "strange (os error 99999)"]) {
     const cause = new Error(message);

@@ -33,10 +33,12 @@ Deno.test("hostFor() refuses addresses of the other family, and names them", () 
       () => hostFor(family, host, 80, "bind"),
       GaiError,
     );
-    const name = family === AF_INET ? "AF_INET" : "AF_INET6";
+    const cure = family === AF_INET
+      ? "an IPv6 address needs AF_INET6: `new Socket(AF_INET6)`"
+      : "an IPv4 address needs AF_INET: `new Socket(AF_INET)`";
     assertEquals(
       error.message,
-      `Cannot bind "${host}": the host has no address in ${name} (EAI_ADDRFAMILY)`,
+      `Cannot bind "${host}": ${cure}, or the \`addressFamily\` of a server (EAI_ADDRFAMILY)`,
     );
     assertEquals([error.address, error.syscall], [host, "bind"]);
   }

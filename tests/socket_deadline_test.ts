@@ -7,7 +7,7 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, recvToEnd, soon, tcpPair } from "./helpers.ts";
+import { codeOf, recvToEnd, soon, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 
 Deno.test("Socket.setdeadline() takes seconds and null, and nothing else", () => {
@@ -21,6 +21,26 @@ Deno.test("Socket.setdeadline() takes seconds and null, and nothing else", () =>
     code?: string;
   };
   assertEquals(code, "EBADF");
+});
+
+Deno.test("Socket.setdeadline() is named by the error, and so is a timeout that ends sooner", async () => {
+  const [client, server] = await tcpPair();
+  using _client = client;
+  using _server = server;
+  server.setdeadline(0.05);
+  await turn(); // of which the deadline has less left
+  await soon(assertRejects(
+    () => server.recv(1),
+    TimeoutError,
+    "Cannot recv: the deadline of 0.05 s has passed (ETIMEDOUT)",
+  ));
+  server.setdeadline(60);
+  server.settimeout(0.02);
+  await soon(assertRejects(
+    () => server.recv(1),
+    TimeoutError,
+    "Cannot recv: timed out after 0.02 s (ETIMEDOUT)",
+  ));
 });
 
 Deno.test("Socket.setdeadline() ends the wait of a peer that sends a byte now and then", async () => {

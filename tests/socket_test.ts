@@ -117,6 +117,8 @@ Deno.test("Socket.bind() refuses what is no address, and names it", () => {
   // deno-fmt-ignore
   const rows: [number, unknown, string][] = [
     [AF_INET, "localhost:80", 'Cannot bind "localhost:80": the address must be [host, port]'],
+    [AF_INET, "/run/s", 'Cannot bind "/run/s": the address must be [host, port]; a path needs AF_UNIX, as a UnixStreamServer has'],
+    [AF_INET, "\0s", 'Cannot bind "\\u0000s": the address must be [host, port]; a path needs AF_UNIX, as a UnixStreamServer has'],
     [AF_INET, ["h"], 'Cannot bind "h:undefined": the address must be [host, port]'],
     [AF_INET, [1, 2], "Cannot bind [1,2]: host must be a string, got number"],
     [AF_INET, ["h", "80"], 'Cannot bind "h:80": port must be a number, got string'],
@@ -219,7 +221,7 @@ Deno.test("Socket.bind() refuses an address of another machine or family", async
   const error = assertThrows(() => socket.bind(["::1", 0]), GaiError);
   assertEquals(
     error.message,
-    'Cannot bind "::1": the host has no address in AF_INET (EAI_ADDRFAMILY)',
+    'Cannot bind "::1": an IPv6 address needs AF_INET6: `new Socket(AF_INET6)`, or the `addressFamily` of a server (EAI_ADDRFAMILY)',
   );
   using six = new Socket(AF_INET6);
   assertEquals(
