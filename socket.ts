@@ -12,6 +12,7 @@ import {
   formatAddress,
   type InetAddress,
 } from "./_socket/address.ts";
+import { failLater } from "./_socket/alarm.ts";
 import { checkIterable, checkTimeout } from "./_socket/check.ts";
 import * as C from "./_socket/constants.ts";
 import { osError } from "./_socket/errors.ts";
@@ -111,6 +112,17 @@ export interface CreateConnectionOptions {
 export async function createConnection(
   address: AddressLike,
   options: CreateConnectionOptions = {},
+): Promise<Socket> {
+  try {
+    return await connectToAny(address, options);
+  } catch (error) {
+    return await failLater(error);
+  }
+}
+
+async function connectToAny(
+  address: AddressLike,
+  options: CreateConnectionOptions,
 ): Promise<Socket> {
   if (typeof address === "string") {
     return await connectTo(C.AF_UNIX, address, options);
@@ -316,6 +328,21 @@ export async function select<
   wlist: Iterable<W>,
   xlist: Iterable<X>,
   timeout: number | null = null,
+): Promise<[R[], W[], X[]]> {
+  try {
+    return await selectNow([rlist, wlist, xlist], timeout);
+  } catch (error) {
+    return await failLater(error);
+  }
+}
+
+async function selectNow<
+  R extends Selectable,
+  W extends Selectable,
+  X extends Selectable,
+>(
+  [rlist, wlist, xlist]: [Iterable<R>, Iterable<W>, Iterable<X>],
+  timeout: number | null,
 ): Promise<[R[], W[], X[]]> {
   checkTimeout(timeout);
   checkIterable(rlist, "select", "rlist");

@@ -182,6 +182,16 @@ export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/**
+ * Rejects with `error`, in a later turn of the event loop. A call that fails without having waited would otherwise
+ * end in the same turn, and a program that calls again and again, whatever the error, would keep all else from
+ * running, its own timers and signals too.
+ */
+export async function failLater(error: unknown): Promise<never> {
+  await nextTurn();
+  throw error;
+}
+
 /** Lets the event loop turn, so that what is ready is delivered. */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },

@@ -5,7 +5,7 @@
  */
 
 import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
-import { whenReady } from "./alarm.ts";
+import { failLater, whenReady } from "./alarm.ts";
 import { SOCK_DGRAM } from "./constants.ts";
 import type { Attempt, SocketCore } from "./core.ts";
 import type { ErrnoName } from "./errno.ts";
@@ -15,6 +15,17 @@ import { Slot } from "./slot.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(
+  core: SocketCore,
+  address: AddressLike,
+): Promise<void> {
+  try {
+    await connectNow(core, address);
+  } catch (error) {
+    return await failLater(error);
+  }
+}
+
+async function connectNow(
   core: SocketCore,
   address: AddressLike,
 ): Promise<void> {

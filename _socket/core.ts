@@ -4,14 +4,19 @@
  * @module
  */
 
-import { type Address, type AddressLike, fromTransport } from "./address.ts";
+import {
+  type Address,
+  type AddressLike,
+  formatAddress,
+  fromTransport,
+} from "./address.ts";
 import { Alarm, DeadlineTimeout, type Limit, Timeout } from "./alarm.ts";
 import { AF_INET, AF_UNIX, SOCK_DGRAM } from "./constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
-import { osError } from "./errors.ts";
+import { OSError, osError } from "./errors.ts";
 import { releaseFileno, takeFileno } from "./identity.ts";
-import { Listener } from "./listener.ts";
+import { isHeld, Listener } from "./listener.ts";
 import {
   adoptDatagram,
   openDatagram,
@@ -41,6 +46,18 @@ export interface Attempt {
   readonly slot: Slot<void>;
   /** Gives it up. */
   readonly giveUp: AbortController;
+}
+
+/** Says so where the address is that of a socket which was closed in this turn. */
+function explain(error: unknown, address: AddressLike): unknown {
+  const taken = error instanceof OSError && error.code === "EADDRINUSE";
+  if (!taken || !isHeld(address)) return error;
+  return osError("EADDRINUSE", {
+    syscall: "bind",
+    address: formatAddress(address),
+    reason: "a closed socket has it until its waitClosed() resolves",
+    cause: error.cause,
+  });
 }
 
 /**
@@ -76,6 +93,7 @@ export class SocketCore {
   options: Map<OptionName, number> | undefined;
   #fileno = 0;
   #alarm: Alarm | undefined;
+  #gone: PromiseWithResolvers<void> | undefined;
 
   /**
    * @param family The address family.
@@ -167,9 +185,13 @@ export class SocketCore {
     if (this.type === SOCK_DGRAM) {
       return this.take(openDatagram(this.family, address, options));
     }
-    this.listener = new Listener(
-      openListener(this.family, address, backlog, options),
-    );
+    try {
+      this.listener = new Listener(
+        openListener(this.family, address, backlog, options),
+      );
+    } catch (error) {
+      throw explain(error, address);
+    }
   }
 
   /** Binds again to the own address, after a `connect` that failed. */
@@ -283,10 +305,25 @@ export class SocketCore {
     if (this.#fileno > 0) releaseFileno(this.#fileno);
     this.attempt?.giveUp.abort();
     this.#alarm?.stop();
-    if (abort) this.stream?.abort();
-    else this.stream?.close();
-    this.released = this.listener?.close() ?? this.datagram?.close();
+    this.released = this.listener?.close() ?? this.datagram?.close() ??
+      this.#closeStream(abort);
     this.stream = this.listener = this.datagram = undefined;
+    this.#gone?.resolve(this.released);
+  }
+
+  #closeStream(abort: boolean): Promise<void> | undefined {
+    const { stream } = this;
+    if (stream === undefined) return undefined;
+    const { busy } = stream;
+    if (abort) stream.abort();
+    else stream.close();
+    return busy ? stream.released() : undefined;
+  }
+
+  /** Resolves when the socket is closed, and the system has back what it held. */
+  whenReleased(): Promise<void> {
+    if (this.closed) return this.released ?? Promise.resolve();
+    return (this.#gone ??= Promise.withResolvers()).promise;
   }
 
   /** A file is closed; the last one closes the socket where that was asked for. */

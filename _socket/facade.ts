@@ -19,6 +19,7 @@ import {
 } from "./check.ts";
 import * as C from "./constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
+import { failLater } from "./alarm.ts";
 import { SocketCore } from "./core.ts";
 import type { Datagram } from "./datagram.ts";
 import { describe } from "./identity.ts";
@@ -36,6 +37,7 @@ import {
 import { quiet } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
+import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";
 import type { Source } from "./slot.ts";
 import type { Stream } from "./stream.ts";
@@ -270,18 +272,26 @@ export class Socket implements Disposable {
   }
 
   async #accept(): Promise<[Socket, Address]> {
+    try {
+      const listener = this.#listener();
+      return this.#over(await listener.accept(this.#core.limit("accept")));
+    } catch (error) {
+      return await failLater(error);
+    }
+  }
+
+  /** The listener, or the error that `accept` ends with. */
+  #listener(): Listener {
     this.#core.checkOpen("accept");
     if (this.type !== C.SOCK_STREAM) {
       throw osError("EOPNOTSUPP", { syscall: "accept" });
     }
     const { listener, listening } = this.#core;
-    if (listener === undefined || !listening) {
-      throw osError("EINVAL", {
-        syscall: "accept",
-        reason: "the socket does not listen",
-      });
-    }
-    return this.#over(await listener.accept(this.#core.limit("accept")));
+    if (listener !== undefined && listening) return listener;
+    throw osError("EINVAL", {
+      syscall: "accept",
+      reason: "the socket does not listen",
+    });
   }
 
   /** Accepts without a promise, where a connection is there. */
@@ -436,7 +446,7 @@ export class Socket implements Disposable {
     try {
       return sendall(this.#core, data, flags);
     } catch (error) {
-      return quiet(Promise.reject(error));
+      return quiet(failLater(error));
     }
   }
 
@@ -468,7 +478,7 @@ export class Socket implements Disposable {
         ? sendto(this.#core, data, flagsOrAddress, address)
         : sendto(this.#core, data, 0, flagsOrAddress);
     } catch (error) {
-      return quiet(Promise.reject(error));
+      return quiet(failLater(error));
     }
   }
 
@@ -631,11 +641,16 @@ export class Socket implements Disposable {
   }
 
   async #shutdown(how: number): Promise<void> {
-    this.#core.checkOpen("shutdown");
-    checkDirection(how);
-    const stream = this.#core.connected("shutdown", "ENOTCONN");
-    if (how !== C.SHUT_WR) stream.reader.stop();
-    if (how !== C.SHUT_RD) await stream.endWrite(this.#core.limit("shutdown"));
+    try {
+      this.#core.checkOpen("shutdown");
+      checkDirection(how);
+      const stream = this.#core.connected("shutdown", "ENOTCONN");
+      const limit = this.#core.limit("shutdown");
+      if (how !== C.SHUT_WR) stream.reader.stop();
+      if (how !== C.SHUT_RD) await stream.endWrite(limit);
+    } catch (error) {
+      return await failLater(error);
+    }
   }
 
   /**
@@ -657,6 +672,29 @@ export class Socket implements Disposable {
   close(): void {
     this.#core.closeWanted = true;
     if (this.#core.files === 0) this.#core.close(false);
+  }
+
+  /**
+   * Waits until the socket is closed and the system has released what it held: the bytes that were accepted for
+   * sending are sent, and the address is free to be bound again. A listener whose `accept` was waiting holds its
+   * address for a turn of the event loop longer than its `close()`.
+   *
+   * @returns Resolves at once for a socket that was closed without anything in flight.
+   *
+   * @example
+   * ```ts
+   * import { createServer } from "@socketserver/socketserver";
+   *
+   * const listener = createServer(["127.0.0.1", 0]);
+   * const address = listener.getsockname();
+   * listener.accept().catch(() => {}); // in vain
+   * listener.close();
+   * await listener.waitClosed();
+   * createServer(address).close();
+   * ```
+   */
+  waitClosed(): Promise<void> {
+    return this.#core.whenReleased();
   }
 
   /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */

@@ -4,10 +4,29 @@
  * @module
  */
 
+import { type AddressLike, formatAddress, fromTransport } from "./address.ts";
 import { type Limit, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
 import { Slot } from "./slot.ts";
-import type { ListenerTransport, StreamTransport } from "./transport.ts";
+import type {
+  ListenerTransport,
+  StreamTransport,
+  TransportAddr,
+} from "./transport.ts";
+
+/** The addresses of closed listeners whose accept in flight has not ended yet: the system has them still. */
+const held = new Set<string>();
+
+function release(addr: TransportAddr, released: Promise<void>): void {
+  const address = formatAddress(fromTransport(addr));
+  held.add(address);
+  released.then(() => held.delete(address));
+}
+
+/** Whether a closed listener of this program has the address still. */
+export function isHeld(address: AddressLike): boolean {
+  return held.has(formatAddress(address));
+}
 
 /** Accepts connections, one accept in flight at most. Owns the transport and closes it. */
 export class Listener {
@@ -54,9 +73,16 @@ export class Listener {
    * @returns Resolves when the accept in flight has ended, and the system has the address back.
    */
   close(): Promise<void> {
+    const holds = this.pending.busy && !this.pending.ready;
     this.#closed = true;
     this.pending.drop()?.close();
-    this.transport.close();
-    return this.pending.abandon((late) => late.close());
+    try {
+      this.transport.close();
+    } catch {
+      // closed underneath, by its owner or by the runtime
+    }
+    const released = this.pending.abandon((late) => late.close());
+    if (holds) release(this.transport.addr, released);
+    return released;
   }
 }

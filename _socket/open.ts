@@ -17,7 +17,7 @@ import {
   type DenoDatagramConn,
   listenDatagram,
 } from "./deno_datagram.ts";
-import { osError, translate } from "./errors.ts";
+import { type OSError, osError, translate } from "./errors.ts";
 import { gaiError, hostFor, wrongFamily } from "./lookup.ts";
 import { isIPv4, isIPv6 } from "./inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
@@ -198,6 +198,12 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
+/** The system's answer for port 0, which nobody has; Deno takes that for a wrong argument. */
+function refused(address: AddressLike): OSError {
+  const where = formatAddress(address);
+  return osError("ECONNREFUSED", { syscall: "connect", address: where });
+}
+
 /** Opens a connection. */
 export async function openStream(
   options: ConnectOptions,
@@ -214,6 +220,7 @@ export async function openStream(
       "connect",
     );
     const port = address[1];
+    if (port === 0) throw refused(address);
     if (Array.isArray(from)) {
       return await connectFrom(from, [hostname, port], signal);
     }

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "./address.ts";
-import type { Limit } from "./alarm.ts";
+import { failLater, type Limit } from "./alarm.ts";
 import { type BytesLike, checkFlags, checkSize, toBytes } from "./check.ts";
 import {
   MSG_DONTWAIT,
@@ -28,9 +28,13 @@ export async function recv(
   if (size !== 0 || core.type === SOCK_STREAM) {
     return (await recvfrom(core, size, flags))[0];
   }
-  core.checkOpen("recv");
-  checkFlags(flags, FLAGS, "recv");
-  return new Uint8Array(0);
+  try {
+    core.checkOpen("recv");
+    checkFlags(flags, FLAGS, "recv");
+    return new Uint8Array(0);
+  } catch (error) {
+    return await failLater(error);
+  }
 }
 
 /** Receives at most `size` bytes, and the sender's address where the socket has datagrams. */
@@ -39,10 +43,22 @@ export async function recvfrom(
   size: number,
   flags: number,
 ): Promise<[Bytes, Address | null]> {
-  if (flags === 0 && core.datagram?.pending.ready) {
+  try {
+    if (flags !== 0 || !core.datagram?.pending.ready) {
+      return await receive(core, size, flags);
+    }
     checkSize(size, "recv");
     return core.datagram.take(size);
+  } catch (error) {
+    return await failLater(error);
   }
+}
+
+async function receive(
+  core: SocketCore,
+  size: number,
+  flags: number,
+): Promise<[Bytes, Address | null]> {
   core.checkOpen("recv");
   checkSize(size, "recv");
   checkFlags(flags, FLAGS, "recv");

@@ -5,7 +5,7 @@
  */
 
 import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
-import type { Limit } from "./alarm.ts";
+import { failLater, type Limit, nextTurn } from "./alarm.ts";
 import { quiet } from "./calls.ts";
 import {
   type BytesLike,
@@ -44,12 +44,16 @@ export async function send(
   data: BytesLike,
   flags: number,
 ): Promise<number> {
-  const limit = checkSend(core, "send", flags);
-  const bytes = toBytes(data, "send");
-  if (core.type === SOCK_DGRAM) {
-    return await sendDatagram(core, bytes, undefined, limit);
+  try {
+    const limit = checkSend(core, "send", flags);
+    const bytes = toBytes(data, "send");
+    if (core.type === SOCK_DGRAM) {
+      return await sendDatagram(core, bytes, undefined, limit);
+    }
+    return await core.connected("send", "EPIPE").send(bytes, limit);
+  } catch (error) {
+    return await failLater(error);
   }
-  return await core.connected("send", "EPIPE").send(bytes, limit);
 }
 
 /** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
@@ -119,10 +123,14 @@ export async function sendmsg(
   flags: number,
   address: AddressLike | null | undefined,
 ): Promise<number> {
-  const data = gather(buffers, ancdata);
-  return await (address === undefined || address === null
-    ? send(core, data, flags)
-    : sendto(core, data, flags, address));
+  try {
+    const data = gather(buffers, ancdata);
+    return await (address === undefined || address === null
+      ? send(core, data, flags)
+      : sendto(core, data, flags, address));
+  } catch (error) {
+    return await failLater(error);
+  }
 }
 
 /** Sends a part of a file. */
@@ -132,11 +140,11 @@ export async function sendfile(
   offset: number,
   count: number | undefined,
 ): Promise<number> {
-  core.checkOpen("sendfile");
-  checkSendfile(core, offset, count);
   const { timeout } = core; // for the turn to come, and for each chunk
   const limit = () => core.limit("sendfile", timeout);
   try {
+    core.checkOpen("sendfile");
+    checkSendfile(core, offset, count);
     const stream = core.connected("sendfile", "EPIPE");
     return await stream.sendTogether(
       limit,
@@ -151,7 +159,7 @@ export async function sendfile(
   } catch (error) {
     const path = typeof file === "string" || file instanceof URL;
     const address = path ? String(file) : undefined;
-    throw translate(error, { syscall: "sendfile", address });
+    return await failLater(translate(error, { syscall: "sendfile", address }));
   }
 }
 
@@ -176,6 +184,7 @@ export async function lingeringClose(
     }
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
+    await nextTurn(); // or the socket was closed before
   } finally {
     socket.close();
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Limit, whenReady } from "./alarm.ts";
+import { type Limit, nextTurn, poll, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
 import { quiet } from "./calls.ts";
 import { ReadBuffer } from "./read_buffer.ts";
@@ -29,6 +29,7 @@ export class Stream {
   /** The half that writes. */
   readonly writer: Writer;
   #writeEnded = false;
+  #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
 
   /** @param transport What to own. */
@@ -79,7 +80,9 @@ export class Stream {
 
   /** Takes what comes next; after {@linkcode ReadBuffer.stop} only what has arrived. */
   async #when<T>(limit: Limit, take: () => T): Promise<T> {
-    if (this.reader.stopped) await this.reader.look();
+    const { reader } = this;
+    if (reader.stopped) await reader.look();
+    else if (reader.ready && !reader.atHand) await nextTurn(); // the end, for who reads on and on
     return await whenReady(this.reader, limit, "recv", take);
   }
 
@@ -179,9 +182,21 @@ export class Stream {
     if (!this.writer.busy) return this.abort();
     const timer = setTimeout(() => this.abort(), LINGER_MS);
     Deno.unrefTimer(timer);
-    this.writer.flush().catch(() => {}).then(() => {
+    this.#flushed = this.writer.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
       this.abort();
+    });
+  }
+
+  /** Resolves when a stream that was closed has sent what was accepted, and no call is in flight any more. */
+  async released(): Promise<void> {
+    await this.#flushed;
+    const { reader } = this;
+    await poll({
+      get ready() {
+        return !reader.flying;
+      },
+      fill() {},
     });
   }
 

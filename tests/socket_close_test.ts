@@ -1,21 +1,32 @@
 import {
   AF_INET,
+  BlockingIOError,
+  formatAddress,
   MSG_PEEK,
+  OSError,
   SHUT_RDWR,
   SHUT_WR,
   SO_TYPE,
   SOCK_DGRAM,
+  SOCK_STREAM,
   Socket,
   SOL_SOCKET,
 } from "../socket.ts";
-import { assert, assertEquals } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertThrows,
+} from "./deps.ts";
 import {
   codeOf,
   codesOf,
   listen,
+  recvToEnd,
   soon,
   tcpPair,
   tcpSocketAndConn,
+  turn,
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
@@ -272,4 +283,107 @@ Deno.test("Socket.abort() ends with EBADF also a send that waits for the peer", 
     assertEquals(await soon(sent), "EBADF");
     server.close();
   }
+});
+
+Deno.test("Socket.close() closes a listener that was closed underneath, with an accept in flight too", async () => {
+  for (const accepts of [false, true]) {
+    const denos = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const listener = Socket.from(denos);
+    const accepted = accepts ? codeOf(() => listener.accept()) : undefined;
+    await turn();
+    denos.close();
+    if (accepts) assertEquals(await accepted, "EBADF");
+    const fd = listener.fileno();
+    listener.close();
+    assertEquals([fd > 0, listener.fileno()], [true, -1]);
+    assertEquals(await codeOf(() => listener.accept()), "EBADF");
+    await soon(listener.waitClosed());
+    listener.close();
+  }
+});
+
+Deno.test("Socket.waitClosed() waits until the address of a listener can be bound again", async () => {
+  for (let round = 0; round < 20; round++) {
+    const listener = listen();
+    const address = listener.getsockname();
+    const accepted = codeOf(() => listener.accept()); // in vain
+    await turn();
+    listener.close();
+    using other = new Socket();
+    const error = assertThrows(() => other.bind(address), OSError);
+    assertEquals(
+      error.message,
+      `Cannot bind "${
+        formatAddress(address)
+      }": a closed socket has it until its waitClosed() resolves (EADDRINUSE)`,
+    );
+    await soon(listener.waitClosed());
+    other.bind(address);
+    assertEquals(await accepted, "EBADF");
+  }
+});
+
+Deno.test("Socket.bind() does not name waitClosed() where another socket has the address", async () => {
+  using listener = listen();
+  const closed = listen();
+  closed.close();
+  await soon(closed.waitClosed());
+  using other = new Socket();
+  assertThrows(
+    () => other.bind(listener.getsockname()),
+    OSError,
+    "Address already in use (EADDRINUSE)",
+  );
+});
+
+Deno.test("Socket.waitClosed() of an open socket waits for close(), and for what was accepted for sending", async () => {
+  const [client, server] = await tcpPair();
+  using _server = server;
+  client.settimeout(0);
+  const data = new Uint8Array(4_000_000);
+  while (true) { // until the system takes no more
+    try {
+      await client.send(data);
+    } catch (error) {
+      assertInstanceOf(error, BlockingIOError);
+      break;
+    }
+  }
+  let closed = false;
+  const waiting = client.waitClosed().then(() => closed = true);
+  await turn();
+  client.close();
+  const again = client.waitClosed();
+  await turn();
+  assertEquals(closed, false);
+  await recvToEnd(server);
+  await soon(Promise.all([waiting, again]));
+  await soon(client.waitClosed());
+});
+
+for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
+  Deno.test(`Socket.waitClosed() of a socket of type ${type} that never opened`, async () => {
+    const socket = new Socket(AF_INET, type);
+    const waiting = socket.waitClosed();
+    socket.close();
+    await soon(waiting);
+  });
+}
+
+Deno.test("Socket.waitClosed() waits for a read in flight, and a UDP address can be bound again", async () => {
+  const [client, server] = await tcpPair();
+  using _server = server;
+  const received = codeOf(() => client.recv(1));
+  client.close();
+  await soon(client.waitClosed());
+  assertEquals(await received, "EBADF");
+  const receiver = udp();
+  const address = receiver.getsockname();
+  const waiting = codeOf(() => receiver.recv(1));
+  await turn();
+  receiver.close();
+  await soon(receiver.waitClosed());
+  assertEquals(await waiting, "EBADF");
+  using next = new Socket(AF_INET, SOCK_DGRAM);
+  next.bind(address);
 });

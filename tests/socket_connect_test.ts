@@ -3,14 +3,23 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  ConnectionRefusedError,
   createConnection,
   OSError,
+  select,
   SO_ACCEPTCONN,
   SOCK_STREAM,
   Socket,
   SOL_SOCKET,
 } from "../socket.ts";
-import { assert, assertEquals, assertLess, assertRejects } from "./deps.ts";
+import { errnoOf } from "../_socket/errno.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+} from "./deps.ts";
 import {
   codeOf,
   deadPort,
@@ -251,14 +260,13 @@ Deno.test({
 Deno.test("Socket.accept() tells an error of the system, and goes on", async () => {
   const conn = new FakeStream();
   const ends = [
-    Promise.reject(Object.assign(new Error("accept"), { code: "EMFILE" })),
-    Promise.reject(
-      new Deno.errors.NotConnected("reset before it was accepted"),
-    ),
-    Promise.resolve(conn),
+    () =>
+      Promise.reject(Object.assign(new Error("accept"), { code: "EMFILE" })),
+    () => Promise.reject(new Deno.errors.NotConnected("reset before")),
+    () => Promise.resolve(conn),
   ];
   using listener = Socket.from({
-    accept: () => ends.shift()!,
+    accept: () => ends.shift()!(),
     close() {},
     addr: conn.localAddr,
   });
@@ -267,4 +275,53 @@ Deno.test("Socket.accept() tells an error of the system, and goes on", async () 
   const [server] = await listener.accept();
   server.close();
   assertEquals(conn.calls, ["close"]);
+});
+
+Deno.test("Socket.connect() to port 0 is refused, as by the system", async () => {
+  for (
+    const [family, host] of [[AF_INET, "127.0.0.1"], [AF_INET6, "::1"]] as const
+  ) {
+    const where = family === AF_INET ? "127.0.0.1:0" : "[::1]:0";
+    const message =
+      `Cannot connect "${where}": Connection refused (ECONNREFUSED)`;
+    for (const bound of [false, true]) {
+      using socket = new Socket(family);
+      if (bound) socket.bind([host, 0]);
+      await assertRejects(
+        () => soon(socket.connect([host, 0])),
+        ConnectionRefusedError,
+        message,
+      );
+      assertEquals(
+        await soon(socket.connectEx([host, 0])),
+        errnoOf("ECONNREFUSED"),
+      );
+      assertEquals(
+        await codeOf(() => socket.connect([host, 0])),
+        "ECONNREFUSED",
+      );
+      socket.setblocking(false);
+      assertEquals(
+        await codeOf(() => socket.connect([host, 0])),
+        "EINPROGRESS",
+      );
+      await soon(select([], [socket], []));
+      assertEquals(
+        await codeOf(() => socket.connect([host, 0])),
+        "ECONNREFUSED",
+      );
+    }
+    await assertRejects(
+      () => soon(createConnection([host, 0])),
+      ConnectionRefusedError,
+      message,
+    );
+    const all = await assertRejects(
+      () => soon(createConnection(["localhost", 0], { allErrors: true })),
+      AggregateError,
+    ) as AggregateError;
+    for (const error of all.errors) {
+      assertInstanceOf(error, ConnectionRefusedError);
+    }
+  }
 });
