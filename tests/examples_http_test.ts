@@ -117,6 +117,63 @@ const REQUESTS: Record<string, [string, number[]]> = {
   ]],
   "no Host": ["GET / HTTP/1.1\r\n\r\n", [400]],
   "two Hosts": ["GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", [400]],
+  "an empty Host": ["GET /empty HTTP/1.1\r\nHost:\r\n\r\n", [200]],
+  "an empty Host in HTTP/1.0": ["GET /empty HTTP/1.0\r\nHost: \r\n\r\n", [200]],
+  ...Object.fromEntries(
+    ["[::1]:80", "a.b:", "1.2.3.4:8000", "a%20b", "a_b", "[::ffff:1.2.3.4]"]
+      .map((host) => [
+        `the Host ${host}`,
+        [`GET /empty HTTP/1.1\r\nHost: ${host}\r\n\r\n`, [200]],
+      ]),
+  ),
+  ...Object.fromEntries(
+    [
+      "a b",
+      "a/b",
+      "a,b/",
+      "user@a",
+      "a:b",
+      "a:80:80",
+      "[::1",
+      "::1",
+      "[a]",
+      "[:::]",
+      "a%zz",
+      "a?b",
+      "a#b",
+      '"a"',
+      "<a>",
+      "\xe9",
+      "a\\b",
+    ]
+      .flatMap((host) =>
+        ["1.1", "1.0"].map((version) => [
+          `the wrong Host ${host} in HTTP/${version}`,
+          [`GET /empty HTTP/${version}\r\nHost: ${host}\r\n\r\n`, [400]],
+        ])
+      ),
+  ),
+  "two Hosts in HTTP/1.0": ["GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", [
+    400,
+  ]],
+  "absolute form with a user": ["GET http://a@x/ HTTP/1.1\r\nHost: x\r\n\r\n", [
+    400,
+  ]],
+  "absolute form without a host": [
+    "GET http://:80/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    [400],
+  ],
+  "absolute form with nothing but a query": [
+    "GET http://x?a HTTP/1.1\r\nHost: x\r\n\r\n",
+    [200],
+  ],
+  "a fragment": ["GET /hello.txt#a HTTP/1.1\r\nHost: x\r\n\r\n", [400]],
+  "the asterisk form": ["OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [501]],
+  "the authority form": ["CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", [501]],
+  "kept and closed in HTTP/1.0": [
+    "GET /empty HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n" + GET,
+    [200],
+  ],
   "HTTP/2": ["GET / HTTP/2.0\r\nHost: x\r\n\r\n", [505]],
   "HTTP/0.9": ["GET /\r\n", [400]],
   "no method of this name": ["BREW / HTTP/1.1\r\nHost: x\r\n\r\n", [501]],
@@ -194,6 +251,49 @@ const REQUESTS: Record<string, [string, number[]]> = {
   "another coding": [
     "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     [501],
+  ],
+  ...Object.fromEntries(
+    [
+      "gzip",
+      "identity",
+      "chunked, gzip",
+      "chunked, chunked",
+      "chunked;q=1",
+      "xchunked",
+      "",
+      ",",
+    ]
+      .map((coding) => [
+        `a coding that does not end in chunks: ${coding}`,
+        [
+          `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n`,
+          [400],
+        ],
+      ]),
+  ),
+  "two codings, each with a header": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    [400],
+  ],
+  "a chunk with zeros before its size": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n00000000003\r\nabc\r\n000000000\r\n\r\n" +
+    GET,
+    [200, 200],
+  ],
+  "a bare CR in the extension of a chunk": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a\rb\r\nabc\r\n0\r\n\r\n",
+    [400],
+  ],
+  "long extensions of many small chunks": [
+    `POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${
+      `1;${"a".repeat(8000)}\r\na\r\n`.repeat(150)
+    }`,
+    [413],
+  ],
+  "a trailer that is none": [
+    "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA : b\r\n\r\n" +
+    GET,
+    [400],
   ],
   "chunks in HTTP/1.0": [
     "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -326,6 +426,198 @@ site("sends ranges, and nothing that the client has", async (server) => {
   );
   assertEquals(body(await get(`Range: bytes=0-4\r\nIf-Range: ${old}`)), HELLO);
 });
+
+site("weighs the conditions as RFC 9110 does", async (server) => {
+  const get = (headers: string, method = "GET") =>
+    ask(
+      server,
+      `${method} /hello.txt HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`,
+    );
+  const first = await get("A: b");
+  const [, etag] = /^ETag: (".*")\r$/m.exec(first)!;
+  const [, modified] = /^Last-Modified: (.*)\r$/m.exec(first)!;
+  const date = new Date(modified);
+  const [day, ...rest] = modified.split(/[ ,:]+/); // of "Sun, 06 Nov 1994 08:49:37 GMT"
+  const [dd, month, year, hh, mm, ss] = rest;
+  const time = `${hh}:${mm}:${ss}`;
+  const weekday = new Intl.DateTimeFormat("en", {
+    weekday: "long",
+    timeZone: "UTC",
+  }).format(date);
+  const past = "Thu, 01 Jan 1970 00:00:00 GMT";
+  const cases: [headers: string, status: number][] = [
+    [`If-None-Match: ${etag}`, 304],
+    [`If-None-Match: W/${etag}`, 304],
+    [`If-None-Match: "a", ${etag}`, 304],
+    ["If-None-Match: *", 304],
+    ['If-None-Match: "a"', 200],
+    // A date does not count beside an entity tag.
+    [`If-None-Match: "a"\r\nIf-Modified-Since: ${modified}`, 200],
+    [`If-None-Match: ${etag}\r\nIf-Modified-Since: ${past}`, 304],
+    [`If-Modified-Since: ${modified}`, 304],
+    [
+      `If-Modified-Since: ${weekday}, ${dd}-${month}-${
+        year.slice(2)
+      } ${time} GMT`,
+      304,
+    ],
+    [
+      `If-Modified-Since: ${day} ${month} ${
+        dd.replace(/^0/, " ")
+      } ${time} ${year}`,
+      304,
+    ],
+    ["If-Modified-Since: 2999", 200], // no date of HTTP
+    [`If-Modified-Since: ${date.toISOString()}`, 200],
+    [`If-Match: ${etag}`, 200],
+    ["If-Match: *", 200],
+    ['If-Match: "a"', 412],
+    [`If-Match: W/${etag}`, 412],
+    [`If-Match: ${etag}\r\nIf-Unmodified-Since: ${past}`, 200],
+    [`If-Match: "a"\r\nIf-None-Match: ${etag}`, 412],
+    [`If-Unmodified-Since: ${past}`, 412],
+    [`If-Unmodified-Since: ${modified}`, 200],
+    ["If-Unmodified-Since: yesterday", 200],
+    [`Range: bytes=0-1\r\nIf-None-Match: ${etag}`, 304],
+    [`Range: bytes=0-1\r\nIf-Range: ${etag}`, 206],
+    [`Range: bytes=0-1\r\nIf-Range: W/${etag}`, 200],
+    [`Range: bytes=99-\r\nIf-Match: "a"`, 412],
+  ];
+  for (const [headers, status] of cases) {
+    assertEquals([headers, statuses(await get(headers))], [headers, [status]]);
+  }
+  // A range is for GET only.
+  for (const range of ["0-1", "99-"]) {
+    const head = await get(`Range: bytes=${range}`, "HEAD");
+    assertEquals(statuses(head), [200]);
+    assertMatch(head, /^Content-Length: 13\r$/m);
+  }
+});
+
+site("looks for the last slash in the path alone", async (server) => {
+  const get = (path: string) =>
+    ask(server, `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  assertEquals(statuses(await get("/hello.txt?a/")), [200]);
+  assertEquals(statuses(await get("/hello.txt?a/?b/")), [200]);
+  assertEquals(statuses(await get("/hello.txt/?a")), [404]);
+  assertMatch(await get("/indexed?a=/"), /^Location: \/indexed\/\?a=\/\r$/m);
+  assertEquals(statuses(await get("/indexed/?a")), [200]);
+});
+
+/** Heads of HEAD that are answered with an error, which has no body. */
+const WRONG_HEADS: [head: string, status: number][] = [
+  ["HEAD / HTTP/1.1\r\n\r\n", 400],
+  ["HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
+  ["HEAD / HTTP/1.1\r\nHost: x\r\nA : b\r\n\r\n", 400],
+  ["HEAD /a b HTTP/1.1\r\n\r\n", 400],
+  ["HEAD / HTTP/2.0\r\n\r\n", 505],
+  ["HEAD /no HTTP/1.1\r\nHost: x\r\n\r\n", 404],
+  [`HEAD /${"a".repeat(9000)} HTTP/1.1\r\n\r\n`, 414],
+  [`HEAD / HTTP/1.1\r\nHost: ${"x".repeat(9000)}\r\n\r\n`, 431],
+  ["HEAD / HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999\r\n\r\n", 413],
+  ["HEAD / HTTP/1.1\r\nHost: x\r\nExpect: coffee\r\n\r\n", 417],
+];
+
+site("gives no error of HEAD a body", async (server) => {
+  for (const [head, status] of WRONG_HEADS) {
+    const answer = await ask(server, head);
+    assertEquals([head, statuses(answer)], [head, [status]]);
+    assert(answer.endsWith("\r\n\r\n"), answer);
+    assertMatch(answer, /^Content-Length: [1-9]/m);
+  }
+  // One that does not end, and takes too long.
+  const late = await ask(server, "HEAD / HTTP/1.1\r\n", false);
+  assertEquals(statuses(late), [408]);
+  assert(late.endsWith("\r\n\r\n"), late);
+});
+
+site(
+  "says that it will close, when it will not read the body",
+  async (server) => {
+    for (
+      const more of [
+        "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        "Content-Length: 1000000\r\n\r\n",
+      ]
+    ) {
+      const answer = await ask(
+        server,
+        `GET /empty HTTP/1.1\r\nHost: x\r\n${more}`,
+        false,
+      );
+      assertEquals(statuses(answer), [200]);
+      assertMatch(answer, /^Connection: close\r$/m);
+    }
+    const small = await ask(
+      server,
+      `GET /empty HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc${GET}`,
+    );
+    assert(!/^Connection: close/m.test(small), small);
+  },
+);
+
+site(
+  "does not destroy its last answer, though more requests came behind it",
+  async (server) => {
+    const more = GET.repeat(20_000); // more than it reads at a time
+    const last =
+      "GET /big.bin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for (
+      const first of [
+        last,
+        "GET /big.bin HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+      ]
+    ) {
+      using client = await connect(server);
+      const sending = client.sendall(bytes(first + more)).catch(() => {});
+      using file = client.makefile("rb");
+      const answer = await within(file.read());
+      await within(sending);
+      const size = first.includes("big") ? BIG : 0;
+      assert(answer.length > size, `${answer.length} bytes of ${first}`);
+    }
+  },
+);
+
+/** Sends SIGTERM, and waits until the server drains: it ends a connection that waits for nothing. */
+async function drain(server: Running): Promise<{ ended: Promise<number> }> {
+  using idle = await connect(server);
+  await idle.sendall(bytes(GET));
+  using file = idle.makefile("rb");
+  while ((await file.readline()).length > 2);
+  await file.readexactly(HELLO.length);
+  const ended = server.end("SIGTERM");
+  assertEquals((await within(file.read())).length, 0);
+  return { ended };
+}
+
+site(
+  "answers what is under way at SIGTERM, and says that it closes",
+  async (server) => {
+    using half = await connect(server);
+    await half.sendall(bytes("GET /hello.txt HTTP/1.1\r\nHo"));
+    using body = await connect(server);
+    await body.sendall(
+      bytes("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc"),
+    );
+    using pipelined = await connect(server);
+    await pipelined.sendall(
+      bytes("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\nabc"),
+    );
+    const { ended } = await drain(server);
+    await half.sendall(bytes("st: x\r\n\r\n"));
+    await body.sendall(bytes("def"));
+    await pipelined.sendall(bytes(`def${GET}`));
+    for (const client of [half, body, pipelined]) {
+      using file = client.makefile("rb");
+      const answer = text(await within(file.read()));
+      assertEquals(statuses(answer), [200], answer);
+      assertMatch(answer, /^Connection: close\r$/m);
+    }
+    assertEquals(await within(ended), 0);
+  },
+);
 
 site("gives HEAD the headers of GET", async (server) => {
   const head = await ask(

@@ -7,9 +7,10 @@
 import {
   type BufferedReader,
   IncompleteReadError,
+  TimeoutError,
 } from "@socketserver/socketserver";
 import { HttpError } from "./errors.ts";
-import { type Head, readLine } from "./head.ts";
+import { type Head, isHeader, readLine } from "./head.ts";
 
 /** Bytes that are read at a time. */
 const PIECE = 65536;
@@ -23,7 +24,7 @@ export interface BodyOptions {
   /** The most bytes. */
   limit: number;
   /** Tells a client that waits for it to go on. */
-  proceed(): Promise<unknown>;
+  proceed(): Promise<void>;
 }
 
 /** A body that has not been read yet. It is read once. */
@@ -34,6 +35,10 @@ export class Body {
   #left: number;
   #waits: boolean;
   #ended: boolean;
+  /** Whether a read has failed: then nobody knows where the body ends. */
+  #failed = false;
+  /** Bytes of the lines between the chunks. */
+  #overhead = 0;
 
   /** @throws {HttpError} where it is not clear how long the body is, or it is too long. */
   constructor(rfile: BufferedReader, head: Head, options: BodyOptions) {
@@ -51,6 +56,11 @@ export class Body {
     return this.#ended;
   }
 
+  /** Whether the next request comes soon: the end is known, and near. */
+  endsWithin(limit: number): boolean {
+    return !this.#failed && !this.#waits && this.#left <= limit;
+  }
+
   /** All of it. */
   async bytes(): Promise<Bytes> {
     const pieces = await Array.fromAsync(this);
@@ -66,15 +76,29 @@ export class Body {
 
   /** Drops what is left, if that is little and the client is sending it anyway. */
   async discard(limit: number): Promise<void> {
-    if (this.#waits) return; // nobody has asked for it
+    if (!this.endsWithin(limit)) return;
     for await (const piece of this) {
       limit -= piece.length;
       if (limit < 0) return;
     }
   }
 
-  /** The pieces, as they come. */
+  /**
+   * The pieces, as they come.
+   *
+   * @throws {HttpError} if the client sends something else, too much, or takes too long; again for each read.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Bytes> {
+    if (this.#failed) throw new HttpError(400, "the body is broken");
+    try {
+      yield* this.#pieces();
+    } catch (error) {
+      this.#failed = true;
+      throw error instanceof TimeoutError ? new HttpError(408) : error;
+    }
+  }
+
+  async *#pieces(): AsyncGenerator<Bytes> {
     if (this.#waits) await this.#options.proceed();
     this.#waits = false;
     let size = 0;
@@ -100,18 +124,28 @@ export class Body {
 
   /** Reads the size of a chunk; behind the last one the trailers, which nobody wants. */
   async #nextChunk(): Promise<void> {
-    const line = await readLine(this.#rfile) ?? "";
-    const size = /^([0-9a-f]{1,8})[ \t]*(?:;.*)?$/i.exec(line)?.[1];
+    const line = await this.#line();
+    const size = /^0*([0-9a-f]{1,8})[ \t]*(?:;[\t -~\x80-\xff]*)?$/i
+      .exec(line)?.[1];
     if (size === undefined) throw new HttpError(400, "that is no chunk");
     this.#left = parseInt(size, 16);
     if (this.#left > this.#options.limit) throw new HttpError(413);
     if (this.#left > 0) return;
     for (let count = 0; count < TRAILERS_MAX; count++) {
-      const trailer = await readLine(this.#rfile);
-      if (trailer === undefined) throw new HttpError(400, "no end of trailers");
+      const trailer = await this.#line();
       if (trailer === "") return void (this.#ended = true);
+      if (!isHeader(trailer)) throw new HttpError(400, "that is no trailer");
     }
     throw new HttpError(431);
+  }
+
+  /** A line between the chunks. All of them together have a limit: a chunk of one byte can have a long one. */
+  async #line(): Promise<string> {
+    const line = await readLine(this.#rfile);
+    if (line === undefined) throw new HttpError(400, "the body ends early");
+    this.#overhead += line.length;
+    if (this.#overhead > this.#options.limit) throw new HttpError(413);
+    return line;
   }
 
   async #expectLineEnd(): Promise<void> {
@@ -131,7 +165,12 @@ function isChunked({ headers, minor }: Head): boolean {
   if (headers.has("content-length") || minor === 0) {
     throw new HttpError(400, "the length of the body is told twice");
   }
-  if (coding.toLowerCase() !== "chunked") throw new HttpError(501);
+  const [last, ...others] = coding.toLowerCase().split(/[ \t]*,[ \t]*/)
+    .toReversed();
+  if (last !== "chunked" || others.includes("chunked")) {
+    throw new HttpError(400, "it is not clear where the body ends");
+  }
+  if (others.length > 0) throw new HttpError(501);
   return true;
 }
 

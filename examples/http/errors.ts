@@ -14,6 +14,7 @@ export const REASONS: Record<number, string> = {
   400: "Bad Request",
   404: "Not Found",
   408: "Request Timeout",
+  412: "Precondition Failed",
   413: "Content Too Large",
   414: "URI Too Long",
   416: "Range Not Satisfiable",

@@ -13,8 +13,7 @@ export interface Found {
 }
 
 /** The segments of the path of a URL, decoded. What would lead elsewhere is not found. */
-export function segmentsOf(target: string): string[] {
-  const [path] = target.split(/[?#]/);
+export function segmentsOf(path: string): string[] {
   const segments = path.split("/").filter((part) => part !== "" && part !== ".")
     .map(decode);
   for (const segment of segments) {

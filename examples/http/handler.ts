@@ -52,18 +52,24 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
   #minor = 1;
   /** Whether an answer has begun. */
   #begun = false;
-  /** Whether the client may be sending what nobody will read. */
-  #unread = false;
+  /** Whether it waits for a further request. */
+  #isIdle = false;
+  /** Whether the client may be sending what nobody will read: then a close may destroy the answer. */
+  #lingers = false;
 
   /** Answers until the connection is to be closed. */
   override async handle(): Promise<void> {
-    // A server that closes waits for no further request.
-    this.signal.addEventListener("abort", () => this.request.shutdown(SHUT_RD));
-    do {
-      await this.handleOneRequest();
-      await this.wfile.flush();
-    } while (!this.closeConnection && !this.signal.aborted);
-    if (this.#unread) await this.request.lingeringClose();
+    this.signal.addEventListener("abort", () => {
+      if (this.#isIdle) this.request.shutdown(SHUT_RD);
+    });
+    try {
+      do {
+        await this.handleOneRequest();
+        await this.wfile.flush();
+      } while (!this.closeConnection);
+    } finally {
+      if (this.#lingers) await this.request.lingeringClose();
+    }
   }
 
   /** Reads one request and answers it. */
@@ -72,31 +78,51 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     this.closeConnection = true;
     this.#minor = 1;
     this.#begun = false;
+    this.#lingers = this.signal.aborted; // then nobody looks whether there is more
     try {
       const head = await this.#readHead();
       if (head === undefined) return;
-      this.#unread = true;
+      this.#lingers = true; // RFC 9112, section 9.6
       this.#take(head);
       await this.#dispatch();
+      this.request.setdeadline(this.timeout);
       await this.body.discard(DISCARD_MAX);
-      this.#unread = !this.body.ended;
-      if (this.#unread) this.closeConnection = true;
+      if (!this.body.ended) this.closeConnection = true;
+      this.request.setdeadline(null);
     } catch (error) {
-      this.#unread = true;
       await this.#fail(error);
     }
   }
 
-  /** The head of the next request; undefined where there is none, or the client is silent. */
+  /** The head of the next request; undefined if there is none, or the client is silent. */
   async #readHead(): Promise<Head | undefined> {
-    try {
-      if ((await this.rfile.peek(1)).length === 0) return undefined;
-    } catch (error) {
-      if (error instanceof OSError) return undefined; // it was kept for nothing
-      throw error;
-    }
+    const first = await this.#firstBytes();
+    if (first.length === 0) return undefined;
     this.request.setdeadline(this.timeout);
-    return await readHead(this.rfile, this.lineLimit);
+    this.#lingers = true;
+    if (String.fromCharCode(...first.subarray(0, 5)) === "HEAD ") {
+      this.command = "HEAD"; // for the answer to one that is too long
+    }
+    const started = (command: string) => this.command = command;
+    try {
+      return await readHead(this.rfile, this.lineLimit, started);
+    } catch (error) {
+      throw error instanceof TimeoutError ? new HttpError(408) : error;
+    }
+  }
+
+  /** What the next request begins with; nothing if there is none. A server that closes does not wait for it. */
+  async #firstBytes(): Promise<Uint8Array> {
+    if (this.signal.aborted) this.request.setdeadline(0);
+    this.#isIdle = true;
+    try {
+      return await this.rfile.peek(5);
+    } catch (error) {
+      if (error instanceof OSError) return new Uint8Array(); // it was kept for nothing
+      throw error;
+    } finally {
+      this.#isIdle = false;
+    }
   }
 
   #take(head: Head): void {
@@ -108,15 +134,15 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     this.body = new Body(this.rfile, head, {
       limit: this.bodyLimit,
       proceed: async () => {
+        if (this.#begun) return; // the answer is not to be interrupted
         await this.wfile.write("HTTP/1.1 100 Continue\r\n\r\n");
         await this.wfile.flush();
       },
     });
     const connection = head.headers.get("connection")?.toLowerCase() ?? "";
     const tokens = connection.split(",").map((token) => token.trim());
-    this.closeConnection = head.minor === 0
-      ? !tokens.includes("keep-alive")
-      : tokens.includes("close");
+    this.closeConnection = tokens.includes("close") ||
+      head.minor === 0 && !tokens.includes("keep-alive");
   }
 
   async #dispatch(): Promise<void> {
@@ -131,26 +157,23 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
       if (!harmless || this.#begun) throw error;
       await this.sendError(error.status, error.message, error.headers);
     }
-    this.request.setdeadline(null);
   }
 
   /** Tells the client what is wrong, unless an answer has begun; what is no fault of it is thrown on. */
   async #fail(error: unknown): Promise<void> {
     this.closeConnection = true;
     if (this.#begun) { // it must not look complete
+      this.#lingers = false;
       this.request.abort();
       throw error;
     }
     this.request.setdeadline(this.timeout);
-    if (error instanceof TimeoutError) await this.sendError(408);
-    else if (error instanceof HttpError) {
-      await this.sendError(error.status, error.message, error.headers);
-    } else if (error instanceof OSError) throw error; // the client is gone
-    else {
-      await this.sendError(500);
-      await this.wfile.flush();
-      throw error;
+    if (error instanceof HttpError) {
+      return await this.sendError(error.status, error.message, error.headers);
     }
+    await this.sendError(500);
+    await this.wfile.flush();
+    throw error;
   }
 
   /** Answers with an error. */
@@ -181,15 +204,26 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     const size = sizeOf(body);
     const chunked = size === undefined && this.#minor > 0;
     if (size === undefined && !chunked) this.closeConnection = true;
+    this.#closeIfLast();
+    const head = this.#headOf(status, headers, size, chunked);
     this.#begun = true;
-    await this.wfile.write(this.#headOf(status, headers, size, chunked));
+    await this.wfile.write(head);
     if (this.command === "HEAD" || status === 204 || status === 304) return;
     if (body instanceof Uint8Array) await this.wfile.write(body);
     else if ("send" in body) {
       await this.wfile.flush();
-      this.request.setdeadline(null); // it may be long; a client that stops reading is met by the timeout
       await body.send(this);
     } else await this.#stream(body, chunked);
+  }
+
+  /** Tells the client in time when no further request will be read. */
+  #closeIfLast(): void {
+    const { body, signal } = this;
+    if (signal.aborted) this.closeConnection = true;
+    if (this.closeConnection && body === undefined) return;
+    if (!body.endsWithin(DISCARD_MAX)) this.closeConnection = true;
+    // An answer may be long; a client that stops reading is met by the timeout.
+    this.request.setdeadline(body.ended ? null : this.bodyTimeout);
   }
 
   #headOf(

@@ -6,7 +6,9 @@
  */
 
 import {
+  AF_INET6,
   type BufferedReader,
+  inetPton,
   LimitOverrunError,
 } from "@socketserver/socketserver";
 import { HttpError } from "./errors.ts";
@@ -27,20 +29,29 @@ const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!-~]+) HTTP/(\\d)\\.(\\d)$`);
 /** No space before the colon, no control character in the value but tabs. */
 const HEADER = new RegExp(`^(${TOKEN}):[ \t]*([^\0-\x08\n-\x1f\x7f]*?)[ \t]*$`);
+/** A host as a header has it: an address in brackets, or a name; and a port. */
+const HOST =
+  /^(?:\[([\da-f:.]+)\]|((?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*))(?::\d*)?$/i;
 /** What may come once only. */
 const SINGLE = new Set(["host", "content-length", "transfer-encoding"]);
 
-/** Reads the head, of at most `limit` bytes; undefined where the client has closed before it. */
+/**
+ * Reads the head, of at most `limit` bytes; undefined if the client has closed before it.
+ *
+ * @param started Called with the command, as soon as it is known.
+ */
 export async function readHead(
   rfile: BufferedReader,
   limit: number,
+  started: (command: string) => void,
 ): Promise<Head | undefined> {
   let tooLong = 414;
   try {
     let line = withoutEnd(await rfile.readline());
     if (line === "") line = withoutEnd(await rfile.readline()); // some clients send one too many
     if (line === undefined) return undefined;
-    const head = parseRequestLine(line);
+    started(line.split(" ", 1)[0]);
+    const [head, authority] = parseRequestLine(line);
     tooLong = 431;
     for (;;) {
       const field = withoutEnd(await rfile.readline());
@@ -49,9 +60,7 @@ export async function readHead(
       limit -= field.length;
       addHeader(head.headers, field, limit);
     }
-    if (head.minor > 0 && !head.headers.has("host")) {
-      throw new HttpError(400, "no Host");
-    }
+    checkHost(head, authority);
     return head;
   } catch (error) {
     if (error instanceof LimitOverrunError) throw new HttpError(tooLong);
@@ -80,27 +89,61 @@ function withoutEnd(line: Uint8Array): string | undefined {
   return String.fromCharCode(...line.subarray(0, end));
 }
 
-function parseRequestLine(line: string): Head {
+function parseRequestLine(line: string): [Head, authority?: string] {
   const match = REQUEST_LINE.exec(line);
   if (match === null) throw new HttpError(400, "that is no request line");
   const [, command, target, major, minor] = match;
   if (major !== "1") throw new HttpError(505);
-  return {
+  const [path, authority] = originForm(command, target);
+  const head = {
     command,
-    target: originForm(command, target),
+    target: path,
     minor: Math.min(Number(minor), 1),
-    headers: new Map(),
+    headers: new Map<string, string>(),
   };
+  return [head, authority];
 }
 
-/** The path and the query, of whichever form of a target: RFC 9112, section 3.2. */
-function originForm(command: string, target: string): string {
-  if (target.startsWith("/")) return target;
-  if (target === "*" && command === "OPTIONS") return target;
-  const absolute = /^https?:\/\/[^/?#]+([/?].*)?$/i.exec(target);
-  if (absolute === null) throw new HttpError(400, "that is no target");
-  const rest = absolute[1] ?? "/";
-  return rest.startsWith("?") ? `/${rest}` : rest;
+/** The path and the query, and the host of an absolute target: RFC 9112, section 3.2. */
+function originForm(
+  command: string,
+  target: string,
+): [path: string, authority?: string] {
+  if (target.includes("#")) throw new HttpError(400, "that is no target");
+  if (target.startsWith("/")) return [target];
+  if (target === "*" && command === "OPTIONS") return [target];
+  if (command === "CONNECT") return [target];
+  const absolute = /^https?:\/\/([^/?]+)([/?].*)?$/i.exec(target);
+  if (absolute === null || !isHost(absolute[1], true)) {
+    throw new HttpError(400, "that is no target");
+  }
+  const rest = absolute[2] ?? "/";
+  return [rest.startsWith("?") ? `/${rest}` : rest, absolute[1]];
+}
+
+/** Checks the host; that of an absolute target takes its place. */
+function checkHost({ headers, minor }: Head, authority?: string): void {
+  const host = headers.get("host");
+  if (host === undefined && minor > 0) throw new HttpError(400, "no Host");
+  if (!isHost(host ?? "")) throw new HttpError(400, "that is no Host");
+  if (authority !== undefined) headers.set("host", authority);
+}
+
+function isHost(text: string, named = false): boolean {
+  const match = HOST.exec(text);
+  if (match === null) return false;
+  const [, address, name] = match;
+  if (address === undefined) return name !== "" || !named;
+  try {
+    return inetPton(AF_INET6, address).length === 16;
+  } catch {
+    return false;
+  }
+}
+
+/** Reports whether a line is a header, or a trailer. */
+export function isHeader(line: string): boolean {
+  return HEADER.test(line);
 }
 
 function addHeader(
