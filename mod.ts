@@ -58,6 +58,8 @@
  * @module
  */
 
+import "./_socket/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 export {
   BaseServer,
   SocketServer,
