@@ -27,10 +27,12 @@ const LOOK_MS = 1000;
  */
 export function serve(parent: number, load: Load): Promise<never> {
   const channel = globalThis.process;
+  const send = channel.send!.bind(channel); // as it is before there are handlers, who may set another
   const link = new ParentLink((message, sent) => {
     if (!channel.connected) return;
-    channel.send!(message, (error: Error | null) => error ? leave() : sent());
+    send(message, (error: Error | null) => error ? leave() : sent());
   });
+  Object.freeze(ParentLink.prototype);
   const server = new ChildServer(link, load);
   channel.on("message", (message, socket) => {
     server.hear(message as ToChild, socket as NetSocket | undefined);

@@ -22,7 +22,7 @@ import { TakenStream } from "./taken_stream.ts";
 class ServerStandIn {
   /** The address of the server. */
   readonly serverAddress: Address;
-  /** Those of the server's options that could be copied. */
+  /** Those of the server's options that `childOptions` names. */
   readonly options: Readonly<Record<string, unknown>>;
 
   constructor({ serverAddress, options }: InitMessage) {
@@ -79,6 +79,7 @@ export class ChildServer {
   }
 
   #init(message: InitMessage): void {
+    this.#link.identify(message.token);
     const server = new ServerStandIn(message);
     this.#post = this.#load().then((module) => ({
       server,
@@ -91,6 +92,7 @@ export class ChildServer {
   }
 
   async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
+    this.#link.begin(message.id, message.kind === "handle");
     const base = message.kind === "handle"
       ? takenSocket(message, socket)
       : this.#relayed(message);

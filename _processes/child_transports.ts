@@ -11,16 +11,39 @@ import type {
   TransportAddr,
 } from "../_socket/transport.ts";
 import { fromTransport } from "../_socket/address.ts";
-import type { RequestMessage } from "./messages.ts";
-import type { ParentLink } from "./parent_link.ts";
+import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
+import type { Call, ParentLink } from "./parent_link.ts";
 
-/** The most bytes that one message carries: arbitrary, what Deno reads from a pipe at a time. */
-const CHUNK_MAX = 65536;
+/** The calls of one request: of a kind, one after the other, as the server demands. */
+class Calls {
+  readonly #link: ParentLink;
+  readonly #id: number;
+  readonly #last = new Map<Operation, Promise<void>>();
+
+  constructor(link: ParentLink, id: number) {
+    this.#link = link;
+    this.#id = id;
+  }
+
+  /** Has the server do something. */
+  make(call: Call): Promise<unknown> {
+    const { operation } = call;
+    const last = this.#last.get(operation);
+    const begin = () => this.#link.call(this.#id, call);
+    const made = last === undefined ? begin() : last.then(begin);
+    const ended: Promise<void> = made.then(ignore, ignore).then(() => {
+      if (this.#last.get(operation) === ended) this.#last.delete(operation);
+    });
+    this.#last.set(operation, ended);
+    return made;
+  }
+}
+
+function ignore(): void {}
 
 /** A connection whose bytes go through the server, one read and one write at a time. */
 export class RelayStream implements StreamTransport {
-  readonly #link: ParentLink;
-  readonly #id: number;
+  readonly #calls: Calls;
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
 
@@ -29,8 +52,7 @@ export class RelayStream implements StreamTransport {
    * @param request The request.
    */
   constructor(link: ParentLink, request: RequestMessage) {
-    this.#link = link;
-    this.#id = request.id;
+    this.#calls = new Calls(link, request.id);
     this.localAddr = request.local!;
     this.remoteAddr = request.remote!;
   }
@@ -68,21 +90,20 @@ export class RelayStream implements StreamTransport {
     operation: "read" | "write" | "closeWrite",
     argument?: number | Uint8Array,
   ): Promise<unknown> {
-    return this.#link.call(this.#id, { operation, argument });
+    return this.#calls.make({ operation, argument });
   }
 
   #tell(
     operation: "close" | "setNoDelay" | "setKeepAlive",
     argument?: boolean,
   ): void {
-    this.#link.call(this.#id, { operation, argument }).catch(() => {});
+    this.#calls.make({ operation, argument }).catch(ignore);
   }
 }
 
 /** The server's datagram socket, to answer on. */
 export class RelayDatagram implements DatagramTransport {
-  readonly #link: ParentLink;
-  readonly #id: number;
+  readonly #calls: Calls;
   readonly addr: TransportAddr;
 
   /**
@@ -90,8 +111,7 @@ export class RelayDatagram implements DatagramTransport {
    * @param request The request.
    */
   constructor(link: ParentLink, request: RequestMessage) {
-    this.#link = link;
-    this.#id = request.id;
+    this.#calls = new Calls(link, request.id);
     this.addr = request.local!;
   }
 
@@ -103,7 +123,7 @@ export class RelayDatagram implements DatagramTransport {
   }
 
   async send(p: Uint8Array, addr: TransportAddr): Promise<number> {
-    return await this.#link.call(this.#id, {
+    return await this.#calls.make({
       operation: "sendto",
       argument: p,
       address: fromTransport(addr),

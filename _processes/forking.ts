@@ -21,10 +21,10 @@ import type {
 } from "../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
-import { copyable, originOf } from "../_remote/briefing.ts";
+import { originOf, toldOptions } from "../_remote/briefing.ts";
 import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
 import { canPass, openNetListener } from "../_socket/net_open.ts";
-import type { InitMessage } from "./messages.ts";
+import type { MemberOptions } from "./member.ts";
 import type { PoolOptions, ProcessPool } from "./pool.ts";
 import type {
   CollectOptions,
@@ -42,9 +42,10 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static childPermissions: ForkingStatics["childPermissions"] = {};
     static childEnv: ForkingStatics["childEnv"] = null;
     static childFlags: readonly string[] = [];
+    static childOptions: readonly string[] = [];
 
     readonly #launch: LaunchOptions;
-    readonly #init: () => InitMessage;
+    readonly #init: () => MemberOptions["init"];
     #limits: PoolOptions;
     #pool: ProcessPool | undefined;
     #closed = false;
@@ -64,16 +65,16 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const launch = checkLaunch(
         launchOptions(origin.moduleUrl, options, statics),
       );
+      const told = toldOptions(options, namesOf(options, statics));
       super(...args);
       const { exportName } = origin;
-      const shown = copyable(options);
       this.#limits = limits;
       this.#launch = launch;
       this.#init = () => ({
         type: "init",
         exportName,
         serverAddress: this.serverAddress,
-        options: shown,
+        options: told,
       });
     }
 
@@ -197,6 +198,22 @@ function launchOptions(
     env: env === undefined ? statics.childEnv : env,
     flags: options.childFlags ?? statics.childFlags,
   };
+}
+
+/** The names of the options that a child is told, likewise. */
+function namesOf(
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): readonly string[] {
+  const names = options.childOptions ?? statics.childOptions;
+  if (
+    Array.isArray(names) && names.every((name) => typeof name === "string")
+  ) return names;
+  throw new TypeError(
+    `Cannot set childOptions: it must be a list of names, got ${
+      Deno.inspect(names)
+    }`,
+  );
 }
 
 /** How to run the pool, likewise. */

@@ -13,6 +13,7 @@ import { PassableStream } from "../_socket/net_listener.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { RequestMessage } from "./messages.ts";
 import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
+import type { ChildPermissions } from "../_remote/permissions.ts";
 
 /** What a child gets, and what is kept here for it. */
 export interface Job {
@@ -28,9 +29,16 @@ export interface Job {
  * Says how to hand a request over: the connection itself where that can be done, its bytes where not (TLS,
  * or `verifyRequest` has looked at them), a datagram as it is.
  *
+ * @param request The request.
+ * @param client Where it comes from.
+ * @param permissions What the child may do itself: it may send datagrams to others only where it could anyway.
  * @throws {TypeError} when it is none of these.
  */
-export function jobFor(request: unknown, client: Address): Job {
+export function jobFor(
+  request: unknown,
+  client: Address,
+  permissions: ChildPermissions,
+): Job {
   if (request instanceof Socket && request.type === SOCK_STREAM) {
     const transport = internals.transport(request);
     return transport instanceof PassableStream && transport.fresh
@@ -38,7 +46,9 @@ export function jobFor(request: unknown, client: Address): Job {
       : relayJob(request, client);
   }
   if (Array.isArray(request) && request[1] instanceof Socket) {
-    return datagramJob(request[0], request[1], client);
+    const [packet, socket] = request;
+    const relay = datagramRelay(socket, client, permissions);
+    return { message: datagramMessage(packet, socket, client), relay };
   }
   throw new TypeError(
     `Cannot hand a request to a child process: it must be a stream socket or a datagram with its socket, got ${
@@ -72,21 +82,17 @@ function relayJob(request: Socket, client: Address): Job {
   return { message, relay: streamRelay(request) };
 }
 
-function datagramJob(
+function datagramMessage(
   packet: Uint8Array<ArrayBuffer>,
   socket: Socket,
   client: Address,
-): Job {
-  const local = transportAddr(socket.getsockname(), "udp", "unixpacket");
+): Job["message"] {
   return {
-    message: {
-      type: "request",
-      kind: "datagram",
-      client,
-      local,
-      packet: ownBytes(packet),
-    },
-    relay: datagramRelay(socket),
+    type: "request",
+    kind: "datagram",
+    client,
+    local: transportAddr(socket.getsockname(), "udp", "unixpacket"),
+    packet: ownBytes(packet),
   };
 }
 

@@ -74,7 +74,7 @@ function mainModule(moduleUrl: string): string {
     : "data:text/javascript,";
 }
 
-/** What Deno looks at to find its cache, and Windows to start a program at all. */
+/** What Deno looks at to find its cache, Windows to start a program at all, and all programs for how to write. */
 const NEEDED = [
   "DENO_DIR",
   "HOME",
@@ -82,15 +82,42 @@ const NEEDED = [
   "LOCALAPPDATA",
   "SystemRoot",
   "USERPROFILE",
+  "TZ",
+  "LANG",
+  "LANGUAGE",
+  "LC_ALL",
+  "LC_COLLATE",
+  "LC_CTYPE",
+  "LC_MESSAGES",
+  "LC_MONETARY",
+  "LC_NUMERIC",
+  "LC_TIME",
+  "NO_COLOR",
+  "FORCE_COLOR",
 ];
 
-/** The environment of a child where none is named: those of Deno's own variables that may be read. */
+/**
+ * The environment of a child where none is named: those of these variables that may be read. Where they may not, the
+ * time zone, the language and the use of colours are still those of this process.
+ */
 function defaultEnv(): Record<string, string> {
-  const env: Record<string, string> = {};
+  const env = customs();
   for (const variable of NEEDED) {
     if (!has({ name: "env", variable })) continue;
     const value = Deno.env.get(variable);
-    if (value !== undefined) env[variable] = value;
+    if (value === undefined) delete env[variable];
+    else env[variable] = value;
   }
+  return env;
+}
+
+/** What can be seen of the environment without a permission. */
+function customs(): Record<string, string> {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const env: Record<string, string> = {
+    TZ: timeZone,
+    LANG: `${navigator.language.replace("-", "_")}.UTF-8`,
+  };
+  if (Deno.noColor) env.NO_COLOR = "1";
   return env;
 }

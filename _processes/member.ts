@@ -5,34 +5,33 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import { Alarm, Timeout } from "../_socket/alarm.ts";
+import type { Socket as NetSocket } from "node:net";
+import { Alarm } from "../_socket/alarm.ts";
 import { TimeoutError } from "../_socket/errors.ts";
 import { fromFailure, toFailure } from "../_remote/failure.ts";
+import { Assignment } from "./assignment.ts";
 import { ChildProcessError } from "./errors.ts";
 import type { Job } from "./job.ts";
 import { Lifetime } from "./lifetime.ts";
 import type {
   CallMessage,
+  DoneMessage,
+  ErrorMessage,
   FromChild,
   InitMessage,
   ReadyMessage,
+  ResultMessage,
 } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 
 /** How a child is run. */
 export interface MemberOptions {
   /** What it hears first. */
-  init: InitMessage;
+  init: Omit<InitMessage, "token">;
   /** How many requests it takes in its life. */
   requestsPerChild: number;
   /** Seconds that a request may take; null is no limit. */
   childTimeout: number | null;
-}
-
-interface Assignment {
-  readonly job: Job;
-  readonly end: PromiseWithResolvers<number>;
-  timeout?: Timeout;
 }
 
 /** Gives requests to a child process and hears how they end. Owns the process and ends it. */
@@ -40,10 +39,15 @@ export class Member {
   readonly #options: MemberOptions;
   readonly #outbox: Outbox;
   readonly #lifetime: Lifetime;
+  readonly #freed: () => void;
   readonly #assignments = new Map<number, Assignment>();
   readonly #alarm = new Alarm();
-  #taken = 0;
+  readonly #token = crypto.randomUUID();
+  /** How many requests it was given so far. */
+  given = 0;
+  #untaken = 0;
   #leaving = false;
+  #told = false;
   /** Its number; undefined where it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
@@ -58,17 +62,28 @@ export class Member {
   /**
    * @param process The process, just started.
    * @param options How it is run.
+   * @param freed Called when it may have room for another request.
    */
-  constructor(process: ChildProcess, options: MemberOptions) {
+  constructor(
+    process: ChildProcess,
+    options: MemberOptions,
+    freed: () => void = () => {},
+  ) {
     this.#options = options;
+    this.#freed = freed;
     this.pid = process.pid;
     this.#lifetime = new Lifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
     this.#outbox = new Outbox(process, () => this.#lost());
-    process.on("message", (message) => this.#hear(message as FromChild));
+    process.on("message", (message, handle) => {
+      this.#hear(message as FromChild, handle as NetSocket | undefined);
+    });
+    process.on("internalMessage", (message, handle) => {
+      this.#hear(message as FromChild, handle as NetSocket | undefined);
+    });
     process.on("error", (error) => this.#crash(error));
     process.on("disconnect", () => this.#lost());
-    this.#outbox.first(options.init);
+    this.#outbox.first({ ...options.init, token: this.#token });
     this.#rest();
   }
 
@@ -77,9 +92,14 @@ export class Member {
     return this.#assignments.size;
   }
 
-  /** Whether it takes another request. */
+  /** Whether it takes another request, now or later. */
   get open(): boolean {
-    return !this.#leaving && this.#taken < this.#options.requestsPerChild;
+    return !this.#leaving && this.given < this.#options.requestsPerChild;
+  }
+
+  /** Whether it has taken what it was given: one that is stopped, or computes, takes nothing. */
+  get free(): boolean {
+    return this.#untaken === 0;
   }
 
   /**
@@ -88,20 +108,25 @@ export class Member {
    */
   run(job: Job): Promise<number> {
     if (this.load === 0) this.moved = performance.now();
-    const id = ++this.#taken;
-    const assignment = { job, end: Promise.withResolvers<number>() };
+    const id = ++this.given;
+    const assignment = new Assignment(job);
     this.#lifetime.hold(true);
     this.#assignments.set(id, assignment);
+    this.#untaken++;
     this.#watch(id, assignment);
-    this.#outbox.send({ ...job.message, id }, job.socket);
-    return assignment.end.promise;
+    const handed = (error?: unknown) => {
+      if (error === undefined) this.#took(assignment);
+      else this.#fail(id, error);
+    };
+    const parcel = job.socket && { socket: job.socket, handed };
+    this.#outbox.send({ ...job.message, id }, parcel);
+    return assignment.ended;
   }
 
   #watch(id: number, assignment: Assignment): void {
     const { childTimeout } = this.#options;
     if (childTimeout === null) return;
-    assignment.timeout = new Timeout(this.#alarm, childTimeout, "handle");
-    assignment.timeout.start(() => {
+    assignment.limit(this.#alarm, childTimeout, () => {
       const error = new TimeoutError(
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
@@ -111,9 +136,16 @@ export class Member {
     });
   }
 
-  /** What a child says is not trusted: its handlers can say anything in its name. */
-  #hear(message: FromChild): void {
+  /**
+   * What a child says is not trusted: its handlers can say anything in its name, and send a descriptor along, which
+   * would stay open here.
+   */
+  #hear(message: FromChild, handle?: NetSocket): void {
     try {
+      if (handle !== undefined) discard(handle);
+      if (message.token !== this.#token) {
+        throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
+      }
       this.#obey(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
@@ -124,17 +156,25 @@ export class Member {
     switch (message.type) {
       case "ready":
         return this.#loaded(message);
+      case "taken":
+        return this.#took(this.#assigned(message.id));
       case "done":
-        return message.ids.forEach((id) => this.#done(id, message.ms));
+        return this.#finish(message);
       case "error":
-        return this.#fail(message.id, fromFailure(message.error));
+        return this.#failed(message);
       case "sync":
         return this.#outbox.synced();
       case "call":
-        return void this.#answer(message);
+        return this.#answer(message);
       default:
         throw new TypeError(`its type is ${Deno.inspect(message)}`);
     }
+  }
+
+  #assigned(id: number): Assignment {
+    const assignment = this.#assignments.get(id);
+    if (assignment !== undefined) return assignment;
+    throw new TypeError(`it has no request ${Deno.inspect(id)}`);
   }
 
   #loaded({ error }: ReadyMessage): void {
@@ -144,6 +184,13 @@ export class Member {
     this.#outbox.synced();
   }
 
+  #took(assignment: Assignment): void {
+    if (assignment.taken) return;
+    assignment.taken = true;
+    this.#untaken--;
+    this.#freed();
+  }
+
   /** It cannot be started, or its channel cannot be used. */
   #crash(error: unknown): void {
     if (!this.ready) this.failure = error;
@@ -151,26 +198,53 @@ export class Member {
     this.kill(this.ready ? "its channel failed" : "it could not be made ready");
   }
 
-  async #answer({ call, ...asked }: CallMessage): Promise<void> {
-    const relay = this.#assignments.get(asked.id)?.job.relay;
-    try {
-      if (relay === undefined) throw new TypeError("Cannot call: no request");
-      const value = await relay({ call, ...asked });
-      this.#outbox.send({ type: "result", call, value });
-    } catch (error) {
-      this.#outbox.send({ type: "result", call, error: toFailure(error) });
-    }
+  /** Does what only the server can, and sends the result. */
+  #answer({ call, ...asked }: CallMessage): void {
+    const { id, operation } = asked;
+    const assignment = this.#assigned(id);
+    this.#took(assignment);
+    const { relay } = assignment.job;
+    if (relay === undefined) throw new TypeError("it has the connection");
+    assignment.ask(operation);
+    const send = (result: Partial<ResultMessage>) => {
+      assignment.answer(operation);
+      this.#outbox.sendWatched(
+        { type: "result", call, ...result },
+        () => assignment.written(),
+      );
+    };
+    relay({ call, ...asked }).then(
+      (value) => send({ value }),
+      (error) => send({ error: toFailure(error) }),
+    );
   }
 
-  #done(id: number, ms: number): void {
-    this.#end(id)?.end.resolve(ms);
+  #finish({ ids, ms }: DoneMessage): void {
+    if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
+    this.#settle(ids, (assignment) => assignment.resolve(ms));
+  }
+
+  /**
+   * Requests have ended, as the child says. With the last that it takes, its process ends first, and with that all
+   * that the handlers left behind.
+   */
+  #settle(ids: number[], settle: (assignment: Assignment) => void): void {
+    const ended = ids.map((id) => this.#assigned(id));
+    for (const id of ids) this.#end(id);
     this.#rest();
+    const last = this.given >= this.#options.requestsPerChild &&
+      this.load === 0;
+    if (last) this.exited.then(() => ended.forEach(settle));
+    else ended.forEach(settle);
+  }
+
+  #failed({ id, error }: ErrorMessage): void {
+    const reason = fromFailure(error);
+    this.#settle([id], (assignment) => assignment.reject(reason));
   }
 
   #fail(id: number, error: unknown): void {
-    const assignment = this.#end(id);
-    assignment?.job.socket?.destroy(); // where it never arrived
-    assignment?.end.reject(error);
+    this.#end(id)?.reject(error);
     this.#rest();
   }
 
@@ -179,7 +253,8 @@ export class Member {
     if (assignment === undefined) return;
     this.#assignments.delete(id);
     if (this.load > 0) this.moved = performance.now();
-    assignment.timeout?.cancel();
+    assignment.cancelTimeout();
+    this.#took(assignment);
     return assignment;
   }
 
@@ -202,7 +277,8 @@ export class Member {
   /** It takes no more requests, and ends after the last it has. */
   leave(): void {
     this.#leaving = true;
-    if (this.load > 0) return;
+    if (this.load > 0 || this.#told) return;
+    this.#told = true;
     this.#outbox.send({ type: "leave" });
     this.#lifetime.await();
   }
@@ -230,4 +306,10 @@ export class Member {
     if (broken && this.load > 0) this.failure ??= error;
     this.#endAll(error);
   }
+}
+
+/** Closes what a child sent along: a connection, a listening socket or a datagram socket. */
+function discard(handle: { destroy?(): void; close?(): void }): void {
+  if (handle.destroy === undefined) handle.close?.();
+  else handle.destroy();
 }

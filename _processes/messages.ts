@@ -8,13 +8,18 @@ import type { Address, AddressLike } from "../_socket/address.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { Failure } from "../_remote/failure.ts";
 
+/** The most bytes of a connection that one message carries: arbitrary, what Deno reads from a pipe at a time. */
+export const CHUNK_MAX = 65536;
+
 /** To a child, first: what its handlers see of the server. */
 export interface InitMessage {
   type: "init";
+  /** What the child shows with each message: the code of the handler does not know it. */
+  token: string;
   /** The name under which the module exports the handler. */
   exportName: string;
   serverAddress: Address;
-  /** Those of the server's options that can be copied. */
+  /** Those of the server's options that `childOptions` names. */
   options: Record<string, unknown>;
 }
 
@@ -74,6 +79,12 @@ export interface ReadyMessage {
   error?: Failure;
 }
 
+/** From a child: a request without a connection has come, and is not answered at once. */
+export interface TakenMessage {
+  type: "taken";
+  id: number;
+}
+
 /** From a child: requests that have ended. */
 export interface DoneMessage {
   type: "done";
@@ -111,10 +122,14 @@ export interface CallMessage {
   address?: AddressLike;
 }
 
-/** What a server hears; `sync` is the answer to the same. */
-export type FromChild =
+/** What a child says; `sync` is the answer to the same. */
+export type Said =
   | ReadyMessage
+  | TakenMessage
   | DoneMessage
   | ErrorMessage
   | CallMessage
   | SyncMessage;
+
+/** What a server hears. */
+export type FromChild = Said & { token: string };

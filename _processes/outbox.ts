@@ -6,7 +6,26 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
+import { osError } from "../_socket/errors.ts";
 import type { ToChild } from "./messages.ts";
+
+/** A connection on its way to a child. */
+export interface Parcel {
+  readonly socket: NetSocket;
+  /** Called once the child has the connection, or with the reason why it does not. */
+  readonly handed: (error?: unknown) => void;
+}
+
+/** What the outbox waits for before it sends more: an answer to what it asked, or a connection to be taken. */
+type Awaited = "answer" | "connection";
+
+/** A message in the queue. */
+interface Entry {
+  readonly message: ToChild;
+  readonly parcel?: Parcel;
+  /** Called once the message is written. */
+  readonly written?: () => void;
+}
 
 /**
  * Sends messages, some of them with a connection. Two faults of Deno 2.9.6 are kept away from:
@@ -21,13 +40,13 @@ import type { ToChild } from "./messages.ts";
 export class Outbox {
   readonly #process: ChildProcess;
   readonly #lost: () => void;
-  readonly #queue: [ToChild, NetSocket | undefined][] = [];
+  readonly #queue: Entry[] = [];
   #unread = false;
-  #waiting = false;
+  #awaited: Awaited | undefined;
 
   /**
    * @param process The child.
-   * @param lost Called when a message cannot be sent.
+   * @param lost Called when the channel cannot be used any more.
    */
   constructor(process: ChildProcess, lost: () => void) {
     this.#process = process;
@@ -36,40 +55,112 @@ export class Outbox {
 
   /** Sends a first message, which the child answers in its own way: then call {@linkcode Outbox.synced}. */
   first(message: ToChild): void {
-    this.#waiting = true;
-    this.#post(message);
+    this.#awaited = "answer";
+    this.#post({ message });
   }
 
-  /** Sends a message. */
-  send(message: ToChild, socket?: NetSocket): void {
-    this.#queue.push([message, socket]);
+  /** Sends a message; a connection goes along. */
+  send(message: ToChild, parcel?: Parcel): void {
+    this.#queue.push({ message, parcel });
     this.#flush();
   }
 
-  /** The child has read all that was sent. */
-  readonly synced = (): void => {
-    this.#waiting = this.#unread = false;
+  /** Sends a message, and calls `written` once it is in the channel. */
+  sendWatched(message: ToChild, written: () => void): void {
+    this.#queue.push({ message, written });
     this.#flush();
-  };
+  }
+
+  /**
+   * Notes that the child has read everything sent so far.
+   *
+   * @throws {TypeError} when nobody asked it.
+   */
+  synced(): void {
+    if (this.#awaited !== "answer") throw new TypeError("nobody asked it");
+    this.#unread = false;
+    this.#proceed();
+  }
+
+  #proceed(): void {
+    this.#awaited = undefined;
+    this.#flush();
+  }
 
   #flush(): void {
-    while (!this.#waiting && this.#queue.length > 0) {
-      const [message, socket] = this.#queue[0];
-      this.#waiting = socket !== undefined;
-      if (socket !== undefined && this.#unread) {
-        return this.#post({ type: "sync" });
+    while (this.#awaited === undefined && this.#queue.length > 0) {
+      const parcel = this.#queue[0].parcel;
+      if (parcel !== undefined && this.#unread) {
+        this.#awaited = "answer";
+        return this.#post({ message: { type: "sync" } });
       }
-      this.#queue.shift();
-      if (socket === undefined) this.#unread = true;
-      else socket.once("close", this.synced);
-      this.#post(message, socket);
+      const entry = this.#queue.shift()!;
+      if (parcel === undefined) this.#unread = true;
+      if (parcel === undefined) this.#post(entry);
+      else this.#hand(entry.message, parcel);
     }
   }
 
-  #post(message: ToChild, socket?: NetSocket): void {
+  #post({ message, written }: Entry): void {
     if (!this.#process.connected) return this.#lost();
-    this.#process.send(message, socket, (error) => {
+    this.#process.send(message, undefined, (error) => {
       if (error !== null) this.#lost();
+      else written?.();
     });
   }
+
+  /**
+   * Sends a message with its connection. That fails where there is no descriptor left for the copy, or the system
+   * refuses: then the child is as it was, and gets the next message.
+   */
+  #hand(message: ToChild, parcel: Parcel): void {
+    const { socket, handed } = parcel;
+    if (!this.#process.connected) return this.#lost();
+    if (socket.destroyed) return this.#withoutClient(message, handed);
+    const taken = () => {
+      handed();
+      this.#proceed();
+    };
+    this.#awaited = "connection";
+    socket.once("close", taken);
+    try {
+      this.#process.send(message, socket, (error) => {
+        if (error !== null) this.#refused(parcel, error);
+      });
+    } catch (error) {
+      socket.off("close", taken);
+      this.#awaited = undefined;
+      handed(handOverError(error));
+    }
+  }
+
+  /** The client was gone before its turn came; the handler hears of it as of any other. */
+  #withoutClient(message: ToChild, handed: () => void): void {
+    this.#unread = true;
+    this.#post({ message });
+    handed();
+  }
+
+  /** The message was not written; Deno has closed the connection, which looked as if it were taken. */
+  #refused({ handed }: Parcel, error: Error & { code?: string }): void {
+    handed(error);
+    if (!SHORTAGES.has(error.code ?? "")) this.#lost();
+  }
+}
+
+/** Errors of sendmsg(2) and unix(7) that say nothing about the channel: the next message may go through. */
+const SHORTAGES = new Set([
+  "EMFILE",
+  "ENFILE",
+  "ENOBUFS",
+  "ENOMEM",
+  "ETOOMANYREFS",
+]);
+
+/** Names what Deno 2.9.6 calls an invalid type of handle: there is no descriptor left for the copy. */
+function handOverError(error: unknown): unknown {
+  const { code } = error as { code?: unknown };
+  return code === "ERR_INVALID_HANDLE_TYPE"
+    ? osError("EMFILE", { syscall: "dup", cause: error })
+    : error;
 }

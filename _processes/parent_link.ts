@@ -5,17 +5,28 @@
  */
 
 import { type Failure, fromFailure, toFailure } from "../_remote/failure.ts";
-import type { CallMessage, FromChild, ResultMessage } from "./messages.ts";
+import { osError } from "../_socket/errors.ts";
+import type {
+  CallMessage,
+  FromChild,
+  ResultMessage,
+  Said,
+} from "./messages.ts";
 
 /** What a call asks for, besides the request that it is for. */
 export type Call = Pick<CallMessage, "operation" | "argument" | "address">;
 
 type Send = (message: FromChild, sent: () => void) => void;
 
+/** What the server knows of a request: that it has come here, or not yet. */
+type News = "known" | "untold";
+
 /** Tells the server what happens, and has it do what only it can. */
 export class ParentLink {
   readonly #send: Send;
+  readonly #requests = new Map<number, News>();
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  #token = "";
   #lastCall = 0;
   #done: number[] = [];
   #ms = 0;
@@ -24,6 +35,11 @@ export class ParentLink {
   /** @param send Sends a message. */
   constructor(send: Send) {
     this.#send = send;
+  }
+
+  /** Shows `token` with every message from now on. */
+  identify(token: string): void {
+    this.#token = token;
   }
 
   /** The module is loaded, or cannot be. */
@@ -36,8 +52,24 @@ export class ParentLink {
     this.#post({ type: "sync" });
   }
 
+  /**
+   * A request has come. The server knows by itself where a connection came along; of others it is told, unless they
+   * end, or ask for something, at once.
+   */
+  begin(id: number, withConnection: boolean): void {
+    this.#requests.set(id, withConnection ? "known" : "untold");
+    if (!withConnection) setImmediate(() => this.#tell(id));
+  }
+
+  #tell(id: number): void {
+    if (this.#requests.get(id) !== "untold") return;
+    this.#requests.set(id, "known");
+    this.#post({ type: "taken", id });
+  }
+
   /** A request has ended. What ends while a message is on its way goes with the next, as one. */
   done(id: number, ms: number): void {
+    this.#requests.delete(id);
     this.#done.push(id);
     this.#ms = ms;
     this.#flush();
@@ -45,11 +77,19 @@ export class ParentLink {
 
   /** A request has ended with an error. */
   failed(id: number, error: unknown): void {
+    this.#requests.delete(id);
     this.#post({ type: "error", id, error: toFailure(error) });
   }
 
-  /** Has the server do something for a request. */
+  /** Has the server do something for a request; rejects when that has ended. */
   call(id: number, call: Call): Promise<unknown> {
+    if (!this.#requests.has(id)) {
+      const reason = "the request has ended";
+      return Promise.reject(
+        osError("EBADF", { syscall: call.operation, reason }),
+      );
+    }
+    this.#requests.set(id, "known");
     const number = ++this.#lastCall;
     const result = Promise.withResolvers<unknown>();
     this.#calls.set(number, result);
@@ -69,14 +109,14 @@ export class ParentLink {
     if (this.#sending || this.#done.length === 0) return;
     this.#sending = true;
     const ids = this.#done.splice(0);
-    this.#send({ type: "done", ids, ms: this.#ms }, () => {
+    this.#post({ type: "done", ids, ms: this.#ms }, () => {
       this.#sending = false;
       this.#flush();
     });
   }
 
-  #post(message: FromChild): void {
-    this.#send(message, ignore);
+  #post(message: Said, sent: () => void = ignore): void {
+    this.#send({ ...message, token: this.#token }, sent);
   }
 }
 

@@ -23,13 +23,23 @@ export interface PoolOptions extends Omit<MemberOptions, "init"> {
   maxChildren: number;
 }
 
-/** Starts children when requests need them, and gives each request to the one that has the least to do. */
+/** A request that waits for a child, or is with one. */
+interface Turn {
+  readonly job: Job;
+  readonly ended: PromiseWithResolvers<number>;
+}
+
+/**
+ * Starts children when requests need them, and gives each request to the one that has the least to do. Requests wait
+ * here, and not with a child: one that is stopped, or computes, takes nothing from the others.
+ */
 export class ProcessPool {
   readonly #launch: LaunchOptions;
   readonly #init: () => MemberOptions["init"];
   readonly #members = new Set<Member>();
-  readonly #waiting: PromiseWithResolvers<void>[] = [];
+  readonly #waiting: Turn[] = [];
   readonly #pace = new Pace();
+  #slowing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failed: { error: unknown; until: number } | undefined;
   #draining = false;
@@ -60,41 +70,67 @@ export class ProcessPool {
 
   set options(options: PoolOptions) {
     this.#options = options;
-    this.#rouse(); // there may be room for another child
+    this.#dispatch(); // there may be room for another child
   }
 
   /** Runs a request in a child. Rejects with what the handler threw, or why there is no child. */
   async run(request: unknown, client: Address): Promise<void> {
-    const job = jobFor(request, client);
+    const job = jobFor(request, client, this.#launch.permissions);
     try {
-      for (;;) {
-        const member = this.#pick();
-        if (member !== undefined) return await this.#give(member, job);
-        await this.#wait();
-      }
+      if (this.#closed) throw closedError();
+      this.#pace.note(await this.#queue(job));
     } catch (error) {
       job.socket?.destroy();
       throw error;
-    }
-  }
-
-  async #give(member: Member, job: Job): Promise<void> {
-    try {
-      this.#pace.note(await member.run(job));
     } finally {
-      this.#rouse(1);
+      this.#dispatch();
     }
   }
 
-  /** Waits until a child is free, there are more or fewer of them, or those that are busy take long. */
-  async #wait(): Promise<void> {
-    const freed = Promise.withResolvers<void>();
-    this.#waiting.push(freed);
+  #queue(job: Job): Promise<number> {
+    const turn = { job, ended: Promise.withResolvers<number>() };
+    this.#waiting.push(turn);
+    this.#dispatch();
+    return turn.ended.promise;
+  }
+
+  /** Gives the requests that wait, in their order, to children that can take one. */
+  readonly #dispatch = (): void => {
+    while (this.#waiting.length > 0) {
+      const next = this.#next();
+      if (next === undefined) return;
+      const { job, ended } = this.#waiting.shift()!;
+      if (next instanceof Member) {
+        next.run(job).then(ended.resolve, ended.reject);
+      } else ended.reject(next.failure);
+    }
+    this.#stopTimer();
+    if (this.#closed) this.#leave();
+  };
+
+  /** The child for the next request, or why there is none; nothing where the request is to wait. */
+  #next(): Member | { failure: unknown } | undefined {
+    let member: Member | undefined;
+    try {
+      member = this.#pick();
+    } catch (failure) {
+      return { failure };
+    }
+    if (member === undefined && this.#slowing) this.#setTimer();
+    return member;
+  }
+
+  /** Looks again when those that are busy are not quick any more. */
+  #setTimer(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      this.#rouse();
+      this.#dispatch();
     }, SLOW_MS);
-    await freed.promise;
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** Why the last child that was to start could not be made ready, while that is fresh. */
@@ -107,35 +143,38 @@ export class ProcessPool {
   }
 
   /**
-   * An idle child, a new one, or the least busy; none where the request is to wait. While as many start as
-   * there are processors, no more are started: that takes 50 ms of one, as much as hundreds of
-   * short requests. Nor are they after one has failed to start: those that run go on.
+   * An idle child, a new one, or the least busy; none where the request is to wait, as for a child that has not taken
+   * its last request yet. While as many start as there are processors, no more are started: that takes 50 ms of one,
+   * as much as hundreds of short requests. Nor are they after one has failed to start: those that run go on.
    */
   #pick(): Member | undefined {
-    if (this.#closed) throw new Error("Cannot fork: the server is closed");
     let best: Member | undefined;
+    let open = 0;
     let starting = 0;
     let quick = 0;
     const slow = performance.now() - SLOW_MS;
     for (const member of this.#members) {
       if (!member.open) continue;
+      open++;
       if (!member.ready) starting++;
       else if (member.load > 0 && member.moved > slow) quick++;
+      if (!member.free) continue;
       if (best === undefined || member.load < best.load) best = member;
     }
-    if (this.#pace.enough(quick)) return;
+    this.#slowing = this.#pace.enough(quick);
+    if (this.#slowing) return;
     if (best?.load === 0) return best;
     const failure = this.#failure;
-    if (failure !== undefined && best === undefined) throw failure;
+    if (failure !== undefined && open === 0) throw failure;
     const enough = failure !== undefined ||
-      best !== undefined && starting >= navigator.hardwareConcurrency;
+      open > 0 && starting >= navigator.hardwareConcurrency;
     if (enough || this.#members.size >= this.#options.maxChildren) return best;
     return this.#fork();
   }
 
   #fork(): Member {
     const options = { ...this.#options, init: this.#init() };
-    const member = new Member(launch(this.#launch), options);
+    const member = new Member(launch(this.#launch), options, this.#dispatch);
     this.#members.add(member);
     if (this.#draining) member.drain();
     const { pid } = member;
@@ -151,15 +190,7 @@ export class ProcessPool {
     if (member.failure !== undefined) {
       this.#failed = { error: member.failure, until: Date.now() + RETRY_MS };
     }
-    this.#rouse();
-  }
-
-  /** Has the requests that wait look for a child again: all, or those that came first. */
-  #rouse(count = Infinity): void {
-    for (const { resolve } of this.#waiting.splice(0, count)) resolve();
-    if (this.#waiting.length > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#dispatch();
   }
 
   /** Resolves when all children have ended that run now. */
@@ -174,16 +205,29 @@ export class ProcessPool {
   }
 
   /**
-   * Ends all children: those with nothing to do at once.
+   * Takes no further request and ends all children: those with nothing to do at once.
    *
-   * @param force Whether to kill those that have requests, or to leave them to end by themselves.
+   * @param force Whether to kill those that have requests and refuse the requests that wait, or to leave both to end
+   *   by themselves.
    */
   close(force: boolean): void {
     this.#closed = true;
-    for (const member of this.#members) {
-      if (force && member.load > 0) member.kill("the server was closed");
-      else member.leave();
+    if (force) {
+      for (const { ended } of this.#waiting.splice(0)) {
+        ended.reject(closedError());
+      }
+      for (const member of this.#members) {
+        if (member.load > 0) member.kill("the server was closed");
+      }
     }
-    this.#rouse();
+    this.#dispatch();
   }
+
+  #leave(): void {
+    for (const member of this.#members) member.leave();
+  }
+}
+
+function closedError(): Error {
+  return new Error("Cannot fork: the server is closed");
 }

@@ -4,6 +4,12 @@
  * @module
  */
 
+import {
+  type Address,
+  type AddressLike,
+  checkAddress,
+  formatAddress,
+} from "../_socket/address.ts";
 import { ownBytes } from "../_socket/check.ts";
 import {
   IPPROTO_TCP,
@@ -12,39 +18,98 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../_socket/constants.ts";
+import { osError } from "../_socket/errors.ts";
 import type { Socket } from "../_socket/facade.ts";
-import type { CallMessage } from "./messages.ts";
+import type { ChildPermissions } from "../_remote/permissions.ts";
+import { maySendTo } from "../_remote/reach.ts";
+import { type CallMessage, CHUNK_MAX } from "./messages.ts";
 
-/** Does what a call asks for. */
+/**
+ * Does what a call asks for. Rejects with what becomes of that, which the child is told; throws a TypeError where the
+ * child's own code cannot have asked so.
+ */
 export type Relay = (call: CallMessage) => Promise<unknown>;
 
 /** For a connection whose descriptor stays here. The one who made the request closes it. */
 export function streamRelay(request: Socket): Relay {
-  return async ({ operation, argument }) => {
+  return ({ operation, argument }) => {
     switch (operation) {
       case "read":
-        return ownBytes(await request.recv(argument as number));
+        return received(request, checkCount(argument));
       case "write":
-        return await request.sendall(argument as Uint8Array);
+        return request.sendall(checkChunk(argument));
       case "closeWrite":
-        return await request.shutdown(SHUT_WR);
+        return request.shutdown(SHUT_WR);
       case "close":
-        return request.close();
+        return begin(() => request.close());
       case "setNoDelay":
-        return request.setsockopt(IPPROTO_TCP, TCP_NODELAY, argument === true);
+        return begin(() =>
+          request.setsockopt(IPPROTO_TCP, TCP_NODELAY, argument === true)
+        );
       case "setKeepAlive":
-        return request.setsockopt(SOL_SOCKET, SO_KEEPALIVE, argument === true);
+        return begin(() =>
+          request.setsockopt(SOL_SOCKET, SO_KEEPALIVE, argument === true)
+        );
     }
     throw new TypeError(`Cannot ${operation}: the request is a stream`);
   };
 }
 
-/** For a datagram: replies leave from the server's own address. */
-export function datagramRelay(socket: Socket): Relay {
-  return async ({ operation, argument, address }) => {
-    if (operation === "sendto" && address !== undefined) {
-      return await socket.sendto(argument as Uint8Array, address);
+async function received(request: Socket, count: number): Promise<Uint8Array> {
+  return ownBytes(await request.recv(count));
+}
+
+// deno-lint-ignore require-await
+async function begin(call: () => void): Promise<void> {
+  call();
+}
+
+function checkCount(value: unknown): number {
+  if (
+    Number.isInteger(value) && value as number > 0 &&
+    value as number <= CHUNK_MAX
+  ) {
+    return value as number;
+  }
+  throw new TypeError(`Cannot read ${Deno.inspect(value)} bytes`);
+}
+
+function checkChunk(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array && value.length <= CHUNK_MAX) return value;
+  throw new TypeError("Cannot write: it is no chunk of bytes");
+}
+
+/**
+ * For a datagram: replies leave from the server's own address.
+ *
+ * @param socket The server's socket.
+ * @param client Who sent the datagram, and may have answers.
+ * @param permissions What the child may do itself: who else may have datagrams.
+ */
+export function datagramRelay(
+  socket: Socket,
+  client: Address,
+  permissions: ChildPermissions,
+): Relay {
+  return ({ operation, argument, address }) => {
+    if (operation !== "sendto" || !(argument instanceof Uint8Array)) {
+      throw new TypeError(`Cannot ${operation}: the request is a datagram`);
     }
-    throw new TypeError(`Cannot ${operation}: the request is a datagram`);
+    const target = checkAddress(socket.family, address, "sendto");
+    if (!isSame(target, client) && !maySendTo(permissions, target)) {
+      return Promise.reject(osError("EACCES", {
+        syscall: "sendto",
+        address: formatAddress(target),
+        reason:
+          "a child process sends to the client of its request, and elsewhere only what childPermissions.net lists",
+      }));
+    }
+    return socket.sendto(argument, target);
   };
+}
+
+function isSame(one: AddressLike, other: Address): boolean {
+  return typeof one === "string" || typeof other === "string"
+    ? one === other
+    : one[0] === other[0] && one[1] === other[1];
 }

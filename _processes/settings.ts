@@ -23,8 +23,8 @@ export interface ForkingOptions {
   /** What children may do; never more than this process may itself. @default {{}}, which is nothing */
   childPermissions?: ChildPermissions;
   /**
-   * The environment of the children. Null is what Deno needs to find its cache, as far as this process
-   * may read it. @default {null}
+   * The environment of the children. Null is what Deno needs to find its cache, as far as this process may read it,
+   * and the time zone, language and use of colours of this process. @default {null}
    */
   childEnv?: Record<string, string> | null;
   /**
@@ -34,6 +34,11 @@ export interface ForkingOptions {
    * `DENO_V8_FLAGS`. @default {[]}
    */
   childFlags?: readonly string[];
+  /**
+   * The names of the options that handlers see, as `this.server.options`; they must be plain data. All others stay in
+   * this process. @default {[]}
+   */
+  childOptions?: readonly string[];
 }
 
 /** The static fields that `ForkingMixIn` adds. */

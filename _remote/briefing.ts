@@ -96,23 +96,27 @@ function isHandler(value: unknown): value is HandlerClass {
     typeof value.prototype?.handle === "function";
 }
 
-/** Options that are for the server's own process: a child has no business with keys and environments. */
-const PRIVATE = new Set([
-  "childEnv",
-  "childFlags",
-  "childPermissions",
-  "cert",
-  "key",
-  "tls",
-]);
-
-/** Those of the options that a child gets to see. */
-export function copyable(options: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(options).filter(([name, value]) =>
-      !PRIVATE.has(name) && isCopyable(value)
-    ),
-  );
+/**
+ * The options that a child gets to see.
+ *
+ * @param options The options of the server.
+ * @param names Which of them to tell: a child has no business with keys, passwords and the like.
+ * @throws {TypeError} when one would not arrive as it is.
+ */
+export function toldOptions(
+  options: object,
+  names: readonly string[],
+): Record<string, unknown> {
+  const told = Object.entries(options).filter(([name]) => names.includes(name));
+  for (const [name, value] of told) {
+    if (isCopyable(value)) continue;
+    throw new TypeError(
+      `Cannot tell a child the option ${name}: it must be plain data, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+  return Object.fromEntries(told);
 }
 
 /** Whether a value arrives as it is: plain data. */

@@ -33,7 +33,10 @@ export function checkReadable(...urls: string[]): void {
  * A child gets nothing that this process does not have itself.
  */
 export interface ChildPermissions {
-  /** Hosts, with or without port, as in `--allow-net`. The client's connection needs none. */
+  /**
+   * Hosts, with or without port, as in `--allow-net`. The client's connection needs none, nor does a datagram to the
+   * client. A name is passed on as a name: a denial of the address behind it is not seen.
+   */
   net?: boolean | string[];
   /** Paths, as in `--allow-read`. The handler's module and its imports need none. */
   read?: boolean | string[];
@@ -98,7 +101,7 @@ export function permissionFlags(
 function flagFor(kind: Kind, value: unknown): string {
   if (value === undefined || value === false) return `--deny-${kind}`;
   if (value === true) {
-    checkOwn(kind, { name: kind });
+    if (!has({ name: kind })) refuse(kind);
     return `--allow-${kind}`;
   }
   if (!Array.isArray(value)) {
@@ -135,27 +138,58 @@ function checkValue(kind: Kind, value: unknown): void {
       }`,
     );
   }
-  checkOwn(kind, { name: kind, [KINDS[kind]]: value }, value);
-  if (mayLackPart(kind, value)) refuse(kind, value);
+  if (has({ name: kind })) return; // all of the kind: no value is more
+  if (!mayPass(kind, value)) refuse(kind, value);
 }
 
 /**
- * Whether a part of what a value stands for may be denied to this process. Deno (2.9.6) tells of a path
- * below which one is denied, but looks at a pattern or a subnet as at a single name, and at a host without a
- * port only for denials of the whole host. Denials of single ports that go with a list of allowed hosts
- * cannot be seen at all.
+ * Whether this process has all that a value stands for, where it does not have all of the kind. Deno (2.9.6) tells of
+ * a path below which one is denied, but takes a pattern, a subnet or a host without a port for a single name. So only
+ * names are passed on, and a host without a port where each port is granted.
  */
-function mayLackPart(kind: Kind, value: string): boolean {
-  const { state, partial } = query({ name: kind });
-  const whole = state === "granted" && !partial;
-  if (kind === "env") return !whole && value.includes("*");
-  if (kind !== "net" && kind !== "import") return false;
-  if (/\/\d+$/.test(value)) return !whole;
-  return partial === true && /^([^:]*|\[.*\])$/.test(value);
+function mayPass(kind: Kind, value: string): boolean {
+  if (kind === "net" || kind === "import") {
+    return expandHost(value).every((host) => mayReach(kind, host));
+  }
+  if (kind === "env" && value.includes("*")) return false;
+  return has({ name: kind, [KINDS[kind]]: value });
 }
 
-function checkOwn(kind: Kind, query: object, value?: string): void {
-  if (!has(query)) refuse(kind, value);
+/** What `deno run` makes of `:80`, which is no name of a host to a query. */
+export function expandHost(value: string): string[] {
+  return /^:\d+$/.test(value)
+    ? ["0.0.0.0", "127.0.0.1", "localhost"].map((host) => host + value)
+    : [value];
+}
+
+/** One host: with its port, or with all. */
+function mayReach(kind: "net" | "import", host: string): boolean {
+  if (/[*/]/.test(host) && !host.startsWith("unix:")) return false;
+  if (!isGranted({ name: kind, host })) return false;
+  return !/^([^:]*|\[.*\])$/.test(host) || everyPort(kind, host);
+}
+
+/** Hosts whose ports are all granted. None can be taken away without the host, which is asked for each time. */
+const whole = new Set<string>();
+
+/** Whether each port of a host is granted: some 300 ms, the first time. */
+function everyPort(kind: "net" | "import", host: string): boolean {
+  const name = `${kind} ${host}`;
+  if (whole.has(name)) return true;
+  for (let port = 0; port <= 65535; port++) {
+    if (!isGranted({ name: kind, host: `${host}:${port}` })) return false;
+  }
+  whole.add(name);
+  return true;
+}
+
+/** Whether a value is granted; one that has no meaning for Deno is not. */
+function isGranted(descriptor: object): boolean {
+  try {
+    return has(descriptor);
+  } catch {
+    return false;
+  }
 }
 
 function refuse(kind: Kind, value?: string): never {
@@ -187,9 +221,16 @@ export function execPath(): string {
 /**
  * Throws unless this process may start children.
  *
+ * @throws {Error} in a program that was made by `deno compile`: a child would be the program itself once more.
  * @throws {PermissionError} with the flag that is missing.
  */
 export function checkMayFork(): void {
+  if (Deno.build.standalone) {
+    throw new Error(
+      "Cannot make a forking server: in a program made by deno compile there is no Deno to start children with; " +
+        "use ThreadingMixIn, or deno run",
+    );
+  }
   const command = execPath();
   need({ name: "run", command }, `--allow-run=${command}`);
   need(

@@ -184,9 +184,14 @@ export class PassableStream implements StreamTransport {
     return this.#stream === undefined;
   }
 
-  /** Gives the connection away; it must be fresh. */
+  /**
+   * Gives the connection away; it must be fresh. It forgets its server: closing that would send every process that
+   * ever got a connection of it a message of its own, past whoever orders the messages, and the connection that is on
+   * its way would be lost (Deno 2.9.6).
+   */
   take(): NetSocket {
-    return this.#socket;
+    const socket = this.#socket;
+    return Object.assign(socket, { server: null, _server: null });
   }
 
   get #open(): NodeStream {

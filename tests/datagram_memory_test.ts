@@ -113,7 +113,7 @@ Deno.test("A child process gets a datagram without the rest of its slab", () => 
   using socket = new Socket(AF_INET, SOCK_DGRAM);
   socket.bind(["127.0.0.1", 0]);
   const packet = new Uint8Array(SLAB).fill(7).subarray(64, 128);
-  const { message } = jobFor([packet, socket], ["127.0.0.1", 4000]);
+  const { message } = jobFor([packet, socket], ["127.0.0.1", 4000], {});
   const sent = (message as { packet: Bytes }).packet;
   assertNotStrictEquals(sent.buffer, packet.buffer);
   assertEquals([sent.length, sent.buffer.byteLength], [64, 64]);

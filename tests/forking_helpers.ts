@@ -4,6 +4,12 @@
  * @module
  */
 
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import type { Socket as NetSocket } from "node:net";
+import type { Job } from "../_processes/job.ts";
+import type { Said, ToChild } from "../_processes/messages.ts";
+import { Member, type MemberOptions } from "../_processes/member.ts";
 import {
   type Address,
   ForkingTCPServer,
@@ -121,3 +127,83 @@ export function exists(pid: number): boolean {
 export const CONFIG = `--config=${
   new URL("../deno.json", import.meta.url).pathname
 }`;
+
+/** A child process of which only the messages count: what it was sent, and what it says. */
+export class FakeChild extends EventEmitter {
+  readonly pid = 1;
+  connected = true;
+  readonly sent: [message: ToChild, socket?: NetSocket][] = [];
+  readonly signals: string[] = [];
+  /** What `send` throws, or how it fails later. */
+  refusal: { thrown?: Error; later?: Error } = {};
+  /** Whether messages go out; else they wait. */
+  writes = true;
+
+  send(
+    message: ToChild,
+    socket: NetSocket | undefined,
+    callback: (error: Error | null) => void,
+  ): boolean {
+    const { thrown, later } = this.refusal;
+    if (thrown !== undefined) throw thrown;
+    this.sent.push([message, socket]);
+    if (later !== undefined) socket?.destroy();
+    if (this.writes) queueMicrotask(() => callback(later ?? null));
+    return true;
+  }
+
+  /** The types of all messages so far. */
+  get types(): string[] {
+    return this.sent.map(([{ type }]) => type);
+  }
+
+  /** Says something, as the code of the module in the child does. */
+  say(message: Said | Record<string, unknown>): void {
+    const init = this.sent[0][0] as { token?: string };
+    this.emit("message", { token: init.token, ...message });
+  }
+
+  kill(signal: string): boolean {
+    this.signals.push(signal);
+    this.emit("exit", null, signal);
+    return true;
+  }
+
+  /** Ends by itself. */
+  exit(code: number): void {
+    this.emit("exit", code, null);
+  }
+
+  ref(): void {}
+  unref(): void {}
+  disconnect(): void {
+    this.connected = false;
+  }
+}
+
+/** A member over a child that is none; ready, unless told otherwise. */
+export function fakeMember(
+  options: Partial<MemberOptions> = {},
+  freed?: () => void,
+): { child: FakeChild; member: Member } {
+  const child = new FakeChild();
+  const member = new Member(child as unknown as ChildProcess, {
+    init: {
+      type: "init",
+      exportName: "Echo",
+      serverAddress: ["127.0.0.1", 0],
+      options: {},
+    },
+    requestsPerChild: Infinity,
+    childTimeout: null,
+    ...options,
+  }, freed);
+  child.say({ type: "ready" });
+  return { child, member };
+}
+
+/** A request, with what it has besides. */
+export function fakeJob(rest: Partial<Job> = {}): Job {
+  const client: Address = ["127.0.0.1", 1];
+  return { message: { type: "request", kind: "relay", client }, ...rest };
+}

@@ -1,8 +1,5 @@
-import type { ChildProcess } from "node:child_process";
-import { EventEmitter, once } from "node:events";
+import { once } from "node:events";
 import { connect } from "node:net";
-import type { Job } from "../_processes/job.ts";
-import { Member } from "../_processes/member.ts";
 import { Pace, WIDTH } from "../_processes/pace.ts";
 import {
   type Address,
@@ -31,6 +28,8 @@ import {
   decode,
   dial,
   encode,
+  fakeJob,
+  fakeMember,
   LineClient,
   MAY_FORK,
   MAY_UNIX,
@@ -126,17 +125,38 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingMixIn gives handlers a stand-in with address and plain options",
+  name: "ForkingMixIn tells handlers the options that childOptions names only",
   ignore,
   async fn() {
-    const options = { maxChildren: 1, childEnv: { A: "1" }, timeout: null };
-    await using server = new TCP(LOCAL, Asks, options);
-    await using _ = serving(server);
-    using client = await LineClient.connect(server.serverAddress);
-    assertEquals(JSON.parse(await client.ask("server")), {
-      serverAddress: server.serverAddress,
-      options: { maxChildren: 1, timeout: null },
+    const options = {
+      maxChildren: 1,
+      databasePassword: "hidden",
+      key: "a private key",
+      greeting: { text: "hello", to: ["all"] },
+      childEnv: { A: "1" },
+      timeout: null,
+    };
+    const told = async (server: TCP) => {
+      await using _ = serving(server);
+      using client = await LineClient.connect(server.serverAddress);
+      return JSON.parse(await client.ask("server"));
+    };
+    await using none = new TCP(LOCAL, Asks, options);
+    assertEquals(await told(none), {
+      serverAddress: none.serverAddress,
+      options: {},
     });
+    const childOptions = ["greeting", "timeout", "toString", "left out"];
+    await using some = new TCP(LOCAL, Asks, { ...options, childOptions });
+    assertEquals((await told(some)).options, {
+      greeting: options.greeting,
+      timeout: null,
+    });
+    class Telling extends TCP {
+      static override childOptions = ["maxChildren"];
+    }
+    await using own = new Telling(LOCAL, Asks, options);
+    assertEquals((await told(own)).options, { maxChildren: 1 });
   },
 });
 
@@ -567,34 +587,11 @@ Deno.test("Pace says after quick requests that a few children are enough", () =>
   assertStrictEquals(pace.enough(WIDTH), true);
 });
 
-/** A child process of which only the messages count. */
-function fakeProcess(): ChildProcess {
-  const nothing = () => true;
-  return Object.assign(new EventEmitter(), {
-    pid: 1,
-    connected: true,
-    ref: nothing,
-    unref: nothing,
-    send: nothing,
-  }) as unknown as ChildProcess;
-}
-
 Deno.test("Member that ends one of its requests is seen to get on", () => {
-  const process = fakeProcess();
-  const member = new Member(process, {
-    init: {
-      type: "init",
-      exportName: "Echo",
-      serverAddress: LOCAL,
-      options: {},
-    },
-    requestsPerChild: Infinity,
-    childTimeout: null,
-  });
-  const job = { message: { type: "request", kind: "relay", client: LOCAL } };
-  for (let i = 0; i < 2; i++) member.run(job as unknown as Job);
+  const { child, member } = fakeMember();
+  for (let i = 0; i < 2; i++) member.run(fakeJob());
   member.moved = -1;
-  process.emit("message", { type: "done", ids: [1], ms: 1 });
+  child.say({ type: "done", ids: [1], ms: 1 });
   assert(member.moved >= 0);
 });
 
@@ -727,6 +724,17 @@ Deno.test({
     );
     assertThrows(make({ childTimeout: 0 }), RangeError, "childTimeout");
     assertThrows(make({ childEnv: { A: 1 } }), TypeError, "childEnv");
+    for (const names of ["timeout", [1], null, {}]) {
+      assertThrows(
+        make({ childOptions: names ?? {} }),
+        TypeError,
+        "childOptions",
+      );
+    }
+    for (const value of [() => {}, Symbol(), new Map(), [new Date()]]) {
+      const options = { secret: value, childOptions: ["secret"] };
+      assertThrows(make(options), TypeError, "the option secret");
+    }
     for (const flag of ["-A", "--allow-all", "--permission-set=x", "x.ts"]) {
       assertThrows(make({ childFlags: [flag] }), TypeError, "childFlags");
     }

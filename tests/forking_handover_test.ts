@@ -1,0 +1,244 @@
+/** Handing connections over: to a child that takes none, with no descriptor left, and while the server closes. */
+
+import { once } from "node:events";
+import { connect, createServer, type Socket as NetSocket } from "node:net";
+import { jobFor } from "../_processes/job.ts";
+import { openNetListener } from "../_socket/net_open.ts";
+import { type Address, AF_INET, OSError, SHUT_WR, Socket } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  delay,
+} from "./deps.ts";
+import {
+  all,
+  decode,
+  dial,
+  encode,
+  fakeJob,
+  fakeMember,
+  LineClient,
+  MAY_FORK,
+  MAY_UNIX,
+  serving,
+  TCP,
+  UnixStream,
+} from "./forking_helpers.ts";
+import { soon, turn } from "./helpers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+import { Echo } from "./testdata/handlers.ts";
+
+const LOCAL: Address = ["127.0.0.1", 0];
+const ignoreProc = !MAY_FORK || Deno.build.os !== "linux";
+
+/** A connection of `node:net`, to be handed to a child that is none. */
+async function connection(): Promise<NetSocket> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const client = connect(port, "127.0.0.1");
+  const [socket] = await once(server, "connection");
+  server.close();
+  socket.on("close", () => client.destroy());
+  return socket;
+}
+
+Deno.test("Member whose connection cannot be sent ends the request, and goes on", async () => {
+  const { child, member } = fakeMember();
+  const refusals = [
+    { thrown: Object.assign(new Error(), { code: "ERR_INVALID_HANDLE_TYPE" }) },
+    { later: Object.assign(new Error("too many"), { code: "ETOOMANYREFS" }) },
+  ];
+  for (const refusal of refusals) {
+    const socket = await connection();
+    child.refusal = refusal;
+    await assertRejects(() => soon(member.run(fakeJob({ socket }))), Error);
+    assert(socket.destroyed);
+    child.refusal = {};
+    assertEquals([member.load, member.free, member.open], [0, true, true]);
+    const next = await connection();
+    const ran = member.run(fakeJob({ socket: next }));
+    assertStrictEquals(child.sent.at(-1)![1], next);
+    next.destroy(); // as Deno does when it is acknowledged
+    await once(next, "close");
+    assert(member.free);
+    child.say({ type: "done", ids: [member.given], ms: 1 });
+    await soon(ran);
+  }
+  assertEquals(child.signals, []);
+});
+
+Deno.test("Member says that no descriptor was left where Deno speaks of a handle", async () => {
+  const { child, member } = fakeMember();
+  const socket = await connection();
+  const thrown = Object.assign(new Error(), {
+    code: "ERR_INVALID_HANDLE_TYPE",
+  });
+  child.refusal = { thrown };
+  const error = await assertRejects(() => member.run(fakeJob({ socket })));
+  assertInstanceOf(error, OSError);
+  assertStrictEquals(error.code, "EMFILE");
+  assertStrictEquals(error.cause, thrown);
+});
+
+Deno.test("Member whose channel breaks while a connection is sent takes no more", async () => {
+  const { child, member } = fakeMember();
+  const socket = await connection();
+  const later = Object.assign(new Error("broken"), { code: "EPIPE" });
+  child.refusal = { later };
+  const error = await assertRejects(() =>
+    soon(member.run(fakeJob({ socket })))
+  );
+  assertStrictEquals(error, later);
+  assertStrictEquals(member.open, false);
+  child.exit(0);
+  await member.exited;
+});
+
+Deno.test("Member sends a request without its connection where the client is gone", async () => {
+  const { child, member } = fakeMember();
+  const socket = await connection();
+  socket.destroy();
+  await once(socket, "close");
+  const ran = member.run(fakeJob({ socket }));
+  assertEquals([member.free, child.sent.at(-1)![1]], [true, undefined]);
+  child.say({ type: "done", ids: [1], ms: 0 });
+  await soon(ran);
+});
+
+Deno.test("Member is free again when a request without a connection was taken, asked for, or ended", async () => {
+  let freed = 0;
+  const { child, member } = fakeMember({}, () => freed++);
+  const relay = () => Promise.resolve();
+  for (
+    const [id, message] of [
+      { type: "taken" },
+      { type: "call", call: 1, operation: "close" },
+      { type: "done", ms: 1 },
+      { type: "error", error: { name: "", message: "", thrown: "thrown" } },
+    ].entries()
+  ) {
+    const ran = member.run(fakeJob({ relay }));
+    ran.catch(() => {});
+    assertStrictEquals(member.free, false);
+    child.say({ ...message, id: id + 1, ids: [id + 1] });
+    assertEquals([member.free, freed], [true, id + 1]);
+  }
+  await Promise.resolve();
+  assertEquals(child.signals, []);
+});
+
+Deno.test("jobFor() has the connection forget its server, which would write to the child past the outbox", async () => {
+  const options = { family: AF_INET, address: LOCAL, backlog: 1 };
+  using listener = Socket.from(openNetListener(options));
+  const [socket] = await acceptFrom(listener);
+  const job = jobFor(socket, ["127.0.0.1", 1], {});
+  const { server, _server } = job.socket as NetSocket & Record<string, unknown>;
+  assertEquals([server, _server], [null, null]);
+  assertStrictEquals(socket.fileno(), -1);
+  job.socket!.destroy();
+});
+
+async function acceptFrom(listener: Socket): Promise<[Socket, Address]> {
+  const [accepted, client] = await Promise.all([
+    listener.accept(),
+    dial(listener.getsockname()),
+  ]);
+  client.close();
+  return accepted;
+}
+
+Deno.test({
+  name: "ForkingMixIn gives a child that is stopped no second connection",
+  ignore: ignoreProc,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
+    await using _ = serving(server);
+    using busy = await LineClient.connect(server.serverAddress);
+    const healthy = await busy.ask("pid");
+    const pid = await stopAnother(server);
+    try {
+      using waits = await LineClient.connect(server.serverAddress); // goes to the child that is stopped
+      while (server.status.active < 2) await delay(1);
+      for (let i = 0; i < 5; i++) {
+        using client = await LineClient.connect(server.serverAddress);
+        assertStrictEquals(await client.ask("pid"), healthy);
+      }
+      Deno.kill(pid, "SIGCONT");
+      assertStrictEquals(Number(await waits.ask("pid")), pid);
+    } finally {
+      Deno.kill(pid, "SIGCONT");
+    }
+  },
+});
+
+/** Has a second child started, with nothing to do, and stops it. */
+async function stopAnother(server: TCP): Promise<number> {
+  using client = await LineClient.connect(server.serverAddress);
+  const pid = Number(await client.ask("pid"));
+  client.close();
+  while (server.status.active > 1) await delay(1);
+  Deno.kill(pid, "SIGSTOP");
+  return pid;
+}
+
+/** Connects, sends, and says whether that came back; false where the server had closed before. */
+async function echoes(address: Address, text: string): Promise<boolean> {
+  try {
+    using client = await dial(address);
+    await client.sendall(encode(text));
+    await client.shutdown(SHUT_WR);
+    return decode(await all(client)) === text;
+  } catch (error) {
+    if (error instanceof OSError) return false;
+    throw error;
+  }
+}
+
+/** Closes a server just when it hands connections to children that run; each that was accepted is served. */
+async function checkClose(server: TCP | UnixStream): Promise<void> {
+  const served = server.serveForever();
+  const warm = () => echoes(server.serverAddress, "warm");
+  await Promise.all(Array.from({ length: 8 }, warm));
+  const before = server.status.accepted;
+  const answers = Array.from(
+    { length: 40 },
+    (_, i) => echoes(server.serverAddress, `${i}`),
+  );
+  while (server.status.accepted < before + 15) await turn();
+  const under = server.status.active;
+  const report = await server.serverClose({ timeout: 15 });
+  const good = (await Promise.all(answers)).filter(Boolean).length;
+  const { accepted, rejected } = server.status;
+  assertStrictEquals(server.reports.left, 0);
+  assertStrictEquals(good, accepted - rejected - before);
+  assertEquals(report, { finished: under, forced: 0 });
+  await served;
+}
+
+Deno.test({
+  name:
+    "ForkingTCPServer loses no connection that it has accepted when it closes",
+  ignore: !MAY_FORK,
+  async fn() {
+    for (let i = 0; i < 6; i++) {
+      await checkClose(new TCP(LOCAL, Echo, { maxChildren: 2 }));
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingUnixStreamServer loses no connection that it has accepted when it closes",
+  ignore: !MAY_UNIX,
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    for (let i = 0; i < 6; i++) {
+      await checkClose(new UnixStream(`${dir}/${i}`, Echo, { maxChildren: 2 }));
+    }
+    await Deno.remove(dir, { recursive: true });
+  },
+});
