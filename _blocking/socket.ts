@@ -179,7 +179,8 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sends the start of the data, as much as there is room for.
+   * Sends the data: all of it if no timeout and no deadline is set. With one, or with `MSG_DONTWAIT`, it may take the
+   * start only.
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.

@@ -34,6 +34,11 @@ export class Deadline {
       : performance.now() + this.#seconds * 1000;
   }
 
+  /** Whether the call may block without end. */
+  get endless(): boolean {
+    return this.#due === Infinity;
+  }
+
   /**
    * Blocks the thread until `ready`, which is asked whenever something came.
    *
