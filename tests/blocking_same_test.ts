@@ -362,7 +362,14 @@ function members(Class: { prototype: object }): string[] {
 }
 
 Deno.test("BlockingSocket and its files have what Socket and its files have", () => {
-  const missing = ["accept", "bind", "connect", "connectEx", "detach"]
+  const missing = [
+    "accept",
+    "bind",
+    "connect",
+    "connectEx",
+    "detach",
+    "waitClosed",
+  ]
     .concat("fileno", "listen", "toString"); // the server's, or for `select`
   assertEquals(
     members(BlockingSocket),
