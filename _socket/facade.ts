@@ -705,13 +705,13 @@ export class Socket implements Disposable {
   /**
    * Closes the socket so that the peer gets all that was sent, though it may be sending still: to close with
    * unread data is a reset, which may destroy an answer on its way. It ends sending, drops what comes
-   * until the peer closes, and then closes.
+   * until the peer closes, and then closes. The limits are those of nginx, lingering_time and lingering_timeout.
    *
    * @param seconds How long at most.
    * @param limit How many bytes are dropped at most.
    */
-  lingeringClose(seconds = 2, limit = 1048576): Promise<void> {
-    return quiet(lingeringClose(this, seconds, limit));
+  lingeringClose(seconds = 30, timeout = 5): Promise<void> {
+    return unawaited(lingeringClose(this, seconds, timeout));
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   type BytesLike,
   checkFlags,
   checkSendfile,
+  checkTimeout,
   gather,
   toBytes,
 } from "./check.ts";
@@ -166,22 +167,28 @@ export async function sendfile(
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;
 
-/** Ends sending, drops what comes until the peer's end, or for as long or as much as given, and closes. */
+/**
+ * Ends sending, drops what comes until the peer's end, and closes. Without limit in bytes, as in nginx: a peer that is
+ * cut off after so many loses the answer, however large its upload.
+ *
+ * @param socket What to close.
+ * @param seconds How long at most.
+ * @param timeout How long to wait for more.
+ */
 export async function lingeringClose(
   socket: Socket,
   seconds: number,
-  limit: number,
+  timeout: number,
+  checkTimeout(seconds);
+  checkTimeout(timeout);
 ): Promise<void> {
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
+    socket.settimeout(timeout);
     await socket.shutdown(SHUT_WR);
     const dropped = new Uint8Array(CHUNK);
-    for (let left = limit; left > 0;) {
-      const count = await socket.recvInto(dropped);
-      if (count === 0) break;
-      left -= count;
-    }
+    while (await socket.recvInto(dropped) > 0);
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
     await nextTurn(); // or the socket was closed before
