@@ -34,7 +34,7 @@ import {
   sendmsg,
   sendto,
 } from "./send.ts";
-import { quiet } from "./calls.ts";
+import { quiet, unawaited } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
@@ -320,7 +320,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; the attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
-    return quiet(connect(this.#core, address));
+    return unawaited(connect(this.#core, address));
   }
 
   /**
@@ -330,7 +330,11 @@ export class Socket implements Disposable {
    * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
    * @throws {GaiError} when the host has no address in the socket's family.
    */
-  async connectEx(address: AddressLike): Promise<number> {
+  connectEx(address: AddressLike): Promise<number> {
+    return unawaited(this.#connectEx(address));
+  }
+
+  async #connectEx(address: AddressLike): Promise<number> {
     try {
       await this.connect(address);
       return 0;
@@ -363,7 +367,7 @@ export class Socket implements Disposable {
     ) {
       return stream.recv(bufsize, this.#core.limit("recv"));
     }
-    return quiet(recv(this.#core, bufsize, flags));
+    return unawaited(recv(this.#core, bufsize, flags));
   }
 
   /**
@@ -375,7 +379,7 @@ export class Socket implements Disposable {
    *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
-    return quiet(recvfrom(this.#core, bufsize, flags));
+    return unawaited(recvfrom(this.#core, bufsize, flags));
   }
 
   /**
@@ -399,7 +403,7 @@ export class Socket implements Disposable {
       }
     }
     const received = recvfromInto(this.#core, buffer, nbytes, flags);
-    return quiet(received.then(([count]) => count));
+    return unawaited(received.then(([count]) => count));
   }
 
   /**
@@ -416,7 +420,7 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags = 0,
   ): Promise<[number, Address | null]> {
-    return quiet(recvfromInto(this.#core, buffer, nbytes, flags));
+    return unawaited(recvfromInto(this.#core, buffer, nbytes, flags));
   }
 
   /**
@@ -429,7 +433,11 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {
-    return quiet(send(this.#core, data, flags));
+    try {
+      return send(this.#core, data, flags);
+    } catch (error) {
+      return unawaited(failLater(error));
+    }
   }
 
   /**
@@ -446,7 +454,7 @@ export class Socket implements Disposable {
     try {
       return sendall(this.#core, data, flags);
     } catch (error) {
-      return quiet(failLater(error));
+      return unawaited(failLater(error));
     }
   }
 
@@ -478,7 +486,7 @@ export class Socket implements Disposable {
         ? sendto(this.#core, data, flagsOrAddress, address)
         : sendto(this.#core, data, 0, flagsOrAddress);
     } catch (error) {
-      return quiet(failLater(error));
+      return unawaited(failLater(error));
     }
   }
 
@@ -499,7 +507,7 @@ export class Socket implements Disposable {
     flags = 0,
     address?: AddressLike | null,
   ): Promise<number> {
-    return quiet(sendmsg(this.#core, buffers, ancdata, flags, address));
+    return unawaited(sendmsg(this.#core, buffers, ancdata, flags, address));
   }
 
   /**
@@ -513,7 +521,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return quiet(sendfile(this.#core, file, offset, count));
+    return unawaited(sendfile(this.#core, file, offset, count));
   }
 
   /**
@@ -637,7 +645,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} when what was sent before does not leave within the timeout.
    */
   shutdown(how: number): Promise<void> {
-    return quiet(this.#shutdown(how));
+    return unawaited(this.#shutdown(how));
   }
 
   async #shutdown(how: number): Promise<void> {
@@ -708,7 +716,7 @@ export class Socket implements Disposable {
    * until the peer closes, and then closes. The limits are those of nginx, lingering_time and lingering_timeout.
    *
    * @param seconds How long at most.
-   * @param limit How many bytes are dropped at most.
+   * @param timeout How long to wait for more.
    */
   lingeringClose(seconds = 30, timeout = 5): Promise<void> {
     return unawaited(lingeringClose(this, seconds, timeout));

@@ -39,22 +39,21 @@ function checkSend(
   return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : undefined);
 }
 
-/** Sends the start of the data, or one datagram to the peer. */
-export async function send(
+/**
+ * Sends the start of the data, or one datagram to the peer; throws what is wrong with the arguments. The promise may
+ * go unawaited.
+ */
+export function send(
   core: SocketCore,
   data: BytesLike,
   flags: number,
 ): Promise<number> {
-  try {
-    const limit = checkSend(core, "send", flags);
-    const bytes = toBytes(data, "send");
-    if (core.type === SOCK_DGRAM) {
-      return await sendDatagram(core, bytes, undefined, limit);
-    }
-    return await core.connected("send", "EPIPE").send(bytes, limit);
-  } catch (error) {
-    return await failLater(error);
+  const limit = checkSend(core, "send", flags);
+  const bytes = toBytes(data, "send");
+  if (core.type === SOCK_DGRAM) {
+    return sendDatagram(core, bytes, undefined, limit);
   }
+  return quiet(core.connected("send", "EPIPE").send(bytes, limit));
 }
 
 /** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
@@ -179,14 +178,14 @@ export async function lingeringClose(
   socket: Socket,
   seconds: number,
   timeout: number,
+): Promise<void> {
   checkTimeout(seconds);
   checkTimeout(timeout);
-): Promise<void> {
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
-    socket.settimeout(timeout);
     await socket.shutdown(SHUT_WR);
+    socket.settimeout(timeout);
     const dropped = new Uint8Array(CHUNK);
     while (await socket.recvInto(dropped) > 0);
   } catch (error) {
