@@ -89,6 +89,13 @@ export const internals = {} as {
   stream: (socket: Socket) => Stream | undefined;
   /** The datagram socket, where there is one. */
   datagram: (socket: Socket) => Datagram | undefined;
+  /** Sends a datagram as `sendto` does, but with a timeout of its own where one is given. */
+  sendto: (
+    socket: Socket,
+    data: Uint8Array,
+    address: AddressLike,
+    timeout?: number,
+  ) => Promise<number>;
   /** What a socket stands on, if it is open. */
   transport: (socket: Socket) => Transport | undefined;
 };
@@ -165,6 +172,10 @@ export class Socket implements Disposable {
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();
     internals.stream = (socket) => socket.#core.stream;
     internals.datagram = (socket) => socket.#core.datagram;
+    internals.sendto = (socket, data, address, timeout) =>
+      timeout === undefined || socket.sendto !== Socket.prototype.sendto
+        ? socket.sendto(data, address)
+        : sendto(socket.#core, data, 0, address, timeout);
     internals.transport = (socket) => socket.#core.endpoint?.transport;
   }
 

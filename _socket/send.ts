@@ -33,10 +33,11 @@ function checkSend(
   core: SocketCore,
   syscall: string,
   flags: number,
+  timeout?: number,
 ): Limit {
   core.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : undefined);
+  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
 }
 
 /**
@@ -70,14 +71,19 @@ export function sendall(
   return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
-/** Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited. */
+/**
+ * Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited.
+ *
+ * @param timeout Seconds, instead of the timeout of the socket.
+ */
 export function sendto(
   core: SocketCore,
   data: BytesLike,
   flags: number,
   address: unknown,
+  timeout?: number,
 ): Promise<number> {
-  const limit = checkSend(core, "sendto", flags);
+  const limit = checkSend(core, "sendto", flags, timeout);
   const bytes = toBytes(data, "sendto");
   const sender = core.datagram?.senderAt(address);
   if (sender !== undefined) return core.datagram!.send(bytes, sender, limit);

@@ -6,7 +6,9 @@
  * @module
  */
 
+import type { Limit } from "./alarm.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import type { Source } from "./slot.ts";
 
 /** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
 export interface TransportAddr {
@@ -54,8 +56,20 @@ export interface ListenerTransport {
 export interface DatagramTransport {
   /** Receives one datagram into `p`; resolves to the part used and the sender. */
   receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
-  /** Sends one datagram; resolves to the count of bytes. */
-  send(p: Uint8Array, addr: TransportAddr): Promise<number>;
+  /**
+   * Sends one datagram; resolves to the count of bytes. A `bounded` one is told the limit, and whether the datagram
+   * is a server's answer.
+   */
+  send(
+    p: Uint8Array,
+    addr: TransportAddr,
+    limit?: Limit,
+    answer?: boolean,
+  ): Promise<number>;
+  /** Whether `send` keeps limits itself, and the order of the datagrams to each peer. */
+  readonly bounded?: boolean;
+  /** Ready when no answer is kept to be sent later. */
+  readonly flushed?: Source;
   /** Closes the socket. */
   close(): void;
   /** Resolves when the system has the address back, where that is later than `close`. */
