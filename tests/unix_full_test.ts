@@ -7,9 +7,15 @@ import {
   ThreadingUnixDatagramServer,
 } from "../mixins.ts";
 import { UnixDatagramServer } from "../server.ts";
-import { AF_UNIX, SOCK_DGRAM, Socket, socketpair } from "../socket.ts";
+import {
+  AF_UNIX,
+  type OSError,
+  SOCK_DGRAM,
+  Socket,
+  socketpair,
+  TimeoutError,
+} from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
-import { OSError, TimeoutError } from "../socket.ts";
 import { codeOf, soon } from "./helpers.ts";
 import {
   bytes,
