@@ -465,7 +465,7 @@ export class UDPServer extends SocketServer<DatagramRequest> {
   }
 
   async #flush(timeout: number | null = null): Promise<void> {
-    const flushed = internals.datagram(this.socket)?.transport.flushed;
+    const flushed = internals.datagram(this.socket)?.flushed;
     const seconds = Math.min(FLUSH_SECONDS, timeout ?? Infinity);
     if (flushed !== undefined) await readyWithin(flushed, seconds);
   }

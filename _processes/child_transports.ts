@@ -7,7 +7,7 @@
 import { type Limit, secondsLeft } from "../_socket/alarm.ts";
 import { osError } from "../_socket/errors.ts";
 import type {
-  DatagramTransport,
+  BoundedDatagramTransport,
   StreamTransport,
   TransportAddr,
 } from "../_socket/transport.ts";
@@ -103,7 +103,7 @@ export class RelayStream implements StreamTransport {
 }
 
 /** The server's datagram socket, to answer on. The server keeps the limits. */
-export class RelayDatagram implements DatagramTransport {
+export class RelayDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
   readonly #calls: Calls;
   readonly addr: TransportAddr;

@@ -11,8 +11,13 @@ import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
-import { Slot } from "./slot.ts";
-import type { DatagramTransport, TransportAddr } from "./transport.ts";
+import { READY, Slot, type Source } from "./slot.ts";
+import {
+  type BoundedDatagramTransport,
+  type DatagramTransport,
+  isBounded,
+  type TransportAddr,
+} from "./transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
 const DATAGRAM_MAX = 65536;
@@ -36,6 +41,7 @@ export class Datagram {
   peer: TransportAddr | undefined;
   /** Whether what is sent are the answers of a server. */
   answering = false;
+  readonly #limited: BoundedDatagramTransport | undefined;
   /** How many sends a bounded transport has under way. */
   #flying = 0;
   #closed = false;
@@ -43,10 +49,16 @@ export class Datagram {
   /** @param transport What to own. */
   constructor(transport: DatagramTransport) {
     this.transport = transport;
+    this.#limited = isBounded(transport) ? transport : undefined;
     this.pending = new Slot(
       () => transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX)),
       ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
     );
+  }
+
+  /** Ready when no answer is kept to be sent later. */
+  get flushed(): Source {
+    return this.#limited?.flushed ?? READY;
   }
 
   /** Whether a datagram, or a call in flight, would be lost. */
@@ -108,7 +120,9 @@ export class Datagram {
     addr: TransportAddr,
     limit: Limit,
   ): Promise<number> {
-    if (this.transport.bounded) return this.#sendWithin(data, addr, limit);
+    if (this.#limited !== undefined) {
+      return this.#sendWithin(this.#limited, data, addr, limit);
+    }
     if (this.sending.tryAcquire()) {
       const sent = this.#send(data, addr);
       return limit === null ? sent : this.#bounded(sent, limit);
@@ -130,12 +144,13 @@ export class Datagram {
 
   /** Hands the datagram over to a transport that keeps limits and order. */
   #sendWithin(
+    transport: BoundedDatagramTransport,
     data: Uint8Array,
     addr: TransportAddr,
     limit: Limit,
   ): Promise<number> {
     this.#flying++;
-    const { transport, answering } = this;
+    const { answering } = this;
     const sent = begun(() => transport.send(data, addr, limit, answering));
     return quiet(
       sent.catch((error) => {

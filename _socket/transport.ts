@@ -56,20 +56,8 @@ export interface ListenerTransport {
 export interface DatagramTransport {
   /** Receives one datagram into `p`; resolves to the part used and the sender. */
   receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
-  /**
-   * Sends one datagram; resolves to the count of bytes. A `bounded` one is told the limit, and whether the datagram
-   * is a server's answer.
-   */
-  send(
-    p: Uint8Array,
-    addr: TransportAddr,
-    limit?: Limit,
-    answer?: boolean,
-  ): Promise<number>;
-  /** Whether `send` keeps limits itself, and the order of the datagrams to each peer. */
-  readonly bounded?: boolean;
-  /** Ready when no answer is kept to be sent later. */
-  readonly flushed?: Source;
+  /** Sends one datagram; resolves to the count of bytes. */
+  send(p: Uint8Array, addr: TransportAddr): Promise<number>;
   /** Closes the socket. */
   close(): void;
   /** Resolves when the system has the address back, where that is later than `close`. */
@@ -82,6 +70,33 @@ export interface DatagramTransport {
   getOption?(name: DatagramOption): number | undefined;
   /** Joins or leaves an IPv4 multicast group; false when it was joined, or left, before. */
   membership?(group: string, networkInterface: string, join: boolean): boolean;
+}
+
+/** A datagram socket that keeps the limits of a send itself, and the order of what goes to each peer. */
+export interface BoundedDatagramTransport extends DatagramTransport {
+  /** Tells it from others. */
+  readonly bounded: true;
+  /** Ready when no answer is kept to be sent later. */
+  readonly flushed?: Source;
+  /**
+   * Sends one datagram.
+   *
+   * @param limit How long to wait at most.
+   * @param answer Whether it is a server's answer, which may be kept and sent later.
+   */
+  send(
+    p: Uint8Array,
+    addr: TransportAddr,
+    limit?: Limit,
+    answer?: boolean,
+  ): Promise<number>;
+}
+
+/** Whether a datagram socket keeps limits itself. */
+export function isBounded(
+  transport: DatagramTransport,
+): transport is BoundedDatagramTransport {
+  return "bounded" in transport;
 }
 
 /** The datagram options that one of the two runtimes behind UDP can set. */

@@ -9,7 +9,7 @@ import type { DenoDatagramConn } from "./deno_datagram.ts";
 import { osError } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import { whenEnded } from "./slot.ts";
-import type { DatagramTransport, TransportAddr } from "./transport.ts";
+import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
 import { type OpenWaker, UnixConn } from "./unix_conn.ts";
 import { type Outcome, UnixSender } from "./unix_sender.ts";
 import { Twins } from "./unix_twins.ts";
@@ -49,7 +49,7 @@ interface Sending {
  *
  * A server's answers are not waited for: where the peer is full they are kept, up to a number, and sent later.
  */
-export class UnixDatagram implements DatagramTransport {
+export class UnixDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
   /** Held while answers are kept. */
   readonly flushed: Lock = new Lock();

@@ -7,7 +7,10 @@
 import { fromTransport } from "../_socket/address.ts";
 import { type Limit, secondsLeft } from "../_socket/alarm.ts";
 import { osError } from "../_socket/errors.ts";
-import type { DatagramTransport, TransportAddr } from "../_socket/transport.ts";
+import type {
+  BoundedDatagramTransport,
+  TransportAddr,
+} from "../_socket/transport.ts";
 import type { Calls } from "./calls.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
@@ -16,7 +19,7 @@ import * as P from "./protocol.ts";
 const DATAGRAM_MAX = 65_535;
 
 /** Sends what a handler answers, through the server's own socket. */
-export class RelayDatagram implements DatagramTransport {
+export class RelayDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
   readonly #id: number;
   readonly #lane: Lane;
