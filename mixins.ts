@@ -32,6 +32,7 @@ export type {
 } from "./_server/concurrent.ts";
 export type { MaxConnectionsPolicy } from "./_server/requests.ts";
 export type { ThreadingOptions } from "./_threads/mixin.ts";
+export type { ResourceLimits } from "./_threads/resource_limits.ts";
 export type { WorkerServer } from "./_threads/server_stub.ts";
 
 /**

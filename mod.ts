@@ -135,6 +135,7 @@ export type {
   MixedIn,
   MixInOptions,
   MixInStatics,
+  ResourceLimits,
   ServerConstructor,
   ThreadingOptions,
   WorkerServer,

@@ -13,10 +13,25 @@ import * as P from "./protocol.ts";
 import { answer, RelayedDatagram } from "./relayed_datagram.ts";
 import { RelayedStream } from "./relayed_stream.ts";
 import type { WorkerInit } from "./service.ts";
+import type { ResourceLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What a worker is told, besides what each gets of its own. */
 export type MemberInit = Omit<WorkerInit, "memory">;
+
+/** What is allowed to a worker. */
+export interface MemberLimits {
+  /** Seconds after which a worker that shows no sign of life is ended; null is never. */
+  readonly workerTimeout: number | null;
+  /** How much memory it may have. */
+  readonly resourceLimits: ResourceLimits;
+}
+
+/** What a request ends with whose worker did not start: it is as it was, and another worker may take it. */
+export class StartFailure {
+  /** @param reason Why the worker did not start. */
+  constructor(readonly reason: unknown) {}
+}
 
 /** What a worker asks of its pool. */
 export interface MemberHooks {
@@ -46,6 +61,8 @@ interface Running {
 export class Member {
   /** How many requests it has, or is about to get. */
   load = 0;
+  /** Whether it has loaded the handler's class. */
+  up = false;
   readonly #worker: Worker;
   readonly #lane: Lane;
   readonly #hooks: MemberHooks;
@@ -56,29 +73,35 @@ export class Member {
   #cause: Error | undefined;
   #left = false;
   #dead = false;
+  /** What its requests ended with when it died. */
+  #death: Error | undefined;
+  readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
 
   /**
    * @param init What the worker is told.
    * @param hooks What it asks of its pool.
-   * @param timeout Seconds after which a worker that shows no sign of life is ended; null is never.
+   * @param limits What is allowed to it.
    */
-  constructor(init: MemberInit, hooks: MemberHooks, timeout: number | null) {
+  constructor(init: MemberInit, hooks: MemberHooks, limits: MemberLimits) {
     this.#hooks = hooks;
     const memory = laneMemory();
     this.#lane = new Lane(memory, "main", this.#onFrame.bind(this));
-    if (timeout !== null) {
-      this.#watchdog = new Watchdog(timeout, this.#lane, (reason) => {
+    const { workerTimeout, resourceLimits } = limits;
+    if (workerTimeout !== null) {
+      this.#watchdog = new Watchdog(workerTimeout, this.#lane, (reason) => {
         this.#die(new Error(reason));
       });
     }
-    this.#worker = this.#start({ ...init, memory });
+    this.#started.promise.catch(() => {}); // each request that waits for it knows
+    this.#worker = this.#start({ ...init, memory }, resourceLimits);
     this.#lane.serve().catch((error) => this.#die(asError(error)));
   }
 
-  #start(init: WorkerInit): Worker {
+  #start(init: WorkerInit, resourceLimits: ResourceLimits): Worker {
     const name = `socketserver ${init.handler.exportName}`;
-    const worker = new Worker(entry(), { name, workerData: init });
+    const options = { name, workerData: init, resourceLimits };
+    const worker = new Worker(entry(), options);
     worker.on("error", (error: unknown) => {
       this.#cause ??= asError(error);
     });
@@ -100,8 +123,18 @@ export class Member {
     this.#hooks.onDeath(this);
   }
 
-  /** Runs the handler for a request, in the worker. */
+  /**
+   * Runs the handler for a request, in the worker.
+   *
+   * @throws {StartFailure} if the worker does not start.
+   */
   run(request: unknown, clientAddress: Address): Promise<void> {
+    if (this.up) return this.#run(request, clientAddress);
+    return this.#started.promise.then(() => this.#run(request, clientAddress));
+  }
+
+  #run(request: unknown, clientAddress: Address): Promise<void> {
+    if (this.#dead) return Promise.reject(new StartFailure(this.#death));
     const id = this.#lastId = (this.#lastId + 1) | 0;
     let relay: RelayedStream | RelayedDatagram;
     try {
@@ -137,6 +170,8 @@ export class Member {
   #onFrame(type: number, id: number, payload: Uint8Array): void {
     if (type === P.FINISHED) this.#finish(id, P.unpack(payload));
     else if (type === P.PULSE) this.#watchdog?.alive();
+    else if (type === P.READY) this.#ready();
+    else if (type === P.UNFIT) this.#unfit(fromFailure(P.unpack(payload)!));
     else if (type === P.SHUTDOWN) {
       answer(this.#lane, id, this.#hooks.shutdown());
     } else if (type === P.DYING) {
@@ -144,6 +179,18 @@ export class Member {
       this.#leave(); // before it gets another request
       queueMicrotask(() => this.#die(undefined));
     } else this.#running.get(id)?.relay.onFrame(type, payload);
+  }
+
+  #ready(): void {
+    this.up = true;
+    this.#started.resolve();
+  }
+
+  /** The handler's class cannot be loaded: what the requests that wait end with, if no other worker takes them. */
+  #unfit(reason: unknown): void {
+    this.#started.reject(new StartFailure(reason));
+    this.#leave();
+    queueMicrotask(() => this.#die(undefined));
   }
 
   /** A handler has ended: so does its request, when all that it sent has left. */
@@ -183,7 +230,7 @@ export class Member {
     this.#leave();
     this.#lane.drain(); // its last words
     this.#watchdog?.stop();
-    this.#worker.terminate();
+    this.#worker.terminate(); // also from a loop, or while it blocks: it holds a Web Lock
     this.#lane.close();
     this.#tell(this.#cause ?? cause);
   }
@@ -192,10 +239,11 @@ export class Member {
     const reason = cause === undefined
       ? "it ended itself, with close() or Deno.exit()"
       : cause.message;
-    const error = new Error(
+    const error = this.#death = new Error(
       `Cannot go on with the request: its worker died: ${reason}`,
       cause && { cause },
     );
+    this.#started.reject(new StartFailure(error));
     if (
       this.#running.size === 0 && this.#cause !== undefined &&
       this.#last !== undefined

@@ -15,6 +15,11 @@ import type { Address } from "../_socket/address.ts";
 import { originOf, plainOptions } from "../_remote/briefing.ts";
 import { checkReadable } from "../_remote/permissions.ts";
 import type { Pool } from "./pool.ts";
+import {
+  checkLimits,
+  DEFAULT_LIMITS,
+  type ResourceLimits,
+} from "./resource_limits.ts";
 
 /** Options of a server that runs handlers in workers, besides its own. */
 export interface ThreadingOptions extends MixInOptions {
@@ -27,6 +32,11 @@ export interface ThreadingOptions extends MixInOptions {
    * takes its place. null is never. @default {null}
    */
   workerTimeout?: number | null;
+  /**
+   * The memory of each worker. One that needs more is ended; its requests fail, and another takes its place.
+   * @default {{ maxOldGenerationSizeMb: 1024 }}
+   */
+  resourceLimits?: ResourceLimits;
   /**
    * What handlers find as `this.server.shared`: a structured clone, in which a `SharedArrayBuffer` is
    * truly shared. @default {undefined}
@@ -42,6 +52,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     static maxWorkers: number = navigator.hardwareConcurrency;
     static daemonThreads = false;
     static workerTimeout: number | null = null;
+    static resourceLimits: ResourceLimits = DEFAULT_LIMITS;
     static shared: unknown = undefined;
     static {
       Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
@@ -50,6 +61,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     readonly maxWorkers: number;
     readonly daemonThreads: boolean;
     readonly workerTimeout: number | null;
+    readonly resourceLimits: ResourceLimits;
     readonly shared: unknown;
     #pool: Promise<Pool> | undefined;
     #closed = false;
@@ -65,6 +77,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       this.maxWorkers = checked.maxWorkers;
       this.workerTimeout = checked.workerTimeout;
       this.daemonThreads = options.daemonThreads ?? statics.daemonThreads;
+      this.resourceLimits = checked.resourceLimits;
       this.shared = checked.shared;
     }
 
@@ -87,7 +100,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
         throw new Error("Cannot run the handler: the server was closed");
       }
       const { Pool } = await import("./pool.ts");
-      const { serverAddress, shared, maxWorkers, workerTimeout } = this;
+      const { serverAddress, shared } = this;
+      const { maxWorkers, workerTimeout, resourceLimits } = this;
       const handler = originOf(this.RequestHandlerClass, "in a worker");
       const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
       const server = { serverAddress, shared, options: plainOptions(this) };
@@ -95,6 +109,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
         init: { handler, blocking: blocking === true, server },
         maxWorkers,
         workerTimeout,
+        resourceLimits,
         hooks: {
           shutdown: async () => {
             await this.shutdown(); // what an override returns stays here: a frame may not hold it
@@ -146,7 +161,10 @@ export function threading<B extends ServerConstructor>(Base: B) {
 function check(
   options: ThreadingOptions,
   statics: Statics,
-): Pick<Statics, "maxWorkers" | "workerTimeout" | "shared"> {
+): Pick<
+  Statics,
+  "maxWorkers" | "workerTimeout" | "resourceLimits" | "shared"
+> {
   const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
   if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
     throw new RangeError(
@@ -165,5 +183,8 @@ function check(
   }
   const shared = options.shared === undefined ? statics.shared : options.shared;
   structuredClone(shared); // what cannot be cloned fails here
-  return { maxWorkers, workerTimeout, shared };
+  const resourceLimits = checkLimits(
+    options.resourceLimits ?? statics.resourceLimits,
+  );
+  return { maxWorkers, workerTimeout, resourceLimits, shared };
 }

@@ -6,16 +6,24 @@
 
 import type { Address } from "../_socket/address.ts";
 import { checkReadable } from "../_remote/permissions.ts";
-import { Member, type MemberHooks, type MemberInit } from "./member.ts";
+import { checkDescriptors } from "./descriptors.ts";
+import {
+  Member,
+  type MemberHooks,
+  type MemberInit,
+  type MemberLimits,
+  StartFailure,
+} from "./member.ts";
+
+/** How long no worker is started after one that did not start, as long as another runs; arbitrary. */
+const PAUSE_MS = 1000;
 
 /** What a pool is made of. */
-export interface PoolParts {
+export interface PoolParts extends MemberLimits {
   /** What each worker is told. */
   readonly init: Omit<MemberInit, "draining">;
   /** The most workers. */
   readonly maxWorkers: number;
-  /** Seconds after which a stuck worker is ended; null is never. */
-  readonly workerTimeout: number | null;
   /** What workers ask of the server. */
   readonly hooks: Omit<MemberHooks, "onFree" | "onDeath">;
 }
@@ -31,6 +39,8 @@ export class Pool {
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
+  /** Runs after a worker did not start, until another may be started. */
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   /** @param parts What it is made of. */
   constructor(parts: PoolParts) {
@@ -41,8 +51,20 @@ export class Pool {
   async run(request: unknown, clientAddress: Address): Promise<void> {
     for (;;) {
       const member = this.#take() ?? await this.#turn();
-      if (!member.dead) return await member.run(request, clientAddress);
+      if (member.dead) continue;
+      try {
+        return await member.run(request, clientAddress);
+      } catch (error) {
+        if (!(error instanceof StartFailure)) throw error;
+        if (!this.#runs) throw error.reason;
+      }
     }
+  }
+
+  /** Whether a worker has started, and is not gone. */
+  get #runs(): boolean {
+    return !this.#closed &&
+      this.#members.values().some(({ up, dead }) => up && !dead);
   }
 
   /** A worker for one more request, if there is one. */
@@ -53,28 +75,55 @@ export class Pool {
       if (best === undefined || member.load < best.load) best = member;
     }
     const { maxWorkers, init } = this.#parts;
-    const idle = best?.load === 0;
-    if (!idle && this.#members.size < maxWorkers) best = this.#start();
-    else if (!idle && init.blocking) return undefined;
+    if (best?.load !== 0 && this.#members.size < maxWorkers) {
+      best = this.#startBeside(best);
+    }
+    if (init.blocking && best!.load > 0) return undefined;
     best!.load++;
     return best;
   }
 
+  /** Starts a worker. If that fails, the one that there is has to do. */
+  #startBeside(other: Member | undefined): Member {
+    if (other !== undefined && this.#pause !== undefined && this.#runs) {
+      return other;
+    }
+    try {
+      return this.#start();
+    } catch (error) {
+      this.#wait();
+      if (other === undefined) throw error;
+      return other;
+    }
+  }
+
   #start(): Member {
-    const { init, hooks, workerTimeout } = this.#parts;
+    const { init, hooks } = this.#parts;
     checkReadable(import.meta.url, init.handler.moduleUrl);
+    checkDescriptors(import.meta.url, init.handler.moduleUrl);
     const onFree = () => this.#next();
     const onDeath = (member: Member) => {
       this.#members.delete(member);
+      if (!member.up) this.#wait();
       this.#next();
     };
     const member = new Member(
       { ...init, draining: this.#draining },
       { ...hooks, onFree, onDeath },
-      workerTimeout,
+      this.#parts,
     );
     this.#members.add(member);
     return member;
+  }
+
+  /** A worker did not start: for a while none is started beside one that runs. */
+  #wait(): void {
+    if (this.#closed || this.#pause !== undefined) return;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#next();
+    }, PAUSE_MS);
+    Deno.unrefTimer(this.#pause);
   }
 
   #turn(): Promise<Member> {
@@ -105,6 +154,7 @@ export class Pool {
   /** Ends all workers; resolves when they are gone. */
   close(): Promise<unknown> {
     this.#closed = true;
+    clearTimeout(this.#pause);
     for (const turn of this.#waiting.splice(0)) turn.reject(closedError());
     return this.#gone ??= Promise.all(
       Array.from(this.#members, (member) => member.close()),

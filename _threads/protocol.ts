@@ -43,6 +43,10 @@ export const DYING = 15;
 export const PULSE = 16;
 /** To the main thread: the handler has ended, and did not wait for all that it sent. */
 export const ENDING = 17;
+/** To the main thread: the handler's class is loaded, and requests may come. */
+export const READY = 18;
+/** To the main thread: the handler's class cannot be loaded; a {@linkcode Failure}. */
+export const UNFIT = 19;
 
 /**
  * The most bytes of one connection and direction that may be on their way between socket and handler: as many

@@ -59,12 +59,15 @@ export class Service {
       init.blocking ? () => this.lane.drain() : undefined,
     );
     this.#handler = loadHandler(init.handler);
-    this.#handler.catch(() => {}); // each request tells
     this.#blocking = init.blocking;
   }
 
-  /** Takes requests until the worker ends. */
+  /** Takes requests until the worker ends, if the handler's class can be loaded. */
   async run(): Promise<void> {
+    this.#handler.then(
+      () => this.lane.send(P.READY, 0),
+      (error) => this.lane.send(P.UNFIT, 0, P.packFailure(error)),
+    );
     await this.lane.serve();
   }
 

@@ -19,8 +19,6 @@ export class Watchdog {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Since when an answer is due. */
   #asked: number | undefined;
-  /** Whether it has answered once. Before that it loads its modules, which may take as long as the network. */
-  #started = false;
 
   /**
    * @param timeout Seconds without a sign of life.
@@ -48,9 +46,7 @@ export class Watchdog {
     if (this.#asked === undefined) {
       this.#asked = performance.now();
       this.#lane.send(PULSE, 0);
-    } else if (
-      this.#started && performance.now() - this.#asked >= this.#timeoutMs
-    ) {
+    } else if (performance.now() - this.#asked >= this.#timeoutMs) {
       this.#onStuck(
         `it showed no sign of life for ${this.#timeoutMs / 1000} s`,
       );
@@ -59,7 +55,6 @@ export class Watchdog {
 
   /** The worker has answered. */
   alive(): void {
-    this.#started = true;
     this.#asked = undefined;
   }
 

@@ -46,6 +46,7 @@ function poolOf(Handler: unknown) {
     },
     maxWorkers: 1,
     workerTimeout: null,
+    resourceLimits: {},
     hooks: { shutdown: () => Promise.resolve(), onStray: () => {} },
   });
   return { pool, facts };

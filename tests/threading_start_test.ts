@@ -1,0 +1,210 @@
+/** Workers that do not start, and those that take too much. */
+
+import type { RequestHandlerConstructor, Socket } from "../mod.ts";
+import { TCPServer, ThreadingMixIn } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  assertThrows,
+  deadline,
+} from "./deps.ts";
+import { granted, soon } from "./helpers.ts";
+import { bytes } from "./server_helpers.ts";
+import * as G from "./testdata/greedy_handlers.ts";
+import { BlockingLoadsOnce, LoadsOnce } from "./testdata/loads_once.ts";
+import { CONFIG } from "./forking_helpers.ts";
+import { readAll, readText, start, workerTest } from "./threading_helpers.ts";
+
+/** What makes a module load once: how often it was loaded, and how it fails then. */
+function once(how: "throws" | "closes"): Int32Array {
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  shared[1] = how === "throws" ? 0 : 1;
+  return shared;
+}
+
+async function ask(client: Socket, line: string): Promise<string> {
+  await client.sendall(bytes(`${line}\n`));
+  return (await readText(client, line.length + 1)).trimEnd();
+}
+
+for (const how of ["throws", "closes"] as const) {
+  workerTest(
+    `A worker whose module ${how} does not take its requests along while another runs`,
+    async () => {
+      const shared = once(how);
+      await using running = start(LoadsOnce, { shared });
+      using first = await running.connect();
+      assertEquals(await ask(first, "one"), "one");
+      for (const line of ["two", "three", "four"]) {
+        using client = await running.connect();
+        assertEquals(await ask(client, line), line);
+      }
+      assertEquals(await ask(first, "five"), "five");
+      assertEquals(running.reports.left, 0);
+      assertEquals(shared[0], 2, "and is not tried again at once");
+    },
+  );
+
+  workerTest(
+    `A blocking handler whose worker's module ${how} waits for another worker`,
+    async () => {
+      const shared = once(how);
+      await using running = start(
+        BlockingLoadsOnce as unknown as RequestHandlerConstructor,
+        { shared },
+      );
+      const first = await running.connect();
+      assertEquals(await ask(first, "one"), "one");
+      using second = await running.connect();
+      const answer = ask(second, "two");
+      while (Atomics.load(shared, 0) < 2) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      first.close();
+      assertEquals(await answer, "two");
+      assertEquals(running.reports.left, 0);
+    },
+  );
+}
+
+workerTest(
+  "A worker is started again a second after one that did not start",
+  async () => {
+    const shared = once("throws");
+    await using running = start(
+      BlockingLoadsOnce as unknown as RequestHandlerConstructor,
+      { shared },
+    );
+    using first = await running.connect();
+    assertEquals(await ask(first, "one"), "one");
+    using second = await running.connect();
+    const answer = ask(second, "two");
+    while (Atomics.load(shared, 0) < 2) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    Atomics.store(shared, 0, 0); // from now on it loads
+    assertEquals(await answer, "two"); // though the first worker is busy
+    assertEquals(running.reports.left, 0);
+  },
+);
+
+for (const free of [0, 3, 6, 12]) {
+  Deno.test({
+    name:
+      `A server whose second worker finds ${free} descriptors goes on with the first`,
+    ignore: Deno.build.os !== "linux" || !granted("run", "read"),
+    async fn() {
+      const script = new URL("testdata/few_workers.ts", import.meta.url);
+      const child = new Deno.Command("sh", {
+        // deno-fmt-ignore
+        args: [
+          "-c", 'ulimit -n 100; exec "$0" "$@"', Deno.execPath(), "run", CONFIG,
+          "--no-check", "--allow-net", "--allow-read", script.pathname, String(free),
+        ],
+      });
+      const { stdout, stderr, code } = await soon(child.output());
+      const out = new TextDecoder().decode(stdout).trim().split("\n");
+      const report = '{"finished":3,"forced":0}';
+      const err = new TextDecoder().decode(stderr);
+      assertEquals(out, ["hello", "hello", "hello", report], err);
+      assertEquals(code, 0);
+    },
+  });
+}
+
+workerTest(
+  "ThreadingMixIn() checks resourceLimits, and keeps the default for what is left out",
+  async () => {
+    class Server extends ThreadingMixIn(TCPServer) {
+      static override resourceLimits = { stackSizeMb: 2 };
+    }
+    const make = (resourceLimits?: object) =>
+      new Server(["127.0.0.1", 0], LoadsOnce, { resourceLimits });
+    for (const value of [0, -1, NaN, Infinity, "8"]) {
+      const limits = { maxOldGenerationSizeMb: value };
+      assertThrows(() => make(limits), RangeError, `got ${value}`);
+    }
+    assertThrows(() => make({ heap: 1 }), TypeError, '"heap" is not one of');
+    await using one = make();
+    assertEquals(one.resourceLimits, {
+      maxOldGenerationSizeMb: 1024,
+      stackSizeMb: 2,
+    });
+    await using two = make({
+      maxOldGenerationSizeMb: 64,
+      stackSizeMb: undefined,
+    });
+    assertEquals(two.resourceLimits, { maxOldGenerationSizeMb: 64 });
+  },
+);
+
+const SMALL = { maxOldGenerationSizeMb: 48 };
+
+for (const how of ["at once", "promise", "timer"]) {
+  workerTest(
+    `A worker out of memory costs its own requests only (${how})`,
+    async () => {
+      await using running = start(G.Eats, { resourceLimits: SMALL });
+      const who = async (client: Socket, line: string) => {
+        await client.sendall(bytes(`${line}\n`));
+        return (await readText(client, 37)).trimEnd();
+      };
+      using one = await running.connect();
+      using two = await running.connect();
+      const lost = await who(one, "who"), other = await who(two, "who");
+      assert(lost !== other);
+      await one.sendall(bytes(`${how}\n`));
+      await readAll(one);
+      const { error } = await running.reports.next();
+      assertStringIncludes(error.message, "its worker died: ");
+      assertStringIncludes(error.message, "memory");
+      assertEquals(await who(two, "who"), other);
+      using three = await running.connect();
+      const fresh = await who(three, "who");
+      assert(fresh !== lost && fresh !== other);
+      assertEquals(running.reports.left, 0);
+    },
+  );
+}
+
+workerTest(
+  "A blocking handler out of memory costs its own request only",
+  async () => {
+    const Handler = G.BlockingEats as unknown as RequestHandlerConstructor;
+    await using running = start(Handler, {
+      resourceLimits: SMALL,
+      maxWorkers: 1,
+    });
+    assertEquals(await running.ask("e"), "");
+    const { error } = await running.reports.next();
+    assertStringIncludes(error.message, "memory");
+    assertEquals(await running.ask("x"), "fed");
+    assertEquals(running.reports.left, 0);
+  },
+);
+
+for (const Handler of [G.Counts, G.BlockingCounts]) {
+  workerTest(
+    `A worker in an endless loop is stopped (${Handler.name})`,
+    async () => {
+      const shared = new Int32Array(new SharedArrayBuffer(4));
+      const running = start(
+        Handler as unknown as RequestHandlerConstructor,
+        { shared, maxWorkers: 1 },
+      );
+      using client = await running.connect();
+      while (Atomics.load(shared, 0) === 0) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await deadline(running.server.serverClose({ timeout: 0 }), 10_000);
+      await readAll(client).catch(() => {}); // it was cut off
+      const until = performance.now() + 5000; // it may take a moment
+      for (let last = -1; last !== shared[0];) {
+        assert(performance.now() < until, "it counts on");
+        last = shared[0];
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+  );
+}
