@@ -44,14 +44,19 @@ function bindNode(
 }
 
 /** The two that UDP can stand on. Without the flag the socket takes the second by itself. */
-const BACKENDS: Record<string, Bind> = unstableNet
-  ? { "Deno.listenDatagram": bindFacade, "node:dgram": bindNode }
-  : { "node:dgram": bindFacade };
+const BACKENDS: [name: string, bind: Bind, ignore: boolean][] = [
+  ["Deno.listenDatagram", bindFacade, !unstableNet],
+  ["node:dgram", unstableNet ? bindNode : bindFacade, false],
+];
 
 /** A test of each backend. */
 function testEach(name: string, fn: (bind: Bind) => Promise<void>): void {
-  for (const [backend, bind] of Object.entries(BACKENDS)) {
-    Deno.test(`Socket over ${backend} ${name}`, () => fn(bind));
+  for (const [backend, bind, ignore] of BACKENDS) {
+    Deno.test({
+      name: `Socket over ${backend} ${name}`,
+      ignore,
+      fn: () => fn(bind),
+    });
   }
 }
 
