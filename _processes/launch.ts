@@ -76,6 +76,7 @@ function mainModule(moduleUrl: string): string {
 
 /** What Deno looks at to find its cache, Windows to start a program at all, and all programs for how to write. */
 const NEEDED = [
+  "DENO_COVERAGE_DIR", // where `deno test --coverage` collects
   "DENO_DIR",
   "HOME",
   "XDG_CACHE_HOME",
