@@ -16,11 +16,7 @@ import {
   checkLimit,
   checkSeparator,
 } from "../_stream/checks.ts";
-import {
-  closedFile,
-  incomplete,
-  LimitOverrunError,
-} from "../_stream/errors.ts";
+import { incomplete, LimitOverrunError } from "../_stream/errors.ts";
 import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
 import { finishNow } from "../_stream/reads.ts";
 import type { Tied } from "../_stream/types.ts";
@@ -75,7 +71,7 @@ export class BlockingReader implements Disposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw closedFile("read");
+    if (this.#closed) throw new TypeError("Cannot read: read of closed file");
   }
 
   /** One receive; without a buffer it asks for `wanted` bytes. False at the end of the stream. */

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { type Limit, secondsLeft } from "../_socket/alarm.ts";
 import { osError } from "../_socket/errors.ts";
 import type {
-  BoundedDatagramTransport,
+  DatagramTransport,
   StreamTransport,
   TransportAddr,
 } from "../_socket/transport.ts";
@@ -102,9 +101,8 @@ export class RelayStream implements StreamTransport {
   }
 }
 
-/** The server's datagram socket, to answer on. The server keeps the limits. */
-export class RelayDatagram implements BoundedDatagramTransport {
-  readonly bounded = true;
+/** The server's datagram socket, to answer on. */
+export class RelayDatagram implements DatagramTransport {
   readonly #calls: Calls;
   readonly addr: TransportAddr;
 
@@ -124,16 +122,11 @@ export class RelayDatagram implements BoundedDatagramTransport {
     }));
   }
 
-  async send(
-    p: Uint8Array,
-    addr: TransportAddr,
-    limit: Limit = null,
-  ): Promise<number> {
+  async send(p: Uint8Array, addr: TransportAddr): Promise<number> {
     return await this.#calls.make({
       operation: "sendto",
       argument: p,
       address: fromTransport(addr),
-      timeout: secondsLeft(limit),
     }) as number;
   }
 

@@ -14,10 +14,7 @@ import type {
 } from "./messages.ts";
 
 /** What a call asks for, besides the request that it is for. */
-export type Call = Pick<
-  CallMessage,
-  "operation" | "argument" | "address" | "timeout"
->;
+export type Call = Pick<CallMessage, "operation" | "argument" | "address">;
 
 type Send = (message: FromChild, sent: () => void) => void;
 

@@ -6,6 +6,7 @@
 
 import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
+import { memory } from "./memory.ts";
 
 /** Bytes as a parameter: any view of memory, or an `ArrayBuffer`. */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
@@ -42,9 +43,7 @@ export function ownBytes(
 export function joinBytes(
   parts: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(
-    parts.reduce((sum, part) => sum + part.length, 0),
-  );
+  const joined = memory(parts.reduce((sum, part) => sum + part.length, 0));
   let start = 0;
   for (const part of parts) {
     joined.set(part, start);
@@ -100,11 +99,11 @@ export function checkBacklog(backlog: unknown): void {
 }
 
 /** Throws unless `value` can be iterated over. */
-export function checkIterable<T>(
-  value: Iterable<T> | unknown,
+export function checkIterable(
+  value: unknown,
   doing: string,
   name: string,
-): asserts value is Iterable<T> {
+): asserts value is Iterable<unknown> {
   if (Symbol.iterator in Object(value)) return;
   throw new TypeError(
     `Cannot ${doing}: ${name} must be iterable, got ${typeof value}`,

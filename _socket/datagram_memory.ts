@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Bytes } from "./read_memory.ts";
+import { type Bytes, memory, viewOf } from "./memory.ts";
 import type { TransportAddr } from "./transport.ts";
 
 /** The size of a slab: a page, as for connections. */
@@ -48,11 +48,11 @@ class Peer {
   copy(data: Uint8Array): Bytes {
     if (this.#used < USED) {
       this.#used++;
-      return data.slice() as Bytes;
+      return viewOf(data, 0, data.length);
     }
     let slab = this.#slab;
     if (slab === undefined || this.#at + data.length > slab.length) {
-      slab = this.#slab = new Uint8Array(SLAB); // also where somebody has transferred the last one
+      slab = this.#slab = memory(SLAB); // also where somebody has transferred the last one
       this.#at = 0;
     }
     const copy = slab.subarray(this.#at, this.#at += data.length);
@@ -68,7 +68,9 @@ export class DatagramMemory {
 
   /** A datagram, copied, for the caller to keep. */
   copy(data: Uint8Array, { hostname, port }: TransportAddr): Bytes {
-    if (port === undefined || data.length > MOST) return data.slice() as Bytes; // Unix peers may have no name
+    if (port === undefined || data.length > MOST) { // Unix peers may have no name
+      return viewOf(data, 0, data.length);
+    }
     const place = port % PLACES;
     let peer = this.#peers[place];
     if (!peer?.is(hostname, port)) {

@@ -34,7 +34,7 @@ import {
   sendmsg,
   sendto,
 } from "./send.ts";
-import { quiet, unawaited } from "./calls.ts";
+import { quiet } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
@@ -89,13 +89,6 @@ export const internals = {} as {
   stream: (socket: Socket) => Stream | undefined;
   /** The datagram socket, where there is one. */
   datagram: (socket: Socket) => Datagram | undefined;
-  /** Sends a datagram as `sendto` does, but with a timeout of its own where one is given. */
-  sendto: (
-    socket: Socket,
-    data: Uint8Array,
-    address: AddressLike,
-    timeout?: number,
-  ) => Promise<number>;
   /** What a socket stands on, if it is open. */
   transport: (socket: Socket) => Transport | undefined;
 };
@@ -172,10 +165,6 @@ export class Socket implements Disposable {
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();
     internals.stream = (socket) => socket.#core.stream;
     internals.datagram = (socket) => socket.#core.datagram;
-    internals.sendto = (socket, data, address, timeout) =>
-      timeout === undefined || socket.sendto !== Socket.prototype.sendto
-        ? socket.sendto(data, address)
-        : sendto(socket.#core, data, 0, address, timeout);
     internals.transport = (socket) => socket.#core.endpoint?.transport;
   }
 
@@ -331,7 +320,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; the attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
-    return unawaited(connect(this.#core, address));
+    return quiet(connect(this.#core, address));
   }
 
   /**
@@ -341,11 +330,7 @@ export class Socket implements Disposable {
    * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
    * @throws {GaiError} when the host has no address in the socket's family.
    */
-  connectEx(address: AddressLike): Promise<number> {
-    return unawaited(this.#connectEx(address));
-  }
-
-  async #connectEx(address: AddressLike): Promise<number> {
+  async connectEx(address: AddressLike): Promise<number> {
     try {
       await this.connect(address);
       return 0;
@@ -364,8 +349,9 @@ export class Socket implements Disposable {
    *
    * @param bufsize How many bytes at most.
    * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
-   * @returns The bytes, which are the caller's; empty at the end of the stream. Their `buffer` may be larger and
-   *   hold more of what this peer has sent: `slice()` them before it is used or transferred.
+   * @returns The bytes, which are the caller's; empty at the end of the stream. They are a view of a larger
+   *   `buffer`, which may hold more of what this peer has sent: pass `byteOffset` along to a `DataView`, and
+   *   `slice()` the bytes before the `buffer` is used as a whole or transferred.
    * @throws {OSError} ENOTCONN, ECONNRESET, EBADF and so on.
    * @throws {TimeoutError} after the timeout; nothing is lost.
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
@@ -378,7 +364,7 @@ export class Socket implements Disposable {
     ) {
       return stream.recv(bufsize, this.#core.limit("recv"));
     }
-    return unawaited(recv(this.#core, bufsize, flags));
+    return quiet(recv(this.#core, bufsize, flags));
   }
 
   /**
@@ -390,7 +376,7 @@ export class Socket implements Disposable {
    *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
-    return unawaited(recvfrom(this.#core, bufsize, flags));
+    return quiet(recvfrom(this.#core, bufsize, flags));
   }
 
   /**
@@ -414,7 +400,7 @@ export class Socket implements Disposable {
       }
     }
     const received = recvfromInto(this.#core, buffer, nbytes, flags);
-    return unawaited(received.then(([count]) => count));
+    return quiet(received.then(([count]) => count));
   }
 
   /**
@@ -431,24 +417,21 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags = 0,
   ): Promise<[number, Address | null]> {
-    return unawaited(recvfromInto(this.#core, buffer, nbytes, flags));
+    return quiet(recvfromInto(this.#core, buffer, nbytes, flags));
   }
 
   /**
-   * Sends the start of the data, as much as the system takes. On datagrams: one datagram.
+   * Sends data. With no timeout set it sends all of it, as {@linkcode Socket.sendall} does; with a timeout, or
+   * with `MSG_DONTWAIT`, it takes as much as it can without waiting for the rest. On datagrams: one datagram.
    *
-   * @param data The bytes.
+   * @param data The bytes; they must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0.
    * @returns How many bytes were taken.
    * @throws {OSError} EPIPE when not connected; EDESTADDRREQ for UDP without a peer.
    * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {
-    try {
-      return send(this.#core, data, flags);
-    } catch (error) {
-      return unawaited(failLater(error));
-    }
+    return quiet(send(this.#core, data, flags));
   }
 
   /**
@@ -465,7 +448,7 @@ export class Socket implements Disposable {
     try {
       return sendall(this.#core, data, flags);
     } catch (error) {
-      return unawaited(failLater(error));
+      return quiet(failLater(error));
     }
   }
 
@@ -497,7 +480,7 @@ export class Socket implements Disposable {
         ? sendto(this.#core, data, flagsOrAddress, address)
         : sendto(this.#core, data, 0, flagsOrAddress);
     } catch (error) {
-      return unawaited(failLater(error));
+      return quiet(failLater(error));
     }
   }
 
@@ -518,7 +501,7 @@ export class Socket implements Disposable {
     flags = 0,
     address?: AddressLike | null,
   ): Promise<number> {
-    return unawaited(sendmsg(this.#core, buffers, ancdata, flags, address));
+    return quiet(sendmsg(this.#core, buffers, ancdata, flags, address));
   }
 
   /**
@@ -532,7 +515,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return unawaited(sendfile(this.#core, file, offset, count));
+    return quiet(sendfile(this.#core, file, offset, count));
   }
 
   /**
@@ -656,7 +639,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} when what was sent before does not leave within the timeout.
    */
   shutdown(how: number): Promise<void> {
-    return unawaited(this.#shutdown(how));
+    return quiet(this.#shutdown(how));
   }
 
   async #shutdown(how: number): Promise<void> {
@@ -724,13 +707,13 @@ export class Socket implements Disposable {
   /**
    * Closes the socket so that the peer gets all that was sent, though it may be sending still: to close with
    * unread data is a reset, which may destroy an answer on its way. It ends sending, drops what comes
-   * until the peer closes, and then closes. The limits are those of nginx, lingering_time and lingering_timeout.
+   * until the peer closes, and then closes.
    *
    * @param seconds How long at most.
-   * @param timeout How long to wait for more.
+   * @param limit How many bytes are dropped at most.
    */
-  lingeringClose(seconds = 30, timeout = 5): Promise<void> {
-    return unawaited(lingeringClose(this, seconds, timeout));
+  lingeringClose(seconds = 2, limit = 1048576): Promise<void> {
+    return quiet(lingeringClose(this, seconds, limit));
   }
 
   /**

@@ -7,6 +7,7 @@
 import { type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
 import { newPromise, refuse, resolveNew } from "./calls.ts";
+import { memory, viewOf } from "./memory.ts";
 import { type Bytes, ReadMemory } from "./read_memory.ts";
 import type { Source } from "./slot.ts";
 import type { StreamTransport } from "./transport.ts";
@@ -156,7 +157,7 @@ export class ReadBuffer extends ReadMemory implements Source {
       ? undefined
       : this.#data.subarray(this.#start, this.#end);
     const left = !own && !lost && this.#into !== target;
-    this.#data = left ? target.slice(0, count) : target;
+    this.#data = left ? viewOf(target, 0, count) : target;
     this.#start = 0;
     this.#end = Math.min(count, target.length);
     if (before !== undefined) this.putBack(before);
@@ -280,14 +281,16 @@ export class ReadBuffer extends ReadMemory implements Source {
   /** The next bytes, at most `size`, which stay where they are. The buffer must be ready. */
   peek(size: number): Bytes {
     this.#check();
-    return new Uint8Array(
-      this.#data.subarray(this.#start, Math.min(this.#start + size, this.#end)),
+    return viewOf(
+      this.#data,
+      this.#start,
+      Math.min(this.#start + size, this.#end),
     );
   }
 
   /** Puts bytes back in front of what is there. */
   putBack(bytes: Uint8Array): void {
-    const joined = new Uint8Array(bytes.length + this.available);
+    const joined = memory(bytes.length + this.available);
     joined.set(bytes);
     joined.set(this.#data.subarray(this.#start, this.#end), bytes.length);
     this.#empty();

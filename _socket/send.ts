@@ -11,7 +11,6 @@ import {
   type BytesLike,
   checkFlags,
   checkSendfile,
-  checkTimeout,
   gather,
   toBytes,
 } from "./check.ts";
@@ -33,28 +32,28 @@ function checkSend(
   core: SocketCore,
   syscall: string,
   flags: number,
-  timeout?: number,
 ): Limit {
   core.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
+  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : undefined);
 }
 
-/**
- * Sends the start of the data, or one datagram to the peer; throws what is wrong with the arguments. The promise may
- * go unawaited.
- */
-export function send(
+/** Sends the data, or the start of it where there is a limit of time; or one datagram to the peer. */
+export async function send(
   core: SocketCore,
   data: BytesLike,
   flags: number,
 ): Promise<number> {
-  const limit = checkSend(core, "send", flags);
-  const bytes = toBytes(data, "send");
-  if (core.type === SOCK_DGRAM) {
-    return sendDatagram(core, bytes, undefined, limit);
+  try {
+    const limit = checkSend(core, "send", flags);
+    const bytes = toBytes(data, "send");
+    if (core.type === SOCK_DGRAM) {
+      return await sendDatagram(core, bytes, undefined, limit);
+    }
+    return await core.connected("send", "EPIPE").send(bytes, limit);
+  } catch (error) {
+    return await failLater(error);
   }
-  return quiet(core.connected("send", "EPIPE").send(bytes, limit));
 }
 
 /** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
@@ -71,19 +70,14 @@ export function sendall(
   return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
-/**
- * Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited.
- *
- * @param timeout Seconds, instead of the timeout of the socket.
- */
+/** Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited. */
 export function sendto(
   core: SocketCore,
   data: BytesLike,
   flags: number,
   address: unknown,
-  timeout?: number,
 ): Promise<number> {
-  const limit = checkSend(core, "sendto", flags, timeout);
+  const limit = checkSend(core, "sendto", flags);
   const bytes = toBytes(data, "sendto");
   const sender = core.datagram?.senderAt(address);
   if (sender !== undefined) return core.datagram!.send(bytes, sender, limit);
@@ -172,28 +166,22 @@ export async function sendfile(
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;
 
-/**
- * Ends sending, drops what comes until the peer's end, and closes. Without limit in bytes, as in nginx: a peer that is
- * cut off after so many loses the answer, however large its upload.
- *
- * @param socket What to close.
- * @param seconds How long at most.
- * @param timeout How long to wait for more.
- */
+/** Ends sending, drops what comes until the peer's end, or for as long or as much as given, and closes. */
 export async function lingeringClose(
   socket: Socket,
   seconds: number,
-  timeout: number,
+  limit: number,
 ): Promise<void> {
-  checkTimeout(seconds);
-  checkTimeout(timeout);
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
     await socket.shutdown(SHUT_WR);
-    socket.settimeout(timeout);
     const dropped = new Uint8Array(CHUNK);
-    while (await socket.recvInto(dropped) > 0);
+    for (let left = limit; left > 0;) {
+      const count = await socket.recvInto(dropped);
+      if (count === 0) break;
+      left -= count;
+    }
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
     await nextTurn(); // or the socket was closed before

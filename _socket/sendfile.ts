@@ -4,6 +4,8 @@
  * @module
  */
 
+import { memory } from "./memory.ts";
+
 /** What one read takes, which each client that reads slowly keeps in memory. */
 const CHUNK = 262144;
 
@@ -19,19 +21,6 @@ const LARGE_MAX = 8;
 
 /** Bytes in a millisecond of a client that keeps up; arbitrary: more than 100 Mbit/s, less than 1 Gbit/s. */
 const FAST = 26214;
-
-/**
- * Where a buffer begins in its memory. Memory of this size begins 16 bytes behind the beginning of a page
- * (glibc's `malloc`), and what is copied out of a file begins with a page. With just these 16 bytes between
- * them some processors copy 1.3 GB/s and not 8 to 18 (`rep movsb` of an AMD EPYC, in any size): a file of
- * 1 GiB then took twice the time.
- */
-const INSET = 48;
-
-/** New memory for so many bytes of a file. */
-function memory(size: number): Uint8Array {
-  return new Uint8Array(INSET + size).subarray(INSET);
-}
 
 /** A large buffer for the next file: new memory costs a fault for each page. */
 let spare: Uint8Array | undefined;

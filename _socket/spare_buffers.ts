@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Bytes } from "./read_memory.ts";
+import { type Bytes, memory } from "./memory.ts";
 
 /** Buffers of one size, of which some are kept for whoever needs one next: a new one costs more. */
 export class SpareBuffers {
@@ -70,7 +70,7 @@ let flying = 0;
 export function takeLarge(more: boolean): Bytes | undefined {
   if (flying >= (more ? FLYING_MAX : WAITING_MAX)) return undefined;
   flying++;
-  return free.pop() ?? new Uint8Array(LARGE);
+  return free.pop() ?? memory(LARGE);
 }
 
 /** The read is over; the buffer has what came. */

@@ -7,6 +7,7 @@
 import { type Limit, nextTurn, poll, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
 import { quiet } from "./calls.ts";
+import { memory, viewOf } from "./memory.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { Bytes } from "./read_memory.ts";
 import type { StreamTransport } from "./transport.ts";
@@ -89,7 +90,7 @@ export class Stream {
   /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
   async recvAll(size: number, limit: Limit): Promise<Bytes> {
     if (limit === "now") return await this.recv(size, limit);
-    const whole = new Uint8Array(size);
+    const whole = memory(size);
     let count = 0;
     try {
       while (count < size) {
@@ -102,7 +103,7 @@ export class Stream {
       if (count > 0) this.reader.putBack(whole.subarray(0, count));
       throw error;
     }
-    return count < size ? whole.slice(0, count) : whole;
+    return count < size ? viewOf(whole, 0, count) : whole;
   }
 
   /** Receives into the caller's memory. */
@@ -119,12 +120,12 @@ export class Stream {
     return quiet(this.#when(limit, () => this.reader.takeInto(target)));
   }
 
-  /** Sends the start of `data`. */
-  send(data: Uint8Array, limit: Limit): Promise<number> {
+  /** Sends all of `data`; with a limit of time the start of it. */
+  async send(data: Uint8Array, limit: Limit): Promise<number> {
     this.#checkWrite("send");
-    return limit === null
-      ? this.writer.send(data)
-      : this.writer.sendWithin(data, limit);
+    if (limit !== null) return await this.writer.sendWithin(data, limit);
+    await this.writer.sendall(data);
+    return data.length;
   }
 
   /** Sends all of `data`. */

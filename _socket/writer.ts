@@ -151,18 +151,6 @@ export class Writer extends Lock {
     return call;
   }
 
-  /** Writes the start of `data`; resolves to the count taken. */
-  async send(data: Uint8Array): Promise<number> {
-    await this.acquire();
-    try {
-      const count = await this.#transport.write(data);
-      this.release();
-      return count;
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
   /**
    * Writes the start of `data`, within a limit of time, and loses count of nothing: where the
    * system takes the bytes too late, they belong to the socket and count as sent.

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { memory } from "../_socket/memory.ts";
+
 /**
  * Finds something in one chunk.
  *
@@ -156,7 +158,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
   }
 
   protected override join(parts: Bytes[], length: number): Bytes {
-    const whole = new Uint8Array(length);
+    const whole = memory(length);
     let at = 0;
     for (const part of parts) {
       whole.set(part, at);
@@ -170,9 +172,10 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     const length = tail.length + chunk.length;
     if (tail.buffer !== this.#block || tail.byteOffset + length > BLOCK) {
       if (tail.length >= SMALL) return undefined;
-      this.#block = new ArrayBuffer(BLOCK);
-      new Uint8Array(this.#block).set(tail);
-      tail = new Uint8Array(this.#block, 0, tail.length);
+      const block = memory(BLOCK);
+      block.set(tail);
+      this.#block = block.buffer;
+      tail = block.subarray(0, tail.length);
     }
     const merged = new Uint8Array(tail.buffer, tail.byteOffset, length);
     merged.set(chunk, tail.length);
@@ -199,7 +202,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
 
   /** A copy of the first `count` bytes, or of all where there are less. */
   copy(count: number): Bytes {
-    const copied = new Uint8Array(Math.min(count, this.length));
+    const copied = memory(Math.min(count, this.length));
     let at = -this.offset;
     for (const chunk of this.chunks) {
       if (at >= copied.length) break;

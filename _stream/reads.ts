@@ -5,7 +5,7 @@
  */
 
 import type { Lock } from "../_socket/lock.ts";
-import { quietFailure } from "../_socket/calls.ts";
+import { quiet } from "../_socket/calls.ts";
 
 /** A read: whenever it yields it needs more data, and is told whether there was any. */
 export type Steps<T> = Generator<void, T, boolean>;
@@ -104,17 +104,16 @@ export class Straight<R> {
       this.#failed(error);
     }
     if (used instanceof Promise) {
-      return used.then((value) => {
-        this.#end();
-        return value;
-      }, this.#onFailed);
+      quiet(this.#result!);
+      this.#result = undefined;
+      return used.finally(() => this.#turns.release());
     }
     this.#end();
     return used;
   }
 
   #failed(error: unknown): never {
-    quietFailure(this.#result!, error);
+    quiet(this.#result!);
     this.#end();
     throw error;
   }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { unawaited } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { checkCount, checkLimit } from "./checks.ts";
@@ -163,7 +162,7 @@ export class TextReader implements Disposable {
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
     return iterateLines(
       () => this.#readyLine(),
-      () => unawaited(this.readline().then(toResult)),
+      () => this.readline().then(toResult),
     );
   }
 
@@ -209,10 +208,10 @@ export class TextReader implements Disposable {
   }
 
   #run<T>(operation: () => Promise<T>): Promise<T> {
-    return unawaited(this.#turns.run(() => {
+    return this.#turns.run(() => {
       this.#reader.readable(); // throws where it is closed
       return operation();
-    }));
+    });
   }
 
   #readyLine(): string | undefined {

@@ -5,7 +5,7 @@
  */
 
 import { ByteQueue } from "../_stream/queues.ts";
-import { ownBytes } from "../_socket/check.ts";
+import { viewOf } from "../_socket/memory.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
@@ -54,7 +54,7 @@ export class Channel {
 
   /** Whether a read would not wait. */
   get readable(): boolean {
-    return this.available > 0 || this.#ended || this.closed ||
+    return this.available > 0 || this.#ended ||
       this.#readFailure !== undefined;
   }
 
@@ -71,14 +71,14 @@ export class Channel {
     return count;
   }
 
-  /** Takes what is there, in memory of its own; undefined at the end of the stream. */
+  /** Takes what is there, in memory that nobody else has; undefined at the end of the stream. */
   protected takeOwn(): Uint8Array<ArrayBuffer> | undefined {
     const count = this.available;
     if (count === 0) this.#check();
     if (count === 0) return undefined;
     const bytes = this.#queue.take(count);
     this.credit(count);
-    return ownBytes(bytes);
+    return bytes;
   }
 
   /** Puts back what was taken last, which may be more than a window: nobody is told that there is room. */
@@ -93,9 +93,8 @@ export class Channel {
     return this.#queue.copy(size);
   }
 
-  /** Throws the failure of reading, once; then the stream is at its end. Nothing can be read once it is closed. */
+  /** Throws the failure of reading, once; then the stream is at its end. */
   #check(): void {
-    if (this.closed) throw osError("EBADF", { syscall: "recv" });
     const failure = this.#readFailure;
     if (failure === undefined) return;
     this.#readFailure = undefined;
@@ -174,7 +173,7 @@ export class Channel {
 
   /** Keeps bytes that came. */
   protected keep(payload: Uint8Array): void {
-    this.#queue.push(new Uint8Array(payload));
+    this.#queue.push(viewOf(payload, 0, payload.length));
     this.onReadable?.();
   }
 }

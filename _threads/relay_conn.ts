@@ -4,6 +4,7 @@
  * @module
  */
 
+import { viewOf } from "../_socket/memory.ts";
 import { osError } from "../_socket/errors.ts";
 import type { OwningTransport } from "../_socket/read_buffer.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
@@ -85,7 +86,7 @@ export class RelayConn extends Channel implements OwningTransport {
     this.#reading = undefined;
     this.credit(length);
     into?.set(payload);
-    reading.resolve(into === undefined ? new Uint8Array(payload) : length);
+    reading.resolve(into === undefined ? viewOf(payload, 0, length) : length);
   }
 
   /** Writes the start of `p`; resolves to the count taken. */

@@ -4,13 +4,9 @@
  * @module
  */
 
-import { fromTransport } from "../_socket/address.ts";
-import { type Limit, secondsLeft } from "../_socket/alarm.ts";
+import { type AddressLike, fromTransport } from "../_socket/address.ts";
 import { osError } from "../_socket/errors.ts";
-import type {
-  BoundedDatagramTransport,
-  TransportAddr,
-} from "../_socket/transport.ts";
+import type { DatagramTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Calls } from "./calls.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
@@ -19,8 +15,7 @@ import * as P from "./protocol.ts";
 const DATAGRAM_MAX = 65_535;
 
 /** Sends what a handler answers, through the server's own socket. */
-export class RelayDatagram implements BoundedDatagramTransport {
-  readonly bounded = true;
+export class RelayDatagram implements DatagramTransport {
   readonly #id: number;
   readonly #lane: Lane;
   readonly #calls: Calls;
@@ -46,23 +41,17 @@ export class RelayDatagram implements BoundedDatagramTransport {
     return Promise.reject(osError("EOPNOTSUPP", { syscall: "recv", reason }));
   }
 
-  /** Sends one datagram; resolves to the count of bytes. The main thread keeps the limit. */
-  send(
-    p: Uint8Array,
-    addr: TransportAddr,
-    limit: Limit = null,
-  ): Promise<number> {
-    const timeout = secondsLeft(limit);
-    return this.#calls.ask((call) =>
-      this.begin(p, { call, address: fromTransport(addr), timeout })
-    );
+  /** Sends one datagram; resolves to the count of bytes. */
+  send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+    return this.#calls.ask((call) => this.begin(p, fromTransport(addr), call));
   }
 
   /** Sends the frames of one datagram. */
-  begin(p: Uint8Array, made: P.SendCall): void {
+  begin(p: Uint8Array, address: AddressLike, call: number): void {
     if (p.length > DATAGRAM_MAX) {
       throw osError("EMSGSIZE", { syscall: "sendto" });
     }
+    const made: P.SendCall = { call, address };
     this.#lane.send(P.SEND_TO, this.#id, P.pack(made));
     this.#lane.send(P.DATA, this.#id, p);
   }

@@ -63,10 +63,9 @@ export class RelayedDatagram {
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.SEND_TO) this.#sending = P.unpack(payload);
     if (type !== P.DATA || this.#sending === undefined) return;
-    const { call, address, timeout } = this.#sending;
+    const { call, address } = this.#sending;
     this.#sending = undefined;
-    const data = new Uint8Array(payload);
-    const sent = internals.sendto(this.#socket, data, address, timeout);
+    const sent = this.#socket.sendto(new Uint8Array(payload), address);
     const answered = answer(this.#lane, call, sent);
     this.#sent = this.#sent.then(() => answered);
   }

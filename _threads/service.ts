@@ -4,6 +4,7 @@
  * @module
  */
 
+import { viewOf } from "../_socket/memory.ts";
 import { runHandler } from "../_server/steps.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { Calls } from "./calls.ts";
@@ -56,7 +57,6 @@ export class Service {
       init.server,
       init.draining,
       () => this.#calls.ask((call) => this.lane.send(P.SHUTDOWN, call)),
-      init.blocking ? () => this.lane.drain() : undefined,
     );
     this.#handler = loadHandler(init.handler);
     this.#blocking = init.blocking;
@@ -81,7 +81,7 @@ export class Service {
       return this.#channels.get(id)?.onFrame(type, payload);
     }
     this.#datagrams.delete(id);
-    this.#openDatagram(id, opening, new Uint8Array(payload));
+    this.#openDatagram(id, opening, viewOf(payload, 0, payload.length));
   }
 
   #open(id: number, opening: P.Opening): void {

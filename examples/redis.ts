@@ -1,5 +1,5 @@
 /**
- * A key-value server that speaks RESP, the protocol of Redis.
+ * A key-value server that speaks RESP2, the protocol of Redis.
  *
  *     deno run --allow-net examples/redis.ts [host] [port]
  *
@@ -13,8 +13,14 @@ import {
   serve,
   StreamRequestHandler,
 } from "@socketserver/socketserver";
-import { encode, ProtocolError, readCommand, simple } from "./redis/resp.ts";
-import { Session } from "./redis/session.ts";
+import { execute } from "./redis/commands.ts";
+import {
+  encode,
+  latin1,
+  ProtocolError,
+  readCommand,
+  simple,
+} from "./redis/resp.ts";
 import { Store } from "./redis/store.ts";
 
 const store = new Store();
@@ -24,16 +30,13 @@ class RedisHandler extends StreamRequestHandler {
   override disableNagleAlgorithm = true;
 
   override async handle() {
-    using session = new Session(store);
     try {
       for (let args; (args = await readCommand(this.rfile)) !== undefined;) {
         if (args.length === 0) continue;
-        const reply = session.execute(args);
-        if (session.isHttp) return this.request.abort();
-        for (const piece of encode(reply, session.version)) {
+        for (const piece of encode(execute(store, args))) {
           await this.wfile.write(piece);
         }
-        if (session.ended) return;
+        if (latin1(args[0]).toLowerCase() === "quit") return;
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;

@@ -236,7 +236,7 @@ Deno.test("ReadBuffer gives a large read away whole, and never sees that memory 
   const first = await buffer.takeNext(LARGE);
   const second = await buffer.takeNext(LARGE);
   first.fill(2);
-  assertEquals([first.byteOffset, first.length], [0, LARGE]);
+  assertEquals([first.byteOffset, first.length], [48, LARGE]);
   assertEquals(second.every((byte) => byte === 1), true);
   assertEquals(text(await buffer.takeNext(LARGE)), "x");
   assertEquals(first.every((byte) => byte === 2), true);

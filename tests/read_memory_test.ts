@@ -1,7 +1,20 @@
 import { type Bytes, ReadMemory } from "../_socket/read_memory.ts";
-import { MSG_PEEK, socketpair } from "../socket.ts";
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  MSG_PEEK,
+  MSG_WAITALL,
+  SOCK_DGRAM,
+  socketpair,
+  TimeoutError,
+} from "../socket.ts";
 import { ReadBuffer } from "../_socket/read_buffer.ts";
-import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "./deps.ts";
 import { OSError } from "../_socket/errors.ts";
 import { FakeStream, soon, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
@@ -9,6 +22,7 @@ import { bytes, text } from "./stream_fakes.ts";
 const SMALL = 1000;
 const SLAB = 4096;
 const LARGE = 65536;
+const INSET = 48;
 const USED = 8;
 
 /** Reads once into memory of its own choice; gives what came, as its caller gets it, and the memory. */
@@ -33,7 +47,7 @@ Deno.test("ReadMemory copies the first reads out of one small buffer", () => {
   const reads = Array.from({ length: USED }, () => read(memory, bytes("data")));
   for (const [given, target] of reads) {
     assertStrictEquals(target, reads[0][1]);
-    assertEquals([given.buffer.byteLength, text(given)], [4, "data"]);
+    assertEquals([given.buffer.byteLength, text(given)], [INSET + 4, "data"]);
   }
   assertEquals(reads[0][1].length, SMALL);
 });
@@ -45,7 +59,7 @@ Deno.test("ReadMemory gives views of a slab to who uses it, no byte of which is 
     (_, i) => read(memory, bytes(`message ${i}`.padEnd(64)))[0],
   );
   given.forEach((each, i) => assertEquals(text(each).trim(), `message ${i}`));
-  assertEquals(given[0].buffer.byteLength, SLAB);
+  assertEquals(given[0].buffer.byteLength, INSET + SLAB);
   assertEquals(new Set(given.map(({ buffer }) => buffer)).size, 5); // 49 in each
 });
 
@@ -132,16 +146,122 @@ Deno.test("ReadMemory gives the large buffer away where most of it is full, and 
   const memory = usedMemory();
   read(memory, new Uint8Array(SLAB));
   const [half, large] = read(memory, new Uint8Array(LARGE / 2));
-  assertEquals([half.buffer.byteLength, large.length], [LARGE / 2, LARGE]);
+  assertEquals([half.buffer.byteLength, large.length], [
+    INSET + LARGE / 2,
+    LARGE,
+  ]);
   const [most, again] = read(memory, new Uint8Array(LARGE / 2 + 1));
   assertStrictEquals(again, large);
   assertStrictEquals(most.buffer, large.buffer);
   const [whole, other] = read(memory, new Uint8Array(LARGE));
-  assertStrictEquals(whole, other);
+  assertStrictEquals(whole.buffer, other.buffer);
 });
 
 Deno.test("ReadMemory does not count reads into the memory of others", () => {
   const memory = new ReadMemory();
   memory.landed(new Uint8Array(LARGE), LARGE);
   assertEquals(memory.next().length, SMALL);
+});
+
+/** Fails unless `data` looks as what `recv` gives always does: a view that begins behind its buffer's beginning. */
+function assertView(data: Uint8Array, what: string): void {
+  assert(data.byteOffset > 0, `${what} begins with its buffer`);
+  assert(data.length + data.byteOffset <= data.buffer.byteLength, what);
+}
+
+Deno.test("Socket.recv() and its relatives give views alike, from the first read on", async () => {
+  const [client, server] = await socketpair();
+  using _client = client;
+  using _server = server;
+  using file = server.makefile("rb");
+  const calls: [string, (size: number) => Promise<Uint8Array>][] = [
+    ["recv", (size) => server.recv(size)],
+    ["MSG_PEEK", (size) => server.recv(size, MSG_PEEK)],
+    ["MSG_WAITALL", (size) => server.recv(size, MSG_WAITALL)],
+    ["recvfrom", async (size) => (await server.recvfrom(size))[0]],
+    ["recv of a part", (size) => server.recv(Math.ceil(size / 2))],
+    ["MSG_DONTWAIT", (size) => server.recv(size, MSG_DONTWAIT)],
+    ["rfile.readexactly", (size) => file.readexactly(size)],
+    ["rfile.peek", (size) => file.peek(size)],
+    ["rfile.read1", () => file.read1()],
+  ];
+  // small ones, a slab, large ones, of which some are copied, and small ones again
+  const sizes = [
+    1,
+    64,
+    999,
+    ...new Array(12).fill(64),
+    5000,
+    20_000,
+    65_536,
+    65_536,
+    65_536,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+  ];
+  for (const [name, call] of calls) {
+    for (const size of sizes) {
+      const sent = client.sendall(new Uint8Array(size).fill(7));
+      for (let left = size; left > 0;) {
+        const data = await soon(call(left));
+        assertView(data, `${name} of ${size}`);
+        assert(data.every((byte) => byte === 7));
+        left -= data.length;
+        if (name === "MSG_PEEK") await server.recv(data.length, MSG_WAITALL);
+        if (name === "rfile.peek") await file.readexactly(data.length);
+      }
+      await sent;
+    }
+  }
+});
+
+Deno.test("Socket.recv() gives a view after a timeout and a part that was put back, too", async () => {
+  const [client, server] = await socketpair();
+  using _client = client;
+  using _server = server;
+  server.settimeout(0.01);
+  await client.sendall(bytes("ab"));
+  await assertRejects(() => soon(server.recv(3, MSG_WAITALL)), TimeoutError);
+  await client.sendall(bytes("cd"));
+  server.settimeout(null);
+  const data = await soon(server.recv(9, MSG_DONTWAIT));
+  assertView(data, "what was put back");
+  assertEquals(text(data).slice(0, 2), "ab");
+});
+
+Deno.test("Socket.recvfrom() gives datagrams as views, from the first on", async () => {
+  const [client, server] = await socketpair(AF_INET, SOCK_DGRAM);
+  using _client = client;
+  using _server = server;
+  for (let i = 0; i < 20; i++) {
+    await client.send(new Uint8Array(i % 2 === 0 ? 64 : 2000));
+    assertView(await soon(server.recv(9999)), `datagram ${i}`);
+  }
+});
+
+Deno.test("Socket.recv() shows nothing of what another connection has sent", async () => {
+  const secret = 0x5e;
+  for (let round = 0; round < 4; round++) {
+    for (
+      const [fill, size, bufsize] of [[secret, 60_000, 999], [1, 40_000, 65536]]
+    ) {
+      const [client, server] = await socketpair();
+      using _client = client;
+      using _server = server;
+      for (let i = 0; i < 12; i++) {
+        const sent = client.sendall(new Uint8Array(size).fill(fill));
+        for (let left = size; left > 0;) {
+          const data = await soon(server.recv(bufsize));
+          left -= data.length;
+          if (fill === secret) continue;
+          assertEquals(new Uint8Array(data.buffer).includes(secret), false);
+        }
+        await sent;
+      }
+    }
+  }
 });

@@ -28,19 +28,50 @@ function sparse(length: number, random: (below: number) => number): Uint8Array {
 }
 
 withPair(
-  "Socket.send() takes what the system takes, and says how much",
+  "Socket.send() and sendmsg() with no timeout take all",
   async (client, server) => {
-    const data = sparse(32 * MIB, seeded(1));
-    const count = await soon(client.send(data)); // nobody reads
-    assertGreater(count, 0);
-    assertLess(count, data.length);
+    const data = sparse(16 * MIB, seeded(1));
+    const sent = client.send(data).then((count) => [count]);
+    const last = client.sendmsg([data, bytes("end")]);
+    assertEquals(await Promise.race([sent, turn().then(() => 0)]), 0); // nobody reads yet
     client.shutdown(SHUT_WR);
+    const received = await recvToEnd(server);
+    assertEquals(await soon(sent), [data.length]);
+    assertEquals(await soon(last), data.length + 3);
     assertEquals(
-      digest(await recvToEnd(server)),
-      digest(data.subarray(0, count)),
+      digest(received),
+      digest(concat([data, data, bytes("end")])),
     );
   },
 );
+
+for (
+  const [how, timeout, flags] of [
+    ["a timeout", 5, 0],
+    ["timeout 0", 0, 0],
+    ["MSG_DONTWAIT", null, MSG_DONTWAIT],
+  ] as const
+) {
+  withPair(
+    `Socket.send() and sendmsg() with ${how} take a part, and say how much`,
+    async (client, server) => {
+      const data = sparse(16 * MIB, seeded(1));
+      client.settimeout(timeout);
+      const first = await soon(client.send(data, flags)); // nobody reads
+      const second = await soon(
+        client.sendmsg([data.subarray(first, first + 9)], [], flags),
+      );
+      assertGreater(first, 0);
+      assertLess(first, data.length);
+      assertEquals(second, 9);
+      client.shutdown(SHUT_WR);
+      assertEquals(
+        digest(await recvToEnd(server)),
+        digest(data.subarray(0, first + 9)),
+      );
+    },
+  );
+}
 
 withPair(
   "Socket.send() and sendall() take any bytes, and none",

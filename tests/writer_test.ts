@@ -47,7 +47,7 @@ Deno.test("Writer tells each call its own failure, and goes on with the next", a
   const writer = new Writer(fake);
   const sent: Promise<unknown>[] = [
     writer.sendall(bytes("a")),
-    writer.send(bytes("b")),
+    writer.sendall(bytes("b")),
     writer.sendall(bytes("c")),
   ];
   fake.gates[0].reject(broken());
@@ -71,7 +71,6 @@ Deno.test("Writer takes a transport that throws instead of rejecting", async () 
   const writer = new Writer(fake);
   const calls = [
     () => writer.sendall(bytes("a")),
-    () => writer.send(bytes("b")),
     () => writer.sendallWithin(bytes("c"), timeoutByHand()),
     () => writer.sendall(bytes("d")),
   ];
