@@ -1,7 +1,7 @@
 /**
  * A name server for a zone file, over UDP and TCP on one port, with one handler class for both.
  *
- *     deno run --allow-net --allow-read examples/dns.ts [host] [port] [zone file]
+ *     deno run --allow-net --allow-read examples/dns.ts [host] [port] [zone file] [seconds]
  *
  * Then ask it: `dig @127.0.0.1 -p 9953 www.example.test`, and the same with `+tcp`, `AAAA`, `+short`, or for
  * `big.example.test TXT`, which does not fit into a datagram. It knows its zone alone: no
@@ -21,7 +21,7 @@ import { parseZone } from "./dns_file.ts";
 import type { Zone } from "./dns_zone.ts";
 
 class DnsHandler extends DualRequestHandler {
-  override timeout = 10; // seconds for a client over TCP to ask, or ask again
+  override timeout = Number(seconds); // for a client over TCP to ask, and take the answer
   override disableNagleAlgorithm = true;
 
   override async handle() {
@@ -30,22 +30,27 @@ class DnsHandler extends DualRequestHandler {
       return;
     }
     for (;;) { // RFC 1035, section 4.2.2: two bytes with the length, and the message
+      this.socket.setdeadline(this.timeout); // for all of it, however it is divided
       const [high, low] = await this.rfile.read(2);
       if (low === undefined) return; // the client has no more to ask
       const query = await this.rfile.readexactly(high << 8 | low);
       const answer = respond(zone, query, false);
-      if (answer.length === 0) return;
+      if (answer.length === 0) return await this.socket.lingeringClose();
       const length = [answer.length >> 8, answer.length & 0xff];
       await this.wfile.writelines([Uint8Array.from(length), answer]);
     }
   }
 }
 
-const [host = "localhost", port = "9953", path] = Deno.args;
+const [
+  host = "localhost",
+  port = "9953",
+  path = new URL("example.zone", import.meta.url),
+  seconds = "10",
+] = Deno.args;
 let zone: Zone;
 try {
-  const file = path ?? new URL("example.zone", import.meta.url);
-  zone = parseZone(await Deno.readTextFile(file));
+  zone = parseZone(await Deno.readTextFile(path));
   const options = {
     addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
     reportLostClients: false,

@@ -6,12 +6,16 @@
 import { Buffer } from "node:buffer";
 // @ts-types="./dns_packet.d.ts"
 import codec from "npm:dns-packet@5.6.1";
-import type { OptAnswer } from "./dns_packet.d.ts";
+import type { Answer, OptAnswer } from "./dns_packet.d.ts";
 import type { Finding, Zone } from "./dns_zone.ts";
 
 const HEADER_SIZE = 12;
 /** The least that a record takes: a root name of one byte, and ten for type, class, time and length. */
 const RECORD_SIZE = 11;
+/** The least that a question takes: the same, with type and class. */
+const QUESTION_SIZE = 5;
+/** The most that a name takes (RFC 1035, section 2.3.4). */
+const NAME_SIZE = 255;
 /** What a client without EDNS takes over UDP, in bytes (RFC 1035, section 2.3.4). */
 const UDP_SIZE = 512;
 /** What crosses today's networks in one piece, in bytes: the DNS flag day of 2020. */
@@ -30,13 +34,18 @@ interface Query {
   name: string;
   type: string;
   class: string;
-  /** What says that the client knows EDNS (RFC 6891). */
-  edns: OptAnswer | undefined;
+}
+
+/** What a message says, as far as it can be read. */
+interface Request {
+  /** What says that the client knows EDNS. So must every answer, of errors too (RFC 6891, section 6.1.1). */
+  edns?: OptAnswer;
+  /** Undefined if the message is wrong. */
+  query?: Query;
 }
 
 /** What goes into an answer, besides the header. */
-interface Reply extends Partial<Finding> {
-  query?: Query;
+interface Reply extends Request, Partial<Finding> {
   truncated?: boolean;
   extendedRcode?: number;
 }
@@ -57,60 +66,74 @@ export function respond(
   if (message.length < HEADER_SIZE || message[2] & 0x80) {
     return new Uint8Array();
   }
-  if (message[2] >> 3 & 0b1111) return encode(message, RCODES.NOTIMP);
-  const query = decode(message);
-  if (query === undefined) return encode(message, RCODES.FORMERR);
-  if (query.edns?.ednsVersion) {
-    return encode(message, RCODES.NOERROR, { query, extendedRcode: BADVERS });
+  const request = decode(message);
+  const { edns, query } = request;
+  if (message[2] >> 3 & 0b1111) {
+    return encode(message, RCODES.NOTIMP, { edns });
+  }
+  if (query === undefined) return encode(message, RCODES.FORMERR, { edns });
+  if (edns?.ednsVersion) {
+    const extendedRcode = BADVERS;
+    return encode(message, RCODES.NOERROR, { ...request, extendedRcode });
   }
   const served = query.class === "IN" && !/^[AI]XFR$/.test(query.type);
-  if (!served) return encode(message, RCODES.REFUSED, { query });
+  if (!served) return encode(message, RCODES.REFUSED, request);
   const found = zone.find(query.name, query.type);
   const rcode = RCODES[found.rcode];
-  const whole = encode(message, rcode, { query, ...found });
-  if (whole.length <= room(query, overUdp)) return whole;
-  return encode(message, rcode, { query, answers: [], truncated: true });
+  const whole = encode(message, rcode, { ...request, ...found });
+  if (whole.length <= room(edns, overUdp)) return whole;
+  return encode(message, rcode, { ...request, answers: [], truncated: true });
 }
 
 /** How long an answer may be. */
-function room({ edns }: Query, overUdp: boolean): number {
+function room(edns: OptAnswer | undefined, overUdp: boolean): number {
   if (!overUdp) return 65535;
   const wanted = Math.max(edns?.udpPayloadSize ?? 0, UDP_SIZE);
   return Math.min(wanted, EDNS_SIZE);
 }
 
-/** What a message asks; undefined where it cannot be decoded. */
-function decode(message: Uint8Array): Query | undefined {
+/** Reads a message, as far as it can be read. */
+function decode(message: Uint8Array): Request {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
-  const counts = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
-  const records = counts[1] + counts[2] + counts[3];
-  if (counts[0] !== 1 || records * RECORD_SIZE > bytes.length) return undefined;
+  const [count, ...counts] = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
+  const records = counts.reduce((sum, each) => sum + each);
+  const least = count * QUESTION_SIZE + records * RECORD_SIZE;
+  if (least > bytes.length) return {};
   try {
-    const [name, question] = readQuestion(message);
-    const { questions, additionals } = codec.decode(bytes);
-    const options = additionals.filter((record) => record.type === "OPT");
-    const [edns] = options;
-    if (options.length > 1 || (edns && edns.name !== ".")) return undefined;
+    const { questions, answers, authorities, additionals } = codec.decode(
+      bytes,
+    );
+    const [edns, ...more] = additionals.filter(isOpt);
+    const misplaced = [...answers, ...authorities].some(isOpt);
+    const wrong = more.length > 0 || misplaced || (edns && edns.name !== ".");
+    if (count !== 1 || wrong) return { edns };
+    const [name, question] = readQuestion(message) ?? [];
+    if (name === undefined || question === undefined) return { edns };
     const { type, class: ofClass } = questions[0];
-    return { question, name, type, class: ofClass, edns };
+    return { edns, query: { question, name, type, class: ofClass } };
   } catch (error) {
-    if (error instanceof Error) return undefined; // the codec has no class of its own
+    if (error instanceof Error) return {}; // the codec has no class of its own
     throw error;
   }
 }
 
+const isOpt = (record: Answer): record is OptAnswer => record.type === "OPT";
+
 /**
  * The name of the question, which the codec cannot give back byte for byte: in lower case, with "\046" for a
- * dot that is not between labels. And all of the question.
+ * dot that is not between labels. And all of the question. Undefined if the name is none.
  */
-function readQuestion(message: Uint8Array): [string, Uint8Array] {
+function readQuestion(
+  message: Uint8Array,
+): [name: string, question: Uint8Array] | undefined {
   const labels: string[] = [];
   let at = HEADER_SIZE;
   for (let length; (length = message[at]) > 0; at += 1 + length) {
-    if (length > 63) throw new Error("a pointer, with nothing to point at");
+    if (length > 63) return undefined; // a pointer, with nothing to point at
     const label = message.subarray(at + 1, at + 1 + length);
     labels.push(String.fromCharCode(...label).replaceAll(".", "\\046"));
   }
+  if (at + 1 - HEADER_SIZE > NAME_SIZE) return undefined;
   const name = labels.join(".").replace(/[A-Z]/g, (c) => c.toLowerCase());
   return [name, message.subarray(HEADER_SIZE, at + 5)];
 }
@@ -118,7 +141,7 @@ function readQuestion(message: Uint8Array): [string, Uint8Array] {
 function encode(
   message: Uint8Array,
   rcode: number,
-  { query, answers, authorities, truncated, extendedRcode }: Reply = {},
+  { edns, query, answers, authorities, truncated, extendedRcode }: Reply,
 ): Uint8Array {
   const kept = (message[2] << 8 | message[3]) & KEPT;
   const authoritative = answers !== undefined && rcode !== RCODES.REFUSED;
@@ -129,7 +152,7 @@ function encode(
       (truncated ? codec.TRUNCATED_RESPONSE : 0),
     answers,
     authorities,
-    additionals: query?.edns ? [ednsOf(query.edns, extendedRcode)] : [],
+    additionals: edns === undefined ? [] : [ednsOf(edns, extendedRcode)],
   });
   if (query === undefined) return packet;
   packet[5] = 1; // the count of questions

@@ -7,14 +7,21 @@ import type { OptAnswer, Packet } from "../examples/dns_packet.d.ts";
 import fc from "fast-check";
 import { createConnection, SHUT_WR, SOCK_DGRAM, Socket } from "../mod.ts";
 import { parseZone } from "../examples/dns_file.ts";
-import { assert, assertEquals, assertMatch, assertThrows } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertThrows,
+  delay,
+} from "./deps.ts";
 import { complaint, mayRun, type Running, start } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
-import { within } from "./server_helpers.ts";
+import { haveIPv6, within } from "./server_helpers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const startDns = () => start("examples/dns.ts", "127.0.0.1", "0");
+const startDns = (host = "127.0.0.1", ...more: string[]) =>
+  start("examples/dns.ts", host, "0", ...more);
 const at = ({ port }: Running): [string, number] => ["127.0.0.1", Number(port)];
 
 async function run(program: string, ...args: string[]): Promise<string> {
@@ -106,7 +113,54 @@ Deno.test({
         ),
         args,
       );
+      const knows = !args.includes("+noedns ");
+      assertEquals(/^; EDNS: version: 0,/m.test(said), knows, said);
     }
+  },
+});
+
+Deno.test({
+  name: "examples/dns.ts answers dig over IPv6, with UDP and TCP",
+  ignore: !mayRun || !have("dig") || !haveIPv6,
+  async fn() {
+    await using server = await startDns("::1");
+    for (const protocol of ["+notcp", "+tcp"]) {
+      const { port } = server;
+      const said = await run(
+        ...["dig", "@::1", "-p", port, "+short", "+time=5"] as const,
+        ...[protocol, "www.example.test", "AAAA"],
+      );
+      assertEquals(said, "2001:db8::1\n");
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "examples/dns.ts closes a TCP connection whose message takes too long, and no other",
+  ignore: !mayRun,
+  async fn() {
+    const zone = new URL("../examples/example.zone", import.meta.url).pathname;
+    await using server = await startDns("127.0.0.1", zone, "2");
+    using slow = await createConnection(at(server), { timeout: 30 });
+    using busy = await createConnection(at(server), { timeout: 30 });
+    using file = busy.makefile("rb");
+    const closed = slow.recv(1).catch((error) => {
+      if (error.code === "ECONNRESET") return new Uint8Array();
+      throw error;
+    });
+    let isOpen = true;
+    closed.then(() => isOpen = false);
+    let count = 0;
+    const message = framed(LAST);
+    for (; isOpen && count < message.length; count++) {
+      await slow.send(message.subarray(count, count + 1)).catch(() => {});
+      await busy.sendall(message);
+      await file.readexactly((await file.readexactly(2))[1]);
+      await delay(300); // within its two seconds, so that each read alone is in time
+    }
+    assertEquals((await within(closed)).length, 0);
+    assert(count > 1 && count < message.length, `${count}`);
   },
 });
 
@@ -285,6 +339,21 @@ Deno.test({
   },
 });
 
+/** A name of 256 bytes: three labels of 63, and one of 62. */
+const longName = query(1, `${`${"x".repeat(63)}.`.repeat(3)}${"x".repeat(62)}`);
+
+/** A query with an OPT record for the name "a", which the codec would not write. */
+const namedOpt = ((message: Uint8Array) =>
+  Uint8Array.of(
+    ...message.subarray(0, -11),
+    1,
+    97,
+    0,
+    ...message.subarray(-10),
+  ))(
+    query(1, "a", { additionals: [edns()] }),
+  );
+
 /** Messages that only a look at the details tells, and the code that answers them. */
 const WRONG: [name: string, message: Uint8Array, rcode: number][] = [
   ["no question", LAST.with(5, 0), 1],
@@ -294,7 +363,28 @@ const WRONG: [name: string, message: Uint8Array, rcode: number][] = [
   ["a label of 64 bytes", LAST.with(12, 64), 1],
   ["a cut name", LAST.subarray(0, 15), 1],
   ["a cut question", LAST.subarray(0, LAST.length - 1), 1],
+  ["a long name", longName, 1],
   ["two OPT records", query(1, "a", { additionals: [edns(), edns()] }), 1],
+  [
+    "an OPT record that is no addition",
+    query(1, "a", { answers: [edns()] }),
+    1,
+  ],
+  [
+    "an OPT record with a name",
+    namedOpt,
+    1,
+  ],
+  [
+    "no question, but an OPT record",
+    query(1, "a", { questions: [], additionals: [edns()] }),
+    1,
+  ],
+  [
+    "status, with an OPT record",
+    query(1, "a", { flags: 2 << 11, additionals: [edns()] }),
+    4,
+  ],
   ["status, for an opcode", LAST.with(2, 2 << 3), 4],
 ];
 
@@ -311,7 +401,10 @@ Deno.test({
       const head = await file.readexactly(2);
       const answer = await file.readexactly(head[0] << 8 | head[1]);
       checkAnswer(message, answer);
-      assertEquals([answer[3] & 0xf, answer.length], [rcode, 12], name);
+      assertEquals(answer[3] & 0xf, rcode, name);
+      const { additionals } = codec.decode(Buffer.from(answer));
+      const knows = name.includes("OPT") && !name.includes("no addition");
+      assertEquals(additionals.length, knows ? 1 : 0, name);
     }
     await client.sendall(framed(LAST.with(2, 0x80)));
     assertEquals((await within(file.read())).length, 0, "a response");
