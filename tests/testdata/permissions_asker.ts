@@ -1,0 +1,34 @@
+/**
+ * Says what it may do: an answer for each query in the first argument. With a second one, says what
+ * `permissionFlags` makes of each of those permissions here, or null where it refuses them.
+ */
+
+import {
+  type ChildPermissions,
+  permissionFlags,
+} from "../../_remote/permissions.ts";
+import { OSError } from "../../_socket/errors.ts";
+
+const [queries, permissions = "[]"] = Deno.args;
+
+function granted(query: Deno.PermissionDescriptor): boolean {
+  const { state, partial } = Deno.permissions.querySync(query) as {
+    state: string;
+    partial?: boolean;
+  };
+  return state === "granted" && !partial;
+}
+
+function flags(permissions: ChildPermissions): string[] | null {
+  try {
+    return permissionFlags(permissions);
+  } catch (error) {
+    if (error instanceof OSError) return null;
+    throw error;
+  }
+}
+
+console.log(JSON.stringify({
+  may: JSON.parse(queries).map(granted),
+  flags: JSON.parse(permissions).map(flags),
+}));
