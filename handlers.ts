@@ -24,6 +24,22 @@ import type { WorkerServer } from "./_threads/server_stub.ts";
 export { BufferedReader } from "./_stream/buffered_reader.ts";
 export type { Writer } from "./_stream/buffered_writer.ts";
 
+/** Returns what `setup` sets, or throws what to do where an override of it has not called `super.setup()`. */
+function fromSetup<T>(value: T | undefined, of: object, name: string): T {
+  if (value !== undefined) return value;
+  throw new TypeError(
+    `Cannot use ${name} of ${of.constructor.name}: its setup() must call super.setup() first, and await it`,
+  );
+}
+
+/** Throws what to extend where the request of a handler for connections is a datagram. */
+function checkConnection(handler: { request: unknown }, cure: string): void {
+  if (!Array.isArray(handler.request)) return;
+  throw new TypeError(
+    `Cannot handle a datagram with ${handler.constructor.name}: extend ${cure}`,
+  );
+}
+
 /** The part of a server that a handler relies on. */
 export interface HandlerServer {
   /** A signal for the handler of a request, which aborts when the server drains. */
@@ -135,15 +151,43 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   /** Whether to send small packets at once (TCP_NODELAY). */
   disableNagleAlgorithm = false;
 
+  #connection: Socket | undefined;
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
+
   /** The connection: the request. */
-  connection!: Socket;
+  get connection(): Socket {
+    return fromSetup(this.#connection, this, "connection");
+  }
+
+  set connection(connection: Socket) {
+    this.#connection = connection;
+  }
+
   /** Reads from the client. */
-  rfile!: BufferedReader;
+  get rfile(): BufferedReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
   /** Writes to the client, as `wbufsize` says. A write that nobody awaits still arrives, in order. */
-  wfile!: Writer;
+  get wfile(): Writer {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
+  }
 
   /** Sets timeout and options, and opens the files. May be extended; call super. */
   override setup(): void | Promise<void> {
+    checkConnection(
+      this,
+      "DatagramRequestHandler, or DualRequestHandler for both",
+    );
     const connection = this.connection = this.request;
     if (this.timeout !== null) connection.settimeout(this.timeout);
     if (this.disableNagleAlgorithm) {
@@ -159,12 +203,13 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
 
   /** Flushes and closes the files. May be extended; call super. */
   override async finish(): Promise<void> {
+    if (this.#wfile === undefined && this.failure !== undefined) return; // setup was not called, as `handle` knows
     try {
       await this.wfile.close();
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone; who awaited the write knows
     } finally {
-      this.rfile.close();
+      this.#rfile?.close();
     }
   }
 }
@@ -178,17 +223,38 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
  */
 export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
   extends BaseRequestHandler<DatagramRequest, S> {
-  /** The datagram. */
-  packet!: Uint8Array<ArrayBuffer>;
-  /** The server's socket. */
-  socket!: Socket;
   readonly #answer = new BytesSink();
+  #packet: Uint8Array<ArrayBuffer> | undefined;
+  #socket: Socket | undefined;
   #rfile: BufferedReader | undefined;
   #wfile: Writer | undefined;
 
   /** Takes the request apart. May be extended; call super. */
   override setup(): void | Promise<void> {
+    if (!Array.isArray(this.request)) {
+      throw new TypeError(
+        `Cannot handle a connection with ${this.constructor.name}: extend StreamRequestHandler, or DualRequestHandler for both`,
+      );
+    }
     [this.packet, this.socket] = this.request;
+  }
+
+  /** The datagram. */
+  get packet(): Uint8Array<ArrayBuffer> {
+    return fromSetup(this.#packet, this, "packet");
+  }
+
+  set packet(packet: Uint8Array<ArrayBuffer>) {
+    this.#packet = packet;
+  }
+
+  /** The server's socket. */
+  get socket(): Socket {
+    return fromSetup(this.#socket, this, "socket");
+  }
+
+  set socket(socket: Socket) {
+    this.#socket = socket;
   }
 
   /** Reads the datagram. Made when it is used first, for it would cost more than all else here. */
@@ -265,13 +331,37 @@ export class DualRequestHandler<S extends HandlerServer = BaseServer>
 
   /** The datagram; undefined on a connection. */
   packet: Uint8Array<ArrayBuffer> | undefined;
-  /** The connection, or the server's socket. */
-  socket!: Socket;
-  /** Reads from the client: all that it sends, or the datagram. */
-  rfile!: BufferedReader;
-  /** Writes to the client; collects the answer to a datagram. */
-  wfile!: Writer;
   #files: StreamRequestHandler<S> | DatagramRequestHandler<S> | undefined;
+  #socket: Socket | undefined;
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
+
+  /** The connection, or the server's socket. */
+  get socket(): Socket {
+    return fromSetup(this.#socket, this, "socket");
+  }
+
+  set socket(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Reads from the client: all that it sends, or the datagram. */
+  get rfile(): BufferedReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
+  /** Writes to the client; collects the answer to a datagram. */
+  get wfile(): Writer {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
+  }
 
   /** Opens the files. May be extended; call super. */
   override async setup(): Promise<void> {
@@ -300,7 +390,8 @@ export class DualRequestHandler<S extends HandlerServer = BaseServer>
 
   /** Ends the files, as the handlers for the one and the other do. May be extended; call super. */
   override async finish(): Promise<void> {
-    const files = this.#files!;
+    if (this.#files === undefined && this.failure !== undefined) return; // setup was not called, as `handle` knows
+    const files = fromSetup(this.#files, this, "the files");
     files.failure = this.failure;
     await files.finish();
   }
@@ -390,16 +481,41 @@ export class BlockingStreamRequestHandler<
   /** Whether to send small packets at once (TCP_NODELAY). */
   disableNagleAlgorithm = false;
 
+  #connection: BlockingSocket | undefined;
+  #rfile: BlockingReader | undefined;
+  #wfile: BlockingWriter | undefined;
+
   /** The connection: the request. */
-  connection!: BlockingSocket;
+  get connection(): BlockingSocket {
+    return fromSetup(this.#connection, this, "connection");
+  }
+
+  set connection(connection: BlockingSocket) {
+    this.#connection = connection;
+  }
+
   /** Reads from the client. */
-  rfile!: BlockingReader;
+  get rfile(): BlockingReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BlockingReader) {
+    this.#rfile = file;
+  }
+
   /** Writes to the client. */
-  wfile!: BlockingWriter;
+  get wfile(): BlockingWriter {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: BlockingWriter) {
+    this.#wfile = file;
+  }
 
   /** Sets timeout and options, and opens the files. May be extended; call super. */
   override setup(): void {
     super.setup();
+    checkConnection(this, "BlockingRequestHandler");
     const connection = this.connection = this.request;
     if (this.timeout !== null) connection.settimeout(this.timeout);
     if (this.disableNagleAlgorithm) {
@@ -415,12 +531,13 @@ export class BlockingStreamRequestHandler<
 
   /** Flushes and closes the files. May be extended; call super. */
   override finish(): void {
+    if (this.#wfile === undefined && this.failure !== undefined) return; // setup was not called, as `handle` knows
     try {
       this.wfile.close();
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone
     } finally {
-      this.rfile.close();
+      this.#rfile?.close();
     }
   }
 }
