@@ -4,8 +4,10 @@ import {
   assertGreater,
   assertLess,
   assertRejects,
+  assertThrows,
 } from "./deps.ts";
 import { internals } from "../_socket/facade.ts";
+import { sendFileSync } from "../_blocking/sendfile.ts";
 import { inParts, sendFile } from "../_socket/sendfile.ts";
 import {
   codeOf,
@@ -327,3 +329,23 @@ withPair(
   },
   { ignore: !granted("read", "write") },
 );
+
+Deno.test("sendFileSync() leaves the file behind the last byte that was sent, where the next is not", () => {
+  let at = 0;
+  const file = {
+    readSync: (p: Uint8Array) => {
+      at += p.length;
+      return p.length;
+    },
+    seekSync: (offset: number) => at = offset,
+  };
+  let left = 2;
+  const write = () => {
+    if (left-- === 0) throw new Error("gone");
+  };
+  assertThrows(() => sendFileSync(file, 10, 1e9, write), Error, "gone");
+  assertEquals(at, 10 + 2 * 262_144);
+  left = 9;
+  assertEquals(sendFileSync(file, 20, 5, write), 5);
+  assertEquals(at, 25);
+});

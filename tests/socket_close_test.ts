@@ -17,10 +17,12 @@ import {
   assertEquals,
   assertInstanceOf,
   assertThrows,
+  fakeTime,
 } from "./deps.ts";
 import {
   codeOf,
   codesOf,
+  FakeStream,
   listen,
   recvToEnd,
   soon,
@@ -386,4 +388,34 @@ Deno.test("Socket.waitClosed() waits for a read in flight, and a UDP address can
   assertEquals(await waiting, "EBADF");
   using next = new Socket(AF_INET, SOCK_DGRAM);
   next.bind(address);
+});
+
+Deno.test("Socket.close() goes on with what was accepted for 30 seconds, and no longer", async () => {
+  using time = await fakeTime();
+  const stream = new FakeStream();
+  stream.write = () => new Promise(() => {}); // the peer takes nothing
+  const socket = Socket.from(stream);
+  socket.sendall(bytes("for nobody"));
+  socket.close();
+  await time.tickAsync(29_999);
+  assertEquals(stream.calls, []);
+  await time.tickAsync(1);
+  assertEquals(stream.calls, ["close"]);
+});
+
+Deno.test("Socket.close() ends when what was accepted is sent, and once", async () => {
+  using time = await fakeTime();
+  const stream = new FakeStream();
+  const taken = Promise.withResolvers<number>();
+  stream.write = () => taken.promise;
+  const socket = Socket.from(stream);
+  socket.sendall(bytes("late"));
+  socket.close();
+  await time.tickAsync(10_000);
+  assertEquals(stream.calls, []);
+  taken.resolve(4);
+  await time.tickAsync(0);
+  assertEquals(stream.calls, ["close"]);
+  await time.tickAsync(60_000);
+  assertEquals(stream.calls, ["close"]);
 });

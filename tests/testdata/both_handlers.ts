@@ -25,7 +25,7 @@ import {
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
-type Steps = Generator<unknown, unknown, Any>;
+export type Steps = Generator<unknown, unknown, Any>;
 /** Either socket: what a call returns is a promise on one, and a value on the other. */
 type Either = Any;
 
@@ -34,7 +34,7 @@ const decoder = new TextDecoder();
 const bytes = (text: string) => encoder.encode(text);
 
 /** What a call returned or threw, such that it can be told and compared. */
-function* shown(call: () => unknown): Steps {
+export function* shown(call: () => unknown): Steps {
   try {
     const value = yield call();
     if (value instanceof Uint8Array) return decoder.decode(value);
@@ -61,7 +61,7 @@ function* thrown(call: () => unknown): Generator<unknown, Error, Any> {
 }
 
 /** The results of calls, one after the other. */
-function* all(
+export function* all(
   ...calls: (() => unknown)[]
 ): Generator<unknown, unknown[], Any> {
   const results: unknown[] = [];
@@ -378,6 +378,8 @@ export const SCRIPTS: Record<string, (socket: Either) => Steps> = {
       () => file.readline(3),
       () => file.readline(),
       () => file.readuntil(";", { limit: 2 }),
+      () => file.readuntil(";", { limit: 5 }), // one less than it takes
+      () => file.readuntil(";", { limit: 6 }),
       () => file.readuntil("", {}),
       () => file.readuntil("x", { limit: 0 }),
       () => file.readuntil(5),
@@ -601,7 +603,7 @@ function* named(s: Either): Steps {
 }
 
 /** Runs steps whose calls are promises, and tells the results as the message of an error. */
-async function wait(steps: Steps): Promise<never> {
+export async function wait(steps: Steps): Promise<never> {
   let step = steps.next();
   while (!step.done) {
     let value;
@@ -617,7 +619,7 @@ async function wait(steps: Steps): Promise<never> {
 }
 
 /** Runs steps whose calls block, and tells the results as the message of an error. */
-function block(steps: Steps): never {
+export function block(steps: Steps): never {
   let step = steps.next();
   while (!step.done) step = steps.next(step.value);
   throw new Error(JSON.stringify(step.value));
