@@ -6,6 +6,8 @@
 
 import { checkSize, checkTimeout } from "./_socket/check.ts";
 import { internals } from "./_socket/facade.ts";
+import { saySlowClose } from "./_server/drain.ts";
+import { formatAddress } from "./_socket/address.ts";
 import { after, runHandler } from "./_server/steps.ts";
 import {
   type BaseServerOptions,
@@ -15,8 +17,12 @@ import {
   type ServerOptions,
   setting,
 } from "./_server/options.ts";
-import { errorReport, isLostClient } from "./_server/errors.ts";
-import { requestsOf, type ServerStatus } from "./_server/requests.ts";
+import { errorReport, isLostClient, say } from "./_server/report.ts";
+import {
+  afterDrain,
+  requestsOf,
+  type ServerStatus,
+} from "./_server/requests.ts";
 import { untimedActions } from "./_server/serve_loop.ts";
 import { Service } from "./_server/service.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
@@ -69,8 +75,9 @@ export type RequestHandlerConstructor<R = any> = new (
  * Resource handling: the server owns its socket and the requests it gets. {@linkcode
  * BaseServer.serverClose}, or `await using`, closes them. Error handling: what a handler throws goes
  * to `handleError`, and the server goes on. What a hook of the loop itself throws (`serviceActions`,
- * `handleTimeout`, `handleError`, and `shutdownRequest`) ends `serveForever` with it; a task that goes
- * on when the loop has ended leaves it to `serverClose`, and is uncaught where nothing waits.
+ * `handleTimeout`, and without a mix-in `handleError` and `shutdownRequest`) ends `serveForever` with it. What
+ * `handleError` and `shutdownRequest` of a server with a mix-in throw is printed, and the server goes on: it is the
+ * matter of one client.
  *
  * @typeParam R What a request is.
  */
@@ -79,6 +86,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   static timeout: number | null = null;
   /** Whether `handleError` prints errors of clients that are gone or silent. */
   static reportLostClients = true;
+  /** Seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  static closeTimeout: number | null = 10;
 
   /** The address of the server; the real one, once bound. */
   serverAddress: Address;
@@ -88,6 +97,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
   timeout: number | null;
   /** Whether `handleError` prints errors of clients that are gone or silent. */
   reportLostClients: boolean;
+  /** Seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  closeTimeout: number | null;
 
   readonly #service: Service<R> = new Service(this);
 
@@ -121,7 +132,9 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     this.RequestHandlerClass = RequestHandlerClass;
     this.timeout = setting(this, options, "timeout");
     this.reportLostClients = setting(this, options, "reportLostClients");
+    this.closeTimeout = setting(this, options, "closeTimeout");
     checkTimeout(this.timeout);
+    checkTimeout(this.closeTimeout);
   }
 
   /** Makes the server ready for requests. May be overridden. */
@@ -139,7 +152,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
 
   /**
    * Ends {@linkcode BaseServer.serveForever}. May be called from anywhere, a handler included. While
-   * the server does not serve it does nothing.
+   * the server does not serve, it ends the next `serveForever` as soon as that begins.
    *
    * @returns Resolves when no further request will be got. The promise of `serveForever` resolves when the
    *   loop has ended.
@@ -171,7 +184,8 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    * Gets a request; called when one is ready.
    *
    * @returns The request, an object of its own, and the client's address; or a promise of them.
-   * @throws {OSError} when there is none after all. Others end the loop. May be overridden.
+   * @throws {OSError} when there is none after all; the server goes on, unless its socket is closed. So it does
+   *   after other errors of the system, such as that of a TLS handshake. A bug ends the loop. May be overridden.
    */
   abstract getRequest(): [R, Address] | Promise<[R, Address]>;
 
@@ -206,12 +220,12 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
 
   /**
    * Closes the server: it gets no further request, the handlers' `signal` aborts, and what is under way may
-   * end, or is cut off after the timeout. A handler must not await it: it would wait for
-   * itself. May be extended; call super.
+   * end, or is cut off after the timeout. A handler, or a hook of a request, cannot wait for itself: called there,
+   * `serverClose` resolves, to zeros, when no further request will be got, and the rest goes on in the background.
+   * May be extended; call super.
    *
    * @param options How long to wait.
    * @returns How the requests under way ended.
-   * @throws What `handleError` threw meanwhile, in a task; the server is closed all the same.
    */
   serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
     return this.#service.close(options);
@@ -260,7 +274,39 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     error: unknown,
   ): void | Promise<void> {
     if (!this.reportLostClients && isLostClient(error)) return;
-    console.error(errorReport(clientAddress, error));
+    say(errorReport(clientAddress, error));
+  }
+
+  /**
+   * Called when {@linkcode BaseServer.getRequest} has failed and the server goes on: the client was gone, a handshake
+   * failed, or descriptors ran out. `status` counts these failures. May be overridden.
+   *
+   * @param _error What `getRequest` threw.
+   */
+  handleAcceptError(_error: unknown): void | Promise<void> {}
+
+  /**
+   * Called when descriptors or memory run out, once until the server has got ten requests in a row again. Prints one
+   * line to stderr. May be overridden.
+   *
+   * @param error What `getRequest` threw, such as EMFILE.
+   */
+  handleShortage(error: OSError): void | Promise<void> {
+    say(`${error.message}; clients wait until there is room again`);
+  }
+
+  /**
+   * Called when the server has waited a second for requests to end, as it closes. Prints one line to stderr. May be
+   * overridden.
+   *
+   * @param clients The hosts, or paths, of the clients; "" for one that has none.
+   * @param seconds Seconds until the requests are cut off; null is no limit.
+   */
+  handleSlowClose(
+    clients: string[],
+    seconds: number | null,
+  ): void | Promise<void> {
+    saySlowClose(formatAddress(this.serverAddress), clients, seconds);
   }
 
   /**
@@ -279,9 +325,9 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     return { ...requests.status, active: requests.size };
   }
 
-  /** Closes the server, for `await using`: waits for the requests under way. */
+  /** Closes the server, for `await using`: waits at most `closeTimeout` for the requests under way. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.serverClose();
+    await this.serverClose({ timeout: this.closeTimeout });
   }
 }
 
@@ -451,8 +497,10 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     try {
       return await super.serverClose(options);
     } finally {
-      this.socket.close();
-      await internals.released(this.socket);
+      await afterDrain(this, async () => {
+        this.socket.close();
+        await internals.released(this.socket);
+      });
     }
   }
 

@@ -11,7 +11,7 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../_server/concurrent.ts";
-import { requestsOf } from "../_server/requests.ts";
+import { afterDrain, requestsOf } from "../_server/requests.ts";
 import { untimedActions } from "../_server/serve_loop.ts";
 import type {
   RequestHandlerConstructor,
@@ -176,9 +176,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
       try {
         return await closing;
       } finally {
-        this.#closed = true;
-        this.#pool?.close(this.blockOnClose);
-        await this.collectChildren({ blocking: this.blockOnClose });
+        await afterDrain(this, async () => {
+          this.#closed = true;
+          this.#pool?.close(this.blockOnClose);
+          await this.collectChildren({ blocking: this.blockOnClose });
+        });
       }
     }
   }

@@ -23,8 +23,8 @@ export class ActiveRequest {
   /** The one that began before it, and the one after. */
   before: ActiveRequest | undefined = undefined;
   next: ActiveRequest | undefined = undefined;
-  /** Whether it is in the set. */
-  listed = true;
+  /** How it ended; undefined while it is in the set. */
+  end: "finished" | "forced" | undefined = undefined;
 
   /**
    * @param request The request itself.
@@ -73,13 +73,13 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
 
   /** Takes a request out; false when it was out. */
   delete(active: ActiveRequest): boolean {
-    if (!active.listed) return false;
+    if (active.end !== undefined) return false;
     const { before, next } = active;
     if (before === undefined) this.#first = next;
     else before.next = next;
     if (next === undefined) this.#last = before;
     else next.before = before;
-    active.listed = false;
+    active.end = "finished";
     this.#index?.delete(active.request);
     this.size--;
     return true;
@@ -94,9 +94,9 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#index.get(request);
   }
 
-  /** Takes all out. */
+  /** Takes all out, by force. */
   clear(): void {
-    for (const active of this) active.listed = false;
+    for (const active of this) active.end = "forced";
     this.#first = this.#last = this.#index = undefined;
     this.size = 0;
   }

@@ -7,7 +7,7 @@
 import { begun } from "../_socket/calls.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
-import type { ActiveRequest } from "./active.ts";
+import type { Detached } from "./active.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
@@ -72,7 +72,9 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     constructor(...args: any[]) {
       const limits = limitsOf(new.target, args[2]); // throws before anything is open
       super(...args);
-      requestsOf(this).limit(limits);
+      const requests = requestsOf(this);
+      requests.concurrent = true;
+      requests.limit(limits);
     }
 
     get maxConnections(): number {
@@ -116,11 +118,9 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void | Promise<void> {
       const requests = requestsOf(this);
-      if (requests.exceeds(request)) {
-        requests.status.rejected++;
-        return this.shutdownRequest(request);
-      }
+      const rejected = requests.exceeds(request);
       const active = requests.detach(request, this, clientAddress);
+      if (rejected) return requests.turnAway(active);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
         runDetached(active);
       } else this.#runOwnTask(request, clientAddress, active);
@@ -130,7 +130,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     #runOwnTask(
       request: unknown,
       clientAddress: Address,
-      active: ActiveRequest,
+      active: Detached,
     ): void {
       const task = begun(() => this.processRequestTask(request, clientAddress));
       requestsOf(this).endAfter(active, task);

@@ -6,8 +6,11 @@
 
 import type { Address } from "../_socket/address.ts";
 import type { BaseServer } from "../server.ts";
-import { type AcceptVerdict, judgeAccept } from "./errors.ts";
+import { ownerOf } from "../_socket/identity.ts";
+import { internals, Socket } from "../_socket/facade.ts";
+import { AcceptFailures, type AcceptVerdict, systemError } from "./accept.ts";
 import type { ActiveRequest } from "./active.ts";
+import { sayHookFailed } from "./report.ts";
 import { endFailed } from "./task.ts";
 import { type Requests, requestsOf } from "./requests.ts";
 import type { Step } from "./steps.ts";
@@ -24,6 +27,7 @@ type Handled = AcceptVerdict | void;
 export class Dispatcher<R> {
   readonly #server: BaseServer<R>;
   readonly #requests: Requests;
+  readonly #failures = new AcceptFailures();
 
   /** @param server The server, whose stages are looked up at each use. */
   constructor(server: BaseServer<R>) {
@@ -51,15 +55,22 @@ export class Dispatcher<R> {
     );
   }
 
-  /** Counts a failure of `getRequest`, or throws it where it is to end the loop. */
-  #judge(error: unknown): AcceptVerdict {
-    const verdict = judgeAccept(error);
+  /** Counts a failure of `getRequest` and tells the hooks, or throws it when it is to end the loop. */
+  async #judge(error: unknown): Promise<AcceptVerdict> {
+    const verdict = this.#failures.judge(error, listens(this.#server));
     if (verdict === "fatal") throw error;
-    this.#requests.status[`${verdict}Errors`]++;
+    const { status } = this.#requests;
+    if (verdict === "resource") status.resourceErrors++;
+    else status.transientErrors++;
+    await this.#server.handleAcceptError(error);
+    if (verdict === "resource" && this.#failures.short()) {
+      await this.#server.handleShortage(systemError(error)!);
+    }
     return verdict;
   }
 
   #dispatch(request: R, clientAddress: Address): Step {
+    this.#failures.passed();
     const active = this.#requests.begin(request, clientAddress);
     const step = this.#admit(request, clientAddress);
     if (step !== undefined) return this.#settle(active, clientAddress, step);
@@ -88,8 +99,14 @@ export class Dispatcher<R> {
   }
 
   #go(admitted: boolean, request: R, clientAddress: Address): Step {
+    const requests = this.#requests;
     if (admitted) return this.#server.processRequest(request, clientAddress);
-    this.#requests.status.rejected++;
+    if (requests.concurrent) {
+      return requests.turnAway(
+        requests.detach(request, this.#server, clientAddress),
+      );
+    }
+    requests.status.rejected++;
     return this.#server.shutdownRequest(request);
   }
 
@@ -101,11 +118,27 @@ export class Dispatcher<R> {
     try {
       await step;
     } catch (error) {
-      const request = active.request as R;
-      const task = { server: this.#server, request, clientAddress };
-      await endFailed(task, error);
+      await this.#fail(active.request as R, clientAddress, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
   }
+
+  /** Reports the failure of a stage. What the hooks throw meanwhile ends the loop of a server without a mix-in only. */
+  async #fail(
+    request: R,
+    clientAddress: Address,
+    error: unknown,
+  ): Promise<void> {
+    const task = { server: this.#server, request, clientAddress };
+    const failing = endFailed(task, error);
+    if (!this.#requests.concurrent) return await failing;
+    await failing.catch((thrown) => sayHookFailed(clientAddress, thrown));
+  }
+}
+
+/** Reports whether the socket of a server is open, and takes requests. */
+function listens(server: BaseServer<unknown>): boolean {
+  const socket = ownerOf(server.fileno());
+  return socket instanceof Socket && internals.listens(socket);
 }

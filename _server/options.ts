@@ -14,6 +14,11 @@ export interface BaseServerOptions {
    * open net has many. @default {true}
    */
   reportLostClients?: boolean;
+  /**
+   * Seconds that `await using` and `serve` wait for the requests under way before they cut them off; null is no limit.
+   * A client that is idle would else keep the program for as long as it likes. @default {10}
+   */
+  closeTimeout?: number | null;
 }
 
 /** Options of {@linkcode BaseServer.serveForever}. */
@@ -26,8 +31,8 @@ export interface ServeForeverOptions {
 
 /** Options of {@linkcode BaseServer.serverClose}. */
 export interface ServerCloseOptions {
-  /** Seconds to wait for the requests under way; then they are cut off. Without it there is no limit. */
-  timeout?: number;
+  /** Seconds to wait for the requests under way; then they are cut off. Without it, or null, there is no limit. */
+  timeout?: number | null;
 }
 
 /** How the requests ended that were under way when the server closed. */

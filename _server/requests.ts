@@ -5,8 +5,12 @@
  */
 
 import type { Address } from "../_socket/address.ts";
+import { begun } from "../_socket/calls.ts";
+import { internals, Socket } from "../_socket/facade.ts";
 import type { Source } from "../_socket/slot.ts";
 import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
+import { sayHookFailed } from "./report.ts";
+import { isInside } from "./scope.ts";
 import type { Step } from "./steps.ts";
 import type { Stages } from "./task.ts";
 
@@ -33,9 +37,9 @@ export interface ServerStatus {
   accepted: number;
   /** Requests turned away by `verifyRequest`, at a limit, or while the server closed. */
   rejected: number;
-  /** Failed accepts that were skipped: the client was gone. */
+  /** Failures of `getRequest` that were passed over: the client was gone, or its handshake failed. */
   transientErrors: number;
-  /** Failed accepts for want of descriptors or memory, each followed by a pause. */
+  /** Failures of `getRequest` for want of descriptors or memory, each followed by a pause. */
   resourceErrors: number;
 }
 
@@ -54,12 +58,11 @@ function count(
 }
 
 /** Counts requests, knows when there is room for another and when all have ended. */
-export class Requests {
+export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<Limits>>;
   readonly #active = new ActiveRequests();
   #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
-  readonly #crashTakers = new Set<(error: unknown) => void>();
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #others: AbortController | undefined;
@@ -72,6 +75,10 @@ export class Requests {
   };
   /** Whether the server drains. */
   draining = false;
+  /** Resolves when the requests have ended that were under way as the server closed; set by its close. */
+  drained: Promise<unknown> | undefined;
+  /** Whether requests are tasks of their own, whose failures are no one else's. */
+  concurrent = false;
   /** The counters. */
   readonly status: ServerStatus = {
     active: 0,
@@ -170,29 +177,27 @@ export class Requests {
   }
 
   /** Ends a request when its task has ended. */
-  endAfter(active: ActiveRequest, task: Step): void {
+  endAfter(active: Detached, task: Step): void {
     if (task === undefined) this.end(active);
     else this.#endLater(active, task);
   }
 
   /** Apart from {@linkcode Requests.endAfter}, which would make a scope for the functions at each call. */
-  #endLater(active: ActiveRequest, task: Promise<void>): void {
+  #endLater(active: Detached, task: Promise<void>): void {
     Promise.resolve(task).then(() => this.end(active), (error) => {
       this.end(active);
-      this.crash(error);
+      endStray(active, error);
     });
   }
 
-  /** An error that no stage takes: what `handleError` threw, in a task. Uncaught, where nobody waits for it. */
-  crash(error: unknown): void {
-    if (this.#crashTakers.size === 0) throw error;
-    for (const take of this.#crashTakers) take(error);
-  }
-
-  /** Until it is disposed of, `take` gets the errors that tasks throw. */
-  takeCrashes(take: (error: unknown) => void): Disposable {
-    this.#crashTakers.add(take);
-    return { [Symbol.dispose]: () => void this.#crashTakers.delete(take) };
+  /**
+   * Shuts down a request that is one too many, or unwanted. It does not count meanwhile: a client that puts off its
+   * end takes neither a place nor the time of the loop.
+   */
+  turnAway(active: Detached): void {
+    this.status.rejected++;
+    this.end(active);
+    begun(shutDown, active)?.catch((error) => endStray(active, error));
   }
 
   /** Whether what a request throws is worth a report: not when the server gave it up. */
@@ -218,19 +223,34 @@ export class Requests {
   }
 
   /** Gives up all that are left, and returns them. They do not count any more. */
-  giveUp(): unknown[] {
-    const left = [...this.#active].map(({ request }) => request);
+  giveUp(): ActiveRequest[] {
+    const left = [...this.#active];
     this.#active.clear();
     this.#perClient?.clear();
-    for (const request of left) this.#givenUp.add(request);
+    for (const { request } of left) this.#givenUp.add(request);
     this.#idle = settle(this.#idle);
     return left;
+  }
+
+  /** Those under way. */
+  [Symbol.iterator](): Iterator<ActiveRequest> {
+    return this.#active[Symbol.iterator]();
   }
 }
 
 /** What tells one client from another: unnamed Unix sockets have nothing that does. */
 function clientOf(address: Address | undefined): string | undefined {
   return (typeof address === "string" ? address : address?.[0]) || undefined;
+}
+
+function shutDown(this: Detached): Step {
+  return this.server.shutdownRequest(this.request);
+}
+
+/** A hook has failed that ends the request: says so, and closes the connection, which nobody else will. */
+function endStray({ request, clientAddress }: Detached, error: unknown): void {
+  sayHookFailed(clientAddress, error);
+  if (request instanceof Socket) internals.release(request);
 }
 
 function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
@@ -246,4 +266,17 @@ export function requestsOf(server: object): Requests {
     trackers.set(server, requests = new Requests(server));
   }
   return requests;
+}
+
+/**
+ * Does the rest of a close when the requests have ended: at once after a wait for them, and later where one of them
+ * closes the server, which does not wait.
+ */
+export async function afterDrain(
+  server: object,
+  rest: () => void | Promise<void>,
+): Promise<void> {
+  const { drained } = requestsOf(server);
+  if (drained !== undefined && isInside(server)) drained.then(rest);
+  else await rest();
 }

@@ -13,6 +13,8 @@ import type {
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
+  /** Seconds to wait for the requests under way; null is no limit. @default {server.closeTimeout} */
+  timeout?: number | null;
   /**
    * The signals of the system that end it. When the first has come they have their usual effect again:
    * a second Ctrl-C does not wait for the requests under way.
@@ -29,7 +31,8 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 /**
  * Serves with one server, or with several as if they were one, until a signal of the system, `signal`, or
  * the end of one of them. Then no request is taken any more, those under way may end, or are cut
- * off after `timeout` seconds, and all servers are closed, whatever happened.
+ * off after `timeout` seconds, each server's `closeTimeout` (10) by default, and all servers are closed, whatever
+ * happened.
  *
  * @param servers The servers. They are closed at the end.
  * @param options What ends it, and how long to wait then.
@@ -71,7 +74,12 @@ export async function serve(
     await new Promise((end) => stopped.addEventListener("abort", end));
   }
   const closed = await Promise.allSettled(
-    all.map((server) => server.serverClose({ timeout })),
+    all.map((server) => {
+      const { closeTimeout } = server;
+      return server.serverClose({
+        timeout: timeout === undefined ? closeTimeout : timeout,
+      });
+    }),
   );
   rethrow([...await loops, ...closed]);
   return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));

@@ -51,7 +51,6 @@ export class ServeLoop {
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #ticked = false;
-  #failure: { error: unknown } | undefined;
   /** Whether the loop is to end. */
   stopping = false;
 
@@ -162,20 +161,9 @@ export class ServeLoop {
     return this.ended;
   }
 
-  /** Makes the loop end, with an error. */
-  fail(error: unknown): void {
-    this.#failure ??= { error };
-    this.stop();
-  }
-
   /** Leaves a request that does not end behind. */
   abandon(): void {
     this.#abandoned.resolve();
-  }
-
-  /** Throws what the loop was made to end with. */
-  rethrow(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   /** The loop has ended. */

@@ -4,13 +4,18 @@
  * @module
  */
 
+import { nextTurn } from "../_socket/alarm.ts";
 import { checkTimeout } from "../_socket/check.ts";
+import { SOCK_STREAM } from "../_socket/constants.ts";
+import { osError } from "../_socket/errors.ts";
 import { internals } from "../_socket/facade.ts";
-import { anyReady } from "../_socket/select.ts";
+import { ownerOf } from "../_socket/identity.ts";
 import type { Source } from "../_socket/slot.ts";
 import type { BaseServer } from "../server.ts";
 import { Socket, socketOf } from "../socket.ts";
-import { RESOURCE_PAUSE_MS } from "./errors.ts";
+import { PAUSE_MS } from "./accept.ts";
+import { drain } from "./drain.ts";
+import { enter, isInside } from "./scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type {
   ServeForeverOptions,
@@ -31,6 +36,8 @@ export class Service<R> {
   readonly #requests: Requests;
   readonly #dispatcher: Dispatcher<R>;
   #loop: ServeLoop | undefined;
+  /** Whether `shutdown` was called while there was no loop: it ends the next one at once, as in CPython. */
+  #stopWanted = false;
 
   /** @param server The server. Nothing of it is used before a request is asked for. */
   constructor(server: BaseServer<R>) {
@@ -43,18 +50,21 @@ export class Service<R> {
   async serveForever(options: ServeForeverOptions): Promise<void> {
     const { signal, pollInterval = 0.5 } = options;
     const loop = this.#begin(pollInterval);
-    using _crashes = this.#requests.takeCrashes((error) => loop.fail(error));
     const stop = () => void loop.stop();
     signal?.addEventListener("abort", stop);
-    if (signal?.aborted) stop();
+    if (signal?.aborted || this.#stopWanted) stop();
     try {
-      const served = loop.run(() => this.#round(loop));
+      const served = enter(
+        this.#server,
+        () => loop.run(() => this.#round(loop)),
+      );
       await Promise.race([served, loop.abandoned]);
-      loop.rethrow();
     } finally {
       signal?.removeEventListener("abort", stop);
       this.#loop = undefined;
+      this.#stopWanted = false;
       loop.end();
+      this.#rest();
     }
   }
 
@@ -67,6 +77,7 @@ export class Service<R> {
         `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
       );
     }
+    this.#checkOpen("serve");
     const idle = untimedActions.has(this.#server.serviceActions);
     return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
   }
@@ -88,7 +99,9 @@ export class Service<R> {
     loop: ServeLoop,
     handled: ReturnType<Dispatcher<R>["handleOne"]>,
   ): Promise<void> {
-    if (await handled === "resource") await loop.pause(RESOURCE_PAUSE_MS);
+    const failed = await handled;
+    if (failed === "transient") await nextTurn(); // one that fails at once must not keep all else from running
+    else if (failed !== undefined) await loop.pause(PAUSE_MS);
     await this.#server.serviceActions();
   }
 
@@ -97,13 +110,39 @@ export class Service<R> {
     return internals.readSource(socketOf(this.#server));
   }
 
-  /** Makes the loop end. Resolves when no further request will be got. */
+  /** Throws unless the socket of the server is open and takes requests. */
+  #checkOpen(syscall: string): void {
+    const fileno = this.#server.fileno();
+    if (fileno === -1) {
+      throw osError("EBADF", { syscall, reason: "the server is closed" });
+    }
+    const socket = ownerOf(fileno);
+    if (
+      socket instanceof Socket && socket.type === SOCK_STREAM &&
+      !internals.listens(socket)
+    ) {
+      const reason =
+        "the server does not listen; call serverBind() and serverActivate() first";
+      throw osError("EINVAL", { syscall, reason });
+    }
+  }
+
+  /** Lets the program end although an accept or a receive is in flight: the next call, or loop, takes its result. */
+  #rest(): void {
+    const socket = ownerOf(this.#server.fileno());
+    if (socket instanceof Socket) internals.rest(socket);
+  }
+
+  /** Makes the loop, or the next one, end. Resolves when no further request will be got. */
   shutdown(): Promise<void> {
-    return this.#loop?.stop() ?? Promise.resolve();
+    if (this.#loop !== undefined) return this.#loop.stop();
+    this.#stopWanted = true;
+    return Promise.resolve();
   }
 
   /** Handles one request without a loop, or calls `handleTimeout`. */
   async handleRequest(): Promise<void> {
+    this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
     const next = both(this.#requests.room, internals.readSource(socket));
@@ -111,28 +150,30 @@ export class Service<R> {
       limit !== null
     );
     const limit = limits.length > 0 ? Math.min(...limits) : null;
-    if (await readyWithin(next, limit)) await this.#dispatcher.handleOne();
-    else await server.handleTimeout();
+    if (await readyWithin(next, limit)) {
+      await enter(server, () => this.#dispatcher.handleOne());
+    } else await server.handleTimeout();
+    if (this.#loop === undefined) this.#rest();
   }
 
-  /** Ends the loop and tells the requests under way, waits for them, and cuts off what is left then. */
+  /**
+   * Ends the loop and tells the requests under way, waits for them, and cuts off what is left then. A request
+   * cannot wait for its own end: called by one, this waits for none, and the rest goes on in the background.
+   */
   async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
     const { timeout = null } = options;
     checkTimeout(timeout);
     const requests = this.#requests;
-    const before = requests.size;
     this.#loop?.stop();
     requests.drain();
     if (!requests.blockOnClose) return { finished: 0, forced: 0 };
-    const crashes: unknown[] = [];
-    using _crashes = requests.takeCrashes((error) => crashes.push(error));
-    await anyReady([requests.quiet], timeout);
-    const left = requests.giveUp();
-    for (const request of left) {
-      if (request instanceof Socket) internals.abort(request);
-    }
-    if (left.length > 0) this.#loop?.abandon();
-    if (crashes.length > 0) throw crashes[0];
-    return { finished: before - left.length, forced: left.length };
+    const drained = requests.drained = this.#drain(timeout);
+    return isInside(this.#server) ? { finished: 0, forced: 0 } : await drained;
+  }
+
+  async #drain(timeout: number | null): Promise<ServerCloseReport> {
+    const report = await drain(this.#server, this.#requests, timeout);
+    if (report.forced > 0) this.#loop?.abandon();
+    return report;
   }
 }

@@ -92,6 +92,7 @@ export class SocketCore {
   /** The options that were set. */
   options: Map<OptionName, number> | undefined;
   #fileno = 0;
+  #resting = false;
   #alarm: Alarm | undefined;
   #gone: PromiseWithResolvers<void> | undefined;
 
@@ -110,6 +111,7 @@ export class SocketCore {
 
   /** The limit of time for a call that begins now; `timeout` in seconds. */
   limit(syscall: string, timeout: number | null = this.timeout): Limit {
+    if (this.#resting) this.#resume();
     if (timeout === 0) return "now";
     if (this.deadline !== undefined) {
       return this.#untilDeadline(this.deadline, timeout, syscall);
@@ -140,6 +142,11 @@ export class SocketCore {
   /** The endpoint, of whichever kind. */
   get endpoint(): Stream | Listener | Datagram | undefined {
     return this.stream ?? this.listener ?? this.datagram;
+  }
+
+  /** Whether there is something to wait for: connections, datagrams, or the data of a connection. */
+  get listens(): boolean {
+    return this.listening || (this.stream ?? this.datagram) !== undefined;
   }
 
   /** The part that options see. */
@@ -253,8 +260,20 @@ export class SocketCore {
     return this.#fileno ||= takeFileno(owner);
   }
 
+  /** Lets the process end while an accept or a receive is in flight that nobody waits for; the next call ends that. */
+  rest(): void {
+    this.#resting = true;
+    (this.listener ?? this.datagram)?.transport.unref?.();
+  }
+
+  #resume(): void {
+    this.#resting = false;
+    (this.listener ?? this.datagram)?.transport.ref?.();
+  }
+
   /** What to wait for before a read or an accept. */
   get readSource(): Source {
+    if (this.#resting) this.#resume();
     if (this.stream !== undefined) return this.stream.reader;
     if (this.attempt !== undefined) return this.#firstData(this.attempt.slot);
     if (this.listening) return this.listener!.pending;
@@ -303,6 +322,7 @@ export class SocketCore {
     this.closed = this.closeWanted = true;
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);
+    if (this.#resting) this.#resume(); // or the end of the call in flight would not be waited for
     this.attempt?.giveUp.abort();
     this.#alarm?.stop();
     this.released = this.listener?.close() ?? this.datagram?.close() ??

@@ -23,6 +23,8 @@ export interface DenoDatagramConn {
   receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
   send(p: Uint8Array, addr: TransportAddr): Promise<number>;
   close(): void;
+  ref?(): void;
+  unref?(): void;
   readonly addr: TransportAddr;
   joinMulticastV4(group: string, networkInterface: string): Promise<Membership>;
 }
@@ -83,6 +85,14 @@ export class DenoDatagram implements DatagramTransport {
   /** Gives the socket back, to whoever closes it. */
   detach(): DenoDatagramConn {
     return this.conn;
+  }
+
+  unref(): void {
+    this.conn.unref?.();
+  }
+
+  ref(): void {
+    this.conn.ref?.();
   }
 
   close(): void {

@@ -79,6 +79,10 @@ export const internals = {} as {
   writeSource: (socket: Socket) => Source;
   /** Accepts, where a connection is there; throws as {@linkcode Socket.accept} does. */
   acceptNow: (socket: Socket) => [Socket, Address] | undefined;
+  /** Reports whether a socket is open and takes connections, or datagrams. */
+  listens: (socket: Socket) => boolean;
+  /** Lets the process end while a call is in flight that nobody waits for, until the next call. */
+  rest: (socket: Socket) => void;
   /** Closes a socket and the files made of it. */
   release: (socket: Socket) => void;
   /** Closes a socket and drops what is on its way. */
@@ -160,6 +164,8 @@ export class Socket implements Disposable {
     internals.readSource = (socket) => socket.#core.readSource;
     internals.writeSource = (socket) => socket.#core.writeSource;
     internals.acceptNow = (socket) => socket.#acceptNow();
+    internals.listens = (socket) => socket.#core.listens;
+    internals.rest = (socket) => socket.#core.rest();
     internals.release = (socket) => socket.#core.close(false);
     internals.abort = (socket) => socket.#core.close(true);
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();

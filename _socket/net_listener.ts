@@ -131,6 +131,14 @@ export class NetListener implements ListenerTransport {
     this.#listen();
   }
 
+  unref(): void {
+    this.#server.unref();
+  }
+
+  ref(): void {
+    if (this.#waiter !== undefined) this.#server.ref();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -6,6 +6,7 @@
 
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
 import { formatAddress } from "./address.ts";
+import { MAX_DELAY } from "./alarm.ts";
 import { AF_INET } from "./constants.ts";
 import { mayUse } from "./lookup.ts";
 import { nodeDgram } from "./node.ts";
@@ -78,10 +79,16 @@ class NodeDatagram implements DatagramTransport {
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
   #closed = false;
+  /**
+   * Keeps the process alive, instead of the socket: Deno (2.9.6) forgets the `unref` of one that receives already. It
+   * has nothing to do, once in 25 days.
+   */
+  readonly #alive = setInterval(() => {}, MAX_DELAY);
   readonly #released = Promise.withResolvers<void>();
 
   constructor(socket: DgramSocket) {
     this.#socket = socket;
+    socket.unref();
     const { address, port } = socket.address();
     this.addr = { transport: "udp", hostname: address, port };
     socket.on("message", (data, from) => this.#arrive(data, from));
@@ -133,10 +140,22 @@ class NodeDatagram implements DatagramTransport {
     });
   }
 
+  unref(): void {
+    Deno.unrefTimer(this.#alive);
+  }
+
+  ref(): void {
+    Deno.refTimer(this.#alive);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#socket.close(() => this.#released.resolve());
+    this.ref(); // or nobody waits for its end
+    this.#socket.close(() => {
+      clearInterval(this.#alive);
+      this.#released.resolve();
+    });
     this.#fail(closedError());
   }
 

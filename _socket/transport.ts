@@ -46,6 +46,10 @@ export interface ListenerTransport {
   accept(): Promise<StreamTransport>;
   /** Closes the listening socket. */
   close(): void;
+  /** Lets the process end while a call is in flight; `ref` takes that back. */
+  unref?(): void;
+  /** Keeps the process alive while a call is in flight. */
+  ref?(): void;
   /** The address on which it listens. */
   readonly addr: TransportAddr;
 }
@@ -60,6 +64,10 @@ export interface DatagramTransport {
   close(): void;
   /** Resolves when the system has the address back, where that is later than `close`. */
   readonly released?: Promise<void>;
+  /** Lets the process end while a call is in flight; `ref` takes that back. */
+  unref?(): void;
+  /** Keeps the process alive while a call is in flight. */
+  ref?(): void;
   /** The address to which it is bound. */
   readonly addr: TransportAddr;
   /** Sets an option; false where the runtime cannot. */

@@ -147,6 +147,7 @@ export class Member {
     this.#watchdog?.start();
     return new Promise((resolve, reject) => {
       this.#running.set(id, { relay, resolve, reject });
+      if (this.#running.size === 1) this.#worker.ref();
     });
   }
 
@@ -182,6 +183,7 @@ export class Member {
   }
 
   #ready(): void {
+    this.#worker.unref(); // an idle one does not keep the program alive
     this.up = true;
     this.#started.resolve();
   }
@@ -198,9 +200,14 @@ export class Member {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    if (this.#running.size === 0) this.#watchdog?.stop();
+    if (this.#running.size === 0) this.#idle();
     this.#settle(running, failure && { thrown: fromFailure(failure) });
     this.#free(); // what is left to write is not for the worker to do
+  }
+
+  #idle(): void {
+    this.#watchdog?.stop();
+    this.#worker.unref();
   }
 
   #settle(
@@ -230,6 +237,7 @@ export class Member {
     this.#leave();
     this.#lane.drain(); // its last words
     this.#watchdog?.stop();
+    this.#worker.ref(); // its end is waited for
     this.#worker.terminate(); // also from a loop, or while it blocks: it holds a Web Lock
     this.#lane.close();
     this.#tell(this.#cause ?? cause);

@@ -9,7 +9,8 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../_server/concurrent.ts";
-import { requestsOf } from "../_server/requests.ts";
+import { sayHookFailed } from "../_server/report.ts";
+import { afterDrain, requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
 import { originOf, plainOptions } from "../_remote/briefing.ts";
@@ -130,7 +131,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       try {
         await this.handleError(request, clientAddress, error);
       } catch (thrown) {
-        requestsOf(this).crash(thrown);
+        sayHookFailed(clientAddress, thrown);
       }
     }
 
@@ -142,8 +143,10 @@ export function threading<B extends ServerConstructor>(Base: B) {
       try {
         return await super.serverClose(limit);
       } finally {
-        this.#closed = true;
-        await this.#endPool(await this.#pool?.catch(() => undefined));
+        await afterDrain(this, async () => {
+          this.#closed = true;
+          await this.#endPool(await this.#pool?.catch(() => undefined));
+        });
       }
     }
 

@@ -270,32 +270,6 @@ Deno.test("AsyncUDPServer.serverClose() leaves a handler behind that never ends"
   await within(served);
 });
 
-Deno.test("AsyncTCPServer.serverClose() throws what handleError() throws meanwhile, and is closed", async () => {
-  const { began, release, Waiting } = waiting();
-  class Failing extends Waiting {
-    override async handle() {
-      await super.handle();
-      throw new Error("a bug");
-    }
-  }
-  class Server extends AsyncTCPServer {
-    override handleError(_request: Socket, _from: Address, error: unknown) {
-      throw error;
-    }
-  }
-  const server = new Server(LOOPBACK, Failing);
-  const served = server.serveForever();
-  const answer = ask(server, "hello\n");
-  await began.wait();
-  await within(server.shutdown());
-  await within(served);
-  const closing = server.serverClose();
-  release.set();
-  await within(assertRejects(() => closing, Error, "a bug"));
-  assertEquals(await answer, "done\n");
-  assertEquals(server.fileno(), -1);
-});
-
 Deno.test("BaseRequestHandler.signal is aborted for a request that begins with the drain", async () => {
   const { began, release, Waiting } = waiting();
   const seen: boolean[] = [];

@@ -4,7 +4,13 @@ import { BaseRequestHandler } from "../handlers.ts";
 import { AsyncUDPServer } from "../mixins.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import type { Address, OSError, Socket } from "../socket.ts";
-import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
 import {
   ask,
   bytes,
@@ -12,6 +18,7 @@ import {
   Event,
   LOOPBACK,
   serving,
+  Stderr,
   text,
   until,
   within,
@@ -131,41 +138,6 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
       await until(() => server.status.active === 0);
     });
     assertEquals(reports, ["handle"]);
-  });
-
-  Deno.test(`${name}.serveForever() ends with what handleError() throws`, async () => {
-    class Throwing extends DatagramHandler {
-      override handle() {
-        throw new Error("handle");
-      }
-    }
-    class Fatal extends Server {
-      override handleError() {
-        throw new Error("handleError");
-      }
-    }
-    const server = new Fatal(LOOPBACK, Throwing);
-    const served = server.serveForever();
-    served.catch(() => {}); // awaited below
-    using client = await connectTo(server);
-    await client.sendall(bytes("x"));
-    await assertRejects(() => within(served), Error, "handleError");
-    await server.serverClose();
-  });
-
-  Deno.test(`${name}.serveForever() ends with what shutdownRequest() throws`, async () => {
-    class Fatal extends Server {
-      override shutdownRequest() {
-        throw new Error("shutdownRequest");
-      }
-      override handleError() {}
-    }
-    const server = new Fatal(LOOPBACK, QuickEcho);
-    const served = server.serveForever();
-    served.catch(() => {}); // awaited below
-    assertEquals(await ask(server, "x"), "x");
-    await assertRejects(() => within(served), Error, "shutdownRequest");
-    await server.serverClose();
   });
 
   Deno.test(`${name}.processRequest() may do something before and after, and wait`, async () => {
@@ -317,3 +289,61 @@ for (const policy of ["wait", "reject"] as const) {
     assertEquals(most, 1);
   });
 }
+
+for (const hook of ["handleError", "shutdownRequest"] as const) {
+  Deno.test(`AsyncUDPServer prints what ${hook}() throws, and goes on`, async () => {
+    class Failing extends QuickEcho {
+      override handle() {
+        super.handle();
+        if (this.question === "bad") throw new Error("handle");
+      }
+    }
+    class Server extends AsyncUDPServer {}
+    Server.prototype[hook] = () => {
+      throw new Error(hook);
+    };
+    using stderr = new Stderr();
+    await serving(new Server(LOOPBACK, Failing), async (server) => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("bad"));
+      assertEquals(await ask(server, "good"), "good");
+      await until(() => server.status.active === 0);
+    });
+    assertStringIncludes(stderr.texts.join(), `Error: ${hook}`);
+  });
+}
+
+Deno.test("UDPServer.serveForever() ends with what handleError() throws", async () => {
+  class Throwing extends DatagramHandler {
+    override handle() {
+      throw new Error("handle");
+    }
+  }
+  class Fatal extends UDPServer {
+    override handleError() {
+      throw new Error("handleError");
+    }
+  }
+  const server = new Fatal(LOOPBACK, Throwing);
+  const served = server.serveForever();
+  served.catch(() => {}); // awaited below
+  using client = await connectTo(server);
+  await client.sendall(bytes("x"));
+  await assertRejects(() => within(served), Error, "handleError");
+  await server.serverClose();
+});
+
+Deno.test("UDPServer.serveForever() ends with what shutdownRequest() throws", async () => {
+  class Fatal extends UDPServer {
+    override shutdownRequest() {
+      throw new Error("shutdownRequest");
+    }
+    override handleError() {}
+  }
+  const server = new Fatal(LOOPBACK, QuickEcho);
+  const served = server.serveForever();
+  served.catch(() => {}); // awaited below
+  assertEquals(await ask(server, "x"), "x");
+  await assertRejects(() => within(served), Error, "shutdownRequest");
+  await server.serverClose();
+});

@@ -2,7 +2,6 @@
 
 import { once } from "node:events";
 import { connect } from "node:net";
-import { judgeAccept } from "../_server/errors.ts";
 import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
 import { type ServerOptions, TCPServer, UDPServer } from "../server.ts";
@@ -31,29 +30,6 @@ import {
 } from "./server_helpers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const VERDICTS = {
-  transient: [
-    ..."ECONNABORTED EINTR EAGAIN EPERM EPROTO ENETDOWN ENOPROTOOPT EHOSTDOWN"
-      .split(" "),
-    ..."EHOSTUNREACH EOPNOTSUPP ENETUNREACH ENOTCONN ECONNREFUSED EMSGSIZE"
-      .split(" "),
-    ..."ECONNRESET EPIPE ETIMEDOUT".split(" "),
-  ],
-  resource: ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"],
-  fatal: ["EBADF", "EINVAL", "EACCES", "ENOTSOCK", "EFAULT"],
-} as const;
-
-Deno.test("judgeAccept() knows the errors of accept(2)", () => {
-  for (const [verdict, codes] of Object.entries(VERDICTS)) {
-    for (const code of codes) {
-      assertEquals(judgeAccept(new OSError(code, { code })), verdict, code);
-    }
-  }
-  assertEquals(judgeAccept(new TypeError("a bug")), "fatal");
-  assertEquals(judgeAccept(new OSError("no code")), "fatal");
-  assertEquals(judgeAccept("a string"), "fatal");
-});
-
 /** A listener whose first accepts fail, and then go to a real one. */
 function failing(errors: unknown[]): { socket: Socket; times: number[] } {
   const real = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -80,6 +56,15 @@ function on<S extends TCPServer>(server: S, socket: Socket): S {
 
 const deno = (name: keyof typeof Deno.errors) => new Deno.errors[name](name);
 const withCode = (code: string) => Object.assign(new Error(code), { code });
+
+/** Makes pauses of 100 ms as short as they can be. */
+function shrinkPauses(): Disposable {
+  const original = globalThis.setTimeout;
+  const shrunk = (callback: () => void, ms?: number) =>
+    original(callback, ms === 100 ? 0 : ms);
+  globalThis.setTimeout = shrunk as typeof setTimeout;
+  return { [Symbol.dispose]: () => void (globalThis.setTimeout = original) };
+}
 
 /** Makes pauses of 100 ms longer than any test may take. */
 function stretchPauses(): Disposable {
@@ -151,12 +136,21 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     await within(served);
   });
 
-  for (
-    const error of [withCode("EINVAL"), deno("BadResource"), deno("NotCapable")]
-  ) {
-    Deno.test(`${Server.name}.serveForever() ends with ${error.name} ${error.message}`, async () => {
-      const { socket } = failing([error]);
-      await using server = on(new Server(LOOPBACK, EchoLine), socket);
+  for (const error of [withCode("EINVAL"), deno("BadResource")]) {
+    Deno.test(`${Server.name}.serveForever() ends with ${error.name} ${error.message} of its listener, ten times in a row`, async () => {
+      using _clock = shrinkPauses();
+      const few = Array.from({ length: 9 }, () => error);
+      const { socket, times } = failing([...few]);
+      await serving(
+        on(new Server(LOOPBACK, EchoLine), socket),
+        async (server) => {
+          assertEquals(await ask(server, "hello\n"), "hello\n");
+          assertEquals(server.status.transientErrors, 9);
+        },
+      );
+      assert(times.length > 9);
+      const { socket: broken } = failing([...few, error]);
+      await using server = on(new Server(LOOPBACK, EchoLine), broken);
       const served = () => server.serveForever();
       const got = await within(assertRejects(served, OSError, "Cannot accept"));
       assertEquals(got.cause, error);

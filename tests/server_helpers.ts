@@ -158,7 +158,7 @@ export async function connectTo(
 ): Promise<Socket> {
   const { serverAddress, addressFamily, socketType } = server;
   const socket = new Socket(addressFamily, socketType);
-  socket.settimeout(10);
+  socket.settimeout(30); // the first worker of a run has its types checked, on a busy machine
   if (addressFamily === AF_UNIX && socketType === SOCK_DGRAM) {
     socket.bind(newPath());
   }
@@ -242,6 +242,23 @@ export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
   while (!holds()) {
     if (performance.now() > due) throw new Error(`not after ${ms} ms`);
     await delay(0);
+  }
+}
+
+/** Collects what is printed to stderr, instead of printing it, until it is disposed of. */
+export class Stderr implements Disposable {
+  /** What was printed, a text for each call. */
+  readonly texts: string[] = [];
+  readonly #original = console.error;
+
+  constructor() {
+    console.error = (...args: unknown[]) => {
+      this.texts.push(args.map(String).join(" "));
+    };
+  }
+
+  [Symbol.dispose](): void {
+    console.error = this.#original;
   }
 }
 

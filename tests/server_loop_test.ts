@@ -328,14 +328,16 @@ Deno.test("TCPServer.serveForever() rejects while the server serves", async () =
   });
 });
 
-Deno.test("TCPServer.shutdown() before serving does nothing, and twice is fine", async () => {
+Deno.test("TCPServer.shutdown() before serveForever() ends that at once, as in CPython, and twice is fine", async () => {
   await using server = new TCPServer(LOOPBACK, EchoLine);
   await server.shutdown();
-  const served = server.serveForever();
+  await within(server.serveForever());
+  const served = server.serveForever(); // the one before has taken it
   assertEquals(await ask(server, "hello\n"), "hello\n");
   await Promise.all([server.shutdown(), server.shutdown()]);
-  await served;
+  await within(served);
   await server.shutdown();
+  await within(server.serveForever());
 });
 
 for (const Server of [TCPServer, AsyncTCPServer]) {

@@ -3,7 +3,7 @@
 import { Slot, type Source } from "../_socket/slot.ts";
 import { ActiveRequests } from "../_server/active.ts";
 import { runHandler } from "../_server/steps.ts";
-import { errorReport, reprAddress } from "../_server/errors.ts";
+import { errorReport, reprAddress } from "../_server/report.ts";
 import { Requests } from "../_server/requests.ts";
 import { both, readyWithin, ServeLoop } from "../_server/serve_loop.ts";
 import { BaseRequestHandler } from "../handlers.ts";
@@ -100,15 +100,6 @@ Deno.test("ServeLoop.pause() does not end at a tick, nor keep it", async () => {
   assert(performance.now() - from > 15);
   assertEquals(loop.takeTick(), false);
   loop.end();
-});
-
-Deno.test("ServeLoop.fail() keeps the first error", async () => {
-  const loop = new ServeLoop(undefined);
-  loop.rethrow();
-  loop.fail(new Error("first"));
-  loop.fail(new Error("second"));
-  assert(loop.stopping);
-  await assertRejects(async () => await loop.rethrow(), Error, "first");
 });
 
 Deno.test("both() asks the second source when the first is ready", async () => {

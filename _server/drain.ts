@@ -1,0 +1,88 @@
+/**
+ * The end of a server's requests: waits for those under way, says when that takes long, and cuts off what is left.
+ *
+ * @module
+ */
+
+import { begun } from "../_socket/calls.ts";
+import { internals, Socket } from "../_socket/facade.ts";
+import { anyReady } from "../_socket/select.ts";
+import type { ActiveRequest } from "./active.ts";
+import type { ServerCloseReport } from "./options.ts";
+import { say, sayHookFailed } from "./report.ts";
+import type { Requests } from "./requests.ts";
+
+/** How long a drain waits in silence, in ms: most handlers end sooner, and a person at a terminal gets impatient. */
+const SILENCE_MS = 1000;
+
+/** How many clients the line names; arbitrary. */
+const NAMED = 5;
+
+/** The part of a server that is told of a drain that takes long. */
+interface Listener {
+  handleSlowClose(
+    clients: string[],
+    seconds: number | null,
+  ): void | Promise<void>;
+}
+
+/**
+ * Waits for the requests under way, and gives up those that are left after the timeout.
+ *
+ * @param server The server.
+ * @param requests Its requests.
+ * @param timeout Seconds; null is no limit.
+ */
+export async function drain(
+  server: Listener,
+  requests: Requests,
+  timeout: number | null,
+): Promise<ServerCloseReport> {
+  const under = new Set(requests);
+  const due = performance.now() + (timeout ?? Infinity) * 1000;
+  const slow = setTimeout(() => {
+    const left = timeout === null ? null : (due - performance.now()) / 1000;
+    tell(server, [...requests], left);
+  }, SILENCE_MS);
+  await anyReady([requests.quiet], timeout);
+  clearTimeout(slow);
+  for (const active of requests.giveUp()) {
+    under.add(active);
+    if (active.request instanceof Socket) internals.abort(active.request);
+  }
+  const forced = [...under].filter(({ end }) => end === "forced").length;
+  return { finished: under.size - forced, forced };
+}
+
+function tell(
+  server: Listener,
+  left: ActiveRequest[],
+  seconds: number | null,
+): void {
+  const clients = left.map(({ client }) => client ?? "");
+  begun(() => server.handleSlowClose(clients, seconds))?.catch((error) => {
+    sayHookFailed("", error);
+  });
+}
+
+/** Prints what a drain waits for. */
+export function saySlowClose(
+  address: string,
+  clients: string[],
+  seconds: number | null,
+): void {
+  const count = clients.length === 1
+    ? "1 request has"
+    : `${clients.length} requests have`;
+  const names = [...new Set(clients.filter((client) => client !== ""))];
+  const more = names.length > NAMED ? " and others" : "";
+  const from = names.length === 0
+    ? ""
+    : ` (from ${names.slice(0, NAMED).join(", ")}${more})`;
+  const then = seconds === null
+    ? "there is no time limit"
+    : `they are cut off in ${Math.ceil(seconds)} s`;
+  say(
+    `Closing the server on ${address}: ${count} not ended yet${from}; ${then}. A handler should stop when this.signal aborts.`,
+  );
+}

@@ -1,0 +1,145 @@
+/**
+ * The text that `handleError` prints.
+ *
+ * @module
+ */
+
+import type { Address } from "../_socket/address.ts";
+import { OSError } from "../_socket/errors.ts";
+import { IncompleteReadError } from "../_stream/errors.ts";
+
+const RULE = "-".repeat(40);
+
+/** A string as Python's `repr` writes it. */
+function reprString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`)
+    .replace(
+      /\p{Cc}/gu,
+      (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
+  return `${quote}${escaped}${quote}`;
+}
+
+/** An address as Python's `repr` writes it: `('127.0.0.1', 80)`. */
+export function reprAddress(address: Address): string {
+  if (typeof address === "string") return reprString(address);
+  return `(${reprString(address[0])}, ${address[1]})`;
+}
+
+/** What Python prints between two errors, one of which was thrown while the other was on its way. */
+const MEANWHILE =
+  "During handling of the above exception, another exception occurred:";
+
+/**
+ * Returns an error with its stack and the errors behind it.
+ *
+ * @param error What was thrown.
+ * @param shown The errors that are shown already: a `SuppressedError` may contain itself.
+ */
+function describe(error: unknown, shown: Set<unknown> = new Set()): string {
+  if (shown.has(error)) return "(shown above)";
+  shown.add(error);
+  try {
+    return describeUnguarded(error, shown);
+  } catch (thrown) { // a getter, a custom inspect, a revoked proxy
+    return `Uncaught value that cannot be shown: to show it throws ${
+      plainly(thrown)
+    }`;
+  }
+}
+
+function describeUnguarded(error: unknown, shown: Set<unknown>): string {
+  if (error instanceof SuppressedError) {
+    const { suppressed, error: second } = error;
+    return [describe(suppressed, shown), MEANWHILE, describe(second, shown)]
+      .join("\n\n");
+  }
+  if (!(error instanceof Error)) {
+    return `Uncaught value: ${Deno.inspect(error)}`;
+  }
+  return Deno.inspect(error, { colors: false });
+}
+
+/** Returns what was thrown as a short text, whatever it is. */
+function plainly(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return "something that cannot be shown either";
+  }
+}
+
+/**
+ * What a handler meets when its client resets, is gone, or is silent for too long, and when the connection is
+ * aborted under it.
+ */
+const LOST = new Set([
+  "ECONNRESET",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EBADF",
+]);
+
+/** Reports whether an error says no more than that the client is lost. */
+export function isLostClient(error: unknown): boolean {
+  try {
+    return isLost(error, new Set());
+  } catch {
+    return false; // an odd value is no error of the network
+  }
+}
+
+function isLost(error: unknown, seen: Set<unknown>): boolean {
+  if (error instanceof SuppressedError) {
+    if (seen.has(error)) return false; // better one report too many
+    seen.add(error);
+    return isLost(error.error, seen) && isLost(error.suppressed, seen);
+  }
+  if (error instanceof IncompleteReadError) return true;
+  return error instanceof OSError && LOST.has(error.code ?? "");
+}
+
+/**
+ * Returns what Python's `handle_error` prints, with a JavaScript stack for the traceback. Never throws.
+ *
+ * @param clientAddress The client's address.
+ * @param error What was thrown.
+ * @param where What was being done.
+ */
+export function errorReport(
+  clientAddress: Address,
+  error: unknown,
+  where = "processing of",
+): string {
+  return [
+    RULE,
+    `Exception occurred during ${where} request from ${reprAny(clientAddress)}`,
+    describe(error),
+    RULE,
+  ].join("\n");
+}
+
+/** Returns an address as Python's `repr` writes it; an override of `getRequest` may give anything for one. */
+function reprAny(address: Address): string {
+  try {
+    return reprAddress(address);
+  } catch {
+    return describe(address);
+  }
+}
+
+/** Prints a text to stderr. A full disk under it, or no stderr at all, must not end a server. */
+export function say(text: string): void {
+  try {
+    console.error(text);
+  } catch {
+    // nobody can be told
+  }
+}
+
+/** Prints what a hook of a request threw that is not to end the server, as Python's threads do. */
+export function sayHookFailed(clientAddress: Address, error: unknown): void {
+  say(errorReport(clientAddress, error, "the end of the"));
+}

@@ -1,0 +1,242 @@
+/** What is printed of failures: whatever was thrown, wherever it goes, no server ends by it. */
+
+import { errorReport, isLostClient } from "../_server/report.ts";
+import type { RequestHandlerConstructor } from "../server.ts";
+import {
+  AsyncTCPServer,
+  ForkingTCPServer,
+  ThreadingTCPServer,
+} from "../mixins.ts";
+import { TCPServer } from "../server.ts";
+import { type Address, OSError, type Socket } from "../socket.ts";
+import { assert, assertEquals, assertStringIncludes } from "./deps.ts";
+import {
+  type AnyServer,
+  type AnyServerClass,
+  ask,
+  bytes,
+  connectTo,
+  descriptors,
+  EchoLine,
+  granted,
+  LOOPBACK,
+  serving,
+  Stderr,
+  text,
+  until,
+  within,
+} from "./server_helpers.ts";
+import { ODD, Odd } from "./testdata/odd_handlers.ts";
+
+const mayRun = granted("read", "run", "env");
+const FROM: Address = ["127.0.0.1", 1];
+
+/** The ways to run. */
+const WAYS = [
+  TCPServer,
+  AsyncTCPServer,
+  ThreadingTCPServer,
+  ForkingTCPServer,
+] as unknown as AnyServerClass[];
+
+/** Whether a way needs more than the net. */
+const elsewhere = ({ name }: { name: string }) => /^(Thread|Fork)/.test(name);
+
+for (const Server of WAYS) {
+  for (const reportLostClients of [true, false]) {
+    Deno.test({
+      name:
+        `${Server.name} goes on after whatever a handler throws, with reportLostClients ${reportLostClients}`,
+      ignore: elsewhere(Server) && !mayRun,
+      async fn() {
+        using stderr = new Stderr();
+        const server = new Server(
+          LOOPBACK,
+          Odd as unknown as RequestHandlerConstructor,
+          { reportLostClients },
+        );
+        await serving(server, async () => {
+          for (const name of Object.keys(ODD)) {
+            assertEquals(await ask(server, `${name}\n`), "", name);
+          }
+          assertEquals(await ask(server, "hello\n"), "hello\n");
+        });
+        assertEquals(stderr.texts.length, Object.keys(ODD).length);
+        for (const each of stderr.texts) {
+          assertStringIncludes(each, "request from ('127.0.0.1', ");
+        }
+      },
+    });
+  }
+}
+
+Deno.test("errorReport() shows what it can of anything", () => {
+  const shown = (name: string) => errorReport(FROM, ODD[name]()).split("\n")[2];
+  assertEquals(
+    shown("a name that throws").includes("a getter"),
+    true,
+  );
+  assertEquals(
+    shown("an inspect that throws"),
+    "Uncaught value that cannot be shown: to show it throws something that cannot be shown either",
+  );
+  assertEquals(shown("endless"), "(shown above)");
+  assertEquals(shown("a symbol"), "Uncaught value: Symbol(odd)");
+  const address = undefined as unknown as Address;
+  assertStringIncludes(errorReport(address, "x"), "from Uncaught value: undef");
+});
+
+Deno.test("isLostClient() takes an odd value for no lost client", () => {
+  for (const name of ["revoked", "guarded"]) {
+    assertEquals(isLostClient(ODD[name]()), false);
+  }
+  const lost = new OSError("gone", { code: "EPIPE" });
+  const around = new SuppressedError(lost, lost, "two");
+  assertEquals(isLostClient(around), true);
+  around.suppressed = around;
+  assertEquals(isLostClient(around), false);
+});
+
+for (const stderr of ["2>/dev/full", "2>&-"]) {
+  Deno.test({
+    name: `AsyncTCPServer goes on with ${stderr}`,
+    ignore: Deno.build.os !== "linux" || !mayRun,
+    async fn() {
+      const script = new URL("testdata/odd_handlers.ts", import.meta.url);
+      const run = `exec "$0" run --no-prompt --allow-net "$1" ${stderr}`;
+      const child = new Deno.Command("sh", {
+        args: ["-c", run, Deno.execPath(), script.pathname],
+        env: { NO_COLOR: "1" },
+      });
+      const { code, stdout } = await within(child.output(), 60_000);
+      assertEquals([code, text(stdout)], [0, "hello\n"]);
+    },
+  });
+}
+
+/** What may be overridden, and throw at the end of a request. */
+const HOOKS = ["handleError", "shutdownRequest", "processRequestTask"] as const;
+
+for (const Server of WAYS.slice(1)) {
+  for (const hook of HOOKS) {
+    for (const how of ["throws", "rejects"]) {
+      Deno.test({
+        name:
+          `${Server.name} prints what ${hook}() ${how}, closes, and goes on`,
+        ignore: elsewhere(Server) && !mayRun,
+        async fn() {
+          let armed = true;
+          class Failing extends (Server as new (
+            ...args: ConstructorParameters<AnyServerClass>
+          ) => AnyServer) {}
+          const { prototype } = Failing as unknown as {
+            prototype: Record<string, (...args: unknown[]) => unknown>;
+          };
+          const original = prototype[hook];
+          prototype[hook] = function (...args) {
+            if (!armed) return original.apply(this, args);
+            if (how === "rejects") return Promise.reject(new Error(hook));
+            throw new Error(hook);
+          };
+          using stderr = new Stderr();
+          const server = new Failing(
+            LOOPBACK,
+            Odd as unknown as RequestHandlerConstructor,
+          );
+          await serving(server, async () => {
+            assertEquals(await ask(server, "a symbol\n"), "");
+            await until(() => server.status.active === 0);
+            armed = false;
+            assertEquals(await ask(server, "hello\n"), "hello\n");
+          });
+          const told = stderr.texts.filter((each) =>
+            each.includes(`Error: ${hook}`)
+          );
+          assertEquals(told.length, 1);
+          assertStringIncludes(
+            told[0],
+            "Exception occurred during the end of the request from (",
+          );
+        },
+      });
+    }
+  }
+
+  Deno.test({
+    name:
+      `${Server.name} prints what handleError() throws of a verifyRequest() that throws, and goes on`,
+    ignore: elsewhere(Server) && !mayRun,
+    async fn() {
+      let armed = true;
+      class Failing extends (Server as new (
+        ...args: ConstructorParameters<AnyServerClass>
+      ) => AnyServer) {
+        override verifyRequest(): boolean {
+          if (armed) throw new Error("verify");
+          return true;
+        }
+        override handleError() {
+          throw new Error("handleError");
+        }
+      }
+      using stderr = new Stderr();
+      const server = new Failing(
+        LOOPBACK,
+        Odd as unknown as RequestHandlerConstructor,
+      );
+      await serving(server, async () => {
+        assertEquals(await ask(server, ""), "");
+        armed = false;
+        assertEquals(await ask(server, "hello\n"), "hello\n");
+      });
+      assertStringIncludes(stderr.texts[0], "Error: handleError");
+    },
+  });
+}
+
+Deno.test("AsyncTCPServer prints what shutdownRequest() throws of a request that is turned away", async () => {
+  class Failing extends AsyncTCPServer {
+    override verifyRequest() {
+      return false;
+    }
+    override shutdownRequest(): never {
+      throw new Error("shutdownRequest");
+    }
+  }
+  using stderr = new Stderr();
+  const before = descriptors();
+  const server = new Failing(LOOPBACK, EchoLine);
+  await serving(server, async () => {
+    for (let i = 0; i < 2; i++) assertEquals(await ask(server, ""), "");
+    assertEquals(server.status.rejected, 2);
+  });
+  assertEquals(stderr.texts.length, 2);
+  assertEquals(descriptors(), before);
+});
+
+Deno.test("AsyncTCPServer gets the next request while one that is turned away does not end", async () => {
+  const shut: Socket[] = [];
+  class Rejecting extends AsyncTCPServer {
+    static override maxConnections = 1;
+    static override maxConnectionsPolicy = "reject" as const;
+    override shutdownRequest(request: Socket): Promise<void> {
+      if (this.status.rejected === 0) return super.shutdownRequest(request);
+      shut.push(request);
+      return new Promise(() => {}); // as over a handshake that stalls
+    }
+  }
+  class Waiting extends EchoLine {}
+  const server = new Rejecting(LOOPBACK, Waiting);
+  await serving(server, async () => {
+    using first = await connectTo(server);
+    await until(() => server.status.active === 1);
+    using _second = await connectTo(server);
+    using _third = await connectTo(server);
+    await until(() => server.status.rejected === 2);
+    assertEquals(server.status.active, 1);
+    await first.sendall(bytes("hello\n"));
+    assertEquals(text(await first.recv(100)), "hello\n");
+    for (const request of shut) request.close();
+  });
+  assert(shut.length >= 2);
+});
