@@ -3,12 +3,20 @@
  *
  * A block of TypeScript is a program. It ends by itself with exit code 0, within a minute. If it is a server, a line
  * `<!-- server -->` stands above the block: it listens on port 9999, which is replaced by a free one, answers a
- * client, stays up, and ends at Ctrl-C. If it cannot run here, the line is `<!-- not run: why -->`.
+ * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With `<!-- says: text -->`,
+ * or `<!-- server; says: text -->`, the text must be in what it prints, or answers a client who says "1". If a program
+ * cannot run here, the line is `<!-- not run: why -->`.
  *
  * @module
  */
 
-import { assert, assertEquals, deadline, delay } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertStringIncludes,
+  deadline,
+  delay,
+} from "./deps.ts";
 
 /** The directory of the project. */
 export const root: URL = new URL("../", import.meta.url);
@@ -34,22 +42,32 @@ export function pagesIn(directory = ""): string[] {
 export interface Block {
   line: number;
   code: string;
-  /** Whether it runs until Ctrl-C. */
-  isServer: boolean;
   /** Why it is not run. */
-  reason: string | undefined;
+  reason?: string;
+  /** The signal that ends a server; undefined if it is none. */
+  until?: Deno.Signal;
+  /** What it must print, or a server answer. */
+  says?: string;
 }
 
 /** Returns the blocks of TypeScript in a text. */
 export function blocksOf(text: string): Block[] {
-  const blocks =
-    /(?:<!-- (server|not run: (.*)) -->\n\n)?^```ts\n([^]*?)^```/gm;
-  return Array.from(text.matchAll(blocks), (match) => ({
-    line: text.slice(0, match.index).split("\n").length,
-    code: match[3],
-    isServer: match[1] === "server",
-    reason: match[2],
+  const blocks = /(?:^<!-- (.*) -->\n\n)?^```ts\n([^]*?)^```/gm;
+  return Array.from(text.matchAll(blocks), ({ index, 1: mark, 2: code }) => ({
+    line: text.slice(0, index).split("\n").length,
+    code,
+    ...parseMark(mark ?? ""),
   }));
+}
+
+function parseMark(mark: string): Partial<Block> {
+  const match =
+    /^(?:not run: (.+)|(server(?: until (SIG\w+))?)?(?:(?:^|; )says: (.+))?)$/
+      .exec(mark);
+  if (match === null) throw new Error(`no mark of a program: ${mark}`);
+  const [, reason, server, signal = "SIGINT", says] = match;
+  const until = server === undefined ? undefined : signal as Deno.Signal;
+  return { reason, until, says };
 }
 
 /** Seconds for each part of a program's life. */
@@ -58,7 +76,7 @@ export interface Limits {
   run: number;
   /** How long a server must stay up. */
   stay: number;
-  /** For a server to end after Ctrl-C. */
+  /** For a server to end after the signal. */
   end: number;
 }
 
@@ -68,6 +86,8 @@ const LIMITS: Limits = { run: 60, stay: 3.5, end: 20 };
 class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stderr: Promise<string>;
+  /** What it prints. */
+  readonly stdout: Promise<string>;
   /** Whether it has ended. */
   ended = false;
 
@@ -75,10 +95,11 @@ class Program implements AsyncDisposable {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [verb, "-A", "--no-check", file],
       stdin: "null",
-      stdout: "null",
+      stdout: "piped",
       stderr: "piped",
       env: { NO_COLOR: "1" },
     }).spawn();
+    this.stdout = new Response(this.#child.stdout).text();
     this.#stderr = new Response(this.#child.stderr).text();
     this.#child.status.then(() => this.ended = true);
   }
@@ -86,7 +107,7 @@ class Program implements AsyncDisposable {
   /** Waits for the end; throws if it does not come in time, or if the program reported an error. */
   async end(seconds: number, what: string): Promise<Deno.CommandStatus> {
     if (!await this.endsWithin(seconds)) {
-      this.#child.kill("SIGKILL");
+      this.signal("SIGKILL");
       throw new Error(`${what}; ${await this.#stderr}`);
     }
     const text = await this.#stderr;
@@ -100,19 +121,19 @@ class Program implements AsyncDisposable {
     return this.ended;
   }
 
-  interrupt(): void {
-    if (!this.ended) this.#child.kill("SIGINT");
+  signal(name: Deno.Signal): void {
+    if (!this.ended) this.#child.kill(name);
   }
 
   async [Symbol.asyncDispose]() {
-    if (!this.ended) this.#child.kill("SIGKILL");
-    await Promise.all([this.#child.status, this.#stderr]);
+    this.signal("SIGKILL");
+    await Promise.all([this.#child.status, this.#stderr, this.stdout]);
   }
 }
 
 /** Runs a program: as a test if it has one. Throws if it does not run as its page says. */
 export async function runProgram(
-  { code, line, isServer }: Omit<Block, "reason">,
+  { code, line, until, says = "" }: Block,
   directory: string,
   limits: Limits = LIMITS,
 ): Promise<void> {
@@ -121,35 +142,39 @@ export async function runProgram(
   await Deno.writeTextFile(file, code.replaceAll(PORT, String(port)));
   const verb = code.includes("Deno.test(") ? "test" : "run";
   await using program = new Program(verb, file);
-  if (isServer) {
-    assert(code.includes(PORT), `a server of a page listens on port ${PORT}`);
-    await serveOne(program, port, limits);
-  } else {
+  if (until === undefined) {
     const { code: exit } = await program.end(limits.run, "it has not ended");
     assertEquals(exit, 0);
+    assertStringIncludes(await program.stdout, says);
+  } else {
+    assert(code.includes(PORT), `a server of a page listens on port ${PORT}`);
+    const answer = await serveOne(program, port, until, limits);
+    assertStringIncludes(answer, says);
   }
 }
 
+/** Talks to a server, lets it stay up, and ends it; returns what it answered. */
 async function serveOne(
   program: Program,
   port: number,
+  until: Deno.Signal,
   { run, stay, end }: Limits,
-): Promise<void> {
+): Promise<string> {
   using client = await connect(program, port, run);
   if (client === undefined) return await failOf(program, "it did not listen");
   await client.write(new TextEncoder().encode("1\n"));
   await client.closeWrite();
-  if (!await firstByte(client, run)) {
-    return await failOf(program, "it said nothing to a client");
-  }
+  const first = await firstByte(client, run);
+  if (first === "") return await failOf(program, "it said nothing to a client");
   const rest = readAll(client);
   if (await program.endsWithin(stay)) {
-    return await failOf(program, "it ended before Ctrl-C");
+    return await failOf(program, `it ended before ${until}`);
   }
-  program.interrupt();
-  const { code, signal } = await program.end(end, "Ctrl-C did not end it");
-  assertEquals(code, signal === "SIGINT" ? 130 : 0); // a server without `serve()` ends by the signal itself
-  await rest;
+  program.signal(until);
+  const { code, signal } = await program.end(end, `${until} did not end it`);
+  // A server without `serve()` ends by the signal itself.
+  assertEquals(code, signal === "SIGINT" ? 130 : 0);
+  return first + await rest;
 }
 
 /** Throws, with what the program said. */
@@ -192,25 +217,31 @@ async function connect(
   }
 }
 
-/** Reports whether something comes in time. */
+/** Returns the first byte that comes; an empty string if none does in time. */
 async function firstByte(
   client: Deno.TcpConn,
   seconds: number,
-): Promise<boolean> {
-  const read = client.read(new Uint8Array(1));
-  return await deadline(read, seconds * 1000).catch(() => null) === 1;
+): Promise<string> {
+  const buffer = new Uint8Array(1);
+  const count = await deadline(client.read(buffer), seconds * 1000)
+    .catch(() => null);
+  return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
 }
 
-async function readAll(client: Deno.TcpConn): Promise<void> {
+async function readAll(client: Deno.TcpConn): Promise<string> {
   const buffer = new Uint8Array(4096);
+  let text = "";
   try {
-    while (await client.read(buffer) !== null);
+    for (let count; (count = await client.read(buffer)) !== null;) {
+      text += new TextDecoder().decode(buffer.subarray(0, count));
+    }
   } catch {
-    // it was closed: what has been said was looked at
+    // it was closed: what has been said is looked at
   }
+  return text;
 }
 
-/** A port that nobody has. */
+/** Returns a port that nobody has. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
+  type Block,
   blocksOf,
   pagesIn,
   read,
@@ -26,7 +27,7 @@ for (const name of PAGES) {
       withDirectory(async (directory) => {
         // Servers mostly wait: they run side by side.
         const served = new Map(
-          blocks.filter(({ isServer }) => isServer)
+          blocks.filter(({ until }) => until !== undefined)
             .map((block) => [block, runProgram(block, directory)]),
         );
         for (const run of served.values()) run.catch(() => {}); // awaited below
@@ -85,71 +86,78 @@ const server = new AsyncTCPServer(["localhost", 9999], Echo);
 const forever = "setInterval(() => {}, 1000);\n";
 
 /** Programs that must not pass, and what is said of them. */
-const WRONG: [name: string, code: string, isServer: boolean, said: string][] = [
+const WRONG: [
+  name: string,
+  code: string,
+  until: Block["until"],
+  said: string,
+][] = [
   [
     "throws late",
     `setTimeout(() => { throw new Error("late") }, 200);`,
-    false,
+    undefined,
     "late",
   ],
   [
     "rejects late",
     `setTimeout(() => Promise.reject("late"), 200);`,
-    false,
+    undefined,
     "late",
   ],
-  ["hangs", forever, false, "it has not ended"],
-  ["exits with 1", "Deno.exit(1);", false, "1"],
+  ["hangs", forever, undefined, "it has not ended"],
+  ["exits with 1", "Deno.exit(1);", undefined, "1"],
   [
     "serves, without the mark",
     `${ECHO} await serve(server);`,
-    false,
+    undefined,
     "it has not ended",
   ],
   [
     "serves, and throws late",
     `${ECHO} setTimeout(() => { throw new Error("late") }, 200); await serve(server);`,
-    true,
+    "SIGINT",
     "late",
   ],
   [
     "serves, and ends by itself",
     `${ECHO} setTimeout(() => Deno.exit(), 200); await serve(server);`,
-    true,
-    "before Ctrl-C",
+    "SIGINT",
+    "before SIGINT",
   ],
-  ["does not serve", `${ECHO} ${forever}`, true, "said nothing"],
-  ["does not listen", `${forever} // 9999`, true, "did not listen"],
+  ["does not serve", `${ECHO} ${forever}`, "SIGINT", "said nothing"],
+  ["does not listen", `${forever} // 9999`, "SIGINT", "did not listen"],
   [
     "has ended before it listens",
     "// 9999",
-    true,
+    "SIGINT",
     "did not listen, with exit code 0",
   ],
   [
     "is deaf to Ctrl-C",
     `${ECHO} ${forever} await serve(server);`,
-    true,
-    "Ctrl-C did not end it",
+    "SIGINT",
+    "SIGINT did not end it",
   ],
   [
     "fails at Ctrl-C",
     `${ECHO} await serve(server); throw new Error("late");`,
-    true,
+    "SIGINT",
     "late",
   ],
   [
     "exits with 3 at Ctrl-C",
     `${ECHO} await serve(server); Deno.exit(3);`,
-    true,
+    "SIGINT",
     "3",
   ],
   [
     "listens on a port of its own",
     ECHO.replace("9999", "0"),
-    true,
+    "SIGINT",
     "listens on port 9999",
   ],
+  ["says something else", `console.log("b");`, undefined, "a"],
+  ["answers something else", `${ECHO} await serve(server);`, "SIGINT", "2"],
 ];
 
 Deno.test({
@@ -159,10 +167,11 @@ Deno.test({
     withDirectory(async (directory) => {
       const short = { run: 8, stay: 2, end: 3 };
       await Promise.all(
-        WRONG.map(async ([name, code, isServer, said], line) => {
+        WRONG.map(async ([name, code, until, said], line) => {
           const waits = /not|nothing/.test(said) ? short : undefined;
+          const says = name.endsWith("something else") ? said : undefined;
           const run = () =>
-            runProgram({ code, line, isServer }, directory, waits);
+            runProgram({ code, line, until, says }, directory, waits);
           const error = await assertRejects(run, Error, undefined, name);
           assert(error.message.includes(said), `${name}: ${error.message}`);
         }),
