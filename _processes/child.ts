@@ -7,6 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../_socket/errors.ts";
 import { ChildServer, type Load } from "./child_server.ts";
+import { withoutStack } from "./errors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ParentLink } from "./parent_link.ts";
 
@@ -61,7 +62,9 @@ function refuse(message: unknown, link: ParentLink): void {
   const { cmd, msg } = message as HandleMessage;
   if (cmd !== "NODE_HANDLE" || msg === undefined) return;
   globalThis.process.send!({ cmd: "NODE_HANDLE_ACK" });
-  link.failed(msg.id, osError("EMFILE", { syscall: "recvmsg" }));
+  withoutStack(() =>
+    link.failed(msg.id, osError("EMFILE", { syscall: "recvmsg" }))
+  );
 }
 
 function leave(): void {

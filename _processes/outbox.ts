@@ -7,6 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../_socket/errors.ts";
+import { withoutStack } from "./errors.ts";
 import type { ToChild } from "./messages.ts";
 
 /** A connection on its way to a child. */
@@ -124,9 +125,11 @@ export class Outbox {
     this.#awaited = "connection";
     socket.once("close", taken);
     try {
-      this.#process.send(message, socket, (error) => {
-        if (error !== null) this.#refused(parcel, error);
-      });
+      withoutStack(() =>
+        this.#process.send(message, socket, (error) => {
+          if (error !== null) this.#refused(parcel, error);
+        })
+      );
     } catch (error) {
       socket.off("close", taken);
       this.#awaited = undefined;

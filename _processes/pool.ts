@@ -61,6 +61,7 @@ export class ProcessPool {
     this.#launch = launch;
     this.#init = init;
     this.#options = options;
+    if (Deno.build.os !== "windows") prepareSignals();
   }
 
   /** May be changed at any time; children that run keep what they were started with. */
@@ -154,7 +155,7 @@ export class ProcessPool {
     let quick = 0;
     const slow = performance.now() - SLOW_MS;
     for (const member of this.#members) {
-      if (!member.open) continue;
+      if (!member.open || member.pid === undefined) continue;
       open++;
       if (!member.ready) starting++;
       else if (member.load > 0 && member.moved > slow) quick++;
@@ -169,7 +170,22 @@ export class ProcessPool {
     const enough = failure !== undefined ||
       open > 0 && starting >= navigator.hardwareConcurrency;
     if (enough || this.#members.size >= this.#options.maxChildren) return best;
-    return this.#fork();
+    return open === 0 ? this.#fork() : this.#tryFork() ?? best;
+  }
+
+  /** A new child, unless it cannot be started: those that run go on. */
+  #tryFork(): Member | undefined {
+    try {
+      const member = this.#fork();
+      return member.pid === undefined ? undefined : member;
+    } catch (error) {
+      this.#noteFailure(error);
+      return undefined;
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    this.#failed = { error, until: Date.now() + RETRY_MS };
   }
 
   #fork(): Member {
@@ -187,9 +203,7 @@ export class ProcessPool {
   #remove(member: Member, pid: number | undefined): void {
     this.#members.delete(member);
     if (pid !== undefined) this.pids!.delete(pid);
-    if (member.failure !== undefined) {
-      this.#failed = { error: member.failure, until: Date.now() + RETRY_MS };
-    }
+    if (member.failure !== undefined) this.#noteFailure(member.failure);
     this.#dispatch();
   }
 
@@ -226,6 +240,16 @@ export class ProcessPool {
   #leave(): void {
     for (const member of this.#members) member.leave();
   }
+}
+
+/**
+ * Has Deno set up what watches over children, which takes a descriptor: where none is left for that when the first
+ * child starts, Deno 2.9.6 panics.
+ */
+function prepareSignals(): void {
+  const nothing = () => {};
+  Deno.addSignalListener("SIGCHLD", nothing);
+  Deno.removeSignalListener("SIGCHLD", nothing);
 }
 
 function closedError(): Error {

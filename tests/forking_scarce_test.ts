@@ -1,0 +1,31 @@
+/** Forking servers with no descriptor left, in a process of their own that may have few. */
+
+import { assertEquals } from "./deps.ts";
+import { CONFIG, decode, MAY_FORK } from "./forking_helpers.ts";
+import { soon } from "./helpers.ts";
+
+Deno.test({
+  name:
+    "ForkingTCPServer with no descriptor left, here or in a child, loses that connection only",
+  ignore: !MAY_FORK || Deno.build.os !== "linux",
+  async fn() {
+    const program = new URL("./testdata/scarce_server.ts", import.meta.url);
+    const run = `${Deno.execPath()} run --no-check -A ${CONFIG} ${program}`;
+    const { stdout, stderr } = await soon(
+      new Deno.Command("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
+        .output(),
+    );
+    assertEquals(
+      [decode(stdout).trim().split("\n").sort(), decode(stderr)],
+      [[
+        "Cannot dup: Too many open files (EMFILE) EMFILE", // the copy for the child
+        "Cannot recvmsg: Too many open files (EMFILE) EMFILE", // the child's own
+        "again true", // after the child had some
+        "again true 1", // after this process had some
+        "child true",
+        "fork true", // another child could not start: the first takes the request
+        "server true",
+      ], ""],
+    );
+  },
+});
