@@ -72,6 +72,8 @@ if (import.meta.main) {
     await client.sendall(new TextEncoder().encode(`${line}\n`));
     const answer = await client.recv(99).catch(() => new Uint8Array());
     server.release?.();
+    client.close();
+    while (server.status.active > 1) await new Promise(setImmediate); // its end frees descriptors
     return new TextDecoder().decode(answer).trim();
   };
   using first = await createConnection(
