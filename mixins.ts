@@ -270,17 +270,19 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  * Windows. Datagrams are passed on, and their answers leave from the server's own address.
  *
  * The handler's class is exported from its module and says where that is, with `static readonly moduleUrl =
- * import.meta.url`; a child imports it from there. In a child, `this.server` is a stand-in with
- * `serverAddress` and those of the `options` that can be copied. When the connection ends
+ * import.meta.url`; a child imports it from there. It does not inherit `--config` and `--import-map`: name them in
+ * `childFlags`. In a child, `this.server` is a stand-in with `serverAddress` and the `options` that `childOptions`
+ * names. When the connection ends
  * there, `shutdownRequest` is still called here, for a socket that is closed already.
  *
  * Children start when requests need them and stay for the next ones: an idle child takes a request, then a
- * new one up to `maxChildren`, then the one with the fewest. While requests take less than 10 ms each, a
+ * new one up to `maxChildren`, then the one with the fewest; one that has not taken its last request, because it
+ * computes or is stopped, gets no other. While requests take less than 10 ms each, a
  * request first waits, for at most about as long, for one of the busy children. They end with the server, also
  * when that is killed; only a handler that never gives control back (an endless loop) outlives
  * a killed server, as long as it loops.
  *
- * This process needs `--allow-run` and `--allow-env=NODE_V8_COVERAGE`.
+ * This process needs `--allow-run` and `--allow-env=NODE_V8_COVERAGE`, and must not be made by `deno compile`.
  *
  * @typeParam B The server's class.
  * @param Base The server's class.

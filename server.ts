@@ -23,7 +23,7 @@ import {
   requestsOf,
   type ServerStatus,
 } from "./_server/requests.ts";
-import { untimedActions } from "./_server/serve_loop.ts";
+import { readyWithin, untimedActions } from "./_server/serve_loop.ts";
 import { Service } from "./_server/service.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
@@ -485,23 +485,37 @@ export class TCPServer extends SocketServer<Socket> {
  */
 export type DatagramRequest = [packet: Uint8Array<ArrayBuffer>, socket: Socket];
 
+/** How long answers that a client does not read are waited for when the server closes, in seconds. Arbitrary. */
+const FLUSH_SECONDS = 1;
+
 /** A server for UDP, one request at a time. A request is one datagram. */
 export class UDPServer extends SocketServer<DatagramRequest> {
   /** `SOCK_DGRAM`. */
   static override socketType: number = SOCK_DGRAM;
 
-  /** Waits for the requests under way, which answer on the server's socket, and then closes it. */
+  /**
+   * Waits for the requests under way, which answer on the server's socket, and then closes it. Answers that a client
+   * has not read yet are waited for as well, a second at most.
+   */
   override async serverClose(
     options: ServerCloseOptions = {},
   ): Promise<ServerCloseReport> {
     try {
-      return await super.serverClose(options);
+      const report = await super.serverClose(options);
+      if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
+      return report;
     } finally {
       await afterDrain(this, async () => {
         this.socket.close();
         await internals.released(this.socket);
       });
     }
+  }
+
+  async #flush(timeout: number | null = null): Promise<void> {
+    const flushed = internals.datagram(this.socket)?.flushed;
+    const seconds = Math.min(FLUSH_SECONDS, timeout ?? Infinity);
+    if (flushed !== undefined) await readyWithin(flushed, seconds);
   }
 
   /** Receives a datagram; gives a promise only where none is there yet. May be overridden. */
@@ -511,7 +525,11 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     const { socket, maxPacketSize } = this;
     checkSize(maxPacketSize, "recv", "maxPacketSize");
     const datagram = internals.datagram(socket);
-    if (!datagram?.pending.ready) return this.#receive();
+    if (datagram !== undefined) datagram.answering = true;
+    if (
+      !datagram?.pending.ready ||
+      socket.recvfrom !== Socket.prototype.recvfrom
+    ) return this.#receive();
     const [packet, sender] = datagram.take(maxPacketSize);
     return [[packet, socket], sender ?? ""];
   }

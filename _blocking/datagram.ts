@@ -36,12 +36,13 @@ export class BlockingDatagram {
 
   /** Sends one datagram; the main thread looks up the name of a host. */
   send(data: Uint8Array, address: AddressLike, deadline: Deadline): number {
+    const timeout = deadline.left;
     let done: { value?: unknown; failure?: Failure } | undefined;
     this.#calls.begin(
-      (call) => this.#transport.begin(data, address, call),
+      (call) => this.#transport.begin(data, { call, address, timeout }),
       (answer) => done = answer,
     );
-    // With timeout 0 it is on its way all the same: what a worker sends never has to wait for the network.
+    // With timeout 0 it is on its way all the same: the main thread says whether it had to wait.
     const limit = deadline.now ? new Deadline(null) : deadline;
     limit.wait(this.#lane, () => done !== undefined, "sendto");
     if (done?.failure !== undefined) throw fromFailure(done.failure);

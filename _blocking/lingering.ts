@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkTimeout } from "../_socket/check.ts";
 import { SHUT_WR } from "../_socket/constants.ts";
 import { OSError } from "../_socket/errors.ts";
 import type { BlockingSocket } from "./socket.ts";
@@ -11,22 +12,21 @@ import type { BlockingSocket } from "./socket.ts";
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;
 
-/** Ends sending, drops what comes until the peer's end, or for as long or as much as given, and closes. */
+/** Closes as `lingeringClose()` of `Socket`. */
 export function lingeringCloseSync(
   socket: BlockingSocket,
   seconds: number,
-  limit: number,
+  timeout: number,
 ): void {
+  checkTimeout(seconds);
+  checkTimeout(timeout);
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
     socket.shutdown(SHUT_WR);
+    socket.settimeout(timeout);
     const dropped = new Uint8Array(CHUNK);
-    for (let left = limit; left > 0;) {
-      const count = socket.recvInto(dropped);
-      if (count === 0) break;
-      left -= count;
-    }
+    while (socket.recvInto(dropped) > 0);
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
   } finally {

@@ -16,7 +16,11 @@ import {
   checkLimit,
   checkSeparator,
 } from "../_stream/checks.ts";
-import { incomplete, LimitOverrunError } from "../_stream/errors.ts";
+import {
+  closedFile,
+  incomplete,
+  LimitOverrunError,
+} from "../_stream/errors.ts";
 import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
 import { finishNow } from "../_stream/reads.ts";
 import type { Tied } from "../_stream/types.ts";
@@ -71,7 +75,7 @@ export class BlockingReader implements Disposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new TypeError("Cannot read: read of closed file");
+    if (this.#closed) throw closedFile("read");
   }
 
   /** One receive; without a buffer it asks for `wanted` bytes. False at the end of the stream. */

@@ -179,7 +179,8 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sends the start of the data, as much as there is room for.
+   * Sends the data: all of it if no timeout and no deadline is set. With one, or with `MSG_DONTWAIT`, it may take the
+   * start only.
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
@@ -450,10 +451,10 @@ export class BlockingSocket implements Disposable {
    * drops what comes until the peer closes, and then closes.
    *
    * @param seconds How long at most.
-   * @param limit How many bytes are dropped at most.
+   * @param timeout How long to wait for more.
    */
-  lingeringClose(seconds = 2, limit = 1048576): void {
-    lingeringCloseSync(this, seconds, limit);
+  lingeringClose(seconds = 30, timeout = 5): void {
+    lingeringCloseSync(this, seconds, timeout);
   }
 
   /**

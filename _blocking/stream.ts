@@ -19,6 +19,8 @@ export class BlockingStream {
   readonly #lane: Lane;
   #readEnded = false;
   #writeEnded = false;
+  /** While a call sends: what others send meanwhile, as abort listeners can that run while it blocks. */
+  #later: Uint8Array[] | undefined;
 
   /**
    * @param channel The worker's end of the connection.
@@ -47,8 +49,9 @@ export class BlockingStream {
   /** Waits until there is something to read, and says how much; 0 is the end of the stream. */
   #wait(deadline: Deadline): number {
     const channel = this.#channel;
+    const ready = () => this.#readEnded || channel.readable; // an abort listener may end it
     if (this.#readEnded) this.#lane.drain(); // only what has arrived
-    else deadline.wait(this.#lane, () => channel.readable, "recv");
+    else deadline.wait(this.#lane, ready, "recv");
     return channel.available;
   }
 
@@ -94,29 +97,60 @@ export class BlockingStream {
     throw osError("EPIPE", { syscall, reason: "shut down for writing" });
   }
 
-  #send(data: Uint8Array, deadline: Deadline): number {
-    if (data.length === 0) return 0;
-    let count = 0;
-    const ready = () => (count = this.#channel.put(data)) > 0;
-    deadline.wait(this.#lane, ready, "send");
-    return count;
-  }
-
-  /** Sends the start of `data`. */
+  /** Sends the start of `data`; all of it if there is no limit of time, as blocking sockets do. */
   send(data: Uint8Array, deadline: Deadline): number {
-    this.#checkWrite("send");
-    const count = this.#send(data, deadline);
-    this.#lane.flush(); // the turn of the event loop, whose end would do that, may be long
-    return count;
+    if (!deadline.endless) return this.#inTurn(data, deadline, "send", false);
+    this.#inTurn(data, deadline, "send", true);
+    return data.length;
   }
 
   /** Sends all of `data`; the time is for all of it. */
   sendall(data: Uint8Array, deadline: Deadline, syscall = "send"): void {
+    this.#inTurn(data, deadline, syscall, true);
+  }
+
+  /** Sends `data`, or the start of it, and then what was sent meanwhile. Returns how much of `data` was taken. */
+  #inTurn(
+    data: Uint8Array,
+    deadline: Deadline,
+    syscall: string,
+    whole: boolean,
+  ): number {
+    this.#lane.drain(); // which tells that the client is gone, while there is still room to send
     this.#checkWrite(syscall);
-    for (let rest = data; rest.length > 0;) {
-      rest = rest.subarray(this.#send(rest, deadline));
+    if (this.#later !== undefined) {
+      this.#later.push(data.slice());
+      return data.length;
     }
-    this.#lane.flush();
+    const later: Uint8Array[] = this.#later = [];
+    try {
+      const count = this.#put(data, deadline, syscall, whole);
+      for (const each of later) this.#put(each, deadline, syscall, true);
+      return count;
+    } finally {
+      this.#later = undefined;
+      this.#lane.flush(); // the turn of the event loop, whose end would do that, may be long
+    }
+  }
+
+  /** Waits for room and sends into it, until all is sent or, if a part is enough, once. */
+  #put(
+    data: Uint8Array,
+    deadline: Deadline,
+    syscall: string,
+    whole: boolean,
+  ): number {
+    let sent = 0;
+    const ready = () => {
+      this.#checkWrite(syscall); // an abort listener may have ended it
+      const count = this.#channel.put(sent > 0 ? data.subarray(sent) : data);
+      sent += count;
+      return count > 0;
+    };
+    while (sent < data.length && (whole || sent === 0)) {
+      deadline.wait(this.#lane, ready, "send");
+    }
+    return sent;
   }
 
   /** No read waits any more: the end of the stream comes after what has arrived. */

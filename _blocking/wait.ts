@@ -34,6 +34,17 @@ export class Deadline {
       : performance.now() + this.#seconds * 1000;
   }
 
+  /** Whether the call may block without end. */
+  get endless(): boolean {
+    return this.#due === Infinity;
+  }
+
+  /** The seconds that are left; undefined without an end. At least a millisecond, where the call may block at all. */
+  get left(): number | undefined {
+    if (this.#seconds === null) return undefined;
+    return this.now ? 0 : Math.max(1, this.#due - performance.now()) / 1000;
+  }
+
   /**
    * Blocks the thread until `ready`, which is asked whenever something came.
    *

@@ -7,6 +7,7 @@
 import { joinBytes } from "../_socket/check.ts";
 import type { BufferedWriterOptions } from "../_stream/buffered_writer.ts";
 import { checkCount, toBytes } from "../_stream/checks.ts";
+import { closedFile } from "../_stream/errors.ts";
 import { inBlocks, type WriteData } from "../_stream/writer.ts";
 import type { BlockingBytes } from "./types.ts";
 
@@ -50,7 +51,7 @@ export class BlockingWriter implements Disposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new TypeError("Cannot write: write to closed file");
+    if (this.#closed) throw closedFile("write");
   }
 
   /**

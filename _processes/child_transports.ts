@@ -4,9 +4,10 @@
  * @module
  */
 
+import { type Limit, secondsLeft } from "../_socket/alarm.ts";
 import { osError } from "../_socket/errors.ts";
 import type {
-  DatagramTransport,
+  BoundedDatagramTransport,
   StreamTransport,
   TransportAddr,
 } from "../_socket/transport.ts";
@@ -101,8 +102,9 @@ export class RelayStream implements StreamTransport {
   }
 }
 
-/** The server's datagram socket, to answer on. */
-export class RelayDatagram implements DatagramTransport {
+/** The server's datagram socket, to answer on. The server keeps the limits. */
+export class RelayDatagram implements BoundedDatagramTransport {
+  readonly bounded = true;
   readonly #calls: Calls;
   readonly addr: TransportAddr;
 
@@ -122,11 +124,16 @@ export class RelayDatagram implements DatagramTransport {
     }));
   }
 
-  async send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+  async send(
+    p: Uint8Array,
+    addr: TransportAddr,
+    limit: Limit = null,
+  ): Promise<number> {
     return await this.#calls.make({
       operation: "sendto",
       argument: p,
       address: fromTransport(addr),
+      timeout: secondsLeft(limit),
     }) as number;
   }
 

@@ -120,6 +120,8 @@ export interface CallMessage {
   argument?: number | boolean | Uint8Array;
   /** Where to send. */
   address?: AddressLike;
+  /** The seconds that sending may wait; without it as long as the server's socket does. */
+  timeout?: number;
 }
 
 /** What a child says; `sync` is the answer to the same. */

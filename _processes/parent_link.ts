@@ -14,7 +14,10 @@ import type {
 } from "./messages.ts";
 
 /** What a call asks for, besides the request that it is for. */
-export type Call = Pick<CallMessage, "operation" | "argument" | "address">;
+export type Call = Pick<
+  CallMessage,
+  "operation" | "argument" | "address" | "timeout"
+>;
 
 type Send = (message: FromChild, sent: () => void) => void;
 

@@ -19,7 +19,7 @@ import {
   TCP_NODELAY,
 } from "../_socket/constants.ts";
 import { osError } from "../_socket/errors.ts";
-import type { Socket } from "../_socket/facade.ts";
+import { internals, type Socket } from "../_socket/facade.ts";
 import type { ChildPermissions } from "../_remote/permissions.ts";
 import { maySendTo } from "../_remote/reach.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
@@ -91,7 +91,7 @@ export function datagramRelay(
   client: Address,
   permissions: ChildPermissions,
 ): Relay {
-  return ({ operation, argument, address }) => {
+  return ({ operation, argument, address, timeout }) => {
     if (operation !== "sendto" || !(argument instanceof Uint8Array)) {
       throw new TypeError(`Cannot ${operation}: the request is a datagram`);
     }
@@ -104,8 +104,15 @@ export function datagramRelay(
           "a child process sends to the client of its request, and elsewhere only what childPermissions.net lists",
       }));
     }
-    return socket.sendto(argument, target);
+    const seconds = checkSeconds(timeout);
+    return internals.sendto(socket, argument, target, seconds);
   };
+}
+
+function checkSeconds(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "number" && value >= 0 && value < Infinity) return value;
+  throw new TypeError(`Cannot sendto within ${Deno.inspect(value)} seconds`);
 }
 
 function isSame(one: AddressLike, other: Address): boolean {

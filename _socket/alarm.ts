@@ -234,6 +234,13 @@ export async function whenReady<T>(
 /** How long a call may wait: without limit, not at all, or until a timeout. */
 export type Limit = null | "now" | Timeout;
 
+/** The seconds that a limit leaves, as `settimeout` has them; undefined for no limit. At least a millisecond is left. */
+export function secondsLeft(limit: Limit): number | undefined {
+  if (limit === null) return undefined;
+  if (limit === "now") return 0;
+  return Math.max(1, limit.due - performance.now()) / 1000;
+}
+
 let current: Moment | undefined;
 
 /**

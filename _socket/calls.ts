@@ -14,6 +14,38 @@ export function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** Errors of these classes that a peer, or the end of a request, can cause. */
+const harmless = new WeakSet<object>();
+
+/** Marks a TypeError or RangeError as no mistake of the program; see {@linkcode unawaited}. */
+export function noMistake<E extends Error>(error: E): E {
+  harmless.add(error);
+  return error;
+}
+
+/** Reports whether the program made a mistake: a wrong argument, mostly. */
+function isMistake(error: unknown): boolean {
+  return (error instanceof TypeError || error instanceof RangeError) &&
+    !harmless.has(error);
+}
+
+/** Marks the failure of a promise as seen, unless it is a mistake of the program. */
+export function quietFailure(promise: Promise<unknown>, error: unknown): void {
+  if (!isMistake(error)) quiet(promise);
+}
+
+/**
+ * Returns the promise of a call that may go unawaited. As {@linkcode quiet}, but a mistake of the program, such as
+ * a wrong argument, is an unhandled rejection where nobody awaits the call: it would leave no trace otherwise.
+ */
+export function unawaited<T>(call: Promise<T>): Promise<T> {
+  const promise: Promise<T> = call.catch((error) => {
+    quietFailure(promise, error);
+    throw error;
+  });
+  return promise;
+}
+
 /** Begins an operation; one that throws instead of rejecting, as a test double may, rejects too. */
 export function begun<T>(start: () => Promise<T>): Promise<T>;
 /**

@@ -99,11 +99,11 @@ export function checkBacklog(backlog: unknown): void {
 }
 
 /** Throws unless `value` can be iterated over. */
-export function checkIterable(
-  value: unknown,
+export function checkIterable<T>(
+  value: Iterable<T> | unknown,
   doing: string,
   name: string,
-): asserts value is Iterable<unknown> {
+): asserts value is Iterable<T> {
   if (Symbol.iterator in Object(value)) return;
   throw new TypeError(
     `Cannot ${doing}: ${name} must be iterable, got ${typeof value}`,

@@ -5,14 +5,19 @@
  */
 
 import { type Address, formatAddress, fromTransport } from "./address.ts";
-import { type Limit, whenReady } from "./alarm.ts";
+import { type Limit, type Timeout, whenReady } from "./alarm.ts";
 import { begun, quiet } from "./calls.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
 import type { Bytes } from "./read_memory.ts";
-import { Slot } from "./slot.ts";
-import type { DatagramTransport, TransportAddr } from "./transport.ts";
+import { READY, Slot, type Source } from "./slot.ts";
+import {
+  type BoundedDatagramTransport,
+  type DatagramTransport,
+  isBounded,
+  type TransportAddr,
+} from "./transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
 const DATAGRAM_MAX = 65536;
@@ -34,20 +39,31 @@ export class Datagram {
   #sender: TransportAddr | undefined;
   /** Where `connect` points. Datagrams of others are dropped, as the kernel does. */
   peer: TransportAddr | undefined;
+  /** Whether what is sent are the answers of a server. */
+  answering = false;
+  readonly #limited: BoundedDatagramTransport | undefined;
+  /** How many sends a bounded transport has under way. */
+  #flying = 0;
   #closed = false;
 
   /** @param transport What to own. */
   constructor(transport: DatagramTransport) {
     this.transport = transport;
+    this.#limited = isBounded(transport) ? transport : undefined;
     this.pending = new Slot(
       () => transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX)),
       ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
     );
   }
 
+  /** Ready when no answer is kept to be sent later. */
+  get flushed(): Source {
+    return this.#limited?.flushed ?? READY;
+  }
+
   /** Whether a datagram, or a call in flight, would be lost. */
   get busy(): boolean {
-    return this.pending.busy || !this.sending.ready;
+    return this.pending.busy || !this.sending.ready || this.#flying > 0;
   }
 
   /**
@@ -104,11 +120,44 @@ export class Datagram {
     addr: TransportAddr,
     limit: Limit,
   ): Promise<number> {
-    if (this.sending.tryAcquire()) return this.#send(data, addr);
-    const turn = limit === null
-      ? this.sending.acquire()
-      : this.sending.acquireWithin(limit, "sendto");
-    return quiet(turn.then(() => this.#send(data, addr)));
+    if (this.#limited !== undefined) {
+      return this.#sendWithin(this.#limited, data, addr, limit);
+    }
+    if (this.sending.tryAcquire()) {
+      const sent = this.#send(data, addr);
+      return limit === null ? sent : this.#bounded(sent, limit);
+    }
+    if (limit === null) {
+      return quiet(this.sending.acquire().then(() => this.#send(data, addr)));
+    }
+    const turn = this.sending.acquireWithin(limit, "sendto");
+    return quiet(
+      turn.then(() => this.#bounded(this.#send(data, addr), limit)),
+    );
+  }
+
+  /** Waits for a send within its limit. Beyond that it goes on, and holds up the next: it cannot be taken back. */
+  #bounded(sent: Promise<number>, limit: "now" | Timeout): Promise<number> {
+    const ended: Slot<number> = new Slot(() => sent);
+    return quiet(whenReady(ended, limit, "sendto", () => ended.take()));
+  }
+
+  /** Hands the datagram over to a transport that keeps limits and order. */
+  #sendWithin(
+    transport: BoundedDatagramTransport,
+    data: Uint8Array,
+    addr: TransportAddr,
+    limit: Limit,
+  ): Promise<number> {
+    this.#flying++;
+    const { answering } = this;
+    const sent = begun(() => transport.send(data, addr, limit, answering));
+    return quiet(
+      sent.catch((error) => {
+        const address = formatAddress(fromTransport(addr));
+        throw this.#failure(error, { syscall: "sendto", address });
+      }).finally(() => this.#flying--),
+    );
   }
 
   /** Hands the datagram over: one promise, which only a failure makes quiet. */

@@ -34,7 +34,7 @@ import {
   sendmsg,
   sendto,
 } from "./send.ts";
-import { quiet } from "./calls.ts";
+import { quiet, unawaited } from "./calls.ts";
 import type { Bytes } from "./read_memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
@@ -93,6 +93,13 @@ export const internals = {} as {
   stream: (socket: Socket) => Stream | undefined;
   /** The datagram socket, where there is one. */
   datagram: (socket: Socket) => Datagram | undefined;
+  /** Sends a datagram as `sendto` does, but with a timeout of its own where one is given. */
+  sendto: (
+    socket: Socket,
+    data: Uint8Array,
+    address: AddressLike,
+    timeout?: number,
+  ) => Promise<number>;
   /** What a socket stands on, if it is open. */
   transport: (socket: Socket) => Transport | undefined;
 };
@@ -171,6 +178,10 @@ export class Socket implements Disposable {
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();
     internals.stream = (socket) => socket.#core.stream;
     internals.datagram = (socket) => socket.#core.datagram;
+    internals.sendto = (socket, data, address, timeout) =>
+      timeout === undefined || socket.sendto !== Socket.prototype.sendto
+        ? socket.sendto(data, address)
+        : sendto(socket.#core, data, 0, address, timeout);
     internals.transport = (socket) => socket.#core.endpoint?.transport;
   }
 
@@ -326,7 +337,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; the attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
-    return quiet(connect(this.#core, address));
+    return unawaited(connect(this.#core, address));
   }
 
   /**
@@ -336,7 +347,11 @@ export class Socket implements Disposable {
    * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
    * @throws {GaiError} when the host has no address in the socket's family.
    */
-  async connectEx(address: AddressLike): Promise<number> {
+  connectEx(address: AddressLike): Promise<number> {
+    return unawaited(this.#connectEx(address));
+  }
+
+  async #connectEx(address: AddressLike): Promise<number> {
     try {
       await this.connect(address);
       return 0;
@@ -370,7 +385,7 @@ export class Socket implements Disposable {
     ) {
       return stream.recv(bufsize, this.#core.limit("recv"));
     }
-    return quiet(recv(this.#core, bufsize, flags));
+    return unawaited(recv(this.#core, bufsize, flags));
   }
 
   /**
@@ -382,7 +397,7 @@ export class Socket implements Disposable {
    *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
-    return quiet(recvfrom(this.#core, bufsize, flags));
+    return unawaited(recvfrom(this.#core, bufsize, flags));
   }
 
   /**
@@ -406,7 +421,7 @@ export class Socket implements Disposable {
       }
     }
     const received = recvfromInto(this.#core, buffer, nbytes, flags);
-    return quiet(received.then(([count]) => count));
+    return unawaited(received.then(([count]) => count));
   }
 
   /**
@@ -423,7 +438,7 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags = 0,
   ): Promise<[number, Address | null]> {
-    return quiet(recvfromInto(this.#core, buffer, nbytes, flags));
+    return unawaited(recvfromInto(this.#core, buffer, nbytes, flags));
   }
 
   /**
@@ -437,7 +452,11 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {
-    return quiet(send(this.#core, data, flags));
+    try {
+      return send(this.#core, data, flags);
+    } catch (error) {
+      return unawaited(failLater(error));
+    }
   }
 
   /**
@@ -454,7 +473,7 @@ export class Socket implements Disposable {
     try {
       return sendall(this.#core, data, flags);
     } catch (error) {
-      return quiet(failLater(error));
+      return unawaited(failLater(error));
     }
   }
 
@@ -486,7 +505,7 @@ export class Socket implements Disposable {
         ? sendto(this.#core, data, flagsOrAddress, address)
         : sendto(this.#core, data, 0, flagsOrAddress);
     } catch (error) {
-      return quiet(failLater(error));
+      return unawaited(failLater(error));
     }
   }
 
@@ -507,7 +526,7 @@ export class Socket implements Disposable {
     flags = 0,
     address?: AddressLike | null,
   ): Promise<number> {
-    return quiet(sendmsg(this.#core, buffers, ancdata, flags, address));
+    return unawaited(sendmsg(this.#core, buffers, ancdata, flags, address));
   }
 
   /**
@@ -521,7 +540,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return quiet(sendfile(this.#core, file, offset, count));
+    return unawaited(sendfile(this.#core, file, offset, count));
   }
 
   /**
@@ -645,7 +664,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} when what was sent before does not leave within the timeout.
    */
   shutdown(how: number): Promise<void> {
-    return quiet(this.#shutdown(how));
+    return unawaited(this.#shutdown(how));
   }
 
   async #shutdown(how: number): Promise<void> {
@@ -713,13 +732,13 @@ export class Socket implements Disposable {
   /**
    * Closes the socket so that the peer gets all that was sent, though it may be sending still: to close with
    * unread data is a reset, which may destroy an answer on its way. It ends sending, drops what comes
-   * until the peer closes, and then closes.
+   * until the peer closes, and then closes. The limits are those of nginx, lingering_time and lingering_timeout.
    *
    * @param seconds How long at most.
-   * @param limit How many bytes are dropped at most.
+   * @param timeout How long to wait for more.
    */
-  lingeringClose(seconds = 2, limit = 1048576): Promise<void> {
-    return quiet(lingeringClose(this, seconds, limit));
+  lingeringClose(seconds = 30, timeout = 5): Promise<void> {
+    return unawaited(lingeringClose(this, seconds, timeout));
   }
 
   /**

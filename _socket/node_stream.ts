@@ -15,6 +15,7 @@ export class NodeStream implements StreamTransport {
   #rest: Uint8Array | undefined;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  #closed = false;
 
   /** @param socket A connected socket that was made with `allowHalfOpen`; nothing else may read it. */
   constructor(socket: NetSocket) {
@@ -61,7 +62,8 @@ export class NodeStream implements StreamTransport {
     return await new Promise((resolve, reject) => {
       this.#socket.write(
         p,
-        (error) => error ? reject(error) : resolve(p.length),
+        (error) =>
+          error ? reject(this.#writeFailure(error)) : resolve(p.length),
       );
     });
   }
@@ -70,7 +72,16 @@ export class NodeStream implements StreamTransport {
     return new Promise((resolve) => this.#socket.end(() => resolve()));
   }
 
+  /** Names what Deno 2.9.6 calls a write that was cancelled: this side has closed, or the peer has reset. */
+  #writeFailure(error: Error): Error {
+    if (!error.message.includes("ECANCELED")) return error;
+    return this.#closed
+      ? new Deno.errors.Interrupted("the socket was closed")
+      : new Deno.errors.ConnectionReset("the peer reset the connection");
+  }
+
   close(): void {
+    this.#closed = true;
     this.#socket.destroy();
   }
 

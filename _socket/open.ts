@@ -24,6 +24,7 @@ import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveFor } from "./resolve.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
+import { bindWithTwins } from "./unix_twins.ts";
 import type {
   DatagramTransport,
   ListenerTransport,
@@ -156,21 +157,27 @@ function openUnixDatagram(path: string): DatagramTransport {
       reason: "Unix datagram sockets need deno run --unstable-net",
     });
   }
-  const transport = "unixpacket";
-  return opening(
-    "bind",
-    path,
-    () => adoptDatagram(listen({ transport, path })),
-  );
+  if (path === "" || path.startsWith("\0")) { // no other socket can have such a name
+    const transport = "unixpacket";
+    return opening(
+      "bind",
+      path,
+      () => adoptDatagram(listen({ transport, path })),
+    );
+  }
+  const [conn, twins] = opening("bind", path, () => bindWithTwins(path));
+  return new UnixDatagram(conn, openWaker, twins);
 }
 
 /** Adds to a datagram socket of Deno's what it lacks. */
 export function adoptDatagram(conn: DenoDatagramConn): DatagramTransport {
   if (conn.addr.transport !== "unixpacket") return new DenoDatagram(conn);
-  return new UnixDatagram(conn, () => {
-    const path = unboundAddress(AF_UNIX) as string;
-    return listenDatagram!({ transport: "unixpacket", path });
-  });
+  return new UnixDatagram(conn, openWaker);
+}
+
+function openWaker(): DenoDatagramConn {
+  const path = unboundAddress(AF_UNIX) as string;
+  return listenDatagram!({ transport: "unixpacket", path });
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   type BytesLike,
   checkFlags,
   checkSendfile,
+  checkTimeout,
   gather,
   toBytes,
 } from "./check.ts";
@@ -32,28 +33,28 @@ function checkSend(
   core: SocketCore,
   syscall: string,
   flags: number,
+  timeout?: number,
 ): Limit {
   core.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : undefined);
+  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
 }
 
-/** Sends the data, or the start of it where there is a limit of time; or one datagram to the peer. */
-export async function send(
+/**
+ * Sends the data, or the start of it where there is a limit of time; or one datagram to the peer. Throws what is wrong
+ * with the arguments. The promise may go unawaited.
+ */
+export function send(
   core: SocketCore,
   data: BytesLike,
   flags: number,
 ): Promise<number> {
-  try {
-    const limit = checkSend(core, "send", flags);
-    const bytes = toBytes(data, "send");
-    if (core.type === SOCK_DGRAM) {
-      return await sendDatagram(core, bytes, undefined, limit);
-    }
-    return await core.connected("send", "EPIPE").send(bytes, limit);
-  } catch (error) {
-    return await failLater(error);
+  const limit = checkSend(core, "send", flags);
+  const bytes = toBytes(data, "send");
+  if (core.type === SOCK_DGRAM) {
+    return sendDatagram(core, bytes, undefined, limit);
   }
+  return quiet(core.connected("send", "EPIPE").send(bytes, limit));
 }
 
 /** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
@@ -70,14 +71,19 @@ export function sendall(
   return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
 }
 
-/** Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited. */
+/**
+ * Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited.
+ *
+ * @param timeout Seconds, instead of the timeout of the socket.
+ */
 export function sendto(
   core: SocketCore,
   data: BytesLike,
   flags: number,
   address: unknown,
+  timeout?: number,
 ): Promise<number> {
-  const limit = checkSend(core, "sendto", flags);
+  const limit = checkSend(core, "sendto", flags, timeout);
   const bytes = toBytes(data, "sendto");
   const sender = core.datagram?.senderAt(address);
   if (sender !== undefined) return core.datagram!.send(bytes, sender, limit);
@@ -166,22 +172,28 @@ export async function sendfile(
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;
 
-/** Ends sending, drops what comes until the peer's end, or for as long or as much as given, and closes. */
+/**
+ * Ends sending, drops what comes until the peer's end, and closes. Without limit in bytes, as in nginx: a peer that is
+ * cut off after so many loses the answer, however large its upload.
+ *
+ * @param socket What to close.
+ * @param seconds How long at most.
+ * @param timeout How long to wait for more.
+ */
 export async function lingeringClose(
   socket: Socket,
   seconds: number,
-  limit: number,
+  timeout: number,
 ): Promise<void> {
+  checkTimeout(seconds);
+  checkTimeout(timeout);
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
     await socket.shutdown(SHUT_WR);
+    socket.settimeout(timeout);
     const dropped = new Uint8Array(CHUNK);
-    for (let left = limit; left > 0;) {
-      const count = await socket.recvInto(dropped);
-      if (count === 0) break;
-      left -= count;
-    }
+    while (await socket.recvInto(dropped) > 0);
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
     await nextTurn(); // or the socket was closed before

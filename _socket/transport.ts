@@ -6,7 +6,9 @@
  * @module
  */
 
+import type { Limit } from "./alarm.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "./constants.ts";
+import type { Source } from "./slot.ts";
 
 /** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
 export interface TransportAddr {
@@ -76,6 +78,33 @@ export interface DatagramTransport {
   getOption?(name: DatagramOption): number | undefined;
   /** Joins or leaves an IPv4 multicast group; false when it was joined, or left, before. */
   membership?(group: string, networkInterface: string, join: boolean): boolean;
+}
+
+/** A datagram socket that keeps the limits of a send itself, and the order of what goes to each peer. */
+export interface BoundedDatagramTransport extends DatagramTransport {
+  /** Tells it from others. */
+  readonly bounded: true;
+  /** Ready when no answer is kept to be sent later. */
+  readonly flushed?: Source;
+  /**
+   * Sends one datagram.
+   *
+   * @param limit How long to wait at most.
+   * @param answer Whether it is a server's answer, which may be kept and sent later.
+   */
+  send(
+    p: Uint8Array,
+    addr: TransportAddr,
+    limit?: Limit,
+    answer?: boolean,
+  ): Promise<number>;
+}
+
+/** Whether a datagram socket keeps limits itself. */
+export function isBounded(
+  transport: DatagramTransport,
+): transport is BoundedDatagramTransport {
+  return "bounded" in transport;
 }
 
 /** The datagram options that one of the two runtimes behind UDP can set. */

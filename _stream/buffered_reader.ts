@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun, quiet } from "../_socket/calls.ts";
+import { begun, unawaited } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { ByteQueue, isLine } from "./queues.ts";
@@ -14,7 +14,7 @@ import {
   checkLimit,
   checkSeparator,
 } from "./checks.ts";
-import { incomplete, LimitOverrunError } from "./errors.ts";
+import { closedFile, incomplete, LimitOverrunError } from "./errors.ts";
 import {
   DEFAULT_LINE_LIMIT,
   iterateLines,
@@ -362,7 +362,7 @@ export class BufferedReader implements Disposable {
 
   #nextLine(): Promise<IteratorResult<Bytes>> {
     if (this.#fresh) return this.#once(BufferedReader.#toNext);
-    return quiet(this.readline().then(toResult));
+    return unawaited(this.readline().then(toResult));
   }
 
   /**
@@ -415,12 +415,12 @@ export class BufferedReader implements Disposable {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new TypeError("Cannot read: read of closed file");
+    if (this.#closed) throw closedFile("read");
   }
 
   /** Runs a read in its turn. */
   #run<T>(operation: () => Promise<T>): Promise<T> {
-    return quiet(this.#turns.run(() => {
+    return unawaited(this.#turns.run(() => {
       this.#checkOpen();
       return operation();
     }));

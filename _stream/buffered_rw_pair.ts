@@ -5,7 +5,7 @@
  */
 
 import type { BufferedReader, ReadUntilOptions } from "./buffered_reader.ts";
-import { quiet } from "../_socket/calls.ts";
+import { unawaited } from "../_socket/calls.ts";
 import type { WriteData, Writer } from "./writer.ts";
 
 /**
@@ -179,7 +179,7 @@ export class BufferedRWPair implements AsyncDisposable {
    * @throws The first failure since the last flush; the file is closed all the same.
    */
   close(): Promise<void> {
-    return quiet(this.#writer.close().finally(() => this.#reader.close()));
+    return unawaited(this.#writer.close().finally(() => this.#reader.close()));
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { noMistake } from "../_socket/calls.ts";
 import { nameOf } from "./checks.ts";
 
 /** What to do with what cannot be decoded or encoded. */
@@ -94,9 +95,10 @@ function decodeWith(
 }
 
 function undecodable(encoding: string, cause?: unknown): TypeError {
-  return new TypeError(
-    `Cannot decode text: the data is not valid ${encoding}`,
-    { cause },
+  return noMistake( // the peer sent it
+    new TypeError(`Cannot decode text: the data is not valid ${encoding}`, {
+      cause,
+    }),
   );
 }
 

@@ -1,8 +1,10 @@
 /**
- * The errors of reading from a stream, named as in Python's asyncio.
+ * The errors of files: those of reading, named as in Python's asyncio, and that of a closed one.
  *
  * @module
  */
+
+import { noMistake } from "../_socket/calls.ts";
 
 /** The stream ended before all that was asked for had come. */
 export class IncompleteReadError extends Error {
@@ -52,6 +54,12 @@ export class LimitOverrunError extends Error {
     super(message);
     this.consumed = consumed;
   }
+}
+
+/** The error of a call on a closed file, which a client that leaves can cause. */
+export function closedFile(doing: "read" | "write"): TypeError {
+  const what = doing === "read" ? "read of" : "write to";
+  return noMistake(new TypeError(`Cannot ${doing}: ${what} closed file`));
 }
 
 /** The error of a read that the end of the stream cut short. */

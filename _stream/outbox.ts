@@ -6,6 +6,7 @@
 
 import { begun, quiet } from "../_socket/calls.ts";
 import { SpareBuffers } from "../_socket/spare_buffers.ts";
+import { closedFile } from "./errors.ts";
 import type { ByteSink } from "./types.ts";
 
 /**
@@ -67,7 +68,7 @@ export class Outbox {
 
   /** Throws unless the writer is open. */
   checkOpen(): void {
-    if (this.closed) throw new TypeError("Cannot write: write to closed file");
+    if (this.closed) throw closedFile("write");
   }
 
   /** Whether a write is to be refused, with {@linkcode refuse}. */
@@ -77,9 +78,7 @@ export class Outbox {
 
   /** The rejection of a write to a closed writer, or after a failure that nobody was told. */
   refuse(): Promise<never> {
-    const error = this.closed
-      ? new TypeError("Cannot write: write to closed file")
-      : this.#untold?.error;
+    const error = this.closed ? closedFile("write") : this.#untold?.error;
     this.#untold = undefined;
     return quiet(Promise.reject(error));
   }

@@ -5,7 +5,7 @@
  */
 
 import type { Lock } from "../_socket/lock.ts";
-import { quiet } from "../_socket/calls.ts";
+import { quietFailure } from "../_socket/calls.ts";
 
 /** A read: whenever it yields it needs more data, and is told whether there was any. */
 export type Steps<T> = Generator<void, T, boolean>;
@@ -104,16 +104,17 @@ export class Straight<R> {
       this.#failed(error);
     }
     if (used instanceof Promise) {
-      quiet(this.#result!);
-      this.#result = undefined;
-      return used.finally(() => this.#turns.release());
+      return used.then((value) => {
+        this.#end();
+        return value;
+      }, this.#onFailed);
     }
     this.#end();
     return used;
   }
 
   #failed(error: unknown): never {
-    quiet(this.#result!);
+    quietFailure(this.#result!, error);
     this.#end();
     throw error;
   }

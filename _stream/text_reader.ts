@@ -4,6 +4,7 @@
  * @module
  */
 
+import { unawaited } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { checkCount, checkLimit } from "./checks.ts";
@@ -162,7 +163,7 @@ export class TextReader implements Disposable {
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
     return iterateLines(
       () => this.#readyLine(),
-      () => this.readline().then(toResult),
+      () => unawaited(this.readline().then(toResult)),
     );
   }
 
@@ -208,10 +209,10 @@ export class TextReader implements Disposable {
   }
 
   #run<T>(operation: () => Promise<T>): Promise<T> {
-    return this.#turns.run(() => {
+    return unawaited(this.#turns.run(() => {
       this.#reader.readable(); // throws where it is closed
       return operation();
-    });
+    }));
   }
 
   #readyLine(): string | undefined {

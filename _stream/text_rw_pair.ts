@@ -4,7 +4,7 @@
  * @module
  */
 
-import { quiet } from "../_socket/calls.ts";
+import { unawaited } from "../_socket/calls.ts";
 import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 
@@ -108,7 +108,7 @@ export class TextRWPair implements AsyncDisposable {
    * @throws The first failure since the last flush; the file is closed all the same.
    */
   close(): Promise<void> {
-    return quiet(this.#writer.close().finally(() => this.#reader.close()));
+    return unawaited(this.#writer.close().finally(() => this.#reader.close()));
   }
 
   /**

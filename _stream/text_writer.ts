@@ -7,7 +7,7 @@
 import { nameOf } from "./checks.ts";
 import { type Encode, encoderFor, type TextErrors } from "./codecs.ts";
 import { checkNewline, type Newline } from "./newlines.ts";
-import { quiet } from "../_socket/calls.ts";
+import { unawaited } from "../_socket/calls.ts";
 import { writeEach, type Writer } from "./writer.ts";
 
 /** Options of a {@linkcode TextWriter}. */
@@ -81,7 +81,7 @@ export class TextWriter implements AsyncDisposable {
       ? text
       : text.replaceAll("\n", this.#lineEnd);
     const written = this.#writer.write(this.#encode(lines));
-    return quiet(written.then(() => text.length));
+    return unawaited(written.then(() => text.length));
   }
 
   /**

@@ -5,8 +5,8 @@
  */
 
 import { toBytes } from "./checks.ts";
-import { joinBytes } from "../_socket/check.ts";
-import { quiet } from "../_socket/calls.ts";
+import { checkIterable, joinBytes } from "../_socket/check.ts";
+import { quiet, unawaited } from "../_socket/calls.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;
@@ -95,7 +95,8 @@ export function writeEach<T>(
   lines: Iterable<T> | AsyncIterable<T>,
   write: (data: T) => Promise<unknown>,
 ): Promise<void> {
-  if (isAsync(lines)) return quiet(writeAsTheyCome(lines, write));
+  if (isAsync(lines)) return unawaited(writeAsTheyCome(lines, write));
+  checkIterable(lines, "write", "lines");
   return quiet(Promise.all(Array.from(lines, write)).then(() => {}));
 }
 
@@ -117,6 +118,7 @@ export function inBlocks(
   lines: Iterable<WriteData> | AsyncIterable<WriteData>,
 ): Iterable<WriteData> | AsyncIterable<WriteData> {
   if (isAsync(lines)) return lines;
+  checkIterable(lines, "write", "lines");
   const whole: Uint8Array[] = [];
   let parts: Uint8Array[] = [];
   let length = 0;

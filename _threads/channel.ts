@@ -54,7 +54,7 @@ export class Channel {
 
   /** Whether a read would not wait. */
   get readable(): boolean {
-    return this.available > 0 || this.#ended ||
+    return this.available > 0 || this.#ended || this.closed ||
       this.#readFailure !== undefined;
   }
 
@@ -93,8 +93,9 @@ export class Channel {
     return this.#queue.copy(size);
   }
 
-  /** Throws the failure of reading, once; then the stream is at its end. */
+  /** Throws the failure of reading, once; then the stream is at its end. Nothing can be read once it is closed. */
   #check(): void {
+    if (this.closed) throw osError("EBADF", { syscall: "recv" });
     const failure = this.#readFailure;
     if (failure === undefined) return;
     this.#readFailure = undefined;

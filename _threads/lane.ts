@@ -137,16 +137,24 @@ export class Lane {
     this.#theirs.ring();
   };
 
-  /** Takes the frames that are there, at most `most`, and sends what waited for room. */
+  /**
+   * Takes the frames that are there, at most `most`, and sends what waited for room.
+   *
+   * A frame without a payload is freed before it is handed out, so that `onFrame` may take frames itself: a drain runs
+   * the handler's listeners, and these may read. A payload is shared memory until the frame is freed, so nothing that
+   * runs code of the user has one.
+   */
   drain(most = Infinity): void {
     const ring = this.#in;
     while (most-- > 0 && ring.next()) {
-      this.#onFrame(
-        ring.type,
-        ring.id,
-        ring.bytes.subarray(ring.start, ring.end),
-      );
-      ring.free();
+      const { type, id, start, end } = ring;
+      if (start === end) {
+        ring.free();
+        this.#onFrame(type, id, NOTHING);
+      } else {
+        this.#onFrame(type, id, ring.bytes.subarray(start, end));
+        ring.free();
+      }
     }
     if (ring.takeWanted()) this.#ringSoon();
     this.#retry();

@@ -85,6 +85,8 @@ export interface SendCall {
   call: number;
   /** Where to; the name of a host is looked up by the main thread. */
   address: AddressLike;
+  /** The seconds that it may wait; without it as long as the server's socket does. */
+  timeout?: number;
 }
 
 const encoder = new TextEncoder();

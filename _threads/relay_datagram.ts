@@ -4,9 +4,13 @@
  * @module
  */
 
-import { type AddressLike, fromTransport } from "../_socket/address.ts";
+import { fromTransport } from "../_socket/address.ts";
+import { type Limit, secondsLeft } from "../_socket/alarm.ts";
 import { osError } from "../_socket/errors.ts";
-import type { DatagramTransport, TransportAddr } from "../_socket/transport.ts";
+import type {
+  BoundedDatagramTransport,
+  TransportAddr,
+} from "../_socket/transport.ts";
 import type { Calls } from "./calls.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
@@ -15,7 +19,8 @@ import * as P from "./protocol.ts";
 const DATAGRAM_MAX = 65_535;
 
 /** Sends what a handler answers, through the server's own socket. */
-export class RelayDatagram implements DatagramTransport {
+export class RelayDatagram implements BoundedDatagramTransport {
+  readonly bounded = true;
   readonly #id: number;
   readonly #lane: Lane;
   readonly #calls: Calls;
@@ -41,17 +46,23 @@ export class RelayDatagram implements DatagramTransport {
     return Promise.reject(osError("EOPNOTSUPP", { syscall: "recv", reason }));
   }
 
-  /** Sends one datagram; resolves to the count of bytes. */
-  send(p: Uint8Array, addr: TransportAddr): Promise<number> {
-    return this.#calls.ask((call) => this.begin(p, fromTransport(addr), call));
+  /** Sends one datagram; resolves to the count of bytes. The main thread keeps the limit. */
+  send(
+    p: Uint8Array,
+    addr: TransportAddr,
+    limit: Limit = null,
+  ): Promise<number> {
+    const timeout = secondsLeft(limit);
+    return this.#calls.ask((call) =>
+      this.begin(p, { call, address: fromTransport(addr), timeout })
+    );
   }
 
   /** Sends the frames of one datagram. */
-  begin(p: Uint8Array, address: AddressLike, call: number): void {
+  begin(p: Uint8Array, made: P.SendCall): void {
     if (p.length > DATAGRAM_MAX) {
       throw osError("EMSGSIZE", { syscall: "sendto" });
     }
-    const made: P.SendCall = { call, address };
     this.#lane.send(P.SEND_TO, this.#id, P.pack(made));
     this.#lane.send(P.DATA, this.#id, p);
   }

@@ -63,9 +63,10 @@ export class RelayedDatagram {
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.SEND_TO) this.#sending = P.unpack(payload);
     if (type !== P.DATA || this.#sending === undefined) return;
-    const { call, address } = this.#sending;
+    const { call, address, timeout } = this.#sending;
     this.#sending = undefined;
-    const sent = this.#socket.sendto(new Uint8Array(payload), address);
+    const data = new Uint8Array(payload);
+    const sent = internals.sendto(this.#socket, data, address, timeout);
     const answered = answer(this.#lane, call, sent);
     this.#sent = this.#sent.then(() => answered);
   }

@@ -57,6 +57,7 @@ export class Service {
       init.server,
       init.draining,
       () => this.#calls.ask((call) => this.lane.send(P.SHUTDOWN, call)),
+      init.blocking ? () => this.lane.drain() : undefined,
     );
     this.#handler = loadHandler(init.handler);
     this.#blocking = init.blocking;

@@ -1,5 +1,5 @@
 /**
- * A key-value server that speaks RESP2, the protocol of Redis.
+ * A key-value server that speaks RESP, the protocol of Redis.
  *
  *     deno run --allow-net examples/redis.ts [host] [port]
  *
@@ -13,14 +13,8 @@ import {
   serve,
   StreamRequestHandler,
 } from "@socketserver/socketserver";
-import { execute } from "./redis/commands.ts";
-import {
-  encode,
-  latin1,
-  ProtocolError,
-  readCommand,
-  simple,
-} from "./redis/resp.ts";
+import { encode, ProtocolError, readCommand, simple } from "./redis/resp.ts";
+import { Session } from "./redis/session.ts";
 import { Store } from "./redis/store.ts";
 
 const store = new Store();
@@ -30,13 +24,16 @@ class RedisHandler extends StreamRequestHandler {
   override disableNagleAlgorithm = true;
 
   override async handle() {
+    using session = new Session(store);
     try {
       for (let args; (args = await readCommand(this.rfile)) !== undefined;) {
         if (args.length === 0) continue;
-        for (const piece of encode(execute(store, args))) {
+        const reply = session.execute(args);
+        if (session.isHttp) return this.request.abort();
+        for (const piece of encode(reply, session.version)) {
           await this.wfile.write(piece);
         }
-        if (latin1(args[0]).toLowerCase() === "quit") return;
+        if (session.ended) return;
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;

@@ -18,7 +18,7 @@ import { BlockingTextRWPair } from "../_blocking/text_rw_pair.ts";
 import { BlockingTextWriter } from "../_blocking/text_writer.ts";
 import { BlockingWriter } from "../_blocking/writer.ts";
 import * as S from "../mod.ts";
-import { assertEquals, assertGreater } from "./deps.ts";
+import { assertEquals, assertGreater, delay } from "./deps.ts";
 import { soon, udp } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import {
@@ -40,7 +40,7 @@ interface Case {
   /** What the client sends before it ends its side. */
   sends?: string;
   /** What the client does instead; returns what it got. */
-  client?: (client: Socket) => Promise<string>;
+  client?: (client: Socket, told: Promise<unknown>) => Promise<string>;
   /** How it leaves instead, when it has an answer. */
   leaves?: "resetAndDestroy" | "destroy";
   /** What it gets; nothing where it is not given. */
@@ -97,18 +97,36 @@ const CASES: Record<string, Case> = {
   lingers: {
     async client(client) {
       const got = await readAll(client);
-      for (let i = 0; i < 4; i++) await client.sendall(new Uint8Array(65536));
+      for (let i = 0; i < 64; i++) await client.sendall(new Uint8Array(65536));
       return got;
     },
     gets: "answer",
     tells: ["nothing", CLOSED, "nothing"],
   },
-  lingersEnough: { sends: "x", gets: "answer", tells: ["nothing", CLOSED] },
-  lingersBriefly: {
-    client: readAll,
+  lingersForSilence: {
+    async client(client, told) {
+      const got = await readAll(client);
+      await told;
+      return got;
+    },
     gets: "answer",
     tells: ["nothing", CLOSED],
   },
+  lingersForAll: {
+    async client(client, told) {
+      let ended = false;
+      told.then(() => ended = true);
+      const got = await readAll(client);
+      while (!ended) {
+        await client.sendall(bytes("x")).catch(() => {}); // it may be closed
+        await delay(1);
+      }
+      return got;
+    },
+    gets: "answer",
+    tells: ["nothing", CLOSED],
+  },
+  lingersWrong: {},
   keeps: {
     async client(client) {
       await client.sendall(bytes("abc"));
@@ -271,18 +289,23 @@ function threads(Handler: RequestHandlerConstructor): Server {
 /** Has a client talk to a script, and returns what both say. */
 async function outcome(running: Server, name: string): Promise<Outcome> {
   const { leaves } = CASES[name];
+  const report = running.reports.next();
   const got = leaves === undefined
-    ? talk(running, name)
+    ? talk(running, name, report)
     : leave(running, name, leaves);
-  const { error } = await running.reports.next();
+  const { error } = await report;
   return [JSON.parse(error.message), await soon(got)];
 }
 
-async function talk(running: Server, name: string): Promise<string> {
+async function talk(
+  running: Server,
+  name: string,
+  told: Promise<unknown>,
+): Promise<string> {
   const { client: own, sends = "" } = CASES[name];
   using client = await running.connect();
   await client.sendall(bytes(`${name}\n`));
-  if (own !== undefined) return await own(client);
+  if (own !== undefined) return await own(client, told);
   await client.sendall(bytes(sends));
   await client.shutdown(SHUT_WR);
   return await readAll(client);

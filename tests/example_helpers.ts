@@ -48,6 +48,8 @@ async function readUntil(
 
 /** An example that runs. */
 export interface Running extends AsyncDisposable {
+  /** The number of its process. */
+  readonly pid: number;
   /** The port that it said. */
   readonly port: string;
   /** All that it says on stderr until it ends. */
@@ -76,6 +78,7 @@ export async function start(
   };
   let ended: Promise<number> | undefined;
   return {
+    pid: child.pid,
     port,
     stderr,
     end: (signal) => ended ??= end(signal),

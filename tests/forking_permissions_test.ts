@@ -268,3 +268,18 @@ Deno.test({
     assertInstanceOf(error, PermissionError);
   },
 });
+
+Deno.test({
+  name: "ForkingMixIn refuses to start a compiled program as its own child",
+  ignore,
+  fn() {
+    const { build } = Deno;
+    const compiled = { ...build, standalone: true };
+    Object.defineProperty(Deno, "build", { value: compiled });
+    try {
+      assertThrows(() => new TCP(LOCAL, Asks), Error, "deno compile");
+    } finally {
+      Object.defineProperty(Deno, "build", { value: build });
+    }
+  },
+});

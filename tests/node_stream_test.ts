@@ -9,7 +9,14 @@ import {
   TCP_NODELAY,
 } from "../socket.ts";
 import { connectFrom, NodeStream } from "../_socket/node_stream.ts";
-import { assertEquals, assertInstanceOf, assertRejects } from "./deps.ts";
+import { EventEmitter } from "node:events";
+import type { Socket as NetSocket } from "node:net";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+} from "./deps.ts";
 import {
   codeOf,
   deadPort,
@@ -161,4 +168,36 @@ Deno.test("connectFrom() can be given up", async () => {
     Error,
     "given up",
   );
+});
+
+withNodePair(
+  "NodeStream.write() ends when the peer resets meanwhile",
+  async (client, server) => {
+    const sent = codeOf(() => client.sendall(new Uint8Array(20_000_000)));
+    await server.recv(1);
+    server.close(); // with data unread: a reset
+    assert(["ECONNRESET", "EPIPE"].includes(`${await sent}`));
+  },
+);
+
+/** A socket of `node:net` whose writes are cancelled, as Deno 2.9.6 does when the peer resets. */
+function cancelling(): Socket {
+  const socket = Object.assign(new EventEmitter(), {
+    localAddress: "127.0.0.1",
+    remoteAddress: "127.0.0.1",
+    read: () => null,
+    destroy: () => {},
+    write: (_: unknown, callback: (error: Error) => void) =>
+      queueMicrotask(() => callback(new Error("write ECANCELED"))),
+  });
+  return Socket.from(new NodeStream(socket as unknown as NetSocket));
+}
+
+Deno.test("NodeStream.write() that is cancelled says who did it", async () => {
+  const reset = cancelling();
+  assertEquals(await codeOf(() => reset.sendall(bytes("x"))), "ECONNRESET");
+  const closed = cancelling();
+  const sent = codeOf(() => closed.sendall(bytes("x")));
+  closed.abort();
+  assertEquals(await sent, "EBADF");
 });

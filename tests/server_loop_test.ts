@@ -4,7 +4,15 @@ import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
 import type { Address, Socket } from "../socket.ts";
-import { assert, assertEquals, assertRejects, delay } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertSpyCalls,
+  fakeTime,
+  spy,
+} from "./deps.ts";
+import { turn } from "./helpers.ts";
 import {
   ask,
   connectTo,
@@ -255,25 +263,28 @@ Deno.test("TCPServer.handleRequest() passes on what handleTimeout() throws", asy
 });
 
 Deno.test("TCPServer calls serviceActions() after each request, and every pollInterval", async () => {
-  const thrice = new Event();
-  let calls = 0;
-  class Server extends TCPServer {
-    override serviceActions() {
-      if (++calls === 3) thrice.set();
-    }
-  }
-  await serving(new Server(LOOPBACK, EchoLine), async (server) => {
-    await ask(server, "one\n");
-    await ask(server, "two\n"); // one at a time: the first is over
-    assert(calls >= 1 && calls <= 2, `${calls} calls`);
-  }, { pollInterval: 3600 });
-  await using server = new Server(LOOPBACK, EchoLine);
-  calls = 0;
-  const served = server.serveForever({ pollInterval: 0.005 });
-  await thrice.wait();
+  await using server = new TCPServer(LOOPBACK, EchoLine);
+  using actions = spy(server, "serviceActions");
+  using time = await fakeTime();
+  const served = server.serveForever({ pollInterval: 0.5 });
+  await ask(server, "one\n");
+  await ask(server, "two\n"); // one at a time: the first is over
+  const { length } = actions.calls;
+  assert(length >= 1 && length <= 2, `${length} calls`);
   await server.shutdown();
   await served;
-  assertEquals(server.status.accepted, 0);
+  const again = server.serveForever({ pollInterval: 0.5 });
+  const begun = actions.calls.length;
+  for (let tick = 1; tick <= 3; tick++) {
+    await time.tickAsync(499);
+    assertSpyCalls(actions, begun + tick - 1);
+    await time.tickAsync(1);
+    await turn();
+    assertSpyCalls(actions, begun + tick);
+  }
+  await server.shutdown();
+  await again;
+  assertEquals(server.status.accepted, 2);
 });
 
 Deno.test("TCPServer.serveForever() ends with what serviceActions() throws", async () => {
@@ -289,20 +300,16 @@ Deno.test("TCPServer.serveForever() ends with what serviceActions() throws", asy
 });
 
 Deno.test("TCPServer.serveForever() checks pollInterval, and takes Infinity for never", async () => {
-  let calls = 0;
-  class Server extends TCPServer {
-    override serviceActions() {
-      calls++;
-    }
-  }
-  await using server = new Server(LOOPBACK, EchoLine);
+  await using server = new TCPServer(LOOPBACK, EchoLine);
+  using actions = spy(server, "serviceActions");
+  using time = await fakeTime();
   for (const pollInterval of [0, -1, NaN]) {
     const serve = () => server.serveForever({ pollInterval });
     await assertRejects(serve, RangeError, `got ${pollInterval}`);
   }
   const served = server.serveForever({ pollInterval: Infinity });
-  await delay(20);
-  assertEquals(calls, 0);
+  await time.tickAsync(86_400_000);
+  assertSpyCalls(actions, 0);
   await server.shutdown();
   await served;
 });

@@ -14,6 +14,7 @@ import {
   assertLess,
   assertRejects,
   assertThrows,
+  spy,
 } from "./deps.ts";
 import { codeOf, listen, recvToEnd, soon, tcpPair, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
@@ -230,31 +231,17 @@ Deno.test("Socket.send() with a timeout counts every byte that it takes", async 
   server.close();
 });
 
-/** Counts the timers that are set, until the end of the scope. */
-function countTimers(): { count: number } & Disposable {
-  const { setTimeout } = globalThis;
-  const counter = {
-    count: 0,
-    [Symbol.dispose]: () => void (globalThis.setTimeout = setTimeout),
-  };
-  globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
-    counter.count++;
-    return setTimeout(...args);
-  }) as typeof setTimeout;
-  return counter;
-}
-
 Deno.test("Socket with a timeout sets a timer for many calls, not for each", async () => {
   const [client, server] = await tcpPair();
   client.settimeout(30);
   server.settimeout(30);
-  using timers = countTimers();
+  using timers = spy(globalThis, "setTimeout");
   for (let i = 0; i < 500; i++) {
     const waiting = server.recv(4);
     await client.sendall(bytes("ping"));
     assertEquals((await waiting).length, 4);
   }
-  assertLess(timers.count, 5);
+  assertLess(timers.calls.length, 5);
   client.close();
   server.close();
 });

@@ -23,6 +23,7 @@ import {
   assertRejects,
   deadline,
   delay,
+  spy,
 } from "./deps.ts";
 import { concat, FakeStream, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
@@ -62,8 +63,8 @@ workerTest(
     facts.shared = () => "cannot be cloned"; // and so no worker can be told
     const failed = [assertRejects(() => first), assertRejects(() => second)];
     await client.sendall(bytes("exit\n"));
-    await deadline(Promise.all(failed), 5000);
-    await deadline(pool.close(), 5000);
+    await deadline(Promise.all(failed), 20_000);
+    await deadline(pool.close(), 20_000);
     for (const socket of [client, client2, server, server2]) socket.close();
   },
 );
@@ -83,13 +84,13 @@ workerTest(
     // This thread hears of the end of the handler and of that of the worker in one turn.
     Atomics.store(left, 1, 1);
     Atomics.notify(left, 1);
-    Atomics.wait(left, 0, 0, 5000);
+    Atomics.wait(left, 0, 0, 20_000);
     assertEquals(left[0], 1);
-    await deadline(first, 5000);
+    await deadline(first, 20_000);
     await client2.sendall(bytes("y"));
     assertEquals(await readText(client2, 1), "y");
-    await deadline(second, 5000);
-    await deadline(pool.close(), 5000);
+    await deadline(second, 20_000);
+    await deadline(pool.close(), 20_000);
     for (const socket of [client, client2, server, server2]) socket.close();
   },
 );
@@ -98,8 +99,8 @@ workerTest("Pool.close() ends a worker that has not begun yet", async () => {
   const { pool } = poolOf(B.BlockingEcho);
   const [client, server] = await tcpPair();
   const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
-  await deadline(pool.close(), 5000);
-  await deadline(ended, 5000);
+  await deadline(pool.close(), 20_000);
+  await deadline(ended, 20_000);
   client.close();
   server.close();
 });
@@ -143,7 +144,7 @@ Deno.test("RelayedWriter.linger() gives up a client that takes nothing", async (
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
   writer.linger();
-  await deadline(flushed.promise, 5000);
+  await deadline(flushed.promise, 20_000);
   writer.write(bytes("three")); // dropped
   transport.close();
   await turn();
@@ -164,7 +165,7 @@ Deno.test("RelayedWriter.linger() waits for a client that takes a little now and
   writer.write(bytes("slowly"));
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
-  await deadline(flushed.promise, 5000);
+  await deadline(flushed.promise, 20_000);
   assertEquals(text(concat(transport.written)), "slowly");
 });
 
@@ -196,18 +197,9 @@ Deno.test("RelayedWriter and RelayedReader take what a transport throws for a fa
 
 workerTest("Watchdog survives a timeout of months", async () => {
   await using running = start(H.Echo, { workerTimeout: 1e7 });
-  const { setInterval } = globalThis;
-  const delays: unknown[] = [];
-  globalThis.setInterval = ((call: () => void, ms?: number) => {
-    delays.push(ms);
-    return setInterval(call, ms);
-  }) as typeof setInterval;
-  try {
-    assertEquals(await running.ask("hello"), "hello");
-  } finally {
-    globalThis.setInterval = setInterval;
-  }
-  assertEquals(delays, [2 ** 31 - 1]);
+  using timers = spy(globalThis, "setInterval");
+  assertEquals(await running.ask("hello"), "hello");
+  assertEquals(timers.calls.map(({ args }) => args[1]), [2 ** 31 - 1]);
 });
 
 Deno.test("Lane.block() does not block where room has come for who waits for it", () => {

@@ -101,8 +101,8 @@ Deno.test("Bell.ring() wakes a sleeper, and only one that armed it", async () =>
   mine.arm();
   const slept = mine.sleep();
   theirs.ring();
-  await deadline(slept, 5000);
-  await deadline(mine.sleep(), 5000); // awake: does not sleep
+  await deadline(slept, 20_000);
+  await deadline(mine.sleep(), 20_000); // awake: does not sleep
   mine.arm();
   assert(!mine.block(1));
   mine.disarm();
@@ -119,12 +119,12 @@ Deno.test("Lane.send() keeps the order where the ring is full, and the other sid
   const all = Promise.withResolvers<void>();
   main.send(1, 100);
   const check = setInterval(() => got.length === 101 && all.resolve(), 1);
-  await deadline(all.promise, 5000);
+  await deadline(all.promise, 20_000);
   clearInterval(check);
   assertEquals(got, Array.from({ length: 101 }, (_, i) => i));
   main.close();
   worker.close();
-  await deadline(Promise.all(served), 5000);
+  await deadline(Promise.all(served), 20_000);
 });
 
 Deno.test("Lane.reserve() calls back when there is room", async () => {
@@ -138,10 +138,10 @@ Deno.test("Lane.reserve() calls back when there is room", async () => {
   }
   assertEquals(count, 8);
   const served = [main.serve(), worker.serve()];
-  await deadline(room.promise, 5000);
+  await deadline(room.promise, 20_000);
   main.close();
   worker.close();
-  await deadline(Promise.all(served), 5000);
+  await deadline(Promise.all(served), 20_000);
 });
 
 Deno.test({
@@ -181,7 +181,7 @@ Deno.test({
     await deadline(done.promise, 20_000);
     lane.close();
     worker.terminate();
-    await deadline(served, 5000); // its timer keeps the event loop alive, which waiting for a bell does not
+    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a bell does not
   },
 });
 
@@ -203,7 +203,7 @@ Deno.test({
     assertEquals(await deadline(last.promise, 10_000), 7);
     lane.close();
     worker.terminate();
-    await deadline(served, 5000); // its timer keeps the event loop alive, which waiting for a bell does not
+    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a bell does not
   },
 });
 

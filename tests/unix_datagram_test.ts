@@ -12,6 +12,15 @@ const addrOf = (path: string): TransportAddr => ({
   path,
 });
 
+/** Where a path leads, if it is a symbolic link. */
+function followed(path: string): string {
+  try {
+    return Deno.readLinkSync(path);
+  } catch {
+    return path;
+  }
+}
+
 /** Unix datagram sockets in memory, by path, each of which does one thing at a time, as Deno's. */
 class FakeConn implements DenoDatagramConn {
   static readonly open = new Map<string, FakeConn>();
@@ -41,7 +50,7 @@ class FakeConn implements DenoDatagramConn {
   async send(p: Uint8Array, addr: TransportAddr): Promise<number> {
     if (this.#closed) throw new Deno.errors.BadResource("closed");
     if (this.#receiver !== undefined) throw new Deno.errors.Busy("receiving");
-    const target = FakeConn.open.get(addr.path!);
+    const target = FakeConn.open.get(followed(addr.path!));
     if (target === undefined) throw new Deno.errors.NotFound("nobody there");
     target.#queue.push([p.slice() as Bytes, this.addr]);
     target.#receiver?.resolve();

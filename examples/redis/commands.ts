@@ -4,38 +4,57 @@
  * @module
  */
 
+import { type Bytes, fromLatin1, latin1 } from "./bytes.ts";
 import { matches } from "./glob.ts";
-import { type Bytes, fromLatin1, latin1, type Reply, simple } from "./resp.ts";
+import { type Reply, simple, type Version } from "./resp.ts";
 import type { Store } from "./store.ts";
 
-/** A command that cannot be carried out. */
-class CommandError extends Error {}
+/** A command that cannot be carried out; the message begins with a code, mostly `ERR`. */
+export class CommandError extends Error {}
 
-const OK = simple("OK");
-const PONG = simple("PONG");
-const NOT_INTEGER = "value is not an integer or out of range";
+/** What a command may know of its client. */
+export interface Client {
+  readonly store: Store;
+  readonly id: number;
+  name: string;
+  /** The version of the protocol that it speaks. */
+  version: Version;
+}
+
+export const OK = simple("OK");
+const NOT_INTEGER = "ERR value is not an integer or out of range";
 const [LOW, HIGH] = [-(2n ** 63n), 2n ** 63n - 1n];
 
 /** The fewest arguments, the most, and what is done with them. */
-type Command = [
+export type Command = [
   fewest: number,
   most: number,
-  run: (store: Store, args: Bytes[]) => Reply,
+  run: (store: Store, args: Bytes[], client: Client) => Reply,
 ];
 
-/** Carries out a command; what is wrong is an answer too. */
-export function execute(store: Store, [name, ...args]: Bytes[]): Reply {
-  const text = latin1(name).toLowerCase();
-  const command = COMMANDS.get(text);
+/** Says what is wrong with a command before it is carried out. */
+export function check(
+  name: Bytes,
+  args: Bytes[],
+  command: Command | undefined,
+): Reply | undefined {
   if (command === undefined) return unknown(latin1(name), args);
-  const [fewest, most, run] = command;
-  if (args.length < fewest || args.length > most) {
-    return simple(`-ERR wrong number of arguments for '${text}' command`);
-  }
+  const [fewest, most] = command;
+  if (args.length >= fewest && args.length <= most) return undefined;
+  const text = latin1(name).toLowerCase();
+  return simple(`-ERR wrong number of arguments for '${text}' command`);
+}
+
+/** Carries out a command; what is wrong is an answer too. */
+export function run(
+  [, , command]: Command,
+  args: Bytes[],
+  client: Client,
+): Reply {
   try {
-    return run(store, args);
+    return command(client.store, args, client);
   } catch (error) {
-    if (error instanceof CommandError) return simple(`-ERR ${error.message}`);
+    if (error instanceof CommandError) return simple(`-${error.message}`);
     throw error;
   }
 }
@@ -53,7 +72,7 @@ function unknown(name: string, args: Bytes[]): Reply {
   );
 }
 
-function integer(arg: Bytes, wrong = NOT_INTEGER): bigint {
+export function integer(arg: Bytes, wrong = NOT_INTEGER): bigint {
   const text = latin1(arg);
   const value = /^(0|-?[1-9]\d{0,18})$/.test(text) ? BigInt(text) : HIGH + 1n;
   if (value < LOW || value > HIGH) throw new CommandError(wrong);
@@ -65,7 +84,7 @@ function endOf(arg: Bytes, unit: number, command: string): number {
   const count = Number(integer(arg));
   const ends = Date.now() + count * unit;
   if (count <= 0 || !Number.isSafeInteger(ends)) {
-    throw new CommandError(`invalid expire time in '${command}' command`);
+    throw new CommandError(`ERR invalid expire time in '${command}' command`);
   }
   return ends;
 }
@@ -103,7 +122,7 @@ function parseSet(options: Bytes[]): SetOptions {
     else if (/^[EP]X$/.test(option) && !timed && i + 1 < options.length) {
       const unit = option === "EX" ? 1000 : 1;
       parsed.ends = endOf(options[++i], unit, "set");
-    } else throw new CommandError("syntax error");
+    } else throw new CommandError("ERR syntax error");
   }
   return parsed;
 }
@@ -114,10 +133,15 @@ function add(store: Store, name: Bytes, amount: bigint): Reply {
   const entry = store.get(key);
   const sum = amount + (entry === undefined ? 0n : integer(entry.value));
   if (sum < LOW || sum > HIGH) {
-    throw new CommandError("increment or decrement would overflow");
+    throw new CommandError("ERR increment or decrement would overflow");
   }
   store.set(key, fromLatin1(String(sum)), entry?.ends);
   return sum;
+}
+
+function subtract(store: Store, name: Bytes, amount: bigint): Reply {
+  if (amount === LOW) throw new CommandError("ERR decrement would overflow");
+  return add(store, name, -amount);
 }
 
 /** Gives a key an end; one that has passed removes it. */
@@ -126,7 +150,7 @@ function expire(store: Store, [name, time]: Bytes[], unit: number): Reply {
   const ends = Date.now() + Number(integer(time)) * unit;
   if (!Number.isSafeInteger(ends)) {
     const command = unit === 1 ? "pexpire" : "expire";
-    throw new CommandError(`invalid expire time in '${command}' command`);
+    throw new CommandError(`ERR invalid expire time in '${command}' command`);
   }
   const entry = store.get(key);
   if (entry === undefined) return 0;
@@ -144,7 +168,7 @@ function left(store: Store, name: Bytes, unit: number): Reply {
 
 function mset(store: Store, pairs: Bytes[]): Reply {
   if (pairs.length % 2 !== 0) {
-    throw new CommandError("wrong number of arguments for 'mset' command");
+    throw new CommandError("ERR wrong number of arguments for 'mset' command");
   }
   for (let i = 0; i < pairs.length; i += 2) {
     store.set(latin1(pairs[i]), pairs[i + 1]);
@@ -152,42 +176,20 @@ function mset(store: Store, pairs: Bytes[]): Reply {
   return OK;
 }
 
-/** What clients ask for before they begin. */
-const CONFIG: Record<string, string> = {
-  save: "",
-  appendonly: "no",
-  databases: "1",
-  maxmemory: "0",
-};
-
-function config(_: Store, [what, ...patterns]: Bytes[]): Reply {
-  const subcommand = latin1(what);
-  if (subcommand.toLowerCase() !== "get") {
-    throw new CommandError(
-      `unknown subcommand '${subcommand}'. Try CONFIG HELP.`,
-    );
+/** FLUSHALL [ASYNC | SYNC] */
+function flushall(store: Store, [how]: Bytes[]): Reply {
+  if (how !== undefined && !/^a?sync$/i.test(latin1(how))) {
+    throw new CommandError("ERR syntax error");
   }
-  const names = Object.keys(CONFIG).filter((name) =>
-    patterns.some((each) => matches(latin1(each).toLowerCase(), name))
-  );
-  return names.flatMap((name) => [fromLatin1(name), fromLatin1(CONFIG[name])]);
-}
-
-function select(_: Store, [index]: Bytes[]): Reply {
-  const number = integer(index);
-  if (number !== 0n) throw new CommandError("DB index is out of range");
+  store.clear();
   return OK;
 }
 
 const count = (store: Store, keys: Bytes[], of: (key: string) => unknown) =>
   keys.filter((key) => store.get(latin1(key)) && of(latin1(key))).length;
 
-/** By names in lower case. */
-const COMMANDS: Map<string, Command> = new Map(Object.entries<Command>({
-  ping: [0, 1, (_, [text]) => text ?? PONG],
-  echo: [1, 1, (_, [text]) => text],
-  quit: [0, Infinity, () => OK],
-  select: [1, 1, select],
+/** What is done with keys, by names in lower case. */
+export const KEY_COMMANDS: Record<string, Command> = {
   set: [2, Infinity, set],
   get: [1, 1, (store, [key]) => store.get(latin1(key))?.value ?? null],
   mget: [
@@ -205,6 +207,7 @@ const COMMANDS: Map<string, Command> = new Map(Object.entries<Command>({
   incr: [1, 1, (store, [key]) => add(store, key, 1n)],
   decr: [1, 1, (store, [key]) => add(store, key, -1n)],
   incrby: [2, 2, (store, [key, by]) => add(store, key, integer(by))],
+  decrby: [2, 2, (store, [key, by]) => subtract(store, key, integer(by))],
   expire: [2, 2, (store, args) => expire(store, args, 1000)],
   pexpire: [2, 2, (store, args) => expire(store, args, 1)],
   ttl: [1, 1, (store, [key]) => left(store, key, 1000)],
@@ -217,7 +220,5 @@ const COMMANDS: Map<string, Command> = new Map(Object.entries<Command>({
         .map(fromLatin1),
   ],
   dbsize: [0, 0, (store) => store.keys().length],
-  flushall: [0, 1, (store) => (store.clear(), OK)],
-  config: [1, Infinity, config],
-  command: [0, Infinity, () => []],
-}));
+  flushall: [0, 1, flushall],
+};

@@ -1,5 +1,5 @@
 /**
- * RESP, the protocol of Redis, in its second version.
+ * RESP, the protocol of Redis.
  *
  * @module
  */
@@ -10,14 +10,17 @@ import {
   LimitOverrunError,
 } from "@socketserver/socketserver";
 
-/** Bytes. */
-export type Bytes = Uint8Array<ArrayBuffer>;
+import { type Bytes, fromLatin1 } from "./bytes.ts";
+import { splitInline } from "./inline.ts";
 
 const EMPTY: Bytes = new Uint8Array(0);
+const CR = Uint8Array.of(13);
 /** The most arguments of a command. */
 const ARGS_MAX = 1_048_576;
 /** The most bytes of a command. */
 const SIZE_MAX = 16 << 20;
+/** Bytes that an argument takes besides its own: a command of many that are empty is not small. */
+const ARG_OVERHEAD = 400;
 
 /** What a client sent is no RESP. */
 export class ProtocolError extends Error {}
@@ -28,89 +31,95 @@ export async function readCommand(
 ): Promise<Bytes[] | undefined> {
   let tooLong = "too big inline request";
   try {
-    const line = withoutEnd(await rfile.readline());
-    if (line === undefined) return undefined;
-    if (line[0] !== 42 /* * */) return splitInline(line);
+    const line = await rfile.readline();
+    if (line[0] !== 42 /* * */) return inline(line);
+    const wrong = "invalid multibulk length";
+    const head = withoutEnd(line);
+    if (head === undefined) throw await badEnd(rfile, line, wrong);
+    const count = parseLength(head, wrong);
+    if (count > ARGS_MAX) throw new ProtocolError(wrong);
     tooLong = "too big bulk count string";
-    const count = parseLength(line, ARGS_MAX, "invalid multibulk length");
     const args: Bytes[] = [];
     let left = SIZE_MAX;
     for (let i = 0; i < count; i++) {
-      const size = bulkLength(withoutEnd(await rfile.readline()), left);
-      left -= size;
-      const bulk = await rfile.readexactly(size + 2);
+      const line = await rfile.readline();
+      const head = withoutEnd(line);
+      if (head === undefined) throw await badEnd(rfile, line);
+      const size = bulkLength(head);
+      left -= size + ARG_OVERHEAD;
+      if (left < 0) throw new ProtocolError("invalid bulk length");
+      const bulk = await rfile.readexactly(size + 2); // what is behind it Redis does not look at either
       args.push(bulk.slice(0, size)); // it may be a part of a large buffer
     }
     return args;
   } catch (error) {
     if (error instanceof LimitOverrunError) throw new ProtocolError(tooLong);
+    if (error instanceof IncompleteReadError) return undefined;
     throw error;
   }
 }
 
-function bulkLength(line: Bytes | undefined, most: number): number {
-  if (line === undefined) throw new IncompleteReadError("no length", EMPTY);
+/** The words of a line that ends with LF; undefined at the end, with or without half a line. */
+function inline(line: Bytes): Bytes[] | undefined {
+  if (line.at(-1) !== 10) return undefined;
+  const words = splitInline(line);
+  if (words !== undefined) return words;
+  throw new ProtocolError("unbalanced quotes in request");
+}
+
+/** A line without its end, CR LF; undefined if it has none. */
+function withoutEnd(line: Bytes): Bytes | undefined {
+  const end = line.length - 2;
+  return line[end] === 13 && line[end + 1] === 10
+    ? line.subarray(0, end)
+    : undefined;
+}
+
+/** What is wrong with a line that does not end with CR LF. Only CR ends it: a bare LF is a part of it. */
+async function badEnd(
+  rfile: BufferedReader,
+  line: Bytes,
+  wrong = "invalid bulk length",
+): Promise<Error> {
+  if (line.at(-1) !== 10) return new IncompleteReadError("no line", EMPTY);
+  if (line.indexOf(13) < 0) await rfile.readuntil(CR);
+  return new ProtocolError(wrong);
+}
+
+function bulkLength(line: Bytes): number {
   if (line[0] !== 36 /* $ */) {
-    const got = line.length > 0 ? String.fromCharCode(line[0]) : "\\x00";
+    const got = String.fromCharCode(line[0] ?? 13);
     throw new ProtocolError(`expected '$', got '${got}'`);
   }
-  const size = parseLength(line, most, "invalid bulk length");
+  const size = parseLength(line, "invalid bulk length");
   if (size < 0) throw new ProtocolError("invalid bulk length");
   return size;
 }
 
-/** The line; undefined at the end, with or without half a line. */
-function withoutEnd(line: Bytes): Bytes | undefined {
-  const { length } = line;
-  if (line[length - 1] !== 10) return undefined;
-  return line.subarray(0, line[length - 2] === 13 ? length - 2 : length - 1);
-}
-
-function parseLength(line: Bytes, most: number, wrong: string): number {
+/** The number behind the first byte: without zeros before it, or a plus. */
+function parseLength(line: Bytes, wrong: string): number {
   const negative = line[1] === 45; // -
-  let length = line.length < 12 && line.length > (negative ? 2 : 1) ? 0 : NaN;
-  for (let i = negative ? 2 : 1; i < line.length; i++) {
+  const start = negative ? 2 : 1;
+  const { length } = line;
+  const zero = line[start] === 48 && (length > start + 1 || negative);
+  let value = length > start && length < 12 && !zero ? 0 : NaN;
+  for (let i = start; i < length; i++) {
     const digit = line[i] - 48;
-    length = digit >= 0 && digit <= 9 ? length * 10 + digit : NaN;
+    value = digit >= 0 && digit <= 9 ? value * 10 + digit : NaN;
   }
-  if (!(length <= most)) throw new ProtocolError(wrong);
-  return negative ? -length : length;
+  if (Number.isNaN(value)) throw new ProtocolError(wrong);
+  return negative ? -value : value;
 }
 
-/** The words of a line that somebody types; quotes keep spaces. */
-function splitInline(line: Bytes): Bytes[] {
-  const text = latin1(line);
-  const words = text.match(/"(?:\\.|[^"\\])*"(?!\S)|'[^']*'(?!\S)|[^\s"']+/g);
-  const rest = words === null ? text : words.reduce(
-    (left, word) => left.replace(word, ""),
-    text,
-  );
-  if (/\S/.test(rest)) throw new ProtocolError("unbalanced quotes in request");
-  return (words ?? []).map((word) => fromLatin1(unquote(word)));
-}
-
-function unquote(word: string): string {
-  if (word[0] === "'") return word.slice(1, -1);
-  if (word[0] !== '"') return word;
-  const escapes: Record<string, string> = { n: "\n", r: "\r", t: "\t" };
-  return word.slice(1, -1)
-    .replaceAll(/\\(.)/g, (_, char) => escapes[char] ?? char);
-}
-
-/** Bytes as a string of as many characters, which a `Map` can have as a key. */
-export function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
-  return text;
-}
-
-/** The bytes of such a string. */
-export function fromLatin1(text: string): Bytes {
-  return Uint8Array.from(text, (char) => char.charCodeAt(0));
-}
-
-/** What a command answers: an array, a bulk string, an integer, or one of {@linkcode simple}. */
-export type Reply = Reply[] | Bytes | number | bigint | null | Simple;
+/** What a command answers: an array, pairs, a bulk string, an integer, nothing, or one of {@linkcode simple}. */
+export type Reply =
+  | Reply[]
+  | ReadonlyMap<string, Reply>
+  | Bytes
+  | number
+  | bigint
+  | null
+  | Simple;
 
 /** A line. */
 export interface Simple {
@@ -123,18 +132,36 @@ export function simple(text: string): Simple {
   return { line: fromLatin1(`${line.replaceAll(/[\r\n]/g, " ")}\r\n`) };
 }
 
-const NULL = fromLatin1("$-1\r\n");
+/** The null that stands for an array. */
+export const NULL_ARRAY: Simple = { line: fromLatin1("*-1\r\n") };
+
+/** The version of the protocol. The third has one null, and pairs; here it differs in no more. */
+export type Version = 2 | 3;
+
+const NULL = { 2: fromLatin1("$-1\r\n"), 3: fromLatin1("_\r\n") };
 
 /** The pieces of a reply on the wire. */
-export function encode(reply: Reply, to: Bytes[] = []): Bytes[] {
-  if (reply === null) to.push(NULL);
-  else if (typeof reply === "number" || typeof reply === "bigint") {
+export function encode(
+  reply: Reply,
+  version: Version = 2,
+  to: Bytes[] = [],
+): Bytes[] {
+  if (reply === null || version === 3 && reply === NULL_ARRAY) {
+    to.push(NULL[version]);
+  } else if (typeof reply === "number" || typeof reply === "bigint") {
     to.push(fromLatin1(`:${reply}\r\n`));
   } else if (reply instanceof Uint8Array) to.push(bulk(reply));
   else if (Array.isArray(reply)) {
     to.push(fromLatin1(`*${reply.length}\r\n`));
-    for (const each of reply) encode(each, to);
-  } else to.push(reply.line);
+    for (const each of reply) encode(each, version, to);
+  } else if (reply instanceof Map) {
+    const head = version === 2 ? `*${2 * reply.size}` : `%${reply.size}`;
+    to.push(fromLatin1(`${head}\r\n`));
+    for (const [key, value] of reply) {
+      to.push(bulk(fromLatin1(key)));
+      encode(value, version, to);
+    }
+  } else to.push((reply as Simple).line);
   return to;
 }
 

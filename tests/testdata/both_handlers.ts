@@ -224,13 +224,19 @@ export const SCRIPTS: Record<string, (socket: Either) => Steps> = {
     const results = yield* all(() => s.lingeringClose(), () => s.recv(1));
     return [...results, yield* shown(() => s.lingeringClose())];
   },
-  *lingersEnough(s) {
+  *lingersForSilence(s) { // not for the minute that it may take, since nothing comes
     yield s.sendall(bytes("answer"));
-    return yield* all(() => s.lingeringClose(60, 1), () => s.recv(1));
+    return yield* all(() => s.lingeringClose(60, 0.01), () => s.recv(1));
   },
-  *lingersBriefly(s) {
+  *lingersForAll(s) { // of a client that sends for ever
     yield s.sendall(bytes("answer"));
-    return yield* all(() => s.lingeringClose(0.01), () => s.recv(1));
+    return yield* all(() => s.lingeringClose(0.1, 60), () => s.recv(1));
+  },
+  *lingersWrong(s) {
+    return yield* all(
+      () => s.lingeringClose("1"),
+      () => s.lingeringClose(1, -1),
+    );
   },
   *keeps(s) { // what came before a timeout
     yield s.recv(1, MSG_PEEK);

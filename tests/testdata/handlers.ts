@@ -52,14 +52,14 @@ export class Lines extends StreamRequestHandler {
   }
 }
 
-/** Answers each line: by itself, past `wfile` after `send `, and late after `late `. */
+/** Answers each line: by itself, past `wfile` after `send `, and after one more byte where it begins with `late `. */
 export class Answers extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
     for await (const line of this.rfile) {
       const [how] = decoder.decode(line).split(" ", 1);
-      if (how === "late") await new Promise((later) => setTimeout(later, 200));
+      if (how === "late") await this.request.recv(1);
       if (how === "send") await this.request.sendall(line);
       else await this.wfile.write(line);
     }

@@ -1,0 +1,99 @@
+/**
+ * One Unix datagram socket of Deno's, which receives and sends in turns.
+ *
+ * @module
+ */
+
+import type { DenoDatagramConn } from "./deno_datagram.ts";
+import { Lock } from "./lock.ts";
+import type { TransportAddr } from "./transport.ts";
+
+/** Opens another Unix datagram socket on this host, whatever its name. */
+export type OpenWaker = () => DenoDatagramConn;
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * A Unix datagram socket of Deno's does one thing at a time: a send fails with `Busy` while a receive
+ * waits, and a receive cannot be taken back. So a send wakes the receive first, with an empty
+ * datagram from a second socket, which `receive` knows by its sender and drops. What came before
+ * it is received before it: nothing is lost and nothing changes places.
+ */
+export class UnixConn {
+  /** What is underneath. */
+  readonly conn: DenoDatagramConn;
+  readonly #openWaker: OpenWaker;
+  readonly #turns = new Lock();
+  #waker: DenoDatagramConn | undefined;
+  /** Whether the system receives. */
+  #waiting = false;
+  /** How many sends wait for their turn. */
+  #wanted = 0;
+
+  /**
+   * Adopts a socket, which `close` closes.
+   *
+   * @param conn The socket; nothing else may use it.
+   * @param openWaker Opens the second socket, when it is first needed.
+   */
+  constructor(conn: DenoDatagramConn, openWaker: OpenWaker) {
+    this.conn = conn;
+    this.#openWaker = openWaker;
+  }
+
+  /** Receives a datagram into `p`. */
+  async receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
+    for (;;) {
+      await this.#turns.acquire();
+      this.#waiting = this.#wanted === 0;
+      try {
+        if (!this.#waiting) continue; // a send came while the turn was handed over: it is next
+        const received = await this.conn.receive(p);
+        if (!this.#isWaker(received[1])) return received;
+      } finally {
+        this.#waiting = false;
+        this.#turns.release();
+      }
+    }
+  }
+
+  /** Takes a turn to send. A receive that waits is made to end, and goes on after {@linkcode UnixConn.release}. */
+  async acquire(): Promise<void> {
+    if (this.#turns.tryAcquire()) return;
+    this.#wanted++;
+    const turn = this.#turns.acquire().then(() => void this.#wanted--);
+    try {
+      if (this.#waiting) await this.#wake();
+    } catch (error) {
+      turn.then(() => this.#turns.release());
+      throw error;
+    }
+    await turn;
+  }
+
+  /** Ends a turn. */
+  release(): void {
+    this.#turns.release();
+  }
+
+  async #wake(): Promise<void> {
+    this.#waiting = false; // once is enough
+    try {
+      this.#waker ??= this.#openWaker();
+      await this.#waker.send(NOTHING, this.conn.addr);
+    } catch (error) {
+      this.#waiting = true; // it waits on
+      throw error;
+    }
+  }
+
+  #isWaker(sender: TransportAddr): boolean {
+    return this.#waker !== undefined && sender.path === this.#waker.addr.path;
+  }
+
+  /** Gives the socket back, to whoever closes it. */
+  detach(): DenoDatagramConn {
+    this.#waker?.close();
+    return this.conn;
+  }
+}
