@@ -5,7 +5,12 @@
  */
 
 import { getHeapStatistics } from "node:v8";
-import { StreamRequestHandler } from "@socketserver/socketserver";
+import {
+  BaseRequestHandler,
+  type Socket,
+  StreamRequestHandler,
+} from "@socketserver/socketserver";
+import { requestsOf } from "../../_server/requests.ts";
 import { Datagram, Echo } from "./handlers.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -34,6 +39,14 @@ export class Asks extends StreamRequestHandler {
         ]);
       case "server":
         return JSON.stringify(this.server);
+      case "active":
+        return String(requestsOf(this.server).size);
+      case "customs":
+        return JSON.stringify([
+          new Date(0).getTimezoneOffset(),
+          navigator.language,
+          Deno.noColor,
+        ]);
       case "main":
         return String(import.meta.main);
       case "heap":
@@ -84,6 +97,25 @@ export class Bulk extends StreamRequestHandler {
     for (let i = 0; i < 128; i++) {
       this.wfile.write(new Uint8Array(65536).fill(i));
     }
+  }
+}
+
+/** Sends 20 MB on the connection itself, awaited by nobody. */
+export class Flood extends BaseRequestHandler<Socket> {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    this.request.sendall(new Uint8Array(20_000_000));
+  }
+}
+
+/** Sends 2 MB with one `send`, and then how much that took. */
+export class SendOnce extends BaseRequestHandler<Socket> {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const count = await this.request.send(new Uint8Array(2_000_000));
+    await this.request.sendall(encode(` ${count}`));
   }
 }
 

@@ -1,0 +1,466 @@
+/** What a child process does with requests, and how children live and end. */
+
+import { RelayStream } from "../_processes/child_transports.ts";
+import type {
+  FromChild,
+  RequestMessage,
+  Said,
+} from "../_processes/messages.ts";
+import { ParentLink } from "../_processes/parent_link.ts";
+import { streamRelay } from "../_processes/relay.ts";
+import type { CallMessage } from "../_processes/messages.ts";
+import {
+  type Address,
+  IPPROTO_TCP,
+  MSG_PEEK,
+  SHUT_WR,
+  SO_KEEPALIVE,
+  type Socket,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from "../mod.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  delay,
+} from "./deps.ts";
+import {
+  all,
+  CONFIG,
+  decode,
+  dial,
+  encode,
+  fakeJob,
+  fakeMember,
+  LineClient,
+  MAY_FORK,
+  serving,
+  TCP,
+} from "./forking_helpers.ts";
+import { soon, tcpPair, turn } from "./helpers.ts";
+import { Asks, Flood, SendOnce } from "./testdata/forking_handlers.ts";
+import { HalfClose } from "./testdata/handlers.ts";
+
+const LOCAL: Address = ["127.0.0.1", 0];
+const ignore = !MAY_FORK;
+
+/** A link to a server that is none: what it was told, and what is to happen when a message is sent. */
+function fakeLink(): {
+  link: ParentLink;
+  said: Said[];
+  sent: (() => void)[];
+} {
+  const said: Said[] = [];
+  const sent: (() => void)[] = [];
+  const link = new ParentLink((message: FromChild, done) => {
+    const { token, ...rest } = message;
+    assertStrictEquals(token, "secret");
+    said.push(rest);
+    sent.push(done);
+  });
+  link.identify("secret");
+  return { link, said, sent };
+}
+
+Deno.test("ParentLink sends with the next message what ended while one was on its way", () => {
+  const { link, said, sent } = fakeLink();
+  link.done(1, 5);
+  link.done(2, 6);
+  link.done(3, 7);
+  assertEquals(said, [{ type: "done", ids: [1], ms: 5 }]);
+  sent[0]();
+  assertEquals(said.slice(1), [{ type: "done", ids: [2, 3], ms: 7 }]);
+  sent[1]();
+  assertStrictEquals(said.length, 2);
+  link.done(4, 8);
+  assertEquals(said.at(-1), { type: "done", ids: [4], ms: 8 });
+});
+
+Deno.test("ParentLink says that a request has come, unless that is clear already", async () => {
+  const { link, said } = fakeLink();
+  link.begin(1, true); // its connection is acknowledged
+  link.begin(2, false);
+  link.begin(3, false);
+  link.done(3, 0);
+  link.begin(4, false);
+  link.call(4, { operation: "close" });
+  link.begin(5, false);
+  link.failed(5, "thrown");
+  await turn();
+  await turn();
+  const taken = said.filter(({ type }) => type === "taken");
+  assertEquals(taken, [{ type: "taken", id: 2 }]);
+});
+
+Deno.test("ParentLink makes no call for a request that has ended", async () => {
+  const { link, said } = fakeLink();
+  link.begin(1, false);
+  link.begin(2, false);
+  link.done(1, 0);
+  link.failed(2, "thrown");
+  const before = said.length;
+  for (const id of [1, 2, 3]) {
+    await assertRejects(
+      () => link.call(id, { operation: "read" }),
+      Error,
+      "the request has ended",
+    );
+  }
+  assertStrictEquals(said.length, before);
+});
+
+/** A relayed stream in a child, and the calls that it makes. */
+function fakeStream() {
+  const { link, said } = fakeLink();
+  link.begin(1, false);
+  const stream = new RelayStream(link, { id: 1 } as RequestMessage);
+  const calls = () => said.filter((each) => each.type === "call");
+  const settle = (value?: unknown, error?: { thrown: string }) => {
+    const { call } = calls().at(-1)!;
+    const failure = error && { ...error, name: "", message: "" };
+    link.settle({ type: "result", call, value, error: failure });
+  };
+  return { stream, calls, settle };
+}
+
+Deno.test("RelayStream.write() ends with the server's write, and as that does", async () => {
+  const { stream, calls, settle } = fakeStream();
+  let count: number | undefined;
+  const large = new Uint8Array(100_000);
+  const written = stream.write(large).then((n) => count = n);
+  await turn();
+  assertStrictEquals(count, undefined);
+  assertEquals((calls()[0].argument as Uint8Array).length, 65536);
+  settle();
+  assertStrictEquals(await soon(written), 65536);
+  const failed = stream.write(large);
+  await turn();
+  settle(undefined, { thrown: "gone" });
+  assertStrictEquals(await soon(failed.catch((error) => error)), "gone");
+});
+
+Deno.test("RelayStream.read() asks for no more than there is room for", async () => {
+  const { stream, calls, settle } = fakeStream();
+  const buffer = new Uint8Array(10);
+  const some = stream.read(buffer);
+  assertStrictEquals(calls()[0].argument, 10);
+  settle(encode("abc"));
+  assertStrictEquals(await soon(some), 3);
+  assertEquals(decode(buffer.subarray(0, 3)), "abc");
+  const end = stream.read(new Uint8Array(1e6));
+  await turn();
+  assertStrictEquals(calls()[1].argument, 65536);
+  settle(new Uint8Array());
+  assertStrictEquals(await soon(end), null);
+});
+
+Deno.test("RelayStream makes one call of a kind at a time", async () => {
+  const { stream, calls, settle } = fakeStream();
+  stream.setNoDelay(true);
+  stream.setNoDelay(false);
+  stream.setKeepAlive();
+  stream.setNoDelay();
+  const made = () =>
+    calls().map(({ operation, argument }) => [operation, argument]);
+  assertEquals(made(), [["setNoDelay", true], ["setKeepAlive", true]]);
+  settle();
+  await turn();
+  assertStrictEquals(calls().length, 2); // that was the other kind
+  const { call } = calls()[0];
+  assertStrictEquals(call, 1);
+  const closed = stream.closeWrite();
+  assertEquals(made().at(-1), ["closeWrite", undefined]);
+  settle();
+  await soon(closed);
+  stream.close();
+  assertEquals(made().at(-1), ["close", undefined]);
+});
+
+Deno.test("RelayStream goes on after a call of the same kind that failed", async () => {
+  const { stream, calls, settle } = fakeStream();
+  stream.setNoDelay(true);
+  stream.setNoDelay(false);
+  settle(undefined, { thrown: "no TCP" });
+  await turn();
+  assertEquals(calls().map(({ argument }) => argument), [true, false]);
+});
+
+Deno.test("streamRelay() sets the options of the connection", async () => {
+  const [client, server] = await tcpPair();
+  using _client = client;
+  using _server = server;
+  const relay = streamRelay(server);
+  for (const on of [true, false, true]) {
+    for (const operation of ["setNoDelay", "setKeepAlive"]) {
+      await relay({ operation, argument: on } as CallMessage);
+    }
+    assertEquals([
+      server.getsockopt(IPPROTO_TCP, TCP_NODELAY),
+      server.getsockopt(SOL_SOCKET, SO_KEEPALIVE),
+    ], [Number(on), Number(on)]);
+  }
+});
+
+Deno.test("streamRelay() has a write wait until the connection took it", async () => {
+  const taken = Promise.withResolvers<void>();
+  const relay = streamRelay(
+    { sendall: () => taken.promise } as unknown as Socket,
+  );
+  const argument = encode("x");
+  let done = false;
+  const written = relay({ operation: "write", argument } as CallMessage)
+    .then(() => done = true);
+  await turn();
+  assertStrictEquals(done, false);
+  taken.resolve();
+  await soon(written);
+});
+
+/** A server that has read of each connection, and so relays it. */
+class Peeking extends TCP {
+  override async verifyRequest(request: Socket): Promise<boolean> {
+    await request.recv(1, MSG_PEEK);
+    return true;
+  }
+}
+
+for (const Server of [TCP, Peeking]) {
+  const way = Server === TCP ? "itself" : "through the server";
+  Deno.test({
+    name: `A child that has the connection ${way} sends all before it closes`,
+    ignore,
+    async fn() {
+      await using server = new Server(LOCAL, Flood);
+      await using _ = serving(server);
+      using client = await dial(server.serverAddress);
+      await client.sendall(encode("x"));
+      let length = 0;
+      for (let n = -1; n !== 0; length += n) {
+        n = (await client.recv(1_000_000)).length;
+      }
+      assertStrictEquals(length, 20_000_000);
+    },
+  });
+
+  Deno.test({
+    name: `Socket.send() in a child that has the connection ${way} takes all`,
+    ignore,
+    async fn() {
+      await using server = new Server(LOCAL, SendOnce);
+      await using _ = serving(server);
+      using client = await dial(server.serverAddress);
+      await client.sendall(encode("x"));
+      const data = await all(client);
+      assertStrictEquals(decode(data.subarray(2_000_000)), " 2000000");
+    },
+  });
+
+  Deno.test({
+    name: `A child that has the connection ${way} ends its side, and reads on`,
+    ignore,
+    async fn() {
+      await using server = new Server(LOCAL, HalfClose);
+      await using _ = serving(server);
+      using client = await dial(server.serverAddress);
+      await client.sendall(encode("12"));
+      assertStrictEquals(decode(await all(client)), "bye\n");
+      await client.sendall(encode("345"));
+      await client.shutdown(SHUT_WR);
+      const { error } = await server.reports.next();
+      assertStrictEquals(error.message, "read 5 after its end");
+    },
+  });
+
+  Deno.test({
+    name: `A child that has the connection ${way} forgets it when it has ended`,
+    ignore,
+    async fn() {
+      await using server = new Server(LOCAL, Asks, { maxChildren: 1 });
+      await using _ = serving(server);
+      for (let i = 0; i < 5; i++) {
+        using client = await LineClient.connect(server.serverAddress);
+        assertStrictEquals(await client.ask("active"), "1");
+        client.close();
+        while (server.status.active > 0) await delay(1);
+      }
+    },
+  });
+}
+
+Deno.test("Member does not kill a child for a request that ended in time", async () => {
+  const { child, member } = fakeMember({ childTimeout: 0.05 });
+  const ran = member.run(fakeJob());
+  child.say({ type: "done", ids: [1], ms: 1 });
+  await soon(ran);
+  const failed = member.run(fakeJob());
+  child.say({
+    type: "error",
+    id: 2,
+    error: { thrown: "", name: "", message: "" },
+  });
+  await soon(failed.catch(() => {}));
+  await delay(150);
+  assertEquals(child.signals, []);
+  const late = member.run(fakeJob());
+  await assertRejects(() => soon(late), Error, "childTimeout");
+  assertEquals(child.signals, ["SIGKILL"]);
+});
+
+Deno.test("Member kills a child that does not exit when it is told to", async () => {
+  const { child, member } = fakeMember();
+  member.leave();
+  member.leave();
+  assertEquals(child.types.filter((type) => type === "leave"), ["leave"]);
+  assertEquals(child.signals, []);
+  await soon(member.exited);
+  assertEquals(child.signals, ["SIGKILL"]);
+});
+
+Deno.test("Member forgets a request that has ended", async () => {
+  const { child, member } = fakeMember();
+  const runs = [member.run(fakeJob()), member.run(fakeJob())];
+  child.say({ type: "taken", id: 2 });
+  child.say({ type: "done", ids: [1, 2], ms: 1 });
+  await soon(Promise.all(runs));
+  assertEquals([member.load, member.free], [0, true]);
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: a pool that starts while the server drains tells its children",
+  ignore,
+  async fn() {
+    const drains = Promise.withResolvers<void>();
+    class Late extends TCP {
+      override async finishRequest(request: Socket, client: Address) {
+        await drains.promise;
+        await super.finishRequest(request, client);
+      }
+    }
+    const server = new Late(LOCAL, Asks);
+    const served = server.serveForever();
+    using client = await LineClient.connect(server.serverAddress);
+    while (server.status.active < 1) await delay(1);
+    const closed = server.serverClose({ timeout: 15 });
+    drains.resolve();
+    assertStrictEquals(await client.ask("drain"), "aborted");
+    client.close();
+    assertEquals(await closed, { finished: 1, forced: 0 });
+    await served;
+  },
+});
+
+Deno.test({
+  name: "ForkingMixIn starts no pool once the server is closed",
+  ignore,
+  async fn() {
+    const server = new TCP(LOCAL, Asks, { blockOnClose: false });
+    await server.serverClose();
+    await assertRejects(
+      async () => await server.finishRequest({} as Socket, LOCAL),
+      Error,
+      "the server is closed",
+    );
+    assertStrictEquals(server.activeChildren, null);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: blockOnClose false serves the connections that wait for a child",
+  ignore,
+  async fn() {
+    const options = { blockOnClose: false, maxChildren: 1 };
+    const server = new TCP(LOCAL, Asks, options);
+    const served = server.serveForever();
+    const clients = await Promise.all(
+      Array.from({ length: 6 }, () => LineClient.connect(server.serverAddress)),
+    );
+    while (server.status.active < 6) await delay(1);
+    assertStrictEquals(server.activeChildren?.size ?? 0, 1); // it is not ready yet
+    await server.serverClose();
+    for (const client of clients) {
+      assertStrictEquals(await client.ask("served"), "SERVED");
+      client.close();
+    }
+    await server.collectChildren({ blocking: true });
+    assertStrictEquals(server.activeChildren!.size, 0);
+    await served;
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: serverClose() refuses the connections that wait for a child when time is up",
+  ignore,
+  async fn() {
+    const options = { requestsPerChild: 1, maxChildren: 1 };
+    const server = new TCP(LOCAL, Asks, options);
+    const served = server.serveForever();
+    using first = await LineClient.connect(server.serverAddress);
+    await first.ask("x");
+    using second = await LineClient.connect(server.serverAddress);
+    while (server.status.active < 2) await delay(1);
+    const report = await server.serverClose({ timeout: 0.05 });
+    assertEquals(report, { finished: 0, forced: 2 });
+    for (const client of [first, second]) {
+      assertStrictEquals(await client.line().catch(() => ""), "");
+    }
+    assertStrictEquals(server.activeChildren!.size, 0);
+    await served;
+  },
+});
+
+const CUSTOMS = `
+import { ForkingTCPServer } from ${
+  JSON.stringify(new URL("../mod.ts", import.meta.url).href)
+};
+import { Asks } from ${
+  JSON.stringify(
+    new URL("./testdata/forking_handlers.ts", import.meta.url).href,
+  )
+};
+const server = new ForkingTCPServer(["127.0.0.1", 0], Asks);
+const served = server.serveForever();
+const client = await Deno.connect({ port: server.serverAddress[1] });
+await client.write(new TextEncoder().encode("customs\\n"));
+const answer = new Uint8Array(99);
+const count = await client.read(answer);
+console.log(new TextDecoder().decode(answer.subarray(0, count)).trim());
+client.close();
+await server.serverClose();
+await served;
+`;
+
+Deno.test({
+  name:
+    "A child has the time zone, language and colours of its server, which may not read them",
+  ignore: ignore || Deno.build.os === "windows",
+  async fn() {
+    const url = `data:text/javascript,${encodeURIComponent(CUSTOMS)}`;
+    const flags = ["--no-prompt", "--allow-net", "--allow-run"];
+    for (
+      const [env, customs] of [
+        [{ TZ: "Asia/Tokyo", LANG: "de_DE.UTF-8", NO_COLOR: "1" }, [
+          -540,
+          "de-DE",
+          true,
+        ]],
+        [{ TZ: "UTC", LC_ALL: "fr_CA.UTF-8" }, [0, "fr-CA", false]],
+      ] as const
+    ) {
+      for (const allowed of ["--allow-env=NODE_V8_COVERAGE", "--allow-env"]) {
+        const { stdout, stderr } = await soon(
+          new Deno.Command(Deno.execPath(), {
+            args: ["run", CONFIG, ...flags, allowed, url],
+            clearEnv: true,
+            env: { HOME: Deno.env.get("HOME") ?? "", ...env },
+          }).output(),
+        );
+        const said = decode(stdout).trim();
+        assertStrictEquals(said, JSON.stringify(customs), decode(stderr));
+      }
+    }
+  },
+});
