@@ -108,7 +108,11 @@ interface Answer {
   flags: (string[] | null)[];
 }
 
-async function ask(flags: string[], permissions: unknown[]): Promise<Answer> {
+async function ask(
+  flags: string[],
+  permissions: unknown[],
+  modules: string[] = [],
+): Promise<Answer> {
   const { stdout, stderr, success } = await soon(
     new Deno.Command(Deno.execPath(), {
       args: [
@@ -118,6 +122,7 @@ async function ask(flags: string[], permissions: unknown[]): Promise<Answer> {
         new URL("./testdata/permissions_asker.ts", import.meta.url).href,
         JSON.stringify(QUERIES),
         JSON.stringify(permissions),
+        JSON.stringify(modules),
       ],
       clearEnv: true,
       env: { HOME: Deno.env.get("HOME") ?? "" },
@@ -211,6 +216,26 @@ Deno.test({
         net: given,
       }]);
       assertStrictEquals(made?.[1], `--allow-net=${given}`, `${flags}`);
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "permissionFlags() lets code come from where its own code comes only as far as this process may",
+  ignore: !MAY_FORK,
+  async fn() {
+    const modules = ["https://a.test/x.ts", "http://b.test/x.ts", "file:///x"];
+    for (
+      const [flag, made] of [
+        ["--allow-import", "--allow-import=a.test:443,b.test:80"],
+        ["--allow-import=a.test:443", "--allow-import=a.test:443"],
+        ["--allow-import=a.test:80", "--deny-import"],
+        ["--deny-import=a.test", "--deny-import"],
+      ]
+    ) {
+      const { flags: [flags] } = await ask([flag], [{}], modules);
+      assertStrictEquals(flags?.at(-1), made, flag);
     }
   },
 });

@@ -1,6 +1,7 @@
 /**
  * Says what it may do: an answer for each query in the first argument. With a second one, says what
- * `permissionFlags` makes of each of those permissions here, or null where it refuses them.
+ * `permissionFlags` makes of each of those permissions here, or null where it refuses them; a third one has the modules
+ * that the child loads.
  */
 
 import {
@@ -9,7 +10,7 @@ import {
 } from "../../_remote/permissions.ts";
 import { OSError } from "../../_socket/errors.ts";
 
-const [queries, permissions = "[]"] = Deno.args;
+const [queries, permissions = "[]", modules = "[]"] = Deno.args;
 
 function granted(query: Deno.PermissionDescriptor): boolean {
   const { state, partial } = Deno.permissions.querySync(query) as {
@@ -21,7 +22,7 @@ function granted(query: Deno.PermissionDescriptor): boolean {
 
 function flags(permissions: ChildPermissions): string[] | null {
   try {
-    return permissionFlags(permissions);
+    return permissionFlags(permissions, JSON.parse(modules));
   } catch (error) {
     if (error instanceof OSError) return null;
     throw error;
