@@ -7,7 +7,7 @@
 import type { Server as NetServer } from "node:net";
 import type { AddressLike } from "./address.ts";
 import { AF_INET6 } from "./constants.ts";
-import { osError } from "./errors.ts";
+import { OSError, osError } from "./errors.ts";
 import { hostFor } from "./lookup.ts";
 import { isIPv4, isIPv6 } from "./inet.ts";
 import { nodeNet } from "./node.ts";
@@ -56,6 +56,29 @@ function createHandle(): CreateHandle | undefined {
  * @throws {OSError} as `Socket.bind` does.
  */
 export function openNetListener(options: NetListenOptions): ListenerTransport {
+  return options.address === "" && Deno.build.os === "linux"
+    ? autobind(options)
+    : open(options);
+}
+
+/** Binds to an abstract name of the system's form, as unix(7) does by itself where there is no name. */
+function autobind(options: NetListenOptions): ListenerTransport {
+  for (let tries = 1;; tries++) {
+    const number = crypto.getRandomValues(new Uint32Array(1))[0] & 0xfffff;
+    const address = `\0${number.toString(16).padStart(5, "0")}`;
+    try {
+      return open({ ...options, address });
+    } catch (error) {
+      const taken = error instanceof OSError && error.code === "EADDRINUSE";
+      if (!taken || tries === NAMES_MAX) throw error;
+    }
+  }
+}
+
+/** How many names to try: arbitrary; there are a million. */
+const NAMES_MAX = 100;
+
+function open(options: NetListenOptions): ListenerTransport {
   const { family, address, backlog } = options;
   const [host, port] = typeof address === "string"
     ? [address, UNIX]

@@ -23,8 +23,10 @@ import {
   assertThrows,
   delay,
 } from "./deps.ts";
+import { soon } from "./helpers.ts";
 import {
   all,
+  CONFIG,
   decode,
   dial,
   encode,
@@ -512,6 +514,79 @@ Deno.test({
     await server.serverClose();
     await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
     await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "ForkingUnixStreamServer gets a name of its own where it has none",
+  ignore: !MAY_UNIX || Deno.build.os !== "linux",
+  async fn() {
+    const { getRandomValues } = crypto;
+    await using server = new UnixStream("", Asks);
+    await using _ = serving(server);
+    const name = server.serverAddress as string;
+    assert(/^\0[0-9a-f]{5}$/.test(name), JSON.stringify(name));
+    using client = await LineClient.connect(name);
+    assertEquals(JSON.parse(await client.ask("names")), ["", "", name]);
+    const taken = parseInt(name.slice(1), 16);
+    const numbers = [taken, taken, taken ^ 1];
+    crypto.getRandomValues = (array) =>
+      Object.assign(array!, [numbers.shift()]);
+    try {
+      await using other = new UnixStream("", Asks);
+      assertStrictEquals(
+        other.serverAddress,
+        `\0${(taken ^ 1).toString(16).padStart(5, "0")}`,
+      );
+      crypto.getRandomValues = (array) => Object.assign(array!, [taken]);
+      const full = assertThrows(() => new UnixStream("", Asks), OSError);
+      assertStrictEquals(full.code, "EADDRINUSE");
+    } finally {
+      crypto.getRandomValues = getRandomValues;
+    }
+  },
+});
+
+const WATCHED = `
+import { ForkingUnixStreamServer } from ${
+  JSON.stringify(new URL("../mod.ts", import.meta.url).href)
+};
+import { Echo } from ${
+  JSON.stringify(new URL("./testdata/handlers.ts", import.meta.url).href)
+};
+const server = new ForkingUnixStreamServer(Deno.args[0], Echo);
+console.log("listens");
+await server.serveForever();
+`;
+
+Deno.test({
+  name: "ForkingUnixStreamServer takes its path along when --watch begins anew",
+  ignore: !MAY_UNIX,
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    const program = `${dir}/program.ts`;
+    await Deno.writeTextFile(program, WATCHED);
+    const args = ["run", "--watch", "-A", CONFIG, program, `${dir}/socket`];
+    const child = new Deno.Command(Deno.execPath(), {
+      args,
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    try {
+      const lines = child.stdout.pipeThrough(new TextDecoderStream())
+        .getReader();
+      assertStrictEquals((await soon(lines.read())).value, "listens\n");
+      const changes = setInterval(() => { // again, for Deno may not watch yet
+        Deno.writeTextFileSync(program, `${WATCHED}// again\n`);
+      }, 500);
+      const again = soon(lines.read()).finally(() => clearInterval(changes));
+      assertStrictEquals((await again).value, "listens\n");
+      await lines.cancel();
+    } finally {
+      child.kill("SIGKILL");
+      await child.status;
+      await Deno.remove(dir, { recursive: true });
+    }
   },
 });
 
