@@ -10,6 +10,9 @@ import {
 import { assert, assertEquals, assertMatch, delay } from "./deps.ts";
 import { bytes, Event, serving, text, within } from "./server_helpers.ts";
 
+/** More than the system takes for a client that does not read. */
+const MEBIBYTES = 20;
+
 class Handler extends BaseHTTPRequestHandler {
   override timeout = 5;
   override bodyTimeout = 0.3;
@@ -24,6 +27,8 @@ class Handler extends BaseHTTPRequestHandler {
         return await this.respond(200, { "X": "a\r\nb" });
       case "/long":
         return await this.respond(200, {}, this.#slowly());
+      case "/large":
+        return await this.respond(200, {}, this.#much());
       case "/late":
         await delay(500);
         return await this.respond(200, {}, "late");
@@ -59,6 +64,11 @@ class Handler extends BaseHTTPRequestHandler {
       await this.wfile.flush();
       await delay(100);
     }
+  }
+
+  async *#much() {
+    const piece = new Uint8Array(1 << 20);
+    for (let i = 0; i < MEBIBYTES; i++) yield await Promise.resolve(piece);
   }
 
   async *#breaking() {
@@ -184,4 +194,67 @@ http("says 100 before an answer, and never in it", async (server) => {
   const early = await ask(server, [`${post(expecting, "PUT")}abc`]);
   assertEquals(statuses(early), [200]);
   assert(early.endsWith("3\r\nabc\r\n0\r\n\r\n"), early);
+});
+
+http(
+  "ends a connection whose answer had begun when the server closes",
+  async (server) => {
+    using client = await createConnection(server.serverAddress, {
+      timeout: 10,
+    });
+    await client.sendall(bytes(get("/long")));
+    using file = client.makefile("rb");
+    const begun = text(await within(file.readuntil("x")));
+    assertEquals([statuses(begun), /^Connection:/m.test(begun)], [
+      [200],
+      false,
+    ]);
+    const closing = server.serverClose({ timeout: 3 }); // less than it waits for a request
+    const rest = text(await within(file.read()));
+    assert(rest.endsWith("0\r\n\r\n"), rest);
+    assertEquals((await within(closing)).forced, 0);
+  },
+);
+
+http(
+  "lets a client take longer for an answer than for a body",
+  async (server) => {
+    using client = await createConnection(server.serverAddress, {
+      timeout: 10,
+    });
+    await client.sendall(bytes(get("/large")));
+    await delay(600); // twice as long as a body may take
+    await client.shutdown(SHUT_WR);
+    using file = client.makefile("rb");
+    const answer = await within(file.read());
+    assert(answer.length > MEBIBYTES << 20, `${answer.length}`);
+    assertEquals(server.errors, []);
+  },
+);
+
+http(
+  "gives no error of HEAD a body, if it comes in pieces too",
+  async (server) => {
+    using client = await createConnection(server.serverAddress, {
+      timeout: 10,
+    });
+    await client.sendall(bytes("HE"));
+    await delay(50); // so that it is read apart
+    await client.sendall(bytes("AD / HTTP/1.1\r\n\r\n"));
+    using file = client.makefile("rb");
+    const answer = text(await within(file.read()));
+    assertEquals(statuses(answer), [400]);
+    assert(answer.endsWith("\r\n\r\n"), answer);
+  },
+);
+
+http("takes no part of a body for a request", async (server) => {
+  const hidden = get("/").repeat(5000); // more than it drops
+  const chunk = `${hidden.length.toString(16)}\r\n${hidden}\r\n`;
+  const answer = await ask(server, [
+    `GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${
+      chunk.repeat(3)
+    }0\r\n\r\n${get("/")}`,
+  ]);
+  assertEquals(statuses(answer), [200]);
 });

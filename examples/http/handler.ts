@@ -82,7 +82,6 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     try {
       const head = await this.#readHead();
       if (head === undefined) return;
-      this.#lingers = true; // RFC 9112, section 9.6
       this.#take(head);
       await this.#dispatch();
       this.request.setdeadline(this.timeout);
@@ -99,7 +98,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     const first = await this.#firstBytes();
     if (first.length === 0) return undefined;
     this.request.setdeadline(this.timeout);
-    this.#lingers = true;
+    this.#lingers = true; // RFC 9112, section 9.6
     if (String.fromCharCode(...first.subarray(0, 5)) === "HEAD ") {
       this.command = "HEAD"; // for the answer to one that is too long
     }
