@@ -68,7 +68,9 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
         await this.wfile.flush();
       } while (!this.closeConnection);
     } finally {
-      if (this.#lingers) await this.request.lingeringClose();
+      // A server that closes has less time for clients who do not.
+      const seconds = this.signal.aborted ? 1 : 30;
+      if (this.#lingers) await this.request.lingeringClose(seconds);
     }
   }
 
