@@ -130,10 +130,23 @@ export class ReadBuffer extends ReadMemory implements Source {
   }
 
   #flyOwn(crash: (error: unknown) => void): void {
-    (this.#transport as OwningTransport).readOwn().then((bytes) => {
+    this.#landOwn((this.#transport as OwningTransport).readOwn(), crash);
+  }
+
+  #landOwn(
+    read: Promise<Bytes | null>,
+    crash: (error: unknown) => void,
+  ): void {
+    read.then((bytes) => {
       if (bytes !== null) this.receive(this.#target = bytes);
       this.#land(bytes && bytes.length);
     }, crash);
+  }
+
+  /** Takes over a read that is in flight already, whose memory is this buffer's then. */
+  adopt(read: Promise<Bytes | null>): void {
+    this.#target = OWN;
+    this.#landOwn(read, this.#onCrash ??= this.#crash.bind(this));
   }
 
   #land(count: number | null): void {

@@ -34,6 +34,8 @@ export class Channel {
   #writeFailure: Failure | undefined;
   #taken = 0;
   #credit = P.WINDOW;
+  /** How many bytes have come; wraps as a 32 bit integer. */
+  received = 0;
   /** Whether the handler, or the end of it, closed the connection. */
   closed = false;
   /** Called when there may be something to read. */
@@ -154,16 +156,32 @@ export class Channel {
     this.#lane.send(P.CLOSE, this.id);
   }
 
-  /** The handler has ended: the main thread closes the connection. */
-  finish(): void {
+  /**
+   * The handler has ended: the main thread gets back what was not read, and closes the connection.
+   *
+   * @param buffered What the handler's socket has taken out of here, and not given to the handler.
+   */
+  finish(buffered?: Uint8Array): void {
+    if (this.closed) return;
+    if (buffered !== undefined) this.#giveBack(buffered);
+    this.#giveBack(this.#queue.take(this.#queue.length));
     this.closed = true;
-    this.#queue.clear();
+  }
+
+  #giveBack(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.length; start += P.PIECE_MAX) {
+      const piece = bytes.subarray(start, start + P.PIECE_MAX);
+      this.#lane.send(P.UNREAD, this.id, piece);
+    }
   }
 
   /** Takes a frame from the main thread. */
   onFrame(type: number, payload: Uint8Array): void {
     if (this.closed) return;
-    if (type === P.DATA) return this.keep(payload);
+    if (type === P.DATA) {
+      this.received = (this.received + payload.length) | 0;
+      return this.keep(payload);
+    }
     if (type === P.CREDIT) this.#credit += P.uncount(payload);
     else if (type === P.EOF) this.#ended = true;
     else if (type === P.READ_FAILED) this.#readFailure = P.unpack(payload);

@@ -67,6 +67,8 @@ export class Member {
   readonly #lane: Lane;
   readonly #hooks: MemberHooks;
   readonly #running = new Map<number, Running>();
+  /** Those whose handlers have ended, while bytes are on their way back. */
+  readonly #ending = new Map<number, RelayedStream | RelayedDatagram>();
   readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
   #lastId = 0;
@@ -169,8 +171,10 @@ export class Member {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.FINISHED) this.#finish(id, P.unpack(payload));
-    else if (type === P.PULSE) this.#watchdog?.alive();
+    if (type === P.FINISHED) {
+      const failure = P.unpack<Failure>(payload.subarray(P.COUNT_BYTES));
+      this.#finish(id, P.uncount(payload), failure);
+    } else if (type === P.PULSE) this.#watchdog?.alive();
     else if (type === P.READY) this.#ready();
     else if (type === P.UNFIT) this.#unfit(fromFailure(P.unpack(payload)!));
     else if (type === P.SHUTDOWN) {
@@ -179,7 +183,10 @@ export class Member {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
       this.#leave(); // before it gets another request
       queueMicrotask(() => this.#die(undefined));
-    } else this.#running.get(id)?.relay.onFrame(type, payload);
+    } else {
+      const relay = this.#running.get(id)?.relay ?? this.#ending.get(id);
+      relay?.onFrame(type, payload);
+    }
   }
 
   #ready(): void {
@@ -196,12 +203,14 @@ export class Member {
   }
 
   /** A handler has ended: so does its request, when all that it sent has left. */
-  #finish(id: number, failure: Failure | undefined): void {
+  #finish(id: number, received: number, failure: Failure | undefined): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
     if (this.#running.size === 0) this.#idle();
-    this.#settle(running, failure && { thrown: fromFailure(failure) });
+    const failed = failure && { thrown: fromFailure(failure) };
+    this.#settle(running, failed, received);
+    if (running.relay.returning) this.#awaitRest(id, running.relay);
     this.#free(); // what is left to write is not for the worker to do
   }
 
@@ -213,10 +222,17 @@ export class Member {
   #settle(
     { relay, resolve, reject }: Running,
     failed?: { thrown: unknown },
+    received?: number,
   ): void {
-    relay.end().then(() =>
+    relay.end(received).then(() =>
       failed === undefined ? resolve() : reject(failed.thrown)
     );
+  }
+
+  /** Has a relay, whose handler has ended, get the bytes back that were on their way. */
+  #awaitRest(id: number, relay: RelayedStream | RelayedDatagram): void {
+    this.#ending.set(id, relay);
+    relay.returning!.then(() => this.#ending.delete(id));
   }
 
   /** Tells the handlers that the server drains. */

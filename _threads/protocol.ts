@@ -6,6 +6,7 @@
 
 import { toFailure } from "../_remote/failure.ts";
 import type { Address, AddressLike } from "../_socket/address.ts";
+import { joinBytes } from "../_socket/check.ts";
 import type { OptionValue } from "../_socket/options.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 
@@ -31,7 +32,10 @@ export const SHUT_WRITE = 9;
 export const CLOSE = 10;
 /** To the main thread: sets an option; an {@linkcode OptionCall}. */
 export const OPTION = 11;
-/** To the main thread: the handler has ended; nothing, or the {@linkcode Failure} that it threw. */
+/**
+ * To the main thread: the handler has ended; a {@linkcode count} of the bytes of the connection that have come to the
+ * worker, and behind it nothing, or the {@linkcode Failure} that the handler threw.
+ */
 export const FINISHED = 12;
 /** To the main thread: sends the datagram of the `DATA` behind it; a {@linkcode SendCall}. */
 export const SEND_TO = 13;
@@ -47,6 +51,8 @@ export const ENDING = 17;
 export const READY = 18;
 /** To the main thread: the handler's class cannot be loaded; a {@linkcode Failure}. */
 export const UNFIT = 19;
+/** To the main thread: bytes of the connection that the handler has not read. */
+export const UNREAD = 20;
 
 /**
  * The most bytes of one connection and direction that may be on their way between socket and handler: as many
@@ -108,9 +114,13 @@ export function unpack<T>(payload: Uint8Array): T | undefined {
   return JSON.parse(decoder.decode(new Uint8Array(payload))); // a decoder takes no shared memory
 }
 
-/** A payload that is a count. */
-export function count(value: number): Uint8Array {
-  return new Uint8Array(Uint32Array.of(value).buffer);
+/** The bytes of a {@linkcode count}. */
+export const COUNT_BYTES = 4;
+
+/** A payload that is a count, and perhaps more. */
+export function count(value: number, more?: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(Uint32Array.of(value).buffer);
+  return more === undefined ? bytes : joinBytes([bytes, more]);
 }
 
 /** The count in a payload. */

@@ -54,6 +54,11 @@ export class RelayConn extends Channel implements OwningTransport {
     return this.#wait(undefined);
   }
 
+  /** Nobody waits for a read any more: what comes is kept. */
+  stopReading(): void {
+    this.#reading = undefined;
+  }
+
   #wait<T extends number | Bytes | null>(
     into: Uint8Array | undefined,
   ): Promise<T> {

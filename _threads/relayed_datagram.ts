@@ -59,6 +59,9 @@ export class RelayedDatagram {
     this.#lane.send(P.DATA, this.#id, this.#packet);
   }
 
+  /** Nothing comes back: a datagram is read as a whole. */
+  readonly returning = undefined;
+
   /** Takes a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.SEND_TO) this.#sending = P.unpack(payload);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { joinBytes } from "../_socket/check.ts";
 import { translate } from "../_socket/errors.ts";
 import type { Stream } from "../_socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
@@ -18,6 +19,12 @@ const SMALL = 1000;
 
 /** How many large buffers may wait for data at once, 4 MiB: as in the socket's own reader. */
 const LARGE_WAITING_MAX = 64;
+
+/**
+ * How long the end of a request waits for bytes that were on their way to a worker when the handler ended. The worker
+ * may be busy with another request. Arbitrary.
+ */
+const RETURN_MS = 1000;
 
 let largeWaiting = 0;
 
@@ -41,6 +48,17 @@ export class RelayedReader {
   /** Whether the read in flight is one of `largeWaiting`. */
   #counted = false;
   #ended = false;
+  /** How many bytes were sent to the worker; wraps as a 32 bit integer. */
+  #sent = 0;
+  /** What the worker has given back. */
+  readonly #unread: Uint8Array[] = [];
+  /** How many bytes are still to be given back, after the end of the handler; and who waits for them. */
+  #missing = 0;
+  #returned: PromiseWithResolvers<void> | undefined;
+  /** Whether the stream, or reading it, had ended before the handler did. */
+  #atEnd = false;
+  /** Where the socket gets what the read in flight brings. */
+  #heir: PromiseWithResolvers<Uint8Array<ArrayBuffer> | null> | undefined;
 
   /**
    * @param lane What connects with the worker.
@@ -59,6 +77,7 @@ export class RelayedReader {
     if (!reader.flying && !reader.ready) return this.#fly();
     this.#flying = true;
     reader.fill().then(() => {
+      if (this.#ended) return; // the socket has it
       const data = new Uint8Array(reader.available);
       try {
         reader.takeInto(data);
@@ -81,6 +100,47 @@ export class RelayedReader {
     this.#ended = true;
   }
 
+  /**
+   * Stops, and gives all that the handler has not read to the socket: what the worker has given back, what has not
+   * been sent to it, and what a read in flight brings.
+   *
+   * @param received How many bytes had come to the worker.
+   * @returns Resolves when the others are back that were sent; undefined if there are none.
+   */
+  end(received: number): Promise<void> | undefined {
+    this.#atEnd = this.#ended;
+    this.#ended = true;
+    this.#missing = (this.#sent - received) | 0;
+    if (this.#missing === 0) return void this.#restore();
+    const { promise, resolve } = this.#returned = Promise
+      .withResolvers<void>();
+    const timer = setTimeout(resolve, RETURN_MS);
+    Deno.unrefTimer(timer);
+    return promise.then(() => clearTimeout(timer));
+  }
+
+  /** The worker gives bytes back. */
+  takeBack(bytes: Uint8Array): void {
+    this.#unread.push(new Uint8Array(bytes));
+    if (this.#returned === undefined) return;
+    this.#missing = (this.#missing - bytes.length) | 0;
+    if (this.#missing > 0) return;
+    this.#restore();
+    this.#returned.resolve();
+  }
+
+  #restore(): void {
+    const { reader } = this.#stream;
+    if (this.#start < this.#end) {
+      this.#unread.push(this.#buffer!.slice(this.#start, this.#end));
+    }
+    if (this.#unread.length > 0) reader.putBack(joinBytes(this.#unread));
+    if (!this.#flying) return this.#drop();
+    if (this.#atEnd || this.#buffer === undefined) return; // the read is the socket's own
+    this.#heir = Promise.withResolvers();
+    reader.adopt(this.#heir.promise);
+  }
+
   #fly(): void {
     this.#flying = true;
     this.#buffer = this.#bulk
@@ -98,7 +158,7 @@ export class RelayedReader {
   readonly #land = (count: number | null): void => {
     this.#flying = false;
     this.#landed();
-    if (this.#ended) return this.#drop();
+    if (this.#ended) return this.#bequeath(count);
     if (count === null) return this.#finish(P.EOF);
     this.#bulk = count >= SMALL && largeWaiting < LARGE_WAITING_MAX;
     this.#start = 0;
@@ -109,10 +169,25 @@ export class RelayedReader {
   readonly #crash = (error: unknown): void => {
     this.#flying = false;
     this.#landed();
-    if (this.#ended) return this.#drop();
+    if (this.#ended) {
+      this.#heir?.reject(error);
+      return this.#drop();
+    }
     const failure = P.packFailure(translate(error, { syscall: "recv" }));
     this.#finish(P.READ_FAILED, failure);
   };
+
+  /** Gives what the read brought that was in flight at the end of the handler to the socket. */
+  #bequeath(count: number | null): void {
+    if (this.#heir !== undefined) {
+      this.#heir.resolve(count === null ? null : this.#buffer!.slice(0, count));
+    } else if (count !== null) {
+      this.#start = 0; // until the rest is back that was sent before
+      this.#end = count;
+      if (this.#returned !== undefined) return;
+    }
+    this.#drop();
+  }
 
   #landed(): void {
     if (this.#counted) largeWaiting--;
@@ -134,6 +209,7 @@ export class RelayedReader {
       const end = this.#start + count;
       const piece = this.#buffer!.subarray(this.#start, end);
       this.#lane.put(P.DATA, this.#id, piece);
+      this.#sent = (this.#sent + count) | 0;
       this.#credit -= count;
       this.#start = end;
     }

@@ -20,6 +20,10 @@ export class RelayedStream {
   readonly #stream: Stream;
   readonly #reader: RelayedReader;
   readonly #writer: RelayedWriter;
+  /** Whether the handler has closed the connection. */
+  #closed = false;
+  /** Resolves when the bytes that were on their way to the worker at its end are back; undefined if there were none. */
+  returning: Promise<void> | undefined;
 
   /**
    * @param lane What connects with the worker.
@@ -53,10 +57,12 @@ export class RelayedStream {
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.DATA) this.#writer.write(payload);
     else if (type === P.CREDIT) this.#reader.grant(P.uncount(payload));
+    else if (type === P.UNREAD) this.#reader.takeBack(payload);
     else if (type === P.SHUT_WRITE) {
       this.#writer.whenFlushed(() => this.#shut());
     } else if (type === P.ENDING) this.#writer.linger();
     else if (type === P.CLOSE) {
+      this.#closed = true;
       this.#writer.linger();
       this.#writer.whenFlushed(() => internals.release(this.#socket));
     } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
@@ -78,10 +84,20 @@ export class RelayedStream {
     }
   }
 
-  /** Ends the relay; resolves when all that the worker sent is written, or cannot be. */
-  end(): Promise<void> {
-    this.#reader.stop();
+  /**
+   * Ends the relay. What the handler has not read is the socket's again.
+   *
+   * @param received How many bytes had come to the worker; undefined if it has died, and nothing comes back.
+   * @returns Resolves when all that the worker sent is written, or cannot be.
+   */
+  async end(received?: number): Promise<void> {
+    if (received === undefined || this.#closed) this.#reader.stop();
+    else this.returning = this.#reader.end(received);
     this.#writer.linger();
-    return new Promise((resolve) => this.#writer.whenFlushed(resolve));
+    const flushed = new Promise<void>((resolve) =>
+      this.#writer.whenFlushed(resolve)
+    );
+    await this.returning;
+    await flushed;
   }
 }

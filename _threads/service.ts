@@ -77,9 +77,12 @@ export class Service {
     if (type === P.PULSE) return this.lane.send(P.PULSE, 0);
     if (type === P.DRAIN) return this.#stub.drain();
     if (type === P.ANSWER) return this.#calls.answer(id, payload);
+    const channel = this.#channels.get(id);
+    if (channel !== undefined) return channel.onFrame(type, payload);
     const opening = this.#datagrams.get(id);
     if (opening === undefined) {
-      return this.#channels.get(id)?.onFrame(type, payload);
+      if (type === P.DATA) this.lane.send(P.UNREAD, id, payload); // its handler has ended
+      return;
     }
     this.#datagrams.delete(id);
     this.#openDatagram(id, opening, viewOf(payload, 0, payload.length));
@@ -97,14 +100,18 @@ export class Service {
     this.#channels.set(id, conn);
     const socket = Socket.from(conn);
     socket.settimeout(opening.timeout);
-    const { writer } = internals.stream(socket)!;
+    const { reader, writer } = internals.stream(socket)!;
     this.#handle(id, opening, socket, async () => {
       if (writer.busy) {
         this.lane.send(P.ENDING, id);
         await writer.flush().catch(() => {}); // who awaits the write knows
       }
-      conn.finish();
+      conn.stopReading();
+      await undefined; // a read that has ended already lands
+      this.lane.drain();
+      this.#finish(conn, reader.atHand ? reader.take(Infinity) : undefined);
       internals.release(socket);
+      return conn.received;
     });
   }
 
@@ -113,7 +120,17 @@ export class Service {
     this.#channels.set(id, channel);
     const socket = new BlockingSocket(new BlockingStream(channel, this.lane));
     socket.settimeout(opening.timeout);
-    this.#handle(id, opening, socket, () => channel.finish());
+    this.#handle(id, opening, socket, () => {
+      this.lane.drain();
+      this.#finish(channel);
+      return channel.received;
+    });
+  }
+
+  /** Gives back what a handler has not read. What still comes goes back frame by frame. */
+  #finish(channel: Channel, buffered?: Uint8Array): void {
+    channel.finish(buffered);
+    this.#channels.delete(channel.id);
   }
 
   #openDatagram(id: number, opening: P.Opening, packet: Uint8Array): void {
@@ -122,16 +139,23 @@ export class Service {
     const socket = this.#blocking
       ? new BlockingSocket(new BlockingDatagram(conn, lane, this.#calls))
       : Socket.from(conn);
-    const release = () => socket.close();
+    const release = () => {
+      socket.close();
+      return 0;
+    };
     this.#handle(id, opening, [packet, socket], release);
   }
 
-  /** Runs a handler to its end, and tells how it ended. */
+  /**
+   * Runs a handler to its end, and tells how it ended.
+   *
+   * @param release Gives back what the handler had, and returns how many bytes had come for it.
+   */
   async #handle(
     id: number,
     opening: P.Opening,
     request: unknown,
-    release: () => void | Promise<void>,
+    release: () => number | Promise<number>,
   ): Promise<void> {
     let end: Uint8Array | undefined;
     try {
@@ -142,10 +166,9 @@ export class Service {
     } catch (error) {
       end = P.packFailure(error);
     }
-    await release();
-    this.#channels.delete(id);
+    const received = await release();
     this.#stub.forget(request);
-    this.lane.send(P.FINISHED, id, end);
+    this.lane.send(P.FINISHED, id, P.count(received, end));
   }
 }
 
