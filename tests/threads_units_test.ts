@@ -1,0 +1,318 @@
+/** The parts of the workers one by one: what is kept and forgotten, woken and waited for. */
+
+import { originOf } from "../_remote/briefing.ts";
+import { Stream } from "../_socket/stream.ts";
+import { Calls } from "../_threads/calls.ts";
+import { Lane, laneMemory } from "../_threads/lane.ts";
+import { Pool } from "../_threads/pool.ts";
+import * as P from "../_threads/protocol.ts";
+import { RelayedReader } from "../_threads/relayed_reader.ts";
+import { RelayedWriter } from "../_threads/relayed_writer.ts";
+import { ServerStub } from "../_threads/server_stub.ts";
+import { Service } from "../_threads/service.ts";
+import type { RequestHandlerConstructor } from "../mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  deadline,
+  delay,
+} from "./deps.ts";
+import { CONFIG } from "./forking_helpers.ts";
+import { concat, FakeStream, granted, soon, tcpPair, turn } from "./helpers.ts";
+import { bytes, text } from "./server_helpers.ts";
+import * as B from "./testdata/blocking_handlers.ts";
+import * as L from "./testdata/leftover_handlers.ts";
+import { LoadsOnce } from "./testdata/loads_once.ts";
+import {
+  mayRead,
+  readAll,
+  readText,
+  start,
+  workerTest,
+} from "./threading_helpers.ts";
+
+const FACTS = { serverAddress: "", options: {}, shared: undefined };
+
+/** Waits until something is so; the timer keeps the event loop alive, which a bell does not. */
+async function until(so: () => boolean, what: string): Promise<void> {
+  for (const end = performance.now() + 10_000; !so();) {
+    assert(performance.now() < end, what);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+Deno.test("ServerStub.requestSignal() is aborted where the server drains already", () => {
+  for (const draining of [false, true]) {
+    const stub = new ServerStub(FACTS, draining, () => Promise.resolve());
+    const early = stub.requestSignal("early");
+    assertEquals(early.aborted, draining);
+    stub.drain();
+    assertEquals(early.aborted, true);
+    assertEquals(stub.requestSignal("late").aborted, true);
+  }
+});
+
+Deno.test("ServerStub.forget() forgets the signal of a request", () => {
+  const stub = new ServerStub(FACTS, false, () => Promise.resolve());
+  const signal = stub.requestSignal("request");
+  assert(stub.requestSignal("request") === signal);
+  stub.forget("request");
+  assert(stub.requestSignal("request") !== signal);
+});
+
+Deno.test("Calls.answer() gives each call its answer, once", async () => {
+  const calls = new Calls();
+  const numbers: number[] = [], answers: unknown[] = [];
+  for (const name of ["one", "two"]) {
+    calls.begin(
+      (call) => numbers.push(call),
+      ({ value }) => answers.push([name, value]),
+    );
+  }
+  calls.answer(numbers[1], P.pack({ value: 2 }));
+  calls.answer(numbers[1], P.pack({ value: "again" }));
+  calls.answer(numbers[0], P.pack({ value: 1 }));
+  calls.answer(99, P.pack({ value: "of nobody" }));
+  assertEquals(answers, [["two", 2], ["one", 1]]);
+  let number = 0;
+  const asked = calls.ask<void>((call) => number = call);
+  calls.answer(number, new Uint8Array(0));
+  assertEquals(await asked, undefined);
+});
+
+workerTest(
+  "A worker forgets the signal of a request that has ended",
+  async () => {
+    const shared = new Int32Array(new SharedArrayBuffer(4));
+    await using running = start(L.KeepsSignal, { shared });
+    assertEquals(await running.ask(""), "go");
+    await until(() => Atomics.load(shared, 0) !== 0, "it tells");
+    assertEquals(shared[0], 1);
+  },
+);
+
+workerTest(
+  "A signal asked for after the drain has begun is aborted",
+  async () => {
+    const running = start(L.AsksLate);
+    using client = await running.connect();
+    assertEquals(await readText(client, 2), "go");
+    const closing = running.server.serverClose({ timeout: 20 });
+    await client.sendall(bytes("x")); // behind the frame that tells of the drain
+    assertEquals(await readAll(client), "aborted");
+    await soon(closing);
+  },
+);
+
+Deno.test({
+  name: "Service gives back what comes for a request that has ended",
+  ignore: !mayRead,
+  async fn() {
+    const memory = laneMemory();
+    const got: [type: number, id: number, payload: string][] = [];
+    const main = new Lane(memory, "main", (type, id, payload) => {
+      got.push([type, id, type === P.UNREAD ? text(payload.slice()) : ""]);
+    });
+    const service = new Service({
+      memory,
+      handler: originOf(B.BlockingClosed, "in a worker"),
+      blocking: true,
+      server: FACTS,
+      draining: false,
+    });
+    const run = service.run();
+    const served = main.serve();
+    await until(() => got.length === 1, "it is ready");
+    const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
+    const opening: P.Opening = {
+      clientAddress: "",
+      localAddr: address,
+      remoteAddr: address,
+      timeout: null,
+    };
+    main.send(P.OPEN, 7, P.pack(opening));
+    await until(() => got.some(([type]) => type === P.FINISHED), "it ends");
+    main.send(P.DATA, 7, bytes("late"));
+    await until(() => got.at(-1)![0] === P.UNREAD, "it comes back");
+    assertEquals(got.at(-1), [P.UNREAD, 7, "late"]);
+    main.send(P.EOF, 7);
+    main.send(P.PULSE, 0);
+    await until(() => got.at(-1)![0] === P.PULSE, "it answers");
+    service.lane.close();
+    main.close();
+    await deadline(Promise.all([run, served]), 10_000);
+  },
+});
+
+workerTest("Pool.close() rejects who waits for a worker", async () => {
+  const pool = new Pool({
+    init: {
+      handler: originOf(B.BlockingEcho, "in a worker"),
+      blocking: true,
+      server: FACTS,
+    },
+    maxWorkers: 1,
+    workerTimeout: null,
+    resourceLimits: {},
+    hooks: { shutdown: () => Promise.resolve(), onStray: () => {} },
+  });
+  const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
+  const runs = pairs.map(([, server]) =>
+    assertRejects(() => pool.run(server, ["127.0.0.1", 1]))
+  );
+  const [[client]] = pairs;
+  await client.sendall(bytes("x"));
+  assertEquals(await readText(client, 1), "x"); // it runs; the others wait
+  await deadline(pool.close(), 10_000);
+  await deadline(Promise.all(runs), 10_000);
+  await assertRejects(() => pool.run(pairs[0][1], ["127.0.0.1", 1]));
+  for (const socket of pairs.flat()) socket.close();
+});
+
+Deno.test("Lane.serve() goes on after the thread was blocked while it slept", async () => {
+  const memory = laneMemory();
+  const got: number[] = [];
+  const main = new Lane(memory, "main", () => {});
+  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
+  const served = worker.serve();
+  await turn(); // it sleeps
+  worker.block(1);
+  main.send(1, 5);
+  await until(() => got.length === 1, "it takes the frame");
+  worker.close();
+  main.flush();
+  await deadline(Promise.all([served, turn()]), 10_000);
+});
+
+Deno.test("Lane.serve() finds room that came before it armed its bell", async () => {
+  const memory = laneMemory();
+  const worker = new Lane(memory, "worker", () => {});
+  const main = new Lane(memory, "main", () => {});
+  const resumed: string[] = [];
+  const fill = () => {
+    while (main.reserve(60_000, second)) main.put(1, 1, new Uint8Array(60_000));
+  };
+  const second = () => resumed.push("second");
+  const first = () => {
+    resumed.push("first");
+    fill(); // waits again
+    worker.drain(); // and there is room, told to a side that is awake
+  };
+  while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
+  worker.drain();
+  const served = main.serve();
+  await until(() => resumed.length === 2, "who waits is told");
+  assertEquals(resumed, ["first", "second"]);
+  main.close();
+  await deadline(Promise.all([served, turn()]), 10_000);
+});
+
+Deno.test("Lane.serve() gives the event loop its turn while frames come", async () => {
+  const memory = laneMemory();
+  const main = new Lane(memory, "main", () => {});
+  let count = 0, timer = 0;
+  const worker = new Lane(memory, "worker", () => {
+    count++;
+    main.send(1, 1); // there is always one more
+  });
+  main.send(1, 1);
+  const served = worker.serve();
+  await new Promise<void>((resolve) =>
+    setTimeout(() => {
+      timer = count;
+      resolve();
+    })
+  );
+  worker.close();
+  assert(timer > 0);
+  await deadline(Promise.all([served, turn()]), 10_000);
+});
+
+/** Over how many transports at once the reader gives large buffers. */
+const LARGE_MAX = 64;
+
+Deno.test("RelayedReader has a bounded number of large buffers wait, and gives them back", async () => {
+  const bulk = new Uint8Array(1000); // fills the small buffer: more is likely
+  const round = async () => {
+    const transports = Array.from(
+      { length: LARGE_MAX + 6 },
+      () => new FakeStream(bulk),
+    );
+    for (const transport of transports) {
+      const lane = new Lane(laneMemory(), "main", () => {});
+      new RelayedReader(lane, 1, new Stream(transport)).start();
+    }
+    await turn();
+    const large = transports.filter(({ sizes }) => sizes[1] === 65_536);
+    assertEquals(
+      transports.map(({ sizes }) => sizes.length).join(),
+      Array(70).fill(2).join(),
+    );
+    for (const transport of transports) transport.close();
+    await turn();
+    return large.length;
+  };
+  assertEquals(await round(), LARGE_MAX);
+  assertEquals(await round(), LARGE_MAX, "those of the first round are free");
+});
+
+Deno.test("RelayedWriter.linger() counts from the last progress", async () => {
+  class Slow extends FakeStream {
+    override async write(p: Uint8Array): Promise<number> {
+      await delay(40);
+      return await super.write(p.subarray(0, 1));
+    }
+  }
+  const transport = new Slow();
+  const lane = new Lane(laneMemory(), "main", () => {});
+  const writer = new RelayedWriter(lane, 1, new Stream(transport), 800);
+  const words = "a byte at a time takes longer than it may all in all";
+  writer.write(bytes(words));
+  writer.linger(); // after the write, as at the end of a handler
+  const flushed = Promise.withResolvers<void>();
+  writer.whenFlushed(flushed.resolve);
+  await deadline(flushed.promise, 20_000);
+  assertEquals(text(concat(transport.written)), words);
+});
+
+Deno.test({
+  name: "A worker's permission to read is asked for when it starts",
+  ignore: !granted("run", "read"),
+  async fn() {
+    const script = new URL("testdata/no_read_server.ts", import.meta.url);
+    const child = new Deno.Command(Deno.execPath(), {
+      // deno-fmt-ignore
+      args: ["run", CONFIG, "--no-check", "--no-prompt", "--allow-net", "--allow-read", script.pathname],
+    });
+    const { stdout, stderr } = await soon(child.output());
+    const err = new TextDecoder().decode(stderr);
+    const out = new TextDecoder().decode(stdout).trim();
+    assertEquals(out, "PermissionError EACCES true", err);
+  },
+});
+
+workerTest("BlockingSocket.close() closes the connection at once", async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(4));
+  const Handler = L.ClosesAndStays as unknown as RequestHandlerConstructor;
+  await using running = start(Handler, { shared, maxWorkers: 1 });
+  using client = await running.connect();
+  assertEquals(await readAll(client), "bye"); // though the handler runs
+  assertEquals(running.server.status.active, 1);
+  Atomics.store(shared, 0, 1);
+  Atomics.notify(shared, 0);
+});
+
+workerTest("Pool gives a request to the worker that is free", async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  await using running = start(LoadsOnce, { shared, maxWorkers: 2 });
+  for (let i = 0; i < 5; i++) {
+    using client = await running.connect();
+    await client.sendall(bytes("x\n"));
+    assertEquals(await readText(client, 2), "x\n");
+    await client.shutdown(1);
+    assertEquals(await readAll(client), "");
+    await until(() => running.server.status.active === 0, "it ends");
+  }
+  assertEquals(shared[0], 1, "one worker is enough");
+});
