@@ -6,6 +6,7 @@ import { Calls } from "../_threads/calls.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";
 import * as P from "../_threads/protocol.ts";
+import { Ring } from "../_threads/ring.ts";
 import { RelayedReader } from "../_threads/relayed_reader.ts";
 import { RelayedWriter } from "../_threads/relayed_writer.ts";
 import { ServerStub } from "../_threads/server_stub.ts";
@@ -187,8 +188,13 @@ Deno.test("Lane.serve() goes on after the thread was blocked while it slept", as
 
 Deno.test("Lane.serve() finds room that came before it armed its bell", async () => {
   const memory = laneMemory();
-  const worker = new Lane(memory, "worker", () => {});
+  const worker = new Ring(memory.down, "consumer");
   const main = new Lane(memory, "main", () => {});
+  /** Makes room, and wakes nobody: the other side was awake when the worker rang. */
+  const makeRoom = () => {
+    while (worker.next()) worker.free();
+    worker.takeWanted();
+  };
   const resumed: string[] = [];
   const fill = () => {
     while (main.reserve(60_000, second)) main.put(1, 1, new Uint8Array(60_000));
@@ -197,10 +203,10 @@ Deno.test("Lane.serve() finds room that came before it armed its bell", async ()
   const first = () => {
     resumed.push("first");
     fill(); // waits again
-    worker.drain(); // and there is room, told to a side that is awake
+    makeRoom();
   };
   while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
-  worker.drain();
+  makeRoom();
   const served = main.serve();
   await until(() => resumed.length === 2, "who waits is told");
   assertEquals(resumed, ["first", "second"]);
