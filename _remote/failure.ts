@@ -6,6 +6,7 @@
 
 import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
 import type { OSError } from "../_socket/errors.ts";
+import { mayRenderStack } from "../_socket/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */
@@ -96,7 +97,7 @@ function facts(error: Error, budget: Budget): Failure {
     kind: kindOf(error),
     name: budget.cut(error.name) ?? "Error",
     message: budget.cut(error.message) ?? "",
-    stack: budget.cut(error.stack),
+    stack: mayRenderStack(error) ? budget.cut(error.stack) : undefined,
     code: budget.cut(code),
     errno: typeof errno === "number" ? errno : undefined,
     syscall: budget.cut(syscall),

@@ -15,6 +15,8 @@ import {
   assertLess,
   assertStrictEquals,
 } from "./deps.ts";
+import { CONFIG } from "./forking_helpers.ts";
+import { granted, soon } from "./helpers.ts";
 
 /** What is left of an error that went as JSON, as frames do; a structured clone, as messages are, keeps more. */
 function over(error: unknown): Error & { code?: string; errno?: number } {
@@ -219,4 +221,23 @@ Deno.test("toFailure() tells something of what cannot be looked at", () => {
 
 Deno.test("toFailure() leaves colours behind", () => {
   assertStrictEquals(over(new Error("\x1b[31mred\x1b[0m")).message, "red");
+});
+
+Deno.test({
+  name: "toFailure() renders no stack while no descriptor is left",
+  ignore: Deno.build.os !== "linux" || !granted("run", "read"),
+  async fn() {
+    const script = new URL("testdata/scarce_failure.ts", import.meta.url);
+    const child = new Deno.Command("sh", {
+      // deno-fmt-ignore
+      args: [
+        "-c", 'ulimit -n 60; exec "$0" "$@"', Deno.execPath(), "run", CONFIG,
+        "--no-check", "--allow-net", "--allow-read", script.pathname,
+      ],
+    });
+    const { stdout, stderr } = await soon(child.output());
+    const err = new TextDecoder().decode(stderr);
+    const out = new TextDecoder().decode(stdout).trim();
+    assertEquals(out, "[false,false,true]", err);
+  },
 });
