@@ -23,6 +23,8 @@ import { isIPv4, isIPv6 } from "./inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveFor } from "./resolve.ts";
+import { connectUnix } from "./unix_connect.ts";
+import { openUnixListener } from "./unix_listener.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
 import { bindWithTwins } from "./unix_twins.ts";
 import type {
@@ -105,11 +107,7 @@ export function openListener(
   options: BindOptions,
 ): ListenerTransport {
   if (typeof address === "string") {
-    return opening(
-      "bind",
-      address,
-      () => Deno.listen({ transport: "unix", path: address }),
-    );
+    return opening("bind", address, () => openUnixListener(address));
   }
   checkReusePort(options, address, false);
   const [host, port] = address;
@@ -218,7 +216,10 @@ export async function openStream(
   const { family, address, from, signal } = options;
   try {
     if (typeof address === "string") {
-      return await Deno.connect({ transport: "unix", path: address });
+      const conn = await connectUnix(address, signal);
+      if (typeof from !== "string") return conn;
+      const value = { transport: "unix", path: from };
+      return Object.defineProperty(conn, "localAddr", { value }); // the peer does not see it
     }
     const hostname = await resolveFor(
       family,

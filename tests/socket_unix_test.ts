@@ -3,18 +3,22 @@ import {
   createConnection,
   createServer,
   MSG_PEEK,
+  select,
   SHUT_WR,
   SOCK_DGRAM,
   SOCK_STREAM,
   Socket,
   socketpair,
+  TimeoutError,
 } from "../socket.ts";
+import { errnoOf } from "../_socket/errno.ts";
 import { unstableNet } from "../_socket/open.ts";
 import {
   assert,
   assertEquals,
   assertMatch,
   assertNotStrictEquals,
+  assertRejects,
 } from "./deps.ts";
 import {
   codeOf,
@@ -23,6 +27,7 @@ import {
   randomBytes,
   recvToEnd,
   soon,
+  turn,
 } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
 
@@ -315,3 +320,129 @@ Deno.test({
     );
   },
 });
+
+inDirectory(
+  "Socket.connect() waits for a place in the queue of a Unix listener, within its limit",
+  async (directory) => {
+    const path = `${directory}/s`;
+    using listener = createServer(path, { family: AF_UNIX });
+    const clients: Socket[] = [];
+    const connect = (timeout: number | null) => {
+      const client = new Socket(AF_UNIX);
+      client.settimeout(timeout);
+      clients.push(client);
+      return client.connect(path);
+    };
+    const waiting = Array.from({ length: 1500 }, () => connect(null));
+    await soon(Promise.race(waiting));
+    await soon(assertRejects(() => connect(0.2), TimeoutError)); // the queue is full
+    await soon(assertRejects(
+      () => createConnection(path, { timeout: 0.05 }),
+      TimeoutError,
+    ));
+    const late = new Socket(AF_UNIX);
+    clients.push(late);
+    late.settimeout(0.05);
+    assertEquals(await soon(late.connectEx(path)), errnoOf("EAGAIN"));
+    late.setblocking(false);
+    assertEquals(await codeOf(() => late.connect(path)), "EINPROGRESS");
+    const closed = new Socket(AF_UNIX);
+    const closing = codeOf(() => closed.connect(path));
+    closed.close();
+    assertEquals(await closing, "EBADF");
+    let accepted = 0;
+    const accepting = (async () => {
+      for (; accepted < waiting.length + 1; accepted++) {
+        (await listener.accept())[0].close();
+      }
+    })();
+    await soon(Promise.all(waiting));
+    await soon(select([], [late], []));
+    assertEquals(late.getpeername(), path);
+    for (const client of clients) client.close();
+    await soon(accepting);
+  },
+  !linux,
+);
+
+inDirectory(
+  "Socket.close() of a Unix listener leaves what another has put at its path",
+  async (directory) => {
+    const path = `${directory}/s`;
+    for (const accepts of [false, true]) {
+      const old = createServer(path, { family: AF_UNIX });
+      const accepted = accepts ? codeOf(() => old.accept()) : undefined;
+      await turn();
+      await Deno.remove(path);
+      using next = createServer(path, { family: AF_UNIX });
+      old.close();
+      await accepted;
+      await soon(old.waitClosed());
+      using client = await createConnection(path);
+      assertEquals(client.getpeername(), path);
+      const [server] = await soon(next.accept());
+      assertEquals(server.getsockname(), path);
+      server.close();
+      next.close();
+      assertEquals(exists(path), false);
+    }
+    const last = createServer(path, { family: AF_UNIX });
+    await Deno.remove(path);
+    await Deno.writeTextFile(path, "a file of the user's");
+    last.close();
+    await soon(last.waitClosed());
+    assertEquals(await Deno.readTextFile(path), "a file of the user's");
+    assertEquals([...Deno.readDirSync(directory)].length, 1);
+  },
+);
+
+inDirectory(
+  "Socket.close() of a Unix listener removes its relative path, wherever the program is by then",
+  async (directory) => {
+    const before = Deno.cwd();
+    await Deno.mkdir(`${directory}/other`);
+    await Deno.writeTextFile(`${directory}/other/s`, "a file of the user's");
+    try {
+      Deno.chdir(directory);
+      const listener = createServer("s", { family: AF_UNIX });
+      assertEquals(listener.getsockname(), "s");
+      Deno.chdir(`${directory}/other`);
+      listener.close();
+      await soon(listener.waitClosed());
+    } finally {
+      Deno.chdir(before);
+    }
+    assertEquals(exists(`${directory}/s`), false);
+    assertEquals(exists(`${directory}/other/s`), true);
+  },
+);
+
+inDirectory(
+  "Socket.close() frees a Unix path at once",
+  async (directory) => {
+    const path = `${directory}/s`;
+    const old = createServer(path, { family: AF_UNIX });
+    const accepted = codeOf(() => old.accept());
+    await turn();
+    old.close();
+    using next = createServer(path, { family: AF_UNIX });
+    assertEquals(await accepted, "EBADF");
+    await soon(old.waitClosed());
+    assertEquals(exists(path), true);
+    next.close();
+    assertEquals(exists(path), false);
+  },
+);
+
+inDirectory(
+  "Socket that is bound to a Unix path keeps its name when it connects",
+  async (directory) => {
+    using listener = createServer(`${directory}/s`, { family: AF_UNIX });
+    using client = new Socket(AF_UNIX);
+    client.bind(`${directory}/c`);
+    await client.connect(`${directory}/s`);
+    assertEquals(client.getsockname(), `${directory}/c`);
+    const [server] = await soon(listener.accept());
+    server.close();
+  },
+);

@@ -1,0 +1,104 @@
+/**
+ * Connecting to the path of a Unix socket.
+ *
+ * @module
+ */
+
+import { Lock } from "./lock.ts";
+import type { StreamTransport } from "./transport.ts";
+
+/** The first and the longest pause between two attempts, in ms; arbitrary. */
+const PAUSE_MS = 1;
+const PAUSE_MAX_MS = 16;
+
+/** Those who wait for a place in the queue of a listener, by its path: one of them tries, the others are in line. */
+const lines = new Map<string, Lock>();
+
+/**
+ * Connects. Deno fails at once where the queue of the listener is full; connect(2) waits, and so does this.
+ *
+ * @param path The path, or an abstract name.
+ * @param signal Gives up.
+ */
+export async function connectUnix(
+  path: string,
+  signal?: AbortSignal,
+): Promise<StreamTransport> {
+  const line = lines.get(path);
+  const conn = line === undefined ? await attempt(path) : undefined; // nobody overtakes those in line
+  return conn ?? await waitInLine(path, signal);
+}
+
+/** Connects; undefined where the queue is full. */
+async function attempt(path: string): Promise<StreamTransport | undefined> {
+  try {
+    return named(await Deno.connect({ transport: "unix", path }), path);
+  } catch (error) {
+    if (error instanceof Deno.errors.WouldBlock) return undefined;
+    throw error;
+  }
+}
+
+/** The peer has the name by which it was found, whatever its listener was called when it was bound. */
+function named(conn: Deno.UnixConn, path: string): StreamTransport {
+  const value = { transport: "unix", path };
+  return Object.defineProperty(conn, "remoteAddr", { value });
+}
+
+async function waitInLine(
+  path: string,
+  signal?: AbortSignal,
+): Promise<StreamTransport> {
+  let line = lines.get(path);
+  if (line === undefined) lines.set(path, line = new Lock());
+  await turnIn(line, path, signal);
+  try {
+    for (let pause = PAUSE_MS;; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
+      signal?.throwIfAborted();
+      const conn = await attempt(path);
+      if (conn !== undefined) return conn;
+      await sleep(pause, signal);
+    }
+  } finally {
+    leave(line, path);
+  }
+}
+
+/** Waits for the first place in the line; one that gives up passes it on. */
+async function turnIn(
+  line: Lock,
+  path: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const turn = line.acquire();
+  await new Promise<void>((resolve, reject) => {
+    const giveUp = () => {
+      reject(signal?.reason);
+      turn.then(() => leave(line, path));
+    };
+    signal?.addEventListener("abort", giveUp);
+    turn.then(() => {
+      signal?.removeEventListener("abort", giveUp);
+      resolve();
+    });
+  });
+}
+
+function leave(line: Lock, path: string): void {
+  line.release();
+  if (line.ready) lines.delete(path);
+}
+
+/** Waits, at most until the signal aborts. */
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}
