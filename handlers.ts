@@ -4,6 +4,7 @@
  * @module
  */
 
+import { handlerKinds } from "./_server/handler_kinds.ts";
 import { emptySteps } from "./_server/steps.ts";
 import { BytesSink, BytesSource } from "./_stream/bytes.ts";
 import { BufferedReader } from "./_stream/buffered_reader.ts";
@@ -151,6 +152,14 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
   /** Whether to send small packets at once (TCP_NODELAY). */
   disableNagleAlgorithm = false;
 
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "StreamRequestHandler",
+      datagrams: false,
+      instead: "DatagramRequestHandler, or DualRequestHandler for both",
+    });
+  }
+
   #connection: Socket | undefined;
   #rfile: BufferedReader | undefined;
   #wfile: Writer | undefined;
@@ -224,6 +233,14 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
 export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
   extends BaseRequestHandler<DatagramRequest, S> {
   readonly #answer = new BytesSink();
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "DatagramRequestHandler",
+      datagrams: true,
+      instead: "StreamRequestHandler, or DualRequestHandler for both",
+    });
+  }
+
   #packet: Uint8Array<ArrayBuffer> | undefined;
   #socket: Socket | undefined;
   #rfile: BufferedReader | undefined;
@@ -480,6 +497,14 @@ export class BlockingStreamRequestHandler<
   timeout: number | null = null;
   /** Whether to send small packets at once (TCP_NODELAY). */
   disableNagleAlgorithm = false;
+
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "BlockingStreamRequestHandler",
+      datagrams: false,
+      instead: "BlockingRequestHandler",
+    });
+  }
 
   #connection: BlockingSocket | undefined;
   #rfile: BlockingReader | undefined;

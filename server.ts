@@ -17,6 +17,7 @@ import {
   type ServerOptions,
   setting,
 } from "./_server/options.ts";
+import { checkHandlerKind } from "./_server/handler_kinds.ts";
 import { errorReport, isLostClient, say } from "./_server/report.ts";
 import {
   afterDrain,
@@ -273,7 +274,7 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
     clientAddress: Address,
     error: unknown,
   ): void | Promise<void> {
-    if (!this.reportLostClients && isLostClient(error)) return;
+    if (!this.reportLostClients && isLostClient(error, clientAddress)) return;
     say(errorReport(clientAddress, error));
   }
 
@@ -380,6 +381,7 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     super(serverAddress, RequestHandlerClass, options);
     this.addressFamily = setting(this, options, "addressFamily");
     this.socketType = (this.constructor as typeof SocketServer).socketType;
+    this.#checkHandlers();
     this.requestQueueSize = setting(this, options, "requestQueueSize");
     this.allowReuseAddress = setting(this, options, "allowReuseAddress");
     this.allowReusePort = setting(this, options, "allowReusePort");
@@ -394,6 +396,17 @@ export abstract class SocketServer<R> extends BaseServer<R> {
       this.socket.close();
       throw error;
     }
+  }
+
+  /** Refuses handlers of connections for datagrams, and the reverse, unless `getRequest` may give what they need. */
+  #checkHandlers(): void {
+    const { constructor, getRequest, RequestHandlerClass } = this;
+    if (
+      getRequest !== TCPServer.prototype.getRequest &&
+      getRequest !== UDPServer.prototype.getRequest
+    ) return;
+    const doing = `Cannot make a server of ${constructor.name}`;
+    checkHandlerKind(RequestHandlerClass, this.socketType, doing);
   }
 
   /** Binds the socket to `serverAddress`, and sets that to the real address. May be overridden. */
@@ -501,11 +514,10 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     options: ServerCloseOptions = {},
   ): Promise<ServerCloseReport> {
     try {
-      const report = await super.serverClose(options);
-      if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
-      return report;
+      return await super.serverClose(options);
     } finally {
       await afterDrain(this, async () => {
+        if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
         this.socket.close();
         await internals.released(this.socket);
       });

@@ -82,23 +82,39 @@ const LOST = new Set([
   "EBADF",
 ]);
 
-/** Reports whether an error says no more than that the client is lost. */
-export function isLostClient(error: unknown): boolean {
+/** What an answer to a Unix datagram client meets that is gone, or does not read. */
+const LOST_DATAGRAM = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN"]);
+
+/**
+ * Reports whether an error says no more than that the client is lost.
+ *
+ * @param error The error.
+ * @param client The client's address.
+ */
+export function isLostClient(error: unknown, client: Address): boolean {
   try {
-    return isLost(error, new Set());
+    return isLost(error, client, new Set());
   } catch {
     return false; // an odd value is no error of the network
   }
 }
 
-function isLost(error: unknown, seen: Set<unknown>): boolean {
+function isLost(
+  error: unknown,
+  client: Address,
+  seen: Set<unknown>,
+): boolean {
   if (error instanceof SuppressedError) {
     if (seen.has(error)) return false; // better one report too many
     seen.add(error);
-    return isLost(error.error, seen) && isLost(error.suppressed, seen);
+    return isLost(error.error, client, seen) &&
+      isLost(error.suppressed, client, seen);
   }
   if (error instanceof IncompleteReadError) return true;
-  return error instanceof OSError && LOST.has(error.code ?? "");
+  if (!(error instanceof OSError)) return false;
+  const { code = "", syscall, address } = error;
+  return LOST.has(code) ||
+    syscall === "sendto" && address === client && LOST_DATAGRAM.has(code);
 }
 
 /**

@@ -189,7 +189,11 @@ export class Datagram {
   async close(): Promise<void> {
     this.#closed = true;
     const { settled } = this.pending;
-    this.transport.close();
+    try {
+      this.transport.close();
+    } catch {
+      // it was closed underneath
+    }
     await settled;
     await this.transport.released;
   }

@@ -151,6 +151,10 @@ export class DenoDatagram implements DatagramTransport {
     });
   }
 
+  getOption(name: DatagramOption): number | undefined {
+    return name === "broadcast" ? 1 : undefined; // always on in Deno
+  }
+
   membership(group: string, networkInterface: string, join: boolean): boolean {
     const key = `${group} ${networkInterface}`;
     if (this.#joined.has(key) === join) return false;

@@ -23,6 +23,9 @@ import type {
  */
 const QUEUE_MAX = 1024;
 
+/** The most bytes of them: five times that buffer. Arbitrary. */
+const QUEUE_BYTES_MAX = 1_048_576;
+
 /** What to bind, as `Deno.listenDatagram` has it. */
 export interface NodeDatagramOptions {
   /** AF_INET or AF_INET6. */
@@ -78,6 +81,8 @@ class NodeDatagram implements DatagramTransport {
   readonly addr: TransportAddr;
   #receiver: Receiver | undefined;
   #failure: Error | undefined;
+  #queued = 0;
+  #broadcast = false;
   #closed = false;
   /**
    * Keeps the process alive, instead of the socket: Deno (2.9.6) forgets the `unref` of one that receives already. It
@@ -102,12 +107,19 @@ class NodeDatagram implements DatagramTransport {
       port: from.port,
     };
     const receiver = this.#receiver;
-    if (receiver === undefined) {
-      if (this.#queue.length < QUEUE_MAX) this.#queue.push([data, sender]);
-      return;
-    }
+    if (receiver === undefined) return this.#keep(data, sender);
     this.#receiver = undefined;
     receiver.resolve([copyInto(receiver.into, data), sender]);
+  }
+
+  /** Keeps a datagram, in memory of its own: each that Node gives is a view of 64 KiB. */
+  #keep(data: Uint8Array, sender: TransportAddr): void {
+    if (
+      this.#queue.length >= QUEUE_MAX ||
+      this.#queued + data.length > QUEUE_BYTES_MAX
+    ) return;
+    this.#queued += data.length;
+    this.#queue.push([new Uint8Array(data), sender]);
   }
 
   #fail(error: Error): void {
@@ -119,6 +131,7 @@ class NodeDatagram implements DatagramTransport {
   receive(p: Uint8Array): Promise<Received> {
     const next = this.#queue.shift();
     if (next !== undefined) {
+      this.#queued -= next[0].length;
       return Promise.resolve([copyInto(p, next[0]), next[1]]);
     }
     if (this.#closed) return Promise.reject(closedError());
@@ -132,6 +145,7 @@ class NodeDatagram implements DatagramTransport {
   }
 
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
+    if (addr.port === 0) return Promise.reject(invalid("port must not be 0"));
     return new Promise((resolve, reject) => {
       this.#socket.send(p, addr.port, addr.hostname, (error, count) => {
         if (error) reject(sendError(error, addr));
@@ -167,8 +181,10 @@ class NodeDatagram implements DatagramTransport {
   setOption(name: DatagramOption, value: number): boolean {
     const socket = this.#socket;
     if (name === "multicastTTL" && value === 0) return false; // libuv takes 1-255
-    if (name === "broadcast") socket.setBroadcast(value !== 0);
-    else if (name === "multicastTTL") socket.setMulticastTTL(value);
+    if (name === "broadcast") {
+      socket.setBroadcast(value !== 0);
+      this.#broadcast = value !== 0;
+    } else if (name === "multicastTTL") socket.setMulticastTTL(value);
     else if (name === "multicastLoop") socket.setMulticastLoopback(value !== 0);
     else if (name === "recvBufferSize") socket.setRecvBufferSize(value);
     else socket.setSendBufferSize(value);
@@ -176,6 +192,7 @@ class NodeDatagram implements DatagramTransport {
   }
 
   getOption(name: DatagramOption): number | undefined {
+    if (name === "broadcast") return Number(this.#broadcast);
     if (name === "recvBufferSize") return this.#socket.getRecvBufferSize();
     if (name === "sendBufferSize") return this.#socket.getSendBufferSize();
   }
@@ -191,14 +208,26 @@ class NodeDatagram implements DatagramTransport {
   }
 }
 
-/** The error of a send. Deno's `node:dgram` says no more than UNKNOWN where the permissions refused. */
+/**
+ * The error of a send. Deno's `node:dgram` says no more than UNKNOWN where the permissions, or the system (EACCES, for
+ * a broadcast address without SO_BROADCAST), refused.
+ */
 function sendError(error: Error, { hostname, port }: TransportAddr): Error {
-  const unknown = "code" in error && error.code === "UNKNOWN";
-  if (!unknown || mayUse(hostname!, port!)) return error;
+  if (!("code" in error) || error.code !== "UNKNOWN") return error;
   const where = formatAddress([hostname!, port!]);
+  if (mayUse(hostname!, port!)) {
+    const cause = error;
+    return Object.assign(new Error(`send EACCES ${where}`, { cause }), {
+      code: "EACCES",
+    });
+  }
   return new Deno.errors.NotCapable(
     `Requires net access to "${where}", run again with the --allow-net flag`,
   );
+}
+
+function invalid(reason: string): Error {
+  return Object.assign(new Error(`send EINVAL: ${reason}`), { code: "EINVAL" });
 }
 
 function closedError(): Error {

@@ -83,7 +83,7 @@ const ROWS = {
     level: SOL_SOCKET,
     number: C.SO_BROADCAST,
     max: 1,
-    initial: 1,
+    initial: 0, // where it is bound, Deno tells
     type: SOCK_DGRAM,
     datagram: "broadcast",
   },
@@ -171,11 +171,7 @@ function checkSettable(
 ): void {
   const row: Row = ROWS[name];
   if (row.type !== undefined && row.type !== target.type) {
-    throw cannot(
-      "setsockopt",
-      name,
-      `a socket of type ${target.type} has no such option`,
-    );
+    throw cannot("setsockopt", name, otherType(row.type));
   }
   if (name === "SO_REUSEADDR" && value === 0 && target.type === SOCK_STREAM) {
     throw cannot("setsockopt", name, "Deno sets it on every listener");
@@ -183,6 +179,13 @@ function checkSettable(
   if (name === "SO_REUSEPORT" && target.open) {
     throw cannot("setsockopt", name, "it must be set before bind");
   }
+}
+
+/** Why an option that can be set on sockets of `type` cannot be set on others. */
+function otherType(type: number): string {
+  return type === SOCK_STREAM
+    ? "a datagram socket has no such option"
+    : "Deno cannot set it on a stream socket";
 }
 
 function apply(target: OptionTarget, name: OptionName, value: number): void {
@@ -252,11 +255,7 @@ function member(target: OptionTarget, value: OptionValue, join: boolean): void {
   const name = join ? "IP_ADD_MEMBERSHIP" : "IP_DROP_MEMBERSHIP";
   const { datagram } = target;
   if (target.type !== SOCK_DGRAM) {
-    throw cannot(
-      "setsockopt",
-      name,
-      `a socket of type ${target.type} has no such option`,
-    );
+    throw cannot("setsockopt", name, otherType(SOCK_DGRAM));
   }
   const [group, networkInterface] = unpackMembership(name, value);
   if (datagram?.membership === undefined) {

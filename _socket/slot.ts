@@ -102,9 +102,20 @@ export class Slot<T> implements Source {
   }
 
   readonly #land = (value: T): void | Promise<void> => {
-    if (this.#wants?.(value) === false) return this.#fly();
+    if (this.#wants?.(value) === false) return this.#search();
     this.#end(value, false);
   };
+
+  /** Goes on until a result is wanted. A flight that went on as another one would leave a promise for each. */
+  async #search(): Promise<void> {
+    let value: T;
+    try {
+      do value = await begun(this.#start); while (!this.#wants!(value));
+    } catch (error) {
+      return this.#end(error, true);
+    }
+    this.#end(value, false);
+  }
 
   readonly #crash = (error: unknown): void => {
     this.#end(error, true);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Limit, type Timeout, wouldBlock } from "./alarm.ts";
+import type { Limit, Timeout } from "./alarm.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import { osError } from "./errors.ts";
 import { Lock } from "./lock.ts";
@@ -150,7 +150,9 @@ export class UnixDatagram implements BoundedDatagramTransport {
     let outcome = first;
     try {
       for (let pause = PAUSE_MS; typeof outcome !== "number"; pause *= 2) {
-        if (limit === "now") throw wouldBlock("sendto");
+        if (limit === "now") {
+          throw osError("EAGAIN", { syscall: "sendto", address: peer.path });
+        }
         if (outcome !== "full") {
           outcome = await this.#wait(outcome.sent, limit);
         } else {

@@ -4,6 +4,7 @@ import {
   BaseRequestHandler,
   BufferedReader,
   DatagramRequestHandler,
+  DualRequestHandler,
 } from "../handlers.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import { type Address, type OSError, Socket } from "../socket.ts";
@@ -113,4 +114,45 @@ Deno.test("DatagramRequestHandler reads what was received and sends what is in w
     assertEquals(await ask(server, "raw"), "raw!");
   });
   assertEquals(errors, []);
+});
+
+Deno.test("DatagramRequestHandler keeps what was flushed apart from what is written later", async () => {
+  const errors = await datagrams(async ({ wfile }) => {
+    const memory = bytes("FIRST,");
+    await wfile.write(memory);
+    await wfile.flush();
+    memory.set(bytes("second"));
+    await wfile.write(memory);
+    await wfile.flush();
+    memory.fill(0);
+    await wfile.write("!");
+  }, async (server) => {
+    assertEquals(await ask(server, "x"), "FIRST,second!");
+  });
+  assertEquals(errors, []);
+});
+
+Deno.test("DualRequestHandler that throws after it wrote sends no answer to a datagram", async () => {
+  const errors: unknown[] = [];
+  class Server extends UDPServer {
+    override handleError(_request: unknown, _from: Address, error: unknown) {
+      errors.push(error);
+    }
+  }
+  class Handler extends DualRequestHandler {
+    override async handle() {
+      const said = text(this.packet!);
+      await this.wfile.write(`answer to ${said}`);
+      if (said === "flush") await this.wfile.flush();
+      if (said !== "speak") throw new Error(said);
+    }
+  }
+  await serving(new Server(LOOPBACK, Handler), async (server) => {
+    using client = await connectTo(server);
+    for (const said of ["throw", "flush", "speak"]) {
+      await client.sendall(bytes(said));
+    }
+    assertEquals(text(await client.recv(100)), "answer to speak");
+  });
+  assertEquals(errors.map(String), ["Error: throw", "Error: flush"]);
 });

@@ -81,7 +81,7 @@ Deno.test("Socket.getsockopt() tells what a new socket has", () => {
     [SOCK_STREAM, SOL_SOCKET, SO_ERROR, 0], [SOCK_STREAM, SOL_SOCKET, SO_ACCEPTCONN, 0],
     [SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR, 1], [SOCK_DGRAM, SOL_SOCKET, SO_REUSEADDR, 0],
     [SOCK_STREAM, SOL_SOCKET, SO_REUSEPORT, 0], [SOCK_STREAM, SOL_SOCKET, SO_KEEPALIVE, 0],
-    [SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, 0], [SOCK_DGRAM, SOL_SOCKET, SO_BROADCAST, 1],
+    [SOCK_STREAM, IPPROTO_TCP, TCP_NODELAY, 0], [SOCK_DGRAM, SOL_SOCKET, SO_BROADCAST, 0],
     [SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_TTL, 1], [SOCK_DGRAM, IPPROTO_IP, IP_MULTICAST_LOOP, 1],
   ];
   for (const [type, level, name, value] of rows) {
@@ -143,11 +143,11 @@ Deno.test("Socket.setsockopt() says what Deno cannot set", () => {
     [SOCK_STREAM, SOL_SOCKET, SO_TYPE, 1, "option 3 of level 1: Deno cannot set it"],
     [SOCK_STREAM, SOL_SOCKET, 13, 1, "option 13 of level 1: Deno cannot set it"],
     [SOCK_STREAM, SOL_SOCKET, SO_REUSEADDR, 0, "SO_REUSEADDR: Deno sets it on every listener"],
-    [SOCK_STREAM, SOL_SOCKET, SO_BROADCAST, 1, "SO_BROADCAST: a socket of type 1 has no such option"],
-    [SOCK_STREAM, SOL_SOCKET, SO_RCVBUF, 1, "SO_RCVBUF: a socket of type 1 has no such option"],
-    [SOCK_STREAM, IPPROTO_IP, IP_MULTICAST_TTL, 1, "IP_MULTICAST_TTL: a socket of type 1 has no such option"],
-    [SOCK_STREAM, IPPROTO_IP, IP_ADD_MEMBERSHIP, 1, "IP_ADD_MEMBERSHIP: a socket of type 1 has no such option"],
-    [SOCK_DGRAM, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY: a socket of type 2 has no such option"],
+    [SOCK_STREAM, SOL_SOCKET, SO_BROADCAST, 1, "SO_BROADCAST: Deno cannot set it on a stream socket"],
+    [SOCK_STREAM, SOL_SOCKET, SO_RCVBUF, 1, "SO_RCVBUF: Deno cannot set it on a stream socket"],
+    [SOCK_STREAM, IPPROTO_IP, IP_MULTICAST_TTL, 1, "IP_MULTICAST_TTL: Deno cannot set it on a stream socket"],
+    [SOCK_STREAM, IPPROTO_IP, IP_ADD_MEMBERSHIP, 1, "IP_ADD_MEMBERSHIP: Deno cannot set it on a stream socket"],
+    [SOCK_DGRAM, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY: a datagram socket has no such option"],
   ];
   for (const [type, level, name, value, message] of rows) {
     using socket = new Socket(AF_INET, type);
@@ -326,7 +326,8 @@ Deno.test({
 
 Deno.test("SO_BROADCAST, SO_RCVBUF and SO_SNDBUF work over node:dgram", () => {
   using socket = nodeUdp();
-  for (const value of [0, 1]) {
+  assertEquals(socket.getsockopt(SOL_SOCKET, SO_BROADCAST), 0);
+  for (const value of [1, 0, 1]) {
     socket.setsockopt(SOL_SOCKET, SO_BROADCAST, value);
     assertEquals(socket.getsockopt(SOL_SOCKET, SO_BROADCAST), value);
   }
@@ -341,6 +342,7 @@ Deno.test({
   ignore: !unstableNet,
   async fn() {
     using socket = udp();
+    assertEquals(socket.getsockopt(SOL_SOCKET, SO_BROADCAST), 1);
     socket.setsockopt(SOL_SOCKET, SO_BROADCAST, 1);
     assertEquals(
       await codeOf(() => socket.setsockopt(SOL_SOCKET, SO_BROADCAST, 0)),

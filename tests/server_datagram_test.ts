@@ -1,9 +1,34 @@
 /** Servers of datagrams, whose stages follow one another at once where none has to wait. */
 
-import { BaseRequestHandler } from "../handlers.ts";
-import { AsyncUDPServer } from "../mixins.ts";
-import { type DatagramRequest, UDPServer } from "../server.ts";
-import type { Address, OSError, Socket } from "../socket.ts";
+import {
+  BaseRequestHandler,
+  BlockingStreamRequestHandler,
+  DatagramRequestHandler,
+  StreamRequestHandler,
+} from "../handlers.ts";
+import {
+  AsyncTCPServer,
+  AsyncUDPServer,
+  AsyncUnixDatagramServer,
+  ForkingUDPServer,
+  ForkingUnixDatagramServer,
+  ThreadingUDPServer,
+  ThreadingUnixDatagramServer,
+} from "../mixins.ts";
+import {
+  type DatagramRequest,
+  TCPServer,
+  UDPServer,
+  UnixDatagramServer,
+  UnixStreamServer,
+} from "../server.ts";
+import {
+  type Address,
+  AF_UNIX,
+  type OSError,
+  SOCK_DGRAM,
+  Socket,
+} from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -15,14 +40,20 @@ import {
   ask,
   bytes,
   connectTo,
+  EchoDatagram,
   Event,
+  granted,
+  haveUnix,
   LOOPBACK,
+  newPath,
   serving,
   Stderr,
   text,
+  unstableNet,
   until,
   within,
 } from "./server_helpers.ts";
+import { AnswersDatagrams } from "./testdata/datagram_handlers.ts";
 
 class DatagramHandler extends BaseRequestHandler<DatagramRequest> {
   /** The datagram as text. */
@@ -346,4 +377,202 @@ Deno.test("UDPServer.serveForever() ends with what shutdownRequest() throws", as
   assertEquals(await ask(server, "x"), "x");
   await assertRejects(() => within(served), Error, "shutdownRequest");
   await server.serverClose();
-});
+
+/** Sockets whose `recvfrom` is not the one of `Socket`, and how a server gets them. */
+const OVERRIDES: Record<
+  string,
+  (server: UDPServer, count: () => void) => void
+> = {
+  "of its socket": ({ socket }, count) => {
+    const { recvfrom } = socket;
+    socket.recvfrom = (...args) => {
+      count();
+      return recvfrom.apply(socket, args);
+    };
+  },
+  "of a class of sockets": (server, count) => {
+    class Counting extends Socket {
+      override recvfrom(bufsize: number, flags?: number) {
+        count();
+        return super.recvfrom(bufsize, flags);
+      }
+    }
+    server.socket = new Counting(server.addressFamily, server.socketType);
+  },
+};
+
+for (const [how, override] of Object.entries(OVERRIDES)) {
+  for (
+    const [Server, bindTo, ignore] of [
+      [UDPServer, () => LOOPBACK, false],
+      [AsyncUDPServer, () => LOOPBACK, false],
+      [UnixDatagramServer, newPath, !haveUnix || !unstableNet],
+      [AsyncUnixDatagramServer, newPath, !haveUnix || !unstableNet],
+    ] as const
+  ) {
+    Deno.test(`${Server.name} receives through the recvfrom() ${how}`, {
+      ignore,
+    }, async () => {
+      let received = 0;
+      const options = { bindAndActivate: false };
+      const server = new Server(bindTo(), EchoDatagram, options);
+      override(server, () => received++);
+      server.serverBind();
+      await serving(server, async () => {
+        for (let i = 1; i <= 5; i++) {
+          assertEquals(await ask(server, `${i}`), `${i}`);
+          assertEquals(received, i);
+        }
+      });
+    });
+  }
+}
+
+const UNIX_SERVERS: Record<string, unknown> = {
+  UnixDatagramServer,
+  AsyncUnixDatagramServer,
+  ThreadingUnixDatagramServer,
+  ForkingUnixDatagramServer,
+};
+
+for (const [name, Server] of Object.entries(UNIX_SERVERS)) {
+  const ignore = !haveUnix || !unstableNet ||
+    name.startsWith("Forking") && !granted("run", "env");
+
+  Deno.test(
+    `${name}.reportLostClients false is for Unix clients that are gone`,
+    { ignore },
+    async () => {
+      const options: object = {
+        reportLostClients: false,
+        maxWorkers: 1,
+        maxChildren: 1,
+      };
+      const server = new (Server as typeof UnixDatagramServer)(
+        newPath(),
+        AnswersDatagrams,
+        options,
+      );
+      for (const removed of [false, true]) {
+        using client = new Socket(AF_UNIX, SOCK_DGRAM);
+        const path = newPath();
+        client.bind(path);
+        await client.sendto(bytes("x"), server.serverAddress);
+        client.close();
+        if (removed) Deno.removeSync(path);
+      }
+      using stderr = new Stderr();
+      await serving(server, async () => {
+        assertEquals(await ask(server, "here"), "here");
+        await until(() => server.status.active === 0);
+      });
+      assertEquals(stderr.texts, []);
+    },
+  );
+}
+
+Deno.test(
+  "UnixDatagramServer.reportLostClients false is not for others who are gone",
+  {
+    ignore: !haveUnix || !unstableNet,
+  },
+  async () => {
+    const nobody = newPath();
+    class Forwards extends DatagramRequestHandler {
+      override async handle() {
+        await this.wfile.write("forwards");
+        await this.wfile.flush();
+        await this.socket.sendto(this.packet, nobody);
+      }
+    }
+    const options = { reportLostClients: false };
+    const server = new UnixDatagramServer(newPath(), Forwards, options);
+    using stderr = new Stderr();
+    await serving(server, async () => {
+      using client = new Socket(AF_UNIX, SOCK_DGRAM);
+      await client.sendto(bytes("x"), server.serverAddress);
+      await until(() =>
+        server.status.accepted === 1 && server.status.active === 0
+      );
+    });
+    assertEquals(stderr.texts.length, 1);
+    assertStringIncludes(stderr.texts[0], `Cannot sendto "${nobody}"`);
+  },
+);
+
+/** Servers of both kinds of requests, and what is wrong with a handler there. */
+const MISTAKES: [string, unknown, unknown, string][] = [
+  [
+    "UDPServer",
+    UDPServer,
+    StreamRequestHandler,
+    "extend DatagramRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "AsyncUDPServer",
+    AsyncUDPServer,
+    StreamRequestHandler,
+    "extend DatagramRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "UnixDatagramServer",
+    UnixDatagramServer,
+    StreamRequestHandler,
+    "extend DatagramRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "ThreadingUDPServer",
+    ThreadingUDPServer,
+    BlockingStreamRequestHandler,
+    "extend BlockingRequestHandler",
+  ],
+  [
+    "ForkingUDPServer",
+    ForkingUDPServer,
+    StreamRequestHandler,
+    "extend DatagramRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "TCPServer",
+    TCPServer,
+    DatagramRequestHandler,
+    "extend StreamRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "AsyncTCPServer",
+    AsyncTCPServer,
+    DatagramRequestHandler,
+    "extend StreamRequestHandler, or DualRequestHandler for both",
+  ],
+  [
+    "UnixStreamServer",
+    UnixStreamServer,
+    DatagramRequestHandler,
+    "extend StreamRequestHandler, or DualRequestHandler for both",
+  ],
+];
+
+for (const [name, Server, Base, cure] of MISTAKES) {
+  const { name: base } = Base as { name: string };
+  Deno.test(`${name} refuses a ${base}, and says what to extend`, () => {
+    class Mine extends (Base as typeof StreamRequestHandler) {
+      static readonly moduleUrl = import.meta.url;
+    }
+    const make = Server as typeof UDPServer;
+    const elsewhere = /^(Threading|Forking)/.test(name);
+    for (const Handler of elsewhere ? [Mine] : [Mine, Base as typeof Mine]) {
+      const error = assertThrows(
+        () => new make(LOOPBACK, Handler as never, { bindAndActivate: false }),
+        TypeError,
+      );
+      assertEquals(
+        error.message.startsWith(
+          `Cannot make a server of ${name}: ${Handler.name} `,
+        ),
+        true,
+        error.message,
+      );
+      assertEquals(error.message.endsWith(cure), true, error.message);
+    }
+  });
+}

@@ -88,13 +88,13 @@ Deno.test("errorReport() shows what it can of anything", () => {
 
 Deno.test("isLostClient() takes an odd value for no lost client", () => {
   for (const name of ["revoked", "guarded"]) {
-    assertEquals(isLostClient(ODD[name]()), false);
+    assertEquals(isLostClient(ODD[name](), ""), false);
   }
   const lost = new OSError("gone", { code: "EPIPE" });
   const around = new SuppressedError(lost, lost, "two");
-  assertEquals(isLostClient(around), true);
+  assertEquals(isLostClient(around, ""), true);
   around.suppressed = around;
-  assertEquals(isLostClient(around), false);
+  assertEquals(isLostClient(around, ""), false);
 });
 
 for (const stderr of ["2>/dev/full", "2>&-"]) {

@@ -245,3 +245,30 @@ Deno.test("Lock.acquireWithin() that must not wait looks for a while", async () 
   await soon(taken);
   assertEquals(lock.ready, false);
 });
+
+Deno.test("Slot that drops results leaves nothing of them, and meets the error behind them", async () => {
+  const dropped = 10_000;
+  let left = dropped;
+  const { promise: last, resolve, reject } = Promise.withResolvers<number>();
+  const slot = new Slot(
+    () => left-- > 0 ? Promise.resolve(-1) : last,
+    (value) => value >= 0,
+  );
+  let ended = false;
+  const filled = slot.fill().then(() => ended = true);
+  while (left >= 0) await turn();
+  assertEquals([slot.ready, slot.busy], [false, true]);
+  resolve(7);
+  for (let i = 0; i < 20 && !ended; i++) await null;
+  assertEquals(ended, true); // each result that was dropped would take a step more
+  await filled;
+  assertEquals(slot.take(), 7);
+  left = 1;
+  const failing = new Slot(
+    () => left-- > 0 ? Promise.resolve(-1) : Promise.reject(new Error("gone")),
+    (value: number) => value >= 0,
+  );
+  await soon(failing.fill());
+  assertThrows(() => failing.take(), Error, "gone");
+  reject(undefined);
+});

@@ -5,10 +5,12 @@ import {
   MSG_PEEK,
   MSG_WAITALL,
   OSError,
+  PermissionError,
   SHUT_RDWR,
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
+import type { DatagramTransport } from "../_socket/transport.ts";
 import { bindNodeDatagram } from "../_socket/node_datagram.ts";
 import { unstableNet } from "../_socket/open.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
@@ -223,6 +225,46 @@ testEach("takes names as targets", async (bind) => {
   );
 });
 
+testEach("refuses port 0 as a target", async (bind) => {
+  using socket = bind();
+  using other = bind();
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const error = await assertRejects(
+      () => socket.sendto(bytes("x"), [host, 0]),
+      OSError,
+    );
+    assertEquals([error.code, error.address], ["EINVAL", "127.0.0.1:0"]);
+    assertEquals(
+      await codeOf(() => socket.sendmsg([bytes("x")], [], 0, [host, 0])),
+      "EINVAL",
+    );
+  }
+  assertEquals(await socket.sendto(bytes("on"), other.getsockname()), 2);
+  assertEquals(text(await soon(other.recv(9))), "on");
+});
+
+testEach(
+  "does not come back when it is closed during a lookup",
+  async (bind) => {
+    using receiver = bind();
+    receiver.setblocking(false);
+    const target: [string, number] = [
+      "localhost",
+      portOf(receiver.getsockname()),
+    ];
+    for (const call of ["sendto", "connect"] as const) {
+      const socket = new Socket(AF_INET, SOCK_DGRAM);
+      const called = call === "connect"
+        ? socket.connect(target)
+        : socket.sendto(bytes("x"), target);
+      socket.close();
+      assertEquals(await codeOf(() => called), "EBADF");
+      assertEquals(await codeOf(() => socket.getsockname()), "EBADF");
+    }
+    assertEquals(await codeOf(() => receiver.recv(9)), "EAGAIN");
+  },
+);
+
 testEach("needs a target", async (bind) => {
   using socket = bind();
   for (
@@ -370,6 +412,39 @@ Deno.test("Socket.sendto() that fails names the address, and lets the next go", 
   assertEquals(await socket.sendto(bytes("x"), ["127.0.0.1", 9]), 1);
 });
 
+/** Sends datagrams to a socket that is not read; returns how many it has kept. */
+async function keptOf(count: number, size: number): Promise<number> {
+  using receiver = bindNode();
+  using sender = bindNode();
+  receiver.setblocking(false);
+  await codeOf(() => receiver.recv(1)); // from now on it listens
+  const address = receiver.getsockname();
+  for (let i = 0; i < count; i++) {
+    await sender.sendto(new Uint8Array(size), address);
+    for (let turns = 0; turns < size; turns += 5000) await turn(); // few large ones fit into the kernel's buffer
+  }
+  for (let i = 0; i < 100; i++) await turn(); // all have arrived by now
+  let kept = 0;
+  while (await codeOf(() => receiver.recv(1)) === undefined) kept++;
+  return kept;
+}
+
+Deno.test("NodeDatagram keeps so many datagrams, and so many bytes", async () => {
+  const many = await keptOf(1300, 1);
+  assertEquals(many <= 1025, true, `${many}`); // and the one that a read has waited for
+  assertEquals(many > 900, true, `${many}`);
+  const large = await keptOf(60, 60_000);
+  assertEquals(large <= 18, true, `${large}`);
+  assertEquals(large > 10, true, `${large}`);
+});
+
+Deno.test("NodeDatagram says EACCES for a broadcast that was not asked for", async () => {
+  using socket = bindNode(AF_INET, "0.0.0.0");
+  const send = () => socket.sendto(bytes("x"), ["255.255.255.255", 9]);
+  const error = await assertRejects(send, PermissionError);
+  assertEquals(error.code, "EACCES");
+});
+
 Deno.test("NodeDatagram drops what comes when its queue is full", async () => {
   using receiver = bindNode();
   using sender = bindNode();
@@ -436,4 +511,68 @@ Deno.test("Socket of datagrams refuses what is no address", async () => {
     TypeError,
     "the address must be [host, port]",
   );
+});
+
+/** A datagram socket whose sends do not end before the test says so. */
+function stuckSocket(): [Socket, FakeDatagram, PromiseWithResolvers<number>] {
+  const fake = new FakeDatagram();
+  const gate = Promise.withResolvers<number>();
+  fake.send = () => gate.promise;
+  return [Socket.from(fake), fake, gate];
+}
+
+Deno.test("Socket of datagrams ends a send that takes too long by its limit", async () => {
+  const [socket, , gate] = stuckSocket();
+  const send = () => socket.sendto(bytes("x"), ["127.0.0.1", 9]);
+  using _socket = socket;
+  socket.settimeout(0.01);
+  assertEquals(await codeOf(send), "ETIMEDOUT");
+  assertEquals(await codeOf(send), "ETIMEDOUT"); // behind the first
+  socket.settimeout(0);
+  assertEquals(await codeOf(send), "EAGAIN");
+  socket.settimeout(null);
+  const waits = send();
+  gate.resolve(1);
+  assertEquals(await soon(waits), 1);
+});
+
+Deno.test("Socket of datagrams ends a first send that must not wait with EAGAIN", async () => {
+  const [socket, , gate] = stuckSocket();
+  using _socket = socket;
+  const send = () => socket.sendto(bytes("x"), MSG_DONTWAIT, ["127.0.0.1", 9]);
+  assertEquals(await codeOf(send), "EAGAIN");
+  gate.resolve(1);
+});
+
+Deno.test("Socket.close() of datagrams that were closed underneath does not fail", async () => {
+  for (
+    const error of [
+      new Deno.errors.BadResource("Bad resource ID"),
+      new Error("odd"),
+    ]
+  ) {
+    const fake = new FakeDatagram();
+    fake.close = () => {
+      throw error;
+    };
+    const socket = Socket.from(fake);
+    socket.close();
+    assertEquals(socket.fileno(), -1);
+    await turn(); // nothing is left unhandled
+  }
+});
+
+Deno.test("Socket.close() after Deno.DatagramConn.close()", {
+  ignore: !unstableNet,
+}, async () => {
+  const conn = (Deno as unknown as {
+    listenDatagram(options: object): DatagramTransport;
+  }).listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const socket = Socket.from(conn);
+  const waits = socket.recv(1);
+  conn.close();
+  assertEquals(await codeOf(() => waits), "EBADF");
+  socket.close();
+  await turn();
+  assertEquals(await codeOf(() => socket.recv(1)), "EBADF");
 });

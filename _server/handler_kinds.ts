@@ -1,0 +1,56 @@
+/**
+ * Which requests a class of handlers is for.
+ *
+ * @module
+ */
+
+import { SOCK_DGRAM } from "../_socket/constants.ts";
+
+/** A class of handlers that is for one kind of request only. */
+export interface HandlerKind {
+  /** The name of the class. */
+  readonly name: string;
+  /** Whether its requests are datagrams; they are connections otherwise. */
+  readonly datagrams: boolean;
+  /** What to extend instead, for the other kind. */
+  readonly instead: string;
+}
+
+/** The kinds by the prototypes of their classes. */
+export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
+
+function kindOf(Handler: { prototype: object }): HandlerKind | undefined {
+  let prototype: object | null = Handler.prototype;
+  while (prototype !== null) {
+    const kind = handlerKinds.get(prototype);
+    if (kind !== undefined) return kind;
+    prototype = Object.getPrototypeOf(prototype);
+  }
+}
+
+/**
+ * Throws unless the handlers are for the requests of a server.
+ *
+ * @param Handler The class of the handlers.
+ * @param socketType The type of the server's socket.
+ * @param doing Begins the message.
+ * @throws {TypeError} when they are for the other kind.
+ */
+export function checkHandlerKind(
+  Handler: { name: string; prototype: object },
+  socketType: number,
+  doing: string,
+): void {
+  const datagrams = socketType === SOCK_DGRAM;
+  const kind = kindOf(Handler);
+  if (kind === undefined || kind.datagrams === datagrams) return;
+  const is = handlerKinds.has(Handler.prototype)
+    ? ""
+    : `is a ${kind.name}, which `;
+  const [needs, has] = datagrams
+    ? ["a connection", "a datagram"]
+    : ["a datagram", "a connection"];
+  throw new TypeError(
+    `${doing}: ${Handler.name} ${is}needs ${needs} as its request, which is ${has} here; extend ${kind.instead}`,
+  );
+}
