@@ -377,6 +377,7 @@ Deno.test("UDPServer.serveForever() ends with what shutdownRequest() throws", as
   assertEquals(await ask(server, "x"), "x");
   await assertRejects(() => within(served), Error, "shutdownRequest");
   await server.serverClose();
+});
 
 /** Sockets whose `recvfrom` is not the one of `Socket`, and how a server gets them. */
 const OVERRIDES: Record<
