@@ -4,30 +4,16 @@
  * @module
  */
 
-import type { Bytes } from "../_socket/read_memory.ts";
 import type {
   BufferedReaderOptions,
   ReadUntilOptions,
 } from "../_stream/buffered_reader.ts";
-import { ByteQueue } from "../_stream/queues.ts";
-import {
-  checkBuffer,
-  checkCount,
-  checkLimit,
-  checkSeparator,
-} from "../_stream/checks.ts";
-import {
-  closedFile,
-  incomplete,
-  LimitOverrunError,
-} from "../_stream/errors.ts";
-import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
-import { finishNow } from "../_stream/reads.ts";
+import { checkBuffer } from "../_stream/checks.ts";
+import { eachLine } from "../_stream/lines.ts";
+import { ReaderCore } from "../_stream/reader_core.ts";
+import { finishNow, type Steps } from "../_stream/reads.ts";
 import type { Tied } from "../_stream/types.ts";
 import type { BlockingBytes } from "./types.ts";
-
-/** The most that one `recv` asks for where nothing else is given; as of `BufferedReader`. */
-const BUFFER_SIZE = 65_536;
 
 /**
  * Reads bytes from a blocking socket: {@linkcode BufferedReader}, where its errors are described, but its
@@ -35,13 +21,8 @@ const BUFFER_SIZE = 65_536;
  */
 export class BlockingReader implements Disposable {
   readonly #source: BlockingBytes;
-  readonly #bufferSize: number;
-  readonly #lineLimit: number;
   readonly #tie: Tied | undefined;
-  readonly #onClose: (() => void) | undefined;
-  readonly #queue = new ByteQueue();
-  readonly #lines: LineReader<Bytes>;
-  #closed = false;
+  readonly #core: ReaderCore;
 
   /**
    * Opens a reader; nothing is received yet.
@@ -50,54 +31,28 @@ export class BlockingReader implements Disposable {
    * @param options Sizes and limits.
    */
   constructor(source: BlockingBytes, options: BufferedReaderOptions = {}) {
-    const { bufferSize = -1, lineLimit = DEFAULT_LINE_LIMIT } = options;
-    checkCount(bufferSize, "Cannot open a reader: bufferSize", true);
     this.#source = source;
-    this.#bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
-    this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
     this.#tie = options.tie;
-    this.#onClose = options.onClose;
-    this.#lines = new LineReader({
-      queue: this.#queue,
-      limit: this.#lineLimit,
-      unit: "bytes",
-    });
+    this.#core = new ReaderCore(options);
   }
 
   /** Whether the reader is closed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#core.closed;
   }
 
-  #check(size: number, subject = "Cannot read: size"): void {
-    this.#checkOpen();
-    checkCount(size, subject, true);
+  /** Carries out the steps of a read. */
+  #read<T>(steps: () => Steps<T>): T {
+    this.#core.checkOpen();
+    return finishNow(steps(), (wanted) => this.#fill(wanted));
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw closedFile("read");
-  }
-
-  /** One receive; without a buffer it asks for `wanted` bytes. False at the end of the stream. */
+  /** One receive; false at the end of the stream. */
   #fill(wanted: number): boolean {
     this.#tie?.sendHeld();
-    const data = this.#source.recv(
-      this.#bufferSize || Math.min(wanted, BUFFER_SIZE),
-    );
-    if (data.length > 0) this.#queue.push(data);
+    const data = this.#source.recv(this.#core.most(wanted));
+    if (data.length > 0) this.#core.queue.push(data);
     return data.length > 0;
-  }
-
-  /** Receives until `count` bytes are there, or the end. */
-  #gather(count: number): void {
-    const queue = this.#queue;
-    while (queue.length < count && this.#fill(count - queue.length));
-  }
-
-  /** Takes `most` bytes, or what there is. */
-  #take(most: number): Bytes {
-    this.#lines.leaveLine();
-    return this.#queue.take(Math.min(most, this.#queue.length));
   }
 
   /**
@@ -107,10 +62,7 @@ export class BlockingReader implements Disposable {
    * @returns The bytes; empty at the end of the stream.
    */
   read(size = -1): Uint8Array<ArrayBuffer> {
-    this.#check(size);
-    const count = size < 0 ? Infinity : size;
-    this.#gather(count);
-    return this.#take(count);
+    return this.#read(() => this.#core.read(size));
   }
 
   /**
@@ -120,10 +72,7 @@ export class BlockingReader implements Disposable {
    * @returns The bytes; empty at the end of the stream.
    */
   read1(size = -1): Uint8Array<ArrayBuffer> {
-    this.#check(size);
-    const count = size < 0 ? Infinity : size;
-    if (count > 0 && this.#queue.length === 0) this.#fill(count);
-    return this.#take(count);
+    return this.#read(() => this.#core.read1(size));
   }
 
   /**
@@ -134,11 +83,7 @@ export class BlockingReader implements Disposable {
    * @throws {IncompleteReadError} if the stream ends before; it has what came as `partial`.
    */
   readexactly(size: number): Uint8Array<ArrayBuffer> {
-    this.#checkOpen();
-    checkCount(size, "Cannot read: size", false);
-    const data = this.read(size);
-    if (data.length === size) return data;
-    throw incomplete(`${size} bytes`, data, size);
+    return this.#read(() => this.#core.readexactly(size));
   }
 
   /**
@@ -149,8 +94,7 @@ export class BlockingReader implements Disposable {
    * @throws {LimitOverrunError} if it is longer than `lineLimit`; the rest of it is skipped.
    */
   readline(limit = -1): Uint8Array<ArrayBuffer> {
-    this.#check(limit, "Cannot read a line: limit");
-    return finishNow(this.#lines.line(limit), () => this.#fill(1));
+    return this.#read(() => this.#core.readline(limit));
   }
 
   /**
@@ -166,35 +110,7 @@ export class BlockingReader implements Disposable {
     separator: Uint8Array | string = "\n",
     options: ReadUntilOptions = {},
   ): Uint8Array<ArrayBuffer> {
-    this.#checkOpen();
-    const pattern = checkSeparator(separator);
-    const limit = checkLimit(
-      options.limit ?? this.#lineLimit,
-      "Cannot read until a separator: limit",
-    );
-    const start = this.#find(pattern, limit + 1);
-    const end = start + pattern.length;
-    if (start >= 0 && end <= limit) return this.#take(end);
-    const name = JSON.stringify(new TextDecoder().decode(pattern));
-    const { length } = this.#queue;
-    if (start < 0 && length <= limit) {
-      throw incomplete(`until ${name}`, this.#take(Infinity));
-    }
-    throw new LimitOverrunError(
-      `Cannot read until ${name}: no such separator within ${limit} bytes`,
-      start < 0 ? length + 1 - pattern.length : start,
-    );
-  }
-
-  /** Where `pattern` is; -1 where `enough` bytes, or the stream's last, do not show it. */
-  #find(pattern: Uint8Array, enough: number): number {
-    const queue = this.#queue;
-    for (let from = 0;;) {
-      const start = queue.indexOf(pattern, from);
-      if (start >= 0 || queue.length >= enough) return start;
-      from = Math.max(0, queue.length + 1 - pattern.length);
-      if (!this.#fill(1)) return -1;
-    }
+    return this.#read(() => this.#core.readuntil(separator, options));
   }
 
   /**
@@ -205,8 +121,7 @@ export class BlockingReader implements Disposable {
    * @returns The lines.
    */
   readlines(hint = -1): Uint8Array<ArrayBuffer>[] {
-    this.#check(hint, "Cannot read lines: hint");
-    return finishNow(this.#lines.lines(hint), () => this.#fill(1));
+    return this.#read(() => this.#core.readlines(hint));
   }
 
   /**
@@ -216,11 +131,7 @@ export class BlockingReader implements Disposable {
    * @returns The count of bytes; 0 at the end of the stream.
    */
   readinto(buffer: ArrayBufferView): number {
-    this.#checkOpen();
-    const target = checkBuffer(buffer);
-    this.#gather(target.length);
-    this.#lines.leaveLine();
-    return this.#queue.takeInto(target);
+    return this.#readInto(buffer, false);
   }
 
   /**
@@ -230,13 +141,23 @@ export class BlockingReader implements Disposable {
    * @returns The count of bytes; 0 at the end of the stream.
    */
   readinto1(buffer: ArrayBufferView): number {
-    this.#checkOpen();
+    return this.#readInto(buffer, true);
+  }
+
+  #readInto(buffer: ArrayBufferView, once: boolean): number {
+    this.#core.checkOpen();
+    const { queue, lines } = this.#core;
     const target = checkBuffer(buffer);
-    if (this.#queue.length === 0 && target.length > 0) {
+    if (!once) {
+      finishNow(
+        this.#core.gather(target.length),
+        (wanted) => this.#fill(wanted),
+      );
+    } else if (queue.length === 0 && target.length > 0) {
       this.#fill(target.length);
     }
-    this.#lines.leaveLine();
-    return this.#queue.takeInto(target);
+    lines.leaveLine();
+    return queue.takeInto(target);
   }
 
   /**
@@ -247,13 +168,7 @@ export class BlockingReader implements Disposable {
    * @throws {TypeError} if the reader is unbuffered or closed.
    */
   peek(size = 0): Uint8Array<ArrayBuffer> {
-    this.#checkOpen();
-    checkCount(size, "Cannot peek: size", false);
-    if (this.#bufferSize === 0) {
-      throw new TypeError("Cannot peek: the reader is unbuffered");
-    }
-    if (this.#queue.length < Math.max(1, size)) this.#fill(1);
-    return this.#queue.copy(Math.max(size, this.#bufferSize));
+    return this.#read(() => this.#core.peek(size));
   }
 
   /** The lines to the end of the stream. Leaving the loop leaves the reader open. */
@@ -263,28 +178,25 @@ export class BlockingReader implements Disposable {
 
   /** Whether the file can be read: yes; a TypeError where it is closed. */
   readable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return true;
   }
 
   /** Whether the file can be written: no; a TypeError where it is closed. */
   writable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return false;
   }
 
   /** Whether the file has positions: no; a TypeError where it is closed. */
   seekable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return false;
   }
 
   /** Closes the reader, not the socket. What waits in it is lost. Closing twice is fine. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#queue.clear();
-    this.#onClose?.();
+    this.#core.close();
   }
 
   /** Closes the reader, for `using`. */

@@ -4,16 +4,9 @@
  * @module
  */
 
-import { checkCount, checkLimit } from "../_stream/checks.ts";
-import { type Decode, decoderFor } from "../_stream/codecs.ts";
-import { DEFAULT_LINE_LIMIT, eachLine, LineReader } from "../_stream/lines.ts";
-import { finishNow } from "../_stream/reads.ts";
-import {
-  checkNewline,
-  type NewlineDecoder,
-  newlineDecoder,
-} from "../_stream/newlines.ts";
-import { TextQueue } from "../_stream/queues.ts";
+import { eachLine } from "../_stream/lines.ts";
+import { finishNow, type Steps } from "../_stream/reads.ts";
+import { TextReaderCore } from "../_stream/text_core.ts";
 import type { TextReaderOptions } from "../_stream/text_reader.ts";
 import type { BlockingReader } from "./reader.ts";
 
@@ -23,10 +16,7 @@ import type { BlockingReader } from "./reader.ts";
  */
 export class BlockingTextReader implements Disposable {
   readonly #reader: BlockingReader;
-  readonly #decode: Decode;
-  readonly #newlines: NewlineDecoder;
-  readonly #queue: TextQueue;
-  readonly #lines: LineReader<string>;
+  readonly #core: TextReaderCore;
 
   /**
    * Opens a text file on a reader; nothing is received yet.
@@ -35,17 +25,8 @@ export class BlockingTextReader implements Disposable {
    * @param options Encoding and line ends.
    */
   constructor(reader: BlockingReader, options: TextReaderOptions = {}) {
-    const { encoding = "utf-8", errors = "strict", newline = null } = options;
-    const { lineLimit = DEFAULT_LINE_LIMIT } = options;
     this.#reader = reader;
-    this.#decode = decoderFor(encoding, errors);
-    this.#newlines = newlineDecoder(checkNewline(newline));
-    this.#queue = new TextQueue(this.#newlines.find);
-    this.#lines = new LineReader({
-      queue: this.#queue,
-      limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
-      unit: "characters",
-    });
+    this.#core = new TextReaderCore(options);
   }
 
   /** Whether the file is closed. */
@@ -53,19 +34,17 @@ export class BlockingTextReader implements Disposable {
     return this.#reader.closed;
   }
 
-  #check(size: number, subject: string): void {
+  /** Carries out the steps of a read. */
+  #read<T>(steps: () => Steps<T>): T {
     this.#reader.readable(); // throws where it is closed
-    checkCount(size, subject, true);
+    return finishNow(steps(), () => this.#fill());
   }
 
   /** Receives until there is more text; false at the end. */
   #fill(): boolean {
     for (;;) {
-      const bytes = this.#reader.read1();
-      const last = bytes.length === 0;
-      const text = this.#newlines.translate(this.#decode(bytes, last), last);
-      if (text !== "") this.#queue.push(text);
-      if (text !== "" || last) return text !== "";
+      const more = this.#core.decode(this.#reader.read1());
+      if (more !== undefined) return more;
     }
   }
 
@@ -77,11 +56,7 @@ export class BlockingTextReader implements Disposable {
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
   read(size = -1): string {
-    this.#check(size, "Cannot read: size");
-    const wanted = size < 0 ? Infinity : size;
-    while (this.#queue.length < wanted && this.#fill());
-    this.#lines.leaveLine();
-    return this.#queue.take(Math.min(wanted, this.#queue.length));
+    return this.#read(() => this.#core.read(size));
   }
 
   /**
@@ -93,8 +68,7 @@ export class BlockingTextReader implements Disposable {
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
   readline(limit = -1): string {
-    this.#check(limit, "Cannot read a line: limit");
-    return finishNow(this.#lines.line(limit), () => this.#fill());
+    return this.#read(() => this.#core.readline(limit));
   }
 
   /**
@@ -104,8 +78,7 @@ export class BlockingTextReader implements Disposable {
    * @returns The lines.
    */
   readlines(hint = -1): string[] {
-    this.#check(hint, "Cannot read lines: hint");
-    return finishNow(this.#lines.lines(hint), () => this.#fill());
+    return this.#read(() => this.#core.readlines(hint));
   }
 
   /** The lines. */
@@ -115,7 +88,7 @@ export class BlockingTextReader implements Disposable {
 
   /** Closes the file, not the socket. What waits in it is lost. Closing twice is fine. */
   close(): void {
-    this.#queue.clear();
+    this.#core.queue.clear();
     this.#reader.close();
   }
 

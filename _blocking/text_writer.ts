@@ -4,9 +4,8 @@
  * @module
  */
 
-import { nameOf } from "../_stream/checks.ts";
-import { type Encode, encoderFor } from "../_stream/codecs.ts";
-import { checkNewline } from "../_stream/newlines.ts";
+import type { Encode } from "../_stream/codecs.ts";
+import { textEncoder } from "../_stream/text_core.ts";
 import type { TextWriterOptions } from "../_stream/text_writer.ts";
 import type { BlockingWriter } from "./writer.ts";
 
@@ -18,7 +17,6 @@ import type { BlockingWriter } from "./writer.ts";
 export class BlockingTextWriter implements Disposable {
   readonly #writer: BlockingWriter;
   readonly #encode: Encode;
-  readonly #lineEnd: string;
 
   /**
    * Opens a text file on a writer.
@@ -27,10 +25,8 @@ export class BlockingTextWriter implements Disposable {
    * @param options Encoding and line ends.
    */
   constructor(writer: BlockingWriter, options: TextWriterOptions = {}) {
-    const { encoding = "utf-8", errors = "strict", newline = null } = options;
     this.#writer = writer;
-    this.#encode = encoderFor(encoding, errors);
-    this.#lineEnd = checkNewline(newline) || "\n";
+    this.#encode = textEncoder(options);
   }
 
   /** Whether the file is closed. */
@@ -46,15 +42,7 @@ export class BlockingTextWriter implements Disposable {
    * @throws {TypeError} if `text` is no string, the encoding does not have it, or the file is closed.
    */
   write(text: string): number {
-    if (typeof text !== "string") {
-      throw new TypeError(
-        `Cannot write: text must be a string, got ${nameOf(text)}`,
-      );
-    }
-    const lines = this.#lineEnd === "\n"
-      ? text
-      : text.replaceAll("\n", this.#lineEnd);
-    this.#writer.write(this.#encode(lines));
+    this.#writer.write(this.#encode(text));
     return text.length;
   }
 

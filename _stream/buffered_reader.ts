@@ -7,27 +7,13 @@
 import { begun, unawaited } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
-import { ByteQueue, isLine } from "./queues.ts";
-import {
-  checkBuffer,
-  checkCount,
-  checkLimit,
-  checkSeparator,
-} from "./checks.ts";
-import { closedFile, incomplete, LimitOverrunError } from "./errors.ts";
-import {
-  DEFAULT_LINE_LIMIT,
-  iterateLines,
-  LineReader,
-  toResult,
-} from "./lines.ts";
-import { finish, Straight, type Use } from "./reads.ts";
+import { checkBuffer } from "./checks.ts";
+import { iterateLines, toResult } from "./lines.ts";
+import { ReaderCore } from "./reader_core.ts";
+import { finish, type Steps, Straight, type Use } from "./reads.ts";
 import type { ByteSource, Tied } from "./types.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The most that one `recv` asks for where nothing else is given; the socket adapts below it. */
-const DEFAULT_BUFFER_SIZE = 65536;
 
 const NEWLINE = new Uint8Array([10]);
 
@@ -83,15 +69,10 @@ export interface ReadUntilOptions {
  */
 export class BufferedReader implements Disposable {
   readonly #source: ByteSource;
-  readonly #bufferSize: number;
-  readonly #lineLimit: number;
   readonly #tie: Tied | undefined;
-  readonly #onClose: (() => void) | undefined;
-  readonly #queue = new ByteQueue();
+  readonly #core: ReaderCore;
   readonly #turns = new Lock();
   readonly #straight = new Straight<BufferedReader>(this, this.#turns);
-  readonly #lines: LineReader<Bytes>;
-  #closed = false;
 
   /**
    * Opens a reader; nothing is received yet.
@@ -101,28 +82,18 @@ export class BufferedReader implements Disposable {
    * @throws {RangeError} if a size or limit is out of range.
    */
   constructor(source: ByteSource, options: BufferedReaderOptions = {}) {
-    const { bufferSize = -1, lineLimit = DEFAULT_LINE_LIMIT, onClose } =
-      options;
-    checkCount(bufferSize, "Cannot open a reader: bufferSize", true);
-    this.#source = source;
-    this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
-    this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
+    const core = this.#core = new ReaderCore(options);
     const { tie } = options;
+    this.#source = source;
     this.#tie = tie;
     if (tie instanceof BufferedWriter) {
-      holdWhile(tie, () => this.#queue.length > 0 && this.#turns.ready);
+      holdWhile(tie, () => core.queue.length > 0 && this.#turns.ready);
     }
-    this.#onClose = onClose;
-    this.#lines = new LineReader({
-      queue: this.#queue,
-      limit: this.#lineLimit,
-      unit: "bytes",
-    });
   }
 
   /** Whether the reader is closed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#core.closed;
   }
 
   /**
@@ -134,12 +105,8 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   read(size = -1): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#has(size)) return Promise.resolve(this.#take(size));
-    return this.#run(async () => {
-      const count = checkCount(size, "Cannot read: size", true);
-      await this.#gather(count < 0 ? Infinity : count);
-      return this.#take(count < 0 ? Infinity : count);
-    });
+    if (this.#has(size)) return Promise.resolve(this.#core.take(size));
+    return this.#read(() => this.#core.read(size));
   }
 
   /**
@@ -152,14 +119,9 @@ export class BufferedReader implements Disposable {
    */
   read1(size = -1): Promise<Uint8Array<ArrayBuffer>> {
     const all = size === -1 ||
-      size >= this.#bufferSize && Number.isInteger(size);
+      size >= this.#core.bufferSize && Number.isInteger(size);
     if (all && this.#fresh) return this.#once(BufferedReader.#opened);
-    return this.#run(async () => {
-      const count = checkCount(size, "Cannot read: size", true);
-      const most = count < 0 ? DEFAULT_BUFFER_SIZE : count;
-      if (most > 0 && this.#queue.length === 0) await this.#fill(most);
-      return this.#take(count < 0 ? Infinity : count);
-    });
+    return this.#read(() => this.#core.read1(size));
   }
 
   /**
@@ -172,14 +134,8 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   readexactly(size: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#has(size)) return Promise.resolve(this.#take(size));
-    return this.#run(async () => {
-      checkCount(size, "Cannot read: size", false);
-      await this.#gather(size);
-      const bytes = this.#take(size);
-      if (bytes.length === size) return bytes;
-      throw incomplete(`${size} bytes`, bytes, size);
-    });
+    if (this.#has(size)) return Promise.resolve(this.#core.take(size));
+    return this.#read(() => this.#core.readexactly(size));
   }
 
   /**
@@ -199,10 +155,7 @@ export class BufferedReader implements Disposable {
     const line = limit === -1 ? this.#readyLine() : undefined;
     if (line !== undefined) return Promise.resolve(line);
     if (limit === -1 && this.#fresh) return this.#once(BufferedReader.#toLine);
-    return this.#run(() => {
-      checkCount(limit, "Cannot read a line: limit", true);
-      return finish(this.#lines.line(limit), () => this.#fill(1));
-    });
+    return this.#read(() => this.#core.readline(limit));
   }
 
   /**
@@ -221,37 +174,7 @@ export class BufferedReader implements Disposable {
     separator: Uint8Array | string = NEWLINE,
     options: ReadUntilOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#run(() => {
-      const { limit = this.#lineLimit } = options;
-      return this.#readUntil(
-        checkSeparator(separator),
-        checkLimit(limit, "Cannot read until a separator: limit"),
-      );
-    });
-  }
-
-  async #readUntil(separator: Uint8Array, limit: number): Promise<Bytes> {
-    const start = await this.#find(separator, limit + 1);
-    const end = start + separator.length;
-    if (start >= 0 && end <= limit) return this.#take(end);
-    const name = JSON.stringify(new TextDecoder().decode(separator));
-    if (start < 0 && this.#queue.length <= limit) {
-      throw incomplete(`until ${name}`, this.#take(Infinity));
-    }
-    throw new LimitOverrunError(
-      `Cannot read until ${name}: no such separator within ${limit} bytes`,
-      start < 0 ? this.#queue.length + 1 - separator.length : start,
-    );
-  }
-
-  /** Where `separator` is; -1 where `enough` bytes, or the stream's last, do not show it. */
-  async #find(separator: Uint8Array, enough: number): Promise<number> {
-    for (let from = 0;;) {
-      const start = this.#queue.indexOf(separator, from);
-      if (start >= 0 || this.#queue.length >= enough) return start;
-      from = Math.max(0, this.#queue.length + 1 - separator.length);
-      if (!await this.#fill(1)) return -1;
-    }
+    return this.#read(() => this.#core.readuntil(separator, options));
   }
 
   /**
@@ -265,10 +188,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   readlines(hint = -1): Promise<Uint8Array<ArrayBuffer>[]> {
-    return this.#run(() => {
-      checkCount(hint, "Cannot read lines: hint", true);
-      return finish(this.#lines.lines(hint), () => this.#fill(1));
-    });
+    return this.#read(() => this.#core.readlines(hint));
   }
 
   /**
@@ -292,7 +212,7 @@ export class BufferedReader implements Disposable {
    */
   readinto1(buffer: ArrayBufferView): Promise<number> {
     if (
-      buffer instanceof Uint8Array && buffer.length >= this.#bufferSize &&
+      buffer instanceof Uint8Array && buffer.length >= this.#core.bufferSize &&
       this.#fresh
     ) {
       return this.#straight.read(
@@ -304,8 +224,8 @@ export class BufferedReader implements Disposable {
   }
 
   async #readInto(target: Uint8Array, once: boolean): Promise<number> {
-    let filled = this.#queue.takeInto(target);
-    this.#lines.leaveLine();
+    let filled = this.#core.queue.takeInto(target);
+    this.#core.lines.leaveLine();
     try {
       while (filled < target.length && !(once && filled > 0)) {
         const count = await this.#receiveInto(target.subarray(filled));
@@ -314,19 +234,19 @@ export class BufferedReader implements Disposable {
       }
       return filled;
     } catch (error) {
-      this.#queue.putBack([new Uint8Array(target.subarray(0, filled))]);
+      this.#core.queue.putBack([new Uint8Array(target.subarray(0, filled))]);
       throw error;
     }
   }
 
   /** One receive into `rest`; the queue is empty. */
   async #receiveInto(rest: Uint8Array): Promise<number> {
-    if (rest.length < this.#bufferSize) {
+    if (rest.length < this.#core.bufferSize) {
       await this.#fill(rest.length);
-      return this.#queue.takeInto(rest);
+      return this.#core.queue.takeInto(rest);
     }
     const count = await this.#receiveTo(rest);
-    this.#checkOpen();
+    this.#core.checkOpen();
     return count;
   }
 
@@ -340,14 +260,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is unbuffered or closed.
    */
   peek(size = 0): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#run(async () => {
-      checkCount(size, "Cannot peek: size", false);
-      if (this.#bufferSize === 0) {
-        throw new TypeError("Cannot peek: the reader is unbuffered");
-      }
-      if (this.#queue.length < Math.max(1, size)) await this.#fill(1);
-      return this.#queue.copy(Math.max(size, this.#bufferSize));
-    });
+    return this.#read(() => this.#core.peek(size));
   }
 
   /**
@@ -372,7 +285,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   readable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return true;
   }
 
@@ -383,7 +296,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   writable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return false;
   }
 
@@ -394,7 +307,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   seekable(): boolean {
-    this.#checkOpen();
+    this.#core.checkOpen();
     return false;
   }
 
@@ -403,10 +316,7 @@ export class BufferedReader implements Disposable {
    * when its receive ends. Closing twice is fine.
    */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#queue.clear();
-    this.#onClose?.();
+    this.#core.close();
   }
 
   /** Closes the reader. */
@@ -414,48 +324,42 @@ export class BufferedReader implements Disposable {
     this.close();
   }
 
-  #checkOpen(): void {
-    if (this.#closed) throw closedFile("read");
+  /** Runs the steps of a read in its turn. */
+  #read<T>(steps: () => Steps<T>): Promise<T> {
+    return this.#run(() => finish(steps(), (wanted) => this.#fill(wanted)));
   }
 
   /** Runs a read in its turn. */
   #run<T>(operation: () => Promise<T>): Promise<T> {
     return unawaited(this.#turns.run(() => {
-      this.#checkOpen();
+      this.#core.checkOpen();
       return operation();
     }));
   }
 
   /** Whether `size` bytes can be taken at once. */
   #has(size: number): boolean {
-    return size > 0 && size <= this.#queue.length && this.#turns.ready &&
+    return size > 0 && size <= this.#core.queue.length && this.#turns.ready &&
       Number.isInteger(size);
   }
 
-  /** Takes `most` bytes, or what there is. */
-  #take(most: number): Bytes {
-    this.#lines.leaveLine();
-    return this.#queue.take(Math.min(most, this.#queue.length));
-  }
-
   #readyLine(): Bytes | undefined {
-    return this.#turns.ready ? this.#lines.ready() : undefined;
+    return this.#turns.ready ? this.#core.lines.ready() : undefined;
   }
 
   /** Whether nothing is in the reader, and nobody reads: then one receive may be all it takes. */
   get #fresh(): boolean {
-    return this.#turns.ready && this.#queue.length === 0 &&
-      this.#bufferSize > 0 && !this.#closed && !this.#lines.inside;
+    return this.#turns.ready && this.#core.fresh;
   }
 
   /** Receives once for a read of a fresh reader. */
   #once<T>(use: Use<BufferedReader, Bytes, T>): Promise<T> {
-    return this.#straight.read(this.#receive(this.#bufferSize), use);
+    return this.#straight.read(this.#receive(this.#core.bufferSize), use);
   }
 
   /** What came, unless the reader was closed meanwhile. */
   static #opened<T>(this: void, reader: BufferedReader, came: T): T {
-    reader.#checkOpen();
+    reader.#core.checkOpen();
     return came;
   }
 
@@ -465,13 +369,9 @@ export class BufferedReader implements Disposable {
     reader: BufferedReader,
     came: Bytes,
   ): Bytes | Promise<Bytes> {
-    reader.#checkOpen();
-    if (came.length === 0) return came;
-    // Mostly it is just a line, which to pass through the queue would take 0.1 us.
-    if (isLine(came) && came.length <= reader.#lineLimit) return came;
-    reader.#queue.push(came);
-    return reader.#lines.ready() ??
-      finish(reader.#lines.line(-1), () => reader.#fill(1));
+    const core = reader.#core;
+    return core.firstLine(came) ??
+      finish(core.lines.line(-1), (wanted) => reader.#fill(wanted));
   }
 
   static #toNext(
@@ -493,22 +393,12 @@ export class BufferedReader implements Disposable {
     return begun(() => this.#source.recvInto(buffer));
   }
 
-  /** Waits until `count` bytes are there, or the end. */
-  async #gather(count: number): Promise<void> {
-    while (this.#queue.length < count) {
-      if (
-        !await this.#fill(
-          Math.min(count - this.#queue.length, DEFAULT_BUFFER_SIZE),
-        )
-      ) return;
-    }
-  }
-
-  /** One receive; an unbuffered reader asks for `wanted` bytes. False at the end. */
+  /** One receive; false at the end. */
   async #fill(wanted: number): Promise<boolean> {
-    const chunk = await this.#receive(this.#bufferSize || wanted);
-    this.#checkOpen();
-    if (chunk.length > 0) this.#queue.push(chunk);
+    const core = this.#core;
+    const chunk = await this.#receive(core.most(wanted));
+    core.checkOpen();
+    if (chunk.length > 0) core.queue.push(chunk);
     return chunk.length > 0;
   }
 }

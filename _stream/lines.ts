@@ -132,7 +132,7 @@ export class LineReader<T extends { readonly length: number }> {
       const end = queue.lineEnd(from);
       if (end >= 0 || queue.length >= enough) return end;
       from = queue.length;
-      if (!(yield)) return -1;
+      if (!(yield 1)) return -1;
     }
   }
 }

@@ -7,19 +7,19 @@
 import type { Lock } from "../_socket/lock.ts";
 import { quietFailure } from "../_socket/calls.ts";
 
-/** A read: whenever it yields it needs more data, and is told whether there was any. */
-export type Steps<T> = Generator<void, T, boolean>;
+/** A read: whenever it yields how much data it needs, it is told whether there was any. */
+export type Steps<T> = Generator<number, T, boolean>;
 
 /** Carries out a read whose data has to be waited for. */
 export async function finish<T>(
   steps: Steps<T>,
-  fill: () => Promise<boolean>,
+  fill: (wanted: number) => Promise<boolean>,
 ): Promise<T> {
   let step = steps.next();
   while (!step.done) {
     let more: boolean;
     try {
-      more = await fill();
+      more = await fill(step.value);
     } catch (error) {
       step = steps.throw(error);
       continue;
@@ -30,12 +30,15 @@ export async function finish<T>(
 }
 
 /** Carries out a read whose data comes while the thread blocks. */
-export function finishNow<T>(steps: Steps<T>, fill: () => boolean): T {
+export function finishNow<T>(
+  steps: Steps<T>,
+  fill: (wanted: number) => boolean,
+): T {
   let step = steps.next();
   while (!step.done) {
     let more: boolean;
     try {
-      more = fill();
+      more = fill(step.value);
     } catch (error) {
       step = steps.throw(error);
       continue;

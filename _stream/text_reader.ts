@@ -7,22 +7,11 @@
 import { unawaited } from "../_socket/calls.ts";
 import { Lock } from "../_socket/lock.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
-import { checkCount, checkLimit } from "./checks.ts";
-import { type Decode, decoderFor, type TextErrors } from "./codecs.ts";
-import {
-  DEFAULT_LINE_LIMIT,
-  iterateLines,
-  LineReader,
-  toResult,
-} from "./lines.ts";
-import {
-  checkNewline,
-  type Newline,
-  type NewlineDecoder,
-  newlineDecoder,
-} from "./newlines.ts";
-import { TextQueue } from "./queues.ts";
-import { finish } from "./reads.ts";
+import type { TextErrors } from "./codecs.ts";
+import { iterateLines, toResult } from "./lines.ts";
+import type { Newline } from "./newlines.ts";
+import { finish, type Steps } from "./reads.ts";
+import { TextReaderCore } from "./text_core.ts";
 
 /** Options of a {@linkcode TextReader}. */
 export interface TextReaderOptions {
@@ -67,10 +56,7 @@ export interface TextReaderOptions {
  */
 export class TextReader implements Disposable {
   readonly #reader: BufferedReader;
-  readonly #decode: Decode;
-  readonly #newlines: NewlineDecoder;
-  readonly #queue: TextQueue;
-  readonly #lines: LineReader<string>;
+  readonly #core: TextReaderCore;
   readonly #turns = new Lock();
 
   /**
@@ -82,17 +68,8 @@ export class TextReader implements Disposable {
    * @throws {RangeError} if the encoding is unknown, or the limit is out of range.
    */
   constructor(reader: BufferedReader, options: TextReaderOptions = {}) {
-    const { encoding = "utf-8", errors = "strict", newline = null } = options;
-    const { lineLimit = DEFAULT_LINE_LIMIT } = options;
     this.#reader = reader;
-    this.#decode = decoderFor(encoding, errors);
-    this.#newlines = newlineDecoder(checkNewline(newline));
-    this.#queue = new TextQueue(this.#newlines.find);
-    this.#lines = new LineReader({
-      queue: this.#queue,
-      limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
-      unit: "characters",
-    });
+    this.#core = new TextReaderCore(options);
   }
 
   /** Whether the file is closed. */
@@ -109,13 +86,7 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
   read(size = -1): Promise<string> {
-    return this.#run(async () => {
-      const count = checkCount(size, "Cannot read: size", true);
-      const wanted = count < 0 ? Infinity : count;
-      while (this.#queue.length < wanted && await this.#fill());
-      this.#lines.leaveLine();
-      return this.#queue.take(Math.min(wanted, this.#queue.length));
-    });
+    return this.#read(() => this.#core.read(size));
   }
 
   /**
@@ -131,10 +102,7 @@ export class TextReader implements Disposable {
   readline(limit = -1): Promise<string> {
     const line = limit === -1 ? this.#readyLine() : undefined;
     if (line !== undefined) return Promise.resolve(line);
-    return this.#run(() => {
-      checkCount(limit, "Cannot read a line: limit", true);
-      return finish(this.#lines.line(limit), () => this.#fill());
-    });
+    return this.#read(() => this.#core.readline(limit));
   }
 
   /**
@@ -148,10 +116,7 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
   readlines(hint = -1): Promise<string[]> {
-    return this.#run(() => {
-      checkCount(hint, "Cannot read lines: hint", true);
-      return finish(this.#lines.lines(hint), () => this.#fill());
-    });
+    return this.#read(() => this.#core.readlines(hint));
   }
 
   /**
@@ -199,7 +164,7 @@ export class TextReader implements Disposable {
 
   /** Closes the file, not the socket. What waits in it is lost. Closing twice is fine. */
   close(): void {
-    this.#queue.clear();
+    this.#core.queue.clear();
     this.#reader.close();
   }
 
@@ -208,25 +173,23 @@ export class TextReader implements Disposable {
     this.close();
   }
 
-  #run<T>(operation: () => Promise<T>): Promise<T> {
+  /** Runs the steps of a read in its turn. */
+  #read<T>(steps: () => Steps<T>): Promise<T> {
     return unawaited(this.#turns.run(() => {
       this.#reader.readable(); // throws where it is closed
-      return operation();
+      return finish(steps(), () => this.#fill());
     }));
   }
 
   #readyLine(): string | undefined {
-    return this.#turns.ready ? this.#lines.ready() : undefined;
+    return this.#turns.ready ? this.#core.lines.ready() : undefined;
   }
 
   /** Receives until there is more text; false at the end. */
   async #fill(): Promise<boolean> {
     for (;;) {
-      const bytes = await this.#reader.read1();
-      const last = bytes.length === 0;
-      const text = this.#newlines.translate(this.#decode(bytes, last), last);
-      if (text !== "") this.#queue.push(text);
-      if (text !== "" || last) return text !== "";
+      const more = this.#core.decode(await this.#reader.read1());
+      if (more !== undefined) return more;
     }
   }
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { nameOf } from "./checks.ts";
-import { type Encode, encoderFor, type TextErrors } from "./codecs.ts";
-import { checkNewline, type Newline } from "./newlines.ts";
+import type { Encode, TextErrors } from "./codecs.ts";
+import type { Newline } from "./newlines.ts";
+import { textEncoder } from "./text_core.ts";
 import { unawaited } from "../_socket/calls.ts";
 import { writeEach, type Writer } from "./writer.ts";
 
@@ -41,7 +41,6 @@ export interface TextWriterOptions {
 export class TextWriter implements AsyncDisposable {
   readonly #writer: Writer;
   readonly #encode: Encode;
-  readonly #lineEnd: string;
 
   /**
    * Opens a text file on a writer.
@@ -52,10 +51,8 @@ export class TextWriter implements AsyncDisposable {
    * @throws {RangeError} if the encoding is none that can be written.
    */
   constructor(writer: Writer, options: TextWriterOptions = {}) {
-    const { encoding = "utf-8", errors = "strict", newline = null } = options;
     this.#writer = writer;
-    this.#encode = encoderFor(encoding, errors);
-    this.#lineEnd = checkNewline(newline) || "\n";
+    this.#encode = textEncoder(options);
   }
 
   /** Whether the file is closed. */
@@ -72,15 +69,7 @@ export class TextWriter implements AsyncDisposable {
    * rejection, if the file is closed.
    */
   write(text: string): Promise<number> {
-    if (typeof text !== "string") {
-      throw new TypeError(
-        `Cannot write: text must be a string, got ${nameOf(text)}`,
-      );
-    }
-    const lines = this.#lineEnd === "\n"
-      ? text
-      : text.replaceAll("\n", this.#lineEnd);
-    const written = this.#writer.write(this.#encode(lines));
+    const written = this.#writer.write(this.#encode(text));
     return unawaited(written.then(() => text.length));
   }
 

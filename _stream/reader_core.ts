@@ -1,0 +1,173 @@
+/**
+ * What a reader of bytes does, without how it receives: sizes, limits, lines and separators. Its shells, for `await`
+ * and for blocking, only move bytes into it.
+ *
+ * @module
+ */
+
+import type { Bytes } from "../_socket/read_memory.ts";
+import type {
+  BufferedReaderOptions,
+  ReadUntilOptions,
+} from "./buffered_reader.ts";
+import { checkCount, checkLimit, checkSeparator } from "./checks.ts";
+import { closedFile, incomplete, LimitOverrunError } from "./errors.ts";
+import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
+import { ByteQueue, isLine } from "./queues.ts";
+import type { Steps } from "./reads.ts";
+
+/** The most that one receive asks for where nothing else is given; the socket adapts below it. */
+const BUFFER_SIZE = 65_536;
+
+/** The state of a reader, and its reads as steps, each of which needs more bytes. */
+export class ReaderCore {
+  /** The most bytes that one receive asks for; 0 where there is no buffer. */
+  readonly bufferSize: number;
+  /** The longest line. */
+  readonly lineLimit: number;
+  /** What has come and was not read yet. */
+  readonly queue: ByteQueue = new ByteQueue();
+  /** Reads lines. */
+  readonly lines: LineReader<Bytes>;
+  /** Whether the reader is closed. */
+  closed = false;
+  readonly #onClose: (() => void) | undefined;
+
+  /** @param options Sizes and limits. */
+  constructor(options: BufferedReaderOptions) {
+    const { bufferSize = -1, lineLimit = DEFAULT_LINE_LIMIT } = options;
+    checkCount(bufferSize, "Cannot open a reader: bufferSize", true);
+    this.bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
+    this.lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
+    this.#onClose = options.onClose;
+    const { queue } = this;
+    this.lines = new LineReader({ queue, limit: lineLimit, unit: "bytes" });
+  }
+
+  /** Throws if the reader is closed. */
+  checkOpen(): void {
+    if (this.closed) throw closedFile("read");
+  }
+
+  /** Closes the reader; what waits in it is lost. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.queue.clear();
+    this.#onClose?.();
+  }
+
+  /** How many bytes a receive asks for that is to bring `wanted`: without a buffer never more. */
+  most(wanted: number): number {
+    return this.bufferSize || Math.min(wanted, BUFFER_SIZE);
+  }
+
+  /** Whether nothing waits in an open reader with a buffer: one receive may bring all that a read wants. */
+  get fresh(): boolean {
+    return this.queue.length === 0 && this.bufferSize > 0 && !this.closed &&
+      !this.lines.inside;
+  }
+
+  /** Takes the line that begins with what came to a fresh reader, if all of it has come. */
+  firstLine(came: Bytes): Bytes | undefined {
+    this.checkOpen();
+    if (came.length === 0) return came;
+    // Mostly it is just a line, which to pass through the queue would take 0.1 us.
+    if (isLine(came) && came.length <= this.lineLimit) return came;
+    this.queue.push(came);
+    return this.lines.ready();
+  }
+
+  /** Takes `most` bytes, or what there is. */
+  take(most: number): Bytes {
+    this.lines.leaveLine();
+    return this.queue.take(Math.min(most, this.queue.length));
+  }
+
+  /** Waits for `count` bytes, or the end. */
+  *gather(count: number): Steps<void> {
+    while (this.queue.length < count && (yield count - this.queue.length));
+  }
+
+  /** Reads `size` bytes, or to the end. */
+  *read(size: number): Steps<Bytes> {
+    checkCount(size, "Cannot read: size", true);
+    const count = size < 0 ? Infinity : size;
+    yield* this.gather(count);
+    return this.take(count);
+  }
+
+  /** Reads what is there, with at most one receive. */
+  *read1(size: number): Steps<Bytes> {
+    checkCount(size, "Cannot read: size", true);
+    const count = size < 0 ? Infinity : size;
+    if (count > 0 && this.queue.length === 0) yield count;
+    return this.take(count);
+  }
+
+  /** Reads exactly `size` bytes. */
+  *readexactly(size: number): Steps<Bytes> {
+    checkCount(size, "Cannot read: size", false);
+    yield* this.gather(size);
+    const bytes = this.take(size);
+    if (bytes.length === size) return bytes;
+    throw incomplete(`${size} bytes`, bytes, size);
+  }
+
+  /** Reads a line. */
+  readline(limit: number): Steps<Bytes> {
+    checkCount(limit, "Cannot read a line: limit", true);
+    return this.lines.line(limit);
+  }
+
+  /** Reads lines. */
+  readlines(hint: number): Steps<Bytes[]> {
+    checkCount(hint, "Cannot read lines: hint", true);
+    return this.lines.lines(hint);
+  }
+
+  /** Reads until `separator`, and it as well. */
+  *readuntil(
+    separator: Uint8Array | string,
+    options: ReadUntilOptions,
+  ): Steps<Bytes> {
+    const pattern = checkSeparator(separator);
+    const limit = checkLimit(
+      options.limit ?? this.lineLimit,
+      "Cannot read until a separator: limit",
+    );
+    const start = yield* this.#find(pattern, limit + 1);
+    const end = start + pattern.length;
+    if (start >= 0 && end <= limit) return this.take(end);
+    const name = JSON.stringify(new TextDecoder().decode(pattern));
+    const { length } = this.queue;
+    if (start < 0 && length <= limit) {
+      throw incomplete(`until ${name}`, this.take(Infinity));
+    }
+    throw new LimitOverrunError(
+      `Cannot read until ${name}: no such separator within ${limit} bytes`,
+      start < 0 ? length + 1 - pattern.length : start,
+    );
+  }
+
+  /** Where `pattern` is; -1 where `enough` bytes, or the stream's last, do not show it. */
+  *#find(pattern: Uint8Array, enough: number): Steps<number> {
+    const { queue } = this;
+    for (let from = 0;;) {
+      const start = queue.indexOf(pattern, from);
+      if (start >= 0 || queue.length >= enough) return start;
+      from = Math.max(0, queue.length + 1 - pattern.length);
+      if (!(yield 1)) return -1;
+    }
+  }
+
+  /** Shows what comes next, and leaves it. */
+  *peek(size: number): Steps<Bytes> {
+    checkCount(size, "Cannot peek: size", false);
+    if (this.bufferSize === 0) {
+      throw new TypeError("Cannot peek: the reader is unbuffered");
+    }
+    if (this.queue.length < Math.max(1, size)) yield 1;
+    return this.queue.copy(Math.max(size, this.bufferSize));
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What text files do, without how they receive and send: decoding, encoding and line ends.
+ *
+ * @module
+ */
+
+import { checkCount, checkLimit, nameOf } from "./checks.ts";
+import { type Decode, decoderFor, type Encode, encoderFor } from "./codecs.ts";
+import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
+import {
+  checkNewline,
+  type NewlineDecoder,
+  newlineDecoder,
+} from "./newlines.ts";
+import { TextQueue } from "./queues.ts";
+import type { Steps } from "./reads.ts";
+import type { TextReaderOptions } from "./text_reader.ts";
+import type { TextWriterOptions } from "./text_writer.ts";
+
+/** The state of a text file that reads, and its reads as steps, each of which needs more text. */
+export class TextReaderCore {
+  /** Decoded text that was not read yet. */
+  readonly queue: TextQueue;
+  /** Reads lines. */
+  readonly lines: LineReader<string>;
+  readonly #decode: Decode;
+  readonly #newlines: NewlineDecoder;
+
+  /** @param options Encoding, line ends and limit. */
+  constructor(options: TextReaderOptions) {
+    const { encoding = "utf-8", errors = "strict", newline = null } = options;
+    const { lineLimit = DEFAULT_LINE_LIMIT } = options;
+    this.#decode = decoderFor(encoding, errors);
+    this.#newlines = newlineDecoder(checkNewline(newline));
+    const queue = this.queue = new TextQueue(this.#newlines.find);
+    this.lines = new LineReader({
+      queue,
+      limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
+      unit: "characters",
+    });
+  }
+
+  /**
+   * Decodes what was received: empty at the end of the stream.
+   *
+   * @returns Whether there is more text; undefined where it takes more bytes to say.
+   */
+  decode(bytes: Uint8Array): boolean | undefined {
+    const last = bytes.length === 0;
+    const text = this.#newlines.translate(this.#decode(bytes, last), last);
+    if (text === "") return last ? false : undefined;
+    this.queue.push(text);
+    return true;
+  }
+
+  /** Reads `size` characters, or to the end. */
+  *read(size: number): Steps<string> {
+    checkCount(size, "Cannot read: size", true);
+    const wanted = size < 0 ? Infinity : size;
+    while (this.queue.length < wanted && (yield 1));
+    this.lines.leaveLine();
+    return this.queue.take(Math.min(wanted, this.queue.length));
+  }
+
+  /** Reads a line. */
+  readline(limit: number): Steps<string> {
+    checkCount(limit, "Cannot read a line: limit", true);
+    return this.lines.line(limit);
+  }
+
+  /** Reads lines. */
+  readlines(hint: number): Steps<string[]> {
+    checkCount(hint, "Cannot read lines: hint", true);
+    return this.lines.lines(hint);
+  }
+}
+
+/**
+ * Returns the function that makes bytes of what a text file is to write.
+ *
+ * @param options Encoding and line ends.
+ */
+export function textEncoder(options: TextWriterOptions): Encode {
+  const { encoding = "utf-8", errors = "strict", newline = null } = options;
+  const encode = encoderFor(encoding, errors);
+  const lineEnd = checkNewline(newline) || "\n";
+  return (text) => {
+    if (typeof text !== "string") {
+      throw new TypeError(
+        `Cannot write: text must be a string, got ${nameOf(text)}`,
+      );
+    }
+    return encode(lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd));
+  };
+}
