@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, ForkOptions } from "node:child_process";
 import { unstableNet } from "../_socket/open.ts";
 import { nodeChildProcess } from "../_socket/node.ts";
 import { execPath, has, permissionFlags } from "../_remote/permissions.ts";
+import { withoutStack } from "./errors.ts";
 import type { LaunchOptions } from "./settings.ts";
 
 /**
@@ -33,13 +34,15 @@ export function launch(options: LaunchOptions): ChildProcess {
   ];
   if (unstableNet) execArgv.push("--unstable-net");
   execArgv.push(...flags, `--preload=${entry(moduleUrl)}`);
-  return nodeChildProcess().fork(mainModule(moduleUrl), [], {
+  const { fork } = nodeChildProcess();
+  const how: ForkOptions = {
     execPath: execPath(),
     execArgv,
     env: env ?? defaultEnv(),
     serialization: "advanced",
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
+  };
+  return withoutStack(() => fork(mainModule(moduleUrl), [], how));
 }
 
 /**

@@ -61,7 +61,6 @@ export class ProcessPool {
     this.#launch = launch;
     this.#init = init;
     this.#options = options;
-    if (Deno.build.os !== "windows") prepareSignals();
   }
 
   /** May be changed at any time; children that run keep what they were started with. */
@@ -240,16 +239,6 @@ export class ProcessPool {
   #leave(): void {
     for (const member of this.#members) member.leave();
   }
-}
-
-/**
- * Has Deno set up what watches over children, which takes a descriptor: where none is left for that when the first
- * child starts, Deno 2.9.6 panics.
- */
-function prepareSignals(): void {
-  const nothing = () => {};
-  Deno.addSignalListener("SIGCHLD", nothing);
-  Deno.removeSignalListener("SIGCHLD", nothing);
 }
 
 function closedError(): Error {

@@ -50,7 +50,8 @@ class Server extends ForkingTCPServer {
   }
 
   override handleError(_: unknown, __: unknown, error: unknown) {
-    console.log((error as Error).message, (error as { code?: string }).code);
+    const { syscall, code } = error as { syscall?: string; code?: string };
+    console.log(syscall?.split(" ")[0] ?? "fork", code);
   }
 }
 
@@ -76,6 +77,10 @@ if (import.meta.main) {
     while (server.status.active > 1) await new Promise(setImmediate); // its end frees descriptors
     return new TextDecoder().decode(answer).trim();
   };
+  for (const left of [1, 2]) {
+    console.log("start", (await ask("no descriptor for a child", left)) === "");
+    await new Promise((resolve) => setTimeout(resolve, 1100)); // so long no other is started
+  }
   using first = await createConnection(
     server.serverAddress as [string, number],
   );
