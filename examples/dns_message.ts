@@ -14,8 +14,6 @@ const HEADER_SIZE = 12;
 const RECORD_SIZE = 11;
 /** The least that a question takes: the same, with type and class. */
 const QUESTION_SIZE = 5;
-/** The most that a name takes (RFC 1035, section 2.3.4). */
-const NAME_SIZE = 255;
 /** What a client without EDNS takes over UDP, in bytes (RFC 1035, section 2.3.4). */
 const UDP_SIZE = 512;
 /** What crosses today's networks in one piece, in bytes: the DNS flag day of 2020. */
@@ -133,7 +131,6 @@ function readQuestion(
     const label = message.subarray(at + 1, at + 1 + length);
     labels.push(String.fromCharCode(...label).replaceAll(".", "\\046"));
   }
-  if (at + 1 - HEADER_SIZE > NAME_SIZE) return undefined;
   const name = labels.join(".").replace(/[A-Z]/g, (c) => c.toLowerCase());
   return [name, message.subarray(HEADER_SIZE, at + 5)];
 }

@@ -72,15 +72,17 @@ function parseMark(mark: string): Partial<Block> {
 
 /** Seconds for each part of a program's life. */
 export interface Limits {
-  /** For a program to end by itself, and for a server to listen and to answer. */
+  /** For a program to end by itself, and for a server to listen. */
   run: number;
+  /** For a server to answer. */
+  answer: number;
   /** How long a server must stay up. */
   stay: number;
   /** For a server to end after the signal. */
   end: number;
 }
 
-const LIMITS: Limits = { run: 60, stay: 3.5, end: 20 };
+const LIMITS: Limits = { run: 60, answer: 60, stay: 3.5, end: 20 };
 
 /** A program that runs. */
 class Program implements AsyncDisposable {
@@ -135,8 +137,9 @@ class Program implements AsyncDisposable {
 export async function runProgram(
   { code, line, until, says = "" }: Block,
   directory: string,
-  limits: Limits = LIMITS,
+  options: Partial<Limits> = {},
 ): Promise<void> {
+  const limits = { ...LIMITS, ...options };
   const port = freePort();
   const file = `${directory}/line_${line}.ts`;
   await Deno.writeTextFile(file, code.replaceAll(PORT, String(port)));
@@ -158,13 +161,13 @@ async function serveOne(
   program: Program,
   port: number,
   until: Deno.Signal,
-  { run, stay, end }: Limits,
+  { run, answer, stay, end }: Limits,
 ): Promise<string> {
   using client = await connect(program, port, run);
   if (client === undefined) return await failOf(program, "it did not listen");
   await client.write(new TextEncoder().encode("1\n"));
   await client.closeWrite();
-  const first = await firstByte(client, run);
+  const first = await firstByte(client, answer);
   if (first === "") return await failOf(program, "it said nothing to a client");
   const rest = readAll(client);
   if (await program.endsWithin(stay)) {

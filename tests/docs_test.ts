@@ -23,6 +23,7 @@ for (const name of PAGES) {
   Deno.test({
     name: `${name}: its programs run`,
     ignore: !mayRun,
+    timeout: 300_000, // each program has limits of its own
     fn: (t) =>
       withDirectory(async (directory) => {
         // Servers mostly wait: they run side by side.
@@ -120,7 +121,8 @@ const WRONG: [
   ],
   [
     "serves, and ends by itself",
-    `${ECHO} setTimeout(() => Deno.exit(), 200); await serve(server);`,
+    ECHO.replace("handle() {", "$& setTimeout(() => Deno.exit(), 300);") +
+    "await serve(server);",
     "SIGINT",
     "before SIGINT",
   ],
@@ -163,15 +165,19 @@ const WRONG: [
 Deno.test({
   name: "a program of a page fails when it does not run as its page says",
   ignore: !mayRun,
+  timeout: 120_000,
   fn: () =>
     withDirectory(async (directory) => {
-      const short = { run: 8, stay: 2, end: 3 };
       await Promise.all(
         WRONG.map(async ([name, code, until, said], line) => {
-          const waits = /not|nothing/.test(said) ? short : undefined;
+          const waits = /ended$|listen$/.test(said) ? 8 : undefined;
           const says = name.endsWith("something else") ? said : undefined;
           const run = () =>
-            runProgram({ code, line, until, says }, directory, waits);
+            runProgram({ code, line, until, says }, directory, {
+              ...waits && { run: waits },
+              answer: name === "does not serve" ? 5 : 60,
+              end: name.startsWith("is deaf") ? 3 : 20,
+            });
           const error = await assertRejects(run, Error, undefined, name);
           assert(error.message.includes(said), `${name}: ${error.message}`);
         }),
