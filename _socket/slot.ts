@@ -21,6 +21,11 @@ function call(watcher: () => void): void {
 /** Who waits for a promise; see {@linkcode whenEnded}. */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 
+/** How many wait for a flight; for tests. */
+export function waitersOf(flight: Promise<void>): number {
+  return waiting.get(flight)?.size ?? 0;
+}
+
 /**
  * Calls back when a flight ends. Whoever stops waiting takes the callback back: a promise keeps
  * what `then` was given until it settles, so an idle connection whose calls time out would gather

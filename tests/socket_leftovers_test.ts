@@ -1,0 +1,157 @@
+/** What a call leaves behind: no waiters, no timers that keep the process alive, no connections. */
+
+import { EventEmitter } from "node:events";
+import type { Server, Socket as NetSocket } from "node:net";
+import { type ListenHandle, NetListener } from "../_socket/net_listener.ts";
+import { anyReady } from "../_socket/select.ts";
+import { waitersOf } from "../_socket/slot.ts";
+import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
+import { assert, assertEquals, assertRejects } from "./deps.ts";
+import { granted, soon, tcpPair, timeoutByHand } from "./helpers.ts";
+
+Deno.test("Timeout.race() and select() take their waiter back when the time has run out", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const source = { ready: false, fill: () => promise };
+  for (let i = 0; i < 5; i++) {
+    const timeout = timeoutByHand();
+    const won = timeout.race(promise);
+    assertEquals(waitersOf(promise), 1);
+    timeout.expire();
+    assertEquals(await soon(won), false);
+    assertEquals(waitersOf(promise), 0);
+    await soon(anyReady([source], 0.001));
+    assertEquals(waitersOf(promise), 0);
+  }
+  resolve();
+});
+
+Deno.test({
+  name: "Socket.settimeout() does not keep the process alive",
+  ignore: !granted("run", "net"),
+  async fn() {
+    const program = `
+      import { socketpair } from ${
+      JSON.stringify(import.meta.resolve("../mod.ts"))
+    };
+      const [one, other] = await socketpair();
+      for (const socket of [one, other]) socket.settimeout(600);
+      await one.sendall(new Uint8Array(9));
+      await other.recv(9);
+      console.log("done");
+    `;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--no-check", program],
+      stderr: "null",
+    });
+    const { code, stdout } = await soon(child.output());
+    assertEquals([code, new TextDecoder().decode(stdout)], [0, "done\n"]);
+  },
+});
+
+Deno.test("Socket.listen() opens with the backlog that it is given, on the same port", () => {
+  const { listen } = Deno;
+  const seen: [unknown, unknown][] = [];
+  Deno.listen = ((options: Deno.TcpListenOptions) => {
+    const listener = listen(options);
+    seen.push([options.tcpBacklog, listener.addr.port]);
+    return listener;
+  }) as typeof Deno.listen;
+  try {
+    using socket = new Socket();
+    socket.bind(["127.0.0.1", 0]);
+    const port = socket.getsockname()[1];
+    socket.listen(3);
+    assertEquals(seen, [[undefined, port], [3, port]]);
+    assertEquals(socket.getsockname()[1], port);
+    using other = new Socket();
+    other.listen(7);
+    assertEquals(seen[2][0], 7);
+  } finally {
+    Deno.listen = listen;
+  }
+});
+
+Deno.test({
+  name:
+    "Socket.shutdown() after a sendfile() that timed out says so, and does not wait",
+  ignore: !granted("read", "write"),
+  async fn() {
+    const [client, server] = await tcpPair();
+    using _server = server; // which does not read
+    const path = await Deno.makeTempFile();
+    try {
+      await Deno.truncate(path, 32 * 1024 * 1024);
+      client.settimeout(0.2);
+      await soon(assertRejects(() => client.sendfile(path), TimeoutError));
+      client.settimeout(null);
+      await soon(assertRejects(
+        () => client.shutdown(SHUT_WR),
+        TimeoutError,
+        "Cannot shutdown: a send timed out before (ETIMEDOUT)",
+      ));
+    } finally {
+      client.abort();
+      await Deno.remove(path);
+    }
+  },
+});
+
+/** A server of `node:net` without a system under it. */
+function fakeServer() {
+  const server = Object.assign(new EventEmitter(), {
+    ref() {},
+    unref() {},
+    close() {},
+  });
+  let listens = 0;
+  const handle: ListenHandle = {
+    listen: () => (listens++, 0),
+    onconnection() {},
+    close() {},
+  };
+  return { server, handle, listens: () => listens };
+}
+
+Deno.test("NetListener.close() closes the Unix connections that nobody took", () => {
+  const { server, handle } = fakeServer();
+  const addr = { transport: "unix", path: "/s" };
+  const listener = new NetListener(
+    server as unknown as Server,
+    handle,
+    addr,
+    2,
+  );
+  const destroyed: number[] = [];
+  for (const number of [1, 2, 3]) {
+    const destroy = () => destroyed.push(number);
+    server.emit("connection", { destroy } as unknown as NetSocket);
+  }
+  assertEquals(destroyed, [3]); // more than the backlog
+  listener.close();
+  assertEquals(destroyed, [3, 1, 2]);
+  server.emit("connection", { destroy: () => destroyed.push(4) });
+  assertEquals(destroyed, [3, 1, 2, 4]);
+});
+
+Deno.test("NetListener listens again while an accept waits, which a shortage of descriptors has stopped", async () => {
+  const { server, handle, listens } = fakeServer();
+  const addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
+  const listener = new NetListener(
+    server as unknown as Server,
+    handle,
+    addr,
+    2,
+  );
+  const accepted = listener.accept().catch(({ name }) => name);
+  const first = listens();
+  const alive = setInterval(() => {}, 1000); // that of the listener does not keep the event loop alive
+  await soon((async () => {
+    while (listens() < first + 2) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  })());
+  clearInterval(alive);
+  listener.close();
+  assertEquals(await accepted, "BadResource");
+  assert(first > 0);
+});
