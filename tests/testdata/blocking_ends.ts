@@ -178,7 +178,9 @@ export class SendsInListener extends BlockingRequestHandler<
 
   override handle() {
     this.signal.addEventListener("abort", () => {
-      this.request.sendall(bytes("bye"));
+      const bye = bytes("bye");
+      this.request.sendall(bye);
+      bye.fill(0); // it is the handler's again
       this.request.send(bytes("!"));
     });
     this.request.sendall(bytes("go"));

@@ -1,0 +1,83 @@
+/** The parts of the blocking sockets, over a lane with nobody on its other side. */
+
+import { sendFileSync } from "../_blocking/sendfile.ts";
+import { Deadline } from "../_blocking/wait.ts";
+import { Lane, laneMemory } from "../_threads/lane.ts";
+import { BlockingIOError, TimeoutError } from "../mod.ts";
+import { assert, assertEquals, assertThrows } from "./deps.ts";
+
+/** A file in memory. */
+class FakeFile {
+  at = 0;
+  readonly data = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7);
+
+  readSync(p: Uint8Array): number | null {
+    const piece = this.data.subarray(this.at, this.at + p.length);
+    p.set(piece);
+    this.at += piece.length;
+    return piece.length || null;
+  }
+
+  seekSync(offset: number, whence: Deno.SeekMode): number {
+    assertEquals(whence, Deno.SeekMode.Start);
+    return this.at = offset;
+  }
+}
+
+Deno.test("sendFileSync() leaves an open file behind the last byte that was sent", () => {
+  const cases: [offset: number, count: number, sent: number][] = [
+    [0, Infinity, 300_000],
+    [10, 5, 5],
+    [0, 270_000, 270_000],
+    [299_999, 9, 1],
+    [400_000, 9, 0],
+  ];
+  for (const [offset, count, expected] of cases) {
+    const file = new FakeFile();
+    file.at = 77;
+    let got = 0;
+    const sent = sendFileSync(file, offset, count, (data) => {
+      assertEquals(data[0], file.data[offset + got]);
+      got += data.length;
+    });
+    assertEquals([sent, got, file.at], [expected, expected, offset + expected]);
+  }
+});
+
+Deno.test("sendFileSync() leaves an open file where a send that fails began", () => {
+  const file = new FakeFile();
+  let calls = 0;
+  assertThrows(
+    () =>
+      sendFileSync(file, 5, Infinity, () => {
+        if (++calls === 2) throw new Error("gone");
+      }),
+    Error,
+    "gone",
+  );
+  assertEquals(file.at, 5 + 262_144); // the first chunk was sent
+});
+
+Deno.test("Deadline.wait() asks once more after the time has run out, and then throws", () => {
+  const lane = new Lane(laneMemory(), "worker", () => {});
+  let asked = 0;
+  const before = performance.now();
+  assertThrows(
+    () => new Deadline(0.05).wait(lane, () => ++asked === 99, "recv"),
+    TimeoutError,
+    "timed out after 0.05 s",
+  );
+  assert(performance.now() - before >= 49);
+  assert(asked >= 2);
+  new Deadline(0.01).wait(lane, () => ++asked > 3, "recv"); // ready at last
+  assertThrows(
+    () => new Deadline("now").wait(lane, () => false, "recv"),
+    BlockingIOError,
+  );
+});
+
+Deno.test("Deadline.endless is for calls with no limit only", () => {
+  const limits = [null, "now", 0.5, 1e9] as const;
+  const endless = limits.map((limit) => new Deadline(limit).endless);
+  assertEquals(endless, [true, false, false, false]);
+});
