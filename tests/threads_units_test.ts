@@ -7,6 +7,7 @@ import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";
 import * as P from "../_threads/protocol.ts";
 import { Ring } from "../_threads/ring.ts";
+import { RelayConn } from "../_threads/relay_conn.ts";
 import { RelayedReader } from "../_threads/relayed_reader.ts";
 import { RelayedWriter } from "../_threads/relayed_writer.ts";
 import { ServerStub } from "../_threads/server_stub.ts";
@@ -321,4 +322,48 @@ workerTest("Pool gives a request to the worker that is free", async () => {
     await until(() => running.server.status.active === 0, "it ends");
   }
   assertEquals(shared[0], 1, "one worker is enough");
+});
+
+Deno.test("RelayConn.stopReading() keeps what comes for a read that nobody waits for", async () => {
+  const lane = new Lane(laneMemory(), "worker", () => {});
+  const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
+  const opening: P.Opening = {
+    clientAddress: "",
+    localAddr: address,
+    remoteAddr: address,
+    timeout: null,
+  };
+  const conn = new RelayConn(1, opening, lane);
+  const into = new Uint8Array(9);
+  let read = false;
+  conn.read(into).then(() => read = true);
+  conn.stopReading();
+  conn.onFrame(P.DATA, bytes("abc"));
+  await turn();
+  assertEquals([read, conn.available, into[0]], [false, 3, 0]);
+});
+
+Deno.test("Lane.send() lets no short frame pass a long one that waits for room", () => {
+  const memory = laneMemory();
+  const got: number[] = [];
+  const main = new Lane(memory, "main", () => {});
+  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
+  const sizes = Array.from({ length: 40 }, (_, i) => i % 2 ? 10 : 250_000);
+  sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
+  while (got.length < sizes.length) {
+    worker.drain(1);
+    main.drain(); // sends what waited
+  }
+  assertEquals(got, sizes.map((_, id) => id));
+});
+
+workerTest("A worker with enough memory lives on", async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(8));
+  await using running = start(LoadsOnce, { shared, maxWorkers: 1 });
+  using client = await running.connect();
+  await client.sendall(bytes("x\n"));
+  assertEquals(await readText(client, 2), "x\n");
+  await delay(1200); // it has looked at its heap twice
+  await client.sendall(bytes("y\n"));
+  assertEquals(await readText(client, 2), "y\n");
 });
