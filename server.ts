@@ -34,7 +34,6 @@ import {
   AF_UNIX,
   type InetAddress,
   OSError,
-  SHUT_WR,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_DGRAM,
@@ -476,10 +475,13 @@ export class TCPServer extends SocketServer<Socket> {
       : socket.accept();
   }
 
-  /** Ends the stream for the client, and then closes. May be overridden. */
+  /**
+   * Ends the stream for the client, and then closes. A client that puts that off (a TLS handshake that stalls) is
+   * waited for as long as the timeout of the socket says, or 2 seconds. May be overridden.
+   */
   override async shutdownRequest(request: Socket): Promise<void> {
     try {
-      await request.shutdown(SHUT_WR);
+      await internals.endRequest(request);
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
     }

@@ -8,7 +8,6 @@ import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../_socket/address.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { OSError } from "../_socket/errors.ts";
-import { SHUT_WR } from "../_socket/constants.ts";
 import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
@@ -157,7 +156,7 @@ function endsByClosing(socket: Socket): boolean {
 
 async function endWrite(socket: Socket): Promise<void> {
   try {
-    await socket.shutdown(SHUT_WR);
+    await internals.endRequest(socket);
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
   }

@@ -13,7 +13,6 @@ import {
 import { ownBytes } from "../_socket/check.ts";
 import {
   IPPROTO_TCP,
-  SHUT_WR,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_NODELAY,
@@ -39,7 +38,7 @@ export function streamRelay(request: Socket): Relay {
       case "write":
         return request.sendall(checkChunk(argument));
       case "closeWrite":
-        return request.shutdown(SHUT_WR);
+        return internals.endRequest(request);
       case "close":
         return begin(() => request.close());
       case "setNoDelay":

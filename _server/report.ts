@@ -72,13 +72,14 @@ function plainly(thrown: unknown): string {
 
 /**
  * What a handler meets when its client resets, is gone, or is silent for too long, and when the connection is
- * aborted under it.
+ * aborted under it. EPROTO is that of a TLS handshake.
  */
 const LOST = new Set([
   "ECONNRESET",
   "ECONNABORTED",
   "EPIPE",
   "ETIMEDOUT",
+  "EPROTO",
   "EBADF",
 ]);
 

@@ -40,6 +40,9 @@ export interface Deadline {
   readonly due: number;
 }
 
+/** How long a client may put off the end of its request where it has no limit of time; arbitrary. */
+const END_SECONDS = 2;
+
 /** A `connect` under way. */
 export interface Attempt {
   /** Ready when it has ended. */
@@ -252,6 +255,16 @@ export class SocketCore {
   connected(syscall: string, code: "ENOTCONN" | "EPIPE"): Stream {
     if (this.stream !== undefined) return this.stream;
     throw osError(code, { syscall, reason: "the socket is not connected" });
+  }
+
+  /** Ends the stream of a request: within the limit of the socket, or {@linkcode END_SECONDS} for the end itself. */
+  async endRequest(): Promise<void> {
+    this.checkOpen("shutdown");
+    const stream = this.connected("shutdown", "ENOTCONN");
+    await stream.endWrite(
+      this.limit("shutdown"),
+      () => this.limit("shutdown", END_SECONDS),
+    );
   }
 
   /** The number of `owner` while it is open. */

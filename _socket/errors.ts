@@ -208,6 +208,7 @@ const BY_NAME: Record<string, ErrnoName> = {
   ConnectionAborted: "ECONNABORTED",
   ConnectionRefused: "ECONNREFUSED",
   ConnectionReset: "ECONNRESET",
+  InvalidData: "EPROTO", // a TLS handshake that fails
   Interrupted: "EBADF", // a close during the call; a signal never surfaces
   NetworkUnreachable: "ENETUNREACH",
   NotCapable: "EACCES",
@@ -215,8 +216,18 @@ const BY_NAME: Record<string, ErrnoName> = {
   NotFound: "ENOENT",
   PermissionDenied: "EACCES",
   TimedOut: "ETIMEDOUT",
+  UnexpectedEof: "ECONNRESET", // a client that leaves in the middle of a TLS handshake
   WouldBlock: "EAGAIN",
 };
+
+/**
+ * Reports whether a failed read is the end of the stream: a TLS client that closes with no close_notify, as many do.
+ * Python's `ssl` takes it so too (`suppress_ragged_eofs`).
+ */
+export function isRaggedEnd(error: unknown): boolean {
+  return error instanceof Deno.errors.UnexpectedEof &&
+    error.message.includes("close_notify");
+}
 
 /** Reads the error name out of whatever Deno or Node threw. */
 function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {

@@ -83,6 +83,8 @@ export const internals = {} as {
   listens: (socket: Socket) => boolean;
   /** Lets the process end while a call is in flight that nobody waits for, until the next call. */
   rest: (socket: Socket) => void;
+  /** Ends the stream of a request, in a limited time. */
+  endRequest: (socket: Socket) => Promise<void>;
   /** Closes a socket and the files made of it. */
   release: (socket: Socket) => void;
   /** Closes a socket and drops what is on its way. */
@@ -173,6 +175,10 @@ export class Socket implements Disposable {
     internals.acceptNow = (socket) => socket.#acceptNow();
     internals.listens = (socket) => socket.#core.listens;
     internals.rest = (socket) => socket.#core.rest();
+    internals.endRequest = (socket) =>
+      socket.shutdown === Socket.prototype.shutdown
+        ? socket.#core.endRequest()
+        : socket.shutdown(C.SHUT_WR);
     internals.release = (socket) => socket.#core.close(false);
     internals.abort = (socket) => socket.#core.close(true);
     internals.released = (socket) => socket.#core.released ?? Promise.resolve();

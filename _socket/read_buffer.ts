@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type OSError, osError, translate } from "./errors.ts";
+import { isRaggedEnd, type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
 import { newPromise, refuse, resolveNew } from "./calls.ts";
 import { memory, viewOf } from "./memory.ts";
@@ -177,6 +177,7 @@ export class ReadBuffer extends ReadMemory implements Source {
   }
 
   #crash(error: unknown): void {
+    if (isRaggedEnd(error)) return this.#land(null);
     this.landed(this.#target!, 0);
     this.#target = undefined;
     if (!this.#ended) this.#error ??= translate(error, { syscall: "recv" });

@@ -8,6 +8,7 @@ import { type Limit, nextTurn, poll, whenReady } from "./alarm.ts";
 import { osError, translate } from "./errors.ts";
 import { quiet } from "./calls.ts";
 import { memory, viewOf } from "./memory.ts";
+import { Slot } from "./slot.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { Bytes } from "./read_memory.ts";
 import type { StreamTransport } from "./transport.ts";
@@ -158,8 +159,16 @@ export class Stream {
     }
   }
 
-  /** Ends the writing half, after all that was accepted. */
-  async endWrite(limit: Limit): Promise<void> {
+  /**
+   * Ends the writing half, after all that was accepted.
+   *
+   * @param limit How long that may take.
+   * @param closing How long the end itself may take, where nothing says how long it all may.
+   */
+  async endWrite(
+    limit: Limit,
+    closing: () => Limit = () => null,
+  ): Promise<void> {
     if (this.#writeEnded) return;
     this.sendHeld();
     this.#writeEnded = true;
@@ -170,11 +179,20 @@ export class Stream {
         throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
       }
       if (busy) await whenReady(this.writer, limit, "shutdown", () => {});
-      await this.transport.closeWrite();
+      await this.#closeWrite(limit, closing);
     } catch (error) {
       this.#writeEnded = false; // it may be tried again
       throw translate(error, { syscall: "shutdown" });
     }
+  }
+
+  /** Over TLS, Deno (2.9.6) waits for the handshake first, as long as the client likes. */
+  #closeWrite(limit: Limit, closing: () => Limit): Promise<void> {
+    const { transport } = this;
+    const most = closesAtOnce(transport) ? null : limit ?? closing();
+    if (most === null) return transport.closeWrite();
+    const closed = new Slot(() => transport.closeWrite());
+    return whenReady(closed, most, "shutdown", () => closed.take());
   }
 
   /** Closes; what was accepted for sending goes out first, in the background. */
@@ -210,6 +228,11 @@ export class Stream {
       // closed underneath, by its owner or by the runtime
     }
   }
+}
+
+/** Reports whether a transport is Deno's connection over TCP or a Unix socket, whose end is a system call. */
+function closesAtOnce(transport: StreamTransport): boolean {
+  return "readable" in transport && !("handshake" in transport);
 }
 
 function sendall(

@@ -5,7 +5,7 @@
  */
 
 import { joinBytes } from "../_socket/check.ts";
-import { translate } from "../_socket/errors.ts";
+import { isRaggedEnd, translate } from "../_socket/errors.ts";
 import type { Stream } from "../_socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";
@@ -167,6 +167,7 @@ export class RelayedReader {
   };
 
   readonly #crash = (error: unknown): void => {
+    if (isRaggedEnd(error)) return this.#land(null);
     this.#flying = false;
     this.#landed();
     if (this.#ended) {

@@ -1,0 +1,13 @@
+/** A handler for clients that may say nothing. */
+
+import { StreamRequestHandler } from "../../handlers.ts";
+
+/** Answers with the first line, or with all there is of it; waits for it for a fifth of a second. */
+export class Patient extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  override timeout = 0.2;
+
+  override async handle() {
+    await this.wfile.write(await this.rfile.readline());
+  }
+}
