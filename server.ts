@@ -6,11 +6,14 @@
 
 import { checkSize, checkTimeout } from "./_socket/check.ts";
 import { internals } from "./_socket/facade.ts";
+import { checkNotLoading } from "./_remote/loading.ts";
+import { checkHandlerClass } from "./_remote/briefing.ts";
 import { saySlowClose } from "./_server/drain.ts";
 import { formatAddress } from "./_socket/address.ts";
 import { after, runHandler } from "./_server/steps.ts";
 import {
   type BaseServerOptions,
+  checkOptions,
   type ServeForeverOptions,
   type ServerCloseOptions,
   type ServerCloseReport,
@@ -112,20 +115,18 @@ export abstract class BaseServer<R = unknown> implements AsyncDisposable {
    * @param serverAddress `[host, port]`, or a path.
    * @param RequestHandlerClass The class that handles requests.
    * @param options What differs from the static fields.
-   * @throws {TypeError} when the handler is not a class with a `handle` method.
+   * @throws {TypeError} when the handler is not a class with a `handle` method, or the options are no object.
+   * @throws {Error} while the module of a handler is loaded in a worker or a child: a program makes its server only
+   *   `if (import.meta.main)`.
    */
   constructor(
     serverAddress: AddressLike,
     RequestHandlerClass: RequestHandlerConstructor<R>,
     options: BaseServerOptions = {},
   ) {
-    if (typeof RequestHandlerClass?.prototype?.handle !== "function") {
-      throw new TypeError(
-        `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${
-          Deno.inspect(RequestHandlerClass)
-        }`,
-      );
-    }
+    checkNotLoading();
+    checkHandlerClass(RequestHandlerClass);
+    checkOptions(options);
     this.serverAddress = Array.isArray(serverAddress)
       ? [...serverAddress] as InetAddress
       : serverAddress as string; // anything else is for bind() to name

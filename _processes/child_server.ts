@@ -11,6 +11,7 @@ import { OSError } from "../_socket/errors.ts";
 import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
+import { loadModule } from "../_remote/loading.ts";
 import { toFailure } from "../_remote/failure.ts";
 import { type HandlerClass, handlerIn } from "../_remote/briefing.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
@@ -80,7 +81,8 @@ export class ChildServer {
   #init(message: InitMessage): void {
     this.#link.identify(message.token);
     const server = new ServerStandIn(message);
-    this.#post = this.#load().then((module) => ({
+    const loaded = loadModule("in another process", this.#load);
+    this.#post = loaded.then((module) => ({
       server,
       Handler: handlerIn(module, message.exportName, "in another process"),
     }));

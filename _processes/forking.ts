@@ -22,6 +22,7 @@ import type {
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../_socket/address.ts";
 import { originOf, toldOptions } from "../_remote/briefing.ts";
+import { checkNotLoading } from "../_remote/loading.ts";
 import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
 import { canPass, openNetListener } from "../_socket/net_open.ts";
 import type { MemberOptions } from "./member.ts";
@@ -57,6 +58,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
+      checkNotLoading(); // before all that a child lacks
       const Handler: RequestHandlerConstructor = args[1];
       const options: MixInOptions & ForkingOptions = args[2] ?? {};
       const statics = new.target as unknown as ForkingStatics;

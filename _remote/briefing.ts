@@ -32,13 +32,7 @@ type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
  * @throws {TypeError} when it does not say so; the message says what to write.
  */
 export function originOf(Class: unknown, place: Place): HandlerOrigin {
-  if (!isHandler(Class)) {
-    throw new TypeError(
-      `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${
-        Deno.inspect(Class)
-      }`,
-    );
-  }
+  checkHandlerClass(Class);
   // what a base class says is not about this one
   const own = (name: keyof Statics) =>
     Object.hasOwn(Class, name) ? (Class as Statics)[name] : undefined;
@@ -88,6 +82,22 @@ export function handlerIn(
     : `it is exported as "${other}": write in the class: static readonly exportName = "${other}"`;
   throw new TypeError(
     `Cannot run ${exportName} ${place}: its module exports no class of handlers "${exportName}"; ${advice}`,
+  );
+}
+
+/** Throws unless a value is a class of handlers. */
+export function checkHandlerClass(
+  value: unknown,
+): asserts value is HandlerClass {
+  if (isHandler(value)) return;
+  const made = Object(value).constructor;
+  const got = isHandler(made)
+    ? `an object of it: pass ${
+      made.name || "the class"
+    }, and the server makes one for each request`
+    : Deno.inspect(value, { depth: 0 });
+  throw new TypeError(
+    `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${got}`,
   );
 }
 

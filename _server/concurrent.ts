@@ -8,6 +8,7 @@ import { begun } from "../_socket/calls.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
 import type { Detached } from "./active.ts";
+import { checkOptions } from "./options.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
@@ -148,6 +149,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
 
 /** What the options say, or else the static fields of the class. */
 function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
+  checkOptions(options);
   return {
     maxConnections: checkMax(
       options.maxConnections ?? statics.maxConnections,

@@ -59,6 +59,16 @@ export interface ServerOptions extends BaseServerOptions {
   maxPacketSize?: number;
 }
 
+/** Throws unless the options of a server are an object. */
+export function checkOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new TypeError(
+    `Cannot make a server: the third argument must be an object of options, got ${
+      Deno.inspect(options)
+    }; Python's bind_and_activate is the option bindAndActivate`,
+  );
+}
+
 /** An option, or else the class's static field of that name. */
 export function setting<O extends object, K extends keyof O & string>(
   server: object,

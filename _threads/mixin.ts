@@ -14,6 +14,7 @@ import { afterDrain, requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../_socket/address.ts";
 import { originOf, plainOptions } from "../_remote/briefing.ts";
+import { checkNotLoading } from "../_remote/loading.ts";
 import { checkReadable } from "../_remote/permissions.ts";
 import type { Pool } from "./pool.ts";
 import {
@@ -69,6 +70,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
+      checkNotLoading(); // before all that a worker lacks
       const options: ThreadingOptions = args[2] ?? {};
       const statics = new.target as unknown as Statics;
       const handler = originOf(args[1], "in a worker");

@@ -17,6 +17,7 @@ import {
   handlerIn,
   type HandlerOrigin,
 } from "../_remote/briefing.ts";
+import { loadModule } from "../_remote/loading.ts";
 import { Lane, type LaneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { RelayConn } from "./relay_conn.ts";
@@ -175,5 +176,6 @@ export class Service {
 async function loadHandler(
   { moduleUrl, exportName }: HandlerOrigin,
 ): Promise<HandlerClass> {
-  return handlerIn(await import(moduleUrl), exportName, "in a worker");
+  const module = await loadModule("in a worker", () => import(moduleUrl));
+  return handlerIn(module, exportName, "in a worker");
 }

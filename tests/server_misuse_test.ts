@@ -1,0 +1,99 @@
+/** Mistakes at the construction of a server: each is told at once, with its cure. */
+
+import {
+  AsyncTCPServer,
+  ForkingTCPServer,
+  ThreadingTCPServer,
+} from "../mixins.ts";
+import { TCPServer, UDPServer } from "../server.ts";
+import { checkNotLoading, loadModule } from "../_remote/loading.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
+import {
+  type AnyServerClass,
+  granted,
+  LOOPBACK,
+  text,
+  within,
+} from "./server_helpers.ts";
+import { Echo } from "./testdata/handlers.ts";
+
+const mayRun = granted("read", "run", "env");
+
+for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
+  Deno.test({
+    name:
+      `${Server.name} says where to write import.meta.main, when a module makes a server as it is loaded for its handler`,
+    ignore: !mayRun,
+    async fn() {
+      const script = new URL("testdata/unguarded.ts", import.meta.url).pathname;
+      const program = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--quiet", script, Server.name, "TCPServer"],
+        env: { NO_COLOR: "1" },
+      });
+      const { code, stderr } = await within(program.output(), 60_000);
+      const said = text(stderr);
+      assertStringIncludes(said, "if (import.meta.main)");
+      assertStringIncludes(said, "Cannot make a server in");
+      assertEquals(code, 0);
+    },
+  });
+}
+
+const SERVERS = [
+  TCPServer,
+  UDPServer,
+  AsyncTCPServer,
+  ThreadingTCPServer,
+  ForkingTCPServer,
+] as unknown as AnyServerClass[];
+
+Deno.test({
+  name:
+    "no server can be made while a handler's module is loaded, and all can afterwards",
+  ignore: !mayRun,
+  async fn() {
+    for (const Server of SERVERS) {
+      const make = () => new Server(LOOPBACK, Echo as never);
+      await assertRejects(
+        // deno-lint-ignore require-await
+        () => loadModule("in a worker", async () => make()),
+        Error,
+        "Cannot make a server in a worker",
+      );
+      await make().serverClose();
+    }
+    checkNotLoading();
+  },
+});
+
+for (const Server of SERVERS) {
+  Deno.test({
+    name: `${Server.name} says what is wrong with its arguments`,
+    ignore: /^(Thread|Fork)/.test(Server.name) && !mayRun,
+    fn() {
+      const make = (...args: unknown[]) => () =>
+        new Server(...args as ConstructorParameters<AnyServerClass>);
+      for (const options of [false, null, 5]) {
+        assertThrows(
+          make(LOOPBACK, Echo, options),
+          TypeError,
+          `got ${options}; Python's bind_and_activate is the option`,
+        );
+      }
+      const made = new Echo(undefined as never, "", undefined as never);
+      assertThrows(
+        make(LOOPBACK, made),
+        TypeError,
+        "got an object of it: pass Echo",
+      );
+      const error = assertThrows(make(LOOPBACK, () => {}), TypeError);
+      assert(error.message.endsWith("got [Function (anonymous)]"));
+    },
+  });
+}
