@@ -237,7 +237,7 @@ export class Event<T = void> {
 }
 
 /** Waits until something holds, turn by turn of the event loop. */
-export async function until(holds: () => boolean, ms = 10_000): Promise<void> {
+export async function until(holds: () => boolean, ms = 30_000): Promise<void> {
   const due = performance.now() + ms;
   while (!holds()) {
     if (performance.now() > due) throw new Error(`not after ${ms} ms`);
