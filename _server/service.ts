@@ -55,7 +55,7 @@ export class Service<R> {
     if (signal?.aborted || this.#stopWanted) stop();
     try {
       const served = enter(
-        this.#server,
+        this.#server, // here and not for each request, which would cost 0.4 us
         () => loop.run(() => this.#round(loop)),
       );
       await Promise.race([served, loop.abandoned]);
@@ -82,8 +82,14 @@ export class Service<R> {
     return this.#loop = new ServeLoop(idle ? undefined : pollInterval * 1000);
   }
 
-  /** Handles a request that is ready, and calls `serviceActions`; a tick comes back empty-handed. */
+  /** An accept that somebody else has begun, with `select`, wakes the loop outside of the server. */
   #round(loop: ServeLoop): Source | Promise<void> | undefined {
+    if (isInside(this.#server)) return this.#turn(loop);
+    return enter(this.#server, () => this.#turn(loop));
+  }
+
+  /** Handles a request that is ready, and calls `serviceActions`; a tick comes back empty-handed. */
+  #turn(loop: ServeLoop): Source | Promise<void> | undefined {
     const { room } = this.#requests;
     const source = room.ready ? this.#source : room;
     if (source.ready) {

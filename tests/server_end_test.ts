@@ -13,7 +13,7 @@ import {
   type ServerCloseReport,
   TCPServer,
 } from "../server.ts";
-import { type Address, OSError, type Socket } from "../socket.ts";
+import { type Address, OSError, select, type Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -273,6 +273,27 @@ for (const place of PLACES) {
     assertEquals(server.status.active, 0);
   });
 }
+
+each(
+  "serverClose() can be awaited in handle() though select() has begun to wait",
+  async (kind) => {
+    const closed = new Event();
+    class Handler extends kind.Handler {
+      override async handle() {
+        await Promise.resolve();
+        await within(server.serverClose());
+        closed.set();
+      }
+    }
+    const server = new kind.Server(kind.address(), Handler, kind.options);
+    assertEquals(await select([server], [], [], 0.01), [[], [], []]);
+    const served = server.serveForever();
+    using client = await connectTo(server);
+    await client.sendall(bytes("x"));
+    await closed.wait();
+    await within(served);
+  },
+);
 
 for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
   for (const place of ["handleError", "shutdownRequest"] as const) {
