@@ -431,3 +431,25 @@ Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
   requests.end(last);
   assert(!requests.exceeds(second));
 });
+
+Deno.test("Requests.exceeds() forgets what it has counted of those that were given up", () => {
+  const requests = requestsOf({ maxConnectionsPerClient: 1 });
+  const client: Address = ["192.0.2.1", 1];
+  const [first, second] = [{}, {}];
+  requests.begin(first, client);
+  assert(!requests.exceeds(first)); // counts from now on
+  requests.giveUp();
+  requests.begin(second, client);
+  assert(!requests.exceeds(second));
+});
+
+Deno.test("Requests.reports() forgets a request that was given up, when it has ended", () => {
+  const requests = requestsOf({});
+  const request = {};
+  const active = requests.begin(request);
+  assert(requests.reports(request));
+  requests.giveUp();
+  assert(!requests.reports(request));
+  requests.end(active);
+  assert(requests.reports(request));
+});

@@ -158,7 +158,7 @@ export async function connectTo(
 ): Promise<Socket> {
   const { serverAddress, addressFamily, socketType } = server;
   const socket = new Socket(addressFamily, socketType);
-  socket.settimeout(30); // the first worker of a run has its types checked, on a busy machine
+  socket.settimeout(50); // the first worker of a run has its types checked, on a busy machine
   if (addressFamily === AF_UNIX && socketType === SOCK_DGRAM) {
     socket.bind(newPath());
   }
