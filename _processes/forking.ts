@@ -69,7 +69,6 @@ export function forking<B extends ServerConstructor>(Base: B) {
       );
       const told = toldOptions(options, namesOf(options, statics));
       super(...args);
-      if (Deno.build.os !== "windows") prepareSignals();
       const { exportName } = origin;
       this.#limits = limits;
       this.#launch = launch;
@@ -188,16 +187,6 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
   }
   return Forking;
-}
-
-/**
- * Has Deno set up what watches over children, which takes a descriptor: where none is left for that when the first
- * child starts, Deno 2.9.6 panics.
- */
-function prepareSignals(): void {
-  const nothing = () => {};
-  Deno.addSignalListener("SIGCHLD", nothing);
-  Deno.removeSignalListener("SIGCHLD", nothing);
 }
 
 /** What to start children with, as the options say, or else the static fields of the class. */
