@@ -42,6 +42,7 @@ import {
 import { soon, tcpPair, turn } from "./helpers.ts";
 import { Asks, Flood, SendOnce } from "./testdata/forking_handlers.ts";
 import { HalfClose } from "./testdata/handlers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -454,7 +455,7 @@ Deno.test({
     ) {
       for (const allowed of ["--allow-env=NODE_V8_COVERAGE", "--allow-env"]) {
         const { stdout, stderr } = await soon(
-          new Deno.Command(Deno.execPath(), {
+          boundedCommand(Deno.execPath(), {
             args: ["run", CONFIG, ...flags, allowed, url],
             clearEnv: true,
             env: { HOME: Deno.env.get("HOME") ?? "", ...env },

@@ -3,6 +3,7 @@
 import { assertEquals } from "./deps.ts";
 import { CONFIG, decode, MAY_FORK } from "./forking_helpers.ts";
 import { soon } from "./helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 Deno.test({
   name:
@@ -12,7 +13,7 @@ Deno.test({
     const program = new URL("./testdata/scarce_server.ts", import.meta.url);
     const run = `${Deno.execPath()} run --no-check -A ${CONFIG} ${program}`;
     const { stdout, stderr } = await soon(
-      new Deno.Command("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
+      boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
         .output(),
     );
     assertEquals(

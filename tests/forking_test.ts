@@ -56,6 +56,7 @@ import {
   ThrowInSetup,
   Upload,
 } from "./testdata/handlers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const LOCAL: Address = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
@@ -567,7 +568,7 @@ Deno.test({
     const program = `${dir}/program.ts`;
     await Deno.writeTextFile(program, WATCHED);
     const args = ["run", "--watch", "-A", CONFIG, program, `${dir}/socket`];
-    const child = new Deno.Command(Deno.execPath(), {
+    const child = boundedCommand(Deno.execPath(), {
       args,
       stdout: "piped",
       stderr: "null",

@@ -16,6 +16,8 @@ import { recvToEnd } from "./helpers.ts";
 import { bytes, serving, text, within } from "./server_helpers.ts";
 import { Refuses, RefusesBlocking } from "./testdata/lingering_handlers.ts";
 import { mayRead } from "./threading_helpers.ts";
+import { have } from "./helpers/allowed.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** More than the buffers of both systems hold, and several times that: the client is sending when it is refused. */
 const UPLOAD = new Uint8Array(24 << 20);
@@ -57,7 +59,7 @@ async function curl(url: string): Promise<string> {
   const path = await Deno.makeTempFile();
   try {
     await Deno.writeFile(path, UPLOAD);
-    const { stdout, stderr } = await new Deno.Command("curl", {
+    const { stdout, stderr } = await boundedCommand("curl", {
       // deno-fmt-ignore
       args: ["-sS", "-m", "20", "-H", "Expect:", "-w", "%{http_code}", "--data-binary", `@${path}`, url],
     }).output();
@@ -70,15 +72,7 @@ async function curl(url: string): Promise<string> {
   }
 }
 
-function haveCurl(): boolean {
-  try {
-    return new Deno.Command("curl", { args: ["--version"] }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
-}
-if (haveCurl()) CLIENTS.curl = curl;
+if (have("curl")) CLIENTS.curl = curl;
 
 interface Way {
   ignore: boolean;

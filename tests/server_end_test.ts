@@ -38,6 +38,7 @@ import {
   within,
 } from "./server_helpers.ts";
 import { Echo } from "./testdata/handlers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 
@@ -480,7 +481,7 @@ for (
       ignore: Deno.build.os === "windows" || !mayRun || !unstableNet,
       async fn() {
         const script = new URL("testdata/ends.ts", import.meta.url).pathname;
-        await using child = new Deno.Command(Deno.execPath(), {
+        await using child = boundedCommand(Deno.execPath(), {
           args: ["run", "-A", "--quiet", ...flags, script, name, how],
           stdout: "piped",
         }).spawn();

@@ -15,6 +15,7 @@ import * as G from "./testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "./testdata/loads_once.ts";
 import { CONFIG } from "./forking_helpers.ts";
 import { readAll, readText, start, workerTest } from "./threading_helpers.ts";
+import { boundedCommand } from "./helpers/within.ts";
 
 /** What makes a module load once: how often it was loaded, and how it fails then. */
 function once(how: "throws" | "closes"): Int32Array {
@@ -96,7 +97,7 @@ for (const free of [0, 3, 6, 12]) {
     ignore: Deno.build.os !== "linux" || !granted("run", "read"),
     async fn() {
       const script = new URL("testdata/few_workers.ts", import.meta.url);
-      const child = new Deno.Command("sh", {
+      const child = boundedCommand("sh", {
         // deno-fmt-ignore
         args: [
           "-c", 'ulimit -n 100; exec "$0" "$@"', Deno.execPath(), "run", CONFIG,
