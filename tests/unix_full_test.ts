@@ -246,6 +246,43 @@ Deno.test(
   },
 );
 
+Deno.test("Socket.close() ends a send that waits for an abstract Unix peer", {
+  ignore,
+}, async () => {
+  using deaf = bound("");
+  const sender = bound();
+  const sends = Array.from(
+    { length: 200 },
+    () => sender.sendto(bytes("x"), deaf.getsockname()),
+  );
+  await soon(sends[0]);
+  sender.close();
+  assertEquals(await codeOf(() => sends.at(-1)), "EBADF");
+});
+
+Deno.test("Socket at a path answers a Unix peer that is connected to it", {
+  ignore: ignore || !granted("run"),
+}, async () => {
+  using socket = bound();
+  const own = socket.getsockname() as string;
+  const program = `import socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(${JSON.stringify(newPath())})
+s.connect(${JSON.stringify(own)})
+s.settimeout(20)
+for i in range(3):
+    s.send(b"question")
+    assert s.recvfrom(99) == (b"answer", ${JSON.stringify(own)})`;
+  const python = new Deno.Command("python3", { args: ["-c", program] });
+  const ended = python.output();
+  for (let i = 0; i < 3; i++) {
+    const [, from] = await soon(socket.recvfrom(99));
+    await soon(socket.sendto(bytes("answer"), from!));
+  }
+  const { success, stderr } = await soon(ended);
+  assert(success, text(stderr));
+});
+
 const SERVERS: Record<string, unknown> = {
   UnixDatagramServer,
   AsyncUnixDatagramServer,
