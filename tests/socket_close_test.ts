@@ -326,10 +326,15 @@ Deno.test("Socket.waitClosed() waits until the address of a listener can be boun
 });
 
 Deno.test("Socket.bind() does not name waitClosed() where another socket has the address", async () => {
-  using listener = listen();
   const closed = listen();
+  const address = closed.getsockname();
+  const accepted = codeOf(() => closed.accept());
+  await turn();
   closed.close();
   await soon(closed.waitClosed());
+  assertEquals(await accepted, "EBADF");
+  using listener = new Socket();
+  listener.bind(address); // the same, which is free by now
   using other = new Socket();
   assertThrows(
     () => other.bind(listener.getsockname()),
