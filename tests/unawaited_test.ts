@@ -121,6 +121,7 @@ async function trySituations(served: Served, kinds: string[]) {
   const neverFailed: string[] = [];
   for (const kind of kinds) {
     for (const method of methodsOf(CLASSES[kind])) {
+      if (method === "waitClosed") continue; // waits as long as the socket is open, and never fails
       const outcomes = new Set<string>();
       for (const situation of Object.keys(SITUATIONS)) {
         if (situation === "the handler ends" && !/^.file$/.test(kind)) continue;
@@ -222,7 +223,7 @@ for (const [way, { ignore, kinds, use }] of Object.entries(WAYS)) {
         use(async (served) => {
           const { heard, neverFailed } = await trySituations(served, kinds);
           assertEquals(heard, []);
-          assertEquals(neverFailed, NEVER_FAIL);
+          assertEquals(neverFailed.sort(), NEVER_FAIL);
           assertEquals(takeSeen(), []);
         }),
         120_000,
