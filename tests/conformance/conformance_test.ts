@@ -32,11 +32,19 @@ async function check(python: Python, scenario: Scenario): Promise<void> {
 
 Deno.test({
   name: "conformance: each difference shows in a scenario",
-  fn() { // that those which a scenario names do show, `check` says
-    const named = new Set(
-      Object.values(GROUPS).flat().flatMap(({ differs = [] }) => differs),
-    );
-    assertEquals([...named].sort(), Object.keys(DIFFERENCES).sort());
+  async fn() {
+    await using python = new Python();
+    const missing = new Set(Object.keys(DIFFERENCES));
+    for (const scenario of Object.values(GROUPS).flat()) {
+      for (const row of scenario.differs ?? []) missing.delete(row); // `check` looks at these
+    }
+    for (const scenario of Object.values(GROUPS).flat()) { // until the others have shown
+      if (missing.size === 0) break;
+      const [theirs, ours] = [await python.run(scenario), await run(scenario)];
+      const { shown } = compare(theirs, ours, scenario.differs);
+      for (const row of shown) missing.delete(row);
+    }
+    assertEquals([...missing], []);
   },
 });
 
