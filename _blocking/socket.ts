@@ -25,7 +25,7 @@ import {
 import * as C from "../_socket/constants.ts";
 import { osError, translate } from "../_socket/errors.ts";
 import { getOption, type OptionValue, setOption } from "../_socket/options.ts";
-import type { Bytes } from "../_socket/read_memory.ts";
+import type { Bytes } from "../_socket/memory.ts";
 import type { MakefileOptions } from "../_stream/makefile.ts";
 import type { BlockingDatagram } from "./datagram.ts";
 import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";

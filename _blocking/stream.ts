@@ -7,7 +7,7 @@
 import { joinBytes } from "../_socket/check.ts";
 import { memory } from "../_socket/memory.ts";
 import { osError } from "../_socket/errors.ts";
-import type { Bytes } from "../_socket/read_memory.ts";
+import type { Bytes } from "../_socket/memory.ts";
 import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Channel } from "../_threads/channel.ts";
 import type { Lane } from "../_threads/lane.ts";

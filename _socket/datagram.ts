@@ -10,7 +10,7 @@ import { begun, quiet } from "./calls.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "./errors.ts";
 import { Lock } from "./lock.ts";
-import type { Bytes } from "./read_memory.ts";
+import type { Bytes } from "./memory.ts";
 import { READY, Slot, type Source } from "./slot.ts";
 import {
   type BoundedDatagramTransport,

@@ -35,7 +35,7 @@ import {
   sendto,
 } from "./send.ts";
 import { quiet, unawaited } from "./calls.ts";
-import type { Bytes } from "./read_memory.ts";
+import type { Bytes } from "./memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";

@@ -8,7 +8,8 @@ import { isRaggedEnd, type OSError, osError, translate } from "./errors.ts";
 import { poll, type Timeout } from "./alarm.ts";
 import { newPromise, refuse, resolveNew } from "./calls.ts";
 import { memory, viewOf } from "./memory.ts";
-import { type Bytes, ReadMemory } from "./read_memory.ts";
+import type { Bytes } from "./memory.ts";
+import { ReadMemory } from "./read_memory.ts";
 import type { Source } from "./slot.ts";
 import type { StreamTransport } from "./transport.ts";
 

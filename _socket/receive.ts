@@ -14,7 +14,7 @@ import {
   SOCK_STREAM,
 } from "./constants.ts";
 import type { SocketCore } from "./core.ts";
-import type { Bytes } from "./read_memory.ts";
+import type { Bytes } from "./memory.ts";
 import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;

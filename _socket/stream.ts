@@ -10,7 +10,7 @@ import { quiet } from "./calls.ts";
 import { memory, viewOf } from "./memory.ts";
 import { Slot } from "./slot.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import type { Bytes } from "./read_memory.ts";
+import type { Bytes } from "./memory.ts";
 import type { StreamTransport } from "./transport.ts";
 import type { Tied } from "../_stream/types.ts";
 import { Writer } from "./writer.ts";
