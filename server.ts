@@ -4,12 +4,12 @@
  * @module
  */
 
-import { checkSize, checkTimeout } from "./_socket/check.ts";
+import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
 import { internals } from "./_socket/facade.ts";
 import { checkNotLoading } from "./_remote/loading.ts";
 import { checkHandlerClass } from "./_remote/briefing.ts";
 import { saySlowClose } from "./_server/drain.ts";
-import { formatAddress } from "./_socket/address.ts";
+import { formatAddress } from "./internal/base/address.ts";
 import { after, runHandler } from "./_server/steps.ts";
 import {
   type BaseServerOptions,

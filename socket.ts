@@ -11,22 +11,26 @@ import {
   checkAddress,
   formatAddress,
   type InetAddress,
-} from "./_socket/address.ts";
-import { failLater } from "./_socket/alarm.ts";
-import { checkIterable, checkTimeout } from "./_socket/check.ts";
-import * as C from "./_socket/constants.ts";
-import { osError } from "./_socket/errors.ts";
+} from "./internal/base/address.ts";
+import { failLater } from "./internal/waiting/timeouts.ts";
+import { checkIterable, checkTimeout } from "./internal/base/arguments.ts";
+import * as C from "./internal/base/constants.ts";
+import { osError } from "./internal/base/errors.ts";
 import { internals, Socket } from "./_socket/facade.ts";
 import { ownerOf } from "./_socket/identity.ts";
 import { candidates } from "./_socket/resolve.ts";
-import { anyReady } from "./_socket/select.ts";
-import type { Source } from "./_socket/slot.ts";
+import { anyReady } from "./internal/waiting/select.ts";
+import type { Source } from "./internal/waiting/pending_operation.ts";
 
-export { formatAddress } from "./_socket/address.ts";
-export type { Address, AddressLike, InetAddress } from "./_socket/address.ts";
-export type { BytesLike } from "./_socket/check.ts";
-export * from "./_socket/constants.ts";
-export type { OSErrorOptions } from "./_socket/errors.ts";
+export { formatAddress } from "./internal/base/address.ts";
+export type {
+  Address,
+  AddressLike,
+  InetAddress,
+} from "./internal/base/address.ts";
+export type { BytesLike } from "./internal/base/arguments.ts";
+export * from "./internal/base/constants.ts";
+export type { OSErrorOptions } from "./internal/base/errors.ts";
 export {
   BlockingIOError,
   BrokenPipeError,
@@ -42,7 +46,7 @@ export {
   OSError,
   PermissionError,
   TimeoutError,
-} from "./_socket/errors.ts";
+} from "./internal/base/errors.ts";
 export {
   getdefaulttimeout,
   setdefaulttimeout,
@@ -58,7 +62,7 @@ export {
   inetPton,
   ntohl,
   ntohs,
-} from "./_socket/inet.ts";
+} from "./internal/base/inet.ts";
 export type { OptionValue } from "./_socket/options.ts";
 export type { Bytes } from "./_socket/read_memory.ts";
 export {

@@ -5,7 +5,7 @@
  */
 
 import { type Failure, fromFailure } from "../_remote/failure.ts";
-import type { AddressLike } from "../_socket/address.ts";
+import type { AddressLike } from "../internal/base/address.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { Calls } from "../_threads/calls.ts";
 import type { Lane } from "../_threads/lane.ts";

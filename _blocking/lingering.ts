@@ -4,9 +4,9 @@
  * @module
  */
 
-import { checkTimeout } from "../_socket/check.ts";
-import { SHUT_WR } from "../_socket/constants.ts";
-import { OSError } from "../_socket/errors.ts";
+import { checkTimeout } from "../internal/base/arguments.ts";
+import { SHUT_WR } from "../internal/base/constants.ts";
+import { OSError } from "../internal/base/errors.ts";
 import type { BlockingSocket } from "./socket.ts";
 
 /** Bytes that are dropped at a time. */

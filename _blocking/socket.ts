@@ -11,7 +11,7 @@ import {
   familyOf,
   formatAddress,
   fromTransport,
-} from "../_socket/address.ts";
+} from "../internal/base/address.ts";
 import {
   type BytesLike,
   checkDirection,
@@ -21,11 +21,11 @@ import {
   checkTimeout,
   gather,
   toBytes,
-} from "../_socket/check.ts";
-import * as C from "../_socket/constants.ts";
-import { osError, translate } from "../_socket/errors.ts";
+} from "../internal/base/arguments.ts";
+import * as C from "../internal/base/constants.ts";
+import { osError, translate } from "../internal/base/errors.ts";
 import { getOption, type OptionValue, setOption } from "../_socket/options.ts";
-import type { Bytes } from "../_socket/memory.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import type { MakefileOptions } from "../_stream/makefile.ts";
 import type { BlockingDatagram } from "./datagram.ts";
 import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { joinBytes } from "../_socket/check.ts";
-import { memory } from "../_socket/memory.ts";
-import { osError } from "../_socket/errors.ts";
-import type { Bytes } from "../_socket/memory.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
+import { memory } from "../internal/base/memory.ts";
+import { osError } from "../internal/base/errors.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
 import type { Channel } from "../_threads/channel.ts";
 import type { Lane } from "../_threads/lane.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import type { Lane } from "../_threads/lane.ts";
 
 /** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../_socket/check.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
 import type { BufferedWriterOptions } from "../_stream/buffered_writer.ts";
 import { checkCount, toBytes } from "../_stream/checks.ts";
 import { closedFile } from "../_stream/errors.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import { ChildServer, type Load } from "./child_server.ts";
 import { withoutStack } from "./errors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";

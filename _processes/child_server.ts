@@ -5,9 +5,9 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 import { internals, Socket } from "../_socket/facade.ts";
-import { OSError } from "../_socket/errors.ts";
+import { OSError } from "../internal/base/errors.ts";
 import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";

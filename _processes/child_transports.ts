@@ -4,14 +4,14 @@
  * @module
  */
 
-import { type Limit, secondsLeft } from "../_socket/alarm.ts";
-import { osError } from "../_socket/errors.ts";
+import { type Limit, secondsLeft } from "../internal/waiting/timeouts.ts";
+import { osError } from "../internal/base/errors.ts";
 import type {
   BoundedDatagramTransport,
   StreamTransport,
   TransportAddr,
 } from "../_socket/transport.ts";
-import { fromTransport } from "../_socket/address.ts";
+import { fromTransport } from "../internal/base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
 import type { Call, ParentLink } from "./parent_link.ts";
 

@@ -20,7 +20,7 @@ import type {
   SocketServer,
 } from "../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
-import { checkAddress } from "../_socket/address.ts";
+import { checkAddress } from "../internal/base/address.ts";
 import { originOf, toldOptions } from "../_remote/briefing.ts";
 import { checkNotLoading } from "../_remote/loading.ts";
 import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";

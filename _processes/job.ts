@@ -5,9 +5,9 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../_socket/address.ts";
-import { ownBytes } from "../_socket/check.ts";
-import { AF_UNIX, SOCK_STREAM } from "../_socket/constants.ts";
+import type { Address } from "../internal/base/address.ts";
+import { ownBytes } from "../internal/base/arguments.ts";
+import { AF_UNIX, SOCK_STREAM } from "../internal/base/constants.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { PassableStream } from "../_socket/net_listener.ts";
 import type { TransportAddr } from "../_socket/transport.ts";

@@ -6,8 +6,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { Alarm } from "../_socket/alarm.ts";
-import { TimeoutError } from "../_socket/errors.ts";
+import { Alarm } from "../internal/waiting/timeouts.ts";
+import { TimeoutError } from "../internal/base/errors.ts";
 import { fromFailure, toFailure } from "../_remote/failure.ts";
 import { Assignment } from "./assignment.ts";
 import { ChildProcessError } from "./errors.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address, AddressLike } from "../_socket/address.ts";
+import type { Address, AddressLike } from "../internal/base/address.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import type { Failure } from "../_remote/failure.ts";
 

@@ -6,7 +6,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import { withoutStack } from "./errors.ts";
 import type { ToChild } from "./messages.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { type Failure, fromFailure, toFailure } from "../_remote/failure.ts";
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import type {
   CallMessage,
   FromChild,

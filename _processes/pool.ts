@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 import { type Job, jobFor } from "./job.ts";
 import { launch } from "./launch.ts";
 import { Member, type MemberOptions } from "./member.ts";

@@ -9,15 +9,15 @@ import {
   type AddressLike,
   checkAddress,
   formatAddress,
-} from "../_socket/address.ts";
-import { ownBytes } from "../_socket/check.ts";
+} from "../internal/base/address.ts";
+import { ownBytes } from "../internal/base/arguments.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "../_socket/constants.ts";
-import { osError } from "../_socket/errors.ts";
+} from "../internal/base/constants.ts";
+import { osError } from "../internal/base/errors.ts";
 import { internals, type Socket } from "../_socket/facade.ts";
 import type { ChildPermissions } from "../_remote/permissions.ts";
 import { maySendTo } from "../_remote/reach.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import * as family from "../_socket/errors.ts";
+import * as family from "../internal/base/errors.ts";
 import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
 
 /** What an error of a known class is made of. */

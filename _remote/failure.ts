@@ -5,7 +5,7 @@
  */
 
 import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
-import type { OSError } from "../_socket/errors.ts";
+import type { OSError } from "../internal/base/errors.ts";
 import { mayRenderStack } from "../_socket/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
 

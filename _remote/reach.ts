@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { AddressLike } from "../_socket/address.ts";
-import { AF_INET, AF_INET6 } from "../_socket/constants.ts";
-import { inetPton, isIPv4, isIPv6 } from "../_socket/inet.ts";
+import type { AddressLike } from "../internal/base/address.ts";
+import { AF_INET, AF_INET6 } from "../internal/base/constants.ts";
+import { inetPton, isIPv4, isIPv6 } from "../internal/base/inet.ts";
 import { type ChildPermissions, expandHost } from "./permissions.ts";
 
 /**

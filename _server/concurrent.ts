@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun } from "../_socket/calls.ts";
+import { begun } from "../internal/waiting/promises.ts";
 import type { BaseServer } from "../server.ts";
 import type { Address } from "../socket.ts";
 import type { Detached } from "./active.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 import type { BaseServer } from "../server.ts";
 import { ownerOf } from "../_socket/identity.ts";
 import { internals, Socket } from "../_socket/facade.ts";

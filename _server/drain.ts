@@ -4,9 +4,9 @@
  * @module
  */
 
-import { begun } from "../_socket/calls.ts";
+import { begun } from "../internal/waiting/promises.ts";
 import { internals, Socket } from "../_socket/facade.ts";
-import { anyReady } from "../_socket/select.ts";
+import { anyReady } from "../internal/waiting/select.ts";
 import type { ActiveRequest } from "./active.ts";
 import type { ServerCloseReport } from "./options.ts";
 import { say, sayHookFailed } from "./report.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
-import { OSError } from "../_socket/errors.ts";
+import type { Address } from "../internal/base/address.ts";
+import { OSError } from "../internal/base/errors.ts";
 import { IncompleteReadError } from "../_stream/errors.ts";
 
 const RULE = "-".repeat(40);

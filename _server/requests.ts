@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
-import { begun } from "../_socket/calls.ts";
+import type { Address } from "../internal/base/address.ts";
+import { begun } from "../internal/waiting/promises.ts";
 import { internals, Socket } from "../_socket/facade.ts";
-import type { Source } from "../_socket/slot.ts";
+import type { Source } from "../internal/waiting/pending_operation.ts";
 import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
 import { sayHookFailed } from "./report.ts";
 import { isInside } from "./scope.ts";

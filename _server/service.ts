@@ -4,13 +4,13 @@
  * @module
  */
 
-import { nextTurn } from "../_socket/alarm.ts";
-import { checkTimeout } from "../_socket/check.ts";
-import { SOCK_STREAM } from "../_socket/constants.ts";
-import { osError } from "../_socket/errors.ts";
+import { nextTurn } from "../internal/waiting/timeouts.ts";
+import { checkTimeout } from "../internal/base/arguments.ts";
+import { SOCK_STREAM } from "../internal/base/constants.ts";
+import { osError } from "../internal/base/errors.ts";
 import { internals } from "../_socket/facade.ts";
 import { ownerOf } from "../_socket/identity.ts";
-import type { Source } from "../_socket/slot.ts";
+import type { Source } from "../internal/waiting/pending_operation.ts";
 import type { BaseServer } from "../server.ts";
 import { Socket, socketOf } from "../socket.ts";
 import { PAUSE_MS } from "./accept.ts";

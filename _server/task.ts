@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
-import { begun } from "../_socket/calls.ts";
+import type { Address } from "../internal/base/address.ts";
+import { begun } from "../internal/waiting/promises.ts";
 import type { Detached } from "./active.ts";
 import { requestsOf } from "./requests.ts";
 import { after, type Step } from "./steps.ts";

@@ -4,14 +4,18 @@
  * @module
  */
 
-import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
-import { failLater, whenReady } from "./alarm.ts";
-import { SOCK_DGRAM } from "./constants.ts";
+import {
+  type AddressLike,
+  checkAddress,
+  formatAddress,
+} from "../internal/base/address.ts";
+import { failLater, whenReady } from "../internal/waiting/timeouts.ts";
+import { SOCK_DGRAM } from "../internal/base/constants.ts";
 import type { Attempt, SocketCore } from "./core.ts";
-import type { ErrnoName } from "./errno.ts";
-import { type OSError, osError } from "./errors.ts";
+import type { ErrnoName } from "../internal/base/errno.ts";
+import { type OSError, osError } from "../internal/base/errors.ts";
 import { datagramTarget, openStream } from "./open.ts";
-import { Slot } from "./slot.ts";
+import { Slot } from "../internal/waiting/pending_operation.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(

@@ -9,12 +9,17 @@ import {
   type AddressLike,
   formatAddress,
   fromTransport,
-} from "./address.ts";
-import { Alarm, DeadlineTimeout, type Limit, Timeout } from "./alarm.ts";
-import { AF_INET, AF_UNIX, SOCK_DGRAM } from "./constants.ts";
+} from "../internal/base/address.ts";
+import {
+  Alarm,
+  DeadlineTimeout,
+  type Limit,
+  Timeout,
+} from "../internal/waiting/timeouts.ts";
+import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../internal/base/constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
-import { OSError, osError } from "./errors.ts";
+import { OSError, osError } from "../internal/base/errors.ts";
 import { releaseFileno, takeFileno } from "./identity.ts";
 import { isHeld, Listener } from "./listener.ts";
 import {
@@ -24,7 +29,11 @@ import {
   unboundAddress,
 } from "./open.ts";
 import { applyOptions, type OptionName, type OptionTarget } from "./options.ts";
-import { READY, type Slot, type Source } from "./slot.ts";
+import {
+  READY,
+  type Slot,
+  type Source,
+} from "../internal/waiting/pending_operation.ts";
 import { Stream } from "./stream.ts";
 import type { Transport } from "./transport.ts";
 import { UnixDatagram } from "./unix_datagram.ts";

@@ -4,14 +4,26 @@
  * @module
  */
 
-import { type Address, formatAddress, fromTransport } from "./address.ts";
-import { type Limit, type Timeout, whenReady } from "./alarm.ts";
-import { begun, quiet } from "./calls.ts";
+import {
+  type Address,
+  formatAddress,
+  fromTransport,
+} from "../internal/base/address.ts";
+import {
+  type Limit,
+  type Timeout,
+  whenReady,
+} from "../internal/waiting/timeouts.ts";
+import { begun, quiet } from "../internal/waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
-import { type Doing, osError, translate } from "./errors.ts";
-import { Lock } from "./lock.ts";
-import type { Bytes } from "./memory.ts";
-import { READY, Slot, type Source } from "./slot.ts";
+import { type Doing, osError, translate } from "../internal/base/errors.ts";
+import { Lock } from "../internal/waiting/mutex.ts";
+import type { Bytes } from "../internal/base/memory.ts";
+import {
+  READY,
+  Slot,
+  type Source,
+} from "../internal/waiting/pending_operation.ts";
 import {
   type BoundedDatagramTransport,
   type DatagramTransport,

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Bytes, memory, viewOf } from "./memory.ts";
+import { type Bytes, memory, viewOf } from "../internal/base/memory.ts";
 import type { TransportAddr } from "./transport.ts";
 
 /** The size of a slab: a page, as for connections. */

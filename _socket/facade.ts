@@ -10,21 +10,26 @@ import {
   checkAddress,
   familyOf,
   fromTransport,
-} from "./address.ts";
+} from "../internal/base/address.ts";
 import {
   type BytesLike,
   checkBacklog,
   checkDirection,
   checkTimeout,
-} from "./check.ts";
-import * as C from "./constants.ts";
+} from "../internal/base/arguments.ts";
+import * as C from "../internal/base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
-import { failLater } from "./alarm.ts";
+import { failLater } from "../internal/waiting/timeouts.ts";
 import { SocketCore } from "./core.ts";
 import type { Datagram } from "./datagram.ts";
 import { describe } from "./identity.ts";
-import { errnoOf } from "./errno.ts";
-import { GaiError, OSError, osError, TimeoutError } from "./errors.ts";
+import { errnoOf } from "../internal/base/errno.ts";
+import {
+  GaiError,
+  OSError,
+  osError,
+  TimeoutError,
+} from "../internal/base/errors.ts";
 import { getOption, type OptionValue, setOption } from "./options.ts";
 import {
   lingeringClose,
@@ -34,12 +39,12 @@ import {
   sendmsg,
   sendto,
 } from "./send.ts";
-import { quiet, unawaited } from "./calls.ts";
-import type { Bytes } from "./memory.ts";
+import { quiet, unawaited } from "../internal/waiting/promises.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";
-import type { Source } from "./slot.ts";
+import type { Source } from "../internal/waiting/pending_operation.ts";
 import type { Stream } from "./stream.ts";
 import {
   checkTransport,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatAddress, fromTransport } from "./address.ts";
+import { formatAddress, fromTransport } from "../internal/base/address.ts";
 import type { SocketCore } from "./core.ts";
 
 /** By number: there are as many places as there were sockets open at a time. */

@@ -4,10 +4,14 @@
  * @module
  */
 
-import { type AddressLike, formatAddress, fromTransport } from "./address.ts";
-import { type Limit, whenReady } from "./alarm.ts";
-import { osError, translate } from "./errors.ts";
-import { Slot } from "./slot.ts";
+import {
+  type AddressLike,
+  formatAddress,
+  fromTransport,
+} from "../internal/base/address.ts";
+import { type Limit, whenReady } from "../internal/waiting/timeouts.ts";
+import { osError, translate } from "../internal/base/errors.ts";
+import { Slot } from "../internal/waiting/pending_operation.ts";
 import type {
   ListenerTransport,
   StreamTransport,

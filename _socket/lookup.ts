@@ -17,9 +17,9 @@ import {
   EAI_NONAME,
   EAI_SERVICE,
   EAI_SOCKTYPE,
-} from "./constants.ts";
-import { isErrnoName } from "./errno.ts";
-import { GaiError, translate } from "./errors.ts";
+} from "../internal/base/constants.ts";
+import { isErrnoName } from "../internal/base/errno.ts";
+import { GaiError, translate } from "../internal/base/errors.ts";
 import {
   bytesOfIPv6,
   formatIPv4,
@@ -27,7 +27,7 @@ import {
   isIPv4,
   isIPv6,
   readAton,
-} from "./ip.ts";
+} from "../internal/base/ip.ts";
 import { nodeDns } from "./node.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */

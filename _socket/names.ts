@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkAddress, type InetAddress } from "./address.ts";
+import { checkAddress, type InetAddress } from "../internal/base/address.ts";
 import {
   AF_INET,
   AF_UNSPEC,
@@ -14,8 +14,8 @@ import {
   NI_NAMEREQD,
   NI_NUMERICHOST,
   NI_NUMERICSERV,
-} from "./constants.ts";
-import { OSError, translate } from "./errors.ts";
+} from "../internal/base/constants.ts";
+import { OSError, translate } from "../internal/base/errors.ts";
 import { addressesOf, gaiError, literal, nameOf } from "./lookup.ts";
 import { serviceOf } from "./services.ts";
 

@@ -5,11 +5,11 @@
  */
 
 import type { Server as NetServer } from "node:net";
-import type { AddressLike } from "./address.ts";
-import { AF_INET6 } from "./constants.ts";
-import { OSError, osError } from "./errors.ts";
+import type { AddressLike } from "../internal/base/address.ts";
+import { AF_INET6 } from "../internal/base/constants.ts";
+import { OSError, osError } from "../internal/base/errors.ts";
 import { hostFor } from "./lookup.ts";
-import { isIPv4, isIPv6 } from "./inet.ts";
+import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
 import { nodeNet } from "./node.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";

@@ -5,9 +5,9 @@
  */
 
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
-import { formatAddress } from "./address.ts";
-import { MAX_DELAY } from "./alarm.ts";
-import { AF_INET } from "./constants.ts";
+import { formatAddress } from "../internal/base/address.ts";
+import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
+import { AF_INET } from "../internal/base/constants.ts";
 import { mayUse } from "./lookup.ts";
 import { nodeDgram } from "./node.ts";
 import type {

@@ -5,7 +5,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { InetAddress } from "./address.ts";
+import type { InetAddress } from "../internal/base/address.ts";
 import { nodeNet } from "./node.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 

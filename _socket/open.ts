@@ -10,16 +10,16 @@ import {
   type AddressLike,
   familyOf,
   formatAddress,
-} from "./address.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
+} from "../internal/base/address.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../internal/base/constants.ts";
 import {
   DenoDatagram,
   type DenoDatagramConn,
   listenDatagram,
 } from "./deno_datagram.ts";
-import { type OSError, osError, translate } from "./errors.ts";
+import { type OSError, osError, translate } from "../internal/base/errors.ts";
 import { gaiError, hostFor, wrongFamily } from "./lookup.ts";
-import { isIPv4, isIPv6 } from "./inet.ts";
+import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveFor } from "./resolve.ts";

@@ -4,13 +4,22 @@
  * @module
  */
 
-import { isRaggedEnd, type OSError, osError, translate } from "./errors.ts";
-import { poll, type Timeout } from "./alarm.ts";
-import { newPromise, refuse, resolveNew } from "./calls.ts";
-import { memory, viewOf } from "./memory.ts";
-import type { Bytes } from "./memory.ts";
+import {
+  isRaggedEnd,
+  type OSError,
+  osError,
+  translate,
+} from "../internal/base/errors.ts";
+import { poll, type Timeout } from "../internal/waiting/timeouts.ts";
+import {
+  newPromise,
+  refuse,
+  resolveNew,
+} from "../internal/waiting/promises.ts";
+import { memory, viewOf } from "../internal/base/memory.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import { ReadMemory } from "./read_memory.ts";
-import type { Source } from "./slot.ts";
+import type { Source } from "../internal/waiting/pending_operation.ts";
 import type { StreamTransport } from "./transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { InetAddress } from "./address.ts";
+import type { InetAddress } from "../internal/base/address.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -16,7 +16,7 @@ import {
   AI_NUMERICSERV,
   AI_PASSIVE,
   SOCK_STREAM,
-} from "./constants.ts";
+} from "../internal/base/constants.ts";
 import { endpointsOf } from "./services.ts";
 import {
   addressesOf,

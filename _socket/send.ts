@@ -4,9 +4,17 @@
  * @module
  */
 
-import { type AddressLike, checkAddress, formatAddress } from "./address.ts";
-import { failLater, type Limit, nextTurn } from "./alarm.ts";
-import { quiet } from "./calls.ts";
+import {
+  type AddressLike,
+  checkAddress,
+  formatAddress,
+} from "../internal/base/address.ts";
+import {
+  failLater,
+  type Limit,
+  nextTurn,
+} from "../internal/waiting/timeouts.ts";
+import { quiet } from "../internal/waiting/promises.ts";
 import {
   type BytesLike,
   checkFlags,
@@ -14,16 +22,16 @@ import {
   checkTimeout,
   gather,
   toBytes,
-} from "./check.ts";
+} from "../internal/base/arguments.ts";
 import {
   AF_UNIX,
   MSG_DONTWAIT,
   SHUT_WR,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from "./constants.ts";
+} from "../internal/base/constants.ts";
 import type { SocketCore } from "./core.ts";
-import { OSError, osError, translate } from "./errors.ts";
+import { OSError, osError, translate } from "../internal/base/errors.ts";
 import type { Socket } from "./facade.ts";
 import { datagramTarget } from "./open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";

@@ -10,7 +10,7 @@ import {
   IPPROTO_UDP,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from "./constants.ts";
+} from "../internal/base/constants.ts";
 import { gaiError, type Question } from "./lookup.ts";
 
 type Row = readonly [

@@ -4,13 +4,18 @@
  * @module
  */
 
-import { type Limit, nextTurn, poll, whenReady } from "./alarm.ts";
-import { osError, translate } from "./errors.ts";
-import { quiet } from "./calls.ts";
-import { memory, viewOf } from "./memory.ts";
-import { Slot } from "./slot.ts";
+import {
+  type Limit,
+  nextTurn,
+  poll,
+  whenReady,
+} from "../internal/waiting/timeouts.ts";
+import { osError, translate } from "../internal/base/errors.ts";
+import { quiet } from "../internal/waiting/promises.ts";
+import { memory, viewOf } from "../internal/base/memory.ts";
+import { Slot } from "../internal/waiting/pending_operation.ts";
 import { ReadBuffer } from "./read_buffer.ts";
-import type { Bytes } from "./memory.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import type { StreamTransport } from "./transport.ts";
 import type { Tied } from "../_stream/types.ts";
 import { Writer } from "./writer.ts";

@@ -4,16 +4,20 @@
  * @module
  */
 
-import { type Limit, poll, type Timeout } from "./alarm.ts";
+import {
+  type Limit,
+  poll,
+  type Timeout,
+} from "../internal/waiting/timeouts.ts";
 import {
   newPromise,
   quiet,
   refuse,
   type Resolve,
   resolveNew,
-} from "./calls.ts";
-import { translate } from "./errors.ts";
-import { Lock } from "./lock.ts";
+} from "../internal/waiting/promises.ts";
+import { translate } from "../internal/base/errors.ts";
+import { Lock } from "../internal/waiting/mutex.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /**

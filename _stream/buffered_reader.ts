@@ -4,8 +4,8 @@
  * @module
  */
 
-import { begun, unawaited } from "../_socket/calls.ts";
-import { Lock } from "../_socket/lock.ts";
+import { begun, unawaited } from "../internal/waiting/promises.ts";
+import { Lock } from "../internal/waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { checkBuffer } from "./checks.ts";
 import { iterateLines, toResult } from "./lines.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { BufferedReader, ReadUntilOptions } from "./buffered_reader.ts";
-import { unawaited } from "../_socket/calls.ts";
+import { unawaited } from "../internal/waiting/promises.ts";
 import type { WriteData, Writer } from "./writer.ts";
 
 /**

@@ -6,7 +6,7 @@
 
 import { blocks, Outbox } from "./outbox.ts";
 import { checkCount, toBytes } from "./checks.ts";
-import { quiet } from "../_socket/calls.ts";
+import { quiet } from "../internal/waiting/promises.ts";
 import { hold, letGo } from "./holding.ts";
 import type { ByteSink, Tied } from "./types.ts";
 import { inBlocks, type WriteData, writeEach, type Writer } from "./writer.ts";

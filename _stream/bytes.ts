@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../_socket/check.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
 import type { ByteSink, ByteSource } from "./types.ts";
 
 /** Bytes in memory, to read. */

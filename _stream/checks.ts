@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytesOf } from "../_socket/check.ts";
+import { bytesOf } from "../internal/base/arguments.ts";
 
 const encoder = new TextEncoder();
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { noMistake } from "../_socket/calls.ts";
+import { noMistake } from "../internal/waiting/promises.ts";
 import { nameOf } from "./checks.ts";
 
 /** What to do with what cannot be decoded or encoded. */

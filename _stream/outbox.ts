@@ -4,8 +4,8 @@
  * @module
  */
 
-import { begun, quiet } from "../_socket/calls.ts";
-import { SpareBuffers } from "../_socket/spare_buffers.ts";
+import { begun, quiet } from "../internal/waiting/promises.ts";
+import { SpareBuffers } from "../internal/base/buffer_pool.ts";
 import { closedFile } from "./errors.ts";
 import type { ByteSink } from "./types.ts";
 

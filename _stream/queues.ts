@@ -4,7 +4,7 @@
  * @module
  */
 
-import { memory } from "../_socket/memory.ts";
+import { memory } from "../internal/base/memory.ts";
 
 /**
  * Finds something in one chunk.

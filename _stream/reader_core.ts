@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Bytes } from "../_socket/memory.ts";
+import type { Bytes } from "../internal/base/memory.ts";
 import type {
   BufferedReaderOptions,
   ReadUntilOptions,

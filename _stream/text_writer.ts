@@ -7,7 +7,7 @@
 import type { Encode, TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
 import { textEncoder } from "./text_core.ts";
-import { unawaited } from "../_socket/calls.ts";
+import { unawaited } from "../internal/waiting/promises.ts";
 import { writeEach, type Writer } from "./writer.ts";
 
 /** Options of a {@linkcode TextWriter}. */

@@ -5,8 +5,8 @@
  */
 
 import { toBytes } from "./checks.ts";
-import { checkIterable, joinBytes } from "../_socket/check.ts";
-import { quiet, unawaited } from "../_socket/calls.ts";
+import { checkIterable, joinBytes } from "../internal/base/arguments.ts";
+import { quiet, unawaited } from "../internal/waiting/promises.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SpareBuffers } from "../_socket/spare_buffers.ts";
+import { SpareBuffers } from "../internal/base/buffer_pool.ts";
 
 /** The bytes of a large buffer: what one read of Deno's own streams takes. */
 export const LARGE = 65536;

@@ -5,14 +5,14 @@
  */
 
 import { ByteQueue } from "../_stream/queues.ts";
-import { viewOf } from "../_socket/memory.ts";
+import { viewOf } from "../internal/base/memory.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "../_socket/constants.ts";
-import { osError } from "../_socket/errors.ts";
+} from "../internal/base/constants.ts";
+import { osError } from "../internal/base/errors.ts";
 import type { OptionValue } from "../_socket/options.ts";
 import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";

@@ -12,7 +12,7 @@ import {
 import { sayHookFailed } from "../_server/report.ts";
 import { afterDrain, requestsOf } from "../_server/requests.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 import { originOf, plainOptions } from "../_remote/briefing.ts";
 import { checkNotLoading } from "../_remote/loading.ts";
 import { checkReadable } from "../_remote/permissions.ts";

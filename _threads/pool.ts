@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 import { checkReadable } from "../_remote/permissions.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import {

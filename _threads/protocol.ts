@@ -5,8 +5,8 @@
  */
 
 import { toFailure } from "../_remote/failure.ts";
-import type { Address, AddressLike } from "../_socket/address.ts";
-import { joinBytes } from "../_socket/check.ts";
+import type { Address, AddressLike } from "../internal/base/address.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
 import type { OptionValue } from "../_socket/options.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { viewOf } from "../_socket/memory.ts";
-import { osError } from "../_socket/errors.ts";
+import { viewOf } from "../internal/base/memory.ts";
+import { osError } from "../internal/base/errors.ts";
 import type { OwningTransport } from "../_socket/read_buffer.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import { Channel } from "./channel.ts";

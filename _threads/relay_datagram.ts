@@ -4,9 +4,9 @@
  * @module
  */
 
-import { fromTransport } from "../_socket/address.ts";
-import { type Limit, secondsLeft } from "../_socket/alarm.ts";
-import { osError } from "../_socket/errors.ts";
+import { fromTransport } from "../internal/base/address.ts";
+import { type Limit, secondsLeft } from "../internal/waiting/timeouts.ts";
+import { osError } from "../internal/base/errors.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,

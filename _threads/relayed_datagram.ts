@@ -5,7 +5,7 @@
  */
 
 import { internals, type Socket } from "../_socket/facade.ts";
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import { toFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { joinBytes } from "../_socket/check.ts";
-import { isRaggedEnd, translate } from "../_socket/errors.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
+import { isRaggedEnd, translate } from "../internal/base/errors.ts";
 import type { Stream } from "../_socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";

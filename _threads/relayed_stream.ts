@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../_socket/errors.ts";
+import { osError } from "../internal/base/errors.ts";
 import { internals, type Socket } from "../_socket/facade.ts";
 import type { Stream } from "../_socket/stream.ts";
 import type { Lane } from "./lane.ts";

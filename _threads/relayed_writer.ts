@@ -4,8 +4,8 @@
  * @module
  */
 
-import { joinBytes } from "../_socket/check.ts";
-import { osError, translate } from "../_socket/errors.ts";
+import { joinBytes } from "../internal/base/arguments.ts";
+import { osError, translate } from "../internal/base/errors.ts";
 import { LINGER_MS, type Stream } from "../_socket/stream.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { HandlerServer } from "../handlers.ts";
-import type { Address } from "../_socket/address.ts";
+import type { Address } from "../internal/base/address.ts";
 
 /**
  * The server, as far as a worker knows it: `this.server` of a handler that runs there. It has the

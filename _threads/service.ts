@@ -4,7 +4,7 @@
  * @module
  */
 
-import { viewOf } from "../_socket/memory.ts";
+import { viewOf } from "../internal/base/memory.ts";
 import { runHandler } from "../_server/steps.ts";
 import { internals, Socket } from "../_socket/facade.ts";
 import { Calls } from "./calls.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MAX_DELAY } from "../_socket/alarm.ts";
+import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
 import type { Lane } from "./lane.ts";
 import { PULSE } from "./protocol.ts";
 

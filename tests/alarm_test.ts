@@ -5,10 +5,10 @@ import {
   poll,
   Timeout,
   whenReady,
-} from "../_socket/alarm.ts";
-import { BlockingIOError, TimeoutError } from "../_socket/errors.ts";
-import { anyReady } from "../_socket/select.ts";
-import { Slot, type Source } from "../_socket/slot.ts";
+} from "../internal/waiting/timeouts.ts";
+import { BlockingIOError, TimeoutError } from "../internal/base/errors.ts";
+import { anyReady } from "../internal/waiting/select.ts";
+import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
 import {
   assert,
   assertEquals,

@@ -1,4 +1,4 @@
-import { TimeoutError } from "../_socket/errors.ts";
+import { TimeoutError } from "../internal/base/errors.ts";
 import { BufferedReader } from "../_stream/buffered_reader.ts";
 import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
 import {

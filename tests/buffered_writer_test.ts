@@ -1,4 +1,4 @@
-import { BrokenPipeError } from "../_socket/errors.ts";
+import { BrokenPipeError } from "../internal/base/errors.ts";
 import {
   BufferedWriter,
   type WriteData,

@@ -20,8 +20,8 @@ import {
   errnoOf,
   isErrnoName,
   strerror,
-} from "../_socket/errno.ts";
-import { osError, translate } from "../_socket/errors.ts";
+} from "../internal/base/errno.ts";
+import { osError, translate } from "../internal/base/errors.ts";
 import {
   assert,
   assertEquals,

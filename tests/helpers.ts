@@ -10,8 +10,8 @@ import {
   createServer as createNetServer,
   type Socket as NetSocket,
 } from "node:net";
-import type { Address } from "../_socket/address.ts";
-import { Alarm, Timeout } from "../_socket/alarm.ts";
+import type { Address } from "../internal/base/address.ts";
+import { Alarm, Timeout } from "../internal/waiting/timeouts.ts";
 import type { TransportAddr } from "../_socket/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";

@@ -1,6 +1,6 @@
 /** Small writes that are held while a tied reader has more, and sent when their turn ends. */
 
-import { BrokenPipeError } from "../_socket/errors.ts";
+import { BrokenPipeError } from "../internal/base/errors.ts";
 import { BufferedReader } from "../_stream/buffered_reader.ts";
 import {
   BufferedWriter,

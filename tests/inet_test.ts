@@ -1,5 +1,5 @@
-import { AF_INET, AF_INET6, AF_UNIX } from "../_socket/constants.ts";
-import { OSError } from "../_socket/errors.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../internal/base/constants.ts";
+import { OSError } from "../internal/base/errors.ts";
 import {
   htonl,
   htons,
@@ -11,7 +11,7 @@ import {
   isIPv6,
   ntohl,
   ntohs,
-} from "../_socket/inet.ts";
+} from "../internal/base/inet.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "./deps.ts";
 import { havePython, python } from "./python.ts";
 

@@ -1,5 +1,5 @@
-import { Lock } from "../_socket/lock.ts";
-import { Queue } from "../_socket/queue.ts";
+import { Lock } from "../internal/waiting/mutex.ts";
+import { Queue } from "../internal/base/queue.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { seeded } from "./stream_fakes.ts";
 

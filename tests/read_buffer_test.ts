@@ -1,4 +1,4 @@
-import { OSError, TimeoutError } from "../_socket/errors.ts";
+import { OSError, TimeoutError } from "../internal/base/errors.ts";
 import { type OwningTransport, ReadBuffer } from "../_socket/read_buffer.ts";
 import {
   assertEquals,

@@ -15,7 +15,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "./deps.ts";
-import { OSError } from "../_socket/errors.ts";
+import { OSError } from "../internal/base/errors.ts";
 import { FakeStream, soon, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 

@@ -1,5 +1,5 @@
-import * as c from "../_socket/constants.ts";
-import { GaiError, OSError, PermissionError } from "../_socket/errors.ts";
+import * as c from "../internal/base/constants.ts";
+import { GaiError, OSError, PermissionError } from "../internal/base/errors.ts";
 import { lookupError } from "../_socket/lookup.ts";
 import { nodeDns } from "../_socket/node.ts";
 import {

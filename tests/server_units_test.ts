@@ -1,6 +1,6 @@
 /** The parts of a server, where its hooks cannot reach. */
 
-import { Slot, type Source } from "../_socket/slot.ts";
+import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
 import { ActiveRequests } from "../_server/active.ts";
 import { runHandler } from "../_server/steps.ts";
 import { errorReport, reprAddress } from "../_server/report.ts";

@@ -1,6 +1,10 @@
-import { Lock } from "../_socket/lock.ts";
-import { READY, Slot, whenEnded } from "../_socket/slot.ts";
-import { TimeoutError } from "../_socket/errors.ts";
+import { Lock } from "../internal/waiting/mutex.ts";
+import {
+  READY,
+  Slot,
+  whenEnded,
+} from "../internal/waiting/pending_operation.ts";
+import { TimeoutError } from "../internal/base/errors.ts";
 import {
   assertEquals,
   assertRejects,

@@ -12,7 +12,7 @@ import {
   Socket,
   SOL_SOCKET,
 } from "../socket.ts";
-import { errnoOf } from "../_socket/errno.ts";
+import { errnoOf } from "../internal/base/errno.ts";
 import {
   assert,
   assertEquals,

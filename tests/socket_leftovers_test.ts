@@ -3,8 +3,8 @@
 import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
 import { type ListenHandle, NetListener } from "../_socket/net_listener.ts";
-import { anyReady } from "../_socket/select.ts";
-import { waitersOf } from "../_socket/slot.ts";
+import { anyReady } from "../internal/waiting/select.ts";
+import { waitersOf } from "../internal/waiting/pending_operation.ts";
 import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import { granted, soon, tcpPair, timeoutByHand } from "./helpers.ts";

@@ -21,7 +21,7 @@ import {
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-import { errnoOf } from "../_socket/errno.ts";
+import { errnoOf } from "../internal/base/errno.ts";
 
 const MIB = 1024 * 1024;
 

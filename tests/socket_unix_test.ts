@@ -11,7 +11,7 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
-import { errnoOf } from "../_socket/errno.ts";
+import { errnoOf } from "../internal/base/errno.ts";
 import { unstableNet } from "../_socket/open.ts";
 import {
   assert,

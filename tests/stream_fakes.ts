@@ -5,7 +5,7 @@
  */
 
 import type { ByteSink, ByteSource } from "../_stream/types.ts";
-import { TimeoutError } from "../_socket/errors.ts";
+import { TimeoutError } from "../internal/base/errors.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 

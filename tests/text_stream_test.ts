@@ -1,4 +1,4 @@
-import { BrokenPipeError, TimeoutError } from "../_socket/errors.ts";
+import { BrokenPipeError, TimeoutError } from "../internal/base/errors.ts";
 import { BufferedReader } from "../_stream/buffered_reader.ts";
 import { BufferedWriter } from "../_stream/buffered_writer.ts";
 import { LimitOverrunError } from "../_stream/errors.ts";

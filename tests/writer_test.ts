@@ -2,7 +2,7 @@ import {
   BlockingIOError,
   BrokenPipeError,
   TimeoutError,
-} from "../_socket/errors.ts";
+} from "../internal/base/errors.ts";
 import { Writer } from "../_socket/writer.ts";
 import {
   assertEquals,

@@ -8,7 +8,7 @@ import {
   type ChildPermissions,
   permissionFlags,
 } from "../../_remote/permissions.ts";
-import { OSError } from "../../_socket/errors.ts";
+import { OSError } from "../../internal/base/errors.ts";
 
 const [queries, permissions = "[]", modules = "[]"] = Deno.args;
 

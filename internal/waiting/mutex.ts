@@ -4,9 +4,9 @@
  * @module
  */
 
-import { poll, type Timeout, wouldBlock } from "./alarm.ts";
-import { Queue } from "./queue.ts";
-import type { Source } from "./slot.ts";
+import { poll, type Timeout, wouldBlock } from "./timeouts.ts";
+import { Queue } from "../base/queue.ts";
+import type { Source } from "./pending_operation.ts";
 
 /** A lock whose waiters are served first come, first served. As a source it is ready when it is free. */
 export class Lock implements Source {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { begun } from "./calls.ts";
+import { begun } from "./promises.ts";
 
 /** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
 export interface Source {

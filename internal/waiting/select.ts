@@ -4,8 +4,8 @@
  * @module
  */
 
-import { MAX_DELAY, nextTurn, poll } from "./alarm.ts";
-import { type Source, whenEnded } from "./slot.ts";
+import { MAX_DELAY, nextTurn, poll } from "./timeouts.ts";
+import { type Source, whenEnded } from "./pending_operation.ts";
 
 /**
  * Waits until one of `sources` is ready, or the time runs out. Whatever comes stays with its source.

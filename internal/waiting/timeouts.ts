@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type OSError, osError } from "./errors.ts";
-import { type Source, whenEnded } from "./slot.ts";
+import { type OSError, osError } from "../base/errors.ts";
+import { type Source, whenEnded } from "./pending_operation.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
 export const MAX_DELAY = 2147483647;

@@ -1,0 +1,138 @@
+/**
+ * The rooms of the library are layers: a module imports from its own room and from rooms below it, types
+ * included, and no modules import each other in a circle. Only the lowest rooms that touch the system name
+ * `Deno` or `node:`.
+ */
+
+import { assertEquals } from "./deps.ts";
+import { granted } from "./helpers.ts";
+
+/** From the top to the bottom. Rooms on one line do not import each other. */
+const LAYERS: readonly (readonly string[])[] = [
+  ["mod.ts"],
+  ["mixins.ts"],
+  ["internal/workers", "internal/children"],
+  ["server.ts", "handlers.ts"],
+  ["internal/blocking"],
+  ["internal/channel"],
+  ["internal/handoff"],
+  ["internal/server"],
+  ["socket.ts"],
+  ["internal/socket"],
+  ["internal/files"],
+  ["internal/runtime"],
+  ["internal/waiting"],
+  ["internal/base"],
+];
+
+/** The rooms whose work is to call the system. */
+const RUNTIME_ROOMS = [
+  "internal/runtime",
+  "internal/workers",
+  "internal/children",
+];
+
+const ROOT = new URL("../", import.meta.url);
+
+/** Removes comments, in which examples import and name what they like. */
+function withoutComments(source: string): string {
+  return source.replaceAll(/\/\*[\s\S]*?\*\//g, "")
+    .replaceAll(/(?<![:"'`\w])\/\/[^\n]*/g, "");
+}
+
+/** The library's modules by path, without their comments. */
+function modules(): Map<string, string> {
+  const found = new Map<string, string>();
+  const visit = (folder: string) => {
+    for (
+      const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))
+    ) {
+      if (isDirectory && folder !== "") visit(`${folder}${name}/`);
+      if (!name.endsWith(".ts")) continue;
+      const path = folder + name;
+      const source = Deno.readTextFileSync(new URL(path, ROOT));
+      found.set(path, withoutComments(source));
+    }
+  };
+  visit("");
+  visit("internal/");
+  return found;
+}
+
+/** The modules that a module imports, types included. */
+function importsOf(path: string, source: string): string[] {
+  const literals = source.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return Array.from(
+    literals,
+    ([, specifier]) =>
+      new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length),
+  );
+}
+
+/** The room of a module: its folder, or itself in the root. */
+function roomOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? path : path.slice(0, slash);
+}
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((rooms) => rooms.includes(roomOf(path)));
+}
+
+/** The modules that can be reached from themselves. */
+function circles(graph: Map<string, string[]>): string[] {
+  const reaches = (from: string, to: string) => {
+    const seen = new Set<string>();
+    const rest = [...graph.get(from) ?? []];
+    for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+      if (next === to) return true;
+      if (seen.has(next)) continue;
+      seen.add(next);
+      rest.push(...graph.get(next) ?? []);
+    }
+    return false;
+  };
+  return [...graph.keys()].filter((path) => reaches(path, path)).sort();
+}
+
+const ignore = !granted({ name: "read", path: ROOT });
+
+Deno.test("each module stands in a room that has a layer", { ignore }, () => {
+  assertEquals([...modules().keys()].filter((path) => layerOf(path) < 0), []);
+});
+
+Deno.test("imports go down only", { ignore }, () => {
+  const wrong: string[] = [];
+  for (const [path, source] of modules()) {
+    for (const target of importsOf(path, source)) {
+      const sameRoom = roomOf(path) === roomOf(target);
+      if (!sameRoom && layerOf(target) <= layerOf(path)) {
+        wrong.push(`${path} imports ${target}`);
+      }
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("no modules import each other in a circle", { ignore }, () => {
+  const graph = new Map<string, string[]>();
+  for (const [path, source] of modules()) {
+    graph.set(path, importsOf(path, source));
+  }
+  assertEquals(circles(graph), []);
+});
+
+Deno.test(
+  "only the rooms of the runtime name Deno or node:",
+  { ignore },
+  () => {
+    const wrong: string[] = [];
+    for (const [path, source] of modules()) {
+      if (RUNTIME_ROOMS.includes(roomOf(path))) continue;
+      for (const [found] of source.matchAll(/\bDeno\.\w+|"node:\w+"/g)) {
+        wrong.push(`${path}: ${found}`);
+      }
+    }
+    assertEquals(wrong, []);
+  },
+);
