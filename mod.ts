@@ -58,7 +58,7 @@
  * @module
  */
 
-import "./_socket/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export {
   BaseServer,

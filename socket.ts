@@ -18,7 +18,7 @@ import * as C from "./internal/base/constants.ts";
 import { osError } from "./internal/base/errors.ts";
 import { internals, Socket } from "./_socket/facade.ts";
 import { ownerOf } from "./_socket/identity.ts";
-import { candidates } from "./_socket/resolve.ts";
+import { candidates } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
 import type { Source } from "./internal/waiting/pending_operation.ts";
 
@@ -63,7 +63,7 @@ export {
   ntohl,
   ntohs,
 } from "./internal/base/inet.ts";
-export type { OptionValue } from "./_socket/options.ts";
+export type { OptionValue } from "./internal/runtime/socket_options.ts";
 export type { Bytes } from "./_socket/read_memory.ts";
 export {
   getaddrinfo,
@@ -71,8 +71,8 @@ export {
   gethostbyname,
   gethostname,
   getnameinfo,
-} from "./_socket/resolve.ts";
-export type { AddrInfo } from "./_socket/resolve.ts";
+} from "./internal/runtime/getaddrinfo.ts";
+export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
 export type { FileLike, OpenFile } from "./_socket/sendfile.ts";
 export type {
   DatagramOption,
@@ -81,7 +81,7 @@ export type {
   StreamTransport,
   Transport,
   TransportAddr,
-} from "./_socket/transport.ts";
+} from "./internal/runtime/transport.ts";
 
 /** Options of {@linkcode createConnection}. */
 export interface CreateConnectionOptions {

@@ -6,7 +6,7 @@
 
 import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { AddressLike } from "../internal/base/address.ts";
-import type { TransportAddr } from "../_socket/transport.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
 import type { Calls } from "../_threads/calls.ts";
 import type { Lane } from "../_threads/lane.ts";
 import type { RelayDatagram } from "../_threads/relay_datagram.ts";

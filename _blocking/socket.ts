@@ -24,7 +24,11 @@ import {
 } from "../internal/base/arguments.ts";
 import * as C from "../internal/base/constants.ts";
 import { osError, translate } from "../internal/base/errors.ts";
-import { getOption, type OptionValue, setOption } from "../_socket/options.ts";
+import {
+  getOption,
+  type OptionValue,
+  setOption,
+} from "../internal/runtime/socket_options.ts";
 import type { Bytes } from "../internal/base/memory.ts";
 import type { MakefileOptions } from "../_stream/makefile.ts";
 import type { BlockingDatagram } from "./datagram.ts";

@@ -8,7 +8,10 @@ import { joinBytes } from "../internal/base/arguments.ts";
 import { memory } from "../internal/base/memory.ts";
 import { osError } from "../internal/base/errors.ts";
 import type { Bytes } from "../internal/base/memory.ts";
-import type { StreamTransport, TransportAddr } from "../_socket/transport.ts";
+import type {
+  StreamTransport,
+  TransportAddr,
+} from "../internal/runtime/transport.ts";
 import type { Channel } from "../_threads/channel.ts";
 import type { Lane } from "../_threads/lane.ts";
 import type { Deadline } from "./wait.ts";

@@ -10,7 +10,7 @@ import type {
   BoundedDatagramTransport,
   StreamTransport,
   TransportAddr,
-} from "../_socket/transport.ts";
+} from "../internal/runtime/transport.ts";
 import { fromTransport } from "../internal/base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
 import type { Call, ParentLink } from "./parent_link.ts";

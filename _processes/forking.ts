@@ -24,7 +24,10 @@ import { checkAddress } from "../internal/base/address.ts";
 import { originOf, toldOptions } from "../_remote/briefing.ts";
 import { checkNotLoading } from "../_remote/loading.ts";
 import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
-import { canPass, openNetListener } from "../_socket/net_open.ts";
+import {
+  canPass,
+  openNetListener,
+} from "../internal/runtime/open_node_listener.ts";
 import type { MemberOptions } from "./member.ts";
 import type { PoolOptions, ProcessPool } from "./pool.ts";
 import type {

@@ -5,8 +5,8 @@
  */
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
-import { unstableNet } from "../_socket/open.ts";
-import { nodeChildProcess } from "../_socket/node.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
+import { nodeChildProcess } from "../internal/runtime/builtins.ts";
 import { execPath, has, permissionFlags } from "../_remote/permissions.ts";
 import { withoutStack } from "./errors.ts";
 import type { LaunchOptions } from "./settings.ts";

@@ -6,7 +6,7 @@
 
 import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
 import type { OSError } from "../internal/base/errors.ts";
-import { mayRenderStack } from "../_socket/scarce.ts";
+import { mayRenderStack } from "../internal/runtime/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */

@@ -14,7 +14,7 @@ import { SOCK_DGRAM } from "../internal/base/constants.ts";
 import type { Attempt, SocketCore } from "./core.ts";
 import type { ErrnoName } from "../internal/base/errno.ts";
 import { type OSError, osError } from "../internal/base/errors.ts";
-import { datagramTarget, openStream } from "./open.ts";
+import { datagramTarget, openStream } from "../internal/runtime/open.ts";
 import { Slot } from "../internal/waiting/pending_operation.ts";
 
 /** Connects a socket, within its timeout. */

@@ -18,7 +18,10 @@ import {
 } from "../internal/waiting/timeouts.ts";
 import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../internal/base/constants.ts";
 import { Datagram } from "./datagram.ts";
-import { DenoDatagram, isDenoDatagram } from "./deno_datagram.ts";
+import {
+  DenoDatagram,
+  isDenoDatagram,
+} from "../internal/runtime/deno_datagram.ts";
 import { OSError, osError } from "../internal/base/errors.ts";
 import { releaseFileno, takeFileno } from "./identity.ts";
 import { isHeld, Listener } from "./listener.ts";
@@ -27,16 +30,20 @@ import {
   openDatagram,
   openListener,
   unboundAddress,
-} from "./open.ts";
-import { applyOptions, type OptionName, type OptionTarget } from "./options.ts";
+} from "../internal/runtime/open.ts";
+import {
+  applyOptions,
+  type OptionName,
+  type OptionTarget,
+} from "../internal/runtime/socket_options.ts";
 import {
   READY,
   type Slot,
   type Source,
 } from "../internal/waiting/pending_operation.ts";
 import { Stream } from "./stream.ts";
-import type { Transport } from "./transport.ts";
-import { UnixDatagram } from "./unix_datagram.ts";
+import type { Transport } from "../internal/runtime/transport.ts";
+import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 
 /** Deno's default backlog, and what `bind` opens with. */
 const BACKLOG = 511;

@@ -29,7 +29,7 @@ import {
   type DatagramTransport,
   isBounded,
   type TransportAddr,
-} from "./transport.ts";
+} from "../internal/runtime/transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
 const DATAGRAM_MAX = 65536;

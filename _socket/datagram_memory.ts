@@ -11,7 +11,7 @@
  */
 
 import { type Bytes, memory, viewOf } from "../internal/base/memory.ts";
-import type { TransportAddr } from "./transport.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
 
 /** The size of a slab: a page, as for connections. */
 const SLAB = 4096;

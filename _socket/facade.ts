@@ -30,7 +30,11 @@ import {
   osError,
   TimeoutError,
 } from "../internal/base/errors.ts";
-import { getOption, type OptionValue, setOption } from "./options.ts";
+import {
+  getOption,
+  type OptionValue,
+  setOption,
+} from "../internal/runtime/socket_options.ts";
 import {
   lingeringClose,
   send,
@@ -51,7 +55,7 @@ import {
   type StreamTransport,
   type Transport,
   typeOf,
-} from "./transport.ts";
+} from "../internal/runtime/transport.ts";
 import {
   type FileForMode,
   makefile,

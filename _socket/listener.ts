@@ -16,7 +16,7 @@ import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
-} from "./transport.ts";
+} from "../internal/runtime/transport.ts";
 
 /** The addresses of closed listeners whose accept in flight has not ended yet: the system has them still. */
 const held = new Set<string>();

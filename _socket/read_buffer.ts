@@ -20,7 +20,7 @@ import { memory, viewOf } from "../internal/base/memory.ts";
 import type { Bytes } from "../internal/base/memory.ts";
 import { ReadMemory } from "./read_memory.ts";
 import type { Source } from "../internal/waiting/pending_operation.ts";
-import type { StreamTransport } from "./transport.ts";
+import type { StreamTransport } from "../internal/runtime/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 

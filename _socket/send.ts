@@ -33,7 +33,7 @@ import {
 import type { SocketCore } from "./core.ts";
 import { OSError, osError, translate } from "../internal/base/errors.ts";
 import type { Socket } from "./facade.ts";
-import { datagramTarget } from "./open.ts";
+import { datagramTarget } from "../internal/runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */

@@ -16,7 +16,7 @@ import { memory, viewOf } from "../internal/base/memory.ts";
 import { Slot } from "../internal/waiting/pending_operation.ts";
 import { ReadBuffer } from "./read_buffer.ts";
 import type { Bytes } from "../internal/base/memory.ts";
-import type { StreamTransport } from "./transport.ts";
+import type { StreamTransport } from "../internal/runtime/transport.ts";
 import type { Tied } from "../_stream/types.ts";
 import { Writer } from "./writer.ts";
 

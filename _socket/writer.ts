@@ -18,7 +18,7 @@ import {
 } from "../internal/waiting/promises.ts";
 import { translate } from "../internal/base/errors.ts";
 import { Lock } from "../internal/waiting/mutex.ts";
-import type { StreamTransport } from "./transport.ts";
+import type { StreamTransport } from "../internal/runtime/transport.ts";
 
 /**
  * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so

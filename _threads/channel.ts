@@ -13,7 +13,7 @@ import {
   TCP_NODELAY,
 } from "../internal/base/constants.ts";
 import { osError } from "../internal/base/errors.ts";
-import type { OptionValue } from "../_socket/options.ts";
+import type { OptionValue } from "../internal/runtime/socket_options.ts";
 import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";

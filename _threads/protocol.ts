@@ -7,8 +7,8 @@
 import { toFailure } from "../_remote/failure.ts";
 import type { Address, AddressLike } from "../internal/base/address.ts";
 import { joinBytes } from "../internal/base/arguments.ts";
-import type { OptionValue } from "../_socket/options.ts";
-import type { TransportAddr } from "../_socket/transport.ts";
+import type { OptionValue } from "../internal/runtime/socket_options.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
 
 /** To the worker: a request begins; its {@linkcode Opening}. */
 export const OPEN = 1;

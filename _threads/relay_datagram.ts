@@ -10,7 +10,7 @@ import { osError } from "../internal/base/errors.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,
-} from "../_socket/transport.ts";
+} from "../internal/runtime/transport.ts";
 import type { Calls } from "./calls.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";

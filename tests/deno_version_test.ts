@@ -1,4 +1,4 @@
-import { checkDenoVersion } from "../_socket/deno_version.ts";
+import { checkDenoVersion } from "../internal/runtime/deno_version.ts";
 import { assertEquals, assertMatch, assertThrows } from "./deps.ts";
 import { granted } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
 import { jobFor } from "../_processes/job.ts";
-import { openNetListener } from "../_socket/net_open.ts";
+import { openNetListener } from "../internal/runtime/open_node_listener.ts";
 import { type Address, AF_INET, OSError, SHUT_WR, Socket } from "../mod.ts";
 import {
   assert,

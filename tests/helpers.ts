@@ -12,7 +12,7 @@ import {
 } from "node:net";
 import type { Address } from "../internal/base/address.ts";
 import { Alarm, Timeout } from "../internal/waiting/timeouts.ts";
-import type { TransportAddr } from "../_socket/transport.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
 import { assertEquals, assertInstanceOf } from "./deps.ts";

@@ -10,7 +10,7 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { unstableNet } from "../_socket/open.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import { assert, assertEquals } from "./deps.ts";
 import {
   codeOf,

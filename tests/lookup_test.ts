@@ -6,7 +6,7 @@ import {
   SOCK_STREAM,
   Socket,
 } from "../socket.ts";
-import { hostFor, permitted } from "../_socket/lookup.ts";
+import { hostFor, permitted } from "../internal/runtime/dns.ts";
 import { assertEquals, assertThrows } from "./deps.ts";
 import { codeOf, granted, soon } from "./helpers.ts";
 import { boundedCommand } from "./helpers/within.ts";

@@ -10,8 +10,8 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { bindNodeDatagram } from "../_socket/node_datagram.ts";
-import { unstableNet } from "../_socket/open.ts";
+import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertMatch, assertThrows } from "./deps.ts";
 import { codeOf, concat, FakeDatagram, portOf, soon } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";

@@ -8,7 +8,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../socket.ts";
-import { connectFrom, NodeStream } from "../_socket/node_stream.ts";
+import { connectFrom, NodeStream } from "../internal/runtime/node_stream.ts";
 import { EventEmitter } from "node:events";
 import type { Socket as NetSocket } from "node:net";
 import {

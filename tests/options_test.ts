@@ -26,8 +26,8 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../socket.ts";
-import { bindNodeDatagram } from "../_socket/node_datagram.ts";
-import { unstableNet } from "../_socket/open.ts";
+import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assert,
   assertEquals,

@@ -1,7 +1,7 @@
 import * as c from "../internal/base/constants.ts";
 import { GaiError, OSError, PermissionError } from "../internal/base/errors.ts";
-import { lookupError } from "../_socket/lookup.ts";
-import { nodeDns } from "../_socket/node.ts";
+import { lookupError } from "../internal/runtime/dns.ts";
+import { nodeDns } from "../internal/runtime/builtins.ts";
 import {
   type AddrInfo,
   getaddrinfo,
@@ -10,7 +10,7 @@ import {
   gethostname,
   getnameinfo,
   resolveFor,
-} from "../_socket/resolve.ts";
+} from "../internal/runtime/getaddrinfo.ts";
 import {
   assertEquals,
   assertInstanceOf,

@@ -10,9 +10,9 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import type { DatagramTransport } from "../_socket/transport.ts";
-import { bindNodeDatagram } from "../_socket/node_datagram.ts";
-import { unstableNet } from "../_socket/open.ts";
+import type { DatagramTransport } from "../internal/runtime/transport.ts";
+import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   codeOf,

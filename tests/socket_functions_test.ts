@@ -16,8 +16,8 @@ import {
   socketpair,
   SOL_SOCKET,
 } from "../socket.ts";
-import { nodeDns } from "../_socket/node.ts";
-import { unstableNet } from "../_socket/open.ts";
+import { nodeDns } from "../internal/runtime/builtins.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assertEquals,
   assertLess,

@@ -2,7 +2,10 @@
 
 import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
-import { type ListenHandle, NetListener } from "../_socket/net_listener.ts";
+import {
+  type ListenHandle,
+  NetListener,
+} from "../internal/runtime/node_listener.ts";
 import { anyReady } from "../internal/waiting/select.ts";
 import { waitersOf } from "../internal/waiting/pending_operation.ts";
 import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";

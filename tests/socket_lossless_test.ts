@@ -11,7 +11,7 @@ import {
   type StreamTransport,
   TimeoutError,
 } from "../socket.ts";
-import type { TransportAddr } from "../_socket/transport.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { assertEquals, assertGreater, delay } from "./deps.ts";
 import {
   concat,

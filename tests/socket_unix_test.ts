@@ -12,7 +12,7 @@ import {
   TimeoutError,
 } from "../socket.ts";
 import { errnoOf } from "../internal/base/errno.ts";
-import { unstableNet } from "../_socket/open.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assert,
   assertEquals,

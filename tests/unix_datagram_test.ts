@@ -1,8 +1,8 @@
 import { AF_UNIX, SOCK_DGRAM, Socket, socketpair } from "../socket.ts";
-import type { DenoDatagramConn } from "../_socket/deno_datagram.ts";
-import { unstableNet } from "../_socket/open.ts";
-import type { TransportAddr } from "../_socket/transport.ts";
-import { UnixDatagram } from "../_socket/unix_datagram.ts";
+import type { DenoDatagramConn } from "../internal/runtime/deno_datagram.ts";
+import { unstableNet } from "../internal/runtime/open.ts";
+import type { TransportAddr } from "../internal/runtime/transport.ts";
+import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { codesOf, haveUnix, soon, turn } from "./helpers.ts";
 import { type Bytes, bytes, text } from "./stream_fakes.ts";

@@ -6,7 +6,7 @@
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
-import type { TransportAddr } from "../../_socket/transport.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
 
 /** An address of AF_INET or AF_INET6. */
 export type InetAddress = [host: string, port: number];

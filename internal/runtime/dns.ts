@@ -17,9 +17,9 @@ import {
   EAI_NONAME,
   EAI_SERVICE,
   EAI_SOCKTYPE,
-} from "../internal/base/constants.ts";
-import { isErrnoName } from "../internal/base/errno.ts";
-import { GaiError, translate } from "../internal/base/errors.ts";
+} from "../base/constants.ts";
+import { isErrnoName } from "../base/errno.ts";
+import { GaiError, translate } from "../base/errors.ts";
 import {
   bytesOfIPv6,
   formatIPv4,
@@ -27,8 +27,8 @@ import {
   isIPv4,
   isIPv6,
   readAton,
-} from "../internal/base/ip.ts";
-import { nodeDns } from "./node.ts";
+} from "../base/ip.ts";
+import { nodeDns } from "./builtins.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */
 const GAI = {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Lock } from "../internal/waiting/mutex.ts";
+import { Lock } from "../waiting/mutex.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /** The first and the longest pause between two attempts, in ms; arbitrary. */

@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Limit } from "../internal/waiting/timeouts.ts";
-import { SOCK_DGRAM, SOCK_STREAM } from "../internal/base/constants.ts";
-import type { Source } from "../internal/waiting/pending_operation.ts";
+import type { Limit } from "../waiting/timeouts.ts";
+import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
+import type { Source } from "../waiting/pending_operation.ts";
 
 /** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
 export interface TransportAddr {

@@ -5,11 +5,11 @@
  */
 
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
-import { formatAddress } from "../internal/base/address.ts";
-import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
-import { AF_INET } from "../internal/base/constants.ts";
-import { mayUse } from "./lookup.ts";
-import { nodeDgram } from "./node.ts";
+import { formatAddress } from "../base/address.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
+import { AF_INET } from "../base/constants.ts";
+import { mayUse } from "./dns.ts";
+import { nodeDgram } from "./builtins.ts";
 import type {
   DatagramOption,
   DatagramTransport,

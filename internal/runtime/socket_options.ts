@@ -4,9 +4,9 @@
  * @module
  */
 
-import * as C from "../internal/base/constants.ts";
-import { type OSError, osError, translate } from "../internal/base/errors.ts";
-import { inetNtoa, isIPv4 } from "../internal/base/inet.ts";
+import * as C from "../base/constants.ts";
+import { type OSError, osError, translate } from "../base/errors.ts";
+import { inetNtoa, isIPv4 } from "../base/inet.ts";
 import type {
   DatagramOption,
   DatagramTransport,

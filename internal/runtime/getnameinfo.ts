@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkAddress, type InetAddress } from "../internal/base/address.ts";
+import { checkAddress, type InetAddress } from "../base/address.ts";
 import {
   AF_INET,
   AF_UNSPEC,
@@ -14,9 +14,9 @@ import {
   NI_NAMEREQD,
   NI_NUMERICHOST,
   NI_NUMERICSERV,
-} from "../internal/base/constants.ts";
-import { OSError, translate } from "../internal/base/errors.ts";
-import { addressesOf, gaiError, literal, nameOf } from "./lookup.ts";
+} from "../base/constants.ts";
+import { OSError, translate } from "../base/errors.ts";
+import { addressesOf, gaiError, literal, nameOf } from "./dns.ts";
 import { serviceOf } from "./services.ts";
 
 const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;

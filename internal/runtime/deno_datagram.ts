@@ -4,7 +4,7 @@
  * @module
  */
 
-import { translate } from "../internal/base/errors.ts";
+import { translate } from "../base/errors.ts";
 import type {
   DatagramOption,
   DatagramTransport,

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Limit, Timeout } from "../internal/waiting/timeouts.ts";
+import type { Limit, Timeout } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { osError } from "../internal/base/errors.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
-import { whenEnded } from "../internal/waiting/pending_operation.ts";
+import { osError } from "../base/errors.ts";
+import { Lock } from "../waiting/mutex.ts";
+import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
 import { type OpenWaker, UnixConn } from "./unix_conn.ts";
 import { type Outcome, UnixSender } from "./unix_sender.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { InetAddress } from "../internal/base/address.ts";
+import type { InetAddress } from "../base/address.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -16,7 +16,7 @@ import {
   AI_NUMERICSERV,
   AI_PASSIVE,
   SOCK_STREAM,
-} from "../internal/base/constants.ts";
+} from "../base/constants.ts";
 import { endpointsOf } from "./services.ts";
 import {
   addressesOf,
@@ -28,9 +28,9 @@ import {
   mayUse,
   permitted,
   type Question,
-} from "./lookup.ts";
+} from "./dns.ts";
 
-export { getfqdn, gethostname, getnameinfo } from "./names.ts";
+export { getfqdn, gethostname, getnameinfo } from "./getnameinfo.ts";
 
 /** One way to reach what {@linkcode getaddrinfo} was asked for, or to be reached there. */
 export type AddrInfo = [

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { poll } from "../internal/waiting/timeouts.ts";
+import { poll } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import type { TransportAddr } from "./transport.ts";
 import { PeerAliases } from "./unix_aliases.ts";

@@ -5,15 +5,15 @@
  */
 
 import type { Server as NetServer } from "node:net";
-import type { AddressLike } from "../internal/base/address.ts";
-import { AF_INET6 } from "../internal/base/constants.ts";
-import { OSError, osError } from "../internal/base/errors.ts";
-import { hostFor } from "./lookup.ts";
-import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
-import { nodeNet } from "./node.ts";
+import type { AddressLike } from "../base/address.ts";
+import { AF_INET6 } from "../base/constants.ts";
+import { OSError, osError } from "../base/errors.ts";
+import { hostFor } from "./dns.ts";
+import { isIPv4, isIPv6 } from "../base/inet.ts";
+import { nodeNet } from "./builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
-import { type ListenHandle, NetListener } from "./net_listener.ts";
+import { type ListenHandle, NetListener } from "./node_listener.ts";
 
 /**
  * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,

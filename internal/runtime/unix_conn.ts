@@ -5,7 +5,7 @@
  */
 
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
+import { Lock } from "../waiting/mutex.ts";
 import type { TransportAddr } from "./transport.ts";
 
 /** Opens another Unix datagram socket on this host, whatever its name. */

@@ -10,8 +10,8 @@ import {
   IPPROTO_UDP,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from "../internal/base/constants.ts";
-import { gaiError, type Question } from "./lookup.ts";
+} from "../base/constants.ts";
+import { gaiError, type Question } from "./dns.ts";
 
 type Row = readonly [
   port: number,

@@ -10,19 +10,19 @@ import {
   type AddressLike,
   familyOf,
   formatAddress,
-} from "../internal/base/address.ts";
-import { AF_INET, AF_INET6, AF_UNIX } from "../internal/base/constants.ts";
+} from "../base/address.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "../base/constants.ts";
 import {
   DenoDatagram,
   type DenoDatagramConn,
   listenDatagram,
 } from "./deno_datagram.ts";
-import { type OSError, osError, translate } from "../internal/base/errors.ts";
-import { gaiError, hostFor, wrongFamily } from "./lookup.ts";
-import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
+import { type OSError, osError, translate } from "../base/errors.ts";
+import { gaiError, hostFor, wrongFamily } from "./dns.ts";
+import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
-import { resolveFor } from "./resolve.ts";
+import { resolveFor } from "./getaddrinfo.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import { UnixDatagram } from "./unix_datagram.ts";

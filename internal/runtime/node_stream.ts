@@ -5,8 +5,8 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { InetAddress } from "../internal/base/address.ts";
-import { nodeNet } from "./node.ts";
+import type { InetAddress } from "../base/address.ts";
+import { nodeNet } from "./builtins.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
 /** Reads and writes a socket of Node's. Owns it: `close` destroys it. */
