@@ -5,7 +5,7 @@
  */
 
 import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
-import { internals } from "./_socket/facade.ts";
+import { internals } from "./internal/socket/socket_object.ts";
 import { checkNotLoading } from "./_remote/loading.ts";
 import { checkHandlerClass } from "./_remote/briefing.ts";
 import { saySlowClose } from "./_server/drain.ts";

@@ -16,8 +16,8 @@ import { failLater } from "./internal/waiting/timeouts.ts";
 import { checkIterable, checkTimeout } from "./internal/base/arguments.ts";
 import * as C from "./internal/base/constants.ts";
 import { osError } from "./internal/base/errors.ts";
-import { internals, Socket } from "./_socket/facade.ts";
-import { ownerOf } from "./_socket/identity.ts";
+import { internals, Socket } from "./internal/socket/socket_object.ts";
+import { ownerOf } from "./internal/socket/fileno.ts";
 import { candidates } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
 import type { Source } from "./internal/waiting/pending_operation.ts";
@@ -51,7 +51,7 @@ export {
   getdefaulttimeout,
   setdefaulttimeout,
   Socket,
-} from "./_socket/facade.ts";
+} from "./internal/socket/socket_object.ts";
 
 export {
   htonl,
@@ -64,7 +64,7 @@ export {
   ntohs,
 } from "./internal/base/inet.ts";
 export type { OptionValue } from "./internal/runtime/socket_options.ts";
-export type { Bytes } from "./_socket/read_memory.ts";
+export type { Bytes } from "./internal/socket/receive_memory.ts";
 export {
   getaddrinfo,
   getfqdn,
@@ -73,7 +73,7 @@ export {
   getnameinfo,
 } from "./internal/runtime/getaddrinfo.ts";
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
-export type { FileLike, OpenFile } from "./_socket/sendfile.ts";
+export type { FileLike, OpenFile } from "./internal/socket/sendfile.ts";
 export type {
   DatagramOption,
   DatagramTransport,

@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../internal/base/address.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { OSError } from "../internal/base/errors.ts";
 import { runHandler } from "../_server/steps.ts";
 import { requestsOf } from "../_server/requests.ts";

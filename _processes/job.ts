@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../internal/base/address.ts";
 import { ownBytes } from "../internal/base/arguments.ts";
 import { AF_UNIX, SOCK_STREAM } from "../internal/base/constants.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { PassableStream } from "../internal/runtime/node_listener.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import type { RequestMessage } from "./messages.ts";

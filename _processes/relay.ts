@@ -18,7 +18,7 @@ import {
   TCP_NODELAY,
 } from "../internal/base/constants.ts";
 import { osError } from "../internal/base/errors.ts";
-import { internals, type Socket } from "../_socket/facade.ts";
+import { internals, type Socket } from "../internal/socket/socket_object.ts";
 import type { ChildPermissions } from "../_remote/permissions.ts";
 import { maySendTo } from "../_remote/reach.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";

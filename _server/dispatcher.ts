@@ -6,8 +6,8 @@
 
 import type { Address } from "../internal/base/address.ts";
 import type { BaseServer } from "../server.ts";
-import { ownerOf } from "../_socket/identity.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { ownerOf } from "../internal/socket/fileno.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { AcceptFailures, type AcceptVerdict, systemError } from "./accept.ts";
 import type { ActiveRequest } from "./active.ts";
 import { sayHookFailed } from "./report.ts";

@@ -5,7 +5,7 @@
  */
 
 import { begun } from "../internal/waiting/promises.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { anyReady } from "../internal/waiting/select.ts";
 import type { ActiveRequest } from "./active.ts";
 import type { ServerCloseReport } from "./options.ts";

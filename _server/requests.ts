@@ -6,7 +6,7 @@
 
 import type { Address } from "../internal/base/address.ts";
 import { begun } from "../internal/waiting/promises.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import type { Source } from "../internal/waiting/pending_operation.ts";
 import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
 import { sayHookFailed } from "./report.ts";

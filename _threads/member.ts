@@ -7,7 +7,7 @@
 import { Worker } from "node:worker_threads";
 import { type Failure, fromFailure } from "../_remote/failure.ts";
 import type { Address } from "../internal/base/address.ts";
-import { Socket } from "../_socket/facade.ts";
+import { Socket } from "../internal/socket/socket_object.ts";
 import { Lane, laneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { answer, RelayedDatagram } from "./relayed_datagram.ts";

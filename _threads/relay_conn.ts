@@ -6,7 +6,7 @@
 
 import { viewOf } from "../internal/base/memory.ts";
 import { osError } from "../internal/base/errors.ts";
-import type { OwningTransport } from "../_socket/read_buffer.ts";
+import type { OwningTransport } from "../internal/socket/receive_buffer.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { Channel } from "./channel.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { internals, type Socket } from "../_socket/facade.ts";
+import { internals, type Socket } from "../internal/socket/socket_object.ts";
 import { osError } from "../internal/base/errors.ts";
 import { toFailure } from "../_remote/failure.ts";
 import type { Lane } from "./lane.ts";

@@ -6,7 +6,7 @@
 
 import { joinBytes } from "../internal/base/arguments.ts";
 import { isRaggedEnd, translate } from "../internal/base/errors.ts";
-import type { Stream } from "../_socket/stream.ts";
+import type { Stream } from "../internal/socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";

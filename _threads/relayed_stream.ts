@@ -5,8 +5,8 @@
  */
 
 import { osError } from "../internal/base/errors.ts";
-import { internals, type Socket } from "../_socket/facade.ts";
-import type { Stream } from "../_socket/stream.ts";
+import { internals, type Socket } from "../internal/socket/socket_object.ts";
+import type { Stream } from "../internal/socket/stream.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { RelayedReader } from "./relayed_reader.ts";

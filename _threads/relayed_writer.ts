@@ -6,7 +6,7 @@
 
 import { joinBytes } from "../internal/base/arguments.ts";
 import { osError, translate } from "../internal/base/errors.ts";
-import { LINGER_MS, type Stream } from "../_socket/stream.ts";
+import { LINGER_MS, type Stream } from "../internal/socket/stream.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";

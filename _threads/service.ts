@@ -6,7 +6,7 @@
 
 import { viewOf } from "../internal/base/memory.ts";
 import { runHandler } from "../_server/steps.ts";
-import { internals, Socket } from "../_socket/facade.ts";
+import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { Calls } from "./calls.ts";
 import { BlockingDatagram } from "../_blocking/datagram.ts";
 import { BlockingSocket } from "../_blocking/socket.ts";

@@ -8,7 +8,7 @@ import {
 } from "../handlers.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import { type Address, type OSError, Socket } from "../socket.ts";
-import type { Bytes } from "../_socket/read_memory.ts";
+import type { Bytes } from "../internal/socket/receive_memory.ts";
 import { BytesSource } from "../_stream/bytes.ts";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "./deps.ts";
 import {

@@ -1,5 +1,5 @@
-import { DatagramMemory } from "../_socket/datagram_memory.ts";
-import type { Bytes } from "../_socket/read_memory.ts";
+import { DatagramMemory } from "../internal/socket/datagram_memory.ts";
+import type { Bytes } from "../internal/socket/receive_memory.ts";
 import { jobFor } from "../_processes/job.ts";
 import { AF_INET, SOCK_DGRAM, Socket } from "../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "./deps.ts";

@@ -1,5 +1,8 @@
 import { OSError, TimeoutError } from "../internal/base/errors.ts";
-import { type OwningTransport, ReadBuffer } from "../_socket/read_buffer.ts";
+import {
+  type OwningTransport,
+  ReadBuffer,
+} from "../internal/socket/receive_buffer.ts";
 import {
   assertEquals,
   assertRejects,

@@ -1,4 +1,4 @@
-import { type Bytes, ReadMemory } from "../_socket/read_memory.ts";
+import { type Bytes, ReadMemory } from "../internal/socket/receive_memory.ts";
 import {
   AF_INET,
   MSG_DONTWAIT,
@@ -8,7 +8,7 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
-import { ReadBuffer } from "../_socket/read_buffer.ts";
+import { ReadBuffer } from "../internal/socket/receive_buffer.ts";
 import {
   assert,
   assertEquals,

@@ -6,9 +6,9 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { internals } from "../_socket/facade.ts";
+import { internals } from "../internal/socket/socket_object.ts";
 import { sendFileSync } from "../_blocking/sendfile.ts";
-import { inParts, sendFile } from "../_socket/sendfile.ts";
+import { inParts, sendFile } from "../internal/socket/sendfile.ts";
 import {
   codeOf,
   concat,

@@ -8,7 +8,7 @@ import {
 import { AsyncTCPServer, AsyncUDPServer } from "../mixins.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
 import { type Address, OSError, Socket } from "../socket.ts";
-import { internals } from "../_socket/facade.ts";
+import { internals } from "../internal/socket/socket_object.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   ask,

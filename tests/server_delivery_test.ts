@@ -15,7 +15,7 @@ import {
   UDPServer,
 } from "../server.ts";
 import { OSError, Socket } from "../socket.ts";
-import { LINGER_MS } from "../_socket/stream.ts";
+import { LINGER_MS } from "../internal/socket/stream.ts";
 import {
   assert,
   assertEquals,

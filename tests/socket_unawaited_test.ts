@@ -1,6 +1,6 @@
 import { createServer, Socket, socketpair } from "../mod.ts";
 import { AF_INET, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM } from "../mod.ts";
-import { internals } from "../_socket/facade.ts";
+import { internals } from "../internal/socket/socket_object.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 
 /** Runs `use`, and two turns of the event loop, in which the runtime looks for unhandled rejections. */

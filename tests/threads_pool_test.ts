@@ -1,6 +1,6 @@
 import type { Failure } from "../_remote/failure.ts";
 import { originOf } from "../_remote/briefing.ts";
-import { Stream } from "../_socket/stream.ts";
+import { Stream } from "../internal/socket/stream.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";
 import * as P from "../_threads/protocol.ts";

@@ -1,7 +1,7 @@
 /** The parts of the workers one by one: what is kept and forgotten, woken and waited for. */
 
 import { originOf } from "../_remote/briefing.ts";
-import { Stream } from "../_socket/stream.ts";
+import { Stream } from "../internal/socket/stream.ts";
 import { Calls } from "../_threads/calls.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";

@@ -3,7 +3,7 @@ import {
   BrokenPipeError,
   TimeoutError,
 } from "../internal/base/errors.ts";
-import { Writer } from "../_socket/writer.ts";
+import { Writer } from "../internal/socket/send_queue.ts";
 import {
   assertEquals,
   assertInstanceOf,

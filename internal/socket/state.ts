@@ -9,41 +9,34 @@ import {
   type AddressLike,
   formatAddress,
   fromTransport,
-} from "../internal/base/address.ts";
+} from "../base/address.ts";
 import {
   Alarm,
   DeadlineTimeout,
   type Limit,
   Timeout,
-} from "../internal/waiting/timeouts.ts";
-import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../internal/base/constants.ts";
+} from "../waiting/timeouts.ts";
+import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
 import { Datagram } from "./datagram.ts";
-import {
-  DenoDatagram,
-  isDenoDatagram,
-} from "../internal/runtime/deno_datagram.ts";
-import { OSError, osError } from "../internal/base/errors.ts";
-import { releaseFileno, takeFileno } from "./identity.ts";
+import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
+import { OSError, osError } from "../base/errors.ts";
+import { releaseFileno, takeFileno } from "./fileno.ts";
 import { isHeld, Listener } from "./listener.ts";
 import {
   adoptDatagram,
   openDatagram,
   openListener,
   unboundAddress,
-} from "../internal/runtime/open.ts";
+} from "../runtime/open.ts";
 import {
   applyOptions,
   type OptionName,
   type OptionTarget,
-} from "../internal/runtime/socket_options.ts";
-import {
-  READY,
-  type Slot,
-  type Source,
-} from "../internal/waiting/pending_operation.ts";
+} from "../runtime/socket_options.ts";
+import { READY, type Slot, type Source } from "../waiting/pending_operation.ts";
 import { Stream } from "./stream.ts";
-import type { Transport } from "../internal/runtime/transport.ts";
-import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
+import type { Transport } from "../runtime/transport.ts";
+import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
 /** Deno's default backlog, and what `bind` opens with. */
 const BACKLOG = 511;

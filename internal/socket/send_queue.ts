@@ -4,21 +4,17 @@
  * @module
  */
 
-import {
-  type Limit,
-  poll,
-  type Timeout,
-} from "../internal/waiting/timeouts.ts";
+import { type Limit, poll, type Timeout } from "../waiting/timeouts.ts";
 import {
   newPromise,
   quiet,
   refuse,
   type Resolve,
   resolveNew,
-} from "../internal/waiting/promises.ts";
-import { translate } from "../internal/base/errors.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
-import type { StreamTransport } from "../internal/runtime/transport.ts";
+} from "../waiting/promises.ts";
+import { translate } from "../base/errors.ts";
+import { Lock } from "../waiting/mutex.ts";
+import type { StreamTransport } from "../runtime/transport.ts";
 
 /**
  * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so

@@ -12,15 +12,10 @@
  * @module
  */
 
-import { type Bytes, memory, viewOf } from "../internal/base/memory.ts";
-import {
-  giveLarge,
-  landLarge,
-  LARGE,
-  takeLarge,
-} from "../internal/base/buffer_pool.ts";
+import { type Bytes, memory, viewOf } from "../base/memory.ts";
+import { giveLarge, landLarge, LARGE, takeLarge } from "../base/buffer_pool.ts";
 
-export type { Bytes } from "../internal/base/memory.ts";
+export type { Bytes } from "../base/memory.ts";
 
 /**
  * The buffer of a connection that is waiting or moves little. An idle connection costs about 7 KiB in

@@ -8,13 +8,9 @@ import {
   type AddressLike,
   checkAddress,
   formatAddress,
-} from "../internal/base/address.ts";
-import {
-  failLater,
-  type Limit,
-  nextTurn,
-} from "../internal/waiting/timeouts.ts";
-import { quiet } from "../internal/waiting/promises.ts";
+} from "../base/address.ts";
+import { failLater, type Limit, nextTurn } from "../waiting/timeouts.ts";
+import { quiet } from "../waiting/promises.ts";
 import {
   type BytesLike,
   checkFlags,
@@ -22,18 +18,18 @@ import {
   checkTimeout,
   gather,
   toBytes,
-} from "../internal/base/arguments.ts";
+} from "../base/arguments.ts";
 import {
   AF_UNIX,
   MSG_DONTWAIT,
   SHUT_WR,
   SOCK_DGRAM,
   SOCK_STREAM,
-} from "../internal/base/constants.ts";
-import type { SocketCore } from "./core.ts";
-import { OSError, osError, translate } from "../internal/base/errors.ts";
-import type { Socket } from "./facade.ts";
-import { datagramTarget } from "../internal/runtime/open.ts";
+} from "../base/constants.ts";
+import type { SocketCore } from "./state.ts";
+import { OSError, osError, translate } from "../base/errors.ts";
+import type { Socket } from "./socket_object.ts";
+import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */

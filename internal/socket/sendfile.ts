@@ -4,7 +4,7 @@
  * @module
  */
 
-import { memory } from "../internal/base/memory.ts";
+import { memory } from "../base/memory.ts";
 
 /** What one read takes, which each client that reads slowly keeps in memory. */
 const CHUNK = 262144;

@@ -9,18 +9,14 @@ import {
   type OSError,
   osError,
   translate,
-} from "../internal/base/errors.ts";
-import { poll, type Timeout } from "../internal/waiting/timeouts.ts";
-import {
-  newPromise,
-  refuse,
-  resolveNew,
-} from "../internal/waiting/promises.ts";
-import { memory, viewOf } from "../internal/base/memory.ts";
-import type { Bytes } from "../internal/base/memory.ts";
-import { ReadMemory } from "./read_memory.ts";
-import type { Source } from "../internal/waiting/pending_operation.ts";
-import type { StreamTransport } from "../internal/runtime/transport.ts";
+} from "../base/errors.ts";
+import { poll, type Timeout } from "../waiting/timeouts.ts";
+import { newPromise, refuse, resolveNew } from "../waiting/promises.ts";
+import { memory, viewOf } from "../base/memory.ts";
+import type { Bytes } from "../base/memory.ts";
+import { ReadMemory } from "./receive_memory.ts";
+import type { Source } from "../waiting/pending_operation.ts";
+import type { StreamTransport } from "../runtime/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 

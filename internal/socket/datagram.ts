@@ -4,32 +4,20 @@
  * @module
  */
 
-import {
-  type Address,
-  formatAddress,
-  fromTransport,
-} from "../internal/base/address.ts";
-import {
-  type Limit,
-  type Timeout,
-  whenReady,
-} from "../internal/waiting/timeouts.ts";
-import { begun, quiet } from "../internal/waiting/promises.ts";
+import { type Address, formatAddress, fromTransport } from "../base/address.ts";
+import { type Limit, type Timeout, whenReady } from "../waiting/timeouts.ts";
+import { begun, quiet } from "../waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
-import { type Doing, osError, translate } from "../internal/base/errors.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
-import type { Bytes } from "../internal/base/memory.ts";
-import {
-  READY,
-  Slot,
-  type Source,
-} from "../internal/waiting/pending_operation.ts";
+import { type Doing, osError, translate } from "../base/errors.ts";
+import { Lock } from "../waiting/mutex.ts";
+import type { Bytes } from "../base/memory.ts";
+import { READY, Slot, type Source } from "../waiting/pending_operation.ts";
 import {
   type BoundedDatagramTransport,
   type DatagramTransport,
   isBounded,
   type TransportAddr,
-} from "../internal/runtime/transport.ts";
+} from "../runtime/transport.ts";
 
 /** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
 const DATAGRAM_MAX = 65536;

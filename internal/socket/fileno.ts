@@ -4,8 +4,8 @@
  * @module
  */
 
-import { formatAddress, fromTransport } from "../internal/base/address.ts";
-import type { SocketCore } from "./core.ts";
+import { formatAddress, fromTransport } from "../base/address.ts";
+import type { SocketCore } from "./state.ts";
 
 /** By number: there are as many places as there were sockets open at a time. */
 const owners: (object | undefined)[] = [];

@@ -10,8 +10,8 @@
  * @module
  */
 
-import { type Bytes, memory, viewOf } from "../internal/base/memory.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
+import { type Bytes, memory, viewOf } from "../base/memory.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
 
 /** The size of a slab: a page, as for connections. */
 const SLAB = 4096;

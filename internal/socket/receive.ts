@@ -4,22 +4,22 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import { failLater, type Limit } from "../internal/waiting/timeouts.ts";
+import type { Address } from "../base/address.ts";
+import { failLater, type Limit } from "../waiting/timeouts.ts";
 import {
   type BytesLike,
   checkFlags,
   checkSize,
   toBytes,
-} from "../internal/base/arguments.ts";
+} from "../base/arguments.ts";
 import {
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_WAITALL,
   SOCK_STREAM,
-} from "../internal/base/constants.ts";
-import type { SocketCore } from "./core.ts";
-import type { Bytes } from "../internal/base/memory.ts";
+} from "../base/constants.ts";
+import type { SocketCore } from "./state.ts";
+import type { Bytes } from "../base/memory.ts";
 import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;

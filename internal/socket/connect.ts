@@ -8,14 +8,14 @@ import {
   type AddressLike,
   checkAddress,
   formatAddress,
-} from "../internal/base/address.ts";
-import { failLater, whenReady } from "../internal/waiting/timeouts.ts";
-import { SOCK_DGRAM } from "../internal/base/constants.ts";
-import type { Attempt, SocketCore } from "./core.ts";
-import type { ErrnoName } from "../internal/base/errno.ts";
-import { type OSError, osError } from "../internal/base/errors.ts";
-import { datagramTarget, openStream } from "../internal/runtime/open.ts";
-import { Slot } from "../internal/waiting/pending_operation.ts";
+} from "../base/address.ts";
+import { failLater, whenReady } from "../waiting/timeouts.ts";
+import { SOCK_DGRAM } from "../base/constants.ts";
+import type { Attempt, SocketCore } from "./state.ts";
+import type { ErrnoName } from "../base/errno.ts";
+import { type OSError, osError } from "../base/errors.ts";
+import { datagramTarget, openStream } from "../runtime/open.ts";
+import { Slot } from "../waiting/pending_operation.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(

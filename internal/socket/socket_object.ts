@@ -10,31 +10,26 @@ import {
   checkAddress,
   familyOf,
   fromTransport,
-} from "../internal/base/address.ts";
+} from "../base/address.ts";
 import {
   type BytesLike,
   checkBacklog,
   checkDirection,
   checkTimeout,
-} from "../internal/base/arguments.ts";
-import * as C from "../internal/base/constants.ts";
+} from "../base/arguments.ts";
+import * as C from "../base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
-import { failLater } from "../internal/waiting/timeouts.ts";
-import { SocketCore } from "./core.ts";
+import { failLater } from "../waiting/timeouts.ts";
+import { SocketCore } from "./state.ts";
 import type { Datagram } from "./datagram.ts";
-import { describe } from "./identity.ts";
-import { errnoOf } from "../internal/base/errno.ts";
-import {
-  GaiError,
-  OSError,
-  osError,
-  TimeoutError,
-} from "../internal/base/errors.ts";
+import { describe } from "./fileno.ts";
+import { errnoOf } from "../base/errno.ts";
+import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
 import {
   getOption,
   type OptionValue,
   setOption,
-} from "../internal/runtime/socket_options.ts";
+} from "../runtime/socket_options.ts";
 import {
   lingeringClose,
   send,
@@ -43,24 +38,24 @@ import {
   sendmsg,
   sendto,
 } from "./send.ts";
-import { quiet, unawaited } from "../internal/waiting/promises.ts";
-import type { Bytes } from "../internal/base/memory.ts";
+import { quiet, unawaited } from "../waiting/promises.ts";
+import type { Bytes } from "../base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";
-import type { Source } from "../internal/waiting/pending_operation.ts";
+import type { Source } from "../waiting/pending_operation.ts";
 import type { Stream } from "./stream.ts";
 import {
   checkTransport,
   type StreamTransport,
   type Transport,
   typeOf,
-} from "../internal/runtime/transport.ts";
+} from "../runtime/transport.ts";
 import {
   type FileForMode,
   makefile,
   type MakefileOptions,
-} from "../_stream/makefile.ts";
+} from "../../_stream/makefile.ts";
 
 let defaultTimeout: number | null = null;
 

@@ -8,15 +8,15 @@ import {
   type AddressLike,
   formatAddress,
   fromTransport,
-} from "../internal/base/address.ts";
-import { type Limit, whenReady } from "../internal/waiting/timeouts.ts";
-import { osError, translate } from "../internal/base/errors.ts";
-import { Slot } from "../internal/waiting/pending_operation.ts";
+} from "../base/address.ts";
+import { type Limit, whenReady } from "../waiting/timeouts.ts";
+import { osError, translate } from "../base/errors.ts";
+import { Slot } from "../waiting/pending_operation.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
-} from "../internal/runtime/transport.ts";
+} from "../runtime/transport.ts";
 
 /** The addresses of closed listeners whose accept in flight has not ended yet: the system has them still. */
 const held = new Set<string>();

@@ -4,21 +4,16 @@
  * @module
  */
 
-import {
-  type Limit,
-  nextTurn,
-  poll,
-  whenReady,
-} from "../internal/waiting/timeouts.ts";
-import { osError, translate } from "../internal/base/errors.ts";
-import { quiet } from "../internal/waiting/promises.ts";
-import { memory, viewOf } from "../internal/base/memory.ts";
-import { Slot } from "../internal/waiting/pending_operation.ts";
-import { ReadBuffer } from "./read_buffer.ts";
-import type { Bytes } from "../internal/base/memory.ts";
-import type { StreamTransport } from "../internal/runtime/transport.ts";
-import type { Tied } from "../_stream/types.ts";
-import { Writer } from "./writer.ts";
+import { type Limit, nextTurn, poll, whenReady } from "../waiting/timeouts.ts";
+import { osError, translate } from "../base/errors.ts";
+import { quiet } from "../waiting/promises.ts";
+import { memory, viewOf } from "../base/memory.ts";
+import { Slot } from "../waiting/pending_operation.ts";
+import { ReadBuffer } from "./receive_buffer.ts";
+import type { Bytes } from "../base/memory.ts";
+import type { StreamTransport } from "../runtime/transport.ts";
+import type { Tied } from "../../_stream/types.ts";
+import { Writer } from "./send_queue.ts";
 
 /**
  * How long `close()` goes on, in the background, with bytes that were accepted: 30 s. The kernel does
