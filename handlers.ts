@@ -6,9 +6,12 @@
 
 import { handlerKinds } from "./_server/handler_kinds.ts";
 import { emptySteps } from "./_server/steps.ts";
-import { BytesSink, BytesSource } from "./_stream/bytes.ts";
-import { BufferedReader } from "./_stream/buffered_reader.ts";
-import { BufferedWriter, type Writer } from "./_stream/buffered_writer.ts";
+import { BytesSink, BytesSource } from "./internal/files/memory_files.ts";
+import { BufferedReader } from "./internal/files/buffered_reader.ts";
+import {
+  BufferedWriter,
+  type Writer,
+} from "./internal/files/buffered_writer.ts";
 import type { BaseServer, DatagramRequest } from "./server.ts";
 import {
   type Address,
@@ -22,8 +25,8 @@ import type { BlockingSocket } from "./_blocking/socket.ts";
 import type { BlockingWriter } from "./_blocking/writer.ts";
 import type { WorkerServer } from "./_threads/server_stub.ts";
 
-export { BufferedReader } from "./_stream/buffered_reader.ts";
-export type { Writer } from "./_stream/buffered_writer.ts";
+export { BufferedReader } from "./internal/files/buffered_reader.ts";
+export type { Writer } from "./internal/files/buffered_writer.ts";
 
 /** Returns what `setup` sets, or throws what to do where an override of it has not called `super.setup()`. */
 function fromSetup<T>(value: T | undefined, of: object, name: string): T {

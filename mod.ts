@@ -204,30 +204,37 @@ export {
 } from "./socket.ts";
 export type { OSErrorOptions } from "./socket.ts";
 
-export { BufferedReader } from "./_stream/buffered_reader.ts";
+export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type {
   BufferedReaderOptions,
   ReadUntilOptions,
-} from "./_stream/buffered_reader.ts";
-export { BufferedRWPair } from "./_stream/buffered_rw_pair.ts";
-export { BufferedWriter } from "./_stream/buffered_writer.ts";
-export type { BufferedWriterOptions } from "./_stream/buffered_writer.ts";
-export type { TextErrors } from "./_stream/codecs.ts";
-export { IncompleteReadError, LimitOverrunError } from "./_stream/errors.ts";
+} from "./internal/files/buffered_reader.ts";
+export { BufferedRWPair } from "./internal/files/buffered_rw_pair.ts";
+export { BufferedWriter } from "./internal/files/buffered_writer.ts";
+export type { BufferedWriterOptions } from "./internal/files/buffered_writer.ts";
+export type { TextErrors } from "./internal/files/codecs.ts";
+export {
+  IncompleteReadError,
+  LimitOverrunError,
+} from "./internal/files/read_errors.ts";
 export type {
   FileForMode,
   MakefileModes,
   MakefileOptions,
   SocketFile,
-} from "./_stream/makefile.ts";
-export type { Newline } from "./_stream/newlines.ts";
-export { TextReader } from "./_stream/text_reader.ts";
-export type { TextReaderOptions } from "./_stream/text_reader.ts";
-export { TextRWPair } from "./_stream/text_rw_pair.ts";
-export { TextWriter } from "./_stream/text_writer.ts";
-export type { TextWriterOptions } from "./_stream/text_writer.ts";
-export type { ByteSink, ByteSource, Tied } from "./_stream/types.ts";
-export type { WriteData, Writer } from "./_stream/writer.ts";
+} from "./internal/files/makefile.ts";
+export type { Newline } from "./internal/files/newlines.ts";
+export { TextReader } from "./internal/files/text_reader.ts";
+export type { TextReaderOptions } from "./internal/files/text_reader.ts";
+export { TextRWPair } from "./internal/files/text_rw_pair.ts";
+export { TextWriter } from "./internal/files/text_writer.ts";
+export type { TextWriterOptions } from "./internal/files/text_writer.ts";
+export type {
+  ByteSink,
+  ByteSource,
+  Tied,
+} from "./internal/files/raw_streams.ts";
+export type { WriteData, Writer } from "./internal/files/file_writer.ts";
 
 export {
   AF_INET,

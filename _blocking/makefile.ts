@@ -4,18 +4,18 @@
  * @module
  */
 
-import type { BufferedReader } from "../_stream/buffered_reader.ts";
-import type { BufferedRWPair } from "../_stream/buffered_rw_pair.ts";
+import type { BufferedReader } from "../internal/files/buffered_reader.ts";
+import type { BufferedRWPair } from "../internal/files/buffered_rw_pair.ts";
 import {
   type FileForMode,
   type MakefileHooks,
   type MakefileOptions,
   openFile,
-} from "../_stream/makefile.ts";
-import type { TextReader } from "../_stream/text_reader.ts";
-import type { TextRWPair } from "../_stream/text_rw_pair.ts";
-import type { TextWriter } from "../_stream/text_writer.ts";
-import type { Writer } from "../_stream/writer.ts";
+} from "../internal/files/makefile.ts";
+import type { TextReader } from "../internal/files/text_reader.ts";
+import type { TextRWPair } from "../internal/files/text_rw_pair.ts";
+import type { TextWriter } from "../internal/files/text_writer.ts";
+import type { Writer } from "../internal/files/file_writer.ts";
 import { BlockingReader } from "./reader.ts";
 import { BlockingRWPair } from "./rw_pair.ts";
 import { BlockingTextReader } from "./text_reader.ts";

@@ -7,12 +7,12 @@
 import type {
   BufferedReaderOptions,
   ReadUntilOptions,
-} from "../_stream/buffered_reader.ts";
-import { checkBuffer } from "../_stream/checks.ts";
-import { eachLine } from "../_stream/lines.ts";
-import { ReaderCore } from "../_stream/reader_core.ts";
-import { finishNow, type Steps } from "../_stream/reads.ts";
-import type { Tied } from "../_stream/types.ts";
+} from "../internal/files/buffered_reader.ts";
+import { checkBuffer } from "../internal/files/file_arguments.ts";
+import { eachLine } from "../internal/files/lines.ts";
+import { ReaderCore } from "../internal/files/reader_core.ts";
+import { finishNow, type Steps } from "../internal/files/reads.ts";
+import type { Tied } from "../internal/files/raw_streams.ts";
 import type { BlockingBytes } from "./types.ts";
 
 /**

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { ReadUntilOptions } from "../_stream/buffered_reader.ts";
-import type { WriteData } from "../_stream/writer.ts";
+import type { ReadUntilOptions } from "../internal/files/buffered_reader.ts";
+import type { WriteData } from "../internal/files/file_writer.ts";
 import type { BlockingReader } from "./reader.ts";
 import type { BlockingWriter } from "./writer.ts";
 

@@ -30,7 +30,7 @@ import {
   setOption,
 } from "../internal/runtime/socket_options.ts";
 import type { Bytes } from "../internal/base/memory.ts";
-import type { MakefileOptions } from "../_stream/makefile.ts";
+import type { MakefileOptions } from "../internal/files/makefile.ts";
 import type { BlockingDatagram } from "./datagram.ts";
 import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";
 import { lingeringCloseSync } from "./lingering.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { eachLine } from "../_stream/lines.ts";
-import { finishNow, type Steps } from "../_stream/reads.ts";
-import { TextReaderCore } from "../_stream/text_core.ts";
-import type { TextReaderOptions } from "../_stream/text_reader.ts";
+import { eachLine } from "../internal/files/lines.ts";
+import { finishNow, type Steps } from "../internal/files/reads.ts";
+import { TextReaderCore } from "../internal/files/text_core.ts";
+import type { TextReaderOptions } from "../internal/files/text_reader.ts";
 import type { BlockingReader } from "./reader.ts";
 
 /**

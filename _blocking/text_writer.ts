@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Encode } from "../_stream/codecs.ts";
-import { textEncoder } from "../_stream/text_core.ts";
-import type { TextWriterOptions } from "../_stream/text_writer.ts";
+import type { Encode } from "../internal/files/codecs.ts";
+import { textEncoder } from "../internal/files/text_core.ts";
+import type { TextWriterOptions } from "../internal/files/text_writer.ts";
 import type { BlockingWriter } from "./writer.ts";
 
 /**

@@ -5,10 +5,10 @@
  */
 
 import { joinBytes } from "../internal/base/arguments.ts";
-import type { BufferedWriterOptions } from "../_stream/buffered_writer.ts";
-import { checkCount, toBytes } from "../_stream/checks.ts";
-import { closedFile } from "../_stream/errors.ts";
-import { inBlocks, type WriteData } from "../_stream/writer.ts";
+import type { BufferedWriterOptions } from "../internal/files/buffered_writer.ts";
+import { checkCount, toBytes } from "../internal/files/file_arguments.ts";
+import { closedFile } from "../internal/files/read_errors.ts";
+import { inBlocks, type WriteData } from "../internal/files/file_writer.ts";
 import type { BlockingBytes } from "./types.ts";
 
 /** Python's `io.DEFAULT_BUFFER_SIZE`. */

@@ -5,7 +5,10 @@
  */
 
 import * as family from "../internal/base/errors.ts";
-import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
+import {
+  IncompleteReadError,
+  LimitOverrunError,
+} from "../internal/files/read_errors.ts";
 
 /** What an error of a known class is made of. */
 export interface ErrorParts {

@@ -4,7 +4,10 @@
  * @module
  */
 
-import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
+import {
+  IncompleteReadError,
+  LimitOverrunError,
+} from "../internal/files/read_errors.ts";
 import type { OSError } from "../internal/base/errors.ts";
 import { mayRenderStack } from "../internal/runtime/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";

@@ -6,7 +6,7 @@
 
 import type { Address } from "../internal/base/address.ts";
 import { OSError } from "../internal/base/errors.ts";
-import { IncompleteReadError } from "../_stream/errors.ts";
+import { IncompleteReadError } from "../internal/files/read_errors.ts";
 
 const RULE = "-".repeat(40);
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteQueue } from "../_stream/queues.ts";
+import { ByteQueue } from "../internal/files/queues.ts";
 import { viewOf } from "../internal/base/memory.ts";
 import {
   IPPROTO_TCP,

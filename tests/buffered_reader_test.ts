@@ -1,6 +1,9 @@
 import { TimeoutError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../_stream/buffered_reader.ts";
-import { IncompleteReadError, LimitOverrunError } from "../_stream/errors.ts";
+import { BufferedReader } from "../internal/files/buffered_reader.ts";
+import {
+  IncompleteReadError,
+  LimitOverrunError,
+} from "../internal/files/read_errors.ts";
 import {
   assert,
   assertEquals,

@@ -3,7 +3,7 @@ import {
   BufferedWriter,
   type WriteData,
   type Writer,
-} from "../_stream/buffered_writer.ts";
+} from "../internal/files/buffered_writer.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   bytes,

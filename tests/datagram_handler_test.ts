@@ -9,7 +9,7 @@ import {
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import { type Address, type OSError, Socket } from "../socket.ts";
 import type { Bytes } from "../internal/socket/receive_memory.ts";
-import { BytesSource } from "../_stream/bytes.ts";
+import { BytesSource } from "../internal/files/memory_files.ts";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "./deps.ts";
 import {
   ask,

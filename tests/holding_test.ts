@@ -1,12 +1,12 @@
 /** Small writes that are held while a tied reader has more, and sent when their turn ends. */
 
 import { BrokenPipeError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../_stream/buffered_reader.ts";
+import { BufferedReader } from "../internal/files/buffered_reader.ts";
 import {
   BufferedWriter,
   type BufferedWriterOptions,
-} from "../_stream/buffered_writer.ts";
-import type { Tied } from "../_stream/types.ts";
+} from "../internal/files/buffered_writer.ts";
+import type { Tied } from "../internal/files/raw_streams.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   bytes,

@@ -1,15 +1,18 @@
-import { BufferedReader } from "../_stream/buffered_reader.ts";
-import { BufferedRWPair } from "../_stream/buffered_rw_pair.ts";
-import { BufferedWriter, type Writer } from "../_stream/buffered_writer.ts";
+import { BufferedReader } from "../internal/files/buffered_reader.ts";
+import { BufferedRWPair } from "../internal/files/buffered_rw_pair.ts";
+import {
+  BufferedWriter,
+  type Writer,
+} from "../internal/files/buffered_writer.ts";
 import {
   makefile,
   type MakefileModes,
   type SocketFile,
-} from "../_stream/makefile.ts";
-import { TextReader } from "../_stream/text_reader.ts";
-import { TextRWPair } from "../_stream/text_rw_pair.ts";
-import { TextWriter } from "../_stream/text_writer.ts";
-import { LimitOverrunError } from "../_stream/errors.ts";
+} from "../internal/files/makefile.ts";
+import { TextReader } from "../internal/files/text_reader.ts";
+import { TextRWPair } from "../internal/files/text_rw_pair.ts";
+import { TextWriter } from "../internal/files/text_writer.ts";
+import { LimitOverrunError } from "../internal/files/read_errors.ts";
 import {
   assert,
   assertEquals,

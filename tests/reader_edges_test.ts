@@ -1,7 +1,7 @@
 /** Edges of readers and writers that only a certain division into chunks shows. */
 
-import { BufferedReader } from "../_stream/buffered_reader.ts";
-import { BufferedWriter } from "../_stream/buffered_writer.ts";
+import { BufferedReader } from "../internal/files/buffered_reader.ts";
+import { BufferedWriter } from "../internal/files/buffered_writer.ts";
 import { LimitOverrunError } from "../mod.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { turn } from "./helpers.ts";

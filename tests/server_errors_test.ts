@@ -12,7 +12,7 @@ import {
   Socket,
   TimeoutError,
 } from "../socket.ts";
-import { IncompleteReadError } from "../_stream/errors.ts";
+import { IncompleteReadError } from "../internal/files/read_errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./deps.ts";
 import {
   ask,

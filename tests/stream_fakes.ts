@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteSink, ByteSource } from "../_stream/types.ts";
+import type { ByteSink, ByteSource } from "../internal/files/raw_streams.ts";
 import { TimeoutError } from "../internal/base/errors.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;

@@ -1,9 +1,15 @@
 import { BrokenPipeError, TimeoutError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../_stream/buffered_reader.ts";
-import { BufferedWriter } from "../_stream/buffered_writer.ts";
-import { LimitOverrunError } from "../_stream/errors.ts";
-import { TextReader, type TextReaderOptions } from "../_stream/text_reader.ts";
-import { TextWriter, type TextWriterOptions } from "../_stream/text_writer.ts";
+import { BufferedReader } from "../internal/files/buffered_reader.ts";
+import { BufferedWriter } from "../internal/files/buffered_writer.ts";
+import { LimitOverrunError } from "../internal/files/read_errors.ts";
+import {
+  TextReader,
+  type TextReaderOptions,
+} from "../internal/files/text_reader.ts";
+import {
+  TextWriter,
+  type TextWriterOptions,
+} from "../internal/files/text_writer.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   askCPython,

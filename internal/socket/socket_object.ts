@@ -55,7 +55,7 @@ import {
   type FileForMode,
   makefile,
   type MakefileOptions,
-} from "../../_stream/makefile.ts";
+} from "../files/makefile.ts";
 
 let defaultTimeout: number | null = null;
 

@@ -12,7 +12,7 @@ import { Slot } from "../waiting/pending_operation.ts";
 import { ReadBuffer } from "./receive_buffer.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
-import type { Tied } from "../../_stream/types.ts";
+import type { Tied } from "../files/raw_streams.ts";
 import { Writer } from "./send_queue.ts";
 
 /**

@@ -5,8 +5,8 @@
  */
 
 import type { BufferedReader, ReadUntilOptions } from "./buffered_reader.ts";
-import { unawaited } from "../internal/waiting/promises.ts";
-import type { WriteData, Writer } from "./writer.ts";
+import { unawaited } from "../waiting/promises.ts";
+import type { WriteData, Writer } from "./file_writer.ts";
 
 /**
  * A {@linkcode BufferedReader} and a {@linkcode Writer} in one, as Python's `io.BufferedRWPair`. Each

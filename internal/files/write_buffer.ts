@@ -4,10 +4,10 @@
  * @module
  */
 
-import { begun, quiet } from "../internal/waiting/promises.ts";
-import { SpareBuffers } from "../internal/base/buffer_pool.ts";
-import { closedFile } from "./errors.ts";
-import type { ByteSink } from "./types.ts";
+import { begun, quiet } from "../waiting/promises.ts";
+import { SpareBuffers } from "../base/buffer_pool.ts";
+import { closedFile } from "./read_errors.ts";
+import type { ByteSink } from "./raw_streams.ts";
 
 /**
  * The memory in which writers collect.

@@ -5,13 +5,13 @@
  * @module
  */
 
-import type { Bytes } from "../internal/base/memory.ts";
+import type { Bytes } from "../base/memory.ts";
 import type {
   BufferedReaderOptions,
   ReadUntilOptions,
 } from "./buffered_reader.ts";
-import { checkCount, checkLimit, checkSeparator } from "./checks.ts";
-import { closedFile, incomplete, LimitOverrunError } from "./errors.ts";
+import { checkCount, checkLimit, checkSeparator } from "./file_arguments.ts";
+import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import { ByteQueue, isLine } from "./queues.ts";
 import type { Steps } from "./reads.ts";

@@ -7,8 +7,8 @@
 import type { Encode, TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
 import { textEncoder } from "./text_core.ts";
-import { unawaited } from "../internal/waiting/promises.ts";
-import { writeEach, type Writer } from "./writer.ts";
+import { unawaited } from "../waiting/promises.ts";
+import { writeEach, type Writer } from "./file_writer.ts";
 
 /** Options of a {@linkcode TextWriter}. */
 export interface TextWriterOptions {

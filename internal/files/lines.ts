@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LimitOverrunError } from "./errors.ts";
+import { LimitOverrunError } from "./read_errors.ts";
 import type { Steps } from "./reads.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { unawaited } from "../internal/waiting/promises.ts";
+import { unawaited } from "../waiting/promises.ts";
 import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { joinBytes } from "../internal/base/arguments.ts";
-import type { ByteSink, ByteSource } from "./types.ts";
+import { joinBytes } from "../base/arguments.ts";
+import type { ByteSink, ByteSource } from "./raw_streams.ts";
 
 /** Bytes in memory, to read. */
 export class BytesSource implements ByteSource {

@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Tied } from "./types.ts";
+import type { Tied } from "./raw_streams.ts";
 
 /**
  * After how many microtasks without a write the handlers are taken to wait for something else. More than it

@@ -4,14 +4,19 @@
  * @module
  */
 
-import { blocks, Outbox } from "./outbox.ts";
-import { checkCount, toBytes } from "./checks.ts";
-import { quiet } from "../internal/waiting/promises.ts";
-import { hold, letGo } from "./holding.ts";
-import type { ByteSink, Tied } from "./types.ts";
-import { inBlocks, type WriteData, writeEach, type Writer } from "./writer.ts";
+import { blocks, Outbox } from "./write_buffer.ts";
+import { checkCount, toBytes } from "./file_arguments.ts";
+import { quiet } from "../waiting/promises.ts";
+import { hold, letGo } from "./tied_writes.ts";
+import type { ByteSink, Tied } from "./raw_streams.ts";
+import {
+  inBlocks,
+  type WriteData,
+  writeEach,
+  type Writer,
+} from "./file_writer.ts";
 
-export type { WriteData, Writer } from "./writer.ts";
+export type { WriteData, Writer } from "./file_writer.ts";
 
 /** The buffer where no size is given: `io.DEFAULT_BUFFER_SIZE` of CPython, up to 3.13. */
 const DEFAULT_BUFFER_SIZE = 8192;

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { begun, unawaited } from "../internal/waiting/promises.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
+import { begun, unawaited } from "../waiting/promises.ts";
+import { Lock } from "../waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
-import { checkBuffer } from "./checks.ts";
+import { checkBuffer } from "./file_arguments.ts";
 import { iterateLines, toResult } from "./lines.ts";
 import { ReaderCore } from "./reader_core.ts";
 import { finish, type Steps, Straight, type Use } from "./reads.ts";
-import type { ByteSource, Tied } from "./types.ts";
+import type { ByteSource, Tied } from "./raw_streams.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

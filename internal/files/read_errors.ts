@@ -4,7 +4,7 @@
  * @module
  */
 
-import { noMistake } from "../internal/waiting/promises.ts";
+import { noMistake } from "../waiting/promises.ts";
 
 /** The stream ended before all that was asked for had come. */
 export class IncompleteReadError extends Error {

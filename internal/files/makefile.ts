@@ -13,14 +13,14 @@ import {
   BufferedWriter,
   type BufferedWriterOptions,
 } from "./buffered_writer.ts";
-import { checkCount } from "./checks.ts";
+import { checkCount } from "./file_arguments.ts";
 import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
 import { TextReader, type TextReaderOptions } from "./text_reader.ts";
 import { TextRWPair } from "./text_rw_pair.ts";
 import { TextWriter, type TextWriterOptions } from "./text_writer.ts";
-import type { ByteSink, ByteSource, Tied } from "./types.ts";
-import type { Writer } from "./writer.ts";
+import type { ByteSink, ByteSource, Tied } from "./raw_streams.ts";
+import type { Writer } from "./file_writer.ts";
 
 /** Options of `makefile()`. */
 export interface MakefileOptions {

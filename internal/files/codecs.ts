@@ -4,8 +4,8 @@
  * @module
  */
 
-import { noMistake } from "../internal/waiting/promises.ts";
-import { nameOf } from "./checks.ts";
+import { noMistake } from "../waiting/promises.ts";
+import { nameOf } from "./file_arguments.ts";
 
 /** What to do with what cannot be decoded or encoded. */
 export type TextErrors = "strict" | "replace" | "ignore";

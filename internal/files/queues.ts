@@ -4,7 +4,7 @@
  * @module
  */
 
-import { memory } from "../internal/base/memory.ts";
+import { memory } from "../base/memory.ts";
 
 /**
  * Finds something in one chunk.

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { unawaited } from "../internal/waiting/promises.ts";
-import { Lock } from "../internal/waiting/mutex.ts";
+import { unawaited } from "../waiting/promises.ts";
+import { Lock } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import type { TextErrors } from "./codecs.ts";
 import { iterateLines, toResult } from "./lines.ts";

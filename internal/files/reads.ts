@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Lock } from "../internal/waiting/mutex.ts";
-import { quietFailure } from "../internal/waiting/promises.ts";
+import type { Lock } from "../waiting/mutex.ts";
+import { quietFailure } from "../waiting/promises.ts";
 
 /** A read: whenever it yields how much data it needs, it is told whether there was any. */
 export type Steps<T> = Generator<number, T, boolean>;

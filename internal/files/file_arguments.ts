@@ -4,7 +4,7 @@
  * @module
  */
 
-import { bytesOf } from "../internal/base/arguments.ts";
+import { bytesOf } from "../base/arguments.ts";
 
 const encoder = new TextEncoder();
 

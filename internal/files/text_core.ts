@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkCount, checkLimit, nameOf } from "./checks.ts";
+import { checkCount, checkLimit, nameOf } from "./file_arguments.ts";
 import { type Decode, decoderFor, type Encode, encoderFor } from "./codecs.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { toBytes } from "./checks.ts";
-import { checkIterable, joinBytes } from "../internal/base/arguments.ts";
-import { quiet, unawaited } from "../internal/waiting/promises.ts";
+import { toBytes } from "./file_arguments.ts";
+import { checkIterable, joinBytes } from "../base/arguments.ts";
+import { quiet, unawaited } from "../waiting/promises.ts";
 
 /** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;
