@@ -4,8 +4,8 @@
  * @module
  */
 
-import { handlerKinds } from "./_server/handler_kinds.ts";
-import { emptySteps } from "./_server/steps.ts";
+import { handlerKinds } from "./internal/server/handler_kinds.ts";
+import { emptySteps } from "./internal/server/steps.ts";
 import { BytesSink, BytesSource } from "./internal/files/memory_files.ts";
 import { BufferedReader } from "./internal/files/buffered_reader.ts";
 import {

@@ -9,7 +9,7 @@ import {
   type ConcurrentServer,
   type MixInOptions,
   type ServerConstructor,
-} from "./_server/concurrent.ts";
+} from "./internal/server/concurrent.ts";
 import { forking } from "./_processes/forking.ts";
 import type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
 import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
@@ -29,8 +29,8 @@ export type {
   MixInOptions,
   MixInStatics,
   ServerConstructor,
-} from "./_server/concurrent.ts";
-export type { MaxConnectionsPolicy } from "./_server/requests.ts";
+} from "./internal/server/concurrent.ts";
+export type { MaxConnectionsPolicy } from "./internal/server/request_registry.ts";
 export type { ThreadingOptions } from "./_threads/mixin.ts";
 export type { ResourceLimits } from "./_threads/resource_limits.ts";
 export type { WorkerServer } from "./_threads/server_stub.ts";

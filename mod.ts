@@ -78,8 +78,8 @@ export type {
   ServerOptions,
   ServerStatus,
 } from "./server.ts";
-export { serve } from "./_server/serve.ts";
-export type { ServeOptions } from "./_server/serve.ts";
+export { serve } from "./internal/server/serve.ts";
+export type { ServeOptions } from "./internal/server/serve.ts";
 
 export {
   BaseRequestHandler,

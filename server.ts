@@ -8,9 +8,9 @@ import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
 import { internals } from "./internal/socket/socket_object.ts";
 import { checkNotLoading } from "./_remote/loading.ts";
 import { checkHandlerClass } from "./_remote/briefing.ts";
-import { saySlowClose } from "./_server/drain.ts";
+import { saySlowClose } from "./internal/server/drain.ts";
 import { formatAddress } from "./internal/base/address.ts";
-import { after, runHandler } from "./_server/steps.ts";
+import { after, runHandler } from "./internal/server/steps.ts";
 import {
   type BaseServerOptions,
   checkOptions,
@@ -19,16 +19,16 @@ import {
   type ServerCloseReport,
   type ServerOptions,
   setting,
-} from "./_server/options.ts";
-import { checkHandlerKind } from "./_server/handler_kinds.ts";
-import { errorReport, isLostClient, say } from "./_server/report.ts";
+} from "./internal/server/server_options.ts";
+import { checkHandlerKind } from "./internal/server/handler_kinds.ts";
+import { errorReport, isLostClient, say } from "./internal/server/report.ts";
 import {
   afterDrain,
   requestsOf,
   type ServerStatus,
-} from "./_server/requests.ts";
-import { readyWithin, untimedActions } from "./_server/serve_loop.ts";
-import { Service } from "./_server/service.ts";
+} from "./internal/server/request_registry.ts";
+import { readyWithin, untimedActions } from "./internal/server/serve_loop.ts";
+import { Service } from "./internal/server/service.ts";
 import type { BaseRequestHandler } from "./handlers.ts";
 import {
   type Address,
@@ -51,8 +51,8 @@ export type {
   ServerCloseOptions,
   ServerCloseReport,
   ServerOptions,
-} from "./_server/options.ts";
-export type { ServerStatus } from "./_server/requests.ts";
+} from "./internal/server/server_options.ts";
+export type { ServerStatus } from "./internal/server/request_registry.ts";
 
 /**
  * A class of handlers.

@@ -10,9 +10,9 @@ import {
   concurrent,
   type MixInOptions,
   type ServerConstructor,
-} from "../_server/concurrent.ts";
-import { afterDrain, requestsOf } from "../_server/requests.ts";
-import { untimedActions } from "../_server/serve_loop.ts";
+} from "../internal/server/concurrent.ts";
+import { afterDrain, requestsOf } from "../internal/server/request_registry.ts";
+import { untimedActions } from "../internal/server/serve_loop.ts";
 import type {
   RequestHandlerConstructor,
   ServerCloseOptions,

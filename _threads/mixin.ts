@@ -8,9 +8,9 @@ import {
   concurrent,
   type MixInOptions,
   type ServerConstructor,
-} from "../_server/concurrent.ts";
-import { sayHookFailed } from "../_server/report.ts";
-import { afterDrain, requestsOf } from "../_server/requests.ts";
+} from "../internal/server/concurrent.ts";
+import { sayHookFailed } from "../internal/server/report.ts";
+import { afterDrain, requestsOf } from "../internal/server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../internal/base/address.ts";
 import { originOf, plainOptions } from "../_remote/briefing.ts";

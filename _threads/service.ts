@@ -5,7 +5,7 @@
  */
 
 import { viewOf } from "../internal/base/memory.ts";
-import { runHandler } from "../_server/steps.ts";
+import { runHandler } from "../internal/server/steps.ts";
 import { internals, Socket } from "../internal/socket/socket_object.ts";
 import { Calls } from "./calls.ts";
 import { BlockingDatagram } from "../_blocking/datagram.ts";

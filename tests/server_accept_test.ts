@@ -1,6 +1,9 @@
 /** What a server does when `getRequest` fails: it goes on, counts and tells, and ends only with its socket. */
 
-import { AcceptFailures, systemError } from "../_server/accept.ts";
+import {
+  AcceptFailures,
+  systemError,
+} from "../internal/server/accept_errors.ts";
 import type { RequestHandlerConstructor, ServerOptions } from "../server.ts";
 import { TCPServer, UDPServer } from "../server.ts";
 import { ForkingTCPServer, ThreadingTCPServer } from "../mixins.ts";

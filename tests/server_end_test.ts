@@ -1,6 +1,6 @@
 /** The end of a server that nobody forces: its limit of time, what it says, and who may ask for it. */
 
-import { saySlowClose } from "../_server/drain.ts";
+import { saySlowClose } from "../internal/server/drain.ts";
 import {
   AsyncTCPServer,
   ForkingTCPServer,

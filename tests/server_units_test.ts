@@ -1,11 +1,11 @@
 /** The parts of a server, where its hooks cannot reach. */
 
 import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
-import { ActiveRequests } from "../_server/active.ts";
-import { runHandler } from "../_server/steps.ts";
-import { errorReport, reprAddress } from "../_server/report.ts";
-import { Requests } from "../_server/requests.ts";
-import { both, readyWithin, ServeLoop } from "../_server/serve_loop.ts";
+import { ActiveRequests } from "../internal/server/active_requests.ts";
+import { runHandler } from "../internal/server/steps.ts";
+import { errorReport, reprAddress } from "../internal/server/report.ts";
+import { Requests } from "../internal/server/request_registry.ts";
+import { both, readyWithin, ServeLoop } from "../internal/server/serve_loop.ts";
 import { BaseRequestHandler } from "../handlers.ts";
 import type { BaseServer } from "../server.ts";
 import {

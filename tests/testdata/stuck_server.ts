@@ -3,7 +3,7 @@
 import { StreamRequestHandler } from "../../handlers.ts";
 import { AsyncTCPServer } from "../../mixins.ts";
 import { createConnection } from "../../socket.ts";
-import { serve } from "../../_server/serve.ts";
+import { serve } from "../../internal/server/serve.ts";
 
 class Stuck extends StreamRequestHandler {
   override async handle() {

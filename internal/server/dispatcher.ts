@@ -4,15 +4,19 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import type { BaseServer } from "../server.ts";
-import { ownerOf } from "../internal/socket/fileno.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { AcceptFailures, type AcceptVerdict, systemError } from "./accept.ts";
-import type { ActiveRequest } from "./active.ts";
+import type { Address } from "../base/address.ts";
+import type { BaseServer } from "../../server.ts";
+import { ownerOf } from "../socket/fileno.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import {
+  AcceptFailures,
+  type AcceptVerdict,
+  systemError,
+} from "./accept_errors.ts";
+import type { ActiveRequest } from "./active_requests.ts";
 import { sayHookFailed } from "./report.ts";
 import { endFailed } from "./task.ts";
-import { type Requests, requestsOf } from "./requests.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import type { Step } from "./steps.ts";
 
 /** What became of the attempt to get a request; undefined for one that was got. */

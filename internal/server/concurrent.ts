@@ -4,16 +4,16 @@
  * @module
  */
 
-import { begun } from "../internal/waiting/promises.ts";
-import type { BaseServer } from "../server.ts";
-import type { Address } from "../socket.ts";
-import type { Detached } from "./active.ts";
-import { checkOptions } from "./options.ts";
+import { begun } from "../waiting/promises.ts";
+import type { BaseServer } from "../../server.ts";
+import type { Address } from "../../socket.ts";
+import type { Detached } from "./active_requests.ts";
+import { checkOptions } from "./server_options.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
-} from "./requests.ts";
+} from "./request_registry.ts";
 import { runDetached, runTask } from "./task.ts";
 
 /** A class of servers, for a mix-in to extend. */

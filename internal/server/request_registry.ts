@@ -4,11 +4,15 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import { begun } from "../internal/waiting/promises.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import type { Source } from "../internal/waiting/pending_operation.ts";
-import { type ActiveRequest, ActiveRequests, type Detached } from "./active.ts";
+import type { Address } from "../base/address.ts";
+import { begun } from "../waiting/promises.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import type { Source } from "../waiting/pending_operation.ts";
+import {
+  type ActiveRequest,
+  ActiveRequests,
+  type Detached,
+} from "./active_requests.ts";
 import { sayHookFailed } from "./report.ts";
 import { isInside } from "./scope.ts";
 import type { Step } from "./steps.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { OSError, translate } from "../internal/base/errors.ts";
+import { OSError, translate } from "../base/errors.ts";
 
 /** What a failed `getRequest` means: go on, pause first, or end. */
 export type AcceptVerdict = "transient" | "resource" | "invalid" | "fatal";

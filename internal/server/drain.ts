@@ -4,13 +4,13 @@
  * @module
  */
 
-import { begun } from "../internal/waiting/promises.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { anyReady } from "../internal/waiting/select.ts";
-import type { ActiveRequest } from "./active.ts";
-import type { ServerCloseReport } from "./options.ts";
+import { begun } from "../waiting/promises.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import { anyReady } from "../waiting/select.ts";
+import type { ActiveRequest } from "./active_requests.ts";
+import type { ServerCloseReport } from "./server_options.ts";
 import { say, sayHookFailed } from "./report.ts";
-import type { Requests } from "./requests.ts";
+import type { Requests } from "./request_registry.ts";
 
 /** How long a drain waits in silence, in ms: most handlers end sooner, and a person at a terminal gets impatient. */
 const SILENCE_MS = 1000;

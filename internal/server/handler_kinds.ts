@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SOCK_DGRAM } from "../internal/base/constants.ts";
+import { SOCK_DGRAM } from "../base/constants.ts";
 
 /** A class of handlers that is for one kind of request only. */
 export interface HandlerKind {

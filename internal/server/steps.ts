@@ -9,7 +9,7 @@
  * @module
  */
 
-import { begun } from "../internal/waiting/promises.ts";
+import { begun } from "../waiting/promises.ts";
 
 /** Methods of ours that do nothing: where one of them was not overridden, no promise is made to come to it. */
 export const emptySteps: WeakSet<object> = new WeakSet();

@@ -8,10 +8,10 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import { begun } from "../internal/waiting/promises.ts";
-import type { Detached } from "./active.ts";
-import { requestsOf } from "./requests.ts";
+import type { Address } from "../base/address.ts";
+import { begun } from "../waiting/promises.ts";
+import type { Detached } from "./active_requests.ts";
+import { requestsOf } from "./request_registry.ts";
 import { after, type Step } from "./steps.ts";
 
 /** The stages of a task. */

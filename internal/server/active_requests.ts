@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
+import type { Address } from "../base/address.ts";
 import type { Stages, Task } from "./task.ts";
 
 /** One request under way. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
-import { anyReady } from "../internal/waiting/select.ts";
-import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
+import { anyReady } from "../waiting/select.ts";
+import { Slot, type Source } from "../waiting/pending_operation.ts";
 
 /** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
 export const untimedActions: WeakSet<object> = new WeakSet();

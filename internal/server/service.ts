@@ -4,16 +4,16 @@
  * @module
  */
 
-import { nextTurn } from "../internal/waiting/timeouts.ts";
-import { checkTimeout } from "../internal/base/arguments.ts";
-import { SOCK_STREAM } from "../internal/base/constants.ts";
-import { osError } from "../internal/base/errors.ts";
-import { internals } from "../internal/socket/socket_object.ts";
-import { ownerOf } from "../internal/socket/fileno.ts";
-import type { Source } from "../internal/waiting/pending_operation.ts";
-import type { BaseServer } from "../server.ts";
-import { Socket, socketOf } from "../socket.ts";
-import { PAUSE_MS } from "./accept.ts";
+import { nextTurn } from "../waiting/timeouts.ts";
+import { checkTimeout } from "../base/arguments.ts";
+import { SOCK_STREAM } from "../base/constants.ts";
+import { osError } from "../base/errors.ts";
+import { internals } from "../socket/socket_object.ts";
+import { ownerOf } from "../socket/fileno.ts";
+import type { Source } from "../waiting/pending_operation.ts";
+import type { BaseServer } from "../../server.ts";
+import { Socket, socketOf } from "../../socket.ts";
+import { PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { enter, isInside } from "./scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -21,8 +21,8 @@ import type {
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
-} from "./options.ts";
-import { type Requests, requestsOf } from "./requests.ts";
+} from "./server_options.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import { both, readyWithin, ServeLoop, untimedActions } from "./serve_loop.ts";
 
 /**

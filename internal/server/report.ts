@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import { OSError } from "../internal/base/errors.ts";
-import { IncompleteReadError } from "../internal/files/read_errors.ts";
+import type { Address } from "../base/address.ts";
+import { OSError } from "../base/errors.ts";
+import { IncompleteReadError } from "../files/read_errors.ts";
 
 const RULE = "-".repeat(40);
 

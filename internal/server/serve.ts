@@ -9,7 +9,7 @@ import type {
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
-} from "../server.ts";
+} from "../../server.ts";
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
