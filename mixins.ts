@@ -22,7 +22,7 @@ import {
   UnixStreamServer,
 } from "./server.ts";
 
-export type { ChildPermissions } from "./_remote/permissions.ts";
+export type { ChildPermissions } from "./internal/handoff/permissions.ts";
 export type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
 export type {
   ConcurrentServer,

@@ -6,8 +6,8 @@
 
 import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
 import { internals } from "./internal/socket/socket_object.ts";
-import { checkNotLoading } from "./_remote/loading.ts";
-import { checkHandlerClass } from "./_remote/briefing.ts";
+import { checkNotLoading } from "./internal/handoff/loading.ts";
+import { checkHandlerClass } from "./internal/handoff/handler_reference.ts";
 import { saySlowClose } from "./internal/server/drain.ts";
 import { formatAddress } from "./internal/base/address.ts";
 import { after, runHandler } from "./internal/server/steps.ts";

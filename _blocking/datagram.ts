@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Failure, fromFailure } from "../_remote/failure.ts";
+import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
 import type { AddressLike } from "../internal/base/address.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import type { Calls } from "../_threads/calls.ts";

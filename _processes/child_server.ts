@@ -11,9 +11,12 @@ import { OSError } from "../internal/base/errors.ts";
 import { runHandler } from "../internal/server/steps.ts";
 import { requestsOf } from "../internal/server/request_registry.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
-import { loadModule } from "../_remote/loading.ts";
-import { toFailure } from "../_remote/failure.ts";
-import { type HandlerClass, handlerIn } from "../_remote/briefing.ts";
+import { loadModule } from "../internal/handoff/loading.ts";
+import { toFailure } from "../internal/handoff/failure.ts";
+import {
+  type HandlerClass,
+  handlerIn,
+} from "../internal/handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 import { TakenStream } from "./taken_stream.ts";

@@ -21,9 +21,15 @@ import type {
 } from "../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
 import { checkAddress } from "../internal/base/address.ts";
-import { originOf, toldOptions } from "../_remote/briefing.ts";
-import { checkNotLoading } from "../_remote/loading.ts";
-import { checkMayFork, permissionFlags } from "../_remote/permissions.ts";
+import {
+  originOf,
+  toldOptions,
+} from "../internal/handoff/handler_reference.ts";
+import { checkNotLoading } from "../internal/handoff/loading.ts";
+import {
+  checkMayFork,
+  permissionFlags,
+} from "../internal/handoff/permissions.ts";
 import {
   canPass,
   openNetListener,

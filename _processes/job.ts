@@ -13,7 +13,7 @@ import { PassableStream } from "../internal/runtime/node_listener.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import type { RequestMessage } from "./messages.ts";
 import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
-import type { ChildPermissions } from "../_remote/permissions.ts";
+import type { ChildPermissions } from "../internal/handoff/permissions.ts";
 
 /** What a child gets, and what is kept here for it. */
 export interface Job {

@@ -7,7 +7,11 @@
 import type { ChildProcess, ForkOptions } from "node:child_process";
 import { unstableNet } from "../internal/runtime/open.ts";
 import { nodeChildProcess } from "../internal/runtime/builtins.ts";
-import { execPath, has, permissionFlags } from "../_remote/permissions.ts";
+import {
+  execPath,
+  has,
+  permissionFlags,
+} from "../internal/handoff/permissions.ts";
 import { withoutStack } from "./errors.ts";
 import type { LaunchOptions } from "./settings.ts";
 

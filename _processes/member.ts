@@ -8,7 +8,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { Alarm } from "../internal/waiting/timeouts.ts";
 import { TimeoutError } from "../internal/base/errors.ts";
-import { fromFailure, toFailure } from "../_remote/failure.ts";
+import { fromFailure, toFailure } from "../internal/handoff/failure.ts";
 import { Assignment } from "./assignment.ts";
 import { ChildProcessError } from "./errors.ts";
 import type { Job } from "./job.ts";

@@ -6,7 +6,7 @@
 
 import type { Address, AddressLike } from "../internal/base/address.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
-import type { Failure } from "../_remote/failure.ts";
+import type { Failure } from "../internal/handoff/failure.ts";
 
 /** The most bytes of a connection that one message carries: arbitrary, what Deno reads from a pipe at a time. */
 export const CHUNK_MAX = 65536;

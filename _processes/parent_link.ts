@@ -4,7 +4,11 @@
  * @module
  */
 
-import { type Failure, fromFailure, toFailure } from "../_remote/failure.ts";
+import {
+  type Failure,
+  fromFailure,
+  toFailure,
+} from "../internal/handoff/failure.ts";
 import { osError } from "../internal/base/errors.ts";
 import type {
   CallMessage,

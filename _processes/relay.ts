@@ -19,8 +19,8 @@ import {
 } from "../internal/base/constants.ts";
 import { osError } from "../internal/base/errors.ts";
 import { internals, type Socket } from "../internal/socket/socket_object.ts";
-import type { ChildPermissions } from "../_remote/permissions.ts";
-import { maySendTo } from "../_remote/reach.ts";
+import type { ChildPermissions } from "../internal/handoff/permissions.ts";
+import { maySendTo } from "../internal/handoff/reach.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Failure, fromFailure } from "../_remote/failure.ts";
+import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
 import { unpack } from "./protocol.ts";
 
 /** The answer to a call. */

@@ -14,7 +14,7 @@ import {
 } from "../internal/base/constants.ts";
 import { osError } from "../internal/base/errors.ts";
 import type { OptionValue } from "../internal/runtime/socket_options.ts";
-import { type Failure, fromFailure } from "../_remote/failure.ts";
+import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 

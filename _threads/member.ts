@@ -5,7 +5,7 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { type Failure, fromFailure } from "../_remote/failure.ts";
+import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
 import type { Address } from "../internal/base/address.ts";
 import { Socket } from "../internal/socket/socket_object.ts";
 import { Lane, laneMemory } from "./lane.ts";

@@ -13,9 +13,12 @@ import { sayHookFailed } from "../internal/server/report.ts";
 import { afterDrain, requestsOf } from "../internal/server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
 import type { Address } from "../internal/base/address.ts";
-import { originOf, plainOptions } from "../_remote/briefing.ts";
-import { checkNotLoading } from "../_remote/loading.ts";
-import { checkReadable } from "../_remote/permissions.ts";
+import {
+  originOf,
+  plainOptions,
+} from "../internal/handoff/handler_reference.ts";
+import { checkNotLoading } from "../internal/handoff/loading.ts";
+import { checkReadable } from "../internal/handoff/permissions.ts";
 import type { Pool } from "./pool.ts";
 import {
   checkLimits,

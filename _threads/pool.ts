@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../internal/base/address.ts";
-import { checkReadable } from "../_remote/permissions.ts";
+import { checkReadable } from "../internal/handoff/permissions.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import {
   Member,

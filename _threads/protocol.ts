@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toFailure } from "../_remote/failure.ts";
+import { toFailure } from "../internal/handoff/failure.ts";
 import type { Address, AddressLike } from "../internal/base/address.ts";
 import { joinBytes } from "../internal/base/arguments.ts";
 import type { OptionValue } from "../internal/runtime/socket_options.ts";

@@ -6,7 +6,7 @@
 
 import { internals, type Socket } from "../internal/socket/socket_object.ts";
 import { osError } from "../internal/base/errors.ts";
-import { toFailure } from "../_remote/failure.ts";
+import { toFailure } from "../internal/handoff/failure.ts";
 import type { Lane } from "./lane.ts";
 import * as P from "./protocol.ts";
 

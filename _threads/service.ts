@@ -16,8 +16,8 @@ import {
   type HandlerClass,
   handlerIn,
   type HandlerOrigin,
-} from "../_remote/briefing.ts";
-import { loadModule } from "../_remote/loading.ts";
+} from "../internal/handoff/handler_reference.ts";
+import { loadModule } from "../internal/handoff/loading.ts";
 import { Lane, type LaneMemory } from "./lane.ts";
 import * as P from "./protocol.ts";
 import { RelayConn } from "./relay_conn.ts";

@@ -7,7 +7,7 @@ import {
   OSError,
   PermissionError,
 } from "../mod.ts";
-import { fromFailure, toFailure } from "../_remote/failure.ts";
+import { fromFailure, toFailure } from "../internal/handoff/failure.ts";
 import {
   assert,
   assertEquals,

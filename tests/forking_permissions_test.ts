@@ -10,7 +10,7 @@ import {
   type ChildPermissions,
   PermissionError,
 } from "../mod.ts";
-import { permissionFlags } from "../_remote/permissions.ts";
+import { permissionFlags } from "../internal/handoff/permissions.ts";
 import {
   CONFIG,
   decode,

@@ -6,7 +6,7 @@ import {
   ThreadingTCPServer,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import { checkNotLoading, loadModule } from "../_remote/loading.ts";
+import { checkNotLoading, loadModule } from "../internal/handoff/loading.ts";
 import {
   assert,
   assertEquals,

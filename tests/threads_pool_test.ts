@@ -1,5 +1,5 @@
-import type { Failure } from "../_remote/failure.ts";
-import { originOf } from "../_remote/briefing.ts";
+import type { Failure } from "../internal/handoff/failure.ts";
+import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";
 import { Pool } from "../_threads/pool.ts";

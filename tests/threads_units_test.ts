@@ -1,6 +1,6 @@
 /** The parts of the workers one by one: what is kept and forgotten, woken and waited for. */
 
-import { originOf } from "../_remote/briefing.ts";
+import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import { Calls } from "../_threads/calls.ts";
 import { Lane, laneMemory } from "../_threads/lane.ts";

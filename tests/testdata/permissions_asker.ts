@@ -7,7 +7,7 @@
 import {
   type ChildPermissions,
   permissionFlags,
-} from "../../_remote/permissions.ts";
+} from "../../internal/handoff/permissions.ts";
 import { OSError } from "../../internal/base/errors.ts";
 
 const [queries, permissions = "[]", modules = "[]"] = Deno.args;

@@ -1,6 +1,6 @@
 /** Tells of an error while no descriptor is left, and when there are some again. Run by `failure_test.ts`. */
 
-import { toFailure } from "../../_remote/failure.ts";
+import { toFailure } from "../../internal/handoff/failure.ts";
 
 const held: Deno.FsFile[] = [];
 try {

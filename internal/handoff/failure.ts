@@ -7,9 +7,9 @@
 import {
   IncompleteReadError,
   LimitOverrunError,
-} from "../internal/files/read_errors.ts";
-import type { OSError } from "../internal/base/errors.ts";
-import { mayRenderStack } from "../internal/runtime/scarce.ts";
+} from "../files/read_errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { mayRenderStack } from "../runtime/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runnable } from "../internal/server/steps.ts";
+import type { Runnable } from "../server/steps.ts";
 
 /** A class of handlers, whatever its requests and its server are. */
 // deno-lint-ignore no-explicit-any

@@ -4,11 +4,11 @@
  * @module
  */
 
-import * as family from "../internal/base/errors.ts";
+import * as family from "../base/errors.ts";
 import {
   IncompleteReadError,
   LimitOverrunError,
-} from "../internal/files/read_errors.ts";
+} from "../files/read_errors.ts";
 
 /** What an error of a known class is made of. */
 export interface ErrorParts {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Place } from "./briefing.ts";
+import type { Place } from "./handler_reference.ts";
 
 let loading: Place | undefined;
 

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { AddressLike } from "../internal/base/address.ts";
-import { AF_INET, AF_INET6 } from "../internal/base/constants.ts";
-import { inetPton, isIPv4, isIPv6 } from "../internal/base/inet.ts";
+import type { AddressLike } from "../base/address.ts";
+import { AF_INET, AF_INET6 } from "../base/constants.ts";
+import { inetPton, isIPv4, isIPv6 } from "../base/inet.ts";
 import { type ChildPermissions, expandHost } from "./permissions.ts";
 
 /**

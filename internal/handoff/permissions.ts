@@ -5,7 +5,7 @@
  * @module
  */
 
-import { osError, PermissionError } from "../internal/base/errors.ts";
+import { osError, PermissionError } from "../base/errors.ts";
 
 /**
  * Throws where a worker may not read the module: workers read modules from the disk themselves.
