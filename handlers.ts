@@ -20,9 +20,9 @@ import {
   Socket,
   TCP_NODELAY,
 } from "./socket.ts";
-import type { BlockingReader } from "./_blocking/reader.ts";
-import type { BlockingSocket } from "./_blocking/socket.ts";
-import type { BlockingWriter } from "./_blocking/writer.ts";
+import type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
+import type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
+import type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
 import type { WorkerServer } from "./_threads/server_stub.ts";
 
 export { BufferedReader } from "./internal/files/buffered_reader.ts";

@@ -13,7 +13,7 @@ import {
 import { forking } from "./_processes/forking.ts";
 import type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
 import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
-import type { BlockingSocket } from "./_blocking/socket.ts";
+import type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 import {
   type RequestHandlerConstructor,
   TCPServer,

@@ -90,22 +90,22 @@ export {
   StreamRequestHandler,
 } from "./handlers.ts";
 export type { HandlerServer } from "./handlers.ts";
-export type { BlockingSocket } from "./_blocking/socket.ts";
-export type { BlockingReader } from "./_blocking/reader.ts";
-export type { BlockingRWPair } from "./_blocking/rw_pair.ts";
+export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
+export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
+export type { BlockingRWPair } from "./internal/blocking/blocking_rw_pair.ts";
 export type {
   BlockingFileLike,
   BlockingOpenFile,
-} from "./_blocking/sendfile.ts";
-export type { BlockingTextReader } from "./_blocking/text_reader.ts";
-export type { BlockingTextRWPair } from "./_blocking/text_rw_pair.ts";
-export type { BlockingTextWriter } from "./_blocking/text_writer.ts";
-export type { BlockingWriter } from "./_blocking/writer.ts";
-export type { BlockingBytes } from "./_blocking/types.ts";
+} from "./internal/blocking/blocking_sendfile.ts";
+export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
+export type { BlockingTextRWPair } from "./internal/blocking/blocking_text_rw_pair.ts";
+export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
+export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
+export type { BlockingBytes } from "./internal/blocking/blocking_raw_streams.ts";
 export type {
   BlockingFileForMode,
   BlockingFileOf,
-} from "./_blocking/makefile.ts";
+} from "./internal/blocking/blocking_makefile.ts";
 
 export {
   AsyncMixIn,

@@ -8,7 +8,7 @@ import { viewOf } from "../internal/base/memory.ts";
 import { osError } from "../internal/base/errors.ts";
 import type { OwningTransport } from "../internal/socket/receive_buffer.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
-import { Channel } from "./channel.ts";
+import { Channel } from "../internal/channel/channel.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

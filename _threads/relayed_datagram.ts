@@ -7,8 +7,8 @@
 import { internals, type Socket } from "../internal/socket/socket_object.ts";
 import { osError } from "../internal/base/errors.ts";
 import { toFailure } from "../internal/handoff/failure.ts";
-import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import type { Lane } from "../internal/channel/lane.ts";
+import * as P from "../internal/channel/frames.ts";
 
 /** The result of a call, for the worker: what it returned, or what it threw. */
 export function answer(

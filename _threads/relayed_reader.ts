@@ -8,8 +8,8 @@ import { joinBytes } from "../internal/base/arguments.ts";
 import { isRaggedEnd, translate } from "../internal/base/errors.ts";
 import type { Stream } from "../internal/socket/stream.ts";
 import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
-import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import type { Lane } from "../internal/channel/lane.ts";
+import * as P from "../internal/channel/frames.ts";
 
 /**
  * The buffer of a connection that waits or moves little: as in the socket's own reader, whose place this

@@ -7,8 +7,8 @@
 import { osError } from "../internal/base/errors.ts";
 import { internals, type Socket } from "../internal/socket/socket_object.ts";
 import type { Stream } from "../internal/socket/stream.ts";
-import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import type { Lane } from "../internal/channel/lane.ts";
+import * as P from "../internal/channel/frames.ts";
 import { RelayedReader } from "./relayed_reader.ts";
 import { RelayedWriter } from "./relayed_writer.ts";
 

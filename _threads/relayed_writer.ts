@@ -8,8 +8,8 @@ import { joinBytes } from "../internal/base/arguments.ts";
 import { osError, translate } from "../internal/base/errors.ts";
 import { LINGER_MS, type Stream } from "../internal/socket/stream.ts";
 import { giveBuffer, takeBuffer } from "./buffers.ts";
-import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import type { Lane } from "../internal/channel/lane.ts";
+import * as P from "../internal/channel/frames.ts";
 
 /**
  * Writes what the worker sends, and keeps at most a window that the client has not taken yet. It writes to

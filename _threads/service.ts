@@ -7,21 +7,21 @@
 import { viewOf } from "../internal/base/memory.ts";
 import { runHandler } from "../internal/server/steps.ts";
 import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { Calls } from "./calls.ts";
-import { BlockingDatagram } from "../_blocking/datagram.ts";
-import { BlockingSocket } from "../_blocking/socket.ts";
-import { BlockingStream } from "../_blocking/stream.ts";
-import { Channel } from "./channel.ts";
+import { Calls } from "../internal/channel/worker_calls.ts";
+import { BlockingDatagram } from "../internal/blocking/blocking_datagram.ts";
+import { BlockingSocket } from "../internal/blocking/blocking_socket.ts";
+import { BlockingStream } from "../internal/blocking/blocking_stream.ts";
+import { Channel } from "../internal/channel/channel.ts";
 import {
   type HandlerClass,
   handlerIn,
   type HandlerOrigin,
 } from "../internal/handoff/handler_reference.ts";
 import { loadModule } from "../internal/handoff/loading.ts";
-import { Lane, type LaneMemory } from "./lane.ts";
-import * as P from "./protocol.ts";
+import { Lane, type LaneMemory } from "../internal/channel/lane.ts";
+import * as P from "../internal/channel/frames.ts";
 import { RelayConn } from "./relay_conn.ts";
-import { RelayDatagram } from "./relay_datagram.ts";
+import { RelayDatagram } from "../internal/channel/worker_datagram.ts";
 import { type ServerFacts, ServerStub } from "./server_stub.ts";
 
 /** What a worker is told at its start. */

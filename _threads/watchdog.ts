@@ -5,8 +5,8 @@
  */
 
 import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
-import type { Lane } from "./lane.ts";
-import { PULSE } from "./protocol.ts";
+import type { Lane } from "../internal/channel/lane.ts";
+import { PULSE } from "../internal/channel/frames.ts";
 
 /** How often it looks, in parts of the timeout: so that a worker has a quarter more than that at most. */
 const LOOKS = 4;

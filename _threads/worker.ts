@@ -6,7 +6,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { watchHeap } from "./heap_watch.ts";
-import { DYING, packFailure } from "./protocol.ts";
+import { DYING, packFailure } from "../internal/channel/frames.ts";
 import { Service } from "./service.ts";
 
 const scope = globalThis as unknown as EventTarget & {

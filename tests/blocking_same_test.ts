@@ -10,13 +10,13 @@ import {
   ThreadingTCPServer,
   ThreadingUDPServer,
 } from "../mod.ts";
-import { BlockingReader } from "../_blocking/reader.ts";
-import { BlockingRWPair } from "../_blocking/rw_pair.ts";
-import { BlockingSocket } from "../_blocking/socket.ts";
-import { BlockingTextReader } from "../_blocking/text_reader.ts";
-import { BlockingTextRWPair } from "../_blocking/text_rw_pair.ts";
-import { BlockingTextWriter } from "../_blocking/text_writer.ts";
-import { BlockingWriter } from "../_blocking/writer.ts";
+import { BlockingReader } from "../internal/blocking/blocking_reader.ts";
+import { BlockingRWPair } from "../internal/blocking/blocking_rw_pair.ts";
+import { BlockingSocket } from "../internal/blocking/blocking_socket.ts";
+import { BlockingTextReader } from "../internal/blocking/blocking_text_reader.ts";
+import { BlockingTextRWPair } from "../internal/blocking/blocking_text_rw_pair.ts";
+import { BlockingTextWriter } from "../internal/blocking/blocking_text_writer.ts";
+import { BlockingWriter } from "../internal/blocking/blocking_writer.ts";
 import * as S from "../mod.ts";
 import { assertEquals, assertGreater, delay } from "./deps.ts";
 import { soon, udp } from "./helpers.ts";

@@ -1,8 +1,8 @@
 /** The parts of the blocking sockets, over a lane with nobody on its other side. */
 
-import { sendFileSync } from "../_blocking/sendfile.ts";
-import { Deadline } from "../_blocking/wait.ts";
-import { Lane, laneMemory } from "../_threads/lane.ts";
+import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
+import { Deadline } from "../internal/blocking/wait.ts";
+import { Lane, laneMemory } from "../internal/channel/lane.ts";
 import { BlockingIOError, TimeoutError } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
 

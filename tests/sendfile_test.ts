@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "./deps.ts";
 import { internals } from "../internal/socket/socket_object.ts";
-import { sendFileSync } from "../_blocking/sendfile.ts";
+import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
 import { inParts, sendFile } from "../internal/socket/sendfile.ts";
 import {
   codeOf,

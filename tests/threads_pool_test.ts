@@ -1,9 +1,9 @@
 import type { Failure } from "../internal/handoff/failure.ts";
 import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
-import { Lane, laneMemory } from "../_threads/lane.ts";
+import { Lane, laneMemory } from "../internal/channel/lane.ts";
 import { Pool } from "../_threads/pool.ts";
-import * as P from "../_threads/protocol.ts";
+import * as P from "../internal/channel/frames.ts";
 import { RelayedDatagram } from "../_threads/relayed_datagram.ts";
 import { RelayedReader } from "../_threads/relayed_reader.ts";
 import { RelayedWriter } from "../_threads/relayed_writer.ts";

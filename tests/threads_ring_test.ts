@@ -1,6 +1,6 @@
-import { Bell, BELL_BYTES } from "../_threads/bell.ts";
-import { Lane, laneMemory } from "../_threads/lane.ts";
-import { Ring, ringMemory } from "../_threads/ring.ts";
+import { Bell, BELL_BYTES } from "../internal/channel/bell.ts";
+import { Lane, laneMemory } from "../internal/channel/lane.ts";
+import { Ring, ringMemory } from "../internal/channel/ring.ts";
 import { assert, assertEquals, assertThrows, deadline } from "./deps.ts";
 import { mayRead } from "./helpers/allowed.ts";
 

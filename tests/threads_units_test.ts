@@ -2,11 +2,11 @@
 
 import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
-import { Calls } from "../_threads/calls.ts";
-import { Lane, laneMemory } from "../_threads/lane.ts";
+import { Calls } from "../internal/channel/worker_calls.ts";
+import { Lane, laneMemory } from "../internal/channel/lane.ts";
 import { Pool } from "../_threads/pool.ts";
-import * as P from "../_threads/protocol.ts";
-import { Ring } from "../_threads/ring.ts";
+import * as P from "../internal/channel/frames.ts";
+import { Ring } from "../internal/channel/ring.ts";
 import { RelayConn } from "../_threads/relay_conn.ts";
 import { RelayedReader } from "../_threads/relayed_reader.ts";
 import { RelayedWriter } from "../_threads/relayed_writer.ts";

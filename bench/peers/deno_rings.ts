@@ -5,7 +5,7 @@
  *     deno run --allow-net --allow-read bench/peers/deno_rings.ts [workers]
  */
 import { Worker } from "node:worker_threads";
-import { Lane, laneMemory } from "../../_threads/lane.ts";
+import { Lane, laneMemory } from "../../internal/channel/lane.ts";
 
 const SIZE = 1000;
 const conns = new Map<number, Deno.Conn>();

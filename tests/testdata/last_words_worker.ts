@@ -1,5 +1,5 @@
 /** Fills its ring, says so, and ends with last words for which there is no room. */
-import { Lane, type LaneMemory } from "../../_threads/lane.ts";
+import { Lane, type LaneMemory } from "../../internal/channel/lane.ts";
 
 // deno-lint-ignore no-explicit-any
 const scope = globalThis as any;

@@ -1,5 +1,5 @@
 /** Sends every frame back, by a lane. */
-import { Lane, type LaneMemory } from "../../_threads/lane.ts";
+import { Lane, type LaneMemory } from "../../internal/channel/lane.ts";
 
 // deno-lint-ignore no-explicit-any
 (globalThis as any).onmessage = ({ data }: MessageEvent<LaneMemory>) => {

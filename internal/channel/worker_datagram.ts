@@ -4,16 +4,16 @@
  * @module
  */
 
-import { fromTransport } from "../internal/base/address.ts";
-import { type Limit, secondsLeft } from "../internal/waiting/timeouts.ts";
-import { osError } from "../internal/base/errors.ts";
+import { fromTransport } from "../base/address.ts";
+import { type Limit, secondsLeft } from "../waiting/timeouts.ts";
+import { osError } from "../base/errors.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,
-} from "../internal/runtime/transport.ts";
-import type { Calls } from "./calls.ts";
+} from "../runtime/transport.ts";
+import type { Calls } from "./worker_calls.ts";
 import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import * as P from "./frames.ts";
 
 /** The longest datagram that a frame takes, and IPv6 allows. */
 const DATAGRAM_MAX = 65_535;

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { joinBytes } from "../internal/base/arguments.ts";
-import type { BufferedWriterOptions } from "../internal/files/buffered_writer.ts";
-import { checkCount, toBytes } from "../internal/files/file_arguments.ts";
-import { closedFile } from "../internal/files/read_errors.ts";
-import { inBlocks, type WriteData } from "../internal/files/file_writer.ts";
-import type { BlockingBytes } from "./types.ts";
+import { joinBytes } from "../base/arguments.ts";
+import type { BufferedWriterOptions } from "../files/buffered_writer.ts";
+import { checkCount, toBytes } from "../files/file_arguments.ts";
+import { closedFile } from "../files/read_errors.ts";
+import { inBlocks, type WriteData } from "../files/file_writer.ts";
+import type { BlockingBytes } from "./blocking_raw_streams.ts";
 
 /** Python's `io.DEFAULT_BUFFER_SIZE`. */
 const BUFFER_SIZE = 8192;

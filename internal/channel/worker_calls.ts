@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
-import { unpack } from "./protocol.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
+import { unpack } from "./frames.ts";
 
 /** The answer to a call. */
 interface Answer {

@@ -7,13 +7,13 @@
 import type {
   BufferedReaderOptions,
   ReadUntilOptions,
-} from "../internal/files/buffered_reader.ts";
-import { checkBuffer } from "../internal/files/file_arguments.ts";
-import { eachLine } from "../internal/files/lines.ts";
-import { ReaderCore } from "../internal/files/reader_core.ts";
-import { finishNow, type Steps } from "../internal/files/reads.ts";
-import type { Tied } from "../internal/files/raw_streams.ts";
-import type { BlockingBytes } from "./types.ts";
+} from "../files/buffered_reader.ts";
+import { checkBuffer } from "../files/file_arguments.ts";
+import { eachLine } from "../files/lines.ts";
+import { ReaderCore } from "../files/reader_core.ts";
+import { finishNow, type Steps } from "../files/reads.ts";
+import type { Tied } from "../files/raw_streams.ts";
+import type { BlockingBytes } from "./blocking_raw_streams.ts";
 
 /**
  * Reads bytes from a blocking socket: {@linkcode BufferedReader}, where its errors are described, but its

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { eachLine } from "../internal/files/lines.ts";
-import { finishNow, type Steps } from "../internal/files/reads.ts";
-import { TextReaderCore } from "../internal/files/text_core.ts";
-import type { TextReaderOptions } from "../internal/files/text_reader.ts";
-import type { BlockingReader } from "./reader.ts";
+import { eachLine } from "../files/lines.ts";
+import { finishNow, type Steps } from "../files/reads.ts";
+import { TextReaderCore } from "../files/text_core.ts";
+import type { TextReaderOptions } from "../files/text_reader.ts";
+import type { BlockingReader } from "./blocking_reader.ts";
 
 /**
  * Reads text from a blocking socket: the methods of {@linkcode TextReader}, but they block the worker and return

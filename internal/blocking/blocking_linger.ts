@@ -4,10 +4,10 @@
  * @module
  */
 
-import { checkTimeout } from "../internal/base/arguments.ts";
-import { SHUT_WR } from "../internal/base/constants.ts";
-import { OSError } from "../internal/base/errors.ts";
-import type { BlockingSocket } from "./socket.ts";
+import { checkTimeout } from "../base/arguments.ts";
+import { SHUT_WR } from "../base/constants.ts";
+import { OSError } from "../base/errors.ts";
+import type { BlockingSocket } from "./blocking_socket.ts";
 
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;

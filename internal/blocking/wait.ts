@@ -4,8 +4,8 @@
  * @module
  */
 
-import { osError } from "../internal/base/errors.ts";
-import type { Lane } from "../_threads/lane.ts";
+import { osError } from "../base/errors.ts";
+import type { Lane } from "../channel/lane.ts";
 
 /** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
 const SLEEP_MAX_MS = 60_000;

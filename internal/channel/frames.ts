@@ -4,11 +4,11 @@
  * @module
  */
 
-import { toFailure } from "../internal/handoff/failure.ts";
-import type { Address, AddressLike } from "../internal/base/address.ts";
-import { joinBytes } from "../internal/base/arguments.ts";
-import type { OptionValue } from "../internal/runtime/socket_options.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
+import { toFailure } from "../handoff/failure.ts";
+import type { Address, AddressLike } from "../base/address.ts";
+import { joinBytes } from "../base/arguments.ts";
+import type { OptionValue } from "../runtime/socket_options.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
 
 /** To the worker: a request begins; its {@linkcode Opening}. */
 export const OPEN = 1;

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { ReadUntilOptions } from "../internal/files/buffered_reader.ts";
-import type { WriteData } from "../internal/files/file_writer.ts";
-import type { BlockingReader } from "./reader.ts";
-import type { BlockingWriter } from "./writer.ts";
+import type { ReadUntilOptions } from "../files/buffered_reader.ts";
+import type { WriteData } from "../files/file_writer.ts";
+import type { BlockingReader } from "./blocking_reader.ts";
+import type { BlockingWriter } from "./blocking_writer.ts";
 
 /**
  * A {@linkcode BlockingReader} and a {@linkcode BlockingWriter} in one: what `makefile("rwb")` of a

@@ -11,7 +11,7 @@ import {
   familyOf,
   formatAddress,
   fromTransport,
-} from "../internal/base/address.ts";
+} from "../base/address.ts";
 import {
   type BytesLike,
   checkDirection,
@@ -21,21 +21,24 @@ import {
   checkTimeout,
   gather,
   toBytes,
-} from "../internal/base/arguments.ts";
-import * as C from "../internal/base/constants.ts";
-import { osError, translate } from "../internal/base/errors.ts";
+} from "../base/arguments.ts";
+import * as C from "../base/constants.ts";
+import { osError, translate } from "../base/errors.ts";
 import {
   getOption,
   type OptionValue,
   setOption,
-} from "../internal/runtime/socket_options.ts";
-import type { Bytes } from "../internal/base/memory.ts";
-import type { MakefileOptions } from "../internal/files/makefile.ts";
-import type { BlockingDatagram } from "./datagram.ts";
-import { type BlockingFileForMode, blockingMakefile } from "./makefile.ts";
-import { lingeringCloseSync } from "./lingering.ts";
-import { type BlockingFileLike, sendFileSync } from "./sendfile.ts";
-import { BlockingStream } from "./stream.ts";
+} from "../runtime/socket_options.ts";
+import type { Bytes } from "../base/memory.ts";
+import type { MakefileOptions } from "../files/makefile.ts";
+import type { BlockingDatagram } from "./blocking_datagram.ts";
+import {
+  type BlockingFileForMode,
+  blockingMakefile,
+} from "./blocking_makefile.ts";
+import { lingeringCloseSync } from "./blocking_linger.ts";
+import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
+import { BlockingStream } from "./blocking_stream.ts";
 import { Deadline, type Seconds } from "./wait.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Encode } from "../internal/files/codecs.ts";
-import { textEncoder } from "../internal/files/text_core.ts";
-import type { TextWriterOptions } from "../internal/files/text_writer.ts";
-import type { BlockingWriter } from "./writer.ts";
+import type { Encode } from "../files/codecs.ts";
+import { textEncoder } from "../files/text_core.ts";
+import type { TextWriterOptions } from "../files/text_writer.ts";
+import type { BlockingWriter } from "./blocking_writer.ts";
 
 /**
  * Writes text to a blocking socket: the methods of {@linkcode TextWriter}, but they block the worker and return

@@ -4,19 +4,19 @@
  * @module
  */
 
-import { ByteQueue } from "../internal/files/queues.ts";
-import { viewOf } from "../internal/base/memory.ts";
+import { ByteQueue } from "../files/queues.ts";
+import { viewOf } from "../base/memory.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "../internal/base/constants.ts";
-import { osError } from "../internal/base/errors.ts";
-import type { OptionValue } from "../internal/runtime/socket_options.ts";
-import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
+} from "../base/constants.ts";
+import { osError } from "../base/errors.ts";
+import type { OptionValue } from "../runtime/socket_options.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Lane } from "./lane.ts";
-import * as P from "./protocol.ts";
+import * as P from "./frames.ts";
 
 /**
  * Holds what came and was not read yet, at most a window of it, and what may still be sent. Calls neither

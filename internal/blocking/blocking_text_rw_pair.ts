@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { BlockingTextReader } from "./text_reader.ts";
-import type { BlockingTextWriter } from "./text_writer.ts";
+import type { BlockingTextReader } from "./blocking_text_reader.ts";
+import type { BlockingTextWriter } from "./blocking_text_writer.ts";
 
 /**
  * A {@linkcode BlockingTextReader} and a {@linkcode BlockingTextWriter} in one: what `makefile("rw")` of a

@@ -4,25 +4,25 @@
  * @module
  */
 
-import type { BufferedReader } from "../internal/files/buffered_reader.ts";
-import type { BufferedRWPair } from "../internal/files/buffered_rw_pair.ts";
+import type { BufferedReader } from "../files/buffered_reader.ts";
+import type { BufferedRWPair } from "../files/buffered_rw_pair.ts";
 import {
   type FileForMode,
   type MakefileHooks,
   type MakefileOptions,
   openFile,
-} from "../internal/files/makefile.ts";
-import type { TextReader } from "../internal/files/text_reader.ts";
-import type { TextRWPair } from "../internal/files/text_rw_pair.ts";
-import type { TextWriter } from "../internal/files/text_writer.ts";
-import type { Writer } from "../internal/files/file_writer.ts";
-import { BlockingReader } from "./reader.ts";
-import { BlockingRWPair } from "./rw_pair.ts";
-import { BlockingTextReader } from "./text_reader.ts";
-import { BlockingTextRWPair } from "./text_rw_pair.ts";
-import { BlockingTextWriter } from "./text_writer.ts";
-import type { BlockingBytes } from "./types.ts";
-import { BlockingWriter } from "./writer.ts";
+} from "../files/makefile.ts";
+import type { TextReader } from "../files/text_reader.ts";
+import type { TextRWPair } from "../files/text_rw_pair.ts";
+import type { TextWriter } from "../files/text_writer.ts";
+import type { Writer } from "../files/file_writer.ts";
+import { BlockingReader } from "./blocking_reader.ts";
+import { BlockingRWPair } from "./blocking_rw_pair.ts";
+import { BlockingTextReader } from "./blocking_text_reader.ts";
+import { BlockingTextRWPair } from "./blocking_text_rw_pair.ts";
+import { BlockingTextWriter } from "./blocking_text_writer.ts";
+import type { BlockingBytes } from "./blocking_raw_streams.ts";
+import { BlockingWriter } from "./blocking_writer.ts";
 
 /**
  * The file of a blocking socket that stands for one of `Socket`.

@@ -4,16 +4,13 @@
  * @module
  */
 
-import { joinBytes } from "../internal/base/arguments.ts";
-import { memory } from "../internal/base/memory.ts";
-import { osError } from "../internal/base/errors.ts";
-import type { Bytes } from "../internal/base/memory.ts";
-import type {
-  StreamTransport,
-  TransportAddr,
-} from "../internal/runtime/transport.ts";
-import type { Channel } from "../_threads/channel.ts";
-import type { Lane } from "../_threads/lane.ts";
+import { joinBytes } from "../base/arguments.ts";
+import { memory } from "../base/memory.ts";
+import { osError } from "../base/errors.ts";
+import type { Bytes } from "../base/memory.ts";
+import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
+import type { Channel } from "../channel/channel.ts";
+import type { Lane } from "../channel/lane.ts";
 import type { Deadline } from "./wait.ts";
 
 /** A connection in a worker, for a handler that blocks it. */

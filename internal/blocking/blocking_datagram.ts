@@ -4,12 +4,12 @@
  * @module
  */
 
-import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
-import type { AddressLike } from "../internal/base/address.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
-import type { Calls } from "../_threads/calls.ts";
-import type { Lane } from "../_threads/lane.ts";
-import type { RelayDatagram } from "../_threads/relay_datagram.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
+import type { AddressLike } from "../base/address.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
+import type { Calls } from "../channel/worker_calls.ts";
+import type { Lane } from "../channel/lane.ts";
+import type { RelayDatagram } from "../channel/worker_datagram.ts";
 import { Deadline } from "./wait.ts";
 
 /** Sends through the main thread, and waits for it. */
