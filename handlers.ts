@@ -23,7 +23,7 @@ import {
 import type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
 import type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 import type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
-import type { WorkerServer } from "./_threads/server_stub.ts";
+import type { WorkerServer } from "./internal/workers/worker_server.ts";
 
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type { Writer } from "./internal/files/buffered_writer.ts";

@@ -12,7 +12,10 @@ import {
 } from "./internal/server/concurrent.ts";
 import { forking } from "./_processes/forking.ts";
 import type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
-import { threading, type ThreadingOptions } from "./_threads/mixin.ts";
+import {
+  threading,
+  type ThreadingOptions,
+} from "./internal/workers/threading.ts";
 import type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 import {
   type RequestHandlerConstructor,
@@ -31,9 +34,9 @@ export type {
   ServerConstructor,
 } from "./internal/server/concurrent.ts";
 export type { MaxConnectionsPolicy } from "./internal/server/request_registry.ts";
-export type { ThreadingOptions } from "./_threads/mixin.ts";
-export type { ResourceLimits } from "./_threads/resource_limits.ts";
-export type { WorkerServer } from "./_threads/server_stub.ts";
+export type { ThreadingOptions } from "./internal/workers/threading.ts";
+export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
+export type { WorkerServer } from "./internal/workers/worker_server.ts";
 
 /**
  * A server's class with a mix-in: its statics, and a constructor that takes the options of both. A class

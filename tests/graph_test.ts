@@ -25,7 +25,7 @@ Deno.test({
     const found = [...loaded(await graph())];
     const late =
       /\/(pool|worker|child)\.ts$|^node:(worker_threads|child_process)$/;
-    assert(found.includes("_threads/mixin.ts"));
+    assert(found.includes("internal/workers/threading.ts"));
     assertEquals(found.filter((path) => late.test(path)), []);
   },
 });

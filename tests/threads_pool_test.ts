@@ -2,12 +2,12 @@ import type { Failure } from "../internal/handoff/failure.ts";
 import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import { Lane, laneMemory } from "../internal/channel/lane.ts";
-import { Pool } from "../_threads/pool.ts";
+import { Pool } from "../internal/workers/worker_pool.ts";
 import * as P from "../internal/channel/frames.ts";
-import { RelayedDatagram } from "../_threads/relayed_datagram.ts";
-import { RelayedReader } from "../_threads/relayed_reader.ts";
-import { RelayedWriter } from "../_threads/relayed_writer.ts";
-import type { ServerFacts } from "../_threads/server_stub.ts";
+import { RelayedDatagram } from "../internal/workers/relayed_datagram.ts";
+import { RelayedReader } from "../internal/workers/relayed_reader.ts";
+import { RelayedWriter } from "../internal/workers/relayed_writer.ts";
+import type { ServerFacts } from "../internal/workers/worker_server.ts";
 import {
   AF_INET,
   BaseRequestHandler,

@@ -4,14 +4,14 @@ import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import { Calls } from "../internal/channel/worker_calls.ts";
 import { Lane, laneMemory } from "../internal/channel/lane.ts";
-import { Pool } from "../_threads/pool.ts";
+import { Pool } from "../internal/workers/worker_pool.ts";
 import * as P from "../internal/channel/frames.ts";
 import { Ring } from "../internal/channel/ring.ts";
-import { RelayConn } from "../_threads/relay_conn.ts";
-import { RelayedReader } from "../_threads/relayed_reader.ts";
-import { RelayedWriter } from "../_threads/relayed_writer.ts";
-import { ServerStub } from "../_threads/server_stub.ts";
-import { Service } from "../_threads/service.ts";
+import { RelayConn } from "../internal/workers/worker_conn.ts";
+import { RelayedReader } from "../internal/workers/relayed_reader.ts";
+import { RelayedWriter } from "../internal/workers/relayed_writer.ts";
+import { ServerStub } from "../internal/workers/worker_server.ts";
+import { Service } from "../internal/workers/worker_service.ts";
 import type { RequestHandlerConstructor } from "../mod.ts";
 import {
   assert,

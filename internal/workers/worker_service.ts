@@ -4,25 +4,25 @@
  * @module
  */
 
-import { viewOf } from "../internal/base/memory.ts";
-import { runHandler } from "../internal/server/steps.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { Calls } from "../internal/channel/worker_calls.ts";
-import { BlockingDatagram } from "../internal/blocking/blocking_datagram.ts";
-import { BlockingSocket } from "../internal/blocking/blocking_socket.ts";
-import { BlockingStream } from "../internal/blocking/blocking_stream.ts";
-import { Channel } from "../internal/channel/channel.ts";
+import { viewOf } from "../base/memory.ts";
+import { runHandler } from "../server/steps.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import { Calls } from "../channel/worker_calls.ts";
+import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
+import { BlockingSocket } from "../blocking/blocking_socket.ts";
+import { BlockingStream } from "../blocking/blocking_stream.ts";
+import { Channel } from "../channel/channel.ts";
 import {
   type HandlerClass,
   handlerIn,
   type HandlerOrigin,
-} from "../internal/handoff/handler_reference.ts";
-import { loadModule } from "../internal/handoff/loading.ts";
-import { Lane, type LaneMemory } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
-import { RelayConn } from "./relay_conn.ts";
-import { RelayDatagram } from "../internal/channel/worker_datagram.ts";
-import { type ServerFacts, ServerStub } from "./server_stub.ts";
+} from "../handoff/handler_reference.ts";
+import { loadModule } from "../handoff/loading.ts";
+import { Lane, type LaneMemory } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
+import { RelayConn } from "./worker_conn.ts";
+import { RelayDatagram } from "../channel/worker_datagram.ts";
+import { type ServerFacts, ServerStub } from "./worker_server.ts";
 
 /** What a worker is told at its start. */
 export interface WorkerInit {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { joinBytes } from "../internal/base/arguments.ts";
-import { osError, translate } from "../internal/base/errors.ts";
-import { LINGER_MS, type Stream } from "../internal/socket/stream.ts";
-import { giveBuffer, takeBuffer } from "./buffers.ts";
-import type { Lane } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
+import { joinBytes } from "../base/arguments.ts";
+import { osError, translate } from "../base/errors.ts";
+import { LINGER_MS, type Stream } from "../socket/stream.ts";
+import { giveBuffer, takeBuffer } from "./relay_buffers.ts";
+import type { Lane } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
 
 /**
  * Writes what the worker sends, and keeps at most a window that the client has not taken yet. It writes to

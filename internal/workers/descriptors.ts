@@ -4,7 +4,7 @@
  * @module
  */
 
-import { translate } from "../internal/base/errors.ts";
+import { translate } from "../base/errors.ts";
 
 /**
  * How many must be free. A worker takes six until it runs, and Deno (2.9.6) panics if it does not get them; the rest is

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { HandlerServer } from "../handlers.ts";
-import type { Address } from "../internal/base/address.ts";
+import type { HandlerServer } from "../../handlers.ts";
+import type { Address } from "../base/address.ts";
 
 /**
  * The server, as far as a worker knows it: `this.server` of a handler that runs there. It has the

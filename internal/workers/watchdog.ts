@@ -4,9 +4,9 @@
  * @module
  */
 
-import { MAX_DELAY } from "../internal/waiting/timeouts.ts";
-import type { Lane } from "../internal/channel/lane.ts";
-import { PULSE } from "../internal/channel/frames.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
+import type { Lane } from "../channel/lane.ts";
+import { PULSE } from "../channel/frames.ts";
 
 /** How often it looks, in parts of the timeout: so that a worker has a quarter more than that at most. */
 const LOOKS = 4;

@@ -6,8 +6,8 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { watchHeap } from "./heap_watch.ts";
-import { DYING, packFailure } from "../internal/channel/frames.ts";
-import { Service } from "./service.ts";
+import { DYING, packFailure } from "../channel/frames.ts";
+import { Service } from "./worker_service.ts";
 
 const scope = globalThis as unknown as EventTarget & {
   self?: unknown;

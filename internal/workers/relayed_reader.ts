@@ -4,12 +4,12 @@
  * @module
  */
 
-import { joinBytes } from "../internal/base/arguments.ts";
-import { isRaggedEnd, translate } from "../internal/base/errors.ts";
-import type { Stream } from "../internal/socket/stream.ts";
-import { giveBuffer, LARGE, takeBuffer } from "./buffers.ts";
-import type { Lane } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
+import { joinBytes } from "../base/arguments.ts";
+import { isRaggedEnd, translate } from "../base/errors.ts";
+import type { Stream } from "../socket/stream.ts";
+import { giveBuffer, LARGE, takeBuffer } from "./relay_buffers.ts";
+import type { Lane } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
 
 /**
  * The buffer of a connection that waits or moves little: as in the socket's own reader, whose place this

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
-import { checkReadable } from "../internal/handoff/permissions.ts";
+import type { Address } from "../base/address.ts";
+import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import {
   Member,
@@ -13,7 +13,7 @@ import {
   type MemberInit,
   type MemberLimits,
   StartFailure,
-} from "./member.ts";
+} from "./pool_worker.ts";
 
 /** How long no worker is started after one that did not start, as long as another runs; arbitrary. */
 const PAUSE_MS = 1000;

@@ -8,18 +8,15 @@ import {
   concurrent,
   type MixInOptions,
   type ServerConstructor,
-} from "../internal/server/concurrent.ts";
-import { sayHookFailed } from "../internal/server/report.ts";
-import { afterDrain, requestsOf } from "../internal/server/request_registry.ts";
-import type { ServerCloseOptions, ServerCloseReport } from "../server.ts";
-import type { Address } from "../internal/base/address.ts";
-import {
-  originOf,
-  plainOptions,
-} from "../internal/handoff/handler_reference.ts";
-import { checkNotLoading } from "../internal/handoff/loading.ts";
-import { checkReadable } from "../internal/handoff/permissions.ts";
-import type { Pool } from "./pool.ts";
+} from "../server/concurrent.ts";
+import { sayHookFailed } from "../server/report.ts";
+import { afterDrain, requestsOf } from "../server/request_registry.ts";
+import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
+import type { Address } from "../base/address.ts";
+import { originOf, plainOptions } from "../handoff/handler_reference.ts";
+import { checkNotLoading } from "../handoff/loading.ts";
+import { checkReadable } from "../handoff/permissions.ts";
+import type { Pool } from "./worker_pool.ts";
 import {
   checkLimits,
   DEFAULT_LIMITS,
@@ -105,7 +102,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       if (this.#closed) {
         throw new Error("Cannot run the handler: the server was closed");
       }
-      const { Pool } = await import("./pool.ts");
+      const { Pool } = await import("./worker_pool.ts");
       const { serverAddress, shared } = this;
       const { maxWorkers, workerTimeout, resourceLimits } = this;
       const handler = originOf(this.RequestHandlerClass, "in a worker");

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { viewOf } from "../internal/base/memory.ts";
-import { osError } from "../internal/base/errors.ts";
-import type { OwningTransport } from "../internal/socket/receive_buffer.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
-import { Channel } from "../internal/channel/channel.ts";
+import { viewOf } from "../base/memory.ts";
+import { osError } from "../base/errors.ts";
+import type { OwningTransport } from "../socket/receive_buffer.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
+import { Channel } from "../channel/channel.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

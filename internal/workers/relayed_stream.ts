@@ -4,11 +4,11 @@
  * @module
  */
 
-import { osError } from "../internal/base/errors.ts";
-import { internals, type Socket } from "../internal/socket/socket_object.ts";
-import type { Stream } from "../internal/socket/stream.ts";
-import type { Lane } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
+import { osError } from "../base/errors.ts";
+import { internals, type Socket } from "../socket/socket_object.ts";
+import type { Stream } from "../socket/stream.ts";
+import type { Lane } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
 import { RelayedReader } from "./relayed_reader.ts";
 import { RelayedWriter } from "./relayed_writer.ts";
 

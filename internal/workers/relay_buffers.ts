@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SpareBuffers } from "../internal/base/buffer_pool.ts";
+import { SpareBuffers } from "../base/buffer_pool.ts";
 
 /** The bytes of a large buffer: what one read of Deno's own streams takes. */
 export const LARGE = 65536;

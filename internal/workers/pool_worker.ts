@@ -5,14 +5,14 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { type Failure, fromFailure } from "../internal/handoff/failure.ts";
-import type { Address } from "../internal/base/address.ts";
-import { Socket } from "../internal/socket/socket_object.ts";
-import { Lane, laneMemory } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
+import type { Address } from "../base/address.ts";
+import { Socket } from "../socket/socket_object.ts";
+import { Lane, laneMemory } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
 import { answer, RelayedDatagram } from "./relayed_datagram.ts";
 import { RelayedStream } from "./relayed_stream.ts";
-import type { WorkerInit } from "./service.ts";
+import type { WorkerInit } from "./worker_service.ts";
 import type { ResourceLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { internals, type Socket } from "../internal/socket/socket_object.ts";
-import { osError } from "../internal/base/errors.ts";
-import { toFailure } from "../internal/handoff/failure.ts";
-import type { Lane } from "../internal/channel/lane.ts";
-import * as P from "../internal/channel/frames.ts";
+import { internals, type Socket } from "../socket/socket_object.ts";
+import { osError } from "../base/errors.ts";
+import { toFailure } from "../handoff/failure.ts";
+import type { Lane } from "../channel/lane.ts";
+import * as P from "../channel/frames.ts";
 
 /** The result of a call, for the worker: what it returned, or what it threw. */
 export function answer(
