@@ -10,8 +10,11 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "./internal/server/concurrent.ts";
-import { forking } from "./_processes/forking.ts";
-import type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
+import { forking } from "./internal/children/forking.ts";
+import type {
+  CollectOptions,
+  ForkingOptions,
+} from "./internal/children/forking_options.ts";
 import {
   threading,
   type ThreadingOptions,
@@ -26,7 +29,10 @@ import {
 } from "./server.ts";
 
 export type { ChildPermissions } from "./internal/handoff/permissions.ts";
-export type { CollectOptions, ForkingOptions } from "./_processes/settings.ts";
+export type {
+  CollectOptions,
+  ForkingOptions,
+} from "./internal/children/forking_options.ts";
 export type {
   ConcurrentServer,
   MixInOptions,

@@ -1,6 +1,6 @@
 import { DatagramMemory } from "../internal/socket/datagram_memory.ts";
 import type { Bytes } from "../internal/socket/receive_memory.ts";
-import { jobFor } from "../_processes/job.ts";
+import { jobFor } from "../internal/children/job.ts";
 import { AF_INET, SOCK_DGRAM, Socket } from "../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "./deps.ts";
 import { soon } from "./helpers.ts";

@@ -1,14 +1,14 @@
 /** What a child process does with requests, and how children live and end. */
 
-import { RelayStream } from "../_processes/child_transports.ts";
+import { RelayStream } from "../internal/children/child_transports.ts";
 import type {
   FromChild,
   RequestMessage,
   Said,
-} from "../_processes/messages.ts";
-import { ParentLink } from "../_processes/parent_link.ts";
-import { streamRelay } from "../_processes/relay.ts";
-import type { CallMessage } from "../_processes/messages.ts";
+} from "../internal/children/messages.ts";
+import { ParentLink } from "../internal/children/parent_link.ts";
+import { streamRelay } from "../internal/children/child_relay.ts";
+import type { CallMessage } from "../internal/children/messages.ts";
 import {
   type Address,
   IPPROTO_TCP,

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
-import { jobFor } from "../_processes/job.ts";
+import { jobFor } from "../internal/children/job.ts";
 import { openNetListener } from "../internal/runtime/open_node_listener.ts";
 import { type Address, AF_INET, OSError, SHUT_WR, Socket } from "../mod.ts";
 import {

@@ -7,9 +7,9 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import type { Socket as NetSocket } from "node:net";
-import type { Job } from "../_processes/job.ts";
-import type { Said, ToChild } from "../_processes/messages.ts";
-import { Member, type MemberOptions } from "../_processes/member.ts";
+import type { Job } from "../internal/children/job.ts";
+import type { Said, ToChild } from "../internal/children/messages.ts";
+import { Member, type MemberOptions } from "../internal/children/pool_child.ts";
 import {
   type Address,
   ForkingTCPServer,

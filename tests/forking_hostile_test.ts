@@ -1,7 +1,10 @@
 /** What a hostile handler can do in a child, and what not; docs/guide.md says the same, sentence by sentence. */
 
-import { datagramRelay, streamRelay } from "../_processes/relay.ts";
-import type { CallMessage } from "../_processes/messages.ts";
+import {
+  datagramRelay,
+  streamRelay,
+} from "../internal/children/child_relay.ts";
+import type { CallMessage } from "../internal/children/messages.ts";
 import {
   type Address,
   AF_INET,

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Pace, WIDTH } from "../_processes/pace.ts";
+import { Pace, WIDTH } from "../internal/children/pace.ts";
 import {
   type Address,
   AF_INET,

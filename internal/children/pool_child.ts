@@ -6,13 +6,13 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { Alarm } from "../internal/waiting/timeouts.ts";
-import { TimeoutError } from "../internal/base/errors.ts";
-import { fromFailure, toFailure } from "../internal/handoff/failure.ts";
+import { Alarm } from "../waiting/timeouts.ts";
+import { TimeoutError } from "../base/errors.ts";
+import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { Assignment } from "./assignment.ts";
-import { ChildProcessError } from "./errors.ts";
+import { ChildProcessError } from "./child_errors.ts";
 import type { Job } from "./job.ts";
-import { Lifetime } from "./lifetime.ts";
+import { Lifetime } from "./child_lifetime.ts";
 import type {
   CallMessage,
   DoneMessage,
@@ -22,7 +22,7 @@ import type {
   ReadyMessage,
   ResultMessage,
 } from "./messages.ts";
-import { Outbox } from "./outbox.ts";
+import { Outbox } from "./message_queue.ts";
 
 /** How a child is run. */
 export interface MemberOptions {

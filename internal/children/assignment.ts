@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Alarm, Timeout } from "../internal/waiting/timeouts.ts";
+import { type Alarm, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
 import type { Operation } from "./messages.ts";
 

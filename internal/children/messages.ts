@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Address, AddressLike } from "../internal/base/address.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
-import type { Failure } from "../internal/handoff/failure.ts";
+import type { Address, AddressLike } from "../base/address.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
+import type { Failure } from "../handoff/failure.ts";
 
 /** The most bytes of a connection that one message carries: arbitrary, what Deno reads from a pipe at a time. */
 export const CHUNK_MAX = 65536;

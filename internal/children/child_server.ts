@@ -5,21 +5,18 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../internal/base/address.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { OSError } from "../internal/base/errors.ts";
-import { runHandler } from "../internal/server/steps.ts";
-import { requestsOf } from "../internal/server/request_registry.ts";
+import type { Address } from "../base/address.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import { OSError } from "../base/errors.ts";
+import { runHandler } from "../server/steps.ts";
+import { requestsOf } from "../server/request_registry.ts";
 import { RelayDatagram, RelayStream } from "./child_transports.ts";
-import { loadModule } from "../internal/handoff/loading.ts";
-import { toFailure } from "../internal/handoff/failure.ts";
-import {
-  type HandlerClass,
-  handlerIn,
-} from "../internal/handoff/handler_reference.ts";
+import { loadModule } from "../handoff/loading.ts";
+import { toFailure } from "../handoff/failure.ts";
+import { type HandlerClass, handlerIn } from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
-import { TakenStream } from "./taken_stream.ts";
+import { TakenStream } from "./received_stream.ts";
 
 /** What handlers in a child process see as `this.server`. */
 class ServerStandIn {

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Address } from "../internal/base/address.ts";
+import type { Address } from "../base/address.ts";
 import { type Job, jobFor } from "./job.ts";
 import { launch } from "./launch.ts";
-import { Member, type MemberOptions } from "./member.ts";
+import { Member, type MemberOptions } from "./pool_child.ts";
 import { Pace, SLOW_MS } from "./pace.ts";
-import type { LaunchOptions } from "./settings.ts";
+import type { LaunchOptions } from "./forking_options.ts";
 
 /**
  * How long, in ms, requests are refused with the same error after a child could not load its

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { type Limit, secondsLeft } from "../internal/waiting/timeouts.ts";
-import { osError } from "../internal/base/errors.ts";
+import { type Limit, secondsLeft } from "../waiting/timeouts.ts";
+import { osError } from "../base/errors.ts";
 import type {
   BoundedDatagramTransport,
   StreamTransport,
   TransportAddr,
-} from "../internal/runtime/transport.ts";
-import { fromTransport } from "../internal/base/address.ts";
+} from "../runtime/transport.ts";
+import { fromTransport } from "../base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
 import type { Call, ParentLink } from "./parent_link.ts";
 

@@ -5,8 +5,8 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { NodeStream } from "../internal/runtime/node_stream.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
+import { NodeStream } from "../runtime/node_stream.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
 
 /** A connection that came from another process, with the addresses that this one cannot ask for. */
 export class TakenStream extends NodeStream {

@@ -5,9 +5,9 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../internal/base/errors.ts";
+import { osError } from "../base/errors.ts";
 import { ChildServer, type Load } from "./child_server.ts";
-import { withoutStack } from "./errors.ts";
+import { withoutStack } from "./child_errors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ParentLink } from "./parent_link.ts";
 

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  type Failure,
-  fromFailure,
-  toFailure,
-} from "../internal/handoff/failure.ts";
-import { osError } from "../internal/base/errors.ts";
+import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
+import { osError } from "../base/errors.ts";
 import type {
   CallMessage,
   FromChild,

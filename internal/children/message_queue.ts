@@ -6,8 +6,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../internal/base/errors.ts";
-import { withoutStack } from "./errors.ts";
+import { osError } from "../base/errors.ts";
+import { withoutStack } from "./child_errors.ts";
 import type { ToChild } from "./messages.ts";
 
 /** A connection on its way to a child. */

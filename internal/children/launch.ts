@@ -5,15 +5,11 @@
  */
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
-import { unstableNet } from "../internal/runtime/open.ts";
-import { nodeChildProcess } from "../internal/runtime/builtins.ts";
-import {
-  execPath,
-  has,
-  permissionFlags,
-} from "../internal/handoff/permissions.ts";
-import { withoutStack } from "./errors.ts";
-import type { LaunchOptions } from "./settings.ts";
+import { unstableNet } from "../runtime/open.ts";
+import { nodeChildProcess } from "../runtime/builtins.ts";
+import { execPath, has, permissionFlags } from "../handoff/permissions.ts";
+import { withoutStack } from "./child_errors.ts";
+import type { LaunchOptions } from "./forking_options.ts";
 
 /**
  * The largest half of V8's young generation, in MiB; the same flag in `childFlags` comes later and wins. What short

@@ -10,38 +10,29 @@ import {
   concurrent,
   type MixInOptions,
   type ServerConstructor,
-} from "../internal/server/concurrent.ts";
-import { afterDrain, requestsOf } from "../internal/server/request_registry.ts";
-import { untimedActions } from "../internal/server/serve_loop.ts";
+} from "../server/concurrent.ts";
+import { afterDrain, requestsOf } from "../server/request_registry.ts";
+import { untimedActions } from "../server/serve_loop.ts";
 import type {
   RequestHandlerConstructor,
   ServerCloseOptions,
   ServerCloseReport,
   SocketServer,
-} from "../server.ts";
-import { type Address, SOCK_STREAM, Socket } from "../socket.ts";
-import { checkAddress } from "../internal/base/address.ts";
-import {
-  originOf,
-  toldOptions,
-} from "../internal/handoff/handler_reference.ts";
-import { checkNotLoading } from "../internal/handoff/loading.ts";
-import {
-  checkMayFork,
-  permissionFlags,
-} from "../internal/handoff/permissions.ts";
-import {
-  canPass,
-  openNetListener,
-} from "../internal/runtime/open_node_listener.ts";
-import type { MemberOptions } from "./member.ts";
-import type { PoolOptions, ProcessPool } from "./pool.ts";
+} from "../../server.ts";
+import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
+import { checkAddress } from "../base/address.ts";
+import { originOf, toldOptions } from "../handoff/handler_reference.ts";
+import { checkNotLoading } from "../handoff/loading.ts";
+import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
+import { canPass, openNetListener } from "../runtime/open_node_listener.ts";
+import type { MemberOptions } from "./pool_child.ts";
+import type { PoolOptions, ProcessPool } from "./child_pool.ts";
 import type {
   CollectOptions,
   ForkingOptions,
   ForkingStatics,
   LaunchOptions,
-} from "./settings.ts";
+} from "./forking_options.ts";
 
 /** A server's class that runs `finishRequest` in a child process. */
 export function forking<B extends ServerConstructor>(Base: B) {
@@ -149,7 +140,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
 
     /** Loads what only a server needs that has requests, and makes the pool of it. */
     async #startPool(): Promise<ProcessPool> {
-      const { ProcessPool } = await import("./pool.ts");
+      const { ProcessPool } = await import("./child_pool.ts");
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
         this.#pool = new ProcessPool(this.#launch, this.#init, this.#limits);

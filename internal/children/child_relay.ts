@@ -9,18 +9,18 @@ import {
   type AddressLike,
   checkAddress,
   formatAddress,
-} from "../internal/base/address.ts";
-import { ownBytes } from "../internal/base/arguments.ts";
+} from "../base/address.ts";
+import { ownBytes } from "../base/arguments.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_NODELAY,
-} from "../internal/base/constants.ts";
-import { osError } from "../internal/base/errors.ts";
-import { internals, type Socket } from "../internal/socket/socket_object.ts";
-import type { ChildPermissions } from "../internal/handoff/permissions.ts";
-import { maySendTo } from "../internal/handoff/reach.ts";
+} from "../base/constants.ts";
+import { osError } from "../base/errors.ts";
+import { internals, type Socket } from "../socket/socket_object.ts";
+import type { ChildPermissions } from "../handoff/permissions.ts";
+import { maySendTo } from "../handoff/reach.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
 
 /**

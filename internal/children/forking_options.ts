@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ChildPermissions } from "../internal/handoff/permissions.ts";
+import type { ChildPermissions } from "../handoff/permissions.ts";
 
 /** Options of a server with `ForkingMixIn`, besides those that all mix-ins have. */
 export interface ForkingOptions {

@@ -5,15 +5,15 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../internal/base/address.ts";
-import { ownBytes } from "../internal/base/arguments.ts";
-import { AF_UNIX, SOCK_STREAM } from "../internal/base/constants.ts";
-import { internals, Socket } from "../internal/socket/socket_object.ts";
-import { PassableStream } from "../internal/runtime/node_listener.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
+import type { Address } from "../base/address.ts";
+import { ownBytes } from "../base/arguments.ts";
+import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
+import { internals, Socket } from "../socket/socket_object.ts";
+import { PassableStream } from "../runtime/node_listener.ts";
+import type { TransportAddr } from "../runtime/transport.ts";
 import type { RequestMessage } from "./messages.ts";
-import { datagramRelay, type Relay, streamRelay } from "./relay.ts";
-import type { ChildPermissions } from "../internal/handoff/permissions.ts";
+import { datagramRelay, type Relay, streamRelay } from "./child_relay.ts";
+import type { ChildPermissions } from "../handoff/permissions.ts";
 
 /** What a child gets, and what is kept here for it. */
 export interface Job {
