@@ -32,7 +32,113 @@ const RUNTIME_ROOMS = [
   "internal/children",
 ];
 
+/**
+ * The arrows that still go up, and their circles. An entry leaves with what it names: one that is no longer
+ * needed fails the test.
+ */
+const KNOWN_ARROWS: readonly string[] = [
+  "handlers.ts imports server.ts",
+  "server.ts imports handlers.ts",
+
+  // internal/workers
+  "handlers.ts imports internal/workers/worker_server.ts",
+
+  // internal/server
+  "internal/server/concurrent.ts imports server.ts",
+  "internal/server/dispatcher.ts imports server.ts",
+  "internal/server/serve.ts imports server.ts",
+  "internal/server/service.ts imports server.ts",
+
+  // internal/base
+  "internal/base/address.ts imports internal/runtime/transport.ts",
+];
+
+/** The modules that can still be reached from themselves. */
+const KNOWN_CIRCLES: readonly string[] = [
+  "handlers.ts",
+  "server.ts",
+
+  // internal/workers
+  "internal/workers/worker_server.ts",
+
+  // internal/blocking
+  "internal/blocking/blocking_linger.ts",
+  "internal/blocking/blocking_socket.ts",
+
+  // internal/files
+  "internal/files/buffered_reader.ts",
+  "internal/files/reader_core.ts",
+  "internal/files/text_core.ts",
+  "internal/files/text_reader.ts",
+  "internal/files/text_writer.ts",
+
+  // internal/server
+  "internal/server/active_requests.ts",
+  "internal/server/dispatcher.ts",
+  "internal/server/request_registry.ts",
+  "internal/server/service.ts",
+  "internal/server/task.ts",
+
+  // internal/socket
+  "internal/socket/fileno.ts",
+  "internal/socket/send.ts",
+  "internal/socket/socket_object.ts",
+  "internal/socket/state.ts",
+];
+
+/** The names of the system that still stand outside the rooms of the runtime. */
+const KNOWN_NAMES: readonly string[] = [
+  // socket.ts
+  "socket.ts: Deno.build",
+  "socket.ts: Deno.makeTempDirSync",
+
+  // internal/server
+  "internal/server/accept_errors.ts: Deno.errors",
+  "internal/server/report.ts: Deno.inspect",
+  "internal/server/scope.ts: node:async_hooks",
+  "internal/server/serve.ts: Deno.Signal",
+  "internal/server/serve.ts: Deno.addSignalListener",
+  "internal/server/serve.ts: Deno.build",
+  "internal/server/serve.ts: Deno.removeSignalListener",
+  "internal/server/server_options.ts: Deno.inspect",
+
+  // internal/blocking
+  "internal/blocking/blocking_sendfile.ts: Deno.SeekMode",
+  "internal/blocking/blocking_sendfile.ts: Deno.openSync",
+
+  // internal/socket
+  "internal/socket/sendfile.ts: Deno.SeekMode",
+  "internal/socket/sendfile.ts: Deno.open",
+  "internal/socket/stream.ts: Deno.unrefTimer",
+
+  // internal/waiting
+  "internal/waiting/timeouts.ts: Deno.unrefTimer",
+
+  // internal/base
+  "internal/base/errno.ts: Deno.build",
+  "internal/base/errors.ts: Deno.errors",
+
+  // internal/handoff
+  "internal/handoff/error_classes.ts: Deno.errors",
+  "internal/handoff/failure.ts: Deno.inspect",
+  "internal/handoff/handler_reference.ts: Deno.inspect",
+  "internal/handoff/permissions.ts: Deno.PermissionDescriptor",
+  "internal/handoff/permissions.ts: Deno.PermissionStatus",
+  "internal/handoff/permissions.ts: Deno.build",
+  "internal/handoff/permissions.ts: Deno.inspect",
+  "internal/handoff/permissions.ts: Deno.permissions",
+];
+
 const ROOT = new URL("../", import.meta.url);
+
+/** Compares what was found with the exceptions: each is known, and each known one is still there. */
+function assertKnown(found: Iterable<string>, known: readonly string[]): void {
+  const all = new Set(found);
+  assertEquals({
+    unknown: [...all].filter((entry) => !known.includes(entry)),
+    noLongerNeeded: known.filter((entry) => !all.has(entry)),
+  }, { unknown: [], noLongerNeeded: [] });
+}
 
 /** Removes comments, in which examples import and name what they like. */
 function withoutComments(source: string): string {
@@ -111,7 +217,7 @@ Deno.test("imports go down only", { ignore }, () => {
       }
     }
   }
-  assertEquals(wrong, []);
+  assertKnown(wrong, KNOWN_ARROWS);
 });
 
 Deno.test("no modules import each other in a circle", { ignore }, () => {
@@ -119,7 +225,7 @@ Deno.test("no modules import each other in a circle", { ignore }, () => {
   for (const [path, source] of modules()) {
     graph.set(path, importsOf(path, source));
   }
-  assertEquals(circles(graph), []);
+  assertKnown(circles(graph), KNOWN_CIRCLES);
 });
 
 Deno.test(
@@ -129,10 +235,10 @@ Deno.test(
     const wrong: string[] = [];
     for (const [path, source] of modules()) {
       if (RUNTIME_ROOMS.includes(roomOf(path))) continue;
-      for (const [found] of source.matchAll(/\bDeno\.\w+|"node:\w+"/g)) {
+      for (const [found] of source.matchAll(/\bDeno\.\w+|\bnode:\w+/g)) {
         wrong.push(`${path}: ${found}`);
       }
     }
-    assertEquals(wrong, []);
+    assertKnown(wrong, KNOWN_NAMES);
   },
 );
