@@ -20,7 +20,7 @@ import { internals, Socket } from "./internal/socket/socket_object.ts";
 import { ownerOf } from "./internal/socket/fileno.ts";
 import { candidates } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
-import type { Source } from "./internal/waiting/pending_operation.ts";
+import type { Readiness } from "./internal/waiting/pending_operation.ts";
 
 export { formatAddress } from "./internal/base/address.ts";
 export type {
@@ -354,18 +354,18 @@ async function selectNow<
   checkIterable(xlist, "select", "xlist");
   const readers = Array.from(
     rlist,
-    (item): [R, Source] => [item, internals.readSource(socketOf(item))],
+    (item): [R, Readiness] => [item, internals.readSource(socketOf(item))],
   );
   const writers = Array.from(
     wlist,
-    (item): [W, Source] => [item, internals.writeSource(socketOf(item))],
+    (item): [W, Readiness] => [item, internals.writeSource(socketOf(item))],
   );
   for (const item of xlist) socketOf(item);
   await anyReady([...readers, ...writers].map(([, source]) => source), timeout);
   return [readyOf(readers), readyOf(writers), []];
 }
 
-function readyOf<T>(pairs: [T, Source][]): T[] {
+function readyOf<T>(pairs: [T, Readiness][]): T[] {
   return pairs.filter(([, source]) => source.ready).map(([item]) => item);
 }
 

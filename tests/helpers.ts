@@ -11,7 +11,7 @@ import {
   type Socket as NetSocket,
 } from "node:net";
 import type { Address } from "../internal/base/address.ts";
-import { Alarm, Timeout } from "../internal/waiting/timeouts.ts";
+import { SharedTimer, Timeout } from "../internal/waiting/timeouts.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
@@ -215,9 +215,9 @@ export class FakeStream implements StreamTransport {
 
 /** A limit of time that sets no timer: the test makes it run out. */
 export function timeoutByHand(syscall = "recv"): Timeout {
-  const alarm = new Alarm();
-  alarm.stop();
-  return new Timeout(alarm, 3600, syscall);
+  const timer = new SharedTimer();
+  timer.stop();
+  return new Timeout(timer, 3600, syscall);
 }
 
 /** A datagram socket in memory. */

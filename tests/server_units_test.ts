@@ -1,6 +1,9 @@
 /** The parts of a server, where its hooks cannot reach. */
 
-import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
+import {
+  PendingOperation,
+  type Readiness,
+} from "../internal/waiting/pending_operation.ts";
 import { ActiveRequests } from "../internal/server/active_requests.ts";
 import { runHandler } from "../internal/server/steps.ts";
 import { errorReport, reprAddress } from "../internal/server/report.ts";
@@ -17,7 +20,7 @@ import {
 import { within } from "./server_helpers.ts";
 
 /** A source that becomes ready when told, and counts who looks after its promise. */
-class FakeSource implements Source {
+class FakeSource implements Readiness {
   ready = false;
   watchers = 0;
   readonly #filled = Promise.withResolvers<void>();
@@ -231,32 +234,35 @@ Deno.test("ActiveRequests finds each of them, in whatever order they come and go
   assertEquals(all.find("c"), undefined);
 });
 
-Deno.test("ServeLoop.run() is called by a slot itself, until the loop ends", async () => {
+Deno.test("ServeLoop.run() is called by an operation itself, until the loop ends", async () => {
   const loop = new ServeLoop(undefined);
   const gates: PromiseWithResolvers<string>[] = [];
-  const slots = [0, 1].map(() =>
-    new Slot(() => {
+  const operations = [0, 1].map(() =>
+    new PendingOperation(() => {
       const gate = Promise.withResolvers<string>();
       gates.push(gate);
       return gate.promise;
     })
   );
-  const turns = [slots[0], slots[0], slots[1], slots[1]];
+  const turns = [operations[0], operations[0], operations[1], operations[1]];
   const ended = loop.run(() => {
     if (turns[0].ready) turns.shift()!.take();
     return turns[0];
   });
-  for (const [i, slot] of [slots[0], slots[0], slots[1]].entries()) {
-    const { settled } = slot;
+  for (
+    const [i, operation] of [operations[0], operations[0], operations[1]]
+      .entries()
+  ) {
+    const { settled } = operation;
     gates[i].resolve("there");
     await settled;
   }
   assertEquals(turns.length, 1);
-  assertEquals(slots.map(({ watchers }) => watchers.size), [0, 1]);
+  assertEquals(operations.map(({ watchers }) => watchers.size), [0, 1]);
   loop.stop();
   await within(ended);
   loop.end();
-  assertEquals(slots[1].watchers.size, 0);
+  assertEquals(operations[1].watchers.size, 0);
 });
 
 Deno.test("runHandler() gives what handle() gives where finish() was not overridden", async () => {

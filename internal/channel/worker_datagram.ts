@@ -5,7 +5,7 @@
  */
 
 import { fromTransport } from "../base/address.ts";
-import { type Limit, secondsLeft } from "../waiting/timeouts.ts";
+import { secondsLeft, type WaitLimit } from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
   BoundedDatagramTransport,
@@ -50,7 +50,7 @@ export class RelayDatagram implements BoundedDatagramTransport {
   send(
     p: Uint8Array,
     addr: TransportAddr,
-    limit: Limit = null,
+    limit: WaitLimit = null,
   ): Promise<number> {
     const timeout = secondsLeft(limit);
     return this.#calls.ask((call) =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Alarm, Timeout } from "../waiting/timeouts.ts";
+import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
 import type { Operation } from "./messages.ts";
 
@@ -33,8 +33,8 @@ export class Assignment {
   }
 
   /** Calls `late` unless the request ends within so many seconds. */
-  limit(alarm: Alarm, seconds: number, late: () => void): void {
-    this.#timeout = new Timeout(alarm, seconds, "handle");
+  limit(timer: SharedTimer, seconds: number, late: () => void): void {
+    this.#timeout = new Timeout(timer, seconds, "handle");
     this.#timeout.start(late);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Limit, secondsLeft } from "../waiting/timeouts.ts";
+import { secondsLeft, type WaitLimit } from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
   BoundedDatagramTransport,
@@ -127,7 +127,7 @@ export class RelayDatagram implements BoundedDatagramTransport {
   async send(
     p: Uint8Array,
     addr: TransportAddr,
-    limit: Limit = null,
+    limit: WaitLimit = null,
   ): Promise<number> {
     return await this.#calls.make({
       operation: "sendto",

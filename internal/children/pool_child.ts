@@ -6,7 +6,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { Alarm } from "../waiting/timeouts.ts";
+import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { Assignment } from "./assignment.ts";
@@ -41,7 +41,7 @@ export class Member {
   readonly #lifetime: Lifetime;
   readonly #freed: () => void;
   readonly #assignments = new Map<number, Assignment>();
-  readonly #alarm = new Alarm();
+  readonly #timer = new SharedTimer();
   readonly #token = crypto.randomUUID();
   /** How many requests it was given so far. */
   given = 0;
@@ -126,7 +126,7 @@ export class Member {
   #watch(id: number, assignment: Assignment): void {
     const { childTimeout } = this.#options;
     if (childTimeout === null) return;
-    assignment.limit(this.#alarm, childTimeout, () => {
+    assignment.limit(this.#timer, childTimeout, () => {
       const error = new TimeoutError(
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
@@ -297,7 +297,7 @@ export class Member {
 
   #exit(how: string): void {
     this.#leaving = true;
-    this.#alarm.stop();
+    this.#timer.stop();
     const early = this.ready ? "" : " before it was ready";
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,

@@ -5,7 +5,7 @@
  */
 
 import { begun, unawaited } from "../waiting/promises.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { checkBuffer } from "./file_arguments.ts";
 import { iterateLines, toResult } from "./lines.ts";
@@ -71,7 +71,7 @@ export class BufferedReader implements Disposable {
   readonly #source: ByteSource;
   readonly #tie: Tied | undefined;
   readonly #core: ReaderCore;
-  readonly #turns = new Lock();
+  readonly #turns = new Mutex();
   readonly #straight = new Straight<BufferedReader>(this, this.#turns);
 
   /**

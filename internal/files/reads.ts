@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Lock } from "../waiting/mutex.ts";
+import type { Mutex } from "../waiting/mutex.ts";
 import { quietFailure } from "../waiting/promises.ts";
 
 /** A read: whenever it yields how much data it needs, it is told whether there was any. */
@@ -68,7 +68,7 @@ export type Use<R, C, T> = (reader: R, came: C) => T | Promise<T>;
  */
 export class Straight<R> {
   readonly #reader: R;
-  readonly #turns: Lock;
+  readonly #turns: Mutex;
   #use: Use<R, unknown, unknown> | undefined;
   #result: Promise<unknown> | undefined;
   #onCame: ((came: unknown) => unknown) | undefined;
@@ -78,7 +78,7 @@ export class Straight<R> {
    * @param reader The reader.
    * @param turns Its turns.
    */
-  constructor(reader: R, turns: Lock) {
+  constructor(reader: R, turns: Mutex) {
     this.#reader = reader;
     this.#turns = turns;
   }

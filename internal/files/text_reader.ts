@@ -5,7 +5,7 @@
  */
 
 import { unawaited } from "../waiting/promises.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import type { TextErrors } from "./codecs.ts";
 import { iterateLines, toResult } from "./lines.ts";
@@ -57,7 +57,7 @@ export interface TextReaderOptions {
 export class TextReader implements Disposable {
   readonly #reader: BufferedReader;
   readonly #core: TextReaderCore;
-  readonly #turns = new Lock();
+  readonly #turns = new Mutex();
 
   /**
    * Opens a text file on a reader; nothing is received yet.

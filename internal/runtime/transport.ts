@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Limit } from "../waiting/timeouts.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
-import type { Source } from "../waiting/pending_operation.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 
 /** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
 export interface TransportAddr {
@@ -85,7 +85,7 @@ export interface BoundedDatagramTransport extends DatagramTransport {
   /** Tells it from others. */
   readonly bounded: true;
   /** Ready when no answer is kept to be sent later. */
-  readonly flushed?: Source;
+  readonly flushed?: Readiness;
   /**
    * Sends one datagram.
    *
@@ -95,7 +95,7 @@ export interface BoundedDatagramTransport extends DatagramTransport {
   send(
     p: Uint8Array,
     addr: TransportAddr,
-    limit?: Limit,
+    limit?: WaitLimit,
     answer?: boolean,
   ): Promise<number>;
 }

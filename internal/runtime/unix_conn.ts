@@ -5,7 +5,7 @@
  */
 
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { TransportAddr } from "./transport.ts";
 
 /** Opens another Unix datagram socket on this host, whatever its name. */
@@ -23,7 +23,7 @@ export class UnixConn {
   /** What is underneath. */
   readonly conn: DenoDatagramConn;
   readonly #openWaker: OpenWaker;
-  readonly #turns = new Lock();
+  readonly #turns = new Mutex();
   #waker: DenoDatagramConn | undefined;
   /** Whether the system receives. */
   #waiting = false;

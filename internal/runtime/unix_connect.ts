@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /** The first and the longest pause between two attempts, in ms; arbitrary. */
@@ -12,7 +12,7 @@ const PAUSE_MS = 1;
 const PAUSE_MAX_MS = 16;
 
 /** Those who wait for a place in the queue of a listener, by its path: one of them tries, the others are in line. */
-const lines = new Map<string, Lock>();
+const lines = new Map<string, Mutex>();
 
 /**
  * Connects. Deno fails at once where the queue of the listener is full; connect(2) waits, and so does this.
@@ -50,7 +50,7 @@ async function waitInLine(
   signal?: AbortSignal,
 ): Promise<StreamTransport> {
   let line = lines.get(path);
-  if (line === undefined) lines.set(path, line = new Lock());
+  if (line === undefined) lines.set(path, line = new Mutex());
   await turnIn(line, path, signal);
   try {
     for (let pause = PAUSE_MS;; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
@@ -66,7 +66,7 @@ async function waitInLine(
 
 /** Waits for the first place in the line; one that gives up passes it on. */
 async function turnIn(
-  line: Lock,
+  line: Mutex,
   path: string,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -85,7 +85,7 @@ async function turnIn(
   });
 }
 
-function leave(line: Lock, path: string): void {
+function leave(line: Mutex, path: string): void {
   line.release();
   if (line.ready) lines.delete(path);
 }

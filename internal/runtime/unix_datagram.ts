@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Limit, Timeout } from "../waiting/timeouts.ts";
+import type { Timeout, WaitLimit } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import { osError } from "../base/errors.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
 import { type OpenWaker, UnixConn } from "./unix_conn.ts";
@@ -27,7 +27,7 @@ const DEAF_MAX = 1024;
 
 /** A peer that is being sent to, one datagram after the other. */
 class Peer {
-  readonly turns: Lock = new Lock();
+  readonly turns: Mutex = new Mutex();
   /** How many sends are under way or wait. */
   users = 0;
   /** How many of them are answers that are kept. */
@@ -40,7 +40,7 @@ class Peer {
 interface Sending {
   readonly peer: Peer;
   readonly data: Uint8Array;
-  readonly limit: Limit;
+  readonly limit: WaitLimit;
 }
 
 /**
@@ -52,7 +52,7 @@ interface Sending {
 export class UnixDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
   /** Held while answers are kept. */
-  readonly flushed: Lock = new Lock();
+  readonly flushed: Mutex = new Mutex();
   readonly #own: UnixConn;
   readonly #sender: UnixSender;
   readonly #peers = new Map<string, Peer>();
@@ -97,7 +97,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
   async send(
     p: Uint8Array,
     addr: TransportAddr,
-    limit: Limit = null,
+    limit: WaitLimit = null,
     answer = false,
   ): Promise<number> {
     const peer = this.#enter(addr.path ?? "");
@@ -168,7 +168,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     }
   }
 
-  async #pause(ms: number, limit: Exclude<Limit, "now">): Promise<void> {
+  async #pause(ms: number, limit: Exclude<WaitLimit, "now">): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
     try {
@@ -179,7 +179,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
   }
 
   /** Waits for a promise, until the limit, or until the socket is closed. */
-  #wait<T>(promise: Promise<T>, limit: Exclude<Limit, "now">): Promise<T> {
+  #wait<T>(promise: Promise<T>, limit: Exclude<WaitLimit, "now">): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = () => {
         forget();

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { begun } from "../waiting/promises.ts";
 import { internals, Socket } from "../socket/socket_object.ts";
-import type { Source } from "../waiting/pending_operation.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import {
   type ActiveRequest,
   ActiveRequests,
@@ -119,7 +119,7 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Ready while another request may be got. */
-  readonly room: Source = ((requests: Requests) => ({
+  readonly room: Readiness = ((requests: Requests) => ({
     get ready() {
       return requests.#server.maxConnectionsPolicy === "reject" ||
         requests.size < requests.max;
@@ -128,7 +128,7 @@ export class Requests implements Iterable<ActiveRequest> {
   }))(this);
 
   /** Ready when none is under way. */
-  readonly quiet: Source = ((requests: Requests) => ({
+  readonly quiet: Readiness = ((requests: Requests) => ({
     get ready() {
       return requests.size === 0;
     },

@@ -6,13 +6,16 @@
 
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { anyReady } from "../waiting/select.ts";
-import { Slot, type Source } from "../waiting/pending_operation.ts";
+import {
+  PendingOperation,
+  type Readiness,
+} from "../waiting/pending_operation.ts";
 
 /** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
 export const untimedActions: WeakSet<object> = new WeakSet();
 
 /** Ready when both sources are. The second is not set going before the first is ready. */
-export function both(first: Source, second: Source): Source {
+export function both(first: Readiness, second: Readiness): Readiness {
   return {
     get ready() {
       return first.ready && second.ready;
@@ -29,7 +32,7 @@ export function both(first: Source, second: Source): Source {
  * @returns False when the time ran out.
  */
 export async function readyWithin(
-  source: Source,
+  source: Readiness,
   seconds: number | null,
 ): Promise<boolean> {
   const due = performance.now() + (seconds ?? Infinity) * 1000;
@@ -46,8 +49,8 @@ export class ServeLoop {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
-  /** What the loop has last waited for: a slot, or the flight of another source. */
-  #slot: Slot<unknown> | undefined;
+  /** What the loop has last waited for: a pending operation, or the promise of another readiness. */
+  #operation: PendingOperation<unknown> | undefined;
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #ticked = false;
@@ -95,7 +98,7 @@ export class ServeLoop {
    *   ready or a promise; undefined is nothing.
    * @returns Resolves after the stop; rejects with what a round threw, or what its promise rejected with.
    */
-  run(round: () => Source | Promise<void> | undefined): Promise<void> {
+  run(round: () => Readiness | Promise<void> | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const go = (): void => {
       try {
@@ -114,9 +117,9 @@ export class ServeLoop {
   }
 
   /** Calls `wake` when the source may be ready, at the stop, and at the tick. */
-  #wait(source: Source, wake: () => void): void {
+  #wait(source: Readiness, wake: () => void): void {
     const flight = source.fill();
-    if (source instanceof Slot) this.#watch(source);
+    if (source instanceof PendingOperation) this.#watch(source);
     else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
       this.#flight = flight;
       flight.then(this.#rouse);
@@ -131,12 +134,12 @@ export class ServeLoop {
     return ticked;
   }
 
-  /** From now on a slot wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
-  #watch(slot: Slot<unknown>): void {
-    if (slot === this.#slot) return;
-    this.#slot?.watchers.delete(this.#rouse);
-    this.#slot = slot;
-    slot.watchers.add(this.#rouse);
+  /** From now on a pending operation wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
+  #watch(operation: PendingOperation<unknown>): void {
+    if (operation === this.#operation) return;
+    this.#operation?.watchers.delete(this.#rouse);
+    this.#operation = operation;
+    operation.watchers.add(this.#rouse);
   }
 
   /** Waits for some time, or the stop. */
@@ -169,7 +172,7 @@ export class ServeLoop {
   /** The loop has ended. */
   end(): void {
     clearInterval(this.#ticker);
-    this.#slot?.watchers.delete(this.#rouse);
+    this.#operation?.watchers.delete(this.#rouse);
     this.#ended.resolve();
   }
 }

@@ -10,7 +10,7 @@ import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { internals } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
-import type { Source } from "../waiting/pending_operation.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import type { BaseServer } from "../../server.ts";
 import { Socket, socketOf } from "../../socket.ts";
 import { PAUSE_MS } from "./accept_errors.ts";
@@ -83,13 +83,13 @@ export class Service<R> {
   }
 
   /** An accept that somebody else has begun, with `select`, wakes the loop outside of the server. */
-  #round(loop: ServeLoop): Source | Promise<void> | undefined {
+  #round(loop: ServeLoop): Readiness | Promise<void> | undefined {
     if (isInside(this.#server)) return this.#turn(loop);
     return enter(this.#server, () => this.#turn(loop));
   }
 
   /** Handles a request that is ready, and calls `serviceActions`; a tick comes back empty-handed. */
-  #turn(loop: ServeLoop): Source | Promise<void> | undefined {
+  #turn(loop: ServeLoop): Readiness | Promise<void> | undefined {
     const { room } = this.#requests;
     const source = room.ready ? this.#source : room;
     if (source.ready) {
@@ -112,7 +112,7 @@ export class Service<R> {
   }
 
   /** What to wait for: the socket of the server, which may be another one meanwhile. */
-  get #source(): Source {
+  get #source(): Readiness {
     return internals.readSource(socketOf(this.#server));
   }
 

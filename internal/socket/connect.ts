@@ -15,7 +15,7 @@ import type { Attempt, SocketCore } from "./state.ts";
 import type { ErrnoName } from "../base/errno.ts";
 import { type OSError, osError } from "../base/errors.ts";
 import { datagramTarget, openStream } from "../runtime/open.ts";
-import { Slot } from "../waiting/pending_operation.ts";
+import { PendingOperation } from "../waiting/pending_operation.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(
@@ -46,7 +46,7 @@ async function connectNow(
   if (before === undefined && core.stream !== undefined) {
     throw connectError("EISCONN", checked);
   }
-  if (core.timeout === 0 && !before?.slot.ready) {
+  if (core.timeout === 0 && !before?.operation.ready) {
     if (before !== undefined) throw connectError("EALREADY", checked);
     begin(core, checked);
     throw connectError("EINPROGRESS", checked);
@@ -75,16 +75,21 @@ function begin(core: SocketCore, address: AddressLike): Attempt {
     if (from !== undefined && !signal.aborted) core.holdOwn();
     throw error;
   });
-  const slot = new Slot(() => taken); // a second call that waits gets the same end
-  slot.fill();
-  return core.attempt = { slot, giveUp };
+  const operation = new PendingOperation(() => taken); // a second call that waits gets the same end
+  operation.fill();
+  return core.attempt = { operation, giveUp };
 }
 
 /** Waits for the end of an attempt; gives it up when the time runs out. */
 async function end(core: SocketCore, attempt: Attempt): Promise<void> {
-  const { slot, giveUp } = attempt;
+  const { operation, giveUp } = attempt;
   try {
-    await whenReady(slot, core.limit("connect"), "connect", () => slot.take());
+    await whenReady(
+      operation,
+      core.limit("connect"),
+      "connect",
+      () => operation.take(),
+    );
   } catch (error) {
     giveUp.abort(); // where it failed by itself, this has nothing to do
     core.checkOpen("connect"); // where it was closed, that is the reason
@@ -107,11 +112,12 @@ async function connectDatagram(
 export function takeConnectError(core: SocketCore): unknown {
   const { attempt } = core;
   if (
-    attempt === undefined || core.stream !== undefined || !attempt.slot.ready
+    attempt === undefined || core.stream !== undefined ||
+    !attempt.operation.ready
   ) return undefined;
   core.attempt = undefined;
   try {
-    attempt.slot.take();
+    attempt.operation.take();
   } catch (error) {
     return error;
   }

@@ -5,13 +5,21 @@
  */
 
 import { type Address, formatAddress, fromTransport } from "../base/address.ts";
-import { type Limit, type Timeout, whenReady } from "../waiting/timeouts.ts";
+import {
+  type Timeout,
+  type WaitLimit,
+  whenReady,
+} from "../waiting/timeouts.ts";
 import { begun, quiet } from "../waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "../base/errors.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { Bytes } from "../base/memory.ts";
-import { READY, Slot, type Source } from "../waiting/pending_operation.ts";
+import {
+  PendingOperation,
+  type Readiness,
+  READY,
+} from "../waiting/pending_operation.ts";
 import {
   type BoundedDatagramTransport,
   type DatagramTransport,
@@ -30,9 +38,9 @@ export class Datagram {
   /** What is underneath. */
   readonly transport: DatagramTransport;
   /** The receive in flight and its result. */
-  readonly pending: Slot<Received>;
+  readonly pending: PendingOperation<Received>;
   /** Sends one datagram after the other, in the order of the calls. */
-  readonly sending: Lock = new Lock();
+  readonly sending: Mutex = new Mutex();
   #buffer: Uint8Array | undefined;
   readonly #memory = new DatagramMemory();
   /** Who sent the datagram that was taken last. */
@@ -50,14 +58,14 @@ export class Datagram {
   constructor(transport: DatagramTransport) {
     this.transport = transport;
     this.#limited = isBounded(transport) ? transport : undefined;
-    this.pending = new Slot(
+    this.pending = new PendingOperation(
       () => transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX)),
       ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
     );
   }
 
   /** Ready when no answer is kept to be sent later. */
-  get flushed(): Source {
+  get flushed(): Readiness {
     return this.#limited?.flushed ?? READY;
   }
 
@@ -73,7 +81,7 @@ export class Datagram {
    * @param size How many bytes at most; the rest is dropped, as in the kernel.
    * @param keep Whether it stays to be taken again.
    */
-  recv(limit: Limit, size: number, keep: boolean): Promise<Taken> {
+  recv(limit: WaitLimit, size: number, keep: boolean): Promise<Taken> {
     return whenReady(this.pending, limit, "recv", () => this.take(size, keep));
   }
 
@@ -118,7 +126,7 @@ export class Datagram {
   send(
     data: Uint8Array,
     addr: TransportAddr,
-    limit: Limit,
+    limit: WaitLimit,
   ): Promise<number> {
     if (this.#limited !== undefined) {
       return this.#sendWithin(this.#limited, data, addr, limit);
@@ -138,7 +146,7 @@ export class Datagram {
 
   /** Waits for a send within its limit. Beyond that it goes on, and holds up the next: it cannot be taken back. */
   #bounded(sent: Promise<number>, limit: "now" | Timeout): Promise<number> {
-    const ended: Slot<number> = new Slot(() => sent);
+    const ended: PendingOperation<number> = new PendingOperation(() => sent);
     return quiet(whenReady(ended, limit, "sendto", () => ended.take()));
   }
 
@@ -147,7 +155,7 @@ export class Datagram {
     transport: BoundedDatagramTransport,
     data: Uint8Array,
     addr: TransportAddr,
-    limit: Limit,
+    limit: WaitLimit,
   ): Promise<number> {
     this.#flying++;
     const { answering } = this;

@@ -9,9 +9,9 @@ import {
   formatAddress,
   fromTransport,
 } from "../base/address.ts";
-import { type Limit, whenReady } from "../waiting/timeouts.ts";
+import { type WaitLimit, whenReady } from "../waiting/timeouts.ts";
 import { osError, translate } from "../base/errors.ts";
-import { Slot } from "../waiting/pending_operation.ts";
+import { PendingOperation } from "../waiting/pending_operation.ts";
 import type {
   ListenerTransport,
   StreamTransport,
@@ -37,13 +37,13 @@ export class Listener {
   /** What is underneath. */
   readonly transport: ListenerTransport;
   /** The accept in flight and its result. */
-  readonly pending: Slot<StreamTransport>;
+  readonly pending: PendingOperation<StreamTransport>;
   #closed = false;
 
   /** @param transport What to own. */
   constructor(transport: ListenerTransport) {
     this.transport = transport;
-    this.pending = new Slot(() => transport.accept());
+    this.pending = new PendingOperation(() => transport.accept());
   }
 
   /** Whether a connection, or a call in flight, would be lost. */
@@ -52,7 +52,7 @@ export class Listener {
   }
 
   /** Takes the next connection. */
-  accept(limit: Limit): Promise<StreamTransport> {
+  accept(limit: WaitLimit): Promise<StreamTransport> {
     return whenReady(this.pending, limit, "accept", () => this.take());
   }
 

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { failLater, type Limit } from "../waiting/timeouts.ts";
+import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import {
   type BytesLike,
   checkFlags,
@@ -79,7 +79,7 @@ async function recvStream(
   stream: Stream,
   size: number,
   flags: number,
-  limit: Limit,
+  limit: WaitLimit,
 ): Promise<Bytes> {
   if (size === 0) return new Uint8Array(0);
   if (flags & MSG_PEEK) return await stream.peek(size, limit);

@@ -15,7 +15,7 @@ import { newPromise, refuse, resolveNew } from "../waiting/promises.ts";
 import { memory, viewOf } from "../base/memory.ts";
 import type { Bytes } from "../base/memory.ts";
 import { ReadMemory } from "./receive_memory.ts";
-import type { Source } from "../waiting/pending_operation.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
@@ -61,7 +61,7 @@ function closedError(): OSError {
  * One call gets what a read brings as soon as it is there, with nothing in between. What is known of it, and of the
  * memory, is in this object: two more would cost each connection 70 bytes, and each call one to make.
  */
-export class ReadBuffer extends ReadMemory implements Source {
+export class ReadBuffer extends ReadMemory implements Readiness {
   readonly #transport: StreamTransport;
   /** Where the read in flight puts its bytes. */
   #target: Uint8Array | undefined;
@@ -271,7 +271,7 @@ export class ReadBuffer extends ReadMemory implements Source {
   /** A call that is served before its time runs out cancels the timeout. */
   #limit(timeout: Timeout): void {
     timeout.start((error) => {
-      if (this.#timeout !== timeout) return; // an alarm tells all that were due
+      if (this.#timeout !== timeout) return; // a timer tells all that were due
       refuse(this.#call!, this.#resolve!, error);
       this.#leave();
     });

@@ -9,7 +9,7 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater, type Limit, nextTurn } from "../waiting/timeouts.ts";
+import { failLater, nextTurn, type WaitLimit } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
 import {
   type BytesLike,
@@ -38,7 +38,7 @@ function checkSend(
   syscall: string,
   flags: number,
   timeout?: number,
-): Limit {
+): WaitLimit {
   core.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
   return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
@@ -107,7 +107,7 @@ function sendDatagram(
   core: SocketCore,
   data: Uint8Array,
   address: AddressLike | undefined,
-  limit: Limit,
+  limit: WaitLimit,
 ): Promise<number> {
   const target = address === undefined
     ? core.datagram?.peer

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Limit, poll, type Timeout } from "../waiting/timeouts.ts";
+import { poll, type Timeout, type WaitLimit } from "../waiting/timeouts.ts";
 import {
   newPromise,
   quiet,
@@ -13,7 +13,7 @@ import {
   resolveNew,
 } from "../waiting/promises.ts";
 import { translate } from "../base/errors.ts";
-import { Lock } from "../waiting/mutex.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 
 /**
@@ -41,7 +41,7 @@ function writeTo(
  * It is itself the lock that its calls take, which costs a connection 32 bytes less than to have one. So as a
  * source, for `select`, it is ready when a `send` would not wait.
  */
-export class Writer extends Lock {
+export class Writer extends Mutex {
   readonly #transport: StreamTransport;
   #failure: unknown;
   #stuck = false;
@@ -178,7 +178,7 @@ export class Writer extends Lock {
    * @param use Makes the calls, on a writer of their own.
    */
   async together<T>(
-    limit: Limit,
+    limit: WaitLimit,
     use: (writer: Writer) => Promise<T>,
   ): Promise<T> {
     if (limit === null) await this.acquire();

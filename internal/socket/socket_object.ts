@@ -43,7 +43,7 @@ import type { Bytes } from "../base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";
-import type { Source } from "../waiting/pending_operation.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import type { Stream } from "./stream.ts";
 import {
   checkTransport,
@@ -78,9 +78,9 @@ export function setdefaulttimeout(timeout: number | null): void {
 /** What servers and `select` may do with a socket besides its methods. */
 export const internals = {} as {
   /** What to wait for before a read or an accept. */
-  readSource: (socket: Socket) => Source;
+  readSource: (socket: Socket) => Readiness;
   /** What to wait for before a write, or for the end of a `connect`. */
-  writeSource: (socket: Socket) => Source;
+  writeSource: (socket: Socket) => Readiness;
   /** Accepts, where a connection is there; throws as {@linkcode Socket.accept} does. */
   acceptNow: (socket: Socket) => [Socket, Address] | undefined;
   /** Reports whether a socket is open and takes connections, or datagrams. */

@@ -11,10 +11,10 @@ import {
   fromTransport,
 } from "../base/address.ts";
 import {
-  Alarm,
   DeadlineTimeout,
-  type Limit,
+  SharedTimer,
   Timeout,
+  type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
 import { Datagram } from "./datagram.ts";
@@ -33,7 +33,11 @@ import {
   type OptionName,
   type OptionTarget,
 } from "../runtime/socket_options.ts";
-import { READY, type Slot, type Source } from "../waiting/pending_operation.ts";
+import {
+  type PendingOperation,
+  type Readiness,
+  READY,
+} from "../waiting/pending_operation.ts";
 import { Stream } from "./stream.ts";
 import type { Transport } from "../runtime/transport.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
@@ -55,7 +59,7 @@ const END_SECONDS = 2;
 /** A `connect` under way. */
 export interface Attempt {
   /** Ready when it has ended. */
-  readonly slot: Slot<void>;
+  readonly operation: PendingOperation<void>;
   /** Gives it up. */
   readonly giveUp: AbortController;
 }
@@ -105,7 +109,7 @@ export class SocketCore {
   options: Map<OptionName, number> | undefined;
   #fileno = 0;
   #resting = false;
-  #alarm: Alarm | undefined;
+  #timer: SharedTimer | undefined;
   #gone: PromiseWithResolvers<void> | undefined;
 
   /**
@@ -122,14 +126,14 @@ export class SocketCore {
   }
 
   /** The limit of time for a call that begins now; `timeout` in seconds. */
-  limit(syscall: string, timeout: number | null = this.timeout): Limit {
+  limit(syscall: string, timeout: number | null = this.timeout): WaitLimit {
     if (this.#resting) this.#resume();
     if (timeout === 0) return "now";
     if (this.deadline !== undefined) {
       return this.#untilDeadline(this.deadline, timeout, syscall);
     }
     if (timeout === null) return null;
-    return new Timeout(this.#alarm ??= new Alarm(), timeout, syscall);
+    return new Timeout(this.#timer ??= new SharedTimer(), timeout, syscall);
   }
 
   #untilDeadline(
@@ -137,11 +141,11 @@ export class SocketCore {
     timeout: number | null,
     syscall: string,
   ): Timeout {
-    const alarm = this.#alarm ??= new Alarm();
+    const timer = this.#timer ??= new SharedTimer();
     const left = Math.max(0, due - performance.now()) / 1000;
     return timeout === null || left < timeout
-      ? new DeadlineTimeout(alarm, left, syscall, seconds)
-      : new Timeout(alarm, timeout, syscall);
+      ? new DeadlineTimeout(timer, left, syscall, seconds)
+      : new Timeout(timer, timeout, syscall);
   }
 
   /** Throws EBADF on a closed socket. */
@@ -294,16 +298,18 @@ export class SocketCore {
   }
 
   /** What to wait for before a read or an accept. */
-  get readSource(): Source {
+  get readSource(): Readiness {
     if (this.#resting) this.#resume();
     if (this.stream !== undefined) return this.stream.reader;
-    if (this.attempt !== undefined) return this.#firstData(this.attempt.slot);
+    if (this.attempt !== undefined) {
+      return this.#firstData(this.attempt.operation);
+    }
     if (this.listening) return this.listener!.pending;
     return this.datagram?.pending ?? READY;
   }
 
   /** The failure of a `connect`, or else data. */
-  #firstData(connecting: Source): Source {
+  #firstData(connecting: Readiness): Readiness {
     const source = () => this.stream?.reader ?? connecting;
     return {
       get ready() {
@@ -314,9 +320,9 @@ export class SocketCore {
   }
 
   /** What to wait for before a write, or for the end of a `connect`. */
-  get writeSource(): Source {
+  get writeSource(): Readiness {
     if (this.stream !== undefined) return this.stream.writer;
-    return this.attempt?.slot ?? this.datagram?.sending ?? READY;
+    return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
 
   /** Gives the endpoint away. */
@@ -346,7 +352,7 @@ export class SocketCore {
     if (this.#fileno > 0) releaseFileno(this.#fileno);
     if (this.#resting) this.#resume(); // or the end of the call in flight would not be waited for
     this.attempt?.giveUp.abort();
-    this.#alarm?.stop();
+    this.#timer?.stop();
     this.released = this.listener?.close() ?? this.datagram?.close() ??
       this.#closeStream(abort);
     this.stream = this.listener = this.datagram = undefined;

@@ -4,11 +4,16 @@
  * @module
  */
 
-import { type Limit, nextTurn, poll, whenReady } from "../waiting/timeouts.ts";
+import {
+  nextTurn,
+  poll,
+  type WaitLimit,
+  whenReady,
+} from "../waiting/timeouts.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
 import { memory, viewOf } from "../base/memory.ts";
-import { Slot } from "../waiting/pending_operation.ts";
+import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReadBuffer } from "./receive_buffer.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
@@ -61,7 +66,7 @@ export class Stream {
   }
 
   /** Receives at most `size` bytes. */
-  recv(size: number, limit: Limit): Promise<Bytes> {
+  recv(size: number, limit: WaitLimit): Promise<Bytes> {
     const reader = this.reader;
     if (reader.atHand) return Promise.resolve(reader.take(size));
     if (limit !== "now" && !reader.flying && !reader.ready) {
@@ -71,17 +76,17 @@ export class Stream {
   }
 
   /** Apart from {@linkcode Stream.recv}, which would make a scope for the function at each call. */
-  #recvLater(size: number, limit: Limit): Promise<Bytes> {
+  #recvLater(size: number, limit: WaitLimit): Promise<Bytes> {
     return quiet(this.#when(limit, () => this.reader.take(size)));
   }
 
   /** Looks at the next bytes, at most `size`. */
-  peek(size: number, limit: Limit): Promise<Bytes> {
+  peek(size: number, limit: WaitLimit): Promise<Bytes> {
     return this.#when(limit, () => this.reader.peek(size));
   }
 
   /** Takes what comes next; after {@linkcode ReadBuffer.stop} only what has arrived. */
-  async #when<T>(limit: Limit, take: () => T): Promise<T> {
+  async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
     const { reader } = this;
     if (reader.stopped) await reader.look();
     else if (reader.ready && !reader.atHand) await nextTurn(); // the end, for who reads on and on
@@ -89,7 +94,7 @@ export class Stream {
   }
 
   /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
-  async recvAll(size: number, limit: Limit): Promise<Bytes> {
+  async recvAll(size: number, limit: WaitLimit): Promise<Bytes> {
     if (limit === "now") return await this.recv(size, limit);
     const whole = memory(size);
     let count = 0;
@@ -108,7 +113,7 @@ export class Stream {
   }
 
   /** Receives into the caller's memory. */
-  recvInto(target: Uint8Array, limit: Limit): Promise<number> {
+  recvInto(target: Uint8Array, limit: WaitLimit): Promise<number> {
     const reader = this.reader;
     if (reader.atHand) return Promise.resolve(reader.takeInto(target));
     if (limit !== "now" && !reader.flying && !reader.ready) {
@@ -117,12 +122,12 @@ export class Stream {
     return this.#recvIntoLater(target, limit);
   }
 
-  #recvIntoLater(target: Uint8Array, limit: Limit): Promise<number> {
+  #recvIntoLater(target: Uint8Array, limit: WaitLimit): Promise<number> {
     return quiet(this.#when(limit, () => this.reader.takeInto(target)));
   }
 
   /** Sends all of `data`; with a limit of time the start of it. */
-  async send(data: Uint8Array, limit: Limit): Promise<number> {
+  async send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
     if (limit !== null) return await this.writer.sendWithin(data, limit);
     await this.writer.sendall(data);
@@ -130,7 +135,7 @@ export class Stream {
   }
 
   /** Sends all of `data`. */
-  sendall(data: Uint8Array, limit: Limit): Promise<void> {
+  sendall(data: Uint8Array, limit: WaitLimit): Promise<void> {
     this.#checkWrite("sendall");
     return sendall(this.writer, data, limit);
   }
@@ -142,7 +147,7 @@ export class Stream {
    * @param use Sends the pieces with the function that it is given.
    */
   async sendTogether<T>(
-    limit: () => Limit,
+    limit: () => WaitLimit,
     use: (send: (data: Uint8Array) => Promise<void>) => Promise<T>,
   ): Promise<T> {
     this.#checkWrite("send");
@@ -166,8 +171,8 @@ export class Stream {
    * @param closing How long the end itself may take, where nothing says how long it all may.
    */
   async endWrite(
-    limit: Limit,
-    closing: () => Limit = () => null,
+    limit: WaitLimit,
+    closing: () => WaitLimit = () => null,
   ): Promise<void> {
     if (this.#writeEnded) return;
     this.sendHeld();
@@ -187,11 +192,11 @@ export class Stream {
   }
 
   /** Over TLS, Deno (2.9.6) waits for the handshake first, as long as the client likes. */
-  #closeWrite(limit: Limit, closing: () => Limit): Promise<void> {
+  #closeWrite(limit: WaitLimit, closing: () => WaitLimit): Promise<void> {
     const { transport } = this;
     const most = closesAtOnce(transport) ? null : limit ?? closing();
     if (most === null) return transport.closeWrite();
-    const closed = new Slot(() => transport.closeWrite());
+    const closed = new PendingOperation(() => transport.closeWrite());
     return whenReady(closed, most, "shutdown", () => closed.take());
   }
 
@@ -238,7 +243,7 @@ function closesAtOnce(transport: StreamTransport): boolean {
 function sendall(
   writer: Writer,
   data: Uint8Array,
-  limit: Limit,
+  limit: WaitLimit,
 ): Promise<void> {
   if (limit === null) return writer.sendall(data);
   if (limit !== "now") return writer.sendallWithin(data, limit);

@@ -6,10 +6,10 @@
 
 import { poll, type Timeout, wouldBlock } from "./timeouts.ts";
 import { Queue } from "../base/queue.ts";
-import type { Source } from "./pending_operation.ts";
+import type { Readiness } from "./pending_operation.ts";
 
 /** A lock whose waiters are served first come, first served. As a source it is ready when it is free. */
-export class Lock implements Source {
+export class Mutex implements Readiness {
   #held = false;
   #waiting: Queue<() => void> | undefined;
   #freed: PromiseWithResolvers<void> | undefined;

@@ -7,7 +7,7 @@
 import { begun } from "./promises.ts";
 
 /** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
-export interface Source {
+export interface Readiness {
   /** Whether the next call would not wait. */
   readonly ready: boolean;
   /** Sets the operation going if it is not; resolves when it has ended, and never rejects. */
@@ -31,7 +31,7 @@ export function waitersOf(flight: Promise<void>): number {
  * what `then` was given until it settles, so an idle connection whose calls time out would gather
  * reactions for ever (540 bytes each). Here a flight has one for all.
  *
- * @param flight What {@linkcode Source.fill} gave.
+ * @param flight What {@linkcode Readiness.fill} gave.
  * @param callback Called once, unless it was taken back.
  * @returns Takes the callback back.
  */
@@ -52,7 +52,7 @@ export function whenEnded(
 }
 
 /** A source that is always ready, for sockets on which a call ends at once, with an error. */
-export const READY: Source = { ready: true, fill: () => Promise.resolve() };
+export const READY: Readiness = { ready: true, fill: () => Promise.resolve() };
 
 /**
  * Keeps at most one operation in flight. Whoever stops waiting for it (a timeout) loses nothing:
@@ -60,7 +60,7 @@ export const READY: Source = { ready: true, fill: () => Promise.resolve() };
  *
  * @typeParam T The result.
  */
-export class Slot<T> implements Source {
+export class PendingOperation<T> implements Readiness {
   readonly #start: () => Promise<T>;
   readonly #wants: ((value: T) => boolean) | undefined;
   /**
@@ -134,7 +134,7 @@ export class Slot<T> implements Source {
     this.watchers.forEach(call); // with no iterator, and no result of one
   }
 
-  /** Takes the result, or throws the error; the slot must be ready. */
+  /** Takes the result, or throws the error; the operation must be ready. */
   take(): T {
     const failed = this.#failed;
     const result = this.#clear();

@@ -5,7 +5,7 @@
  */
 
 import { MAX_DELAY, nextTurn, poll } from "./timeouts.ts";
-import { type Source, whenEnded } from "./pending_operation.ts";
+import { type Readiness, whenEnded } from "./pending_operation.ts";
 
 /**
  * Waits until one of `sources` is ready, or the time runs out. Whatever comes stays with its source.
@@ -14,7 +14,7 @@ import { type Source, whenEnded } from "./pending_operation.ts";
  * @param seconds The limit; null waits without one, 0 only looks.
  */
 export async function anyReady(
-  sources: readonly Source[],
+  sources: readonly Readiness[],
   seconds: number | null,
 ): Promise<void> {
   const any = {

@@ -5,7 +5,7 @@
  */
 
 import { type OSError, osError } from "../base/errors.ts";
-import { type Source, whenEnded } from "./pending_operation.ts";
+import { type Readiness, whenEnded } from "./pending_operation.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
 export const MAX_DELAY = 2147483647;
@@ -22,7 +22,7 @@ const POLL_TURNS = 64;
  * when it fires it looks which of the waiting calls are due. A connection that is used all
  * the time makes one timer per timeout, not one per call.
  */
-export class Alarm {
+export class SharedTimer {
   /** The first of the waiting calls; mostly there is one. */
   #first: Timeout | undefined;
   #others: Set<Timeout> | undefined;
@@ -84,20 +84,20 @@ export class Alarm {
 
 /** The limit of time of one call. It runs from when it is made, through all that the call waits for. */
 export class Timeout {
-  readonly #alarm: Alarm;
-  readonly #begin = Moment.current();
+  readonly #shared: SharedTimer;
+  readonly #begin = StartTime.current();
   readonly #syscall: string;
   #onExpire: ((error: OSError) => void) | undefined;
   /** How long, in milliseconds. */
   readonly span: number;
 
   /**
-   * @param alarm The alarm of the socket.
+   * @param shared The timer of the socket.
    * @param seconds How long.
    * @param syscall The call, for the message.
    */
-  constructor(alarm: Alarm, seconds: number, syscall: string) {
-    this.#alarm = alarm;
+  constructor(shared: SharedTimer, seconds: number, syscall: string) {
+    this.#shared = shared;
     this.#syscall = syscall;
     this.span = seconds * 1000;
   }
@@ -110,12 +110,12 @@ export class Timeout {
   /** From now on, running out means `onExpire`. */
   start(onExpire: (error: OSError) => void): void {
     this.#onExpire = onExpire;
-    this.#alarm.add(this);
+    this.#shared.add(this);
   }
 
   /** From now on, running out means nothing. */
   cancel(): void {
-    this.#alarm.delete(this);
+    this.#shared.delete(this);
   }
 
   /** The time has run out. */
@@ -157,13 +157,18 @@ export class DeadlineTimeout extends Timeout {
   readonly #whole: number;
 
   /**
-   * @param alarm The alarm of the socket.
+   * @param shared The timer of the socket.
    * @param seconds How long.
    * @param syscall The call, for the message.
    * @param whole The seconds of the deadline.
    */
-  constructor(alarm: Alarm, seconds: number, syscall: string, whole: number) {
-    super(alarm, seconds, syscall);
+  constructor(
+    shared: SharedTimer,
+    seconds: number,
+    syscall: string,
+    whole: number,
+  ) {
+    super(shared, seconds, syscall);
     this.#whole = whole;
   }
 
@@ -215,8 +220,8 @@ export async function poll(
  * @throws {TimeoutError} where the time runs out.
  */
 export async function whenReady<T>(
-  source: Source,
-  limit: Limit,
+  source: Readiness,
+  limit: WaitLimit,
   syscall: string,
   take: () => T,
 ): Promise<T> {
@@ -232,30 +237,30 @@ export async function whenReady<T>(
 }
 
 /** How long a call may wait: without limit, not at all, or until a timeout. */
-export type Limit = null | "now" | Timeout;
+export type WaitLimit = null | "now" | Timeout;
 
 /** The seconds that a limit leaves, as `settimeout` has them; undefined for no limit. At least a millisecond is left. */
-export function secondsLeft(limit: Limit): number | undefined {
+export function secondsLeft(limit: WaitLimit): number | undefined {
   if (limit === null) return undefined;
   if (limit === "now") return 0;
   return Math.max(1, limit.due - performance.now()) / 1000;
 }
 
-let current: Moment | undefined;
+let current: StartTime | undefined;
 
 /**
  * The moment at which a call begins: the one that is current, which all calls share that begin in one run
  * of the microtask queue. Its time is read when that run ends, or sooner where somebody asks for it: never
  * before the call has begun, so that no timeout runs out too early.
  */
-export class Moment {
+export class StartTime {
   #time = NaN;
 
   /** The moment of a call that begins now. */
-  static current(): Moment {
+  static current(): StartTime {
     if (current === undefined) {
-      current = new Moment();
-      queueMicrotask(Moment.#end);
+      current = new StartTime();
+      queueMicrotask(StartTime.#end);
     }
     return current;
   }
@@ -268,7 +273,7 @@ export class Moment {
 
   /** Milliseconds on the clock of `performance.now()`. */
   get time(): number {
-    if (this === current) Moment.#end();
+    if (this === current) StartTime.#end();
     return this.#time;
   }
 }

@@ -1,7 +1,7 @@
-import { Lock } from "../internal/waiting/mutex.ts";
+import { Mutex } from "../internal/waiting/mutex.ts";
 import {
+  PendingOperation,
   READY,
-  Slot,
   whenEnded,
 } from "../internal/waiting/pending_operation.ts";
 import { TimeoutError } from "../internal/base/errors.ts";
@@ -13,47 +13,63 @@ import {
 } from "./deps.ts";
 import { codeOf, soon, timeoutByHand, turn } from "./helpers.ts";
 
-/** A slot whose operations the test ends. */
-function gatedSlot(): [Slot<string>, PromiseWithResolvers<string>[]] {
+/** An operation whose operations the test ends. */
+function gatedSlot(): [
+  PendingOperation<string>,
+  PromiseWithResolvers<string>[],
+] {
   const gates: PromiseWithResolvers<string>[] = [];
-  const slot = new Slot<string>(() => {
+  const operation = new PendingOperation<string>(() => {
     const gate = Promise.withResolvers<string>();
     gates.push(gate);
     return gate.promise;
   });
-  return [slot, gates];
+  return [operation, gates];
 }
 
-Deno.test("Slot.fill() has one operation in flight, and keeps its result", async () => {
-  const [slot, gates] = gatedSlot();
-  assertEquals([slot.ready, slot.busy], [false, false]);
-  const fills = [slot.fill(), slot.fill()];
+Deno.test("PendingOperation.fill() has one operation in flight, and keeps its result", async () => {
+  const [operation, gates] = gatedSlot();
+  assertEquals([operation.ready, operation.busy], [false, false]);
+  const fills = [operation.fill(), operation.fill()];
   assertStrictEquals(fills[0], fills[1]);
-  assertEquals([slot.ready, slot.busy, gates.length], [false, true, 1]);
+  assertEquals([operation.ready, operation.busy, gates.length], [
+    false,
+    true,
+    1,
+  ]);
   gates[0].resolve("one");
   await soon(Promise.all(fills));
-  await slot.fill();
-  assertEquals([slot.ready, slot.busy, gates.length], [true, true, 1]);
-  assertEquals([slot.peek(), slot.peek(), slot.take(), slot.busy], [
+  await operation.fill();
+  assertEquals([operation.ready, operation.busy, gates.length], [
+    true,
+    true,
+    1,
+  ]);
+  assertEquals([
+    operation.peek(),
+    operation.peek(),
+    operation.take(),
+    operation.busy,
+  ], [
     "one",
     "one",
     "one",
     false,
   ]);
-  slot.fill();
+  operation.fill();
   assertEquals(gates.length, 2);
 });
 
-Deno.test("Slot calls its watchers in the turn in which a result comes, not for one that it does not want", async () => {
+Deno.test("PendingOperation calls its watchers in the turn in which a result comes, not for one that it does not want", async () => {
   const gates: PromiseWithResolvers<string>[] = [];
-  const slot = new Slot(() => {
+  const operation = new PendingOperation(() => {
     const gate = Promise.withResolvers<string>();
     gates.push(gate);
     return gate.promise;
   }, (value) => value !== "unwanted");
   const log: string[] = [];
-  slot.watchers.add(() => log.push(`${slot.ready}`));
-  const filled = slot.fill().then(() => log.push("flight"));
+  operation.watchers.add(() => log.push(`${operation.ready}`));
+  const filled = operation.fill().then(() => log.push("flight"));
   gates[0].resolve("unwanted");
   await turn();
   assertEquals(log, []);
@@ -62,70 +78,70 @@ Deno.test("Slot calls its watchers in the turn in which a result comes, not for 
   assertEquals(log, ["true", "flight"]);
 });
 
-Deno.test("Slot.take() and peek() throw the error, once", async () => {
-  const [slot, gates] = gatedSlot();
+Deno.test("PendingOperation.take() and peek() throw the error, once", async () => {
+  const [operation, gates] = gatedSlot();
   for (const look of ["take", "peek"] as const) {
-    const filled = slot.fill();
+    const filled = operation.fill();
     gates.at(-1)!.reject(new Error("failed"));
     await soon(filled);
-    assertEquals(slot.ready, true);
-    assertThrows(() => slot[look](), Error, "failed");
-    assertEquals(slot.ready, false);
+    assertEquals(operation.ready, true);
+    assertThrows(() => operation[look](), Error, "failed");
+    assertEquals(operation.ready, false);
   }
 });
 
-Deno.test("Slot keeps a failure for one call", async () => {
-  const slot = new Slot(() => Promise.reject(new Error("no")));
-  await slot.fill();
-  assertThrows(() => slot.take(), Error, "no");
-  assertEquals([slot.ready, slot.drop(), slot.peek()], [
+Deno.test("PendingOperation keeps a failure for one call", async () => {
+  const operation = new PendingOperation(() => Promise.reject(new Error("no")));
+  await operation.fill();
+  assertThrows(() => operation.take(), Error, "no");
+  assertEquals([operation.ready, operation.drop(), operation.peek()], [
     false,
     undefined,
     undefined,
   ]);
 });
 
-Deno.test("Slot takes an operation that throws instead of rejecting", async () => {
-  const slot = new Slot<never>(() => {
+Deno.test("PendingOperation takes an operation that throws instead of rejecting", async () => {
+  const operation = new PendingOperation<never>(() => {
     throw new Error("at once");
   });
-  await soon(slot.fill());
-  assertThrows(() => slot.take(), Error, "at once");
+  await soon(operation.fill());
+  assertThrows(() => operation.take(), Error, "at once");
 });
 
-Deno.test("Slot.drop() gives the value that nobody took, and no error", async () => {
-  const [slot, gates] = gatedSlot();
-  assertEquals(slot.drop(), undefined);
+Deno.test("PendingOperation.drop() gives the value that nobody took, and no error", async () => {
+  const [operation, gates] = gatedSlot();
+  assertEquals(operation.drop(), undefined);
   for (
     const end of [
       () => gates[0].resolve("value"),
       () => gates[1].reject(new Error("failed")),
     ]
   ) {
-    const filled = slot.fill();
+    const filled = operation.fill();
     end();
     await soon(filled);
-    assertEquals(slot.drop(), gates.length === 1 ? "value" : undefined);
-    assertEquals(slot.busy, false);
+    assertEquals(operation.drop(), gates.length === 1 ? "value" : undefined);
+    assertEquals(operation.busy, false);
   }
 });
 
-Deno.test("Slot.abandon() discards what comes later, and minds no error", async () => {
-  const [slot, gates] = gatedSlot();
+Deno.test("PendingOperation.abandon() discards what comes later, and minds no error", async () => {
+  const [operation, gates] = gatedSlot();
   const discarded: string[] = [];
-  await soon(slot.abandon((value) => discarded.push(value))); // nothing is in flight
+  await soon(operation.abandon((value) => discarded.push(value))); // nothing is in flight
   for (
     const end of [
       () => gates[0].resolve("value"),
       () => gates[1].reject(new Error("failed")),
     ]
   ) {
-    slot.fill();
-    const ended = slot.abandon((value) => discarded.push(value));
+    operation.fill();
+    const ended = operation.abandon((value) => discarded.push(value));
     end();
     await soon(ended);
   }
-  assertEquals([discarded, slot.busy], [["value"], false]);
+  assertEquals([discarded, operation.busy], [["value"], false]);
 });
 
 Deno.test("READY is always ready", async () => {
@@ -172,8 +188,8 @@ Deno.test("Timeout.race() leaves nothing behind on a flight that goes on", async
   assertEquals(reactions, 1);
 });
 
-Deno.test("Lock serves who waits in their order", async () => {
-  const lock = new Lock();
+Deno.test("Mutex serves who waits in their order", async () => {
+  const lock = new Mutex();
   const order: string[] = [];
   assertEquals([lock.tryAcquire(), lock.tryAcquire(), lock.ready], [
     true,
@@ -195,8 +211,8 @@ Deno.test("Lock serves who waits in their order", async () => {
   assertEquals(lock.ready, false);
 });
 
-Deno.test("Lock.fill() waits until the lock is free, and does not take it", async () => {
-  const lock = new Lock();
+Deno.test("Mutex.fill() waits until the lock is free, and does not take it", async () => {
+  const lock = new Mutex();
   await soon(lock.fill());
   lock.tryAcquire();
   const [first, second] = [lock.fill(), lock.fill()];
@@ -210,8 +226,8 @@ Deno.test("Lock.fill() waits until the lock is free, and does not take it", asyn
   assertEquals([lock.ready, lock.tryAcquire()], [true, true]);
 });
 
-Deno.test("Lock.acquireWithin() leaves the line when the time runs out", async () => {
-  const lock = new Lock();
+Deno.test("Mutex.acquireWithin() leaves the line when the time runs out", async () => {
+  const lock = new Mutex();
   const timeout = timeoutByHand("send");
   await lock.acquireWithin(timeout, "send"); // it is free
   const late = lock.acquireWithin(timeout, "send");
@@ -228,8 +244,8 @@ Deno.test("Lock.acquireWithin() leaves the line when the time runs out", async (
   assertEquals(lock.ready, true);
 });
 
-Deno.test("Lock.acquireWithin() takes the lock that comes with the timeout", async () => {
-  const lock = new Lock();
+Deno.test("Mutex.acquireWithin() takes the lock that comes with the timeout", async () => {
+  const lock = new Mutex();
   lock.tryAcquire();
   const timeout = timeoutByHand("send");
   const taken = lock.acquireWithin(timeout, "send");
@@ -239,8 +255,8 @@ Deno.test("Lock.acquireWithin() takes the lock that comes with the timeout", asy
   assertEquals(lock.ready, false);
 });
 
-Deno.test("Lock.acquireWithin() that must not wait looks for a while", async () => {
-  const lock = new Lock();
+Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async () => {
+  const lock = new Mutex();
   lock.tryAcquire();
   assertEquals(await codeOf(() => lock.acquireWithin("now", "send")), "EAGAIN");
   const taken = lock.acquireWithin("now", "send");
@@ -250,25 +266,25 @@ Deno.test("Lock.acquireWithin() that must not wait looks for a while", async () 
   assertEquals(lock.ready, false);
 });
 
-Deno.test("Slot that drops results leaves nothing of them, and meets the error behind them", async () => {
+Deno.test("PendingOperation that drops results leaves nothing of them, and meets the error behind them", async () => {
   const dropped = 10_000;
   let left = dropped;
   const { promise: last, resolve, reject } = Promise.withResolvers<number>();
-  const slot = new Slot(
+  const operation = new PendingOperation(
     () => left-- > 0 ? Promise.resolve(-1) : last,
     (value) => value >= 0,
   );
   let ended = false;
-  const filled = slot.fill().then(() => ended = true);
+  const filled = operation.fill().then(() => ended = true);
   while (left >= 0) await turn();
-  assertEquals([slot.ready, slot.busy], [false, true]);
+  assertEquals([operation.ready, operation.busy], [false, true]);
   resolve(7);
   for (let i = 0; i < 20 && !ended; i++) await null;
   assertEquals(ended, true); // each result that was dropped would take a step more
   await filled;
-  assertEquals(slot.take(), 7);
+  assertEquals(operation.take(), 7);
   left = 1;
-  const failing = new Slot(
+  const failing = new PendingOperation(
     () => left-- > 0 ? Promise.resolve(-1) : Promise.reject(new Error("gone")),
     (value: number) => value >= 0,
   );

@@ -1,14 +1,17 @@
 import {
-  Alarm,
   MAX_DELAY,
-  Moment,
   poll,
+  SharedTimer,
+  StartTime,
   Timeout,
   whenReady,
 } from "../internal/waiting/timeouts.ts";
 import { BlockingIOError, TimeoutError } from "../internal/base/errors.ts";
 import { anyReady } from "../internal/waiting/select.ts";
-import { Slot, type Source } from "../internal/waiting/pending_operation.ts";
+import {
+  PendingOperation,
+  type Readiness,
+} from "../internal/waiting/pending_operation.ts";
 import {
   assert,
   assertEquals,
@@ -31,25 +34,25 @@ function expired(timeout: Timeout): Promise<Error> {
   return new Promise((resolve) => timeout.start(resolve));
 }
 
-Deno.test("Alarm sets one timer for timeouts of one length", () => {
+Deno.test("SharedTimer sets one timer for timeouts of one length", () => {
   using timers = spy(globalThis, "setTimeout");
-  const alarm = new Alarm();
+  const timer = new SharedTimer();
   for (let i = 0; i < 100; i++) {
-    const timeout = new Timeout(alarm, 60, "recv");
+    const timeout = new Timeout(timer, 60, "recv");
     timeout.start(() => {});
     timeout.cancel();
   }
   assertSpyCalls(timers, 1);
-  alarm.stop();
+  timer.stop();
 });
 
-Deno.test("Alarm sets another timer for a timeout that is due before", async () => {
+Deno.test("SharedTimer sets another timer for a timeout that is due before", async () => {
   using timers = spy(globalThis, "setTimeout");
-  const alarm = new Alarm();
-  const long = new Timeout(alarm, 60, "recv");
+  const timer = new SharedTimer();
+  const long = new Timeout(timer, 60, "recv");
   long.start(() => {});
-  const alive = setInterval(() => {}, 1000); // the timers of an alarm do not keep the event loop alive
-  const error = await expired(new Timeout(alarm, 0.01, "accept"));
+  const alive = setInterval(() => {}, 1000); // the timers of an timer do not keep the event loop alive
+  const error = await expired(new Timeout(timer, 0.01, "accept"));
   clearInterval(alive);
   assertEquals(
     error.message,
@@ -57,43 +60,43 @@ Deno.test("Alarm sets another timer for a timeout that is due before", async () 
   );
   const [first, short, again] = delaysOf(timers);
   assert(short <= 10 && Math.min(first, again) > 50_000, `${delaysOf(timers)}`);
-  alarm.stop();
+  timer.stop();
 });
 
-Deno.test("Alarm ends all that are due, in one go, and no other", async () => {
-  const alarm = new Alarm();
+Deno.test("SharedTimer ends all that are due, in one go, and no other", async () => {
+  const timer = new SharedTimer();
   const ended: number[] = [];
   const timeouts = [0.01, 0.01, 60, 0.012].map((seconds) =>
-    new Timeout(alarm, seconds, "recv")
+    new Timeout(timer, seconds, "recv")
   );
   for (const [index, timeout] of timeouts.entries()) {
     timeout.start(() => ended.push(index));
   }
   timeouts[1].cancel();
-  await soon(expired(new Timeout(alarm, 0.02, "recv")));
+  await soon(expired(new Timeout(timer, 0.02, "recv")));
   assertEquals(ended, [0, 3]);
-  alarm.stop();
+  timer.stop();
 });
 
-Deno.test("Alarm waits for more than setTimeout() can", () => {
+Deno.test("SharedTimer waits for more than setTimeout() can", () => {
   using timers = spy(globalThis, "setTimeout");
-  const alarm = new Alarm();
-  new Timeout(alarm, 1e9, "recv").start(() => {});
+  const timer = new SharedTimer();
+  new Timeout(timer, 1e9, "recv").start(() => {});
   assertEquals(delaysOf(timers), [MAX_DELAY]);
-  alarm.stop();
+  timer.stop();
 });
 
-Deno.test("Alarm.stop() is for good", () => {
+Deno.test("SharedTimer.stop() is for good", () => {
   using timers = spy(globalThis, "setTimeout");
-  const alarm = new Alarm();
-  alarm.stop();
-  new Timeout(alarm, 60, "recv").start(() => {});
+  const timer = new SharedTimer();
+  timer.stop();
+  new Timeout(timer, 60, "recv").start(() => {});
   assertSpyCalls(timers, 0);
 });
 
 Deno.test("Timeout runs from when it is made, through all that its call waits for", async () => {
-  const alarm = new Alarm();
-  const timeout = new Timeout(alarm, 0.03, "recv");
+  const timer = new SharedTimer();
+  const timeout = new Timeout(timer, 0.03, "recv");
   const begin = performance.now();
   for (let i = 0; i < 3; i++) assert(await timeout.race(Promise.resolve()));
   const never = Promise.withResolvers<void>();
@@ -101,11 +104,11 @@ Deno.test("Timeout runs from when it is made, through all that its call waits fo
   const took = performance.now() - begin;
   assert(took >= 29 && took < 10_000, `${took} ms`);
   assertEquals(await soon(timeout.race(never.promise)), false); // it stays due
-  alarm.stop();
+  timer.stop();
 });
 
 /** A source that the test makes ready. */
-class Switch implements Source {
+class Switch implements Readiness {
   ready = false;
   fills = 0;
   #filled = Promise.withResolvers<void>();
@@ -146,7 +149,7 @@ Deno.test("whenReady() waits on where another was first", async () => {
 
 Deno.test("whenReady() that must not wait throws where another was first", async () => {
   let looks = 0;
-  const source: Source = {
+  const source: Readiness = {
     get ready() {
       return ++looks === 3; // poll() sees it, and then it is gone
     },
@@ -224,9 +227,11 @@ Deno.test("anyReady() waits on where another was first, until the time runs out"
 });
 
 Deno.test("anyReady() wakes for an operation that fails", async () => {
-  const slot = new Slot(() => Promise.reject(new Error("failed")));
-  await soon(anyReady([new Switch(), slot], null));
-  assertEquals(slot.ready, true);
+  const operation = new PendingOperation(() =>
+    Promise.reject(new Error("failed"))
+  );
+  await soon(anyReady([new Switch(), operation], null));
+  assertEquals(operation.ready, true);
 });
 
 /** Counts the times that the clock is read, until the end of the scope. */
@@ -246,14 +251,14 @@ function hog(ms: number): void {
   while (performance.now() < end);
 }
 
-Deno.test("Moment is shared by what begins in one run of the microtasks", async () => {
+Deno.test("StartTime is shared by what begins in one run of the microtasks", async () => {
   await turn();
   using reads = countReads();
-  const first = Moment.current();
+  const first = StartTime.current();
   await undefined;
   await turn();
-  const second = Moment.current();
-  const third = Moment.current();
+  const second = StartTime.current();
+  const third = StartTime.current();
   assertNotStrictEquals(first, second);
   assertStrictEquals(second, third);
   await turn();
@@ -262,33 +267,33 @@ Deno.test("Moment is shared by what begins in one run of the microtasks", async 
   assertEquals(reads.count, 2);
 });
 
-Deno.test("Moment is never before the call has begun", async () => {
-  const early = Moment.current();
+Deno.test("StartTime is never before the call has begun", async () => {
+  const early = StartTime.current();
   hog(5);
-  const late = Moment.current();
+  const late = StartTime.current();
   const begun = performance.now();
   assert(late.time >= begun);
   assertEquals(early.time, late.time);
   hog(5);
-  const next = Moment.current();
+  const next = StartTime.current();
   assert(next.time >= late.time + 5);
   await turn();
   assert(next.time < performance.now());
 });
 
 Deno.test("Timeout that a running timer serves does not read the clock for itself", async () => {
-  const alarm = new Alarm();
-  new Timeout(alarm, 60, "recv").start(() => {});
+  const timer = new SharedTimer();
+  new Timeout(timer, 60, "recv").start(() => {});
   await turn();
   using reads = countReads();
   for (let i = 0; i < 100; i++) {
-    const timeout = new Timeout(alarm, 60 + i, "recv");
+    const timeout = new Timeout(timer, 60 + i, "recv");
     timeout.start(() => {});
     timeout.cancel();
   }
   assertEquals(reads.count, 0);
-  new Timeout(alarm, 59, "recv").start(() => {});
+  new Timeout(timer, 59, "recv").start(() => {});
   assert(reads.count > 0);
-  alarm.stop();
+  timer.stop();
   await turn();
 });

@@ -1,4 +1,4 @@
-import { Lock } from "../internal/waiting/mutex.ts";
+import { Mutex } from "../internal/waiting/mutex.ts";
 import { Queue } from "../internal/base/queue.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { seeded } from "./stream_fakes.ts";
@@ -36,7 +36,7 @@ Deno.test("Queue gives what an array would, also where elements leave from the m
 
 /** The time in ms that `count` waiters take to be served. */
 function served(count: number): number {
-  const lock = new Lock();
+  const lock = new Mutex();
   lock.tryAcquire();
   for (let i = 0; i < count; i++) lock.acquire();
   const begin = performance.now();
@@ -45,7 +45,7 @@ function served(count: number): number {
   return performance.now() - begin;
 }
 
-Deno.test("Lock.release() takes no longer where many wait", () => {
+Deno.test("Mutex.release() takes no longer where many wait", () => {
   served(20_000);
   const few = Math.min(...Array.from({ length: 5 }, () => served(20_000)));
   const many = Math.min(...Array.from({ length: 3 }, () => served(200_000)));
