@@ -88,7 +88,7 @@ const BAD_ADDRESSES: [unknown, ErrorClass, string][] = [
   [["127.0.0.1", 70000], RangeError, "got 70000"],
   [["127.0.0.1", 1.5], RangeError, "got 1.5"],
   [["127.0.0.1", -1], RangeError, "got -1"],
-  [["::1", 0], GaiError, "no address in AF_INET"],
+  [["::1", 0], GaiError, "an IPv6 address needs AF_INET6"],
   [["192.0.2.1", 0], OSError, "EADDRNOTAVAIL"],
 ];
 
