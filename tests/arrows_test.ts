@@ -61,10 +61,6 @@ const KNOWN_CIRCLES: readonly string[] = [
   // internal/workers
   "internal/workers/worker_server.ts",
 
-  // internal/blocking
-  "internal/blocking/blocking_linger.ts",
-  "internal/blocking/blocking_socket.ts",
-
   // internal/files
   "internal/files/buffered_reader.ts",
   "internal/files/reader_core.ts",
@@ -102,10 +98,6 @@ const KNOWN_NAMES: readonly string[] = [
   "internal/server/serve.ts: Deno.removeSignalListener",
   "internal/server/server_options.ts: Deno.inspect",
 
-  // internal/blocking
-  "internal/blocking/blocking_sendfile.ts: Deno.SeekMode",
-  "internal/blocking/blocking_sendfile.ts: Deno.openSync",
-
   // internal/socket
   "internal/socket/sendfile.ts: Deno.SeekMode",
   "internal/socket/sendfile.ts: Deno.open",
@@ -117,16 +109,6 @@ const KNOWN_NAMES: readonly string[] = [
   // internal/base
   "internal/base/errno.ts: Deno.build",
   "internal/base/errors.ts: Deno.errors",
-
-  // internal/handoff
-  "internal/handoff/error_classes.ts: Deno.errors",
-  "internal/handoff/failure.ts: Deno.inspect",
-  "internal/handoff/handler_reference.ts: Deno.inspect",
-  "internal/handoff/permissions.ts: Deno.PermissionDescriptor",
-  "internal/handoff/permissions.ts: Deno.PermissionStatus",
-  "internal/handoff/permissions.ts: Deno.build",
-  "internal/handoff/permissions.ts: Deno.inspect",
-  "internal/handoff/permissions.ts: Deno.permissions",
 ];
 
 const ROOT = new URL("../", import.meta.url);

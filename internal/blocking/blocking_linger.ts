@@ -7,14 +7,28 @@
 import { checkTimeout } from "../base/arguments.ts";
 import { SHUT_WR } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
-import type { BlockingSocket } from "./blocking_socket.ts";
 
 /** Bytes that are dropped at a time. */
 const CHUNK = 16384;
 
-/** Closes as `lingeringClose()` of `Socket`. */
+/** The methods of a `BlockingSocket` that a lingering close calls. */
+interface LingeringSocket {
+  settimeout(seconds: number | null): void;
+  setdeadline(seconds: number | null): void;
+  shutdown(how: number): void;
+  recvInto(buffer: Uint8Array): number;
+  close(): void;
+}
+
+/**
+ * Closes a socket as `lingeringClose()` of `Socket` does: ends sending, and drops what comes until the client closes.
+ *
+ * @param socket The socket. Closed in any case.
+ * @param seconds How long it may take altogether.
+ * @param timeout How long to wait for more bytes.
+ */
 export function lingeringCloseSync(
-  socket: BlockingSocket,
+  socket: LingeringSocket,
   seconds: number,
   timeout: number,
 ): void {

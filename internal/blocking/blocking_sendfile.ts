@@ -4,6 +4,8 @@
  * @module
  */
 
+import { openFileSync, SEEK_SET } from "../runtime/deno.ts";
+
 /** What one read takes: two windows of a connection. */
 const CHUNK = 262_144;
 
@@ -15,7 +17,7 @@ export interface BlockingOpenFile {
   /** Reads into `p`; null at the end. */
   readSync(p: Uint8Array): number | null;
   /** Moves to a position. */
-  seekSync(offset: number, whence: Deno.SeekMode): number;
+  seekSync(offset: number, whence: number): number;
 }
 
 /**
@@ -33,7 +35,7 @@ export function sendFileSync(
   if (typeof file !== "string" && !(file instanceof URL)) {
     return copyFile(file, offset, count, write);
   }
-  using opened = Deno.openSync(file);
+  using opened = openFileSync(file);
   return copyFile(opened, offset, count, write);
 }
 
@@ -43,7 +45,7 @@ function copyFile(
   count: number,
   write: (data: Uint8Array) => void,
 ): number {
-  file.seekSync(offset, Deno.SeekMode.Start);
+  file.seekSync(offset, SEEK_SET);
   const buffer = new Uint8Array(Math.min(CHUNK, count));
   let sent = 0;
   try {
@@ -55,7 +57,7 @@ function copyFile(
       sent += length;
     }
   } finally {
-    file.seekSync(offset + sent, Deno.SeekMode.Start);
+    file.seekSync(offset + sent, SEEK_SET);
   }
   return sent;
 }

@@ -6,8 +6,9 @@
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
 import { unstableNet } from "../runtime/open.ts";
+import { hasPermission } from "../runtime/deno.ts";
 import { nodeChildProcess } from "../runtime/builtins.ts";
-import { execPath, has, permissionFlags } from "../handoff/permissions.ts";
+import { execPath, permissionFlags } from "../handoff/permissions.ts";
 import { withoutStack } from "./child_errors.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
@@ -107,7 +108,7 @@ const NEEDED = [
 function defaultEnv(): Record<string, string> {
   const env = customs();
   for (const variable of NEEDED) {
-    if (!has({ name: "env", variable })) continue;
+    if (!hasPermission({ name: "env", variable })) continue;
     const value = Deno.env.get(variable);
     if (value === undefined) delete env[variable];
     else env[variable] = value;

@@ -5,6 +5,7 @@
  */
 
 import * as family from "../base/errors.ts";
+import { DENO_ERRORS } from "../runtime/deno.ts";
 import {
   IncompleteReadError,
   LimitOverrunError,
@@ -112,8 +113,8 @@ const KINDS = new Map<string, Kind>([
   ...named(FAMILY.map(os)),
   ...named(BUILT_IN.map(plain)),
   ...named(OWN_WAYS),
-  ...Object.entries(Deno.errors).map(([name, Class]): [string, Kind] => [
-    `Deno.errors.${name}`,
+  ...Array.from(DENO_ERRORS, ([name, Class]): [string, Kind] => [
+    name,
     plain(Class),
   ]),
 ]);

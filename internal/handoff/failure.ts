@@ -9,6 +9,7 @@ import {
   LimitOverrunError,
 } from "../files/read_errors.ts";
 import type { OSError } from "../base/errors.ts";
+import { inspect } from "../runtime/deno.ts";
 import { mayRenderStack } from "../runtime/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
 
@@ -87,7 +88,7 @@ function told(error: unknown, budget: Budget): Failure {
   budget.errors--;
   try {
     if (error instanceof Error) return facts(error, budget);
-    const thrown = typeof error === "string" ? error : Deno.inspect(error);
+    const thrown = typeof error === "string" ? error : inspect(error);
     return { thrown: budget.cut(thrown), name: "", message: "" };
   } catch {
     return { thrown: "a value that cannot be shown", name: "", message: "" };

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inspect } from "../runtime/deno.ts";
 import type { Runnable } from "../server/steps.ts";
 
 /** A class of handlers, whatever its requests and its server are. */
@@ -95,7 +96,7 @@ export function checkHandlerClass(
     ? `an object of it: pass ${
       made.name || "the class"
     }, and the server makes one for each request`
-    : Deno.inspect(value, { depth: 0 });
+    : inspect(value, { depth: 0 });
   throw new TypeError(
     `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${got}`,
   );
@@ -122,7 +123,7 @@ export function toldOptions(
     if (isCopyable(value)) continue;
     throw new TypeError(
       `Cannot tell a child the option ${name}: it must be plain data, got ${
-        Deno.inspect(value)
+        inspect(value)
       }`,
     );
   }

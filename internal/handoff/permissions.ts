@@ -6,6 +6,12 @@
  */
 
 import { osError, PermissionError } from "../base/errors.ts";
+import {
+  hasPermission,
+  inspect,
+  isStandalone,
+  queryPermission,
+} from "../runtime/deno.ts";
 
 /**
  * Throws where a worker may not read the module: workers read modules from the disk themselves.
@@ -16,7 +22,9 @@ import { osError, PermissionError } from "../base/errors.ts";
 export function checkReadable(...urls: string[]): void {
   for (const url of urls) {
     if (!url.startsWith("file:")) continue;
-    if (query({ name: "read", path: new URL(url) }).state === "granted") {
+    if (
+      queryPermission({ name: "read", path: new URL(url) }).state === "granted"
+    ) {
       continue;
     }
     throw osError("EACCES", {
@@ -101,13 +109,13 @@ export function permissionFlags(
 function flagFor(kind: Kind, value: unknown): string {
   if (value === undefined || value === false) return `--deny-${kind}`;
   if (value === true) {
-    if (!has({ name: kind })) refuse(kind);
+    if (!hasPermission({ name: kind })) refuse(kind);
     return `--allow-${kind}`;
   }
   if (!Array.isArray(value)) {
     throw new TypeError(
       `Cannot set childPermissions.${kind}: it must be true, false or a list of strings, got ${
-        Deno.inspect(value)
+        inspect(value)
       }`,
     );
   }
@@ -123,7 +131,7 @@ function importFlag(modules: readonly string[]): string {
   const remote = urls.filter(({ protocol }) => /^https?:$/.test(protocol));
   const hosts = remote.map(({ protocol, hostname, port }) =>
     `${hostname}:${port || (protocol === "https:" ? 443 : 80)}`
-  ).filter((host) => has({ name: "import", host }));
+  ).filter((host) => hasPermission({ name: "import", host }));
   return hosts.length === 0
     ? "--deny-import"
     : `--allow-import=${[...new Set(hosts)].join(",")}`;
@@ -134,11 +142,11 @@ function checkValue(kind: Kind, value: unknown): void {
   if (typeof value !== "string" || value === "" || value.includes(",")) {
     throw new TypeError(
       `Cannot set childPermissions.${kind}: each value must be a string without a comma, got ${
-        Deno.inspect(value)
+        inspect(value)
       }`,
     );
   }
-  if (has({ name: kind })) return; // all of the kind: no value is more
+  if (hasPermission({ name: kind })) return; // all of the kind: no value is more
   if (!mayPass(kind, value)) refuse(kind, value);
 }
 
@@ -152,7 +160,7 @@ function mayPass(kind: Kind, value: string): boolean {
     return expandHost(value).every((host) => mayReach(kind, host));
   }
   if (kind === "env" && value.includes("*")) return false;
-  return has({ name: kind, [KINDS[kind]]: value });
+  return hasPermission({ name: kind, [KINDS[kind]]: value });
 }
 
 /** What `deno run` makes of `:80`, which is no name of a host to a query. */
@@ -186,7 +194,7 @@ function everyPort(kind: "net" | "import", host: string): boolean {
 /** Whether a value is granted; one that has no meaning for Deno is not. */
 function isGranted(descriptor: object): boolean {
   try {
-    return has(descriptor);
+    return hasPermission(descriptor);
   } catch {
     return false;
   }
@@ -201,18 +209,6 @@ function refuse(kind: Kind, value?: string): never {
   );
 }
 
-/** Whether this process has a permission, all of it: "partial" is one with a part denied. */
-export function has(descriptor: object): boolean {
-  const { state, partial } = query(descriptor);
-  return state === "granted" && !partial;
-}
-
-function query(
-  descriptor: object,
-): Deno.PermissionStatus & { partial?: boolean } {
-  return Deno.permissions.querySync(descriptor as Deno.PermissionDescriptor);
-}
-
 /** The program of the children. */
 export function execPath(): string {
   return globalThis.process.execPath;
@@ -225,7 +221,7 @@ export function execPath(): string {
  * @throws {PermissionError} with the flag that is missing.
  */
 export function checkMayFork(): void {
-  if (Deno.build.standalone) {
+  if (isStandalone()) {
     throw new Error(
       "Cannot make a forking server: in a program made by deno compile there is no Deno to start children with; " +
         "use ThreadingMixIn, or deno run",
@@ -240,7 +236,7 @@ export function checkMayFork(): void {
 }
 
 function need(descriptor: object, flag: string): void {
-  if (query(descriptor).state === "granted") return;
+  if (queryPermission(descriptor).state === "granted") return;
   throw new PermissionError(
     `Cannot make a forking server: starting child processes needs ${flag}`,
     { code: "EACCES", syscall: "fork" },
