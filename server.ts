@@ -5,7 +5,11 @@
  */
 
 import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
-import { internals } from "./internal/socket/socket_object.ts";
+import {
+  acceptNow,
+  endRequest,
+  stateOf,
+} from "./internal/socket/socket_object.ts";
 import { checkNotLoading } from "./internal/handoff/loading.ts";
 import { checkHandlerClass } from "./internal/handoff/handler_reference.ts";
 import { saySlowClose } from "./internal/server/drain.ts";
@@ -463,7 +467,7 @@ export class TCPServer extends SocketServer<Socket> {
   ): Promise<ServerCloseReport> {
     const closed = super.serverClose(options);
     this.socket.close();
-    const released = internals.released(this.socket);
+    const released = stateOf(this.socket).released;
     const [report] = await Promise.all([closed, released]);
     return report;
   }
@@ -472,7 +476,7 @@ export class TCPServer extends SocketServer<Socket> {
   override getRequest(): [Socket, Address] | Promise<[Socket, Address]> {
     const { socket } = this;
     return socket.accept === Socket.prototype.accept
-      ? internals.acceptNow(socket) ?? socket.accept()
+      ? acceptNow(socket) ?? socket.accept()
       : socket.accept();
   }
 
@@ -482,7 +486,7 @@ export class TCPServer extends SocketServer<Socket> {
    */
   override async shutdownRequest(request: Socket): Promise<void> {
     try {
-      await internals.endRequest(request);
+      await endRequest(request);
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
     }
@@ -491,7 +495,7 @@ export class TCPServer extends SocketServer<Socket> {
 
   /** Closes the connection and the files made of it. May be overridden. */
   override closeRequest(request: Socket): void {
-    internals.release(request);
+    stateOf(request).close(false);
   }
 }
 
@@ -522,13 +526,13 @@ export class UDPServer extends SocketServer<DatagramRequest> {
       await afterDrain(this, async () => {
         if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
         this.socket.close();
-        await internals.released(this.socket);
+        await stateOf(this.socket).released;
       });
     }
   }
 
   async #flush(timeout: number | null = null): Promise<void> {
-    const flushed = internals.datagram(this.socket)?.flushed;
+    const flushed = stateOf(this.socket).datagram?.flushed;
     const seconds = Math.min(FLUSH_SECONDS, timeout ?? Infinity);
     if (flushed !== undefined) await readyWithin(flushed, seconds);
   }
@@ -539,7 +543,7 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     | Promise<[DatagramRequest, Address]> {
     const { socket, maxPacketSize } = this;
     checkSize(maxPacketSize, "recv", "maxPacketSize");
-    const datagram = internals.datagram(socket);
+    const datagram = stateOf(socket).datagram;
     if (datagram !== undefined) datagram.answering = true;
     if (
       !datagram?.pending.ready ||

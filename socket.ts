@@ -16,7 +16,7 @@ import { failLater } from "./internal/waiting/timeouts.ts";
 import { checkIterable, checkTimeout } from "./internal/base/arguments.ts";
 import * as C from "./internal/base/constants.ts";
 import { osError } from "./internal/base/errors.ts";
-import { internals, Socket } from "./internal/socket/socket_object.ts";
+import { Socket, stateOf } from "./internal/socket/socket_object.ts";
 import { ownerOf } from "./internal/socket/fileno.ts";
 import { candidates } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
@@ -354,11 +354,11 @@ async function selectNow<
   checkIterable(xlist, "select", "xlist");
   const readers = Array.from(
     rlist,
-    (item): [R, Readiness] => [item, internals.readSource(socketOf(item))],
+    (item): [R, Readiness] => [item, stateOf(socketOf(item)).readSource],
   );
   const writers = Array.from(
     wlist,
-    (item): [W, Readiness] => [item, internals.writeSource(socketOf(item))],
+    (item): [W, Readiness] => [item, stateOf(socketOf(item)).writeSource],
   );
   for (const item of xlist) socketOf(item);
   await anyReady([...readers, ...writers].map(([, source]) => source), timeout);

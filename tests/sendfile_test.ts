@@ -6,7 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { internals } from "../internal/socket/socket_object.ts";
+import { stateOf } from "../internal/socket/socket_object.ts";
 import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
 import { inParts, sendFile } from "../internal/socket/sendfile.ts";
 import {
@@ -175,7 +175,7 @@ withPair(
   "Socket.sendfile() ends where the socket is closed under it and nobody reads",
   async (client) => {
     const sent = client.sendfile(new FakeFile(64 * MIB));
-    internals.abort(client);
+    stateOf(client).close(true);
     assertEquals(await codeOf(() => sent), "EBADF");
   },
 );

@@ -8,7 +8,6 @@ import {
 import { AsyncTCPServer, AsyncUDPServer } from "../mixins.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
 import { type Address, OSError, Socket } from "../socket.ts";
-import { internals } from "../internal/socket/socket_object.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   ask,
@@ -49,7 +48,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     let closed = false;
     const closing = server.serverClose().finally(() => closed = true);
     assertEquals(signal.aborted, true); // the handler sees the drain at once
-    await within(internals.released(server.socket)); // an accept in flight holds the port for a turn
+    await within(server.socket.waitClosed()); // an accept in flight holds the port for a turn
     const refused = () => connectTo(server);
     await assertRejects(refused, OSError, "ECONNREFUSED");
     assertEquals(closed, false);

@@ -18,7 +18,11 @@ import {
   TCP_NODELAY,
 } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
-import { internals, type Socket } from "../socket/socket_object.ts";
+import {
+  endRequest,
+  sendtoWithin,
+  type Socket,
+} from "../socket/socket_object.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 import { maySendTo } from "../handoff/reach.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
@@ -38,7 +42,7 @@ export function streamRelay(request: Socket): Relay {
       case "write":
         return request.sendall(checkChunk(argument));
       case "closeWrite":
-        return internals.endRequest(request);
+        return endRequest(request);
       case "close":
         return begin(() => request.close());
       case "setNoDelay":
@@ -104,7 +108,7 @@ export function datagramRelay(
       }));
     }
     const seconds = checkSeconds(timeout);
-    return internals.sendto(socket, argument, target, seconds);
+    return sendtoWithin(socket, argument, target, seconds);
   };
 }
 

@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { endRequest, Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { runHandler } from "../server/steps.ts";
 import { requestsOf } from "../server/request_registry.ts";
@@ -142,7 +142,7 @@ function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
 
 async function endStream(socket: Socket): Promise<void> {
   if (!endsByClosing(socket)) await endWrite(socket);
-  internals.release(socket);
+  stateOf(socket).close(false);
 }
 
 /**
@@ -151,14 +151,14 @@ async function endStream(socket: Socket): Promise<void> {
  * `node:net`'s work: 3 % of the rate of connections that echo 64 bytes.
  */
 function endsByClosing(socket: Socket): boolean {
-  const stream = internals.stream(socket);
+  const stream = stateOf(socket).stream;
   return stream?.transport instanceof TakenStream && stream.transport.ended &&
     stream.writer.ready;
 }
 
 async function endWrite(socket: Socket): Promise<void> {
   try {
-    await internals.endRequest(socket);
+    await endRequest(socket);
   } catch (error) {
     if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
   }

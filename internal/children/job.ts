@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
 import { ownBytes } from "../base/arguments.ts";
 import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PassableStream } from "../runtime/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { RequestMessage } from "./messages.ts";
@@ -40,7 +40,7 @@ export function jobFor(
   permissions: ChildPermissions,
 ): Job {
   if (request instanceof Socket && request.type === SOCK_STREAM) {
-    const transport = internals.transport(request);
+    const transport = stateOf(request).endpoint?.transport;
     return transport instanceof PassableStream && transport.fresh
       ? handleJob(request, transport, client)
       : relayJob(request, client);

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { BaseServer } from "../../server.ts";
 import { ownerOf } from "../socket/fileno.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import {
   AcceptFailures,
   type AcceptVerdict,
@@ -144,5 +144,5 @@ export class Dispatcher<R> {
 /** Reports whether the socket of a server is open, and takes requests. */
 function listens(server: BaseServer<unknown>): boolean {
   const socket = ownerOf(server.fileno());
-  return socket instanceof Socket && internals.listens(socket);
+  return socket instanceof Socket && stateOf(socket).listens;
 }

@@ -5,7 +5,7 @@
  */
 
 import { begun } from "../waiting/promises.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { anyReady } from "../waiting/select.ts";
 import type { ActiveRequest } from "./active_requests.ts";
 import type { ServerCloseReport } from "./server_options.ts";
@@ -48,7 +48,7 @@ export async function drain(
   clearTimeout(slow);
   for (const active of requests.giveUp()) {
     under.add(active);
-    if (active.request instanceof Socket) internals.abort(active.request);
+    if (active.request instanceof Socket) stateOf(active.request).close(true);
   }
   const forced = [...under].filter(({ end }) => end === "forced").length;
   return { finished: under.size - forced, forced };

@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { begun } from "../waiting/promises.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import {
   type ActiveRequest,
@@ -254,7 +254,7 @@ function shutDown(this: Detached): Step {
 /** A hook has failed that ends the request: says so, and closes the connection, which nobody else will. */
 function endStray({ request, clientAddress }: Detached, error: unknown): void {
   sayHookFailed(clientAddress, error);
-  if (request instanceof Socket) internals.release(request);
+  if (request instanceof Socket) stateOf(request).close(false);
 }
 
 function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {

@@ -8,7 +8,7 @@ import { nextTurn } from "../waiting/timeouts.ts";
 import { checkTimeout } from "../base/arguments.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
-import { internals } from "../socket/socket_object.ts";
+import { stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { BaseServer } from "../../server.ts";
@@ -113,7 +113,7 @@ export class Service<R> {
 
   /** What to wait for: the socket of the server, which may be another one meanwhile. */
   get #source(): Readiness {
-    return internals.readSource(socketOf(this.#server));
+    return stateOf(socketOf(this.#server)).readSource;
   }
 
   /** Throws unless the socket of the server is open and takes requests. */
@@ -125,7 +125,7 @@ export class Service<R> {
     const socket = ownerOf(fileno);
     if (
       socket instanceof Socket && socket.type === SOCK_STREAM &&
-      !internals.listens(socket)
+      !stateOf(socket).listens
     ) {
       const reason =
         "the server does not listen; call serverBind() and serverActivate() first";
@@ -136,7 +136,7 @@ export class Service<R> {
   /** Lets the program end although an accept or a receive is in flight: the next call, or loop, takes its result. */
   #rest(): void {
     const socket = ownerOf(this.#server.fileno());
-    if (socket instanceof Socket) internals.rest(socket);
+    if (socket instanceof Socket) stateOf(socket).rest();
   }
 
   /** Makes the loop, or the next one, end. Resolves when no further request will be got. */
@@ -151,7 +151,7 @@ export class Service<R> {
     this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
-    const next = both(this.#requests.room, internals.readSource(socket));
+    const next = both(this.#requests.room, stateOf(socket).readSource);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null
     );

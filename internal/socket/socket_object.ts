@@ -21,7 +21,6 @@ import * as C from "../base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { SocketCore } from "./state.ts";
-import type { Datagram } from "./datagram.ts";
 import { describe } from "./fileno.ts";
 import { errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
@@ -43,8 +42,6 @@ import type { Bytes } from "../base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
 import type { FileLike } from "./sendfile.ts";
-import type { Readiness } from "../waiting/pending_operation.ts";
-import type { Stream } from "./stream.ts";
 import {
   checkTransport,
   type StreamTransport,
@@ -75,40 +72,53 @@ export function setdefaulttimeout(timeout: number | null): void {
   defaultTimeout = timeout;
 }
 
-/** What servers and `select` may do with a socket besides its methods. */
-export const internals = {} as {
-  /** What to wait for before a read or an accept. */
-  readSource: (socket: Socket) => Readiness;
-  /** What to wait for before a write, or for the end of a `connect`. */
-  writeSource: (socket: Socket) => Readiness;
-  /** Accepts, where a connection is there; throws as {@linkcode Socket.accept} does. */
-  acceptNow: (socket: Socket) => [Socket, Address] | undefined;
-  /** Reports whether a socket is open and takes connections, or datagrams. */
-  listens: (socket: Socket) => boolean;
-  /** Lets the process end while a call is in flight that nobody waits for, until the next call. */
-  rest: (socket: Socket) => void;
-  /** Ends the stream of a request, in a limited time. */
-  endRequest: (socket: Socket) => Promise<void>;
-  /** Closes a socket and the files made of it. */
-  release: (socket: Socket) => void;
-  /** Closes a socket and drops what is on its way. */
-  abort: (socket: Socket) => void;
-  /** Resolves when the system has the address of a closed listener back. */
-  released: (socket: Socket) => Promise<void>;
-  /** The connected stream, where there is one: what a relay moves bytes with. */
-  stream: (socket: Socket) => Stream | undefined;
-  /** The datagram socket, where there is one. */
-  datagram: (socket: Socket) => Datagram | undefined;
-  /** Sends a datagram as `sendto` does, but with a timeout of its own where one is given. */
-  sendto: (
-    socket: Socket,
-    data: Uint8Array,
-    address: AddressLike,
-    timeout?: number,
-  ) => Promise<number>;
-  /** What a socket stands on, if it is open. */
-  transport: (socket: Socket) => Transport | undefined;
-};
+/**
+ * Returns the state of a socket: for `select`, servers and relays, which do more with a socket than its methods allow.
+ */
+export let stateOf: (socket: Socket) => SocketCore;
+
+/**
+ * Accepts without a promise.
+ *
+ * @returns The connection and the peer's address; undefined if no connection waits.
+ */
+export function acceptNow(socket: Socket): [Socket, Address] | undefined {
+  const { listener, listening } = stateOf(socket);
+  if (!listening || !listener?.pending.ready) return undefined;
+  return accepted(socket, listener.take());
+}
+
+/** Returns the socket for a connection that `listener` accepted, and the peer's address. */
+function accepted(
+  listener: Socket,
+  transport: StreamTransport,
+): [Socket, Address] {
+  const { options } = stateOf(listener);
+  const socket = new Socket(listener.family, C.SOCK_STREAM, listener.proto);
+  const state = stateOf(socket);
+  if (options !== undefined) state.options = new Map(options);
+  state.take(transport);
+  return [socket, fromTransport(transport.remoteAddr)];
+}
+
+/** Ends the stream of a request in a limited time, or calls an override of `shutdown`. */
+export function endRequest(socket: Socket): Promise<void> {
+  return socket.shutdown === Socket.prototype.shutdown
+    ? stateOf(socket).endRequest()
+    : socket.shutdown(C.SHUT_WR);
+}
+
+/** Sends a datagram as `sendto` does, but with a timeout of its own if one is given. */
+export function sendtoWithin(
+  socket: Socket,
+  data: Uint8Array,
+  address: AddressLike,
+  timeout?: number,
+): Promise<number> {
+  return timeout === undefined || socket.sendto !== Socket.prototype.sendto
+    ? socket.sendto(data, address)
+    : sendto(stateOf(socket), data, 0, address, timeout);
+}
 
 /**
  * A socket as in BSD and Python. The calls that wait are promises; all others act at once.
@@ -174,25 +184,7 @@ export class Socket implements Disposable {
   }
 
   static {
-    internals.readSource = (socket) => socket.#core.readSource;
-    internals.writeSource = (socket) => socket.#core.writeSource;
-    internals.acceptNow = (socket) => socket.#acceptNow();
-    internals.listens = (socket) => socket.#core.listens;
-    internals.rest = (socket) => socket.#core.rest();
-    internals.endRequest = (socket) =>
-      socket.shutdown === Socket.prototype.shutdown
-        ? socket.#core.endRequest()
-        : socket.shutdown(C.SHUT_WR);
-    internals.release = (socket) => socket.#core.close(false);
-    internals.abort = (socket) => socket.#core.close(true);
-    internals.released = (socket) => socket.#core.released ?? Promise.resolve();
-    internals.stream = (socket) => socket.#core.stream;
-    internals.datagram = (socket) => socket.#core.datagram;
-    internals.sendto = (socket, data, address, timeout) =>
-      timeout === undefined || socket.sendto !== Socket.prototype.sendto
-        ? socket.sendto(data, address)
-        : sendto(socket.#core, data, 0, address, timeout);
-    internals.transport = (socket) => socket.#core.endpoint?.transport;
+    stateOf = (socket) => socket.#core;
   }
 
   /**
@@ -301,7 +293,8 @@ export class Socket implements Disposable {
   async #accept(): Promise<[Socket, Address]> {
     try {
       const listener = this.#listener();
-      return this.#over(await listener.accept(this.#core.limit("accept")));
+      const transport = await listener.accept(this.#core.limit("accept"));
+      return accepted(this, transport);
     } catch (error) {
       return await failLater(error);
     }
@@ -319,22 +312,6 @@ export class Socket implements Disposable {
       syscall: "accept",
       reason: "the socket does not listen",
     });
-  }
-
-  /** Accepts without a promise, where a connection is there. */
-  #acceptNow(): [Socket, Address] | undefined {
-    const { listener, listening } = this.#core;
-    if (!listening || !listener?.pending.ready) return undefined;
-    return this.#over(listener.take());
-  }
-
-  /** The socket for a connection that was accepted, and the peer's address. */
-  #over(transport: StreamTransport): [Socket, Address] {
-    const { options } = this.#core;
-    const socket = new Socket(this.family, C.SOCK_STREAM, this.proto);
-    if (options !== undefined) socket.#core.options = new Map(options);
-    socket.#core.take(transport);
-    return [socket, fromTransport(transport.remoteAddr)];
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { internals, type Socket } from "../socket/socket_object.ts";
+import { sendtoWithin, type Socket, stateOf } from "../socket/socket_object.ts";
 import { osError } from "../base/errors.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { Lane } from "../channel/lane.ts";
@@ -50,7 +50,7 @@ export class RelayedDatagram {
 
   /** Tells the worker of the request. */
   open(opening: Pick<P.Opening, "clientAddress">): void {
-    const localAddr = internals.datagram(this.#socket)?.transport.addr;
+    const localAddr = stateOf(this.#socket).datagram?.transport.addr;
     if (localAddr === undefined) {
       throw osError("EBADF", { syscall: "run the handler" });
     }
@@ -69,7 +69,7 @@ export class RelayedDatagram {
     const { call, address, timeout } = this.#sending;
     this.#sending = undefined;
     const data = new Uint8Array(payload);
-    const sent = internals.sendto(this.#socket, data, address, timeout);
+    const sent = sendtoWithin(this.#socket, data, address, timeout);
     const answered = answer(this.#lane, call, sent);
     this.#sent = this.#sent.then(() => answered);
   }

@@ -5,7 +5,7 @@
  */
 
 import { osError } from "../base/errors.ts";
-import { internals, type Socket } from "../socket/socket_object.ts";
+import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
 import type { Lane } from "../channel/lane.ts";
 import * as P from "../channel/frames.ts";
@@ -31,7 +31,7 @@ export class RelayedStream {
    * @param socket The connection.
    */
   constructor(lane: Lane, id: number, socket: Socket) {
-    const stream = internals.stream(socket);
+    const stream = stateOf(socket).stream;
     if (stream === undefined) {
       const reason = "the request is not connected";
       throw osError("ENOTCONN", { syscall: "run the handler", reason });
@@ -64,7 +64,7 @@ export class RelayedStream {
     else if (type === P.CLOSE) {
       this.#closed = true;
       this.#writer.linger();
-      this.#writer.whenFlushed(() => internals.release(this.#socket));
+      this.#writer.whenFlushed(() => stateOf(this.#socket).close(false));
     } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
   }
 

@@ -6,7 +6,7 @@
 
 import { viewOf } from "../base/memory.ts";
 import { runHandler } from "../server/steps.ts";
-import { internals, Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { Calls } from "../channel/worker_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
 import { BlockingSocket } from "../blocking/blocking_socket.ts";
@@ -101,7 +101,7 @@ export class Service {
     this.#channels.set(id, conn);
     const socket = Socket.from(conn);
     socket.settimeout(opening.timeout);
-    const { reader, writer } = internals.stream(socket)!;
+    const { reader, writer } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
       if (writer.busy) {
         this.lane.send(P.ENDING, id);
@@ -111,7 +111,7 @@ export class Service {
       await undefined; // a read that has ended already lands
       this.lane.drain();
       this.#finish(conn, reader.atHand ? reader.take(Infinity) : undefined);
-      internals.release(socket);
+      stateOf(socket).close(false);
       return conn.received;
     });
   }
