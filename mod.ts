@@ -208,7 +208,7 @@ export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type {
   BufferedReaderOptions,
   ReadUntilOptions,
-} from "./internal/files/buffered_reader.ts";
+} from "./internal/files/reader_core.ts";
 export { BufferedRWPair } from "./internal/files/buffered_rw_pair.ts";
 export { BufferedWriter } from "./internal/files/buffered_writer.ts";
 export type { BufferedWriterOptions } from "./internal/files/buffered_writer.ts";
@@ -225,10 +225,12 @@ export type {
 } from "./internal/files/makefile.ts";
 export type { Newline } from "./internal/files/newlines.ts";
 export { TextReader } from "./internal/files/text_reader.ts";
-export type { TextReaderOptions } from "./internal/files/text_reader.ts";
+export type {
+  TextReaderOptions,
+  TextWriterOptions,
+} from "./internal/files/text_core.ts";
 export { TextRWPair } from "./internal/files/text_rw_pair.ts";
 export { TextWriter } from "./internal/files/text_writer.ts";
-export type { TextWriterOptions } from "./internal/files/text_writer.ts";
 export type {
   ByteSink,
   ByteSource,

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type {
-  BufferedReaderOptions,
-  ReadUntilOptions,
-} from "../files/buffered_reader.ts";
 import { checkBuffer } from "../files/file_arguments.ts";
 import { eachLine } from "../files/lines.ts";
-import { ReaderCore } from "../files/reader_core.ts";
+import {
+  type BufferedReaderOptions,
+  ReaderCore,
+  type ReadUntilOptions,
+} from "../files/reader_core.ts";
 import { finishNow, type Steps } from "../files/reads.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import type { BlockingBytes } from "./blocking_raw_streams.ts";

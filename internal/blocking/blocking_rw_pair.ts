@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ReadUntilOptions } from "../files/buffered_reader.ts";
+import type { ReadUntilOptions } from "../files/reader_core.ts";
 import type { WriteData } from "../files/file_writer.ts";
 import type { BlockingReader } from "./blocking_reader.ts";
 import type { BlockingWriter } from "./blocking_writer.ts";

@@ -6,8 +6,7 @@
 
 import { eachLine } from "../files/lines.ts";
 import { finishNow, type Steps } from "../files/reads.ts";
-import { TextReaderCore } from "../files/text_core.ts";
-import type { TextReaderOptions } from "../files/text_reader.ts";
+import { TextReaderCore, type TextReaderOptions } from "../files/text_core.ts";
 import type { BlockingReader } from "./blocking_reader.ts";
 
 /**

@@ -5,8 +5,7 @@
  */
 
 import type { Encode } from "../files/codecs.ts";
-import { textEncoder } from "../files/text_core.ts";
-import type { TextWriterOptions } from "../files/text_writer.ts";
+import { textEncoder, type TextWriterOptions } from "../files/text_core.ts";
 import type { BlockingWriter } from "./blocking_writer.ts";
 
 /**

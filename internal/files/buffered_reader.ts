@@ -9,49 +9,23 @@ import { Mutex } from "../waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { checkBuffer } from "./file_arguments.ts";
 import { iterateLines, toResult } from "./lines.ts";
-import { ReaderCore } from "./reader_core.ts";
-import { finish, type Steps, Straight, type Use } from "./reads.ts";
+import {
+  type BufferedReaderOptions,
+  ReaderCore,
+  type ReadUntilOptions,
+} from "./reader_core.ts";
+import {
+  finish,
+  finishInTurn,
+  type Steps,
+  Straight,
+  type Use,
+} from "./reads.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NEWLINE = new Uint8Array([10]);
-
-/** Options of a {@linkcode BufferedReader}. */
-export interface BufferedReaderOptions {
-  /**
-   * The most bytes that one `recv` asks for. 0: unbuffered, so that never more is received
-   * than was asked for, at the price of receiving lines byte by byte. -1: the default, 65536.
-   *
-   * @default {-1}
-   */
-  bufferSize?: number;
-  /**
-   * The longest line in bytes, its line end included; also the limit of `readuntil`. Beyond it
-   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
-   *
-   * @default {65536}
-   */
-  lineLimit?: number;
-  /**
-   * A writer whose bytes are sent before the reader asks for more, so that no answer is held back while the
-   * question after it is waited for; and which, where it has no buffer, holds small writes while the reader
-   * has more, so that the answers leave together. What C++ calls a tied stream.
-   */
-  tie?: Tied;
-  /** Called once, when the reader is closed. */
-  onClose?: () => void;
-}
-
-/** Options of {@linkcode BufferedReader.readuntil}. */
-export interface ReadUntilOptions {
-  /**
-   * The most bytes, separator included.
-   *
-   * @default {65536, or the reader's `lineLimit`}
-   */
-  limit?: number;
-}
 
 /**
  * Reads bytes from a socket through a buffer; what `socket.makefile("rb")` returns and what
@@ -326,7 +300,14 @@ export class BufferedReader implements Disposable {
 
   /** Runs the steps of a read in its turn. */
   #read<T>(steps: () => Steps<T>): Promise<T> {
-    return this.#run(() => finish(steps(), (wanted) => this.#fill(wanted)));
+    return unawaited(finishInTurn(
+      this.#turns,
+      () => {
+        this.#core.checkOpen();
+        return steps();
+      },
+      (wanted) => this.#fill(wanted),
+    ));
   }
 
   /** Runs a read in its turn. */

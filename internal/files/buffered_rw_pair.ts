@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { BufferedReader, ReadUntilOptions } from "./buffered_reader.ts";
+import type { BufferedReader } from "./buffered_reader.ts";
+import type { ReadUntilOptions } from "./reader_core.ts";
 import { unawaited } from "../waiting/promises.ts";
 import type { WriteData, Writer } from "./file_writer.ts";
 

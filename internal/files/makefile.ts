@@ -4,10 +4,8 @@
  * @module
  */
 
-import {
-  BufferedReader,
-  type BufferedReaderOptions,
-} from "./buffered_reader.ts";
+import { BufferedReader } from "./buffered_reader.ts";
+import type { BufferedReaderOptions } from "./reader_core.ts";
 import { BufferedRWPair } from "./buffered_rw_pair.ts";
 import {
   BufferedWriter,
@@ -16,9 +14,10 @@ import {
 import { checkCount } from "./file_arguments.ts";
 import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
-import { TextReader, type TextReaderOptions } from "./text_reader.ts";
+import { TextReader } from "./text_reader.ts";
+import type { TextReaderOptions, TextWriterOptions } from "./text_core.ts";
 import { TextRWPair } from "./text_rw_pair.ts";
-import { TextWriter, type TextWriterOptions } from "./text_writer.ts";
+import { TextWriter } from "./text_writer.ts";
 import type { ByteSink, ByteSource, Tied } from "./raw_streams.ts";
 import type { Writer } from "./file_writer.ts";
 

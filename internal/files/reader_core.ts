@@ -6,18 +6,51 @@
  */
 
 import type { Bytes } from "../base/memory.ts";
-import type {
-  BufferedReaderOptions,
-  ReadUntilOptions,
-} from "./buffered_reader.ts";
 import { checkCount, checkLimit, checkSeparator } from "./file_arguments.ts";
 import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import { ByteQueue, isLine } from "./queues.ts";
+import type { Tied } from "./raw_streams.ts";
 import type { Steps } from "./reads.ts";
 
 /** The most that one receive asks for where nothing else is given; the socket adapts below it. */
 const BUFFER_SIZE = 65_536;
+
+/** Options of a {@linkcode BufferedReader}. */
+export interface BufferedReaderOptions {
+  /**
+   * The most bytes that one `recv` asks for. 0: unbuffered, so that never more is received
+   * than was asked for, at the price of receiving lines byte by byte. -1: the default, 65536.
+   *
+   * @default {-1}
+   */
+  bufferSize?: number;
+  /**
+   * The longest line in bytes, its line end included; also the limit of `readuntil`. Beyond it
+   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
+   *
+   * @default {65536}
+   */
+  lineLimit?: number;
+  /**
+   * A writer whose bytes are sent before the reader asks for more, so that no answer is held back while the
+   * question after it is waited for; and which, where it has no buffer, holds small writes while the reader
+   * has more, so that the answers leave together. What C++ calls a tied stream.
+   */
+  tie?: Tied;
+  /** Called once, when the reader is closed. */
+  onClose?: () => void;
+}
+
+/** Options of {@linkcode BufferedReader.readuntil}. */
+export interface ReadUntilOptions {
+  /**
+   * The most bytes, separator included.
+   *
+   * @default {65536, or the reader's `lineLimit`}
+   */
+  limit?: number;
+}
 
 /** The state of a reader, and its reads as steps, each of which needs more bytes. */
 export class ReaderCore {
@@ -93,7 +126,8 @@ export class ReaderCore {
   *read(size: number): Steps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
-    yield* this.gather(count);
+    const { queue } = this;
+    while (queue.length < count && (yield count - queue.length));
     return this.take(count);
   }
 
@@ -108,7 +142,8 @@ export class ReaderCore {
   /** Reads exactly `size` bytes. */
   *readexactly(size: number): Steps<Bytes> {
     checkCount(size, "Cannot read: size", false);
-    yield* this.gather(size);
+    const { queue } = this;
+    while (queue.length < size && (yield size - queue.length));
     const bytes = this.take(size);
     if (bytes.length === size) return bytes;
     throw incomplete(`${size} bytes`, bytes, size);

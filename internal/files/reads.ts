@@ -29,6 +29,41 @@ export async function finish<T>(
   return step.value;
 }
 
+/**
+ * Carries out a read when those before it have ended.
+ *
+ * One async function takes the turn and goes through the steps: with one for each, reading 100 bytes of a socket
+ * took 15 percent more time.
+ *
+ * @param turns The turns of the reader.
+ * @param begin Begins the read; throws if the reader is closed.
+ * @param fill Receives; resolves to false at the end of the stream.
+ */
+export async function finishInTurn<T>(
+  turns: Mutex,
+  begin: () => Steps<T>,
+  fill: (wanted: number) => Promise<boolean>,
+): Promise<T> {
+  if (!turns.tryAcquire()) await turns.acquire();
+  try {
+    const steps = begin();
+    let step = steps.next();
+    while (!step.done) {
+      let more: boolean;
+      try {
+        more = await fill(step.value);
+      } catch (error) {
+        step = steps.throw(error);
+        continue;
+      }
+      step = steps.next(more);
+    }
+    return step.value;
+  } finally {
+    turns.release();
+  }
+}
+
 /** Carries out a read whose data comes while the thread blocks. */
 export function finishNow<T>(
   steps: Steps<T>,

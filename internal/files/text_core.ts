@@ -5,17 +5,74 @@
  */
 
 import { checkCount, checkLimit, nameOf } from "./file_arguments.ts";
-import { type Decode, decoderFor, type Encode, encoderFor } from "./codecs.ts";
+import {
+  type Decode,
+  decoderFor,
+  type Encode,
+  encoderFor,
+  type TextErrors,
+} from "./codecs.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import {
   checkNewline,
+  type Newline,
   type NewlineDecoder,
   newlineDecoder,
 } from "./newlines.ts";
 import { TextQueue } from "./queues.ts";
 import type { Steps } from "./reads.ts";
-import type { TextReaderOptions } from "./text_reader.ts";
-import type { TextWriterOptions } from "./text_writer.ts";
+
+/** Options of a {@linkcode TextReader}. */
+export interface TextReaderOptions {
+  /**
+   * `"ascii"`, `"latin-1"` (every byte is the character of that number, as in Python), or any label
+   * that `TextDecoder` knows.
+   *
+   * @default {"utf-8"}
+   */
+  encoding?: string;
+  /**
+   * What is done with bytes that are no text: an error, U+FFFD, or nothing.
+   *
+   * @default {"strict"}
+   */
+  errors?: TextErrors;
+  /**
+   * Which line ends there are.
+   *
+   * @default {null}
+   */
+  newline?: Newline;
+  /**
+   * The longest line in UTF-16 units, its line end included. Beyond it
+   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
+   *
+   * @default {65536}
+   */
+  lineLimit?: number;
+}
+
+/** Options of a {@linkcode TextWriter}. */
+export interface TextWriterOptions {
+  /**
+   * `"utf-8"`, `"ascii"` or `"latin-1"`.
+   *
+   * @default {"utf-8"}
+   */
+  encoding?: string;
+  /**
+   * What is done with characters that the encoding does not have: an error, "?", or nothing.
+   *
+   * @default {"strict"}
+   */
+  errors?: TextErrors;
+  /**
+   * What is written for "\n".
+   *
+   * @default {null}
+   */
+  newline?: Newline;
+}
 
 /** The state of a text file that reads, and its reads as steps, each of which needs more text. */
 export class TextReaderCore {

@@ -7,41 +7,9 @@
 import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
-import type { TextErrors } from "./codecs.ts";
 import { iterateLines, toResult } from "./lines.ts";
-import type { Newline } from "./newlines.ts";
-import { finish, type Steps } from "./reads.ts";
-import { TextReaderCore } from "./text_core.ts";
-
-/** Options of a {@linkcode TextReader}. */
-export interface TextReaderOptions {
-  /**
-   * `"ascii"`, `"latin-1"` (every byte is the character of that number, as in Python), or any label
-   * that `TextDecoder` knows.
-   *
-   * @default {"utf-8"}
-   */
-  encoding?: string;
-  /**
-   * What is done with bytes that are no text: an error, U+FFFD, or nothing.
-   *
-   * @default {"strict"}
-   */
-  errors?: TextErrors;
-  /**
-   * Which line ends there are.
-   *
-   * @default {null}
-   */
-  newline?: Newline;
-  /**
-   * The longest line in UTF-16 units, its line end included. Beyond it
-   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
-   *
-   * @default {65536}
-   */
-  lineLimit?: number;
-}
+import { finishInTurn, type Steps } from "./reads.ts";
+import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
 /**
  * Reads text from a socket; the reading half of Python's `io.TextIOWrapper`.
@@ -175,10 +143,14 @@ export class TextReader implements Disposable {
 
   /** Runs the steps of a read in its turn. */
   #read<T>(steps: () => Steps<T>): Promise<T> {
-    return unawaited(this.#turns.run(() => {
-      this.#reader.readable(); // throws where it is closed
-      return finish(steps(), () => this.#fill());
-    }));
+    return unawaited(finishInTurn(
+      this.#turns,
+      () => {
+        this.#reader.readable(); // throws if the file is closed
+        return steps();
+      },
+      () => this.#fill(),
+    ));
   }
 
   #readyLine(): string | undefined {

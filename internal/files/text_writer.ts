@@ -4,33 +4,10 @@
  * @module
  */
 
-import type { Encode, TextErrors } from "./codecs.ts";
-import type { Newline } from "./newlines.ts";
-import { textEncoder } from "./text_core.ts";
+import type { Encode } from "./codecs.ts";
+import { textEncoder, type TextWriterOptions } from "./text_core.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { writeEach, type Writer } from "./file_writer.ts";
-
-/** Options of a {@linkcode TextWriter}. */
-export interface TextWriterOptions {
-  /**
-   * `"utf-8"`, `"ascii"` or `"latin-1"`.
-   *
-   * @default {"utf-8"}
-   */
-  encoding?: string;
-  /**
-   * What is done with characters that the encoding does not have: an error, "?", or nothing.
-   *
-   * @default {"strict"}
-   */
-  errors?: TextErrors;
-  /**
-   * What is written for "\n".
-   *
-   * @default {null}
-   */
-  newline?: Newline;
-}
 
 /**
  * Writes text to a socket; the writing half of Python's `io.TextIOWrapper`. What is written is
