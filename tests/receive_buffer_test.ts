@@ -1,7 +1,7 @@
 import { OSError, TimeoutError } from "../internal/base/errors.ts";
 import {
   type OwningTransport,
-  ReadBuffer,
+  ReceiveBuffer,
 } from "../internal/socket/receive_buffer.ts";
 import {
   assertEquals,
@@ -24,17 +24,17 @@ const LARGE = 65536;
 
 const nothing = bytes("");
 
-Deno.test("ReadBuffer.takeNext() waits on after a read of 0 bytes", async () => {
+Deno.test("ReceiveBuffer.takeNext() waits on after a read of 0 bytes", async () => {
   const fake = new FakeStream(nothing, nothing, bytes("data"), nothing, null);
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   assertEquals(text(await soon(buffer.takeNext(9))), "data");
   assertEquals(await soon(buffer.takeNext(9)), nothing);
   assertEquals(fake.sizes.length, 5);
 });
 
-Deno.test("ReadBuffer.readInto() waits on after a read of 0 bytes, in the same memory", async () => {
+Deno.test("ReceiveBuffer.readInto() waits on after a read of 0 bytes, in the same memory", async () => {
   const fake = new FakeStream(nothing, bytes("data"), nothing, null);
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(7);
   assertEquals(await soon(buffer.readInto(memory)), 4);
   assertEquals([text(memory.subarray(0, 4)), fake.sizes], ["data", [7, 7]]);
@@ -42,27 +42,27 @@ Deno.test("ReadBuffer.readInto() waits on after a read of 0 bytes, in the same m
   assertEquals(await soon(buffer.readInto(memory)), 0);
 });
 
-Deno.test("ReadBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
-  const buffer = new ReadBuffer(new FakeStream(nothing, bytes("x")));
+Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
+  const buffer = new ReceiveBuffer(new FakeStream(nothing, bytes("x")));
   await soon(buffer.fill());
   assertEquals(buffer.ready, false);
   await soon(buffer.fill());
   assertEquals([buffer.ready, buffer.available], [true, 1]);
 });
 
-Deno.test("ReadBuffer.fill() has one read in flight, however often it is called", async () => {
+Deno.test("ReceiveBuffer.fill() has one read in flight, however often it is called", async () => {
   const fake = new FakeStream(bytes("data"));
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
-  assertEquals([buffer.flying, fake.sizes.length], [true, 1]);
+  assertEquals([buffer.reading, fake.sizes.length], [true, 1]);
   await soon(Promise.all(fills));
   await buffer.fill();
-  assertEquals([buffer.flying, fake.sizes.length], [false, 1]);
+  assertEquals([buffer.reading, fake.sizes.length], [false, 1]);
 });
 
-Deno.test("ReadBuffer tells an error once, after the data that came before it", async () => {
+Deno.test("ReceiveBuffer tells an error once, after the data that came before it", async () => {
   const reset = new Deno.errors.ConnectionReset("reset");
-  const buffer = new ReadBuffer(
+  const buffer = new ReceiveBuffer(
     new FakeStream(bytes("data"), reset, bytes("more")),
   );
   await buffer.fill();
@@ -74,14 +74,14 @@ Deno.test("ReadBuffer tells an error once, after the data that came before it", 
   assertEquals(text(await soon(buffer.takeNext(9))), "more");
 });
 
-Deno.test("ReadBuffer takes a transport that throws instead of rejecting", async () => {
+Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", async () => {
   const fake = new FakeStream();
   let calls = 0;
   fake.read = () => {
     calls++;
     throw new Deno.errors.ConnectionReset("at once");
   };
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   assertEquals(await codeOf(() => buffer.takeNext(1)), "ECONNRESET");
   assertEquals(
     await codeOf(() => buffer.readInto(new Uint8Array(1))),
@@ -89,10 +89,10 @@ Deno.test("ReadBuffer takes a transport that throws instead of rejecting", async
   );
   await soon(buffer.fill());
   assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
-  assertEquals([calls, buffer.flying], [3, false]);
+  assertEquals([calls, buffer.reading], [3, false]);
 });
 
-Deno.test("ReadBuffer reads much where much comes, and little where little does", async () => {
+Deno.test("ReceiveBuffer reads much where much comes, and little where little does", async () => {
   const much = new Uint8Array(LARGE);
   const reads = [
     bytes("x"),
@@ -113,7 +113,7 @@ Deno.test("ReadBuffer reads much where much comes, and little where little does"
     p.set(data);
     return Promise.resolve(data.length);
   };
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   while (reads.length > 0) {
     await buffer.fill();
     buffer.take(LARGE);
@@ -133,9 +133,9 @@ class Owning extends FakeStream implements OwningTransport {
   }
 }
 
-Deno.test("ReadBuffer passes on the memory that a transport gives away", async () => {
+Deno.test("ReceiveBuffer passes on the memory that a transport gives away", async () => {
   const fake = new Owning(bytes("into"));
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
   fake.gifts.push(one, two, three, four);
   assertStrictEquals(await soon(buffer.takeNext(9)), one);
@@ -157,9 +157,9 @@ Deno.test("ReadBuffer passes on the memory that a transport gives away", async (
   assertEquals(await soon(buffer.takeNext(9)), new Uint8Array(0));
 });
 
-Deno.test("ReadBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
+Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
   const fake = new Owning();
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const late = Promise.withResolvers<Bytes>();
   const reset = new Deno.errors.ConnectionReset("gone");
   fake.gifts.push(late.promise, reset);
@@ -180,7 +180,7 @@ Deno.test("ReadBuffer keeps what a transport gives to somebody who has stopped w
 async function waitAfter(count: number, ...reads: Bytes[]) {
   const fakes = Array.from({ length: count }, () => new FakeStream(...reads));
   for (const fake of fakes) {
-    const buffer = new ReadBuffer(fake);
+    const buffer = new ReceiveBuffer(fake);
     for (const _ of reads) {
       await buffer.fill();
       buffer.take(LARGE);
@@ -199,7 +199,7 @@ async function waitAfter(count: number, ...reads: Bytes[]) {
   };
 }
 
-Deno.test("ReadBuffer lets 64 large buffers wait at once, and no more", async () => {
+Deno.test("ReceiveBuffer lets 64 large buffers wait at once, and no more", async () => {
   const full = new Uint8Array(SMALL);
   for (let run = 0; run < 2; run++) { // those of the first run are free again
     const { large, small, close } = await waitAfter(100, full, bytes("x"));
@@ -208,14 +208,14 @@ Deno.test("ReadBuffer lets 64 large buffers wait at once, and no more", async ()
   }
 });
 
-Deno.test("ReadBuffer lets no more than 256 wait where the last read says that more is there", async () => {
+Deno.test("ReceiveBuffer lets no more than 256 wait where the last read says that more is there", async () => {
   const full = new Uint8Array(SMALL);
   const { large, small, close } = await waitAfter(300, full);
   assertEquals([large, small], [256, 44]);
   await close();
 });
 
-Deno.test("ReadBuffer makes no buffer for each read where messages are a little more than a small one", async () => {
+Deno.test("ReceiveBuffer makes no buffer for each read where messages are a little more than a small one", async () => {
   const reads = Array.from({ length: 20 }, (_, i) => i % 2 ? 600 : SMALL);
   const targets = new Set<ArrayBufferLike>();
   const fake = new FakeStream();
@@ -223,7 +223,7 @@ Deno.test("ReadBuffer makes no buffer for each read where messages are a little 
     targets.add(p.buffer);
     return Promise.resolve(Math.min(p.length, reads.shift()!));
   };
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   while (reads.length > 0) {
     await buffer.fill();
     buffer.take(LARGE);
@@ -231,10 +231,10 @@ Deno.test("ReadBuffer makes no buffer for each read where messages are a little 
   assertEquals(targets.size, 2);
 });
 
-Deno.test("ReadBuffer gives a large read away whole, and never sees that memory again", async () => {
+Deno.test("ReceiveBuffer gives a large read away whole, and never sees that memory again", async () => {
   const much = new Uint8Array(LARGE).fill(1);
   const fake = new FakeStream(new Uint8Array(SMALL), much, much, bytes("x"));
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   await buffer.takeNext(LARGE);
   const first = await buffer.takeNext(LARGE);
   const second = await buffer.takeNext(LARGE);
@@ -245,9 +245,9 @@ Deno.test("ReadBuffer gives a large read away whole, and never sees that memory 
   assertEquals(first.every((byte) => byte === 2), true);
 });
 
-Deno.test("ReadBuffer.readInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
+Deno.test("ReceiveBuffer.readInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
   const late = Promise.withResolvers<Bytes>();
-  const buffer = new ReadBuffer(new FakeStream(late.promise, bytes("next")));
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise, bytes("next")));
   const memory = new Uint8Array(9);
   const timeout = timeoutByHand();
   const read = buffer.readInto(memory, timeout);
@@ -262,10 +262,10 @@ Deno.test("ReadBuffer.readInto() with a timeout leaves the caller's memory alone
   assertEquals(text(memory.subarray(0, 4)), "next");
 });
 
-Deno.test("ReadBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
+Deno.test("ReceiveBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
   const late = Promise.withResolvers<Bytes>();
   const fake = new FakeStream(late.promise);
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const timeout = timeoutByHand();
   const taken = buffer.takeNext(9, timeout);
   timeout.expire();
@@ -276,9 +276,9 @@ Deno.test("ReadBuffer.takeNext() leaves the read to the next call when the time 
   assertEquals([text(buffer.take(9)), fake.sizes.length], ["late", 1]);
 });
 
-Deno.test("ReadBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
+Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
   const late = Promise.withResolvers<Bytes>();
-  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const filled = buffer.fill();
   buffer.putBack(bytes("cd"));
   buffer.putBack(bytes("ab"));
@@ -289,9 +289,9 @@ Deno.test("ReadBuffer.putBack() keeps bytes in front of what a read in flight br
   assertEquals(text(buffer.take(9)), "bcdef");
 });
 
-Deno.test("ReadBuffer.putBack() keeps bytes in front of what readInto() brings", async () => {
+Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() brings", async () => {
   const late = Promise.withResolvers<Bytes>();
-  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const memory = new Uint8Array(3);
   const count = buffer.readInto(memory);
   buffer.putBack(bytes("ab"));
@@ -300,9 +300,9 @@ Deno.test("ReadBuffer.putBack() keeps bytes in front of what readInto() brings",
   assertEquals(text(buffer.take(9)), "de");
 });
 
-Deno.test("ReadBuffer.stop() gives all who wait the end, and look() what comes later", async () => {
+Deno.test("ReceiveBuffer.stop() gives all who wait the end, and look() what comes later", async () => {
   const late = Promise.withResolvers<Bytes>();
-  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const taken = buffer.takeNext(9);
   const filled = buffer.fill();
   buffer.stop();
@@ -317,11 +317,11 @@ Deno.test("ReadBuffer.stop() gives all who wait the end, and look() what comes l
   assertEquals(buffer.take(9), nothing);
 });
 
-Deno.test("ReadBuffer.stop() leaves what readInto() waited for to the next call, whatever becomes of the memory", async () => {
+Deno.test("ReceiveBuffer.stop() leaves what readInto() waited for to the next call, whatever becomes of the memory", async () => {
   for (const owns of [{}, { readOwn: () => Promise.resolve(null) }]) {
     const late = Promise.withResolvers<Bytes>();
     const fake = Object.assign(new FakeStream(late.promise), owns);
-    const buffer = new ReadBuffer(fake);
+    const buffer = new ReceiveBuffer(fake);
     const memory = new Uint8Array(9);
     const count = buffer.readInto(memory);
     buffer.stop();
@@ -333,11 +333,11 @@ Deno.test("ReadBuffer.stop() leaves what readInto() waited for to the next call,
   }
 });
 
-Deno.test("ReadBuffer.stop() does not mind that the memory of readInto() is transferred after it", async () => {
+Deno.test("ReceiveBuffer.stop() does not mind that the memory of readInto() is transferred after it", async () => {
   const late = Promise.withResolvers<Bytes>();
   const fake = new FakeStream();
   fake.read = () => late.promise.then((data) => data.length);
-  const buffer = new ReadBuffer(fake);
+  const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(9);
   const count = buffer.readInto(memory);
   buffer.stop();
@@ -348,9 +348,9 @@ Deno.test("ReadBuffer.stop() does not mind that the memory of readInto() is tran
   assertEquals(await codeOf(() => buffer.take(9)), "EFAULT");
 });
 
-Deno.test("ReadBuffer.close() ends all who wait, and every later call", async () => {
+Deno.test("ReceiveBuffer.close() ends all who wait, and every later call", async () => {
   const late = Promise.withResolvers<Bytes>();
-  const buffer = new ReadBuffer(new FakeStream(late.promise));
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const timeout = timeoutByHand();
   const waiting = [
     buffer.takeNext(9, timeout),
@@ -367,10 +367,10 @@ Deno.test("ReadBuffer.close() ends all who wait, and every later call", async ()
   assertEquals(buffer.available, 0);
 });
 
-Deno.test("ReadBuffer.stop() and close() do not mind a read that fails after them", async () => {
+Deno.test("ReceiveBuffer.stop() and close() do not mind a read that fails after them", async () => {
   for (const [stop, expected] of [["stop", "ECONNRESET"], ["close", "EBADF"]]) {
     const late = Promise.withResolvers<Bytes>();
-    const buffer = new ReadBuffer(new FakeStream(late.promise));
+    const buffer = new ReceiveBuffer(new FakeStream(late.promise));
     const filled = buffer.fill();
     buffer[stop as "stop" | "close"]();
     await soon(filled);

@@ -1,4 +1,7 @@
-import { type Bytes, ReadMemory } from "../internal/socket/receive_memory.ts";
+import {
+  type Bytes,
+  ReceiveMemory,
+} from "../internal/socket/receive_memory.ts";
 import {
   AF_INET,
   MSG_DONTWAIT,
@@ -8,7 +11,7 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
-import { ReadBuffer } from "../internal/socket/receive_buffer.ts";
+import { ReceiveBuffer } from "../internal/socket/receive_buffer.ts";
 import {
   assert,
   assertEquals,
@@ -26,24 +29,27 @@ const INSET = 48;
 const USED = 8;
 
 /** Reads once into memory of its own choice; gives what came, as its caller gets it, and the memory. */
-function read(memory: ReadMemory, data: Bytes): [given: Bytes, target: Bytes] {
+function read(
+  memory: ReceiveMemory,
+  data: Bytes,
+): [given: Bytes, target: Bytes] {
   const target = memory.next();
   target.set(data);
-  memory.landed(target, data.length);
-  const given = memory.give(target, 0, data.length);
-  memory.empty(undefined);
+  memory.filled(target, data.length);
+  const given = memory.handOut(target, 0, data.length);
+  memory.emptied(undefined);
   return [given, target];
 }
 
 /** Memory of a connection that is used. */
-function usedMemory(): ReadMemory {
-  const memory = new ReadMemory();
+function usedMemory(): ReceiveMemory {
+  const memory = new ReceiveMemory();
   for (let i = 0; i < USED; i++) read(memory, bytes("x"));
   return memory;
 }
 
-Deno.test("ReadMemory copies the first reads out of one small buffer", () => {
-  const memory = new ReadMemory();
+Deno.test("ReceiveMemory copies the first reads out of one small buffer", () => {
+  const memory = new ReceiveMemory();
   const reads = Array.from({ length: USED }, () => read(memory, bytes("data")));
   for (const [given, target] of reads) {
     assertStrictEquals(target, reads[0][1]);
@@ -52,7 +58,7 @@ Deno.test("ReadMemory copies the first reads out of one small buffer", () => {
   assertEquals(reads[0][1].length, SMALL);
 });
 
-Deno.test("ReadMemory gives views of a slab to who uses it, no byte of which is written twice", () => {
+Deno.test("ReceiveMemory gives views of a slab to who uses it, no byte of which is written twice", () => {
   const memory = usedMemory();
   const given = Array.from(
     { length: 200 },
@@ -63,17 +69,17 @@ Deno.test("ReadMemory gives views of a slab to who uses it, no byte of which is 
   assertEquals(new Set(given.map(({ buffer }) => buffer)).size, 5); // 49 in each
 });
 
-Deno.test("ReadMemory never offers less of a slab than a small buffer", () => {
+Deno.test("ReceiveMemory never offers less of a slab than a small buffer", () => {
   const memory = usedMemory();
   for (const size of [SLAB - SMALL, 1, SMALL - 1, SLAB - SMALL - 1, 1]) {
     const target = memory.next();
     assertEquals(target.length >= SMALL, true);
-    memory.landed(target, size);
+    memory.filled(target, size);
     for (let i = 0; i < 4; i++) read(memory, bytes("x")); // not busy enough for a large one
   }
 });
 
-Deno.test("ReadMemory goes on where somebody has transferred a slab", () => {
+Deno.test("ReceiveMemory goes on where somebody has transferred a slab", () => {
   const memory = usedMemory();
   const [first] = read(memory, bytes("first"));
   structuredClone(first, { transfer: [first.buffer] });
@@ -124,12 +130,12 @@ Deno.test("Socket.recv() rejects where somebody has transferred the memory of wh
   assertEquals(text(await soon(server.recv(9))), "three");
 });
 
-Deno.test("ReadMemory lets 1,024 slabs wait, and has the small buffer for more", async () => {
+Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for more", async () => {
   const used = Array.from({ length: USED }, () => bytes("x"));
   for (let run = 0; run < 2; run++) { // those of the first run are free again
     const fakes = Array.from({ length: 1100 }, () => new FakeStream(...used));
     for (const fake of fakes) {
-      const buffer = new ReadBuffer(fake);
+      const buffer = new ReceiveBuffer(fake);
       for (const _ of used) await buffer.takeNext(9);
       buffer.fill();
     }
@@ -142,7 +148,7 @@ Deno.test("ReadMemory lets 1,024 slabs wait, and has the small buffer for more",
   }
 });
 
-Deno.test("ReadMemory gives the large buffer away where most of it is full, and copies out of it else", () => {
+Deno.test("ReceiveMemory gives the large buffer away where most of it is full, and copies out of it else", () => {
   const memory = usedMemory();
   read(memory, new Uint8Array(SLAB));
   const [half, large] = read(memory, new Uint8Array(LARGE / 2));
@@ -157,9 +163,9 @@ Deno.test("ReadMemory gives the large buffer away where most of it is full, and 
   assertStrictEquals(whole.buffer, other.buffer);
 });
 
-Deno.test("ReadMemory does not count reads into the memory of others", () => {
-  const memory = new ReadMemory();
-  memory.landed(new Uint8Array(LARGE), LARGE);
+Deno.test("ReceiveMemory does not count reads into the memory of others", () => {
+  const memory = new ReceiveMemory();
+  memory.filled(new Uint8Array(LARGE), LARGE);
   assertEquals(memory.next().length, SMALL);
 });
 

@@ -3,7 +3,7 @@ import {
   BrokenPipeError,
   TimeoutError,
 } from "../internal/base/errors.ts";
-import { Writer } from "../internal/socket/send_queue.ts";
+import { SendQueue } from "../internal/socket/send_queue.ts";
 import {
   assertEquals,
   assertInstanceOf,
@@ -27,11 +27,11 @@ class Gated extends FakeStream {
   }
 }
 
-Deno.test("Writer.sendall() goes on where the system took a part", async () => {
+Deno.test("SendQueue.sendall() goes on where the system took a part", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
-  const sent = writer.sendall(bytes("abcdef"));
-  const next = writer.sendall(bytes("next"));
+  const queue = new SendQueue(fake);
+  const sent = queue.sendall(bytes("abcdef"));
+  const next = queue.sendall(bytes("next"));
   for (const count of [1, 3, 2]) {
     fake.gates.at(-1)!.resolve(count);
     await turn();
@@ -42,13 +42,13 @@ Deno.test("Writer.sendall() goes on where the system took a part", async () => {
   assertEquals(fake.written.map(text), ["abcdef", "bcdef", "ef", "next"]);
 });
 
-Deno.test("Writer tells each call its own failure, and goes on with the next", async () => {
+Deno.test("SendQueue tells each call its own failure, and goes on with the next", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
+  const queue = new SendQueue(fake);
   const sent: Promise<unknown>[] = [
-    writer.sendall(bytes("a")),
-    writer.sendall(bytes("b")),
-    writer.sendall(bytes("c")),
+    queue.sendall(bytes("a")),
+    queue.sendall(bytes("b")),
+    queue.sendall(bytes("c")),
   ];
   fake.gates[0].reject(broken());
   await assertRejects(
@@ -60,92 +60,92 @@ Deno.test("Writer tells each call its own failure, and goes on with the next", a
   await assertRejects(() => soon(sent[1]), BrokenPipeError);
   fake.gates[2].resolve(1);
   await soon(sent[2]);
-  assertEquals(writer.busy, false);
+  assertEquals(queue.busy, false);
 });
 
-Deno.test("Writer takes a transport that throws instead of rejecting", async () => {
+Deno.test("SendQueue takes a transport that throws instead of rejecting", async () => {
   const fake = new FakeStream();
   fake.write = () => {
     throw broken();
   };
-  const writer = new Writer(fake);
+  const queue = new SendQueue(fake);
   const calls = [
-    () => writer.sendall(bytes("a")),
-    () => writer.sendallWithin(bytes("c"), timeoutByHand()),
-    () => writer.sendall(bytes("d")),
+    () => queue.sendall(bytes("a")),
+    () => queue.sendallWithin(bytes("c"), timeoutByHand()),
+    () => queue.sendall(bytes("d")),
   ];
   for (const call of calls) assertEquals(await codeOf(call), "EPIPE");
-  assertEquals([writer.busy, writer.ready], [false, true]);
+  assertEquals([queue.busy, queue.ready], [false, true]);
 });
 
-Deno.test("Writer fails where a later part of a call does", async () => {
+Deno.test("SendQueue fails where a later part of a call does", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
-  const sent = writer.sendall(bytes("abc"));
+  const queue = new SendQueue(fake);
+  const sent = queue.sendall(bytes("abc"));
   fake.gates[0].resolve(1);
   await turn();
   fake.gates[1].reject(broken());
   assertEquals(await codeOf(() => sent), "EPIPE");
-  assertEquals(writer.ready, true);
+  assertEquals(queue.ready, true);
 });
 
-Deno.test("Writer.takeFailure() gives once what no call told", async () => {
+Deno.test("SendQueue.takeFailure() gives once what no call told", async () => {
   const fake = new Gated();
   const failure = broken();
-  const writer = new Writer(fake);
-  const told = writer.sendall(bytes("a"));
+  const queue = new SendQueue(fake);
+  const told = queue.sendall(bytes("a"));
   fake.gates[0].reject(broken());
   await told.catch(() => {});
-  assertEquals(writer.takeFailure(), undefined);
-  await writer.sendWithin(bytes("b"), "now");
+  assertEquals(queue.takeFailure(), undefined);
+  await queue.sendWithin(bytes("b"), "now");
   fake.gates[1].reject(failure);
   await turn();
-  const taken = writer.takeFailure();
+  const taken = queue.takeFailure();
   assertInstanceOf(taken, BrokenPipeError);
   assertStrictEquals(taken.cause, failure);
-  assertEquals(writer.takeFailure(), undefined);
+  assertEquals(queue.takeFailure(), undefined);
 });
 
-Deno.test("Writer.sendWithin() keeps a failure that comes too late for the next call", async () => {
+Deno.test("SendQueue.sendWithin() keeps a failure that comes too late for the next call", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
-  assertEquals(await writer.sendWithin(bytes("abc"), "now"), 3); // accepted
+  const queue = new SendQueue(fake);
+  assertEquals(await queue.sendWithin(bytes("abc"), "now"), 3); // accepted
   await assertRejects(
-    () => writer.sendWithin(bytes("d"), "now"),
+    () => queue.sendWithin(bytes("d"), "now"),
     BlockingIOError,
   );
   fake.gates[0].reject(broken());
   await turn();
   assertEquals(
-    await codeOf(() => writer.sendWithin(bytes("d"), timeoutByHand())),
+    await codeOf(() => queue.sendWithin(bytes("d"), timeoutByHand())),
     "EPIPE",
   );
   assertEquals(fake.written.length, 1);
-  const sent = writer.sendWithin(bytes("e"), timeoutByHand());
+  const sent = queue.sendWithin(bytes("e"), timeoutByHand());
   await turn();
   fake.gates[1].resolve(1);
   assertEquals(await soon(sent), 1);
 });
 
-Deno.test("Writer.sendWithin() tells a failure that comes in time", async () => {
+Deno.test("SendQueue.sendWithin() tells a failure that comes in time", async () => {
   for (const limit of ["now", timeoutByHand()] as const) {
     const fake = new FakeStream();
     fake.write = () => Promise.reject(broken());
-    const writer = new Writer(fake);
+    const queue = new SendQueue(fake);
     assertEquals(
-      await codeOf(() => writer.sendWithin(bytes("a"), limit)),
+      await codeOf(() => queue.sendWithin(bytes("a"), limit)),
       "EPIPE",
     );
-    assertEquals(writer.takeFailure(), undefined);
+    assertEquals(queue.takeFailure(), undefined);
   }
 });
 
-Deno.test("Writer.sendWithin() owns what it accepted when the time runs out", async () => {
+Deno.test("SendQueue.sendWithin() owns what it accepted when the time runs out", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
+  const queue = new SendQueue(fake);
   const data = new Uint8Array(100_000).fill(1);
   const timeout = timeoutByHand();
-  const sent = writer.sendWithin(data, timeout);
+  const sent = queue.sendWithin(data, timeout);
   await turn();
   timeout.expire();
   assertEquals(await soon(sent), 65536);
@@ -154,45 +154,45 @@ Deno.test("Writer.sendWithin() owns what it accepted when the time runs out", as
   await turn();
   assertEquals(fake.written[1], new Uint8Array(5536).fill(1));
   fake.gates[1].resolve(5536);
-  await soon(writer.flush());
+  await soon(queue.flush());
 });
 
-Deno.test("Writer.sendallWithin() gives up, and the next call waits for what is in flight", async () => {
+Deno.test("SendQueue.sendallWithin() gives up, and the next call waits for what is in flight", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
+  const queue = new SendQueue(fake);
   const timeout = timeoutByHand();
-  const sent = writer.sendallWithin(bytes("abcdef"), timeout);
+  const sent = queue.sendallWithin(bytes("abcdef"), timeout);
   timeout.expire();
   await assertRejects(() => soon(sent), TimeoutError);
-  assertEquals([writer.stuck, writer.busy], [true, false]);
+  assertEquals([queue.stuck, queue.busy], [true, false]);
   const waits = timeoutByHand();
-  const late = writer.sendallWithin(bytes("too late"), waits);
+  const late = queue.sendallWithin(bytes("too late"), waits);
   waits.expire();
   await assertRejects(() => soon(late), TimeoutError);
-  const next = writer.sendall(bytes("next"));
+  const next = queue.sendall(bytes("next"));
   fake.gates[0].resolve(2); // the rest was given up
   await turn();
-  assertEquals(writer.stuck, false);
+  assertEquals(queue.stuck, false);
   fake.gates[1].resolve(4);
   await soon(next);
   assertEquals(fake.written.map(text), ["abcdef", "next"]);
 });
 
-Deno.test("Writer.flush() waits for all calls, and throws what no call told", async () => {
+Deno.test("SendQueue.flush() waits for all calls, and throws what no call told", async () => {
   const fake = new Gated();
-  const writer = new Writer(fake);
-  await writer.flush();
-  writer.sendall(bytes("a"));
-  writer.sendall(bytes("b")).catch(() => {});
+  const queue = new SendQueue(fake);
+  await queue.flush();
+  queue.sendall(bytes("a"));
+  queue.sendall(bytes("b")).catch(() => {});
   let flushed = false;
-  const flush = writer.flush().finally(() => flushed = true);
+  const flush = queue.flush().finally(() => flushed = true);
   fake.gates[0].resolve(1);
   await turn();
   assertEquals(flushed, false);
   fake.gates[1].reject(broken());
   await soon(flush);
-  await writer.sendWithin(bytes("c"), "now");
+  await queue.sendWithin(bytes("c"), "now");
   fake.gates[2].reject(broken());
-  assertEquals(await codeOf(() => writer.flush()), "EPIPE");
-  await writer.flush();
+  assertEquals(await codeOf(() => queue.flush()), "EPIPE");
+  await queue.flush();
 });

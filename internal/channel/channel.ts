@@ -5,7 +5,7 @@
  */
 
 import { ByteQueue } from "../files/queues.ts";
-import { viewOf } from "../base/memory.ts";
+import { copyOf } from "../base/memory.ts";
 import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
@@ -192,7 +192,7 @@ export class Channel {
 
   /** Keeps bytes that came. */
   protected keep(payload: Uint8Array): void {
-    this.#queue.push(viewOf(payload, 0, payload.length));
+    this.#queue.push(copyOf(payload, 0, payload.length));
     this.onReadable?.();
   }
 }

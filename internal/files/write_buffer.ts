@@ -5,7 +5,7 @@
  */
 
 import { begun, quiet } from "../waiting/promises.ts";
-import { SpareBuffers } from "../base/buffer_pool.ts";
+import { BufferPool } from "../base/memory.ts";
 import { closedFile } from "./read_errors.ts";
 import type { ByteSink } from "./raw_streams.ts";
 
@@ -19,7 +19,7 @@ import type { ByteSink } from "./raw_streams.ts";
  * 2 KiB, some answers of usual length; a longer buffer has memory of its own. 64 are kept, as many as
  * busy connections have. Both arbitrary.
  */
-export const blocks: SpareBuffers = new SpareBuffers(2048, 64);
+export const blocks: BufferPool = new BufferPool(2048, 64);
 
 /** Options of {@linkcode Outbox.send}. */
 export interface SendOptions {

@@ -51,7 +51,7 @@ export class Datagram {
   answering = false;
   readonly #limited: BoundedDatagramTransport | undefined;
   /** How many sends a bounded transport has under way. */
-  #flying = 0;
+  #sends = 0;
   #closed = false;
 
   /** @param transport What to own. */
@@ -71,7 +71,7 @@ export class Datagram {
 
   /** Whether a datagram, or a call in flight, would be lost. */
   get busy(): boolean {
-    return this.pending.busy || !this.sending.ready || this.#flying > 0;
+    return this.pending.busy || !this.sending.ready || this.#sends > 0;
   }
 
   /**
@@ -157,14 +157,14 @@ export class Datagram {
     addr: TransportAddr,
     limit: WaitLimit,
   ): Promise<number> {
-    this.#flying++;
+    this.#sends++;
     const { answering } = this;
     const sent = begun(() => transport.send(data, addr, limit, answering));
     return quiet(
       sent.catch((error) => {
         const address = formatAddress(fromTransport(addr));
         throw this.#failure(error, { syscall: "sendto", address });
-      }).finally(() => this.#flying--),
+      }).finally(() => this.#sends--),
     );
   }
 

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Bytes, memory, viewOf } from "../base/memory.ts";
+import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 
 /** The size of a slab: a page, as for connections. */
@@ -48,7 +48,7 @@ class Peer {
   copy(data: Uint8Array): Bytes {
     if (this.#used < USED) {
       this.#used++;
-      return viewOf(data, 0, data.length);
+      return copyOf(data, 0, data.length);
     }
     let slab = this.#slab;
     if (slab === undefined || this.#at + data.length > slab.length) {
@@ -69,7 +69,7 @@ export class DatagramMemory {
   /** A datagram, copied, for the caller to keep. */
   copy(data: Uint8Array, { hostname, port }: TransportAddr): Bytes {
     if (port === undefined || data.length > MOST) { // Unix peers may have no name
-      return viewOf(data, 0, data.length);
+      return copyOf(data, 0, data.length);
     }
     const place = port % PLACES;
     let peer = this.#peers[place];

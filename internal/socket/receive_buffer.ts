@@ -11,25 +11,24 @@ import {
   translate,
 } from "../base/errors.ts";
 import { poll, type Timeout } from "../waiting/timeouts.ts";
-import { newPromise, refuse, resolveNew } from "../waiting/promises.ts";
-import { memory, viewOf } from "../base/memory.ts";
-import type { Bytes } from "../base/memory.ts";
-import { ReadMemory } from "./receive_memory.ts";
+import { rejectQuietly } from "../waiting/promises.ts";
+import { type Bytes, copyOf, memory } from "../base/memory.ts";
+import { ReceiveMemory } from "./receive_memory.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** Stands for the memory of a read that brings its own. */
+/** Stands for the memory of a read whose transport brings its own. */
 const OWN: Bytes = new Uint8Array(0);
 
-/** A transport that has what it reads in memory already, and gives that away. */
+/** A transport that gives away the memory that it has read into. */
 export interface OwningTransport extends StreamTransport {
   /** Reads what there is; null at the end of the stream. The caller owns the memory, all of it. */
   readOwn(): Promise<Bytes | null>;
 }
 
-/** Begins a read; a transport that throws instead of rejecting, as a test double may, rejects too. */
+/** Begins a read. A transport that throws instead of rejecting, as a test double may, rejects too. */
 function readFrom(
   transport: StreamTransport,
   target: Uint8Array,
@@ -41,42 +40,44 @@ function readFrom(
   }
 }
 
-/** What is thrown where bytes are lost, because somebody has taken the memory that they are read into away. */
+/** The error of bytes that are lost because the program has transferred the memory that they were read into. */
 function lostError(): OSError {
   const reason =
     "the memory of the read was transferred; slice() what recv() gives before its buffer is";
   return osError("EFAULT", { syscall: "recv", reason });
 }
 
-/** What reads of a closed socket throw; made only when somebody asks, since it costs 10 us. */
+/** The error of a read of a closed socket. Made only when a call asks, since it costs 10 us. */
 function closedError(): OSError {
   const reason = "the socket was closed";
   return osError("EBADF", { syscall: "recv", reason });
 }
 
 /**
- * Holds what was read and not yet taken, and at most one read in flight. Who stops waiting
- * leaves the read to the next one. Close and shutdown wake whoever waits.
+ * Holds the bytes that were read and not yet taken, and at most one read in flight. A call that stops waiting leaves
+ * the read to the next one. Close and shutdown wake every call that waits.
  *
- * One call gets what a read brings as soon as it is there, with nothing in between. What is known of it, and of the
- * memory, is in this object: two more would cost each connection 70 bytes, and each call one to make.
+ * One call can wait for the next bytes without {@linkcode ReceiveBuffer.fill}: a finished read resolves its promise
+ * directly.
  */
-export class ReadBuffer extends ReadMemory implements Readiness {
+export class ReceiveBuffer implements Readiness {
   readonly #transport: StreamTransport;
+  readonly #memory = new ReceiveMemory();
   /** Where the read in flight puts its bytes. */
   #target: Uint8Array | undefined;
-  #onLand: ((count: number | null) => void) | undefined;
-  #onCrash: ((error: unknown) => void) | undefined;
-  /** The call that waits, and what ends it. */
-  #call: Promise<unknown> | undefined;
-  #resolve: ((value: unknown) => void) | undefined;
-  /** The most bytes that it takes, where they are not to go into the caller's memory. */
+  /** The handlers of a read, bound once for all. */
+  #onRead: ((count: number | null) => void) | undefined;
+  #onFailure: ((error: unknown) => void) | undefined;
+  /** The call that waits for the next bytes. */
+  #call: PromiseWithResolvers<Bytes | number> | undefined;
+  /** The most bytes that it takes. */
   #size = 0;
-  /** The caller's memory, where they are; until the call has ended. */
+  /** The memory of the caller, if it wants the bytes there. */
   #into: Uint8Array | undefined;
-  /** Ends the call when the time runs out; until it has ended. */
   #timeout: Timeout | undefined;
-  #landed: PromiseWithResolvers<void> | undefined;
+  /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.fill}. */
+  #filled: PromiseWithResolvers<void> | undefined;
+  /** The bytes that wait: from `#start` to `#end` of `#data`. */
   #data: Uint8Array = NOTHING;
   #start = 0;
   #end = 0;
@@ -87,7 +88,6 @@ export class ReadBuffer extends ReadMemory implements Readiness {
 
   /** @param transport Where to read. It stays the caller's to close. */
   constructor(transport: StreamTransport) {
-    super();
     this.#transport = transport;
   }
 
@@ -96,69 +96,67 @@ export class ReadBuffer extends ReadMemory implements Readiness {
       this.#error !== undefined || this.#stopped;
   }
 
-  /** Whether nobody waits for data any more; see {@linkcode stop}. */
+  /** Whether {@linkcode ReceiveBuffer.stop} was called. */
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** How many bytes can be taken at once. */
+  /** How many bytes wait. */
   get available(): number {
     return this.#end - this.#start;
   }
 
-  /** Whether there are bytes to take at once, and nobody has transferred the memory that they are in. */
-  get atHand(): boolean {
+  /** Whether bytes wait, in memory that the program has not transferred. */
+  get hasBytes(): boolean {
     return this.#start < this.#end && this.#end <= this.#data.length;
   }
 
-  /** Whether a read is under way. */
-  get flying(): boolean {
+  /** Whether a read is in flight. */
+  get reading(): boolean {
     return this.#target !== undefined;
   }
 
   fill(): Promise<void> {
     if (this.ready) return Promise.resolve();
-    if (this.#target === undefined) this.#fly(this.#next());
-    return (this.#landed ??= Promise.withResolvers()).promise;
+    if (this.#target === undefined) this.#read(this.#nextTarget());
+    return (this.#filled ??= Promise.withResolvers()).promise;
   }
 
-  /** The memory for the next read. */
-  #next(): Uint8Array {
-    return "readOwn" in this.#transport ? OWN : this.next();
+  #nextTarget(): Uint8Array {
+    return "readOwn" in this.#transport ? OWN : this.#memory.next();
   }
 
-  #fly(target: Uint8Array): void {
+  #read(target: Uint8Array): void {
     this.#target = target;
-    const crash = this.#onCrash ??= this.#crash.bind(this); // an arrow would hold a scope besides
-    if (target === OWN) return this.#flyOwn(crash);
-    const land = this.#onLand ??= this.#land.bind(this);
-    readFrom(this.#transport, target).then(land, crash);
+    const onFailure = this.#onFailure ??= this.#fail.bind(this); // an arrow would hold a scope besides
+    if (target === OWN) {
+      const read = (this.#transport as OwningTransport).readOwn();
+      return this.#readOwn(read, onFailure);
+    }
+    const onRead = this.#onRead ??= this.#finish.bind(this);
+    readFrom(this.#transport, target).then(onRead, onFailure);
   }
 
-  #flyOwn(crash: (error: unknown) => void): void {
-    this.#landOwn((this.#transport as OwningTransport).readOwn(), crash);
-  }
-
-  #landOwn(
+  #readOwn(
     read: Promise<Bytes | null>,
-    crash: (error: unknown) => void,
+    onFailure: (error: unknown) => void,
   ): void {
     read.then((bytes) => {
-      if (bytes !== null) this.receive(this.#target = bytes);
-      this.#land(bytes && bytes.length);
-    }, crash);
+      if (bytes !== null) this.#memory.adopt(this.#target = bytes);
+      this.#finish(bytes && bytes.length);
+    }, onFailure);
   }
 
-  /** Takes over a read that is in flight already, whose memory is this buffer's then. */
+  /** Takes over a read that is in flight already. Its memory belongs to this buffer from then on. */
   adopt(read: Promise<Bytes | null>): void {
     this.#target = OWN;
-    this.#landOwn(read, this.#onCrash ??= this.#crash.bind(this));
+    this.#readOwn(read, this.#onFailure ??= this.#fail.bind(this));
   }
 
-  #land(count: number | null): void {
+  #finish(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
-    const own = this.landed(target, count ?? 0);
+    const own = this.#memory.filled(target, count ?? 0);
     if (count === null) this.#ended = true;
     else if (!this.#ended) this.#keep(target, count, own);
     if (this.available === 0) this.#empty();
@@ -166,8 +164,8 @@ export class ReadBuffer extends ReadMemory implements Readiness {
   }
 
   /**
-   * Keeps what a read brought, behind what was put back while it was on its way; out of the memory of a caller
-   * who waits no more, and may do with it what he likes, in a copy.
+   * Keeps the bytes of a read, behind bytes that were put back meanwhile. Bytes in the memory of a caller who waits
+   * no more are copied: the memory is that caller's to use.
    */
   #keep(target: Uint8Array, count: number, own: boolean): void {
     const lost = count > target.length;
@@ -175,16 +173,16 @@ export class ReadBuffer extends ReadMemory implements Readiness {
     const before = this.available === 0
       ? undefined
       : this.#data.subarray(this.#start, this.#end);
-    const left = !own && !lost && this.#into !== target;
-    this.#data = left ? viewOf(target, 0, count) : target;
+    const abandoned = !own && !lost && this.#into !== target;
+    this.#data = abandoned ? copyOf(target, 0, count) : target;
     this.#start = 0;
     this.#end = Math.min(count, target.length);
     if (before !== undefined) this.putBack(before);
   }
 
-  #crash(error: unknown): void {
-    if (isRaggedEnd(error)) return this.#land(null);
-    this.landed(this.#target!, 0);
+  #fail(error: unknown): void {
+    if (isRaggedEnd(error)) return this.#finish(null);
+    this.#memory.filled(this.#target!, 0);
     this.#target = undefined;
     if (!this.#ended) this.#error ??= translate(error, { syscall: "recv" });
     if (this.available === 0) this.#empty();
@@ -192,44 +190,38 @@ export class ReadBuffer extends ReadMemory implements Readiness {
   }
 
   #wake(): void {
-    if (this.#call !== undefined) this.#serve();
-    const landed = this.#landed;
-    this.#landed = undefined;
-    landed?.resolve();
+    if (this.#call !== undefined) this.#serve(this.#call);
+    const filled = this.#filled;
+    this.#filled = undefined;
+    filled?.resolve();
   }
 
   /** Ends the call that waits with what there is. */
-  #serve(): void {
+  #serve(call: PromiseWithResolvers<Bytes | number>): void {
     const into = this.#into;
-    if (!this.ready) return this.#fly(this.#straight ?? this.#next()); // a read of 0 bytes, which is not the end
+    if (!this.ready) return this.#read(this.#direct ?? this.#nextTarget()); // a read of 0 bytes, which is not the end
     this.#timeout?.cancel();
     try {
-      const taken = into === undefined
-        ? this.take(this.#size)
-        : this.#given(into);
-      this.#resolve!(taken);
+      call.resolve(
+        into === undefined ? this.take(this.#size) : this.#takeDirect(into),
+      );
     } catch (error) {
-      refuse(this.#call!, this.#resolve!, error);
+      rejectQuietly(call, error);
     }
-    this.#leave();
+    this.#forgetCall();
   }
 
-  /** Nobody waits any more. */
-  #leave(): void {
-    this.#call =
-      this.#resolve =
-      this.#into =
-      this.#timeout =
-        undefined;
+  #forgetCall(): void {
+    this.#call = this.#into = this.#timeout = undefined;
   }
 
-  /** The memory of the call that waits, where its bytes go straight there: it must not be able to leave. */
-  get #straight(): Uint8Array | undefined {
+  /** The caller's memory, if the read may go straight there: the call must not be able to time out. */
+  get #direct(): Uint8Array | undefined {
     return this.#timeout === undefined ? this.#into : undefined;
   }
 
-  /** How many bytes are in the caller's memory, where the read went. */
-  #given(into: Uint8Array): number {
+  /** Returns how many bytes the read has put into the caller's memory. */
+  #takeDirect(into: Uint8Array): number {
     if (this.#data !== into) return this.takeInto(into); // the end of the stream, or an error
     const count = this.#end;
     this.#empty();
@@ -237,8 +229,7 @@ export class ReadBuffer extends ReadMemory implements Readiness {
   }
 
   /**
-   * Takes at most `size` bytes as soon as there are any. Only where nothing is buffered and no read is
-   * in flight.
+   * Takes at most `size` bytes as soon as there are any. Nothing may be buffered, and no read in flight.
    *
    * @param size The most bytes.
    * @param timeout Ends the wait; the read goes on.
@@ -249,31 +240,30 @@ export class ReadBuffer extends ReadMemory implements Readiness {
   }
 
   /**
-   * Reads into the caller's memory: straight, with no copy, where the caller cannot stop waiting. Only
-   * where nothing is buffered and no read is in flight.
+   * Reads into the caller's memory: directly, without a copy, if the call has no timeout. Nothing may be buffered,
+   * and no read in flight.
    *
    * @param into The caller's memory.
-   * @param timeout Ends the wait; the read, which is then elsewhere, goes on.
+   * @param timeout Ends the wait; the read, which then has other memory, goes on.
    */
   readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
     this.#into = into;
     return this.#wait(timeout) as Promise<number>;
   }
 
-  #wait(timeout: Timeout | undefined): Promise<unknown> {
-    const call = this.#call = newPromise();
-    this.#resolve = resolveNew();
-    if (timeout !== undefined) this.#limit(this.#timeout = timeout);
-    this.#fly(this.#straight ?? this.#next());
-    return call;
+  #wait(timeout: Timeout | undefined): Promise<Bytes | number> {
+    const call = this.#call = Promise.withResolvers<Bytes | number>();
+    if (timeout !== undefined) this.#limit(call, timeout);
+    this.#read(this.#direct ?? this.#nextTarget());
+    return call.promise;
   }
 
-  /** A call that is served before its time runs out cancels the timeout. */
-  #limit(timeout: Timeout): void {
+  #limit(call: PromiseWithResolvers<Bytes | number>, timeout: Timeout): void {
+    this.#timeout = timeout;
     timeout.start((error) => {
-      if (this.#timeout !== timeout) return; // a timer tells all that were due
-      refuse(this.#call!, this.#resolve!, error);
-      this.#leave();
+      if (this.#timeout !== timeout) return; // served before, in the turn in which the time ran out
+      rejectQuietly(call, error);
+      this.#forgetCall();
     });
   }
 
@@ -282,7 +272,7 @@ export class ReadBuffer extends ReadMemory implements Readiness {
     this.#check();
     const start = this.#start;
     const end = this.#start = Math.min(start + size, this.#end);
-    const taken = this.give(this.#data, start, end);
+    const taken = this.#memory.handOut(this.#data, start, end);
     if (end === this.#end) this.#empty();
     return taken;
   }
@@ -298,29 +288,26 @@ export class ReadBuffer extends ReadMemory implements Readiness {
     return count;
   }
 
-  /** The next bytes, at most `size`, which stay where they are. The buffer must be ready. */
+  /** Copies the next bytes, at most `size`, and leaves them in place. The buffer must be ready. */
   peek(size: number): Bytes {
     this.#check();
-    return viewOf(
-      this.#data,
-      this.#start,
-      Math.min(this.#start + size, this.#end),
-    );
+    const end = Math.min(this.#start + size, this.#end);
+    return copyOf(this.#data, this.#start, end);
   }
 
-  /** Puts bytes back in front of what is there. */
+  /** Puts bytes back in front of those that wait. */
   putBack(bytes: Uint8Array): void {
     const joined = memory(bytes.length + this.available);
     joined.set(bytes);
     joined.set(this.#data.subarray(this.#start, this.#end), bytes.length);
     this.#empty();
-    this.receive(this.#data = joined);
+    this.#memory.adopt(this.#data = joined);
     this.#end = joined.length;
   }
 
-  /** Throws the error: one that a read met only once, after the bytes that came before it. */
+  /** Throws the error, if it is due: after the bytes before it, and that of a read only once. */
   #check(): void {
-    if (this.atHand) return;
+    if (this.hasBytes) return;
     if (this.#start < this.#end) {
       this.#empty();
       throw lostError();
@@ -332,20 +319,19 @@ export class ReadBuffer extends ReadMemory implements Readiness {
     throw error;
   }
 
-  /** Nothing is left. */
   #empty(): void {
     this.#data = NOTHING;
     this.#start = this.#end = 0;
-    this.empty(this.#target);
+    this.#memory.emptied(this.#target);
   }
 
-  /** From now on nobody waits: the end of the stream comes after what has arrived, as in Linux. */
+  /** Shuts down: calls end at once, with the bytes that have arrived and then the end of the stream, as in Linux. */
   stop(): void {
     this.#stopped = true;
     this.#wake();
   }
 
-  /** Lets in what has arrived since, after {@linkcode stop}. */
+  /** Lets in the bytes that have arrived since {@linkcode ReceiveBuffer.stop}. */
   async look(): Promise<void> {
     const arrived = () =>
       this.available > 0 || this.#ended || this.#error !== undefined;
@@ -354,12 +340,12 @@ export class ReadBuffer extends ReadMemory implements Readiness {
         return arrived();
       },
       fill: () => {
-        if (!arrived() && !this.flying) this.#fly(this.#next());
+        if (!arrived() && !this.reading) this.#read(this.#nextTarget());
       },
     });
   }
 
-  /** Ends every wait with EBADF, for a socket that is being closed. */
+  /** Closes: every call that waits ends with EBADF. */
   close(): void {
     this.#ended = this.#closed = true;
     this.#empty();

@@ -5,24 +5,19 @@
  */
 
 import { poll, type Timeout, type WaitLimit } from "../waiting/timeouts.ts";
-import {
-  newPromise,
-  quiet,
-  refuse,
-  type Resolve,
-  resolveNew,
-} from "../waiting/promises.ts";
+import { quiet, rejectQuietly } from "../waiting/promises.ts";
 import { translate } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 
 /**
- * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so
- * that a `send` either takes bytes or throws, whatever the time: like the kernel's own send buffer.
+ * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so that a `send`
+ * either takes bytes or throws, whatever the time: like the kernel's own send buffer.
  */
 const ACCEPT_MAX = 65536;
 
-/** Begins a write; a transport that throws instead of rejecting, as a test double may, rejects too. */
+/** Begins a write. A transport that throws instead of rejecting, as a test double may, rejects too. */
 function writeTo(
   transport: StreamTransport,
   data: Uint8Array,
@@ -35,24 +30,30 @@ function writeTo(
 }
 
 /**
- * Writes in the order of the calls, each call whole. A write that fails is told to its caller; what
- * fails later, when a call with a timeout has counted it as sent, to the next call or `flush`.
- *
- * It is itself the lock that its calls take, which costs a connection 32 bytes less than to have one. So as a
- * source, for `select`, it is ready when a `send` would not wait.
+ * Writes in the order of the calls, each call whole. A write that fails rejects its call; a failure of bytes that
+ * were accepted before, from a call with a timeout, is thrown by the next call or by `flush`. Ready when a `send`
+ * would not wait.
  */
-export class Writer extends Mutex {
+export class SendQueue implements Readiness {
   readonly #transport: StreamTransport;
+  readonly #mutex = new Mutex();
   #failure: unknown;
   #stuck = false;
 
   /** @param transport Where to write. It stays the caller's to close. */
   constructor(transport: StreamTransport) {
-    super();
     this.#transport = transport;
   }
 
-  /** Whether bytes that were accepted are still on their way. */
+  get ready(): boolean {
+    return this.#mutex.ready;
+  }
+
+  fill(): Promise<void> {
+    return this.#mutex.fill();
+  }
+
+  /** Whether accepted bytes are still to be written. */
   get busy(): boolean {
     return !this.ready && !this.#stuck;
   }
@@ -62,26 +63,26 @@ export class Writer extends Mutex {
     return this.#stuck;
   }
 
-  /** The last failure that no call told, cleared by asking. */
+  /** Returns the last failure that no call has thrown, and clears it. */
   takeFailure(): unknown {
     const failure = this.#failure;
     this.#failure = undefined;
     return failure;
   }
 
-  /** Writes all of `data`. A failure that nobody awaits is nobody's. */
+  /** Writes all of `data`. The promise may go unawaited. */
   sendall(data: Uint8Array): Promise<void> {
-    if (this.tryAcquire()) return this.#whole(data);
-    return quiet(this.acquire().then(() => this.#whole(data)));
+    if (this.#mutex.tryAcquire()) return this.#writeAll(data);
+    return quiet(this.#mutex.acquire().then(() => this.#writeAll(data)));
   }
 
-  /** Mostly one write takes all: then this makes one promise. */
-  #whole(data: Uint8Array): Promise<void> {
+  /** Makes one promise when one write takes all, as it mostly does. */
+  #writeAll(data: Uint8Array): Promise<void> {
     const sent: Promise<void> = writeTo(this.#transport, data).then(
       (count) => {
-        if (count === data.length) return this.release();
+        if (count === data.length) return this.#mutex.release();
         quiet(sent);
-        return this.#rest(data, count);
+        return this.#writeRest(data, count);
       },
       (error) => {
         quiet(sent);
@@ -91,8 +92,8 @@ export class Writer extends Mutex {
     return sent;
   }
 
-  /** Writes what a first, partial write left over; stops early where `stop` says so. */
-  async #rest(
+  /** Writes what a partial write left over, until `stop` returns true. */
+  async #writeRest(
     data: Uint8Array,
     start: number,
     stop?: () => boolean,
@@ -104,102 +105,82 @@ export class Writer extends Mutex {
     } catch (error) {
       this.#fail(error);
     }
-    this.#unstick();
+    this.#release();
   }
 
   #fail(error: unknown): never {
-    this.#unstick();
+    this.#release();
     throw translate(error, { syscall: "send" });
   }
 
-  /**
-   * Writes all of `data`, within a limit of time. When it runs out, nothing says how much was
-   * written, as in Python; the part in flight still refers to `data`.
-   */
-  sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
-    if (this.tryAcquire()) return this.#within(data, timeout);
-    const turn = this.acquireWithin(timeout, "sendall");
-    return quiet(turn.then(() => this.#within(data, timeout)));
+  #release(): void {
+    this.#stuck = false;
+    this.#mutex.release();
   }
 
-  #within(data: Uint8Array, timeout: Timeout): Promise<void> {
-    const call = newPromise() as Promise<void>;
-    const resolve: Resolve<void> = resolveNew();
+  /**
+   * Writes all of `data` within a time. After a timeout nothing tells how much was written, as in Python; the write
+   * in flight still refers to `data`.
+   */
+  sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+    if (this.#mutex.tryAcquire()) return this.#writeAllWithin(data, timeout);
+    const turn = this.#mutex.acquireWithin(timeout, "sendall");
+    return quiet(turn.then(() => this.#writeAllWithin(data, timeout)));
+  }
+
+  #writeAllWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+    const call = Promise.withResolvers<void>();
     let expired = false;
     timeout.start((error) => {
       expired = this.#stuck = true;
-      refuse(call, resolve, error);
+      rejectQuietly(call, error);
     });
     const done = () => {
       timeout.cancel();
-      resolve();
+      call.resolve();
     };
-    const failed = (error: unknown) => {
+    const fail = (error: unknown) => {
       timeout.cancel();
-      refuse(call, resolve, error);
+      rejectQuietly(call, error);
     };
     writeTo(this.#transport, data).then((count) => {
       if (count < data.length) {
-        return void this.#rest(data, count, () => expired).then(done, failed);
+        return void this.#writeRest(data, count, () => expired)
+          .then(done, fail);
       }
-      this.#unstick();
+      this.#release();
       done();
     }, (error) => {
-      this.#unstick();
-      failed(translate(error, { syscall: "send" }));
+      this.#release();
+      fail(translate(error, { syscall: "send" }));
     });
-    return call;
+    return call.promise;
   }
 
   /**
-   * Writes the start of `data`, within a limit of time, and loses count of nothing: where the
-   * system takes the bytes too late, they belong to the socket and count as sent.
+   * Writes the start of `data` within a time. Bytes that the system takes only later belong to the socket, and count
+   * as sent: no byte is lost and none is sent twice.
    */
   async sendWithin(data: Uint8Array, limit: "now" | Timeout): Promise<number> {
-    if (!this.tryAcquire()) await this.acquireWithin(limit, "send");
+    if (!this.#mutex.tryAcquire()) {
+      await this.#mutex.acquireWithin(limit, "send");
+    }
     const failure = this.takeFailure();
     if (failure !== undefined) {
-      this.release();
+      this.#mutex.release();
       throw failure;
     }
     const accepted = data.slice(0, ACCEPT_MAX);
-    const flight = this.#accepted(accepted);
+    const written = this.#writeAccepted(accepted);
     if (limit === "now") await poll(this);
-    else await limit.race(flight);
+    else await limit.race(written);
     const failed = this.ready ? this.takeFailure() : undefined;
     if (failed !== undefined) throw failed;
     return accepted.length;
   }
 
-  /**
-   * Makes several calls as one, with no other call's bytes between theirs.
-   *
-   * @param limit The limit of time for the turn to come.
-   * @param use Makes the calls, on a writer of their own.
-   */
-  async together<T>(
-    limit: WaitLimit,
-    use: (writer: Writer) => Promise<T>,
-  ): Promise<T> {
-    if (limit === null) await this.acquire();
-    else await this.acquireWithin(limit, "send");
-    const own = new Writer(this.#transport);
-    try {
-      return await use(own);
-    } finally {
-      this.#stuck = own.stuck;
-      if (own.ready) this.release();
-      else own.fill().then(() => this.#unstick());
-    }
-  }
-
-  #unstick(): void {
-    this.#stuck = false;
-    this.release();
-  }
-
-  /** Writes what counts as sent, and keeps the failure. */
-  async #accepted(data: Uint8Array): Promise<void> {
+  /** Writes bytes that count as sent, and keeps the failure. */
+  async #writeAccepted(data: Uint8Array): Promise<void> {
     try {
       for (let start = 0; start < data.length;) {
         start += await this.#transport.write(data.subarray(start));
@@ -207,10 +188,32 @@ export class Writer extends Mutex {
     } catch (error) {
       this.#failure = translate(error, { syscall: "send" });
     }
-    this.release();
+    this.#mutex.release();
   }
 
-  /** Waits for all that was accepted, and throws the last failure that no call told. */
+  /**
+   * Makes several calls as one, with no other call's bytes between theirs.
+   *
+   * @param limit How long to wait for the turn.
+   * @param use Makes the calls, on a queue of their own.
+   */
+  async together<T>(
+    limit: WaitLimit,
+    use: (queue: SendQueue) => Promise<T>,
+  ): Promise<T> {
+    if (limit === null) await this.#mutex.acquire();
+    else await this.#mutex.acquireWithin(limit, "send");
+    const own = new SendQueue(this.#transport);
+    try {
+      return await use(own);
+    } finally {
+      this.#stuck = own.stuck;
+      if (own.ready) this.#mutex.release();
+      else own.fill().then(() => this.#release());
+    }
+  }
+
+  /** Waits until all accepted bytes are written, and throws the last failure that no call has thrown. */
   async flush(): Promise<void> {
     while (!this.ready) await this.fill();
     const failure = this.takeFailure();

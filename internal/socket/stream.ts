@@ -12,13 +12,13 @@ import {
 } from "../waiting/timeouts.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
-import { memory, viewOf } from "../base/memory.ts";
+import { copyOf, memory } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
-import { ReadBuffer } from "./receive_buffer.ts";
+import { ReceiveBuffer } from "./receive_buffer.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
-import { Writer } from "./send_queue.ts";
+import { SendQueue } from "./send_queue.ts";
 
 /**
  * How long `close()` goes on, in the background, with bytes that were accepted: 30 s. The kernel does
@@ -32,9 +32,9 @@ export class Stream {
   /** What is underneath. */
   readonly transport: StreamTransport;
   /** The half that reads. */
-  readonly reader: ReadBuffer;
+  readonly reader: ReceiveBuffer;
   /** The half that writes. */
-  readonly writer: Writer;
+  readonly writer: SendQueue;
   #writeEnded = false;
   #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
@@ -42,13 +42,13 @@ export class Stream {
   /** @param transport What to own. */
   constructor(transport: StreamTransport) {
     this.transport = transport;
-    this.reader = new ReadBuffer(transport);
-    this.writer = new Writer(transport);
+    this.reader = new ReceiveBuffer(transport);
+    this.writer = new SendQueue(transport);
   }
 
   /** Whether data, or a call in flight, would be lost. */
   get busy(): boolean {
-    return this.reader.flying || this.reader.available > 0 ||
+    return this.reader.reading || this.reader.available > 0 ||
       !this.writer.ready || this.#holder !== undefined;
   }
 
@@ -68,8 +68,8 @@ export class Stream {
   /** Receives at most `size` bytes. */
   recv(size: number, limit: WaitLimit): Promise<Bytes> {
     const reader = this.reader;
-    if (reader.atHand) return Promise.resolve(reader.take(size));
-    if (limit !== "now" && !reader.flying && !reader.ready) {
+    if (reader.hasBytes) return Promise.resolve(reader.take(size));
+    if (limit !== "now" && !reader.reading && !reader.ready) {
       return reader.takeNext(size, limit ?? undefined);
     }
     return this.#recvLater(size, limit);
@@ -85,11 +85,11 @@ export class Stream {
     return this.#when(limit, () => this.reader.peek(size));
   }
 
-  /** Takes what comes next; after {@linkcode ReadBuffer.stop} only what has arrived. */
+  /** Takes what comes next; after {@linkcode ReceiveBuffer.stop} only what has arrived. */
   async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
     const { reader } = this;
     if (reader.stopped) await reader.look();
-    else if (reader.ready && !reader.atHand) await nextTurn(); // the end, for who reads on and on
+    else if (reader.ready && !reader.hasBytes) await nextTurn(); // the end, for who reads on and on
     return await whenReady(this.reader, limit, "recv", take);
   }
 
@@ -109,14 +109,14 @@ export class Stream {
       if (count > 0) this.reader.putBack(whole.subarray(0, count));
       throw error;
     }
-    return count < size ? viewOf(whole, 0, count) : whole;
+    return count < size ? copyOf(whole, 0, count) : whole;
   }
 
   /** Receives into the caller's memory. */
   recvInto(target: Uint8Array, limit: WaitLimit): Promise<number> {
     const reader = this.reader;
-    if (reader.atHand) return Promise.resolve(reader.takeInto(target));
-    if (limit !== "now" && !reader.flying && !reader.ready) {
+    if (reader.hasBytes) return Promise.resolve(reader.takeInto(target));
+    if (limit !== "now" && !reader.reading && !reader.ready) {
       return reader.readInto(target, limit ?? undefined);
     }
     return this.#recvIntoLater(target, limit);
@@ -218,7 +218,7 @@ export class Stream {
     const { reader } = this;
     await poll({
       get ready() {
-        return !reader.flying;
+        return !reader.reading;
       },
       fill() {},
     });
@@ -241,7 +241,7 @@ function closesAtOnce(transport: StreamTransport): boolean {
 }
 
 function sendall(
-  writer: Writer,
+  writer: SendQueue,
   data: Uint8Array,
   limit: WaitLimit,
 ): Promise<void> {
@@ -250,7 +250,7 @@ function sendall(
   return quiet(sendallNow(writer, data));
 }
 
-async function sendallNow(writer: Writer, data: Uint8Array): Promise<void> {
+async function sendallNow(writer: SendQueue, data: Uint8Array): Promise<void> {
   while (data.length > 0) {
     data = data.subarray(await writer.sendWithin(data, "now"));
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SpareBuffers } from "../base/buffer_pool.ts";
+import { BufferPool } from "../base/memory.ts";
 
 /** The bytes of a large buffer: what one read of Deno's own streams takes. */
 export const LARGE = 65536;
@@ -13,8 +13,8 @@ export const LARGE = 65536;
 const KEPT_MAX = 16;
 
 /** 1 KiB is arbitrary, enough for most lines and headers. */
-const small = new SpareBuffers(1024, KEPT_MAX);
-const large = new SpareBuffers(LARGE, KEPT_MAX);
+const small = new BufferPool(1024, KEPT_MAX);
+const large = new BufferPool(LARGE, KEPT_MAX);
 
 /** A buffer for at least `length` bytes, with anything in it. */
 export function takeBuffer(length: number): Uint8Array {

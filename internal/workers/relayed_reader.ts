@@ -74,7 +74,7 @@ export class RelayedReader {
   /** Begins to read. */
   start(): void {
     const { reader } = this.#stream;
-    if (!reader.flying && !reader.ready) return this.#fly();
+    if (!reader.reading && !reader.ready) return this.#fly();
     this.#flying = true;
     reader.fill().then(() => {
       if (this.#ended) return; // the socket has it

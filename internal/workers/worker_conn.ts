@@ -4,7 +4,7 @@
  * @module
  */
 
-import { viewOf } from "../base/memory.ts";
+import { copyOf } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
@@ -91,7 +91,7 @@ export class RelayConn extends Channel implements OwningTransport {
     this.#reading = undefined;
     this.credit(length);
     into?.set(payload);
-    reading.resolve(into === undefined ? viewOf(payload, 0, length) : length);
+    reading.resolve(into === undefined ? copyOf(payload, 0, length) : length);
   }
 
   /** Writes the start of `p`; resolves to the count taken. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { viewOf } from "../base/memory.ts";
+import { copyOf } from "../base/memory.ts";
 import { runHandler } from "../server/steps.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { Calls } from "../channel/worker_calls.ts";
@@ -86,7 +86,7 @@ export class Service {
       return;
     }
     this.#datagrams.delete(id);
-    this.#openDatagram(id, opening, viewOf(payload, 0, payload.length));
+    this.#openDatagram(id, opening, copyOf(payload, 0, payload.length));
   }
 
   #open(id: number, opening: P.Opening): void {
@@ -110,7 +110,7 @@ export class Service {
       conn.stopReading();
       await undefined; // a read that has ended already lands
       this.lane.drain();
-      this.#finish(conn, reader.atHand ? reader.take(Infinity) : undefined);
+      this.#finish(conn, reader.hasBytes ? reader.take(Infinity) : undefined);
       stateOf(socket).close(false);
       return conn.received;
     });
