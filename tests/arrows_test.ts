@@ -61,13 +61,6 @@ const KNOWN_CIRCLES: readonly string[] = [
   // internal/workers
   "internal/workers/worker_server.ts",
 
-  // internal/files
-  "internal/files/buffered_reader.ts",
-  "internal/files/reader_core.ts",
-  "internal/files/text_core.ts",
-  "internal/files/text_reader.ts",
-  "internal/files/text_writer.ts",
-
   // internal/server
   "internal/server/active_requests.ts",
   "internal/server/dispatcher.ts",
