@@ -12,7 +12,12 @@ import {
   BufferedWriter,
   type Writer,
 } from "./internal/files/buffered_writer.ts";
-import type { BaseServer, DatagramRequest } from "./server.ts";
+import type {
+  DatagramRequest,
+  HandlerServer,
+  ServerStages,
+  WorkerServer,
+} from "./internal/server/stages.ts";
 import {
   type Address,
   IPPROTO_TCP,
@@ -23,8 +28,13 @@ import {
 import type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
 import type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 import type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
-import type { WorkerServer } from "./internal/workers/worker_server.ts";
 
+export type {
+  DatagramRequest,
+  HandlerServer,
+  ServerStages,
+  WorkerServer,
+} from "./internal/server/stages.ts";
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type { Writer } from "./internal/files/buffered_writer.ts";
 
@@ -42,13 +52,6 @@ function checkConnection(handler: { request: unknown }, cure: string): void {
   throw new TypeError(
     `Cannot handle a datagram with ${handler.constructor.name}: extend ${cure}`,
   );
-}
-
-/** The part of a server that a handler relies on. */
-export interface HandlerServer {
-  /** A signal for the handler of a request, which aborts when the server drains. */
-  // deno-lint-ignore no-explicit-any
-  requestSignal(request: any): AbortSignal;
 }
 
 /**
@@ -73,7 +76,7 @@ export interface HandlerServer {
  */
 export class BaseRequestHandler<
   R = Socket,
-  S extends HandlerServer = BaseServer,
+  S extends HandlerServer = ServerStages,
 > {
   /** The request: a connected socket, or a datagram and the socket to answer on. */
   readonly request: R;
@@ -134,7 +137,7 @@ export class BaseRequestHandler<
  * }
  * ```
  */
-export class StreamRequestHandler<S extends HandlerServer = BaseServer>
+export class StreamRequestHandler<S extends HandlerServer = ServerStages>
   extends BaseRequestHandler<Socket, S> {
   /** Bytes of the read buffer: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
@@ -233,7 +236,7 @@ export class StreamRequestHandler<S extends HandlerServer = BaseServer>
  *
  * @typeParam S The server's class.
  */
-export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
+export class DatagramRequestHandler<S extends HandlerServer = ServerStages>
   extends BaseRequestHandler<DatagramRequest, S> {
   readonly #answer = new BytesSink();
   static {
@@ -336,7 +339,7 @@ export class DatagramRequestHandler<S extends HandlerServer = BaseServer>
  * await using udp = new AsyncUDPServer(tcp.serverAddress, Echo);
  * ```
  */
-export class DualRequestHandler<S extends HandlerServer = BaseServer>
+export class DualRequestHandler<S extends HandlerServer = ServerStages>
   extends BaseRequestHandler<Socket | DatagramRequest, S> {
   /** Bytes of the read buffer of a connection: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;

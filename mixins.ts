@@ -42,7 +42,7 @@ export type {
 export type { MaxConnectionsPolicy } from "./internal/server/request_registry.ts";
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
 export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
-export type { WorkerServer } from "./internal/workers/worker_server.ts";
+export type { WorkerServer } from "./internal/server/stages.ts";
 
 /**
  * A server's class with a mix-in: its statics, and a constructor that takes the options of both. A class

@@ -71,11 +71,14 @@ export {
 export type {
   BaseServerOptions,
   DatagramRequest,
+  HandlerServer,
+  RequestHandler,
   RequestHandlerConstructor,
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
   ServerOptions,
+  ServerStages,
   ServerStatus,
 } from "./server.ts";
 export { serve } from "./internal/server/serve.ts";
@@ -89,7 +92,6 @@ export {
   DualRequestHandler,
   StreamRequestHandler,
 } from "./handlers.ts";
-export type { HandlerServer } from "./handlers.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
 export type { BlockingRWPair } from "./internal/blocking/blocking_rw_pair.ts";

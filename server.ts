@@ -26,14 +26,15 @@ import {
 } from "./internal/server/server_options.ts";
 import { checkHandlerKind } from "./internal/server/handler_kinds.ts";
 import { errorReport, isLostClient, say } from "./internal/server/report.ts";
-import {
-  afterDrain,
-  requestsOf,
-  type ServerStatus,
-} from "./internal/server/request_registry.ts";
+import { afterDrain, requestsOf } from "./internal/server/request_registry.ts";
 import { readyWithin, untimedActions } from "./internal/server/serve_loop.ts";
 import { Service } from "./internal/server/service.ts";
-import type { BaseRequestHandler } from "./handlers.ts";
+import type {
+  DatagramRequest,
+  RequestHandlerConstructor,
+  ServerStages,
+  ServerStatus,
+} from "./internal/server/stages.ts";
 import {
   type Address,
   type AddressLike,
@@ -56,21 +57,14 @@ export type {
   ServerCloseReport,
   ServerOptions,
 } from "./internal/server/server_options.ts";
-export type { ServerStatus } from "./internal/server/request_registry.ts";
-
-/**
- * A class of handlers.
- *
- * @typeParam R What a request is.
- */
-// deno-lint-ignore no-explicit-any
-export type RequestHandlerConstructor<R = any> = new (
-  request: R,
-  clientAddress: Address,
-  // deno-lint-ignore no-explicit-any
-  server: any,
-  // deno-lint-ignore no-explicit-any
-) => BaseRequestHandler<any, any>;
+export type {
+  DatagramRequest,
+  HandlerServer,
+  RequestHandler,
+  RequestHandlerConstructor,
+  ServerStages,
+  ServerStatus,
+} from "./internal/server/stages.ts";
 
 /**
  * The loop and the stages of a request, for any kind of server. What is left to subclasses:
@@ -88,7 +82,7 @@ export type RequestHandlerConstructor<R = any> = new (
  *
  * @typeParam R What a request is.
  */
-export abstract class BaseServer<R = unknown> implements AsyncDisposable {
+export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   /** Seconds that `handleRequest` waits; null is no limit. */
   static timeout: number | null = null;
   /** Whether `handleError` prints errors of clients that are gone or silent. */
@@ -498,12 +492,6 @@ export class TCPServer extends SocketServer<Socket> {
     stateOf(request).close(false);
   }
 }
-
-/**
- * A request of a datagram server: the datagram, and the socket to answer on. The `buffer` of the datagram may be
- * larger and hold more of what the same address has sent: `slice()` it before that is used or transferred.
- */
-export type DatagramRequest = [packet: Uint8Array<ArrayBuffer>, socket: Socket];
 
 /** How long answers that a client does not read are waited for when the server closes, in seconds. Arbitrary. */
 const FLUSH_SECONDS = 1;

@@ -10,12 +10,12 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { Stages, Task } from "./task.ts";
+import type { ServerStages } from "./stages.ts";
 
 /** One request under way. */
 export class ActiveRequest {
   /** Set where a task of its own ends it, and not the loop that got it: whose stages the task runs. */
-  server: Stages<unknown> | undefined = undefined;
+  server: ServerStages<unknown> | undefined = undefined;
   /** The address that the stages of the task are given. */
   clientAddress: Address = "";
   /** Tells the handler that the server drains; made when the handler asks. */
@@ -41,7 +41,7 @@ export class ActiveRequest {
   }
 
   /** Leaves it to a task. */
-  detach(server: Stages<unknown>, clientAddress: Address): Detached {
+  detach(server: ServerStages<unknown>, clientAddress: Address): Detached {
     this.server = server;
     this.clientAddress = clientAddress;
     return this as Detached;
@@ -49,7 +49,9 @@ export class ActiveRequest {
 }
 
 /** A request that was left to a task. */
-export type Detached = ActiveRequest & Task<unknown>;
+export type Detached = ActiveRequest & {
+  readonly server: ServerStages<unknown>;
+};
 
 /** Requests in the order in which they began. */
 export class ActiveRequests implements Iterable<ActiveRequest> {

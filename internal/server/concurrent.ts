@@ -5,8 +5,8 @@
  */
 
 import { begun } from "../waiting/promises.ts";
-import type { BaseServer } from "../../server.ts";
-import type { Address } from "../../socket.ts";
+import type { ServerStages } from "./stages.ts";
+import type { Address } from "../base/address.ts";
 import type { Detached } from "./active_requests.ts";
 import { checkOptions } from "./server_options.ts";
 import {
@@ -18,7 +18,7 @@ import { runDetached, runTask } from "./task.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
-export type ServerConstructor = new (...args: any[]) => BaseServer<any>;
+export type ServerConstructor = new (...args: any[]) => ServerStages<any>;
 
 /** Options of a server with a mix-in, besides its own. */
 export interface MixInOptions {

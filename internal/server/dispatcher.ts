@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { BaseServer } from "../../server.ts";
+import type { ServerStages } from "./stages.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import {
@@ -29,19 +29,19 @@ type Handled = AcceptVerdict | void;
  * @typeParam R What a request is.
  */
 export class Dispatcher<R> {
-  readonly #server: BaseServer<R>;
+  readonly #server: ServerStages<R>;
   readonly #requests: Requests;
   readonly #failures = new AcceptFailures();
 
   /** @param server The server, whose stages are looked up at each use. */
-  constructor(server: BaseServer<R>) {
+  constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
   }
 
   /** Gets a request that is ready and takes it through its stages. */
   handleOne(): Handled | Promise<Handled> {
-    let got: ReturnType<BaseServer<R>["getRequest"]>;
+    let got: ReturnType<ServerStages<R>["getRequest"]>;
     try {
       got = this.#server.getRequest();
     } catch (error) {
@@ -142,7 +142,7 @@ export class Dispatcher<R> {
 }
 
 /** Reports whether the socket of a server is open, and takes requests. */
-function listens(server: BaseServer<unknown>): boolean {
+function listens(server: ServerStages<unknown>): boolean {
   const socket = ownerOf(server.fileno());
   return socket instanceof Socket && stateOf(socket).listens;
 }

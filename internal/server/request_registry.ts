@@ -16,7 +16,7 @@ import {
 import { sayHookFailed } from "./report.ts";
 import { isInside } from "./scope.ts";
 import type { Step } from "./steps.ts";
-import type { Stages } from "./task.ts";
+import type { ServerStages, ServerStatus } from "./stages.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
 export type MaxConnectionsPolicy = "wait" | "reject";
@@ -31,20 +31,6 @@ export interface Limits {
   maxConnectionsPerClient: number;
   /** Whether closing the server waits for the requests under way. */
   blockOnClose: boolean;
-}
-
-/** How a server is doing. */
-export interface ServerStatus {
-  /** Requests under way. */
-  active: number;
-  /** Requests got so far. */
-  accepted: number;
-  /** Requests turned away by `verifyRequest`, at a limit, or while the server closed. */
-  rejected: number;
-  /** Failures of `getRequest` that were passed over: the client was gone, or its handshake failed. */
-  transientErrors: number;
-  /** Failures of `getRequest` for want of descriptors or memory, each followed by a pause. */
-  resourceErrors: number;
 }
 
 /** How many there are of each client; one that cannot be told from others is not counted. */
@@ -173,7 +159,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Leaves a request to a task, with which it ends. */
   detach(
     request: unknown,
-    server: Stages<unknown>,
+    server: ServerStages<unknown>,
     clientAddress: Address,
   ): Detached {
     const active = this.#active.find(request) ?? this.begin(request);

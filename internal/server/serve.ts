@@ -5,11 +5,11 @@
  */
 
 import type {
-  BaseServer,
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
-} from "../../server.ts";
+} from "./server_options.ts";
+import type { ServerStages } from "./stages.ts";
 
 /** Options of {@linkcode serve}. */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
@@ -56,7 +56,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  */
 export async function serve(
   // deno-lint-ignore no-explicit-any
-  servers: BaseServer<any> | readonly BaseServer<any>[],
+  servers: ServerStages<any> | readonly ServerStages<any>[],
   options: ServeOptions = {},
 ): Promise<ServerCloseReport> {
   const { signal, signals = SIGNALS, pollInterval, timeout } = options;

@@ -11,7 +11,7 @@ import { osError } from "../base/errors.ts";
 import { stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import type { BaseServer } from "../../server.ts";
+import type { ServerStages } from "./stages.ts";
 import { Socket, socketOf } from "../../socket.ts";
 import { PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
@@ -32,7 +32,7 @@ import { both, readyWithin, ServeLoop, untimedActions } from "./serve_loop.ts";
  * @typeParam R What a request is.
  */
 export class Service<R> {
-  readonly #server: BaseServer<R>;
+  readonly #server: ServerStages<R>;
   readonly #requests: Requests;
   readonly #dispatcher: Dispatcher<R>;
   #loop: ServeLoop | undefined;
@@ -40,7 +40,7 @@ export class Service<R> {
   #stopWanted = false;
 
   /** @param server The server. Nothing of it is used before a request is asked for. */
-  constructor(server: BaseServer<R>) {
+  constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
     this.#dispatcher = new Dispatcher(server);

@@ -12,19 +12,13 @@ import type { Address } from "../base/address.ts";
 import { begun } from "../waiting/promises.ts";
 import type { Detached } from "./active_requests.ts";
 import { requestsOf } from "./request_registry.ts";
+import type { ServerStages } from "./stages.ts";
 import { after, type Step } from "./steps.ts";
-
-/** The stages of a task. */
-export interface Stages<R> {
-  finishRequest(request: R, clientAddress: Address): Step;
-  handleError(request: R, clientAddress: Address, error: unknown): Step;
-  shutdownRequest(request: R): Step;
-}
 
 /** What a task is about. */
 export interface Task<R> {
   /** Whose stages it runs. */
-  readonly server: Stages<R>;
+  readonly server: ServerStages<R>;
   readonly request: R;
   readonly clientAddress: Address;
 }

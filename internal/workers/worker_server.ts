@@ -4,29 +4,8 @@
  * @module
  */
 
-import type { HandlerServer } from "../../handlers.ts";
+import type { WorkerServer } from "../server/stages.ts";
 import type { Address } from "../base/address.ts";
-
-/**
- * The server, as far as a worker knows it: `this.server` of a handler that runs there. It has the
- * server's address and options, but no socket.
- *
- * @typeParam T What the server has for `shared`.
- */
-export interface WorkerServer<T = unknown> extends HandlerServer {
-  /** The address of the server. */
-  readonly serverAddress: Address;
-  /** What the server was given for `shared`; a `SharedArrayBuffer` in it is truly shared. */
-  readonly shared: T;
-  /** The server's other options, by name. */
-  readonly options: Readonly<Record<string, unknown>>;
-  /**
-   * Ends the server's loop, as the server's own `shutdown` does.
-   *
-   * @returns Resolves when no further request will be got.
-   */
-  shutdown(): Promise<void>;
-}
 
 /** What a worker is told about the server. */
 export interface ServerFacts {
