@@ -1,13 +1,13 @@
 /** What a child process does with requests, and how children live and end. */
 
-import { RelayStream } from "../internal/children/child_transports.ts";
+import { ChildStreamTransport } from "../internal/children/child_transports.ts";
 import type {
+  ChildMessage,
   FromChild,
   RequestMessage,
-  Said,
 } from "../internal/children/messages.ts";
 import { ParentLink } from "../internal/children/parent_link.ts";
-import { streamRelay } from "../internal/children/child_relay.ts";
+import { streamExecutor } from "../internal/children/call_executor.ts";
 import type { CallMessage } from "../internal/children/messages.ts";
 import {
   type Address,
@@ -50,10 +50,10 @@ const ignore = !MAY_FORK;
 /** A link to a server that is none: what it was told, and what is to happen when a message is sent. */
 function fakeLink(): {
   link: ParentLink;
-  said: Said[];
+  said: ChildMessage[];
   sent: (() => void)[];
 } {
-  const said: Said[] = [];
+  const said: ChildMessage[] = [];
   const sent: (() => void)[] = [];
   const link = new ParentLink((message: FromChild, done) => {
     const { token, ...rest } = message;
@@ -91,8 +91,8 @@ Deno.test("ParentLink says that a request has come, unless that is clear already
   link.failed(5, "thrown");
   await turn();
   await turn();
-  const taken = said.filter(({ type }) => type === "taken");
-  assertEquals(taken, [{ type: "taken", id: 2 }]);
+  const acknowledged = said.filter(({ type }) => type === "acknowledge");
+  assertEquals(acknowledged, [{ type: "acknowledge", id: 2 }]);
 });
 
 Deno.test("ParentLink makes no call for a request that has ended", async () => {
@@ -116,7 +116,7 @@ Deno.test("ParentLink makes no call for a request that has ended", async () => {
 function fakeStream() {
   const { link, said } = fakeLink();
   link.begin(1, false);
-  const stream = new RelayStream(link, { id: 1 } as RequestMessage);
+  const stream = new ChildStreamTransport(link, { id: 1 } as RequestMessage);
   const calls = () => said.filter((each) => each.type === "call");
   const settle = (value?: unknown, error?: { thrown: string }) => {
     const { call } = calls().at(-1)!;
@@ -126,7 +126,7 @@ function fakeStream() {
   return { stream, calls, settle };
 }
 
-Deno.test("RelayStream.write() ends with the server's write, and as that does", async () => {
+Deno.test("ChildStreamTransport.write() ends with the server's write, and as that does", async () => {
   const { stream, calls, settle } = fakeStream();
   let count: number | undefined;
   const large = new Uint8Array(100_000);
@@ -142,7 +142,7 @@ Deno.test("RelayStream.write() ends with the server's write, and as that does", 
   assertStrictEquals(await soon(failed.catch((error) => error)), "gone");
 });
 
-Deno.test("RelayStream.read() asks for no more than there is room for", async () => {
+Deno.test("ChildStreamTransport.read() asks for no more than there is room for", async () => {
   const { stream, calls, settle } = fakeStream();
   const buffer = new Uint8Array(10);
   const some = stream.read(buffer);
@@ -157,7 +157,7 @@ Deno.test("RelayStream.read() asks for no more than there is room for", async ()
   assertStrictEquals(await soon(end), null);
 });
 
-Deno.test("RelayStream makes one call of a kind at a time", async () => {
+Deno.test("ChildStreamTransport makes one call of a kind at a time", async () => {
   const { stream, calls, settle } = fakeStream();
   stream.setNoDelay(true);
   stream.setNoDelay(false);
@@ -179,7 +179,7 @@ Deno.test("RelayStream makes one call of a kind at a time", async () => {
   assertEquals(made().at(-1), ["close", undefined]);
 });
 
-Deno.test("RelayStream goes on after a call of the same kind that failed", async () => {
+Deno.test("ChildStreamTransport goes on after a call of the same kind that failed", async () => {
   const { stream, calls, settle } = fakeStream();
   stream.setNoDelay(true);
   stream.setNoDelay(false);
@@ -188,14 +188,14 @@ Deno.test("RelayStream goes on after a call of the same kind that failed", async
   assertEquals(calls().map(({ argument }) => argument), [true, false]);
 });
 
-Deno.test("streamRelay() sets the options of the connection", async () => {
+Deno.test("streamExecutor() sets the options of the connection", async () => {
   const [client, server] = await tcpPair();
   using _client = client;
   using _server = server;
-  const relay = streamRelay(server);
+  const execute = streamExecutor(server);
   for (const on of [true, false, true]) {
     for (const operation of ["setNoDelay", "setKeepAlive"]) {
-      await relay({ operation, argument: on } as CallMessage);
+      await execute({ operation, argument: on } as CallMessage);
     }
     assertEquals([
       server.getsockopt(IPPROTO_TCP, TCP_NODELAY),
@@ -204,14 +204,14 @@ Deno.test("streamRelay() sets the options of the connection", async () => {
   }
 });
 
-Deno.test("streamRelay() has a write wait until the connection took it", async () => {
+Deno.test("streamExecutor() has a write wait until the connection took it", async () => {
   const taken = Promise.withResolvers<void>();
-  const relay = streamRelay(
+  const execute = streamExecutor(
     { sendall: () => taken.promise } as unknown as Socket,
   );
   const argument = encode("x");
   let done = false;
-  const written = relay({ operation: "write", argument } as CallMessage)
+  const written = execute({ operation: "write", argument } as CallMessage)
     .then(() => done = true);
   await turn();
   assertStrictEquals(done, false);
@@ -290,12 +290,12 @@ for (const Server of [TCP, Peeking]) {
   });
 }
 
-Deno.test("Member does not kill a child for a request that ended in time", async () => {
-  const { child, member } = fakeMember({ childTimeout: 0.05 });
-  const ran = member.run(fakeJob());
+Deno.test("PoolChild does not kill a child for a request that ended in time", async () => {
+  const { child, poolChild } = fakeMember({ childTimeout: 0.05 });
+  const ran = poolChild.run(fakeJob());
   child.say({ type: "done", ids: [1], ms: 1 });
   await soon(ran);
-  const failed = member.run(fakeJob());
+  const failed = poolChild.run(fakeJob());
   child.say({
     type: "error",
     id: 2,
@@ -304,28 +304,28 @@ Deno.test("Member does not kill a child for a request that ended in time", async
   await soon(failed.catch(() => {}));
   await delay(150);
   assertEquals(child.signals, []);
-  const late = member.run(fakeJob());
+  const late = poolChild.run(fakeJob());
   await assertRejects(() => soon(late), Error, "childTimeout");
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
-Deno.test("Member kills a child that does not exit when it is told to", async () => {
-  const { child, member } = fakeMember();
-  member.leave();
-  member.leave();
+Deno.test("PoolChild kills a child that does not exit when it is told to", async () => {
+  const { child, poolChild } = fakeMember();
+  poolChild.leave();
+  poolChild.leave();
   assertEquals(child.types.filter((type) => type === "leave"), ["leave"]);
   assertEquals(child.signals, []);
-  await soon(member.exited);
+  await soon(poolChild.exited);
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
-Deno.test("Member forgets a request that has ended", async () => {
-  const { child, member } = fakeMember();
-  const runs = [member.run(fakeJob()), member.run(fakeJob())];
-  child.say({ type: "taken", id: 2 });
+Deno.test("PoolChild forgets a request that has ended", async () => {
+  const { child, poolChild } = fakeMember();
+  const runs = [poolChild.run(fakeJob()), poolChild.run(fakeJob())];
+  child.say({ type: "acknowledge", id: 2 });
   child.say({ type: "done", ids: [1, 2], ms: 1 });
   await soon(Promise.all(runs));
-  assertEquals([member.load, member.free], [0, true]);
+  assertEquals([poolChild.load, poolChild.free], [0, true]);
 });
 
 Deno.test({

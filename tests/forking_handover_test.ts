@@ -46,8 +46,8 @@ async function connection(): Promise<NetSocket> {
   return socket;
 }
 
-Deno.test("Member whose connection cannot be sent ends the request, and goes on", async () => {
-  const { child, member } = fakeMember();
+Deno.test("PoolChild whose connection cannot be sent ends the request, and goes on", async () => {
+  const { child, poolChild } = fakeMember();
   const refusals = [
     { thrown: Object.assign(new Error(), { code: "ERR_INVALID_HANDLE_TYPE" }) },
     { later: Object.assign(new Error("too many"), { code: "ETOOMANYREFS" }) },
@@ -55,83 +55,87 @@ Deno.test("Member whose connection cannot be sent ends the request, and goes on"
   for (const refusal of refusals) {
     const socket = await connection();
     child.refusal = refusal;
-    await assertRejects(() => soon(member.run(fakeJob({ socket }))), Error);
+    await assertRejects(() => soon(poolChild.run(fakeJob({ socket }))), Error);
     assert(socket.destroyed);
     child.refusal = {};
-    assertEquals([member.load, member.free, member.open], [0, true, true]);
+    assertEquals([poolChild.load, poolChild.free, poolChild.open], [
+      0,
+      true,
+      true,
+    ]);
     const next = await connection();
-    const ran = member.run(fakeJob({ socket: next }));
+    const ran = poolChild.run(fakeJob({ socket: next }));
     assertStrictEquals(child.sent.at(-1)![1], next);
     next.destroy(); // as Deno does when it is acknowledged
     await once(next, "close");
-    assert(member.free);
-    child.say({ type: "done", ids: [member.given], ms: 1 });
+    assert(poolChild.free);
+    child.say({ type: "done", ids: [poolChild.given], ms: 1 });
     await soon(ran);
   }
   assertEquals(child.signals, []);
 });
 
-Deno.test("Member says that no descriptor was left where Deno speaks of a handle", async () => {
-  const { child, member } = fakeMember();
+Deno.test("PoolChild says that no descriptor was left where Deno speaks of a handle", async () => {
+  const { child, poolChild } = fakeMember();
   const socket = await connection();
   const thrown = Object.assign(new Error(), {
     code: "ERR_INVALID_HANDLE_TYPE",
   });
   child.refusal = { thrown };
-  const error = await assertRejects(() => member.run(fakeJob({ socket })));
+  const error = await assertRejects(() => poolChild.run(fakeJob({ socket })));
   assertInstanceOf(error, OSError);
   assertStrictEquals(error.code, "EMFILE");
   assertStrictEquals(error.cause, thrown);
 });
 
-Deno.test("Member whose channel breaks while a connection is sent takes no more", async () => {
-  const { child, member } = fakeMember();
+Deno.test("PoolChild whose channel breaks while a connection is sent takes no more", async () => {
+  const { child, poolChild } = fakeMember();
   const socket = await connection();
   const later = Object.assign(new Error("broken"), { code: "EPIPE" });
   child.refusal = { later };
   const error = await assertRejects(() =>
-    soon(member.run(fakeJob({ socket })))
+    soon(poolChild.run(fakeJob({ socket })))
   );
   assertStrictEquals(error, later);
-  assertStrictEquals(member.open, false);
+  assertStrictEquals(poolChild.open, false);
   child.exit(0);
-  await member.exited;
+  await poolChild.exited;
 });
 
-Deno.test("Member sends a request without its connection where the client is gone", async () => {
-  const { child, member } = fakeMember();
+Deno.test("PoolChild sends a request without its connection where the client is gone", async () => {
+  const { child, poolChild } = fakeMember();
   const socket = await connection();
   socket.destroy();
   await once(socket, "close");
-  const ran = member.run(fakeJob({ socket }));
-  assertEquals([member.free, child.sent.at(-1)![1]], [true, undefined]);
+  const ran = poolChild.run(fakeJob({ socket }));
+  assertEquals([poolChild.free, child.sent.at(-1)![1]], [true, undefined]);
   child.say({ type: "done", ids: [1], ms: 0 });
   await soon(ran);
 });
 
-Deno.test("Member is free again when a request without a connection was taken, asked for, or ended", async () => {
+Deno.test("PoolChild is free again when a request without a connection was taken, asked for, or ended", async () => {
   let freed = 0;
-  const { child, member } = fakeMember({}, () => freed++);
-  const relay = () => Promise.resolve();
+  const { child, poolChild } = fakeMember({}, () => freed++);
+  const execute = () => Promise.resolve();
   for (
     const [id, message] of [
-      { type: "taken" },
+      { type: "acknowledge" },
       { type: "call", call: 1, operation: "close" },
       { type: "done", ms: 1 },
       { type: "error", error: { name: "", message: "", thrown: "thrown" } },
     ].entries()
   ) {
-    const ran = member.run(fakeJob({ relay }));
+    const ran = poolChild.run(fakeJob({ execute }));
     ran.catch(() => {});
-    assertStrictEquals(member.free, false);
+    assertStrictEquals(poolChild.free, false);
     child.say({ ...message, id: id + 1, ids: [id + 1] });
-    assertEquals([member.free, freed], [true, id + 1]);
+    assertEquals([poolChild.free, freed], [true, id + 1]);
   }
   await Promise.resolve();
   assertEquals(child.signals, []);
 });
 
-Deno.test("jobFor() has the connection forget its server, which would write to the child past the outbox", async () => {
+Deno.test("jobFor() has the connection forget its server, which would write to the child past the message queue", async () => {
   const options = { family: AF_INET, address: LOCAL, backlog: 1 };
   using listener = Socket.from(openNetListener(options));
   const [socket] = await acceptFrom(listener);

@@ -8,8 +8,11 @@ import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import type { Socket as NetSocket } from "node:net";
 import type { Job } from "../internal/children/job.ts";
-import type { Said, ToChild } from "../internal/children/messages.ts";
-import { Member, type MemberOptions } from "../internal/children/pool_child.ts";
+import type { ChildMessage, ToChild } from "../internal/children/messages.ts";
+import {
+  PoolChild,
+  type PoolChildOptions,
+} from "../internal/children/pool_child.ts";
 import {
   type Address,
   ForkingTCPServer,
@@ -158,7 +161,7 @@ export class FakeChild extends EventEmitter {
   }
 
   /** Says something, as the code of the module in the child does. */
-  say(message: Said | Record<string, unknown>): void {
+  say(message: ChildMessage | Record<string, unknown>): void {
     const init = this.sent[0][0] as { token?: string };
     this.emit("message", { token: init.token, ...message });
   }
@@ -181,13 +184,13 @@ export class FakeChild extends EventEmitter {
   }
 }
 
-/** A member over a child that is none; ready, unless told otherwise. */
+/** A poolChild over a child that is none; ready, unless told otherwise. */
 export function fakeMember(
-  options: Partial<MemberOptions> = {},
+  options: Partial<PoolChildOptions> = {},
   freed?: () => void,
-): { child: FakeChild; member: Member } {
+): { child: FakeChild; poolChild: PoolChild } {
   const child = new FakeChild();
-  const member = new Member(child as unknown as ChildProcess, {
+  const poolChild = new PoolChild(child as unknown as ChildProcess, {
     init: {
       type: "init",
       exportName: "Echo",
@@ -199,7 +202,7 @@ export function fakeMember(
     ...options,
   }, freed);
   child.say({ type: "ready" });
-  return { child, member };
+  return { child, poolChild };
 }
 
 /** A request, with what it has besides. */

@@ -1,9 +1,9 @@
 /** What a hostile handler can do in a child, and what not; docs/guide.md says the same, sentence by sentence. */
 
 import {
-  datagramRelay,
-  streamRelay,
-} from "../internal/children/child_relay.ts";
+  datagramExecutor,
+  streamExecutor,
+} from "../internal/children/call_executor.ts";
 import type { CallMessage } from "../internal/children/messages.ts";
 import {
   type Address,
@@ -276,14 +276,14 @@ Deno.test({
   },
 });
 
-Deno.test("datagramRelay() knows the client, and what may be reached, by address", async () => {
+Deno.test("datagramExecutor() knows the client, and what may be reached, by address", async () => {
   const sent: unknown[] = [];
   const socket = {
     family: AF_INET,
     sendto: (_: Uint8Array, to: Address) => Promise.resolve(sent.push(to)),
   } as unknown as Socket;
   const ask = (net: true | string[], address: Address) =>
-    datagramRelay(socket, ["10.0.0.1", 5], { net })({
+    datagramExecutor(socket, ["10.0.0.1", 5], { net })({
       operation: "sendto",
       argument: encode("x"),
       address,
@@ -327,17 +327,17 @@ async function killedFor(
   message: Record<string, unknown>,
   rest: Parameters<typeof fakeJob>[0] = {},
 ): Promise<string> {
-  const { child, member } = fakeMember();
-  const ran = member.run(fakeJob(rest));
+  const { child, poolChild } = fakeMember();
+  const ran = poolChild.run(fakeJob(rest));
   child.say(message);
   assertEquals(child.signals, ["SIGKILL"]);
   const error = await assertRejects(() => soon(ran), Error);
   return error.message;
 }
 
-Deno.test("Member kills a child that says what the library would not", async () => {
+Deno.test("PoolChild kills a child that says what the library would not", async () => {
   const call = { type: "call", id: 1, call: 1, operation: "read", argument: 9 };
-  const relay = streamRelay(new Socket());
+  const execute = streamExecutor(new Socket());
   for (
     const [message, reason, rest] of [
       [{ type: "done", ids: [1], ms: NaN }, "NaN ms"],
@@ -349,7 +349,7 @@ Deno.test("Member kills a child that says what the library would not", async () 
       [{ type: "done", ms: 1 }, "of undefined"],
       [{ type: "error", id: 2, error: { thrown: "" } }, "no request 2"],
       [{ type: "error", id: 1 }, "of undefined"],
-      [{ type: "taken", id: 0 }, "no request 0"],
+      [{ type: "acknowledge", id: 0 }, "no request 0"],
       [{ type: "ready" }, "ready before"],
       [{ type: "sync" }, "nobody asked"],
       [{ type: "constructor" }, "its type is"],
@@ -357,31 +357,33 @@ Deno.test("Member kills a child that says what the library would not", async () 
       [{ type: "done", ids: [1], ms: 1, token: undefined }, "not from this"],
       [{ ...call, id: 3 }, "no request 3"],
       [call, "it has the connection"],
-      [{ ...call, argument: 0 }, "Cannot read 0 bytes", { relay }],
-      [{ ...call, argument: 65537 }, "Cannot read 65537", { relay }],
-      [{ ...call, argument: "9" }, 'Cannot read "9"', { relay }],
-      [{ ...call, operation: "write" }, "no chunk", { relay }],
+      [{ ...call, argument: 0 }, "Cannot read 0 bytes", { execute }],
+      [{ ...call, argument: 65537 }, "Cannot read 65537", { execute }],
+      [{ ...call, argument: "9" }, 'Cannot read "9"', { execute }],
+      [{ ...call, operation: "write" }, "no chunk", { execute }],
       [
         { ...call, operation: "write", argument: new Uint8Array(65537) },
         "no chunk",
-        { relay },
+        { execute },
       ],
-      [{ ...call, operation: "sendto" }, "the request is a stream", { relay }],
-    ] as [Record<string, unknown>, string, { relay?: typeof relay }?][]
+      [{ ...call, operation: "sendto" }, "the request is a stream", {
+        execute,
+      }],
+    ] as [Record<string, unknown>, string, { execute?: typeof execute }?][]
   ) {
     assertStringIncludes(await killedFor(message, rest), reason);
   }
 });
 
-Deno.test("Member kills a child that makes a second call of a kind before the result of the first", async () => {
-  const { child, member } = fakeMember();
+Deno.test("PoolChild kills a child that makes a second call of a kind before the result of the first", async () => {
+  const { child, poolChild } = fakeMember();
   const answers: PromiseWithResolvers<unknown>[] = [];
-  const relay = () => {
+  const execute = () => {
     const answer = Promise.withResolvers<unknown>();
     answers.push(answer);
     return answer.promise;
   };
-  const ran = member.run(fakeJob({ relay }));
+  const ran = poolChild.run(fakeJob({ execute }));
   const ask = (call: number, operation: string) =>
     child.say({ type: "call", id: 1, call, operation, argument: 1 });
   ask(1, "read");
@@ -400,9 +402,9 @@ Deno.test("Member kills a child that makes a second call of a kind before the re
   await assertRejects(() => soon(ran), Error, "a second read");
 });
 
-Deno.test("Member kills a child that does not read the results of its calls", async () => {
-  const { child, member } = fakeMember();
-  const ran = member.run(fakeJob({ relay: () => Promise.resolve() }));
+Deno.test("PoolChild kills a child that does not read the results of its calls", async () => {
+  const { child, poolChild } = fakeMember();
+  const ran = poolChild.run(fakeJob({ execute: () => Promise.resolve() }));
   const killed = assertRejects(() => soon(ran), Error, "does not read");
   child.writes = false;
   let calls = 0;
@@ -414,29 +416,29 @@ Deno.test("Member kills a child that does not read the results of its calls", as
   await killed;
 });
 
-Deno.test("Member closes a descriptor that a child sends, and ends it", async () => {
+Deno.test("PoolChild closes a descriptor that a child sends, and ends it", async () => {
   for (const method of ["destroy", "close"]) {
-    const { child, member } = fakeMember();
+    const { child, poolChild } = fakeMember();
     let closed = 0;
     child.emit("message", { type: "sync" }, { [method]: () => closed++ });
     assertEquals([closed, child.signals], [1, ["SIGKILL"]]);
-    await member.exited;
+    await poolChild.exited;
   }
 });
 
-Deno.test("Member believes no request that took longer than it was away", async () => {
-  const { child, member } = fakeMember();
-  const ran = member.run(fakeJob());
+Deno.test("PoolChild believes no request that took longer than it was away", async () => {
+  const { child, poolChild } = fakeMember();
+  const ran = poolChild.run(fakeJob());
   child.say({ type: "done", ids: [1], ms: 1e308 });
   assert(await soon(ran) < 20_000);
 });
 
-Deno.test("streamRelay() does what is asked for, on the connection", async () => {
+Deno.test("streamExecutor() does what is asked for, on the connection", async () => {
   const [client, server] = await tcpPair();
   using _ = client;
-  const relay = streamRelay(server);
+  const execute = streamExecutor(server);
   const ask = (operation: string, argument?: unknown) =>
-    soon(relay({ operation, argument } as CallMessage));
+    soon(execute({ operation, argument } as CallMessage));
   await client.sendall(encode("hello"));
   assertEquals(await ask("read", 3), encode("hel"));
   await ask("write", encode("answer"));
@@ -446,5 +448,8 @@ Deno.test("streamRelay() does what is asked for, on the connection", async () =>
   await ask("close");
   assertStrictEquals(server.fileno(), -1);
   await assertRejects(() => ask("setNoDelay", true), Error, "EBADF");
-  assertThrows(() => relay({ operation: "sendto" } as CallMessage), TypeError);
+  assertThrows(
+    () => execute({ operation: "sendto" } as CallMessage),
+    TypeError,
+  );
 });

@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { Pace, WIDTH } from "../internal/children/pace.ts";
+import {
+  BUSY_CHILDREN_MAX,
+  ConcurrencyLimit,
+} from "../internal/children/concurrency_limit.ts";
 import {
   type Address,
   AF_INET,
@@ -651,24 +654,24 @@ Deno.test({
   },
 });
 
-Deno.test("Pace says after quick requests that a few children are enough", () => {
-  const pace = new Pace();
-  assertStrictEquals(pace.enough(WIDTH), false); // nobody knows yet
-  pace.note(5);
-  assertStrictEquals(pace.enough(WIDTH), true);
-  assertStrictEquals(pace.enough(WIDTH - 1), false);
-  for (let i = 0; i < 10; i++) pace.note(40);
-  assertStrictEquals(pace.enough(WIDTH), false);
-  for (let i = 0; i < 12; i++) pace.note(i % 4 === 0 ? 5 : 12); // some quick ones are enough
-  assertStrictEquals(pace.enough(WIDTH), true);
+Deno.test("ConcurrencyLimit says after quick requests that a few children are enough", () => {
+  const limit = new ConcurrencyLimit();
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), false); // nobody knows yet
+  limit.record(5);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), true);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX - 1), false);
+  for (let i = 0; i < 10; i++) limit.record(40);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), false);
+  for (let i = 0; i < 12; i++) limit.record(i % 4 === 0 ? 5 : 12); // some quick ones are enough
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), true);
 });
 
-Deno.test("Member that ends one of its requests is seen to get on", () => {
-  const { child, member } = fakeMember();
-  for (let i = 0; i < 2; i++) member.run(fakeJob());
-  member.moved = -1;
+Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
+  const { child, poolChild } = fakeMember();
+  for (let i = 0; i < 2; i++) poolChild.run(fakeJob());
+  poolChild.moved = -1;
   child.say({ type: "done", ids: [1], ms: 1 });
-  assert(member.moved >= 0);
+  assert(poolChild.moved >= 0);
 });
 
 Deno.test({

@@ -6,7 +6,10 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/errors.ts";
-import { ChildServer, type Load } from "./child_server.ts";
+import {
+  ChildRequestRunner,
+  type ImportHandler,
+} from "./child_request_runner.ts";
 import { withoutStack } from "./child_errors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ParentLink } from "./parent_link.ts";
@@ -23,10 +26,13 @@ const LOOK_MS = 1000;
  * service manager sends to all processes of a group are left to the server, which drains.
  *
  * @param parent The number of the server's process.
- * @param load Imports the module of the handler.
+ * @param importHandler Imports the module of the handler.
  * @returns Never.
  */
-export function serve(parent: number, load: Load): Promise<never> {
+export function serve(
+  parent: number,
+  importHandler: ImportHandler,
+): Promise<never> {
   const channel = globalThis.process;
   const send = channel.send!.bind(channel); // as it is before there are handlers, who may set another
   const link = new ParentLink((message, sent) => {
@@ -34,9 +40,9 @@ export function serve(parent: number, load: Load): Promise<never> {
     send(message, (error: Error | null) => error ? leave() : sent());
   });
   Object.freeze(ParentLink.prototype);
-  const server = new ChildServer(link, load);
+  const runner = new ChildRequestRunner(link, importHandler);
   channel.on("message", (message, socket) => {
-    server.hear(message as ToChild, socket as NetSocket | undefined);
+    runner.onMessage(message as ToChild, socket as NetSocket | undefined);
   });
   channel.on("internalMessage", (message: unknown) => refuse(message, link));
   channel.on("disconnect", leave);

@@ -13,20 +13,21 @@ import type { ChildProcess } from "node:child_process";
 const EXIT_MS = 1000;
 
 /** Owns a process, and ends it. */
-export class Lifetime {
+export class ChildLifetime {
   readonly #process: ChildProcess;
   readonly #ended = Promise.withResolvers<string>();
   #killer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
   #gone = false;
   /** Whether it was killed from outside, as by a system that is short of memory. */
-  struck = false;
+  killedExternally = false;
 
   /** @param process The process, just started. */
   constructor(process: ChildProcess) {
     this.#process = process;
     process.on("exit", (code, signal) => {
-      this.struck = signal === "SIGKILL" && this.#reason === undefined;
+      this.killedExternally = signal === "SIGKILL" &&
+        this.#reason === undefined;
       this.#finish(
         signal === null ? `exit code ${code}` : `killed by ${signal}`,
       );
@@ -39,7 +40,7 @@ export class Lifetime {
   }
 
   /** Says whether the child keeps the server's process alive. */
-  hold(on: boolean): void {
+  keepAlive(on: boolean): void {
     const { channel, pid } = this.#process;
     if (pid === undefined) return; // it could not be started
     if (on) {
@@ -52,9 +53,9 @@ export class Lifetime {
   }
 
   /** It has been told to exit, or is about to: waits for that, and kills it where it does not come. */
-  await(): void {
+  awaitExit(): void {
     if (this.#gone || this.#killer !== undefined) return;
-    this.hold(true); // whoever closes the server waits for the exit
+    this.keepAlive(true); // whoever closes the server waits for the exit
     const kill = () => this.kill("it did not exit when it was told to");
     this.#killer = setTimeout(kill, EXIT_MS);
   }
@@ -64,7 +65,7 @@ export class Lifetime {
     if (this.#gone) return;
     this.#reason ??= reason;
     if (this.#process.pid === undefined) return this.#finish("never started");
-    this.hold(true);
+    this.keepAlive(true);
     this.#process.kill("SIGKILL");
   }
 

@@ -7,8 +7,8 @@
 import type { Address } from "../base/address.ts";
 import { type Job, jobFor } from "./job.ts";
 import { launch } from "./launch.ts";
-import { Member, type MemberOptions } from "./pool_child.ts";
-import { Pace, SLOW_MS } from "./pace.ts";
+import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
+import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**
@@ -18,13 +18,13 @@ import type { LaunchOptions } from "./forking_options.ts";
 const RETRY_MS = 1000;
 
 /** How a pool is run. */
-export interface PoolOptions extends Omit<MemberOptions, "init"> {
+export interface ChildPoolOptions extends Omit<PoolChildOptions, "init"> {
   /** The most children at a time. */
   maxChildren: number;
 }
 
 /** A request that waits for a child, or is with one. */
-interface Turn {
+interface QueuedJob {
   readonly job: Job;
   readonly ended: PromiseWithResolvers<number>;
 }
@@ -33,12 +33,12 @@ interface Turn {
  * Starts children when requests need them, and gives each request to the one that has the least to do. Requests wait
  * here, and not with a child: one that is stopped, or computes, takes nothing from the others.
  */
-export class ProcessPool {
+export class ChildPool {
   readonly #launch: LaunchOptions;
-  readonly #init: () => MemberOptions["init"];
-  readonly #members = new Set<Member>();
-  readonly #waiting: Turn[] = [];
-  readonly #pace = new Pace();
+  readonly #init: () => PoolChildOptions["init"];
+  readonly #children = new Set<PoolChild>();
+  readonly #waiting: QueuedJob[] = [];
+  readonly #limit = new ConcurrencyLimit();
   #slowing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failed: { error: unknown; until: number } | undefined;
@@ -46,7 +46,7 @@ export class ProcessPool {
   #closed = false;
   /** The numbers of the children; null before the first was started. */
   pids: Set<number> | null = null;
-  #options: PoolOptions;
+  #options: ChildPoolOptions;
 
   /**
    * @param launch What to start.
@@ -55,8 +55,8 @@ export class ProcessPool {
    */
   constructor(
     launch: LaunchOptions,
-    init: () => MemberOptions["init"],
-    options: PoolOptions,
+    init: () => PoolChildOptions["init"],
+    options: ChildPoolOptions,
   ) {
     this.#launch = launch;
     this.#init = init;
@@ -64,11 +64,11 @@ export class ProcessPool {
   }
 
   /** May be changed at any time; children that run keep what they were started with. */
-  get options(): PoolOptions {
+  get options(): ChildPoolOptions {
     return this.#options;
   }
 
-  set options(options: PoolOptions) {
+  set options(options: ChildPoolOptions) {
     this.#options = options;
     this.#dispatch(); // there may be room for another child
   }
@@ -78,7 +78,7 @@ export class ProcessPool {
     const job = jobFor(request, client, this.#launch.permissions);
     try {
       if (this.#closed) throw closedError();
-      this.#pace.note(await this.#queue(job));
+      this.#limit.record(await this.#queue(job));
     } catch (error) {
       job.socket?.destroy();
       throw error;
@@ -88,10 +88,10 @@ export class ProcessPool {
   }
 
   #queue(job: Job): Promise<number> {
-    const turn = { job, ended: Promise.withResolvers<number>() };
-    this.#waiting.push(turn);
+    const queued = { job, ended: Promise.withResolvers<number>() };
+    this.#waiting.push(queued);
     this.#dispatch();
-    return turn.ended.promise;
+    return queued.ended.promise;
   }
 
   /** Gives the requests that wait, in their order, to children that can take one. */
@@ -100,7 +100,7 @@ export class ProcessPool {
       const next = this.#next();
       if (next === undefined) return;
       const { job, ended } = this.#waiting.shift()!;
-      if (next instanceof Member) {
+      if (next instanceof PoolChild) {
         next.run(job).then(ended.resolve, ended.reject);
       } else ended.reject(next.failure);
     }
@@ -109,15 +109,15 @@ export class ProcessPool {
   };
 
   /** The child for the next request, or why there is none; nothing where the request is to wait. */
-  #next(): Member | { failure: unknown } | undefined {
-    let member: Member | undefined;
+  #next(): PoolChild | { failure: unknown } | undefined {
+    let child: PoolChild | undefined;
     try {
-      member = this.#pick();
+      child = this.#pick();
     } catch (failure) {
       return { failure };
     }
-    if (member === undefined && this.#slowing) this.#setTimer();
-    return member;
+    if (child === undefined && this.#slowing) this.#setTimer();
+    return child;
   }
 
   /** Looks again when those that are busy are not quick any more. */
@@ -125,7 +125,7 @@ export class ProcessPool {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#dispatch();
-    }, SLOW_MS);
+    }, SHORT_REQUEST_MS);
   }
 
   #stopTimer(): void {
@@ -135,7 +135,7 @@ export class ProcessPool {
 
   /** Why the last child that was to start could not be made ready, while that is fresh. */
   get #failure(): unknown {
-    for (const { failure } of this.#members) {
+    for (const { failure } of this.#children) {
       if (failure !== undefined) return failure;
     }
     const failed = this.#failed;
@@ -147,36 +147,36 @@ export class ProcessPool {
    * its last request yet. While as many start as there are processors, no more are started: that takes 50 ms of one,
    * as much as hundreds of short requests. Nor are they after one has failed to start: those that run go on.
    */
-  #pick(): Member | undefined {
-    let best: Member | undefined;
+  #pick(): PoolChild | undefined {
+    let best: PoolChild | undefined;
     let open = 0;
     let starting = 0;
     let quick = 0;
-    const slow = performance.now() - SLOW_MS;
-    for (const member of this.#members) {
-      if (!member.open || member.pid === undefined) continue;
+    const slow = performance.now() - SHORT_REQUEST_MS;
+    for (const child of this.#children) {
+      if (!child.open || child.pid === undefined) continue;
       open++;
-      if (!member.ready) starting++;
-      else if (member.load > 0 && member.moved > slow) quick++;
-      if (!member.free) continue;
-      if (best === undefined || member.load < best.load) best = member;
+      if (!child.ready) starting++;
+      else if (child.load > 0 && child.moved > slow) quick++;
+      if (!child.free) continue;
+      if (best === undefined || child.load < best.load) best = child;
     }
-    this.#slowing = this.#pace.enough(quick);
+    this.#slowing = this.#limit.isReached(quick);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
     const failure = this.#failure;
     if (failure !== undefined && open === 0) throw failure;
     const enough = failure !== undefined ||
       open > 0 && starting >= navigator.hardwareConcurrency;
-    if (enough || this.#members.size >= this.#options.maxChildren) return best;
+    if (enough || this.#children.size >= this.#options.maxChildren) return best;
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
   }
 
   /** A new child, unless it cannot be started: those that run go on. */
-  #tryFork(): Member | undefined {
+  #tryFork(): PoolChild | undefined {
     try {
-      const member = this.#fork();
-      return member.pid === undefined ? undefined : member;
+      const child = this.#fork();
+      return child.pid === undefined ? undefined : child;
     } catch (error) {
       this.#noteFailure(error);
       return undefined;
@@ -187,34 +187,34 @@ export class ProcessPool {
     this.#failed = { error, until: Date.now() + RETRY_MS };
   }
 
-  #fork(): Member {
+  #fork(): PoolChild {
     const options = { ...this.#options, init: this.#init() };
-    const member = new Member(launch(this.#launch), options, this.#dispatch);
-    this.#members.add(member);
-    if (this.#draining) member.drain();
-    const { pid } = member;
+    const child = new PoolChild(launch(this.#launch), options, this.#dispatch);
+    this.#children.add(child);
+    if (this.#draining) child.drain();
+    const { pid } = child;
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
-    member.exited.then(() => this.#remove(member, pid));
-    return member;
+    child.exited.then(() => this.#remove(child, pid));
+    return child;
   }
 
-  #remove(member: Member, pid: number | undefined): void {
-    this.#members.delete(member);
+  #remove(child: PoolChild, pid: number | undefined): void {
+    this.#children.delete(child);
     if (pid !== undefined) this.pids!.delete(pid);
-    if (member.failure !== undefined) this.#noteFailure(member.failure);
+    if (child.failure !== undefined) this.#noteFailure(child.failure);
     this.#dispatch();
   }
 
   /** Resolves when all children have ended that run now. */
   async exited(): Promise<void> {
-    await Promise.all([...this.#members].map((member) => member.exited));
+    await Promise.all([...this.#children].map((child) => child.exited));
   }
 
   /** Tells all children that the server drains, those too that are yet to start. */
   drain(): void {
     this.#draining = true;
-    for (const member of this.#members) member.drain();
+    for (const child of this.#children) child.drain();
   }
 
   /**
@@ -229,15 +229,15 @@ export class ProcessPool {
       for (const { ended } of this.#waiting.splice(0)) {
         ended.reject(closedError());
       }
-      for (const member of this.#members) {
-        if (member.load > 0) member.kill("the server was closed");
+      for (const child of this.#children) {
+        if (child.load > 0) child.kill("the server was closed");
       }
     }
     this.#dispatch();
   }
 
   #leave(): void {
-    for (const member of this.#members) member.leave();
+    for (const child of this.#children) child.leave();
   }
 }
 

@@ -13,10 +13,10 @@ import type {
 } from "../runtime/transport.ts";
 import { fromTransport } from "../base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
-import type { Call, ParentLink } from "./parent_link.ts";
+import type { ParentLink, ServerCall } from "./parent_link.ts";
 
 /** The calls of one request: of a kind, one after the other, as the server demands. */
-class Calls {
+class CallQueue {
   readonly #link: ParentLink;
   readonly #id: number;
   readonly #last = new Map<Operation, Promise<void>>();
@@ -27,7 +27,7 @@ class Calls {
   }
 
   /** Has the server do something. */
-  make(call: Call): Promise<unknown> {
+  call(call: ServerCall): Promise<unknown> {
     const { operation } = call;
     const last = this.#last.get(operation);
     const begin = () => this.#link.call(this.#id, call);
@@ -43,8 +43,8 @@ class Calls {
 function ignore(): void {}
 
 /** A connection whose bytes go through the server, one read and one write at a time. */
-export class RelayStream implements StreamTransport {
-  readonly #calls: Calls;
+export class ChildStreamTransport implements StreamTransport {
+  readonly #calls: CallQueue;
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
 
@@ -53,7 +53,7 @@ export class RelayStream implements StreamTransport {
    * @param request The request.
    */
   constructor(link: ParentLink, request: RequestMessage) {
-    this.#calls = new Calls(link, request.id);
+    this.#calls = new CallQueue(link, request.id);
     this.localAddr = request.local!;
     this.remoteAddr = request.remote!;
   }
@@ -91,21 +91,21 @@ export class RelayStream implements StreamTransport {
     operation: "read" | "write" | "closeWrite",
     argument?: number | Uint8Array,
   ): Promise<unknown> {
-    return this.#calls.make({ operation, argument });
+    return this.#calls.call({ operation, argument });
   }
 
   #tell(
     operation: "close" | "setNoDelay" | "setKeepAlive",
     argument?: boolean,
   ): void {
-    this.#calls.make({ operation, argument }).catch(ignore);
+    this.#calls.call({ operation, argument }).catch(ignore);
   }
 }
 
 /** The server's datagram socket, to answer on. The server keeps the limits. */
-export class RelayDatagram implements BoundedDatagramTransport {
+export class ChildDatagramTransport implements BoundedDatagramTransport {
   readonly bounded = true;
-  readonly #calls: Calls;
+  readonly #calls: CallQueue;
   readonly addr: TransportAddr;
 
   /**
@@ -113,7 +113,7 @@ export class RelayDatagram implements BoundedDatagramTransport {
    * @param request The request.
    */
   constructor(link: ParentLink, request: RequestMessage) {
-    this.#calls = new Calls(link, request.id);
+    this.#calls = new CallQueue(link, request.id);
     this.addr = request.local!;
   }
 
@@ -129,7 +129,7 @@ export class RelayDatagram implements BoundedDatagramTransport {
     addr: TransportAddr,
     limit: WaitLimit = null,
   ): Promise<number> {
-    return await this.#calls.make({
+    return await this.#calls.call({
       operation: "sendto",
       argument: p,
       address: fromTransport(addr),

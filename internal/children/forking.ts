@@ -25,8 +25,8 @@ import { originOf, toldOptions } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../handoff/loading.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import { canPass, openNetListener } from "../runtime/open_node_listener.ts";
-import type { MemberOptions } from "./pool_child.ts";
-import type { PoolOptions, ProcessPool } from "./child_pool.ts";
+import type { PoolChildOptions } from "./pool_child.ts";
+import type { ChildPool, ChildPoolOptions } from "./child_pool.ts";
 import type {
   CollectOptions,
   ForkingOptions,
@@ -46,9 +46,9 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static childOptions: readonly string[] = [];
 
     readonly #launch: LaunchOptions;
-    readonly #init: () => MemberOptions["init"];
-    #limits: PoolOptions;
-    #pool: ProcessPool | undefined;
+    readonly #init: () => PoolChildOptions["init"];
+    #limits: ChildPoolOptions;
+    #pool: ChildPool | undefined;
     #closed = false;
 
     static {
@@ -104,7 +104,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       this.#set({ childTimeout });
     }
 
-    #set(change: Partial<PoolOptions>): void {
+    #set(change: Partial<ChildPoolOptions>): void {
       this.#limits = checkPool({ ...this.#limits, ...change });
       if (this.#pool !== undefined) this.#pool.options = this.#limits;
     }
@@ -139,11 +139,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     /** Loads what only a server needs that has requests, and makes the pool of it. */
-    async #startPool(): Promise<ProcessPool> {
-      const { ProcessPool } = await import("./child_pool.ts");
+    async #startPool(): Promise<ChildPool> {
+      const { ChildPool } = await import("./child_pool.ts");
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
-        this.#pool = new ProcessPool(this.#launch, this.#init, this.#limits);
+        this.#pool = new ChildPool(this.#launch, this.#init, this.#limits);
         if (requestsOf(this).draining) this.#pool.drain();
       }
       return this.#pool;
@@ -224,7 +224,7 @@ function namesOf(
 function poolOptions(
   options: ForkingOptions,
   statics: ForkingStatics,
-): PoolOptions {
+): ChildPoolOptions {
   const { childTimeout: timeout } = options;
   return {
     maxChildren: options.maxChildren ?? statics.maxChildren,
@@ -234,7 +234,7 @@ function poolOptions(
 }
 
 /** The options, if they are right. */
-function checkPool(options: PoolOptions): PoolOptions {
+function checkPool(options: ChildPoolOptions): ChildPoolOptions {
   checkMax(options.maxChildren, "maxChildren");
   checkMax(options.requestsPerChild, "requestsPerChild");
   const { childTimeout } = options;

@@ -12,7 +12,11 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PassableStream } from "../runtime/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { RequestMessage } from "./messages.ts";
-import { datagramRelay, type Relay, streamRelay } from "./child_relay.ts";
+import {
+  type CallExecutor,
+  datagramExecutor,
+  streamExecutor,
+} from "./call_executor.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 
 /** What a child gets, and what is kept here for it. */
@@ -22,7 +26,7 @@ export interface Job {
   /** The connection that goes along. Closed here when it does not arrive. */
   socket?: NetSocket;
   /** Does what the child cannot. */
-  relay?: Relay;
+  execute?: CallExecutor;
 }
 
 /**
@@ -47,8 +51,8 @@ export function jobFor(
   }
   if (Array.isArray(request) && request[1] instanceof Socket) {
     const [packet, socket] = request;
-    const relay = datagramRelay(socket, client, permissions);
-    return { message: datagramMessage(packet, socket, client), relay };
+    const execute = datagramExecutor(socket, client, permissions);
+    return { message: datagramMessage(packet, socket, client), execute };
   }
   throw new TypeError(
     `Cannot hand a request to a child process: it must be a stream socket or a datagram with its socket, got ${
@@ -79,7 +83,7 @@ function relayJob(request: Socket, client: Address): Job {
     local: transportAddr(request.getsockname(), "tcp", "unix"),
     remote: transportAddr(client, "tcp", "unix"),
   };
-  return { message, relay: streamRelay(request) };
+  return { message, execute: streamExecutor(request) };
 }
 
 function datagramMessage(

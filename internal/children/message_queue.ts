@@ -11,19 +11,19 @@ import { withoutStack } from "./child_errors.ts";
 import type { ToChild } from "./messages.ts";
 
 /** A connection on its way to a child. */
-export interface Parcel {
+export interface PassedConnection {
   readonly socket: NetSocket;
   /** Called once the child has the connection, or with the reason why it does not. */
-  readonly handed: (error?: unknown) => void;
+  readonly onPassed: (error?: unknown) => void;
 }
 
 /** What the outbox waits for before it sends more: an answer to what it asked, or a connection to be taken. */
 type Awaited = "answer" | "connection";
 
 /** A message in the queue. */
-interface Entry {
+interface QueuedMessage {
   readonly message: ToChild;
-  readonly parcel?: Parcel;
+  readonly connection?: PassedConnection;
   /** Called once the message is written. */
   readonly written?: () => void;
 }
@@ -38,31 +38,31 @@ interface Entry {
  *   connection to be acknowledged, and never closes the copy when the child is gone by then. So the
  *   next message waits here, until the connection is closed on this side: that is the acknowledgement.
  */
-export class Outbox {
+export class MessageQueue {
   readonly #process: ChildProcess;
-  readonly #lost: () => void;
-  readonly #queue: Entry[] = [];
+  readonly #onLost: () => void;
+  readonly #queue: QueuedMessage[] = [];
   #unread = false;
   #awaited: Awaited | undefined;
 
   /**
    * @param process The child.
-   * @param lost Called when the channel cannot be used any more.
+   * @param onLost Called when the channel cannot be used any more.
    */
-  constructor(process: ChildProcess, lost: () => void) {
+  constructor(process: ChildProcess, onLost: () => void) {
     this.#process = process;
-    this.#lost = lost;
+    this.#onLost = onLost;
   }
 
-  /** Sends a first message, which the child answers in its own way: then call {@linkcode Outbox.synced}. */
-  first(message: ToChild): void {
+  /** Sends the first message, which the child answers in its own way: then call {@linkcode MessageQueue.synced}. */
+  sendFirst(message: ToChild): void {
     this.#awaited = "answer";
     this.#post({ message });
   }
 
   /** Sends a message; a connection goes along. */
-  send(message: ToChild, parcel?: Parcel): void {
-    this.#queue.push({ message, parcel });
+  send(message: ToChild, connection?: PassedConnection): void {
+    this.#queue.push({ message, connection });
     this.#flush();
   }
 
@@ -90,22 +90,22 @@ export class Outbox {
 
   #flush(): void {
     while (this.#awaited === undefined && this.#queue.length > 0) {
-      const parcel = this.#queue[0].parcel;
-      if (parcel !== undefined && this.#unread) {
+      const connection = this.#queue[0].connection;
+      if (connection !== undefined && this.#unread) {
         this.#awaited = "answer";
         return this.#post({ message: { type: "sync" } });
       }
-      const entry = this.#queue.shift()!;
-      if (parcel === undefined) this.#unread = true;
-      if (parcel === undefined) this.#post(entry);
-      else this.#hand(entry.message, parcel);
+      const queued = this.#queue.shift()!;
+      if (connection === undefined) this.#unread = true;
+      if (connection === undefined) this.#post(queued);
+      else this.#passConnection(queued.message, connection);
     }
   }
 
-  #post({ message, written }: Entry): void {
-    if (!this.#process.connected) return this.#lost();
+  #post({ message, written }: QueuedMessage): void {
+    if (!this.#process.connected) return this.#onLost();
     this.#process.send(message, undefined, (error) => {
-      if (error !== null) this.#lost();
+      if (error !== null) this.#onLost();
       else written?.();
     });
   }
@@ -114,12 +114,12 @@ export class Outbox {
    * Sends a message with its connection. That fails where there is no descriptor left for the copy, or the system
    * refuses: then the child is as it was, and gets the next message.
    */
-  #hand(message: ToChild, parcel: Parcel): void {
-    const { socket, handed } = parcel;
-    if (!this.#process.connected) return this.#lost();
-    if (socket.destroyed) return this.#withoutClient(message, handed);
+  #passConnection(message: ToChild, connection: PassedConnection): void {
+    const { socket, onPassed } = connection;
+    if (!this.#process.connected) return this.#onLost();
+    if (socket.destroyed) return this.#sendWithoutConnection(message, onPassed);
     const taken = () => {
-      handed();
+      onPassed();
       this.#proceed();
     };
     this.#awaited = "connection";
@@ -127,27 +127,30 @@ export class Outbox {
     try {
       withoutStack(() =>
         this.#process.send(message, socket, (error) => {
-          if (error !== null) this.#refused(parcel, error);
+          if (error !== null) this.#onSendError(connection, error);
         })
       );
     } catch (error) {
       socket.off("close", taken);
       this.#awaited = undefined;
-      handed(handOverError(error));
+      onPassed(passingError(error));
     }
   }
 
   /** The client was gone before its turn came; the handler hears of it as of any other. */
-  #withoutClient(message: ToChild, handed: () => void): void {
+  #sendWithoutConnection(message: ToChild, onPassed: () => void): void {
     this.#unread = true;
     this.#post({ message });
-    handed();
+    onPassed();
   }
 
   /** The message was not written; Deno has closed the connection, which looked as if it were taken. */
-  #refused({ handed }: Parcel, error: Error & { code?: string }): void {
-    handed(error);
-    if (!SHORTAGES.has(error.code ?? "")) this.#lost();
+  #onSendError(
+    { onPassed }: PassedConnection,
+    error: Error & { code?: string },
+  ): void {
+    onPassed(error);
+    if (!SHORTAGES.has(error.code ?? "")) this.#onLost();
   }
 }
 
@@ -161,7 +164,7 @@ const SHORTAGES = new Set([
 ]);
 
 /** Names what Deno 2.9.6 calls an invalid type of handle: there is no descriptor left for the copy. */
-function handOverError(error: unknown): unknown {
+function passingError(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   return code === "ERR_INVALID_HANDLE_TYPE"
     ? osError("EMFILE", { syscall: "dup", cause: error })

@@ -80,8 +80,8 @@ export interface ReadyMessage {
 }
 
 /** From a child: a request without a connection has come, and is not answered at once. */
-export interface TakenMessage {
-  type: "taken";
+export interface AcknowledgeMessage {
+  type: "acknowledge";
   id: number;
 }
 
@@ -125,13 +125,13 @@ export interface CallMessage {
 }
 
 /** What a child says; `sync` is the answer to the same. */
-export type Said =
+export type ChildMessage =
   | ReadyMessage
-  | TakenMessage
+  | AcknowledgeMessage
   | DoneMessage
   | ErrorMessage
   | CallMessage
   | SyncMessage;
 
 /** What a server hears. */
-export type FromChild = Said & { token: string };
+export type FromChild = ChildMessage & { token: string };

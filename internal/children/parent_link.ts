@@ -8,13 +8,13 @@ import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/errors.ts";
 import type {
   CallMessage,
+  ChildMessage,
   FromChild,
   ResultMessage,
-  Said,
 } from "./messages.ts";
 
 /** What a call asks for, besides the request that it is for. */
-export type Call = Pick<
+export type ServerCall = Pick<
   CallMessage,
   "operation" | "argument" | "address" | "timeout"
 >;
@@ -22,12 +22,12 @@ export type Call = Pick<
 type Send = (message: FromChild, sent: () => void) => void;
 
 /** What the server knows of a request: that it has come here, or not yet. */
-type News = "known" | "untold";
+type Acknowledgement = "acknowledged" | "unacknowledged";
 
 /** Tells the server what happens, and has it do what only it can. */
 export class ParentLink {
   readonly #send: Send;
-  readonly #requests = new Map<number, News>();
+  readonly #requests = new Map<number, Acknowledgement>();
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
   #token = "";
   #lastCall = 0;
@@ -60,14 +60,14 @@ export class ParentLink {
    * end, or ask for something, at once.
    */
   begin(id: number, withConnection: boolean): void {
-    this.#requests.set(id, withConnection ? "known" : "untold");
-    if (!withConnection) setImmediate(() => this.#tell(id));
+    this.#requests.set(id, withConnection ? "acknowledged" : "unacknowledged");
+    if (!withConnection) setImmediate(() => this.#acknowledge(id));
   }
 
-  #tell(id: number): void {
-    if (this.#requests.get(id) !== "untold") return;
-    this.#requests.set(id, "known");
-    this.#post({ type: "taken", id });
+  #acknowledge(id: number): void {
+    if (this.#requests.get(id) !== "unacknowledged") return;
+    this.#requests.set(id, "acknowledged");
+    this.#post({ type: "acknowledge", id });
   }
 
   /** A request has ended. What ends while a message is on its way goes with the next, as one. */
@@ -85,14 +85,14 @@ export class ParentLink {
   }
 
   /** Has the server do something for a request; rejects when that has ended. */
-  call(id: number, call: Call): Promise<unknown> {
+  call(id: number, call: ServerCall): Promise<unknown> {
     if (!this.#requests.has(id)) {
       const reason = "the request has ended";
       return Promise.reject(
         osError("EBADF", { syscall: call.operation, reason }),
       );
     }
-    this.#requests.set(id, "known");
+    this.#requests.set(id, "acknowledged");
     const number = ++this.#lastCall;
     const result = Promise.withResolvers<unknown>();
     this.#calls.set(number, result);
@@ -118,7 +118,7 @@ export class ParentLink {
     });
   }
 
-  #post(message: Said, sent: () => void = ignore): void {
+  #post(message: ChildMessage, sent: () => void = ignore): void {
     this.#send({ ...message, token: this.#token }, sent);
   }
 }

@@ -9,10 +9,10 @@ import type { Socket as NetSocket } from "node:net";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
-import { Assignment } from "./assignment.ts";
+import { ChildRequest } from "./child_request.ts";
 import { ChildProcessError } from "./child_errors.ts";
 import type { Job } from "./job.ts";
-import { Lifetime } from "./child_lifetime.ts";
+import { ChildLifetime } from "./child_lifetime.ts";
 import type {
   CallMessage,
   DoneMessage,
@@ -22,10 +22,10 @@ import type {
   ReadyMessage,
   ResultMessage,
 } from "./messages.ts";
-import { Outbox } from "./message_queue.ts";
+import { MessageQueue } from "./message_queue.ts";
 
 /** How a child is run. */
-export interface MemberOptions {
+export interface PoolChildOptions {
   /** What it hears first. */
   init: Omit<InitMessage, "token">;
   /** How many requests it takes in its life. */
@@ -35,17 +35,17 @@ export interface MemberOptions {
 }
 
 /** Gives requests to a child process and hears how they end. Owns the process and ends it. */
-export class Member {
-  readonly #options: MemberOptions;
-  readonly #outbox: Outbox;
-  readonly #lifetime: Lifetime;
+export class PoolChild {
+  readonly #options: PoolChildOptions;
+  readonly #messages: MessageQueue;
+  readonly #lifetime: ChildLifetime;
   readonly #freed: () => void;
-  readonly #assignments = new Map<number, Assignment>();
+  readonly #requests = new Map<number, ChildRequest>();
   readonly #timer = new SharedTimer();
   readonly #token = crypto.randomUUID();
   /** How many requests it was given so far. */
   given = 0;
-  #untaken = 0;
+  #unacknowledged = 0;
   #leaving = false;
   #told = false;
   /** Its number; undefined where it could not be started. */
@@ -66,15 +66,15 @@ export class Member {
    */
   constructor(
     process: ChildProcess,
-    options: MemberOptions,
+    options: PoolChildOptions,
     freed: () => void = () => {},
   ) {
     this.#options = options;
     this.#freed = freed;
     this.pid = process.pid;
-    this.#lifetime = new Lifetime(process);
+    this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
-    this.#outbox = new Outbox(process, () => this.#lost());
+    this.#messages = new MessageQueue(process, () => this.#lost());
     process.on("message", (message, handle) => {
       this.#hear(message as FromChild, handle as NetSocket | undefined);
     });
@@ -83,13 +83,13 @@ export class Member {
     });
     process.on("error", (error) => this.#crash(error));
     process.on("disconnect", () => this.#lost());
-    this.#outbox.first({ ...options.init, token: this.#token });
+    this.#messages.sendFirst({ ...options.init, token: this.#token });
     this.#rest();
   }
 
   /** How many requests it has. */
   get load(): number {
-    return this.#assignments.size;
+    return this.#requests.size;
   }
 
   /** Whether it takes another request, now or later. */
@@ -97,9 +97,9 @@ export class Member {
     return !this.#leaving && this.given < this.#options.requestsPerChild;
   }
 
-  /** Whether it has taken what it was given: one that is stopped, or computes, takes nothing. */
+  /** Whether it has acknowledged what it was given: one that is stopped, or computes, takes nothing. */
   get free(): boolean {
-    return this.#untaken === 0;
+    return this.#unacknowledged === 0;
   }
 
   /**
@@ -109,24 +109,24 @@ export class Member {
   run(job: Job): Promise<number> {
     if (this.load === 0) this.moved = performance.now();
     const id = ++this.given;
-    const assignment = new Assignment(job);
-    this.#lifetime.hold(true);
-    this.#assignments.set(id, assignment);
-    this.#untaken++;
-    this.#watch(id, assignment);
-    const handed = (error?: unknown) => {
-      if (error === undefined) this.#took(assignment);
+    const request = new ChildRequest(job);
+    this.#lifetime.keepAlive(true);
+    this.#requests.set(id, request);
+    this.#unacknowledged++;
+    this.#watch(id, request);
+    const onPassed = (error?: unknown) => {
+      if (error === undefined) this.#acknowledge(request);
       else this.#fail(id, error);
     };
-    const parcel = job.socket && { socket: job.socket, handed };
-    this.#outbox.send({ ...job.message, id }, parcel);
-    return assignment.ended;
+    const connection = job.socket && { socket: job.socket, onPassed };
+    this.#messages.send({ ...job.message, id }, connection);
+    return request.ended;
   }
 
-  #watch(id: number, assignment: Assignment): void {
+  #watch(id: number, request: ChildRequest): void {
     const { childTimeout } = this.#options;
     if (childTimeout === null) return;
-    assignment.limit(this.#timer, childTimeout, () => {
+    request.limit(this.#timer, childTimeout, () => {
       const error = new TimeoutError(
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
@@ -156,14 +156,14 @@ export class Member {
     switch (message.type) {
       case "ready":
         return this.#loaded(message);
-      case "taken":
-        return this.#took(this.#assigned(message.id));
+      case "acknowledge":
+        return this.#acknowledge(this.#requestOf(message.id));
       case "done":
         return this.#finish(message);
       case "error":
         return this.#failed(message);
       case "sync":
-        return this.#outbox.synced();
+        return this.#messages.synced();
       case "call":
         return this.#answer(message);
       default:
@@ -171,9 +171,9 @@ export class Member {
     }
   }
 
-  #assigned(id: number): Assignment {
-    const assignment = this.#assignments.get(id);
-    if (assignment !== undefined) return assignment;
+  #requestOf(id: number): ChildRequest {
+    const request = this.#requests.get(id);
+    if (request !== undefined) return request;
     throw new TypeError(`it has no request ${Deno.inspect(id)}`);
   }
 
@@ -181,13 +181,13 @@ export class Member {
     if (this.ready) throw new TypeError("it was ready before");
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
-    this.#outbox.synced();
+    this.#messages.synced();
   }
 
-  #took(assignment: Assignment): void {
-    if (assignment.taken) return;
-    assignment.taken = true;
-    this.#untaken--;
+  #acknowledge(request: ChildRequest): void {
+    if (request.acknowledged) return;
+    request.acknowledged = true;
+    this.#unacknowledged--;
     this.#freed();
   }
 
@@ -201,19 +201,19 @@ export class Member {
   /** Does what only the server can, and sends the result. */
   #answer({ call, ...asked }: CallMessage): void {
     const { id, operation } = asked;
-    const assignment = this.#assigned(id);
-    this.#took(assignment);
-    const { relay } = assignment.job;
-    if (relay === undefined) throw new TypeError("it has the connection");
-    assignment.ask(operation);
+    const request = this.#requestOf(id);
+    this.#acknowledge(request);
+    const { execute } = request.job;
+    if (execute === undefined) throw new TypeError("it has the connection");
+    request.ask(operation);
     const send = (result: Partial<ResultMessage>) => {
-      assignment.answer(operation);
-      this.#outbox.sendWatched(
+      request.answer(operation);
+      this.#messages.sendWatched(
         { type: "result", call, ...result },
-        () => assignment.written(),
+        () => request.written(),
       );
     };
-    relay({ call, ...asked }).then(
+    execute({ call, ...asked }).then(
       (value) => send({ value }),
       (error) => send({ error: toFailure(error) }),
     );
@@ -221,15 +221,15 @@ export class Member {
 
   #finish({ ids, ms }: DoneMessage): void {
     if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
-    this.#settle(ids, (assignment) => assignment.resolve(ms));
+    this.#settle(ids, (request) => request.resolve(ms));
   }
 
   /**
    * Requests have ended, as the child says. With the last that it takes, its process ends first, and with that all
    * that the handlers left behind.
    */
-  #settle(ids: number[], settle: (assignment: Assignment) => void): void {
-    const ended = ids.map((id) => this.#assigned(id));
+  #settle(ids: number[], settle: (request: ChildRequest) => void): void {
+    const ended = ids.map((id) => this.#requestOf(id));
     for (const id of ids) this.#end(id);
     this.#rest();
     const last = this.given >= this.#options.requestsPerChild &&
@@ -240,7 +240,7 @@ export class Member {
 
   #failed({ id, error }: ErrorMessage): void {
     const reason = fromFailure(error);
-    this.#settle([id], (assignment) => assignment.reject(reason));
+    this.#settle([id], (request) => request.reject(reason));
   }
 
   #fail(id: number, error: unknown): void {
@@ -248,30 +248,30 @@ export class Member {
     this.#rest();
   }
 
-  #end(id: number): Assignment | undefined {
-    const assignment = this.#assignments.get(id);
-    if (assignment === undefined) return;
-    this.#assignments.delete(id);
+  #end(id: number): ChildRequest | undefined {
+    const request = this.#requests.get(id);
+    if (request === undefined) return;
+    this.#requests.delete(id);
     if (this.load > 0) this.moved = performance.now();
-    assignment.cancelTimeout();
-    this.#took(assignment);
-    return assignment;
+    request.cancelTimeout();
+    this.#acknowledge(request);
+    return request;
   }
 
   #endAll(error: unknown): void {
-    for (const id of [...this.#assignments.keys()]) this.#fail(id, error);
+    for (const id of [...this.#requests.keys()]) this.#fail(id, error);
   }
 
   /** With nothing to do it does not keep the server's process alive, and leaves when its time has come. */
   #rest(): void {
     if (this.load > 0) return;
-    this.#lifetime.hold(false);
+    this.#lifetime.keepAlive(false);
     if (!this.open) this.leave();
   }
 
   /** Tells it that the server drains. */
   drain(): void {
-    this.#outbox.send({ type: "drain" });
+    this.#messages.send({ type: "drain" });
   }
 
   /** It takes no more requests, and ends after the last it has. */
@@ -279,8 +279,8 @@ export class Member {
     this.#leaving = true;
     if (this.load > 0 || this.#told) return;
     this.#told = true;
-    this.#outbox.send({ type: "leave" });
-    this.#lifetime.await();
+    this.#messages.send({ type: "leave" });
+    this.#lifetime.awaitExit();
   }
 
   /** Ends it at once, and its requests with it. */
@@ -292,7 +292,7 @@ export class Member {
   /** The channel is gone: the child has ended, or is about to, or does not know how to any more. */
   #lost(): void {
     this.#leaving = true;
-    this.#lifetime.await();
+    this.#lifetime.awaitExit();
   }
 
   #exit(how: string): void {
@@ -302,7 +302,7 @@ export class Member {
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
-    const broken = !this.ready && !this.#lifetime.struck;
+    const broken = !this.ready && !this.#lifetime.killedExternally;
     if (broken && this.load > 0) this.failure ??= error;
     this.#endAll(error);
   }

@@ -9,7 +9,7 @@ import { NodeStream } from "../runtime/node_stream.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 
 /** A connection that came from another process, with the addresses that this one cannot ask for. */
-export class TakenStream extends NodeStream {
+export class ReceivedStream extends NodeStream {
   readonly #socket: NetSocket;
   readonly #local: TransportAddr | undefined;
   readonly #remote: TransportAddr | undefined;

@@ -31,10 +31,10 @@ import { type CallMessage, CHUNK_MAX } from "./messages.ts";
  * Does what a call asks for. Rejects with what becomes of that, which the child is told; throws a TypeError where the
  * child's own code cannot have asked so.
  */
-export type Relay = (call: CallMessage) => Promise<unknown>;
+export type CallExecutor = (call: CallMessage) => Promise<unknown>;
 
 /** For a connection whose descriptor stays here. The one who made the request closes it. */
-export function streamRelay(request: Socket): Relay {
+export function streamExecutor(request: Socket): CallExecutor {
   return ({ operation, argument }) => {
     switch (operation) {
       case "read":
@@ -89,11 +89,11 @@ function checkChunk(value: unknown): Uint8Array {
  * @param client Who sent the datagram, and may have answers.
  * @param permissions What the child may do itself: who else may have datagrams.
  */
-export function datagramRelay(
+export function datagramExecutor(
   socket: Socket,
   client: Address,
   permissions: ChildPermissions,
-): Relay {
+): CallExecutor {
   return ({ operation, argument, address, timeout }) => {
     if (operation !== "sendto" || !(argument instanceof Uint8Array)) {
       throw new TypeError(`Cannot ${operation}: the request is a datagram`);

@@ -12,7 +12,7 @@ import type { Operation } from "./messages.ts";
 const UNWRITTEN_MAX = 14;
 
 /** A request in a child: how it ends, and what the child asks for meanwhile. */
-export class Assignment {
+export class ChildRequest {
   readonly job: Job;
   readonly #end = Promise.withResolvers<number>();
   readonly #given = performance.now();
@@ -20,7 +20,7 @@ export class Assignment {
   #unwritten = 0;
   #timeout: Timeout | undefined;
   /** Whether the child is known to have it. */
-  taken = false;
+  acknowledged = false;
 
   /** @param job What the child gets. */
   constructor(job: Job) {

@@ -10,16 +10,19 @@ import { endRequest, Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { runHandler } from "../server/steps.ts";
 import { requestsOf } from "../server/request_registry.ts";
-import { RelayDatagram, RelayStream } from "./child_transports.ts";
+import {
+  ChildDatagramTransport,
+  ChildStreamTransport,
+} from "./child_transports.ts";
 import { loadModule } from "../handoff/loading.ts";
 import { toFailure } from "../handoff/failure.ts";
 import { type HandlerClass, handlerIn } from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
-import { TakenStream } from "./received_stream.ts";
+import { ReceivedStream } from "./received_stream.ts";
 
 /** What handlers in a child process see as `this.server`. */
-class ServerStandIn {
+class ChildServerStub {
   /** The address of the server. */
   readonly serverAddress: Address;
   /** Those of the server's options that `childOptions` names. */
@@ -37,31 +40,31 @@ class ServerStandIn {
 }
 
 /** What a child is once the server has told it what it needs. */
-interface Post {
-  readonly server: ServerStandIn;
+interface LoadedHandler {
+  readonly server: ChildServerStub;
   readonly Handler: HandlerClass;
 }
 
 /** Imports the module of the handler. */
-export type Load = () => Promise<Record<string, unknown>>;
+export type ImportHandler = () => Promise<Record<string, unknown>>;
 
 /** Takes requests from the server and runs the handler on them. */
-export class ChildServer {
+export class ChildRequestRunner {
   readonly #link: ParentLink;
-  readonly #load: Load;
-  #post: Promise<Post> | undefined;
+  readonly #importHandler: ImportHandler;
+  #loaded: Promise<LoadedHandler> | undefined;
 
   /**
    * @param link The channel.
-   * @param load Imports the module of the handler.
+   * @param importHandler Imports the module of the handler.
    */
-  constructor(link: ParentLink, load: Load) {
+  constructor(link: ParentLink, importHandler: ImportHandler) {
     this.#link = link;
-    this.#load = load;
+    this.#importHandler = importHandler;
   }
 
   /** Does what a message says. */
-  hear(message: ToChild, socket?: NetSocket): void {
+  onMessage(message: ToChild, socket?: NetSocket): void {
     switch (message.type) {
       case "init":
         return this.#init(message);
@@ -74,19 +77,22 @@ export class ChildServer {
       case "leave":
         return Deno.exit();
       case "drain":
-        this.#post?.then(({ server }) => requestsOf(server).drain(), () => {});
+        this.#loaded?.then(
+          ({ server }) => requestsOf(server).drain(),
+          () => {},
+        );
     }
   }
 
   #init(message: InitMessage): void {
     this.#link.identify(message.token);
-    const server = new ServerStandIn(message);
-    const loaded = loadModule("in another process", this.#load);
-    this.#post = loaded.then((module) => ({
+    const server = new ChildServerStub(message);
+    const loaded = loadModule("in another process", this.#importHandler);
+    this.#loaded = loaded.then((module) => ({
       server,
       Handler: handlerIn(module, message.exportName, "in another process"),
     }));
-    this.#post.then(
+    this.#loaded.then(
       () => this.#link.ready(),
       (error) => this.#link.ready(toFailure(error)),
     );
@@ -98,9 +104,9 @@ export class ChildServer {
       ? takenSocket(message, socket)
       : this.#relayed(message);
     try {
-      const post = await this.#post!;
+      const loaded = await this.#loaded!;
       const begun = performance.now();
-      await this.#run(post, message, base);
+      await this.#run(loaded, message, base);
       this.#link.done(message.id, performance.now() - begun);
     } catch (error) {
       this.#link.failed(message.id, error);
@@ -110,14 +116,14 @@ export class ChildServer {
   #relayed(message: RequestMessage): Socket {
     return Socket.from(
       message.kind === "relay"
-        ? new RelayStream(this.#link, message)
-        : new RelayDatagram(this.#link, message),
+        ? new ChildStreamTransport(this.#link, message)
+        : new ChildDatagramTransport(this.#link, message),
     );
   }
 
   /** Runs the handler; a connection is closed in the end, as the server would do it. */
   async #run(
-    { server, Handler }: Post,
+    { server, Handler }: LoadedHandler,
     message: RequestMessage,
     socket: Socket,
   ): Promise<void> {
@@ -137,7 +143,7 @@ export class ChildServer {
 function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
   if (socket === undefined) return new Socket(); // the client was gone
   const { local, remote } = message;
-  return Socket.from(new TakenStream(socket, local, remote));
+  return Socket.from(new ReceivedStream(socket, local, remote));
 }
 
 async function endStream(socket: Socket): Promise<void> {
@@ -152,7 +158,8 @@ async function endStream(socket: Socket): Promise<void> {
  */
 function endsByClosing(socket: Socket): boolean {
   const stream = stateOf(socket).stream;
-  return stream?.transport instanceof TakenStream && stream.transport.ended &&
+  return stream?.transport instanceof ReceivedStream &&
+    stream.transport.ended &&
     stream.writer.ready;
 }
 
