@@ -18,7 +18,7 @@ import * as C from "./internal/base/constants.ts";
 import { osError } from "./internal/base/errors.ts";
 import { Socket, stateOf } from "./internal/socket/socket_object.ts";
 import { ownerOf } from "./internal/socket/fileno.ts";
-import { candidates } from "./internal/runtime/getaddrinfo.ts";
+import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
 import type { Readiness } from "./internal/waiting/pending_operation.ts";
 
@@ -137,7 +137,7 @@ async function connectToAny(
     "connect",
   ) as InetAddress;
   const errors: unknown[] = [];
-  for (const [family, candidate] of await candidates(host, port)) {
+  for (const [family, candidate] of await connectAddresses(host, port)) {
     try {
       return await connectTo(family, candidate, options);
     } catch (error) {
@@ -354,11 +354,11 @@ async function selectNow<
   checkIterable(xlist, "select", "xlist");
   const readers = Array.from(
     rlist,
-    (item): [R, Readiness] => [item, stateOf(socketOf(item)).readSource],
+    (item): [R, Readiness] => [item, stateOf(socketOf(item)).readable],
   );
   const writers = Array.from(
     wlist,
-    (item): [W, Readiness] => [item, stateOf(socketOf(item)).writeSource],
+    (item): [W, Readiness] => [item, stateOf(socketOf(item)).writable],
   );
   for (const item of xlist) socketOf(item);
   await anyReady([...readers, ...writers].map(([, source]) => source), timeout);

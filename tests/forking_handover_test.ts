@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
 import { jobFor } from "../internal/children/job.ts";
-import { openNetListener } from "../internal/runtime/open_node_listener.ts";
+import { openNodeListener } from "../internal/runtime/open_node_listener.ts";
 import { type Address, AF_INET, OSError, SHUT_WR, Socket } from "../mod.ts";
 import {
   assert,
@@ -137,7 +137,7 @@ Deno.test("PoolChild is free again when a request without a connection was taken
 
 Deno.test("jobFor() has the connection forget its server, which would write to the child past the message queue", async () => {
   const options = { family: AF_INET, address: LOCAL, backlog: 1 };
-  using listener = Socket.from(openNetListener(options));
+  using listener = Socket.from(openNodeListener(options));
   const [socket] = await acceptFrom(listener);
   const job = jobFor(socket, ["127.0.0.1", 1], {});
   const { server, _server } = job.socket as NetSocket & Record<string, unknown>;

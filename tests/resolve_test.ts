@@ -9,7 +9,7 @@ import {
   gethostbyname,
   gethostname,
   getnameinfo,
-  resolveFor,
+  resolveHost,
 } from "../internal/runtime/getaddrinfo.ts";
 import {
   assertEquals,
@@ -496,7 +496,7 @@ Deno.test("getfqdn() does not hide a fault of the program", async () => {
   await assertRejects(() => getfqdn("a.test"));
 });
 
-Deno.test("resolveFor() passes literals and special names on at once", async () => {
+Deno.test("resolveHost() passes literals and special names on at once", async () => {
   const rows: [number, string, string][] = [
     [AF_INET, "192.0.2.1", "192.0.2.1"],
     [AF_INET6, "FE80::1%eth0", "fe80::1%eth0"],
@@ -508,89 +508,89 @@ Deno.test("resolveFor() passes literals and special names on at once", async () 
     [AF_INET, "127.1", "127.0.0.1"],
   ];
   for (const [family, host, found] of rows) {
-    assertEquals(await resolveFor(family, host, 80, "connect"), found);
+    assertEquals(await resolveHost(family, host, 80, "connect"), found);
   }
 });
 
-Deno.test("resolveFor() gives the first address in the family", async () => {
+Deno.test("resolveHost() gives the first address in the family", async () => {
   using _ = fakeBoth();
   assertEquals(
-    await resolveFor(AF_INET, "both.test", 80, "connect"),
+    await resolveHost(AF_INET, "both.test", 80, "connect"),
     "192.0.2.1",
   );
   assertEquals(
-    await resolveFor(AF_INET6, "both.test", 80, "connect"),
+    await resolveHost(AF_INET6, "both.test", 80, "connect"),
     "2001:db8::1",
   );
 });
 
-Deno.test("resolveFor() rejects where the family has no address", async () => {
-  assertEquals(await gaiCode(resolveFor(AF_INET, "::1", 80, "connect")), [
+Deno.test("resolveHost() rejects where the family has no address", async () => {
+  assertEquals(await gaiCode(resolveHost(AF_INET, "::1", 80, "connect")), [
     "EAI_ADDRFAMILY",
     -9,
   ]);
-  assertEquals(await gaiCode(resolveFor(AF_INET6, "127.1", 80, "sendto")), [
+  assertEquals(await gaiCode(resolveHost(AF_INET6, "127.1", 80, "sendto")), [
     "EAI_ADDRFAMILY",
     -9,
   ]);
   using _ = fakeDns({ lookup: () => Promise.resolve([]) });
-  assertEquals(await gaiCode(resolveFor(AF_INET6, "v4.test", 80, "sendto")), [
+  assertEquals(await gaiCode(resolveHost(AF_INET6, "v4.test", 80, "sendto")), [
     "EAI_NONAME",
     -2,
   ]);
 });
 
-Deno.test("resolveFor() names the method and the host", async () => {
+Deno.test("resolveHost() names the method and the host", async () => {
   await assertRejects(
-    () => resolveFor(AF_INET, NO_NAME, 80, "sendto"),
+    () => resolveHost(AF_INET, NO_NAME, 80, "sendto"),
     GaiError,
     'Cannot sendto "no..name": Name or service not known (EAI_NONAME)',
   );
 });
 
 Deno.test({
-  name: "resolveFor() gives the name where its address is not permitted",
+  name: "resolveHost() gives the name where its address is not permitted",
   permissions: { net: ["a.test", "localhost"] },
   async fn() {
     using _ = fakeBoth();
-    assertEquals(await resolveFor(AF_INET, "a.test", 80, "connect"), "a.test");
+    assertEquals(await resolveHost(AF_INET, "a.test", 80, "connect"), "a.test");
     assertEquals(
-      await resolveFor(AF_INET, "localhost", 80, "connect"),
+      await resolveHost(AF_INET, "localhost", 80, "connect"),
       "localhost",
     );
   },
 });
 
 Deno.test({
-  name: "resolveFor() gives the address where name and address are permitted",
+  name: "resolveHost() gives the address where name and address are permitted",
   permissions: { net: ["a.test", "192.0.2.1:80"] },
   async fn() {
     using _ = fakeBoth();
     assertEquals(
-      await resolveFor(AF_INET, "a.test", 80, "connect"),
+      await resolveHost(AF_INET, "a.test", 80, "connect"),
       "192.0.2.1",
     );
-    assertEquals(await resolveFor(AF_INET, "a.test", 81, "connect"), "a.test");
+    assertEquals(await resolveHost(AF_INET, "a.test", 81, "connect"), "a.test");
   },
 });
 
 Deno.test({
   name:
-    "resolveFor() gives the name, and asks nobody, where the look-up is not permitted",
+    "resolveHost() gives the name, and asks nobody, where the look-up is not permitted",
   permissions: { net: ["a.test:80", "192.0.2.1"] },
   async fn() {
     using _ = fakeDns({ lookup: () => Promise.reject(new Error("asked")) });
-    assertEquals(await resolveFor(AF_INET, "a.test", 80, "connect"), "a.test");
-    assertEquals(await resolveFor(AF_INET, "b.test", 80, "connect"), "b.test");
+    assertEquals(await resolveHost(AF_INET, "a.test", 80, "connect"), "a.test");
+    assertEquals(await resolveHost(AF_INET, "b.test", 80, "connect"), "b.test");
   },
 });
 
 Deno.test({
-  name: "resolveFor() rejects names that permissions cannot name",
+  name: "resolveHost() rejects names that permissions cannot name",
   permissions: { net: ["127.0.0.1"] },
   async fn() {
     const error = await assertRejects(
-      () => resolveFor(AF_INET, "a b", 80, "connect"),
+      () => resolveHost(AF_INET, "a b", 80, "connect"),
       GaiError,
     );
     assertEquals(error.code, "EAI_NONAME");

@@ -4,7 +4,7 @@ import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
 import {
   type ListenHandle,
-  NetListener,
+  NodeListener,
 } from "../internal/runtime/node_listener.ts";
 import { anyReady } from "../internal/waiting/select.ts";
 import { waitersOf } from "../internal/waiting/pending_operation.ts";
@@ -115,10 +115,10 @@ function fakeServer() {
   return { server, handle, listens: () => listens };
 }
 
-Deno.test("NetListener.close() closes the Unix connections that nobody took", () => {
+Deno.test("NodeListener.close() closes the Unix connections that nobody took", () => {
   const { server, handle } = fakeServer();
   const addr = { transport: "unix", path: "/s" };
-  const listener = new NetListener(
+  const listener = new NodeListener(
     server as unknown as Server,
     handle,
     addr,
@@ -136,10 +136,10 @@ Deno.test("NetListener.close() closes the Unix connections that nobody took", ()
   assertEquals(destroyed, [3, 1, 2, 4]);
 });
 
-Deno.test("NetListener listens again while an accept waits, which a shortage of descriptors has stopped", async () => {
+Deno.test("NodeListener listens again while an accept waits, which a shortage of descriptors has stopped", async () => {
   const { server, handle, listens } = fakeServer();
   const addr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
-  const listener = new NetListener(
+  const listener = new NodeListener(
     server as unknown as Server,
     handle,
     addr,

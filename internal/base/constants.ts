@@ -1,5 +1,5 @@
 /**
- * The numbers of BSD sockets, as Linux has them. The facade interprets them itself, so that
+ * The numbers of BSD sockets, as Linux has them. The sockets interpret them itself, so that
  * one number serves on every system.
  *
  * @module

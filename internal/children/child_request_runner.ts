@@ -160,7 +160,7 @@ function endsByClosing(socket: Socket): boolean {
   const stream = stateOf(socket).stream;
   return stream?.transport instanceof ReceivedStream &&
     stream.transport.ended &&
-    stream.writer.ready;
+    stream.sendQueue.ready;
 }
 
 async function endWrite(socket: Socket): Promise<void> {

@@ -24,7 +24,7 @@ import { checkAddress } from "../base/address.ts";
 import { originOf, toldOptions } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../handoff/loading.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
-import { canPass, openNetListener } from "../runtime/open_node_listener.ts";
+import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
 import type { PoolChildOptions } from "./pool_child.ts";
 import type { ChildPool, ChildPoolOptions } from "./child_pool.ts";
 import type {
@@ -120,7 +120,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       if (socketType !== SOCK_STREAM || allowReusePort || !canPass()) {
         return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
       }
-      const listener = openNetListener({
+      const listener = openNodeListener({
         family: addressFamily,
         address: checkAddress(addressFamily, server.serverAddress, "bind"),
         backlog: server.requestQueueSize,

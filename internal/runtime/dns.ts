@@ -91,7 +91,7 @@ export function lookupError(error: unknown, question: Question): unknown {
 }
 
 /** The address that `host` is the text of, in the form in which getaddrinfo(3) returns it. */
-export function literal(host: string): HostAddress | undefined {
+export function parseAddress(host: string): HostAddress | undefined {
   if (isIPv4(host)) return { address: host, family: AF_INET };
   if (isIPv6(host)) {
     const [ip, scope] = host.split("%");
@@ -108,11 +108,11 @@ export function literal(host: string): HostAddress | undefined {
 }
 
 /** The literal `host` as an address of `family`; undefined for a name. */
-export function literalIn(
+export function parseAddressIn(
   family: number,
   question: Question,
 ): HostAddress | undefined {
-  const found = literal(question.host);
+  const found = parseAddress(question.host);
   if (found === undefined || family === AF_UNSPEC || found.family === family) {
     return found;
   }
@@ -132,13 +132,13 @@ export function wrongFamily(family: number, question: Question): GaiError {
 }
 
 /** Asks the resolver for the addresses of a name in `family`; at least one. */
-export async function lookup(
+export async function lookUp(
   family: number,
   question: Question,
 ): Promise<HostAddress[]> {
   const wanted = family === AF_INET ? 4 : family === AF_INET6 ? 6 : 0;
   const options = { all: true, family: wanted, verbatim: true } as const;
-  const found = await asked(
+  const found = await query(
     question,
     () => nodeDns().promises.lookup(question.host, options),
   );
@@ -146,22 +146,25 @@ export async function lookup(
   throw gaiError("EAI_NONAME", question); // node:dns has no error for the empty name
 }
 
-/** The answer of `node:dns`, or its error as ours. */
-async function asked<T>(question: Question, ask: () => Promise<T>): Promise<T> {
+/** Returns the answer of `node:dns`; translates its error. */
+async function query<T>(
+  question: Question,
+  send: () => Promise<T>,
+): Promise<T> {
   try {
-    return await ask();
+    return await send();
   } catch (error) {
     throw lookupError(error, question);
   }
 }
 
 /** The addresses of a literal or a name in `family`; at least one. */
-export async function addressesOf(
+export async function resolveAll(
   family: number,
   question: Question,
 ): Promise<HostAddress[]> {
-  const found = literalIn(family, question);
-  return found === undefined ? await lookup(family, question) : [found];
+  const found = parseAddressIn(family, question);
+  return found === undefined ? await lookUp(family, question) : [found];
 }
 
 function fromNode(
@@ -171,14 +174,14 @@ function fromNode(
 }
 
 /** Asks the resolver for the name of an IP address; undefined where it has none. */
-export async function nameOf(
+export async function reverseLookUp(
   ip: string,
   question: Question,
 ): Promise<string | undefined> {
   const [unscoped] = ip.split("%"); // node:dns takes no scope id here
   try {
-    const ask = () => nodeDns().promises.lookupService(unscoped, 0);
-    return (await asked(question, ask)).hostname;
+    const send = () => nodeDns().promises.lookupService(unscoped, 0);
+    return (await query(question, send)).hostname;
   } catch (error) {
     if (error instanceof GaiError && error.errno === EAI_NONAME) {
       return undefined;
@@ -209,7 +212,7 @@ export function hostFor(
   if (host === "localhost") {
     return permitted(host, family === AF_INET ? "127.0.0.1" : "::1", port);
   }
-  return literalIn(family, { syscall, host })?.address ?? host;
+  return parseAddressIn(family, { syscall, host })?.address ?? host;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and what the socket facade
+ * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and what a socket
  * asks for before it connects or sends.
  *
  * @module
@@ -19,15 +19,15 @@ import {
 } from "../base/constants.ts";
 import { endpointsOf } from "./services.ts";
 import {
-  addressesOf,
   gaiError,
   type HostAddress,
   hostFor,
-  literal,
-  lookup,
+  lookUp,
   mayUse,
+  parseAddress,
   permitted,
   type Question,
+  resolveAll,
 } from "./dns.ts";
 
 export { getfqdn, gethostname, getnameinfo } from "./getnameinfo.ts";
@@ -154,10 +154,10 @@ async function hostsOf(
     );
   }
   const question = { syscall, host };
-  if (flags & AI_NUMERICHOST && literal(host) === undefined) {
+  if (flags & AI_NUMERICHOST && parseAddress(host) === undefined) {
     throw gaiError("EAI_NONAME", question, { reason: "AI_NUMERICHOST is set" });
   }
-  return await addressesOf(family, question);
+  return await resolveAll(family, question);
 }
 
 /**
@@ -187,7 +187,7 @@ export async function gethostbyname(host: string): Promise<string> {
   }
   if (host === "") return "0.0.0.0";
   if (host === "<broadcast>") return "255.255.255.255";
-  const [{ address }] = await addressesOf(AF_INET, {
+  const [{ address }] = await resolveAll(AF_INET, {
     syscall: "gethostbyname",
     host,
   });
@@ -206,17 +206,17 @@ export async function gethostbyname(host: string): Promise<string> {
  * @returns The host.
  * @throws {GaiError} where the host has no address in the family.
  */
-export async function resolveFor(
+export async function resolveHost(
   family: number,
   host: string,
   port: number,
   syscall: string,
 ): Promise<string> {
   const given = hostFor(family, host, port, syscall);
-  if (literal(given) !== undefined) return given;
+  if (parseAddress(given) !== undefined) return given;
   const question = { syscall, host: given };
   if (!mayLookUp(question, port)) return given;
-  const [{ address }] = await lookup(family, question);
+  const [{ address }] = await lookUp(family, question);
   return permitted(given, address, port);
 }
 
@@ -229,13 +229,14 @@ export async function resolveFor(
  * @returns Families, each with an address.
  * @throws {GaiError} where the host is not known.
  */
-export async function candidates(
+export async function connectAddresses(
   host: string,
   port: number,
 ): Promise<[family: number, address: InetAddress][]> {
   const question = { syscall: "connect", host };
   if (
-    host !== "" && literal(host) === undefined && !mayLookUp(question, port)
+    host !== "" && parseAddress(host) === undefined &&
+    !mayLookUp(question, port)
   ) {
     return [[AF_INET, [host, port]]];
   }

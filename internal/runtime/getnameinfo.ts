@@ -16,7 +16,7 @@ import {
   NI_NUMERICSERV,
 } from "../base/constants.ts";
 import { OSError, translate } from "../base/errors.ts";
-import { addressesOf, gaiError, literal, nameOf } from "./dns.ts";
+import { gaiError, parseAddress, resolveAll, reverseLookUp } from "./dns.ts";
 import { serviceOf } from "./services.ts";
 
 const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
@@ -58,14 +58,16 @@ export async function getnameinfo(
       reason: `flags ${flags} are not supported`,
     });
   }
-  const found = literal(host);
+  const found = parseAddress(host);
   if (found === undefined) {
     throw gaiError("EAI_NONAME", question, {
       reason: "the host must be an IP address",
     });
   }
   const ip = found.address;
-  const name = flags & NI_NUMERICHOST ? undefined : await nameOf(ip, question);
+  const name = flags & NI_NUMERICHOST
+    ? undefined
+    : await reverseLookUp(ip, question);
   if (name === undefined && flags & NI_NAMEREQD) {
     throw gaiError("EAI_NONAME", question);
   }
@@ -122,8 +124,8 @@ export async function getfqdn(name = ""): Promise<string> {
   const host = ["", "0.0.0.0", "::"].includes(asked) ? gethostname() : asked;
   const question = { syscall: "getfqdn", host };
   try {
-    const [{ address }] = await addressesOf(AF_UNSPEC, question);
-    return await nameOf(address, question) ?? host;
+    const [{ address }] = await resolveAll(AF_UNSPEC, question);
+    return await reverseLookUp(address, question) ?? host;
   } catch (error) {
     if (error instanceof OSError) return host;
     throw error;

@@ -35,7 +35,7 @@ export interface ListenHandle {
  * Of Unix connections it takes all there are, and cannot be set going again once it has stopped. Those that
  * nobody asked for yet are kept here, as many as the backlog, and more are closed.
  */
-export class NetListener implements ListenerTransport {
+export class NodeListener implements ListenerTransport {
   readonly #server: NetServer;
   readonly addr: TransportAddr;
   readonly #queue: NetSocket[] = [];

@@ -22,7 +22,7 @@ import { gaiError, hostFor, wrongFamily } from "./dns.ts";
 import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
-import { resolveFor } from "./getaddrinfo.ts";
+import { resolveHost } from "./getaddrinfo.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
@@ -221,7 +221,7 @@ export async function openStream(
       const value = { transport: "unix", path: from };
       return Object.defineProperty(conn, "localAddr", { value }); // the peer does not see it
     }
-    const hostname = await resolveFor(
+    const hostname = await resolveHost(
       family,
       address[0],
       address[1],
@@ -250,7 +250,7 @@ export function datagramTarget(
   if (family === AF_INET ? isIPv4(host) : family === AF_INET6 && isIPv6(host)) {
     return { transport: "udp", hostname: host, port };
   }
-  return resolveFor(family, host, port, "sendto").then((hostname) => ({
+  return resolveHost(family, host, port, "sendto").then((hostname) => ({
     transport: "udp",
     hostname,
     port,

@@ -13,7 +13,7 @@ import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { nodeNet } from "./builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
-import { type ListenHandle, NetListener } from "./node_listener.ts";
+import { type ListenHandle, NodeListener } from "./node_listener.ts";
 
 /**
  * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,
@@ -31,7 +31,7 @@ type CreateHandle = (
 const UNIX = -1;
 
 /** What to open. */
-export interface NetListenOptions {
+export interface NodeListenOptions {
   /** AF_INET, AF_INET6 or AF_UNIX. */
   family: number;
   /** `[host, port]`, or a path. */
@@ -55,14 +55,16 @@ function createHandle(): CreateHandle | undefined {
  *
  * @throws {OSError} as `Socket.bind` does.
  */
-export function openNetListener(options: NetListenOptions): ListenerTransport {
+export function openNodeListener(
+  options: NodeListenOptions,
+): ListenerTransport {
   return options.address === "" && Deno.build.os === "linux"
     ? autobind(options)
     : open(options);
 }
 
 /** Binds to an abstract name of the system's form, as unix(7) does by itself where there is no name. */
-function autobind(options: NetListenOptions): ListenerTransport {
+function autobind(options: NodeListenOptions): ListenerTransport {
   for (let tries = 1;; tries++) {
     const number = crypto.getRandomValues(new Uint32Array(1))[0] & 0xfffff;
     const address = `\0${number.toString(16).padStart(5, "0")}`;
@@ -78,7 +80,7 @@ function autobind(options: NetListenOptions): ListenerTransport {
 /** How many names to try: arbitrary; there are a million. */
 const NAMES_MAX = 100;
 
-function open(options: NetListenOptions): ListenerTransport {
+function open(options: NodeListenOptions): ListenerTransport {
   const { family, address, backlog } = options;
   const [host, port] = typeof address === "string"
     ? [address, UNIX]
@@ -90,7 +92,7 @@ function open(options: NetListenOptions): ListenerTransport {
   const waiting = Math.max(1, backlog); // `node:net` takes 0 for its default
   const handle = listen(server, host, port, family, waiting);
   if (handle === undefined) throw openFailure(options);
-  return new NetListener(server, handle, addressOf(server, host), waiting);
+  return new NodeListener(server, handle, addressOf(server, host), waiting);
 }
 
 /** Listens; gives the handle, or undefined where that failed. */
@@ -132,7 +134,7 @@ function literalHost(family: number, address: readonly [string, number]) {
 const NO_REUSE = { reuseAddr: false, reusePort: false };
 
 /** The error for an address that could not be bound: the one that `Deno.listen` has for it. */
-function openFailure({ family, address }: NetListenOptions): unknown {
+function openFailure({ family, address }: NodeListenOptions): unknown {
   try {
     openListener(family, address, undefined, NO_REUSE).close();
   } catch (error) {

@@ -1,5 +1,5 @@
 /**
- * What the socket facade stands on: the shapes of `Deno.Conn`, `Deno.Listener` and
+ * What a socket stands on: the shapes of `Deno.Conn`, `Deno.Listener` and
  * `Deno.DatagramConn`, cut down to what it uses. A TLS connection, a relayed connection in a
  * worker, an adapter over `node:` and a test double all fit in.
  *

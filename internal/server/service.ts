@@ -113,7 +113,7 @@ export class Service<R> {
 
   /** What to wait for: the socket of the server, which may be another one meanwhile. */
   get #source(): Readiness {
-    return stateOf(socketOf(this.#server)).readSource;
+    return stateOf(socketOf(this.#server)).readable;
   }
 
   /** Throws unless the socket of the server is open and takes requests. */
@@ -151,7 +151,7 @@ export class Service<R> {
     this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
-    const next = both(this.#requests.room, stateOf(socket).readSource);
+    const next = both(this.#requests.room, stateOf(socket).readable);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null
     );

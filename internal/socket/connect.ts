@@ -11,7 +11,7 @@ import {
 } from "../base/address.ts";
 import { failLater, whenReady } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
-import type { Attempt, SocketCore } from "./state.ts";
+import type { Attempt, SocketState } from "./state.ts";
 import type { ErrnoName } from "../base/errno.ts";
 import { type OSError, osError } from "../base/errors.ts";
 import { datagramTarget, openStream } from "../runtime/open.ts";
@@ -19,39 +19,39 @@ import { PendingOperation } from "../waiting/pending_operation.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(
-  core: SocketCore,
+  state: SocketState,
   address: AddressLike,
 ): Promise<void> {
   try {
-    await connectNow(core, address);
+    await connectNow(state, address);
   } catch (error) {
     return await failLater(error);
   }
 }
 
 async function connectNow(
-  core: SocketCore,
+  state: SocketState,
   address: AddressLike,
 ): Promise<void> {
-  core.checkOpen("connect");
-  const checked = checkAddress(core.family, address, "connect");
-  if (core.type === SOCK_DGRAM) return await connectDatagram(core, checked);
-  if (core.listening) {
+  state.checkOpen("connect");
+  const checked = checkAddress(state.family, address, "connect");
+  if (state.type === SOCK_DGRAM) return await connectDatagram(state, checked);
+  if (state.listening) {
     throw osError("EINVAL", {
       syscall: "connect",
       reason: "the socket listens",
     });
   }
-  const before = core.attempt;
-  if (before === undefined && core.stream !== undefined) {
+  const before = state.attempt;
+  if (before === undefined && state.stream !== undefined) {
     throw connectError("EISCONN", checked);
   }
-  if (core.timeout === 0 && !before?.operation.ready) {
+  if (state.timeout === 0 && !before?.operation.ready) {
     if (before !== undefined) throw connectError("EALREADY", checked);
-    begin(core, checked);
+    begin(state, checked);
     throw connectError("EINPROGRESS", checked);
   }
-  await end(core, before ?? begin(core, checked));
+  await end(state, before ?? begin(state, checked));
 }
 
 function connectError(code: ErrnoName, address: AddressLike): OSError {
@@ -59,63 +59,63 @@ function connectError(code: ErrnoName, address: AddressLike): OSError {
 }
 
 /** Begins an attempt, which connects the socket when it succeeds, awaited or not. */
-function begin(core: SocketCore, address: AddressLike): Attempt {
-  const from = core.own ??= core.listener && core.getsockname();
-  core.listener?.close(); // a bound socket that connects keeps its address, not its listener
-  core.listener = undefined;
+function begin(state: SocketState, address: AddressLike): Attempt {
+  const from = state.localAddress ??= state.listener && state.getsockname();
+  state.listener?.close(); // a bound socket that connects keeps its address, not its listener
+  state.listener = undefined;
   const giveUp = new AbortController();
   const { signal } = giveUp;
-  const { family } = core;
+  const { family } = state;
   const opening = openStream({ family, address, from, signal });
   const taken = opening.then((transport) => {
-    if (!signal.aborted) return core.take(transport);
+    if (!signal.aborted) return state.take(transport);
     transport.close();
     throw connectError("ECONNABORTED", address);
   }, (error) => {
-    if (from !== undefined && !signal.aborted) core.holdOwn();
+    if (from !== undefined && !signal.aborted) state.rebind();
     throw error;
   });
   const operation = new PendingOperation(() => taken); // a second call that waits gets the same end
   operation.fill();
-  return core.attempt = { operation, giveUp };
+  return state.attempt = { operation, giveUp };
 }
 
 /** Waits for the end of an attempt; gives it up when the time runs out. */
-async function end(core: SocketCore, attempt: Attempt): Promise<void> {
+async function end(state: SocketState, attempt: Attempt): Promise<void> {
   const { operation, giveUp } = attempt;
   try {
     await whenReady(
       operation,
-      core.limit("connect"),
+      state.limit("connect"),
       "connect",
       () => operation.take(),
     );
   } catch (error) {
     giveUp.abort(); // where it failed by itself, this has nothing to do
-    core.checkOpen("connect"); // where it was closed, that is the reason
+    state.checkOpen("connect"); // where it was closed, that is the reason
     throw error;
   } finally {
-    if (core.attempt === attempt) core.attempt = undefined;
+    if (state.attempt === attempt) state.attempt = undefined;
   }
 }
 
 async function connectDatagram(
-  core: SocketCore,
+  state: SocketState,
   address: AddressLike,
 ): Promise<void> {
-  const target = await datagramTarget(core.family, address);
-  core.checkOpen("connect"); // a name may have taken its time
-  core.bound(target.hostname).peer = target;
+  const target = await datagramTarget(state.family, address);
+  state.checkOpen("connect"); // a name may have taken its time
+  state.ensureBound(target.hostname).peer = target;
 }
 
 /** The failure of an attempt that nobody waited for, once. */
-export function takeConnectError(core: SocketCore): unknown {
-  const { attempt } = core;
+export function takeConnectError(state: SocketState): unknown {
+  const { attempt } = state;
   if (
-    attempt === undefined || core.stream !== undefined ||
+    attempt === undefined || state.stream !== undefined ||
     !attempt.operation.ready
   ) return undefined;
-  core.attempt = undefined;
+  state.attempt = undefined;
   try {
     attempt.operation.take();
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 
 import { formatAddress, fromTransport } from "../base/address.ts";
-import type { SocketCore } from "./state.ts";
+import type { SocketState } from "./state.ts";
 
 /** By number: there are as many places as there were sockets open at a time. */
 const owners: (object | undefined)[] = [];
@@ -34,12 +34,16 @@ export function ownerOf(fileno: number): object | undefined {
 }
 
 /** Number, kind and addresses, as Python's `repr` of a socket has them. */
-export function describe(core: SocketCore, fd: number, proto: number): string {
+export function describe(
+  state: SocketState,
+  fd: number,
+  proto: number,
+): string {
   const kind =
-    `fd=${fd}, family=${core.family}, type=${core.type}, proto=${proto}`;
-  if (core.closed) return `<Socket [closed] ${kind}>`;
-  const own = formatAddress(core.getsockname());
-  const addr = core.stream?.transport.remoteAddr ?? core.datagram?.peer;
+    `fd=${fd}, family=${state.family}, type=${state.type}, proto=${proto}`;
+  if (state.closed) return `<Socket [closed] ${kind}>`;
+  const own = formatAddress(state.getsockname());
+  const addr = state.stream?.transport.remoteAddr ?? state.datagram?.peer;
   const peer = addr === undefined ? "" : formatAddress(fromTransport(addr));
   return `<Socket ${kind}${own && `, laddr=${own}`}${
     peer && `, raddr=${peer}`

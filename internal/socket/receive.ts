@@ -18,7 +18,7 @@ import {
   MSG_WAITALL,
   SOCK_STREAM,
 } from "../base/constants.ts";
-import type { SocketCore } from "./state.ts";
+import type { SocketState } from "./state.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { Stream } from "./stream.ts";
 
@@ -26,15 +26,15 @@ const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 
 /** Receives at most `size` bytes. For 0 it leaves a datagram where it is, as CPython's `recv` does. */
 export async function recv(
-  core: SocketCore,
+  state: SocketState,
   size: number,
   flags: number,
 ): Promise<Bytes> {
-  if (size !== 0 || core.type === SOCK_STREAM) {
-    return (await recvfrom(core, size, flags))[0];
+  if (size !== 0 || state.type === SOCK_STREAM) {
+    return (await recvfrom(state, size, flags))[0];
   }
   try {
-    core.checkOpen("recv");
+    state.checkOpen("recv");
     checkFlags(flags, FLAGS, "recv");
     return new Uint8Array(0);
   } catch (error) {
@@ -44,35 +44,35 @@ export async function recv(
 
 /** Receives at most `size` bytes, and the sender's address where the socket has datagrams. */
 export async function recvfrom(
-  core: SocketCore,
+  state: SocketState,
   size: number,
   flags: number,
 ): Promise<[Bytes, Address | null]> {
   try {
-    if (flags !== 0 || !core.datagram?.pending.ready) {
-      return await receive(core, size, flags);
+    if (flags !== 0 || !state.datagram?.pending.ready) {
+      return await receive(state, size, flags);
     }
     checkSize(size, "recv");
-    return core.datagram.take(size);
+    return state.datagram.take(size);
   } catch (error) {
     return await failLater(error);
   }
 }
 
 async function receive(
-  core: SocketCore,
+  state: SocketState,
   size: number,
   flags: number,
 ): Promise<[Bytes, Address | null]> {
-  core.checkOpen("recv");
+  state.checkOpen("recv");
   checkSize(size, "recv");
   checkFlags(flags, FLAGS, "recv");
-  const limit = core.limit("recv", flags & MSG_DONTWAIT ? 0 : undefined);
-  if (core.type === SOCK_STREAM) {
-    const stream = core.connected("recv", "ENOTCONN");
+  const limit = state.limit("recv", flags & MSG_DONTWAIT ? 0 : undefined);
+  if (state.type === SOCK_STREAM) {
+    const stream = state.connected("recv", "ENOTCONN");
     return [await recvStream(stream, size, flags, limit), null];
   }
-  return await core.bound().recv(limit, size, (flags & MSG_PEEK) !== 0);
+  return await state.ensureBound().recv(limit, size, (flags & MSG_PEEK) !== 0);
 }
 
 async function recvStream(
@@ -89,7 +89,7 @@ async function recvStream(
 
 /** Receives into the caller's memory. */
 export async function recvfromInto(
-  core: SocketCore,
+  state: SocketState,
   buffer: BytesLike,
   nbytes: number,
   flags: number,
@@ -101,7 +101,7 @@ export async function recvfromInto(
       `Cannot recv: nbytes is ${nbytes}, the buffer holds ${whole.length}`,
     );
   }
-  const [data, sender] = await recvfrom(core, nbytes || whole.length, flags);
+  const [data, sender] = await recvfrom(state, nbytes || whole.length, flags);
   whole.set(data);
   return [data.length, sender];
 }

@@ -26,7 +26,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../base/constants.ts";
-import type { SocketCore } from "./state.ts";
+import type { SocketState } from "./state.ts";
 import { OSError, osError, translate } from "../base/errors.ts";
 import type { Socket } from "./socket_object.ts";
 import { datagramTarget } from "../runtime/open.ts";
@@ -34,14 +34,14 @@ import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks what every send checks, and returns the limit of time. */
 function checkSend(
-  core: SocketCore,
+  state: SocketState,
   syscall: string,
   flags: number,
   timeout?: number,
 ): WaitLimit {
-  core.checkOpen(syscall);
+  state.checkOpen(syscall);
   if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return core.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
+  return state.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
 }
 
 /**
@@ -49,30 +49,30 @@ function checkSend(
  * with the arguments. The promise may go unawaited.
  */
 export function send(
-  core: SocketCore,
+  state: SocketState,
   data: BytesLike,
   flags: number,
 ): Promise<number> {
-  const limit = checkSend(core, "send", flags);
+  const limit = checkSend(state, "send", flags);
   const bytes = toBytes(data, "send");
-  if (core.type === SOCK_DGRAM) {
-    return sendDatagram(core, bytes, undefined, limit);
+  if (state.type === SOCK_DGRAM) {
+    return sendDatagram(state, bytes, undefined, limit);
   }
-  return quiet(core.connected("send", "EPIPE").send(bytes, limit));
+  return quiet(state.connected("send", "EPIPE").send(bytes, limit));
 }
 
 /** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
 export function sendall(
-  core: SocketCore,
+  state: SocketState,
   data: BytesLike,
   flags: number,
 ): Promise<void> {
-  const limit = checkSend(core, "sendall", flags);
+  const limit = checkSend(state, "sendall", flags);
   const bytes = toBytes(data, "sendall");
-  if (core.type === SOCK_STREAM) {
-    return core.connected("sendall", "EPIPE").sendall(bytes, limit);
+  if (state.type === SOCK_STREAM) {
+    return state.connected("sendall", "EPIPE").sendall(bytes, limit);
   }
-  return quiet(sendDatagram(core, bytes, undefined, limit).then(() => {}));
+  return quiet(sendDatagram(state, bytes, undefined, limit).then(() => {}));
 }
 
 /**
@@ -81,21 +81,21 @@ export function sendall(
  * @param timeout Seconds, instead of the timeout of the socket.
  */
 export function sendto(
-  core: SocketCore,
+  state: SocketState,
   data: BytesLike,
   flags: number,
   address: unknown,
   timeout?: number,
 ): Promise<number> {
-  const limit = checkSend(core, "sendto", flags, timeout);
+  const limit = checkSend(state, "sendto", flags, timeout);
   const bytes = toBytes(data, "sendto");
-  const sender = core.datagram?.senderAt(address);
-  if (sender !== undefined) return core.datagram!.send(bytes, sender, limit);
-  const checked = checkAddress(core.family, address, "sendto");
-  if (core.type === SOCK_DGRAM) {
-    return sendDatagram(core, bytes, checked, limit);
+  const sender = state.datagram?.senderAt(address);
+  if (sender !== undefined) return state.datagram!.send(bytes, sender, limit);
+  const checked = checkAddress(state.family, address, "sendto");
+  if (state.type === SOCK_DGRAM) {
+    return sendDatagram(state, bytes, checked, limit);
   }
-  core.connected("sendto", "EPIPE");
+  state.connected("sendto", "EPIPE");
   throw osError("EISCONN", {
     syscall: "sendto",
     address: formatAddress(checked),
@@ -104,30 +104,30 @@ export function sendto(
 
 /** Sends one datagram; the promise may go unawaited. */
 function sendDatagram(
-  core: SocketCore,
+  state: SocketState,
   data: Uint8Array,
   address: AddressLike | undefined,
   limit: WaitLimit,
 ): Promise<number> {
   const target = address === undefined
-    ? core.datagram?.peer
-    : datagramTarget(core.family, address);
+    ? state.datagram?.peer
+    : datagramTarget(state.family, address);
   if (target === undefined) {
-    const code = core.family === AF_UNIX ? "ENOTCONN" : "EDESTADDRREQ";
+    const code = state.family === AF_UNIX ? "ENOTCONN" : "EDESTADDRREQ";
     throw osError(code, { syscall: "send" });
   }
   if (!(target instanceof Promise)) {
-    return core.bound().send(data, target, limit);
+    return state.ensureBound().send(data, target, limit);
   }
   return quiet(target.then((addr) => {
-    core.checkOpen("sendto"); // a name may have taken its time
-    return core.bound().send(data, addr, limit);
+    state.checkOpen("sendto"); // a name may have taken its time
+    return state.ensureBound().send(data, addr, limit);
   }));
 }
 
 /** Gathers buffers and sends them as one. */
 export async function sendmsg(
-  core: SocketCore,
+  state: SocketState,
   buffers: Iterable<BytesLike>,
   ancdata: Iterable<unknown>,
   flags: number,
@@ -136,8 +136,8 @@ export async function sendmsg(
   try {
     const data = gather(buffers, ancdata);
     return await (address === undefined || address === null
-      ? send(core, data, flags)
-      : sendto(core, data, flags, address));
+      ? send(state, data, flags)
+      : sendto(state, data, flags, address));
   } catch (error) {
     return await failLater(error);
   }
@@ -145,17 +145,17 @@ export async function sendmsg(
 
 /** Sends a part of a file. */
 export async function sendfile(
-  core: SocketCore,
+  state: SocketState,
   file: FileLike,
   offset: number,
   count: number | undefined,
 ): Promise<number> {
-  const { timeout } = core; // for the turn to come, and for each chunk
-  const limit = () => core.limit("sendfile", timeout);
+  const { timeout } = state; // for the turn to come, and for each chunk
+  const limit = () => state.limit("sendfile", timeout);
   try {
-    core.checkOpen("sendfile");
-    checkSendfile(core, offset, count);
-    const stream = core.connected("sendfile", "EPIPE");
+    state.checkOpen("sendfile");
+    checkSendfile(state, offset, count);
+    const stream = state.connected("sendfile", "EPIPE");
     return await stream.sendTogether(
       limit,
       (write) =>

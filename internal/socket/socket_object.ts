@@ -20,7 +20,7 @@ import {
 import * as C from "../base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
 import { failLater } from "../waiting/timeouts.ts";
-import { SocketCore } from "./state.ts";
+import { SocketState } from "./state.ts";
 import { describe } from "./fileno.ts";
 import { errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
@@ -75,7 +75,7 @@ export function setdefaulttimeout(timeout: number | null): void {
 /**
  * Returns the state of a socket: for `select`, servers and relays, which do more with a socket than its methods allow.
  */
-export let stateOf: (socket: Socket) => SocketCore;
+export let stateOf: (socket: Socket) => SocketState;
 
 /**
  * Accepts without a promise.
@@ -148,7 +148,7 @@ export class Socket implements Disposable {
   /** The protocol number; 0 is the usual one of the type. */
   readonly proto: number;
 
-  readonly #core: SocketCore;
+  readonly #state: SocketState;
 
   /**
    * Makes a socket; nothing is opened before `bind` or `connect`.
@@ -180,11 +180,11 @@ export class Socket implements Disposable {
     this.family = family;
     this.type = type;
     this.proto = proto;
-    this.#core = new SocketCore(family, type, defaultTimeout);
+    this.#state = new SocketState(family, type, defaultTimeout);
   }
 
   static {
-    stateOf = (socket) => socket.#core;
+    stateOf = (socket) => socket.#state;
   }
 
   /**
@@ -200,7 +200,7 @@ export class Socket implements Disposable {
       ? transport.localAddr
       : transport.addr;
     const socket = new Socket(familyOf(addr), typeOf(transport));
-    socket.#core.take(transport);
+    socket.#state.take(transport);
     return socket;
   }
 
@@ -213,15 +213,18 @@ export class Socket implements Disposable {
    * @throws {RangeError} when the port is not one.
    */
   bind(address: AddressLike): void {
-    this.#core.checkOpen("bind");
+    this.#state.checkOpen("bind");
     const checked = checkAddress(this.family, address, "bind");
-    if (this.#core.endpoint !== undefined || this.#core.own !== undefined) {
+    if (
+      this.#state.endpoint !== undefined ||
+      this.#state.localAddress !== undefined
+    ) {
       throw osError("EINVAL", {
         syscall: "bind",
         reason: "the socket has an address already",
       });
     }
-    this.#core.bind(checked);
+    this.#state.bind(checked);
   }
 
   /**
@@ -230,8 +233,8 @@ export class Socket implements Disposable {
    * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` before there is one.
    */
   getsockname(): Address {
-    this.#core.checkOpen("getsockname");
-    return this.#core.getsockname();
+    this.#state.checkOpen("getsockname");
+    return this.#state.getsockname();
   }
 
   /**
@@ -241,9 +244,9 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOTCONN when there is no peer.
    */
   getpeername(): Address {
-    this.#core.checkOpen("getpeername");
-    const addr = this.#core.stream?.transport.remoteAddr ??
-      this.#core.datagram?.peer;
+    this.#state.checkOpen("getpeername");
+    const addr = this.#state.stream?.transport.remoteAddr ??
+      this.#state.datagram?.peer;
     if (addr === undefined) {
       throw osError("ENOTCONN", { syscall: "getpeername" });
     }
@@ -256,7 +259,7 @@ export class Socket implements Disposable {
    * @returns A small positive number; -1 when the socket is closed.
    */
   fileno(): number {
-    return this.#core.fileno(this);
+    return this.#state.fileno(this);
   }
 
   /**
@@ -268,15 +271,15 @@ export class Socket implements Disposable {
    * @throws {RangeError} when the backlog is beyond a C `int`.
    */
   listen(backlog?: number): void {
-    this.#core.checkOpen("listen");
+    this.#state.checkOpen("listen");
     if (this.type !== C.SOCK_STREAM) {
       throw osError("EOPNOTSUPP", { syscall: "listen" });
     }
-    if (this.#core.stream ?? this.#core.attempt) {
+    if (this.#state.stream ?? this.#state.attempt) {
       throw osError("EINVAL", { syscall: "listen" });
     }
     if (backlog !== undefined) checkBacklog(backlog);
-    this.#core.listen(backlog);
+    this.#state.listen(backlog);
   }
 
   /**
@@ -293,7 +296,7 @@ export class Socket implements Disposable {
   async #accept(): Promise<[Socket, Address]> {
     try {
       const listener = this.#listener();
-      const transport = await listener.accept(this.#core.limit("accept"));
+      const transport = await listener.accept(this.#state.limit("accept"));
       return accepted(this, transport);
     } catch (error) {
       return await failLater(error);
@@ -302,11 +305,11 @@ export class Socket implements Disposable {
 
   /** The listener, or the error that `accept` ends with. */
   #listener(): Listener {
-    this.#core.checkOpen("accept");
+    this.#state.checkOpen("accept");
     if (this.type !== C.SOCK_STREAM) {
       throw osError("EOPNOTSUPP", { syscall: "accept" });
     }
-    const { listener, listening } = this.#core;
+    const { listener, listening } = this.#state;
     if (listener !== undefined && listening) return listener;
     throw osError("EINVAL", {
       syscall: "accept",
@@ -324,7 +327,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout; the attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
-    return unawaited(connect(this.#core, address));
+    return unawaited(connect(this.#state, address));
   }
 
   /**
@@ -365,14 +368,14 @@ export class Socket implements Disposable {
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
    */
   recv(bufsize: number, flags = 0): Promise<Bytes> {
-    const { stream } = this.#core;
+    const { stream } = this.#state;
     if (
       stream !== undefined && flags === 0 && Number.isInteger(bufsize) &&
       bufsize > 0
     ) {
-      return stream.recv(bufsize, this.#core.limit("recv"));
+      return stream.recv(bufsize, this.#state.limit("recv"));
     }
-    return unawaited(recv(this.#core, bufsize, flags));
+    return unawaited(recv(this.#state, bufsize, flags));
   }
 
   /**
@@ -384,7 +387,7 @@ export class Socket implements Disposable {
    *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
-    return unawaited(recvfrom(this.#core, bufsize, flags));
+    return unawaited(recvfrom(this.#state, bufsize, flags));
   }
 
   /**
@@ -398,16 +401,16 @@ export class Socket implements Disposable {
    * @returns How many bytes came; 0 at the end of the stream.
    */
   recvInto(buffer: BytesLike, nbytes = 0, flags = 0): Promise<number> {
-    const { stream } = this.#core;
+    const { stream } = this.#state;
     if (
       stream !== undefined && nbytes === 0 && flags === 0 &&
       buffer instanceof Uint8Array
     ) {
       if (buffer.length > 0) {
-        return stream.recvInto(buffer, this.#core.limit("recv"));
+        return stream.recvInto(buffer, this.#state.limit("recv"));
       }
     }
-    const received = recvfromInto(this.#core, buffer, nbytes, flags);
+    const received = recvfromInto(this.#state, buffer, nbytes, flags);
     return unawaited(received.then(([count]) => count));
   }
 
@@ -425,7 +428,7 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags = 0,
   ): Promise<[number, Address | null]> {
-    return unawaited(recvfromInto(this.#core, buffer, nbytes, flags));
+    return unawaited(recvfromInto(this.#state, buffer, nbytes, flags));
   }
 
   /**
@@ -440,7 +443,7 @@ export class Socket implements Disposable {
    */
   send(data: BytesLike, flags = 0): Promise<number> {
     try {
-      return send(this.#core, data, flags);
+      return send(this.#state, data, flags);
     } catch (error) {
       return unawaited(failLater(error));
     }
@@ -458,7 +461,7 @@ export class Socket implements Disposable {
    */
   sendall(data: BytesLike, flags = 0): Promise<void> {
     try {
-      return sendall(this.#core, data, flags);
+      return sendall(this.#state, data, flags);
     } catch (error) {
       return unawaited(failLater(error));
     }
@@ -489,8 +492,8 @@ export class Socket implements Disposable {
   ): Promise<number> {
     try {
       return typeof flagsOrAddress === "number"
-        ? sendto(this.#core, data, flagsOrAddress, address)
-        : sendto(this.#core, data, 0, flagsOrAddress);
+        ? sendto(this.#state, data, flagsOrAddress, address)
+        : sendto(this.#state, data, 0, flagsOrAddress);
     } catch (error) {
       return unawaited(failLater(error));
     }
@@ -513,7 +516,7 @@ export class Socket implements Disposable {
     flags = 0,
     address?: AddressLike | null,
   ): Promise<number> {
-    return unawaited(sendmsg(this.#core, buffers, ancdata, flags, address));
+    return unawaited(sendmsg(this.#state, buffers, ancdata, flags, address));
   }
 
   /**
@@ -527,7 +530,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return unawaited(sendfile(this.#core, file, offset, count));
+    return unawaited(sendfile(this.#state, file, offset, count));
   }
 
   /**
@@ -539,8 +542,8 @@ export class Socket implements Disposable {
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
-    this.#core.timeout = seconds; // also when it is closed, as CPython
-    this.#core.checkOpen("settimeout");
+    this.#state.timeout = seconds; // also when it is closed, as CPython
+    this.#state.checkOpen("settimeout");
   }
 
   /**
@@ -554,15 +557,15 @@ export class Socket implements Disposable {
    */
   setdeadline(seconds: number | null): void {
     checkTimeout(seconds);
-    this.#core.checkOpen("setdeadline");
-    this.#core.deadline = seconds === null
+    this.#state.checkOpen("setdeadline");
+    this.#state.deadline = seconds === null
       ? undefined
       : { seconds, due: performance.now() + seconds * 1000 };
   }
 
   /** The timeout in seconds; null is none. */
   gettimeout(): number | null {
-    return this.#core.timeout;
+    return this.#state.timeout;
   }
 
   /**
@@ -571,13 +574,13 @@ export class Socket implements Disposable {
    * @param flag Whether calls wait.
    */
   setblocking(flag: boolean): void {
-    this.#core.timeout = flag ? null : 0;
-    this.#core.checkOpen("setblocking");
+    this.#state.timeout = flag ? null : 0;
+    this.#state.checkOpen("setblocking");
   }
 
   /** Whether calls wait: false only with timeout 0. */
   getblocking(): boolean {
-    return this.#core.timeout !== 0;
+    return this.#state.timeout !== 0;
   }
 
   /**
@@ -590,8 +593,8 @@ export class Socket implements Disposable {
    * @throws {RangeError} when the value is out of the option's range.
    */
   setsockopt(level: number, name: number, value: OptionValue): void {
-    this.#core.checkOpen("setsockopt");
-    setOption(this.#core.target(), level, name, value);
+    this.#state.checkOpen("setsockopt");
+    setOption(this.#state.target(), level, name, value);
   }
 
   /**
@@ -603,18 +606,18 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOPROTOOPT, where Deno cannot tell.
    */
   getsockopt(level: number, name: number): number {
-    this.#core.checkOpen("getsockopt");
+    this.#state.checkOpen("getsockopt");
     if (level === C.SOL_SOCKET && name === C.SO_TYPE) return this.type;
     if (level === C.SOL_SOCKET && name === C.SO_ACCEPTCONN) {
-      return Number(this.#core.listening);
+      return Number(this.#state.listening);
     }
     if (level === C.SOL_SOCKET && name === C.SO_ERROR) return this.#takeError();
-    return getOption(this.#core.target(), level, name);
+    return getOption(this.#state.target(), level, name);
   }
 
   #takeError(): number {
-    const error = takeConnectError(this.#core) ??
-      this.#core.stream?.writer.takeFailure();
+    const error = takeConnectError(this.#state) ??
+      this.#state.stream?.sendQueue.takeFailure();
     if (error === undefined) return 0;
     return (error instanceof OSError ? error.errno : undefined) ??
       errnoOf("EIO");
@@ -632,13 +635,13 @@ export class Socket implements Disposable {
     mode?: M,
     options?: MakefileOptions,
   ): FileForMode<M> {
-    this.#core.checkOpen("makefile");
+    this.#state.checkOpen("makefile");
     const file = makefile(this, (mode ?? "r") as M, {
       ...options,
-      onClose: () => this.#core.closeFile(),
-      onHold: (holder) => this.#core.stream?.hold(holder),
+      onClose: () => this.#state.closeFile(),
+      onHold: (holder) => this.#state.stream?.hold(holder),
     });
-    this.#core.files++;
+    this.#state.files++;
     return file;
   }
 
@@ -656,11 +659,11 @@ export class Socket implements Disposable {
 
   async #shutdown(how: number): Promise<void> {
     try {
-      this.#core.checkOpen("shutdown");
+      this.#state.checkOpen("shutdown");
       checkDirection(how);
-      const stream = this.#core.connected("shutdown", "ENOTCONN");
-      const limit = this.#core.limit("shutdown");
-      if (how !== C.SHUT_WR) stream.reader.stop();
+      const stream = this.#state.connected("shutdown", "ENOTCONN");
+      const limit = this.#state.limit("shutdown");
+      if (how !== C.SHUT_WR) stream.receiveBuffer.stop();
       if (how !== C.SHUT_RD) await stream.endWrite(limit);
     } catch (error) {
       return await failLater(error);
@@ -675,8 +678,8 @@ export class Socket implements Disposable {
    *   anything underneath.
    */
   detach(): Transport {
-    this.#core.checkOpen("detach");
-    return this.#core.detach();
+    this.#state.checkOpen("detach");
+    return this.#state.detach();
   }
 
   /**
@@ -684,8 +687,8 @@ export class Socket implements Disposable {
    * sent before still goes out. Closing twice is fine.
    */
   close(): void {
-    this.#core.closeWanted = true;
-    if (this.#core.files === 0) this.#core.close(false);
+    this.#state.closeWanted = true;
+    if (this.#state.files === 0) this.#state.close(false);
   }
 
   /**
@@ -708,12 +711,12 @@ export class Socket implements Disposable {
    * ```
    */
   waitClosed(): Promise<void> {
-    return this.#core.whenReleased();
+    return this.#state.whenReleased();
   }
 
   /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
-    return describe(this.#core, this.fileno(), this.proto);
+    return describe(this.#state, this.fileno(), this.proto);
   }
 
   /**
@@ -734,7 +737,7 @@ export class Socket implements Disposable {
    * has the socket. Aborting twice is fine.
    */
   abort(): void {
-    this.#core.close(true);
+    this.#state.close(true);
   }
 
   /** Closes the socket, for `using`. */

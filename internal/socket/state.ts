@@ -80,7 +80,7 @@ function explain(error: unknown, address: AddressLike): unknown {
  * The state of a socket: which kind of endpoint it is by now, if any, and what was set before. Owns
  * the endpoint. Its methods are what several of the socket's calls need.
  */
-export class SocketCore {
+export class SocketState {
   /** Seconds that calls wait; null is no limit. */
   timeout: number | null;
   /** When waiting ends for every call. */
@@ -94,7 +94,7 @@ export class SocketCore {
   /** Set while a `connect` is under way, and until its end was told. */
   attempt: Attempt | undefined;
   /** The address of a bound socket that connects, or has tried to. */
-  own: Address | undefined;
+  localAddress: Address | undefined;
   /** Whether `listen` was called. */
   listening = false;
   /** Whether the socket is closed. */
@@ -218,16 +218,16 @@ export class SocketCore {
   }
 
   /** Binds again to the own address, after a `connect` that failed. */
-  holdOwn(): void {
+  rebind(): void {
     try {
-      this.bind(this.own!);
+      this.bind(this.localAddress!);
     } catch {
       // somebody has it by now: the next `connect` or `listen` tells
     }
   }
 
   /** The datagram socket, bound now if it was not. A loopback peer needs no more than the loopback. */
-  bound(peer?: string): Datagram {
+  ensureBound(peer?: string): Datagram {
     if (this.datagram === undefined) {
       const loopback = peer === "127.0.0.1" || peer === "::1";
       this.bind(loopback ? [peer, 0] : unboundAddress(this.family));
@@ -242,7 +242,7 @@ export class SocketCore {
       const free = this.family === AF_UNIX
         ? unboundAddress(AF_UNIX)
         : ["", 0] as const;
-      this.bind(this.own ?? free, wanted);
+      this.bind(this.localAddress ?? free, wanted);
     } else if (
       !this.listening && wanted !== BACKLOG && this.family !== AF_UNIX
     ) {
@@ -259,7 +259,7 @@ export class SocketCore {
     const addr = this.stream?.transport.localAddr ??
       (this.listener ?? this.datagram)?.transport.addr;
     if (addr !== undefined) return fromTransport(addr);
-    if (this.own !== undefined) return this.own;
+    if (this.localAddress !== undefined) return this.localAddress;
     if (this.family === AF_UNIX) return "";
     return [this.family === AF_INET ? "0.0.0.0" : "::", 0];
   }
@@ -298,9 +298,9 @@ export class SocketCore {
   }
 
   /** What to wait for before a read or an accept. */
-  get readSource(): Readiness {
+  get readable(): Readiness {
     if (this.#resting) this.#resume();
-    if (this.stream !== undefined) return this.stream.reader;
+    if (this.stream !== undefined) return this.stream.receiveBuffer;
     if (this.attempt !== undefined) {
       return this.#firstData(this.attempt.operation);
     }
@@ -310,7 +310,7 @@ export class SocketCore {
 
   /** The failure of a `connect`, or else data. */
   #firstData(connecting: Readiness): Readiness {
-    const source = () => this.stream?.reader ?? connecting;
+    const source = () => this.stream?.receiveBuffer ?? connecting;
     return {
       get ready() {
         return source().ready;
@@ -320,8 +320,8 @@ export class SocketCore {
   }
 
   /** What to wait for before a write, or for the end of a `connect`. */
-  get writeSource(): Readiness {
-    if (this.stream !== undefined) return this.stream.writer;
+  get writable(): Readiness {
+    if (this.stream !== undefined) return this.stream.sendQueue;
     return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
 

@@ -32,9 +32,9 @@ export class Stream {
   /** What is underneath. */
   readonly transport: StreamTransport;
   /** The half that reads. */
-  readonly reader: ReceiveBuffer;
+  readonly receiveBuffer: ReceiveBuffer;
   /** The half that writes. */
-  readonly writer: SendQueue;
+  readonly sendQueue: SendQueue;
   #writeEnded = false;
   #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
@@ -42,14 +42,14 @@ export class Stream {
   /** @param transport What to own. */
   constructor(transport: StreamTransport) {
     this.transport = transport;
-    this.reader = new ReceiveBuffer(transport);
-    this.writer = new SendQueue(transport);
+    this.receiveBuffer = new ReceiveBuffer(transport);
+    this.sendQueue = new SendQueue(transport);
   }
 
   /** Whether data, or a call in flight, would be lost. */
   get busy(): boolean {
-    return this.reader.reading || this.reader.available > 0 ||
-      !this.writer.ready || this.#holder !== undefined;
+    return this.receiveBuffer.reading || this.receiveBuffer.available > 0 ||
+      !this.sendQueue.ready || this.#holder !== undefined;
   }
 
   /** `holder` has bytes that go before all that is sent from now on. */
@@ -67,30 +67,32 @@ export class Stream {
 
   /** Receives at most `size` bytes. */
   recv(size: number, limit: WaitLimit): Promise<Bytes> {
-    const reader = this.reader;
-    if (reader.hasBytes) return Promise.resolve(reader.take(size));
-    if (limit !== "now" && !reader.reading && !reader.ready) {
-      return reader.takeNext(size, limit ?? undefined);
+    const { receiveBuffer } = this;
+    if (receiveBuffer.hasBytes) {
+      return Promise.resolve(receiveBuffer.take(size));
+    }
+    if (limit !== "now" && !receiveBuffer.reading && !receiveBuffer.ready) {
+      return receiveBuffer.takeNext(size, limit ?? undefined);
     }
     return this.#recvLater(size, limit);
   }
 
   /** Apart from {@linkcode Stream.recv}, which would make a scope for the function at each call. */
   #recvLater(size: number, limit: WaitLimit): Promise<Bytes> {
-    return quiet(this.#when(limit, () => this.reader.take(size)));
+    return quiet(this.#when(limit, () => this.receiveBuffer.take(size)));
   }
 
   /** Looks at the next bytes, at most `size`. */
   peek(size: number, limit: WaitLimit): Promise<Bytes> {
-    return this.#when(limit, () => this.reader.peek(size));
+    return this.#when(limit, () => this.receiveBuffer.peek(size));
   }
 
   /** Takes what comes next; after {@linkcode ReceiveBuffer.stop} only what has arrived. */
   async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
-    const { reader } = this;
-    if (reader.stopped) await reader.look();
-    else if (reader.ready && !reader.hasBytes) await nextTurn(); // the end, for who reads on and on
-    return await whenReady(this.reader, limit, "recv", take);
+    const { receiveBuffer } = this;
+    if (receiveBuffer.stopped) await receiveBuffer.look();
+    else if (receiveBuffer.ready && !receiveBuffer.hasBytes) await nextTurn(); // the end, for who reads on and on
+    return await whenReady(this.receiveBuffer, limit, "recv", take);
   }
 
   /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
@@ -106,7 +108,7 @@ export class Stream {
         count += piece.length;
       }
     } catch (error) {
-      if (count > 0) this.reader.putBack(whole.subarray(0, count));
+      if (count > 0) this.receiveBuffer.putBack(whole.subarray(0, count));
       throw error;
     }
     return count < size ? copyOf(whole, 0, count) : whole;
@@ -114,30 +116,32 @@ export class Stream {
 
   /** Receives into the caller's memory. */
   recvInto(target: Uint8Array, limit: WaitLimit): Promise<number> {
-    const reader = this.reader;
-    if (reader.hasBytes) return Promise.resolve(reader.takeInto(target));
-    if (limit !== "now" && !reader.reading && !reader.ready) {
-      return reader.readInto(target, limit ?? undefined);
+    const { receiveBuffer } = this;
+    if (receiveBuffer.hasBytes) {
+      return Promise.resolve(receiveBuffer.takeInto(target));
+    }
+    if (limit !== "now" && !receiveBuffer.reading && !receiveBuffer.ready) {
+      return receiveBuffer.readInto(target, limit ?? undefined);
     }
     return this.#recvIntoLater(target, limit);
   }
 
   #recvIntoLater(target: Uint8Array, limit: WaitLimit): Promise<number> {
-    return quiet(this.#when(limit, () => this.reader.takeInto(target)));
+    return quiet(this.#when(limit, () => this.receiveBuffer.takeInto(target)));
   }
 
   /** Sends all of `data`; with a limit of time the start of it. */
   async send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
-    if (limit !== null) return await this.writer.sendWithin(data, limit);
-    await this.writer.sendall(data);
+    if (limit !== null) return await this.sendQueue.sendWithin(data, limit);
+    await this.sendQueue.sendall(data);
     return data.length;
   }
 
   /** Sends all of `data`. */
   sendall(data: Uint8Array, limit: WaitLimit): Promise<void> {
     this.#checkWrite("sendall");
-    return sendall(this.writer, data, limit);
+    return sendall(this.sendQueue, data, limit);
   }
 
   /**
@@ -151,7 +155,7 @@ export class Stream {
     use: (send: (data: Uint8Array) => Promise<void>) => Promise<T>,
   ): Promise<T> {
     this.#checkWrite("send");
-    return await this.writer.together(
+    return await this.sendQueue.together(
       limit(),
       (own) => use((data) => sendall(own, data, limit())),
     );
@@ -177,13 +181,13 @@ export class Stream {
     if (this.#writeEnded) return;
     this.sendHeld();
     this.#writeEnded = true;
-    const { busy, stuck } = this.writer;
+    const { busy, stuck } = this.sendQueue;
     try {
       if (stuck) {
         const reason = "a send timed out before";
         throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
       }
-      if (busy) await whenReady(this.writer, limit, "shutdown", () => {});
+      if (busy) await whenReady(this.sendQueue, limit, "shutdown", () => {});
       await this.#closeWrite(limit, closing);
     } catch (error) {
       this.#writeEnded = false; // it may be tried again
@@ -202,11 +206,11 @@ export class Stream {
 
   /** Closes; what was accepted for sending goes out first, in the background. */
   close(): void {
-    this.reader.close();
-    if (!this.writer.busy) return this.abort();
+    this.receiveBuffer.close();
+    if (!this.sendQueue.busy) return this.abort();
     const timer = setTimeout(() => this.abort(), LINGER_MS);
     Deno.unrefTimer(timer);
-    this.#flushed = this.writer.flush().catch(() => {}).then(() => {
+    this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
       this.abort();
     });
@@ -215,10 +219,10 @@ export class Stream {
   /** Resolves when a stream that was closed has sent what was accepted, and no call is in flight any more. */
   async released(): Promise<void> {
     await this.#flushed;
-    const { reader } = this;
+    const { receiveBuffer } = this;
     await poll({
       get ready() {
-        return !reader.reading;
+        return !receiveBuffer.reading;
       },
       fill() {},
     });
@@ -226,7 +230,7 @@ export class Stream {
 
   /** Closes at once, whatever is on its way. */
   abort(): void {
-    this.reader.close();
+    this.receiveBuffer.close();
     try {
       this.transport.close();
     } catch {
@@ -241,17 +245,17 @@ function closesAtOnce(transport: StreamTransport): boolean {
 }
 
 function sendall(
-  writer: SendQueue,
+  queue: SendQueue,
   data: Uint8Array,
   limit: WaitLimit,
 ): Promise<void> {
-  if (limit === null) return writer.sendall(data);
-  if (limit !== "now") return writer.sendallWithin(data, limit);
-  return quiet(sendallNow(writer, data));
+  if (limit === null) return queue.sendall(data);
+  if (limit !== "now") return queue.sendallWithin(data, limit);
+  return quiet(sendallNow(queue, data));
 }
 
-async function sendallNow(writer: SendQueue, data: Uint8Array): Promise<void> {
+async function sendallNow(queue: SendQueue, data: Uint8Array): Promise<void> {
   while (data.length > 0) {
-    data = data.subarray(await writer.sendWithin(data, "now"));
+    data = data.subarray(await queue.sendWithin(data, "now"));
   }
 }

@@ -17,7 +17,7 @@ import * as P from "../channel/frames.ts";
  */
 const SMALL = 1000;
 
-/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own reader. */
+/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own buffer. */
 const LARGE_WAITING_MAX = 64;
 
 /**
@@ -73,14 +73,14 @@ export class RelayedReader {
 
   /** Begins to read. */
   start(): void {
-    const { reader } = this.#stream;
-    if (!reader.reading && !reader.ready) return this.#fly();
+    const { receiveBuffer } = this.#stream;
+    if (!receiveBuffer.reading && !receiveBuffer.ready) return this.#fly();
     this.#flying = true;
-    reader.fill().then(() => {
+    receiveBuffer.fill().then(() => {
       if (this.#ended) return; // the socket has it
-      const data = new Uint8Array(reader.available);
+      const data = new Uint8Array(receiveBuffer.available);
       try {
-        reader.takeInto(data);
+        receiveBuffer.takeInto(data);
         this.#buffer = data;
         this.#land(data.length || null);
       } catch (error) {
@@ -130,15 +130,15 @@ export class RelayedReader {
   }
 
   #restore(): void {
-    const { reader } = this.#stream;
+    const { receiveBuffer } = this.#stream;
     if (this.#start < this.#end) {
       this.#unread.push(this.#buffer!.slice(this.#start, this.#end));
     }
-    if (this.#unread.length > 0) reader.putBack(joinBytes(this.#unread));
+    if (this.#unread.length > 0) receiveBuffer.putBack(joinBytes(this.#unread));
     if (!this.#flying) return this.#drop();
     if (this.#atEnd || this.#buffer === undefined) return; // the read is the socket's own
     this.#heir = Promise.withResolvers();
-    reader.adopt(this.#heir.promise);
+    receiveBuffer.adopt(this.#heir.promise);
   }
 
   #fly(): void {

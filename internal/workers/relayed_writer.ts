@@ -43,9 +43,9 @@ export class RelayedWriter {
     this.#lane = lane;
     this.#id = id;
     this.#stream = stream;
-    if (!stream.writer.busy) return;
+    if (!stream.sendQueue.busy) return;
     this.#data = new Uint8Array(0);
-    stream.writer.flush().then(() => this.#next(), this.#fail);
+    stream.sendQueue.flush().then(() => this.#next(), this.#fail);
   }
 
   /** Writes bytes, which are copied. */

@@ -101,16 +101,19 @@ export class Service {
     this.#channels.set(id, conn);
     const socket = Socket.from(conn);
     socket.settimeout(opening.timeout);
-    const { reader, writer } = stateOf(socket).stream!;
+    const { receiveBuffer, sendQueue } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
-      if (writer.busy) {
+      if (sendQueue.busy) {
         this.lane.send(P.ENDING, id);
-        await writer.flush().catch(() => {}); // who awaits the write knows
+        await sendQueue.flush().catch(() => {}); // who awaits the write knows
       }
       conn.stopReading();
       await undefined; // a read that has ended already lands
       this.lane.drain();
-      this.#finish(conn, reader.hasBytes ? reader.take(Infinity) : undefined);
+      this.#finish(
+        conn,
+        receiveBuffer.hasBytes ? receiveBuffer.take(Infinity) : undefined,
+      );
       stateOf(socket).close(false);
       return conn.received;
     });
