@@ -346,6 +346,10 @@ export abstract class SocketServer<R> extends BaseServer<R> {
   static allowReuseAddress = false;
   /** SO_REUSEPORT: needs `--unstable-net`. */
   static allowReusePort = false;
+  /** The permissions of a Unix server's path, such as `0o660`; null leaves them to the umask. */
+  static pathMode: number | null = null;
+  /** Whether a Unix server replaces the path of a socket that is closed. */
+  static replaceStalePath = false;
   /** The most bytes of a datagram. */
   static maxPacketSize = 8192;
 
@@ -359,6 +363,10 @@ export abstract class SocketServer<R> extends BaseServer<R> {
   allowReuseAddress: boolean;
   /** SO_REUSEPORT. */
   allowReusePort: boolean;
+  /** The permissions of a Unix server's path, such as `0o660`; null leaves them to the umask. */
+  pathMode: number | null;
+  /** Whether a Unix server replaces the path of a socket that is closed. */
+  replaceStalePath: boolean;
   /** The most bytes of a datagram. */
   maxPacketSize: number;
   /** The socket of the server. The server closes it. */
@@ -383,6 +391,8 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     this.requestQueueSize = setting(this, options, "requestQueueSize");
     this.allowReuseAddress = setting(this, options, "allowReuseAddress");
     this.allowReusePort = setting(this, options, "allowReusePort");
+    this.pathMode = setting(this, options, "pathMode");
+    this.replaceStalePath = setting(this, options, "replaceStalePath");
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
     this.socket = new Socket(this.addressFamily, this.socketType);
@@ -415,7 +425,8 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     if (this.allowReusePort) {
       this.socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
     }
-    this.socket.bind(this.serverAddress);
+    const { pathMode, replaceStalePath } = this;
+    this.socket.bind(this.serverAddress, { pathMode, replaceStalePath });
     this.serverAddress = this.socket.getsockname();
   }
 

@@ -21,6 +21,7 @@ import { ownerOf } from "./internal/socket/fileno.ts";
 import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
 import { anyReady } from "./internal/waiting/select.ts";
 import type { Readiness } from "./internal/waiting/pending_operation.ts";
+import type { PathOptions } from "./internal/runtime/unix_path.ts";
 
 export { formatAddress } from "./internal/base/address.ts";
 export type {
@@ -74,6 +75,7 @@ export {
 } from "./internal/runtime/getaddrinfo.ts";
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
 export type { FileLike, OpenFile } from "./internal/socket/sendfile.ts";
+export type { PathOptions } from "./internal/runtime/unix_path.ts";
 export type {
   DatagramOption,
   DatagramTransport,
@@ -170,7 +172,7 @@ async function connectTo(
 }
 
 /** Options of {@linkcode createServer}. */
-export interface CreateServerOptions {
+export interface CreateServerOptions extends PathOptions {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. @default {AF_INET} */
   family?: number;
   /** How many connections may wait to be accepted. @default {511} */
@@ -192,13 +194,15 @@ export interface CreateServerOptions {
  * @param options Family, backlog and so on.
  * @returns The listening socket.
  * @throws {OSError} as {@linkcode Socket.bind}.
- * @throws {RangeError} for a dual stack of another family.
+ * @throws {TypeError} for an option of a path where the address is none.
+ * @throws {RangeError} for a dual stack of another family, or a wrong mode.
  */
 export function createServer(
   address: AddressLike,
   options: CreateServerOptions = {},
 ): Socket {
   const { family = C.AF_INET, backlog, reusePort, dualstackIpv6 } = options;
+  const { pathMode, replaceStalePath } = options;
   if (dualstackIpv6 && (family !== C.AF_INET6 || !hasDualstackIPv6())) {
     throw new RangeError(
       `Cannot create a server on ${
@@ -209,7 +213,7 @@ export function createServer(
   const socket = new Socket(family);
   try {
     if (reusePort) socket.setsockopt(C.SOL_SOCKET, C.SO_REUSEPORT, 1);
-    socket.bind(address);
+    socket.bind(address, { pathMode, replaceStalePath });
     socket.listen(backlog);
     return socket;
   } catch (error) {

@@ -52,6 +52,39 @@ export function joinBytes(
   return joined;
 }
 
+/** Throws unless the mode is one, and the options of a path are for a path. */
+export function checkPathOptions(
+  address: unknown,
+  { pathMode, replaceStalePath }: {
+    pathMode?: unknown;
+    replaceStalePath?: unknown;
+  },
+): void {
+  if (pathMode !== undefined && pathMode !== null) {
+    checkMode(pathMode);
+  } else if (!replaceStalePath) return;
+  if (typeof address === "string" && /^[^\0]/.test(address)) return;
+  const name = replaceStalePath ? "replaceStalePath" : "pathMode";
+  throw new TypeError(
+    `Cannot bind to ${
+      JSON.stringify(address)
+    }: ${name} is for the path of a Unix socket`,
+  );
+}
+
+function checkMode(mode: unknown): void {
+  if (typeof mode !== "number") {
+    throw new TypeError(
+      `Cannot bind: pathMode must be a number such as 0o660, got ${typeof mode}`,
+    );
+  }
+  if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
+    throw new RangeError(
+      `Cannot bind: pathMode must be 0 to 0o777, got ${mode}`,
+    );
+  }
+}
+
 /** Throws unless `size` is a count of bytes. */
 export function checkSize(
   size: unknown,

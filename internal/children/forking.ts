@@ -21,6 +21,7 @@ import type {
 } from "../../server.ts";
 import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
 import { checkAddress } from "../base/address.ts";
+import { checkPathOptions } from "../base/arguments.ts";
 import { originOf, toldOptions } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../handoff/loading.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
@@ -117,13 +118,22 @@ export function forking<B extends ServerConstructor>(Base: B) {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
       const { addressFamily, socketType, allowReusePort } = server;
+      const { pathMode, replaceStalePath } = server;
       if (socketType !== SOCK_STREAM || allowReusePort || !canPass()) {
         return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
       }
+      const address = checkAddress(
+        addressFamily,
+        server.serverAddress,
+        "bind",
+      );
+      checkPathOptions(address, { pathMode, replaceStalePath });
       const listener = openNodeListener({
         family: addressFamily,
-        address: checkAddress(addressFamily, server.serverAddress, "bind"),
+        address,
         backlog: server.requestQueueSize,
+        pathMode,
+        replaceStalePath,
       });
       server.socket.close();
       server.socket = Socket.from(listener);

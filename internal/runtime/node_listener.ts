@@ -75,11 +75,7 @@ export class NodeListener implements ListenerTransport {
     server.on("connection", (socket) => this.#arrive(socket));
     server.on("error", (error) => this.#fail(error));
     server.unref(); // as with Deno, only an accept under way keeps the process alive
-    if (!this.#waits) addEventListener("unload", this.#unload);
   }
-
-  /** Removes the path when `deno run --watch` begins anew: Deno closes its own sockets then, but not those of Node. */
-  readonly #unload = (): void => this.close();
 
   #offer(status: number): void {
     const wanted = this.#waiter !== undefined || !this.#waits;
@@ -147,7 +143,6 @@ export class NodeListener implements ListenerTransport {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#watchdog);
-    removeEventListener("unload", this.#unload);
     this.#server.close();
     for (const socket of this.#queue.splice(0)) socket.destroy();
     this.#failure = new Deno.errors.BadResource("the listener was closed");

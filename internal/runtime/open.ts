@@ -25,6 +25,8 @@ import { connectFrom } from "./node_stream.ts";
 import { resolveHost } from "./getaddrinfo.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { openUnixListener } from "./unix_listener.ts";
+import type { PathOptions } from "./unix_path.ts";
+import { removeStale } from "./unix_stale.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
 import { bindWithTwins } from "./unix_twins.ts";
 import type {
@@ -38,7 +40,7 @@ import type {
 export const unstableNet: boolean = listenDatagram !== undefined;
 
 /** What to set on a socket that is being bound. */
-export interface BindOptions {
+export interface BindOptions extends PathOptions {
   /** SO_REUSEADDR, for UDP; Deno sets it on every TCP listener. */
   reuseAddr: boolean;
   /** SO_REUSEPORT. */
@@ -107,7 +109,7 @@ export function openListener(
   options: BindOptions,
 ): ListenerTransport {
   if (typeof address === "string") {
-    return opening("bind", address, () => openUnixListener(address));
+    return opening("bind", address, () => openUnixListener(address, options));
   }
   checkReusePort(options, address, false);
   const [host, port] = address;
@@ -127,7 +129,7 @@ export function openDatagram(
   address: AddressLike,
   options: BindOptions,
 ): DatagramTransport {
-  if (typeof address === "string") return openUnixDatagram(address);
+  if (typeof address === "string") return openUnixDatagram(address, options);
   const [host, port] = address;
   const hostname = hostFor(family, host, port, "bind");
   checkReusePort(options, address, true);
@@ -146,7 +148,10 @@ export function openDatagram(
   return inFamily(opened, opened.addr, family, address);
 }
 
-function openUnixDatagram(path: string): DatagramTransport {
+function openUnixDatagram(
+  path: string,
+  options: PathOptions,
+): DatagramTransport {
   const listen = listenDatagram;
   if (listen === undefined) {
     throw osError("EPROTONOSUPPORT", {
@@ -163,7 +168,10 @@ function openUnixDatagram(path: string): DatagramTransport {
       () => adoptDatagram(listen({ transport, path })),
     );
   }
-  const [conn, twins] = opening("bind", path, () => bindWithTwins(path));
+  const [conn, twins] = opening("bind", path, () => {
+    if (options.replaceStalePath) removeStale(path);
+    return bindWithTwins(path, options.pathMode);
+  });
   return new UnixDatagram(conn, openWaker, twins);
 }
 

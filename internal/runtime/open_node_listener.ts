@@ -14,6 +14,8 @@ import { nodeNet } from "./builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { type ListenHandle, NodeListener } from "./node_listener.ts";
+import { openUnixListener } from "./unix_listener.ts";
+import type { PathOptions } from "./unix_path.ts";
 
 /**
  * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,
@@ -31,7 +33,7 @@ type CreateHandle = (
 const UNIX = -1;
 
 /** What to open. */
-export interface NodeListenOptions {
+export interface NodeListenOptions extends PathOptions {
   /** AF_INET, AF_INET6 or AF_UNIX. */
   family: number;
   /** `[host, port]`, or a path. */
@@ -58,9 +60,24 @@ function createHandle(): CreateHandle | undefined {
 export function openNodeListener(
   options: NodeListenOptions,
 ): ListenerTransport {
-  return options.address === "" && Deno.build.os === "linux"
-    ? autobind(options)
+  const { address } = options;
+  if (address === "" && Deno.build.os === "linux") return autobind(options);
+  return typeof address === "string"
+    ? openPath(address, options)
     : open(options);
+}
+
+/** Listens at a path. A failure names the path, and not the other name that the socket is bound to. */
+function openPath(
+  address: string,
+  options: NodeListenOptions,
+): ListenerTransport {
+  try {
+    const listen = (path: string) => open({ ...options, address: path });
+    return openUnixListener(address, options, listen);
+  } catch {
+    throw openFailure(options);
+  }
 }
 
 /** Binds to an abstract name of the system's form, as unix(7) does by itself where there is no name. */

@@ -4,37 +4,27 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "./transport.ts";
+import { bindPath, type OwnPath, type PathOptions } from "./unix_path.ts";
 
-/** `sun_path` of unix(7) without the NUL. */
-const PATH_MAX = 107;
-
-/**
- * A listener at a path. Deno (2.9.6) removes whatever is at the path of a listener when the last call on it has
- * ended, some turns after `close()`: the socket of the next server, or a file of the same relative name. So Deno's
- * listener has another name, which is gone by then, and the path is a link to it, removed where it still is that.
- */
+/** A listener whose path is a link to the name under which the system knows it. Closing it removes the path. */
 class UnixListener implements ListenerTransport {
-  readonly #listener: Deno.UnixListener;
-  readonly #path: string;
-  readonly #own: Deno.FileInfo;
+  readonly #listener: ListenerTransport;
+  readonly #path: OwnPath;
   readonly addr: TransportAddr;
-  #closed = false;
 
   /**
    * @param listener What to own.
    * @param address The path as it was given.
-   * @param path The same, absolute.
+   * @param path Its path.
    */
-  constructor(listener: Deno.UnixListener, address: string, path: string) {
+  constructor(listener: ListenerTransport, address: string, path: OwnPath) {
     this.#listener = listener;
     this.#path = path;
-    this.#own = Deno.lstatSync(path);
     this.addr = { transport: "unix", path: address };
   }
 
@@ -43,62 +33,35 @@ class UnixListener implements ListenerTransport {
     return Object.defineProperty(conn, "localAddr", { value: this.addr });
   }
 
+  ref(): void {
+    this.#listener.ref?.();
+  }
+
+  unref(): void {
+    this.#listener.unref?.();
+  }
+
   close(): void {
+    this.#path.remove();
     this.#listener.close();
-    if (this.#closed) return;
-    this.#closed = true;
-    try {
-      const { dev, ino } = Deno.lstatSync(this.#path);
-      if (dev !== this.#own.dev || ino !== this.#own.ino) return;
-      Deno.removeSync(this.#path);
-    } catch {
-      // somebody has removed it
-    }
   }
 }
 
-/** Listens at a path; where a second name cannot be had, as Deno does it. */
-export function openUnixListener(address: string): ListenerTransport {
-  if (address === "" || address.startsWith("\0")) return listenAt(address);
-  const path = absolute(address);
-  const temporary = join(path, "..", `.${crypto.randomUUID().slice(0, 8)}`);
-  if (new TextEncoder().encode(temporary).length > PATH_MAX) {
-    return listenAt(address);
-  }
-  let listener: Deno.UnixListener;
-  try {
-    listener = listenAt(temporary);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return listenAt(address);
-    throw error;
-  }
-  try {
-    link(temporary, path);
-    return new UnixListener(listener, address, path);
-  } catch (error) {
-    listener.close();
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new Deno.errors.AddrInUse(error.message);
-    }
-    throw error;
-  }
-}
-
-function listenAt(path: string): Deno.UnixListener {
-  return Deno.listen({ transport: "unix", path });
-}
-
-function absolute(path: string): string {
-  if (isAbsolute(path)) return path;
-  try {
-    return join(Deno.cwd(), path);
-  } catch {
-    return path; // the permission to know the working directory is missing
-  }
-}
-
-/** Gives the socket its path, and nothing that is there another. */
-function link(temporary: string, path: string): void {
-  Deno.linkSync(temporary, path);
-  Deno.removeSync(temporary);
+/**
+ * Listens at a path.
+ *
+ * @param address The path, or an abstract name.
+ * @param options What to do about the path.
+ * @param listen Opens a listener at the path it is given; without it, one of Deno's.
+ */
+export function openUnixListener(
+  address: string,
+  options: PathOptions,
+  listen: (path: string) => ListenerTransport = (path) =>
+    Deno.listen({ transport: "unix", path }),
+): ListenerTransport {
+  const [listener, path] = bindPath(address, options, listen);
+  return path === undefined
+    ? listener
+    : new UnixListener(listener, address, path);
 }

@@ -5,6 +5,7 @@
  */
 
 import { type DenoDatagramConn, listenDatagram } from "./deno_datagram.ts";
+import { bindWithMode } from "./unix_path.ts";
 
 /**
  * How many twins a socket has. Each can be lost to one peer that does not read and has an abstract name, but for
@@ -17,10 +18,12 @@ const TWINS = 4;
  * name, so that what they send comes from that path; only what is bound last is reached there.
  *
  * @param path The path.
+ * @param mode The permissions of the path; null leaves them to the umask.
  * @throws What `Deno.listenDatagram` throws, such as `AddrInUse`; then nothing is left open.
  */
 export function bindWithTwins(
   path: string,
+  mode: number | null = null,
 ): [DenoDatagramConn, DenoDatagramConn[]] {
   const listen = () => listenDatagram!({ transport: "unixpacket", path });
   const opened: DenoDatagramConn[] = [];
@@ -29,7 +32,7 @@ export function bindWithTwins(
       opened.push(listen());
       Deno.removeSync(path);
     }
-    return [listen(), opened];
+    return [bindWithMode(path, mode, listen), opened];
   } catch (error) {
     for (const conn of opened) conn.close();
     throw error;

@@ -55,6 +55,16 @@ export interface ServerOptions extends BaseServerOptions {
   allowReuseAddress?: boolean;
   /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
   allowReusePort?: boolean;
+  /**
+   * The permissions of a Unix server's path, such as `0o660`: connecting needs the permission to write. Null leaves
+   * them to the umask. @default {null}
+   */
+  pathMode?: number | null;
+  /**
+   * Whether a Unix server replaces the path of a socket that is closed, as a program leaves it that was killed. The
+   * path of an open socket, and what is no socket, stay, and the server is refused with EADDRINUSE. @default {false}
+   */
+  replaceStalePath?: boolean;
   /** The most bytes of a datagram; the rest of a longer one is dropped. @default {8192} */
   maxPacketSize?: number;
 }

@@ -15,6 +15,7 @@ import {
   type BytesLike,
   checkBacklog,
   checkDirection,
+  checkPathOptions,
   checkTimeout,
 } from "../base/arguments.ts";
 import * as C from "../base/constants.ts";
@@ -48,6 +49,7 @@ import {
   type Transport,
   typeOf,
 } from "../runtime/transport.ts";
+import type { PathOptions } from "../runtime/unix_path.ts";
 import {
   type FileForMode,
   makefile,
@@ -208,13 +210,15 @@ export class Socket implements Disposable {
    * Binds to an address, at once: a taken port fails here, and port 0 becomes a real one.
    *
    * @param address `[host, port]`, or a path; `""` as host is every address of this machine.
+   * @param options The mode of a Unix socket's path, and whether to replace a stale one.
    * @throws {OSError} EADDRINUSE, EADDRNOTAVAIL, EACCES and so on; EINVAL when it is bound already.
-   * @throws {TypeError} when the address has the wrong shape.
-   * @throws {RangeError} when the port is not one.
+   * @throws {TypeError} when the address has the wrong shape, or an option is for a path and the address is none.
+   * @throws {RangeError} when the port, or the mode, is not one.
    */
-  bind(address: AddressLike): void {
+  bind(address: AddressLike, options: PathOptions = {}): void {
     this.#state.checkOpen("bind");
     const checked = checkAddress(this.family, address, "bind");
+    checkPathOptions(checked, options);
     if (
       this.#state.endpoint !== undefined ||
       this.#state.localAddress !== undefined
@@ -224,6 +228,7 @@ export class Socket implements Disposable {
         reason: "the socket has an address already",
       });
     }
+    this.#state.pathOptions = options;
     this.#state.bind(checked);
   }
 

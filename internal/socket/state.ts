@@ -40,6 +40,7 @@ import {
 } from "../waiting/pending_operation.ts";
 import { Stream } from "./stream.ts";
 import type { Transport } from "../runtime/transport.ts";
+import type { PathOptions } from "../runtime/unix_path.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
 /** Deno's default backlog, and what `bind` opens with. */
@@ -95,6 +96,8 @@ export class SocketState {
   attempt: Attempt | undefined;
   /** The address of a bound socket that connects, or has tried to. */
   localAddress: Address | undefined;
+  /** What was asked for about the path of a Unix socket. */
+  pathOptions: PathOptions | undefined;
   /** Whether `listen` was called. */
   listening = false;
   /** Whether the socket is closed. */
@@ -202,6 +205,7 @@ export class SocketState {
   /** Opens the endpoint of a socket that is bound. */
   bind(address: AddressLike, backlog?: number): void {
     const options = {
+      ...this.pathOptions,
       reuseAddr: this.options?.get("SO_REUSEADDR") === 1,
       reusePort: this.options?.get("SO_REUSEPORT") === 1,
     };

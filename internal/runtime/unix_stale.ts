@@ -1,0 +1,87 @@
+/**
+ * Removing the path of a Unix socket that nobody has any more.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** How long to wait for the answer of the probe, in ms; arbitrary. Without an answer the path stays. */
+const PROBE_MS = 5000;
+
+/**
+ * Connects to a path in a worker, because `bind` is synchronous and Deno has no synchronous connect. Stores 1 if no
+ * socket is behind the path, else 2. A stream socket that is bound and does not listen yet refuses too: only a
+ * datagram tells it from a path that nobody has (EPROTOTYPE and not ECONNREFUSED), if there is `--unstable-net`.
+ */
+const PROBE = `onmessage = async ({ data: [path, cell] }) => {
+  const refuses = async (call) => {
+    try {
+      await call();
+      return false;
+    } catch (error) {
+      return error instanceof Deno.errors.ConnectionRefused;
+    }
+  };
+  let stale = await refuses(async () => (await Deno.connect({ transport: "unix", path })).close());
+  if (stale && Deno.listenDatagram !== undefined && Deno.build.os === "linux") {
+    const transport = "unixpacket";
+    const socket = Deno.listenDatagram({ transport, path: "\\0" + crypto.randomUUID() });
+    stale = await refuses(() => socket.send(new Uint8Array(0), { transport, path }));
+    socket.close();
+  }
+  Atomics.store(cell, 0, stale ? 1 : 2);
+  Atomics.notify(cell, 0);
+};`;
+
+/** Reports whether a connect to `path` is refused because no socket is behind it. Blocks the thread meanwhile. */
+function isStale(path: string): boolean {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  const source = `data:text/javascript,${encodeURIComponent(PROBE)}`;
+  const worker = new Worker(source, { type: "module" });
+  worker.onerror = (event) => event.preventDefault();
+  worker.postMessage([path, cell]);
+  Atomics.wait(cell, 0, 0, PROBE_MS);
+  worker.terminate();
+  return Atomics.load(cell, 0) === 1;
+}
+
+function lookAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reports whether two looks found the same file; a number alone may be given to a new file. */
+function isSame(one: Deno.FileInfo, other: Deno.FileInfo | undefined): boolean {
+  return one.dev === other?.dev && one.ino === other.ino &&
+    one.mtime?.getTime() === other.mtime?.getTime();
+}
+
+/**
+ * Removes a socket's path if a connect to it is refused. Leaves the path of a socket that is open, and whatever is no
+ * socket: files, directories, symbolic links.
+ *
+ * Another program may replace the path after the connect. So the path is moved aside first, and put back if it is not
+ * the one that refused.
+ */
+export function removeStale(path: string): void {
+  const found = lookAt(path);
+  if (!found?.isSocket || !isStale(path)) return;
+  const aside = temporaryName(path);
+  try {
+    Deno.renameSync(path, aside);
+  } catch {
+    return; // another program has removed it, or the permission is missing: the bind tells
+  }
+  if (isSame(found, lookAt(aside))) return Deno.removeSync(aside);
+  Deno.linkSync(aside, path);
+  Deno.removeSync(aside);
+}
+
+/** Returns a new name in the directory of a path. */
+export function temporaryName(path: string): string {
+  return join(path, "..", `.${crypto.randomUUID().slice(0, 8)}`);
+}
