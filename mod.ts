@@ -182,6 +182,7 @@ export type {
   ListenerTransport,
   OpenFile,
   OptionValue,
+  PathOptions,
   Selectable,
   StreamTransport,
   Transport,
