@@ -7,6 +7,7 @@
 import {
   nextTurn,
   poll,
+  setUnrefTimeout,
   type WaitLimit,
   whenReady,
 } from "../waiting/timeouts.ts";
@@ -208,8 +209,7 @@ export class Stream {
   close(): void {
     this.receiveBuffer.close();
     if (!this.sendQueue.busy) return this.abort();
-    const timer = setTimeout(() => this.abort(), LINGER_MS);
-    Deno.unrefTimer(timer);
+    const timer = setUnrefTimeout(() => this.abort(), LINGER_MS);
     this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
       this.abort();
