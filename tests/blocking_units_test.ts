@@ -1,8 +1,11 @@
-/** The parts of the blocking sockets, over a lane with nobody on its other side. */
+/** The parts of the blocking sockets, over a channel with nobody on its other side. */
 
 import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
 import { Deadline } from "../internal/blocking/wait.ts";
-import { Lane, laneMemory } from "../internal/channel/lane.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../internal/channel/frame_channel.ts";
 import { BlockingIOError, TimeoutError } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
 
@@ -59,19 +62,19 @@ Deno.test("sendFileSync() leaves an open file where a send that fails began", ()
 });
 
 Deno.test("Deadline.wait() asks once more after the time has run out, and then throws", () => {
-  const lane = new Lane(laneMemory(), "worker", () => {});
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
   let asked = 0;
   const before = performance.now();
   assertThrows(
-    () => new Deadline(0.05).wait(lane, () => ++asked === 99, "recv"),
+    () => new Deadline(0.05).wait(channel, () => ++asked === 99, "recv"),
     TimeoutError,
     "timed out after 0.05 s",
   );
   assert(performance.now() - before >= 49);
   assert(asked >= 2);
-  new Deadline(0.01).wait(lane, () => ++asked > 3, "recv"); // ready at last
+  new Deadline(0.01).wait(channel, () => ++asked > 3, "recv"); // ready at last
   assertThrows(
-    () => new Deadline("now").wait(lane, () => false, "recv"),
+    () => new Deadline("now").wait(channel, () => false, "recv"),
     BlockingIOError,
   );
 });

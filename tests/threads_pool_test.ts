@@ -1,13 +1,16 @@
 import type { Failure } from "../internal/handoff/failure.ts";
 import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
-import { Lane, laneMemory } from "../internal/channel/lane.ts";
-import { Pool } from "../internal/workers/worker_pool.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../internal/channel/frame_channel.ts";
+import { WorkerPool } from "../internal/workers/worker_pool.ts";
 import * as P from "../internal/channel/frames.ts";
-import { RelayedDatagram } from "../internal/workers/relayed_datagram.ts";
-import { RelayedReader } from "../internal/workers/relayed_reader.ts";
-import { RelayedWriter } from "../internal/workers/relayed_writer.ts";
-import type { ServerFacts } from "../internal/workers/worker_server.ts";
+import { DatagramRelay } from "../internal/workers/datagram_relay.ts";
+import { InboundRelay } from "../internal/workers/inbound_relay.ts";
+import { OutboundRelay } from "../internal/workers/outbound_relay.ts";
+import type { WorkerServerInit } from "../internal/workers/worker_server.ts";
 import {
   AF_INET,
   BaseRequestHandler,
@@ -33,12 +36,12 @@ import { readText, start, workerTest } from "./threading_helpers.ts";
 
 /** A pool of one worker for handlers that block. */
 function poolOf(Handler: unknown) {
-  const facts: ServerFacts = {
+  const facts: WorkerServerInit = {
     serverAddress: "",
     options: {},
     shared: undefined,
   };
-  const pool = new Pool({
+  const pool = new WorkerPool({
     init: {
       handler: originOf(Handler, "in a worker"),
       blocking: true,
@@ -47,13 +50,13 @@ function poolOf(Handler: unknown) {
     maxWorkers: 1,
     workerTimeout: null,
     resourceLimits: {},
-    hooks: { shutdown: () => Promise.resolve(), onStray: () => {} },
+    hooks: { shutdown: () => Promise.resolve(), onUnownedError: () => {} },
   });
   return { pool, facts };
 }
 
 workerTest(
-  "Pool.run() rejects for who waits when no worker can be started any more",
+  "WorkerPool.run() rejects for who waits when no worker can be started any more",
   async () => {
     const { pool, facts } = poolOf(B.BlockingDies);
     const [client, server] = await tcpPair();
@@ -70,7 +73,7 @@ workerTest(
 );
 
 workerTest(
-  "Pool.run() takes another worker when the one it waited for dies before it is used",
+  "WorkerPool.run() takes another worker when the one it waited for dies before it is used",
   async () => {
     const { pool, facts } = poolOf(B.BlockingLeavesBehind);
     const left = new Int32Array(new SharedArrayBuffer(8));
@@ -95,15 +98,18 @@ workerTest(
   },
 );
 
-workerTest("Pool.close() ends a worker that has not begun yet", async () => {
-  const { pool } = poolOf(B.BlockingEcho);
-  const [client, server] = await tcpPair();
-  const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
-  await deadline(pool.close(), 20_000);
-  await deadline(ended, 20_000);
-  client.close();
-  server.close();
-});
+workerTest(
+  "WorkerPool.close() ends a worker that has not begun yet",
+  async () => {
+    const { pool } = poolOf(B.BlockingEcho);
+    const [client, server] = await tcpPair();
+    const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
+    await deadline(pool.close(), 20_000);
+    await deadline(ended, 20_000);
+    client.close();
+    server.close();
+  },
+);
 
 workerTest(
   "ThreadingTCPServer has the worker back while a client takes nothing",
@@ -131,12 +137,12 @@ class StuckStream extends FakeStream {
   }
 }
 
-function writerOver(transport: FakeStream, lingerMs: number): RelayedWriter {
-  const lane = new Lane(laneMemory(), "main", () => {});
-  return new RelayedWriter(lane, 1, new Stream(transport), lingerMs);
+function writerOver(transport: FakeStream, lingerMs: number): OutboundRelay {
+  const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
+  return new OutboundRelay(channel, 1, new Stream(transport), lingerMs);
 }
 
-Deno.test("RelayedWriter.linger() gives up a client that takes nothing", async () => {
+Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async () => {
   const transport = new StuckStream();
   const writer = writerOver(transport, 20);
   writer.write(bytes("one"));
@@ -152,7 +158,7 @@ Deno.test("RelayedWriter.linger() gives up a client that takes nothing", async (
   assertEquals(transport.calls, ["close", "flushed"]);
 });
 
-Deno.test("RelayedWriter.linger() waits for a client that takes a little now and then", async () => {
+Deno.test("OutboundRelay.linger() waits for a client that takes a little now and then", async () => {
   class Slow extends FakeStream {
     override async write(p: Uint8Array): Promise<number> {
       await delay(60);
@@ -169,7 +175,7 @@ Deno.test("RelayedWriter.linger() waits for a client that takes a little now and
   assertEquals(text(concat(transport.written)), "slowly");
 });
 
-Deno.test("RelayedWriter and RelayedReader take what a transport throws for a failure", async () => {
+Deno.test("OutboundRelay and InboundRelay take what a transport throws for a failure", async () => {
   class Throws extends FakeStream {
     override write(): Promise<number> {
       throw new Error("write");
@@ -178,17 +184,17 @@ Deno.test("RelayedWriter and RelayedReader take what a transport throws for a fa
       throw new Error("read");
     }
   }
-  const memory = laneMemory();
-  const lane = new Lane(memory, "main", () => {});
+  const memory = frameChannelMemory();
+  const channel = new FrameChannel(memory, "main", () => {});
   const got: [number, string][] = [];
-  const worker = new Lane(memory, "worker", (type, _id, payload) => {
+  const worker = new FrameChannel(memory, "worker", (type, _id, payload) => {
     got.push([type, P.unpack<Failure>(payload)!.message]);
   });
   const stream = new Stream(new Throws());
-  new RelayedWriter(lane, 1, stream).write(bytes("x"));
-  new RelayedReader(lane, 1, stream).start();
+  new OutboundRelay(channel, 1, stream).write(bytes("x"));
+  new InboundRelay(channel, 1, stream).start();
   await turn();
-  worker.drain();
+  worker.receive();
   assertEquals(got, [
     [P.WRITE_FAILED, "Cannot send: write"],
     [P.READ_FAILED, "Cannot recv: read"],
@@ -202,15 +208,15 @@ workerTest("Watchdog survives a timeout of months", async () => {
   assertEquals(timers.calls.map(({ args }) => args[1]), [2 ** 31 - 1]);
 });
 
-Deno.test("Lane.block() does not block where room has come for who waits for it", () => {
-  const memory = laneMemory();
-  const main = new Lane(memory, "main", () => {});
-  const worker = new Lane(memory, "worker", () => {});
+Deno.test("FrameChannel.block() does not block where room has come for who waits for it", () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(memory, "worker", () => {});
   let resumed = false;
   while (worker.reserve(60_000, () => resumed = true)) {
     worker.put(1, 1, new Uint8Array(60_000));
   }
-  main.drain(); // makes room, and rings in vain: the worker is awake
+  main.receive(); // makes room, and rings in vain: the worker is awake
   const before = performance.now();
   worker.block(5000);
   assertEquals(resumed, true);
@@ -257,7 +263,7 @@ workerTest(
   },
 );
 
-Deno.test("RelayedDatagram.end() waits for all that was sent, also where the last has left first", async () => {
+Deno.test("DatagramRelay.end() waits for all that was sent, also where the last has left first", async () => {
   const sends: PromiseWithResolvers<number>[] = [];
   using socket = new Socket(AF_INET, SOCK_DGRAM);
   socket.sendto = () => {
@@ -265,8 +271,8 @@ Deno.test("RelayedDatagram.end() waits for all that was sent, also where the las
     sends.push(send);
     return send.promise;
   };
-  const lane = new Lane(laneMemory(), "main", () => {});
-  const relay = new RelayedDatagram(lane, 1, [bytes("packet"), socket]);
+  const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
+  const relay = new DatagramRelay(channel, 1, [bytes("packet"), socket]);
   for (const call of [1, 2]) {
     const address = ["127.0.0.1", 9];
     relay.onFrame(P.SEND_TO, P.pack({ call, address }));

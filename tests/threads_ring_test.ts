@@ -1,5 +1,11 @@
-import { Bell, BELL_BYTES } from "../internal/channel/bell.ts";
-import { Lane, laneMemory } from "../internal/channel/lane.ts";
+import {
+  WAKEUP_FLAG_BYTES,
+  WakeupFlag,
+} from "../internal/channel/wakeup_flag.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../internal/channel/frame_channel.ts";
 import { Ring, ringMemory } from "../internal/channel/ring.ts";
 import { assert, assertEquals, assertThrows, deadline } from "./deps.ts";
 import { mayRead } from "./helpers/allowed.ts";
@@ -93,29 +99,33 @@ Deno.test("Ring.reserve() finds no room that the consumer has not left", () => {
   assertEquals(take(consumer), [3, 3, bytesOf(104, 9)]);
 });
 
-Deno.test("Bell.ring() wakes a sleeper, and only one that armed it", async () => {
-  const memory = new SharedArrayBuffer(2 * BELL_BYTES);
-  const mine = new Bell(memory, BELL_BYTES);
-  const theirs = new Bell(memory, BELL_BYTES);
-  theirs.ring();
-  mine.arm();
-  const slept = mine.sleep();
-  theirs.ring();
+Deno.test("WakeupFlag.notifyIfWaiting() wakes a sleeper, and only one that armed it", async () => {
+  const memory = new SharedArrayBuffer(2 * WAKEUP_FLAG_BYTES);
+  const mine = new WakeupFlag(memory, WAKEUP_FLAG_BYTES);
+  const theirs = new WakeupFlag(memory, WAKEUP_FLAG_BYTES);
+  theirs.notifyIfWaiting();
+  mine.prepareWait();
+  const slept = mine.waitAsync();
+  theirs.notifyIfWaiting();
   await deadline(slept, 20_000);
-  await deadline(mine.sleep(), 20_000); // awake: does not sleep
-  mine.arm();
-  assert(!mine.block(1));
-  mine.disarm();
-  assert(mine.block(60_000)); // awake: does not block
+  await deadline(mine.waitAsync(), 20_000); // awake: does not sleep
+  mine.prepareWait();
+  assert(!mine.wait(1));
+  mine.cancelWait();
+  assert(mine.wait(60_000)); // awake: does not block
 });
 
-Deno.test("Lane.send() keeps the order where the ring is full, and the other side catches up", async () => {
-  const memory = laneMemory();
+Deno.test("FrameChannel.send() keeps the order where the ring is full, and the other side catches up", async () => {
+  const memory = frameChannelMemory();
   const got: number[] = [];
-  const main = new Lane(memory, "main", () => {});
-  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
   for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
-  const served = [main.serve(), worker.serve()];
+  const served = [main.receiveAll(), worker.receiveAll()];
   const all = Promise.withResolvers<void>();
   main.send(1, 100);
   const check = setInterval(() => got.length === 101 && all.resolve(), 1);
@@ -127,17 +137,17 @@ Deno.test("Lane.send() keeps the order where the ring is full, and the other sid
   await deadline(Promise.all(served), 20_000);
 });
 
-Deno.test("Lane.reserve() calls back when there is room", async () => {
-  const memory = laneMemory();
-  const main = new Lane(memory, "main", () => {});
-  const worker = new Lane(memory, "worker", () => {});
+Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(memory, "worker", () => {});
   const room = Promise.withResolvers<void>();
   let count = 0;
   while (main.reserve(60_000, room.resolve)) {
     main.put(1, count++, new Uint8Array(60_000));
   }
   assertEquals(count, 8);
-  const served = [main.serve(), worker.serve()];
+  const served = [main.receiveAll(), worker.receiveAll()];
   await deadline(room.promise, 20_000);
   main.close();
   worker.close();
@@ -146,10 +156,10 @@ Deno.test("Lane.reserve() calls back when there is room", async () => {
 
 Deno.test({
   name:
-    "Lane passes frames of random sizes to a worker and back, whole and in order",
+    "FrameChannel passes frames of random sizes to a worker and back, whole and in order",
   ignore: !mayRead,
   async fn() {
-    const memory = laneMemory();
+    const memory = frameChannelMemory();
     const url = new URL("./testdata/ring_worker.ts", import.meta.url);
     const worker = new Worker(url, { type: "module" });
     worker.postMessage(memory);
@@ -159,7 +169,7 @@ Deno.test({
     let got = 0;
     const sizeOf = (from: Generator<number>) =>
       Math.floor(from.next().value! ** 6 * 65536);
-    const lane = new Lane(memory, "main", (_type, id, payload) => {
+    const channel = new FrameChannel(memory, "main", (_type, id, payload) => {
       const expected = sizeOf(again);
       if (
         id !== got || payload.length !== expected ||
@@ -173,48 +183,49 @@ Deno.test({
       }
       if (++got === COUNT) done.resolve();
     });
-    const served = lane.serve();
+    const served = channel.receiveAll();
     for (let i = 0; i < COUNT; i++) {
-      lane.send(1, i, bytesOf(sizeOf(random), i));
+      channel.send(1, i, bytesOf(sizeOf(random), i));
       if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     await deadline(done.promise, 20_000);
-    lane.close();
+    channel.close();
     worker.terminate();
-    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a bell does not
+    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a flag does not
   },
 });
 
 Deno.test({
-  name: "Lane.sendLast() blocks until there was room for the last frame",
+  name:
+    "FrameChannel.sendLast() blocks until there was room for the last frame",
   ignore: !mayRead,
   async fn() {
-    const memory = laneMemory();
+    const memory = frameChannelMemory();
     const url = new URL("./testdata/last_words_worker.ts", import.meta.url);
     const worker = new Worker(url, { type: "module" });
     const full = new Promise((resolve) => worker.onmessage = resolve);
     const last = Promise.withResolvers<number>();
-    const lane = new Lane(memory, "main", (type, id) => {
+    const channel = new FrameChannel(memory, "main", (type, id) => {
       if (type === 2) last.resolve(id);
     });
     worker.postMessage(memory);
     await full;
-    const served = lane.serve();
+    const served = channel.receiveAll();
     assertEquals(await deadline(last.promise, 10_000), 7);
-    lane.close();
+    channel.close();
     worker.terminate();
-    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a bell does not
+    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a flag does not
   },
 });
 
-Deno.test("Lane.sendLast() gives up where nobody makes room", () => {
-  const memory = laneMemory();
-  const worker = new Lane(memory, "worker", () => {});
+Deno.test("FrameChannel.sendLast() gives up where nobody makes room", () => {
+  const memory = frameChannelMemory();
+  const worker = new FrameChannel(memory, "worker", () => {});
   while (worker.reserve(60_000, () => {})) {
     worker.put(1, 1, new Uint8Array(60_000));
   }
   worker.sendLast(2, 7, new Uint8Array(60_000), 10);
   const types = new Set<number>();
-  new Lane(memory, "main", (type) => types.add(type)).drain();
+  new FrameChannel(memory, "main", (type) => types.add(type)).receive();
   assertEquals([...types], [1]);
 });

@@ -2,16 +2,19 @@
 
 import { originOf } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
-import { Calls } from "../internal/channel/worker_calls.ts";
-import { Lane, laneMemory } from "../internal/channel/lane.ts";
-import { Pool } from "../internal/workers/worker_pool.ts";
+import { PendingCalls } from "../internal/channel/pending_calls.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../internal/channel/frame_channel.ts";
+import { WorkerPool } from "../internal/workers/worker_pool.ts";
 import * as P from "../internal/channel/frames.ts";
 import { Ring } from "../internal/channel/ring.ts";
-import { RelayConn } from "../internal/workers/worker_conn.ts";
-import { RelayedReader } from "../internal/workers/relayed_reader.ts";
-import { RelayedWriter } from "../internal/workers/relayed_writer.ts";
-import { ServerStub } from "../internal/workers/worker_server.ts";
-import { Service } from "../internal/workers/worker_service.ts";
+import { WorkerStreamTransport } from "../internal/workers/worker_stream_transport.ts";
+import { InboundRelay } from "../internal/workers/inbound_relay.ts";
+import { OutboundRelay } from "../internal/workers/outbound_relay.ts";
+import { WorkerServerStub } from "../internal/workers/worker_server.ts";
+import { WorkerRequestRunner } from "../internal/workers/worker_request_runner.ts";
 import type { RequestHandlerConstructor } from "../mod.ts";
 import {
   assert,
@@ -36,7 +39,7 @@ import {
 
 const FACTS = { serverAddress: "", options: {}, shared: undefined };
 
-/** Waits until something is so; the timer keeps the event loop alive, which a bell does not. */
+/** Waits until something is so; the timer keeps the event loop alive, which a flag does not. */
 async function until(so: () => boolean, what: string): Promise<void> {
   for (const end = performance.now() + 10_000; !so();) {
     assert(performance.now() < end, what);
@@ -44,9 +47,9 @@ async function until(so: () => boolean, what: string): Promise<void> {
   }
 }
 
-Deno.test("ServerStub.requestSignal() is aborted where the server drains already", () => {
+Deno.test("WorkerServerStub.requestSignal() is aborted where the server drains already", () => {
   for (const draining of [false, true]) {
-    const stub = new ServerStub(FACTS, draining, () => Promise.resolve());
+    const stub = new WorkerServerStub(FACTS, draining, () => Promise.resolve());
     const early = stub.requestSignal("early");
     assertEquals(early.aborted, draining);
     stub.drain();
@@ -55,31 +58,31 @@ Deno.test("ServerStub.requestSignal() is aborted where the server drains already
   }
 });
 
-Deno.test("ServerStub.forget() forgets the signal of a request", () => {
-  const stub = new ServerStub(FACTS, false, () => Promise.resolve());
+Deno.test("WorkerServerStub.forget() forgets the signal of a request", () => {
+  const stub = new WorkerServerStub(FACTS, false, () => Promise.resolve());
   const signal = stub.requestSignal("request");
   assert(stub.requestSignal("request") === signal);
   stub.forget("request");
   assert(stub.requestSignal("request") !== signal);
 });
 
-Deno.test("Calls.answer() gives each call its answer, once", async () => {
-  const calls = new Calls();
+Deno.test("PendingCalls.settle() gives each call its answer, once", async () => {
+  const calls = new PendingCalls();
   const numbers: number[] = [], answers: unknown[] = [];
   for (const name of ["one", "two"]) {
-    calls.begin(
+    calls.start(
       (call) => numbers.push(call),
       ({ value }) => answers.push([name, value]),
     );
   }
-  calls.answer(numbers[1], P.pack({ value: 2 }));
-  calls.answer(numbers[1], P.pack({ value: "again" }));
-  calls.answer(numbers[0], P.pack({ value: 1 }));
-  calls.answer(99, P.pack({ value: "of nobody" }));
+  calls.settle(numbers[1], P.pack({ value: 2 }));
+  calls.settle(numbers[1], P.pack({ value: "again" }));
+  calls.settle(numbers[0], P.pack({ value: 1 }));
+  calls.settle(99, P.pack({ value: "of nobody" }));
   assertEquals(answers, [["two", 2], ["one", 1]]);
   let number = 0;
-  const asked = calls.ask<void>((call) => number = call);
-  calls.answer(number, new Uint8Array(0));
+  const asked = calls.call<void>((call) => number = call);
+  calls.settle(number, new Uint8Array(0));
   assertEquals(await asked, undefined);
 });
 
@@ -108,23 +111,24 @@ workerTest(
 );
 
 Deno.test({
-  name: "Service gives back what comes for a request that has ended",
+  name:
+    "WorkerRequestRunner gives back what comes for a request that has ended",
   ignore: !mayRead,
   async fn() {
-    const memory = laneMemory();
+    const memory = frameChannelMemory();
     const got: [type: number, id: number, payload: string][] = [];
-    const main = new Lane(memory, "main", (type, id, payload) => {
+    const main = new FrameChannel(memory, "main", (type, id, payload) => {
       got.push([type, id, type === P.UNREAD ? text(payload.slice()) : ""]);
     });
-    const service = new Service({
+    const runner = new WorkerRequestRunner({
       memory,
       handler: originOf(B.BlockingClosed, "in a worker"),
       blocking: true,
       server: FACTS,
       draining: false,
     });
-    const run = service.run();
-    const served = main.serve();
+    const run = runner.run();
+    const served = main.receiveAll();
     await until(() => got.length === 1, "it is ready");
     const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
     const opening: P.Opening = {
@@ -139,16 +143,16 @@ Deno.test({
     await until(() => got.at(-1)![0] === P.UNREAD, "it comes back");
     assertEquals(got.at(-1), [P.UNREAD, 7, "late"]);
     main.send(P.EOF, 7);
-    main.send(P.PULSE, 0);
-    await until(() => got.at(-1)![0] === P.PULSE, "it answers");
-    service.lane.close();
+    main.send(P.HEARTBEAT, 0);
+    await until(() => got.at(-1)![0] === P.HEARTBEAT, "it answers");
+    runner.channel.close();
     main.close();
     await deadline(Promise.all([run, served]), 10_000);
   },
 });
 
-workerTest("Pool.close() rejects who waits for a worker", async () => {
-  const pool = new Pool({
+workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
+  const pool = new WorkerPool({
     init: {
       handler: originOf(B.BlockingEcho, "in a worker"),
       blocking: true,
@@ -157,7 +161,7 @@ workerTest("Pool.close() rejects who waits for a worker", async () => {
     maxWorkers: 1,
     workerTimeout: null,
     resourceLimits: {},
-    hooks: { shutdown: () => Promise.resolve(), onStray: () => {} },
+    hooks: { shutdown: () => Promise.resolve(), onUnownedError: () => {} },
   });
   const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
   const runs = pairs.map(([, server]) =>
@@ -172,12 +176,16 @@ workerTest("Pool.close() rejects who waits for a worker", async () => {
   for (const socket of pairs.flat()) socket.close();
 });
 
-Deno.test("Lane.serve() goes on after the thread was blocked while it slept", async () => {
-  const memory = laneMemory();
+Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while it slept", async () => {
+  const memory = frameChannelMemory();
   const got: number[] = [];
-  const main = new Lane(memory, "main", () => {});
-  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
-  const served = worker.serve();
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
+  const served = worker.receiveAll();
   await turn(); // it sleeps
   worker.block(1);
   main.send(1, 5);
@@ -187,10 +195,10 @@ Deno.test("Lane.serve() goes on after the thread was blocked while it slept", as
   await deadline(Promise.all([served, turn()]), 10_000);
 });
 
-Deno.test("Lane.serve() finds room that came before it armed its bell", async () => {
-  const memory = laneMemory();
+Deno.test("FrameChannel.receiveAll() finds room that came before it armed its flag", async () => {
+  const memory = frameChannelMemory();
   const worker = new Ring(memory.down, "consumer");
-  const main = new Lane(memory, "main", () => {});
+  const main = new FrameChannel(memory, "main", () => {});
   /** Makes room, and wakes nobody: the other side was awake when the worker rang. */
   const makeRoom = () => {
     while (worker.next()) worker.free();
@@ -208,23 +216,23 @@ Deno.test("Lane.serve() finds room that came before it armed its bell", async ()
   };
   while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
   makeRoom();
-  const served = main.serve();
+  const served = main.receiveAll();
   await until(() => resumed.length === 2, "who waits is told");
   assertEquals(resumed, ["first", "second"]);
   main.close();
   await deadline(Promise.all([served, turn()]), 10_000);
 });
 
-Deno.test("Lane.serve() gives the event loop its turn while frames come", async () => {
-  const memory = laneMemory();
-  const main = new Lane(memory, "main", () => {});
+Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
   let count = 0, timer = 0;
-  const worker = new Lane(memory, "worker", () => {
+  const worker = new FrameChannel(memory, "worker", () => {
     count++;
     main.send(1, 1); // there is always one more
   });
   main.send(1, 1);
-  const served = worker.serve();
+  const served = worker.receiveAll();
   await new Promise<void>((resolve) =>
     setTimeout(() => {
       timer = count;
@@ -239,7 +247,7 @@ Deno.test("Lane.serve() gives the event loop its turn while frames come", async 
 /** Over how many transports at once the reader gives large buffers. */
 const LARGE_MAX = 64;
 
-Deno.test("RelayedReader has a bounded number of large buffers wait, and gives them back", async () => {
+Deno.test("InboundRelay has a bounded number of large buffers wait, and gives them back", async () => {
   const bulk = new Uint8Array(1000); // fills the small buffer: more is likely
   const round = async () => {
     const transports = Array.from(
@@ -247,8 +255,8 @@ Deno.test("RelayedReader has a bounded number of large buffers wait, and gives t
       () => new FakeStream(bulk),
     );
     for (const transport of transports) {
-      const lane = new Lane(laneMemory(), "main", () => {});
-      new RelayedReader(lane, 1, new Stream(transport)).start();
+      const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
+      new InboundRelay(channel, 1, new Stream(transport)).start();
     }
     await turn();
     const large = transports.filter(({ sizes }) => sizes[1] === 65_536);
@@ -264,7 +272,7 @@ Deno.test("RelayedReader has a bounded number of large buffers wait, and gives t
   assertEquals(await round(), LARGE_MAX, "those of the first round are free");
 });
 
-Deno.test("RelayedWriter.linger() counts from the last progress", async () => {
+Deno.test("OutboundRelay.linger() counts from the last progress", async () => {
   class Slow extends FakeStream {
     override async write(p: Uint8Array): Promise<number> {
       await delay(40);
@@ -272,8 +280,8 @@ Deno.test("RelayedWriter.linger() counts from the last progress", async () => {
     }
   }
   const transport = new Slow();
-  const lane = new Lane(laneMemory(), "main", () => {});
-  const writer = new RelayedWriter(lane, 1, new Stream(transport), 800);
+  const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
+  const writer = new OutboundRelay(channel, 1, new Stream(transport), 800);
   const words = "a byte at a time takes longer than it may all in all";
   writer.write(bytes(words));
   writer.linger(); // after the write, as at the end of a handler
@@ -310,22 +318,25 @@ workerTest("BlockingSocket.close() closes the connection at once", async () => {
   Atomics.notify(shared, 0);
 });
 
-workerTest("Pool gives a request to the worker that is free", async () => {
-  const shared = new Int32Array(new SharedArrayBuffer(8));
-  await using running = start(LoadsOnce, { shared, maxWorkers: 2 });
-  for (let i = 0; i < 5; i++) {
-    using client = await running.connect();
-    await client.sendall(bytes("x\n"));
-    assertEquals(await readText(client, 2), "x\n");
-    await client.shutdown(1);
-    assertEquals(await readAll(client), "");
-    await until(() => running.server.status.active === 0, "it ends");
-  }
-  assertEquals(shared[0], 1, "one worker is enough");
-});
+workerTest(
+  "WorkerPool gives a request to the worker that is free",
+  async () => {
+    const shared = new Int32Array(new SharedArrayBuffer(8));
+    await using running = start(LoadsOnce, { shared, maxWorkers: 2 });
+    for (let i = 0; i < 5; i++) {
+      using client = await running.connect();
+      await client.sendall(bytes("x\n"));
+      assertEquals(await readText(client, 2), "x\n");
+      await client.shutdown(1);
+      assertEquals(await readAll(client), "");
+      await until(() => running.server.status.active === 0, "it ends");
+    }
+    assertEquals(shared[0], 1, "one worker is enough");
+  },
+);
 
-Deno.test("RelayConn.stopReading() keeps what comes for a read that nobody waits for", async () => {
-  const lane = new Lane(laneMemory(), "worker", () => {});
+Deno.test("WorkerStreamTransport.stopReading() keeps what comes for a read that nobody waits for", async () => {
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
   const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
   const opening: P.Opening = {
     clientAddress: "",
@@ -333,7 +344,7 @@ Deno.test("RelayConn.stopReading() keeps what comes for a read that nobody waits
     remoteAddr: address,
     timeout: null,
   };
-  const conn = new RelayConn(1, opening, lane);
+  const conn = new WorkerStreamTransport(1, opening, channel);
   const into = new Uint8Array(9);
   let read = false;
   conn.read(into).then(() => read = true);
@@ -343,16 +354,20 @@ Deno.test("RelayConn.stopReading() keeps what comes for a read that nobody waits
   assertEquals([read, conn.available, into[0]], [false, 3, 0]);
 });
 
-Deno.test("Lane.send() lets no short frame pass a long one that waits for room", () => {
-  const memory = laneMemory();
+Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {
+  const memory = frameChannelMemory();
   const got: number[] = [];
-  const main = new Lane(memory, "main", () => {});
-  const worker = new Lane(memory, "worker", (_type, id) => got.push(id));
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
   const sizes = Array.from({ length: 40 }, (_, i) => i % 4 ? 10 : 200_000);
   sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
   while (got.length < sizes.length) {
-    main.drain(); // sends what waited; there is room for short ones at once
-    worker.drain(1);
+    main.receive(); // sends what waited; there is room for short ones at once
+    worker.receive(1);
   }
   assertEquals(got, sizes.map((_, id) => id));
 });

@@ -5,29 +5,32 @@
  *     deno run --allow-net --allow-read bench/peers/deno_rings.ts [workers]
  */
 import { Worker } from "node:worker_threads";
-import { Lane, laneMemory } from "../../internal/channel/lane.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
 
 const SIZE = 1000;
 const conns = new Map<number, Deno.Conn>();
 
-function startWorker(): Lane {
-  const memory = laneMemory();
-  const lane = new Lane(memory, "main", (_type, id, payload) => {
+function startWorker(): FrameChannel {
+  const memory = frameChannelMemory();
+  const channel = new FrameChannel(memory, "main", (_type, id, payload) => {
     conns.get(id)?.write(payload.slice()).catch(() => {});
   });
   const url = new URL("./deno_rings_worker.ts", import.meta.url);
   new Worker(url, { workerData: memory });
-  lane.serve();
-  return lane;
+  channel.receiveAll();
+  return channel;
 }
 
-async function relay(conn: Deno.Conn, id: number, lane: Lane) {
+async function relay(conn: Deno.Conn, id: number, channel: FrameChannel) {
   conns.set(id, conn);
   const buffer = new Uint8Array(SIZE);
   for (;;) {
     const n = await conn.read(buffer).catch(() => null);
     if (n === null) break;
-    lane.send(1, id, buffer.subarray(0, n));
+    channel.send(1, id, buffer.subarray(0, n));
   }
   conns.delete(id);
   conn.close();

@@ -7,25 +7,29 @@
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { AddressLike } from "../base/address.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
-import type { Calls } from "../channel/worker_calls.ts";
-import type { Lane } from "../channel/lane.ts";
-import type { RelayDatagram } from "../channel/worker_datagram.ts";
+import type { PendingCalls } from "../channel/pending_calls.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
+import type { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
 import { Deadline } from "./wait.ts";
 
 /** Sends through the main thread, and waits for it. */
 export class BlockingDatagram {
-  readonly #transport: RelayDatagram;
-  readonly #lane: Lane;
-  readonly #calls: Calls;
+  readonly #transport: WorkerDatagramTransport;
+  readonly #channel: FrameChannel;
+  readonly #calls: PendingCalls;
 
   /**
    * @param transport What sends.
-   * @param lane What connects with the main thread.
+   * @param channel What connects with the main thread.
    * @param calls Where the answers come.
    */
-  constructor(transport: RelayDatagram, lane: Lane, calls: Calls) {
+  constructor(
+    transport: WorkerDatagramTransport,
+    channel: FrameChannel,
+    calls: PendingCalls,
+  ) {
     this.#transport = transport;
-    this.#lane = lane;
+    this.#channel = channel;
     this.#calls = calls;
   }
 
@@ -38,13 +42,13 @@ export class BlockingDatagram {
   send(data: Uint8Array, address: AddressLike, deadline: Deadline): number {
     const timeout = deadline.left;
     let done: { value?: unknown; failure?: Failure } | undefined;
-    this.#calls.begin(
-      (call) => this.#transport.begin(data, { call, address, timeout }),
+    this.#calls.start(
+      (call) => this.#transport.startSend(data, { call, address, timeout }),
       (answer) => done = answer,
     );
     // With timeout 0 it is on its way all the same: the main thread says whether it had to wait.
     const limit = deadline.now ? new Deadline(null) : deadline;
-    limit.wait(this.#lane, () => done !== undefined, "sendto");
+    limit.wait(this.#channel, () => done !== undefined, "sendto");
     if (done?.failure !== undefined) throw fromFailure(done.failure);
     return done!.value as number;
   }

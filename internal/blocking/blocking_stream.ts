@@ -9,63 +9,63 @@ import { memory } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
-import type { Channel } from "../channel/channel.ts";
-import type { Lane } from "../channel/lane.ts";
+import type { WorkerStream } from "../channel/worker_stream.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { Deadline } from "./wait.ts";
 
 /** A connection in a worker, for a handler that blocks it. */
 export class BlockingStream {
-  readonly #channel: Channel;
-  readonly #lane: Lane;
+  readonly #stream: WorkerStream;
+  readonly #channel: FrameChannel;
   #readEnded = false;
   #writeEnded = false;
   /** While a call sends: what others send meanwhile, as abort listeners can that run while it blocks. */
   #later: Uint8Array[] | undefined;
 
   /**
-   * @param channel The worker's end of the connection.
-   * @param lane What connects with the main thread.
+   * @param stream The worker's end of the connection.
+   * @param channel What connects with the main thread.
    */
-  constructor(channel: Channel, lane: Lane) {
+  constructor(stream: WorkerStream, channel: FrameChannel) {
+    this.#stream = stream;
     this.#channel = channel;
-    this.#lane = lane;
   }
 
   /** The address on this side. */
   get localAddr(): TransportAddr {
-    return this.#channel.opening.localAddr;
+    return this.#stream.opening.localAddr;
   }
 
   /** The address on the other side. */
   get remoteAddr(): TransportAddr {
-    return this.#channel.opening.remoteAddr!;
+    return this.#stream.opening.remoteAddr!;
   }
 
   /** What options are set on. */
   get options(): StreamTransport {
-    return this.#channel as unknown as StreamTransport;
+    return this.#stream as unknown as StreamTransport;
   }
 
   /** Waits until there is something to read, and says how much; 0 is the end of the stream. */
   #wait(deadline: Deadline): number {
-    const channel = this.#channel;
-    const ready = () => this.#readEnded || channel.readable; // an abort listener may end it
-    if (this.#readEnded) this.#lane.drain(); // only what has arrived
-    else deadline.wait(this.#lane, ready, "recv");
-    return channel.available;
+    const stream = this.#stream;
+    const ready = () => this.#readEnded || stream.readable; // an abort listener may end it
+    if (this.#readEnded) this.#channel.receive(); // only what has arrived
+    else deadline.wait(this.#channel, ready, "recv");
+    return stream.available;
   }
 
   /** Receives at most `size` bytes. */
   recv(size: number, deadline: Deadline): Bytes {
     const target = memory(Math.min(size, this.#wait(deadline)));
-    this.#channel.take(target); // throws what reading failed with, once
+    this.#stream.take(target); // throws what reading failed with, once
     return target;
   }
 
   /** Receives into `target`. */
   recvInto(target: Uint8Array, deadline: Deadline): number {
     this.#wait(deadline);
-    return this.#channel.take(target);
+    return this.#stream.take(target);
   }
 
   /** Receives `size` bytes; fewer at the end of the stream, or where it must not wait. */
@@ -80,7 +80,7 @@ export class BlockingStream {
         if (deadline.now) break;
       }
     } catch (error) {
-      if (pieces.length > 0) this.#channel.putBack(joinBytes(pieces));
+      if (pieces.length > 0) this.#stream.putBack(joinBytes(pieces));
       throw error;
     }
     return joinBytes(pieces);
@@ -89,7 +89,7 @@ export class BlockingStream {
   /** Looks at what comes, at most `size` bytes. */
   peek(size: number, deadline: Deadline): Bytes {
     this.#wait(deadline);
-    return this.#channel.peek(size);
+    return this.#stream.peek(size);
   }
 
   #checkWrite(syscall: string): void {
@@ -116,7 +116,7 @@ export class BlockingStream {
     syscall: string,
     whole: boolean,
   ): number {
-    this.#lane.drain(); // which tells that the client is gone, while there is still room to send
+    this.#channel.receive(); // which tells that the client is gone, while there is still room to send
     this.#checkWrite(syscall);
     if (this.#later !== undefined) {
       this.#later.push(data.slice());
@@ -129,7 +129,7 @@ export class BlockingStream {
       return count;
     } finally {
       this.#later = undefined;
-      this.#lane.flush(); // the turn of the event loop, whose end would do that, may be long
+      this.#channel.flush(); // the turn of the event loop, whose end would do that, may be long
     }
   }
 
@@ -143,12 +143,12 @@ export class BlockingStream {
     let sent = 0;
     const ready = () => {
       this.#checkWrite(syscall); // an abort listener may have ended it
-      const count = this.#channel.put(sent > 0 ? data.subarray(sent) : data);
+      const count = this.#stream.put(sent > 0 ? data.subarray(sent) : data);
       sent += count;
       return count > 0;
     };
     while (sent < data.length && (whole || sent === 0)) {
-      deadline.wait(this.#lane, ready, "send");
+      deadline.wait(this.#channel, ready, "send");
     }
     return sent;
   }
@@ -160,14 +160,14 @@ export class BlockingStream {
 
   /** The peer sees the end. */
   endWrite(): void {
-    if (!this.#writeEnded) this.#channel.shutWrite();
+    if (!this.#writeEnded) this.#stream.shutWrite();
     this.#writeEnded = true;
-    this.#lane.flush();
+    this.#channel.flush();
   }
 
   /** Closes the connection. */
   close(): void {
-    this.#channel.close();
-    this.#lane.flush();
+    this.#stream.close();
+    this.#channel.flush();
   }
 }

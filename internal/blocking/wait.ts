@@ -5,7 +5,7 @@
  */
 
 import { osError } from "../base/errors.ts";
-import type { Lane } from "../channel/lane.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 
 /** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
 const SLEEP_MAX_MS = 60_000;
@@ -48,18 +48,18 @@ export class Deadline {
   /**
    * Blocks the thread until `ready`, which is asked whenever something came.
    *
-   * @param lane What connects with the main thread.
+   * @param channel What connects with the main thread.
    * @param ready Whether to go on.
    * @param syscall For the message of the error.
    * @throws {BlockingIOError} where the call must not block.
    * @throws {TimeoutError} when the time is over.
    */
-  wait(lane: Lane, ready: () => boolean, syscall: string): void {
+  wait(channel: FrameChannel, ready: () => boolean, syscall: string): void {
     if (ready()) return;
-    if (this.now) return look(lane, ready, syscall);
+    if (this.now) return look(channel, ready, syscall);
     for (;;) {
       const left = this.#due - performance.now();
-      lane.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // which takes what has come in any case
+      channel.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // which takes what has come in any case
       if (ready()) return;
       if (left > 0) continue;
       throw osError("ETIMEDOUT", { syscall, reason: this.#reason });
@@ -73,8 +73,12 @@ export class Deadline {
   }
 }
 
-function look(lane: Lane, ready: () => boolean, syscall: string): void {
-  lane.drain();
-  lane.flush(); // a handler that asks again and again gives the event loop no turn
+function look(
+  channel: FrameChannel,
+  ready: () => boolean,
+  syscall: string,
+): void {
+  channel.receive();
+  channel.flush(); // a handler that asks again and again gives the event loop no turn
   if (!ready()) throw osError("EAGAIN", { syscall });
 }

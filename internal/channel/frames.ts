@@ -42,15 +42,15 @@ export const SEND_TO = 13;
 /** To the main thread: calls the server's `shutdown`. The id is the call's. */
 export const SHUTDOWN = 14;
 /** To the main thread: an error outside of any handler ends the worker; a {@linkcode Failure}. */
-export const DYING = 15;
+export const CRASHED = 15;
 /** To the worker: asks for a sign of life. To the main thread: the sign. */
-export const PULSE = 16;
+export const HEARTBEAT = 16;
 /** To the main thread: the handler has ended, and did not wait for all that it sent. */
-export const ENDING = 17;
+export const LINGER = 17;
 /** To the main thread: the handler's class is loaded, and requests may come. */
 export const READY = 18;
 /** To the main thread: the handler's class cannot be loaded; a {@linkcode Failure}. */
-export const UNFIT = 19;
+export const LOAD_FAILED = 19;
 /** To the main thread: bytes of the connection that the handler has not read. */
 export const UNREAD = 20;
 

@@ -10,7 +10,7 @@ import { getHeapStatistics } from "node:v8";
 const LOOK_MS = 500;
 
 /**
- * Calls back when the worker has reached the limit of its heap. Deno (2.9.6) ends the code that runs then, and
+ * PendingCalls back when the worker has reached the limit of its heap. Deno (2.9.6) ends the code that runs then, and
  * raises the limit so that this can happen; but only if that code was called by the event loop itself does it end the
  * worker too. Otherwise the worker goes on without the code that was ended, whose handler never ends.
  */

@@ -8,19 +8,19 @@ import { Worker } from "node:worker_threads";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { Socket } from "../socket/socket_object.ts";
-import { Lane, laneMemory } from "../channel/lane.ts";
+import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { answer, RelayedDatagram } from "./relayed_datagram.ts";
-import { RelayedStream } from "./relayed_stream.ts";
-import type { WorkerInit } from "./worker_service.ts";
+import { answer, DatagramRelay } from "./datagram_relay.ts";
+import { StreamRelay } from "./stream_relay.ts";
+import type { WorkerInit } from "./worker_request_runner.ts";
 import type { ResourceLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What a worker is told, besides what each gets of its own. */
-export type MemberInit = Omit<WorkerInit, "memory">;
+export type PoolWorkerInit = Omit<WorkerInit, "memory">;
 
 /** What is allowed to a worker. */
-export interface MemberLimits {
+export interface WorkerLimits {
   /** Seconds after which a worker that shows no sign of life is ended; null is never. */
   readonly workerTimeout: number | null;
   /** How much memory it may have. */
@@ -34,19 +34,19 @@ export class StartFailure {
 }
 
 /** What a worker asks of its pool. */
-export interface MemberHooks {
+export interface PoolWorkerHooks {
   /** A handler has ended: there is room for another. */
-  onFree(): void;
+  onCapacity(): void;
   /** The worker is gone. */
-  onDeath(member: Member): void;
+  onExit(member: PoolWorker): void;
   /** The worker died of an error while no request was under way: the last one left it behind. */
-  onStray(request: unknown, clientAddress: Address, error: Error): void;
-  /** Calls the server's `shutdown`. */
+  onUnownedError(request: unknown, clientAddress: Address, error: Error): void;
+  /** PendingCalls the server's `shutdown`. */
   shutdown(): Promise<void>;
 }
 
 interface Running {
-  readonly relay: RelayedStream | RelayedDatagram;
+  readonly relay: StreamRelay | DatagramRelay;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
@@ -58,22 +58,22 @@ interface Running {
  * Worker does not stop a loop or a blocked `Atomics.wait`: the thread goes on, and keeps the process
  * alive (denoland/deno#35657). And a Web Worker that ends itself raises no event, where this has `exit`.
  */
-export class Member {
+export class PoolWorker {
   /** How many requests it has, or is about to get. */
   load = 0;
   /** Whether it has loaded the handler's class. */
-  up = false;
+  ready = false;
   readonly #worker: Worker;
-  readonly #lane: Lane;
-  readonly #hooks: MemberHooks;
+  readonly #channel: FrameChannel;
+  readonly #hooks: PoolWorkerHooks;
   readonly #running = new Map<number, Running>();
   /** Those whose handlers have ended, while bytes are on their way back. */
-  readonly #ending = new Map<number, RelayedStream | RelayedDatagram>();
+  readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
   readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
   #lastId = 0;
   #cause: Error | undefined;
-  #left = false;
+  #leaving = false;
   #dead = false;
   /** What its requests ended with when it died. */
   #death: Error | undefined;
@@ -85,22 +85,28 @@ export class Member {
    * @param hooks What it asks of its pool.
    * @param limits What is allowed to it.
    */
-  constructor(init: MemberInit, hooks: MemberHooks, limits: MemberLimits) {
+  constructor(
+    init: PoolWorkerInit,
+    hooks: PoolWorkerHooks,
+    limits: WorkerLimits,
+  ) {
     this.#hooks = hooks;
-    const memory = laneMemory();
-    this.#lane = new Lane(memory, "main", this.#onFrame.bind(this));
+    const memory = frameChannelMemory();
+    this.#channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
     const { workerTimeout, resourceLimits } = limits;
     if (workerTimeout !== null) {
-      this.#watchdog = new Watchdog(workerTimeout, this.#lane, (reason) => {
-        this.#die(new Error(reason));
+      this.#watchdog = new Watchdog(workerTimeout, this.#channel, (reason) => {
+        this.#terminate(new Error(reason));
       });
     }
     this.#started.promise.catch(() => {}); // each request that waits for it knows
-    this.#worker = this.#start({ ...init, memory }, resourceLimits);
-    this.#lane.serve().catch((error) => this.#die(asError(error)));
+    this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
+    this.#channel.receiveAll().catch((error) =>
+      this.#terminate(asError(error))
+    );
   }
 
-  #start(init: WorkerInit, resourceLimits: ResourceLimits): Worker {
+  #startWorker(init: WorkerInit, resourceLimits: ResourceLimits): Worker {
     const name = `socketserver ${init.handler.exportName}`;
     const options = { name, workerData: init, resourceLimits };
     const worker = new Worker(entry(), options);
@@ -109,20 +115,20 @@ export class Member {
     });
     worker.on("exit", () => {
       this.#exited.resolve();
-      this.#die(undefined);
+      this.#terminate(undefined);
     });
     return worker;
   }
 
   /** Whether the worker takes no more requests: it is gone, or about to be. */
   get dead(): boolean {
-    return this.#left;
+    return this.#leaving;
   }
 
   #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#hooks.onDeath(this);
+    if (this.#leaving) return;
+    this.#leaving = true;
+    this.#hooks.onExit(this);
   }
 
   /**
@@ -131,18 +137,20 @@ export class Member {
    * @throws {StartFailure} if the worker does not start.
    */
   run(request: unknown, clientAddress: Address): Promise<void> {
-    if (this.up) return this.#run(request, clientAddress);
-    return this.#started.promise.then(() => this.#run(request, clientAddress));
+    if (this.ready) return this.#runNow(request, clientAddress);
+    return this.#started.promise.then(() =>
+      this.#runNow(request, clientAddress)
+    );
   }
 
-  #run(request: unknown, clientAddress: Address): Promise<void> {
+  #runNow(request: unknown, clientAddress: Address): Promise<void> {
     if (this.#dead) return Promise.reject(new StartFailure(this.#death));
     const id = this.#lastId = (this.#lastId + 1) | 0;
-    let relay: RelayedStream | RelayedDatagram;
+    let relay: StreamRelay | DatagramRelay;
     try {
       relay = this.#open(id, request, clientAddress);
     } catch (error) {
-      this.#free();
+      this.#release();
       return Promise.reject(error);
     }
     this.#last = [request, clientAddress];
@@ -157,49 +165,50 @@ export class Member {
     id: number,
     request: unknown,
     clientAddress: Address,
-  ): RelayedStream | RelayedDatagram {
+  ): StreamRelay | DatagramRelay {
     const relay = request instanceof Socket
-      ? new RelayedStream(this.#lane, id, request)
-      : new RelayedDatagram(this.#lane, id, checkDatagram(request));
+      ? new StreamRelay(this.#channel, id, request)
+      : new DatagramRelay(this.#channel, id, checkDatagram(request));
     relay.open({ clientAddress });
     return relay;
   }
 
-  #free(): void {
+  #release(): void {
     this.load--;
-    this.#hooks.onFree();
+    this.#hooks.onCapacity();
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
     if (type === P.FINISHED) {
       const failure = P.unpack<Failure>(payload.subarray(P.COUNT_BYTES));
       this.#finish(id, P.uncount(payload), failure);
-    } else if (type === P.PULSE) this.#watchdog?.alive();
-    else if (type === P.READY) this.#ready();
-    else if (type === P.UNFIT) this.#unfit(fromFailure(P.unpack(payload)!));
-    else if (type === P.SHUTDOWN) {
-      answer(this.#lane, id, this.#hooks.shutdown());
-    } else if (type === P.DYING) {
+    } else if (type === P.HEARTBEAT) this.#watchdog?.alive();
+    else if (type === P.READY) this.#onReady();
+    else if (type === P.LOAD_FAILED) {
+      this.#onLoadFailed(fromFailure(P.unpack(payload)!));
+    } else if (type === P.SHUTDOWN) {
+      answer(this.#channel, id, this.#hooks.shutdown());
+    } else if (type === P.CRASHED) {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
       this.#leave(); // before it gets another request
-      queueMicrotask(() => this.#die(undefined));
+      queueMicrotask(() => this.#terminate(undefined));
     } else {
-      const relay = this.#running.get(id)?.relay ?? this.#ending.get(id);
+      const relay = this.#running.get(id)?.relay ?? this.#returning.get(id);
       relay?.onFrame(type, payload);
     }
   }
 
-  #ready(): void {
+  #onReady(): void {
     this.#worker.unref(); // an idle one does not keep the program alive
-    this.up = true;
+    this.ready = true;
     this.#started.resolve();
   }
 
   /** The handler's class cannot be loaded: what the requests that wait end with, if no other worker takes them. */
-  #unfit(reason: unknown): void {
+  #onLoadFailed(reason: unknown): void {
     this.#started.reject(new StartFailure(reason));
     this.#leave();
-    queueMicrotask(() => this.#die(undefined));
+    queueMicrotask(() => this.#terminate(undefined));
   }
 
   /** A handler has ended: so does its request, when all that it sent has left. */
@@ -210,8 +219,8 @@ export class Member {
     if (this.#running.size === 0) this.#idle();
     const failed = failure && { thrown: fromFailure(failure) };
     this.#settle(running, failed, received);
-    if (running.relay.returning) this.#awaitRest(id, running.relay);
-    this.#free(); // what is left to write is not for the worker to do
+    if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
+    this.#release(); // what is left to write is not for the worker to do
   }
 
   #idle(): void {
@@ -230,36 +239,36 @@ export class Member {
   }
 
   /** Has a relay, whose handler has ended, get the bytes back that were on their way. */
-  #awaitRest(id: number, relay: RelayedStream | RelayedDatagram): void {
-    this.#ending.set(id, relay);
-    relay.returning!.then(() => this.#ending.delete(id));
+  #awaitUnread(id: number, relay: StreamRelay | DatagramRelay): void {
+    this.#returning.set(id, relay);
+    relay.unreadReturned!.then(() => this.#returning.delete(id));
   }
 
   /** Tells the handlers that the server drains. */
   drain(): void {
-    this.#lane.send(P.DRAIN, 0);
+    this.#channel.send(P.DRAIN, 0);
   }
 
   /** Ends the worker, whatever it does; resolves when it is gone. */
   close(): Promise<void> {
-    this.#die(new Error("the server was closed"));
+    this.#terminate(new Error("the server was closed"));
     return this.#exited.promise;
   }
 
   /** The worker is gone, or shall be: so are its requests. */
-  #die(cause: Error | undefined): void {
+  #terminate(cause: Error | undefined): void {
     if (this.#dead) return;
     this.#dead = true;
     this.#leave();
-    this.#lane.drain(); // its last words
+    this.#channel.receive(); // its last words
     this.#watchdog?.stop();
     this.#worker.ref(); // its end is waited for
     this.#worker.terminate(); // also from a loop, or while it blocks: it holds a Web Lock
-    this.#lane.close();
-    this.#tell(this.#cause ?? cause);
+    this.#channel.close();
+    this.#failRequests(this.#cause ?? cause);
   }
 
-  #tell(cause: Error | undefined): void {
+  #failRequests(cause: Error | undefined): void {
     const reason = cause === undefined
       ? "it ended itself, with close() or Deno.exit()"
       : cause.message;
@@ -271,7 +280,7 @@ export class Member {
     if (
       this.#running.size === 0 && this.#cause !== undefined &&
       this.#last !== undefined
-    ) this.#hooks.onStray(...this.#last, error);
+    ) this.#hooks.onUnownedError(...this.#last, error);
     for (const running of this.#running.values()) {
       this.#settle(running, { thrown: error });
     }

@@ -16,7 +16,7 @@ import type { Address } from "../base/address.ts";
 import { originOf, plainOptions } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../handoff/loading.ts";
 import { checkReadable } from "../handoff/permissions.ts";
-import type { Pool } from "./worker_pool.ts";
+import type { WorkerPool } from "./worker_pool.ts";
 import {
   checkLimits,
   DEFAULT_LIMITS,
@@ -65,7 +65,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     readonly workerTimeout: number | null;
     readonly resourceLimits: ResourceLimits;
     readonly shared: unknown;
-    #pool: Promise<Pool> | undefined;
+    #pool: Promise<WorkerPool> | undefined;
     #closed = false;
 
     // deno-lint-ignore no-explicit-any
@@ -92,23 +92,23 @@ export function threading<B extends ServerConstructor>(Base: B) {
       await pool.run(request, clientAddress);
     }
 
-    #startPool(): Promise<Pool> {
+    #startPool(): Promise<WorkerPool> {
       const starting = this.#makePool();
       starting.catch(() => this.#pool = undefined); // the next request tries again
       return starting;
     }
 
-    async #makePool(): Promise<Pool> {
+    async #makePool(): Promise<WorkerPool> {
       if (this.#closed) {
         throw new Error("Cannot run the handler: the server was closed");
       }
-      const { Pool } = await import("./worker_pool.ts");
+      const { WorkerPool } = await import("./worker_pool.ts");
       const { serverAddress, shared } = this;
       const { maxWorkers, workerTimeout, resourceLimits } = this;
       const handler = originOf(this.RequestHandlerClass, "in a worker");
       const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
       const server = { serverAddress, shared, options: plainOptions(this) };
-      const pool = new Pool({
+      const pool = new WorkerPool({
         init: { handler, blocking: blocking === true, server },
         maxWorkers,
         workerTimeout,
@@ -117,7 +117,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
           shutdown: async () => {
             await this.shutdown(); // what an override returns stays here: a frame may not hold it
           },
-          onStray: (...what) => this.#report(...what),
+          onUnownedError: (...what) => this.#report(...what),
         },
       });
       if (requestsOf(this).draining) pool.drain();
@@ -153,7 +153,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     /** Ends the workers: at once, or where `blockOnClose` is false after the last request. */
-    async #endPool(pool: Pool | undefined): Promise<void> {
+    async #endPool(pool: WorkerPool | undefined): Promise<void> {
       const { quiet } = requestsOf(this);
       if (this.blockOnClose || this.daemonThreads || quiet.ready) {
         await pool?.close();

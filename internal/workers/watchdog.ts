@@ -5,8 +5,8 @@
  */
 
 import { MAX_DELAY } from "../waiting/timeouts.ts";
-import type { Lane } from "../channel/lane.ts";
-import { PULSE } from "../channel/frames.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
+import { HEARTBEAT } from "../channel/frames.ts";
 
 /** How often it looks, in parts of the timeout: so that a worker has a quarter more than that at most. */
 const LOOKS = 4;
@@ -14,7 +14,7 @@ const LOOKS = 4;
 /** Asks a worker for signs of life while it has requests. */
 export class Watchdog {
   readonly #timeoutMs: number;
-  readonly #lane: Lane;
+  readonly #channel: FrameChannel;
   readonly #onStuck: (reason: string) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Since when an answer is due. */
@@ -22,12 +22,16 @@ export class Watchdog {
 
   /**
    * @param timeout Seconds without a sign of life.
-   * @param lane What connects with the worker.
+   * @param channel What connects with the worker.
    * @param onStuck Called when there was none.
    */
-  constructor(timeout: number, lane: Lane, onStuck: (reason: string) => void) {
+  constructor(
+    timeout: number,
+    channel: FrameChannel,
+    onStuck: (reason: string) => void,
+  ) {
     this.#timeoutMs = timeout * 1000;
-    this.#lane = lane;
+    this.#channel = channel;
     this.#onStuck = onStuck;
   }
 
@@ -42,10 +46,10 @@ export class Watchdog {
   }
 
   #look(): void {
-    this.#lane.drain(); // this thread may be the one that was late
+    this.#channel.receive(); // this thread may be the one that was late
     if (this.#asked === undefined) {
       this.#asked = performance.now();
-      this.#lane.send(PULSE, 0);
+      this.#channel.send(HEARTBEAT, 0);
     } else if (performance.now() - this.#asked >= this.#timeoutMs) {
       this.#onStuck(
         `it showed no sign of life for ${this.#timeoutMs / 1000} s`,

@@ -6,8 +6,8 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { watchHeap } from "./heap_watch.ts";
-import { DYING, packFailure } from "../channel/frames.ts";
-import { Service } from "./worker_service.ts";
+import { CRASHED, packFailure } from "../channel/frames.ts";
+import { WorkerRequestRunner } from "./worker_request_runner.ts";
 
 const scope = globalThis as unknown as EventTarget & {
   self?: unknown;
@@ -19,15 +19,15 @@ parentPort!.on("message", () => {}); // keeps the worker alive
 
 await holdLock();
 
-const service = new Service(workerData);
+const runner = new WorkerRequestRunner(workerData);
 scope.addEventListener("error", (event) => {
-  die(event, (event as ErrorEvent).error);
+  crash(event, (event as ErrorEvent).error);
 });
 scope.addEventListener("unhandledrejection", (event) => {
-  die(event, (event as PromiseRejectionEvent).reason);
+  crash(event, (event as PromiseRejectionEvent).reason);
 });
-watchHeap((error) => die(undefined, error));
-service.run();
+watchHeap((error) => crash(undefined, error));
+runner.run();
 
 /** Holds a Web Lock to the end: only then does `terminate()` stop a loop (Deno 2.9.6). Its types are not in Deno's. */
 function holdLock(): Promise<void> {
@@ -49,11 +49,11 @@ function holdLock(): Promise<void> {
 }
 
 /** How long a worker waits with its last words for a main thread that is busy; arbitrary. */
-const LAST_WORDS_MS = 1000;
+const LAST_FRAME_MS = 1000;
 
 /** An error outside of any handler: tells the main thread, and ends. */
-function die(event: Event | undefined, error: unknown): void {
+function crash(event: Event | undefined, error: unknown): void {
   event?.preventDefault();
-  service.lane.sendLast(DYING, 0, packFailure(error), LAST_WORDS_MS);
+  runner.channel.sendLast(CRASHED, 0, packFailure(error), LAST_FRAME_MS);
   scope.close();
 }

@@ -8,74 +8,74 @@ import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import {
-  Member,
-  type MemberHooks,
-  type MemberInit,
-  type MemberLimits,
+  PoolWorker,
+  type PoolWorkerHooks,
+  type PoolWorkerInit,
   StartFailure,
+  type WorkerLimits,
 } from "./pool_worker.ts";
 
 /** How long no worker is started after one that did not start, as long as another runs; arbitrary. */
 const PAUSE_MS = 1000;
 
 /** What a pool is made of. */
-export interface PoolParts extends MemberLimits {
+export interface WorkerPoolOptions extends WorkerLimits {
   /** What each worker is told. */
-  readonly init: Omit<MemberInit, "draining">;
+  readonly init: Omit<PoolWorkerInit, "draining">;
   /** The most workers. */
   readonly maxWorkers: number;
   /** What workers ask of the server. */
-  readonly hooks: Omit<MemberHooks, "onFree" | "onDeath">;
+  readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onExit">;
 }
 
 /**
  * Gives each request to the worker that has the fewest. Workers start when they are needed, and one that
  * died is replaced in the same way. A blocking handler has a worker to itself; the rest wait for their turn.
  */
-export class Pool {
-  readonly #parts: PoolParts;
-  readonly #members = new Set<Member>();
-  readonly #waiting: PromiseWithResolvers<Member>[] = [];
+export class WorkerPool {
+  readonly #options: WorkerPoolOptions;
+  readonly #workers = new Set<PoolWorker>();
+  readonly #waiting: PromiseWithResolvers<PoolWorker>[] = [];
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
   /** Runs after a worker did not start, until another may be started. */
   #pause: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param parts What it is made of. */
-  constructor(parts: PoolParts) {
-    this.#parts = parts;
+  /** @param options What it is made of. */
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
   }
 
   /** Runs the handler for a request. */
   async run(request: unknown, clientAddress: Address): Promise<void> {
     for (;;) {
-      const member = this.#take() ?? await this.#turn();
-      if (member.dead) continue;
+      const worker = this.#acquire() ?? await this.#waitForWorker();
+      if (worker.dead) continue;
       try {
-        return await member.run(request, clientAddress);
+        return await worker.run(request, clientAddress);
       } catch (error) {
         if (!(error instanceof StartFailure)) throw error;
-        if (!this.#runs) throw error.reason;
+        if (!this.#hasRunningWorker) throw error.reason;
       }
     }
   }
 
   /** Whether a worker has started, and is not gone. */
-  get #runs(): boolean {
+  get #hasRunningWorker(): boolean {
     return !this.#closed &&
-      this.#members.values().some(({ up, dead }) => up && !dead);
+      this.#workers.values().some(({ ready, dead }) => ready && !dead);
   }
 
   /** A worker for one more request, if there is one. */
-  #take(): Member | undefined {
+  #acquire(): PoolWorker | undefined {
     if (this.#closed) throw closedError();
-    let best: Member | undefined;
-    for (const member of this.#members) {
-      if (best === undefined || member.load < best.load) best = member;
+    let best: PoolWorker | undefined;
+    for (const worker of this.#workers) {
+      if (best === undefined || worker.load < best.load) best = worker;
     }
-    const { maxWorkers, init } = this.#parts;
-    if (best?.load !== 0 && this.#members.size < maxWorkers) {
+    const { maxWorkers, init } = this.#options;
+    if (best?.load !== 0 && this.#workers.size < maxWorkers) {
       best = this.#startBeside(best);
     }
     if (init.blocking && best!.load > 0) return undefined;
@@ -84,61 +84,63 @@ export class Pool {
   }
 
   /** Starts a worker. If that fails, the one that there is has to do. */
-  #startBeside(other: Member | undefined): Member {
-    if (other !== undefined && this.#pause !== undefined && this.#runs) {
+  #startBeside(other: PoolWorker | undefined): PoolWorker {
+    if (
+      other !== undefined && this.#pause !== undefined && this.#hasRunningWorker
+    ) {
       return other;
     }
     try {
       return this.#start();
     } catch (error) {
-      this.#wait();
+      this.#pauseStarts();
       if (other === undefined) throw error;
       return other;
     }
   }
 
-  #start(): Member {
-    const { init, hooks } = this.#parts;
+  #start(): PoolWorker {
+    const { init, hooks } = this.#options;
     checkReadable(import.meta.url, init.handler.moduleUrl);
     checkDescriptors(import.meta.url, init.handler.moduleUrl);
-    const onFree = () => this.#next();
-    const onDeath = (member: Member) => {
-      this.#members.delete(member);
-      if (!member.up) this.#wait();
-      this.#next();
+    const onCapacity = () => this.#dispatch();
+    const onExit = (worker: PoolWorker) => {
+      this.#workers.delete(worker);
+      if (!worker.ready) this.#pauseStarts();
+      this.#dispatch();
     };
-    const member = new Member(
+    const worker = new PoolWorker(
       { ...init, draining: this.#draining },
-      { ...hooks, onFree, onDeath },
-      this.#parts,
+      { ...hooks, onCapacity, onExit },
+      this.#options,
     );
-    this.#members.add(member);
-    return member;
+    this.#workers.add(worker);
+    return worker;
   }
 
   /** A worker did not start: for a while none is started beside one that runs. */
-  #wait(): void {
+  #pauseStarts(): void {
     if (this.#closed || this.#pause !== undefined) return;
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
-      this.#next();
+      this.#dispatch();
     }, PAUSE_MS);
     Deno.unrefTimer(this.#pause);
   }
 
-  #turn(): Promise<Member> {
-    const turn = Promise.withResolvers<Member>();
+  #waitForWorker(): Promise<PoolWorker> {
+    const turn = Promise.withResolvers<PoolWorker>();
     this.#waiting.push(turn);
     return turn.promise;
   }
 
   /** Gives the workers that are free to those that wait. */
-  #next(): void {
+  #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       try {
-        const member = this.#take();
-        if (member === undefined) return;
-        this.#waiting.shift()!.resolve(member);
+        const worker = this.#acquire();
+        if (worker === undefined) return;
+        this.#waiting.shift()!.resolve(worker);
       } catch (error) {
         this.#waiting.shift()!.reject(error); // no worker can be started
       }
@@ -148,7 +150,7 @@ export class Pool {
   /** Tells all handlers that the server drains. */
   drain(): void {
     this.#draining = true;
-    for (const member of this.#members) member.drain();
+    for (const worker of this.#workers) worker.drain();
   }
 
   /** Ends all workers; resolves when they are gone. */
@@ -157,7 +159,7 @@ export class Pool {
     clearTimeout(this.#pause);
     for (const turn of this.#waiting.splice(0)) turn.reject(closedError());
     return this.#gone ??= Promise.all(
-      Array.from(this.#members, (member) => member.close()),
+      Array.from(this.#workers, (worker) => worker.close()),
     );
   }
 }

@@ -8,49 +8,49 @@ import type { WorkerServer } from "../server/stages.ts";
 import type { Address } from "../base/address.ts";
 
 /** What a worker is told about the server. */
-export interface ServerFacts {
+export interface WorkerServerInit {
   serverAddress: Address;
   shared: unknown;
   options: Record<string, unknown>;
 }
 
 /** The {@linkcode WorkerServer} of a worker. */
-export class ServerStub implements WorkerServer {
+export class WorkerServerStub implements WorkerServer {
   readonly serverAddress: Address;
   readonly shared: unknown;
   readonly options: Readonly<Record<string, unknown>>;
   readonly #shutdown: () => Promise<void>;
-  readonly #look: (() => void) | undefined;
+  readonly #receive: (() => void) | undefined;
   readonly #signals = new Map<unknown, AbortController>();
   #draining: boolean;
 
   /**
-   * @param facts What the main thread told.
+   * @param init What the main thread told.
    * @param draining Whether the server drains already.
-   * @param shutdown Calls the server's `shutdown`.
-   * @param look Takes what the main thread has sent, for handlers that give the event loop no turn.
+   * @param shutdown PendingCalls the server's `shutdown`.
+   * @param receive Takes what the main thread has sent, for handlers that give the event loop no turn.
    */
   constructor(
-    facts: ServerFacts,
+    init: WorkerServerInit,
     draining: boolean,
     shutdown: () => Promise<void>,
-    look?: () => void,
+    receive?: () => void,
   ) {
-    this.serverAddress = facts.serverAddress;
-    this.shared = facts.shared;
-    this.options = facts.options;
+    this.serverAddress = init.serverAddress;
+    this.shared = init.shared;
+    this.options = init.options;
     this.#draining = draining;
     this.#shutdown = shutdown;
-    this.#look = look;
+    this.#receive = receive;
   }
 
   /** A signal for the handler of a request, which aborts when the server drains. */
   requestSignal(request: unknown): AbortSignal {
-    this.#look?.();
+    this.#receive?.();
     let controller = this.#signals.get(request);
     if (controller === undefined) {
       this.#signals.set(request, controller = new AbortController());
-      if (this.#look) lookFirst(controller.signal, this.#look);
+      if (this.#receive) receiveBeforeReading(controller.signal, this.#receive);
       if (this.#draining) controller.abort();
     }
     return controller.signal;
@@ -78,18 +78,18 @@ const { get: isAborted } = Object.getOwnPropertyDescriptor(
   "aborted",
 )!;
 
-/** Has a signal look for news whenever it is asked: a handler that blocks may ask in a loop, and do nothing else. */
-function lookFirst(signal: AbortSignal, look: () => void): void {
+/** Has a signal receive for news whenever it is asked: a handler that blocks may ask in a loop, and do nothing else. */
+function receiveBeforeReading(signal: AbortSignal, receive: () => void): void {
   Object.defineProperties(signal, {
     aborted: {
       get() {
-        look();
+        receive();
         return isAborted!.call(signal);
       },
     },
     throwIfAborted: {
       value() {
-        look();
+        receive();
         AbortSignal.prototype.throwIfAborted.call(signal);
       },
     },

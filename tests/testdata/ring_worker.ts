@@ -1,10 +1,19 @@
-/** Sends every frame back, by a lane. */
-import { Lane, type LaneMemory } from "../../internal/channel/lane.ts";
+/** Sends every frame back, by a channel. */
+import {
+  FrameChannel,
+  type FrameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
 
 // deno-lint-ignore no-explicit-any
-(globalThis as any).onmessage = ({ data }: MessageEvent<LaneMemory>) => {
-  const lane: Lane = new Lane(data, "worker", (type, id, payload) => {
-    lane.send(type, id, payload);
-  });
-  lane.serve();
+(globalThis as any).onmessage = (
+  { data }: MessageEvent<FrameChannelMemory>,
+) => {
+  const channel: FrameChannel = new FrameChannel(
+    data,
+    "worker",
+    (type, id, payload) => {
+      channel.send(type, id, payload);
+    },
+  );
+  channel.receiveAll();
 };

@@ -7,44 +7,47 @@
 import { copyOf } from "../base/memory.ts";
 import { runHandler } from "../server/steps.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { Calls } from "../channel/worker_calls.ts";
+import { PendingCalls } from "../channel/pending_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
 import { BlockingSocket } from "../blocking/blocking_socket.ts";
 import { BlockingStream } from "../blocking/blocking_stream.ts";
-import { Channel } from "../channel/channel.ts";
+import { WorkerStream } from "../channel/worker_stream.ts";
 import {
   type HandlerClass,
   handlerIn,
   type HandlerOrigin,
 } from "../handoff/handler_reference.ts";
 import { loadModule } from "../handoff/loading.ts";
-import { Lane, type LaneMemory } from "../channel/lane.ts";
+import {
+  FrameChannel,
+  type FrameChannelMemory,
+} from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { RelayConn } from "./worker_conn.ts";
-import { RelayDatagram } from "../channel/worker_datagram.ts";
-import { type ServerFacts, ServerStub } from "./worker_server.ts";
+import { WorkerStreamTransport } from "./worker_stream_transport.ts";
+import { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
+import { type WorkerServerInit, WorkerServerStub } from "./worker_server.ts";
 
 /** What a worker is told at its start. */
 export interface WorkerInit {
   /** What connects it with the main thread. */
-  readonly memory: LaneMemory;
+  readonly memory: FrameChannelMemory;
   /** The class of handlers. */
   readonly handler: HandlerOrigin;
   /** Whether handlers block the worker. */
   readonly blocking: boolean;
   /** What handlers know of the server. */
-  readonly server: ServerFacts;
+  readonly server: WorkerServerInit;
   /** Whether the server drains already. */
   readonly draining: boolean;
 }
 
 /** Runs the handlers of one worker. */
-export class Service {
+export class WorkerRequestRunner {
   /** What connects it with the main thread. */
-  readonly lane: Lane;
-  readonly #stub: ServerStub;
-  readonly #calls = new Calls();
-  readonly #channels = new Map<number, Channel>();
+  readonly channel: FrameChannel;
+  readonly #stub: WorkerServerStub;
+  readonly #calls = new PendingCalls();
+  readonly #streams = new Map<number, WorkerStream>();
   /** Datagrams whose bytes come with the next frame. */
   readonly #datagrams = new Map<number, P.Opening>();
   readonly #handler: Promise<HandlerClass>;
@@ -53,12 +56,12 @@ export class Service {
   /** @param init What the main thread told. */
   constructor(init: WorkerInit) {
     const onFrame = this.#onFrame.bind(this);
-    this.lane = new Lane(init.memory, "worker", onFrame);
-    this.#stub = new ServerStub(
+    this.channel = new FrameChannel(init.memory, "worker", onFrame);
+    this.#stub = new WorkerServerStub(
       init.server,
       init.draining,
-      () => this.#calls.ask((call) => this.lane.send(P.SHUTDOWN, call)),
-      init.blocking ? () => this.lane.drain() : undefined,
+      () => this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
+      init.blocking ? () => this.channel.receive() : undefined,
     );
     this.#handler = loadHandler(init.handler);
     this.#blocking = init.blocking;
@@ -67,22 +70,22 @@ export class Service {
   /** Takes requests until the worker ends, if the handler's class can be loaded. */
   async run(): Promise<void> {
     this.#handler.then(
-      () => this.lane.send(P.READY, 0),
-      (error) => this.lane.send(P.UNFIT, 0, P.packFailure(error)),
+      () => this.channel.send(P.READY, 0),
+      (error) => this.channel.send(P.LOAD_FAILED, 0, P.packFailure(error)),
     );
-    await this.lane.serve();
+    await this.channel.receiveAll();
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
     if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
-    if (type === P.PULSE) return this.lane.send(P.PULSE, 0);
+    if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
     if (type === P.DRAIN) return this.#stub.drain();
-    if (type === P.ANSWER) return this.#calls.answer(id, payload);
-    const channel = this.#channels.get(id);
-    if (channel !== undefined) return channel.onFrame(type, payload);
+    if (type === P.ANSWER) return this.#calls.settle(id, payload);
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return stream.onFrame(type, payload);
     const opening = this.#datagrams.get(id);
     if (opening === undefined) {
-      if (type === P.DATA) this.lane.send(P.UNREAD, id, payload); // its handler has ended
+      if (type === P.DATA) this.channel.send(P.UNREAD, id, payload); // its handler has ended
       return;
     }
     this.#datagrams.delete(id);
@@ -97,19 +100,19 @@ export class Service {
 
   #openStream(id: number, opening: P.Opening): void {
     if (this.#blocking) return this.#openBlocking(id, opening);
-    const conn = new RelayConn(id, opening, this.lane);
-    this.#channels.set(id, conn);
+    const conn = new WorkerStreamTransport(id, opening, this.channel);
+    this.#streams.set(id, conn);
     const socket = Socket.from(conn);
     socket.settimeout(opening.timeout);
     const { receiveBuffer, sendQueue } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
       if (sendQueue.busy) {
-        this.lane.send(P.ENDING, id);
+        this.channel.send(P.LINGER, id);
         await sendQueue.flush().catch(() => {}); // who awaits the write knows
       }
       conn.stopReading();
       await undefined; // a read that has ended already lands
-      this.lane.drain();
+      this.channel.receive();
       this.#finish(
         conn,
         receiveBuffer.hasBytes ? receiveBuffer.take(Infinity) : undefined,
@@ -120,28 +123,33 @@ export class Service {
   }
 
   #openBlocking(id: number, opening: P.Opening): void {
-    const channel = new Channel(id, opening, this.lane);
-    this.#channels.set(id, channel);
-    const socket = new BlockingSocket(new BlockingStream(channel, this.lane));
+    const stream = new WorkerStream(id, opening, this.channel);
+    this.#streams.set(id, stream);
+    const socket = new BlockingSocket(new BlockingStream(stream, this.channel));
     socket.settimeout(opening.timeout);
     this.#handle(id, opening, socket, () => {
-      this.lane.drain();
-      this.#finish(channel);
-      return channel.received;
+      this.channel.receive();
+      this.#finish(stream);
+      return stream.received;
     });
   }
 
   /** Gives back what a handler has not read. What still comes goes back frame by frame. */
-  #finish(channel: Channel, buffered?: Uint8Array): void {
-    channel.finish(buffered);
-    this.#channels.delete(channel.id);
+  #finish(stream: WorkerStream, buffered?: Uint8Array): void {
+    stream.finish(buffered);
+    this.#streams.delete(stream.id);
   }
 
   #openDatagram(id: number, opening: P.Opening, packet: Uint8Array): void {
-    const { lane } = this;
-    const conn = new RelayDatagram(id, opening.localAddr, lane, this.#calls);
+    const { channel } = this;
+    const conn = new WorkerDatagramTransport(
+      id,
+      opening.localAddr,
+      channel,
+      this.#calls,
+    );
     const socket = this.#blocking
-      ? new BlockingSocket(new BlockingDatagram(conn, lane, this.#calls))
+      ? new BlockingSocket(new BlockingDatagram(conn, channel, this.#calls))
       : Socket.from(conn);
     const release = () => {
       socket.close();
@@ -172,7 +180,7 @@ export class Service {
     }
     const received = await release();
     this.#stub.forget(request);
-    this.lane.send(P.FINISHED, id, P.count(received, end));
+    this.channel.send(P.FINISHED, id, P.count(received, end));
   }
 }
 

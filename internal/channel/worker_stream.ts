@@ -15,19 +15,19 @@ import {
 import { osError } from "../base/errors.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
-import type { Lane } from "./lane.ts";
+import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";
 
 /**
- * Holds what came and was not read yet, at most a window of it, and what may still be sent. Calls neither
+ * Holds what came and was not read yet, at most a window of it, and what may still be sent. PendingCalls neither
  * wait nor block; who has to, waits for `onReadable` or `onWritable`.
  */
-export class Channel {
+export class WorkerStream {
   /** The number of the request. */
   readonly id: number;
   /** What the main thread said about it. */
   readonly opening: P.Opening;
-  readonly #lane: Lane;
+  readonly #channel: FrameChannel;
   readonly #queue = new ByteQueue();
   #ended = false;
   #readFailure: Failure | undefined;
@@ -46,12 +46,12 @@ export class Channel {
   /**
    * @param id The number of the request.
    * @param opening What the main thread said about it.
-   * @param lane What connects with the main thread.
+   * @param channel What connects with the main thread.
    */
-  constructor(id: number, opening: P.Opening, lane: Lane) {
+  constructor(id: number, opening: P.Opening, channel: FrameChannel) {
     this.id = id;
     this.opening = opening;
-    this.#lane = lane;
+    this.#channel = channel;
   }
 
   /** Whether a read would not wait. */
@@ -109,7 +109,7 @@ export class Channel {
   protected credit(count: number): void {
     this.#taken += count;
     if (this.#taken < P.CREDIT_STEP || this.closed) return;
-    this.#lane.send(P.CREDIT, this.id, P.count(this.#taken));
+    this.#channel.send(P.CREDIT, this.id, P.count(this.#taken));
     this.#taken = 0;
   }
 
@@ -118,9 +118,9 @@ export class Channel {
     if (this.#writeFailure !== undefined) throw fromFailure(this.#writeFailure);
     if (this.closed) throw osError("EBADF", { syscall: "send" });
     const count = Math.min(data.length, this.#credit, P.PIECE_MAX);
-    if (count === 0 || !this.#lane.reserve(count, this.#resume)) return 0;
+    if (count === 0 || !this.#channel.reserve(count, this.#resume)) return 0;
     const piece = count === data.length ? data : data.subarray(0, count);
-    this.#lane.put(P.DATA, this.id, piece);
+    this.#channel.put(P.DATA, this.id, piece);
     this.#credit -= count;
     return count;
   }
@@ -129,13 +129,13 @@ export class Channel {
 
   /** Ends the direction of writing. */
   shutWrite(): void {
-    if (!this.closed) this.#lane.send(P.SHUT_WRITE, this.id);
+    if (!this.closed) this.#channel.send(P.SHUT_WRITE, this.id);
   }
 
   #setOption(level: number, name: number, value: OptionValue): void {
     if (this.closed || value instanceof Uint8Array) return;
     const call: P.OptionCall = { level, name, value };
-    this.#lane.send(P.OPTION, this.id, P.pack(call));
+    this.#channel.send(P.OPTION, this.id, P.pack(call));
   }
 
   /** Sets `TCP_NODELAY`. */
@@ -153,7 +153,7 @@ export class Channel {
     if (this.closed) return;
     this.closed = true;
     this.#queue.clear();
-    this.#lane.send(P.CLOSE, this.id);
+    this.#channel.send(P.CLOSE, this.id);
   }
 
   /**
@@ -171,7 +171,7 @@ export class Channel {
   #giveBack(bytes: Uint8Array): void {
     for (let start = 0; start < bytes.length; start += P.PIECE_MAX) {
       const piece = bytes.subarray(start, start + P.PIECE_MAX);
-      this.#lane.send(P.UNREAD, this.id, piece);
+      this.#channel.send(P.UNREAD, this.id, piece);
     }
   }
 

@@ -7,16 +7,16 @@
 import { joinBytes } from "../base/arguments.ts";
 import { osError, translate } from "../base/errors.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
-import { giveBuffer, takeBuffer } from "./relay_buffers.ts";
-import type { Lane } from "../channel/lane.ts";
+import { acquireBuffer, releaseBuffer } from "./relay_buffers.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /**
  * Writes what the worker sends, and keeps at most a window that the client has not taken yet. It writes to
  * the transport itself, when the socket has nothing left to write: nobody else writes to a relayed connection.
  */
-export class RelayedWriter {
-  readonly #lane: Lane;
+export class OutboundRelay {
+  readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #stream: Stream;
   /** The write under way. */
@@ -26,21 +26,26 @@ export class RelayedWriter {
   /** What is to be written after it. */
   #queue: Uint8Array[] = [];
   #written = 0;
-  #broken = false;
+  #failed = false;
   #flushed: (() => void)[] = [];
   readonly #lingerMs: number;
   #lingering = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param lane What connects with the worker.
+   * @param channel What connects with the worker.
    * @param id The number of the request.
    * @param stream The connection.
    * @param lingerMs How long a client that takes nothing keeps what a handler has left behind.
    */
-  constructor(lane: Lane, id: number, stream: Stream, lingerMs = LINGER_MS) {
+  constructor(
+    channel: FrameChannel,
+    id: number,
+    stream: Stream,
+    lingerMs = LINGER_MS,
+  ) {
     this.#lingerMs = lingerMs;
-    this.#lane = lane;
+    this.#channel = channel;
     this.#id = id;
     this.#stream = stream;
     if (!stream.sendQueue.busy) return;
@@ -50,12 +55,12 @@ export class RelayedWriter {
 
   /** Writes bytes, which are copied. */
   write(data: Uint8Array): void {
-    if (this.#broken) return this.#credit(data.length);
+    if (this.#failed) return this.#credit(data.length);
     if (this.#data !== undefined) {
       this.#queue.push(new Uint8Array(data));
       return;
     }
-    const buffer = this.#buffer = takeBuffer(data.length);
+    const buffer = this.#buffer = acquireBuffer(data.length);
     buffer.set(data);
     this.#send(
       data.length === buffer.length ? buffer : buffer.subarray(0, data.length),
@@ -64,7 +69,7 @@ export class RelayedWriter {
 
   #send(data: Uint8Array): void {
     this.#data = data;
-    if (this.#lingering) this.#watch();
+    if (this.#lingering) this.#startTimer();
     try {
       this.#stream.transport.write(data).then(this.#wrote, this.#fail);
     } catch (error) { // a transport of somebody's own
@@ -73,16 +78,16 @@ export class RelayedWriter {
   }
 
   readonly #wrote = (count: number): void => {
-    if (this.#broken) return;
+    if (this.#failed) return;
     this.#credit(count);
     const data = this.#data!;
     if (count < data.length) return this.#send(data.subarray(count));
-    this.#giveBack();
+    this.#releaseBuffer();
     this.#next();
   };
 
-  #giveBack(): void {
-    if (this.#buffer !== undefined) giveBuffer(this.#buffer);
+  #releaseBuffer(): void {
+    if (this.#buffer !== undefined) releaseBuffer(this.#buffer);
     this.#buffer = undefined;
   }
 
@@ -96,18 +101,18 @@ export class RelayedWriter {
   #credit(count: number): void {
     this.#written += count;
     if (this.#written < P.CREDIT_STEP) return;
-    this.#lane.send(P.CREDIT, this.#id, P.count(this.#written));
+    this.#channel.send(P.CREDIT, this.#id, P.count(this.#written));
     this.#written = 0;
   }
 
   /** Writing has failed: the handler's next write does. */
   readonly #fail = (error: unknown): void => {
-    if (this.#broken) return;
-    this.#broken = true;
+    if (this.#failed) return;
+    this.#failed = true;
     this.#queue = [];
-    this.#giveBack();
+    this.#releaseBuffer();
     const failure = P.packFailure(translate(error, { syscall: "send" }));
-    this.#lane.send(P.WRITE_FAILED, this.#id, failure);
+    this.#channel.send(P.WRITE_FAILED, this.#id, failure);
     this.#idle();
   };
 
@@ -118,7 +123,7 @@ export class RelayedWriter {
     for (const call of this.#flushed.splice(0)) call();
   }
 
-  /** Calls when all that the worker sent is written, or cannot be. */
+  /** PendingCalls when all that the worker sent is written, or cannot be. */
   whenFlushed(call: () => void): void {
     if (this.#data === undefined) call();
     else this.#flushed.push(call);
@@ -127,10 +132,10 @@ export class RelayedWriter {
   /** The handler has ended: what is left is written as long as the client takes some of it now and then. */
   linger(): void {
     this.#lingering = true;
-    if (this.#data !== undefined) this.#watch();
+    if (this.#data !== undefined) this.#startTimer();
   }
 
-  #watch(): void {
+  #startTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#buffer = undefined; // the write under way still has it

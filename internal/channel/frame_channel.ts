@@ -1,10 +1,10 @@
 /**
- * What connects the main thread with one worker: a ring in each direction, and a bell for each side.
+ * What connects the main thread with one worker: a ring in each direction, and a flag for each side.
  *
  * @module
  */
 
-import { Bell, BELL_BYTES } from "./bell.ts";
+import { WAKEUP_FLAG_BYTES, WakeupFlag } from "./wakeup_flag.ts";
 import { Ring, ringMemory } from "./ring.ts";
 
 /**
@@ -17,69 +17,69 @@ const RING_BYTES = 524_288;
  * How many frames of one turn wake the other side before the turn has ended, so that both work at the same
  * time. Measured with 64 connections of 64 bytes: 8 and 16 are 8 percent better than the end of the turn.
  */
-const BATCH = 8;
+const NOTIFY_AFTER = 8;
 
 /**
  * How many frames are taken before those for whom they are get to work, so that the answers to the first leave
  * while the rest is taken. Measured as above with one worker: 15 percent better than all at once; with two as good.
  */
-const CHUNK = 8;
+const RECEIVE_MAX = 8;
 
 /** After how many chunks in a row the event loop gets its turn, for timers and the network; arbitrary. */
-const BUSY_MAX = 16;
+const CHUNKS_MAX = 16;
 
-/** The memory of a lane, for `postMessage`. */
-export interface LaneMemory {
+/** The memory of a channel, for `postMessage`. */
+export interface FrameChannelMemory {
   /** To the worker. */
   readonly down: SharedArrayBuffer;
   /** To the main thread. */
   readonly up: SharedArrayBuffer;
-  /** The main thread's bell, then the worker's. */
-  readonly bells: SharedArrayBuffer;
+  /** The main thread's flag, then the worker's. */
+  readonly flags: SharedArrayBuffer;
 }
 
-/** Memory for a lane. */
-export function laneMemory(): LaneMemory {
+/** Memory for a channel. */
+export function frameChannelMemory(): FrameChannelMemory {
   return {
     down: ringMemory(RING_BYTES),
     up: ringMemory(RING_BYTES),
-    bells: new SharedArrayBuffer(2 * BELL_BYTES),
+    flags: new SharedArrayBuffer(2 * WAKEUP_FLAG_BYTES),
   };
 }
 
 /** Takes a frame. The payload is shared memory that is written over when the call has ended. */
 export type OnFrame = (type: number, id: number, payload: Uint8Array) => void;
 
-interface Frame {
+interface QueuedFrame {
   readonly type: number;
   readonly id: number;
   readonly payload: Uint8Array;
 }
 
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 /**
- * One side of a lane. Frames arrive in the order in which they were sent. What is sent in one turn of the
+ * One side of a channel. Frames arrive in the order in which they were sent. What is sent in one turn of the
  * event loop wakes the other side once, or twice where it is much.
  *
  * A side always takes what comes, also while it cannot send: so two full rings are no deadlock.
  */
-export class Lane {
+export class FrameChannel {
   readonly #out: Ring;
   readonly #in: Ring;
-  readonly #mine: Bell;
-  readonly #theirs: Bell;
+  readonly #ownFlag: WakeupFlag;
+  readonly #peerFlag: WakeupFlag;
   readonly #onFrame: OnFrame;
   /** What did not fit into the ring. */
-  readonly #late: Frame[] = [];
-  readonly #stalled = new Set<() => void>();
+  readonly #backlog: QueuedFrame[] = [];
+  readonly #waitingForRoom = new Set<() => void>();
   /** The shortest piece of data that waits for room. */
-  #needed = Infinity;
+  #shortestWaiting = Infinity;
   /** How many frames were sent in this turn of the event loop. */
-  #unrung = 0;
-  /** Whether {@linkcode Lane.serve} sleeps. */
-  #asleep = false;
-  /** Whether the lane is closed. */
+  #unnotified = 0;
+  /** Whether {@linkcode FrameChannel.receiveAll} sleeps. */
+  #waiting = false;
+  /** Whether the channel is closed. */
   closed = false;
 
   /**
@@ -87,21 +87,25 @@ export class Lane {
    * @param side Whose side this is.
    * @param onFrame What to do with a frame.
    */
-  constructor(memory: LaneMemory, side: "main" | "worker", onFrame: OnFrame) {
+  constructor(
+    memory: FrameChannelMemory,
+    side: "main" | "worker",
+    onFrame: OnFrame,
+  ) {
     const main = side === "main";
     this.#out = new Ring(main ? memory.down : memory.up, "producer");
     this.#in = new Ring(main ? memory.up : memory.down, "consumer");
-    this.#mine = new Bell(memory.bells, main ? 0 : BELL_BYTES);
-    this.#theirs = new Bell(memory.bells, main ? BELL_BYTES : 0);
+    this.#ownFlag = new WakeupFlag(memory.flags, main ? 0 : WAKEUP_FLAG_BYTES);
+    this.#peerFlag = new WakeupFlag(memory.flags, main ? WAKEUP_FLAG_BYTES : 0);
     this.#onFrame = onFrame;
   }
 
   /** Sends a frame, now or when there is room. */
-  send(type: number, id: number, payload: Uint8Array = NOTHING): void {
-    if (this.#late.length > 0 || !this.#out.write(type, id, payload)) {
-      this.#late.push({ type, id, payload: payload.slice() });
+  send(type: number, id: number, payload: Uint8Array = EMPTY): void {
+    if (this.#backlog.length > 0 || !this.#out.write(type, id, payload)) {
+      this.#backlog.push({ type, id, payload: payload.slice() });
     }
-    this.#ringSoon();
+    this.#notifySoon();
   }
 
   /**
@@ -113,28 +117,28 @@ export class Lane {
    * @returns Whether there is.
    */
   reserve(length: number, resume: () => void): boolean {
-    if (this.#late.length === 0 && this.#out.reserve(length)) return true;
-    this.#stalled.add(resume);
-    this.#needed = Math.min(this.#needed, length);
+    if (this.#backlog.length === 0 && this.#out.reserve(length)) return true;
+    this.#waitingForRoom.add(resume);
+    this.#shortestWaiting = Math.min(this.#shortestWaiting, length);
     return false;
   }
 
   /** Sends a piece of data for which there is room. */
   put(type: number, id: number, data: Uint8Array): void {
     this.#out.put(type, id, data);
-    this.#ringSoon();
+    this.#notifySoon();
   }
 
-  #ringSoon(): void {
-    if (++this.#unrung === BATCH) this.#theirs.ring();
-    if (this.#unrung > 1) return;
+  #notifySoon(): void {
+    if (++this.#unnotified === NOTIFY_AFTER) this.#peerFlag.notifyIfWaiting();
+    if (this.#unnotified > 1) return;
     queueMicrotask(this.flush);
   }
 
   /** Wakes the other side if it sleeps. */
   readonly flush = (): void => {
-    this.#unrung = 0;
-    this.#theirs.ring();
+    this.#unnotified = 0;
+    this.#peerFlag.notifyIfWaiting();
   };
 
   /**
@@ -144,62 +148,64 @@ export class Lane {
    * the handler's listeners, and these may read. A payload is shared memory until the frame is freed, so nothing that
    * runs code of the user has one.
    */
-  drain(most = Infinity): void {
+  receive(most = Infinity): void {
     const ring = this.#in;
     while (most-- > 0 && ring.next()) {
       const { type, id, start, end } = ring;
       if (start === end) {
         ring.free();
-        this.#onFrame(type, id, NOTHING);
+        this.#onFrame(type, id, EMPTY);
       } else {
         this.#onFrame(type, id, ring.bytes.subarray(start, end));
         ring.free();
       }
     }
-    if (ring.takeWanted()) this.#ringSoon();
+    if (ring.takeWanted()) this.#notifySoon();
     this.#retry();
   }
 
   /** Sends what waited for room; whether who waits for room for data may go on. */
   #retry(): boolean {
-    if (this.#late.length > 0) this.#sendLate();
-    if (this.#stalled.size === 0 || this.#late.length > 0) return false;
-    const room = this.#out.reserve(this.#needed);
+    if (this.#backlog.length > 0) this.#sendBacklog();
+    if (this.#waitingForRoom.size === 0 || this.#backlog.length > 0) {
+      return false;
+    }
+    const room = this.#out.reserve(this.#shortestWaiting);
     if (room) this.#resume();
     return room;
   }
 
-  #sendLate(): void {
+  #sendBacklog(): void {
     let count = 0;
-    for (const { type, id, payload } of this.#late) {
+    for (const { type, id, payload } of this.#backlog) {
       if (!this.#out.write(type, id, payload)) break;
       count++;
     }
-    this.#late.splice(0, count);
-    if (count > 0) this.#ringSoon();
+    this.#backlog.splice(0, count);
+    if (count > 0) this.#notifySoon();
   }
 
   #resume(): void {
-    const stalled = [...this.#stalled];
-    this.#stalled.clear();
-    this.#needed = Infinity;
-    for (const resume of stalled) resume();
+    const waiting = [...this.#waitingForRoom];
+    this.#waitingForRoom.clear();
+    this.#shortestWaiting = Infinity;
+    for (const resume of waiting) resume();
   }
 
-  /** Takes frames as they come, until the lane closes. */
-  async serve(): Promise<void> {
+  /** Takes frames as they come, until the channel closes. */
+  async receiveAll(): Promise<void> {
     for (let busy = 1; !this.closed; busy++) {
-      this.drain(CHUNK);
+      this.receive(RECEIVE_MAX);
       if (!this.#in.empty) {
-        await (busy % BUSY_MAX === 0 ? new Promise(setImmediate) : undefined);
+        await (busy % CHUNKS_MAX === 0 ? new Promise(setImmediate) : undefined);
         continue;
       }
-      this.#mine.arm();
-      this.#retry(); // room that came before the bell was armed rang nobody
-      this.#asleep = true;
-      if (this.#in.empty && !this.closed) await this.#mine.sleep();
-      this.#asleep = false;
-      this.#mine.disarm();
+      this.#ownFlag.prepareWait();
+      this.#retry(); // room that came before the flag was armed rang nobody
+      this.#waiting = true;
+      if (this.#in.empty && !this.closed) await this.#ownFlag.waitAsync();
+      this.#waiting = false;
+      this.#ownFlag.cancelWait();
     }
   }
 
@@ -209,14 +215,14 @@ export class Lane {
    * @param ms How long at most.
    */
   block(ms: number): void {
-    if (this.#asleep) this.#mine.wake(); // or nobody would: the bell is not armed any more afterwards
-    this.#asleep = false;
-    this.#mine.arm();
+    if (this.#waiting) this.#ownFlag.notify(); // or nobody would: the flag is not armed any more afterwards
+    this.#waiting = false;
+    this.#ownFlag.prepareWait();
     const room = this.#retry();
     this.flush();
-    if (!room && this.#in.empty) this.#mine.block(ms);
-    this.#mine.disarm();
-    this.drain();
+    if (!room && this.#in.empty) this.#ownFlag.wait(ms);
+    this.#ownFlag.cancelWait();
+    this.receive();
     this.flush();
   }
 
@@ -228,16 +234,16 @@ export class Lane {
   sendLast(type: number, id: number, payload: Uint8Array, ms: number): void {
     this.send(type, id, payload);
     const end = performance.now() + ms;
-    for (let left = ms; this.#late.length > 0 && left > 0;) {
+    for (let left = ms; this.#backlog.length > 0 && left > 0;) {
       this.block(left);
       left = end - performance.now();
     }
     this.flush();
   }
 
-  /** Ends {@linkcode Lane.serve}. */
+  /** Ends {@linkcode FrameChannel.receiveAll}. */
   close(): void {
     this.closed = true;
-    this.#mine.ring();
+    this.#ownFlag.notifyIfWaiting();
   }
 }

@@ -7,24 +7,25 @@
 import { sendtoWithin, type Socket, stateOf } from "../socket/socket_object.ts";
 import { osError } from "../base/errors.ts";
 import { toFailure } from "../handoff/failure.ts";
-import type { Lane } from "../channel/lane.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /** The result of a call, for the worker: what it returned, or what it threw. */
 export function answer(
-  lane: Lane,
+  channel: FrameChannel,
   call: number,
   result: Promise<unknown>,
 ): Promise<void> {
   return result.then(
-    (value) => lane.send(P.ANSWER, call, P.pack({ value })),
-    (error) => lane.send(P.ANSWER, call, P.pack({ failure: toFailure(error) })),
+    (value) => channel.send(P.ANSWER, call, P.pack({ value })),
+    (error) =>
+      channel.send(P.ANSWER, call, P.pack({ failure: toFailure(error) })),
   );
 }
 
 /** Gives a datagram to a worker, and sends the answers from the server's own socket. */
-export class RelayedDatagram {
-  readonly #lane: Lane;
+export class DatagramRelay {
+  readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #packet: Uint8Array;
   readonly #socket: Socket;
@@ -33,16 +34,16 @@ export class RelayedDatagram {
   #sent: Promise<void> = Promise.resolve();
 
   /**
-   * @param lane What connects with the worker.
+   * @param channel What connects with the worker.
    * @param id The number of the request.
    * @param request The datagram, and the server's socket.
    */
   constructor(
-    lane: Lane,
+    channel: FrameChannel,
     id: number,
     [packet, socket]: readonly [Uint8Array, Socket],
   ) {
-    this.#lane = lane;
+    this.#channel = channel;
     this.#id = id;
     this.#packet = packet;
     this.#socket = socket;
@@ -55,12 +56,12 @@ export class RelayedDatagram {
       throw osError("EBADF", { syscall: "run the handler" });
     }
     const whole: P.Opening = { ...opening, localAddr, timeout: null };
-    this.#lane.send(P.OPEN, this.#id, P.pack(whole));
-    this.#lane.send(P.DATA, this.#id, this.#packet);
+    this.#channel.send(P.OPEN, this.#id, P.pack(whole));
+    this.#channel.send(P.DATA, this.#id, this.#packet);
   }
 
   /** Nothing comes back: a datagram is read as a whole. */
-  readonly returning = undefined;
+  readonly unreadReturned = undefined;
 
   /** Takes a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
@@ -70,7 +71,7 @@ export class RelayedDatagram {
     this.#sending = undefined;
     const data = new Uint8Array(payload);
     const sent = sendtoWithin(this.#socket, data, address, timeout);
-    const answered = answer(this.#lane, call, sent);
+    const answered = answer(this.#channel, call, sent);
     this.#sent = this.#sent.then(() => answered);
   }
 

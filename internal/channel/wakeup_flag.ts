@@ -4,17 +4,17 @@
  * @module
  */
 
-const AWAKE = 0;
-const ASLEEP = 1;
+const RUNNING = 0;
+const WAITING = 1;
 
-/** The bytes of memory of a bell, a cache line. */
-export const BELL_BYTES = 64;
+/** The bytes of memory of a flag, a cache line. */
+export const WAKEUP_FLAG_BYTES = 64;
 
 /**
  * One flag in shared memory. Its owner arms it, looks once more whether there is work, and sleeps. The
  * other side rings after it has left work: a load where the owner is awake, a wake-up only where it sleeps.
  */
-export class Bell {
+export class WakeupFlag {
   readonly #flag: Int32Array;
 
   /**
@@ -26,34 +26,34 @@ export class Bell {
   }
 
   /** Says that the owner is about to sleep. */
-  arm(): void {
-    Atomics.store(this.#flag, 0, ASLEEP);
+  prepareWait(): void {
+    Atomics.store(this.#flag, 0, WAITING);
   }
 
   /** Says that it is not. */
-  disarm(): void {
-    Atomics.store(this.#flag, 0, AWAKE);
+  cancelWait(): void {
+    Atomics.store(this.#flag, 0, RUNNING);
   }
 
   /** Wakes the owner if it sleeps. */
-  ring(): void {
-    if (Atomics.load(this.#flag, 0) === ASLEEP) this.wake();
+  notifyIfWaiting(): void {
+    if (Atomics.load(this.#flag, 0) === WAITING) this.notify();
   }
 
   /** Wakes the owner. */
-  wake(): void {
-    Atomics.store(this.#flag, 0, AWAKE);
+  notify(): void {
+    Atomics.store(this.#flag, 0, RUNNING);
     Atomics.notify(this.#flag, 0);
   }
 
   /** Sleeps, and lets the event loop run meanwhile. */
-  async sleep(): Promise<void> {
-    const { async, value } = Atomics.waitAsync(this.#flag, 0, ASLEEP);
+  async waitAsync(): Promise<void> {
+    const { async, value } = Atomics.waitAsync(this.#flag, 0, WAITING);
     if (async) await value;
   }
 
   /** Sleeps and blocks the thread, at most `ms`; false where the time ran out. */
-  block(ms: number): boolean {
-    return Atomics.wait(this.#flag, 0, ASLEEP, ms) !== "timed-out";
+  wait(ms: number): boolean {
+    return Atomics.wait(this.#flag, 0, WAITING, ms) !== "timed-out";
   }
 }

@@ -7,41 +7,41 @@
 import { osError } from "../base/errors.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
-import type { Lane } from "../channel/lane.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { RelayedReader } from "./relayed_reader.ts";
-import { RelayedWriter } from "./relayed_writer.ts";
+import { InboundRelay } from "./inbound_relay.ts";
+import { OutboundRelay } from "./outbound_relay.ts";
 
 /** Moves bytes between a connection and a worker's rings, and does what the handler asks. */
-export class RelayedStream {
-  readonly #lane: Lane;
+export class StreamRelay {
+  readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #socket: Socket;
   readonly #stream: Stream;
-  readonly #reader: RelayedReader;
-  readonly #writer: RelayedWriter;
+  readonly #inbound: InboundRelay;
+  readonly #outbound: OutboundRelay;
   /** Whether the handler has closed the connection. */
   #closed = false;
   /** Resolves when the bytes that were on their way to the worker at its end are back; undefined if there were none. */
-  returning: Promise<void> | undefined;
+  unreadReturned: Promise<void> | undefined;
 
   /**
-   * @param lane What connects with the worker.
+   * @param channel What connects with the worker.
    * @param id The number of the request.
    * @param socket The connection.
    */
-  constructor(lane: Lane, id: number, socket: Socket) {
+  constructor(channel: FrameChannel, id: number, socket: Socket) {
     const stream = stateOf(socket).stream;
     if (stream === undefined) {
       const reason = "the request is not connected";
       throw osError("ENOTCONN", { syscall: "run the handler", reason });
     }
-    this.#lane = lane;
+    this.#channel = channel;
     this.#id = id;
     this.#socket = socket;
     this.#stream = stream;
-    this.#reader = new RelayedReader(lane, id, stream);
-    this.#writer = new RelayedWriter(lane, id, stream);
+    this.#inbound = new InboundRelay(channel, id, stream);
+    this.#outbound = new OutboundRelay(channel, id, stream);
   }
 
   /** Tells the worker of the request, and begins to read. */
@@ -49,22 +49,22 @@ export class RelayedStream {
     const { localAddr, remoteAddr } = this.#stream.transport;
     const timeout = this.#socket.gettimeout();
     const whole: P.Opening = { ...opening, localAddr, remoteAddr, timeout };
-    this.#lane.send(P.OPEN, this.#id, P.pack(whole));
-    this.#reader.start();
+    this.#channel.send(P.OPEN, this.#id, P.pack(whole));
+    this.#inbound.start();
   }
 
   /** Takes a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
-    if (type === P.DATA) this.#writer.write(payload);
-    else if (type === P.CREDIT) this.#reader.grant(P.uncount(payload));
-    else if (type === P.UNREAD) this.#reader.takeBack(payload);
+    if (type === P.DATA) this.#outbound.write(payload);
+    else if (type === P.CREDIT) this.#inbound.addCredit(P.uncount(payload));
+    else if (type === P.UNREAD) this.#inbound.takeBack(payload);
     else if (type === P.SHUT_WRITE) {
-      this.#writer.whenFlushed(() => this.#shut());
-    } else if (type === P.ENDING) this.#writer.linger();
+      this.#outbound.whenFlushed(() => this.#shut());
+    } else if (type === P.LINGER) this.#outbound.linger();
     else if (type === P.CLOSE) {
       this.#closed = true;
-      this.#writer.linger();
-      this.#writer.whenFlushed(() => stateOf(this.#socket).close(false));
+      this.#outbound.linger();
+      this.#outbound.whenFlushed(() => stateOf(this.#socket).close(false));
     } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
   }
 
@@ -91,13 +91,13 @@ export class RelayedStream {
    * @returns Resolves when all that the worker sent is written, or cannot be.
    */
   async end(received?: number): Promise<void> {
-    if (received === undefined || this.#closed) this.#reader.stop();
-    else this.returning = this.#reader.end(received);
-    this.#writer.linger();
+    if (received === undefined || this.#closed) this.#inbound.stop();
+    else this.unreadReturned = this.#inbound.end(received);
+    this.#outbound.linger();
     const flushed = new Promise<void>((resolve) =>
-      this.#writer.whenFlushed(resolve)
+      this.#outbound.whenFlushed(resolve)
     );
-    await this.returning;
+    await this.unreadReturned;
     await flushed;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Calls of a worker that the main thread answers.
+ * PendingCalls of a worker that the main thread answers.
  *
  * @module
  */
@@ -14,7 +14,7 @@ interface Answer {
 }
 
 /** Numbers calls and gives each its answer. */
-export class Calls {
+export class PendingCalls {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;
 
@@ -24,16 +24,16 @@ export class Calls {
    * @param send Sends the call with its number.
    * @param done Called with the answer.
    */
-  begin(send: (call: number) => void, done: (answer: Answer) => void): void {
+  start(send: (call: number) => void, done: (answer: Answer) => void): void {
     const call = this.#last = (this.#last + 1) | 0;
     send(call); // which may throw
     this.#waiting.set(call, done);
   }
 
   /** Makes a call, and resolves to the answer. */
-  ask<T>(send: (call: number) => void): Promise<T> {
+  call<T>(send: (call: number) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.begin(send, ({ value, failure }) => {
+      this.start(send, ({ value, failure }) => {
         if (failure === undefined) resolve(value as T);
         else reject(fromFailure(failure));
       });
@@ -41,7 +41,7 @@ export class Calls {
   }
 
   /** Takes an answer. */
-  answer(call: number, payload: Uint8Array): void {
+  settle(call: number, payload: Uint8Array): void {
     const done = this.#waiting.get(call);
     this.#waiting.delete(call);
     done?.(unpack(payload) ?? {});

@@ -11,32 +11,37 @@ import type {
   BoundedDatagramTransport,
   TransportAddr,
 } from "../runtime/transport.ts";
-import type { Calls } from "./worker_calls.ts";
-import type { Lane } from "./lane.ts";
+import type { PendingCalls } from "./pending_calls.ts";
+import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";
 
 /** The longest datagram that a frame takes, and IPv6 allows. */
 const DATAGRAM_MAX = 65_535;
 
 /** Sends what a handler answers, through the server's own socket. */
-export class RelayDatagram implements BoundedDatagramTransport {
+export class WorkerDatagramTransport implements BoundedDatagramTransport {
   readonly bounded = true;
   readonly #id: number;
-  readonly #lane: Lane;
-  readonly #calls: Calls;
+  readonly #channel: FrameChannel;
+  readonly #calls: PendingCalls;
   /** The address of the server's socket. */
   readonly addr: TransportAddr;
 
   /**
    * @param id The number of the request.
    * @param addr The address of the server's socket.
-   * @param lane What connects with the main thread.
+   * @param channel What connects with the main thread.
    * @param calls Where the answers come.
    */
-  constructor(id: number, addr: TransportAddr, lane: Lane, calls: Calls) {
+  constructor(
+    id: number,
+    addr: TransportAddr,
+    channel: FrameChannel,
+    calls: PendingCalls,
+  ) {
     this.#id = id;
     this.addr = addr;
-    this.#lane = lane;
+    this.#channel = channel;
     this.#calls = calls;
   }
 
@@ -53,18 +58,18 @@ export class RelayDatagram implements BoundedDatagramTransport {
     limit: WaitLimit = null,
   ): Promise<number> {
     const timeout = secondsLeft(limit);
-    return this.#calls.ask((call) =>
-      this.begin(p, { call, address: fromTransport(addr), timeout })
+    return this.#calls.call((call) =>
+      this.startSend(p, { call, address: fromTransport(addr), timeout })
     );
   }
 
   /** Sends the frames of one datagram. */
-  begin(p: Uint8Array, made: P.SendCall): void {
+  startSend(p: Uint8Array, made: P.SendCall): void {
     if (p.length > DATAGRAM_MAX) {
       throw osError("EMSGSIZE", { syscall: "sendto" });
     }
-    this.#lane.send(P.SEND_TO, this.#id, P.pack(made));
-    this.#lane.send(P.DATA, this.#id, p);
+    this.#channel.send(P.SEND_TO, this.#id, P.pack(made));
+    this.#channel.send(P.DATA, this.#id, p);
   }
 
   /** Does nothing: the server owns the socket. */

@@ -8,7 +8,7 @@ import { copyOf } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
-import { Channel } from "../channel/channel.ts";
+import { WorkerStream } from "../channel/worker_stream.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -27,8 +27,9 @@ interface Writing {
   readonly reject: (error: unknown) => void;
 }
 
-/** A {@linkcode Channel} whose calls wait. As a socket makes them: one read and one write at a time. */
-export class RelayConn extends Channel implements OwningTransport {
+/** A {@linkcode WorkerStream} whose calls wait. As a socket makes them: one read and one write at a time. */
+export class WorkerStreamTransport extends WorkerStream
+  implements OwningTransport {
   #reading: Reading | undefined;
   #writing: Writing | undefined;
   override onReadable = (): void => this.#read();

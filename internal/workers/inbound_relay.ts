@@ -7,17 +7,17 @@
 import { joinBytes } from "../base/arguments.ts";
 import { isRaggedEnd, translate } from "../base/errors.ts";
 import type { Stream } from "../socket/stream.ts";
-import { giveBuffer, LARGE, takeBuffer } from "./relay_buffers.ts";
-import type { Lane } from "../channel/lane.ts";
+import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./relay_buffers.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /**
- * The buffer of a connection that waits or moves little: as in the socket's own reader, whose place this
+ * The buffer of a connection that waits or moves little: as in the socket's own buffer, whose place this
  * takes. A read that fills it means more.
  */
-const SMALL = 1000;
+const SMALL_BUFFER = 1000;
 
-/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own buffer. */
+/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own receiveBuffer. */
 const LARGE_WAITING_MAX = 64;
 
 /**
@@ -32,8 +32,8 @@ let largeWaiting = 0;
  * Reads ahead, at most a window. It reads from the transport itself, once what the socket has is taken: with one
  * promise for each read, where the socket needs four for timeouts and `select`.
  */
-export class RelayedReader {
-  readonly #lane: Lane;
+export class InboundRelay {
+  readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #stream: Stream;
   /** How many bytes may still be sent to the worker. */
@@ -43,30 +43,32 @@ export class RelayedReader {
   #buffer: Uint8Array | undefined;
   #start = 0;
   #end = 0;
-  #flying = false;
-  #bulk = false;
+  #readPending = false;
+  #large = false;
   /** Whether the read in flight is one of `largeWaiting`. */
-  #counted = false;
+  #countedLarge = false;
   #ended = false;
   /** How many bytes were sent to the worker; wraps as a 32 bit integer. */
   #sent = 0;
   /** What the worker has given back. */
   readonly #unread: Uint8Array[] = [];
   /** How many bytes are still to be given back, after the end of the handler; and who waits for them. */
-  #missing = 0;
-  #returned: PromiseWithResolvers<void> | undefined;
+  #unreturned = 0;
+  #allReturned: PromiseWithResolvers<void> | undefined;
   /** Whether the stream, or reading it, had ended before the handler did. */
   #atEnd = false;
   /** Where the socket gets what the read in flight brings. */
-  #heir: PromiseWithResolvers<Uint8Array<ArrayBuffer> | null> | undefined;
+  #adoptedRead:
+    | PromiseWithResolvers<Uint8Array<ArrayBuffer> | null>
+    | undefined;
 
   /**
-   * @param lane What connects with the worker.
+   * @param channel What connects with the worker.
    * @param id The number of the request.
    * @param stream The connection.
    */
-  constructor(lane: Lane, id: number, stream: Stream) {
-    this.#lane = lane;
+  constructor(channel: FrameChannel, id: number, stream: Stream) {
+    this.#channel = channel;
     this.#id = id;
     this.#stream = stream;
   }
@@ -74,23 +76,25 @@ export class RelayedReader {
   /** Begins to read. */
   start(): void {
     const { receiveBuffer } = this.#stream;
-    if (!receiveBuffer.reading && !receiveBuffer.ready) return this.#fly();
-    this.#flying = true;
+    if (!receiveBuffer.reading && !receiveBuffer.ready) {
+      return this.#startRead();
+    }
+    this.#readPending = true;
     receiveBuffer.fill().then(() => {
       if (this.#ended) return; // the socket has it
       const data = new Uint8Array(receiveBuffer.available);
       try {
         receiveBuffer.takeInto(data);
         this.#buffer = data;
-        this.#land(data.length || null);
+        this.#onRead(data.length || null);
       } catch (error) {
-        this.#crash(error);
+        this.#onReadError(error);
       }
     });
   }
 
   /** The worker has taken so many bytes. */
-  grant(count: number): void {
+  addCredit(count: number): void {
     this.#credit += count;
     this.#move();
   }
@@ -110,9 +114,9 @@ export class RelayedReader {
   end(received: number): Promise<void> | undefined {
     this.#atEnd = this.#ended;
     this.#ended = true;
-    this.#missing = (this.#sent - received) | 0;
-    if (this.#missing === 0) return void this.#restore();
-    const { promise, resolve } = this.#returned = Promise
+    this.#unreturned = (this.#sent - received) | 0;
+    if (this.#unreturned === 0) return void this.#restore();
+    const { promise, resolve } = this.#allReturned = Promise
       .withResolvers<void>();
     const timer = setTimeout(resolve, RETURN_MS);
     Deno.unrefTimer(timer);
@@ -122,11 +126,11 @@ export class RelayedReader {
   /** The worker gives bytes back. */
   takeBack(bytes: Uint8Array): void {
     this.#unread.push(new Uint8Array(bytes));
-    if (this.#returned === undefined) return;
-    this.#missing = (this.#missing - bytes.length) | 0;
-    if (this.#missing > 0) return;
+    if (this.#allReturned === undefined) return;
+    this.#unreturned = (this.#unreturned - bytes.length) | 0;
+    if (this.#unreturned > 0) return;
     this.#restore();
-    this.#returned.resolve();
+    this.#allReturned.resolve();
   }
 
   #restore(): void {
@@ -135,92 +139,97 @@ export class RelayedReader {
       this.#unread.push(this.#buffer!.slice(this.#start, this.#end));
     }
     if (this.#unread.length > 0) receiveBuffer.putBack(joinBytes(this.#unread));
-    if (!this.#flying) return this.#drop();
+    if (!this.#readPending) return this.#releaseBuffer();
     if (this.#atEnd || this.#buffer === undefined) return; // the read is the socket's own
-    this.#heir = Promise.withResolvers();
-    receiveBuffer.adopt(this.#heir.promise);
+    this.#adoptedRead = Promise.withResolvers();
+    receiveBuffer.adopt(this.#adoptedRead.promise);
   }
 
-  #fly(): void {
-    this.#flying = true;
-    this.#buffer = this.#bulk
-      ? takeBuffer(LARGE)
-      : this.#small ??= new Uint8Array(SMALL);
-    if (this.#bulk) largeWaiting++;
-    this.#counted = this.#bulk;
+  #startRead(): void {
+    this.#readPending = true;
+    this.#buffer = this.#large
+      ? acquireBuffer(LARGE_BUFFER)
+      : this.#small ??= new Uint8Array(SMALL_BUFFER);
+    if (this.#large) largeWaiting++;
+    this.#countedLarge = this.#large;
     try {
-      this.#stream.transport.read(this.#buffer).then(this.#land, this.#crash);
+      this.#stream.transport.read(this.#buffer).then(
+        this.#onRead,
+        this.#onReadError,
+      );
     } catch (error) { // a transport of somebody's own
-      this.#crash(error);
+      this.#onReadError(error);
     }
   }
 
-  readonly #land = (count: number | null): void => {
-    this.#flying = false;
-    this.#landed();
-    if (this.#ended) return this.#bequeath(count);
+  readonly #onRead = (count: number | null): void => {
+    this.#readPending = false;
+    this.#uncountLarge();
+    if (this.#ended) return this.#handOver(count);
     if (count === null) return this.#finish(P.EOF);
-    this.#bulk = count >= SMALL && largeWaiting < LARGE_WAITING_MAX;
+    this.#large = count >= SMALL_BUFFER && largeWaiting < LARGE_WAITING_MAX;
     this.#start = 0;
     this.#end = count;
     this.#move();
   };
 
-  readonly #crash = (error: unknown): void => {
-    if (isRaggedEnd(error)) return this.#land(null);
-    this.#flying = false;
-    this.#landed();
+  readonly #onReadError = (error: unknown): void => {
+    if (isRaggedEnd(error)) return this.#onRead(null);
+    this.#readPending = false;
+    this.#uncountLarge();
     if (this.#ended) {
-      this.#heir?.reject(error);
-      return this.#drop();
+      this.#adoptedRead?.reject(error);
+      return this.#releaseBuffer();
     }
     const failure = P.packFailure(translate(error, { syscall: "recv" }));
     this.#finish(P.READ_FAILED, failure);
   };
 
   /** Gives what the read brought that was in flight at the end of the handler to the socket. */
-  #bequeath(count: number | null): void {
-    if (this.#heir !== undefined) {
-      this.#heir.resolve(count === null ? null : this.#buffer!.slice(0, count));
+  #handOver(count: number | null): void {
+    if (this.#adoptedRead !== undefined) {
+      this.#adoptedRead.resolve(
+        count === null ? null : this.#buffer!.slice(0, count),
+      );
     } else if (count !== null) {
       this.#start = 0; // until the rest is back that was sent before
       this.#end = count;
-      if (this.#returned !== undefined) return;
+      if (this.#allReturned !== undefined) return;
     }
-    this.#drop();
+    this.#releaseBuffer();
   }
 
-  #landed(): void {
-    if (this.#counted) largeWaiting--;
-    this.#counted = false;
+  #uncountLarge(): void {
+    if (this.#countedLarge) largeWaiting--;
+    this.#countedLarge = false;
   }
 
   #finish(type: number, payload?: Uint8Array): void {
     this.#ended = true;
-    this.#drop();
-    this.#lane.send(type, this.#id, payload);
+    this.#releaseBuffer();
+    this.#channel.send(type, this.#id, payload);
   }
 
   /** Moves what was read to the worker, as far as there is room, and reads on. */
   readonly #move = (): void => {
-    if (this.#flying || this.#ended) return;
+    if (this.#readPending || this.#ended) return;
     while (this.#start < this.#end) {
       const count = Math.min(this.#credit, this.#end - this.#start);
-      if (count === 0 || !this.#lane.reserve(count, this.#move)) return;
+      if (count === 0 || !this.#channel.reserve(count, this.#move)) return;
       const end = this.#start + count;
       const piece = this.#buffer!.subarray(this.#start, end);
-      this.#lane.put(P.DATA, this.#id, piece);
+      this.#channel.put(P.DATA, this.#id, piece);
       this.#sent = (this.#sent + count) | 0;
       this.#credit -= count;
       this.#start = end;
     }
-    this.#drop();
-    if (this.#credit > 0) this.#fly();
+    this.#releaseBuffer();
+    if (this.#credit > 0) this.#startRead();
   };
 
-  #drop(): void {
-    if (this.#buffer?.length === LARGE) giveBuffer(this.#buffer);
+  #releaseBuffer(): void {
+    if (this.#buffer?.length === LARGE_BUFFER) releaseBuffer(this.#buffer);
     this.#buffer = undefined;
-    if (this.#bulk) this.#small = undefined;
+    if (this.#large) this.#small = undefined;
   }
 }
