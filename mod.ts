@@ -94,13 +94,16 @@ export {
 } from "./handlers.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
-export type { BlockingRWPair } from "./internal/blocking/blocking_rw_pair.ts";
+export type { Blocking } from "./internal/blocking/blocking_type.ts";
+export type {
+  BlockingRWPair,
+  BlockingTextRWPair,
+} from "./internal/blocking/blocking_rw_pair.ts";
 export type {
   BlockingFileLike,
   BlockingOpenFile,
 } from "./internal/blocking/blocking_sendfile.ts";
 export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
-export type { BlockingTextRWPair } from "./internal/blocking/blocking_text_rw_pair.ts";
 export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
 export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
 export type { BlockingBytes } from "./internal/blocking/blocking_raw_streams.ts";
@@ -212,7 +215,7 @@ export type {
   BufferedReaderOptions,
   ReadUntilOptions,
 } from "./internal/files/reader_core.ts";
-export { BufferedRWPair } from "./internal/files/buffered_rw_pair.ts";
+export { BufferedRWPair, TextRWPair } from "./internal/files/rw_pair.ts";
 export { BufferedWriter } from "./internal/files/buffered_writer.ts";
 export type { BufferedWriterOptions } from "./internal/files/buffered_writer.ts";
 export type { TextErrors } from "./internal/files/codecs.ts";
@@ -232,7 +235,6 @@ export type {
   TextReaderOptions,
   TextWriterOptions,
 } from "./internal/files/text_core.ts";
-export { TextRWPair } from "./internal/files/text_rw_pair.ts";
 export { TextWriter } from "./internal/files/text_writer.ts";
 export type {
   ByteSink,

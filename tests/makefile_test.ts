@@ -1,5 +1,5 @@
 import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import { BufferedRWPair } from "../internal/files/buffered_rw_pair.ts";
+import { BufferedRWPair, TextRWPair } from "../internal/files/rw_pair.ts";
 import {
   BufferedWriter,
   type Writer,
@@ -10,7 +10,6 @@ import {
   type SocketFile,
 } from "../internal/files/makefile.ts";
 import { TextReader } from "../internal/files/text_reader.ts";
-import { TextRWPair } from "../internal/files/text_rw_pair.ts";
 import { TextWriter } from "../internal/files/text_writer.ts";
 import { LimitOverrunError } from "../internal/files/read_errors.ts";
 import {

@@ -5,7 +5,7 @@
  */
 
 import type { BufferedReader } from "../files/buffered_reader.ts";
-import type { BufferedRWPair } from "../files/buffered_rw_pair.ts";
+import type { BufferedRWPair, TextRWPair } from "../files/rw_pair.ts";
 import {
   type FileForMode,
   type MakefileHooks,
@@ -13,16 +13,25 @@ import {
   openFile,
 } from "../files/makefile.ts";
 import type { TextReader } from "../files/text_reader.ts";
-import type { TextRWPair } from "../files/text_rw_pair.ts";
 import type { TextWriter } from "../files/text_writer.ts";
 import type { Writer } from "../files/file_writer.ts";
-import { BlockingReader } from "./blocking_reader.ts";
-import { BlockingRWPair } from "./blocking_rw_pair.ts";
-import { BlockingTextReader } from "./blocking_text_reader.ts";
-import { BlockingTextRWPair } from "./blocking_text_rw_pair.ts";
-import { BlockingTextWriter } from "./blocking_text_writer.ts";
+import { type BlockingReader, BlockingReaderShell } from "./blocking_reader.ts";
+import {
+  type BlockingRWPair,
+  BlockingRWPairShell,
+  type BlockingTextRWPair,
+  BlockingTextRWPairShell,
+} from "./blocking_rw_pair.ts";
+import {
+  type BlockingTextReader,
+  BlockingTextReaderShell,
+} from "./blocking_text_reader.ts";
+import {
+  type BlockingTextWriter,
+  BlockingTextWriterShell,
+} from "./blocking_text_writer.ts";
 import type { BlockingBytes } from "./blocking_raw_streams.ts";
-import { BlockingWriter } from "./blocking_writer.ts";
+import { type BlockingWriter, BlockingWriterShell } from "./blocking_writer.ts";
 
 /**
  * The file of a blocking socket that stands for one of `Socket`.
@@ -47,12 +56,12 @@ export type BlockingFileForMode<M extends string> = BlockingFileOf<
 >;
 
 const KINDS = {
-  Reader: BlockingReader,
-  Writer: BlockingWriter,
-  RWPair: BlockingRWPair,
-  TextReader: BlockingTextReader,
-  TextWriter: BlockingTextWriter,
-  TextRWPair: BlockingTextRWPair,
+  Reader: BlockingReaderShell,
+  Writer: BlockingWriterShell,
+  RWPair: BlockingRWPairShell,
+  TextReader: BlockingTextReaderShell,
+  TextWriter: BlockingTextWriterShell,
+  TextRWPair: BlockingTextRWPairShell,
 };
 
 /** Opens a file on a blocking socket. */

@@ -8,17 +8,25 @@ import { joinBytes } from "../base/arguments.ts";
 import type { BufferedWriterOptions } from "../files/buffered_writer.ts";
 import { checkCount, toBytes } from "../files/file_arguments.ts";
 import { closedFile } from "../files/read_errors.ts";
-import { inBlocks, type WriteData } from "../files/file_writer.ts";
+import { inBlocks, type WriteData, type Writer } from "../files/file_writer.ts";
 import type { BlockingBytes } from "./blocking_raw_streams.ts";
+import type { Blocking } from "./blocking_type.ts";
 
 /** Python's `io.DEFAULT_BUFFER_SIZE`. */
 const BUFFER_SIZE = 8192;
 
 /**
- * Writes bytes to a blocking socket: {@linkcode BufferedWriter}, but its methods block the worker and return
- * values. `makefile("wb")` makes it; closing it leaves the socket open.
+ * Writes bytes to a blocking socket: the methods of {@linkcode Writer}, with its errors, but they block the worker and
+ * return values. `socket.makefile("wb")` returns one, and `BlockingStreamRequestHandler` has one as `wfile`.
+ *
+ * Closing a writer leaves the socket open.
+ *
+ * @category Files
  */
-export class BlockingWriter implements Disposable {
+export interface BlockingWriter extends Blocking<Writer> {}
+
+/** Moves the bytes of a {@linkcode BlockingWriter}. */
+export class BlockingWriterShell implements BlockingWriter {
   readonly #sink: BlockingBytes;
   readonly #bufferSize: number;
   readonly #onClose: (() => void) | undefined;
@@ -26,12 +34,6 @@ export class BlockingWriter implements Disposable {
   #length = 0;
   #closed = false;
 
-  /**
-   * Opens a writer.
-   *
-   * @param sink What to write to.
-   * @param options The size of the buffer.
-   */
   constructor(sink: BlockingBytes, options: BufferedWriterOptions = {}) {
     const { bufferSize = -1, onClose } = options;
     checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
@@ -40,12 +42,10 @@ export class BlockingWriter implements Disposable {
     this.#onClose = onClose;
   }
 
-  /** Whether the writer is closed. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** How many bytes were written and not yet sent: those in the buffer. */
   get pending(): number {
     return this.#length;
   }
@@ -54,13 +54,6 @@ export class BlockingWriter implements Disposable {
     if (this.#closed) throw closedFile("write");
   }
 
-  /**
-   * Writes all of `data`.
-   *
-   * @param data Bytes, or a string, which stands for its UTF-8.
-   * @returns The count of bytes, which are in the buffer or sent.
-   * @throws {TypeError} if `data` is neither, or the writer is closed.
-   */
   write(data: WriteData): number {
     const bytes = toBytes(data);
     this.#checkOpen();
@@ -74,22 +67,15 @@ export class BlockingWriter implements Disposable {
     return bytes.length;
   }
 
-  /**
-   * Writes one after the other, with nothing put between them.
-   *
-   * @param lines What to write.
-   */
   writelines(lines: Iterable<WriteData>): void {
     for (const data of inBlocks(lines) as Iterable<WriteData>) this.write(data);
   }
 
-  /** Sends all that was written. */
   flush(): void {
     this.#checkOpen();
     this.sendHeld();
   }
 
-  /** Sends what was collected. */
   sendHeld(): void {
     if (this.#length === 0) return;
     const parts = this.#parts;
@@ -98,7 +84,6 @@ export class BlockingWriter implements Disposable {
     this.#sink.sendall(joinBytes(parts));
   }
 
-  /** Flushes, and closes the writer but not the socket. Closing twice is fine. */
   close(): void {
     if (this.#closed) return;
     try {
@@ -109,7 +94,6 @@ export class BlockingWriter implements Disposable {
     }
   }
 
-  /** Whether the file can be read: no; a TypeError where it is closed. */
   readable(): boolean {
     this.#checkOpen();
     return false;
@@ -121,13 +105,11 @@ export class BlockingWriter implements Disposable {
     return true;
   }
 
-  /** Whether the file has positions: no; a TypeError where it is closed. */
   seekable(): boolean {
     this.#checkOpen();
     return false;
   }
 
-  /** Closes the writer, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

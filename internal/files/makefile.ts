@@ -6,7 +6,7 @@
 
 import { BufferedReader } from "./buffered_reader.ts";
 import type { BufferedReaderOptions } from "./reader_core.ts";
-import { BufferedRWPair } from "./buffered_rw_pair.ts";
+import { BufferedRWPair, TextRWPair } from "./rw_pair.ts";
 import {
   BufferedWriter,
   type BufferedWriterOptions,
@@ -16,7 +16,6 @@ import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";
 import { TextReader } from "./text_reader.ts";
 import type { TextReaderOptions, TextWriterOptions } from "./text_core.ts";
-import { TextRWPair } from "./text_rw_pair.ts";
 import { TextWriter } from "./text_writer.ts";
 import type { ByteSink, ByteSource, Tied } from "./raw_streams.ts";
 import type { Writer } from "./file_writer.ts";

@@ -6,7 +6,12 @@
  */
 
 import type { Bytes } from "../base/memory.ts";
-import { checkCount, checkLimit, checkSeparator } from "./file_arguments.ts";
+import {
+  checkBuffer,
+  checkCount,
+  checkLimit,
+  checkSeparator,
+} from "./file_arguments.ts";
 import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import { ByteQueue, isLine } from "./queues.ts";
@@ -117,11 +122,6 @@ export class ReaderCore {
     return this.queue.take(Math.min(most, this.queue.length));
   }
 
-  /** Waits for `count` bytes, or the end. */
-  *gather(count: number): Steps<void> {
-    while (this.queue.length < count && (yield count - this.queue.length));
-  }
-
   /** Reads `size` bytes, or to the end. */
   *read(size: number): Steps<Bytes> {
     checkCount(size, "Cannot read: size", true);
@@ -147,6 +147,16 @@ export class ReaderCore {
     const bytes = this.take(size);
     if (bytes.length === size) return bytes;
     throw incomplete(`${size} bytes`, bytes, size);
+  }
+
+  /** Fills `buffer` through the queue, or with `once` reads what is there with at most one receive. */
+  *readinto(buffer: ArrayBufferView, once: boolean): Steps<number> {
+    const target = checkBuffer(buffer);
+    const { queue } = this;
+    const enough = once ? Math.min(1, target.length) : target.length;
+    while (queue.length < enough && (yield target.length - queue.length));
+    this.lines.leaveLine();
+    return queue.takeInto(target);
   }
 
   /** Reads a line. */

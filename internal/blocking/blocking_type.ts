@@ -1,0 +1,27 @@
+/**
+ * What becomes of a type whose methods wait if they block instead.
+ *
+ * @module
+ */
+
+/**
+ * The methods of `T`, but they block the worker and return what those of `T` resolve to. `for` takes the place of
+ * `for await`, and `using` that of `await using`. What is read from an async iterable cannot be waited for, so no
+ * method takes one.
+ *
+ * @typeParam T The type whose methods return promises.
+ * @category Files
+ */
+export type Blocking<T> = {
+  [
+    K in keyof T as K extends typeof Symbol.asyncIterator
+      ? typeof Symbol.iterator
+      : K extends typeof Symbol.asyncDispose ? typeof Symbol.dispose
+      : K
+  ]: T[K] extends (...args: infer A) => infer R ? (
+      ...args: { [I in keyof A]: Exclude<A[I], AsyncIterable<unknown>> }
+    ) => R extends PromiseLike<infer V> ? V
+      : R extends AsyncIterableIterator<infer V> ? IterableIterator<V>
+      : R
+    : T[K];
+};
