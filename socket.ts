@@ -19,7 +19,6 @@ import { osError } from "./internal/base/errors.ts";
 import { Socket, stateOf } from "./internal/socket/socket_object.ts";
 import { ownerOf } from "./internal/socket/fileno.ts";
 import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
-import { isDualStack, loopbackAddress } from "./internal/runtime/open.ts";
 import { anyReady } from "./internal/waiting/select.ts";
 import type { Readiness } from "./internal/waiting/pending_operation.ts";
 import type { PathOptions } from "./internal/runtime/unix_path.ts";
@@ -229,7 +228,7 @@ export function createServer(
  * @returns True on Linux and macOS where IPv6 is on.
  */
 export function hasDualstackIPv6(): boolean {
-  if (!isDualStack()) return false;
+  if (Deno.build.os === "windows") return false; // IPV6_V6ONLY is on there, and Deno cannot clear it
   try {
     using probe = new Socket(C.AF_INET6);
     probe.bind(["::1", 0]);
@@ -253,7 +252,7 @@ export async function socketpair(
   type: number = C.SOCK_STREAM,
   proto = 0,
 ): Promise<[Socket, Socket]> {
-  const loopback = loopbackAddress(family);
+  const loopback = addressFor(family);
   const first = new Socket(family, type, proto);
   if (type === C.SOCK_DGRAM) {
     return await datagramPair(first, new Socket(family, type, proto), loopback);
@@ -275,6 +274,16 @@ export async function socketpair(
     first.close();
     throw error;
   }
+}
+
+/** An address of this host only, which the system completes. */
+function addressFor(family: number): Address {
+  if (family !== C.AF_UNIX) {
+    return [family === C.AF_INET ? "127.0.0.1" : "::1", 0];
+  }
+  return Deno.build.os === "linux"
+    ? `\0${crypto.randomUUID()}`
+    : `${Deno.makeTempDirSync()}/socketpair`;
 }
 
 async function datagramPair(

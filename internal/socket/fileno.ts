@@ -1,17 +1,20 @@
 /**
- * The numbers of open sockets, for `select` and servers.
+ * What a socket is known by: its number, for `select` and servers, and its text in a log.
  *
  * @module
  */
 
-/** The sockets by number. The array is as long as there were sockets open at one time. */
+import { formatAddress, fromTransport } from "../base/address.ts";
+import type { SocketState } from "./state.ts";
+
+/** By number: there are as many places as there were sockets open at a time. */
 const owners: (object | undefined)[] = [];
 const free: number[] = [];
 
-/** The next new number: 0, 1 and 2 are the standard streams everywhere. */
+/** 0, 1 and 2 are the standard streams everywhere; numbers here start above them. */
 let next = 3;
 
-/** Gives `owner` a free number. */
+/** Gives `owner` a number that nobody has. */
 export function takeFileno(owner: object): number {
   const fileno = free.pop() ?? next++;
   owners[fileno] = owner;
@@ -25,7 +28,24 @@ export function releaseFileno(fileno: number): void {
   free.push(fileno);
 }
 
-/** Returns the owner of a number. */
+/** Who has the number. */
 export function ownerOf(fileno: number): object | undefined {
   return owners[fileno];
+}
+
+/** Number, kind and addresses, as Python's `repr` of a socket has them. */
+export function describe(
+  state: SocketState,
+  fd: number,
+  proto: number,
+): string {
+  const kind =
+    `fd=${fd}, family=${state.family}, type=${state.type}, proto=${proto}`;
+  if (state.closed) return `<Socket [closed] ${kind}>`;
+  const own = formatAddress(state.getsockname());
+  const addr = state.stream?.transport.remoteAddr ?? state.datagram?.peer;
+  const peer = addr === undefined ? "" : formatAddress(fromTransport(addr));
+  return `<Socket ${kind}${own && `, laddr=${own}`}${
+    peer && `, raddr=${peer}`
+  }>`;
 }

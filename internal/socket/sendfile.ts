@@ -5,7 +5,6 @@
  */
 
 import { memory } from "../base/memory.ts";
-import { openFile, SEEK_SET } from "../runtime/deno.ts";
 
 /** What one read takes, which each client that reads slowly keeps in memory. */
 const CHUNK = 262144;
@@ -83,7 +82,7 @@ export interface OpenFile {
   /** Reads into `p`; null at the end. */
   read(p: Uint8Array): Promise<number | null>;
   /** Moves to a position. */
-  seek(offset: number, whence: number): Promise<number>;
+  seek(offset: number, whence: Deno.SeekMode): Promise<number>;
 }
 
 /**
@@ -103,7 +102,7 @@ export async function sendFile(
   if (typeof file !== "string" && !(file instanceof URL)) {
     return await copyFile(file, offset, count, write, now);
   }
-  using opened = await openFile(file);
+  using opened = await Deno.open(file);
   return await copyFile(opened, offset, count, write, now);
 }
 
@@ -114,7 +113,7 @@ async function copyFile(
   write: Write,
   now: () => number,
 ): Promise<number> {
-  await file.seek(offset, SEEK_SET);
+  await file.seek(offset, Deno.SeekMode.Start);
   const chunk = new Chunk();
   let sent = 0;
   try {
@@ -130,7 +129,7 @@ async function copyFile(
     chunk.release();
   } finally {
     chunk.drop();
-    await file.seek(offset + sent, SEEK_SET);
+    await file.seek(offset + sent, Deno.SeekMode.Start);
   }
   return sent;
 }

@@ -7,7 +7,6 @@
 import {
   nextTurn,
   poll,
-  setUnrefTimeout,
   type WaitLimit,
   whenReady,
 } from "../waiting/timeouts.ts";
@@ -209,7 +208,8 @@ export class Stream {
   close(): void {
     this.receiveBuffer.close();
     if (!this.sendQueue.busy) return this.abort();
-    const timer = setUnrefTimeout(() => this.abort(), LINGER_MS);
+    const timer = setTimeout(() => this.abort(), LINGER_MS);
+    Deno.unrefTimer(timer);
     this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
       this.abort();

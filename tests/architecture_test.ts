@@ -1,0 +1,73 @@
+/** ARCHITECTURE.md names files and functions that exist. */
+
+import { assert, assertEquals } from "./deps.ts";
+import { architecture, readable, workarounds } from "./architecture.ts";
+import { read } from "./docs_programs.ts";
+
+/** Reports whether a file of the project has a word. */
+function has(file: string, word: string): boolean {
+  try {
+    return new RegExp(`(?<![\\w$])${word}(?![\\w$])`).test(read(file));
+  } catch {
+    return false; // no such file
+  }
+}
+
+Deno.test({
+  name: "ARCHITECTURE.md names files and functions that exist",
+  ignore: !readable,
+  fn() {
+    const named = architecture().matchAll(
+      /`([\w/.-]+\.ts)`((?:,? (?:and )?`#?[A-Za-z]\w*(?:\.#?\w+)?(?:\(\))?`)*)/g,
+    );
+    const missing: string[] = [];
+    let count = 0;
+    for (const [, file, words] of named) {
+      const all = Array.from(words.matchAll(/`(.*?)`/g), ([, word]) => word);
+      for (const word of ["", ...all.flatMap((each) => each.split("."))]) {
+        count++;
+        if (!has(file, word.replace("()", ""))) missing.push(`${file} ${word}`);
+      }
+    }
+    assert(count > 50, `only ${count} names were found`);
+    assertEquals(missing, []);
+  },
+});
+
+Deno.test({
+  name: "each workaround in ARCHITECTURE.md says where it is",
+  ignore: !readable,
+  fn() {
+    const rows = workarounds();
+    assert(rows.length > 20, `only ${rows.length} rows were read`);
+    const vague = rows.filter(({ where }) => !/^`[\w/]+\.ts` `/.test(where));
+    assertEquals(vague, []);
+  },
+});
+
+/** The rooms that the page lists, from the top to the bottom; those of one row are one layer. */
+function layers(): string[][] {
+  const rows = architecture().matchAll(
+    /^\| ((?:`(?:internal\/)?[a-z]+(?:\.ts)?` ?)+) *\|/gm,
+  );
+  return Array.from(
+    rows,
+    ([, cell]) => Array.from(cell.matchAll(/`(.*?)`/g), ([, room]) => room),
+  );
+}
+
+Deno.test({
+  name: "ARCHITECTURE.md lists the layers of tests/arrows_test.ts",
+  ignore: !readable,
+  fn() {
+    const [, list] = /const LAYERS[^=]*= \[\n([^]*?)\n\];/.exec(
+      read("tests/arrows_test.ts"),
+    )!;
+    const rooms = Array.from(
+      list.matchAll(/\[([^\]]*)\]/g),
+      ([, row]) => Array.from(row.matchAll(/"(.*?)"/g), ([, room]) => room),
+    );
+    assert(rooms.length > 10, `only ${rooms.length} layers were read`);
+    assertEquals(layers(), rooms);
+  },
+});

@@ -1,0 +1,164 @@
+/**
+ * The faults and limits of Deno that this module works around. A test here fails when Deno no longer has one: then
+ * remove the workaround, and its row in ARCHITECTURE.md.
+ */
+
+import { assert, assertEquals, assertMatch } from "./deps.ts";
+import { readable, workarounds } from "./architecture.ts";
+import { granted } from "./helpers/allowed.ts";
+import { boundedCommand } from "./helpers/within.ts";
+
+/** How a fault shows. */
+interface Canary {
+  /** The probe, of a file in `testdata/canaries/`. */
+  probe: [file: string, name: string];
+  /** The flags of `deno run`; all permissions by default. */
+  flags?: string[];
+  /** What Deno prints on stderr if the fault ends the process. */
+  dies?: RegExp;
+  /** Whether the probe needs a process that has few descriptors. */
+  scarce?: boolean;
+}
+
+const ALL = ["--allow-all"];
+const UNSTABLE = ["--allow-all", "--unstable-net"];
+const PANIC = /panicked at .*(\n.*)*Too many open files/;
+
+/** By the names of the rows in ARCHITECTURE.md. */
+const CANARIES: Record<string, Canary> = {
+  "poll-turns": { probe: ["sockets.ts", "pollTurns"] },
+  "unix-unlink": { probe: ["sockets.ts", "unixUnlink"] },
+  "unix-connect-full": { probe: ["sockets.ts", "unixConnectFull"] },
+  "reuse-port": {
+    probe: ["sockets.ts", "reusePort"],
+    dies: /--unstable-net/,
+  },
+  "listen-datagram": { probe: ["sockets.ts", "listenDatagramUnstable"] },
+  "connect-port-0": { probe: ["sockets.ts", "connectPort0"] },
+  "resolver-error": { probe: ["sockets.ts", "resolverError"] },
+  "error-codes": { probe: ["sockets.ts", "errorCodes"] },
+  "tls-close-write": { probe: ["sockets.ts", "tlsCloseWrite"] },
+  "permission-query": {
+    probe: ["sockets.ts", "permissionQuery"],
+    flags: ["--allow-read", "--allow-net", "--deny-net=127.0.0.1:80"],
+  },
+  "datagram-busy": {
+    probe: ["sockets.ts", "datagramBusy"],
+    flags: UNSTABLE,
+  },
+  "datagram-full-queue": {
+    probe: ["sockets.ts", "datagramFullQueue"],
+    flags: UNSTABLE,
+  },
+  "dgram-unref": { probe: ["node_sockets.ts", "dgramUnref"] },
+  "dgram-membership": { probe: ["node_sockets.ts", "dgramMembership"] },
+  "accept-stops": { probe: ["node_sockets.ts", "acceptStops"], scarce: true },
+  "write-cancelled": { probe: ["node_sockets.ts", "writeCancelled"] },
+  "terminate-needs-lock": { probe: ["workers.ts", "terminateNeedsLock"] },
+  "web-worker-terminate": { probe: ["workers.ts", "webTerminate"] },
+  "web-worker-silent-end": { probe: ["workers.ts", "webSilentEnd"] },
+  "heap-limit": { probe: ["workers.ts", "heapLimit"] },
+  "out-of-memory": {
+    probe: ["workers.ts", "outOfMemory"],
+    flags: [...ALL, "--v8-flags=--max-old-space-size=40"],
+    dies: /out of memory/,
+  },
+  "worker-descriptors": {
+    probe: ["workers.ts", "startWithoutDescriptors"],
+    scarce: true,
+    dies: PANIC,
+  },
+  "stack-panic": { probe: ["scarce.ts", "stackPanic"] },
+  "worker-not-in-graph": { probe: ["workers.ts", "workerNotInGraph"] },
+  "handle-lost": { probe: ["children.ts", "handleLost"] },
+  "handle-copy": { probe: ["children.ts", "copyLeaks"] },
+  "handle-refused": {
+    probe: ["children.ts", "neverAcknowledged"],
+    scarce: true,
+  },
+  "close-notifies": { probe: ["children.ts", "closeNotifies"] },
+  "no-disconnect": { probe: ["children.ts", "noDisconnect"] },
+};
+
+/** The version that the faults were last seen with. Older ones may lack some. */
+const KNOWN = [2, 9, 6];
+
+function atLeastKnown(): boolean {
+  const version = Deno.version.deno.split(".").map((part) => parseInt(part));
+  const differs = KNOWN.findIndex((part, at) => part !== version[at]);
+  return differs < 0 || version[differs] > KNOWN[differs];
+}
+
+const ignore = !readable || !granted("run", "write") ||
+  Deno.build.os !== "linux" || !atLeastKnown();
+
+/** Runs a probe in a process of its own. */
+async function run({ probe, flags = ALL, scarce = false }: Canary) {
+  const program = new URL("./testdata/canaries/main.ts", import.meta.url);
+  const args = ["run", "--quiet", "--no-config", "--no-check", ...flags];
+  const limit = scarce ? "ulimit -n 80; " : "";
+  const directory = await Deno.makeTempDir();
+  try {
+    const { stdout, stderr } = await boundedCommand("sh", {
+      args: [
+        ...["-c", `${limit}exec "$0" "$@"`, Deno.execPath()],
+        ...[...args, program.pathname, ...probe],
+      ],
+      env: { NO_COLOR: "1", TMPDIR: directory },
+    }).output();
+    const [said, errors] = [stdout, stderr].map((bytes) =>
+      new TextDecoder().decode(bytes)
+    );
+    return { said, errors };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** Throws if Deno no longer has a fault. */
+function check(name: string, { dies }: Canary, said: string, errors: string) {
+  const row = workarounds().find((each) => each.name === name);
+  assert(row !== undefined, `ARCHITECTURE.md has no row ${name}`);
+  assert(
+    said !== "gone",
+    `Deno ${Deno.version.deno} no longer has this fault: ${row.fault}. ` +
+      `Remove the workaround in ${row.where}, the row ${name} of ARCHITECTURE.md, and this canary.`,
+  );
+  if (dies === undefined) assertEquals(said, "fault", errors);
+  else assertMatch(errors, dies);
+}
+
+/** How many probes run at a time: most of them sleep. */
+const AT_A_TIME = 4;
+
+Deno.test({
+  name: "canaries: Deno still has the faults that are worked around",
+  ignore,
+  timeout: 240_000, // some 30 probes of a second or two
+  async fn(t) {
+    const waiting = Object.entries(CANARIES);
+    const results = new Map<string, Awaited<ReturnType<typeof run>>>();
+    const work = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [name, canary] = next;
+        results.set(name, await run(canary));
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, work));
+    for (const [name, { said, errors }] of results) {
+      await t.step(name, () => check(name, CANARIES[name], said, errors));
+    }
+  },
+});
+
+Deno.test({
+  name: "ARCHITECTURE.md has a row for each canary, and names no other",
+  ignore: !readable,
+  fn() {
+    const rows = workarounds().filter(({ check }) => check === "canary");
+    assertEquals(
+      rows.map(({ name }) => name).sort(),
+      Object.keys(CANARIES).sort(),
+    );
+  },
+});
