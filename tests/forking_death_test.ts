@@ -238,7 +238,7 @@ Deno.test({
     await using _ = serving(server);
     using first = await LineClient.connect(server.serverAddress);
     const pid = Number(await first.ask("pid"));
-    await first.send("spin"); // from here on the child takes nothing
+    Deno.kill(pid, "SIGSTOP"); // from here on the child takes nothing
     using second = await LineClient.connect(server.serverAddress);
     while (server.status.active < 2) await delay(1);
     const others = await Promise.all(
