@@ -10,7 +10,7 @@ import {
   endRequest,
   stateOf,
 } from "./internal/socket/socket_object.ts";
-import { checkNotLoading } from "./internal/handoff/loading.ts";
+import { checkNotLoading } from "./internal/handoff/handler_reference.ts";
 import { checkHandlerClass } from "./internal/handoff/handler_reference.ts";
 import { saySlowClose } from "./internal/server/drain.ts";
 import { formatAddress } from "./internal/base/address.ts";

@@ -1,7 +1,7 @@
 /** The parts of the blocking sockets, over a channel with nobody on its other side. */
 
 import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
-import { Deadline } from "../internal/blocking/wait.ts";
+import { Deadline } from "../internal/blocking/deadline.ts";
 import {
   FrameChannel,
   frameChannelMemory,

@@ -6,7 +6,10 @@ import {
   ThreadingTCPServer,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import { checkNotLoading, loadModule } from "../internal/handoff/loading.ts";
+import {
+  checkNotLoading,
+  loadModule,
+} from "../internal/handoff/handler_reference.ts";
 import {
   assert,
   assertEquals,

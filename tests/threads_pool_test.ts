@@ -1,5 +1,5 @@
 import type { Failure } from "../internal/handoff/failure.ts";
-import { originOf } from "../internal/handoff/handler_reference.ts";
+import { handlerReference } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import {
   FrameChannel,
@@ -43,7 +43,7 @@ function poolOf(Handler: unknown) {
   };
   const pool = new WorkerPool({
     init: {
-      handler: originOf(Handler, "in a worker"),
+      handler: handlerReference(Handler, "in a worker"),
       blocking: true,
       server: facts,
     },

@@ -1,6 +1,6 @@
 /** The parts of the workers one by one: what is kept and forgotten, woken and waited for. */
 
-import { originOf } from "../internal/handoff/handler_reference.ts";
+import { handlerReference } from "../internal/handoff/handler_reference.ts";
 import { Stream } from "../internal/socket/stream.ts";
 import { PendingCalls } from "../internal/channel/pending_calls.ts";
 import {
@@ -122,7 +122,7 @@ Deno.test({
     });
     const runner = new WorkerRequestRunner({
       memory,
-      handler: originOf(B.BlockingClosed, "in a worker"),
+      handler: handlerReference(B.BlockingClosed, "in a worker"),
       blocking: true,
       server: FACTS,
       draining: false,
@@ -154,7 +154,7 @@ Deno.test({
 workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
   const pool = new WorkerPool({
     init: {
-      handler: originOf(B.BlockingEcho, "in a worker"),
+      handler: handlerReference(B.BlockingEcho, "in a worker"),
       blocking: true,
       server: FACTS,
     },

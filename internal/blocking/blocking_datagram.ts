@@ -10,7 +10,7 @@ import type { TransportAddr } from "../runtime/transport.ts";
 import type { PendingCalls } from "../channel/pending_calls.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
-import { Deadline } from "./wait.ts";
+import { Deadline } from "./deadline.ts";
 
 /** Sends through the main thread, and waits for it. */
 export class BlockingDatagram {

@@ -39,7 +39,7 @@ import {
 import { lingeringCloseSync } from "./blocking_linger.ts";
 import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
 import { BlockingStream } from "./blocking_stream.ts";
-import { Deadline, type Seconds } from "./wait.ts";
+import { Deadline, type Seconds } from "./deadline.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 

@@ -11,7 +11,7 @@ import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
 import type { WorkerStream } from "../channel/worker_stream.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import type { Deadline } from "./wait.ts";
+import type { Deadline } from "./deadline.ts";
 
 /** A connection in a worker, for a handler that blocks it. */
 export class BlockingStream {

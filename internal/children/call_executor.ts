@@ -24,7 +24,7 @@ import {
   type Socket,
 } from "../socket/socket_object.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
-import { maySendTo } from "../handoff/reach.ts";
+import { maySendTo } from "../handoff/permissions.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
 
 /**

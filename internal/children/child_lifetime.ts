@@ -12,6 +12,11 @@ import type { ChildProcess } from "node:child_process";
  */
 const EXIT_MS = 1000;
 
+/** A child process ended, or was ended, while it had a request. */
+export class ChildProcessError extends Error {
+  override readonly name = "ChildProcessError";
+}
+
 /** Owns a process, and ends it. */
 export class ChildLifetime {
   readonly #process: ChildProcess;

@@ -13,13 +13,16 @@ import { requestsOf } from "../server/request_registry.ts";
 import {
   ChildDatagramTransport,
   ChildStreamTransport,
+  ReceivedStream,
 } from "./child_transports.ts";
-import { loadModule } from "../handoff/loading.ts";
+import { loadModule } from "../handoff/handler_reference.ts";
 import { toFailure } from "../handoff/failure.ts";
-import { type HandlerClass, handlerIn } from "../handoff/handler_reference.ts";
+import {
+  exportedHandler,
+  type HandlerClass,
+} from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
-import { ReceivedStream } from "./received_stream.ts";
 
 /** What handlers in a child process see as `this.server`. */
 class ChildServerStub {
@@ -90,7 +93,11 @@ export class ChildRequestRunner {
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({
       server,
-      Handler: handlerIn(module, message.exportName, "in another process"),
+      Handler: exportedHandler(
+        module,
+        message.exportName,
+        "in another process",
+      ),
     }));
     this.#loaded.then(
       () => this.#link.ready(),

@@ -22,8 +22,11 @@ import type {
 import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
 import { checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
-import { originOf, toldOptions } from "../handoff/handler_reference.ts";
-import { checkNotLoading } from "../handoff/loading.ts";
+import {
+  handlerReference,
+  selectOptions,
+} from "../handoff/handler_reference.ts";
+import { checkNotLoading } from "../handoff/handler_reference.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
 import type { PoolChildOptions } from "./pool_child.ts";
@@ -63,12 +66,12 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const Handler: RequestHandlerConstructor = args[1];
       const options: MixInOptions & ForkingOptions = args[2] ?? {};
       const statics = new.target as unknown as ForkingStatics;
-      const origin = originOf(Handler, "in another process");
+      const origin = handlerReference(Handler, "in another process");
       const limits = checkPool(poolOptions(options, statics));
       const launch = checkLaunch(
         launchOptions(origin.moduleUrl, options, statics),
       );
-      const told = toldOptions(options, namesOf(options, statics));
+      const told = selectOptions(options, namesOf(options, statics));
       super(...args);
       const { exportName } = origin;
       this.#limits = limits;

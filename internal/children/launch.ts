@@ -9,7 +9,7 @@ import { unstableNet } from "../runtime/open.ts";
 import { hasPermission } from "../runtime/deno.ts";
 import { nodeChildProcess } from "../runtime/builtins.ts";
 import { execPath, permissionFlags } from "../handoff/permissions.ts";
-import { withoutStack } from "./child_errors.ts";
+import { withoutStack } from "../runtime/scarce.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**

@@ -7,7 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/errors.ts";
-import { withoutStack } from "./child_errors.ts";
+import { withoutStack } from "../runtime/scarce.ts";
 import type { ToChild } from "./messages.ts";
 
 /** A connection on its way to a child. */

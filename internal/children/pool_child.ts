@@ -10,9 +10,8 @@ import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { ChildRequest } from "./child_request.ts";
-import { ChildProcessError } from "./child_errors.ts";
 import type { Job } from "./job.ts";
-import { ChildLifetime } from "./child_lifetime.ts";
+import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
 import type {
   CallMessage,
   DoneMessage,

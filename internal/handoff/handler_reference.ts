@@ -12,7 +12,7 @@ import type { Runnable } from "../server/steps.ts";
 export type HandlerClass = new (...args: any[]) => Runnable;
 
 /** Which export of which module a class is. */
-export interface HandlerOrigin {
+export interface HandlerReference {
   /** The URL of the module. */
   readonly moduleUrl: string;
   /** The name under which the module exports it. */
@@ -20,7 +20,7 @@ export interface HandlerOrigin {
 }
 
 /** Where handlers are run; for the messages. */
-export type Place = "in a worker" | "in another process";
+export type HandlerPlace = "in a worker" | "in another process";
 
 /** What a class says about itself. */
 type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
@@ -32,7 +32,10 @@ type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
  * @param place Where it shall run.
  * @throws {TypeError} when it does not say so; the message says what to write.
  */
-export function originOf(Class: unknown, place: Place): HandlerOrigin {
+export function handlerReference(
+  Class: unknown,
+  place: HandlerPlace,
+): HandlerReference {
   checkHandlerClass(Class);
   // what a base class says is not about this one
   const own = (name: keyof Statics) =>
@@ -66,10 +69,10 @@ export function originOf(Class: unknown, place: Place): HandlerOrigin {
  * @param place Where it shall run.
  * @throws {TypeError} when the module does not export it; the message says what to write.
  */
-export function handlerIn(
+export function exportedHandler(
   module: Record<string, unknown>,
   exportName: string,
-  place: Place,
+  place: HandlerPlace,
 ): HandlerClass {
   const found = Object.hasOwn(module, exportName)
     ? module[exportName]
@@ -114,13 +117,13 @@ function isHandler(value: unknown): value is HandlerClass {
  * @param names Which of them to tell: a child has no business with keys, passwords and the like.
  * @throws {TypeError} when one would not arrive as it is.
  */
-export function toldOptions(
+export function selectOptions(
   options: object,
   names: readonly string[],
 ): Record<string, unknown> {
   const told = Object.entries(options).filter(([name]) => names.includes(name));
   for (const [name, value] of told) {
-    if (isCopyable(value)) continue;
+    if (isPlainData(value)) continue;
     throw new TypeError(
       `Cannot tell a child the option ${name}: it must be plain data, got ${
         inspect(value)
@@ -131,21 +134,45 @@ export function toldOptions(
 }
 
 /** Whether a value arrives as it is: plain data. */
-function isCopyable(value: unknown): boolean {
+function isPlainData(value: unknown): boolean {
   if (typeof value !== "object" || value === null) {
     return typeof value !== "function" && typeof value !== "symbol";
   }
   if (value instanceof Uint8Array) return true;
-  if (Array.isArray(value)) return value.every(isCopyable);
+  if (Array.isArray(value)) return value.every(isPlainData);
   return Object.getPrototypeOf(value) === Object.prototype &&
-    Object.values(value).every(isCopyable);
+    Object.values(value).every(isPlainData);
 }
 
 /** The options of a server that can be told to a worker. */
-export function plainOptions(server: object): Record<string, unknown> {
+export function primitiveOptions(server: object): Record<string, unknown> {
   const isPlain = ([name, value]: [string, unknown]) =>
     name !== "shared" && name !== "serverAddress" &&
     (value === null ||
       ["number", "string", "boolean"].includes(typeof value));
   return Object.fromEntries(Object.entries(server).filter(isPlain));
+}
+
+/** The place in which this thread or process imports the module of a handler, while it does. */
+let loading: HandlerPlace | undefined;
+
+/** Imports the module of a handler. */
+export async function loadModule<T>(
+  place: HandlerPlace,
+  load: () => Promise<T>,
+): Promise<T> {
+  loading = place;
+  try {
+    return await load();
+  } finally {
+    loading = undefined;
+  }
+}
+
+/** Throws while the module of a handler is loaded. */
+export function checkNotLoading(): void {
+  if (loading === undefined) return;
+  throw new Error(
+    `Cannot make a server ${loading}, where its module is loaded for the handler only: make it inside of if (import.meta.main) { ... }`,
+  );
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { translate } from "../base/errors.ts";
+
 /** Opens something that takes a descriptor, and returns what closes it. */
 type Open = () => { close(): void };
 
@@ -35,4 +37,42 @@ export function mayRenderStack(error: unknown): boolean {
     }
   }
   return true;
+}
+
+/**
+ * Calls something whose errors get no stack. With no descriptor left, Deno 2.9.6 panics when it renders a frame of a
+ * `.ts` file, and Node's errors render their stack as they are made.
+ */
+export function withoutStack<T>(call: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return call();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/**
+ * How many must be free. A worker takes six until it runs, and Deno (2.9.6) panics if it does not get them; the rest is
+ * for connections that are accepted meanwhile. Arbitrary.
+ */
+const NEEDED = 16;
+
+/**
+ * Throws EMFILE or ENFILE if a worker could not start for want of descriptors. It cannot tell if no module is a file.
+ *
+ * @param urls What the worker loads first; files among them can be read.
+ */
+export function checkDescriptors(...urls: string[]): void {
+  const url = urls.find((each) => each.startsWith("file:"));
+  if (url === undefined) return;
+  const held: Deno.FsFile[] = [];
+  try {
+    while (held.length < NEEDED) held.push(Deno.openSync(new URL(url)));
+  } catch (error) {
+    throw translate(error, { syscall: "start a worker" });
+  } finally {
+    for (const file of held) file.close();
+  }
 }

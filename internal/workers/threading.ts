@@ -13,8 +13,11 @@ import { sayHookFailed } from "../server/report.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
-import { originOf, plainOptions } from "../handoff/handler_reference.ts";
-import { checkNotLoading } from "../handoff/loading.ts";
+import {
+  handlerReference,
+  primitiveOptions,
+} from "../handoff/handler_reference.ts";
+import { checkNotLoading } from "../handoff/handler_reference.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 import {
@@ -73,7 +76,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       checkNotLoading(); // before all that a worker lacks
       const options: ThreadingOptions = args[2] ?? {};
       const statics = new.target as unknown as Statics;
-      const handler = originOf(args[1], "in a worker");
+      const handler = handlerReference(args[1], "in a worker");
       checkReadable(import.meta.url, handler.moduleUrl);
       const checked = check(options, statics);
       super(...args);
@@ -105,9 +108,9 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const { WorkerPool } = await import("./worker_pool.ts");
       const { serverAddress, shared } = this;
       const { maxWorkers, workerTimeout, resourceLimits } = this;
-      const handler = originOf(this.RequestHandlerClass, "in a worker");
+      const handler = handlerReference(this.RequestHandlerClass, "in a worker");
       const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
-      const server = { serverAddress, shared, options: plainOptions(this) };
+      const server = { serverAddress, shared, options: primitiveOptions(this) };
       const pool = new WorkerPool({
         init: { handler, blocking: blocking === true, server },
         maxWorkers,

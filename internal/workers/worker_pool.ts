@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
-import { checkDescriptors } from "./descriptors.ts";
+import { checkDescriptors } from "../runtime/scarce.ts";
 import {
   PoolWorker,
   type PoolWorkerHooks,

@@ -13,11 +13,11 @@ import { BlockingSocket } from "../blocking/blocking_socket.ts";
 import { BlockingStream } from "../blocking/blocking_stream.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
+  exportedHandler,
   type HandlerClass,
-  handlerIn,
-  type HandlerOrigin,
+  type HandlerReference,
 } from "../handoff/handler_reference.ts";
-import { loadModule } from "../handoff/loading.ts";
+import { loadModule } from "../handoff/handler_reference.ts";
 import {
   FrameChannel,
   type FrameChannelMemory,
@@ -32,7 +32,7 @@ export interface WorkerInit {
   /** What connects it with the main thread. */
   readonly memory: FrameChannelMemory;
   /** The class of handlers. */
-  readonly handler: HandlerOrigin;
+  readonly handler: HandlerReference;
   /** Whether handlers block the worker. */
   readonly blocking: boolean;
   /** What handlers know of the server. */
@@ -185,8 +185,8 @@ export class WorkerRequestRunner {
 }
 
 async function loadHandler(
-  { moduleUrl, exportName }: HandlerOrigin,
+  { moduleUrl, exportName }: HandlerReference,
 ): Promise<HandlerClass> {
   const module = await loadModule("in a worker", () => import(moduleUrl));
-  return handlerIn(module, exportName, "in a worker");
+  return exportedHandler(module, exportName, "in a worker");
 }
