@@ -18,6 +18,12 @@ import type {
  */
 const REARM_MS = 1000;
 
+/**
+ * How many Unix connections are kept at least, whatever the backlog: the system would have their clients wait, and
+ * would close none. Arbitrary: each costs a descriptor, of which Deno allows itself as many as the hard limit.
+ */
+const KEPT_MAX = 4096;
+
 /** The part of a handle of `node:net` in use: what is under a server. */
 export interface ListenHandle {
   /** Listens, or goes on to; gives the negative errno where that fails. */
@@ -32,14 +38,14 @@ export interface ListenHandle {
  * connection at a time from the system, and the next only when `onconnection` has accepted the last. So that
  * call is put off until somebody asks, and all but one connection wait where they belong, in the backlog.
  *
- * Of Unix connections it takes all there are, and cannot be set going again once it has stopped. Those that
- * nobody asked for yet are kept here, as many as the backlog, and more are closed.
+ * Of Unix connections Deno takes all there are, and cannot be set going again once it has stopped, as without free
+ * descriptors. Those that nobody asked for yet are kept here, up to {@linkcode KEPT_MAX}, and more are closed.
  */
 export class NodeListener implements ListenerTransport {
   readonly #server: NetServer;
   readonly addr: TransportAddr;
   readonly #queue: NetSocket[] = [];
-  readonly #backlog: number;
+  readonly #kept: number;
   readonly #waits: boolean;
   readonly #listen: () => void;
   readonly #take: (status: number) => void;
@@ -63,7 +69,7 @@ export class NodeListener implements ListenerTransport {
   ) {
     this.#server = server;
     this.addr = addr;
-    this.#backlog = backlog;
+    this.#kept = Math.max(backlog, KEPT_MAX);
     this.#waits = addr.transport === "tcp";
     this.#listen = () => void handle.listen(backlog);
     this.#take = handle.onconnection.bind(handle);
@@ -88,7 +94,7 @@ export class NodeListener implements ListenerTransport {
       const stream = new PassableStream(socket, this.addr);
       if (!stream.gone) return this.#settle().resolve(stream);
       this.#fail(new Deno.errors.NotConnected("the client was gone"));
-    } else if (!this.#closed && this.#queue.length < this.#backlog) {
+    } else if (!this.#closed && this.#queue.length < this.#kept) {
       return void this.#queue.push(socket);
     }
     socket.destroy();

@@ -1,0 +1,170 @@
+/** Unix servers in every way to run: many clients at once, and one server after the other at the same path. */
+
+import * as module from "../mod.ts";
+import { AF_UNIX, createConnection, Socket } from "../mod.ts";
+import { assert, assertEquals, assertThrows } from "./deps.ts";
+import { MAY_FORK } from "./forking_helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { havePython } from "./python.ts";
+import {
+  ask,
+  bytes,
+  haveUnix,
+  newPath,
+  serving,
+  text,
+} from "./server_helpers.ts";
+import * as H from "./testdata/handlers.ts";
+import { mayRead } from "./threading_helpers.ts";
+
+type Server = module.UnixStreamServer;
+
+/** The servers of streams at a path. */
+const SERVERS: [
+  name: string,
+  make: (path: string) => Server,
+  ignore: boolean,
+][] = [
+  ["UnixStreamServer", {}, false] as const,
+  ["AsyncUnixStreamServer", {}, false] as const,
+  ["ThreadingUnixStreamServer", { maxWorkers: 1 }, !mayRead] as const,
+  ["ForkingUnixStreamServer", { maxChildren: 1 }, !MAY_FORK] as const,
+].map(([name, options, ignore]) => [
+  name,
+  (path) => new module[name](path, H.Echo, options),
+  ignore || !haveUnix,
+]);
+
+const CLIENTS = 2000;
+
+/** Connects, asks one thing and reads the answer to its end. */
+async function talk(path: string, question: string): Promise<string> {
+  using client = await createConnection(path);
+  await client.sendall(bytes(question));
+  await client.shutdown(module.SHUT_WR);
+  let answer = "";
+  for (;;) {
+    const data = await client.recv(99);
+    if (data.length === 0) return answer;
+    answer += text(data);
+  }
+}
+
+/** Asks as `talk` does, 50 threads at a time of CPython, and prints how many got their answer. */
+const PYTHON = `
+import socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def talk(i):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(sys.argv[1])
+        s.sendall(b"%d" % i)
+        s.shutdown(socket.SHUT_WR)
+        answer = b""
+        while data := s.recv(99):
+            answer += data
+        return answer == b"%d" % i
+with ThreadPoolExecutor(50) as pool:
+    print(sum(pool.map(talk, range(int(sys.argv[2])))))
+`;
+
+for (const [name, make, ignore] of SERVERS) {
+  Deno.test({
+    name: `${name} answers ${CLIENTS} clients that connect at once`,
+    ignore,
+    async fn() {
+      await using server = make(newPath());
+      const path = server.serverAddress as string;
+      await serving(server, async () => {
+        const answers = await Promise.all(
+          Array.from({ length: CLIENTS }, (_, i) => talk(path, `${i}`)),
+        );
+        assertEquals(
+          answers,
+          Array.from({ length: CLIENTS }, (_, i) => `${i}`),
+        );
+      });
+    },
+  });
+
+  Deno.test({
+    name: `${name} answers 50 clients of CPython at a time`,
+    ignore: ignore || !havePython(),
+    async fn() {
+      await using server = make(newPath());
+      await serving(server, async () => {
+        const { stdout } = await boundedCommand("python3", {
+          args: ["-c", PYTHON, server.serverAddress as string, "500"],
+        }).output();
+        assertEquals(text(stdout), "500\n");
+      });
+    },
+  });
+
+  Deno.test({
+    name:
+      `${name}.serverClose() leaves the path of the next server, which may begin before`,
+    ignore,
+    async fn() {
+      const path = newPath();
+      const old = make(path);
+      const served = old.serveForever();
+      assertEquals(await ask(old, "hello"), "hello");
+      using client = new Socket(AF_UNIX);
+      await client.connect(path);
+      await client.sendall(bytes("a request under way"));
+      assertEquals(text(await within(client.recv(99))), "a request under way");
+      assertThrows(() => make(path), module.OSError);
+      Deno.removeSync(path);
+      await using next = make(path);
+      await serving(next, async () => {
+        const closing = old.serverClose();
+        assertEquals(await ask(next, "new"), "new");
+        await client.sendall(bytes("old"));
+        assertEquals(text(await within(client.recv(99))), "old");
+        client.close();
+        await within(closing);
+        await served;
+        assert(Deno.lstatSync(path).isSocket);
+        assertEquals(await ask(next, "still new"), "still new");
+      });
+      assertThrows(() => Deno.lstatSync(path), Deno.errors.NotFound);
+      const third = make(path);
+      const thirdServed = third.serveForever();
+      const closing = third.serverClose();
+      await using fourth = make(path); // in the same turn
+      await within(closing);
+      await thirdServed;
+      await serving(fourth, async () => {
+        assertEquals(await ask(fourth, "hello"), "hello");
+      });
+    },
+  });
+
+  Deno.test({
+    name:
+      `${name}.serverClose() leaves a file, and a relative path of another directory`,
+    ignore,
+    async fn() {
+      const path = newPath();
+      await using server = make(path);
+      Deno.removeSync(path);
+      Deno.writeTextFileSync(path, "a file of the user's");
+      await server.serverClose();
+      assertEquals(Deno.readTextFileSync(path), "a file of the user's");
+      const [one, other] = [newPath(), newPath()];
+      for (const directory of [one, other]) Deno.mkdirSync(directory);
+      const before = Deno.cwd();
+      try {
+        Deno.chdir(one);
+        await using relative = make("s");
+        Deno.writeTextFileSync(`${other}/s`, "a file of the user's");
+        Deno.chdir(other);
+        await relative.serverClose();
+      } finally {
+        Deno.chdir(before);
+      }
+      assertEquals([...Deno.readDirSync(one)].length, 0);
+      assertEquals([...Deno.readDirSync(other)].length, 1);
+    },
+  });
+}
