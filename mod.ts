@@ -217,7 +217,7 @@ export type {
 } from "./internal/files/reader_core.ts";
 export { BufferedRWPair, TextRWPair } from "./internal/files/rw_pair.ts";
 export { BufferedWriter } from "./internal/files/buffered_writer.ts";
-export type { BufferedWriterOptions } from "./internal/files/buffered_writer.ts";
+export type { BufferedWriterOptions } from "./internal/files/writer_core.ts";
 export type { TextErrors } from "./internal/files/codecs.ts";
 export {
   IncompleteReadError,

@@ -2,10 +2,8 @@
 
 import { BrokenPipeError } from "../internal/base/errors.ts";
 import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import {
-  BufferedWriter,
-  type BufferedWriterOptions,
-} from "../internal/files/buffered_writer.ts";
+import { BufferedWriter } from "../internal/files/buffered_writer.ts";
+import type { BufferedWriterOptions } from "../internal/files/writer_core.ts";
 import type { Tied } from "../internal/files/raw_streams.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {

@@ -4,16 +4,16 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
-import type { BufferedWriterOptions } from "../files/buffered_writer.ts";
-import { checkCount, toBytes } from "../files/file_arguments.ts";
+import { toBytes } from "../files/file_arguments.ts";
 import { closedFile } from "../files/read_errors.ts";
 import { inBlocks, type WriteData, type Writer } from "../files/file_writer.ts";
+import {
+  type BufferedWriterOptions,
+  recycle,
+  WriterCore,
+} from "../files/writer_core.ts";
 import type { BlockingBytes } from "./blocking_raw_streams.ts";
 import type { Blocking } from "./blocking_type.ts";
-
-/** Python's `io.DEFAULT_BUFFER_SIZE`. */
-const BUFFER_SIZE = 8192;
 
 /**
  * Writes bytes to a blocking socket: the methods of {@linkcode Writer}, with its errors, but they block the worker and
@@ -28,18 +28,14 @@ export interface BlockingWriter extends Blocking<Writer> {}
 /** Moves the bytes of a {@linkcode BlockingWriter}. */
 export class BlockingWriterShell implements BlockingWriter {
   readonly #sink: BlockingBytes;
-  readonly #bufferSize: number;
+  readonly #core: WriterCore;
   readonly #onClose: (() => void) | undefined;
-  #parts: Uint8Array[] = [];
-  #length = 0;
   #closed = false;
 
   constructor(sink: BlockingBytes, options: BufferedWriterOptions = {}) {
-    const { bufferSize = -1, onClose } = options;
-    checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
     this.#sink = sink;
-    this.#bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
-    this.#onClose = onClose;
+    this.#core = new WriterCore(options);
+    this.#onClose = options.onClose;
   }
 
   get closed(): boolean {
@@ -47,7 +43,7 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 
   get pending(): number {
-    return this.#length;
+    return this.#core.length;
   }
 
   #checkOpen(): void {
@@ -57,13 +53,10 @@ export class BlockingWriterShell implements BlockingWriter {
   write(data: WriteData): number {
     const bytes = toBytes(data);
     this.#checkOpen();
-    if (this.#length + bytes.length <= this.#bufferSize) {
-      this.#parts.push(bytes.slice());
-      this.#length += bytes.length;
-    } else {
-      this.flush();
-      this.#sink.sendall(bytes);
-    }
+    const capacity = this.#core.capacity();
+    if (this.#core.length + bytes.length > capacity) this.sendHeld();
+    if (bytes.length <= capacity) this.#core.collect(bytes);
+    else this.#sink.sendall(bytes);
     return bytes.length;
   }
 
@@ -77,11 +70,11 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 
   sendHeld(): void {
-    if (this.#length === 0) return;
-    const parts = this.#parts;
-    this.#parts = [];
-    this.#length = 0;
-    this.#sink.sendall(joinBytes(parts));
+    const { length } = this.#core;
+    if (length === 0) return;
+    const buffer = this.#core.takeBuffer();
+    this.#sink.sendall(buffer.subarray(0, length));
+    recycle(buffer);
   }
 
   close(): void {
@@ -99,7 +92,6 @@ export class BlockingWriterShell implements BlockingWriter {
     return false;
   }
 
-  /** Whether the file can be written: yes; a TypeError where it is closed. */
   writable(): boolean {
     this.#checkOpen();
     return true;

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { blocks, Outbox } from "./write_buffer.ts";
-import { checkCount, toBytes } from "./file_arguments.ts";
+import { PendingWrites } from "./pending_writes.ts";
+import { toBytes } from "./file_arguments.ts";
 import { quiet } from "../waiting/promises.ts";
 import { hold, letGo } from "./tied_writes.ts";
 import type { ByteSink, Tied } from "./raw_streams.ts";
+import { type BufferedWriterOptions, WriterCore } from "./writer_core.ts";
 import {
   inBlocks,
   type WriteData,
@@ -18,36 +19,8 @@ import {
 
 export type { WriteData, Writer } from "./file_writer.ts";
 
-/** The buffer where no size is given: `io.DEFAULT_BUFFER_SIZE` of CPython, up to 3.13. */
-const DEFAULT_BUFFER_SIZE = 8192;
-
-/**
- * How much an unbuffered writer holds: as much as a buffer collects by default. What is beyond it waits until
- * it is sent, so that a client who does not read the answers is not asked for more.
- */
-const HELD_MAX = DEFAULT_BUFFER_SIZE;
-
-const NOTHING = new Uint8Array(0);
-
 /** Lets a writer without a buffer hold small writes while a reader has more; for the reader. */
 export let holdWhile: (writer: BufferedWriter, unread: () => boolean) => void;
-
-/** Options of a {@linkcode BufferedWriter}. */
-export interface BufferedWriterOptions {
-  /**
-   * How many bytes are collected before they are sent; 0 sends each write at once; -1 is the default.
-   *
-   * @default {8192}
-   */
-  bufferSize?: number;
-  /** Called once, when the writer is closed. */
-  onClose?: () => void;
-  /**
-   * Called when a writer without a buffer begins to hold bytes, because a reader that is tied to it has more.
-   * They go before all that is sent on the sink from then on: whoever sends calls its `sendHeld` first.
-   */
-  onHold?: (writer: Tied) => void;
-}
 
 /**
  * Collects writes and sends them when the buffer is full, or at `flush` and `close`: `wfile`, and what
@@ -62,40 +35,36 @@ export interface BufferedWriterOptions {
  * its `finish`. An idle writer holds no memory.
  */
 export class BufferedWriter implements Writer {
-  readonly #outbox: Outbox;
-  readonly #bufferSize: number;
+  readonly #core: WriterCore;
+  readonly #writes: PendingWrites;
   readonly #onHold: ((writer: Tied) => void) | undefined;
-  #unread: (() => boolean) | undefined;
-  #buffer: Uint8Array = NOTHING;
-  #used = 0;
 
   /**
    * Opens a writer.
    *
-   * @param sink What to send with.
-   * @param options The size.
-   * @throws {RangeError} if the size is no count, nor -1.
+   * @param sink Where to send the bytes.
+   * @param options The size of the buffer.
+   * @throws {RangeError} if the size is not -1 or a non-negative integer.
    */
   constructor(sink: ByteSink, options: BufferedWriterOptions = {}) {
-    const { bufferSize = -1, onClose, onHold } = options;
-    checkCount(bufferSize, "Cannot open a writer: bufferSize", true);
-    this.#bufferSize = bufferSize < 0 ? DEFAULT_BUFFER_SIZE : bufferSize;
+    const { onClose, onHold } = options;
+    this.#core = new WriterCore(options);
     this.#onHold = onHold;
-    this.#outbox = new Outbox(sink, onClose);
+    this.#writes = new PendingWrites(sink, onClose);
   }
 
   static {
-    holdWhile = (writer, unread) => writer.#unread = unread;
+    holdWhile = (writer, hasMore) => writer.#core.readerHasMore = hasMore;
   }
 
   /** Whether the writer is closed. */
   get closed(): boolean {
-    return this.#outbox.closed;
+    return this.#writes.closed;
   }
 
   /** How many bytes were written and not yet sent, those in the buffer included. */
   get pending(): number {
-    return this.#used + this.#outbox.pendingBytes;
+    return this.#core.length + this.#writes.pendingBytes;
   }
 
   /**
@@ -109,73 +78,45 @@ export class BufferedWriter implements Writer {
    */
   write(data: WriteData): Promise<number> {
     const bytes = toBytes(data);
-    if (this.#outbox.refuses) return this.#outbox.refuse();
+    if (this.#writes.refuses) return this.#writes.refuse();
+    const core = this.#core;
     const count = bytes.length;
-    const length = this.#used + count;
-    const room = this.#room();
-    if (length <= room) {
-      this.#keep(bytes);
-      return this.#outbox.pendingBytes > room // the peer is behind
-        ? this.#outbox.settled(count)
+    const capacity = core.capacity();
+    if (core.length + count <= capacity) {
+      this.#collect(bytes);
+      return this.#writes.pendingBytes > capacity // the peer is behind
+        ? this.#writes.settled(count)
         : Promise.resolve(count);
     }
-    if (room === 0 && this.#used > 0 && length <= HELD_MAX) {
-      this.#collect(bytes);
+    if (capacity === 0 && core.joinsHeld(count)) {
+      core.collect(bytes);
       return this.#send(count);
     }
-    return this.#overflow(bytes, room);
-  }
-
-  /** How many bytes may wait. */
-  #room(): number {
-    return this.#bufferSize || (this.#unread?.() ? HELD_MAX : 0);
-  }
-
-  /** Sends what waits, and what does not fit. */
-  #overflow(bytes: Uint8Array, room: number): Promise<number> {
-    const count = bytes.length;
-    if (count > room) {
+    if (count > capacity) {
       this.sendHeld();
-      return this.#outbox.send(bytes, count);
+      return this.#writes.send(bytes, count);
     }
     const sent = this.#send(count);
-    this.#keep(bytes);
+    this.#collect(bytes);
     return sent;
   }
 
-  /** Collects what waits; where there is no buffer, until the end of the turn at the latest. */
-  #keep(bytes: Uint8Array): void {
-    if (this.#bufferSize === 0 && bytes.length > 0) {
-      if (this.#used === 0) this.#onHold?.(this);
+  /** Collects what waits; without a buffer, until the end of the turn at the latest. */
+  #collect(bytes: Uint8Array): void {
+    if (this.#core.bufferSize === 0 && bytes.length > 0) {
+      if (this.#core.length === 0) this.#onHold?.(this);
       hold(this);
     }
-    this.#collect(bytes);
-  }
-
-  #collect(bytes: Uint8Array): void {
-    const length = this.#used + bytes.length;
-    if (length > this.#buffer.length) this.#grow(length);
-    this.#buffer.set(bytes, this.#used);
-    this.#used = length;
-  }
-
-  #grow(length: number): void {
-    const old = this.#buffer;
-    this.#buffer = length <= blocks.size
-      ? blocks.take()
-      : new Uint8Array(Math.max(length, 2 * old.length));
-    this.#buffer.set(old.subarray(0, this.#used));
-    blocks.give(old);
+    this.#core.collect(bytes);
   }
 
   /** Hands the buffer over to be sent. */
   #send(count: number, posted = false): Promise<number> {
-    const memory = this.#buffer;
-    const bytes = memory.subarray(0, this.#used);
-    this.#buffer = NOTHING;
-    this.#used = 0;
-    if (this.#bufferSize === 0) letGo(this);
-    return this.#outbox.send(bytes, count, { posted, memory });
+    const { length } = this.#core;
+    const memory = this.#core.takeBuffer();
+    if (this.#core.bufferSize === 0) letGo(this);
+    const bytes = memory.subarray(0, length);
+    return this.#writes.send(bytes, count, { posted, memory });
   }
 
   /**
@@ -183,7 +124,7 @@ export class BufferedWriter implements Writer {
    * `flush` or `close`.
    */
   sendHeld(): void {
-    if (this.#used > 0) this.#send(0, true);
+    if (this.#core.length > 0) this.#send(0, true);
   }
 
   /**
@@ -205,9 +146,9 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} if the writer is closed.
    */
   flush(): Promise<void> {
-    if (this.#outbox.closed) return this.#outbox.refuse();
-    if (this.#used > 0) this.#send(0);
-    return quiet(this.#outbox.drain());
+    if (this.#writes.closed) return this.#writes.refuse();
+    if (this.#core.length > 0) this.#send(0);
+    return quiet(this.#writes.drain());
   }
 
   /**
@@ -216,7 +157,7 @@ export class BufferedWriter implements Writer {
    * @throws The first failure since the last flush; the writer is closed all the same.
    */
   close(): Promise<void> {
-    return this.#outbox.close(() => this.flush());
+    return this.#writes.close(() => this.flush());
   }
 
   /**
@@ -226,7 +167,7 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} if the writer is closed.
    */
   readable(): boolean {
-    this.#outbox.checkOpen();
+    this.#writes.checkOpen();
     return false;
   }
 
@@ -237,7 +178,7 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} if the writer is closed.
    */
   writable(): boolean {
-    this.#outbox.checkOpen();
+    this.#writes.checkOpen();
     return true;
   }
 
@@ -248,7 +189,7 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} if the writer is closed.
    */
   seekable(): boolean {
-    this.#outbox.checkOpen();
+    this.#writes.checkOpen();
     return false;
   }
 

@@ -7,10 +7,8 @@
 import { BufferedReader } from "./buffered_reader.ts";
 import type { BufferedReaderOptions } from "./reader_core.ts";
 import { BufferedRWPair, TextRWPair } from "./rw_pair.ts";
-import {
-  BufferedWriter,
-  type BufferedWriterOptions,
-} from "./buffered_writer.ts";
+import { BufferedWriter } from "./buffered_writer.ts";
+import type { BufferedWriterOptions } from "./writer_core.ts";
 import { checkCount } from "./file_arguments.ts";
 import type { TextErrors } from "./codecs.ts";
 import type { Newline } from "./newlines.ts";

@@ -1,27 +1,15 @@
 /**
- * What writers share: the memory in which they collect, what is being sent, what failed, and the close.
+ * The writes that are on their way: how many, what failed, and the close that waits for them.
  *
  * @module
  */
 
 import { begun, quiet } from "../waiting/promises.ts";
-import { BufferPool } from "../base/memory.ts";
 import { closedFile } from "./read_errors.ts";
 import type { ByteSink } from "./raw_streams.ts";
+import { recycle } from "./writer_core.ts";
 
-/**
- * The memory in which writers collect.
- *
- * A writer has a block only from the first byte that waits until all are sent, so that few blocks serve many
- * connections. A new one for each answer would cost more than sending the answer from where it is: what a
- * buffered `wfile` spent on a line fell from 1.2 to 0.6 microseconds.
- *
- * 2 KiB, some answers of usual length; a longer buffer has memory of its own. 64 are kept, as many as
- * busy connections have. Both arbitrary.
- */
-export const blocks: BufferPool = new BufferPool(2048, 64);
-
-/** Options of {@linkcode Outbox.send}. */
+/** Options of {@linkcode PendingWrites.send}. */
 export interface SendOptions {
   /** Whether the writes have succeeded already, so that a failure is for the next one. */
   posted?: boolean;
@@ -35,7 +23,7 @@ interface Failure {
 }
 
 /** Sends, and remembers the first failure for whoever flushes. */
-export class Outbox {
+export class PendingWrites {
   readonly #sink: ByteSink;
   readonly #onClose: (() => void) | undefined;
   #pending = 0;
@@ -101,7 +89,7 @@ export class Outbox {
     this.#pending++;
     this.#pendingBytes += length;
     const result: Promise<number> = sent.then(() => {
-      if (memory !== undefined) blocks.give(memory);
+      if (memory !== undefined) recycle(memory);
       this.#settle(length);
       return count;
     }, (error) => {
