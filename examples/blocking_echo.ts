@@ -1,9 +1,9 @@
 /**
- * The handler of Python's socketserver tutorial, word for word: it blocks, and has no `await` in it.
+ * The handler of Python's socketserver tutorial word for word. It blocks, and has no `await`.
  *
  *     deno run --allow-net --allow-read examples/blocking_echo.ts [port] [host]
  *
- * Then talk to it with `nc localhost 9999`. Each request has a worker to itself, which reads this file.
+ * Then talk to it with `nc localhost 9999`. Workers load this file, which needs --allow-read.
  */
 import {
   AF_INET,

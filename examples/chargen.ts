@@ -1,10 +1,10 @@
 /**
- * Sends lines of all printable characters until the client has enough: RFC 864, over TCP. Over UDP it
- * would answer a forged sender with more than was sent, and so help to flood others.
+ * Sends lines of all printable characters until the client leaves: RFC 864, over TCP. Over UDP an attacker
+ * could forge the sender, and flood others with answers that are longer than the requests.
  *
  *     deno run --allow-net examples/chargen.ts [host] [port]
  *
- * Then look at it with `ncat localhost 9919 | head`.
+ * Then try `ncat localhost 9919 | head`.
  */
 import {
   AF_INET,

@@ -1,6 +1,6 @@
 /**
- * A chat by lines: each goes to all others. A member who does not read holds nobody up: 64 KiB wait for
- * it, and with more it is dropped.
+ * A chat: each line goes to all other members. A member who does not read delays nobody: up to 64 KiB wait
+ * for that member, and with more the server drops the member.
  *
  *     deno run --allow-net examples/chat.ts [host] [port]
  *
@@ -20,7 +20,7 @@ import {
 const PENDING_MAX = 65536; // bytes for a member who does not read; what the system buffers comes on top
 const members = new Map<string, Member>();
 
-/** Sends a line to all members but one, and waits for none of them. */
+/** Sends a line to all members except one, and does not wait for any of them. */
 function tell(line: string, except?: Member) {
   for (const member of members.values()) {
     if (member === except) continue;
@@ -55,7 +55,7 @@ class Member extends StreamRequestHandler {
     }
   }
 
-  /** The next line, without what would move the cursor of others; undefined at the end. */
+  /** Reads the next line without control characters; undefined at the end of the stream. */
   async #line(): Promise<string | undefined> {
     for (;;) {
       try {

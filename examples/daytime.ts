@@ -1,9 +1,9 @@
 /**
- * Says what time it is, over TCP and UDP: RFC 867.
+ * Sends the time, over TCP and UDP: RFC 867.
  *
  *     deno run --allow-net examples/daytime.ts [host] [port]
  *
- * Then ask it with `ncat localhost 9913`, or with `socat - UDP4:127.0.0.1:9913` and a line of anything.
+ * Then try `ncat localhost 9913`, or `socat - UDP4:127.0.0.1:9913` and type any line.
  */
 import {
   AF_INET,

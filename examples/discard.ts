@@ -1,9 +1,9 @@
 /**
- * Takes what it is given, over TCP and UDP, and says nothing: RFC 863.
+ * Reads and discards bytes, over TCP and UDP, and sends nothing: RFC 863.
  *
  *     deno run --allow-net examples/discard.ts [host] [port]
  *
- * Then throw something away: `head -c 100M /dev/zero | ncat localhost 9909`.
+ * Then try `head -c 100M /dev/zero | ncat localhost 9909`.
  */
 import {
   AF_INET,

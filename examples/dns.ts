@@ -3,9 +3,9 @@
  *
  *     deno run --allow-net --allow-read examples/dns.ts [host] [port] [zone file] [seconds]
  *
- * Then ask it: `dig @127.0.0.1 -p 9953 www.example.test`, and the same with `+tcp`, `AAAA`, `+short`, or for
- * `big.example.test TXT`, which does not fit into a datagram. It knows its zone alone: no
- * delegations, no wildcards, no transfers, no recursion.
+ * Then try `dig @127.0.0.1 -p 9953 www.example.test`, the same with `+tcp`, `AAAA` or `+short`, or a query for
+ * `big.example.test TXT`, which does not fit into a datagram. The server answers for its zone
+ * only, without delegations, wildcards, transfers and recursion.
  */
 import {
   AF_INET,

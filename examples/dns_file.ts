@@ -10,7 +10,7 @@ import { Zone, type ZoneRecord } from "./dns_zone.ts";
 /** A line of a master file, or several in parentheses. */
 interface Entry {
   line: number;
-  /** Whether it begins with a blank, and so is about the name before. */
+  /** Whether the line begins with a blank, and so belongs to the previous name. */
   indented: boolean;
   words: string[];
 }
@@ -38,7 +38,7 @@ function* entries(text: string): Generator<Entry> {
   if (depth !== 0) throw new Error(`line ${entry.line}: "(" without ")"`);
 }
 
-/** `\DDD` is the byte of that number, and `\X` is X. */
+/** Decodes an escape: `\DDD` is the byte of that number, and `\X` is X. */
 function unescape(word: string): string {
   return word.replace(
     /\\(\d{3}|.)/g,
@@ -47,7 +47,7 @@ function unescape(word: string): string {
   );
 }
 
-/** "1h30m" in seconds; undefined where it is no time. */
+/** Returns a duration such as "1h30m" in seconds; undefined if it is malformed. */
 function seconds(word: string): number | undefined {
   if (!/^(\d+[smhdw]?)+$/i.test(word)) return undefined;
   const UNITS = { s: 1, m: 60, h: 3600, d: 86400, w: 604800 };
@@ -75,7 +75,7 @@ function string(word: string): Uint8Array {
   return Uint8Array.from(word, (character) => character.charCodeAt(0));
 }
 
-/** How the data of each type is read; `name` makes names absolute. */
+/** Reads the data of each type; `name` makes names absolute. */
 const DATA: Record<
   string,
   (words: string[], name: (word: string) => string) => unknown
@@ -97,10 +97,10 @@ const DATA: Record<
     return { ...names, serial, refresh, retry, expire, minimum };
   },
 };
-/** How many words the data of a type has; a TXT record has one at least. */
+/** How many words the data of each type has; a TXT record has at least one. */
 const WORDS: Record<string, number> = { MX: 2, SOA: 7 };
 
-/** What is known between the lines of a file. */
+/** The state between the lines of a file. */
 class Reader {
   readonly records: ZoneRecord[] = [];
   #origin = "";
@@ -139,7 +139,7 @@ class Reader {
     this.records.push({ name, type, ttl, data } as ZoneRecord);
   }
 
-  /** A name with the origin behind it, unless it ends with a dot. */
+  /** Returns a name with the origin appended, unless it ends with a dot. */
   #name(word: string): string {
     const relative = [word, this.#origin].filter(Boolean).join(".");
     const absolute = word.endsWith(".") ? word.slice(0, -1) : relative;
@@ -156,7 +156,7 @@ class Reader {
 /**
  * Reads a master file: `$ORIGIN`, `$TTL`, and records of the types above, of class IN.
  *
- * @throws {Error} that says in which line what is wrong.
+ * @throws {Error} with the line and the reason.
  */
 export function parseZone(text: string): Zone {
   const reader = new Reader();

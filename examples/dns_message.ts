@@ -10,39 +10,39 @@ import type { Answer, OptAnswer } from "./dns_packet.d.ts";
 import type { Finding, Zone } from "./dns_zone.ts";
 
 const HEADER_SIZE = 12;
-/** The least that a record takes: a root name of one byte, and ten for type, class, time and length. */
+/** The fewest bytes of a record: one for a root name, and ten for type, class, time and length. */
 const RECORD_SIZE = 11;
-/** The least that a question takes: the same, with type and class. */
+/** The fewest bytes of a question: one for a root name, and four for type and class. */
 const QUESTION_SIZE = 5;
-/** What a client without EDNS takes over UDP, in bytes (RFC 1035, section 2.3.4). */
+/** The most bytes over UDP for a client without EDNS (RFC 1035, section 2.3.4). */
 const UDP_SIZE = 512;
-/** What crosses today's networks in one piece, in bytes: the DNS flag day of 2020. */
+/** The most bytes that cross networks without fragments: the DNS flag day of 2020. */
 const EDNS_SIZE = 1232;
 
-/** The opcode and the wish for recursion, bits of the header that an answer takes over. */
+/** The bits of the header that an answer copies: the opcode and "recursion desired". */
 const KEPT = 0b1111 << 11 | codec.RECURSION_DESIRED;
 const RCODES = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 };
 /** The upper bits of the code of a wrong EDNS version, 16, which go into the OPT record. */
 const BADVERS = 1;
 
-/** What a query asks. */
+/** The question of a query. */
 interface Query {
-  /** The question as it came, to be sent back. */
+  /** The bytes of the question, to be sent back. */
   question: Uint8Array;
   name: string;
   type: string;
   class: string;
 }
 
-/** What a message says, as far as it can be read. */
+/** The readable parts of a message. */
 interface Request {
-  /** What says that the client knows EDNS. So must every answer, of errors too (RFC 6891, section 6.1.1). */
+  /** The OPT record of a client with EDNS. Each answer, and each error, must have one too (RFC 6891, section 6.1.1). */
   edns?: OptAnswer;
-  /** Undefined if the message is wrong. */
+  /** Undefined if the message is malformed. */
   query?: Query;
 }
 
-/** What goes into an answer, besides the header. */
+/** The parts of an answer after the header. */
 interface Reply extends Request, Partial<Finding> {
   truncated?: boolean;
   extendedRcode?: number;
@@ -51,10 +51,10 @@ interface Reply extends Request, Partial<Finding> {
 /**
  * Answers a query.
  *
- * @param zone What is known.
+ * @param zone The zone.
  * @param message The query, without a length.
  * @param overUdp Whether the answer must fit into a datagram.
- * @returns The answer; empty for what must not be answered, because it is a response or has no header.
+ * @returns The answer; empty if the message is a response or has no header, and must not be answered.
  */
 export function respond(
   zone: Zone,
@@ -83,14 +83,14 @@ export function respond(
   return encode(message, rcode, { ...request, answers: [], truncated: true });
 }
 
-/** How long an answer may be. */
+/** Returns the most bytes of an answer. */
 function room(edns: OptAnswer | undefined, overUdp: boolean): number {
   if (!overUdp) return 65535;
   const wanted = Math.max(edns?.udpPayloadSize ?? 0, UDP_SIZE);
   return Math.min(wanted, EDNS_SIZE);
 }
 
-/** Reads a message, as far as it can be read. */
+/** Reads the readable parts of a message. */
 function decode(message: Uint8Array): Request {
   const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
   const [count, ...counts] = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
@@ -118,8 +118,8 @@ function decode(message: Uint8Array): Request {
 const isOpt = (record: Answer): record is OptAnswer => record.type === "OPT";
 
 /**
- * The name of the question, which the codec cannot give back byte for byte: in lower case, with "\046" for a
- * dot that is not between labels. And all of the question. Undefined if the name is none.
+ * Reads the question, which the codec cannot return byte for byte: its name in lower case, with "\046" for a
+ * dot inside a label, and all of its bytes. Undefined if the name is malformed.
  */
 function readQuestion(
   message: Uint8Array,

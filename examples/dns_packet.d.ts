@@ -1,11 +1,11 @@
 /**
- * The part of npm:dns-packet that `examples/dns.ts` uses. The types that others publish for it bring those
- * of Node.js with them, which are not Deno's.
+ * The part of npm:dns-packet that `examples/dns.ts` uses. Its published types need those of Node.js, which
+ * differ from Deno's.
  *
  * @module
  */
 
-/** A record, with what its type needs as data. */
+/** A record, with the data of its type. */
 export type Answer =
   | StringAnswer
   | TxtAnswer
@@ -23,7 +23,7 @@ interface RecordOf<T extends string, D> {
 
 /** An address, or a name. */
 export type StringAnswer = RecordOf<"A" | "AAAA" | "CNAME" | "NS", string>;
-/** Strings of bytes, each a `Buffer`. */
+/** Byte strings, each a `Buffer`. */
 export type TxtAnswer = RecordOf<"TXT", Uint8Array[]>;
 /** A mail server. */
 export type MxAnswer = RecordOf<
@@ -44,7 +44,7 @@ export type SoaAnswer = RecordOf<
   }
 >;
 
-/** What EDNS adds to a message. */
+/** The record that EDNS adds to a message. */
 export interface OptAnswer {
   type: "OPT";
   name: string;
@@ -62,7 +62,7 @@ export interface Question {
   class: string;
 }
 
-/** What goes into a message. */
+/** A message to encode. */
 export interface Packet {
   type: "query" | "response";
   id: number;
@@ -74,7 +74,7 @@ export interface Packet {
   additionals?: Answer[];
 }
 
-/** What came out of one. */
+/** A decoded message. */
 export interface DecodedPacket {
   flags: number;
   rcode: string;
@@ -89,9 +89,9 @@ interface Codec {
   readonly TRUNCATED_RESPONSE: number;
   readonly RECURSION_DESIRED: number;
   readonly DNSSEC_OK: number;
-  /** Makes a message, a `Buffer`. */
+  /** Encodes a message into a `Buffer`. */
   encode(packet: Packet): Uint8Array<ArrayBuffer>;
-  /** Takes a `Buffer` apart; throws an Error, of no special class, where it cannot. */
+  /** Decodes a `Buffer`. Throws a plain Error if it is malformed. */
   decode(message: Uint8Array): DecodedPacket;
 }
 

@@ -1,14 +1,14 @@
 /**
- * A zone of the domain name system, and what it says of a name. For `examples/dns.ts`.
+ * A zone of the domain name system, and its answers. For `examples/dns.ts`.
  *
  * @module
  */
 import type { Answer } from "./dns_packet.d.ts";
 
-/** A record, as the codec takes it. */
+/** A record in the form of the codec. */
 export type ZoneRecord = Exclude<Answer, { type: "OPT" }>;
 
-/** What a zone says of a name. */
+/** The answer of a zone for a name. */
 export interface Finding {
   rcode: "NOERROR" | "NXDOMAIN" | "REFUSED";
   answers: ZoneRecord[];
@@ -21,14 +21,14 @@ export class Zone {
   readonly #apex: string;
   readonly #soa: ZoneRecord;
 
-  /** @throws {Error} when there is not one SOA, a record is outside of the zone, or beside a CNAME. */
+  /** @throws {Error} if there is not exactly one SOA, or a record is outside of the zone or beside a CNAME. */
   constructor(records: ZoneRecord[]) {
     const [soa, ...more] = records.filter(({ type }) => type === "SOA");
     if (soa?.type !== "SOA" || more.length > 0) {
       throw new Error("Cannot make a zone: it must have one SOA record");
     }
     this.#apex = soa.name.toLowerCase();
-    // How long it may be kept that there is nothing: RFC 2308, section 3.
+    // How long a resolver may cache a negative answer: RFC 2308, section 3.
     this.#soa = { ...soa, ttl: Math.min(soa.ttl, soa.data.minimum) };
     for (const record of records) this.#add(record);
   }
@@ -54,10 +54,10 @@ export class Zone {
   }
 
   /**
-   * Looks a name up, and follows its CNAMEs as far as the zone goes.
+   * Looks a name up, and follows its CNAMEs within the zone.
    *
    * @param name The name, in lower case.
-   * @param type The type of record, or "ANY", which gets those of one type (RFC 8482).
+   * @param type The type of record, or "ANY", which returns the records of one type (RFC 8482).
    */
   find(name: string, type: string): Finding {
     const answers: ZoneRecord[] = [];

@@ -1,5 +1,5 @@
 /**
- * Sends back what it receives, in capitals: the first server of Python's socketserver tutorial.
+ * Sends each client's bytes back in capitals: the first server of Python's socketserver tutorial.
  *
  *     deno run --allow-net examples/echo.ts [host] [port]
  *

@@ -1,5 +1,5 @@
 /**
- * Sends its arguments to `examples/echo.ts`, which must run, and prints the answer.
+ * Sends its arguments to a running `examples/echo.ts`, and prints the answer.
  *
  *     deno run --allow-net examples/echo_client.ts [--host=localhost] [--port=9999] hello world
  */

@@ -1,10 +1,10 @@
 /**
- * Runs each request in a process of its own that has no permissions at all: it counts the words of a
- * line, and shows that it could not read the disk if it tried.
+ * Runs each request in a process of its own that has no permissions: it counts the words of a line, and shows
+ * that it cannot read the disk.
  *
  *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port] [host]
  *
- * Then say something with `nc localhost 9999`.
+ * Then type a line into `nc localhost 9999`.
  */
 import {
   AF_INET,

@@ -1,11 +1,11 @@
 /**
  * A web server for a directory: HTTP/1.1 on `StreamRequestHandler`, in the spirit of Python's
- * `http.server`. What is posted to it comes back.
+ * `http.server`. It sends posted bodies back.
  *
  *     deno run --allow-net --allow-read examples/http.ts [host] [port] [directory] [seconds]
  *
- * A client has 10 seconds, or as many as given, to send a request. Then look at <http://localhost:8000/>,
- * or `curl -d hello http://localhost:8000/`.
+ * A client has 10 seconds to send a request, unless the command names another number. Then open
+ * <http://localhost:8000/>, or try `curl -d hello http://localhost:8000/`.
  */
 import {
   AF_INET,
@@ -22,7 +22,7 @@ const [host = "localhost", port = "8000", directory = ".", seconds = "10"] =
 class Handler extends FileHTTPRequestHandler {
   override timeout = Number(seconds);
 
-  /** Sends back the body, in chunks if it came in chunks. */
+  /** Sends the body back, in chunks if it came in chunks. */
   async doPOST() {
     const body = await this.body.bytes();
     const type = this.headers.get("content-type") ?? "text/plain";

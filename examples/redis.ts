@@ -46,7 +46,7 @@ class RedisHandler extends StreamRequestHandler {
 }
 
 class RedisServer extends AsyncTCPServer {
-  /** Forgets what has ended, twice a second. */
+  /** Deletes expired keys twice a second. */
   override serviceActions() {
     store.sweep();
   }

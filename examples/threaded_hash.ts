@@ -1,9 +1,9 @@
 /**
- * Answers each line with its scrypt hash: work for a processor, and so for a worker on each of them.
+ * Answers each line with its scrypt hash, in workers, which use all processors.
  *
  *     deno run --allow-net --allow-read examples/threaded_hash.ts [port] [host]
  *
- * Then talk to it with `nc localhost 9999`. Workers load this file, which is what --allow-read is for.
+ * Then talk to it with `nc localhost 9999`. Workers load this file, which needs --allow-read.
  */
 import { scryptSync } from "node:crypto";
 import {

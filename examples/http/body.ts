@@ -12,22 +12,22 @@ import {
 import { HttpError } from "./errors.ts";
 import { type Head, isHeader, readLine } from "./head.ts";
 
-/** Bytes that are read at a time. */
+/** The most bytes of one read. */
 const PIECE = 65536;
-/** Lines after the last chunk, which are dropped. */
+/** The most lines after the last chunk; they are dropped. */
 const TRAILERS_MAX = 100;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a body may be, and how to ask for it. */
+/** The limit of a body, and how to ask for it. */
 export interface BodyOptions {
   /** The most bytes. */
   limit: number;
-  /** Tells a client that waits for it to go on. */
+  /** Tells a client that waits for "100 Continue" to send the body. */
   proceed(): Promise<void>;
 }
 
-/** A body that has not been read yet. It is read once. */
+/** The body of a request. It can be read once. */
 export class Body {
   readonly #rfile: BufferedReader;
   readonly #options: BodyOptions;
@@ -35,12 +35,12 @@ export class Body {
   #left: number;
   #waits: boolean;
   #ended: boolean;
-  /** Whether a read has failed: then nobody knows where the body ends. */
+  /** Whether a read has failed, so that the end of the body is unknown. */
   #failed = false;
-  /** Bytes of the lines between the chunks. */
+  /** The bytes of the lines between the chunks. */
   #overhead = 0;
 
-  /** @throws {HttpError} where it is not clear how long the body is, or it is too long. */
+  /** @throws {HttpError} if the length of the body is not clear, or exceeds the limit. */
   constructor(rfile: BufferedReader, head: Head, options: BodyOptions) {
     this.#rfile = rfile;
     this.#options = options;
@@ -51,17 +51,17 @@ export class Body {
     this.#waits = expectsContinue(head) && !this.#ended;
   }
 
-  /** Whether all of it was read. */
+  /** Whether the whole body was read. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** Whether the next request comes soon: the end is known, and near. */
+  /** Whether the next request comes soon: the end of the body is known, and near. */
   endsWithin(limit: number): boolean {
     return !this.#failed && !this.#waits && this.#left <= limit;
   }
 
-  /** All of it. */
+  /** Reads the whole body. */
   async bytes(): Promise<Bytes> {
     const pieces = await Array.fromAsync(this);
     const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -74,7 +74,7 @@ export class Body {
     return whole;
   }
 
-  /** Drops what is left, if that is little and the client is sending it anyway. */
+  /** Drops the rest of the body, if it is short and the client is sending it anyway. */
   async discard(limit: number): Promise<void> {
     if (!this.endsWithin(limit)) return;
     for await (const piece of this) {
@@ -84,9 +84,9 @@ export class Body {
   }
 
   /**
-   * The pieces, as they come.
+   * Reads the pieces of the body as they come.
    *
-   * @throws {HttpError} if the client sends something else, too much, or takes too long; again for each read.
+   * @throws {HttpError} if the client breaks the format or a limit, or takes too long; each later read throws again.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Bytes> {
     if (this.#failed) throw new HttpError(400, "the body is broken");
@@ -122,7 +122,7 @@ export class Body {
     return piece;
   }
 
-  /** Reads the size of a chunk; behind the last one the trailers, which nobody wants. */
+  /** Reads the size of a chunk, and after the last chunk the trailers, which are dropped. */
   async #nextChunk(): Promise<void> {
     const line = await this.#line();
     const size = /^0*([0-9a-f]{1,8})[ \t]*(?:;[\t -~\x80-\xff]*)?$/i
@@ -139,7 +139,7 @@ export class Body {
     throw new HttpError(431);
   }
 
-  /** A line between the chunks. All of them together have a limit: a chunk of one byte can have a long one. */
+  /** Reads a line between the chunks. They have a limit together: even a chunk of one byte can have a long line. */
   async #line(): Promise<string> {
     const line = await readLine(this.#rfile);
     if (line === undefined) throw new HttpError(400, "the body ends early");

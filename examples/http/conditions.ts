@@ -1,13 +1,13 @@
 /**
- * What a client says about the version that it has: RFC 9110, section 13.
+ * Conditions on the version that a client has: RFC 9110, section 13.
  *
  * @module
  */
 
-/** A version of a file: an entity tag, and when the file was changed. */
+/** A version of a file: its entity tag, and the time of its last change. */
 export interface Version {
   etag: string;
-  /** A date as HTTP writes it, without milliseconds; undefined if the system does not know. */
+  /** The date in the format of HTTP, without milliseconds; undefined if the system does not know it. */
   modified: string | undefined;
 }
 
@@ -33,14 +33,14 @@ export function evaluate(headers: Headers, version: Version): 200 | 304 | 412 {
   } else if (isUntil(headers.get("if-unmodified-since"), version) === false) {
     return 412;
   }
-  // A date beside an entity tag does not count.
+  // A date beside an entity tag is ignored.
   const known = noneMatch !== undefined
     ? lists(noneMatch, version.etag, true)
     : isUntil(headers.get("if-modified-since"), version);
   return known ? 304 : 200;
 }
 
-/** Reports whether a range may be sent: If-Range names this very version, or is not there. */
+/** Reports whether a range may be sent: If-Range names this version, or is missing. */
 export function isRangeWanted(headers: Headers, version: Version): boolean {
   const condition = headers.get("if-range");
   return condition === undefined || condition === version.etag ||
@@ -54,7 +54,7 @@ function lists(list: string, etag: string, weak: boolean): boolean {
   return tags.some(([, mark, tag]) => tag === etag && (weak || !mark));
 }
 
-/** Reports whether a version is not newer than a date; undefined if there is none, or it is no date of HTTP. */
+/** Reports whether a version is not newer than a date; undefined without a valid date. */
 function isUntil(
   date: string | undefined,
   { modified }: Version,
@@ -67,14 +67,14 @@ function isUntil(
 const DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)";
 const MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)";
 const TIME = "\\d\\d:\\d\\d:\\d\\d";
-/** The form of today, and the one of RFC 850. */
+/** The current format, and the format of RFC 850. */
 const GMT_DATE = new RegExp(
   `^(?:${DAY}, \\d\\d ${MONTH} \\d{4}|${DAY}[a-z]+, \\d\\d-${MONTH}-\\d\\d) ${TIME} GMT$`,
 );
-/** The form of asctime of C. */
+/** The format of asctime in C. */
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} [ \\d]\\d ${TIME} \\d{4}$`);
 
-/** Milliseconds since 1970; NaN for what is no date of HTTP. */
+/** Returns milliseconds since 1970; NaN for an invalid date. */
 function parseDate(text: string): number {
   if (GMT_DATE.test(text)) return Date.parse(text);
   return ASCTIME.test(text) ? Date.parse(`${text} GMT`) : NaN;

@@ -1,10 +1,10 @@
 /**
- * What is wrong with a request, as a status.
+ * The error of a request, as a status.
  *
  * @module
  */
 
-/** The reason phrases of the statuses that are used here: RFC 9110, section 15. */
+/** The reason phrases of the statuses in use: RFC 9110, section 15. */
 export const REASONS: Record<number, string> = {
   200: "OK",
   204: "No Content",
@@ -29,8 +29,8 @@ export const REASONS: Record<number, string> = {
 export class HttpError extends Error {
   /**
    * @param status The status.
-   * @param explanation For the body of the answer.
-   * @param headers For the head of the answer.
+   * @param explanation The text for the body of the response.
+   * @param headers Headers for the response.
    */
   constructor(
     readonly status: number,

@@ -15,12 +15,12 @@ import { HttpError } from "./errors.ts";
 import { find, type Found, list, segmentsOf } from "./files.ts";
 import { BaseHTTPRequestHandler } from "./handler.ts";
 
-/** Sends the files of a directory, and lists of what is in it. */
+/** Sends the files and the listings of a directory. */
 export class FileHTTPRequestHandler extends BaseHTTPRequestHandler {
-  /** The directory, without links: what `Deno.realPath` gives. */
+  /** The directory without links, as `Deno.realPath` returns it. */
   static directory = "/var/empty";
 
-  /** Sends a file, or a part of it, or the list of a directory. */
+  /** Sends a file, a part of it, or the listing of a directory. */
   async doGET(): Promise<void> {
     const [path, query] = splitQuery(this.path);
     const segments = segmentsOf(path);
@@ -39,7 +39,7 @@ export class FileHTTPRequestHandler extends BaseHTTPRequestHandler {
     await this.respond(200, { "Content-Type": "text/html" }, page);
   }
 
-  /** To the same with a slash, so that relative links work. Never to `//host`. */
+  /** Redirects to the same path with a slash, so that relative links work, and never to `//host`. */
   async #redirect(segments: string[], query: string): Promise<void> {
     const path = segments.map(encodeURIComponent).join("/");
     await this.respond(301, { "Location": `/${path}/${query}` });
@@ -77,8 +77,8 @@ export class FileHTTPRequestHandler extends BaseHTTPRequestHandler {
   }
 
   /**
-   * The part of a file that was asked for, behind its end: RFC 9110, section 14. Several are not given, and to
-   * HEAD none is.
+   * Returns the requested part of a file, and undefined for the whole: RFC 9110, section 14. Several parts, and a
+   * part for HEAD, are not supported.
    */
   #range(size: number, version: Version): [number, number] | undefined {
     if (this.command !== "GET") return undefined;
@@ -98,7 +98,7 @@ export class FileHTTPRequestHandler extends BaseHTTPRequestHandler {
   }
 }
 
-/** The path of a target, and the query with its question mark. */
+/** Splits a target into the path, and the query with its question mark. */
 function splitQuery(target: string): [path: string, query: string] {
   const at = target.indexOf("?");
   return at < 0 ? [target, ""] : [target.slice(0, at), target.slice(at)];

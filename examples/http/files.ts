@@ -1,18 +1,18 @@
 /**
- * Where a path of a URL leads in a directory, and nowhere else.
+ * Finds the file for the path of a URL, in one directory and nowhere else.
  *
  * @module
  */
 
 import { HttpError } from "./errors.ts";
 
-/** Something that may be sent. */
+/** A file or directory that may be sent. */
 export interface Found {
   path: string;
   info: Deno.FileInfo;
 }
 
-/** The segments of the path of a URL, decoded. What would lead elsewhere is not found. */
+/** Returns the decoded segments of the path of a URL. A path that leads elsewhere is not found. */
 export function segmentsOf(path: string): string[] {
   const segments = path.split("/").filter((part) => part !== "" && part !== ".")
     .map(decode);
@@ -33,10 +33,9 @@ function decode(part: string): string {
 }
 
 /**
- * Finds a file or a directory under a root. A link counts as what it points at, which must be under the
- * root too.
+ * Finds a file or a directory under a root. The target of a link must be under the root too.
  *
- * @throws {HttpError} 404 where there is none, or none that may be seen.
+ * @throws {HttpError} 404 if there is none, or none that may be sent.
  */
 export async function find(
   root: string,
@@ -55,7 +54,7 @@ export async function find(
   throw new HttpError(404); // also for devices and pipes, which may never end
 }
 
-/** Whether an error says that a path leads nowhere, as far as a client is to know. */
+/** Reports whether an error means "not found" for a client. */
 function isAbsent(error: unknown): boolean {
   return [
     Deno.errors.NotFound,

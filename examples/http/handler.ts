@@ -14,22 +14,22 @@ import { Body } from "./body.ts";
 import { HttpError, REASONS } from "./errors.ts";
 import { type Head, readHead } from "./head.ts";
 
-/** What an answer is made of. A stream is sent in chunks, as it comes. */
+/** The content of a response. A stream is sent in chunks, as it comes. */
 export type Content =
   | string
   | Uint8Array
   | AsyncIterable<Uint8Array>
   | { size: number; send(handler: BaseHTTPRequestHandler): Promise<unknown> };
 
-/** Bytes of an unread body that are dropped to keep the connection. */
+/** The most bytes of an unread body that are dropped to keep the connection. */
 const DISCARD_MAX = 65536;
 
-/** Errors after which the connection goes on: it is clear where the request ends. */
+/** Errors after which the connection goes on, because the end of the request is known. */
 const HARMLESS = new Set([404, 416]);
 
-/** Answers requests, one after the other, with `doGET`, `doPOST` and so on. */
+/** Answers requests one after the other, with `doGET`, `doPOST` and so on. */
 export class BaseHTTPRequestHandler extends StreamRequestHandler {
-  /** Seconds in which a client must send a head, or take a part of the answer. */
+  /** Seconds in which a client must send a head, or read a part of the response. */
   override timeout = 10;
   override lineLimit = 8192;
   override wbufsize = 65536;
@@ -50,14 +50,14 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
   /** Whether this is the last request of the connection. */
   closeConnection = true;
   #minor = 1;
-  /** Whether an answer has begun. */
+  /** Whether a response has begun. */
   #begun = false;
-  /** Whether it waits for a further request. */
+  /** Whether the handler waits for a further request. */
   #isIdle = false;
-  /** Whether the client may be sending what nobody will read: then a close may destroy the answer. */
+  /** Whether the client may be sending bytes that nobody will read, so that a close could destroy the response. */
   #lingers = false;
 
-  /** Answers until the connection is to be closed. */
+  /** Answers requests until the connection should be closed. */
   override async handle(): Promise<void> {
     this.signal.addEventListener("abort", () => {
       if (this.#isIdle) this.request.shutdown(SHUT_RD);
@@ -68,7 +68,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
         await this.wfile.flush();
       } while (!this.closeConnection);
     } finally {
-      // A server that closes has less time for clients who do not.
+      // A server that closes waits less for a client that does not.
       const seconds = this.signal.aborted ? 1 : 30;
       if (this.#lingers) await this.request.lingeringClose(seconds);
     }
@@ -95,7 +95,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     }
   }
 
-  /** The head of the next request; undefined if there is none, or the client is silent. */
+  /** Reads the head of the next request; undefined if there is none, or the client is silent. */
   async #readHead(): Promise<Head | undefined> {
     const first = await this.#firstBytes();
     if (first.length === 0) return undefined;
@@ -112,7 +112,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     }
   }
 
-  /** What the next request begins with; nothing if there is none. A server that closes does not wait for it. */
+  /** Returns the first bytes of the next request; none at the end of the stream, or when the server closes. */
   async #firstBytes(): Promise<Uint8Array> {
     if (this.signal.aborted) this.request.setdeadline(0);
     this.#isIdle = true;
@@ -160,7 +160,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     }
   }
 
-  /** Tells the client what is wrong, unless an answer has begun; what is no fault of it is thrown on. */
+  /** Sends the error to the client, unless a response has begun. Throws an error that is not the client's. */
   async #fail(error: unknown): Promise<void> {
     this.closeConnection = true;
     if (this.#begun) { // it must not look complete
@@ -191,7 +191,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
    * Answers the request. HEAD gets the headers only.
    *
    * @param status The status.
-   * @param headers Headers but those of the connection and the length.
+   * @param headers The headers, except those of the connection and the length.
    * @param content The body.
    */
   async respond(
@@ -223,7 +223,7 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
     if (signal.aborted) this.closeConnection = true;
     if (this.closeConnection && body === undefined) return;
     if (!body.endsWithin(DISCARD_MAX)) this.closeConnection = true;
-    // An answer may be long; a client that stops reading is met by the timeout.
+    // A response may be long; the timeout ends a client that stops reading.
     this.request.setdeadline(body.ended ? null : this.bodyTimeout);
   }
 
@@ -269,7 +269,7 @@ function sizeOf(content: Exclude<Content, string>): number | undefined {
 let second = 0;
 let date = "";
 
-/** The header with the date, which is made once a second. */
+/** Returns the header with the date, which is made once per second. */
 function now(): string {
   const current = Math.floor(Date.now() / 1000);
   if (current !== second) {

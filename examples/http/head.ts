@@ -1,6 +1,6 @@
 /**
- * The head of a request: RFC 9112, sections 2 to 5. What two programs could read in two ways is an
- * error: it is how requests are smuggled through proxies.
+ * The head of a request: RFC 9112, sections 2 to 5. A head that two programs could read in two ways is an
+ * error, because attackers smuggle requests through proxies that way.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export interface Head {
   target: string;
   /** 0 or 1, of HTTP/1. */
   minor: number;
-  /** By names in lower case. What came several times is joined by ", ". */
+  /** The values by names in lower case. Values of a repeated header are joined by ", ". */
   headers: Map<string, string>;
 }
 
@@ -29,14 +29,14 @@ const TOKEN = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([!-~]+) HTTP/(\\d)\\.(\\d)$`);
 /** No space before the colon, no control character in the value but tabs. */
 const HEADER = new RegExp(`^(${TOKEN}):[ \t]*([^\0-\x08\n-\x1f\x7f]*?)[ \t]*$`);
-/** A host as a header has it: an address in brackets, or a name; and a port. */
+/** A host in a header: an address in brackets, or a name, and a port. */
 const HOST =
   /^(?:\[([\da-f:.]+)\]|((?:[\w.~!$&'()*+,;=-]|%[\da-f]{2})*))(?::\d*)?$/i;
-/** What may come once only. */
+/** The headers that may come once only. */
 const SINGLE = new Set(["host", "content-length", "transfer-encoding"]);
 
 /**
- * Reads the head, of at most `limit` bytes; undefined if the client has closed before it.
+ * Reads a head of at most `limit` bytes; undefined if the client has closed before it.
  *
  * @param started Called with the command, as soon as it is known.
  */
@@ -68,7 +68,7 @@ export async function readHead(
   }
 }
 
-/** Reads a line of a body; undefined where there is none. */
+/** Reads a line; undefined at the end of the stream. */
 export async function readLine(
   rfile: BufferedReader,
 ): Promise<string | undefined> {
@@ -104,7 +104,7 @@ function parseRequestLine(line: string): [Head, authority?: string] {
   return [head, authority];
 }
 
-/** The path and the query, and the host of an absolute target: RFC 9112, section 3.2. */
+/** Returns the path with the query, and the host of an absolute target: RFC 9112, section 3.2. */
 function originForm(
   command: string,
   target: string,
@@ -121,7 +121,7 @@ function originForm(
   return [rest.startsWith("?") ? `/${rest}` : rest, absolute[1]];
 }
 
-/** Checks the host; that of an absolute target takes its place. */
+/** Checks the host. The host of an absolute target replaces it. */
 function checkHost({ headers, minor }: Head, authority?: string): void {
   const host = headers.get("host");
   if (host === undefined && minor > 0) throw new HttpError(400, "no Host");

@@ -1,5 +1,5 @@
 /**
- * Bytes, and strings that stand for them.
+ * Bytes, and their form as strings.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 /** Bytes. */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Bytes as a string of as many characters, which a `Map` can have as a key. */
+/** Returns bytes as a string of as many characters, which can be the key of a `Map`. */
 export function latin1(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
   return text;
 }
 
-/** The bytes of such a string. */
+/** Returns the bytes of such a string. */
 export function fromLatin1(text: string): Bytes {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }

@@ -1,5 +1,5 @@
 /**
- * The commands, worded as Redis words them.
+ * The commands on keys, with the words of Redis.
  *
  * @module
  */
@@ -9,15 +9,15 @@ import { matches } from "./glob.ts";
 import { type Reply, simple, type Version } from "./resp.ts";
 import type { Store } from "./store.ts";
 
-/** A command that cannot be carried out; the message begins with a code, mostly `ERR`. */
+/** A command failed; the message begins with a code, mostly `ERR`. */
 export class CommandError extends Error {}
 
-/** What a command may know of its client. */
+/** The part of a client that commands use. */
 export interface Client {
   readonly store: Store;
   readonly id: number;
   name: string;
-  /** The version of the protocol that it speaks. */
+  /** The version of the protocol. */
   version: Version;
 }
 
@@ -25,14 +25,14 @@ export const OK = simple("OK");
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const [LOW, HIGH] = [-(2n ** 63n), 2n ** 63n - 1n];
 
-/** The fewest arguments, the most, and what is done with them. */
+/** The fewest and the most arguments, and the function that runs the command. */
 export type Command = [
   fewest: number,
   most: number,
   run: (store: Store, args: Bytes[], client: Client) => Reply,
 ];
 
-/** Says what is wrong with a command before it is carried out. */
+/** Checks a command before it runs, and returns its error. */
 export function check(
   name: Bytes,
   args: Bytes[],
@@ -45,7 +45,7 @@ export function check(
   return simple(`-ERR wrong number of arguments for '${text}' command`);
 }
 
-/** Carries out a command; what is wrong is an answer too. */
+/** Runs a command, and returns its reply; an error is a reply too. */
 export function run(
   [, , command]: Command,
   args: Bytes[],
@@ -79,7 +79,7 @@ export function integer(arg: Bytes, wrong = NOT_INTEGER): bigint {
   return value;
 }
 
-/** When a time is over that is given in units of milliseconds. */
+/** Returns the time when a duration ends. */
 function endOf(arg: Bytes, unit: number, command: string): number {
   const count = Number(integer(arg));
   const ends = Date.now() + count * unit;
@@ -127,7 +127,7 @@ function parseSet(options: Bytes[]): SetOptions {
   return parsed;
 }
 
-/** Adds to the number that a key has. */
+/** Adds to the number of a key. */
 function add(store: Store, name: Bytes, amount: bigint): Reply {
   const key = latin1(name);
   const entry = store.get(key);
@@ -144,7 +144,7 @@ function subtract(store: Store, name: Bytes, amount: bigint): Reply {
   return add(store, name, -amount);
 }
 
-/** Gives a key an end; one that has passed removes it. */
+/** Sets the time when a key expires; a time that has passed deletes the key. */
 function expire(store: Store, [name, time]: Bytes[], unit: number): Reply {
   const key = latin1(name);
   const ends = Date.now() + Number(integer(time)) * unit;
@@ -158,7 +158,7 @@ function expire(store: Store, [name, time]: Bytes[], unit: number): Reply {
   return 1;
 }
 
-/** How long a key has: -1 without an end, -2 where there is none. */
+/** Returns the time that a key has left: -1 if it does not expire, -2 if it does not exist. */
 function left(store: Store, name: Bytes, unit: number): Reply {
   const entry = store.get(latin1(name));
   if (entry === undefined) return -2;
@@ -188,7 +188,7 @@ function flushall(store: Store, [how]: Bytes[]): Reply {
 const count = (store: Store, keys: Bytes[], of: (key: string) => unknown) =>
   keys.filter((key) => store.get(latin1(key)) && of(latin1(key))).length;
 
-/** What is done with keys, by names in lower case. */
+/** The commands on keys, by names in lower case. */
 export const KEY_COMMANDS: Record<string, Command> = {
   set: [2, Infinity, set],
   get: [1, 1, (store, [key]) => store.get(latin1(key))?.value ?? null],

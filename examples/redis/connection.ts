@@ -1,5 +1,5 @@
 /**
- * The commands that are about the connection and the server, and not about keys: what clients ask before they begin.
+ * The commands about the connection and the server, which clients send before they begin.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { matches } from "./glob.ts";
 import { type Reply, simple, type Version } from "./resp.ts";
 import type { Store } from "./store.ts";
 
-/** The version of Redis whose words these are. */
+/** The version of Redis with these words. */
 const VERSION = "7.0.15";
 const PONG = simple("PONG");
 
@@ -94,7 +94,7 @@ function versionOf(arg: Bytes | undefined): Version | undefined {
   throw new CommandError("NOPROTO unsupported protocol version");
 }
 
-/** AUTH [user] password: there is one user, without a password. */
+/** AUTH [user] password. The one user has no password. */
 function auth(_: Store, [user, password]: Bytes[]): Reply {
   if (password === undefined) {
     throw new CommandError(
@@ -112,7 +112,7 @@ function checkUser(user: Bytes): void {
   );
 }
 
-/** What INFO tells, by sections. */
+/** The fields of INFO, by sections. */
 function sections(store: Store): Record<string, Record<string, unknown>> {
   const keys = store.keys().length;
   const { heapUsed, rss } = Deno.memoryUsage();
@@ -166,7 +166,7 @@ function wrongNumber(name: string): CommandError {
   );
 }
 
-/** By names in lower case. */
+/** The commands of a connection, by names in lower case. */
 export const CONNECTION_COMMANDS: Record<string, Command> = {
   ping: [0, 1, (_, [text]) => text ?? PONG],
   echo: [1, 1, (_, [text]) => text],

@@ -5,8 +5,8 @@
  */
 
 /**
- * Whether a text is what a pattern says: `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before any of them.
- * Only the last `*` is ever tried again, so that no pattern takes long.
+ * Reports whether a text matches a pattern of `*`, `?`, `[abc]`, `[a-z]`, `[^a]`, and `\` before any of them.
+ * Only the last `*` is tried again, so that no pattern takes long.
  */
 export function matches(pattern: string, text: string): boolean {
   const parts = parse(pattern);
@@ -30,7 +30,7 @@ export function matches(pattern: string, text: string): boolean {
   return p === parts.length;
 }
 
-/** A `*`, or whether one character fits. */
+/** A `*`, or a function that reports whether a character matches. */
 type Part = "*" | ((code: number) => boolean);
 
 function parse(pattern: string): Part[] {

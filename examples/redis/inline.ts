@@ -1,12 +1,12 @@
 /**
- * Commands as lines that somebody types: words, and quotes that keep spaces.
+ * Commands that a person types as lines: words, and quotes around spaces.
  *
  * @module
  */
 
 import { type Bytes, fromLatin1, latin1 } from "./bytes.ts";
 
-/** Blanks, or a part of a word: between quotes, or bare. A word may have several parts. */
+/** Blanks, or a part of a word, with or without quotes. A word may have several parts. */
 const PART = new RegExp(
   [
     "([ \\n\\r\\t]+)",
@@ -24,7 +24,7 @@ const ESCAPES: Record<string, string> = {
   a: "\x07",
 };
 
-/** Splits a line into words; undefined if a quote does not end, or something follows its end. */
+/** Splits a line into words; undefined if a quote is not closed, or if text follows a closed quote. */
 export function splitInline(line: Bytes): Bytes[] | undefined {
   const text = latin1(line);
   const words: Bytes[] = [];
@@ -45,7 +45,7 @@ export function splitInline(line: Bytes): Bytes[] | undefined {
   return words;
 }
 
-/** `\x41` is the byte of that number, and what has no other meaning is itself. */
+/** Decodes an escape: `\x41` is the byte of that number, and a character without a meaning is itself. */
 function unescape(text: string): string {
   return text.replaceAll(
     /\\(?:x([\da-f]{2})|([^]))/gi,

@@ -19,13 +19,13 @@ const CR = Uint8Array.of(13);
 const ARGS_MAX = 1_048_576;
 /** The most bytes of a command. */
 const SIZE_MAX = 16 << 20;
-/** Bytes that an argument takes besides its own: a command of many that are empty is not small. */
+/** The bytes that each argument takes besides its own: a command of many empty arguments is large too. */
 const ARG_OVERHEAD = 400;
 
-/** What a client sent is no RESP. */
+/** A client sent bytes that are not RESP. */
 export class ProtocolError extends Error {}
 
-/** Reads a command: the arguments, in memory of their own. Undefined at the end of the stream. */
+/** Reads a command, and returns its arguments in memory of their own; undefined at the end of the stream. */
 export async function readCommand(
   rfile: BufferedReader,
 ): Promise<Bytes[] | undefined> {
@@ -59,7 +59,7 @@ export async function readCommand(
   }
 }
 
-/** The words of a line that ends with LF; undefined at the end, with or without half a line. */
+/** Returns the words of a line that ends with LF; undefined at the end of the stream, even after half a line. */
 function inline(line: Bytes): Bytes[] | undefined {
   if (line.at(-1) !== 10) return undefined;
   const words = splitInline(line);
@@ -67,7 +67,7 @@ function inline(line: Bytes): Bytes[] | undefined {
   throw new ProtocolError("unbalanced quotes in request");
 }
 
-/** A line without its end, CR LF; undefined if it has none. */
+/** Returns a line without its end, CR LF; undefined if it has none. */
 function withoutEnd(line: Bytes): Bytes | undefined {
   const end = line.length - 2;
   return line[end] === 13 && line[end + 1] === 10
@@ -75,7 +75,7 @@ function withoutEnd(line: Bytes): Bytes | undefined {
     : undefined;
 }
 
-/** What is wrong with a line that does not end with CR LF. Only CR ends it: a bare LF is a part of it. */
+/** Returns the error for a line that does not end with CR LF. Only CR ends a line: a bare LF is a part of it. */
 async function badEnd(
   rfile: BufferedReader,
   line: Bytes,
@@ -96,7 +96,7 @@ function bulkLength(line: Bytes): number {
   return size;
 }
 
-/** The number behind the first byte: without zeros before it, or a plus. */
+/** Returns the number after the first byte. It has no leading zeros and no plus. */
 function parseLength(line: Bytes, wrong: string): number {
   const negative = line[1] === 45; // -
   const start = negative ? 2 : 1;
@@ -111,7 +111,7 @@ function parseLength(line: Bytes, wrong: string): number {
   return negative ? -value : value;
 }
 
-/** What a command answers: an array, pairs, a bulk string, an integer, nothing, or one of {@linkcode simple}. */
+/** The reply of a command: an array, pairs, a bulk string, an integer, null, or a {@linkcode simple} string. */
 export type Reply =
   | Reply[]
   | ReadonlyMap<string, Reply>
@@ -126,21 +126,21 @@ export interface Simple {
   readonly line: Bytes;
 }
 
-/** A simple string, or with `-` in front an error. */
+/** Returns a simple string, or an error if it begins with `-`. */
 export function simple(text: string): Simple {
   const line = text.startsWith("-") ? text : `+${text}`;
   return { line: fromLatin1(`${line.replaceAll(/[\r\n]/g, " ")}\r\n`) };
 }
 
-/** The null that stands for an array. */
+/** The null of an array. */
 export const NULL_ARRAY: Simple = { line: fromLatin1("*-1\r\n") };
 
-/** The version of the protocol. The third has one null, and pairs; here it differs in no more. */
+/** The version of the protocol. Version 3 has one null, and pairs; other differences do not matter here. */
 export type Version = 2 | 3;
 
 const NULL = { 2: fromLatin1("$-1\r\n"), 3: fromLatin1("_\r\n") };
 
-/** The pieces of a reply on the wire. */
+/** Encodes a reply, and returns its parts. */
 export function encode(
   reply: Reply,
   version: Version = 2,

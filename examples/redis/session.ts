@@ -1,5 +1,5 @@
 /**
- * A client, and the commands that it has collected for EXEC.
+ * The state of a client, and the commands that it has queued for EXEC.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { CONNECTION_COMMANDS } from "./connection.ts";
 import { NULL_ARRAY, type Reply, simple, type Version } from "./resp.ts";
 import type { Store, Watcher } from "./store.ts";
 
-/** The most commands that wait for EXEC, and the most bytes in them; arbitrary. */
+/** The most commands, and the most bytes, that wait for EXEC; arbitrary. */
 const QUEUE_MAX = 10_000;
 const QUEUE_SIZE_MAX = 16 << 20;
 
@@ -30,22 +30,22 @@ const DISCARDED = simple(
 interface Transaction {
   queue: [Command, Bytes[]][];
   size: number;
-  /** Whether one of them was wrong. */
+  /** Whether one of them failed its check. */
   failed: boolean;
 }
 
 let clients = 0;
 
-/** A client: what it has said about itself, and its transaction. */
+/** The settings of a client, and its transaction. */
 export class Session implements Client, Watcher, Disposable {
   readonly store: Store;
   readonly id: number = ++clients;
   name = "";
   version: Version = 2;
   changed = false;
-  /** Whether the connection is to be closed. */
+  /** Whether to close the connection. */
   ended = false;
-  /** Whether it speaks HTTP: a page that a browser was led to must not get commands through. */
+  /** Whether the client speaks HTTP: a web page must not be able to send commands through a browser. */
   isHttp = false;
   #watched = new Set<string>();
   #transaction: Transaction | undefined;
@@ -54,7 +54,7 @@ export class Session implements Client, Watcher, Disposable {
     this.store = store;
   }
 
-  /** Carries out a command, or keeps it for EXEC. */
+  /** Runs a command, or queues it for EXEC. */
   execute([name, ...args]: Bytes[]): Reply {
     const text = latin1(name).toLowerCase();
     const command = COMMANDS.get(text);
@@ -166,7 +166,7 @@ const SESSION_COMMANDS: Record<string, Command> = {
   "host:": [0, Infinity, (_store, _args, client) => of(client).refuse()],
 };
 
-/** What is carried out in a transaction at once. */
+/** The commands that run at once in a transaction. */
 const UNQUEUED = new Set(
   Object.keys(SESSION_COMMANDS).filter((name) => name !== "unwatch"),
 );

@@ -1,35 +1,35 @@
 /**
- * Keys and values, some of them for a time only.
+ * Keys and values, some of which expire.
  *
  * @module
  */
 
 import type { Bytes } from "./bytes.ts";
 
-/** A value, and when it ends: milliseconds since 1970. */
+/** A value, and the time when it expires, in milliseconds since 1970. */
 export interface Entry {
   value: Bytes;
   ends: number;
 }
 
-/** How many keys with an end are looked at in one sweep; arbitrary. */
+/** How many keys that expire one sweep checks; arbitrary. */
 const SWEEP = 1000;
 
-/** Somebody who wants to know of changes. */
+/** Learns of changes. */
 export interface Watcher {
-  /** Whether a key that it watches was changed. */
+  /** Whether a watched key has changed. */
   changed: boolean;
 }
 
-/** All keys. What has ended is not there, whether it was swept away or not. */
+/** Stores all keys. An expired key does not exist, swept or not. */
 export class Store {
   readonly #entries = new Map<string, Entry>();
-  /** The keys that end, in the order in which the next sweeps look at them. */
+  /** The keys that expire, in the order in which the next sweeps check them. */
   readonly #mortal = new Set<string>();
 
   readonly #watchers = new Map<string, Set<Watcher>>();
 
-  /** The entry of a key. */
+  /** Returns the entry of a key. */
   get(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.ends > Date.now()) return entry;
@@ -44,7 +44,7 @@ export class Store {
     else this.#mortal.add(key);
   }
 
-  /** Whether the key was there. */
+  /** Deletes a key, and reports whether it existed. */
   delete(key: string): boolean {
     this.#mortal.delete(key);
     const deleted = this.#entries.delete(key);
@@ -60,7 +60,7 @@ export class Store {
     this.#mortal.clear();
   }
 
-  /** Tells a watcher of the changes of a key, until `unwatch`. */
+  /** Tells a watcher about changes of a key, until `unwatch`. */
   watch(key: string, watcher: Watcher): void {
     this.get(key); // one that has ended is gone already
     const watchers = this.#watchers.get(key) ?? new Set();
@@ -78,12 +78,12 @@ export class Store {
     for (const watcher of this.#watchers.get(key) ?? []) watcher.changed = true;
   }
 
-  /** The keys that have not ended. */
+  /** Returns the keys that have not expired. */
   keys(): string[] {
     return [...this.#entries.keys()].filter((key) => this.get(key));
   }
 
-  /** Forgets some of what has ended and was not asked for. */
+  /** Deletes some of the expired keys. */
   sweep(): void {
     let left = SWEEP;
     for (const key of this.#mortal) {
