@@ -4,6 +4,8 @@
  * @module
  */
 
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 import { handlerKinds } from "./internal/server/handler_kinds.ts";
 import { emptySteps } from "./internal/server/steps.ts";
 import { BytesSink, BytesSource } from "./internal/files/memory_files.ts";
@@ -572,3 +574,65 @@ export class BlockingStreamRequestHandler<
     }
   }
 }
+
+// The types that the signatures here name, so that this module can be used by itself.
+export type {
+  Address,
+  AddressLike,
+  BufferedRWPair,
+  Bytes,
+  BytesLike,
+  DatagramOption,
+  DatagramTransport,
+  FileForMode,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  MakefileModes,
+  MakefileOptions,
+  Newline,
+  OpenFile,
+  OptionValue,
+  OSError,
+  PathOptions,
+  ReadUntilOptions,
+  Socket,
+  SocketFile,
+  StreamTransport,
+  TextErrors,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  Tied,
+  Transport,
+  TransportAddr,
+  WriteData,
+} from "./socket.ts";
+export type {
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+} from "./internal/server/server_options.ts";
+export type {
+  RequestHandler,
+  RequestHandlerConstructor,
+  ServerStatus,
+} from "./internal/server/stages.ts";
+export type {
+  BlockingFileForMode,
+  BlockingFileOf,
+} from "./internal/blocking/blocking_makefile.ts";
+export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
+export type {
+  BlockingRWPair,
+  BlockingTextRWPair,
+} from "./internal/blocking/blocking_rw_pair.ts";
+export type {
+  BlockingFileLike,
+  BlockingOpenFile,
+} from "./internal/blocking/blocking_sendfile.ts";
+export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
+export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
+export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
+export type { Blocking } from "./internal/blocking/blocking_type.ts";
+export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";

@@ -4,6 +4,8 @@
  * @module
  */
 
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 import {
   concurrent,
   type ConcurrentServer,
@@ -373,3 +375,70 @@ export const ForkingUnixDatagramServer: MixedIn<
 export type ForkingUnixDatagramServer = InstanceType<
   typeof ForkingUnixDatagramServer
 >;
+
+// The types that the signatures here name, so that this module can be used by itself.
+export type {
+  Address,
+  AddressLike,
+  BufferedReader,
+  BufferedRWPair,
+  Bytes,
+  BytesLike,
+  DatagramOption,
+  DatagramTransport,
+  FileForMode,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  MakefileModes,
+  MakefileOptions,
+  Newline,
+  OpenFile,
+  OptionValue,
+  OSError,
+  PathOptions,
+  ReadUntilOptions,
+  Socket,
+  SocketFile,
+  StreamTransport,
+  TextErrors,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  Tied,
+  Transport,
+  TransportAddr,
+  WriteData,
+  Writer,
+} from "./socket.ts";
+export type {
+  BaseServer,
+  DatagramRequest,
+  RequestHandler,
+  RequestHandlerConstructor,
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+  ServerStages,
+  ServerStatus,
+  SocketServer,
+  TCPServer,
+  UDPServer,
+  UnixDatagramServer,
+  UnixStreamServer,
+} from "./server.ts";
+export type {
+  Blocking,
+  BlockingFileForMode,
+  BlockingFileLike,
+  BlockingFileOf,
+  BlockingOpenFile,
+  BlockingReader,
+  BlockingRWPair,
+  BlockingSocket,
+  BlockingTextReader,
+  BlockingTextRWPair,
+  BlockingTextWriter,
+  BlockingWriter,
+  HandlerServer,
+} from "./handlers.ts";

@@ -4,6 +4,8 @@
  * @module
  */
 
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 import { checkSize, checkTimeout } from "./internal/base/arguments.ts";
 import {
   acceptNow,
@@ -569,3 +571,39 @@ export class UnixDatagramServer extends UDPServer {
   /** `AF_UNIX`. */
   static override addressFamily: number = AF_UNIX;
 }
+
+// The types that the signatures here name, so that this module can be used by itself.
+export type {
+  Address,
+  AddressLike,
+  BufferedReader,
+  BufferedRWPair,
+  Bytes,
+  BytesLike,
+  DatagramOption,
+  DatagramTransport,
+  FileForMode,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  MakefileModes,
+  MakefileOptions,
+  Newline,
+  OpenFile,
+  OptionValue,
+  OSError,
+  PathOptions,
+  ReadUntilOptions,
+  Socket,
+  SocketFile,
+  StreamTransport,
+  TextErrors,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  Tied,
+  Transport,
+  TransportAddr,
+  WriteData,
+  Writer,
+} from "./socket.ts";

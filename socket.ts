@@ -5,6 +5,8 @@
  * @module
  */
 
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 import {
   type Address,
   type AddressLike,
@@ -13,14 +15,9 @@ import {
   type InetAddress,
 } from "./internal/base/address.ts";
 import { failLater } from "./internal/waiting/timeouts.ts";
-import { checkIterable, checkTimeout } from "./internal/base/arguments.ts";
 import * as C from "./internal/base/constants.ts";
-import { osError } from "./internal/base/errors.ts";
-import { Socket, stateOf } from "./internal/socket/socket_object.ts";
-import { ownerOf } from "./internal/socket/fileno.ts";
+import { Socket } from "./internal/socket/socket_object.ts";
 import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
-import { anyReady } from "./internal/waiting/select.ts";
-import type { Readiness } from "./internal/waiting/pending_operation.ts";
 import type { PathOptions } from "./internal/runtime/unix_path.ts";
 
 export { formatAddress } from "./internal/base/address.ts";
@@ -74,6 +71,8 @@ export {
   getnameinfo,
 } from "./internal/runtime/getaddrinfo.ts";
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
+export { select } from "./internal/socket/select.ts";
+export type { Selectable } from "./internal/socket/select.ts";
 export type { FileLike, OpenFile } from "./internal/socket/sendfile.ts";
 export type { PathOptions } from "./internal/runtime/unix_path.ts";
 export type {
@@ -304,82 +303,19 @@ async function datagramPair(
   }
 }
 
-/** What {@linkcode select} takes: a socket, a server or anything else with a `fileno`, or the number itself. */
-export type Selectable = number | { fileno(): number };
-
-/**
- * Waits until sockets are ready. What comes in meanwhile stays with its socket. Where one of them is ready
- * at once, another whose data the system still holds may be found by a later call only.
- *
- * @param rlist Ready when `recv` or `accept` would not wait.
- * @param wlist Ready when `send` would not wait, or a `connect` has ended.
- * @param xlist Never ready: Deno has no out-of-band data.
- * @param timeout Seconds; null or nothing is no limit, 0 only looks.
- * @returns The ready ones of each list, in its order; all empty after the timeout.
- * @throws {OSError} EBADF for a closed socket or an unknown number.
- *
- * @example
- * ```ts
- * import { deepStrictEqual } from "node:assert/strict";
- * import { createServer, select } from "@socketserver/socketserver";
- *
- * using listener = createServer(["127.0.0.1", 0]);
- * deepStrictEqual(await select([listener], [], [], 0), [[], [], []]);
- * ```
- */
-export async function select<
-  R extends Selectable,
-  W extends Selectable,
-  X extends Selectable,
->(
-  rlist: Iterable<R>,
-  wlist: Iterable<W>,
-  xlist: Iterable<X>,
-  timeout: number | null = null,
-): Promise<[R[], W[], X[]]> {
-  try {
-    return await selectNow([rlist, wlist, xlist], timeout);
-  } catch (error) {
-    return await failLater(error);
-  }
-}
-
-async function selectNow<
-  R extends Selectable,
-  W extends Selectable,
-  X extends Selectable,
->(
-  [rlist, wlist, xlist]: [Iterable<R>, Iterable<W>, Iterable<X>],
-  timeout: number | null,
-): Promise<[R[], W[], X[]]> {
-  checkTimeout(timeout);
-  checkIterable(rlist, "select", "rlist");
-  checkIterable(wlist, "select", "wlist");
-  checkIterable(xlist, "select", "xlist");
-  const readers = Array.from(
-    rlist,
-    (item): [R, Readiness] => [item, stateOf(socketOf(item)).readable],
-  );
-  const writers = Array.from(
-    wlist,
-    (item): [W, Readiness] => [item, stateOf(socketOf(item)).writable],
-  );
-  for (const item of xlist) socketOf(item);
-  await anyReady([...readers, ...writers].map(([, source]) => source), timeout);
-  return [readyOf(readers), readyOf(writers), []];
-}
-
-function readyOf<T>(pairs: [T, Readiness][]): T[] {
-  return pairs.filter(([, source]) => source.ready).map(([item]) => item);
-}
-
-/** The open socket behind something selectable. */
-export function socketOf(item: Selectable): Socket {
-  const fileno = typeof item === "number" ? item : item.fileno();
-  const socket = ownerOf(fileno);
-  if (socket instanceof Socket) return socket;
-  throw osError("EBADF", {
-    syscall: "select",
-    reason: `no open socket has the number ${fileno}`,
-  });
-}
+// The types that the signatures here name, so that this module can be used by itself.
+export type { BufferedReader } from "./internal/files/buffered_reader.ts";
+export type { TextErrors } from "./internal/files/codecs.ts";
+export type { WriteData, Writer } from "./internal/files/file_writer.ts";
+export type {
+  FileForMode,
+  MakefileModes,
+  MakefileOptions,
+  SocketFile,
+} from "./internal/files/makefile.ts";
+export type { Newline } from "./internal/files/newlines.ts";
+export type { Tied } from "./internal/files/raw_streams.ts";
+export type { ReadUntilOptions } from "./internal/files/reader_core.ts";
+export type { BufferedRWPair, TextRWPair } from "./internal/files/rw_pair.ts";
+export type { TextReader } from "./internal/files/text_reader.ts";
+export type { TextWriter } from "./internal/files/text_writer.ts";

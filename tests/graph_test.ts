@@ -1,5 +1,14 @@
-import { assert, assertEquals } from "./deps.ts";
-import { graph, loaded, mayAsk, publishedFiles } from "./published.ts";
+import config from "../deno.json" with { type: "json" };
+import { assert, assertEquals, assertMatch } from "./deps.ts";
+import {
+  docErrors,
+  ENTRY_POINTS,
+  graph,
+  loaded,
+  mayAsk,
+  publishedFiles,
+  root,
+} from "./published.ts";
 
 /** Whether a published file is a module of the library. */
 function isLibrary(path: string): boolean {
@@ -10,7 +19,7 @@ Deno.test({
   name: "the module graph of mod.ts has each published module of the library",
   ignore: !mayAsk,
   async fn() {
-    const { modules } = await graph();
+    const { modules } = await graph("mod.ts");
     const own = modules.map(({ specifier }) => specifier)
       .filter((specifier) => !specifier.startsWith("node:"));
     const published = await publishedFiles();
@@ -22,10 +31,53 @@ Deno.test({
   name: "mod.ts loads nothing of workers and children before they are used",
   ignore: !mayAsk,
   async fn() {
-    const found = [...loaded(await graph())];
+    const found = [...loaded(await graph("mod.ts"))];
     const late =
       /\/(pool|worker|child)\.ts$|^node:(worker_threads|child_process)$/;
     assert(found.includes("internal/workers/threading.ts"));
     assertEquals(found.filter((path) => late.test(path)), []);
   },
 });
+
+Deno.test({
+  name: "the socket entry point loads no server, handler or mix-in",
+  ignore: !mayAsk,
+  async fn() {
+    const found = [...loaded(await graph("socket.ts"))];
+    const rooms =
+      /^(server|handlers|mixins|mod)\.ts$|^internal\/(server|handoff|workers|children|channel|blocking)\//;
+    assertEquals(found.filter((path) => rooms.test(path)), []);
+  },
+});
+
+Deno.test("mod.ts exports all that the other entry points export", async () => {
+  const all = await import("../mod.ts");
+  const missing: string[] = [];
+  for (const [, path] of ENTRY_POINTS) {
+    const part = await import(new URL(path, root).href);
+    for (const [name, value] of Object.entries(part)) {
+      if ((all as Record<string, unknown>)[name] !== value) missing.push(name);
+    }
+  }
+  assertEquals(missing, []);
+});
+
+Deno.test("`deno task check` lints the documentation of each entry point", () => {
+  const { command } = config.tasks.check;
+  assertEquals(
+    Array.from(command.matchAll(/deno doc --lint (\S+)/g), ([, path]) => path),
+    ENTRY_POINTS.map(([, path]) => path),
+  );
+});
+
+for (const [subpath, path] of ENTRY_POINTS) {
+  Deno.test({
+    name: `the entry point ${subpath} documents itself and all that it names`,
+    ignore: !mayAsk,
+    async fn() {
+      assertEquals(await docErrors(path), []);
+      const source = await Deno.readTextFile(new URL(path, root));
+      assertMatch(source, /^\/\*\*\n(?: \*.*\n)+ \* @module\n \*\//);
+    },
+  });
+}

@@ -4,6 +4,8 @@
  * @module
  */
 
+import config from "../deno.json" with { type: "json" };
+import { assert } from "./deps.ts";
 import { granted } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
@@ -12,6 +14,13 @@ export const root: URL = new URL("..", import.meta.url);
 
 /** Whether Deno can be asked. */
 export const mayAsk: boolean = granted("run", "read");
+
+/** The entry points of the package: each subpath and its module. */
+export const ENTRY_POINTS: readonly [subpath: string, path: string][] = Object
+  .entries<string>(config.exports).map(([subpath, path]) => [
+    subpath,
+    path.slice(2),
+  ]);
 
 async function said(
   ...args: string[]
@@ -46,9 +55,9 @@ export interface Graph {
   }[];
 }
 
-/** The graph of the modules that `mod.ts` imports; their URLs are made paths from the root. */
-export async function graph(): Promise<Graph> {
-  const [json] = await said("info", "--json", "mod.ts");
+/** The graph of the modules that an entry point imports; their URLs are made paths from the root. */
+export async function graph(entryPoint: string): Promise<Graph> {
+  const [json] = await said("info", "--json", entryPoint);
   return JSON.parse(json.replaceAll(root.href, ""));
 }
 
@@ -62,4 +71,17 @@ export function loaded({ roots, modules }: Graph): Set<string> {
     }
   }
   return found;
+}
+
+/** What `deno doc --lint` says of an entry point, read by itself. */
+export async function docErrors(entryPoint: string): Promise<string[]> {
+  const { stdout, stderr } = await boundedCommand(Deno.execPath(), {
+    args: ["doc", "--lint", entryPoint],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout) + decoder.decode(stderr);
+  assert(text.includes("Checked 1 file") || text.includes("error"), text);
+  return text.match(/^error.*/gm) ?? [];
 }

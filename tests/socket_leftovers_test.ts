@@ -6,7 +6,7 @@ import {
   type ListenHandle,
   NodeListener,
 } from "../internal/runtime/node_listener.ts";
-import { anyReady } from "../internal/waiting/select.ts";
+import { anyReady } from "../internal/waiting/ready.ts";
 import { waitersOf } from "../internal/waiting/pending_operation.ts";
 import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";

@@ -4,10 +4,9 @@ import {
   SharedTimer,
   StartTime,
   Timeout,
-  whenReady,
 } from "../internal/waiting/timeouts.ts";
 import { BlockingIOError, TimeoutError } from "../internal/base/errors.ts";
-import { anyReady } from "../internal/waiting/select.ts";
+import { anyReady, whenReady } from "../internal/waiting/ready.ts";
 import {
   PendingOperation,
   type Readiness,

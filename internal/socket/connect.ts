@@ -9,7 +9,8 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater, whenReady } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/timeouts.ts";
+import { whenReady } from "../waiting/ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import type { Attempt, SocketState } from "./state.ts";
 import type { ErrnoName } from "../base/errno.ts";

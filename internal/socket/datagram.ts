@@ -5,11 +5,8 @@
  */
 
 import { type Address, formatAddress, fromTransport } from "../base/address.ts";
-import {
-  type Timeout,
-  type WaitLimit,
-  whenReady,
-} from "../waiting/timeouts.ts";
+import type { Timeout, WaitLimit } from "../waiting/timeouts.ts";
+import { whenReady } from "../waiting/ready.ts";
 import { begun, quiet } from "../waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "../base/errors.ts";

@@ -9,7 +9,8 @@ import {
   formatAddress,
   fromTransport,
 } from "../base/address.ts";
-import { type WaitLimit, whenReady } from "../waiting/timeouts.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
+import { whenReady } from "../waiting/ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import type {

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  nextTurn,
-  poll,
-  type WaitLimit,
-  whenReady,
-} from "../waiting/timeouts.ts";
+import { nextTurn, poll, type WaitLimit } from "../waiting/timeouts.ts";
+import { whenReady } from "../waiting/ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
 import { copyOf, memory } from "../base/memory.ts";

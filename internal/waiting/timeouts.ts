@@ -5,7 +5,7 @@
  */
 
 import { type OSError, osError } from "../base/errors.ts";
-import { type Readiness, whenEnded } from "./pending_operation.ts";
+import { whenEnded } from "./pending_operation.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
 export const MAX_DELAY = 2147483647;
@@ -206,34 +206,6 @@ export async function poll(
     await nextTurn();
   }
   return source.ready;
-}
-
-/**
- * Waits until `source` is ready and takes what is there, in one step: of two calls that wait for one
- * source, the first takes, and the second sees that and waits on.
- *
- * @param source What is waited for. It goes on when the time runs out.
- * @param limit The limit of time; null waits without one, `"now"` not at all.
- * @param syscall The call that waits, for the message.
- * @param take Takes the result of a ready source.
- * @throws {BlockingIOError} where the call must not wait and nothing is ready.
- * @throws {TimeoutError} where the time runs out.
- */
-export async function whenReady<T>(
-  source: Readiness,
-  limit: WaitLimit,
-  syscall: string,
-  take: () => T,
-): Promise<T> {
-  while (!source.ready) {
-    if (limit === "now") {
-      if (!(await poll(source))) throw wouldBlock(syscall);
-    } else if (limit === null) await source.fill();
-    else if (!(await limit.race(source.fill())) && !source.ready) {
-      throw limit.error();
-    }
-  }
-  return take();
 }
 
 /** How long a call may wait: without limit, not at all, or until a timeout. */

@@ -1,0 +1,80 @@
+/**
+ * Waiting until an operation has ended: for one, or for the first of several.
+ *
+ * @module
+ */
+
+import {
+  MAX_DELAY,
+  nextTurn,
+  poll,
+  type WaitLimit,
+  wouldBlock,
+} from "./timeouts.ts";
+import { type Readiness, whenEnded } from "./pending_operation.ts";
+
+/**
+ * Waits until `source` is ready and takes the result in the same turn: of two calls that wait for one source, the
+ * first takes, and the second waits on.
+ *
+ * @param source The readiness to wait for. Its operation goes on after a timeout.
+ * @param limit How long to wait.
+ * @param syscall The call that waits, for the message.
+ * @param take Takes the result once the source is ready.
+ * @throws {BlockingIOError} if the call must not wait and nothing is ready.
+ * @throws {TimeoutError} if the time runs out.
+ */
+export async function whenReady<T>(
+  source: Readiness,
+  limit: WaitLimit,
+  syscall: string,
+  take: () => T,
+): Promise<T> {
+  while (!source.ready) {
+    if (limit === "now") {
+      if (!(await poll(source))) throw wouldBlock(syscall);
+    } else if (limit === null) await source.fill();
+    else if (!(await limit.race(source.fill())) && !source.ready) {
+      throw limit.error();
+    }
+  }
+  return take();
+}
+
+/**
+ * Waits until one of several sources is ready, or the time runs out. No result is taken.
+ *
+ * @param sources The readinesses to wait for.
+ * @param seconds How long to wait; null waits without limit, 0 only polls.
+ */
+export async function anyReady(
+  sources: readonly Readiness[],
+  seconds: number | null,
+): Promise<void> {
+  const any = {
+    get ready() {
+      return sources.some((source) => source.ready);
+    },
+    fill: () => sources.map((source) => source.fill()),
+  };
+  any.fill(); // all of them, or a busy one would keep the others from starting
+  if (any.ready) return await nextTurn(); // a program that polls in a loop must not starve the others
+  if (seconds === 0) return void await poll(any);
+  let expired = false;
+  let wake = () => {};
+  const expire = () => {
+    expired = true;
+    wake();
+  };
+  const timer = seconds === null
+    ? undefined
+    : setTimeout(expire, Math.min(seconds * 1000, MAX_DELAY));
+  while (!expired && !any.ready) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    const callbacks = any.fill().map((flight) => whenEnded(flight, resolve));
+    await promise;
+    for (const forget of callbacks) forget();
+  }
+  clearTimeout(timer);
+}
