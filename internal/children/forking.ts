@@ -122,7 +122,10 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const server = this as any as SocketServer<unknown>;
       const { addressFamily, socketType, allowReusePort } = server;
       const { pathMode, replaceStalePath } = server;
-      if (socketType !== SOCK_STREAM || allowReusePort || !canPass()) {
+      if (
+        socketType !== SOCK_STREAM || allowReusePort || !canPass() ||
+        hasScope(server.serverAddress)
+      ) {
         return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
       }
       const address = checkAddress(
@@ -200,6 +203,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
   }
   return Forking;
+}
+
+/** Reports whether an address names an interface, such as `fe80::1%eth0`: `node:net` cannot bind to that. */
+function hasScope(address: Address): boolean {
+  return Array.isArray(address) && String(address[0]).includes("%");
 }
 
 /** What to start children with, as the options say, or else the static fields of the class. */

@@ -23,6 +23,12 @@ import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";
 import { connectFrom } from "./node_stream.ts";
 import { resolveHost } from "./getaddrinfo.ts";
+import {
+  scopedDatagram,
+  scopedListener,
+  scopedStream,
+  scopeOf,
+} from "./scope.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
@@ -120,7 +126,8 @@ export function openListener(
   if (backlog !== undefined) listenOptions.tcpBacklog = backlog;
   if (options.reusePort) listenOptions.reusePort = true;
   const listener = opening("bind", address, () => Deno.listen(listenOptions));
-  return inFamily(listener, listener.addr, family, address);
+  inFamily(listener, listener.addr, family, address);
+  return scopedListener(listener, scopeOf(host));
 }
 
 /** Opens a datagram socket. */
@@ -145,7 +152,8 @@ export function openDatagram(
           listen({ transport: "udp", hostname, port, reuseAddress: reuseAddr }),
         ),
   );
-  return inFamily(opened, opened.addr, family, address);
+  inFamily(opened, opened.addr, family, address);
+  return scopedDatagram(opened, scopeOf(host));
 }
 
 function openUnixDatagram(
@@ -238,9 +246,11 @@ export async function openStream(
     const port = address[1];
     if (port === 0) throw refused(address);
     if (Array.isArray(from)) {
-      return await connectFrom(from, [hostname, port], signal);
+      const conn = await connectFrom(from, [hostname, port], signal);
+      return scopedStream(conn, scopeOf(hostname));
     }
-    return await Deno.connect({ hostname, port, signal });
+    const conn = await Deno.connect({ hostname, port, signal });
+    return scopedStream(conn, scopeOf(hostname));
   } catch (error) {
     throw openError(error, "connect", address);
   }

@@ -17,6 +17,7 @@ import type { ErrnoName } from "../base/errno.ts";
 import { type OSError, osError } from "../base/errors.ts";
 import { datagramTarget, openStream } from "../runtime/open.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
+import { scopedDatagram, scopeOf } from "../runtime/scope.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(
@@ -106,7 +107,9 @@ async function connectDatagram(
 ): Promise<void> {
   const target = await datagramTarget(state.family, address);
   state.checkOpen("connect"); // a name may have taken its time
-  state.ensureBound(target.hostname).peer = target;
+  const datagram = state.ensureBound(target.hostname);
+  datagram.peer = target;
+  scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
 }
 
 /** The failure of an attempt that nobody waited for, once. */
