@@ -7,7 +7,6 @@
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import { handlerKinds } from "./internal/server/handler_kinds.ts";
-import { emptySteps } from "./internal/server/steps.ts";
 import { BytesSink, BytesSource } from "./internal/files/memory_files.ts";
 import { BufferedReader } from "./internal/files/buffered_reader.ts";
 import {
@@ -88,10 +87,6 @@ export class BaseRequestHandler<
   readonly server: S;
   /** What `handle` threw; for a `finish` to know. */
   failure: unknown = undefined;
-
-  static {
-    emptySteps.add(this.prototype.finish);
-  }
 
   /**
    * Keeps what it is given; the work begins with `setup`.

@@ -16,7 +16,10 @@ import { checkNotLoading } from "./internal/handoff/handler_reference.ts";
 import { checkHandlerClass } from "./internal/handoff/handler_reference.ts";
 import { saySlowClose } from "./internal/server/drain.ts";
 import { formatAddress } from "./internal/base/address.ts";
-import { after, runHandler } from "./internal/server/steps.ts";
+import {
+  processRequest,
+  runHandler,
+} from "./internal/server/request_stages.ts";
 import {
   type BaseServerOptions,
   checkOptions,
@@ -29,8 +32,8 @@ import {
 import { checkHandlerKind } from "./internal/server/handler_kinds.ts";
 import { errorReport, isLostClient, say } from "./internal/server/report.ts";
 import { afterDrain, requestsOf } from "./internal/server/request_registry.ts";
-import { readyWithin, untimedActions } from "./internal/server/serve_loop.ts";
-import { Service } from "./internal/server/service.ts";
+import { readyWithin, untimedActions } from "./internal/server/loop_waiter.ts";
+import { ServeLoop } from "./internal/server/serve_loop.ts";
 import type {
   DatagramRequest,
   RequestHandlerConstructor,
@@ -103,7 +106,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   /** Seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   closeTimeout: number | null;
 
-  readonly #service: Service<R> = new Service(this);
+  readonly #loop: ServeLoop<R> = new ServeLoop(this);
 
   static {
     untimedActions.add(this.prototype.serviceActions);
@@ -148,7 +151,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @throws {OSError} when requests cannot be got any more.
    */
   serveForever(options: ServeForeverOptions = {}): Promise<void> {
-    return this.#service.serveForever(options);
+    return this.#loop.serveForever(options);
   }
 
   /**
@@ -159,7 +162,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    *   loop has ended.
    */
   shutdown(): Promise<void> {
-    return this.#service.shutdown();
+    return this.#loop.shutdown();
   }
 
   /** Called by the loop after each request, and every `pollInterval`. May be overridden. */
@@ -172,7 +175,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @throws {OSError} when the request cannot be got.
    */
   handleRequest(): Promise<void> {
-    return this.#service.handleRequest();
+    return this.#loop.handleRequest();
   }
 
   /** Called by `handleRequest` when no request came in time. May be overridden. */
@@ -212,11 +215,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @returns A promise, where something had to be waited for.
    */
   processRequest(request: R, clientAddress: Address): void | Promise<void> {
-    return after(
-      this.finishRequest(request, clientAddress),
-      this,
-      () => this.shutdownRequest(request),
-    );
+    return processRequest(this, request, clientAddress);
   }
 
   /**
@@ -229,7 +228,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @returns How the requests under way ended.
    */
   serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
-    return this.#service.close(options);
+    return this.#loop.close(options);
   }
 
   /**

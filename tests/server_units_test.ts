@@ -4,11 +4,14 @@ import {
   PendingOperation,
   type Readiness,
 } from "../internal/waiting/pending_operation.ts";
-import { ActiveRequests } from "../internal/server/active_requests.ts";
-import { runHandler } from "../internal/server/steps.ts";
+import { runHandler, runTask } from "../internal/server/request_stages.ts";
 import { errorReport, reprAddress } from "../internal/server/report.ts";
-import { Requests } from "../internal/server/request_registry.ts";
-import { both, readyWithin, ServeLoop } from "../internal/server/serve_loop.ts";
+import { Requests, requestsOf } from "../internal/server/request_registry.ts";
+import {
+  both,
+  LoopWaiter,
+  readyWithin,
+} from "../internal/server/loop_waiter.ts";
 import { BaseRequestHandler } from "../handlers.ts";
 import type { BaseServer } from "../server.ts";
 import {
@@ -47,62 +50,42 @@ class FakeSource implements Readiness {
   }
 }
 
-Deno.test("ServeLoop.run() goes on at each tick, and looks after a flight once", async () => {
-  const loop = new ServeLoop(1);
+Deno.test("LoopWaiter.wait() ends at each tick, and looks after a flight once", async () => {
+  const waiter = new LoopWaiter(1);
   const source = new FakeSource();
-  let ticks = 0;
-  const ended = loop.run(() => {
-    if (source.ready) loop.stop();
-    else if (loop.takeTick() && ++ticks === 10) source.arrive();
-    return source;
-  });
-  await within(ended);
-  assertEquals([ticks, source.watchers], [10, 1]);
-  loop.end();
-});
-
-Deno.test("ServeLoop.run() waits for the source, a promise, and the stop", async () => {
-  const loop = new ServeLoop(undefined);
-  const source = new FakeSource();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const steps = [source, promise, undefined, new FakeSource()];
-  const ended = loop.run(() => steps.shift());
-  assert(loop.waiting);
-  source.arrive();
-  await source.fill();
-  assertEquals([loop.waiting, steps.length], [false, 2]);
-  resolve();
-  await promise;
-  assertEquals([loop.waiting, steps.length], [true, 0]);
-  let told = false;
-  const stop = loop.stop().then(() => told = true);
-  await within(ended);
-  assertEquals(told, false);
-  loop.end();
-  await within(stop);
-  await within(loop.run(() => assert(false) as undefined)); // a loop that stops does nothing
-  await loop.stop();
-});
-
-Deno.test("ServeLoop.run() rejects with what a round throws, or rejects with", async () => {
-  const error = new Error("no");
-  const fail = () => {
-    throw error;
-  };
-  for (const round of [fail, () => Promise.reject(error)]) {
-    const loop = new ServeLoop(undefined);
-    await within(assertRejects(() => loop.run(round), Error, "no"));
-    loop.end();
+  for (let ticks = 0; ticks < 10;) {
+    await within(waiter.wait(source));
+    if (waiter.takeTick()) ticks++;
   }
+  assertEquals(source.watchers, 1);
+  waiter.end();
 });
 
-Deno.test("ServeLoop.pause() does not end at a tick, nor keep it", async () => {
-  const loop = new ServeLoop(1);
+Deno.test("LoopWaiter.wait() waits for the source, or the stop", async () => {
+  const waiter = new LoopWaiter(undefined);
+  const source = new FakeSource();
+  const first = waiter.wait(source);
+  assert(waiter.waiting);
+  source.arrive();
+  await within(first);
+  assertEquals(waiter.waiting, false);
+  const second = waiter.wait(new FakeSource());
+  let told = false;
+  const stop = waiter.stop().then(() => told = true);
+  await within(second);
+  assertEquals([waiter.stopping, told], [true, false]);
+  waiter.end();
+  await within(stop);
+  await within(waiter.stop());
+});
+
+Deno.test("LoopWaiter.pause() does not end at a tick, nor keep it", async () => {
+  const waiter = new LoopWaiter(1);
   const from = performance.now();
-  await loop.pause(20);
+  await waiter.pause(20);
   assert(performance.now() - from > 15);
-  assertEquals(loop.takeTick(), false);
-  loop.end();
+  assertEquals(waiter.takeTick(), false);
+  waiter.end();
 });
 
 Deno.test("both() asks the second source when the first is ready", async () => {
@@ -173,11 +156,6 @@ Deno.test("runHandler() takes hooks that are not async", async () => {
   assertEquals(log.join(), "setup,handle,finish");
 });
 
-Deno.test("runHandler() gives no promise where no hook gave one", () => {
-  const runnable = { setup() {}, handle() {}, finish() {} };
-  assertEquals(runHandler(runnable), undefined);
-});
-
 Deno.test("runHandler() waits for whatever a hook gives, as await does", async () => {
   const log: string[] = [];
   const thenable = (name: string): Promise<void> =>
@@ -214,28 +192,36 @@ for (const how of ["throws", "rejects"]) {
   });
 }
 
-Deno.test("ActiveRequests finds each of them, in whatever order they come and go", () => {
-  const all = new ActiveRequests();
-  const [a, b, c] = ["a", "b", "c"].map((name) => all.add(name, undefined));
-  const left = () => Array.from(all, ({ request }) => request).join();
-  assertEquals([left(), all.size], ["a,b,c", 3]);
-  assertEquals(["a", "b", "c"].map((name) => all.find(name)), [a, b, c]);
-  assertEquals(all.find("d"), undefined);
-  const d = all.add("d", undefined);
-  assertEquals([all.delete(b), all.delete(b), left()], [true, false, "a,c,d"]);
-  assertEquals([all.delete(d), left(), all.find("d")], [
-    true,
-    "a,c",
-    undefined,
-  ]);
-  assertEquals([all.delete(a), left(), all.find("c")], [true, "c", c]);
-  all.clear();
-  assertEquals([all.delete(c), left(), all.size], [false, "", 0]);
-  assertEquals(all.find("c"), undefined);
+Deno.test("Requests knows each request under way, in whatever order they come and go", () => {
+  const requests = new Requests({});
+  const [a, b, c] = ["a", "b", "c"].map((name) => requests.begin(name));
+  const left = () => Array.from(requests, ({ request }) => request).join();
+  assertEquals([left(), requests.size], ["a,b,c", 3]);
+  assertStrictEquals(requests.detach("a"), a);
+  assertEquals([a.detached, b.detached], [true, false]);
+  const d = requests.begin("d");
+  for (const _twice of [1, 2]) requests.end(b);
+  assertEquals([left(), requests.size, b.end], ["a,c,d", 3, "finished"]);
+  requests.end(d);
+  requests.end(a);
+  assertStrictEquals(requests.detach("c"), c);
+  assertEquals(requests.giveUp(), [c]);
+  requests.end(c);
+  assertEquals([left(), requests.size, c.end], ["", 0, "forced"]);
 });
 
-Deno.test("ServeLoop.run() is called by an operation itself, until the loop ends", async () => {
-  const loop = new ServeLoop(undefined);
+Deno.test("Requests counts a request that is got twice, and ends each", () => {
+  const requests = new Requests({});
+  const [first, second] = [requests.begin("one"), requests.begin("one")];
+  assertEquals(requests.size, 2);
+  requests.end(first);
+  assertStrictEquals(requests.detach("one"), second);
+  requests.end(second);
+  assertEquals([requests.size, requests.quiet.ready], [0, true]);
+});
+
+Deno.test("LoopWaiter.wait() is ended by an operation itself, until the loop ends", async () => {
+  const waiter = new LoopWaiter(undefined);
   const gates: PromiseWithResolvers<string>[] = [];
   const operations = [0, 1].map(() =>
     new PendingOperation(() => {
@@ -244,53 +230,42 @@ Deno.test("ServeLoop.run() is called by an operation itself, until the loop ends
       return gate.promise;
     })
   );
-  const turns = [operations[0], operations[0], operations[1], operations[1]];
-  const ended = loop.run(() => {
-    if (turns[0].ready) turns.shift()!.take();
-    return turns[0];
-  });
-  for (
-    const [i, operation] of [operations[0], operations[0], operations[1]]
-      .entries()
-  ) {
-    const { settled } = operation;
+  const [first, second] = operations;
+  for (const [i, operation] of [first, first, second].entries()) {
+    const waited = waiter.wait(operation);
     gates[i].resolve("there");
-    await settled;
+    await within(waited);
+    operation.take();
   }
-  assertEquals(turns.length, 1);
   assertEquals(operations.map(({ watchers }) => watchers.size), [0, 1]);
-  loop.stop();
-  await within(ended);
-  loop.end();
-  assertEquals(operations[1].watchers.size, 0);
+  waiter.end();
+  assertEquals(second.watchers.size, 0);
 });
 
-Deno.test("runHandler() gives what handle() gives where finish() was not overridden", async () => {
+Deno.test("runHandler() calls a finish() that was added later", async () => {
   class Handler extends BaseRequestHandler<undefined> {
-    override handle = () => promise;
+    override handle = () => Promise.reject(new Error("no"));
   }
-  const { promise, reject } = Promise.withResolvers<void>();
   const run = () => runHandler(new Handler(undefined, "", {} as BaseServer));
-  const step = run();
-  assertStrictEquals(step, promise);
-  reject(new Error("no"));
-  await assertRejects(async () => await step, Error, "no");
+  await assertRejects(run, Error, "no");
   const finish = Handler.prototype.finish;
   let finished = 0;
   Handler.prototype.finish = () => void finished++;
-  await assertRejects(async () => await run(), Error, "no");
+  await assertRejects(run, Error, "no");
   Handler.prototype.finish = finish;
   assertEquals(finished, 1);
 });
 
 Deno.test("Requests.detach() counts a request that a hook made", async () => {
-  const requests = new Requests({});
+  const server = {} as BaseServer;
+  const requests = requestsOf(server);
+  const active = requests.detach("made");
   const { promise, resolve } = Promise.withResolvers<void>();
-  const active = requests.detach("made", {} as BaseServer, "");
-  requests.endAfter(active, promise);
+  const task = runTask(server, active, "", () => promise);
   assertEquals(requests.size, 1);
   assertEquals(requests.room.ready, true);
   resolve();
   await within(requests.quiet.fill());
   assertEquals(requests.size, 0);
+  await within(task);
 });

@@ -12,7 +12,7 @@ import {
   type ServerConstructor,
 } from "../server/concurrent.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
-import { untimedActions } from "../server/serve_loop.ts";
+import { untimedActions } from "../server/loop_waiter.ts";
 import type {
   RequestHandlerConstructor,
   ServerCloseOptions,

@@ -5,7 +5,7 @@
  */
 
 import { inspect } from "../runtime/deno.ts";
-import type { Runnable } from "../server/steps.ts";
+import type { Runnable } from "../server/request_stages.ts";
 
 /** A class of handlers, whatever its requests and its server are. */
 // deno-lint-ignore no-explicit-any

@@ -4,17 +4,15 @@
  * @module
  */
 
-import { begun } from "../waiting/promises.ts";
 import type { ServerStages } from "./stages.ts";
 import type { Address } from "../base/address.ts";
-import type { Detached } from "./active_requests.ts";
 import { checkOptions } from "./server_options.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./request_registry.ts";
-import { runDetached, runTask } from "./task.ts";
+import { processRequestTask, runTask, turnAway } from "./request_stages.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -119,29 +117,23 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void | Promise<void> {
       const requests = requestsOf(this);
-      const rejected = requests.exceeds(request);
-      const active = requests.detach(request, this, clientAddress);
-      if (rejected) return requests.turnAway(active);
-      if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
-        runDetached(active);
-      } else this.#runOwnTask(request, clientAddress, active);
-    }
-
-    /** Runs a task that a subclass has changed; apart, for the function here would make each request a scope. */
-    #runOwnTask(
-      request: unknown,
-      clientAddress: Address,
-      active: Detached,
-    ): void {
-      const task = begun(() => this.processRequestTask(request, clientAddress));
-      requestsOf(this).endAfter(active, task);
+      if (requests.exceeds(request)) {
+        return void turnAway(this, request, clientAddress);
+      }
+      const active = requests.detach(request);
+      void runTask(
+        this,
+        active,
+        clientAddress,
+        () => this.processRequestTask(request, clientAddress),
+      );
     }
 
     processRequestTask(
       request: unknown,
       clientAddress: Address,
     ): void | Promise<void> {
-      return runTask({ server: this, request, clientAddress });
+      return processRequestTask(this, request, clientAddress);
     }
   }
   return Concurrent;

@@ -7,10 +7,9 @@
 import { begun } from "../waiting/promises.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { anyReady } from "../waiting/ready.ts";
-import type { ActiveRequest } from "./active_requests.ts";
 import type { ServerCloseReport } from "./server_options.ts";
 import { say, sayHookFailed } from "./report.ts";
-import type { Requests } from "./request_registry.ts";
+import type { ActiveRequest, Requests } from "./request_registry.ts";
 
 /** How long a drain waits in silence, in ms: most handlers end sooner, and a person at a terminal gets impatient. */
 const SILENCE_MS = 1000;

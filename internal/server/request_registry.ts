@@ -5,18 +5,9 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { begun } from "../waiting/promises.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import {
-  type ActiveRequest,
-  ActiveRequests,
-  type Detached,
-} from "./active_requests.ts";
-import { sayHookFailed } from "./report.ts";
 import { isInside } from "./scope.ts";
-import type { Step } from "./steps.ts";
-import type { ServerStages, ServerStatus } from "./stages.ts";
+import type { ServerStatus } from "./stages.ts";
 
 /** What to do with a request when `maxConnections` are under way. */
 export type MaxConnectionsPolicy = "wait" | "reject";
@@ -33,7 +24,26 @@ export interface Limits {
   blockOnClose: boolean;
 }
 
-/** How many there are of each client; one that cannot be told from others is not counted. */
+/** One request under way. */
+export class ActiveRequest {
+  /** Whether a task of its own ends the request, and not the loop that got it. */
+  detached = false;
+  /** Tells the handler that the server shuts down; made when the handler asks for its signal. */
+  controller: AbortController | undefined = undefined;
+  /** How the request ended; undefined while it is under way. */
+  end: "finished" | "forced" | undefined = undefined;
+
+  /**
+   * @param request The request itself.
+   * @param client The client's host, or path; undefined for a client without a name.
+   */
+  constructor(
+    readonly request: unknown,
+    readonly client: string | undefined,
+  ) {}
+}
+
+/** The number of requests of each client. A client without a name is not counted. */
 type Counts = Map<string, number>;
 
 function count(
@@ -50,7 +60,10 @@ function count(
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<Limits>>;
-  readonly #active = new ActiveRequests();
+  /** The requests under way, in the order in which they began. */
+  readonly #active = new Set<ActiveRequest>();
+  /** The same by request; the last one, if an override of `getRequest` gives one object twice. */
+  readonly #byRequest = new Map<unknown, ActiveRequest>();
   #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
@@ -126,14 +139,22 @@ export class Requests implements Iterable<ActiveRequest> {
     const client = clientOf(clientAddress);
     if (this.#perClient) count(this.#perClient, client, 1);
     this.status.accepted++;
-    return this.#active.add(request, client);
+    const active = new ActiveRequest(request, client);
+    this.#active.add(active);
+    this.#byRequest.set(request, active);
+    return active;
   }
 
   /** Notes its end. */
   end(active: ActiveRequest): void {
+    const { request, client } = active;
     const counted = this.#active.delete(active);
-    if (counted && this.#perClient) count(this.#perClient, active.client, -1);
-    if (this.#givenUp.size > 0) this.#givenUp.delete(active.request);
+    if (counted) active.end = "finished";
+    if (counted && this.#perClient) count(this.#perClient, client, -1);
+    if (this.#byRequest.get(request) === active) {
+      this.#byRequest.delete(request);
+    }
+    if (this.#givenUp.size > 0) this.#givenUp.delete(request);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
   }
@@ -143,7 +164,7 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.size > this.max) return true;
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return false;
-    const client = this.#active.find(request)?.client;
+    const client = this.#byRequest.get(request)?.client;
     return client !== undefined && this.#countOf(client) > most;
   }
 
@@ -156,38 +177,11 @@ export class Requests implements Iterable<ActiveRequest> {
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** Leaves a request to a task, with which it ends. */
-  detach(
-    request: unknown,
-    server: ServerStages<unknown>,
-    clientAddress: Address,
-  ): Detached {
-    const active = this.#active.find(request) ?? this.begin(request);
-    return active.detach(server, clientAddress);
-  }
-
-  /** Ends a request when its task has ended. */
-  endAfter(active: Detached, task: Step): void {
-    if (task === undefined) this.end(active);
-    else this.#endLater(active, task);
-  }
-
-  /** Apart from {@linkcode Requests.endAfter}, which would make a scope for the functions at each call. */
-  #endLater(active: Detached, task: Promise<void>): void {
-    Promise.resolve(task).then(() => this.end(active), (error) => {
-      this.end(active);
-      endStray(active, error);
-    });
-  }
-
-  /**
-   * Shuts down a request that is one too many, or unwanted. It does not count meanwhile: a client that puts off its
-   * end takes neither a place nor the time of the loop.
-   */
-  turnAway(active: Detached): void {
-    this.status.rejected++;
-    this.end(active);
-    begun(shutDown, active)?.catch((error) => endStray(active, error));
+  /** Leaves a request to a task of its own, which ends the request. */
+  detach(request: unknown): ActiveRequest {
+    const active = this.#byRequest.get(request) ?? this.begin(request);
+    active.detached = true;
+    return active;
   }
 
   /** Whether what a request throws is worth a report: not when the server gave it up. */
@@ -197,7 +191,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Tells the request when the server drains; one signal for all that the server did not get, but made. */
   signal(request: unknown): AbortSignal {
-    const active = this.#active.find(request);
+    const active = this.#byRequest.get(request);
     const controller = active === undefined
       ? this.#others ??= new AbortController()
       : active.controller ??= new AbortController();
@@ -215,9 +209,13 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Gives up all that are left, and returns them. They do not count any more. */
   giveUp(): ActiveRequest[] {
     const left = [...this.#active];
+    for (const active of left) {
+      active.end = "forced";
+      this.#givenUp.add(active.request);
+    }
     this.#active.clear();
+    this.#byRequest.clear();
     this.#perClient?.clear();
-    for (const { request } of left) this.#givenUp.add(request);
     this.#idle = settle(this.#idle);
     return left;
   }
@@ -231,16 +229,6 @@ export class Requests implements Iterable<ActiveRequest> {
 /** What tells one client from another: unnamed Unix sockets have nothing that does. */
 function clientOf(address: Address | undefined): string | undefined {
   return (typeof address === "string" ? address : address?.[0]) || undefined;
-}
-
-function shutDown(this: Detached): Step {
-  return this.server.shutdownRequest(this.request);
-}
-
-/** A hook has failed that ends the request: says so, and closes the connection, which nobody else will. */
-function endStray({ request, clientAddress }: Detached, error: unknown): void {
-  sayHookFailed(clientAddress, error);
-  if (request instanceof Socket) stateOf(request).close(false);
 }
 
 function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {

@@ -1,178 +1,184 @@
 /**
- * The waiting of `serveForever`: for a request, for the stop, for the next `serviceActions`.
+ * What a server does with its stages: the loop, one request, and the end.
  *
  * @module
  */
 
-import { MAX_DELAY } from "../waiting/timeouts.ts";
-import { anyReady } from "../waiting/ready.ts";
+import { nextTurn } from "../waiting/timeouts.ts";
+import { checkTimeout } from "../base/arguments.ts";
+import { SOCK_STREAM } from "../base/constants.ts";
+import { osError } from "../base/errors.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { ownerOf } from "../socket/fileno.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
+import type { ServerStages } from "./stages.ts";
+import { socketOf } from "../socket/select.ts";
+import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
+import { drain } from "./drain.ts";
+import { enter, isInside } from "./scope.ts";
+import { Dispatcher } from "./request_stages.ts";
+import type {
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+} from "./server_options.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import {
-  PendingOperation,
-  type Readiness,
-} from "../waiting/pending_operation.ts";
-
-/** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
-export const untimedActions: WeakSet<object> = new WeakSet();
-
-/** Ready when both sources are. The second is not set going before the first is ready. */
-export function both(first: Readiness, second: Readiness): Readiness {
-  return {
-    get ready() {
-      return first.ready && second.ready;
-    },
-    fill: () => first.ready ? second.fill() : first.fill(),
-  };
-}
+  both,
+  LoopWaiter,
+  readyWithin,
+  untimedActions,
+} from "./loop_waiter.ts";
 
 /**
- * Waits until the source is ready, and is not taken by another who waits for it.
+ * Gets requests for a server and takes them through its stages, which are methods of the server that
+ * may be overridden.
  *
- * @param source What is waited for.
- * @param seconds The limit; null waits without one.
- * @returns False when the time ran out.
+ * @typeParam R What a request is.
  */
-export async function readyWithin(
-  source: Readiness,
-  seconds: number | null,
-): Promise<boolean> {
-  const due = performance.now() + (seconds ?? Infinity) * 1000;
-  for (let left = seconds; !source.ready;) {
-    await anyReady([source], left === null ? null : Math.max(0, left));
-    if (!(performance.now() < due)) break;
-    if (left !== null) left = (due - performance.now()) / 1000;
+export class ServeLoop<R> {
+  readonly #server: ServerStages<R>;
+  readonly #requests: Requests;
+  readonly #dispatcher: Dispatcher<R>;
+  #loop: LoopWaiter | undefined;
+  /** Whether `shutdown` was called while there was no loop: it ends the next one at once, as in CPython. */
+  #stopWanted = false;
+
+  /** @param server The server. Nothing of it is used before a request is asked for. */
+  constructor(server: ServerStages<R>) {
+    this.#server = server;
+    this.#requests = requestsOf(server);
+    this.#dispatcher = new Dispatcher(server);
   }
-  return source.ready;
-}
 
-/** One run of `serveForever`. */
-export class ServeLoop {
-  readonly #ended = Promise.withResolvers<void>();
-  readonly #abandoned = Promise.withResolvers<void>();
-  #wake: (() => void) | undefined;
-  /** What the loop has last waited for: a pending operation, or the promise of another readiness. */
-  #operation: PendingOperation<unknown> | undefined;
-  #flight: Promise<void> | undefined;
-  #ticker: ReturnType<typeof setInterval> | undefined;
-  #ticked = false;
-  /** Whether the loop is to end. */
-  stopping = false;
-
-  /** @param tickMs How often to wake the loop without a request; undefined is never. */
-  constructor(tickMs: number | undefined) {
-    if (tickMs !== undefined) {
-      this.#ticker = setInterval(this.#tick, Math.min(tickMs, MAX_DELAY));
+  /** Handles requests until {@linkcode ServeLoop.shutdown}. */
+  async serveForever(options: ServeForeverOptions): Promise<void> {
+    const { signal, pollInterval = 0.5 } = options;
+    const loop = this.#begin(pollInterval);
+    const stop = () => void loop.stop();
+    signal?.addEventListener("abort", stop);
+    if (signal?.aborted || this.#stopWanted) stop();
+    try {
+      const served = enter(
+        this.#server, // here and not for each request, which would cost 0.4 us
+        () => this.#serve(loop),
+      );
+      await Promise.race([served, loop.abandoned]);
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#loop = undefined;
+      this.#stopWanted = false;
+      loop.end();
+      this.#rest();
     }
   }
 
-  readonly #tick = (): void => {
-    this.#ticked = this.waiting;
-    this.#rouse();
-  };
-
-  readonly #rouse = (): void => {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  };
-
-  /** Resolves when the loop has ended. */
-  get ended(): Promise<void> {
-    return this.#ended.promise;
+  #begin(pollInterval: number): LoopWaiter {
+    if (this.#loop !== undefined) {
+      throw new Error("Cannot serve: the server is serving already");
+    }
+    if (!(pollInterval > 0)) {
+      throw new RangeError(
+        `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
+      );
+    }
+    this.#checkOpen("serve");
+    const idle = untimedActions.has(this.#server.serviceActions);
+    return this.#loop = new LoopWaiter(idle ? undefined : pollInterval * 1000);
   }
 
-  /** Resolves when nobody waits any more for the request that holds the loop up. */
-  get abandoned(): Promise<void> {
-    return this.#abandoned.promise;
+  /** Gets requests and handles them until the stop. */
+  async #serve(waiter: LoopWaiter): Promise<void> {
+    const { room } = this.#requests;
+    while (!waiter.stopping) {
+      const source = room.ready ? this.#source : room;
+      if (source.ready) {
+        const failed = await this.#dispatcher.handleOne();
+        if (failed !== undefined) await rest(waiter, failed);
+      } else if (!waiter.takeTick()) {
+        await waiter.wait(source);
+        continue;
+      }
+      const actions = this.#server.serviceActions();
+      if (actions !== undefined) await actions;
+    }
   }
 
-  /** Whether the loop waits, and gets no request at this moment. */
-  get waiting(): boolean {
-    return this.#wake !== undefined;
+  /** What to wait for: the socket of the server, which may be another one meanwhile. */
+  get #source(): Readiness {
+    return stateOf(socketOf(this.#server)).readable;
+  }
+
+  /** Throws unless the socket of the server is open and takes requests. */
+  #checkOpen(syscall: string): void {
+    const fileno = this.#server.fileno();
+    if (fileno === -1) {
+      throw osError("EBADF", { syscall, reason: "the server is closed" });
+    }
+    const socket = ownerOf(fileno);
+    if (
+      socket instanceof Socket && socket.type === SOCK_STREAM &&
+      !stateOf(socket).listens
+    ) {
+      const reason =
+        "the server does not listen; call serverBind() and serverActivate() first";
+      throw osError("EINVAL", { syscall, reason });
+    }
+  }
+
+  /** Lets the program end although an accept or a receive is in flight: the next call, or loop, takes its result. */
+  #rest(): void {
+    const socket = ownerOf(this.#server.fileno());
+    if (socket instanceof Socket) stateOf(socket).rest();
+  }
+
+  /** Makes the loop, or the next one, end. Resolves when no further request will be got. */
+  shutdown(): Promise<void> {
+    if (this.#loop !== undefined) return this.#loop.stop();
+    this.#stopWanted = true;
+    return Promise.resolve();
+  }
+
+  /** Handles one request without a loop, or calls `handleTimeout`. */
+  async handleRequest(): Promise<void> {
+    this.#checkOpen("handle a request");
+    const server = this.#server;
+    const socket = socketOf(server);
+    const next = both(this.#requests.room, stateOf(socket).readable);
+    const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
+      limit !== null
+    );
+    const limit = limits.length > 0 ? Math.min(...limits) : null;
+    if (await readyWithin(next, limit)) {
+      await enter(server, () => this.#dispatcher.handleOne());
+    } else await server.handleTimeout();
+    if (this.#loop === undefined) this.#rest();
   }
 
   /**
-   * Calls `round` again and again, until the stop. What it waits for calls it back: a promise to resume it by would
-   * cost a datagram 250 ns.
-   *
-   * @param round Does what there is to do. Gives what to wait for before it is called again, a source that is not
-   *   ready or a promise; undefined is nothing.
-   * @returns Resolves after the stop; rejects with what a round threw, or what its promise rejected with.
+   * Ends the loop and tells the requests under way, waits for them, and cuts off what is left then. A request
+   * cannot wait for its own end: called by one, this waits for none, and the rest goes on in the background.
    */
-  run(round: () => Readiness | Promise<void> | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const go = (): void => {
-      try {
-        while (!this.stopping) {
-          const next = round();
-          if (next instanceof Promise) return void next.then(go, reject);
-          if (next !== undefined) return this.#wait(next, go);
-        }
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-    };
-    go();
-    return promise;
+  async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
+    const { timeout = null } = options;
+    checkTimeout(timeout);
+    const requests = this.#requests;
+    this.#loop?.stop();
+    requests.drain();
+    if (!requests.blockOnClose) return { finished: 0, forced: 0 };
+    const drained = requests.drained = this.#drain(timeout);
+    return isInside(this.#server) ? { finished: 0, forced: 0 } : await drained;
   }
 
-  /** Calls `wake` when the source may be ready, at the stop, and at the tick. */
-  #wait(source: Readiness, wake: () => void): void {
-    const flight = source.fill();
-    if (source instanceof PendingOperation) this.#watch(source);
-    else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
-      this.#flight = flight;
-      flight.then(this.#rouse);
-    }
-    this.#wake = wake;
+  async #drain(timeout: number | null): Promise<ServerCloseReport> {
+    const report = await drain(this.#server, this.#requests, timeout);
+    if (report.forced > 0) this.#loop?.abandon();
+    return report;
   }
+}
 
-  /** Whether the loop waited in vain for as long as a tick; true once for each. */
-  takeTick(): boolean {
-    const ticked = this.#ticked;
-    this.#ticked = false;
-    return ticked;
-  }
-
-  /** From now on a pending operation wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
-  #watch(operation: PendingOperation<unknown>): void {
-    if (operation === this.#operation) return;
-    this.#operation?.watchers.delete(this.#rouse);
-    this.#operation = operation;
-    operation.watchers.add(this.#rouse);
-  }
-
-  /** Waits for some time, or the stop. */
-  async pause(ms: number): Promise<void> {
-    let over = false;
-    const timer = setTimeout(() => {
-      over = true;
-      this.#rouse();
-    }, ms);
-    while (!over && !this.stopping) {
-      await new Promise<void>((wake) => this.#wake = wake);
-    }
-    clearTimeout(timer);
-    this.#ticked = false;
-  }
-
-  /** Makes the loop end. Resolves when it will get no further request. */
-  stop(): Promise<void> {
-    this.stopping = true;
-    if (!this.waiting) return Promise.resolve();
-    this.#rouse();
-    return this.ended;
-  }
-
-  /** Leaves a request that does not end behind. */
-  abandon(): void {
-    this.#abandoned.resolve();
-  }
-
-  /** The loop has ended. */
-  end(): void {
-    clearInterval(this.#ticker);
-    this.#operation?.watchers.delete(this.#rouse);
-    this.#ended.resolve();
-  }
+/** Waits after a failure of `getRequest`: one that fails at once must not keep all else from running. */
+async function rest(waiter: LoopWaiter, failed: AcceptVerdict): Promise<void> {
+  if (failed === "transient") await nextTurn();
+  else await waiter.pause(PAUSE_MS);
 }

@@ -5,7 +5,7 @@
  */
 
 import { copyOf } from "../base/memory.ts";
-import { runHandler } from "../server/steps.ts";
+import { runHandler } from "../server/request_stages.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
