@@ -18,6 +18,7 @@ import { failLater } from "./internal/waiting/timeouts.ts";
 import * as C from "./internal/base/constants.ts";
 import { Socket } from "./internal/socket/socket_object.ts";
 import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
+import { isDualStack, loopbackAddress } from "./internal/runtime/open.ts";
 import type { PathOptions } from "./internal/runtime/unix_path.ts";
 
 export { formatAddress } from "./internal/base/address.ts";
@@ -227,7 +228,7 @@ export function createServer(
  * @returns True on Linux and macOS where IPv6 is on.
  */
 export function hasDualstackIPv6(): boolean {
-  if (Deno.build.os === "windows") return false; // IPV6_V6ONLY is on there, and Deno cannot clear it
+  if (!isDualStack()) return false;
   try {
     using probe = new Socket(C.AF_INET6);
     probe.bind(["::1", 0]);
@@ -251,7 +252,7 @@ export async function socketpair(
   type: number = C.SOCK_STREAM,
   proto = 0,
 ): Promise<[Socket, Socket]> {
-  const loopback = addressFor(family);
+  const loopback = loopbackAddress(family);
   const first = new Socket(family, type, proto);
   if (type === C.SOCK_DGRAM) {
     return await datagramPair(first, new Socket(family, type, proto), loopback);
@@ -273,16 +274,6 @@ export async function socketpair(
     first.close();
     throw error;
   }
-}
-
-/** An address of this host only, which the system completes. */
-function addressFor(family: number): Address {
-  if (family !== C.AF_UNIX) {
-    return [family === C.AF_INET ? "127.0.0.1" : "::1", 0];
-  }
-  return Deno.build.os === "linux"
-    ? `\0${crypto.randomUUID()}`
-    : `${Deno.makeTempDirSync()}/socketpair`;
 }
 
 async function datagramPair(

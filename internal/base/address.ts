@@ -6,7 +6,6 @@
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
 
 /** An address of AF_INET or AF_INET6. */
 export type InetAddress = [host: string, port: number];
@@ -16,6 +15,18 @@ export type Address = InetAddress | string;
 
 /** An address as a parameter: a literal `["localhost", 80]` and a read-only tuple both fit. */
 export type AddressLike = readonly [host: string, port: number] | string;
+
+/** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
+export interface TransportAddr {
+  /** `"tcp"`, `"udp"`, `"unix"` or `"unixpacket"`. */
+  transport: string;
+  /** The IP address, for TCP and UDP. */
+  hostname?: string;
+  /** The port, for TCP and UDP. */
+  port?: number;
+  /** The path, for Unix sockets; null or empty for an unnamed one. */
+  path?: string | null;
+}
 
 /** The longest path of a Unix socket in bytes: `sun_path` of unix(7) is 108 with the NUL of a path. */
 const UNIX_PATH_MAX = 107;

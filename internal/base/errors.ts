@@ -225,7 +225,7 @@ const BY_NAME: Record<string, ErrnoName> = {
  * Python's `ssl` takes it so too (`suppress_ragged_eofs`).
  */
 export function isRaggedEnd(error: unknown): boolean {
-  return error instanceof Deno.errors.UnexpectedEof &&
+  return error instanceof Error && error.name === "UnexpectedEof" &&
     error.message.includes("close_notify");
 }
 

@@ -23,6 +23,11 @@ export function inspect(value: unknown, options?: Deno.InspectOptions): string {
   return Deno.inspect(value, options);
 }
 
+/** Opens a file for reading. The caller closes it. */
+export async function openFile(path: string | URL): Promise<Deno.FsFile> {
+  return await Deno.open(path);
+}
+
 /** Opens a file for reading, and blocks meanwhile. The caller closes it. */
 export function openFileSync(path: string | URL): Deno.FsFile {
   return Deno.openSync(path);

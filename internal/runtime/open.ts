@@ -207,6 +207,21 @@ export function unboundAddress(family: number): Address {
   });
 }
 
+/** Returns an address that only this host reaches, and that the system completes. */
+export function loopbackAddress(family: number): Address {
+  if (family !== AF_UNIX) {
+    return [family === AF_INET ? "127.0.0.1" : "::1", 0];
+  }
+  return Deno.build.os === "linux"
+    ? unboundAddress(AF_UNIX)
+    : `${Deno.makeTempDirSync()}/socketpair`;
+}
+
+/** Reports whether this system lets an IPv6 socket take IPv4: Windows has IPV6_V6ONLY on, and Deno cannot clear it. */
+export function isDualStack(): boolean {
+  return Deno.build.os !== "windows";
+}
+
 /** Where to connect, and from where. */
 export interface ConnectOptions {
   /** The family of the socket. */

@@ -8,19 +8,10 @@
 
 import type { WaitLimit } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
+import type { TransportAddr } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 
-/** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
-export interface TransportAddr {
-  /** `"tcp"`, `"udp"`, `"unix"` or `"unixpacket"`. */
-  transport: string;
-  /** The IP address, for TCP and UDP. */
-  hostname?: string;
-  /** The port, for TCP and UDP. */
-  port?: number;
-  /** The path, for Unix sockets; null or empty for an unnamed one. */
-  path?: string | null;
-}
+export type { TransportAddr } from "../base/address.ts";
 
 /** A connected stream: the part of `Deno.Conn` that a socket needs. */
 export interface StreamTransport {

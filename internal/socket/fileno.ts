@@ -1,20 +1,17 @@
 /**
- * What a socket is known by: its number, for `select` and servers, and its text in a log.
+ * The numbers of open sockets, for `select` and servers.
  *
  * @module
  */
 
-import { formatAddress, fromTransport } from "../base/address.ts";
-import type { SocketState } from "./state.ts";
-
-/** By number: there are as many places as there were sockets open at a time. */
+/** The sockets by number. The array is as long as there were sockets open at one time. */
 const owners: (object | undefined)[] = [];
 const free: number[] = [];
 
-/** 0, 1 and 2 are the standard streams everywhere; numbers here start above them. */
+/** The next new number: 0, 1 and 2 are the standard streams everywhere. */
 let next = 3;
 
-/** Gives `owner` a number that nobody has. */
+/** Gives `owner` a free number. */
 export function takeFileno(owner: object): number {
   const fileno = free.pop() ?? next++;
   owners[fileno] = owner;
@@ -28,24 +25,7 @@ export function releaseFileno(fileno: number): void {
   free.push(fileno);
 }
 
-/** Who has the number. */
+/** Returns the owner of a number. */
 export function ownerOf(fileno: number): object | undefined {
   return owners[fileno];
-}
-
-/** Number, kind and addresses, as Python's `repr` of a socket has them. */
-export function describe(
-  state: SocketState,
-  fd: number,
-  proto: number,
-): string {
-  const kind =
-    `fd=${fd}, family=${state.family}, type=${state.type}, proto=${proto}`;
-  if (state.closed) return `<Socket [closed] ${kind}>`;
-  const own = formatAddress(state.getsockname());
-  const addr = state.stream?.transport.remoteAddr ?? state.datagram?.peer;
-  const peer = addr === undefined ? "" : formatAddress(fromTransport(addr));
-  return `<Socket ${kind}${own && `, laddr=${own}`}${
-    peer && `, raddr=${peer}`
-  }>`;
 }

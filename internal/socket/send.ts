@@ -1,5 +1,5 @@
 /**
- * Sending, and a close that does not cut off what was sent.
+ * Sending.
  *
  * @module
  */
@@ -9,26 +9,23 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater, nextTurn, type WaitLimit } from "../waiting/timeouts.ts";
+import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
 import {
   type BytesLike,
   checkFlags,
   checkSendfile,
-  checkTimeout,
   gather,
   toBytes,
 } from "../base/arguments.ts";
 import {
   AF_UNIX,
   MSG_DONTWAIT,
-  SHUT_WR,
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../base/constants.ts";
 import type { SocketState } from "./state.ts";
-import { OSError, osError, translate } from "../base/errors.ts";
-import type { Socket } from "./socket_object.ts";
+import { osError, translate } from "../base/errors.ts";
 import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
@@ -170,38 +167,5 @@ export async function sendfile(
     const path = typeof file === "string" || file instanceof URL;
     const address = path ? String(file) : undefined;
     return await failLater(translate(error, { syscall: "sendfile", address }));
-  }
-}
-
-/** Bytes that are dropped at a time. */
-const CHUNK = 16384;
-
-/**
- * Ends sending, drops what comes until the peer's end, and closes. Without limit in bytes, as in nginx: a peer that is
- * cut off after so many loses the answer, however large its upload.
- *
- * @param socket What to close.
- * @param seconds How long at most.
- * @param timeout How long to wait for more.
- */
-export async function lingeringClose(
-  socket: Socket,
-  seconds: number,
-  timeout: number,
-): Promise<void> {
-  checkTimeout(seconds);
-  checkTimeout(timeout);
-  try {
-    socket.settimeout(null);
-    socket.setdeadline(seconds);
-    await socket.shutdown(SHUT_WR);
-    socket.settimeout(timeout);
-    const dropped = new Uint8Array(CHUNK);
-    while (await socket.recvInto(dropped) > 0);
-  } catch (error) {
-    if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
-    await nextTurn(); // or the socket was closed before
-  } finally {
-    socket.close();
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import { memory } from "../base/memory.ts";
+import { openFile, SEEK_SET } from "../runtime/deno.ts";
 
 /** What one read takes, which each client that reads slowly keeps in memory. */
 const CHUNK = 262144;
@@ -82,7 +83,7 @@ export interface OpenFile {
   /** Reads into `p`; null at the end. */
   read(p: Uint8Array): Promise<number | null>;
   /** Moves to a position. */
-  seek(offset: number, whence: Deno.SeekMode): Promise<number>;
+  seek(offset: number, whence: number): Promise<number>;
 }
 
 /**
@@ -102,7 +103,7 @@ export async function sendFile(
   if (typeof file !== "string" && !(file instanceof URL)) {
     return await copyFile(file, offset, count, write, now);
   }
-  using opened = await Deno.open(file);
+  using opened = await openFile(file);
   return await copyFile(opened, offset, count, write, now);
 }
 
@@ -113,7 +114,7 @@ async function copyFile(
   write: Write,
   now: () => number,
 ): Promise<number> {
-  await file.seek(offset, Deno.SeekMode.Start);
+  await file.seek(offset, SEEK_SET);
   const chunk = new Chunk();
   let sent = 0;
   try {
@@ -129,7 +130,7 @@ async function copyFile(
     chunk.release();
   } finally {
     chunk.drop();
-    await file.seek(offset + sent, Deno.SeekMode.Start);
+    await file.seek(offset + sent, SEEK_SET);
   }
   return sent;
 }

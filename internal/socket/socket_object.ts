@@ -22,7 +22,6 @@ import * as C from "../base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { SocketState } from "./state.ts";
-import { describe } from "./fileno.ts";
 import { errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
 import {
@@ -30,14 +29,8 @@ import {
   type OptionValue,
   setOption,
 } from "../runtime/socket_options.ts";
-import {
-  lingeringClose,
-  send,
-  sendall,
-  sendfile,
-  sendmsg,
-  sendto,
-} from "./send.ts";
+import { lingeringClose } from "./lingering_close.ts";
+import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
 import type { Bytes } from "../base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
@@ -721,7 +714,7 @@ export class Socket implements Disposable {
 
   /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
-    return describe(this.#state, this.fileno(), this.proto);
+    return this.#state.describe(this.fileno(), this.proto);
   }
 
   /**

@@ -290,6 +290,19 @@ export class SocketState {
     return this.#fileno ||= takeFileno(owner);
   }
 
+  /** Returns number, kind and addresses, as Python's `repr` of a socket has them. */
+  describe(fileno: number, proto: number): string {
+    const kind =
+      `fd=${fileno}, family=${this.family}, type=${this.type}, proto=${proto}`;
+    if (this.closed) return `<Socket [closed] ${kind}>`;
+    const own = formatAddress(this.getsockname());
+    const addr = this.stream?.transport.remoteAddr ?? this.datagram?.peer;
+    const peer = addr === undefined ? "" : formatAddress(fromTransport(addr));
+    return `<Socket ${kind}${own && `, laddr=${own}`}${
+      peer && `, raddr=${peer}`
+    }>`;
+  }
+
   /** Lets the process end while an accept or a receive is in flight that nobody waits for; the next call ends that. */
   rest(): void {
     this.#resting = true;

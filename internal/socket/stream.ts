@@ -4,7 +4,12 @@
  * @module
  */
 
-import { nextTurn, poll, type WaitLimit } from "../waiting/timeouts.ts";
+import {
+  nextTurn,
+  poll,
+  setUnrefTimeout,
+  type WaitLimit,
+} from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
@@ -204,8 +209,7 @@ export class Stream {
   close(): void {
     this.receiveBuffer.close();
     if (!this.sendQueue.busy) return this.abort();
-    const timer = setTimeout(() => this.abort(), LINGER_MS);
-    Deno.unrefTimer(timer);
+    const timer = setUnrefTimeout(() => this.abort(), LINGER_MS);
     this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
       this.abort();

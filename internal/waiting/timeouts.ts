@@ -10,6 +10,16 @@ import { whenEnded } from "./pending_operation.ts";
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
 export const MAX_DELAY = 2147483647;
 
+/** Sets a timer that does not keep the process alive. */
+export function setUnrefTimeout(
+  callback: () => void,
+  milliseconds: number,
+): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(callback, Math.min(milliseconds, MAX_DELAY));
+  Deno.unrefTimer(timer);
+  return timer;
+}
+
 /**
  * Turns of the event loop after which a call that must not wait gives up. A loop that is kept turning
  * looks at the descriptors in every 61st tick only (tokio's default `event_interval`): data in the
@@ -55,11 +65,7 @@ export class SharedTimer {
     this.#fires = due;
     this.#span = span;
     const delay = Math.ceil(Math.max(0, due - performance.now()));
-    const timer = this.#timer = setTimeout(
-      this.#fire,
-      Math.min(delay, MAX_DELAY),
-    );
-    Deno.unrefTimer(timer);
+    this.#timer = setUnrefTimeout(this.#fire, delay);
   }
 
   readonly #fire = (): void => {
