@@ -11,7 +11,7 @@ import {
   ReaderCore,
   type ReadUntilOptions,
 } from "../files/reader_core.ts";
-import { finishNow, type Steps } from "../files/reads.ts";
+import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import type { BlockingBytes } from "./blocking_raw_streams.ts";
 import type { Blocking } from "./blocking_type.ts";
@@ -45,15 +45,15 @@ export class BlockingReaderShell implements BlockingReader {
     return this.#core.closed;
   }
 
-  #read<T>(steps: () => Steps<T>): T {
+  #read<T>(steps: () => ReadSteps<T>): T {
     this.#core.checkOpen();
-    return finishNow(steps(), (wanted) => this.#fill(wanted));
+    return runStepsNow(steps(), (wanted) => this.#fill(wanted));
   }
 
   /** Receives once; returns false at the end of the stream. */
   #fill(wanted: number): boolean {
     this.#tie?.sendHeld();
-    const data = this.#source.recv(this.#core.most(wanted));
+    const data = this.#source.recv(this.#core.receiveSize(wanted));
     if (data.length > 0) this.#core.queue.push(data);
     return data.length > 0;
   }

@@ -5,7 +5,7 @@
  */
 
 import { eachLine } from "../files/lines.ts";
-import { finishNow, type Steps } from "../files/reads.ts";
+import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "../files/text_core.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import type { BlockingReader } from "./blocking_reader.ts";
@@ -35,9 +35,9 @@ export class BlockingTextReaderShell implements BlockingTextReader {
     return this.#reader.closed;
   }
 
-  #read<T>(steps: () => Steps<T>): T {
+  #read<T>(steps: () => ReadSteps<T>): T {
     this.#reader.readable(); // throws if the file is closed
-    return finishNow(steps(), () => this.#fill());
+    return runStepsNow(steps(), () => this.#fill());
   }
 
   /** Receives until there is more text; returns false at the end of the stream. */

@@ -14,13 +14,8 @@ import {
   ReaderCore,
   type ReadUntilOptions,
 } from "./reader_core.ts";
-import {
-  finish,
-  finishInTurn,
-  type Steps,
-  Straight,
-  type Use,
-} from "./reads.ts";
+import { type ReadSteps, runSteps } from "./read_steps.ts";
+import { type Convert, SingleReceive } from "./single_receive.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -46,7 +41,10 @@ export class BufferedReader implements Disposable {
   readonly #tie: Tied | undefined;
   readonly #core: ReaderCore;
   readonly #turns = new Mutex();
-  readonly #straight = new Straight<BufferedReader>(this, this.#turns);
+  readonly #singleReceive = new SingleReceive<BufferedReader>(
+    this,
+    this.#turns,
+  );
 
   /**
    * Opens a reader; nothing is received yet.
@@ -94,7 +92,7 @@ export class BufferedReader implements Disposable {
   read1(size = -1): Promise<Uint8Array<ArrayBuffer>> {
     const all = size === -1 ||
       size >= this.#core.bufferSize && Number.isInteger(size);
-    if (all && this.#fresh) return this.#once(BufferedReader.#opened);
+    if (all && this.#idle) return this.#once(BufferedReader.#opened);
     return this.#read(() => this.#core.read1(size));
   }
 
@@ -128,7 +126,7 @@ export class BufferedReader implements Disposable {
   readline(limit = -1): Promise<Uint8Array<ArrayBuffer>> {
     const line = limit === -1 ? this.#readyLine() : undefined;
     if (line !== undefined) return Promise.resolve(line);
-    if (limit === -1 && this.#fresh) return this.#once(BufferedReader.#toLine);
+    if (limit === -1 && this.#idle) return this.#once(BufferedReader.#toLine);
     return this.#read(() => this.#core.readline(limit));
   }
 
@@ -187,9 +185,9 @@ export class BufferedReader implements Disposable {
   readinto1(buffer: ArrayBufferView): Promise<number> {
     if (
       buffer instanceof Uint8Array && buffer.length >= this.#core.bufferSize &&
-      this.#fresh
+      this.#idle
     ) {
-      return this.#straight.read(
+      return this.#singleReceive.read(
         this.#receiveTo(buffer),
         BufferedReader.#opened,
       );
@@ -199,7 +197,7 @@ export class BufferedReader implements Disposable {
 
   async #readInto(target: Uint8Array, once: boolean): Promise<number> {
     let filled = this.#core.queue.takeInto(target);
-    this.#core.lines.leaveLine();
+    this.#core.lines.stopSkipping();
     try {
       while (filled < target.length && !(once && filled > 0)) {
         const count = await this.#receiveInto(target.subarray(filled));
@@ -248,7 +246,7 @@ export class BufferedReader implements Disposable {
   }
 
   #nextLine(): Promise<IteratorResult<Bytes>> {
-    if (this.#fresh) return this.#once(BufferedReader.#toNext);
+    if (this.#idle) return this.#once(BufferedReader.#toNext);
     return unawaited(this.readline().then(toResult));
   }
 
@@ -299,14 +297,14 @@ export class BufferedReader implements Disposable {
   }
 
   /** Runs the steps of a read in its turn. */
-  #read<T>(steps: () => Steps<T>): Promise<T> {
-    return unawaited(finishInTurn(
-      this.#turns,
+  #read<T>(steps: () => ReadSteps<T>): Promise<T> {
+    return unawaited(runSteps(
       () => {
         this.#core.checkOpen();
         return steps();
       },
       (wanted) => this.#fill(wanted),
+      this.#turns,
     ));
   }
 
@@ -329,13 +327,13 @@ export class BufferedReader implements Disposable {
   }
 
   /** Whether nothing is in the reader, and nobody reads: then one receive may be all it takes. */
-  get #fresh(): boolean {
-    return this.#turns.ready && this.#core.fresh;
+  get #idle(): boolean {
+    return this.#turns.ready && this.#core.idle;
   }
 
   /** Receives once for a read of a fresh reader. */
-  #once<T>(use: Use<BufferedReader, Bytes, T>): Promise<T> {
-    return this.#straight.read(this.#receive(this.#core.bufferSize), use);
+  #once<T>(use: Convert<BufferedReader, Bytes, T>): Promise<T> {
+    return this.#singleReceive.read(this.#receive(this.#core.bufferSize), use);
   }
 
   /** What came, unless the reader was closed meanwhile. */
@@ -352,7 +350,7 @@ export class BufferedReader implements Disposable {
   ): Bytes | Promise<Bytes> {
     const core = reader.#core;
     return core.firstLine(came) ??
-      finish(core.lines.line(-1), (wanted) => reader.#fill(wanted));
+      runSteps(() => core.lines.line(-1), (wanted) => reader.#fill(wanted));
   }
 
   static #toNext(
@@ -377,7 +375,7 @@ export class BufferedReader implements Disposable {
   /** One receive; false at the end. */
   async #fill(wanted: number): Promise<boolean> {
     const core = this.#core;
-    const chunk = await this.#receive(core.most(wanted));
+    const chunk = await this.#receive(core.receiveSize(wanted));
     core.checkOpen();
     if (chunk.length > 0) core.queue.push(chunk);
     return chunk.length > 0;

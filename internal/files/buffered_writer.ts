@@ -7,7 +7,7 @@
 import { PendingWrites } from "./pending_writes.ts";
 import { toBytes } from "./file_arguments.ts";
 import { quiet } from "../waiting/promises.ts";
-import { hold, letGo } from "./tied_writes.ts";
+import { cancelSend, scheduleSend } from "./tied_writes.ts";
 import type { ByteSink, Tied } from "./raw_streams.ts";
 import { type BufferedWriterOptions, WriterCore } from "./writer_core.ts";
 import {
@@ -78,7 +78,7 @@ export class BufferedWriter implements Writer {
    */
   write(data: WriteData): Promise<number> {
     const bytes = toBytes(data);
-    if (this.#writes.refuses) return this.#writes.refuse();
+    if (this.#writes.rejects) return this.#writes.reject();
     const core = this.#core;
     const count = bytes.length;
     const capacity = core.capacity();
@@ -105,18 +105,18 @@ export class BufferedWriter implements Writer {
   #collect(bytes: Uint8Array): void {
     if (this.#core.bufferSize === 0 && bytes.length > 0) {
       if (this.#core.length === 0) this.#onHold?.(this);
-      hold(this);
+      scheduleSend(this);
     }
     this.#core.collect(bytes);
   }
 
   /** Hands the buffer over to be sent. */
-  #send(count: number, posted = false): Promise<number> {
+  #send(count: number, accepted = false): Promise<number> {
     const { length } = this.#core;
     const memory = this.#core.takeBuffer();
-    if (this.#core.bufferSize === 0) letGo(this);
+    if (this.#core.bufferSize === 0) cancelSend(this);
     const bytes = memory.subarray(0, length);
-    return this.#writes.send(bytes, count, { posted, memory });
+    return this.#writes.send(bytes, count, { accepted, memory });
   }
 
   /**
@@ -146,7 +146,7 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} if the writer is closed.
    */
   flush(): Promise<void> {
-    if (this.#writes.closed) return this.#writes.refuse();
+    if (this.#writes.closed) return this.#writes.reject();
     if (this.#core.length > 0) this.#send(0);
     return quiet(this.#writes.drain());
   }

@@ -5,7 +5,7 @@
  */
 
 import { noMistake } from "../waiting/promises.ts";
-import { nameOf } from "./file_arguments.ts";
+import { typeName } from "./file_arguments.ts";
 
 /** What to do with what cannot be decoded or encoded. */
 export type TextErrors = "strict" | "replace" | "ignore";
@@ -40,7 +40,7 @@ function normalize(encoding: unknown, errors: unknown): string {
   if (typeof encoding !== "string") {
     throw new TypeError(
       `Cannot open a text file: encoding must be a string, got ${
-        nameOf(encoding)
+        typeName(encoding)
       }`,
     );
   }
@@ -186,7 +186,7 @@ export function encoderFor(encoding: string, errors: TextErrors): Encode {
     const fitting = Array.from(text, (character) => {
       return character.codePointAt(0)! <= max
         ? character
-        : stand(character, name, errors);
+        : substitute(character, name, errors);
     }).join("");
     return Uint8Array.from(fitting, (character) => character.charCodeAt(0));
   };
@@ -197,13 +197,16 @@ function utf8Encoder(errors: TextErrors): Encode {
   return (text) => {
     if (text.isWellFormed()) return encoder.encode(text);
     return encoder.encode(
-      text.replace(/\p{Surrogate}/gu, (lone) => stand(lone, "utf-8", errors)),
+      text.replace(
+        /\p{Surrogate}/gu,
+        (lone) => substitute(lone, "utf-8", errors),
+      ),
     );
   };
 }
 
 /** What is written for a character that the encoding does not have. */
-function stand(
+function substitute(
   character: string,
   encoding: string,
   errors: TextErrors,

@@ -21,7 +21,7 @@ export function checkCount(
   minusOne: boolean,
 ): number {
   if (typeof value !== "number") {
-    throw new TypeError(`${subject} must be a number, got ${nameOf(value)}`);
+    throw new TypeError(`${subject} must be a number, got ${typeName(value)}`);
   }
   if (!Number.isInteger(value) || value < (minusOne ? -1 : 0)) {
     const range = minusOne
@@ -35,7 +35,7 @@ export function checkCount(
 /** Throws unless `value` is a positive integer or `Infinity`. */
 export function checkLimit(value: unknown, subject: string): number {
   if (typeof value !== "number") {
-    throw new TypeError(`${subject} must be a number, got ${nameOf(value)}`);
+    throw new TypeError(`${subject} must be a number, got ${typeName(value)}`);
   }
   if (value !== Infinity && !(Number.isInteger(value) && value > 0)) {
     throw new RangeError(
@@ -51,7 +51,7 @@ export function checkSeparator(value: unknown): Uint8Array {
   if (!(bytes instanceof Uint8Array)) {
     throw new TypeError(
       `Cannot read until a separator: it must be a Uint8Array or a string, got ${
-        nameOf(value)
+        typeName(value)
       }`,
     );
   }
@@ -65,7 +65,7 @@ export function checkSeparator(value: unknown): Uint8Array {
 export function checkBuffer(value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return bytesOf(value)!;
   throw new TypeError(
-    `Cannot read into a buffer: it must be a view, got ${nameOf(value)}`,
+    `Cannot read into a buffer: it must be a view, got ${typeName(value)}`,
   );
 }
 
@@ -75,12 +75,12 @@ export function toBytes(data: unknown): Uint8Array {
   const bytes = bytesOf(data);
   if (bytes !== undefined) return bytes;
   throw new TypeError(
-    `Cannot write: data must be bytes or a string, got ${nameOf(data)}`,
+    `Cannot write: data must be bytes or a string, got ${typeName(data)}`,
   );
 }
 
 /** The type of a value for a message: `"null"`, `"Date"`, `"number"`. */
-export function nameOf(value: unknown): string {
+export function typeName(value: unknown): string {
   if (typeof value !== "object") return typeof value;
   return value === null ? "null" : value.constructor?.name ?? "object";
 }

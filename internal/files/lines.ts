@@ -5,7 +5,7 @@
  */
 
 import { LimitOverrunError } from "./read_errors.ts";
-import type { Steps } from "./reads.ts";
+import type { ReadSteps } from "./read_steps.ts";
 
 /**
  * The longest line where no other limit is given, 64 KiB: the default limit of Python's
@@ -45,33 +45,33 @@ export interface LineReaderParts<T> {
 export class LineReader<T extends { readonly length: number }> {
   readonly #parts: LineReaderParts<T>;
   /** Whether the stream stands inside of a line that was too long, whose rest is to be skipped. */
-  #inside = false;
+  #skipping = false;
 
   constructor(parts: LineReaderParts<T>) {
     this.#parts = parts;
   }
 
   /** To be called where something else than lines is read: the stream goes on where it stands. */
-  leaveLine(): void {
-    this.#inside = false;
+  stopSkipping(): void {
+    this.#skipping = false;
   }
 
   /** Whether the stream stands inside of a line that was too long. */
-  get inside(): boolean {
-    return this.#inside;
+  get skipping(): boolean {
+    return this.#skipping;
   }
 
   /** The next line if all of it has come. */
   ready(): T | undefined {
-    if (this.#inside) return undefined;
+    if (this.#skipping) return undefined;
     const { queue, limit } = this.#parts;
     const end = queue.lineEnd(0);
     return end < 0 || end > limit ? undefined : queue.take(end);
   }
 
   /** The next line; its first `most` elements where `most` is not negative. */
-  *line(most: number): Steps<T> {
-    if (this.#inside) yield* this.#skip();
+  *line(most: number): ReadSteps<T> {
+    if (this.#skipping) yield* this.#skip();
     return this.#parts.queue.take(
       yield* most < 0 ? this.#whole(true) : this.#part(most),
     );
@@ -81,9 +81,9 @@ export class LineReader<T extends { readonly length: number }> {
    * The lines to the end, or until they have more than `hint` elements where `hint` is positive.
    * Where that fails all of them stay.
    */
-  *lines(hint: number): Steps<T[]> {
+  *lines(hint: number): ReadSteps<T[]> {
     const lines: T[] = [];
-    if (this.#inside) yield* this.#skip();
+    if (this.#skipping) yield* this.#skip();
     try {
       for (let total = 0; hint <= 0 || total <= hint;) {
         const line = this.ready() ??
@@ -99,25 +99,25 @@ export class LineReader<T extends { readonly length: number }> {
     }
   }
 
-  *#part(most: number): Steps<number> {
+  *#part(most: number): ReadSteps<number> {
     const end = yield* this.#find(most);
     return Math.min(most, end < 0 ? this.#parts.queue.length : end);
   }
 
-  *#skip(): Steps<void> {
+  *#skip(): ReadSteps<void> {
     this.#parts.queue.drop(yield* this.#whole(true));
-    this.#inside = false;
+    this.#skipping = false;
   }
 
   /** Where the line ends; one that is too long is forgotten if `discard` says so. */
-  *#whole(discard: boolean): Steps<number> {
+  *#whole(discard: boolean): ReadSteps<number> {
     const { queue, limit, unit } = this.#parts;
     const found = yield* this.#find(limit + 1);
     const end = found < 0 ? queue.length : found;
     if (end <= limit) return end;
     if (discard) {
       queue.drop(end);
-      this.#inside = found < 0;
+      this.#skipping = found < 0;
     }
     throw new LimitOverrunError(
       `Cannot read a line: no line end within ${limit} ${unit}`,
@@ -126,7 +126,7 @@ export class LineReader<T extends { readonly length: number }> {
   }
 
   /** Where the line ends; -1 where `enough` elements, or the stream's last, show no line end. */
-  *#find(enough: number): Steps<number> {
+  *#find(enough: number): ReadSteps<number> {
     const { queue } = this.#parts;
     for (let from = 0;;) {
       const end = queue.lineEnd(from);

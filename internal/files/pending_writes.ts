@@ -12,7 +12,7 @@ import { recycle } from "./writer_core.ts";
 /** Options of {@linkcode PendingWrites.send}. */
 export interface SendOptions {
   /** Whether the writes have succeeded already, so that a failure is for the next one. */
-  posted?: boolean;
+  accepted?: boolean;
   /** The memory of the bytes, where it is free when they are sent. */
   memory?: Uint8Array;
 }
@@ -31,7 +31,7 @@ export class PendingWrites {
   /** What a flush throws: the first failure since the last. */
   #failure: Failure | undefined;
   /** What the next write throws as well: the failure of bytes whose write had succeeded already. */
-  #untold: Failure | undefined;
+  #unreported: Failure | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -60,14 +60,14 @@ export class PendingWrites {
   }
 
   /** Whether a write is to be refused, with {@linkcode refuse}. */
-  get refuses(): boolean {
-    return this.#closing !== undefined || this.#untold !== undefined;
+  get rejects(): boolean {
+    return this.#closing !== undefined || this.#unreported !== undefined;
   }
 
   /** The rejection of a write to a closed writer, or after a failure that nobody was told. */
-  refuse(): Promise<never> {
-    const error = this.closed ? closedFile("write") : this.#untold?.error;
-    this.#untold = undefined;
+  reject(): Promise<never> {
+    const error = this.closed ? closedFile("write") : this.#unreported?.error;
+    this.#unreported = undefined;
     return quiet(Promise.reject(error));
   }
 
@@ -83,7 +83,7 @@ export class PendingWrites {
     count: number,
     options: SendOptions = {},
   ): Promise<number> {
-    const { posted, memory } = options;
+    const { accepted, memory } = options;
     const sent = begun(() => this.#sink.sendall(bytes));
     const { length } = bytes; // a buffer may be transferred meanwhile
     this.#pending++;
@@ -95,7 +95,7 @@ export class PendingWrites {
     }, (error) => {
       quiet(result); // only where it fails: success makes one promise, not two
       this.#failure ??= { error };
-      if (posted) this.#untold ??= { error };
+      if (accepted) this.#unreported ??= { error };
       this.#settle(length);
       throw error;
     });
@@ -122,7 +122,7 @@ export class PendingWrites {
   async drain(): Promise<void> {
     await this.settled(0);
     const failure = this.#failure;
-    this.#failure = this.#untold = undefined;
+    this.#failure = this.#unreported = undefined;
     if (failure !== undefined) throw failure.error;
   }
 

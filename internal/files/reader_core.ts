@@ -16,7 +16,7 @@ import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
 import { ByteQueue, isLine } from "./queues.ts";
 import type { Tied } from "./raw_streams.ts";
-import type { Steps } from "./reads.ts";
+import type { ReadSteps } from "./read_steps.ts";
 
 /** The most that one receive asks for where nothing else is given; the socket adapts below it. */
 const BUFFER_SIZE = 65_536;
@@ -96,14 +96,14 @@ export class ReaderCore {
   }
 
   /** How many bytes a receive asks for that is to bring `wanted`: without a buffer never more. */
-  most(wanted: number): number {
+  receiveSize(wanted: number): number {
     return this.bufferSize || Math.min(wanted, BUFFER_SIZE);
   }
 
   /** Whether nothing waits in an open reader with a buffer: one receive may bring all that a read wants. */
-  get fresh(): boolean {
+  get idle(): boolean {
     return this.queue.length === 0 && this.bufferSize > 0 && !this.closed &&
-      !this.lines.inside;
+      !this.lines.skipping;
   }
 
   /** Takes the line that begins with what came to a fresh reader, if all of it has come. */
@@ -118,12 +118,12 @@ export class ReaderCore {
 
   /** Takes `most` bytes, or what there is. */
   take(most: number): Bytes {
-    this.lines.leaveLine();
+    this.lines.stopSkipping();
     return this.queue.take(Math.min(most, this.queue.length));
   }
 
   /** Reads `size` bytes, or to the end. */
-  *read(size: number): Steps<Bytes> {
+  *read(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
     const { queue } = this;
@@ -132,7 +132,7 @@ export class ReaderCore {
   }
 
   /** Reads what is there, with at most one receive. */
-  *read1(size: number): Steps<Bytes> {
+  *read1(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
     if (count > 0 && this.queue.length === 0) yield count;
@@ -140,7 +140,7 @@ export class ReaderCore {
   }
 
   /** Reads exactly `size` bytes. */
-  *readexactly(size: number): Steps<Bytes> {
+  *readexactly(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", false);
     const { queue } = this;
     while (queue.length < size && (yield size - queue.length));
@@ -150,23 +150,23 @@ export class ReaderCore {
   }
 
   /** Fills `buffer` through the queue, or with `once` reads what is there with at most one receive. */
-  *readinto(buffer: ArrayBufferView, once: boolean): Steps<number> {
+  *readinto(buffer: ArrayBufferView, once: boolean): ReadSteps<number> {
     const target = checkBuffer(buffer);
     const { queue } = this;
     const enough = once ? Math.min(1, target.length) : target.length;
     while (queue.length < enough && (yield target.length - queue.length));
-    this.lines.leaveLine();
+    this.lines.stopSkipping();
     return queue.takeInto(target);
   }
 
   /** Reads a line. */
-  readline(limit: number): Steps<Bytes> {
+  readline(limit: number): ReadSteps<Bytes> {
     checkCount(limit, "Cannot read a line: limit", true);
     return this.lines.line(limit);
   }
 
   /** Reads lines. */
-  readlines(hint: number): Steps<Bytes[]> {
+  readlines(hint: number): ReadSteps<Bytes[]> {
     checkCount(hint, "Cannot read lines: hint", true);
     return this.lines.lines(hint);
   }
@@ -175,7 +175,7 @@ export class ReaderCore {
   *readuntil(
     separator: Uint8Array | string,
     options: ReadUntilOptions,
-  ): Steps<Bytes> {
+  ): ReadSteps<Bytes> {
     const pattern = checkSeparator(separator);
     const limit = checkLimit(
       options.limit ?? this.lineLimit,
@@ -196,7 +196,7 @@ export class ReaderCore {
   }
 
   /** Where `pattern` is; -1 where `enough` bytes, or the stream's last, do not show it. */
-  *#find(pattern: Uint8Array, enough: number): Steps<number> {
+  *#find(pattern: Uint8Array, enough: number): ReadSteps<number> {
     const { queue } = this;
     for (let from = 0;;) {
       const start = queue.indexOf(pattern, from);
@@ -207,7 +207,7 @@ export class ReaderCore {
   }
 
   /** Shows what comes next, and leaves it. */
-  *peek(size: number): Steps<Bytes> {
+  *peek(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot peek: size", false);
     if (this.bufferSize === 0) {
       throw new TypeError("Cannot peek: the reader is unbuffered");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkCount, checkLimit, nameOf } from "./file_arguments.ts";
+import { checkCount, checkLimit, typeName } from "./file_arguments.ts";
 import {
   type Decode,
   decoderFor,
@@ -20,7 +20,7 @@ import {
   newlineDecoder,
 } from "./newlines.ts";
 import { TextQueue } from "./queues.ts";
-import type { Steps } from "./reads.ts";
+import type { ReadSteps } from "./read_steps.ts";
 
 /** Options of a {@linkcode TextReader}. */
 export interface TextReaderOptions {
@@ -111,22 +111,22 @@ export class TextReaderCore {
   }
 
   /** Reads `size` characters, or to the end. */
-  *read(size: number): Steps<string> {
+  *read(size: number): ReadSteps<string> {
     checkCount(size, "Cannot read: size", true);
     const wanted = size < 0 ? Infinity : size;
     while (this.queue.length < wanted && (yield 1));
-    this.lines.leaveLine();
+    this.lines.stopSkipping();
     return this.queue.take(Math.min(wanted, this.queue.length));
   }
 
   /** Reads a line. */
-  readline(limit: number): Steps<string> {
+  readline(limit: number): ReadSteps<string> {
     checkCount(limit, "Cannot read a line: limit", true);
     return this.lines.line(limit);
   }
 
   /** Reads lines. */
-  readlines(hint: number): Steps<string[]> {
+  readlines(hint: number): ReadSteps<string[]> {
     checkCount(hint, "Cannot read lines: hint", true);
     return this.lines.lines(hint);
   }
@@ -144,7 +144,7 @@ export function textEncoder(options: TextWriterOptions): Encode {
   return (text) => {
     if (typeof text !== "string") {
       throw new TypeError(
-        `Cannot write: text must be a string, got ${nameOf(text)}`,
+        `Cannot write: text must be a string, got ${typeName(text)}`,
       );
     }
     return encode(lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd));

@@ -8,7 +8,7 @@ import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { iterateLines, toResult } from "./lines.ts";
-import { finishInTurn, type Steps } from "./reads.ts";
+import { type ReadSteps, runSteps } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
 /**
@@ -142,14 +142,14 @@ export class TextReader implements Disposable {
   }
 
   /** Runs the steps of a read in its turn. */
-  #read<T>(steps: () => Steps<T>): Promise<T> {
-    return unawaited(finishInTurn(
-      this.#turns,
+  #read<T>(steps: () => ReadSteps<T>): Promise<T> {
+    return unawaited(runSteps(
       () => {
         this.#reader.readable(); // throws if the file is closed
         return steps();
       },
       () => this.#fill(),
+      this.#turns,
     ));
   }
 
