@@ -18,7 +18,7 @@ Deno.test({
   ignore: !readable,
   fn() {
     const named = architecture().matchAll(
-      /`([\w/.-]+\.ts)`((?:,? (?:and )?`#?[A-Za-z]\w*(?:\.#?\w+)?(?:\(\))?`)*)/g,
+      /`([\w/.-]+\.ts)`((?:,?\s+(?:and )?`#?[A-Za-z]\w*(?:\.#?\w+)?(?:\(\))?`)*)/g,
     );
     const missing: string[] = [];
     let count = 0;
