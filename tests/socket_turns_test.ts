@@ -4,6 +4,9 @@ import {
   AF_INET,
   createConnection,
   createServer,
+  getaddrinfo,
+  gethostbyname,
+  getnameinfo,
   select,
   SHUT_RD,
   SHUT_RDWR,
@@ -13,7 +16,9 @@ import {
   Socket,
   socketpair,
 } from "../socket.ts";
+import { stateOf } from "../internal/socket/socket_object.ts";
 import { assert } from "./deps.ts";
+import { tcpSocketAndConn, tcpSocketAndReset } from "./helpers.ts";
 
 const data = new Uint8Array(8);
 const nowhere = ["127.0.0.1", 9] as const;
@@ -89,6 +94,88 @@ Deno.test("Socket lets the event loop turn at the end of the stream", async () =
   }
   await other.shutdown(SHUT_RD);
   await turns("SHUT_RD", () => other.recv(8));
+});
+
+Deno.test("Socket lets the event loop turn when its peer has reset the connection", async () => {
+  for (const timeout of [null, 9, 0]) {
+    const [socket, reset] = await tcpSocketAndReset();
+    using _ = socket;
+    reset();
+    await socket.recv(1).catch(() => {});
+    socket.settimeout(timeout);
+    for (const [name, call] of Object.entries(CALLS)) {
+      await turns(`${name}, timeout ${timeout}`, () => call(socket));
+    }
+  }
+});
+
+Deno.test("Socket lets the event loop turn when its connection was closed underneath", async () => {
+  for (const timeout of [null, 9, 0]) {
+    const [socket, conn] = await tcpSocketAndConn();
+    using _ = socket;
+    conn.close();
+    const own = stateOf(socket).stream!.transport;
+    own.close();
+    socket.settimeout(timeout);
+    for (const [name, call] of Object.entries(CALLS)) {
+      await turns(`${name}, timeout ${timeout}`, () => call(socket));
+    }
+  }
+});
+
+Deno.test("Socket lets the event loop turn where an argument is wrong", async () => {
+  const wrong: Record<string, (socket: Socket) => Promise<unknown>> = {
+    "recv of -1": (socket) => socket.recv(-1),
+    "recv with a flag": (socket) => socket.recv(1, 1 << 30),
+    "recvfrom of -1": (socket) => socket.recvfrom(-1),
+    "recvInto text": (socket) => socket.recvInto("text" as never),
+    "recvInto of -1": (socket) => socket.recvInto(data, -1),
+    "recvInto of 9": (socket) => socket.recvInto(data, 9),
+    "recvfromInto text": (socket) => socket.recvfromInto("text" as never),
+    "recvfromInto of 9": (socket) => socket.recvfromInto(data, 9),
+    "send text": (socket) => socket.send("text" as never),
+    "send with a flag": (socket) => socket.send(data, 1 << 30),
+    "sendall text": (socket) => socket.sendall("text" as never),
+    "sendto text": (socket) => socket.sendto("text" as never, nowhere),
+    "sendto nowhere": (socket) => socket.sendto(data, 7 as never),
+    "sendmsg text": (socket) => socket.sendmsg("text" as never),
+    "sendmsg ancdata": (socket) => socket.sendmsg([data], [1]),
+    "sendfile from -1": (socket) => socket.sendfile("nothing", -1),
+    "connect to a path": (socket) => socket.connect("path"),
+    "connectEx to a path": (socket) => socket.connectEx("path"),
+    "shutdown 9": (socket) => socket.shutdown(9),
+    "select nothing": () => select(7 as never, [], []),
+    "select for -1": () => select([], [], [], -1),
+    "createConnection to 7": () => createConnection(7 as never),
+  };
+  const [client, server] = await socketpair();
+  using _server = server;
+  using _client = client;
+  using udp = new Socket(AF_INET, SOCK_DGRAM);
+  udp.bind(["127.0.0.1", 0]);
+  for (const socket of [client, udp, new Socket()]) {
+    for (const [name, call] of Object.entries(wrong)) {
+      await turns(`${name}, type ${socket.type}`, () => call(socket));
+    }
+  }
+});
+
+Deno.test("the resolver lets the event loop turn when it fails at once", async () => {
+  const calls: Record<string, () => Promise<unknown>> = {
+    "getaddrinfo of a number": () => getaddrinfo(7 as never, 80),
+    "getaddrinfo of nothing": () => getaddrinfo(null, null),
+    "getaddrinfo with flags": () => getaddrinfo("127.0.0.1", 80, 0, 0, 0, -1),
+    "getaddrinfo of a family": () => getaddrinfo("127.0.0.1", 80, 99),
+    "getaddrinfo of a service": () => getaddrinfo("127.0.0.1", "nothing"),
+    "getaddrinfo of port -1": () => getaddrinfo("127.0.0.1", -1),
+    "getaddrinfo of no name": () => getaddrinfo("", 80),
+    "gethostbyname of a number": () => gethostbyname(7 as never),
+    "gethostbyname of an IPv6 address": () => gethostbyname("::1"),
+    "getnameinfo of a number": () => getnameinfo(7 as never, 0),
+    "getnameinfo of a name": () => getnameinfo(["localhost", 80], 0),
+    "getnameinfo with flags": () => getnameinfo(["127.0.0.1", 80], -1),
+  };
+  for (const [name, call] of Object.entries(calls)) await turns(name, call);
 });
 
 Deno.test("Socket.accept() lets the event loop turn when the listener was closed underneath", async () => {

@@ -17,6 +17,7 @@ import {
   AI_PASSIVE,
   SOCK_STREAM,
 } from "../base/constants.ts";
+import { failingLater } from "../waiting/timeouts.ts";
 import { endpointsOf } from "./services.ts";
 import {
   gaiError,
@@ -86,13 +87,24 @@ const WILDCARD: HostAddress[] = [
  * deepStrictEqual(sockaddr, ["127.0.0.1", 80]);
  * ```
  */
-export async function getaddrinfo(
+export function getaddrinfo(
   host: string | null,
   port: string | number | null,
   family: number = AF_UNSPEC,
   type = 0,
   proto = 0,
   flags = 0,
+): Promise<AddrInfo[]> {
+  return failingLater(() => infosOf(host, port, family, type, proto, flags));
+}
+
+async function infosOf(
+  host: string | null,
+  port: string | number | null,
+  family: number,
+  type: number,
+  proto: number,
+  flags: number,
 ): Promise<AddrInfo[]> {
   if (host !== null && typeof host !== "string") {
     throw new TypeError(
@@ -179,7 +191,11 @@ async function hostsOf(
  * strictEqual(await gethostbyname("127.1"), "127.0.0.1");
  * ```
  */
-export async function gethostbyname(host: string): Promise<string> {
+export function gethostbyname(host: string): Promise<string> {
+  return failingLater(() => ipv4Of(host));
+}
+
+async function ipv4Of(host: string): Promise<string> {
   if (typeof host !== "string") {
     throw new TypeError(
       `Cannot gethostbyname: host must be a string, got ${typeof host}`,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { failingLater } from "../waiting/timeouts.ts";
 import { checkAddress, type InetAddress } from "../base/address.ts";
 import {
   AF_INET,
@@ -46,9 +47,16 @@ const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
  * deepStrictEqual(name, ["192.0.2.1", "http"]);
  * ```
  */
-export async function getnameinfo(
+export function getnameinfo(
   sockaddr: Readonly<InetAddress>,
   flags = 0,
+): Promise<[host: string, service: string]> {
+  return failingLater(() => namesOf(sockaddr, flags));
+}
+
+async function namesOf(
+  sockaddr: Readonly<InetAddress>,
+  flags: number,
 ): Promise<[host: string, service: string]> {
   const syscall = "getnameinfo";
   const [host, port] = checkAddress(AF_INET, sockaddr, syscall) as InetAddress;

@@ -94,6 +94,18 @@ export async function recvfromInto(
   nbytes: number,
   flags: number,
 ): Promise<[number, Address | null]> {
+  try {
+    const target = checkTarget(buffer, nbytes);
+    const [data, sender] = await recvfrom(state, target.length, flags);
+    target.set(data);
+    return [data.length, sender];
+  } catch (error) {
+    return await failLater(error);
+  }
+}
+
+/** Returns the part of the caller's memory to receive into. */
+function checkTarget(buffer: BytesLike, nbytes: number): Uint8Array {
   const whole = toBytes(buffer, "recv");
   checkSize(nbytes, "recv", "nbytes");
   if (nbytes > whole.length) {
@@ -101,7 +113,5 @@ export async function recvfromInto(
       `Cannot recv: nbytes is ${nbytes}, the buffer holds ${whole.length}`,
     );
   }
-  const [data, sender] = await recvfrom(state, nbytes || whole.length, flags);
-  whole.set(data);
-  return [data.length, sender];
+  return whole.subarray(0, nbytes || whole.length);
 }

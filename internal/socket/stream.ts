@@ -132,8 +132,12 @@ export class Stream {
   }
 
   /** Sends all of `data`; with a limit of time the start of it. */
-  async send(data: Uint8Array, limit: WaitLimit): Promise<number> {
+  send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
+    return this.#send(data, limit);
+  }
+
+  async #send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     if (limit !== null) return await this.sendQueue.sendWithin(data, limit);
     await this.sendQueue.sendall(data);
     return data.length;

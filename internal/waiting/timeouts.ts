@@ -203,6 +203,15 @@ export async function failLater(error: unknown): Promise<never> {
   throw error;
 }
 
+/** Begins a call; its failure lets the event loop turn first, as {@linkcode failLater} does. */
+export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    return await failLater(error);
+  }
+}
+
 /** Lets the event loop turn, so that what is ready is delivered. */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },
