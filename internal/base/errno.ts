@@ -73,22 +73,22 @@ const NAMES = new Map<number, ErrnoName>(
   ) => [TABLE[name][COLUMN], name]),
 );
 
-/** Whether `name` is an error name that this table knows. */
+/** Reports whether `name` is an error name of this table. */
 export function isErrnoName(name: unknown): name is ErrnoName {
   return typeof name === "string" && Object.hasOwn(TABLE, name);
 }
 
-/** The number of an error on this system. */
+/** Returns the number of an error on this system. */
 export function errnoOf(name: ErrnoName): number {
   return TABLE[name][COLUMN];
 }
 
-/** The name of an error number of this system. */
+/** Returns the name of an error number of this system. */
 export function errnoName(errno: number): ErrnoName | undefined {
   return NAMES.get(errno);
 }
 
-/** The text of an error, as strerror(3) gives it. */
+/** Returns the text of an error, as strerror(3) does. */
 export function strerror(name: ErrnoName): string {
   return TABLE[name][3];
 }

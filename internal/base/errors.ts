@@ -1,5 +1,5 @@
 /**
- * Python's `OSError` family, and the one place where Deno's errors become members of it.
+ * Python's `OSError` family, and the one place that translates Deno's errors into it.
  *
  * @module
  */
@@ -12,34 +12,40 @@ import {
   strerror,
 } from "./errno.ts";
 
-/** What an {@linkcode OSError} knows besides its message. */
+/**
+ * The parts of an {@linkcode OSError} besides its message.
+ *
+ * @category Errors
+ */
 export interface OSErrorOptions {
   /** The name of the error, such as `"ECONNRESET"`. */
   code?: string;
   /** The system call, or the method, that failed. */
   syscall?: string;
-  /** The address that was meant, as text. */
+  /** The address of the call, as text. */
   address?: string;
-  /** The error underneath, Deno's or Node's. */
+  /** The error of Deno or Node behind this one. */
   cause?: unknown;
 }
 
 /**
- * An error of the operating system. Its subclasses stand for groups of `errno`, as in
- * Python: catch {@linkcode ConnectionError} for every way in which a peer goes away.
+ * An error of the operating system. Its subclasses stand for groups of `errno`, as in Python: to catch every way in
+ * which a peer goes away, catch {@linkcode ConnectionError}.
+ *
+ * @category Errors
  */
 export class OSError extends Error {
-  /** The number of the error on this system; `undefined` where there is none. */
+  /** The number of the error on this system; `undefined` if it has none. */
   readonly errno: number | undefined;
   /** The name of the error, such as `"ECONNRESET"`. */
   readonly code: string | undefined;
   /** The system call, or the method, that failed. */
   readonly syscall: string | undefined;
-  /** The address that was meant, as text. */
+  /** The address of the call, as text. */
   readonly address: string | undefined;
 
   /**
-   * Makes an error.
+   * Creates an error.
    *
    * @param message What failed and why.
    * @param options The parts of the message, for programs.
@@ -54,43 +60,72 @@ export class OSError extends Error {
   }
 }
 
-/** The call would have to wait, and the socket is not to wait (EAGAIN, EALREADY, EINPROGRESS). */
+/**
+ * A call on a socket with timeout 0 would have to wait (EAGAIN, EALREADY, EINPROGRESS).
+ *
+ * @category Errors
+ */
 export class BlockingIOError extends OSError {
   /** The name of the class. */
   declare readonly name: "BlockingIOError";
 }
 
-/** The call did not finish within the socket's timeout, or the system gave up (ETIMEDOUT). */
+/**
+ * A call did not finish within the socket's timeout, or the system gave up (ETIMEDOUT).
+ *
+ * @category Errors
+ */
 export class TimeoutError extends OSError {
   /** The name of the class. */
   declare readonly name: "TimeoutError";
 }
 
-/** The system, or Deno's permissions, refused (EACCES, EPERM). */
+/**
+ * The system or Deno's permissions refused a call (EACCES, EPERM).
+ *
+ * @category Errors
+ */
 export class PermissionError extends OSError {
   /** The name of the class. */
   declare readonly name: "PermissionError";
 }
 
-/** A file or a Unix socket's path does not exist (ENOENT). */
+/**
+ * A file or a Unix socket's path does not exist (ENOENT).
+ *
+ * @category Errors
+ */
 export class FileNotFoundError extends OSError {
   /** The name of the class. */
   declare readonly name: "FileNotFoundError";
 }
 
-/** A path was to be made and exists (EEXIST). */
+/**
+ * A path exists already (EEXIST).
+ *
+ * @category Errors
+ */
 export class FileExistsError extends OSError {
   /** The name of the class. */
   declare readonly name: "FileExistsError";
 }
 
-/** A signal interrupted the call (EINTR). */
+/**
+ * A signal interrupted a call (EINTR).
+ *
+ * @category Errors
+ */
 export class InterruptedError extends OSError {
   /** The name of the class. */
   declare readonly name: "InterruptedError";
 }
 
-/** The connection is at fault: base of the four that follow. */
+/**
+ * A failed connection: the base class of {@linkcode BrokenPipeError}, {@linkcode ConnectionAbortedError},
+ * {@linkcode ConnectionRefusedError} and {@linkcode ConnectionResetError}.
+ *
+ * @category Errors
+ */
 export class ConnectionError extends OSError {
   /** The name of the class. */
   declare readonly name:
@@ -101,31 +136,51 @@ export class ConnectionError extends OSError {
     | "ConnectionResetError";
 }
 
-/** Written to a connection whose other side is closed (EPIPE, ESHUTDOWN). */
+/**
+ * A write to a connection whose other side is closed, or that was shut down for writing (EPIPE, ESHUTDOWN).
+ *
+ * @category Errors
+ */
 export class BrokenPipeError extends ConnectionError {
   /** The name of the class. */
   declare readonly name: "BrokenPipeError";
 }
 
-/** The connection was given up on this side (ECONNABORTED). */
+/**
+ * This side gave the connection up (ECONNABORTED).
+ *
+ * @category Errors
+ */
 export class ConnectionAbortedError extends ConnectionError {
   /** The name of the class. */
   declare readonly name: "ConnectionAbortedError";
 }
 
-/** Nobody listens at the address (ECONNREFUSED). */
+/**
+ * No socket listens at the address (ECONNREFUSED).
+ *
+ * @category Errors
+ */
 export class ConnectionRefusedError extends ConnectionError {
   /** The name of the class. */
   declare readonly name: "ConnectionRefusedError";
 }
 
-/** The peer reset the connection (ECONNRESET). */
+/**
+ * The peer reset the connection (ECONNRESET).
+ *
+ * @category Errors
+ */
 export class ConnectionResetError extends ConnectionError {
   /** The name of the class. */
   declare readonly name: "ConnectionResetError";
 }
 
-/** A host or service name could not be resolved; Python's `socket.gaierror`. */
+/**
+ * A host or service name could not be resolved; Python's `socket.gaierror`.
+ *
+ * @category Errors
+ */
 export class GaiError extends OSError {
   /** The name of the class. */
   declare readonly name: "GaiError";
@@ -133,7 +188,7 @@ export class GaiError extends OSError {
   override readonly errno: number;
 
   /**
-   * Makes an error.
+   * Creates an error.
    *
    * @param message What could not be resolved and why.
    * @param eai One of the `EAI_*` constants.
@@ -145,7 +200,11 @@ export class GaiError extends OSError {
   }
 }
 
-/** An address could not be turned into a name; Python's `socket.herror`. */
+/**
+ * An address could not be turned into a name; Python's `socket.herror`.
+ *
+ * @category Errors
+ */
 export class HError extends OSError {
   /** The name of the class. */
   declare readonly name: "HError";
@@ -169,26 +228,26 @@ const CLASSES: Partial<Record<ErrnoName, typeof OSError>> = {
   ECONNRESET: ConnectionResetError,
 };
 
-/** What was being done when an error came up, for its message. */
+/** The call that failed, for the message of its error. */
 export interface Doing {
   /** The method, as in `Cannot {syscall} ...`. */
   syscall: string;
-  /** The address that was meant, as text. */
+  /** The address of the call, as text. */
   address?: string;
-  /** The reason, where it says more than strerror(3). */
+  /** The reason, if it says more than strerror(3). */
   reason?: string;
-  /** The error underneath. */
+  /** The error behind this one. */
   cause?: unknown;
 }
 
-/** The first part of a message: what cannot be done, and with which address. */
+/** Returns the first part of a message: the call and its address. */
 function begin({ syscall, address }: Doing): string {
   return address === undefined
     ? `Cannot ${syscall}`
     : `Cannot ${syscall} ${JSON.stringify(address)}`;
 }
 
-/** Makes the member of the family that stands for `code`. */
+/** Creates an error of the class that stands for `code`. */
 export function osError(code: ErrnoName, doing: Doing): OSError {
   const { syscall, address, reason } = doing;
   const message = `${begin(doing)}: ${reason ?? strerror(code)} (${code})`;
@@ -197,7 +256,7 @@ export function osError(code: ErrnoName, doing: Doing): OSError {
   return new (CLASSES[code] ?? OSError)(message, options);
 }
 
-/** Deno's errors that have no `code`, by name; the meaning is that of Deno's `errors.rs`. */
+/** Deno's errors without a `code`, by name. Source: Deno's `errors.rs`. */
 const BY_NAME: Record<string, ErrnoName> = {
   AddrInUse: "EADDRINUSE",
   AddrNotAvailable: "EADDRNOTAVAIL",
@@ -221,15 +280,15 @@ const BY_NAME: Record<string, ErrnoName> = {
 };
 
 /**
- * Reports whether a failed read is the end of the stream: a TLS client that closes with no close_notify, as many do.
- * Python's `ssl` takes it so too (`suppress_ragged_eofs`).
+ * Reports whether a failed read is the end of the stream: many TLS clients close without a close_notify. Python's `ssl`
+ * takes it as the end too (`suppress_ragged_eofs`).
  */
 export function isRaggedEnd(error: unknown): boolean {
   return error instanceof Error && error.name === "UnexpectedEof" &&
     error.message.includes("close_notify");
 }
 
-/** Reads the error name out of whatever Deno or Node threw. */
+/** Returns the error name of an error of Deno or Node. */
 function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {
   const interrupted = error.name === "Interrupted"; // that of a send has a code, EINTR
   if (isErrnoName(error.code) && !interrupted) return error.code;
@@ -239,8 +298,7 @@ function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {
 }
 
 /**
- * Turns an error of Deno or Node into one of the family, with the original as `cause`.
- * What is no error of the system comes back as it is.
+ * Turns an error of Deno or Node into an `OSError`, with the original as `cause`. Returns any other value as it is.
  */
 export function translate(error: unknown, doing: Doing): unknown {
   if (!(error instanceof Error) || error instanceof OSError) return error;
