@@ -1,5 +1,5 @@
 /**
- * Python's addresses: checking them, and turning them into Deno's and back.
+ * Python's addresses: checks, and conversion from Deno's.
  *
  * @module
  */
@@ -7,16 +7,32 @@
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
 
-/** An address of AF_INET or AF_INET6. */
+/**
+ * An address of AF_INET or AF_INET6.
+ *
+ * @category Addresses
+ */
 export type InetAddress = [host: string, port: number];
 
-/** An address as Python has it: `[host, port]`, or the path of a Unix socket. */
+/**
+ * A socket address as in Python: `[host, port]`, or the path of a Unix socket.
+ *
+ * @category Addresses
+ */
 export type Address = InetAddress | string;
 
-/** An address as a parameter: a literal `["localhost", 80]` and a read-only tuple both fit. */
+/**
+ * An address as a parameter: also a literal `["localhost", 80]` and a read-only tuple.
+ *
+ * @category Addresses
+ */
 export type AddressLike = readonly [host: string, port: number] | string;
 
-/** The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one. */
+/**
+ * The shape of `Deno.NetAddr` and `Deno.UnixAddr` in one.
+ *
+ * @category Addresses
+ */
 export interface TransportAddr {
   /** `"tcp"`, `"udp"`, `"unix"` or `"unixpacket"`. */
   transport: string;
@@ -32,10 +48,11 @@ export interface TransportAddr {
 const UNIX_PATH_MAX = 107;
 
 /**
- * An address as text.
+ * Formats an address as text.
  *
  * @param address `[host, port]`, or a path.
  * @returns `localhost:80`, `[::1]:80`, or the path.
+ * @category Addresses
  */
 export function formatAddress(address: AddressLike): string {
   if (typeof address === "string") return address;
@@ -43,7 +60,7 @@ export function formatAddress(address: AddressLike): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Whatever was given as an address, for a message: `"localhost:80"`, or `[1,2]` as it is. */
+/** Formats any value that was given as an address, for a message: `"localhost:80"`, or `[1,2]` as it is. */
 function quoteAddress(address: unknown): string {
   const text = Array.isArray(address) && typeof address[0] === "string"
     ? formatAddress(address as unknown as AddressLike)
@@ -67,7 +84,7 @@ function isPort(port: unknown): port is number {
     port as number <= 65535;
 }
 
-/** Throws unless `address` has the shape that `family` asks for, and returns it. */
+/** Returns `address`, or throws if it does not have the shape of `family`. */
 export function checkAddress(
   family: number,
   address: unknown,
@@ -76,7 +93,7 @@ export function checkAddress(
   if (Array.isArray(address) && address.length === 2 && family !== AF_UNIX) {
     const [host, port] = address;
     if (typeof host === "string" && !host.includes("\0") && isPort(port)) {
-      return [host, port]; // as nearly always: no message is made
+      return [host, port]; // the common case: no message is made
     }
   }
   const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
@@ -126,13 +143,13 @@ function checkPath(path: unknown, doing: string, syscall: string): string {
   return path;
 }
 
-/** The Python address behind an address of Deno's. */
+/** Returns an address of Deno's as Python's. */
 export function fromTransport(addr: TransportAddr): Address {
   if (addr.hostname !== undefined) return [addr.hostname, addr.port ?? 0];
   return addr.path ?? "";
 }
 
-/** The address family behind an address of Deno's. */
+/** Returns the address family of an address of Deno's. */
 export function familyOf(addr: TransportAddr): number {
   if (addr.hostname === undefined) return AF_UNIX;
   return addr.hostname.includes(":") ? AF_INET6 : AF_INET;

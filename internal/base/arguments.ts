@@ -1,5 +1,5 @@
 /**
- * Checking arguments.
+ * Checks of arguments.
  *
  * @module
  */
@@ -8,10 +8,14 @@ import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
 import { memory } from "./memory.ts";
 
-/** Bytes as a parameter: any view of memory, or an `ArrayBuffer`. */
+/**
+ * Bytes as a parameter: any view of memory, or an `ArrayBuffer`.
+ *
+ * @category Sockets
+ */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
 
-/** The bytes of a view or an `ArrayBuffer`, no copy; undefined for all else. */
+/** Returns the bytes of a view or an `ArrayBuffer`, without a copy; undefined for other values. */
 export function bytesOf(data: unknown): Uint8Array | undefined {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) {
@@ -22,7 +26,7 @@ export function bytesOf(data: unknown): Uint8Array | undefined {
   }
 }
 
-/** The bytes behind a parameter; no copy. */
+/** Returns the bytes of a parameter, without a copy. */
 export function toBytes(data: unknown, doing: string): Uint8Array {
   const bytes = bytesOf(data);
   if (bytes !== undefined) return bytes;
@@ -32,7 +36,7 @@ export function toBytes(data: unknown, doing: string): Uint8Array {
   );
 }
 
-/** The bytes in memory of their own: a view would take all of a larger buffer along. */
+/** Returns the bytes in memory of their own: a view would transfer all of a larger buffer. */
 export function ownBytes(
   bytes: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
@@ -112,7 +116,7 @@ export function checkInteger(
   }
 }
 
-/** Throws unless `how` says what to shut down. */
+/** Throws unless `how` is a direction of `shutdown`. */
 export function checkDirection(how: unknown): void {
   checkInteger(how, "shutdown", "how");
   if (how !== C.SHUT_RD && how !== C.SHUT_WR && how !== C.SHUT_RDWR) {
@@ -143,7 +147,7 @@ export function checkIterable<T>(
   );
 }
 
-/** The data of `sendmsg`: the parts as one. */
+/** Joins the buffers of `sendmsg`. */
 export function gather(buffers: unknown, ancdata: unknown): Uint8Array {
   checkIterable(buffers, "sendmsg", "buffers");
   checkIterable(ancdata, "sendmsg", "ancdata");
@@ -154,7 +158,7 @@ export function gather(buffers: unknown, ancdata: unknown): Uint8Array {
   return joinBytes(Array.from(buffers, (part) => toBytes(part, "sendmsg")));
 }
 
-/** Throws unless a socket of this type and timeout can send this part of a file. */
+/** Throws unless a socket of this type and timeout can send that part of a file. */
 export function checkSendfile(
   socket: { type: number; timeout: number | null },
   offset: unknown,
@@ -205,10 +209,10 @@ const FLAG_NAMES: Record<number, string> = {
   0x8000: "MSG_MORE",
 };
 
-/** Flags that ask for what Deno does anyway: a write to a closed connection raises no signal. */
+/** Flags without effect: in Deno a write to a closed connection raises no signal anyway. */
 const NO_EFFECT = 0x4000;
 
-/** Throws for a flag that is not in `allowed`, and names it. */
+/** Throws for a flag outside `allowed`, and names it. */
 export function checkFlags(
   flags: unknown,
   allowed: number,

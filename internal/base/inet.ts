@@ -1,5 +1,5 @@
 /**
- * Python's functions for IP addresses, as text and as bytes, and for the byte order of numbers; no input or output.
+ * Python's functions for IP addresses, as text and as bytes, and for the byte order of numbers. Does no I/O.
  *
  * @module
  */
@@ -11,13 +11,14 @@ import { bytesOfIPv6, formatIPv6, readAton, readIPv4 } from "./ip.ts";
 export { isIPv4, isIPv6 } from "./ip.ts";
 
 /**
- * Turns the text of an IPv4 address into 4 bytes, in network byte order. It reads all that
+ * Turns the text of an IPv4 address into 4 bytes, in network byte order. Reads all that
  * inet_aton(3) reads: `a.b.c.d`, `a.b.c`, `a.b` and `a`, parts in octal (`010`) and hexadecimal
- * (`0x10`), and it ignores what follows a white space. Use {@linkcode inetPton} to be strict.
+ * (`0x10`), and ignores text after white space. {@linkcode inetPton} is strict.
  *
  * @param text The address.
  * @returns The 4 bytes.
- * @throws {OSError} EINVAL where the text is no address.
+ * @throws {OSError} EINVAL if the text is not an address.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -39,8 +40,9 @@ export function inetAton(text: string): Uint8Array<ArrayBuffer> {
  *
  * @param packed The 4 bytes, in network byte order.
  * @returns The address.
- * @throws {TypeError} where `packed` is no `Uint8Array`.
- * @throws {RangeError} where it has not 4 bytes.
+ * @throws {TypeError} if `packed` is not a `Uint8Array`.
+ * @throws {RangeError} if it does not have 4 bytes.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -56,14 +58,15 @@ export function inetNtoa(packed: Uint8Array): string {
 }
 
 /**
- * Turns the text of an address into bytes, in network byte order. It takes the strict form of
+ * Turns the text of an address into bytes, in network byte order. Takes the strict form of
  * IPv4, and IPv6 without a scope id.
  *
  * @param family `AF_INET` or `AF_INET6`.
  * @param text The address.
  * @returns 4 bytes for IPv4, 16 for IPv6.
- * @throws {OSError} EINVAL where the text is no address of the family, EAFNOSUPPORT where the
+ * @throws {OSError} EINVAL if the text is not an address of the family, EAFNOSUPPORT if the
  *   family is another.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -87,15 +90,16 @@ export function inetPton(
 }
 
 /**
- * Turns bytes into the text of an address. IPv6 is written as RFC 5952 asks for, and as glibc
- * does it: `::1.2.3.4` and `::ffff:1.2.3.4` show the IPv4 address inside.
+ * Turns bytes into the text of an address. Writes IPv6 as RFC 5952 and glibc
+ * do: `::1.2.3.4` and `::ffff:1.2.3.4` show the IPv4 address inside.
  *
  * @param family `AF_INET` or `AF_INET6`.
  * @param packed 4 bytes for IPv4, 16 for IPv6.
  * @returns The address.
- * @throws {TypeError} where `packed` is no `Uint8Array`.
- * @throws {RangeError} where it has another length.
- * @throws {OSError} EAFNOSUPPORT where the family is another.
+ * @throws {TypeError} if `packed` is not a `Uint8Array`.
+ * @throws {RangeError} if it has another length.
+ * @throws {OSError} EAFNOSUPPORT for another family.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -111,7 +115,7 @@ export function inetNtop(family: number, packed: Uint8Array): string {
   return family === AF_INET ? packed.join(".") : formatIPv6(packed);
 }
 
-/** The bytes of a 32-bit value; undefined for the -1 of a reader. */
+/** Returns the bytes of a 32-bit value; undefined for the -1 of a reader. */
 function bytesOf(value: number): Uint8Array<ArrayBuffer> | undefined {
   if (value < 0) return undefined;
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
@@ -181,8 +185,9 @@ function check(value: number, bits: number, name: string): void {
  *
  * @param value The number, 0 to 65535.
  * @returns The number whose bytes, in memory, are in network order.
- * @throws {TypeError} where `value` is no integer.
- * @throws {RangeError} where it does not fit in 16 bits.
+ * @throws {TypeError} if `value` is not an integer.
+ * @throws {RangeError} if it does not fit in 16 bits.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -202,8 +207,9 @@ export function htons(value: number): number {
  *
  * @param value The number, 0 to 4294967295.
  * @returns The number whose bytes, in memory, are in network order.
- * @throws {TypeError} where `value` is no integer.
- * @throws {RangeError} where it does not fit in 32 bits.
+ * @throws {TypeError} if `value` is not an integer.
+ * @throws {RangeError} if it does not fit in 32 bits.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -224,8 +230,9 @@ export function htonl(value: number): number {
  *
  * @param value The number, 0 to 65535.
  * @returns The number.
- * @throws {TypeError} where `value` is no integer.
- * @throws {RangeError} where it does not fit in 16 bits.
+ * @throws {TypeError} if `value` is not an integer.
+ * @throws {RangeError} if it does not fit in 16 bits.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -246,8 +253,9 @@ export function ntohs(value: number): number {
  *
  * @param value The number, 0 to 4294967295.
  * @returns The number.
- * @throws {TypeError} where `value` is no integer.
- * @throws {RangeError} where it does not fit in 32 bits.
+ * @throws {TypeError} if `value` is not an integer.
+ * @throws {RangeError} if it does not fit in 32 bits.
+ * @category Addresses
  *
  * @example
  * ```ts

@@ -12,10 +12,10 @@ const COLON = 0x3a;
 /** The longest of the strict form: `255.255.255.255`. */
 const IPV4_LENGTH = 15;
 
-/** What {@linkcode readIPv6} read last; kept, because `sendto` asks for every datagram. */
+/** The groups that {@linkcode readIPv6} read last. Shared, because `sendto` asks for every datagram. */
 const groups = new Uint16Array(8);
 
-/** The value of the strict four-part form from `start` to the end of `text`, or -1. */
+/** Returns the value of the strict four-part form from `start` to the end of `text`, or -1. */
 export function readIPv4(text: string, start = 0): number {
   if (text.length - start > IPV4_LENGTH) return -1;
   let value = 0;
@@ -37,7 +37,7 @@ export function readIPv4(text: string, start = 0): number {
   return dots === 3 && part >= 0 ? value * 256 + part : -1;
 }
 
-/** The value of one group of one to four hexadecimal digits, or -1. */
+/** Returns the value of one group of one to four hexadecimal digits, or -1. */
 function readGroup(text: string, start: number, end: number): number {
   if (end === start || end - start > 4) return -1;
   let value = 0;
@@ -52,7 +52,7 @@ function readGroup(text: string, start: number, end: number): number {
   return value;
 }
 
-/** Reads the whole of `text`, without a scope id, into `groups`; whether it is IPv6. */
+/** Reads all of `text`, without a scope id, into `groups`. Reports whether it is IPv6. */
 function readIPv6(text: string): boolean {
   let count = 0;
   let gap = -1; // the group before which "::" stands
@@ -98,7 +98,7 @@ function spread(gap: number, count: number): boolean {
 }
 
 /**
- * Tells whether a text is an IPv4 address: four decimal parts without leading zeros.
+ * Reports whether a text is an IPv4 address: four decimal parts without leading zeros.
  *
  * @param text The text.
  * @returns Whether it is one.
@@ -108,8 +108,8 @@ export function isIPv4(text: string): boolean {
 }
 
 /**
- * Tells whether a text is an IPv6 address. A scope id such as `%eth0` may follow it; whether an
- * interface of that name exists is not asked.
+ * Reports whether a text is an IPv6 address. A scope id such as `%eth0` may follow; no interface of that name has to
+ * exist.
  *
  * @param text The text.
  * @returns Whether it is one.
@@ -121,7 +121,7 @@ export function isIPv6(text: string): boolean {
     readIPv6(text.slice(0, percent));
 }
 
-/** The value of any form that inet_aton(3) reads, or -1. */
+/** Returns the value of any form that inet_aton(3) reads, or -1. */
 export function readAton(text: string): number {
   const parts = text.split(".");
   let value = 0;
@@ -138,7 +138,7 @@ export function readAton(text: string): number {
   return value;
 }
 
-/** The 16 bytes of an IPv6 address without a scope id, or undefined. */
+/** Returns the 16 bytes of an IPv6 address without a scope id, or undefined. */
 export function bytesOfIPv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!readIPv6(text)) return undefined;
   const packed = new Uint8Array(16);
@@ -149,14 +149,14 @@ export function bytesOfIPv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   return packed;
 }
 
-/** A 32-bit value as dotted text. */
+/** Formats a 32-bit value as dotted text. */
 export function formatIPv4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${
     value & 255
   }`;
 }
 
-/** 16 bytes as text, as glibc writes it. */
+/** Formats 16 bytes as text, as glibc does. */
 export function formatIPv6(packed: Uint8Array): string {
   const words = Array.from(
     { length: 8 },
@@ -173,7 +173,7 @@ export function formatIPv6(packed: Uint8Array): string {
   }`;
 }
 
-/** Where the first of the longest runs of zero groups starts, and its length. */
+/** Returns the start and the length of the first of the longest runs of zero groups. */
 function longestZeros(words: number[]): [start: number, length: number] {
   let start = 0;
   let length = 0;

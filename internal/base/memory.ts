@@ -4,7 +4,11 @@
  * @module
  */
 
-/** Bytes received. They are the caller's; their `buffer` may hold more of what the same peer has sent. */
+/**
+ * Bytes received. They are the caller's; their `buffer` may hold more of what the same peer has sent.
+ *
+ * @category Sockets
+ */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /**

@@ -1,6 +1,6 @@
 /**
- * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and what a socket
- * asks for before it connects or sends.
+ * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and the look-ups of a socket before it connects
+ * or sends.
  *
  * @module
  */
@@ -33,7 +33,11 @@ import {
 
 export { getfqdn, gethostname, getnameinfo } from "./getnameinfo.ts";
 
-/** One way to reach what {@linkcode getaddrinfo} was asked for, or to be reached there. */
+/**
+ * One result of {@linkcode getaddrinfo}: what to pass to `new Socket` and to `connect` or `bind`.
+ *
+ * @category Addresses
+ */
 export type AddrInfo = [
   family: number,
   type: number,
@@ -45,7 +49,7 @@ export type AddrInfo = [
 const KNOWN = AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV |
   AI_ADDRCONFIG;
 
-/** What stands for no host, in the order of getaddrinfo(3) on Linux. */
+/** The addresses of a null host, in the order of getaddrinfo(3) on Linux. */
 const LOOPBACK: HostAddress[] = [
   { address: "::1", family: AF_INET6 },
   { address: "127.0.0.1", family: AF_INET },
@@ -58,25 +62,25 @@ const WILDCARD: HostAddress[] = [
 /**
  * Finds the addresses of a host and a service; Python's `socket.getaddrinfo`.
  *
- * Names go to the system's resolver, in whose order the addresses come; literal addresses need no
- * permission. As in Python there is one entry for each socket type, unless `type` or `proto` says
- * which; raw sockets are left out. An IPv6 address is `[host, port]` here, with its scope id in
- * the host (`"fe80::1%eth0"`), and the canonical name is the host as given.
+ * Asks the system's resolver, and keeps its order; literal addresses need no permission. As in Python there is one entry
+ * for each socket type, unless `type` or `proto` selects one; raw sockets are left out. An IPv6 address is
+ * `[host, port]`, with its scope id in the host (`"fe80::1%eth0"`), and the canonical name is the host as given.
  *
- * @param host A name or an address; null stands for this machine, and `""` is no name.
- * @param port A number, as a number or as text, the name of a common service, or null.
+ * @param host A name or an address; null is this machine, and `""` is not a name.
+ * @param port A port number, as a number or as text, the name of a common service, or null.
  * @param family `AF_INET`, `AF_INET6`, or `AF_UNSPEC` for both.
  * @param type `SOCK_STREAM`, `SOCK_DGRAM`, or 0 for both.
  * @param proto `IPPROTO_TCP`, `IPPROTO_UDP`, or 0 for both.
  * @param flags A combination of `AI_PASSIVE` (with null as the host: every address, to bind to),
  *   `AI_CANONNAME`, `AI_NUMERICHOST` and `AI_NUMERICSERV`; `AI_ADDRCONFIG` changes nothing.
- * @returns What to give to `new Socket` and to `connect` or `bind`, the best first.
- * @throws {GaiError} EAI_NONAME where the host is not known, EAI_ADDRFAMILY where it is an address
- *   of another family, EAI_SERVICE where the service is not known, EAI_AGAIN where a name server
- *   failed for now, EAI_FAMILY, EAI_SOCKTYPE and EAI_BADFLAGS for values that are not supported.
- * @throws {PermissionError} where Deno's net permission for the name is missing.
- * @throws {TypeError} where the host or the port is of another type.
- * @throws {RangeError} where the port is a number and not 0 to 65535.
+ * @returns The entries, the best first.
+ * @throws {GaiError} EAI_NONAME for an unknown host, EAI_ADDRFAMILY for an address of another family, EAI_SERVICE for an
+ *   unknown service, EAI_AGAIN if a name server failed for now, EAI_FAMILY, EAI_SOCKTYPE and EAI_BADFLAGS for
+ *   unsupported values.
+ * @throws {PermissionError} if Deno's net permission for the name is missing.
+ * @throws {TypeError} if the host or the port has another type.
+ * @throws {RangeError} if the port is a number outside 0 to 65535.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -124,7 +128,7 @@ async function infosOf(
   return infos;
 }
 
-/** Throws where the other arguments do not fit together, in the order of getaddrinfo(3). */
+/** Throws if the arguments do not fit together, in the order of getaddrinfo(3). */
 function checkHints(
   question: Question<string | null>,
   port: unknown,
@@ -153,7 +157,7 @@ function checkHints(
   }
 }
 
-/** The addresses that `host` stands for, in the order of getaddrinfo(3) on Linux. */
+/** Returns the addresses of `host`, in the order of getaddrinfo(3) on Linux. */
 async function hostsOf(
   { syscall, host }: Question<string | null>,
   family: number,
@@ -178,10 +182,11 @@ async function hostsOf(
  *
  * @param host A name or an address.
  * @returns The first IPv4 address.
- * @throws {GaiError} EAI_NONAME where the host is not known, EAI_ADDRFAMILY where it is an IPv6
- *   address, EAI_AGAIN where a name server failed for now.
- * @throws {PermissionError} where Deno's net permission for the name is missing.
- * @throws {TypeError} where the host is no string.
+ * @throws {GaiError} EAI_NONAME for an unknown host, EAI_ADDRFAMILY for an IPv6 address, EAI_AGAIN if a name server
+ *   failed for now.
+ * @throws {PermissionError} if Deno's net permission for the name is missing.
+ * @throws {TypeError} if the host is not a string.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -211,16 +216,15 @@ async function ipv4Of(host: string): Promise<string> {
 }
 
 /**
- * Finds the one host to hand to Deno for a socket of `family`: an IP address, so that the family
- * holds, or the name itself where the permissions allow no more than that
- * (`--allow-net=example.com`), and never a prompt for the look-up.
+ * Finds the host to pass to Deno for a socket of `family`: an IP address, so that the family holds, or the name itself if
+ * the permissions allow only that (`--allow-net=example.com`). Never prompts for the look-up.
  *
  * @param family `AF_INET` or `AF_INET6`.
  * @param host A name or an address, with Python's special names.
  * @param port The port for which permission is needed.
  * @param syscall The method, for messages.
  * @returns The host.
- * @throws {GaiError} where the host has no address in the family.
+ * @throws {GaiError} if the host has no address in the family.
  */
 export async function resolveHost(
   family: number,
@@ -237,13 +241,13 @@ export async function resolveHost(
 }
 
 /**
- * The addresses to try, in order, for a connection to a host. Where the permissions allow no more
- * than the name, it is the name itself, and Deno tries its addresses.
+ * Returns the addresses to try, in order, for a connection to a host. If the permissions allow only the name, returns
+ * the name itself, and Deno tries its addresses.
  *
  * @param host A name or an address.
  * @param port The port.
  * @returns Families, each with an address.
- * @throws {GaiError} where the host is not known.
+ * @throws {GaiError} if the host is not known.
  */
 export async function connectAddresses(
   host: string,
@@ -262,7 +266,7 @@ export async function connectAddresses(
   ) => [family, [permitted(host, ip, port), port]]);
 }
 
-/** Whether the name may be used, and looked up; asking never prompts. */
+/** Reports whether the permissions allow the name and its look-up. Never prompts. */
 function mayLookUp(question: Question, port: number): boolean {
   const { host } = question;
   try {

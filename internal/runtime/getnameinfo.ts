@@ -25,18 +25,18 @@ const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
 /**
  * Turns a socket address into the names of its host and service; Python's `socket.getnameinfo`.
  *
- * Host names come from the system's resolver, service names from a built-in list of the common
- * ones. What has no name is returned as a number. `NI_NUMERICHOST` asks no resolver and needs no
- * permission.
+ * Takes host names from the system's resolver and service names from a built-in list of common ones. A host or port
+ * without a name is returned as a number. `NI_NUMERICHOST` asks no resolver and needs no permission.
  *
  * @param sockaddr `[host, port]`; the host must be an IP address.
  * @param flags A combination of `NI_NUMERICHOST`, `NI_NUMERICSERV`, `NI_NAMEREQD` and `NI_DGRAM`.
  * @returns The host and the service.
- * @throws {GaiError} EAI_NONAME where the host is no IP address, or has no name and `NI_NAMEREQD`
- *   is set; EAI_AGAIN where a name server failed for now.
- * @throws {PermissionError} where Deno's net permission for the address is missing.
- * @throws {TypeError} where the address is not `[host, port]`.
- * @throws {RangeError} where the port is not 0 to 65535.
+ * @throws {GaiError} EAI_NONAME if the host is not an IP address, or has no name and `NI_NAMEREQD` is set; EAI_AGAIN if a
+ *   name server failed for now.
+ * @throws {PermissionError} if Deno's net permission for the address is missing.
+ * @throws {TypeError} if the address is not `[host, port]`.
+ * @throws {RangeError} if the port is not 0 to 65535.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -90,10 +90,11 @@ function serviceAt(port: number, flags: number): string {
 }
 
 /**
- * Tells the name of this machine; Python's `socket.gethostname`. It needs `--allow-sys=hostname`.
+ * Returns the name of this machine; Python's `socket.gethostname`. Needs `--allow-sys=hostname`.
  *
  * @returns The name, not always a fully qualified one.
- * @throws {PermissionError} where Deno's sys permission is missing.
+ * @throws {PermissionError} if Deno's sys permission is missing.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -112,12 +113,13 @@ export function gethostname(): string {
 }
 
 /**
- * Finds the fully qualified name of a host, as well as that can be done: the name of its first
- * address; Python's `socket.getfqdn`. Aliases of that name are not looked at.
+ * Finds the fully qualified name of a host, which is the name of its first address; Python's `socket.getfqdn`. Ignores
+ * aliases of that name.
  *
- * @param name The host. Empty, `"0.0.0.0"` and `"::"` mean this machine.
- * @returns The qualified name, or the host where the resolver has none or may not be asked.
- * @throws {PermissionError} where this machine is meant and Deno's sys permission is missing.
+ * @param name The host. Empty, `"0.0.0.0"` and `"::"` are this machine.
+ * @returns The qualified name, or the host if the resolver has none or may not be asked.
+ * @throws {PermissionError} for this machine, if Deno's sys permission is missing.
+ * @category Addresses
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Socket options: which there are, which values they take, and what carries them out.
+ * Socket options: the table of them, their values, and how they are applied.
  *
  * @module
  */
@@ -16,6 +16,8 @@ import type {
 /**
  * The value of an option: a number or boolean, the bytes of a C `int`, or for a multicast
  * membership `[group, interface]` or the bytes of an `ip_mreq`.
+ *
+ * @category Options
  */
 export type OptionValue =
   | number
@@ -27,7 +29,7 @@ export type OptionValue =
 export interface OptionTarget {
   /** The socket's type. */
   readonly type: number;
-  /** The options that were set. They are carried out when there is something to set them on. */
+  /** The options that were set. They are applied once there is a transport. */
   readonly values: Map<OptionName, number>;
   /** The connected stream, if there is one. */
   readonly stream?: StreamTransport;
@@ -42,13 +44,13 @@ interface Row {
   readonly number: number;
   /** The largest value; the smallest is 0. */
   readonly max: number;
-  /** What a new socket has; undefined where only the system knows. */
+  /** The value of a new socket; undefined if only the system knows. */
   readonly initial?: number;
   /** The one type of socket that has the option. */
   readonly type?: number;
-  /** The method of a stream that carries it out. */
+  /** The method of a stream that sets it. */
   readonly stream?: "setNoDelay" | "setKeepAlive";
-  /** The option of a datagram socket that it is. */
+  /** The option of a datagram socket. */
   readonly datagram?: DatagramOption;
 }
 
@@ -83,7 +85,7 @@ const ROWS = {
     level: SOL_SOCKET,
     number: C.SO_BROADCAST,
     max: 1,
-    initial: 0, // where it is bound, Deno tells
+    initial: 0, // a bound socket asks Deno
     type: SOCK_DGRAM,
     datagram: "broadcast",
   },
@@ -159,7 +161,7 @@ export function setOption(
   target.values.set(name, wanted);
 }
 
-/** Carries out, on a socket that has just opened, what was set before. */
+/** Applies the options that were set before to a socket that has just opened. */
 export function applyOptions(target: OptionTarget): void {
   for (const [name, value] of target.values) apply(target, name, value);
 }
@@ -181,7 +183,7 @@ function checkSettable(
   }
 }
 
-/** Why an option that can be set on sockets of `type` cannot be set on others. */
+/** Returns why an option of sockets of `type` cannot be set on others. */
 function otherType(type: number): string {
   return type === SOCK_STREAM
     ? "a datagram socket has no such option"
@@ -287,7 +289,7 @@ function unpackMembership(name: string, value: OptionValue): [string, string] {
   return [group, networkInterface];
 }
 
-/** Whether an address is in 224.0.0.0/4 (RFC 5771). */
+/** Reports whether an address is in 224.0.0.0/4 (RFC 5771). */
 function isMulticast(group: unknown): group is string {
   return typeof group === "string" && isIPv4(group) &&
     Number.parseInt(group) >> 4 === 0xe;

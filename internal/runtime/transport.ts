@@ -1,7 +1,6 @@
 /**
- * What a socket stands on: the shapes of `Deno.Conn`, `Deno.Listener` and
- * `Deno.DatagramConn`, cut down to what it uses. A TLS connection, a relayed connection in a
- * worker, an adapter over `node:` and a test double all fit in.
+ * Transports, the things under a socket: the parts of `Deno.Conn`, `Deno.Listener` and `Deno.DatagramConn` that a socket
+ * uses. A TLS connection, a relayed connection in a worker, an adapter over `node:` and a test double are transports too.
  *
  * @module
  */
@@ -13,15 +12,19 @@ import type { Readiness } from "../waiting/pending_operation.ts";
 
 export type { TransportAddr } from "../base/address.ts";
 
-/** A connected stream: the part of `Deno.Conn` that a socket needs. */
+/**
+ * A connected stream: the part of `Deno.Conn` that a socket needs.
+ *
+ * @category Sockets
+ */
 export interface StreamTransport {
-  /** Reads into `p`; resolves to the count, or null at the end of the stream. */
+  /** Reads into `p`; resolves to the number of bytes, or null at the end of the stream. */
   read(p: Uint8Array): Promise<number | null>;
-  /** Writes the start of `p`; resolves to the count taken. */
+  /** Writes the start of `p`; resolves to the number of bytes written. */
   write(p: Uint8Array): Promise<number>;
   /** Closes both directions and releases the descriptor. */
   close(): void;
-  /** Ends the direction of writing; the peer reads the end of the stream. */
+  /** Closes the writing direction; the peer reads the end of the stream. */
   closeWrite(): Promise<void>;
   /** The address on this side. */
   readonly localAddr: TransportAddr;
@@ -33,55 +36,63 @@ export interface StreamTransport {
   setKeepAlive?(on?: boolean): void;
 }
 
-/** A listening stream socket: the part of `Deno.Listener` that a socket needs. */
+/**
+ * A listening stream socket: the part of `Deno.Listener` that a socket needs.
+ *
+ * @category Sockets
+ */
 export interface ListenerTransport {
   /** Resolves to the next connection. */
   accept(): Promise<StreamTransport>;
   /** Closes the listening socket. */
   close(): void;
-  /** Lets the process end while a call is in flight; `ref` takes that back. */
+  /** Lets the process end while a call is in flight, until `ref`. */
   unref?(): void;
   /** Keeps the process alive while a call is in flight. */
   ref?(): void;
-  /** The address on which it listens. */
+  /** The address of the listening socket. */
   readonly addr: TransportAddr;
 }
 
-/** A datagram socket: the part of `Deno.DatagramConn` that a socket needs. */
+/**
+ * A datagram socket: the part of `Deno.DatagramConn` that a socket needs.
+ *
+ * @category Sockets
+ */
 export interface DatagramTransport {
-  /** Receives one datagram into `p`; resolves to the part used and the sender. */
+  /** Receives one datagram into `p`; resolves to the used part of `p` and the sender. */
   receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
-  /** Sends one datagram; resolves to the count of bytes. */
+  /** Sends one datagram; resolves to the number of bytes sent. */
   send(p: Uint8Array, addr: TransportAddr): Promise<number>;
   /** Closes the socket. */
   close(): void;
-  /** Resolves when the system has the address back, where that is later than `close`. */
+  /** Resolves when the system has released the address, if that is later than `close`. */
   readonly released?: Promise<void>;
-  /** Lets the process end while a call is in flight; `ref` takes that back. */
+  /** Lets the process end while a call is in flight, until `ref`. */
   unref?(): void;
   /** Keeps the process alive while a call is in flight. */
   ref?(): void;
-  /** The address to which it is bound. */
+  /** The address of the bound socket. */
   readonly addr: TransportAddr;
-  /** Sets an option; false where the runtime cannot. */
+  /** Sets an option; returns false if the runtime cannot. */
   setOption?(name: DatagramOption, value: number): boolean;
-  /** Reads an option; undefined where the runtime cannot. */
+  /** Returns an option; undefined if the runtime cannot read it. */
   getOption?(name: DatagramOption): number | undefined;
-  /** Joins or leaves an IPv4 multicast group; false when it was joined, or left, before. */
+  /** Joins or leaves an IPv4 multicast group; returns false if it was joined, or left, before. */
   membership?(group: string, networkInterface: string, join: boolean): boolean;
 }
 
-/** A datagram socket that keeps the limits of a send itself, and the order of what goes to each peer. */
+/** A datagram socket that limits the time of a send itself, and keeps the order of datagrams to each peer. */
 export interface BoundedDatagramTransport extends DatagramTransport {
-  /** Tells it from others. */
+  /** Distinguishes it from other transports. */
   readonly bounded: true;
-  /** Ready when no answer is kept to be sent later. */
+  /** Ready when no answer waits to be sent. */
   readonly flushed?: Readiness;
   /**
    * Sends one datagram.
    *
-   * @param limit How long to wait at most.
-   * @param answer Whether it is a server's answer, which may be kept and sent later.
+   * @param limit How long to wait.
+   * @param answer Whether the datagram is a server's answer, which may be kept and sent later.
    */
   send(
     p: Uint8Array,
@@ -91,14 +102,18 @@ export interface BoundedDatagramTransport extends DatagramTransport {
   ): Promise<number>;
 }
 
-/** Whether a datagram socket keeps limits itself. */
+/** Reports whether a datagram socket limits the time of a send itself. */
 export function isBounded(
   transport: DatagramTransport,
 ): transport is BoundedDatagramTransport {
   return "bounded" in transport;
 }
 
-/** The datagram options that one of the two runtimes behind UDP can set. */
+/**
+ * A datagram option that Deno's or Node's UDP socket can set.
+ *
+ * @category Sockets
+ */
 export type DatagramOption =
   | "broadcast"
   | "multicastTTL"
@@ -106,15 +121,19 @@ export type DatagramOption =
   | "recvBufferSize"
   | "sendBufferSize";
 
-/** What a socket can stand on: anything that looks like `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`. */
+/**
+ * A transport of a socket: anything that looks like `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`.
+ *
+ * @category Sockets
+ */
 export type Transport = StreamTransport | ListenerTransport | DatagramTransport;
 
-/** The type of the socket that stands on `transport`. */
+/** Returns the socket type of a transport. */
 export function typeOf(transport: Transport): number {
   return "receive" in transport ? SOCK_DGRAM : SOCK_STREAM;
 }
 
-/** Throws unless `value` is something to stand on. */
+/** Throws unless `value` is a transport. */
 export function checkTransport(value: unknown): asserts value is Transport {
   const { localAddr, addr, read, accept, receive } = Object(value);
   const main = localAddr === undefined ? accept ?? receive : read;

@@ -7,7 +7,11 @@
 import { isAbsolute, join } from "node:path";
 import { removeStale, temporaryName } from "./unix_stale.ts";
 
-/** What to do about the path of a Unix socket when it is bound. */
+/**
+ * What to do about the path of a Unix socket when it is bound.
+ *
+ * @category Options
+ */
 export interface PathOptions {
   /**
    * The permissions of the path, such as `0o660`: connecting needs the permission to write. Null leaves them to the
