@@ -1,5 +1,5 @@
 /**
- * What connects the main thread with one worker: a ring in each direction, and a flag for each side.
+ * The channel between the main thread and one worker: a ring in each direction, and a wakeup flag for each side.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import { WAKEUP_FLAG_BYTES, WakeupFlag } from "./wakeup_flag.ts";
 import { Ring, ringMemory } from "./ring.ts";
 
 /**
- * The bytes of a ring: 8 pieces of 64 KiB. Measured: a quarter of it is as good for small pieces and worse for
- * large ones, and eight times as much leaves the processor's cache.
+ * The size of a ring in bytes: 8 pieces of 64 KiB. Measured: a quarter of that is as fast for small pieces and slower
+ * for large ones, and eight times as much does not fit into the processor's cache.
  */
 const RING_BYTES = 524_288;
 
 /**
- * How many frames of one turn wake the other side before the turn has ended, so that both work at the same
- * time. Measured with 64 connections of 64 bytes: 8 and 16 are 8 percent better than the end of the turn.
+ * The frames sent in one turn after which the other side is notified before the turn ends, so that both sides work
+ * at the same time. Measured with 64 connections of 64 bytes: 8 and 16 are 8 percent faster than the end of the turn.
  */
 const NOTIFY_AFTER = 8;
 
 /**
- * How many frames are taken before those for whom they are get to work, so that the answers to the first leave
- * while the rest is taken. Measured as above with one worker: 15 percent better than all at once; with two as good.
+ * The frames received before handlers run, so that answers to the first leave while the rest is received. Measured as
+ * above with one worker: 15 percent faster than all frames at once; with two workers as fast.
  */
 const RECEIVE_MAX = 8;
 
-/** After how many chunks in a row the event loop gets its turn, for timers and the network; arbitrary. */
+/** The chunks in a row after which the event loop gets a turn, for timers and the network. Arbitrary. */
 const CHUNKS_MAX = 16;
 
 /** The memory of a channel, for `postMessage`. */
@@ -38,7 +38,7 @@ export interface FrameChannelMemory {
   readonly flags: SharedArrayBuffer;
 }
 
-/** Memory for a channel. */
+/** Allocates the memory of a channel. */
 export function frameChannelMemory(): FrameChannelMemory {
   return {
     down: ringMemory(RING_BYTES),
@@ -47,7 +47,7 @@ export function frameChannelMemory(): FrameChannelMemory {
   };
 }
 
-/** Takes a frame. The payload is shared memory that is written over when the call has ended. */
+/** Handles a frame. The payload is shared memory, and is overwritten after the call. */
 export type OnFrame = (type: number, id: number, payload: Uint8Array) => void;
 
 interface QueuedFrame {
@@ -59,10 +59,10 @@ interface QueuedFrame {
 const EMPTY = new Uint8Array(0);
 
 /**
- * One side of a channel. Frames arrive in the order in which they were sent. What is sent in one turn of the
- * event loop wakes the other side once, or twice where it is much.
+ * One side of a channel. Frames arrive in the order in which they were sent. The frames of one turn of the event loop
+ * notify the other side once, or twice if there are many.
  *
- * A side always takes what comes, also while it cannot send: so two full rings are no deadlock.
+ * A side receives even while it cannot send, so that two full rings are no deadlock.
  */
 export class FrameChannel {
   readonly #out: Ring;
@@ -70,22 +70,22 @@ export class FrameChannel {
   readonly #ownFlag: WakeupFlag;
   readonly #peerFlag: WakeupFlag;
   readonly #onFrame: OnFrame;
-  /** What did not fit into the ring. */
+  /** The frames that did not fit into the ring. */
   readonly #backlog: QueuedFrame[] = [];
   readonly #waitingForRoom = new Set<() => void>();
-  /** The shortest piece of data that waits for room. */
+  /** The length of the shortest piece of data that waits for room. */
   #shortestWaiting = Infinity;
-  /** How many frames were sent in this turn of the event loop. */
+  /** The count of frames sent in this turn of the event loop. */
   #unnotified = 0;
-  /** Whether {@linkcode FrameChannel.receiveAll} sleeps. */
+  /** Whether {@linkcode FrameChannel.receiveAll} waits on the flag. */
   #waiting = false;
   /** Whether the channel is closed. */
   closed = false;
 
   /**
-   * @param memory The memory.
-   * @param side Whose side this is.
-   * @param onFrame What to do with a frame.
+   * @param memory The memory of the channel.
+   * @param side The side of this thread.
+   * @param onFrame Handles each frame that comes.
    */
   constructor(
     memory: FrameChannelMemory,
@@ -100,7 +100,7 @@ export class FrameChannel {
     this.#onFrame = onFrame;
   }
 
-  /** Sends a frame, now or when there is room. */
+  /** Sends a frame, now or once there is room. */
   send(type: number, id: number, payload: Uint8Array = EMPTY): void {
     if (this.#backlog.length > 0 || !this.#out.write(type, id, payload)) {
       this.#backlog.push({ type, id, payload: payload.slice() });
@@ -109,12 +109,12 @@ export class FrameChannel {
   }
 
   /**
-   * Finds room for a piece of data, in one frame: in two, a connection that sends them on as they come would
-   * make two packets of them, and the second might wait for the delayed ACK of the first (RFC 896, RFC 1122).
+   * Finds room for a piece of data in one frame. Two frames could become two packets, and the second might wait for the
+   * delayed ACK of the first (RFC 896, RFC 1122).
    *
-   * @param length How many bytes there are.
-   * @param resume Called when there is room, where there is none now.
-   * @returns Whether there is.
+   * @param length The length of the data in bytes.
+   * @param resume Called once there is room, if there is none now.
+   * @returns Whether there is room.
    */
   reserve(length: number, resume: () => void): boolean {
     if (this.#backlog.length === 0 && this.#out.reserve(length)) return true;
@@ -123,7 +123,7 @@ export class FrameChannel {
     return false;
   }
 
-  /** Sends a piece of data for which there is room. */
+  /** Sends a piece of data for which `reserve` has found room. */
   put(type: number, id: number, data: Uint8Array): void {
     this.#out.put(type, id, data);
     this.#notifySoon();
@@ -135,18 +135,18 @@ export class FrameChannel {
     queueMicrotask(this.flush);
   }
 
-  /** Wakes the other side if it sleeps. */
+  /** Notifies the other side, if it waits. */
   readonly flush = (): void => {
     this.#unnotified = 0;
     this.#peerFlag.notifyIfWaiting();
   };
 
   /**
-   * Takes the frames that are there, at most `most`, and sends what waited for room.
+   * Handles the frames that have come, at most `most`, and sends frames that waited for room.
    *
-   * A frame without a payload is freed before it is handed out, so that `onFrame` may take frames itself: a drain runs
-   * the handler's listeners, and these may read. A payload is shared memory until the frame is freed, so nothing that
-   * runs code of the user has one.
+   * A frame without a payload is freed before it is handled, so that `onFrame` may call `receive` itself: a DRAIN frame
+   * runs abort listeners of the handler, and these may read. A payload is shared memory until the frame is freed, so no
+   * frame that runs code of the user has a payload.
    */
   receive(most = Infinity): void {
     const ring = this.#in;
@@ -164,7 +164,7 @@ export class FrameChannel {
     this.#retry();
   }
 
-  /** Sends what waited for room; whether who waits for room for data may go on. */
+  /** Sends frames that waited for room. Returns whether there was room for waiting data too. */
   #retry(): boolean {
     if (this.#backlog.length > 0) this.#sendBacklog();
     if (this.#waitingForRoom.size === 0 || this.#backlog.length > 0) {
@@ -192,7 +192,7 @@ export class FrameChannel {
     for (const resume of waiting) resume();
   }
 
-  /** Takes frames as they come, until the channel closes. */
+  /** Handles frames as they come, until the channel closes. */
   async receiveAll(): Promise<void> {
     for (let busy = 1; !this.closed; busy++) {
       this.receive(RECEIVE_MAX);
@@ -201,7 +201,7 @@ export class FrameChannel {
         continue;
       }
       this.#ownFlag.prepareWait();
-      this.#retry(); // room that came before the flag was armed rang nobody
+      this.#retry(); // room that came before prepareWait() notified nobody
       this.#waiting = true;
       if (this.#in.empty && !this.closed) await this.#ownFlag.waitAsync();
       this.#waiting = false;
@@ -210,12 +210,12 @@ export class FrameChannel {
   }
 
   /**
-   * Blocks the thread until a frame may have come, and takes it, or until there is room for who waits for it.
+   * Blocks the thread until a frame may have come, and handles it, or until there is room for waiting data.
    *
-   * @param ms How long at most.
+   * @param ms The most milliseconds to block.
    */
   block(ms: number): void {
-    if (this.#waiting) this.#ownFlag.notify(); // or nobody would: the flag is not armed any more afterwards
+    if (this.#waiting) this.#ownFlag.notify(); // nobody else would: block() leaves the flag cancelled
     this.#waiting = false;
     this.#ownFlag.prepareWait();
     const room = this.#retry();
@@ -227,9 +227,9 @@ export class FrameChannel {
   }
 
   /**
-   * Sends the last frame before the thread ends, and blocks it until what waited for room is sent as well.
+   * Sends the last frame before the thread ends, and blocks until all frames that wait for room are sent too.
    *
-   * @param ms How long at most; the other side may have stopped to take frames.
+   * @param ms The most milliseconds to block: the other side may have stopped receiving.
    */
   sendLast(type: number, id: number, payload: Uint8Array, ms: number): void {
     this.send(type, id, payload);

@@ -1,5 +1,5 @@
 /**
- * PendingCalls of a worker that the main thread answers.
+ * Remote calls of a worker that wait for the result from the main thread.
  *
  * @module
  */
@@ -7,13 +7,13 @@
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import { unpack } from "./frames.ts";
 
-/** The answer to a call. */
+/** The result of a call. */
 interface Answer {
   value?: unknown;
   failure?: Failure;
 }
 
-/** Numbers calls and gives each its answer. */
+/** Numbers calls and passes each result to its call. */
 export class PendingCalls {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;
@@ -22,7 +22,7 @@ export class PendingCalls {
    * Makes a call.
    *
    * @param send Sends the call with its number.
-   * @param done Called with the answer.
+   * @param done Called with the result.
    */
   start(send: (call: number) => void, done: (answer: Answer) => void): void {
     const call = this.#last = (this.#last + 1) | 0;
@@ -30,7 +30,7 @@ export class PendingCalls {
     this.#waiting.set(call, done);
   }
 
-  /** Makes a call, and resolves to the answer. */
+  /** Makes a call. Resolves to its result. */
   call<T>(send: (call: number) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       this.start(send, ({ value, failure }) => {
@@ -40,7 +40,7 @@ export class PendingCalls {
     });
   }
 
-  /** Takes an answer. */
+  /** Settles a call with the result from the main thread. */
   settle(call: number, payload: Uint8Array): void {
     const done = this.#waiting.get(call);
     this.#waiting.delete(call);

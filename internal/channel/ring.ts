@@ -1,63 +1,63 @@
 /**
- * A ring of bytes in shared memory, from one thread that writes to one that reads.
+ * A ring buffer of frames in shared memory, with one producer thread and one consumer thread.
  *
  * @module
  */
 
-/** The bytes in front of the data: two counters and a flag, on cache lines of their own (64 bytes). */
+/** The size of the control block in bytes: two counters and a flag, each on a cache line (64 bytes) of its own. */
 const CONTROL_BYTES = 192;
 const HEAD = 0;
 const TAIL = 16;
 const WANTED = 32;
 
-/** The bytes in front of a frame's payload: its type and length in one word, its id in the next. */
+/** The size of a frame's header in bytes: type and length in one word, the id in the next. */
 const HEADER = 8;
 
-/** The type of a frame that only fills what is left before the end of the memory. */
+/** The type of a frame that fills the rest of the memory before its end. */
 const PAD = 0;
 
-/** The longest payload: what 24 bits hold. */
+/** The longest payload in bytes: the most that 24 bits hold. */
 const LENGTH_MAX = 0xffffff;
 
 function padded(length: number): number {
   return HEADER + ((length + 7) & ~7);
 }
 
-/** Memory for a ring. */
+/** Allocates the memory of a ring. */
 export function ringMemory(capacity: number): SharedArrayBuffer {
   return new SharedArrayBuffer(CONTROL_BYTES + capacity);
 }
 
 /**
- * One end of a ring; the thread at each end has an object of its own over the same memory.
+ * One end of a ring. Each of the two threads has a `Ring` of its own over the same memory.
  *
- * What passes are frames: a type from 1 to 255, an id, and a payload, which is never split by the end of the
- * memory. The counters run on and wrap as 32 bit integers; where they stand in the memory say their low bits.
+ * A frame has a type from 1 to 255, an id, and a payload, which the end of the memory never splits. The counters grow
+ * and wrap as 32 bit integers; their low bits are the position in the memory.
  */
 export class Ring {
   readonly #control: Int32Array;
   readonly #words: Int32Array;
   /** The memory of the frames. */
   readonly bytes: Uint8Array;
-  /** How many bytes there are for frames. */
+  /** The size of the memory of the frames in bytes. */
   readonly capacity: number;
-  /** Where this end stands: the producer's next frame, or the consumer's. */
+  /** The position of this end: the next frame to write, or to read. */
   #at: number;
-  /** Where the other end stood when it was last looked at. */
+  /** The position of the other end when this end last loaded it. */
   #other: number;
 
   /** The type of the frame that {@linkcode Ring.next} found. */
   type = 0;
-  /** Its id. */
+  /** The id of that frame. */
   id = 0;
-  /** Where its payload begins. */
+  /** The start of that frame's payload. */
   start = 0;
-  /** Where its payload ends. */
+  /** The end of that frame's payload. */
   end = 0;
 
   /**
    * @param memory From {@linkcode ringMemory}; the capacity is a power of two.
-   * @param side Which end.
+   * @param side The end of this thread.
    */
   constructor(memory: SharedArrayBuffer, side: "producer" | "consumer") {
     this.capacity = memory.byteLength - CONTROL_BYTES;
@@ -70,17 +70,17 @@ export class Ring {
   }
 
   /**
-   * Producer: finds room for a payload.
+   * Producer: finds room for a payload. If there is none, sets the flag that asks the consumer to report room.
    *
-   * @param length How many bytes, at most half the capacity less a header.
-   * @returns Whether there is room. Where there is none the consumer learns that it is waited for.
+   * @param length The length in bytes, at most half the capacity less a header.
+   * @returns Whether there is room.
    */
   reserve(length: number): boolean {
     if (this.#fits(length)) return true;
     this.#other = Atomics.load(this.#control, HEAD);
     if (this.#fits(length)) return true;
     Atomics.store(this.#control, WANTED, 1);
-    this.#other = Atomics.load(this.#control, HEAD); // it may have moved before it could see the flag
+    this.#other = Atomics.load(this.#control, HEAD); // the consumer may have moved before it saw the flag
     return this.#fits(length);
   }
 
@@ -96,7 +96,7 @@ export class Ring {
     return true;
   }
 
-  /** Producer: gives a frame to the consumer, for whose payload there is room. */
+  /** Producer: writes a frame for which `reserve` has found room. */
   put(type: number, id: number, payload: Uint8Array): void {
     const { length } = payload;
     const start = this.#at & (this.capacity - 1);
@@ -108,7 +108,7 @@ export class Ring {
     Atomics.store(this.#control, TAIL, this.#at);
   }
 
-  /** Producer: writes a frame; false where there is no room. */
+  /** Producer: writes a frame. Returns false if there is no room. */
   write(type: number, id: number, payload: Uint8Array): boolean {
     const { length } = payload;
     if (length > LENGTH_MAX || padded(length) > this.capacity / 2) {
@@ -121,14 +121,14 @@ export class Ring {
     return true;
   }
 
-  /** Consumer: whether there is no frame. */
+  /** Consumer: whether no frame is there. */
   get empty(): boolean {
     if (this.#at !== this.#other) return false;
     this.#other = Atomics.load(this.#control, TAIL);
     return this.#at === this.#other;
   }
 
-  /** Consumer: goes to the next frame; false where there is none. */
+  /** Consumer: goes to the next frame. Returns false if there is none. */
   next(): boolean {
     while (!this.empty) {
       const at = this.#at & (this.capacity - 1);
@@ -145,13 +145,13 @@ export class Ring {
     return false;
   }
 
-  /** Consumer: is done with the frame; its memory goes back to the producer. */
+  /** Consumer: gives the memory of the frame back to the producer. */
   free(): void {
     this.#at = (this.#at + padded(this.end - this.start)) | 0;
     Atomics.store(this.#control, HEAD, this.#at);
   }
 
-  /** Consumer: whether the producer waits for room; asking clears it. */
+  /** Consumer: reports whether the producer waits for room, and clears the flag. */
   takeWanted(): boolean {
     return Atomics.load(this.#control, WANTED) === 1 &&
       Atomics.exchange(this.#control, WANTED, 0) === 1;

@@ -1,5 +1,5 @@
 /**
- * The server's datagram socket, as far as a worker has it: for answers.
+ * The server's datagram socket in a worker: it sends answers.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import type { PendingCalls } from "./pending_calls.ts";
 import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";
 
-/** The longest datagram that a frame takes, and IPv6 allows. */
+/** The longest datagram in bytes that IPv6 allows; it fits into one frame. */
 const DATAGRAM_MAX = 65_535;
 
-/** Sends what a handler answers, through the server's own socket. */
+/** Sends a handler's datagrams through the server's own socket, in the main thread. */
 export class WorkerDatagramTransport implements BoundedDatagramTransport {
   readonly bounded = true;
   readonly #id: number;
@@ -30,8 +30,8 @@ export class WorkerDatagramTransport implements BoundedDatagramTransport {
   /**
    * @param id The number of the request.
    * @param addr The address of the server's socket.
-   * @param channel What connects with the main thread.
-   * @param calls Where the answers come.
+   * @param channel The channel to the main thread.
+   * @param calls The calls whose results the main thread sends.
    */
   constructor(
     id: number,
@@ -45,13 +45,13 @@ export class WorkerDatagramTransport implements BoundedDatagramTransport {
     this.#calls = calls;
   }
 
-  /** There is nothing to receive: each datagram is a request of its own. */
+  /** Rejects with EOPNOTSUPP: each datagram is a request of its own. */
   receive(): Promise<never> {
     const reason = "in a worker each datagram is a request of its own";
     return Promise.reject(osError("EOPNOTSUPP", { syscall: "recv", reason }));
   }
 
-  /** Sends one datagram; resolves to the count of bytes. The main thread keeps the limit. */
+  /** Sends one datagram. Resolves to the count of bytes. The main thread keeps the time limit. */
   send(
     p: Uint8Array,
     addr: TransportAddr,
@@ -63,7 +63,7 @@ export class WorkerDatagramTransport implements BoundedDatagramTransport {
     );
   }
 
-  /** Sends the frames of one datagram. */
+  /** Sends the frames of one datagram, and does not wait for the result. */
   startSend(p: Uint8Array, made: P.SendCall): void {
     if (p.length > DATAGRAM_MAX) {
       throw osError("EMSGSIZE", { syscall: "sendto" });

@@ -1,5 +1,5 @@
 /**
- * The worker's end of one connection.
+ * A connection in a worker: the bytes on their way, and how many may follow.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";
 
 /**
- * Holds what came and was not read yet, at most a window of it, and what may still be sent. PendingCalls neither
- * wait nor block; who has to, waits for `onReadable` or `onWritable`.
+ * The worker's end of one connection. Holds the bytes that have come and are not read yet, at most one window, and
+ * counts the credit for sending. No method waits or blocks; callers that must wait use `onReadable` and `onWritable`.
  */
 export class WorkerStream {
   /** The number of the request. */
   readonly id: number;
-  /** What the main thread said about it. */
+  /** The main thread's description of the request. */
   readonly opening: P.Opening;
   readonly #channel: FrameChannel;
   readonly #queue = new ByteQueue();
@@ -34,19 +34,19 @@ export class WorkerStream {
   #writeFailure: Failure | undefined;
   #taken = 0;
   #credit = P.WINDOW;
-  /** How many bytes have come; wraps as a 32 bit integer. */
+  /** The count of bytes that have come; wraps as a 32 bit integer. */
   received = 0;
-  /** Whether the handler, or the end of it, closed the connection. */
+  /** Whether the handler closed the connection, or has ended. */
   closed = false;
-  /** Called when there may be something to read. */
+  /** Called when bytes may have come. */
   onReadable: (() => void) | undefined;
-  /** Called when there may be room to write. */
+  /** Called when credit or room may have come. */
   onWritable: (() => void) | undefined;
 
   /**
    * @param id The number of the request.
-   * @param opening What the main thread said about it.
-   * @param channel What connects with the main thread.
+   * @param opening The main thread's description of the request.
+   * @param channel The channel to the main thread.
    */
   constructor(id: number, opening: P.Opening, channel: FrameChannel) {
     this.id = id;
@@ -54,18 +54,18 @@ export class WorkerStream {
     this.#channel = channel;
   }
 
-  /** Whether a read would not wait. */
+  /** Whether a read would return at once. */
   get readable(): boolean {
     return this.available > 0 || this.#ended || this.closed ||
       this.#readFailure !== undefined;
   }
 
-  /** How many bytes can be read at once. */
+  /** The count of bytes that can be read at once. */
   get available(): number {
     return this.#queue.length;
   }
 
-  /** Takes what is there, as much as fits; 0 at the end of the stream, or where nothing has come. */
+  /** Takes as many bytes as fit into `target`. Returns 0 at the end of the stream, or if no bytes have come. */
   take(target: Uint8Array): number {
     const count = this.#queue.takeInto(target);
     if (count > 0) this.credit(count);
@@ -73,7 +73,7 @@ export class WorkerStream {
     return count;
   }
 
-  /** Takes what is there, in memory that nobody else has; undefined at the end of the stream. */
+  /** Takes all bytes that have come, in memory of their own. Returns undefined if there are none. */
   protected takeOwn(): Uint8Array<ArrayBuffer> | undefined {
     const count = this.available;
     if (count === 0) this.#check();
@@ -83,7 +83,7 @@ export class WorkerStream {
     return bytes;
   }
 
-  /** Puts back what was taken last, which may be more than a window: nobody is told that there is room. */
+  /** Puts back the bytes taken last. They may be more than a window, and give the sender no credit. */
   putBack(bytes: Uint8Array<ArrayBuffer>): void {
     this.#queue.putBack([bytes]);
     this.#taken -= bytes.length;
@@ -95,7 +95,7 @@ export class WorkerStream {
     return this.#queue.copy(size);
   }
 
-  /** Throws the failure of reading, once; then the stream is at its end. Nothing can be read once it is closed. */
+  /** Throws the failure of reading, once; after that the stream is at its end. Throws EBADF if it is closed. */
   #check(): void {
     if (this.closed) throw osError("EBADF", { syscall: "recv" });
     const failure = this.#readFailure;
@@ -105,7 +105,7 @@ export class WorkerStream {
     throw fromFailure(failure);
   }
 
-  /** Tells the main thread, now and then, how much was taken. */
+  /** Gives the main thread credit for `count` bytes, in steps. */
   protected credit(count: number): void {
     this.#taken += count;
     if (this.#taken < P.CREDIT_STEP || this.closed) return;
@@ -113,7 +113,7 @@ export class WorkerStream {
     this.#taken = 0;
   }
 
-  /** Sends the start of `data`; returns how much was taken, 0 where it has to wait. */
+  /** Sends the start of `data`. Returns the count of bytes sent, 0 if there is no credit or no room. */
   put(data: Uint8Array): number {
     if (this.#writeFailure !== undefined) throw fromFailure(this.#writeFailure);
     if (this.closed) throw osError("EBADF", { syscall: "send" });
@@ -127,7 +127,7 @@ export class WorkerStream {
 
   readonly #resume = (): void => this.onWritable?.();
 
-  /** Ends the direction of writing. */
+  /** Shuts the connection down for writing. */
   shutWrite(): void {
     if (!this.closed) this.#channel.send(P.SHUT_WRITE, this.id);
   }
@@ -157,9 +157,9 @@ export class WorkerStream {
   }
 
   /**
-   * The handler has ended: the main thread gets back what was not read, and closes the connection.
+   * Gives the unread bytes back to the main thread, which closes the connection. Called when the handler has ended.
    *
-   * @param buffered What the handler's socket has taken out of here, and not given to the handler.
+   * @param buffered The bytes that the handler's socket has taken and the handler has not.
    */
   finish(buffered?: Uint8Array): void {
     if (this.closed) return;
@@ -175,7 +175,7 @@ export class WorkerStream {
     }
   }
 
-  /** Takes a frame from the main thread. */
+  /** Handles a frame from the main thread. */
   onFrame(type: number, payload: Uint8Array): void {
     if (this.closed) return;
     if (type === P.DATA) {
@@ -190,7 +190,7 @@ export class WorkerStream {
     else this.onReadable?.();
   }
 
-  /** Keeps bytes that came. */
+  /** Keeps bytes that have come until they are read. */
   protected keep(payload: Uint8Array): void {
     this.#queue.push(copyOf(payload, 0, payload.length));
     this.onReadable?.();
