@@ -10,7 +10,7 @@ import * as P from "../internal/channel/frames.ts";
 import { DatagramRelay } from "../internal/workers/datagram_relay.ts";
 import { InboundRelay } from "../internal/workers/inbound_relay.ts";
 import { OutboundRelay } from "../internal/workers/outbound_relay.ts";
-import type { WorkerServerInit } from "../internal/workers/worker_server.ts";
+import type { WorkerServerInit } from "../internal/workers/worker_server_stub.ts";
 import {
   AF_INET,
   BaseRequestHandler,
@@ -36,7 +36,7 @@ import { readText, start, workerTest } from "./threading_helpers.ts";
 
 /** A pool of one worker for handlers that block. */
 function poolOf(Handler: unknown) {
-  const facts: WorkerServerInit = {
+  const init: WorkerServerInit = {
     serverAddress: "",
     options: {},
     shared: undefined,
@@ -45,25 +45,25 @@ function poolOf(Handler: unknown) {
     init: {
       handler: handlerReference(Handler, "in a worker"),
       blocking: true,
-      server: facts,
+      server: init,
     },
     maxWorkers: 1,
     workerTimeout: null,
     resourceLimits: {},
     hooks: { shutdown: () => Promise.resolve(), onUnownedError: () => {} },
   });
-  return { pool, facts };
+  return { pool, init };
 }
 
 workerTest(
   "WorkerPool.run() rejects for who waits when no worker can be started any more",
   async () => {
-    const { pool, facts } = poolOf(B.BlockingDies);
+    const { pool, init } = poolOf(B.BlockingDies);
     const [client, server] = await tcpPair();
     const [client2, server2] = await tcpPair();
     const first = pool.run(server, ["127.0.0.1", 1]);
     const second = pool.run(server2, ["127.0.0.1", 2]);
-    facts.shared = () => "cannot be cloned"; // and so no worker can be told
+    init.shared = () => "cannot be cloned"; // and so no worker can be told
     const failed = [assertRejects(() => first), assertRejects(() => second)];
     await client.sendall(bytes("exit\n"));
     await deadline(Promise.all(failed), 20_000);
@@ -75,9 +75,9 @@ workerTest(
 workerTest(
   "WorkerPool.run() takes another worker when the one it waited for dies before it is used",
   async () => {
-    const { pool, facts } = poolOf(B.BlockingLeavesBehind);
+    const { pool, init } = poolOf(B.BlockingLeavesBehind);
     const left = new Int32Array(new SharedArrayBuffer(8));
-    facts.shared = left;
+    init.shared = left;
     const [client, server] = await tcpPair();
     const [client2, server2] = await tcpPair();
     const first = pool.run(server, ["127.0.0.1", 1]);

@@ -13,7 +13,7 @@ import { Ring } from "../internal/channel/ring.ts";
 import { WorkerStreamTransport } from "../internal/workers/worker_stream_transport.ts";
 import { InboundRelay } from "../internal/workers/inbound_relay.ts";
 import { OutboundRelay } from "../internal/workers/outbound_relay.ts";
-import { WorkerServerStub } from "../internal/workers/worker_server.ts";
+import { WorkerServerStub } from "../internal/workers/worker_server_stub.ts";
 import { WorkerRequestRunner } from "../internal/workers/worker_request_runner.ts";
 import type { RequestHandlerConstructor } from "../mod.ts";
 import {

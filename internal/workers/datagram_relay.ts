@@ -1,5 +1,5 @@
 /**
- * The main thread's end of one datagram.
+ * The main thread's side of a datagram that a worker handles.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
-/** The result of a call, for the worker: what it returned, or what it threw. */
+/** Sends the worker the result of its call: the value, or the failure. */
 export function answer(
   channel: FrameChannel,
   call: number,
@@ -23,20 +23,20 @@ export function answer(
   );
 }
 
-/** Gives a datagram to a worker, and sends the answers from the server's own socket. */
+/** Passes a datagram to a worker, and sends the handler's answers from the server's own socket. */
 export class DatagramRelay {
   readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #packet: Uint8Array;
   readonly #socket: Socket;
   #sending: P.SendCall | undefined;
-  /** Resolves when all that was sent has left. */
+  /** Resolves when all answers so far have been sent. */
   #sent: Promise<void> = Promise.resolve();
 
   /**
-   * @param channel What connects with the worker.
+   * @param channel The channel to the worker.
    * @param id The number of the request.
-   * @param request The datagram, and the server's socket.
+   * @param request The datagram and the server's socket.
    */
   constructor(
     channel: FrameChannel,
@@ -49,7 +49,7 @@ export class DatagramRelay {
     this.#socket = socket;
   }
 
-  /** Tells the worker of the request. */
+  /** Sends the request to the worker. */
   open(opening: Pick<P.Opening, "clientAddress">): void {
     const localAddr = stateOf(this.#socket).datagram?.transport.addr;
     if (localAddr === undefined) {
@@ -60,10 +60,10 @@ export class DatagramRelay {
     this.#channel.send(P.DATA, this.#id, this.#packet);
   }
 
-  /** Nothing comes back: a datagram is read as a whole. */
+  /** Always undefined: a datagram is read as a whole, and no bytes come back. */
   readonly unreadReturned = undefined;
 
-  /** Takes a frame from the worker. */
+  /** Handles a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.SEND_TO) this.#sending = P.unpack(payload);
     if (type !== P.DATA || this.#sending === undefined) return;
@@ -75,7 +75,7 @@ export class DatagramRelay {
     this.#sent = this.#sent.then(() => answered);
   }
 
-  /** Resolves when the answers have left. */
+  /** Ends the relay. Resolves when the answers have been sent. */
   end(): Promise<void> {
     return this.#sent;
   }

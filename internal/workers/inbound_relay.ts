@@ -1,5 +1,5 @@
 /**
- * The way from a connection to a worker.
+ * Moves bytes from a connection to a worker.
  *
  * @module
  */
@@ -12,58 +12,60 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /**
- * The buffer of a connection that waits or moves little: as in the socket's own buffer, whose place this
- * takes. A read that fills it means more.
+ * The size in bytes of the buffer of a connection that is idle or moves little: as in `ReceiveBuffer`, which this
+ * replaces. A read that fills it makes the next one large.
  */
 const SMALL_BUFFER = 1000;
 
-/** How many large buffers may wait for data at once, 4 MiB: as in the socket's own receiveBuffer. */
+/** The most large buffers that may wait for data at once, 4 MiB: as in `ReceiveBuffer`. */
 const LARGE_WAITING_MAX = 64;
 
 /**
- * How long the end of a request waits for bytes that were on their way to a worker when the handler ended. The worker
- * may be busy with another request. Arbitrary.
+ * The milliseconds that the end of a request waits for bytes that were on their way to the worker when the handler
+ * ended. The worker may be busy with another request. Arbitrary.
  */
 const RETURN_MS = 1000;
 
 let largeWaiting = 0;
 
 /**
- * Reads ahead, at most a window. It reads from the transport itself, once what the socket has is taken: with one
- * promise for each read, where the socket needs four for timeouts and `select`.
+ * Reads a connection ahead, at most one window, and sends the bytes to the worker. Takes what the socket has buffered
+ * first, and then reads from the transport: with one promise for each read, where the socket needs four for timeouts
+ * and `select`.
  */
 export class InboundRelay {
   readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #stream: Stream;
-  /** How many bytes may still be sent to the worker. */
+  /** The count of bytes that may still be sent to the worker. */
   #credit = P.WINDOW;
   #small: Uint8Array | undefined;
-  /** Where the read in flight puts its bytes, and where those are that wait for room. */
+  /** Holds the bytes of the read in flight, or bytes that wait for room. */
   #buffer: Uint8Array | undefined;
   #start = 0;
   #end = 0;
   #readPending = false;
   #large = false;
-  /** Whether the read in flight is one of `largeWaiting`. */
+  /** Whether `largeWaiting` counts the read in flight. */
   #countedLarge = false;
   #ended = false;
-  /** How many bytes were sent to the worker; wraps as a 32 bit integer. */
+  /** The count of bytes sent to the worker; wraps as a 32 bit integer. */
   #sent = 0;
-  /** What the worker has given back. */
+  /** The bytes that the worker has given back. */
   readonly #unread: Uint8Array[] = [];
-  /** How many bytes are still to be given back, after the end of the handler; and who waits for them. */
+  /** The count of bytes that the worker still has to give back after the handler has ended. */
   #unreturned = 0;
+  /** Resolves when the worker has given back all of them. */
   #allReturned: PromiseWithResolvers<void> | undefined;
-  /** Whether the stream, or reading it, had ended before the handler did. */
+  /** Whether the stream had ended or failed before the handler ended. */
   #atEnd = false;
-  /** Where the socket gets what the read in flight brings. */
+  /** Passes the result of the read in flight to the socket, which has adopted it. */
   #adoptedRead:
     | PromiseWithResolvers<Uint8Array<ArrayBuffer> | null>
     | undefined;
 
   /**
-   * @param channel What connects with the worker.
+   * @param channel The channel to the worker.
    * @param id The number of the request.
    * @param stream The connection.
    */
@@ -73,7 +75,7 @@ export class InboundRelay {
     this.#stream = stream;
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   start(): void {
     const { receiveBuffer } = this.#stream;
     if (!receiveBuffer.reading && !receiveBuffer.ready) {
@@ -81,7 +83,7 @@ export class InboundRelay {
     }
     this.#readPending = true;
     receiveBuffer.fill().then(() => {
-      if (this.#ended) return; // the socket has it
+      if (this.#ended) return; // the socket keeps the bytes
       const data = new Uint8Array(receiveBuffer.available);
       try {
         receiveBuffer.takeInto(data);
@@ -93,23 +95,23 @@ export class InboundRelay {
     });
   }
 
-  /** The worker has taken so many bytes. */
+  /** Adds credit: the worker has taken `count` bytes. */
   addCredit(count: number): void {
     this.#credit += count;
     this.#move();
   }
 
-  /** Stops: what still comes is dropped. */
+  /** Stops reading, and drops bytes that still come. */
   stop(): void {
     this.#ended = true;
   }
 
   /**
-   * Stops, and gives all that the handler has not read to the socket: what the worker has given back, what has not
-   * been sent to it, and what a read in flight brings.
+   * Stops reading, and gives the socket all bytes that the handler has not read: those that the worker gives back,
+   * those that were not sent to it, and those of the read in flight.
    *
-   * @param received How many bytes had come to the worker.
-   * @returns Resolves when the others are back that were sent; undefined if there are none.
+   * @param received The count of bytes that had come to the worker.
+   * @returns Resolves when the worker has given back the bytes that were on their way; undefined if there were none.
    */
   end(received: number): Promise<void> | undefined {
     this.#atEnd = this.#ended;
@@ -123,7 +125,7 @@ export class InboundRelay {
     return promise.then(() => clearTimeout(timer));
   }
 
-  /** The worker gives bytes back. */
+  /** Takes back bytes that the handler has not read. */
   takeBack(bytes: Uint8Array): void {
     this.#unread.push(new Uint8Array(bytes));
     if (this.#allReturned === undefined) return;
@@ -140,7 +142,7 @@ export class InboundRelay {
     }
     if (this.#unread.length > 0) receiveBuffer.putBack(joinBytes(this.#unread));
     if (!this.#readPending) return this.#releaseBuffer();
-    if (this.#atEnd || this.#buffer === undefined) return; // the read is the socket's own
+    if (this.#atEnd || this.#buffer === undefined) return; // the socket's own read is in flight
     this.#adoptedRead = Promise.withResolvers();
     receiveBuffer.adopt(this.#adoptedRead.promise);
   }
@@ -157,7 +159,7 @@ export class InboundRelay {
         this.#onRead,
         this.#onReadError,
       );
-    } catch (error) { // a transport of somebody's own
+    } catch (error) { // a transport of the caller's own class
       this.#onReadError(error);
     }
   }
@@ -185,14 +187,14 @@ export class InboundRelay {
     this.#finish(P.READ_FAILED, failure);
   };
 
-  /** Gives what the read brought that was in flight at the end of the handler to the socket. */
+  /** Gives the socket the bytes of the read that was in flight when the handler ended. */
   #handOver(count: number | null): void {
     if (this.#adoptedRead !== undefined) {
       this.#adoptedRead.resolve(
         count === null ? null : this.#buffer!.slice(0, count),
       );
     } else if (count !== null) {
-      this.#start = 0; // until the rest is back that was sent before
+      this.#start = 0; // kept until the bytes before them are back
       this.#end = count;
       if (this.#allReturned !== undefined) return;
     }
@@ -210,7 +212,7 @@ export class InboundRelay {
     this.#channel.send(type, this.#id, payload);
   }
 
-  /** Moves what was read to the worker, as far as there is room, and reads on. */
+  /** Sends the bytes read to the worker, as far as credit and room go, and reads on. */
   readonly #move = (): void => {
     if (this.#readPending || this.#ended) return;
     while (this.#start < this.#end) {

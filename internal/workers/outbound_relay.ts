@@ -1,5 +1,5 @@
 /**
- * The way from a worker to a connection.
+ * Moves bytes from a worker to a connection.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /**
- * Writes what the worker sends, and keeps at most a window that the client has not taken yet. It writes to
- * the transport itself, when the socket has nothing left to write: nobody else writes to a relayed connection.
+ * Writes the worker's bytes to the connection. Holds at most one window that the client has not taken yet. Writes to the
+ * transport once the socket's send queue is empty: nobody else writes to a relayed connection.
  */
 export class OutboundRelay {
   readonly #channel: FrameChannel;
   readonly #id: number;
   readonly #stream: Stream;
-  /** The write under way. */
+  /** The bytes being written. */
   #data: Uint8Array | undefined;
-  /** The buffer that it is in, if it is one to give back. */
+  /** The pooled buffer that holds them, if any. */
   #buffer: Uint8Array | undefined;
-  /** What is to be written after it. */
+  /** The bytes to write after them. */
   #queue: Uint8Array[] = [];
   #written = 0;
   #failed = false;
@@ -33,10 +33,10 @@ export class OutboundRelay {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param channel What connects with the worker.
+   * @param channel The channel to the worker.
    * @param id The number of the request.
    * @param stream The connection.
-   * @param lingerMs How long a client that takes nothing keeps what a handler has left behind.
+   * @param lingerMs The milliseconds without progress after which bytes that a handler has left are dropped.
    */
   constructor(
     channel: FrameChannel,
@@ -53,7 +53,7 @@ export class OutboundRelay {
     stream.sendQueue.flush().then(() => this.#next(), this.#fail);
   }
 
-  /** Writes bytes, which are copied. */
+  /** Writes a copy of `data`. */
   write(data: Uint8Array): void {
     if (this.#failed) return this.#credit(data.length);
     if (this.#data !== undefined) {
@@ -72,7 +72,7 @@ export class OutboundRelay {
     if (this.#lingering) this.#startTimer();
     try {
       this.#stream.transport.write(data).then(this.#wrote, this.#fail);
-    } catch (error) { // a transport of somebody's own
+    } catch (error) { // a transport of the caller's own class
       this.#fail(error);
     }
   }
@@ -105,7 +105,7 @@ export class OutboundRelay {
     this.#written = 0;
   }
 
-  /** Writing has failed: the handler's next write does. */
+  /** Fails all later writes of the handler, and drops the bytes that are left. */
   readonly #fail = (error: unknown): void => {
     if (this.#failed) return;
     this.#failed = true;
@@ -123,13 +123,13 @@ export class OutboundRelay {
     for (const call of this.#flushed.splice(0)) call();
   }
 
-  /** PendingCalls when all that the worker sent is written, or cannot be. */
+  /** Calls `call` once all bytes of the worker are written or have failed. */
   whenFlushed(call: () => void): void {
     if (this.#data === undefined) call();
     else this.#flushed.push(call);
   }
 
-  /** The handler has ended: what is left is written as long as the client takes some of it now and then. */
+  /** Limits the writing of what is left, as the handler has ended: it fails once the client stops taking bytes. */
   linger(): void {
     this.#lingering = true;
     if (this.#data !== undefined) this.#startTimer();
@@ -138,7 +138,7 @@ export class OutboundRelay {
   #startTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#buffer = undefined; // the write under way still has it
+      this.#buffer = undefined; // the write in flight still uses it
       const reason = `the client took nothing for ${this.#lingerMs / 1000} s`;
       this.#fail(osError("ETIMEDOUT", { syscall: "send", reason }));
     }, this.#lingerMs);

@@ -1,5 +1,5 @@
 /**
- * One worker and its requests, as the main thread has them.
+ * The main thread's side of one worker and its requests.
  *
  * @module
  */
@@ -16,32 +16,32 @@ import type { WorkerInit } from "./worker_request_runner.ts";
 import type { ResourceLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** What a worker is told, besides what each gets of its own. */
+/** The data that all workers of a pool start with. */
 export type PoolWorkerInit = Omit<WorkerInit, "memory">;
 
-/** What is allowed to a worker. */
+/** The limits of one worker. */
 export interface WorkerLimits {
-  /** Seconds after which a worker that shows no sign of life is ended; null is never. */
+  /** The seconds without a heartbeat after which a worker is terminated; null is never. */
   readonly workerTimeout: number | null;
-  /** How much memory it may have. */
+  /** The limits of its memory. */
   readonly resourceLimits: ResourceLimits;
 }
 
-/** What a request ends with whose worker did not start: it is as it was, and another worker may take it. */
+/** Rejects a request whose worker did not start. The request is untouched, and another worker may run it. */
 export class StartFailure {
   /** @param reason Why the worker did not start. */
   constructor(readonly reason: unknown) {}
 }
 
-/** What a worker asks of its pool. */
+/** The calls that a worker makes to its pool. */
 export interface PoolWorkerHooks {
-  /** A handler has ended: there is room for another. */
+  /** Called when a handler has ended, and the worker can take another request. */
   onCapacity(): void;
-  /** The worker is gone. */
-  onExit(member: PoolWorker): void;
-  /** The worker died of an error while no request was under way: the last one left it behind. */
+  /** Called when the worker takes no more requests. */
+  onExit(worker: PoolWorker): void;
+  /** Reports an error that ended the worker while it had no request; `request` is its last one. */
   onUnownedError(request: unknown, clientAddress: Address, error: Error): void;
-  /** PendingCalls the server's `shutdown`. */
+  /** Calls the server's `shutdown`. */
   shutdown(): Promise<void>;
 }
 
@@ -52,22 +52,22 @@ interface Running {
 }
 
 /**
- * Owns a worker: starts it, gives it requests, notices its death and ends it.
+ * Owns a worker: starts it, gives it requests, notices its end and terminates it.
  *
- * It is one of `node:worker_threads` and not a Web Worker for two reasons. In Deno 2.9.6 `terminate()` of a Web
- * Worker does not stop a loop or a blocked `Atomics.wait`: the thread goes on, and keeps the process
- * alive (denoland/deno#35657). And a Web Worker that ends itself raises no event, where this has `exit`.
+ * The worker comes from `node:worker_threads` and is not a Web Worker, for two reasons. In Deno 2.9.6 `terminate()` of a
+ * Web Worker does not stop a loop or a blocked `Atomics.wait`: the thread goes on, and keeps the process alive
+ * (denoland/deno#35657). And a Web Worker that ends itself raises no event; this one raises `exit`.
  */
 export class PoolWorker {
-  /** How many requests it has, or is about to get. */
+  /** The count of requests that it has or is about to get. */
   load = 0;
-  /** Whether it has loaded the handler's class. */
+  /** Whether the handler's class is loaded. */
   ready = false;
   readonly #worker: Worker;
   readonly #channel: FrameChannel;
   readonly #hooks: PoolWorkerHooks;
   readonly #running = new Map<number, Running>();
-  /** Those whose handlers have ended, while bytes are on their way back. */
+  /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
   readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
   readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
@@ -75,15 +75,15 @@ export class PoolWorker {
   #cause: Error | undefined;
   #leaving = false;
   #dead = false;
-  /** What its requests ended with when it died. */
+  /** The error that its requests ended with when it died. */
   #death: Error | undefined;
   readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
 
   /**
-   * @param init What the worker is told.
-   * @param hooks What it asks of its pool.
-   * @param limits What is allowed to it.
+   * @param init The data that it starts with.
+   * @param hooks The calls that it makes to its pool.
+   * @param limits Its limits.
    */
   constructor(
     init: PoolWorkerInit,
@@ -99,7 +99,7 @@ export class PoolWorker {
         this.#terminate(new Error(reason));
       });
     }
-    this.#started.promise.catch(() => {}); // each request that waits for it knows
+    this.#started.promise.catch(() => {}); // each request that waits for the start handles it
     this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
     this.#channel.receiveAll().catch((error) =>
       this.#terminate(asError(error))
@@ -120,7 +120,7 @@ export class PoolWorker {
     return worker;
   }
 
-  /** Whether the worker takes no more requests: it is gone, or about to be. */
+  /** Whether the worker takes no more requests. */
   get dead(): boolean {
     return this.#leaving;
   }
@@ -132,7 +132,7 @@ export class PoolWorker {
   }
 
   /**
-   * Runs the handler for a request, in the worker.
+   * Runs the handler for a request in the worker.
    *
    * @throws {StartFailure} if the worker does not start.
    */
@@ -190,7 +190,7 @@ export class PoolWorker {
       answer(this.#channel, id, this.#hooks.shutdown());
     } else if (type === P.CRASHED) {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
-      this.#leave(); // before it gets another request
+      this.#leave(); // so that it gets no other request
       queueMicrotask(() => this.#terminate(undefined));
     } else {
       const relay = this.#running.get(id)?.relay ?? this.#returning.get(id);
@@ -199,19 +199,19 @@ export class PoolWorker {
   }
 
   #onReady(): void {
-    this.#worker.unref(); // an idle one does not keep the program alive
+    this.#worker.unref(); // an idle worker does not keep the process alive
     this.ready = true;
     this.#started.resolve();
   }
 
-  /** The handler's class cannot be loaded: what the requests that wait end with, if no other worker takes them. */
+  /** Ends a worker that cannot load the handler's class. Its requests go to other workers, or fail with `reason`. */
   #onLoadFailed(reason: unknown): void {
     this.#started.reject(new StartFailure(reason));
     this.#leave();
     queueMicrotask(() => this.#terminate(undefined));
   }
 
-  /** A handler has ended: so does its request, when all that it sent has left. */
+  /** Ends a request whose handler has ended, once all of its bytes are sent. */
   #finish(id: number, received: number, failure: Failure | undefined): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
@@ -220,7 +220,7 @@ export class PoolWorker {
     const failed = failure && { thrown: fromFailure(failure) };
     this.#settle(running, failed, received);
     if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
-    this.#release(); // what is left to write is not for the worker to do
+    this.#release(); // the main thread writes what is left
   }
 
   #idle(): void {
@@ -238,32 +238,32 @@ export class PoolWorker {
     );
   }
 
-  /** Has a relay, whose handler has ended, get the bytes back that were on their way. */
+  /** Keeps a relay whose handler has ended until the worker has given back the unread bytes. */
   #awaitUnread(id: number, relay: StreamRelay | DatagramRelay): void {
     this.#returning.set(id, relay);
     relay.unreadReturned!.then(() => this.#returning.delete(id));
   }
 
-  /** Tells the handlers that the server drains. */
+  /** Tells the handlers that the server shuts down. */
   drain(): void {
     this.#channel.send(P.DRAIN, 0);
   }
 
-  /** Ends the worker, whatever it does; resolves when it is gone. */
+  /** Terminates the worker, whatever it does. Resolves when it has exited. */
   close(): Promise<void> {
     this.#terminate(new Error("the server was closed"));
     return this.#exited.promise;
   }
 
-  /** The worker is gone, or shall be: so are its requests. */
+  /** Terminates the worker and fails its requests. Also called once it has exited by itself. */
   #terminate(cause: Error | undefined): void {
     if (this.#dead) return;
     this.#dead = true;
     this.#leave();
-    this.#channel.receive(); // its last words
+    this.#channel.receive(); // its last frames may say why
     this.#watchdog?.stop();
-    this.#worker.ref(); // its end is waited for
-    this.#worker.terminate(); // also from a loop, or while it blocks: it holds a Web Lock
+    this.#worker.ref(); // the exit must be seen
+    this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
     this.#channel.close();
     this.#failRequests(this.#cause ?? cause);
   }
@@ -288,7 +288,7 @@ export class PoolWorker {
   }
 }
 
-/** Where the worker begins. `node:worker_threads` takes files and data only: from elsewhere it imports. */
+/** Returns the entry of the worker. `node:worker_threads` takes only file and data URLs, so other URLs are imported. */
 function entry(): URL {
   const url = new URL("./worker.ts", import.meta.url);
   if (url.protocol === "file:") return url;
@@ -297,8 +297,8 @@ function entry(): URL {
 }
 
 /**
- * Puts the entry of the worker into the module graph. Never called: without this literal `deno cache` would not
- * store the entry, and no worker could start offline.
+ * Puts the entry of the worker into the module graph. Never called: without this literal `deno cache` does not store the
+ * entry, and no worker can start offline.
  */
 export function entryInGraph(): Promise<unknown> {
   return import("./worker.ts");

@@ -1,24 +1,25 @@
 /**
- * How much memory a worker may have.
+ * The memory limits of a worker.
  *
  * @module
  */
 
-/** Limits of one worker's memory, as `node:worker_threads` takes them. A worker beyond them is ended. */
+/** The memory limits of one worker, as in `node:worker_threads`. A worker that exceeds them is terminated. */
 export interface ResourceLimits {
-  /** MiB of the heap in which objects live that are not new. Memory of `ArrayBuffer`s is not part of it. @default {1024} */
+  /** The heap for objects that have survived, in MiB. The memory of an `ArrayBuffer` does not count. @default {1024} */
   maxOldGenerationSizeMb?: number;
-  /** MiB of the heap for new objects. */
+  /** The heap for new objects, in MiB. */
   maxYoungGenerationSizeMb?: number;
-  /** MiB for compiled code. */
+  /** The memory for compiled code, in MiB. */
   codeRangeSizeMb?: number;
-  /** MiB of the stack. @default {4} */
+  /** The stack, in MiB. @default {4} */
   stackSizeMb?: number;
 }
 
 /**
- * Without a limit a worker that runs out of memory takes the process along (Deno 2.9.6). A quarter of what V8 gives a
- * large machine; arbitrary, but so large that only a leak or an attack reaches it.
+ * The limits of a worker without `resourceLimits`. With no limit at all, a worker that runs out of memory ends the
+ * process (Deno 2.9.6). A quarter of V8's own limit on a large machine: arbitrary, but only a leak or an attack needs
+ * more.
  */
 export const DEFAULT_LIMITS: ResourceLimits = { maxOldGenerationSizeMb: 1024 };
 
@@ -30,10 +31,10 @@ const NAMES: (keyof ResourceLimits)[] = [
 ];
 
 /**
- * Returns limits as a worker takes them, with the default for what is left out.
+ * Returns limits with the defaults filled in.
  *
- * @throws {TypeError} if one has a name that does not exist.
- * @throws {RangeError} if one is no positive number.
+ * @throws {TypeError} if a name is unknown.
+ * @throws {RangeError} if a limit is not a positive number.
  */
 export function checkLimits(limits: ResourceLimits): ResourceLimits {
   for (const [name, value] of Object.entries(limits)) {

@@ -1,5 +1,5 @@
 /**
- * The main thread's end of one connection.
+ * The main thread's side of a connection that a worker handles.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import * as P from "../channel/frames.ts";
 import { InboundRelay } from "./inbound_relay.ts";
 import { OutboundRelay } from "./outbound_relay.ts";
 
-/** Moves bytes between a connection and a worker's rings, and does what the handler asks. */
+/** Moves bytes between a connection and a worker, and carries out the handler's calls. */
 export class StreamRelay {
   readonly #channel: FrameChannel;
   readonly #id: number;
@@ -22,11 +22,11 @@ export class StreamRelay {
   readonly #outbound: OutboundRelay;
   /** Whether the handler has closed the connection. */
   #closed = false;
-  /** Resolves when the bytes that were on their way to the worker at its end are back; undefined if there were none. */
+  /** Resolves when the worker has given back the unread bytes on their way to it; undefined if there were none. */
   unreadReturned: Promise<void> | undefined;
 
   /**
-   * @param channel What connects with the worker.
+   * @param channel The channel to the worker.
    * @param id The number of the request.
    * @param socket The connection.
    */
@@ -44,7 +44,7 @@ export class StreamRelay {
     this.#outbound = new OutboundRelay(channel, id, stream);
   }
 
-  /** Tells the worker of the request, and begins to read. */
+  /** Sends the request to the worker, and starts reading. */
   open(opening: Pick<P.Opening, "clientAddress">): void {
     const { localAddr, remoteAddr } = this.#stream.transport;
     const timeout = this.#socket.gettimeout();
@@ -53,7 +53,7 @@ export class StreamRelay {
     this.#inbound.start();
   }
 
-  /** Takes a frame from the worker. */
+  /** Handles a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
     if (type === P.DATA) this.#outbound.write(payload);
     else if (type === P.CREDIT) this.#inbound.addCredit(P.uncount(payload));
@@ -72,23 +72,23 @@ export class StreamRelay {
     try {
       this.#socket.setsockopt(level, name, value);
     } catch {
-      // the client is gone, as the next read or write tells: what is wrong with the option, the worker has seen
+      // the client is gone, and the next read or write fails; the worker has checked the option
     }
   }
 
   #shut(): void {
     try {
-      this.#stream.endWrite(null).catch(() => {}); // the client is gone, as the next read or write tells
+      this.#stream.endWrite(null).catch(() => {}); // the client is gone, and the next read or write fails
     } catch {
-      // closed underneath
+      // the transport is closed
     }
   }
 
   /**
-   * Ends the relay. What the handler has not read is the socket's again.
+   * Ends the relay. The bytes that the handler has not read go back to the socket.
    *
-   * @param received How many bytes had come to the worker; undefined if it has died, and nothing comes back.
-   * @returns Resolves when all that the worker sent is written, or cannot be.
+   * @param received The count of bytes that had come to the worker; undefined if the worker has died.
+   * @returns Resolves when all bytes of the worker are written or have failed.
    */
   async end(received?: number): Promise<void> {
     if (received === undefined || this.#closed) this.#inbound.stop();

@@ -1,5 +1,5 @@
 /**
- * The server's side of running handlers in workers: all that is loaded before the first request.
+ * The threading mix-in. Checks the options; the pool of workers is loaded at the first request.
  *
  * @module
  */
@@ -26,32 +26,36 @@ import {
   type ResourceLimits,
 } from "./resource_limits.ts";
 
-/** Options of a server that runs handlers in workers, besides its own. */
+/** Options of {@linkcode ThreadingMixIn}, besides those of the server. */
 export interface ThreadingOptions extends MixInOptions {
-  /** The most workers, at least 1. @default {navigator.hardwareConcurrency} */
+  /** The most workers, an integer from 1. Workers start when requests need them. @default {navigator.hardwareConcurrency} */
   maxWorkers?: number;
-  /** Whether `serverClose` ends the workers at once, whatever they do. @default {false} */
+  /**
+   * Whether `serverClose` terminates the workers at once. Their requests fail. Otherwise it waits for them, as
+   * `blockOnClose` says. @default {false}
+   */
   daemonThreads?: boolean;
   /**
-   * Seconds after which a worker is ended that computes and does nothing else; its requests fail, and another
-   * takes its place. null is never. @default {null}
+   * Seconds after which a worker that does not return to its event loop is terminated; null is never. All of its
+   * requests fail, and another worker replaces it. @default {null}
    */
   workerTimeout?: number | null;
   /**
-   * The memory of each worker. One that needs more is ended; its requests fail, and another takes its place.
+   * The memory limits of each worker. A worker that exceeds them is terminated: all of its requests fail, and another
+   * worker replaces it.
    * @default {{ maxOldGenerationSizeMb: 1024 }}
    */
   resourceLimits?: ResourceLimits;
   /**
-   * What handlers find as `this.server.shared`: a structured clone, in which a `SharedArrayBuffer` is
-   * truly shared. @default {undefined}
+   * A value for the handlers, which read it as `this.server.shared`. Each worker gets a structured clone; a
+   * `SharedArrayBuffer` in it is shared memory. @default {undefined}
    */
   shared?: unknown;
 }
 
 type Statics = Required<ThreadingOptions>;
 
-/** A server's class that runs the handlers in workers. */
+/** Returns a subclass of a server that runs the handlers in workers. */
 export function threading<B extends ServerConstructor>(Base: B) {
   abstract class Threading extends concurrent(Base) {
     static maxWorkers: number = navigator.hardwareConcurrency;
@@ -73,7 +77,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
-      checkNotLoading(); // before all that a worker lacks
+      checkNotLoading(); // first, as a worker lacks what the rest needs
       const options: ThreadingOptions = args[2] ?? {};
       const statics = new.target as unknown as Statics;
       const handler = handlerReference(args[1], "in a worker");
@@ -97,7 +101,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
 
     #startPool(): Promise<WorkerPool> {
       const starting = this.#makePool();
-      starting.catch(() => this.#pool = undefined); // the next request tries again
+      starting.catch(() => this.#pool = undefined); // so that the next request tries again
       return starting;
     }
 
@@ -118,7 +122,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
         resourceLimits,
         hooks: {
           shutdown: async () => {
-            await this.shutdown(); // what an override returns stays here: a frame may not hold it
+            await this.shutdown(); // drops what an override returns: a frame may not hold it
           },
           onUnownedError: (...what) => this.#report(...what),
         },
@@ -155,7 +159,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       }
     }
 
-    /** Ends the workers: at once, or where `blockOnClose` is false after the last request. */
+    /** Terminates the workers: now, or after the last request if `blockOnClose` is false and requests are open. */
     async #endPool(pool: WorkerPool | undefined): Promise<void> {
       const { quiet } = requestsOf(this);
       if (this.blockOnClose || this.daemonThreads || quiet.ready) {
@@ -190,7 +194,7 @@ function check(
     );
   }
   const shared = options.shared === undefined ? statics.shared : options.shared;
-  structuredClone(shared); // what cannot be cloned fails here
+  structuredClone(shared); // throws if it cannot be cloned
   const resourceLimits = checkLimits(
     options.resourceLimits ?? statics.resourceLimits,
   );

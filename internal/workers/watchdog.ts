@@ -1,5 +1,5 @@
 /**
- * Noticing that a worker is stuck.
+ * Notices that a worker is stuck.
  *
  * @module
  */
@@ -8,22 +8,22 @@ import { MAX_DELAY } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { HEARTBEAT } from "../channel/frames.ts";
 
-/** How often it looks, in parts of the timeout: so that a worker has a quarter more than that at most. */
+/** The checks in one timeout: a stuck worker is noticed at most a quarter of the timeout late. */
 const LOOKS = 4;
 
-/** Asks a worker for signs of life while it has requests. */
+/** Asks a worker for heartbeats while it has requests. */
 export class Watchdog {
   readonly #timeoutMs: number;
   readonly #channel: FrameChannel;
   readonly #onStuck: (reason: string) => void;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** Since when an answer is due. */
+  /** The time of the heartbeat that is due. */
   #asked: number | undefined;
 
   /**
-   * @param timeout Seconds without a sign of life.
-   * @param channel What connects with the worker.
-   * @param onStuck Called when there was none.
+   * @param timeout The seconds without a heartbeat after which the worker is stuck.
+   * @param channel The channel to the worker.
+   * @param onStuck Called when the worker is stuck.
    */
   constructor(
     timeout: number,
@@ -35,7 +35,7 @@ export class Watchdog {
     this.#onStuck = onStuck;
   }
 
-  /** The worker has a request. */
+  /** Starts checking: the worker has a request. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#look();
@@ -46,7 +46,7 @@ export class Watchdog {
   }
 
   #look(): void {
-    this.#channel.receive(); // this thread may be the one that was late
+    this.#channel.receive(); // this thread itself may be late
     if (this.#asked === undefined) {
       this.#asked = performance.now();
       this.#channel.send(HEARTBEAT, 0);
@@ -57,12 +57,12 @@ export class Watchdog {
     }
   }
 
-  /** The worker has answered. */
+  /** Notes a heartbeat. */
   alive(): void {
     this.#asked = undefined;
   }
 
-  /** The worker has no request. */
+  /** Stops checking: the worker has no request. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = this.#asked = undefined;

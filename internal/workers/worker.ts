@@ -15,7 +15,7 @@ const scope = globalThis as unknown as EventTarget & {
 };
 scope.self ??= scope; // as in a Web Worker
 
-/** How often it looks; arbitrary. A look takes 10 us. */
+/** The milliseconds between two checks of the heap. Arbitrary: a check takes 10 us. */
 const LOOK_MS = 500;
 
 parentPort!.on("message", () => {}); // keeps the worker alive
@@ -32,7 +32,7 @@ scope.addEventListener("unhandledrejection", (event) => {
 watchHeap((error) => crash(undefined, error));
 runner.run();
 
-/** Holds a Web Lock to the end: only then does `terminate()` stop a loop (Deno 2.9.6). Its types are not in Deno's. */
+/** Holds a Web Lock until the worker ends: only then does `terminate()` stop a loop (Deno 2.9.6). Deno has no types for it. */
 function holdLock(): Promise<void> {
   const { locks } = navigator as unknown as {
     locks: {
@@ -51,10 +51,10 @@ function holdLock(): Promise<void> {
   });
 }
 
-/** How long a worker waits with its last words for a main thread that is busy; arbitrary. */
+/** The milliseconds that a worker waits with its last frame for a busy main thread. Arbitrary. */
 const LAST_FRAME_MS = 1000;
 
-/** An error outside of any handler: tells the main thread, and ends. */
+/** Reports an error outside of a handler to the main thread, and ends the worker. */
 function crash(event: Event | undefined, error: unknown): void {
   event?.preventDefault();
   runner.channel.sendLast(CRASHED, 0, packFailure(error), LAST_FRAME_MS);
@@ -62,9 +62,9 @@ function crash(event: Event | undefined, error: unknown): void {
 }
 
 /**
- * PendingCalls back when the worker has reached the limit of its heap. Deno (2.9.6) ends the code that runs then, and
- * raises the limit so that this can happen; but only if that code was called by the event loop itself does it end the
- * worker too. Otherwise the worker goes on without the code that was ended, whose handler never ends.
+ * Calls `onFull` when the worker has reached the limit of its heap. Deno (2.9.6) then ends the running code and raises
+ * the limit to do so, but ends the worker only if the event loop itself had called that code. Otherwise the worker goes
+ * on without that code, whose handler never ends.
  */
 function watchHeap(onFull: (error: Error) => void): void {
   const before = getHeapStatistics().heap_size_limit;

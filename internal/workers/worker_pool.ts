@@ -1,5 +1,5 @@
 /**
- * The workers of a server.
+ * The pool of workers of a server.
  *
  * @module
  */
@@ -15,22 +15,22 @@ import {
   type WorkerLimits,
 } from "./pool_worker.ts";
 
-/** How long no worker is started after one that did not start, as long as another runs; arbitrary. */
+/** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;
 
-/** What a pool is made of. */
+/** The options of a pool. */
 export interface WorkerPoolOptions extends WorkerLimits {
-  /** What each worker is told. */
+  /** The data that each worker starts with. */
   readonly init: Omit<PoolWorkerInit, "draining">;
   /** The most workers. */
   readonly maxWorkers: number;
-  /** What workers ask of the server. */
+  /** The calls that workers make to the server. */
   readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onExit">;
 }
 
 /**
- * Gives each request to the worker that has the fewest. Workers start when they are needed, and one that
- * died is replaced in the same way. A blocking handler has a worker to itself; the rest wait for their turn.
+ * Gives each request to the worker with the fewest requests. Workers start when requests need them, which also
+ * replaces workers that died. A blocking handler has a worker to itself; other requests wait for a free one.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
@@ -39,15 +39,15 @@ export class WorkerPool {
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
-  /** Runs after a worker did not start, until another may be started. */
+  /** Runs after a worker failed to start, until another may start. */
   #pause: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param options What it is made of. */
+  /** @param options The options. */
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
   }
 
-  /** Runs the handler for a request. */
+  /** Runs the handler for a request in a worker. */
   async run(request: unknown, clientAddress: Address): Promise<void> {
     for (;;) {
       const worker = this.#acquire() ?? await this.#waitForWorker();
@@ -61,13 +61,13 @@ export class WorkerPool {
     }
   }
 
-  /** Whether a worker has started, and is not gone. */
+  /** Whether a worker runs that has started. */
   get #hasRunningWorker(): boolean {
     return !this.#closed &&
       this.#workers.values().some(({ ready, dead }) => ready && !dead);
   }
 
-  /** A worker for one more request, if there is one. */
+  /** Returns a worker for one more request; undefined if the request has to wait. */
   #acquire(): PoolWorker | undefined {
     if (this.#closed) throw closedError();
     let best: PoolWorker | undefined;
@@ -83,7 +83,7 @@ export class WorkerPool {
     return best;
   }
 
-  /** Starts a worker. If that fails, the one that there is has to do. */
+  /** Starts a worker. Returns `other` if that fails. */
   #startBeside(other: PoolWorker | undefined): PoolWorker {
     if (
       other !== undefined && this.#pause !== undefined && this.#hasRunningWorker
@@ -118,7 +118,7 @@ export class WorkerPool {
     return worker;
   }
 
-  /** A worker did not start: for a while none is started beside one that runs. */
+  /** Starts no worker for a while, after one that failed to start. */
   #pauseStarts(): void {
     if (this.#closed || this.#pause !== undefined) return;
     this.#pause = setTimeout(() => {
@@ -134,7 +134,7 @@ export class WorkerPool {
     return turn.promise;
   }
 
-  /** Gives the workers that are free to those that wait. */
+  /** Gives free workers to the requests that wait. */
   #dispatch(): void {
     while (this.#waiting.length > 0 && !this.#closed) {
       try {
@@ -142,18 +142,18 @@ export class WorkerPool {
         if (worker === undefined) return;
         this.#waiting.shift()!.resolve(worker);
       } catch (error) {
-        this.#waiting.shift()!.reject(error); // no worker can be started
+        this.#waiting.shift()!.reject(error); // no worker can start
       }
     }
   }
 
-  /** Tells all handlers that the server drains. */
+  /** Tells all handlers that the server shuts down. */
   drain(): void {
     this.#draining = true;
     for (const worker of this.#workers) worker.drain();
   }
 
-  /** Ends all workers; resolves when they are gone. */
+  /** Terminates all workers. Resolves when they have exited. */
   close(): Promise<unknown> {
     this.#closed = true;
     clearTimeout(this.#pause);

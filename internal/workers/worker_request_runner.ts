@@ -1,5 +1,5 @@
 /**
- * The work of a worker: requests come, handlers run.
+ * Runs the requests of a worker.
  *
  * @module
  */
@@ -25,35 +25,38 @@ import {
 import * as P from "../channel/frames.ts";
 import { WorkerStreamTransport } from "./worker_stream_transport.ts";
 import { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
-import { type WorkerServerInit, WorkerServerStub } from "./worker_server.ts";
+import {
+  type WorkerServerInit,
+  WorkerServerStub,
+} from "./worker_server_stub.ts";
 
-/** What a worker is told at its start. */
+/** The data that a worker starts with. */
 export interface WorkerInit {
-  /** What connects it with the main thread. */
+  /** The memory of the channel to the main thread. */
   readonly memory: FrameChannelMemory;
-  /** The class of handlers. */
+  /** The handler's class. */
   readonly handler: HandlerReference;
   /** Whether handlers block the worker. */
   readonly blocking: boolean;
-  /** What handlers know of the server. */
+  /** The facts about the server that handlers see. */
   readonly server: WorkerServerInit;
-  /** Whether the server drains already. */
+  /** Whether the server is shutting down. */
   readonly draining: boolean;
 }
 
-/** Runs the handlers of one worker. */
+/** Runs a handler for each request that comes over the channel. */
 export class WorkerRequestRunner {
-  /** What connects it with the main thread. */
+  /** The channel to the main thread. */
   readonly channel: FrameChannel;
   readonly #stub: WorkerServerStub;
   readonly #calls = new PendingCalls();
   readonly #streams = new Map<number, WorkerStream>();
-  /** Datagrams whose bytes come with the next frame. */
+  /** The datagrams whose bytes come with the next frame. */
   readonly #datagrams = new Map<number, P.Opening>();
   readonly #handler: Promise<HandlerClass>;
   readonly #blocking: boolean;
 
-  /** @param init What the main thread told. */
+  /** @param init The data that the worker starts with. */
   constructor(init: WorkerInit) {
     const onFrame = this.#onFrame.bind(this);
     this.channel = new FrameChannel(init.memory, "worker", onFrame);
@@ -67,7 +70,7 @@ export class WorkerRequestRunner {
     this.#blocking = init.blocking;
   }
 
-  /** Takes requests until the worker ends, if the handler's class can be loaded. */
+  /** Loads the handler's class, and runs requests until the channel closes. */
   async run(): Promise<void> {
     this.#handler.then(
       () => this.channel.send(P.READY, 0),
@@ -108,10 +111,10 @@ export class WorkerRequestRunner {
     this.#handle(id, opening, socket, async () => {
       if (sendQueue.busy) {
         this.channel.send(P.LINGER, id);
-        await sendQueue.flush().catch(() => {}); // who awaits the write knows
+        await sendQueue.flush().catch(() => {}); // a caller that awaits the write sees the error
       }
       conn.stopReading();
-      await undefined; // a read that has ended already lands
+      await undefined; // a read that has ended is still delivered
       this.channel.receive();
       this.#finish(
         conn,
@@ -134,7 +137,7 @@ export class WorkerRequestRunner {
     });
   }
 
-  /** Gives back what a handler has not read. What still comes goes back frame by frame. */
+  /** Gives the unread bytes back. Bytes that still come go back frame by frame. */
   #finish(stream: WorkerStream, buffered?: Uint8Array): void {
     stream.finish(buffered);
     this.#streams.delete(stream.id);
@@ -159,9 +162,9 @@ export class WorkerRequestRunner {
   }
 
   /**
-   * Runs a handler to its end, and tells how it ended.
+   * Runs a handler to its end, and reports how it ended.
    *
-   * @param release Gives back what the handler had, and returns how many bytes had come for it.
+   * @param release Gives back what the handler had. Returns the count of bytes that had come for it.
    */
   async #handle(
     id: number,

@@ -1,5 +1,5 @@
 /**
- * A connection whose other end is in the main thread, as a socket stands on it.
+ * The transport under a socket in a worker.
  *
  * @module
  */
@@ -12,22 +12,22 @@ import { WorkerStream } from "../channel/worker_stream.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** A read that waits. */
+/** A pending read. */
 interface Reading {
-  /** Where its bytes go; where it is not given, into memory of their own. */
+  /** Receives the bytes; undefined if they get memory of their own. */
   readonly into: Uint8Array | undefined;
   readonly resolve: (value: number | Bytes | null) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A write that waits. */
+/** A pending write. */
 interface Writing {
   readonly bytes: Uint8Array;
   readonly resolve: (count: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** A {@linkcode WorkerStream} whose calls wait. As a socket makes them: one read and one write at a time. */
+/** A {@linkcode WorkerStream} as a socket's transport: calls return promises, one read and one write at a time. */
 export class WorkerStreamTransport extends WorkerStream
   implements OwningTransport {
   #reading: Reading | undefined;
@@ -45,17 +45,17 @@ export class WorkerStreamTransport extends WorkerStream
     return this.opening.remoteAddr!;
   }
 
-  /** Reads into `p`; resolves to the count, or null at the end of the stream. */
+  /** Reads into `p`. Resolves to the count of bytes, or null at the end of the stream. */
   read(p: Uint8Array): Promise<number | null> {
     return this.#wait(p);
   }
 
-  /** Reads what there is, in memory of its own; null at the end of the stream. */
+  /** Reads all bytes that have come, in memory of their own. Resolves to null at the end of the stream. */
   readOwn(): Promise<Bytes | null> {
     return this.#wait(undefined);
   }
 
-  /** Nobody waits for a read any more: what comes is kept. */
+  /** Drops the pending read. Bytes that come are kept. */
   stopReading(): void {
     this.#reading = undefined;
   }
@@ -81,7 +81,7 @@ export class WorkerStreamTransport extends WorkerStream
     }
   }
 
-  /** Puts bytes straight where a read waits for them. */
+  /** Passes bytes straight to the pending read. */
   protected override keep(payload: Uint8Array): void {
     const reading = this.#reading;
     const into = reading?.into;
@@ -95,7 +95,7 @@ export class WorkerStreamTransport extends WorkerStream
     reading.resolve(into === undefined ? copyOf(payload, 0, length) : length);
   }
 
-  /** Writes the start of `p`; resolves to the count taken. */
+  /** Writes the start of `p`. Resolves to the count of bytes written. */
   write(p: Uint8Array): Promise<number> {
     try {
       const count = this.put(p);
@@ -121,13 +121,13 @@ export class WorkerStreamTransport extends WorkerStream
     this.#writing = undefined;
   }
 
-  /** Ends the direction of writing. */
+  /** Shuts the connection down for writing. */
   closeWrite(): Promise<void> {
     this.shutWrite();
     return Promise.resolve();
   }
 
-  /** Closes the connection; calls that wait end with an error. */
+  /** Closes the connection. Pending calls reject. */
   override close(): void {
     super.close();
     this.#write();

@@ -1,5 +1,5 @@
 /**
- * What a handler in a worker has for a server.
+ * The stub of the server in a worker: `this.server` of its handlers.
  *
  * @module
  */
@@ -7,14 +7,14 @@
 import type { WorkerServer } from "../server/stages.ts";
 import type { Address } from "../base/address.ts";
 
-/** What a worker is told about the server. */
+/** The facts about the server that a worker starts with. */
 export interface WorkerServerInit {
   serverAddress: Address;
   shared: unknown;
   options: Record<string, unknown>;
 }
 
-/** The {@linkcode WorkerServer} of a worker. */
+/** Implements {@linkcode WorkerServer} in a worker. */
 export class WorkerServerStub implements WorkerServer {
   readonly serverAddress: Address;
   readonly shared: unknown;
@@ -25,10 +25,10 @@ export class WorkerServerStub implements WorkerServer {
   #draining: boolean;
 
   /**
-   * @param init What the main thread told.
-   * @param draining Whether the server drains already.
-   * @param shutdown PendingCalls the server's `shutdown`.
-   * @param receive Takes what the main thread has sent, for handlers that give the event loop no turn.
+   * @param init The facts about the server.
+   * @param draining Whether the server is shutting down.
+   * @param shutdown Calls the server's `shutdown`.
+   * @param receive Handles the frames that have come, for blocking handlers, which give the event loop no turn.
    */
   constructor(
     init: WorkerServerInit,
@@ -44,7 +44,7 @@ export class WorkerServerStub implements WorkerServer {
     this.#receive = receive;
   }
 
-  /** A signal for the handler of a request, which aborts when the server drains. */
+  /** Returns the signal of a request. It is aborted when the server shuts down. */
   requestSignal(request: unknown): AbortSignal {
     this.#receive?.();
     let controller = this.#signals.get(request);
@@ -56,18 +56,18 @@ export class WorkerServerStub implements WorkerServer {
     return controller.signal;
   }
 
-  /** Ends the server's loop. */
+  /** Calls the server's `shutdown`. */
   shutdown(): Promise<void> {
     return this.#shutdown();
   }
 
-  /** The server drains: tells all handlers. */
+  /** Aborts the signals of all requests. */
   drain(): void {
     this.#draining = true;
     for (const controller of this.#signals.values()) controller.abort();
   }
 
-  /** A request has ended. */
+  /** Drops the signal of a request that has ended. */
   forget(request: unknown): void {
     this.#signals.delete(request);
   }
@@ -78,7 +78,7 @@ const { get: isAborted } = Object.getOwnPropertyDescriptor(
   "aborted",
 )!;
 
-/** Has a signal receive for news whenever it is asked: a handler that blocks may ask in a loop, and do nothing else. */
+/** Makes a signal receive frames before each look at it: a blocking handler may loop on `signal.aborted` alone. */
 function receiveBeforeReading(signal: AbortSignal, receive: () => void): void {
   Object.defineProperties(signal, {
     aborted: {
