@@ -69,7 +69,7 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
     next.destroy(); // as Deno does when it is acknowledged
     await once(next, "close");
     assert(poolChild.free);
-    child.say({ type: "done", ids: [poolChild.given], ms: 1 });
+    child.say({ type: "done", ids: [poolChild.assigned], ms: 1 });
     await soon(ran);
   }
   assertEquals(child.signals, []);

@@ -669,9 +669,9 @@ Deno.test("ConcurrencyLimit says after quick requests that a few children are en
 Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
   const { child, poolChild } = fakeMember();
   for (let i = 0; i < 2; i++) poolChild.run(fakeJob());
-  poolChild.moved = -1;
+  poolChild.lastProgress = -1;
   child.say({ type: "done", ids: [1], ms: 1 });
-  assert(poolChild.moved >= 0);
+  assert(poolChild.lastProgress >= 0);
 });
 
 Deno.test({

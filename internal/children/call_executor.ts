@@ -1,5 +1,5 @@
 /**
- * The server's side of what a child process cannot do itself: it asks, and this does it.
+ * Executes the calls that a child process makes to its server.
  *
  * @module
  */
@@ -28,12 +28,12 @@ import { maySendTo } from "../handoff/permissions.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";
 
 /**
- * Does what a call asks for. Rejects with what becomes of that, which the child is told; throws a TypeError where the
- * child's own code cannot have asked so.
+ * Executes a call. Rejects with the error of the call, which goes to the child. Throws a TypeError if the module's own
+ * code in the child cannot have made the call.
  */
 export type CallExecutor = (call: CallMessage) => Promise<unknown>;
 
-/** For a connection whose descriptor stays here. The one who made the request closes it. */
+/** Returns the executor for a connection whose descriptor stays in this process. The server closes the connection. */
 export function streamExecutor(request: Socket): CallExecutor {
   return ({ operation, argument }) => {
     switch (operation) {
@@ -83,11 +83,11 @@ function checkChunk(value: unknown): Uint8Array {
 }
 
 /**
- * For a datagram: replies leave from the server's own address.
+ * Returns the executor for a datagram: it sends answers from the server's own address.
  *
  * @param socket The server's socket.
- * @param client Who sent the datagram, and may have answers.
- * @param permissions What the child may do itself: who else may have datagrams.
+ * @param client The sender of the datagram, who may get answers.
+ * @param permissions The permissions of the child, which say who else may get datagrams.
  */
 export function datagramExecutor(
   socket: Socket,

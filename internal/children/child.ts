@@ -1,5 +1,5 @@
 /**
- * Runs in a child process: the channel to the server, and when to leave.
+ * The entry of a child process: the channel to the server, and when to exit.
  *
  * @module
  */
@@ -15,17 +15,17 @@ import type { RequestMessage, ToChild } from "./messages.ts";
 import { ParentLink } from "./parent_link.ts";
 
 /**
- * How often a child looks whether its server is there, in ms: arbitrary, a second is soon enough. The
- * channel tells it at once, but not always: Deno 2.9.6 has no "disconnect" for a server that was
- * killed before it had read all.
+ * The milliseconds between two checks of a child that its server still runs. Arbitrary: a second is soon enough. The
+ * channel reports the end of the server at once, but not always: Deno 2.9.6 raises no "disconnect" if the server was
+ * killed before it had read all messages.
  */
 const LOOK_MS = 1000;
 
 /**
- * Serves requests that come over the channel, until it closes. The signals that a terminal or a
- * service manager sends to all processes of a group are left to the server, which drains.
+ * Serves the requests that come over the channel, until it closes. Ignores the signals that a terminal or a service
+ * manager sends to all processes of a group: the server handles them, and shuts down.
  *
- * @param parent The number of the server's process.
+ * @param parent The pid of the server.
  * @param importHandler Imports the module of the handler.
  * @returns Never.
  */
@@ -34,7 +34,7 @@ export function serve(
   importHandler: ImportHandler,
 ): Promise<never> {
   const channel = globalThis.process;
-  const send = channel.send!.bind(channel); // as it is before there are handlers, who may set another
+  const send = channel.send!.bind(channel); // kept before handlers run, which may replace it
   const link = new ParentLink((message, sent) => {
     if (!channel.connected) return;
     send(message, (error: Error | null) => error ? leave() : sent());
@@ -54,15 +54,15 @@ export function serve(
   return new Promise(() => {});
 }
 
-/** What Node sends in front of a connection. Seen as a message, it has come without one. */
+/** The internal message that carries a connection. Seen as a message, it has come without its connection. */
 interface HandleMessage {
   cmd?: string;
   msg?: RequestMessage;
 }
 
 /**
- * A connection did not arrive: this process has no descriptor left for it. Deno 2.9.6 would never
- * acknowledge it, and the server would wait for that; so it is done here.
+ * Acknowledges and fails a connection that did not arrive, as this process has no descriptor left for it. Deno 2.9.6
+ * never acknowledges it, and the server would wait for that.
  */
 function refuse(message: unknown, link: ParentLink): void {
   const { cmd, msg } = message as HandleMessage;

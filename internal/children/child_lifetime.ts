@@ -1,5 +1,5 @@
 /**
- * The life of a child process: whether it keeps the server's process alive, and how it ends.
+ * The lifetime of a child process: whether it keeps the server's process alive, and how it ends.
  *
  * @module
  */
@@ -7,27 +7,27 @@
 import type { ChildProcess } from "node:child_process";
 
 /**
- * How long a child may take to exit once it was told to, or has lost its channel, in ms: arbitrary, a
- * hundred times what an idle one takes. Then it is killed.
+ * The milliseconds that a child may take to exit once it was told to, or has lost its channel; then it is killed.
+ * Arbitrary: a hundred times as long as an idle child takes.
  */
 const EXIT_MS = 1000;
 
-/** A child process ended, or was ended, while it had a request. */
+/** Fails a request whose child process ended, or was killed, before the request was done. */
 export class ChildProcessError extends Error {
   override readonly name = "ChildProcessError";
 }
 
-/** Owns a process, and ends it. */
+/** Owns the process of a child, and ends it. */
 export class ChildLifetime {
   readonly #process: ChildProcess;
   readonly #ended = Promise.withResolvers<string>();
   #killer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
   #gone = false;
-  /** Whether it was killed from outside, as by a system that is short of memory. */
+  /** Whether something else killed the process, such as a system that is short of memory. */
   killedExternally = false;
 
-  /** @param process The process, just started. */
+  /** @param process The process, which has just been started. */
   constructor(process: ChildProcess) {
     this.#process = process;
     process.on("exit", (code, signal) => {
@@ -39,15 +39,15 @@ export class ChildLifetime {
     });
   }
 
-  /** Resolves when the process has ended, to how. */
+  /** Resolves when the process has ended, to a text that says how. */
   get ended(): Promise<string> {
     return this.#ended.promise;
   }
 
-  /** Says whether the child keeps the server's process alive. */
+  /** Sets whether the child keeps the server's process alive. */
   keepAlive(on: boolean): void {
     const { channel, pid } = this.#process;
-    if (pid === undefined) return; // it could not be started
+    if (pid === undefined) return; // the process could not be started
     if (on) {
       this.#process.ref();
       channel?.ref();
@@ -57,15 +57,15 @@ export class ChildLifetime {
     }
   }
 
-  /** It has been told to exit, or is about to: waits for that, and kills it where it does not come. */
+  /** Waits for the process to exit, and kills it if it does not. */
   awaitExit(): void {
     if (this.#gone || this.#killer !== undefined) return;
-    this.keepAlive(true); // whoever closes the server waits for the exit
+    this.keepAlive(true); // closing the server waits for the exit
     const kill = () => this.kill("it did not exit when it was told to");
     this.#killer = setTimeout(kill, EXIT_MS);
   }
 
-  /** Ends it at once. */
+  /** Kills the process. */
   kill(reason: string): void {
     if (this.#gone) return;
     this.#reason ??= reason;
@@ -77,7 +77,7 @@ export class ChildLifetime {
   #finish(how: string): void {
     this.#gone = true;
     clearTimeout(this.#killer);
-    if (this.#process.connected) this.#process.disconnect(); // not noticed after a reset
+    if (this.#process.connected) this.#process.disconnect(); // not noticed if the channel was reset
     const because = this.#reason === undefined ? "" : `: ${this.#reason}`;
     this.#ended.resolve(how + because);
   }

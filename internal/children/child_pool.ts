@@ -1,5 +1,5 @@
 /**
- * The child processes of a server.
+ * The pool of child processes of a server.
  *
  * @module
  */
@@ -12,26 +12,26 @@ import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**
- * How long, in ms, requests are refused with the same error after a child could not load its
- * module: arbitrary, so that a broken module does not cost a process start per request.
+ * The milliseconds for which requests fail with the same error after a child could not load its module, so that a
+ * broken module does not cost the start of a process for each request. Arbitrary.
  */
 const RETRY_MS = 1000;
 
-/** How a pool is run. */
+/** The options of a pool. */
 export interface ChildPoolOptions extends Omit<PoolChildOptions, "init"> {
   /** The most children at a time. */
   maxChildren: number;
 }
 
-/** A request that waits for a child, or is with one. */
+/** A request that waits for a child. */
 interface QueuedJob {
   readonly job: Job;
   readonly ended: PromiseWithResolvers<number>;
 }
 
 /**
- * Starts children when requests need them, and gives each request to the one that has the least to do. Requests wait
- * here, and not with a child: one that is stopped, or computes, takes nothing from the others.
+ * Starts children when requests need them, and gives each request to the least busy one. Requests wait in the pool and
+ * not in a child, so that a child that is stopped or computes holds up no other request.
  */
 export class ChildPool {
   readonly #launch: LaunchOptions;
@@ -44,14 +44,14 @@ export class ChildPool {
   #failed: { error: unknown; until: number } | undefined;
   #draining = false;
   #closed = false;
-  /** The numbers of the children; null before the first was started. */
+  /** The pids of the children; null before the first one starts. */
   pids: Set<number> | null = null;
   #options: ChildPoolOptions;
 
   /**
-   * @param launch What to start.
-   * @param init What a child hears first.
-   * @param options How to run it.
+   * @param launch The options of each start of a child.
+   * @param init Returns the first message to a child.
+   * @param options The options of the pool.
    */
   constructor(
     launch: LaunchOptions,
@@ -63,17 +63,17 @@ export class ChildPool {
     this.#options = options;
   }
 
-  /** May be changed at any time; children that run keep what they were started with. */
+  /** The options. They may change at any time; running children keep those that they started with. */
   get options(): ChildPoolOptions {
     return this.#options;
   }
 
   set options(options: ChildPoolOptions) {
     this.#options = options;
-    this.#dispatch(); // there may be room for another child
+    this.#dispatch(); // the new limits may allow another child
   }
 
-  /** Runs a request in a child. Rejects with what the handler threw, or why there is no child. */
+  /** Runs a request in a child. Rejects with what the handler threw, or with the reason why there is no child. */
   async run(request: unknown, client: Address): Promise<void> {
     const job = jobFor(request, client, this.#launch.permissions);
     try {
@@ -94,7 +94,7 @@ export class ChildPool {
     return queued.ended.promise;
   }
 
-  /** Gives the requests that wait, in their order, to children that can take one. */
+  /** Gives the waiting requests, in order, to children that can take one. */
   readonly #dispatch = (): void => {
     while (this.#waiting.length > 0) {
       const next = this.#next();
@@ -108,7 +108,7 @@ export class ChildPool {
     if (this.#closed) this.#leave();
   };
 
-  /** The child for the next request, or why there is none; nothing where the request is to wait. */
+  /** Returns the child for the next request, or the reason why there is none; undefined if the request has to wait. */
   #next(): PoolChild | { failure: unknown } | undefined {
     let child: PoolChild | undefined;
     try {
@@ -120,7 +120,7 @@ export class ChildPool {
     return child;
   }
 
-  /** Looks again when those that are busy are not quick any more. */
+  /** Dispatches again once the requests under way count as long. */
   #setTimer(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -133,7 +133,7 @@ export class ChildPool {
     this.#timer = undefined;
   }
 
-  /** Why the last child that was to start could not be made ready, while that is fresh. */
+  /** The reason why the last child could not start, while that is recent. */
   get #failure(): unknown {
     for (const { failure } of this.#children) {
       if (failure !== undefined) return failure;
@@ -143,25 +143,26 @@ export class ChildPool {
   }
 
   /**
-   * An idle child, a new one, or the least busy; none where the request is to wait, as for a child that has not taken
-   * its last request yet. While as many start as there are processors, no more are started: that takes 50 ms of one,
-   * as much as hundreds of short requests. Nor are they after one has failed to start: those that run go on.
+   * Returns an idle child, a new one, or the least busy one; undefined if the request has to wait. A child that has not
+   * acknowledged its last request gets no other. No child is started while as many are starting as there are
+   * processors: a start takes 50 ms of a processor, as much as hundreds of short requests. Nor is one started soon after
+   * one has failed to start.
    */
   #pick(): PoolChild | undefined {
     let best: PoolChild | undefined;
     let open = 0;
     let starting = 0;
-    let quick = 0;
-    const slow = performance.now() - SHORT_REQUEST_MS;
+    let short = 0;
+    const since = performance.now() - SHORT_REQUEST_MS;
     for (const child of this.#children) {
       if (!child.open || child.pid === undefined) continue;
       open++;
       if (!child.ready) starting++;
-      else if (child.load > 0 && child.moved > slow) quick++;
+      else if (child.load > 0 && child.lastProgress > since) short++;
       if (!child.free) continue;
       if (best === undefined || child.load < best.load) best = child;
     }
-    this.#slowing = this.#limit.isReached(quick);
+    this.#slowing = this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
     const failure = this.#failure;
@@ -172,7 +173,7 @@ export class ChildPool {
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
   }
 
-  /** A new child, unless it cannot be started: those that run go on. */
+  /** Returns a new child; undefined if it cannot start, as the running ones go on. */
   #tryFork(): PoolChild | undefined {
     try {
       const child = this.#fork();
@@ -206,22 +207,22 @@ export class ChildPool {
     this.#dispatch();
   }
 
-  /** Resolves when all children have ended that run now. */
+  /** Resolves when all children that run now have exited. */
   async exited(): Promise<void> {
     await Promise.all([...this.#children].map((child) => child.exited));
   }
 
-  /** Tells all children that the server drains, those too that are yet to start. */
+  /** Tells all children that the server shuts down, also those that start later. */
   drain(): void {
     this.#draining = true;
     for (const child of this.#children) child.drain();
   }
 
   /**
-   * Takes no further request and ends all children: those with nothing to do at once.
+   * Takes no further request, and ends all children, idle ones at once.
    *
-   * @param force Whether to kill those that have requests and refuse the requests that wait, or to leave both to end
-   *   by themselves.
+   * @param force Whether to kill children that have requests and to reject waiting requests. Otherwise they run to
+   *   their end.
    */
   close(force: boolean): void {
     this.#closed = true;

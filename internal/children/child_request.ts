@@ -1,5 +1,5 @@
 /**
- * A request that a child process has, as the server sees it.
+ * The server's side of a request that a child process handles.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
 import type { Operation } from "./messages.ts";
 
-/** How many results of one request may wait to be written: twice as many as there are operations. */
+/** The most results of one request that may wait to be written: twice as many as there are operations. */
 const UNWRITTEN_MAX = 14;
 
-/** A request in a child: how it ends, and what the child asks for meanwhile. */
+/** A request in a child: its end, its time limit, and the calls that the child makes for it. */
 export class ChildRequest {
   readonly job: Job;
   readonly #end = Promise.withResolvers<number>();
@@ -19,30 +19,30 @@ export class ChildRequest {
   readonly #asked = new Set<Operation>();
   #unwritten = 0;
   #timeout: Timeout | undefined;
-  /** Whether the child is known to have it. */
+  /** Whether the child has acknowledged the request. */
   acknowledged = false;
 
-  /** @param job What the child gets. */
+  /** @param job The job that the child gets. */
   constructor(job: Job) {
     this.job = job;
   }
 
-  /** Resolves when the handler has ended, to the milliseconds that it took. */
+  /** Resolves when the handler has ended, to the milliseconds that it took. Rejects with what it threw. */
   get ended(): Promise<number> {
     return this.#end.promise;
   }
 
-  /** Calls `late` unless the request ends within so many seconds. */
+  /** Calls `late` if the request takes longer than `seconds`. */
   limit(timer: SharedTimer, seconds: number, late: () => void): void {
     this.#timeout = new Timeout(timer, seconds, "handle");
     this.#timeout.start(late);
   }
 
   /**
-   * Notes that the child asks for something. One call of a kind is under way at a time, and results do not pile up:
-   * what a child says must not fill the memory of the server.
+   * Notes a call of the child. Allows one call of each kind at a time, and a bounded number of unwritten results, so that
+   * a child cannot fill the memory of the server.
    *
-   * @throws {TypeError} when it is one call too many.
+   * @throws {TypeError} if it is one call too many.
    */
   ask(operation: Operation): void {
     if (this.#asked.has(operation)) {
@@ -54,29 +54,29 @@ export class ChildRequest {
     this.#asked.add(operation);
   }
 
-  /** Notes that there is a result, which is on its way. */
+  /** Notes that a call has a result, which is being sent. */
   answer(operation: Operation): void {
     this.#asked.delete(operation);
     this.#unwritten++;
   }
 
-  /** Notes that a result is in the channel. */
+  /** Notes that a result is written to the channel. */
   written(): void {
     this.#unwritten--;
   }
 
-  /** The handler says that it has ended after so many milliseconds: at most as many as have passed. */
+  /** Ends the request. The child says how many milliseconds it took; more than have passed are not believed. */
   resolve(ms: number): void {
     this.#end.resolve(Math.min(ms, performance.now() - this.#given));
   }
 
-  /** The request has failed. A connection that never arrived is closed. */
+  /** Fails the request, and closes a connection that has not arrived in the child. */
   reject(error: unknown): void {
     this.job.socket?.destroy();
     this.#end.reject(error);
   }
 
-  /** Its time is not limited any more. */
+  /** Ends the time limit. */
   cancelTimeout(): void {
     this.#timeout?.cancel();
   }

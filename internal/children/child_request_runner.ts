@@ -1,5 +1,5 @@
 /**
- * What a child process does with requests.
+ * Runs the requests of a child process.
  *
  * @module
  */
@@ -24,11 +24,11 @@ import {
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 
-/** What handlers in a child process see as `this.server`. */
+/** The stub of the server in a child process: `this.server` of its handlers. */
 class ChildServerStub {
   /** The address of the server. */
   readonly serverAddress: Address;
-  /** Those of the server's options that `childOptions` names. */
+  /** The server's options that `childOptions` names. */
   readonly options: Readonly<Record<string, unknown>>;
 
   constructor({ serverAddress, options }: InitMessage) {
@@ -36,13 +36,13 @@ class ChildServerStub {
     this.options = options;
   }
 
-  /** A signal for the handler of a request, which aborts when the server drains. */
+  /** Returns the signal of a request. It is aborted when the server shuts down. */
   requestSignal(request: unknown): AbortSignal {
     return requestsOf(this).signal(request);
   }
 }
 
-/** What a child is once the server has told it what it needs. */
+/** The handler and the server that it gets, once the first message has come and the module is loaded. */
 interface LoadedHandler {
   readonly server: ChildServerStub;
   readonly Handler: HandlerClass;
@@ -51,14 +51,14 @@ interface LoadedHandler {
 /** Imports the module of the handler. */
 export type ImportHandler = () => Promise<Record<string, unknown>>;
 
-/** Takes requests from the server and runs the handler on them. */
+/** Runs the handler for each request that comes over the channel. */
 export class ChildRequestRunner {
   readonly #link: ParentLink;
   readonly #importHandler: ImportHandler;
   #loaded: Promise<LoadedHandler> | undefined;
 
   /**
-   * @param link The channel.
+   * @param link The channel to the server.
    * @param importHandler Imports the module of the handler.
    */
   constructor(link: ParentLink, importHandler: ImportHandler) {
@@ -66,7 +66,7 @@ export class ChildRequestRunner {
     this.#importHandler = importHandler;
   }
 
-  /** Does what a message says. */
+  /** Handles a message from the server. */
   onMessage(message: ToChild, socket?: NetSocket): void {
     switch (message.type) {
       case "init":
@@ -128,7 +128,7 @@ export class ChildRequestRunner {
     );
   }
 
-  /** Runs the handler; a connection is closed in the end, as the server would do it. */
+  /** Runs the handler, and then closes a connection as the server does. */
   async #run(
     { server, Handler }: LoadedHandler,
     message: RequestMessage,
@@ -159,9 +159,9 @@ async function endStream(socket: Socket): Promise<void> {
 }
 
 /**
- * Whether closing ends the stream for the client as well as shutting it down first: all that was sent has left,
- * and nothing of the client's is unread, which would make it a reset. One system call less, and some of
- * `node:net`'s work: 3 % of the rate of connections that echo 64 bytes.
+ * Reports whether the stream can be closed without `shutdown` first: all bytes are sent, and none of the client's are
+ * unread, which would reset the connection. That saves a system call and some work of `node:net`: 3 percent of the rate
+ * of connections that echo 64 bytes.
  */
 function endsByClosing(socket: Socket): boolean {
   const stream = stateOf(socket).stream;

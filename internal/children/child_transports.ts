@@ -1,5 +1,5 @@
 /**
- * What requests stand on in a child process, where the connection itself is the server's.
+ * The transports under the sockets of a child process.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { fromTransport } from "../base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
 import type { ParentLink, ServerCall } from "./parent_link.ts";
 
-/** The calls of one request: of a kind, one after the other, as the server demands. */
+/** Makes the calls of one request to the server: one call of each kind at a time, as the server demands. */
 class CallQueue {
   readonly #link: ParentLink;
   readonly #id: number;
@@ -28,7 +28,7 @@ class CallQueue {
     this.#id = id;
   }
 
-  /** Has the server do something. */
+  /** Makes a call once the last one of its kind has ended. */
   call(call: ServerCall): Promise<unknown> {
     const { operation } = call;
     const last = this.#last.get(operation);
@@ -44,7 +44,7 @@ class CallQueue {
 
 function ignore(): void {}
 
-/** A connection whose bytes go through the server, one read and one write at a time. */
+/** A connection whose descriptor stays with the server: each read and write is a call to it. */
 export class ChildStreamTransport implements StreamTransport {
   readonly #calls: CallQueue;
   readonly localAddr: TransportAddr;
@@ -68,7 +68,7 @@ export class ChildStreamTransport implements StreamTransport {
   }
 
   async write(p: Uint8Array): Promise<number> {
-    const part = p.slice(0, CHUNK_MAX); // a view would take all of its buffer along
+    const part = p.slice(0, CHUNK_MAX); // serializing a view copies its whole buffer
     await this.#call("write", part);
     return part.length;
   }
@@ -104,7 +104,7 @@ export class ChildStreamTransport implements StreamTransport {
   }
 }
 
-/** The server's datagram socket, to answer on. The server keeps the limits. */
+/** The server's datagram socket, which sends a handler's answers. The server keeps the time limits. */
 export class ChildDatagramTransport implements BoundedDatagramTransport {
   readonly bounded = true;
   readonly #calls: CallQueue;
@@ -139,10 +139,10 @@ export class ChildDatagramTransport implements BoundedDatagramTransport {
     }) as number;
   }
 
-  close(): void {} // the server's, and other requests answer on it
+  close(): void {} // other requests answer on the server's socket
 }
 
-/** A connection that came from another process, with the addresses that this one cannot ask for. */
+/** A connection passed from the server, with the addresses that this process cannot ask for. */
 export class ReceivedStream extends NodeStream {
   readonly #socket: NetSocket;
   readonly #local: TransportAddr | undefined;
@@ -151,14 +151,14 @@ export class ReceivedStream extends NodeStream {
   /**
    * @param socket The connection.
    * @param local The address on this side; undefined asks the connection.
-   * @param remote The address on the other side, likewise.
+   * @param remote The address on the other side; undefined asks the connection.
    */
   constructor(
     socket: NetSocket,
     local?: TransportAddr,
     remote?: TransportAddr,
   ) {
-    socket.allowHalfOpen = true; // it was on the other side, and that does not come along
+    socket.allowHalfOpen = true; // as in the server; passing does not keep it
     super(socket);
     this.#socket = socket;
     this.#local = local;
@@ -173,7 +173,7 @@ export class ReceivedStream extends NodeStream {
     return this.#remote ?? super.remoteAddr;
   }
 
-  /** Whether the client has ended its side, and that was read. */
+  /** Whether the end of the client's side has been read. */
   get ended(): boolean {
     return this.#socket.readableEnded;
   }

@@ -1,6 +1,5 @@
 /**
- * The forking mix-in: a server that runs its handlers in child processes. All that is loaded before the first
- * request, which checks the options.
+ * The forking mix-in. Checks the options; the pool of child processes is loaded at the first request.
  *
  * @module
  */
@@ -38,7 +37,7 @@ import type {
   LaunchOptions,
 } from "./forking_options.ts";
 
-/** A server's class that runs `finishRequest` in a child process. */
+/** Returns a subclass of a server that runs the handlers in child processes. */
 export function forking<B extends ServerConstructor>(Base: B) {
   abstract class Forking extends concurrent(Base) {
     static maxChildren = 40;
@@ -62,7 +61,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
-      checkNotLoading(); // before all that a child lacks
+      checkNotLoading(); // first, as a child lacks what the rest needs
       const Handler: RequestHandlerConstructor = args[1];
       const options: MixInOptions & ForkingOptions = args[2] ?? {};
       const statics = new.target as unknown as ForkingStatics;
@@ -154,7 +153,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       await pool.run(request, clientAddress);
     }
 
-    /** Loads what only a server needs that has requests, and makes the pool of it. */
+    /** Loads and creates the pool. */
     async #startPool(): Promise<ChildPool> {
       const { ChildPool } = await import("./child_pool.ts");
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
@@ -210,7 +209,7 @@ function hasScope(address: Address): boolean {
   return Array.isArray(address) && String(address[0]).includes("%");
 }
 
-/** What to start children with, as the options say, or else the static fields of the class. */
+/** Returns the launch options: those given, or else the static fields of the class. */
 function launchOptions(
   moduleUrl: string,
   options: ForkingOptions,
@@ -225,7 +224,7 @@ function launchOptions(
   };
 }
 
-/** The names of the options that a child is told, likewise. */
+/** Returns the names of the options that handlers see: those given, or else the static field of the class. */
 function namesOf(
   options: ForkingOptions,
   statics: ForkingStatics,
@@ -241,7 +240,7 @@ function namesOf(
   );
 }
 
-/** How to run the pool, likewise. */
+/** Returns the options of the pool: those given, or else the static fields of the class. */
 function poolOptions(
   options: ForkingOptions,
   statics: ForkingStatics,
@@ -254,7 +253,7 @@ function poolOptions(
   };
 }
 
-/** The options, if they are right. */
+/** Returns the options of the pool. Throws a RangeError if one is out of range. */
 function checkPool(options: ChildPoolOptions): ChildPoolOptions {
   checkMax(options.maxChildren, "maxChildren");
   checkMax(options.requestsPerChild, "requestsPerChild");
@@ -268,10 +267,11 @@ function checkPool(options: ChildPoolOptions): ChildPoolOptions {
 }
 
 /**
- * Gives the options back if a child could be started with them: better to know now than at the first request.
+ * Returns the launch options if a child can start with them, so that a mistake fails in the constructor and not at the
+ * first request.
  *
- * @throws {PermissionError} when this process lacks a permission.
- * @throws {TypeError} when an option has not the right shape.
+ * @throws {PermissionError} if this process lacks a permission.
+ * @throws {TypeError} if an option does not have the right shape.
  */
 function checkLaunch(options: LaunchOptions): LaunchOptions {
   checkEnv(options.env);
@@ -281,7 +281,7 @@ function checkLaunch(options: LaunchOptions): LaunchOptions {
   return options;
 }
 
-/** Throws unless `env` holds strings only. */
+/** Throws a TypeError unless `env` holds only strings. */
 function checkEnv(env: Record<string, string> | null): void {
   if (env === null) return;
   for (const [name, value] of Object.entries(env)) {
@@ -295,9 +295,9 @@ function checkEnv(env: Record<string, string> | null): void {
 }
 
 /**
- * Throws unless `flags` are flags for `deno run` that leave the permissions alone.
+ * Checks that `flags` are flags for `deno run` that do not change the permissions.
  *
- * @throws {TypeError} with the one that is not.
+ * @throws {TypeError} if one is not; the message shows it.
  */
 function checkFlags(flags: readonly string[]): void {
   for (const flag of flags) {

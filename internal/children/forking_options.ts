@@ -1,56 +1,60 @@
 /**
- * The options of a forking server.
+ * The options of the forking mix-in.
  *
  * @module
  */
 
 import type { ChildPermissions } from "../handoff/permissions.ts";
 
-/** Options of a server with `ForkingMixIn`, besides those that all mix-ins have. */
+/** Options of {@linkcode ForkingMixIn}, besides those of every mix-in. */
 export interface ForkingOptions {
   /**
-   * The most child processes at a time, at least 1. When all are busy, each takes further requests, as
-   * tasks; with `requestsPerChild`, requests wait for one to end. @default {40}
+   * The most child processes, an integer from 1. At the limit each child runs several requests as tasks; with
+   * `requestsPerChild`, requests wait for a child to end. @default {40}
    */
   maxChildren?: number;
-  /** How many requests a child takes before another replaces it; 1 is a fresh process for each request. @default {Infinity} */
+  /**
+   * The count of requests after which a child is replaced. 1 gives each request a fresh process. @default {Infinity}
+   */
   requestsPerChild?: number;
   /**
-   * Seconds that a request may take; null is no limit. After that its child is killed, and the other
-   * requests that it has end with it. @default {null}
+   * Seconds that a request may take; null is no limit. After that its child is killed, and the other requests of that
+   * child fail with it. @default {null}
    */
   childTimeout?: number | null;
-  /** What children may do; never more than this process may itself. @default {{}}, which is nothing */
+  /**
+   * The permissions of the children, never more than those of this process. @default {{}}, no permission
+   */
   childPermissions?: ChildPermissions;
   /**
-   * The environment of the children. Null is what Deno needs to find its cache, as far as this process may read it,
-   * and the time zone, language and use of colours of this process. @default {null}
+   * The environment of the children. Null passes the variables that Deno needs to find its cache, as far as this process
+   * may read them, and the time zone, language and use of colours of this process. @default {null}
    */
   childEnv?: Record<string, string> | null;
   /**
-   * More flags for the children's `deno run`, such as `--v8-flags=--max-old-space-size=64` or
-   * `--config=/etc/deno.json`; without that one, Deno looks for a configuration from the directory of the
-   * handler's module upwards. Children have `--v8-flags=--max-semi-space-size=8` before these, which wins over a variable
+   * More flags for the `deno run` of the children, such as `--v8-flags=--max-old-space-size=64` or
+   * `--config=/etc/deno.json`. Without `--config` Deno looks for a configuration from the directory of the handler's
+   * module upwards. The flag `--v8-flags=--max-semi-space-size=8` comes before these, and overrides the variable
    * `DENO_V8_FLAGS`. @default {[]}
    */
   childFlags?: readonly string[];
   /**
-   * The names of the options that handlers see, as `this.server.options`; they must be plain data. All others stay in
-   * this process. @default {[]}
+   * The names of the server's options that handlers see as `this.server.options`. Their values must be plain data. All
+   * other options stay in this process. @default {[]}
    */
   childOptions?: readonly string[];
 }
 
-/** The static fields that `ForkingMixIn` adds. */
+/** The static fields that the mix-in adds. */
 export type ForkingStatics = Required<ForkingOptions>;
 
-/** What a child is started with. */
+/** The options of each start of a child. */
 export interface LaunchOptions {
-  /** The module of the handler. */
+  /** The URL of the handler's module. */
   moduleUrl: string;
-  /** What it may do. */
+  /** The permissions of the child. */
   permissions: ChildPermissions;
-  /** Its environment; null is what Deno needs. */
+  /** The environment of the child; null passes the variables that Deno needs. */
   env: Record<string, string> | null;
   /** More flags for `deno run`. */
   flags: readonly string[];
@@ -58,6 +62,6 @@ export interface LaunchOptions {
 
 /** Options of `collectChildren`. */
 export interface CollectOptions {
-  /** Whether to wait until all children have ended. @default {false} */
+  /** Whether to wait until all children have exited. @default {false} */
   blocking?: boolean;
 }

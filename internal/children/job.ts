@@ -1,5 +1,5 @@
 /**
- * A request on its way to a child process.
+ * A request in the form in which a child process gets it.
  *
  * @module
  */
@@ -19,24 +19,24 @@ import {
 } from "./call_executor.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 
-/** What a child gets, and what is kept here for it. */
+/** A request for a child: the message, and what stays in this process for it. */
 export interface Job {
-  /** The message, still without a number. */
+  /** The message, without its id. */
   message: Omit<RequestMessage, "id">;
-  /** The connection that goes along. Closed here when it does not arrive. */
+  /** The connection to pass. Closed in this process if it does not arrive. */
   socket?: NetSocket;
-  /** Does what the child cannot. */
+  /** Executes the calls of the child; undefined if it gets the connection itself. */
   execute?: CallExecutor;
 }
 
 /**
- * Says how to hand a request over: the connection itself where that can be done, its bytes where not (TLS,
- * or `verifyRequest` has looked at them), a datagram as it is.
+ * Returns the job for a request. It passes the connection itself if it can; the bytes are relayed if it cannot (TLS, or
+ * `verifyRequest` has read some). A datagram is sent as it is.
  *
  * @param request The request.
- * @param client Where it comes from.
- * @param permissions What the child may do itself: it may send datagrams to others only where it could anyway.
- * @throws {TypeError} when it is none of these.
+ * @param client The address of the client.
+ * @param permissions The permissions of the child: it sends datagrams to others only where it could itself.
+ * @throws {TypeError} if the request is none of these.
  */
 export function jobFor(
   request: unknown,

@@ -1,5 +1,5 @@
 /**
- * Starting a child process.
+ * Starts a child process.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import { withoutStack } from "../runtime/scarce.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**
- * The largest half of V8's young generation, in MiB; the same flag in `childFlags` comes later and wins. What short
- * requests leave behind is collected when that is full, and what Deno keeps outside the heap for each, later still. A
- * child has 80 MiB of its own (RssAnon) after 55,000 connections and after 116,000; with V8's 32 it has 123 after
- * 104,000, and grows. Handlers that parse and sort JSON take as long; with 4 they take a quarter longer.
+ * The largest semi-space of V8 in MiB; the same flag in `childFlags` comes later and wins. The garbage of short requests
+ * is collected when the semi-space is full, and their memory outside of the heap later still. A child uses 80 MiB
+ * (RssAnon) after 55,000 connections and after 116,000; with V8's default of 32 it uses 123 MiB after 104,000, and
+ * grows. Handlers that parse and sort JSON take as long as with the default; with 4 they take a quarter longer.
  */
 const YOUNG_MIB = 8;
 
 /**
- * Starts a child with a channel for messages. The permissions are looked at each time: what this
- * process has given up meanwhile (`Deno.permissions.revoke`) the child does not get.
+ * Starts a child with a channel for messages. Checks the permissions at each start: a child does not get one that this
+ * process has revoked meanwhile (`Deno.permissions.revoke`).
  */
 export function launch(options: LaunchOptions): ChildProcess {
   const { moduleUrl, permissions, env, flags } = options;
@@ -47,9 +47,9 @@ export function launch(options: LaunchOptions): ChildProcess {
 }
 
 /**
- * What the child runs, as a URL of its own. Both imports are literals in it, so that Deno finds them
- * before it runs anything: code found that way needs no permission to be read. The import
- * of the handler is a call for its failure to be caught and told. It never ends.
+ * Returns the module that the child preloads, as a data URL. Both imports are literals, so that Deno finds them before
+ * it runs any code, and reading them needs no permission. The handler's module is imported dynamically so that its
+ * failure can be caught and reported. The module never finishes.
  */
 function entry(moduleUrl: string): string {
   const child = JSON.stringify(new URL("./child.ts", import.meta.url).href);
@@ -60,17 +60,17 @@ function entry(moduleUrl: string): string {
 }
 
 /**
- * Puts `child.ts` into the module graph. Never called: without this literal `deno cache` would not store that
- * module, and no child could start offline.
+ * Puts `child.ts` into the module graph. Never called: without this literal `deno cache` does not store that module,
+ * and no child can start offline.
  */
 export function childInGraph(): Promise<unknown> {
   return import("./child.ts");
 }
 
 /**
- * A main module that is never loaded, because what is preloaded never ends. It is there for its
- * place: Deno looks for a configuration, with the import map, around the main module. The handler's
- * module itself would not do: it must not be the main one.
+ * Returns a main module that is never loaded, because the preloaded module never finishes. Only its directory counts:
+ * Deno looks for a configuration, with the import map, from there upwards. The handler's module itself must not be the
+ * main module.
  */
 function mainModule(moduleUrl: string): string {
   return moduleUrl.startsWith("file:")
@@ -78,9 +78,9 @@ function mainModule(moduleUrl: string): string {
     : "data:text/javascript,";
 }
 
-/** What Deno looks at to find its cache, Windows to start a program at all, and all programs for how to write. */
+/** The variables that Deno needs to find its cache, Windows to start a program, and programs for language and colours. */
 const NEEDED = [
-  "DENO_COVERAGE_DIR", // where `deno test --coverage` collects
+  "DENO_COVERAGE_DIR", // the directory of `deno test --coverage`
   "DENO_DIR",
   "HOME",
   "XDG_CACHE_HOME",
@@ -102,11 +102,11 @@ const NEEDED = [
 ];
 
 /**
- * The environment of a child where none is named: those of these variables that may be read. Where they may not, the
- * time zone, the language and the use of colours are still those of this process.
+ * Returns the environment of a child if `childEnv` is null: the needed variables that this process may read. If it may
+ * read none, the child still has the time zone, language and use of colours of this process.
  */
 function defaultEnv(): Record<string, string> {
-  const env = customs();
+  const env = localeEnv();
   for (const variable of NEEDED) {
     if (!hasPermission({ name: "env", variable })) continue;
     const value = Deno.env.get(variable);
@@ -116,8 +116,8 @@ function defaultEnv(): Record<string, string> {
   return env;
 }
 
-/** What can be seen of the environment without a permission. */
-function customs(): Record<string, string> {
+/** Returns the parts of the environment that this process sees without a permission. */
+function localeEnv(): Record<string, string> {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const env: Record<string, string> = {
     TZ: timeZone,

@@ -1,5 +1,5 @@
 /**
- * The messages to a child process, in their order.
+ * The queue of messages to a child process.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { osError } from "../base/errors.ts";
 import { withoutStack } from "../runtime/scarce.ts";
 import type { ToChild } from "./messages.ts";
 
-/** A connection on its way to a child. */
+/** A connection to pass to a child. */
 export interface PassedConnection {
   readonly socket: NetSocket;
-  /** Called once the child has the connection, or with the reason why it does not. */
+  /** Called once the child has the connection, or with the error if it cannot be passed. */
   readonly onPassed: (error?: unknown) => void;
 }
 
-/** What the outbox waits for before it sends more: an answer to what it asked, or a connection to be taken. */
+/** The event that the queue waits for before it sends more: the answer to `sync`, or a connection that has arrived. */
 type Awaited = "answer" | "connection";
 
 /** A message in the queue. */
@@ -29,14 +29,14 @@ interface QueuedMessage {
 }
 
 /**
- * Sends messages, some of them with a connection. Two faults of Deno 2.9.6 are kept away from:
+ * Sends messages in order, some of them with a connection. Avoids two faults of Deno 2.9.6:
  *
- * - It loses a connection, and then waits for ever for it to be acknowledged, when the child reads its
- *   message together with an earlier one. So before a connection goes out, the child must have
- *   read all before it: it is asked (`sync`) and answers, unless only connections were sent since.
- * - It makes a copy of the descriptor at once, also where the message has to wait for an earlier
- *   connection to be acknowledged, and never closes the copy when the child is gone by then. So the
- *   next message waits here, until the connection is closed on this side: that is the acknowledgement.
+ * - Deno loses a connection, and waits for its acknowledgement for ever, if the child reads the message together with an
+ *   earlier one. Therefore a connection is sent only after the child has answered a `sync` and so has read all messages
+ *   before it, unless only connections were sent since the last one.
+ * - Deno copies the descriptor at once, even if the message has to wait for an earlier connection, and never closes the
+ *   copy if the child ends before its turn. Therefore the next message waits until the connection is closed in this
+ *   process, which is its acknowledgement.
  */
 export class MessageQueue {
   readonly #process: ChildProcess;
@@ -47,27 +47,27 @@ export class MessageQueue {
 
   /**
    * @param process The child.
-   * @param onLost Called when the channel cannot be used any more.
+   * @param onLost Called when the channel is broken.
    */
   constructor(process: ChildProcess, onLost: () => void) {
     this.#process = process;
     this.#onLost = onLost;
   }
 
-  /** Sends the first message, which the child answers in its own way: then call {@linkcode MessageQueue.synced}. */
+  /** Sends the first message. Call {@linkcode MessageQueue.synced} once the child has answered it. */
   sendFirst(message: ToChild): void {
     this.#awaited = "answer";
     this.#post({ message });
   }
 
-  /** Sends a message; a connection goes along. */
+  /** Sends a message, and passes a connection with it. */
   send(message: ToChild, connection?: PassedConnection): void {
     this.#queue.push({ message, connection });
     this.#flush();
   }
 
-  /** Sends a message, and calls `written` once it is in the channel. */
-  sendWatched(message: ToChild, written: () => void): void {
+  /** Sends a message, and calls `written` once it is written to the channel. */
+  sendThen(message: ToChild, written: () => void): void {
     this.#queue.push({ message, written });
     this.#flush();
   }
@@ -75,7 +75,7 @@ export class MessageQueue {
   /**
    * Notes that the child has read everything sent so far.
    *
-   * @throws {TypeError} when nobody asked it.
+   * @throws {TypeError} if the queue has not asked for that.
    */
   synced(): void {
     if (this.#awaited !== "answer") throw new TypeError("nobody asked it");
@@ -111,8 +111,8 @@ export class MessageQueue {
   }
 
   /**
-   * Sends a message with its connection. That fails where there is no descriptor left for the copy, or the system
-   * refuses: then the child is as it was, and gets the next message.
+   * Sends a message with its connection. If no descriptor is left for the copy, or the system refuses, the request fails
+   * and the next message is sent.
    */
   #passConnection(message: ToChild, connection: PassedConnection): void {
     const { socket, onPassed } = connection;
@@ -137,14 +137,14 @@ export class MessageQueue {
     }
   }
 
-  /** The client was gone before its turn came; the handler hears of it as of any other. */
+  /** Sends a message whose client is gone already. The handler runs, and sees that. */
   #sendWithoutConnection(message: ToChild, onPassed: () => void): void {
     this.#unread = true;
     this.#post({ message });
     onPassed();
   }
 
-  /** The message was not written; Deno has closed the connection, which looked as if it were taken. */
+  /** Reports a message that was not written. Deno has closed its connection, which looked like an acknowledgement. */
   #onSendError(
     { onPassed }: PassedConnection,
     error: Error & { code?: string },
@@ -154,7 +154,7 @@ export class MessageQueue {
   }
 }
 
-/** Errors of sendmsg(2) and unix(7) that say nothing about the channel: the next message may go through. */
+/** The errors of sendmsg(2) and unix(7) that do not mean that the channel is broken. */
 const SHORTAGES = new Set([
   "EMFILE",
   "ENFILE",
@@ -163,7 +163,7 @@ const SHORTAGES = new Set([
   "ETOOMANYREFS",
 ]);
 
-/** Names what Deno 2.9.6 calls an invalid type of handle: there is no descriptor left for the copy. */
+/** Translates the error that Deno 2.9.6 throws if no descriptor is left for the copy: an invalid type of handle. */
 function passingError(error: unknown): unknown {
   const { code } = error as { code?: unknown };
   return code === "ERR_INVALID_HANDLE_TYPE"

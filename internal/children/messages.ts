@@ -1,5 +1,5 @@
 /**
- * What a server and its child processes tell each other.
+ * The messages between a server and its child processes.
  *
  * @module
  */
@@ -8,34 +8,34 @@ import type { Address, AddressLike } from "../base/address.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { Failure } from "../handoff/failure.ts";
 
-/** The most bytes of a connection that one message carries: arbitrary, what Deno reads from a pipe at a time. */
+/** The most bytes of a connection in one message. Arbitrary: as much as Deno reads from a pipe at a time. */
 export const CHUNK_MAX = 65536;
 
-/** To a child, first: what its handlers see of the server. */
+/** To a child, first: the facts about the server that its handlers see. */
 export interface InitMessage {
   type: "init";
-  /** What the child shows with each message: the code of the handler does not know it. */
+  /** The secret that the child sends with each message. The handler's code does not know it. */
   token: string;
   /** The name under which the module exports the handler. */
   exportName: string;
   serverAddress: Address;
-  /** Those of the server's options that `childOptions` names. */
+  /** The server's options that `childOptions` names. */
   options: Record<string, unknown>;
 }
 
-/** To a child: a request, which it has from then on. */
+/** To a child: a request. */
 export interface RequestMessage {
   type: "request";
   id: number;
   client: Address;
   /**
-   * A connection that comes along; one whose bytes go through the server; a datagram, answered
-   * through the server.
+   * The kind of request: a connection passed with the message, a connection whose bytes the server relays, or a
+   * datagram.
    */
   kind: "handle" | "relay" | "datagram";
-  /** The server's side, except for a TCP connection that comes along. */
+  /** The address of the server's side; undefined for a TCP connection that is passed. */
   local?: TransportAddr;
-  /** The client's side, as above. */
+  /** The address of the client's side; undefined for a TCP connection that is passed. */
   remote?: TransportAddr;
   /** The datagram. */
   packet?: Uint8Array<ArrayBuffer>;
@@ -49,22 +49,22 @@ export interface ResultMessage {
   error?: Failure;
 }
 
-/** To a child: the server drains. */
+/** To a child: the server shuts down. */
 export interface DrainMessage {
   type: "drain";
 }
 
-/** To a child: it is to say that it has read all before this. */
+/** To a child: asks it to answer once it has read all messages before this one. From a child: the answer. */
 export interface SyncMessage {
   type: "sync";
 }
 
-/** To a child: it is to exit. Closing the channel would do, were that always noticed. */
+/** To a child: tells it to exit. Deno does not always notice that the channel is closed. */
 export interface LeaveMessage {
   type: "leave";
 }
 
-/** What a child hears. */
+/** A message to a child. */
 export type ToChild =
   | InitMessage
   | RequestMessage
@@ -73,13 +73,13 @@ export type ToChild =
   | LeaveMessage
   | SyncMessage;
 
-/** From a child: its module is loaded, or cannot be. */
+/** From a child: its module is loaded, or could not be. */
 export interface ReadyMessage {
   type: "ready";
   error?: Failure;
 }
 
-/** From a child: a request without a connection has come, and is not answered at once. */
+/** From a child: a request without a connection has come, and has not ended at once. */
 export interface AcknowledgeMessage {
   type: "acknowledge";
   id: number;
@@ -89,7 +89,7 @@ export interface AcknowledgeMessage {
 export interface DoneMessage {
   type: "done";
   ids: number[];
-  /** How many milliseconds the last of them took. */
+  /** The milliseconds that the last of them took. */
   ms: number;
 }
 
@@ -100,7 +100,7 @@ export interface ErrorMessage {
   error: Failure;
 }
 
-/** What a child can have the server do with a request's connection or socket. */
+/** An operation on a request's connection or socket that a child asks the server for. */
 export type Operation =
   | "read"
   | "write"
@@ -110,21 +110,21 @@ export type Operation =
   | "setKeepAlive"
   | "sendto";
 
-/** From a child: something to do for a request; a result follows. */
+/** From a child: calls an operation of a request. The server answers with the result. */
 export interface CallMessage {
   type: "call";
   id: number;
   call: number;
   operation: Operation;
-  /** How many bytes to read; what to write or send; whether an option is on. */
+  /** The count of bytes to read, the bytes to write or send, or whether an option is on. */
   argument?: number | boolean | Uint8Array;
-  /** Where to send. */
+  /** The destination of a datagram. */
   address?: AddressLike;
-  /** The seconds that sending may wait; without it as long as the server's socket does. */
+  /** The seconds that sending may take; without it the timeout of the server's socket. */
   timeout?: number;
 }
 
-/** What a child says; `sync` is the answer to the same. */
+/** A message from the module's own code in a child. */
 export type ChildMessage =
   | ReadyMessage
   | AcknowledgeMessage
@@ -133,5 +133,5 @@ export type ChildMessage =
   | CallMessage
   | SyncMessage;
 
-/** What a server hears. */
+/** A message from a child, as the server gets it. */
 export type FromChild = ChildMessage & { token: string };

@@ -1,5 +1,5 @@
 /**
- * A child process's side of the channel to the server.
+ * The child's side of the channel to the server.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type {
   ResultMessage,
 } from "./messages.ts";
 
-/** What a call asks for, besides the request that it is for. */
+/** A call of a request to the server. */
 export type ServerCall = Pick<
   CallMessage,
   "operation" | "argument" | "address" | "timeout"
@@ -21,10 +21,10 @@ export type ServerCall = Pick<
 
 type Send = (message: FromChild, sent: () => void) => void;
 
-/** What the server knows of a request: that it has come here, or not yet. */
+/** Whether the server knows that a request has come. */
 type Acknowledgement = "acknowledged" | "unacknowledged";
 
-/** Tells the server what happens, and has it do what only it can. */
+/** Reports the requests of a child to the server, and makes the calls that only the server can execute. */
 export class ParentLink {
   readonly #send: Send;
   readonly #requests = new Map<number, Acknowledgement>();
@@ -40,24 +40,24 @@ export class ParentLink {
     this.#send = send;
   }
 
-  /** Shows `token` with every message from now on. */
+  /** Sends `token` with each message from now on. */
   identify(token: string): void {
     this.#token = token;
   }
 
-  /** The module is loaded, or cannot be. */
+  /** Reports that the module is loaded, or why it cannot be. */
   ready(error?: Failure): void {
     this.#post({ type: "ready", error });
   }
 
-  /** All messages so far are read. */
+  /** Reports that all messages so far are read. */
   synced(): void {
     this.#post({ type: "sync" });
   }
 
   /**
-   * A request has come. The server knows by itself where a connection came along; of others it is told, unless they
-   * end, or ask for something, at once.
+   * Notes a request that has come. The server knows by itself that a passed connection has arrived; other requests are
+   * acknowledged, unless they end or make a call at once.
    */
   begin(id: number, withConnection: boolean): void {
     this.#requests.set(id, withConnection ? "acknowledged" : "unacknowledged");
@@ -70,7 +70,7 @@ export class ParentLink {
     this.#post({ type: "acknowledge", id });
   }
 
-  /** A request has ended. What ends while a message is on its way goes with the next, as one. */
+  /** Reports that a request has ended. Requests that end while a message is being written share the next one. */
   done(id: number, ms: number): void {
     this.#requests.delete(id);
     this.#done.push(id);
@@ -78,13 +78,13 @@ export class ParentLink {
     this.#flush();
   }
 
-  /** A request has ended with an error. */
+  /** Reports that a request has ended with an error. */
   failed(id: number, error: unknown): void {
     this.#requests.delete(id);
     this.#post({ type: "error", id, error: toFailure(error) });
   }
 
-  /** Has the server do something for a request; rejects when that has ended. */
+  /** Makes a call to the server for a request. Rejects with EBADF if the request has ended. */
   call(id: number, call: ServerCall): Promise<unknown> {
     if (!this.#requests.has(id)) {
       const reason = "the request has ended";
@@ -100,7 +100,7 @@ export class ParentLink {
     return result.promise;
   }
 
-  /** The result of a call is here. */
+  /** Settles a call with its result. */
   settle({ call, value, error }: ResultMessage): void {
     const result = this.#calls.get(call);
     this.#calls.delete(call);
@@ -123,5 +123,5 @@ export class ParentLink {
   }
 }
 
-/** A channel that is closed ends this process anyway. */
+/** Ignores that a message is written. */
 function ignore(): void {}

@@ -1,5 +1,5 @@
 /**
- * One child process, as the server sees it.
+ * The server's side of one child process.
  *
  * @module
  */
@@ -23,91 +23,91 @@ import type {
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
-/** How a child is run. */
+/** The options of a child. */
 export interface PoolChildOptions {
-  /** What it hears first. */
+  /** The first message to it. */
   init: Omit<InitMessage, "token">;
-  /** How many requests it takes in its life. */
+  /** The count of requests after which it exits. */
   requestsPerChild: number;
-  /** Seconds that a request may take; null is no limit. */
+  /** The seconds that a request may take; null is no limit. */
   childTimeout: number | null;
 }
 
-/** Gives requests to a child process and hears how they end. Owns the process and ends it. */
+/** Gives requests to a child process, and settles them as the child reports. Owns the process and ends it. */
 export class PoolChild {
   readonly #options: PoolChildOptions;
   readonly #messages: MessageQueue;
   readonly #lifetime: ChildLifetime;
-  readonly #freed: () => void;
+  readonly #onCapacity: () => void;
   readonly #requests = new Map<number, ChildRequest>();
   readonly #timer = new SharedTimer();
   readonly #token = crypto.randomUUID();
-  /** How many requests it was given so far. */
-  given = 0;
+  /** The count of requests given to it so far. */
+  assigned = 0;
   #unacknowledged = 0;
   #leaving = false;
-  #told = false;
-  /** Its number; undefined where it could not be started. */
+  #toldToLeave = false;
+  /** Its pid; undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
   readonly exited: Promise<void>;
   /** Whether its module is loaded. */
   ready = false;
-  /** When it was last seen to get on: began with its first request, or ended one; on the clock of `performance.now()`. */
-  moved = 0;
-  /** Why it could not be made ready, if so. */
+  /** The time when it last got its first request or ended one, on the clock of `performance.now()`. */
+  lastProgress = 0;
+  /** The error with which it failed to get ready. */
   failure: unknown;
 
   /**
-   * @param process The process, just started.
-   * @param options How it is run.
-   * @param freed Called when it may have room for another request.
+   * @param process The process, which has just been started.
+   * @param options The options.
+   * @param onCapacity Called when it may take another request.
    */
   constructor(
     process: ChildProcess,
     options: PoolChildOptions,
-    freed: () => void = () => {},
+    onCapacity: () => void = () => {},
   ) {
     this.#options = options;
-    this.#freed = freed;
+    this.#onCapacity = onCapacity;
     this.pid = process.pid;
     this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
-    this.#messages = new MessageQueue(process, () => this.#lost());
+    this.#messages = new MessageQueue(process, () => this.#onDisconnect());
     process.on("message", (message, handle) => {
-      this.#hear(message as FromChild, handle as NetSocket | undefined);
+      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
     });
     process.on("internalMessage", (message, handle) => {
-      this.#hear(message as FromChild, handle as NetSocket | undefined);
+      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
     });
     process.on("error", (error) => this.#crash(error));
-    process.on("disconnect", () => this.#lost());
+    process.on("disconnect", () => this.#onDisconnect());
     this.#messages.sendFirst({ ...options.init, token: this.#token });
-    this.#rest();
+    this.#idle();
   }
 
-  /** How many requests it has. */
+  /** The count of requests that it has. */
   get load(): number {
     return this.#requests.size;
   }
 
-  /** Whether it takes another request, now or later. */
+  /** Whether it takes more requests, now or later. */
   get open(): boolean {
-    return !this.#leaving && this.given < this.#options.requestsPerChild;
+    return !this.#leaving && this.assigned < this.#options.requestsPerChild;
   }
 
-  /** Whether it has acknowledged what it was given: one that is stopped, or computes, takes nothing. */
+  /** Whether it has acknowledged all of its requests. A child that is stopped or computes acknowledges none. */
   get free(): boolean {
     return this.#unacknowledged === 0;
   }
 
   /**
-   * Gives it a request. Resolves when the handler has ended, to the milliseconds that it took; rejects
-   * with what it threw.
+   * Gives it a request. Resolves when the handler has ended, to the milliseconds that it took. Rejects with what it
+   * threw.
    */
   run(job: Job): Promise<number> {
-    if (this.load === 0) this.moved = performance.now();
-    const id = ++this.given;
+    if (this.load === 0) this.lastProgress = performance.now();
+    const id = ++this.assigned;
     const request = new ChildRequest(job);
     this.#lifetime.keepAlive(true);
     this.#requests.set(id, request);
@@ -136,22 +136,22 @@ export class PoolChild {
   }
 
   /**
-   * What a child says is not trusted: its handlers can say anything in its name, and send a descriptor along, which
+   * Handles a message of the child. Messages are not trusted: a handler can send anything, and pass a descriptor, which
    * would stay open here.
    */
-  #hear(message: FromChild, handle?: NetSocket): void {
+  #onMessage(message: FromChild, handle?: NetSocket): void {
     try {
       if (handle !== undefined) discard(handle);
       if (message.token !== this.#token) {
         throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
       }
-      this.#obey(message);
+      this.#dispatch(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
     }
   }
 
-  #obey(message: FromChild): void {
+  #dispatch(message: FromChild): void {
     switch (message.type) {
       case "ready":
         return this.#loaded(message);
@@ -187,17 +187,17 @@ export class PoolChild {
     if (request.acknowledged) return;
     request.acknowledged = true;
     this.#unacknowledged--;
-    this.#freed();
+    this.#onCapacity();
   }
 
-  /** It cannot be started, or its channel cannot be used. */
+  /** Ends a child that cannot start, or whose channel is broken. */
   #crash(error: unknown): void {
     if (!this.ready) this.failure = error;
     this.#endAll(error);
     this.kill(this.ready ? "its channel failed" : "it could not be made ready");
   }
 
-  /** Does what only the server can, and sends the result. */
+  /** Executes a call of the child, and sends the result. */
   #answer({ call, ...asked }: CallMessage): void {
     const { id, operation } = asked;
     const request = this.#requestOf(id);
@@ -207,7 +207,7 @@ export class PoolChild {
     request.ask(operation);
     const send = (result: Partial<ResultMessage>) => {
       request.answer(operation);
-      this.#messages.sendWatched(
+      this.#messages.sendThen(
         { type: "result", call, ...result },
         () => request.written(),
       );
@@ -224,14 +224,14 @@ export class PoolChild {
   }
 
   /**
-   * Requests have ended, as the child says. With the last that it takes, its process ends first, and with that all
-   * that the handlers left behind.
+   * Settles requests that have ended. After the last request of the child they are settled once its process has exited,
+   * and with it all that the handlers left running.
    */
   #settle(ids: number[], settle: (request: ChildRequest) => void): void {
     const ended = ids.map((id) => this.#requestOf(id));
     for (const id of ids) this.#end(id);
-    this.#rest();
-    const last = this.given >= this.#options.requestsPerChild &&
+    this.#idle();
+    const last = this.assigned >= this.#options.requestsPerChild &&
       this.load === 0;
     if (last) this.exited.then(() => ended.forEach(settle));
     else ended.forEach(settle);
@@ -244,14 +244,14 @@ export class PoolChild {
 
   #fail(id: number, error: unknown): void {
     this.#end(id)?.reject(error);
-    this.#rest();
+    this.#idle();
   }
 
   #end(id: number): ChildRequest | undefined {
     const request = this.#requests.get(id);
     if (request === undefined) return;
     this.#requests.delete(id);
-    if (this.load > 0) this.moved = performance.now();
+    if (this.load > 0) this.lastProgress = performance.now();
     request.cancelTimeout();
     this.#acknowledge(request);
     return request;
@@ -261,35 +261,35 @@ export class PoolChild {
     for (const id of [...this.#requests.keys()]) this.#fail(id, error);
   }
 
-  /** With nothing to do it does not keep the server's process alive, and leaves when its time has come. */
-  #rest(): void {
+  /** If it has no request: stops keeping the server's process alive, and tells it to exit if it takes no more. */
+  #idle(): void {
     if (this.load > 0) return;
     this.#lifetime.keepAlive(false);
     if (!this.open) this.leave();
   }
 
-  /** Tells it that the server drains. */
+  /** Tells its handlers that the server shuts down. */
   drain(): void {
     this.#messages.send({ type: "drain" });
   }
 
-  /** It takes no more requests, and ends after the last it has. */
+  /** Gives it no more requests, and tells it to exit after the last one. */
   leave(): void {
     this.#leaving = true;
-    if (this.load > 0 || this.#told) return;
-    this.#told = true;
+    if (this.load > 0 || this.#toldToLeave) return;
+    this.#toldToLeave = true;
     this.#messages.send({ type: "leave" });
     this.#lifetime.awaitExit();
   }
 
-  /** Ends it at once, and its requests with it. */
+  /** Kills it. Its requests fail. */
   kill(reason: string): void {
     this.#leaving = true;
     this.#lifetime.kill(reason);
   }
 
-  /** The channel is gone: the child has ended, or is about to, or does not know how to any more. */
-  #lost(): void {
+  /** Waits for the child to exit after its channel has closed, and kills it if it does not. */
+  #onDisconnect(): void {
     this.#leaving = true;
     this.#lifetime.awaitExit();
   }
@@ -307,7 +307,7 @@ export class PoolChild {
   }
 }
 
-/** Closes what a child sent along: a connection, a listening socket or a datagram socket. */
+/** Closes a handle that a child has passed: a connection, a listening socket or a datagram socket. */
 function discard(handle: { destroy?(): void; close?(): void }): void {
   if (handle.destroy === undefined) handle.close?.();
   else handle.destroy();

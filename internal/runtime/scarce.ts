@@ -40,8 +40,8 @@ export function mayRenderStack(error: unknown): boolean {
 }
 
 /**
- * Calls something whose errors get no stack. With no descriptor left, Deno 2.9.6 panics when it renders a frame of a
- * `.ts` file, and Node's errors render their stack as they are made.
+ * Calls `call` so that its errors get no stack. With no descriptor left, Deno 2.9.6 panics when it renders a frame of a
+ * `.ts` file, and Node's errors render their stack when they are created.
  */
 export function withoutStack<T>(call: () => T): T {
   const { stackTraceLimit } = Error;
@@ -54,15 +54,15 @@ export function withoutStack<T>(call: () => T): T {
 }
 
 /**
- * How many must be free. A worker takes six until it runs, and Deno (2.9.6) panics if it does not get them; the rest is
- * for connections that are accepted meanwhile. Arbitrary.
+ * The descriptors that must be free to start a worker. A worker needs six until it runs, and Deno (2.9.6) panics if it
+ * does not get them; the others are for connections accepted meanwhile. Arbitrary.
  */
 const NEEDED = 16;
 
 /**
- * Throws EMFILE or ENFILE if a worker could not start for want of descriptors. It cannot tell if no module is a file.
+ * Throws EMFILE or ENFILE if too few descriptors are free to start a worker. Checks nothing if no module is a file.
  *
- * @param urls What the worker loads first; files among them can be read.
+ * @param urls The modules that the worker loads first; this process may read those that are files.
  */
 export function checkDescriptors(...urls: string[]): void {
   const url = urls.find((each) => each.startsWith("file:"));
