@@ -1,5 +1,5 @@
 /**
- * The server's datagram socket, for answers that block.
+ * The server's datagram socket, for a blocking handler.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
 import { Deadline } from "./deadline.ts";
 
-/** Sends through the main thread, and waits for it. */
+/** Sends a blocking handler's datagrams through the main thread, and blocks until they are sent. */
 export class BlockingDatagram {
   readonly #transport: WorkerDatagramTransport;
   readonly #channel: FrameChannel;
   readonly #calls: PendingCalls;
 
   /**
-   * @param transport What sends.
-   * @param channel What connects with the main thread.
-   * @param calls Where the answers come.
+   * @param transport The transport that sends.
+   * @param channel The channel to the main thread.
+   * @param calls The calls whose results the main thread sends.
    */
   constructor(
     transport: WorkerDatagramTransport,
@@ -38,7 +38,7 @@ export class BlockingDatagram {
     return this.#transport.addr;
   }
 
-  /** Sends one datagram; the main thread looks up the name of a host. */
+  /** Sends one datagram. The main thread looks up the name of a host. */
   send(data: Uint8Array, address: AddressLike, deadline: Deadline): number {
     const timeout = deadline.left;
     let done: { value?: unknown; failure?: Failure } | undefined;
@@ -46,7 +46,7 @@ export class BlockingDatagram {
       (call) => this.#transport.startSend(data, { call, address, timeout }),
       (answer) => done = answer,
     );
-    // With timeout 0 it is on its way all the same: the main thread says whether it had to wait.
+    // With timeout 0 the datagram is on its way already; the main thread reports whether it had to wait.
     const limit = deadline.now ? new Deadline(null) : deadline;
     limit.wait(this.#channel, () => done !== undefined, "sendto");
     if (done?.failure !== undefined) throw fromFailure(done.failure);

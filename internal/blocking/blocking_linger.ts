@@ -1,5 +1,5 @@
 /**
- * A close that does not cut off what was sent, of a handler that blocks.
+ * Closes the socket of a blocking handler without losing bytes that were sent.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { checkTimeout } from "../base/arguments.ts";
 import { SHUT_WR } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 
-/** Bytes that are dropped at a time. */
+/** The most bytes dropped at a time. */
 const CHUNK = 16384;
 
 /** The methods of a `BlockingSocket` that a lingering close calls. */
@@ -42,7 +42,7 @@ export function lingeringCloseSync(
     const dropped = new Uint8Array(CHUNK);
     while (socket.recvInto(dropped) > 0);
   } catch (error) {
-    if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
+    if (!(error instanceof OSError)) throw error; // the peer is gone, or takes too long
   } finally {
     socket.close();
   }

@@ -1,30 +1,30 @@
 /**
- * Sending a file from a handler that blocks.
+ * Sends a file from a blocking handler.
  *
  * @module
  */
 
 import { openFileSync, SEEK_SET } from "../runtime/deno.ts";
 
-/** What one read takes: two windows of a connection. */
+/** The bytes of one read: two windows of a connection. */
 const CHUNK = 262_144;
 
-/** A file to send: its path, or an open file that can be read and moved in. */
+/** A file to send: its path, or an open file. */
 export type BlockingFileLike = string | URL | BlockingOpenFile;
 
-/** The part of `Deno.FsFile` that is needed. */
+/** The methods of `Deno.FsFile` that `sendfile` calls. */
 export interface BlockingOpenFile {
-  /** Reads into `p`; null at the end. */
+  /** Reads into `p`. Returns the count of bytes, or null at the end of the file. */
   readSync(p: Uint8Array): number | null;
-  /** Moves to a position. */
+  /** Moves to a position; `whence` is a `Deno.SeekMode`. */
   seekSync(offset: number, whence: number): number;
 }
 
 /**
- * Copies a part of a file to `write`, with memory for one chunk. An open file is left behind the last
- * byte that was sent, as in Python; a path is opened and closed here.
+ * Passes a part of a file to `write`, chunk by chunk. Leaves an open file behind the last byte sent, as Python does.
+ * Opens and closes the file of a path.
  *
- * @returns How many bytes were sent.
+ * @returns The count of bytes sent.
  */
 export function sendFileSync(
   file: BlockingFileLike,

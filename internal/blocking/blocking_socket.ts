@@ -1,5 +1,5 @@
 /**
- * The socket of a handler that blocks.
+ * The socket of a blocking handler.
  *
  * @module
  */
@@ -58,8 +58,9 @@ export class BlockingSocket implements Disposable {
   readonly #datagram: BlockingDatagram | undefined;
   readonly #options = new Map<never, number>();
   #timeout: Seconds = null;
-  /** When waiting ends for every call, on the clock of `performance.now()`; null is never. */
+  /** The seconds of the deadline, for errors; null is none. */
   #deadline: number | null = null;
+  /** The time of the deadline on the clock of `performance.now()`. */
   #due: number | null = null;
   #closed = false;
   #closeWanted = false;
@@ -83,7 +84,7 @@ export class BlockingSocket implements Disposable {
     }
   }
 
-  /** The stream; for datagrams the error that the call ends with. */
+  /** Returns the stream. Throws an OSError for a datagram socket. */
   #connected(
     syscall: string,
     code: "EDESTADDRREQ" | "ENOTCONN" | "EOPNOTSUPP",
@@ -99,7 +100,7 @@ export class BlockingSocket implements Disposable {
     return this.#connected("recv", "EOPNOTSUPP", reason);
   }
 
-  /** The time that a call has which begins now. */
+  /** Returns the time limit of a call that begins now. */
   #limit(flags = 0): Deadline {
     if (flags & C.MSG_DONTWAIT || this.#timeout === 0) {
       return new Deadline("now");

@@ -1,5 +1,5 @@
 /**
- * A connection whose calls block.
+ * The connection of a blocking handler.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import type { WorkerStream } from "../channel/worker_stream.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { Deadline } from "./deadline.ts";
 
-/** A connection in a worker, for a handler that blocks it. */
+/** Reads and writes a connection in a worker, and blocks the thread meanwhile. */
 export class BlockingStream {
   readonly #stream: WorkerStream;
   readonly #channel: FrameChannel;
   #readEnded = false;
   #writeEnded = false;
-  /** While a call sends: what others send meanwhile, as abort listeners can that run while it blocks. */
+  /** While a call sends: the data of later calls, which abort listeners make while the first one blocks. */
   #later: Uint8Array[] | undefined;
 
   /**
    * @param stream The worker's end of the connection.
-   * @param channel What connects with the main thread.
+   * @param channel The channel to the main thread.
    */
   constructor(stream: WorkerStream, channel: FrameChannel) {
     this.#stream = stream;
@@ -41,16 +41,16 @@ export class BlockingStream {
     return this.#stream.opening.remoteAddr!;
   }
 
-  /** What options are set on. */
+  /** The transport that options are set on. */
   get options(): StreamTransport {
     return this.#stream as unknown as StreamTransport;
   }
 
-  /** Waits until there is something to read, and says how much; 0 is the end of the stream. */
+  /** Blocks until bytes have come. Returns their count; 0 is the end of the stream. */
   #wait(deadline: Deadline): number {
     const stream = this.#stream;
-    const ready = () => this.#readEnded || stream.readable; // an abort listener may end it
-    if (this.#readEnded) this.#channel.receive(); // only what has arrived
+    const ready = () => this.#readEnded || stream.readable; // an abort listener may shut it down
+    if (this.#readEnded) this.#channel.receive(); // after shutdown only bytes that have arrived count
     else deadline.wait(this.#channel, ready, "recv");
     return stream.available;
   }
@@ -58,7 +58,7 @@ export class BlockingStream {
   /** Receives at most `size` bytes. */
   recv(size: number, deadline: Deadline): Bytes {
     const target = memory(Math.min(size, this.#wait(deadline)));
-    this.#stream.take(target); // throws what reading failed with, once
+    this.#stream.take(target); // throws the failure of reading, once
     return target;
   }
 
@@ -68,7 +68,7 @@ export class BlockingStream {
     return this.#stream.take(target);
   }
 
-  /** Receives `size` bytes; fewer at the end of the stream, or where it must not wait. */
+  /** Receives `size` bytes; fewer at the end of the stream, or if the call must not block. */
   recvAll(size: number, deadline: Deadline): Bytes {
     const pieces: Bytes[] = [];
     try {
@@ -86,7 +86,7 @@ export class BlockingStream {
     return joinBytes(pieces);
   }
 
-  /** Looks at what comes, at most `size` bytes. */
+  /** Returns at most `size` bytes without taking them. */
   peek(size: number, deadline: Deadline): Bytes {
     this.#wait(deadline);
     return this.#stream.peek(size);
@@ -97,26 +97,26 @@ export class BlockingStream {
     throw osError("EPIPE", { syscall, reason: "shut down for writing" });
   }
 
-  /** Sends the start of `data`; all of it if there is no limit of time, as blocking sockets do. */
+  /** Sends the start of `data`. Without a time limit sends all of it, as blocking sockets do. */
   send(data: Uint8Array, deadline: Deadline): number {
     if (!deadline.endless) return this.#inTurn(data, deadline, "send", false);
     this.#inTurn(data, deadline, "send", true);
     return data.length;
   }
 
-  /** Sends all of `data`; the time is for all of it. */
+  /** Sends all of `data` within the time limit. */
   sendall(data: Uint8Array, deadline: Deadline, syscall = "send"): void {
     this.#inTurn(data, deadline, syscall, true);
   }
 
-  /** Sends `data`, or the start of it, and then what was sent meanwhile. Returns how much of `data` was taken. */
+  /** Sends `data` or its start, then the data of calls made meanwhile. Returns the count of bytes of `data` sent. */
   #inTurn(
     data: Uint8Array,
     deadline: Deadline,
     syscall: string,
     whole: boolean,
   ): number {
-    this.#channel.receive(); // which tells that the client is gone, while there is still room to send
+    this.#channel.receive(); // fails if the client is gone, even while there is room
     this.#checkWrite(syscall);
     if (this.#later !== undefined) {
       this.#later.push(data.slice());
@@ -129,11 +129,11 @@ export class BlockingStream {
       return count;
     } finally {
       this.#later = undefined;
-      this.#channel.flush(); // the turn of the event loop, whose end would do that, may be long
+      this.#channel.flush(); // the turn of the event loop whose end does this may be long
     }
   }
 
-  /** Waits for room and sends into it, until all is sent or, if a part is enough, once. */
+  /** Blocks for room and sends: until all is sent, or only once if a part is enough. */
   #put(
     data: Uint8Array,
     deadline: Deadline,
@@ -142,7 +142,7 @@ export class BlockingStream {
   ): number {
     let sent = 0;
     const ready = () => {
-      this.#checkWrite(syscall); // an abort listener may have ended it
+      this.#checkWrite(syscall); // an abort listener may have shut it down
       const count = this.#stream.put(sent > 0 ? data.subarray(sent) : data);
       sent += count;
       return count > 0;
@@ -153,12 +153,12 @@ export class BlockingStream {
     return sent;
   }
 
-  /** No read waits any more: the end of the stream comes after what has arrived. */
+  /** Shuts the connection down for reading: the stream ends after the bytes that have arrived. */
   endRead(): void {
     this.#readEnded = true;
   }
 
-  /** The peer sees the end. */
+  /** Shuts the connection down for writing. */
   endWrite(): void {
     if (!this.#writeEnded) this.#stream.shutWrite();
     this.#writeEnded = true;

@@ -1,5 +1,5 @@
 /**
- * How a call blocks its thread.
+ * The time limit of a blocking call.
  *
  * @module
  */
@@ -7,23 +7,23 @@
 import { osError } from "../base/errors.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 
-/** The longest a thread sleeps at once, a minute; then it looks at the clock again. Arbitrary. */
+/** The most milliseconds that a thread blocks before it reads the clock again. Arbitrary. */
 const SLEEP_MAX_MS = 60_000;
 
-/** How long a call may take, in seconds; null is without end. */
+/** A time limit in seconds; null is no limit. */
 export type Seconds = number | null;
 
-/** The time that a call has, which may block several times. */
+/** The time limit of a call that may block several times. */
 export class Deadline {
-  /** Whether the call must not block at all. */
+  /** Whether the call must not block. */
   readonly now: boolean;
   readonly #seconds: Seconds;
   readonly #due: number;
   readonly #whole: number | undefined;
 
   /**
-   * @param seconds How long from now.
-   * @param whole The seconds of the socket's deadline, where these are what is left of it.
+   * @param seconds The seconds from now.
+   * @param whole The seconds of the socket's deadline, if `seconds` is the rest of it.
    */
   constructor(seconds: Seconds | "now", whole?: number) {
     this.now = seconds === "now";
@@ -34,32 +34,32 @@ export class Deadline {
       : performance.now() + this.#seconds * 1000;
   }
 
-  /** Whether the call may block without end. */
+  /** Whether the call has no time limit. */
   get endless(): boolean {
     return this.#due === Infinity;
   }
 
-  /** The seconds that are left; undefined without an end. At least a millisecond, where the call may block at all. */
+  /** The seconds left; undefined without a limit. At least a millisecond if the call may block. */
   get left(): number | undefined {
     if (this.#seconds === null) return undefined;
     return this.now ? 0 : Math.max(1, this.#due - performance.now()) / 1000;
   }
 
   /**
-   * Blocks the thread until `ready`, which is asked whenever something came.
+   * Blocks the thread until `ready` returns true. Calls it whenever frames have come.
    *
-   * @param channel What connects with the main thread.
-   * @param ready Whether to go on.
-   * @param syscall For the message of the error.
-   * @throws {BlockingIOError} where the call must not block.
-   * @throws {TimeoutError} when the time is over.
+   * @param channel The channel to the main thread.
+   * @param ready Reports whether the call can go on.
+   * @param syscall The name of the call, for errors.
+   * @throws {BlockingIOError} if the call would have to block and must not.
+   * @throws {TimeoutError} if the time runs out.
    */
   wait(channel: FrameChannel, ready: () => boolean, syscall: string): void {
     if (ready()) return;
-    if (this.now) return look(channel, ready, syscall);
+    if (this.now) return poll(channel, ready, syscall);
     for (;;) {
       const left = this.#due - performance.now();
-      channel.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // which takes what has come in any case
+      channel.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // handles frames that have come even if no time is left
       if (ready()) return;
       if (left > 0) continue;
       throw osError("ETIMEDOUT", { syscall, reason: this.#reason });
@@ -73,12 +73,12 @@ export class Deadline {
   }
 }
 
-function look(
+function poll(
   channel: FrameChannel,
   ready: () => boolean,
   syscall: string,
 ): void {
   channel.receive();
-  channel.flush(); // a handler that asks again and again gives the event loop no turn
+  channel.flush(); // a handler that polls gives the event loop no turn to do it
   if (!ready()) throw osError("EAGAIN", { syscall });
 }

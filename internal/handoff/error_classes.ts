@@ -1,5 +1,5 @@
 /**
- * The classes of errors that both sides of a thread or a process know.
+ * The classes of errors that both sides of a thread or process boundary know.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import {
   LimitOverrunError,
 } from "../files/read_errors.ts";
 
-/** What an error of a known class is made of. */
+/** The parts of an error of a known class. */
 export interface ErrorParts {
   name: string;
   message: string;
@@ -22,7 +22,7 @@ export interface ErrorParts {
   partial?: Uint8Array<ArrayBuffer>;
   expected?: number;
   consumed?: number;
-  /** The errors inside of it. */
+  /** The errors of an `AggregateError` or a `SuppressedError`. */
   errors?: unknown[];
   /** The cause, if there is one. */
   options?: ErrorOptions;
@@ -37,7 +37,7 @@ interface Kind {
   readonly make: Make;
 }
 
-/** A class that takes what `Error` takes. */
+/** Returns the kind of a class whose constructor takes the arguments of `Error`. */
 function plain(Class: PlainClass): Kind {
   return { Class, make: ({ message, options }) => new Class(message, options) };
 }
@@ -50,7 +50,7 @@ function os(Class: typeof family.OSError): Kind {
   };
 }
 
-/** Kinds by the names of the classes. */
+/** Returns kinds by the names of their classes. */
 function named(kinds: Kind[]): [string, Kind][] {
   return kinds.map((kind) => [kind.Class.name, kind]);
 }
@@ -108,7 +108,7 @@ const OWN_WAYS: Kind[] = [
   },
 ];
 
-/** All of them; a later one of the same name wins. Those of Deno share names with those of the family. */
+/** All kinds by name. A later one of the same name wins. Deno's classes share names with those of `OSError`. */
 const KINDS = new Map<string, Kind>([
   ...named(FAMILY.map(os)),
   ...named(BUILT_IN.map(plain)),
@@ -135,7 +135,7 @@ export function kindOf(error: Error): string | undefined {
   }
 }
 
-/** Makes an error of a known class, or else a plain `Error`. */
+/** Creates an error of a known class, or a plain `Error` if the class is unknown. */
 export function makeError(kind: string | undefined, parts: ErrorParts): Error {
   const make = kind === undefined ? undefined : KINDS.get(kind)?.make;
   const error = make?.(parts) ?? new Error(parts.message, parts.options);
@@ -145,7 +145,7 @@ export function makeError(kind: string | undefined, parts: ErrorParts): Error {
   return error;
 }
 
-/** Sets a property that stands where the error's own would. */
+/** Defines an own property of an error that is not enumerable, like `message` and `stack`. */
 export function define(error: Error, name: string, value: unknown): void {
   Object.defineProperty(error, name, {
     value,

@@ -1,5 +1,5 @@
 /**
- * Errors on their way between threads and between processes.
+ * Converts errors to plain data and back, for other threads and processes.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import { define, kindOf, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */
 export interface Failure {
-  /** What was thrown if it is no error: a string, or any other value as text. */
+  /** The thrown value if it is not an error: a string, or another value as text. */
   thrown?: string;
-  /** The nearest class that both sides know; left out for `Error`. */
+  /** The name of the nearest class that both sides know; undefined for `Error`. */
   kind?: string;
   name: string;
   message: string;
@@ -28,7 +28,7 @@ export interface Failure {
   address?: string;
   /** The bytes of an `IncompleteReadError`, as Base64. */
   partial?: string;
-  /** How many bytes an `IncompleteReadError` asked for. */
+  /** The count of bytes that an `IncompleteReadError` expected. */
   expected?: number;
   /** The count of a `LimitOverrunError`. */
   consumed?: number;
@@ -37,32 +37,32 @@ export interface Failure {
   errors?: Failure[];
 }
 
-/** How many errors are told in one, itself included; arbitrary, more than any real chain of causes. */
+/** The most errors in one failure, itself included. Arbitrary: more than any real chain of causes. */
 const ERRORS_MAX = 16;
 
-/** The longest text that is told; arbitrary. */
+/** The longest text in a failure. Arbitrary. */
 const TEXT_MAX = 4096;
 
-/** How long all texts may be together: as JSON, with an escape for each character, 144,000 bytes. */
+/** The length of all texts of a failure together: 144,000 bytes as JSON, with an escape for each character. */
 const TEXTS_MAX = 24_000;
 
 /**
- * How many bytes of partial data are told: as many as `readuntil` collects by default. As Base64 they are 87,384, so
- * that all together fits into one frame of a worker, which takes 262,136.
+ * The most bytes of partial data in a failure: as many as `readuntil` collects by default. They are 87,384 bytes as
+ * Base64, so that a whole failure fits into one frame of a worker, which holds 262,136.
  */
 const PARTIAL_MAX = 65_536;
 
-/** Colours, which Deno puts into the message of a failed import. */
+/** The escape codes of colours, which Deno puts into the message of a failed import. */
 // deno-lint-ignore no-control-regex
 const COLOUR = /\x1b\[[\d;]*m/g;
 
-/** How much may still be told. */
+/** The errors, text and partial data that a failure may still hold. */
 class Budget {
   errors = ERRORS_MAX;
   #text = TEXTS_MAX;
   #partial = PARTIAL_MAX;
 
-  /** Returns a text, or the start of it. */
+  /** Returns as much of the start of a text as fits. */
   cut(text: unknown): string | undefined {
     if (typeof text !== "string") return undefined;
     const plain = text.replaceAll(COLOUR, "");
@@ -71,20 +71,20 @@ class Budget {
     return plain.length <= most ? plain : `${plain.slice(0, most)}...`;
   }
 
-  /** Returns bytes as Base64, or the start of them. */
+  /** Returns as much of the start of the bytes as fits, as Base64. */
   base64(bytes: Uint8Array): string {
-    const told = bytes.subarray(0, this.#partial);
-    this.#partial -= told.length;
-    return told.toBase64();
+    const start = bytes.subarray(0, this.#partial);
+    this.#partial -= start.length;
+    return start.toBase64();
   }
 }
 
-/** Makes plain data, of a bounded size, of whatever was thrown. */
+/** Converts a thrown value to plain data of a bounded size. */
 export function toFailure(error: unknown): Failure {
-  return told(error, new Budget());
+  return failureOf(error, new Budget());
 }
 
-function told(error: unknown, budget: Budget): Failure {
+function failureOf(error: unknown, budget: Budget): Failure {
   budget.errors--;
   try {
     if (error instanceof Error) return facts(error, budget);
@@ -117,15 +117,15 @@ function facts(error: Error, budget: Budget): Failure {
   return failure;
 }
 
-/** Tells of the errors behind an error, as far as the budget goes. */
+/** Adds the inner errors and the cause to a failure, as far as the budget goes. */
 function tellInner(error: Error, failure: Failure, budget: Budget): void {
   const inner = innerOf(error);
   if (inner !== undefined) failure.errors = [];
   for (const each of inner ?? []) {
-    if (budget.errors > 0) failure.errors!.push(told(each, budget));
+    if (budget.errors > 0) failure.errors!.push(failureOf(each, budget));
   }
   if (error.cause !== undefined && budget.errors > 0) {
-    failure.cause = told(error.cause, budget);
+    failure.cause = failureOf(error.cause, budget);
   }
 }
 
@@ -134,7 +134,7 @@ function innerOf(error: Error): unknown[] | undefined {
   if (error instanceof SuppressedError) return [error.error, error.suppressed];
 }
 
-/** Makes an error again: of the nearest class that both sides know, under its own name. */
+/** Converts a failure back to an error of the nearest class that both sides know, with its own name. */
 export function fromFailure(failure: Failure): unknown {
   if (failure.thrown !== undefined) return failure.thrown;
   const { name, message, kind, partial, cause, errors } = failure;
@@ -155,7 +155,7 @@ export function fromFailure(failure: Failure): unknown {
   return error;
 }
 
-/** Returns the bytes in Base64; what a child process sends may be anything. */
+/** Decodes Base64. Returns no bytes for anything else, which a child process may send. */
 function bytesOf(base64: string | undefined): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.fromBase64(base64 ?? "");

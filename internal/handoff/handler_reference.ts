@@ -1,5 +1,5 @@
 /**
- * What a worker or a child process is told of its server: where it finds the class of handlers, and options.
+ * References to the class of handlers, which workers and child processes import, and the options that they see.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { inspect } from "../runtime/deno.ts";
 import type { Runnable } from "../server/request_stages.ts";
 
-/** A class of handlers, whatever its requests and its server are. */
+/** A class of handlers, for any type of request and server. */
 // deno-lint-ignore no-explicit-any
 export type HandlerClass = new (...args: any[]) => Runnable;
 
-/** Which export of which module a class is. */
+/** The module and the export of a class of handlers. */
 export interface HandlerReference {
   /** The URL of the module. */
   readonly moduleUrl: string;
@@ -19,25 +19,25 @@ export interface HandlerReference {
   readonly exportName: string;
 }
 
-/** Where handlers are run; for the messages. */
+/** The place in which handlers run, for error messages. */
 export type HandlerPlace = "in a worker" | "in another process";
 
-/** What a class says about itself. */
+/** The static fields of a class that refer to its export. */
 type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
 
 /**
- * Reads off a class where it comes from.
+ * Returns the reference to a class of handlers, from its static fields.
  *
  * @param Class The class of handlers.
- * @param place Where it shall run.
- * @throws {TypeError} when it does not say so; the message says what to write.
+ * @param place The place in which it will run.
+ * @throws {TypeError} if the fields are missing or wrong; the message says what to write.
  */
 export function handlerReference(
   Class: unknown,
   place: HandlerPlace,
 ): HandlerReference {
   checkHandlerClass(Class);
-  // what a base class says is not about this one
+  // the fields of a base class refer to the base class
   const own = (name: keyof Statics) =>
     Object.hasOwn(Class, name) ? (Class as Statics)[name] : undefined;
   const doing = `Cannot run ${Class.name || "the handler"} ${place}`;
@@ -62,12 +62,12 @@ export function handlerReference(
 }
 
 /**
- * Takes the class out of its module.
+ * Returns the class of handlers that a module exports.
  *
  * @param module The module.
  * @param exportName The name of the export.
- * @param place Where it shall run.
- * @throws {TypeError} when the module does not export it; the message says what to write.
+ * @param place The place in which it runs.
+ * @throws {TypeError} if the module does not export it; the message says what to write.
  */
 export function exportedHandler(
   module: Record<string, unknown>,
@@ -89,7 +89,7 @@ export function exportedHandler(
   );
 }
 
-/** Throws unless a value is a class of handlers. */
+/** Throws a TypeError unless `value` is a class of handlers. */
 export function checkHandlerClass(
   value: unknown,
 ): asserts value is HandlerClass {
@@ -111,18 +111,20 @@ function isHandler(value: unknown): value is HandlerClass {
 }
 
 /**
- * The options that a child gets to see.
+ * Returns the options that the handlers in a child see.
  *
  * @param options The options of the server.
- * @param names Which of them to tell: a child has no business with keys, passwords and the like.
- * @throws {TypeError} when one would not arrive as it is.
+ * @param names The names of the options to select. Others, such as keys and passwords, stay in the server's process.
+ * @throws {TypeError} if one of them is not plain data.
  */
 export function selectOptions(
   options: object,
   names: readonly string[],
 ): Record<string, unknown> {
-  const told = Object.entries(options).filter(([name]) => names.includes(name));
-  for (const [name, value] of told) {
+  const selected = Object.entries(options).filter(([name]) =>
+    names.includes(name)
+  );
+  for (const [name, value] of selected) {
     if (isPlainData(value)) continue;
     throw new TypeError(
       `Cannot tell a child the option ${name}: it must be plain data, got ${
@@ -130,10 +132,10 @@ export function selectOptions(
       }`,
     );
   }
-  return Object.fromEntries(told);
+  return Object.fromEntries(selected);
 }
 
-/** Whether a value arrives as it is: plain data. */
+/** Reports whether a value is plain data, which a child gets unchanged. */
 function isPlainData(value: unknown): boolean {
   if (typeof value !== "object" || value === null) {
     return typeof value !== "function" && typeof value !== "symbol";
@@ -144,7 +146,7 @@ function isPlainData(value: unknown): boolean {
     Object.values(value).every(isPlainData);
 }
 
-/** The options of a server that can be told to a worker. */
+/** Returns the options of a server whose values are primitive, which the handlers in a worker see. */
 export function primitiveOptions(server: object): Record<string, unknown> {
   const isPlain = ([name, value]: [string, unknown]) =>
     name !== "shared" && name !== "serverAddress" &&
@@ -153,10 +155,13 @@ export function primitiveOptions(server: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(server).filter(isPlain));
 }
 
-/** The place in which this thread or process imports the module of a handler, while it does. */
+/**
+ * The place in which this thread or process imports a handler's module, while it does. A server created meanwhile is the
+ * program's own, which would start again in each worker and child.
+ */
 let loading: HandlerPlace | undefined;
 
-/** Imports the module of a handler. */
+/** Imports a handler's module. */
 export async function loadModule<T>(
   place: HandlerPlace,
   load: () => Promise<T>,
@@ -169,7 +174,7 @@ export async function loadModule<T>(
   }
 }
 
-/** Throws while the module of a handler is loaded. */
+/** Throws an Error while a handler's module is being imported. */
 export function checkNotLoading(): void {
   if (loading === undefined) return;
   throw new Error(

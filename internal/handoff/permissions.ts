@@ -1,6 +1,6 @@
 /**
- * What code may do that runs elsewhere. A worker has the permissions of this process, and reads its modules
- * itself; those of a child process are named one by one, and never wider than those of this process.
+ * The permissions of workers and child processes. A worker has the permissions of this process, and reads its modules
+ * itself. The permissions of a child process are named one by one, and are never wider than those of this process.
  *
  * @module
  */
@@ -17,9 +17,9 @@ import {
 } from "../runtime/deno.ts";
 
 /**
- * Throws where a worker may not read the module: workers read modules from the disk themselves.
+ * Checks that a worker may read its modules, which it reads from the disk itself.
  *
- * @param urls What the worker loads first.
+ * @param urls The modules that the worker loads first.
  * @throws {PermissionError} that names the flag to add.
  */
 export function checkReadable(...urls: string[]): void {
@@ -39,17 +39,17 @@ export function checkReadable(...urls: string[]): void {
 }
 
 /**
- * What the child processes of a forking server may do, as in `deno run --allow-...`. True is all that the
- * flag without a value allows, a list narrows it, and what is left out, or false, is not allowed.
- * A child gets nothing that this process does not have itself.
+ * The permissions of the child processes of a forking server, as in `deno run --allow-...`. `true` allows all of a kind,
+ * a list allows its values, and `false` or no value allows nothing. A child gets no permission that this process does
+ * not have itself.
  */
 export interface ChildPermissions {
   /**
-   * Hosts, with or without port, as in `--allow-net`. The client's connection needs none, nor does a datagram to the
-   * client. A name is passed on as a name: a denial of the address behind it is not seen.
+   * Hosts, with or without a port, as in `--allow-net`. The client's connection and datagrams to the client need no
+   * permission. A name is passed on as a name: a denial of its address is not noticed.
    */
   net?: boolean | string[];
-  /** Paths, as in `--allow-read`. The handler's module and its imports need none. */
+  /** Paths, as in `--allow-read`. The handler's module and its imports need no permission. */
   read?: boolean | string[];
   /** Paths, as in `--allow-write`. */
   write?: boolean | string[];
@@ -57,17 +57,17 @@ export interface ChildPermissions {
   env?: boolean | string[];
   /** Kinds of information, such as `"hostname"`, as in `--allow-sys`. */
   sys?: boolean | string[];
-  /** Programs, as in `--allow-run`. A child that may run programs can do more than it may itself. */
+  /** Programs, as in `--allow-run`. A program that a child runs is not bound by the permissions of the child. */
   run?: boolean | string[];
   /** Paths of libraries, as in `--allow-ffi`. */
   ffi?: boolean | string[];
-  /** Hosts from which code may come, as in `--allow-import`; left out, those of the handler's module and of this one. */
+  /** Hosts to import code from, as in `--allow-import`. The default is the hosts of the handler's module and of this one. */
   import?: boolean | string[];
 }
 
 type Kind = keyof ChildPermissions;
 
-/** The kinds, and the key under which a query names one value. */
+/** The kinds of permissions, and the property of a query that holds a single value. */
 const KINDS: Record<Kind, string> = {
   net: "host",
   read: "path",
@@ -80,13 +80,13 @@ const KINDS: Record<Kind, string> = {
 };
 
 /**
- * The flags of `deno run` for what is allowed. What is not is denied by name: `fork` gives a child
- * all permissions when it finds no flag about them.
+ * Returns the flags of `deno run` for permissions. Denies all other kinds by name: `fork` gives a child all permissions
+ * if it finds no flag about them.
  *
- * @param permissions What is allowed.
- * @param modules The code that the child loads: where nothing says from which hosts code may come, it is theirs.
- * @throws {TypeError} when it is not of the right shape.
- * @throws {PermissionError} when this process may not do all of it itself.
+ * @param permissions The permissions of the child.
+ * @param modules The modules that the child loads; their hosts are the default of `import`.
+ * @throws {TypeError} if the permissions do not have the right shape.
+ * @throws {PermissionError} if this process does not have all of them itself.
  */
 export function permissionFlags(
   permissions: ChildPermissions,
@@ -128,7 +128,7 @@ function flagFor(kind: Kind, value: unknown): string {
     : `--allow-${kind}=${value.join(",")}`;
 }
 
-/** The hosts of modules on the web, as far as this process may import code from there itself. */
+/** Returns the flag for the hosts of modules on the web from which this process may import code itself. */
 function importFlag(modules: readonly string[]): string {
   const urls = modules.map((module) => new URL(module));
   const remote = urls.filter(({ protocol }) => /^https?:$/.test(protocol));
@@ -140,7 +140,7 @@ function importFlag(modules: readonly string[]): string {
     : `--allow-import=${[...new Set(hosts)].join(",")}`;
 }
 
-/** One value of a list. A comma would end it in the flag, and what follows would not have been checked. */
+/** Checks one value of a list. A comma would end the value in the flag, and pass on the rest unchecked. */
 function checkValue(kind: Kind, value: unknown): void {
   if (typeof value !== "string" || value === "" || value.includes(",")) {
     throw new TypeError(
@@ -149,14 +149,14 @@ function checkValue(kind: Kind, value: unknown): void {
       }`,
     );
   }
-  if (hasPermission({ name: kind })) return; // all of the kind: no value is more
+  if (hasPermission({ name: kind })) return; // all of the kind includes each value
   if (!mayPass(kind, value)) refuse(kind, value);
 }
 
 /**
- * Whether this process has all that a value stands for, where it does not have all of the kind. Deno (2.9.6) tells of
- * a path below which one is denied, but takes a pattern, a subnet or a host without a port for a single name. So only
- * names are passed on, and a host without a port where each port is granted.
+ * Reports whether this process has all that a value stands for, if it does not have all of the kind. Deno (2.9.6) reports
+ * a path with a denied path below it, but takes a pattern, a subnet or a host without a port for a single name. So only
+ * names are passed on, and a host without a port only if each port is granted.
  */
 function mayPass(kind: Kind, value: string): boolean {
   if (kind === "net" || kind === "import") {
@@ -166,24 +166,24 @@ function mayPass(kind: Kind, value: string): boolean {
   return hasPermission({ name: kind, [KINDS[kind]]: value });
 }
 
-/** What `deno run` makes of `:80`, which is no name of a host to a query. */
+/** Returns the hosts that `deno run` makes of `:80`, which a query does not accept. */
 export function expandHost(value: string): string[] {
   return /^:\d+$/.test(value)
     ? ["0.0.0.0", "127.0.0.1", "localhost"].map((host) => host + value)
     : [value];
 }
 
-/** One host: with its port, or with all. */
+/** Reports whether this process may reach a host: the port if it has one, or else each port. */
 function mayReach(kind: "net" | "import", host: string): boolean {
   if (/[*/]/.test(host) && !host.startsWith("unix:")) return false;
   if (!isGranted({ name: kind, host })) return false;
   return !/^([^:]*|\[.*\])$/.test(host) || everyPort(kind, host);
 }
 
-/** Hosts whose ports are all granted. None can be taken away without the host, which is asked for each time. */
+/** The hosts whose ports are all granted. A port cannot be revoked without its host, which is queried each time. */
 const whole = new Set<string>();
 
-/** Whether each port of a host is granted: some 300 ms, the first time. */
+/** Reports whether each port of a host is granted. Takes some 300 ms the first time. */
 function everyPort(kind: "net" | "import", host: string): boolean {
   const name = `${kind} ${host}`;
   if (whole.has(name)) return true;
@@ -194,7 +194,7 @@ function everyPort(kind: "net" | "import", host: string): boolean {
   return true;
 }
 
-/** Whether a value is granted; one that has no meaning for Deno is not. */
+/** Reports whether a value is granted; a value that Deno rejects is not. */
 function isGranted(descriptor: object): boolean {
   try {
     return hasPermission(descriptor);
@@ -212,16 +212,16 @@ function refuse(kind: Kind, value?: string): never {
   );
 }
 
-/** The program of the children. */
+/** Returns the path of the program that runs the children. */
 export function execPath(): string {
   return globalThis.process.execPath;
 }
 
 /**
- * Throws unless this process may start children.
+ * Checks that this process may start children.
  *
- * @throws {Error} in a program that was made by `deno compile`: a child would be the program itself once more.
- * @throws {PermissionError} with the flag that is missing.
+ * @throws {Error} in a program made by `deno compile`, where a child would be the program itself.
+ * @throws {PermissionError} if a permission is missing; the message shows the flag.
  */
 export function checkMayFork(): void {
   if (isStandalone()) {
@@ -247,8 +247,8 @@ function need(descriptor: object, flag: string): void {
 }
 
 /**
- * Whether a child may have the server's socket send a datagram to an address: where it could send there itself. Names
- * in the list do not count, for an address does not say which it had.
+ * Reports whether the server's socket may send a datagram of a child to an address: only if the child could send it
+ * itself. Names in the list do not count, as an address does not show its name.
  */
 export function maySendTo(
   { net, read, write }: ChildPermissions,
@@ -261,7 +261,7 @@ export function maySendTo(
   return net.flatMap(expandHost).some((value) => covers(value, address));
 }
 
-/** Whether a value of a list stands for an address: `10.0.0.1`, `[::1]:53`, `10.0.0.0/8:53`. */
+/** Reports whether a value such as `10.0.0.1`, `[::1]:53` or `10.0.0.0/8:53` includes an address. */
 function covers(value: string, [host, port]: AddressLike): boolean {
   const parts = /^(\[.*?\]|[^:/]*)(?:\/(\d+))?(?::(\d+))?$/.exec(value);
   if (parts === null) return false;
@@ -272,7 +272,7 @@ function covers(value: string, [host, port]: AddressLike): boolean {
   return wanted.slice(0, count) === given.slice(0, count);
 }
 
-/** The bits of an IP address as text. */
+/** Returns the bits of an IP address as text; undefined for a name. */
 function bitsOf(host: string): string | undefined {
   const literal = host.replace(/^\[|\]$/g, "");
   const family = isIPv4(literal) ? AF_INET : AF_INET6;
