@@ -18,6 +18,8 @@ export interface Workaround {
   name: string;
   /** What Deno does. */
   fault: string;
+  /** The versions of Deno in which the fault was seen. */
+  version: string;
   /** The files and functions of the workaround, as the page has them. */
   where: string;
   /** "canary", or another way to see that the fault is gone. */
@@ -27,10 +29,12 @@ export interface Workaround {
 /** Returns the rows of the table of workarounds. */
 export function workarounds(): Workaround[] {
   const rows = architecture().matchAll(
-    /^\| `([\w-]+)` *\| (.*?) \| (.*?) \| (.*?) \|$/gm,
+    /^\| `([\w-]+)` *\| (.*?) \| ([\d., ]+) \| (.*?) \| (.*?) \|$/gm,
   );
   return Array.from(rows, ([, ...cells]) => {
-    const [name, fault, where, check] = cells.map((cell) => cell.trim());
-    return { name, fault, where, check };
+    const [name, fault, version, where, check] = cells.map((cell) =>
+      cell.trim()
+    );
+    return { name, fault, version, where, check };
   });
 }
