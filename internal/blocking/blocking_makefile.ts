@@ -34,9 +34,10 @@ import type { BlockingBytes } from "./blocking_raw_streams.ts";
 import { type BlockingWriter, BlockingWriterShell } from "./blocking_writer.ts";
 
 /**
- * The file of a blocking socket that stands for one of `Socket`.
+ * The file of a blocking socket that has the methods of a file of `Socket`.
  *
  * @typeParam F The file of `Socket`.
+ * @category Files
  */
 export type BlockingFileOf<F> = F extends TextRWPair ? BlockingTextRWPair
   : F extends TextReader ? BlockingTextReader
@@ -47,9 +48,10 @@ export type BlockingFileOf<F> = F extends TextRWPair ? BlockingTextRWPair
   : never;
 
 /**
- * What `makefile()` of a blocking socket returns for a mode, as {@linkcode FileForMode} says it of `Socket`.
+ * The file that `makefile()` of a blocking socket returns for a mode; see {@linkcode FileForMode}.
  *
  * @typeParam M The mode.
+ * @category Files
  */
 export type BlockingFileForMode<M extends string> = BlockingFileOf<
   FileForMode<M>

@@ -1,10 +1,14 @@
 /**
- * What the files of a blocking socket stand on.
+ * The part of a blocking socket that its files call.
  *
  * @module
  */
 
-/** What a file reads from and writes to. */
+/**
+ * The source and destination of the bytes of a blocking file, such as a `BlockingSocket`.
+ *
+ * @category Files
+ */
 export interface BlockingBytes {
   /** Receives at most `size` bytes; empty at the end of the stream. */
   recv(size: number): Uint8Array<ArrayBuffer>;

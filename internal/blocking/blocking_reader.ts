@@ -25,6 +25,19 @@ type Bytes = Uint8Array<ArrayBuffer>;
  *
  * Closing a reader leaves the socket open.
  *
+ * @example
+ * ```ts
+ * import { BlockingStreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class EchoLines extends BlockingStreamRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     for (const line of this.rfile) this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ *
  * @category Files
  */
 export interface BlockingReader extends Blocking<BufferedReader> {}

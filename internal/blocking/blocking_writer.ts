@@ -21,6 +21,19 @@ import type { Blocking } from "./blocking_type.ts";
  *
  * Closing a writer leaves the socket open.
  *
+ * @example
+ * ```ts
+ * import { BlockingStreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class EchoLines extends BlockingStreamRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     for (const line of this.rfile) this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ *
  * @category Files
  */
 export interface BlockingWriter extends Blocking<Writer> {}

@@ -1,5 +1,5 @@
 /**
- * Python's `rfile`: bytes out of a socket, by the line or by the count.
+ * The reader of bytes: `rfile`, and what `makefile("rb")` returns.
  *
  * @module
  */
@@ -23,18 +23,33 @@ type Bytes = Uint8Array<ArrayBuffer>;
 const NEWLINE = new Uint8Array([10]);
 
 /**
- * Reads bytes from a socket through a buffer; what `socket.makefile("rb")` returns and what
- * `StreamRequestHandler` has as `rfile`. It is Python's `io.BufferedReader` with the
- * `readexactly` and `readuntil` of asyncio.
+ * Reads bytes from a socket through a buffer. `socket.makefile("rb")` returns one, and `StreamRequestHandler` has one
+ * as `rfile`. It is Python's `io.BufferedReader` with the `readexactly` and `readuntil` of asyncio.
  *
- * A call that fails, with a timeout for example, loses nothing: what came before stays in the
- * reader, and the next call begins with it. Calls made while another waits take turns.
+ * A call that fails, for example with a timeout, loses nothing: the bytes received before stay in the reader, and
+ * the next call begins with them. Calls made while another waits take turns.
  *
- * An array that is returned belongs to the caller, but it may be a view of a larger buffer, parts
- * of which are still to be read: `slice()` it before its `buffer` is used or transferred.
+ * A returned array belongs to the caller, but may be a view of a larger buffer with bytes still to be read:
+ * `slice()` it before you use or transfer its `buffer`.
  *
- * Closing the reader leaves the socket open. Who opens the reader closes it; a request handler's
- * is closed by its `finish`.
+ * Closing the reader leaves the socket open. If you open a reader, close it; the `finish` of a request handler closes
+ * its `rfile`.
+ *
+ * @example
+ * ```ts
+ * import { socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * using file = b.makefile("rb");
+ * await a.sendall(new TextEncoder().encode("GET /\n12345"));
+ * strictEqual((await file.readline()).length, 6);
+ * strictEqual((await file.readexactly(5)).length, 5);
+ * a.close();
+ * b.close();
+ * ```
+ *
+ * @category Files
  */
 export class BufferedReader implements Disposable {
   readonly #source: ByteSource;
@@ -47,9 +62,9 @@ export class BufferedReader implements Disposable {
   );
 
   /**
-   * Opens a reader; nothing is received yet.
+   * Opens a reader. Nothing is received yet.
    *
-   * @param source What to read from.
+   * @param source Where the bytes come from.
    * @param options Sizes and limits.
    * @throws {RangeError} if a size or limit is out of range.
    */
@@ -82,7 +97,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Reads what is there, with at most one `recv`.
+   * Reads the bytes that are there, with at most one `recv`.
    *
    * @param size The most bytes; -1 for as many as one `recv` brings.
    * @returns The bytes; empty at the end of the stream.
@@ -101,7 +116,7 @@ export class BufferedReader implements Disposable {
    *
    * @param size How many bytes.
    * @returns The bytes.
-   * @throws {IncompleteReadError} if the stream ends before; it has what came as `partial`.
+   * @throws {IncompleteReadError} if the stream ends before; its `partial` holds the bytes that came.
    * @throws {RangeError} if `size` is not a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
@@ -113,11 +128,11 @@ export class BufferedReader implements Disposable {
   /**
    * Reads a line, its "\n" included. Only the last line of a stream can be without one.
    *
-   * Without `limit` a line longer than the reader's `lineLimit` is an error, so that an endless
-   * line does not end in memory. What came of it is discarded, and the next call skips the rest of
-   * it, so that the inside of a line is never taken for a line.
+   * Without `limit`, a line longer than the reader's `lineLimit` is an error, so that an endless line does not fill
+   * the memory. The call discards the beginning of such a line and the next call skips its rest, so that the inside
+   * of a line is never taken for a line.
    *
-   * @param limit The most bytes to return; a longer line comes in parts, and that is no error.
+   * @param limit The most bytes to return; a longer line comes in parts without an error.
    * @returns The line; empty at the end of the stream.
    * @throws {LimitOverrunError} if the line is longer than `lineLimit` and no `limit` is given.
    * @throws {RangeError} if `limit` is not -1 or a non-negative integer.
@@ -131,15 +146,14 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Reads until `separator`, and it as well.
+   * Reads up to `separator`, separator included.
    *
-   * @param separator Bytes, or a string that stands for its UTF-8.
+   * @param separator Bytes, or a string, which is encoded as UTF-8.
    * @param options The limit.
-   * @returns The bytes; they end with the separator.
-   * @throws {IncompleteReadError} if the stream ends before; it has what came as `partial`.
-   * @throws {LimitOverrunError} if the separator does not come within the limit; what came stays in
-   * the reader.
-   * @throws {RangeError} if the separator is empty or the limit is no positive integer.
+   * @returns The bytes, which end with the separator.
+   * @throws {IncompleteReadError} if the stream ends before; its `partial` holds the bytes that came.
+   * @throws {LimitOverrunError} if the separator does not come within the limit; the bytes stay in the reader.
+   * @throws {RangeError} if the separator is empty or the limit is not a positive integer or `Infinity`.
    * @throws {TypeError} if the reader is closed.
    */
   readuntil(
@@ -150,10 +164,10 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Reads lines, to the end of the stream or until they exceed `hint` bytes. Where that fails
-   * the lines read until then stay in the reader.
+   * Reads lines, to the end of the stream or until they exceed `hint` bytes. If the call fails, the lines read before
+   * stay in the reader.
    *
-   * @param hint No further line is read when the lines have more bytes than this; -1 or 0: all.
+   * @param hint Stops once the lines have more bytes than this; -1 or 0 reads all.
    * @returns The lines, each with its "\n".
    * @throws {LimitOverrunError} if a line is longer than `lineLimit`.
    * @throws {RangeError} if `hint` is not -1 or a non-negative integer.
@@ -164,23 +178,22 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Fills `buffer`, or less of it if the stream ends before. A large buffer is received into
-   * directly, without a copy.
+   * Fills `buffer`, or less of it if the stream ends before. Receives directly into a large buffer, without a copy.
    *
    * @param buffer Where the bytes go.
-   * @returns The count of bytes; 0 at the end of the stream.
-   * @throws {TypeError} if `buffer` is none, or the reader is closed.
+   * @returns The number of bytes; 0 at the end of the stream.
+   * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
   readinto(buffer: ArrayBufferView): Promise<number> {
     return this.#run(() => this.#readInto(checkBuffer(buffer), false));
   }
 
   /**
-   * Reads what is there into `buffer`, with at most one receive.
+   * Reads the bytes that are there into `buffer`, with at most one receive.
    *
    * @param buffer Where the bytes go.
-   * @returns The count of bytes; 0 at the end of the stream.
-   * @throws {TypeError} if `buffer` is none, or the reader is closed.
+   * @returns The number of bytes; 0 at the end of the stream.
+   * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
   readinto1(buffer: ArrayBufferView): Promise<number> {
     if (
@@ -211,7 +224,7 @@ export class BufferedReader implements Disposable {
     }
   }
 
-  /** One receive into `rest`; the queue is empty. */
+  /** Receives once into `rest`, while the queue is empty. */
   async #receiveInto(rest: Uint8Array): Promise<number> {
     if (rest.length < this.#core.bufferSize) {
       await this.#fill(rest.length);
@@ -223,10 +236,10 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Shows what comes next and leaves it to be read. At most one `recv` is made, and only where
-   * fewer than `size` bytes wait; more or fewer bytes than `size` may be returned.
+   * Returns the next bytes without taking them. Makes at most one `recv`, and only if fewer than `size` bytes wait;
+   * may return more or fewer bytes than `size`.
    *
-   * @param size How many bytes are wished for; 0 for those that wait, or else come next.
+   * @param size How many bytes the caller would like; 0 for those that wait, or else come next.
    * @returns A copy of the bytes; empty only at the end of the stream.
    * @throws {RangeError} if `size` is not a non-negative integer.
    * @throws {TypeError} if the reader is unbuffered or closed.
@@ -236,7 +249,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * The lines to the end of the stream, as `readline()` gives them. Leaving the loop leaves the
+   * Iterates over the lines to the end of the stream, as `readline()` returns them. Leaving the loop leaves the
    * reader open.
    *
    * @returns The iterator.
@@ -251,7 +264,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Whether the file can be read: yes.
+   * Reports whether the file can be read.
    *
    * @returns true
    * @throws {TypeError} if the reader is closed.
@@ -262,7 +275,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Whether the file can be written: no.
+   * Reports whether the file can be written.
    *
    * @returns false
    * @throws {TypeError} if the reader is closed.
@@ -273,7 +286,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Whether the file has positions: no.
+   * Reports whether the file has positions.
    *
    * @returns false
    * @throws {TypeError} if the reader is closed.
@@ -284,8 +297,8 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Closes the reader, not the socket. What waits in it is lost; a call that waits is rejected
-   * when its receive ends. Closing twice is fine.
+   * Closes the reader, not the socket. Unread bytes are lost, and a call that waits is rejected when its receive
+   * ends. Closing twice is fine.
    */
   close(): void {
     this.#core.close();
@@ -296,7 +309,7 @@ export class BufferedReader implements Disposable {
     this.close();
   }
 
-  /** Runs the steps of a read in its turn. */
+  /** Runs the steps of a read when it is its turn. */
   #read<T>(steps: () => ReadSteps<T>): Promise<T> {
     return unawaited(runSteps(
       () => {
@@ -308,7 +321,7 @@ export class BufferedReader implements Disposable {
     ));
   }
 
-  /** Runs a read in its turn. */
+  /** Runs a read when it is its turn. */
   #run<T>(operation: () => Promise<T>): Promise<T> {
     return unawaited(this.#turns.run(() => {
       this.#core.checkOpen();
@@ -316,7 +329,7 @@ export class BufferedReader implements Disposable {
     }));
   }
 
-  /** Whether `size` bytes can be taken at once. */
+  /** Reports whether `size` bytes can be taken at once. */
   #has(size: number): boolean {
     return size > 0 && size <= this.#core.queue.length && this.#turns.ready &&
       Number.isInteger(size);
@@ -326,23 +339,23 @@ export class BufferedReader implements Disposable {
     return this.#turns.ready ? this.#core.lines.ready() : undefined;
   }
 
-  /** Whether nothing is in the reader, and nobody reads: then one receive may be all it takes. */
+  /** Reports whether the buffer is empty and no call reads, so that one receive may be enough. */
   get #idle(): boolean {
     return this.#turns.ready && this.#core.idle;
   }
 
-  /** Receives once for a read of a fresh reader. */
+  /** Receives once for a read of an idle reader. */
   #once<T>(use: Convert<BufferedReader, Bytes, T>): Promise<T> {
     return this.#singleReceive.read(this.#receive(this.#core.bufferSize), use);
   }
 
-  /** What came, unless the reader was closed meanwhile. */
+  /** Returns the received bytes, or their number; throws if the reader was closed meanwhile. */
   static #opened<T>(this: void, reader: BufferedReader, came: T): T {
     reader.#core.checkOpen();
     return came;
   }
 
-  /** The line that begins with what came. */
+  /** Returns the line that begins with the received bytes. */
   static #toLine(
     this: void,
     reader: BufferedReader,
@@ -372,7 +385,7 @@ export class BufferedReader implements Disposable {
     return begun(() => this.#source.recvInto(buffer));
   }
 
-  /** One receive; false at the end. */
+  /** Receives once; resolves to false at the end of the stream. */
   async #fill(wanted: number): Promise<boolean> {
     const core = this.#core;
     const chunk = await this.#receive(core.receiveSize(wanted));

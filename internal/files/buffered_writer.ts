@@ -1,5 +1,5 @@
 /**
- * `wfile`, which collects what it sends, or sends it at once.
+ * The writer of bytes: `wfile`, and what `makefile("wb")` returns.
  *
  * @module
  */
@@ -19,20 +19,39 @@ import {
 
 export type { WriteData, Writer } from "./file_writer.ts";
 
-/** Lets a writer without a buffer hold small writes while a reader has more; for the reader. */
+/** Lets a writer without a buffer hold small writes while a reader has more. The reader calls this. */
 export let holdWhile: (writer: BufferedWriter, unread: () => boolean) => void;
 
 /**
- * Collects writes and sends them when the buffer is full, or at `flush` and `close`: `wfile`, and what
- * `makefile("wb")` returns. It is Python's `io.BufferedWriter`; without a buffer, as `wfile` is unless
- * `wbufsize` says otherwise, it is `socketserver`'s writer that sends all of each write at once. Where a
- * reader that is tied to it has more already, it holds small writes for the rest of the turn of the event loop.
+ * Collects writes and sends them when the buffer is full, and on `flush` and `close`. `socket.makefile("wb")` returns
+ * one, and `StreamRequestHandler` has one as `wfile`. It is Python's `io.BufferedWriter`.
  *
- * Small writes are copied. One that is larger than the buffer is sent from where it is, after what
- * was collected. What could not be sent is lost: how much of it the peer has cannot be known.
+ * Without a buffer, as `wfile` is unless you set `wbufsize`, it sends all of each write at once, like the writer of
+ * `socketserver`. While a reader tied to it has more to read, it holds small writes for the rest of the turn of the
+ * event loop.
  *
- * Closing it leaves the socket open. Who opens it closes it; a request handler's is closed by
- * its `finish`. An idle writer holds no memory.
+ * Small writes are copied. A write larger than the buffer is sent from where it is, after the collected bytes. Bytes
+ * that could not be sent are lost, and there is no telling how many of them the peer has.
+ *
+ * Closing the writer leaves the socket open. If you open a writer, close it; the `finish` of a request handler closes
+ * its `wfile`. An idle writer holds no memory.
+ *
+ * @example
+ * ```ts
+ * import { BufferedWriter, socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * await using file = new BufferedWriter(a, { bufferSize: 1024 });
+ * await file.write("hello, ");
+ * await file.write("world");
+ * await file.flush();
+ * strictEqual(new TextDecoder().decode(await b.recv(100)), "hello, world");
+ * a.close();
+ * b.close();
+ * ```
+ *
+ * @category Files
  */
 export class BufferedWriter implements Writer {
   readonly #core: WriterCore;
@@ -68,12 +87,10 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Takes all of `data`, and sends when the buffer would not hold it. Where much is on its way still, it waits
-   * for that.
+   * Collects all of `data`, or sends it if the buffer cannot hold it. Waits if much is still on its way.
    *
-   * @param data Bytes or a string. If there are more bytes than the buffer holds, they are not to be
-   * changed until the promise is settled.
-   * @returns The count of bytes, when they are in the buffer or sent.
+   * @param data Bytes or a string. Do not change bytes that exceed the buffer until the promise settles.
+   * @returns The number of bytes, once they are in the buffer or sent.
    * @throws {TypeError} at once, if `data` is neither; as a rejection, if the writer is closed.
    */
   write(data: WriteData): Promise<number> {
@@ -101,7 +118,7 @@ export class BufferedWriter implements Writer {
     return sent;
   }
 
-  /** Collects what waits; without a buffer, until the end of the turn at the latest. */
+  /** Collects bytes; without a buffer, until the end of the turn at the latest. */
   #collect(bytes: Uint8Array): void {
     if (this.#core.bufferSize === 0 && bytes.length > 0) {
       if (this.#core.length === 0) this.#onHold?.(this);
@@ -110,7 +127,7 @@ export class BufferedWriter implements Writer {
     this.#core.collect(bytes);
   }
 
-  /** Hands the buffer over to be sent. */
+  /** Sends the collected bytes. */
   #send(count: number, accepted = false): Promise<number> {
     const { length } = this.#core;
     const memory = this.#core.takeBuffer();
@@ -120,17 +137,16 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Begins to send what was collected, and does not wait for it: a failure is thrown by the next write,
-   * `flush` or `close`.
+   * Begins to send the collected bytes without waiting. The next write, `flush` or `close` throws a failure.
    */
   sendHeld(): void {
     if (this.#core.length > 0) this.#send(0, true);
   }
 
   /**
-   * Writes one after the other; see {@linkcode Writer.writelines}.
+   * Writes each of `lines` in order; see {@linkcode Writer.writelines}.
    *
-   * @param lines What to write.
+   * @param lines The data to write.
    * @throws {TypeError} if one of them is no data, or the writer is closed.
    */
   writelines(
@@ -140,7 +156,7 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Sends what was collected, and waits until all that was written is sent.
+   * Sends the collected bytes and waits until all written bytes are sent.
    *
    * @throws The first failure since the last flush.
    * @throws {TypeError} if the writer is closed.
@@ -161,7 +177,7 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Whether the file can be read: no.
+   * Reports whether the file can be read.
    *
    * @returns false
    * @throws {TypeError} if the writer is closed.
@@ -172,7 +188,7 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Whether the file can be written: yes.
+   * Reports whether the file can be written.
    *
    * @returns true
    * @throws {TypeError} if the writer is closed.
@@ -183,7 +199,7 @@ export class BufferedWriter implements Writer {
   }
 
   /**
-   * Whether the file has positions: no.
+   * Reports whether the file has positions.
    *
    * @returns false
    * @throws {TypeError} if the writer is closed.

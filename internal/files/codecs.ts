@@ -7,10 +7,14 @@
 import { noMistake } from "../waiting/promises.ts";
 import { typeName } from "./file_arguments.ts";
 
-/** What to do with what cannot be decoded or encoded. */
+/**
+ * What to do with data that cannot be decoded or encoded: throw an error, replace it, or drop it.
+ *
+ * @category Files
+ */
 export type TextErrors = "strict" | "replace" | "ignore";
 
-/** Decodes one chunk after the other; `last` ends the text, and the next call begins a new one. */
+/** Decodes chunks in order; `last` ends the text, and the next call begins a new one. */
 export type Decode = (bytes: Uint8Array, last: boolean) => string;
 
 /** Encodes a string. */
@@ -18,7 +22,7 @@ export type Encode = (text: string) => Uint8Array;
 
 const ERRORS: readonly unknown[] = ["strict", "replace", "ignore"];
 
-/** The highest character of the encodings of one byte that `TextDecoder` does not have. */
+/** The highest character of each one-byte encoding that `TextDecoder` lacks. */
 const ONE_BYTE: Record<string, number> = {
   "ascii": 0x7f,
   "us-ascii": 0x7f,
@@ -60,10 +64,10 @@ function unknownEncoding(encoding: string, cause?: unknown): RangeError {
 }
 
 /**
- * The decoder of an encoding.
+ * Returns the decoder of an encoding.
  *
  * @param encoding `"ascii"`, `"latin-1"`, or a label of `TextDecoder`.
- * @param errors What to do with bytes that mean nothing.
+ * @param errors What to do with bytes that cannot be decoded.
  */
 export function decoderFor(encoding: string, errors: TextErrors): Decode {
   const name = normalize(encoding, errors);
@@ -120,8 +124,8 @@ function oneByteDecoder(name: string, errors: TextErrors): Decode {
 }
 
 /**
- * Drops what cannot be decoded, and only that: U+FFFD as the peer sent it stays. No other sequence
- * contains its bytes, so the places where they stand are those where it is meant.
+ * Drops bytes that cannot be decoded and keeps the U+FFFD that the peer sent. No other sequence contains the bytes of
+ * U+FFFD, so wherever they stand the peer has sent one.
  */
 function ignoringUtf8(decode: Decode): Decode {
   const keep = (bytes: Uint8Array, last: boolean) =>
@@ -147,7 +151,7 @@ function ignoringUtf8(decode: Decode): Decode {
   };
 }
 
-/** Where the bytes of U+FFFD are at or after `start`, or -1. */
+/** Returns the position of the bytes of U+FFFD at or after `start`, or -1. */
 function findReplacement(bytes: Uint8Array, start: number): number {
   let at = bytes.indexOf(0xef, start);
   while (at >= 0 && !(bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd)) {
@@ -156,7 +160,7 @@ function findReplacement(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-/** With how many bytes of U+FFFD `bytes` ends: 0, 1 or 2. */
+/** Returns how many bytes of an unfinished U+FFFD are at the end of `bytes`: 0, 1 or 2. */
 function replacementBegun(bytes: Uint8Array): number {
   const { length } = bytes;
   if (bytes[length - 1] === REPLACEMENT_BYTES[0]) return 1;
@@ -166,10 +170,10 @@ function replacementBegun(bytes: Uint8Array): number {
 }
 
 /**
- * The encoder of an encoding.
+ * Returns the encoder of an encoding.
  *
  * @param encoding `"utf-8"`, `"ascii"` or `"latin-1"`.
- * @param errors What to do with characters that the encoding does not have.
+ * @param errors What to do with characters that the encoding lacks.
  */
 export function encoderFor(encoding: string, errors: TextErrors): Encode {
   const name = normalize(encoding, errors);
@@ -205,7 +209,7 @@ function utf8Encoder(errors: TextErrors): Encode {
   };
 }
 
-/** What is written for a character that the encoding does not have. */
+/** Returns what to write for a character that the encoding lacks. */
 function substitute(
   character: string,
   encoding: string,

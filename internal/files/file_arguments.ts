@@ -1,5 +1,5 @@
 /**
- * Checks of arguments, with messages that name the value.
+ * Checks the arguments of files, with messages that name the value.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { bytesOf } from "../base/arguments.ts";
 const encoder = new TextEncoder();
 
 /**
- * Throws unless `value` is a non-negative integer, or -1 where that stands for "all" or "default".
+ * Throws unless `value` is a non-negative integer, or -1 if that means "all" or "default".
  *
- * @param value What was given.
+ * @param value The argument.
  * @param subject The beginning of the message, such as `Cannot read: size`.
- * @param minusOne Whether -1 will do.
+ * @param minusOne Whether -1 is valid.
  */
 export function checkCount(
   value: unknown,
@@ -45,7 +45,7 @@ export function checkLimit(value: unknown, subject: string): number {
   return value;
 }
 
-/** The bytes of a separator. */
+/** Returns the bytes of a separator; throws if it is neither bytes nor a string, or is empty. */
 export function checkSeparator(value: unknown): Uint8Array {
   const bytes = typeof value === "string" ? encoder.encode(value) : value;
   if (!(bytes instanceof Uint8Array)) {
@@ -61,7 +61,7 @@ export function checkSeparator(value: unknown): Uint8Array {
   return bytes;
 }
 
-/** The memory of a buffer, as bytes. */
+/** Returns the memory of a buffer as bytes; throws if the argument is not a view. */
 export function checkBuffer(value: unknown): Uint8Array {
   if (ArrayBuffer.isView(value)) return bytesOf(value)!;
   throw new TypeError(
@@ -69,7 +69,7 @@ export function checkBuffer(value: unknown): Uint8Array {
   );
 }
 
-/** The bytes of what is to be written. */
+/** Returns the bytes of data to write; throws if it is neither bytes nor a string. */
 export function toBytes(data: unknown): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   const bytes = bytesOf(data);
@@ -79,7 +79,7 @@ export function toBytes(data: unknown): Uint8Array {
   );
 }
 
-/** The type of a value for a message: `"null"`, `"Date"`, `"number"`. */
+/** Returns the name of a value's type for a message: `"null"`, `"Date"`, `"number"`. */
 export function typeName(value: unknown): string {
   if (typeof value !== "object") return typeof value;
   return value === null ? "null" : value.constructor?.name ?? "object";

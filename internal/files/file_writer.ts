@@ -1,5 +1,5 @@
 /**
- * What every writer has, and how lines are written.
+ * The interface of writers of bytes, and how they write lines.
  *
  * @module
  */
@@ -8,54 +8,59 @@ import { toBytes } from "./file_arguments.ts";
 import { checkIterable, joinBytes } from "../base/arguments.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
 
-/** What can be written: bytes in any form, or a string, which stands for its UTF-8. */
+/**
+ * Data to write: bytes in any form, or a string, which is encoded as UTF-8.
+ *
+ * @category Files
+ */
 export type WriteData = string | ArrayBufferView | ArrayBufferLike;
 
 /**
- * Writes bytes to a socket; what `socket.makefile("wb")` returns and what `StreamRequestHandler`
- * has as `wfile`. {@linkcode BufferedWriter} is one.
+ * Writes bytes to a socket. `socket.makefile("wb")` returns a writer, and `StreamRequestHandler` has one as `wfile`;
+ * {@linkcode BufferedWriter} is the class that implements it.
  *
- * Writes arrive in order, awaited or not, and the failure of a call that nobody awaits does not
- * end the process: `flush` and `close` report the first.
+ * Writes arrive in order, awaited or not. The failure of a call that nobody awaits does not end the process: `flush`
+ * and `close` throw the first one.
+ *
+ * @category Files
  */
 export interface Writer extends AsyncDisposable {
   /** Whether the writer is closed. */
   readonly closed: boolean;
   /**
-   * How many bytes were written and not yet sent: the peer reads slowly, or not at all. Who writes
-   * without awaiting, to many clients for example, looks at it, and stops or cuts the client off.
+   * The number of bytes written and not yet sent, because the peer reads slowly or not at all. If you write without
+   * awaiting, for example to many clients, check this number and stop writing or cut the client off.
    */
   readonly pending: number;
   /**
    * Writes all of `data`.
    *
-   * @param data Bytes or a string. Bytes are not to be changed until the promise is settled.
-   * @returns The count of bytes.
+   * @param data Bytes or a string. Do not change bytes until the promise settles.
+   * @returns The number of bytes.
    * @throws {TypeError} at once, if `data` is neither; as a rejection, if the writer is closed.
    */
   write(data: WriteData): Promise<number>;
   /**
-   * Writes one after the other, with nothing put between them.
+   * Writes each of `lines` in order, with nothing between them.
    *
-   * An iterable is taken at once, so that it keeps its place before later writes. An async one is
-   * taken as it comes; it is to be awaited before the next write.
+   * An iterable is read at once, so that it keeps its place before later writes. An async iterable is read as it
+   * comes; await the call before the next write.
    *
-   * @param lines What to write.
+   * @param lines The data to write.
    * @throws {TypeError} if one of them is no data, or the writer is closed.
    */
   writelines(
     lines: Iterable<WriteData> | AsyncIterable<WriteData>,
   ): Promise<void>;
   /**
-   * Waits until all that was written is sent.
+   * Sends the collected bytes and waits until all written bytes are sent.
    *
    * @throws The first failure since the last flush.
    * @throws {TypeError} if the writer is closed.
    */
   flush(): Promise<void>;
   /**
-   * Begins to send what was collected, and does not wait for it: a failure is thrown by the next write,
-   * `flush` or `close`.
+   * Begins to send the collected bytes without waiting. The next write, `flush` or `close` throws a failure.
    */
   sendHeld(): void;
   /**
@@ -65,21 +70,21 @@ export interface Writer extends AsyncDisposable {
    */
   close(): Promise<void>;
   /**
-   * Whether the file can be read: no.
+   * Reports whether the file can be read.
    *
    * @returns false
    * @throws {TypeError} if the writer is closed.
    */
   readable(): boolean;
   /**
-   * Whether the file can be written: yes.
+   * Reports whether the file can be written.
    *
    * @returns true
    * @throws {TypeError} if the writer is closed.
    */
   writable(): boolean;
   /**
-   * Whether the file has positions: no.
+   * Reports whether the file has positions.
    *
    * @returns false
    * @throws {TypeError} if the writer is closed.
@@ -87,10 +92,10 @@ export interface Writer extends AsyncDisposable {
   seekable(): boolean;
 }
 
-/** `writelines` joins pieces up to this size: what one `recv` of a peer takes by default. */
+/** The most bytes that `writelines` joins to one write: what one `recv` of a peer takes by default. */
 const BLOCK = 65536;
 
-/** Writes `lines` in order; an iterable at once, an async one as it comes. */
+/** Writes `lines` in order: an iterable at once, an async iterable as it comes. */
 export function writeEach<T>(
   lines: Iterable<T> | AsyncIterable<T>,
   write: (data: T) => Promise<unknown>,
@@ -113,7 +118,7 @@ function isAsync<T>(
   return Symbol.asyncIterator in Object(lines);
 }
 
-/** The data of an iterable in arrays of up to `BLOCK` bytes where they are small. */
+/** Joins the small data of an iterable to arrays of up to `BLOCK` bytes. */
 export function inBlocks(
   lines: Iterable<WriteData> | AsyncIterable<WriteData>,
 ): Iterable<WriteData> | AsyncIterable<WriteData> {

@@ -7,61 +7,58 @@
 import { LimitOverrunError } from "./read_errors.ts";
 import type { ReadSteps } from "./read_steps.ts";
 
-/**
- * The longest line where no other limit is given, 64 KiB: the default limit of Python's
- * asyncio streams.
- */
+/** The longest line by default, 64 KiB: the default limit of Python's asyncio streams. */
 export const DEFAULT_LINE_LIMIT = 65536;
 
-/** What lines are taken from. */
+/** A queue that lines are taken from. */
 export interface LineQueue<T> {
   /** How many elements wait. */
   readonly length: number;
-  /** Where the line that begins at or before `from` ends; -1 if no line end has come. */
+  /** Returns where the line that begins at or before `from` ends; -1 if no line end has come. */
   lineEnd(from: number): number;
   /** Takes `count` elements. */
   take(count: number): T;
-  /** Takes `count` elements and forgets them. */
+  /** Drops `count` elements. */
   drop(count: number): void;
-  /** Puts back what was taken last. */
+  /** Puts back the parts taken last. */
   putBack(parts: readonly T[]): void;
 }
 
-/** What a {@linkcode LineReader} is made of. */
+/** The parts of a {@linkcode LineReader}. */
 export interface LineReaderParts<T> {
-  /** Where the data waits. */
+  /** The data that has come. */
   queue: LineQueue<T>;
   /** The longest line. */
   limit: number;
-  /** What is counted, for messages. */
+  /** The unit of the limit, for messages. */
   unit: "bytes" | "characters";
 }
 
 /**
- * Takes lines from a queue, into which data comes at each step.
+ * Takes lines from a queue that each step fills.
  *
  * @typeParam T A line: bytes or a string.
  */
 export class LineReader<T extends { readonly length: number }> {
   readonly #parts: LineReaderParts<T>;
-  /** Whether the stream stands inside of a line that was too long, whose rest is to be skipped. */
+  /** Whether the stream is inside a line that was too long, whose rest is to be skipped. */
   #skipping = false;
 
   constructor(parts: LineReaderParts<T>) {
     this.#parts = parts;
   }
 
-  /** To be called where something else than lines is read: the stream goes on where it stands. */
+  /** Reads on inside a line that was too long. Call this when something other than a line is read. */
   stopSkipping(): void {
     this.#skipping = false;
   }
 
-  /** Whether the stream stands inside of a line that was too long. */
+  /** Whether the next line is preceded by the rest of a line that was too long. */
   get skipping(): boolean {
     return this.#skipping;
   }
 
-  /** The next line if all of it has come. */
+  /** Takes the next line if all of it has come. */
   ready(): T | undefined {
     if (this.#skipping) return undefined;
     const { queue, limit } = this.#parts;
@@ -69,7 +66,7 @@ export class LineReader<T extends { readonly length: number }> {
     return end < 0 || end > limit ? undefined : queue.take(end);
   }
 
-  /** The next line; its first `most` elements where `most` is not negative. */
+  /** Reads a line, or its first `most` elements if `most` is not negative. */
   *line(most: number): ReadSteps<T> {
     if (this.#skipping) yield* this.#skip();
     return this.#parts.queue.take(
@@ -78,8 +75,8 @@ export class LineReader<T extends { readonly length: number }> {
   }
 
   /**
-   * The lines to the end, or until they have more than `hint` elements where `hint` is positive.
-   * Where that fails all of them stay.
+   * Reads the lines to the end, or until they have more than `hint` elements if `hint` is positive. If that fails,
+   * all lines stay in the queue.
    */
   *lines(hint: number): ReadSteps<T[]> {
     const lines: T[] = [];
@@ -109,7 +106,7 @@ export class LineReader<T extends { readonly length: number }> {
     this.#skipping = false;
   }
 
-  /** Where the line ends; one that is too long is forgotten if `discard` says so. */
+  /** Returns where the line ends. Throws if it is too long, and drops it if `discard` is set. */
   *#whole(discard: boolean): ReadSteps<number> {
     const { queue, limit, unit } = this.#parts;
     const found = yield* this.#find(limit + 1);
@@ -125,7 +122,7 @@ export class LineReader<T extends { readonly length: number }> {
     );
   }
 
-  /** Where the line ends; -1 where `enough` elements, or the stream's last, show no line end. */
+  /** Returns where the line ends; -1 if no line end is among `enough` elements or the rest of the stream. */
   *#find(enough: number): ReadSteps<number> {
     const { queue } = this.#parts;
     for (let from = 0;;) {
@@ -137,7 +134,7 @@ export class LineReader<T extends { readonly length: number }> {
   }
 }
 
-/** The step of an iterator over lines that ends with an empty line. */
+/** Returns the result of an iterator over lines, which ends at an empty line. */
 export function toResult<T extends { readonly length: number }>(
   line: T,
 ): IteratorResult<T> {
@@ -147,10 +144,10 @@ export function toResult<T extends { readonly length: number }>(
 }
 
 /**
- * An iterator over lines that neither waits nor makes promises of its own where a line has come.
+ * Iterates over lines without waiting, and without extra promises, while lines have come.
  *
  * @param ready Takes the next line if all of it has come.
- * @param next Waits for the next line, as {@linkcode toResult} gives it.
+ * @param next Waits for the next line, as {@linkcode toResult} returns it.
  */
 export function iterateLines<T>(
   ready: () => T | undefined,
@@ -168,7 +165,7 @@ export function iterateLines<T>(
   };
 }
 
-/** The lines to the end, where reading blocks. */
+/** Iterates over the lines to the end, blocking for each. */
 export function* eachLine<T extends { readonly length: number }>(
   readline: () => T,
 ): IterableIterator<T> {

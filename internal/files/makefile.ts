@@ -18,10 +18,14 @@ import { TextWriter } from "./text_writer.ts";
 import type { ByteSink, ByteSource, Tied } from "./raw_streams.ts";
 import type { Writer } from "./file_writer.ts";
 
-/** Options of `makefile()`. */
+/**
+ * Options of `makefile()`.
+ *
+ * @category Files
+ */
 export interface MakefileOptions {
   /**
-   * The size of the buffer in bytes; 0: unbuffered, for binary files only; -1: the default of
+   * The size of the buffer in bytes. 0 is no buffer, for binary files only; -1 is the default of
    * {@linkcode BufferedReader} and {@linkcode BufferedWriter}.
    *
    * @default {-1}
@@ -34,13 +38,13 @@ export interface MakefileOptions {
    */
   encoding?: string;
   /**
-   * What a text file does with what cannot be decoded or encoded.
+   * What a text file does with data that cannot be decoded or encoded.
    *
    * @default {"strict"}
    */
   errors?: TextErrors;
   /**
-   * The line ends of a text file.
+   * The line ends of a text file; see {@linkcode Newline}.
    *
    * @default {null}
    */
@@ -52,13 +56,17 @@ export interface MakefileOptions {
    */
   lineLimit?: number;
   /**
-   * A writer whose bytes are sent before the file waits for more to read, and which, where neither is of text
-   * and it has no buffer, holds small writes while the file has more.
+   * A writer whose bytes are sent before the file receives more. If the writer has no buffer and neither file is a
+   * text file, the writer holds small writes while the file has more to read.
    */
   tie?: Tied;
 }
 
-/** What `makefile()` returns for each mode; the letters may come in any order. */
+/**
+ * The file that `makefile()` returns for each mode. The letters may come in any order.
+ *
+ * @category Files
+ */
 export interface MakefileModes {
   /** Reads text. */
   "r": TextReader;
@@ -92,23 +100,28 @@ export interface MakefileModes {
   "bwr": BufferedRWPair;
 }
 
-/** Any file that `makefile()` returns. */
+/**
+ * Any file that `makefile()` returns.
+ *
+ * @category Files
+ */
 export type SocketFile = MakefileModes[keyof MakefileModes];
 
 /**
- * What `makefile()` returns for a mode; any of the files where the mode is not known before.
+ * The file that `makefile()` returns for a mode; any of the files if the mode is not known at compile time.
  *
  * @typeParam M The mode.
+ * @category Files
  */
 export type FileForMode<M extends string> = M extends keyof MakefileModes
   ? MakefileModes[M]
   : SocketFile;
 
-/** What else {@linkcode makefile} needs from the socket. */
+/** The functions of the socket that {@linkcode makefile} calls. */
 export interface MakefileHooks {
   /** Called once, when the file is closed. */
   onClose?: () => void;
-  /** Called when the file begins to hold bytes that go before all that is sent from then on. */
+  /** Called when the file begins to hold bytes that go before anything sent from then on. */
   onHold?: (writer: Tied) => void;
 }
 
@@ -116,11 +129,11 @@ export interface MakefileHooks {
  * Opens a file on a socket.
  *
  * @typeParam M The mode.
- * @param socket What to read from and write to. Closing the file does not close it.
+ * @param socket The socket to read from and write to. Closing the file leaves it open.
  * @param mode "r" and "w" in any combination, and "b" for bytes.
  * @param options Buffering, encoding and line ends.
  * @returns The file.
- * @throws {TypeError} if the mode is invalid, or `errors` or `newline` is none of its values.
+ * @throws {TypeError} if the mode is invalid, or `errors` or `newline` has none of its values.
  * @throws {RangeError} if a size or limit is out of range, the encoding is unknown, or a text
  * file is to be unbuffered.
  */
@@ -132,7 +145,7 @@ export function makefile<M extends string = "r">(
   return openFile(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
 }
 
-/** The classes of the files, for {@linkcode openFile}; those of blocking sockets are others. */
+/** The classes of the files of a kind of socket, one that waits or one that blocks. */
 export interface FileKinds<S, R, W, TR, TW> {
   /** Reads bytes. */
   readonly Reader: new (socket: S, options: BufferedReaderOptions) => R;
@@ -157,7 +170,7 @@ const KINDS = {
   TextRWPair,
 };
 
-/** Opens the file that a mode stands for, of one of the kinds of files. */
+/** Opens the file of a mode, with the classes in `kinds`. */
 export function openFile<S, R, W, TR, TW>(
   kinds: FileKinds<S, R, W, TR, TW>,
   socket: S,
@@ -170,7 +183,7 @@ export function openFile<S, R, W, TR, TW>(
   const reader = reads
     ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
     : undefined;
-  // A pair closes its reader last, so that the reader's hook serves for both.
+  // A pair closes its reader last, so the reader's `onClose` serves for both.
   const writer = writes
     ? new kinds.Writer(socket, {
       bufferSize,
@@ -186,7 +199,7 @@ export function openFile<S, R, W, TR, TW>(
   );
 }
 
-/** A pair of both, or the one that there is. */
+/** Returns a pair of both, or the only one. */
 function join<R, W>(
   Pair: new (reader: R, writer: W) => unknown,
   reader: R | undefined,

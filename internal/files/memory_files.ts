@@ -1,5 +1,5 @@
 /**
- * The ends of files in memory, for datagrams.
+ * Sources and sinks in memory, for the files of datagrams.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { joinBytes } from "../base/arguments.ts";
 import type { ByteSink, ByteSource } from "./raw_streams.ts";
 
-/** Bytes in memory, to read. */
+/** A source of bytes in memory. */
 export class BytesSource implements ByteSource {
   #rest: Uint8Array<ArrayBuffer>;
 
-  /** @param bytes What there is to read. */
+  /** @param bytes The bytes to read. */
   constructor(bytes: Uint8Array<ArrayBuffer>) {
     this.#rest = bytes;
   }
@@ -30,12 +30,12 @@ export class BytesSource implements ByteSource {
   }
 }
 
-/** Collects bytes in memory. */
+/** A sink that collects bytes in memory. */
 export class BytesSink implements ByteSink {
   #parts: Uint8Array[] = [];
   /**
-   * Set when no more than one write will follow: it goes here, if it is all that there is. The array that it is
-   * collected in otherwise costs 850 ns.
+   * Set when at most one write will follow. A write that is the only one goes to this function: collecting it in an
+   * array costs 850 ns.
    */
   last: ((data: Uint8Array) => Promise<void>) | undefined;
 
@@ -45,11 +45,11 @@ export class BytesSink implements ByteSink {
       this.last = undefined;
       return last(data);
     }
-    this.#parts.push(data.slice()); // the memory is the caller's again
+    this.#parts.push(data.slice()); // the caller may reuse its memory
     return Promise.resolve();
   }
 
-  /** All that was written since the last time, in one array. */
+  /** Takes all bytes written since the last call, in one array. */
   take(): Uint8Array {
     const parts = this.#parts;
     this.#parts = [];

@@ -1,5 +1,5 @@
 /**
- * Python's `newline` argument: which line ends a text has, and what becomes of them.
+ * Python's `newline` argument: which line ends a text file recognizes and writes.
  *
  * @module
  */
@@ -7,23 +7,25 @@
 import type { LineEndFinder } from "./queues.ts";
 
 /**
- * Which line ends a text file has, as for Python's `open`.
+ * The line ends of a text file, as for Python's `open`.
  *
- * Reading: with null "\n", "\r" and "\r\n" end a line, and "\n" is what is returned; with ""
- * they end a line and are returned as they came; any other value alone ends a line.
+ * When reading, null and "" recognize "\n", "\r" and "\r\n"; null returns each as "\n", and "" returns them as they
+ * came. Any other value is the only line end.
  *
- * Writing: with null, "" and "\n" nothing is changed (Python's `os.linesep` is taken to be "\n"
- * on every system); with "\r" and "\r\n" each "\n" is written as that.
+ * When writing, null, "" and "\n" change nothing (Python's `os.linesep` is taken to be "\n" on every system); "\r" and
+ * "\r\n" are written in place of each "\n".
+ *
+ * @category Files
  */
 export type Newline = null | "" | "\n" | "\r" | "\r\n";
 
 const NEWLINES: readonly unknown[] = [null, "", "\n", "\r", "\r\n"];
 
-/** What is done with decoded text before lines are looked for. */
+/** Translates decoded text and finds its line ends. */
 export interface NewlineDecoder {
-  /** Finds line ends in what `translate` returned. */
+  /** Finds line ends in the text that `translate` returned. */
   readonly find: LineEndFinder;
-  /** Translates a chunk, and keeps back a "\r" at its end where a "\n" would belong to it. */
+  /** Translates a chunk; keeps back a "\r" at its end if a following "\n" would belong to it. */
   translate(chunk: string, last: boolean): string;
 }
 
@@ -39,7 +41,7 @@ export function checkNewline(newline: unknown): Newline {
   return newline as Newline;
 }
 
-/** The decoder for a value of `newline`. */
+/** Returns the decoder of a value of `newline`. */
 export function newlineDecoder(newline: Newline): NewlineDecoder {
   if (newline === null) return { find: finder("\n"), translate: universal() };
   if (newline === "") return { find: findAny, translate: undivided() };
@@ -60,7 +62,7 @@ function findAny(text: string, start: number): number {
   return lineEnd.test(text) ? lineEnd.lastIndex : -1;
 }
 
-/** Turns every line end into "\n", at once: a "\n" after a "\r" is dropped when it comes. */
+/** Translates each line end to "\n" at once: drops a "\n" that comes after a "\r". */
 function universal(): (chunk: string) => string {
   let afterReturn = false;
   return (chunk) => {
@@ -71,7 +73,7 @@ function universal(): (chunk: string) => string {
   };
 }
 
-/** Keeps "\r\n" in one piece. */
+/** Keeps "\r\n" in one chunk. */
 function undivided(): (chunk: string, last: boolean) => string {
   let held = "";
   return (chunk, last) => {

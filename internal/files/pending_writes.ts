@@ -11,9 +11,9 @@ import { recycle } from "./writer_core.ts";
 
 /** Options of {@linkcode PendingWrites.send}. */
 export interface SendOptions {
-  /** Whether the writes have succeeded already, so that a failure is for the next one. */
+  /** Whether the writes have succeeded already, so that the next write throws a failure. */
   accepted?: boolean;
-  /** The memory of the bytes, where it is free when they are sent. */
+  /** The memory of the bytes, if it can be recycled once they are sent. */
   memory?: Uint8Array;
 }
 
@@ -22,21 +22,21 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** Sends, and remembers the first failure for whoever flushes. */
+/** Sends writes and keeps the first failure for the next flush. */
 export class PendingWrites {
   readonly #sink: ByteSink;
   readonly #onClose: (() => void) | undefined;
   #pending = 0;
   #pendingBytes = 0;
-  /** What a flush throws: the first failure since the last. */
+  /** The first failure since the last flush, which the next flush throws. */
   #failure: Failure | undefined;
-  /** What the next write throws as well: the failure of bytes whose write had succeeded already. */
+  /** The failure of bytes whose write had succeeded already, which the next write throws too. */
   #unreported: Failure | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
-   * @param sink What to send with.
+   * @param sink Where to send the bytes.
    * @param onClose Called once, when the writer is closed.
    */
   constructor(sink: ByteSink, onClose: (() => void) | undefined) {
@@ -59,12 +59,12 @@ export class PendingWrites {
     if (this.closed) throw closedFile("write");
   }
 
-  /** Whether a write is to be refused, with {@linkcode refuse}. */
+  /** Whether the next write fails, with {@linkcode reject}. */
   get rejects(): boolean {
     return this.#closing !== undefined || this.#unreported !== undefined;
   }
 
-  /** The rejection of a write to a closed writer, or after a failure that nobody was told. */
+  /** Rejects a write to a closed writer, or after an unreported failure. */
   reject(): Promise<never> {
     const error = this.closed ? closedFile("write") : this.#unreported?.error;
     this.#unreported = undefined;
@@ -72,9 +72,9 @@ export class PendingWrites {
   }
 
   /**
-   * Sends `bytes`; the promise can go unawaited.
+   * Sends `bytes`. The promise may go unawaited.
    *
-   * @param bytes What to send.
+   * @param bytes The bytes.
    * @param count What the promise resolves to.
    * @param options Where the bytes come from.
    */
@@ -93,7 +93,7 @@ export class PendingWrites {
       this.#settle(length);
       return count;
     }, (error) => {
-      quiet(result); // only where it fails: success makes one promise, not two
+      quiet(result); // only if it fails, so that success makes one promise and not two
       this.#failure ??= { error };
       if (accepted) this.#unreported ??= { error };
       this.#settle(length);
@@ -109,7 +109,7 @@ export class PendingWrites {
     this.#drained = undefined;
   }
 
-  /** Resolves to `count` when nothing is pending, however it ended. */
+  /** Resolves to `count` when no write is pending, however the writes ended. */
   async settled(count: number): Promise<number> {
     if (this.#pending > 0) {
       this.#drained ??= Promise.withResolvers<void>();
@@ -118,7 +118,7 @@ export class PendingWrites {
     return count;
   }
 
-  /** Waits until nothing is pending, and throws the first failure since the last call. */
+  /** Waits until no write is pending, and throws the first failure since the last call. */
   async drain(): Promise<void> {
     await this.settled(0);
     const failure = this.#failure;
@@ -126,7 +126,7 @@ export class PendingWrites {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Closes the writer when `flush` has ended; only the first call reports how. */
+  /** Closes the writer once `flush` has ended. Only the first call throws its failure. */
   close(flush: () => Promise<void>): Promise<void> {
     if (this.#closing !== undefined) return this.#closing.catch(() => {});
     const flushed = flush();

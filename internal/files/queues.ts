@@ -1,5 +1,5 @@
 /**
- * Data that has come and nobody has read yet, in the pieces in which it came: bytes, and decoded text.
+ * Queues of unread data in the chunks in which it came: bytes, and decoded text.
  *
  * @module
  */
@@ -35,10 +35,10 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
 
   protected abstract slice(chunk: T, start: number, end: number): T;
   protected abstract join(parts: T[], length: number): T;
-  /** `tail` and `chunk` in one where they are small; otherwise undefined. */
+  /** Joins `tail` and `chunk` if they are small; returns undefined otherwise. */
   protected abstract merge(tail: T, chunk: T): T | undefined;
 
-  /** Adds `chunk` at the end. It belongs to the queue from now on. */
+  /** Adds `chunk` at the end. The chunk belongs to the queue from now on. */
   push(chunk: T): void {
     this.#length += chunk.length;
     const last = this.chunks.length - 1;
@@ -74,7 +74,7 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
     return this.join(parts, count);
   }
 
-  /** Takes `count` elements and forgets them. */
+  /** Drops `count` elements. */
   drop(count: number): void {
     for (let left = count; left > 0;) {
       left -=
@@ -82,7 +82,7 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
     }
   }
 
-  /** Puts what was taken last back to where it was; `parts` belong to the queue again. */
+  /** Puts the parts taken last back in front. They belong to the queue again. */
   putBack(parts: readonly T[]): void {
     if (this.offset > 0) {
       this.chunks[0] = this.slice(
@@ -96,7 +96,7 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
     for (const part of parts) this.#length += part.length;
   }
 
-  /** Forgets everything. */
+  /** Drops all elements. */
   clear(): void {
     this.chunks = [];
     this.offset = 0;
@@ -104,8 +104,8 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
   }
 
   /**
-   * Asks `find` about each chunk from the position `from` on. The place is looked for from the
-   * end, because a search goes on where the latest chunk begins.
+   * Searches each chunk from the position `from` on. Locates that position from the end, because a search continues
+   * where the latest chunk begins.
    *
    * @returns The position, or -1.
    */
@@ -128,8 +128,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * A chunk below this many bytes is copied to its neighbour: a typed array costs about 200 bytes, so
- * that a peer who sends single bytes would cost two hundred times what it sends. The number is
- * arbitrary: well above that cost, well below what costs time to copy.
+ * a peer that sends single bytes would cost two hundred times what it sends. The number is
+ * arbitrary: well above that cost, and small enough to copy in no time.
  */
 const SMALL = 512;
 
@@ -138,7 +138,7 @@ const BLOCK = 4096;
 
 const LINE_FEED = 10;
 
-/** Whether `chunk` is one line, with its end and nothing else. */
+/** Reports whether `chunk` is one line, with its end and nothing else. */
 export function isLine(chunk: Bytes): boolean {
   return chunk.indexOf(LINE_FEED) === chunk.length - 1 && chunk.length > 0;
 }
@@ -148,7 +148,7 @@ function findLineEnd(chunk: Bytes, start: number): number {
   return at < 0 ? -1 : at + 1;
 }
 
-/** A queue of bytes. What is taken out of the inside of a chunk is a view of it. */
+/** A queue of bytes. Bytes taken from inside a chunk are a view of it. */
 export class ByteQueue extends ChunkQueue<Bytes> {
   /** The block at the end of the queue, into which nobody but this queue writes. */
   #block: ArrayBuffer | undefined;
@@ -187,7 +187,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     this.#block = undefined;
   }
 
-  /** Moves bytes into `target`, as many as there are and as it holds; returns how many. */
+  /** Moves as many bytes into `target` as it holds and there are; returns their number. */
   takeInto(target: Uint8Array): number {
     const count = Math.min(this.length, target.length);
     for (let at = 0; at < count;) {
@@ -200,7 +200,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     return count;
   }
 
-  /** A copy of the first `count` bytes, or of all where there are less. */
+  /** Returns a copy of the first `count` bytes, or of all if there are fewer. */
   copy(count: number): Bytes {
     const copied = memory(Math.min(count, this.length));
     let at = -this.offset;
@@ -214,12 +214,12 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     return copied;
   }
 
-  /** Where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  /** Returns where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
   lineEnd(from: number): number {
     return this.scan(from, findLineEnd);
   }
 
-  /** The position of `pattern` at or after `from`, or -1. */
+  /** Returns the position of `pattern` at or after `from`, or -1. */
   indexOf(pattern: Uint8Array, from: number): number {
     return this.scan(from, (chunk, start, index) => {
       let at = chunk.indexOf(pattern[0], start);
@@ -230,7 +230,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     });
   }
 
-  /** Whether `pattern` is what stands at `at` in chunk `index`, going on into the next chunks. */
+  /** Reports whether `pattern` is at `at` in chunk `index`, continued in the next chunks. */
   #matches(pattern: Uint8Array, at: number, index: number): boolean {
     let chunk = this.chunks[index];
     for (const byte of pattern) {
@@ -270,7 +270,7 @@ export class TextQueue extends ChunkQueue<string> {
     return tail.length + chunk.length <= BLOCK ? tail + chunk : undefined;
   }
 
-  /** Where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  /** Returns where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
   lineEnd(from: number): number {
     return this.scan(from, this.#find);
   }

@@ -1,40 +1,52 @@
 /**
- * What the files of a socket stand on.
+ * The part of a socket that its files call.
  *
  * @module
  */
 
-/** Where a reader gets its bytes from; a `Socket` is one. */
+/**
+ * The source of a reader's bytes, such as a `Socket`.
+ *
+ * @category Files
+ */
 export interface ByteSource {
   /**
-   * Receives what is there, at most `n` bytes. The array belongs to the caller.
+   * Receives the bytes that are there, at most `n`. The array belongs to the caller.
    *
    * @param n The most bytes to receive; at least 1.
    * @returns The bytes; empty at the end of the stream.
    */
   recv(n: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * Receives what is there into `buffer`.
+   * Receives the bytes that are there into `buffer`.
    *
    * @param buffer Where the bytes go; not empty.
-   * @returns The count of bytes; 0 at the end of the stream.
+   * @returns The number of bytes; 0 at the end of the stream.
    */
   recvInto(buffer: Uint8Array): Promise<number>;
 }
 
-/** Where a writer puts its bytes; a `Socket` is one. */
+/**
+ * The destination of a writer's bytes, such as a `Socket`.
+ *
+ * @category Files
+ */
 export interface ByteSink {
   /**
-   * Sends all of `data`. Calls are carried out one after the other, awaited or not, and the
-   * failure of one that nobody awaits is no unhandled rejection.
+   * Sends all of `data`. Calls run in order, awaited or not, and the failure of a call that nobody awaits is no
+   * unhandled rejection.
    *
-   * @param data What to send; not to be changed until the promise is settled.
+   * @param data The bytes to send. Do not change them until the promise settles.
    */
   sendall(data: Uint8Array): Promise<void>;
 }
 
-/** A writer that may hold bytes back: what a reader is tied to. */
+/**
+ * A writer that may hold bytes back; a reader is tied to it.
+ *
+ * @category Files
+ */
 export interface Tied {
-  /** Begins to send what it holds, and does not wait for it. */
+  /** Begins to send the held bytes without waiting. */
   sendHeld(): void;
 }

@@ -1,26 +1,30 @@
 /**
- * The errors of files: those of reading, named as in Python's asyncio, and that of a closed one.
+ * The errors of files: those of reads, named as in Python's asyncio, and the error of a closed file.
  *
  * @module
  */
 
 import { noMistake } from "../waiting/promises.ts";
 
-/** The stream ended before all that was asked for had come. */
+/**
+ * Thrown if the stream ends before all the requested bytes have come.
+ *
+ * @category Files
+ */
 export class IncompleteReadError extends Error {
   /** The name of the class. */
   override readonly name: string = "IncompleteReadError";
-  /** What came before the end; it is no longer in the reader. */
+  /** The bytes that came before the end. They are no longer in the reader. */
   readonly partial: Uint8Array<ArrayBuffer>;
-  /** How many bytes were asked for; `undefined` where a separator was looked for. */
+  /** The number of requested bytes; `undefined` if the read was for a separator. */
   readonly expected: number | undefined;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param message What could not be read and why.
-   * @param partial What came before the end.
-   * @param expected How many bytes were asked for.
+   * @param partial The bytes that came before the end.
+   * @param expected The number of requested bytes.
    */
   constructor(
     message: string,
@@ -33,19 +37,22 @@ export class IncompleteReadError extends Error {
   }
 }
 
-/** A line, or what stands before a separator, is longer than the limit. */
+/**
+ * Thrown if a line, or the data before a separator, is longer than the limit.
+ *
+ * @category Files
+ */
 export class LimitOverrunError extends Error {
   /** The name of the class. */
   override readonly name: string = "LimitOverrunError";
   /**
-   * From `readline()`: how much of the line was discarded. From `readlines()`, which discards
-   * nothing: 0. From `readuntil()`, which discards nothing either: how much may be read before the
-   * place where a separator is or may begin.
+   * The number of bytes or characters of the line that `readline()` discarded. `readlines()` discards nothing: 0.
+   * `readuntil()` discards nothing either: the number of bytes before the place where a separator is or may begin.
    */
   readonly consumed: number;
 
   /**
-   * Makes the error.
+   * Creates the error.
    *
    * @param message What could not be read and why.
    * @param consumed How much was discarded, or can be.
@@ -56,13 +63,13 @@ export class LimitOverrunError extends Error {
   }
 }
 
-/** The error of a call on a closed file, which a client that leaves can cause. */
+/** Returns the error of a call on a closed file, which a client that leaves can cause. */
 export function closedFile(doing: "read" | "write"): TypeError {
   const what = doing === "read" ? "read of" : "write to";
   return noMistake(new TypeError(`Cannot ${doing}: ${what} closed file`));
 }
 
-/** The error of a read that the end of the stream cut short. */
+/** Returns the error of a read that the end of the stream cut short. */
 export function incomplete(
   what: string,
   partial: Uint8Array<ArrayBuffer>,

@@ -1,6 +1,6 @@
 /**
- * What a reader of bytes does, without how it receives: sizes, limits, lines and separators. Its shells, for `await`
- * and for blocking, only move bytes into it.
+ * The logic of a reader of bytes without its I/O: sizes, limits, lines and separators. The shells, one that waits and
+ * one that blocks, only move bytes into it.
  *
  * @module
  */
@@ -18,52 +18,60 @@ import { ByteQueue, isLine } from "./queues.ts";
 import type { Tied } from "./raw_streams.ts";
 import type { ReadSteps } from "./read_steps.ts";
 
-/** The most that one receive asks for where nothing else is given; the socket adapts below it. */
+/** The most that one receive asks for by default; the socket adapts below it. */
 const BUFFER_SIZE = 65_536;
 
-/** Options of a {@linkcode BufferedReader}. */
+/**
+ * Options of a {@linkcode BufferedReader}.
+ *
+ * @category Files
+ */
 export interface BufferedReaderOptions {
   /**
-   * The most bytes that one `recv` asks for. 0: unbuffered, so that never more is received
-   * than was asked for, at the price of receiving lines byte by byte. -1: the default, 65536.
+   * The most bytes that one `recv` asks for. 0 reads without a buffer: the reader never receives more than the caller
+   * asked for, and receives lines byte by byte. -1 is the default, 65536.
    *
    * @default {-1}
    */
   bufferSize?: number;
   /**
-   * The longest line in bytes, its line end included; also the limit of `readuntil`. Beyond it
-   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
+   * The longest line in bytes, its line end included; also the limit of `readuntil`. A longer line throws
+   * {@linkcode LimitOverrunError}. `Infinity` is no limit.
    *
    * @default {65536}
    */
   lineLimit?: number;
   /**
-   * A writer whose bytes are sent before the reader asks for more, so that no answer is held back while the
-   * question after it is waited for; and which, where it has no buffer, holds small writes while the reader
-   * has more, so that the answers leave together. What C++ calls a tied stream.
+   * A writer whose bytes are sent before the reader receives more, so that no answer is held back while the handler
+   * waits for the next question. A tied writer without a buffer holds small writes while the reader has more, so that
+   * the answers leave together. C++ calls this a tied stream.
    */
   tie?: Tied;
   /** Called once, when the reader is closed. */
   onClose?: () => void;
 }
 
-/** Options of {@linkcode BufferedReader.readuntil}. */
+/**
+ * Options of {@linkcode BufferedReader.readuntil}.
+ *
+ * @category Files
+ */
 export interface ReadUntilOptions {
   /**
-   * The most bytes, separator included.
+   * The most bytes to read, separator included.
    *
    * @default {65536, or the reader's `lineLimit`}
    */
   limit?: number;
 }
 
-/** The state of a reader, and its reads as steps, each of which needs more bytes. */
+/** The state of a reader and the steps of its reads. */
 export class ReaderCore {
-  /** The most bytes that one receive asks for; 0 where there is no buffer. */
+  /** The most bytes that one receive asks for; 0 without a buffer. */
   readonly bufferSize: number;
   /** The longest line. */
   readonly lineLimit: number;
-  /** What has come and was not read yet. */
+  /** Received bytes that were not read yet. */
   readonly queue: ByteQueue = new ByteQueue();
   /** Reads lines. */
   readonly lines: LineReader<Bytes>;
@@ -87,7 +95,7 @@ export class ReaderCore {
     if (this.closed) throw closedFile("read");
   }
 
-  /** Closes the reader; what waits in it is lost. */
+  /** Closes the reader and drops the unread bytes. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -95,28 +103,28 @@ export class ReaderCore {
     this.#onClose?.();
   }
 
-  /** How many bytes a receive asks for that is to bring `wanted`: without a buffer never more. */
+  /** Returns how many bytes to receive if a read wants `wanted`; without a buffer never more. */
   receiveSize(wanted: number): number {
     return this.bufferSize || Math.min(wanted, BUFFER_SIZE);
   }
 
-  /** Whether nothing waits in an open reader with a buffer: one receive may bring all that a read wants. */
+  /** Reports whether the reader is open and its buffer empty: one receive may bring all that a read wants. */
   get idle(): boolean {
     return this.queue.length === 0 && this.bufferSize > 0 && !this.closed &&
       !this.lines.skipping;
   }
 
-  /** Takes the line that begins with what came to a fresh reader, if all of it has come. */
+  /** Takes the first line of bytes received by an idle reader; undefined if its end has not come. */
   firstLine(came: Bytes): Bytes | undefined {
     this.checkOpen();
     if (came.length === 0) return came;
-    // Mostly it is just a line, which to pass through the queue would take 0.1 us.
+    // Most often the bytes are one line; passing it through the queue would take 0.1 us.
     if (isLine(came) && came.length <= this.lineLimit) return came;
     this.queue.push(came);
     return this.lines.ready();
   }
 
-  /** Takes `most` bytes, or what there is. */
+  /** Takes at most `most` bytes from the queue. */
   take(most: number): Bytes {
     this.lines.stopSkipping();
     return this.queue.take(Math.min(most, this.queue.length));
@@ -131,7 +139,7 @@ export class ReaderCore {
     return this.take(count);
   }
 
-  /** Reads what is there, with at most one receive. */
+  /** Reads the bytes that are there, with at most one receive. */
   *read1(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
@@ -149,7 +157,7 @@ export class ReaderCore {
     throw incomplete(`${size} bytes`, bytes, size);
   }
 
-  /** Fills `buffer` through the queue, or with `once` reads what is there with at most one receive. */
+  /** Fills `buffer`; with `once`, reads the bytes that are there with at most one receive. */
   *readinto(buffer: ArrayBufferView, once: boolean): ReadSteps<number> {
     const target = checkBuffer(buffer);
     const { queue } = this;
@@ -171,7 +179,7 @@ export class ReaderCore {
     return this.lines.lines(hint);
   }
 
-  /** Reads until `separator`, and it as well. */
+  /** Reads up to `separator`, separator included. */
   *readuntil(
     separator: Uint8Array | string,
     options: ReadUntilOptions,
@@ -195,7 +203,7 @@ export class ReaderCore {
     );
   }
 
-  /** Where `pattern` is; -1 where `enough` bytes, or the stream's last, do not show it. */
+  /** Returns the position of `pattern`; -1 if it is not among `enough` bytes or the rest of the stream. */
   *#find(pattern: Uint8Array, enough: number): ReadSteps<number> {
     const { queue } = this;
     for (let from = 0;;) {
@@ -206,7 +214,7 @@ export class ReaderCore {
     }
   }
 
-  /** Shows what comes next, and leaves it. */
+  /** Returns the next bytes without taking them. */
   *peek(size: number): ReadSteps<Bytes> {
     checkCount(size, "Cannot peek: size", false);
     if (this.bufferSize === 0) {

@@ -88,6 +88,21 @@ export interface BufferedRWPair extends
  *
  * Closing a pair leaves the socket open. If you open a pair, close it.
  *
+ * @example
+ * ```ts
+ * import { socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * await using file = a.makefile("rwb");
+ * await file.write("ping\n");
+ * await file.flush();
+ * await b.sendall(await b.recv(100));
+ * strictEqual((await file.readline()).length, 5);
+ * a.close();
+ * b.close();
+ * ```
+ *
  * @category Files
  */
 export class BufferedRWPair implements AsyncDisposable {
@@ -165,6 +180,21 @@ export interface TextRWPair extends
  * `seekable` are the writer's.
  *
  * Closing a pair leaves the socket open. If you open a pair, close it.
+ *
+ * @example
+ * ```ts
+ * import { socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * await using file = a.makefile("rw");
+ * await file.write("ping\n");
+ * await file.flush();
+ * await b.sendall(await b.recv(100));
+ * strictEqual(await file.readline(), "ping\n");
+ * a.close();
+ * b.close();
+ * ```
  *
  * @category Files
  */

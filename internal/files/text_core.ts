@@ -1,5 +1,5 @@
 /**
- * What text files do, without how they receive and send: decoding, encoding and line ends.
+ * The logic of text files without their I/O: decoding, encoding and line ends.
  *
  * @module
  */
@@ -22,59 +22,67 @@ import {
 import { TextQueue } from "./queues.ts";
 import type { ReadSteps } from "./read_steps.ts";
 
-/** Options of a {@linkcode TextReader}. */
+/**
+ * Options of a {@linkcode TextReader}.
+ *
+ * @category Files
+ */
 export interface TextReaderOptions {
   /**
-   * `"ascii"`, `"latin-1"` (every byte is the character of that number, as in Python), or any label
+   * The encoding: `"ascii"`, `"latin-1"` (each byte is the character of that number, as in Python), or any label
    * that `TextDecoder` knows.
    *
    * @default {"utf-8"}
    */
   encoding?: string;
   /**
-   * What is done with bytes that are no text: an error, U+FFFD, or nothing.
+   * What to do with bytes that cannot be decoded: throw an error, return U+FFFD, or drop them.
    *
    * @default {"strict"}
    */
   errors?: TextErrors;
   /**
-   * Which line ends there are.
+   * The line ends that the file recognizes; see {@linkcode Newline}.
    *
    * @default {null}
    */
   newline?: Newline;
   /**
-   * The longest line in UTF-16 units, its line end included. Beyond it
-   * {@linkcode LimitOverrunError} is thrown. `Infinity` is no limit.
+   * The longest line in UTF-16 units, its line end included. A longer line throws {@linkcode LimitOverrunError}.
+   * `Infinity` is no limit.
    *
    * @default {65536}
    */
   lineLimit?: number;
 }
 
-/** Options of a {@linkcode TextWriter}. */
+/**
+ * Options of a {@linkcode TextWriter}.
+ *
+ * @category Files
+ */
 export interface TextWriterOptions {
   /**
-   * `"utf-8"`, `"ascii"` or `"latin-1"`.
+   * The encoding: `"utf-8"`, `"ascii"` or `"latin-1"`.
    *
    * @default {"utf-8"}
    */
   encoding?: string;
   /**
-   * What is done with characters that the encoding does not have: an error, "?", or nothing.
+   * What to do with characters that the encoding lacks: throw an error, write "?", or drop them.
    *
    * @default {"strict"}
    */
   errors?: TextErrors;
   /**
-   * What is written for "\n".
+   * The line end that is written for "\n"; see {@linkcode Newline}.
    *
    * @default {null}
    */
   newline?: Newline;
 }
 
-/** The state of a text file that reads, and its reads as steps, each of which needs more text. */
+/** The state of a text file that reads and the steps of its reads. */
 export class TextReaderCore {
   /** Decoded text that was not read yet. */
   readonly queue: TextQueue;
@@ -98,9 +106,9 @@ export class TextReaderCore {
   }
 
   /**
-   * Decodes what was received: empty at the end of the stream.
+   * Decodes received bytes, which are empty at the end of the stream.
    *
-   * @returns Whether there is more text; undefined where it takes more bytes to say.
+   * @returns Whether there is more text; undefined if the bytes are part of a character whose rest has not come.
    */
   decode(bytes: Uint8Array): boolean | undefined {
     const last = bytes.length === 0;
@@ -133,7 +141,7 @@ export class TextReaderCore {
 }
 
 /**
- * Returns the function that makes bytes of what a text file is to write.
+ * Returns a function that encodes the text of a file.
  *
  * @param options Encoding and line ends.
  */

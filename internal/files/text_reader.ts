@@ -12,15 +12,30 @@ import { type ReadSteps, runSteps } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
 /**
- * Reads text from a socket; the reading half of Python's `io.TextIOWrapper`.
+ * Reads text from a socket, as the reading half of Python's `io.TextIOWrapper`. `socket.makefile("r")` returns one.
  *
- * Characters are counted as JavaScript's strings count, in UTF-16 units; a surrogate pair is
- * never divided, but returned whole where its first half was asked for.
+ * Characters are counted in UTF-16 units, as JavaScript's strings count them. A surrogate pair is never divided: a
+ * read whose last unit is its first half returns both.
  *
- * A call that fails with a timeout loses nothing. Where data cannot be decoded and `errors` is
- * `"strict"`, the chunk that the socket received with it is lost, as in Python; `"replace"` avoids that.
+ * A call that fails with a timeout loses nothing. If data cannot be decoded and `errors` is `"strict"`, the chunk
+ * received with it is lost, as in Python; `"replace"` avoids that.
  *
- * Closing it closes the {@linkcode BufferedReader} below, and leaves the socket open.
+ * Closing the file closes its {@linkcode BufferedReader} and leaves the socket open.
+ *
+ * @example
+ * ```ts
+ * import { socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * using file = b.makefile("r");
+ * await a.sendall(new TextEncoder().encode("hello\r\n"));
+ * strictEqual(await file.readline(), "hello\n");
+ * a.close();
+ * b.close();
+ * ```
+ *
+ * @category Files
  */
 export class TextReader implements Disposable {
   readonly #reader: BufferedReader;
@@ -28,11 +43,11 @@ export class TextReader implements Disposable {
   readonly #turns = new Mutex();
 
   /**
-   * Opens a text file on a reader; nothing is received yet.
+   * Opens a text file on a reader. Nothing is received yet.
    *
-   * @param reader Where the bytes come from. It belongs to this file from now on.
+   * @param reader Where the bytes come from. The reader belongs to this file from now on.
    * @param options Encoding and line ends.
-   * @throws {TypeError} if `errors` or `newline` is none of the values there are.
+   * @throws {TypeError} if `errors` or `newline` has none of its values.
    * @throws {RangeError} if the encoding is unknown, or the limit is out of range.
    */
   constructor(reader: BufferedReader, options: TextReaderOptions = {}) {
@@ -59,9 +74,9 @@ export class TextReader implements Disposable {
 
   /**
    * Reads a line, its line end included. Only the last line of a stream can be without one.
-   * Lines that are too long are handled as in {@linkcode BufferedReader.readline}.
+   * A line that is too long is skipped as in {@linkcode BufferedReader.readline}.
    *
-   * @param limit The most characters to return; a longer line comes in parts, and that is no error.
+   * @param limit The most characters to return; a longer line comes in parts without an error.
    * @returns The line; empty at the end of the stream.
    * @throws {LimitOverrunError} if the line is longer than `lineLimit` and no `limit` is given.
    * @throws {RangeError} if `limit` is not -1 or a non-negative integer.
@@ -74,10 +89,10 @@ export class TextReader implements Disposable {
   }
 
   /**
-   * Reads lines, to the end of the stream or until they exceed `hint` characters. Where that
-   * fails the lines read until then stay in the reader.
+   * Reads lines, to the end of the stream or until they exceed `hint` characters. If the call fails, the lines read
+   * before stay in the file.
    *
-   * @param hint No further line is read when the lines are longer than this; -1 or 0: all.
+   * @param hint Stops once the lines are longer than this; -1 or 0 reads all.
    * @returns The lines, each with its line end.
    * @throws {LimitOverrunError} if a line is longer than `lineLimit`.
    * @throws {RangeError} if `hint` is not -1 or a non-negative integer.
@@ -88,7 +103,7 @@ export class TextReader implements Disposable {
   }
 
   /**
-   * The lines to the end of the stream, as `readline()` gives them. Leaving the loop leaves the
+   * Iterates over the lines to the end of the stream, as `readline()` returns them. Leaving the loop leaves the
    * file open.
    *
    * @returns The iterator.
@@ -101,7 +116,7 @@ export class TextReader implements Disposable {
   }
 
   /**
-   * Whether the file can be read: yes.
+   * Reports whether the file can be read.
    *
    * @returns true
    * @throws {TypeError} if the file is closed.
@@ -111,7 +126,7 @@ export class TextReader implements Disposable {
   }
 
   /**
-   * Whether the file can be written: no.
+   * Reports whether the file can be written.
    *
    * @returns false
    * @throws {TypeError} if the file is closed.
@@ -121,7 +136,7 @@ export class TextReader implements Disposable {
   }
 
   /**
-   * Whether the file has positions: no.
+   * Reports whether the file has positions.
    *
    * @returns false
    * @throws {TypeError} if the file is closed.
@@ -130,7 +145,7 @@ export class TextReader implements Disposable {
     return this.#reader.seekable();
   }
 
-  /** Closes the file, not the socket. What waits in it is lost. Closing twice is fine. */
+  /** Closes the file, not the socket. Unread text is lost. Closing twice is fine. */
   close(): void {
     this.#core.queue.clear();
     this.#reader.close();
@@ -141,7 +156,7 @@ export class TextReader implements Disposable {
     this.close();
   }
 
-  /** Runs the steps of a read in its turn. */
+  /** Runs the steps of a read when it is its turn. */
   #read<T>(steps: () => ReadSteps<T>): Promise<T> {
     return unawaited(runSteps(
       () => {
@@ -157,7 +172,7 @@ export class TextReader implements Disposable {
     return this.#turns.ready ? this.#core.lines.ready() : undefined;
   }
 
-  /** Receives until there is more text; false at the end. */
+  /** Receives until there is more text; resolves to false at the end of the stream. */
   async #fill(): Promise<boolean> {
     for (;;) {
       const more = this.#core.decode(await this.#reader.read1());

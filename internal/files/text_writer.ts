@@ -10,10 +10,26 @@ import { unawaited } from "../waiting/promises.ts";
 import { writeEach, type Writer } from "./file_writer.ts";
 
 /**
- * Writes text to a socket; the writing half of Python's `io.TextIOWrapper`. What is written is
- * sent when the buffer below is full, or at `flush` and `close`.
+ * Writes text to a socket, as the writing half of Python's `io.TextIOWrapper`. `socket.makefile("w")` returns one.
+ * Text is sent when the buffer of its {@linkcode Writer} is full, and on `flush` and `close`.
  *
- * Closing it closes the {@linkcode Writer} below, and leaves the socket open.
+ * Closing the file closes its writer and leaves the socket open.
+ *
+ * @example
+ * ```ts
+ * import { socketpair } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ *
+ * const [a, b] = await socketpair();
+ * await using file = a.makefile("w", { newline: "\r\n" });
+ * await file.write("hello\n");
+ * await file.flush();
+ * strictEqual(new TextDecoder().decode(await b.recv(100)), "hello\r\n");
+ * a.close();
+ * b.close();
+ * ```
+ *
+ * @category Files
  */
 export class TextWriter implements AsyncDisposable {
   readonly #writer: Writer;
@@ -22,10 +38,10 @@ export class TextWriter implements AsyncDisposable {
   /**
    * Opens a text file on a writer.
    *
-   * @param writer Where the bytes go. It belongs to this file from now on.
+   * @param writer Where the bytes go. The writer belongs to this file from now on.
    * @param options Encoding and line ends.
-   * @throws {TypeError} if `errors` or `newline` is none of the values there are.
-   * @throws {RangeError} if the encoding is none that can be written.
+   * @throws {TypeError} if `errors` or `newline` has none of its values.
+   * @throws {RangeError} if the encoding cannot be written.
    */
   constructor(writer: Writer, options: TextWriterOptions = {}) {
     this.#writer = writer;
@@ -40,9 +56,9 @@ export class TextWriter implements AsyncDisposable {
   /**
    * Writes `text`.
    *
-   * @param text What to write.
-   * @returns The length of `text`, when it is in the buffer or sent.
-   * @throws {TypeError} at once, if `text` is no string or the encoding does not have it; as a
+   * @param text The text to write.
+   * @returns The length of `text`, once it is in the buffer or sent.
+   * @throws {TypeError} at once, if `text` is not a string or the encoding lacks one of its characters; as a
    * rejection, if the file is closed.
    */
   write(text: string): Promise<number> {
@@ -51,9 +67,9 @@ export class TextWriter implements AsyncDisposable {
   }
 
   /**
-   * Writes one after the other, with nothing put between them; see {@linkcode Writer.writelines}.
+   * Writes each of `lines` in order, with nothing between them; see {@linkcode Writer.writelines}.
    *
-   * @param lines What to write.
+   * @param lines The text to write.
    * @throws {TypeError} as `write` does.
    */
   writelines(lines: Iterable<string> | AsyncIterable<string>): Promise<void> {
@@ -61,7 +77,7 @@ export class TextWriter implements AsyncDisposable {
   }
 
   /**
-   * Sends what was collected, and waits until all that was written is sent.
+   * Sends the collected text and waits until all written text is sent.
    *
    * @throws The first failure since the last flush.
    * @throws {TypeError} if the file is closed.
@@ -80,7 +96,7 @@ export class TextWriter implements AsyncDisposable {
   }
 
   /**
-   * Whether the file can be read: no.
+   * Reports whether the file can be read.
    *
    * @returns false
    * @throws {TypeError} if the file is closed.
@@ -90,7 +106,7 @@ export class TextWriter implements AsyncDisposable {
   }
 
   /**
-   * Whether the file can be written: yes.
+   * Reports whether the file can be written.
    *
    * @returns true
    * @throws {TypeError} if the file is closed.
@@ -100,7 +116,7 @@ export class TextWriter implements AsyncDisposable {
   }
 
   /**
-   * Whether the file has positions: no.
+   * Reports whether the file has positions.
    *
    * @returns false
    * @throws {TypeError} if the file is closed.

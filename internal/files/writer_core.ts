@@ -32,7 +32,11 @@ const pool = new BufferPool(2048, 64);
 
 const NOTHING = new Uint8Array(0);
 
-/** Options of a {@linkcode BufferedWriter}. */
+/**
+ * Options of a {@linkcode BufferedWriter}.
+ *
+ * @category Files
+ */
 export interface BufferedWriterOptions {
   /**
    * The number of bytes collected before they are sent; 0 sends each write at once; -1 is the default.
