@@ -5,6 +5,7 @@
  * @module
  */
 
+import { atCaller } from "./internal/base/errors.ts";
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import {
@@ -218,7 +219,7 @@ export function createServer(
     return socket;
   } catch (error) {
     socket.close();
-    throw error;
+    throw atCaller(error, createServer);
   }
 }
 

@@ -316,3 +316,40 @@ export function translate(error: unknown, doing: Doing): unknown {
     cause,
   });
 }
+
+/** Reports whether an error is of the family, or one of a wrong argument. */
+function isOwn(error: unknown): error is Error {
+  return error instanceof OSError || error instanceof TypeError ||
+    error instanceof RangeError;
+}
+
+/**
+ * Returns an error whose stack begins with the caller of `method`, which must be running. The text of the stack is
+ * made when somebody reads it: without a free descriptor, that makes Deno (2.9.6) panic.
+ */
+// deno-lint-ignore no-explicit-any
+export function atCaller<E>(error: E, method: (...args: any[]) => unknown): E {
+  if (isOwn(error)) Error.captureStackTrace(error, method);
+  return error;
+}
+
+/** Has the errors that methods throw begin with their callers. */
+export function throwAtCaller<T extends object>(
+  prototype: T,
+  names: readonly (keyof T & string)[],
+): void {
+  for (const name of names) {
+    const method = prototype[name] as (...args: unknown[]) => unknown;
+    const { [name]: outer } = {
+      [name](this: T, ...args: unknown[]): unknown {
+        try {
+          return method.apply(this, args);
+        } catch (error) {
+          throw atCaller(error, outer);
+        }
+      },
+    };
+    Object.defineProperty(outer, "length", { value: method.length });
+    prototype[name] = outer as T[typeof name];
+  }
+}

@@ -23,7 +23,14 @@ import { connect, takeConnectError } from "./connect.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { SocketState } from "./state.ts";
 import { errnoOf } from "../base/errno.ts";
-import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
+import {
+  atCaller,
+  GaiError,
+  OSError,
+  osError,
+  throwAtCaller,
+  TimeoutError,
+} from "../base/errors.ts";
 import {
   getOption,
   type OptionValue,
@@ -443,7 +450,7 @@ export class Socket implements Disposable {
     try {
       return send(this.#state, data, flags);
     } catch (error) {
-      return unawaited(failLater(error));
+      return unawaited(failLater(atCaller(error, Socket.prototype.send)));
     }
   }
 
@@ -461,7 +468,7 @@ export class Socket implements Disposable {
     try {
       return sendall(this.#state, data, flags);
     } catch (error) {
-      return unawaited(failLater(error));
+      return unawaited(failLater(atCaller(error, Socket.prototype.sendall)));
     }
   }
 
@@ -493,7 +500,7 @@ export class Socket implements Disposable {
         ? sendto(this.#state, data, flagsOrAddress, address)
         : sendto(this.#state, data, 0, flagsOrAddress);
     } catch (error) {
-      return unawaited(failLater(error));
+      return unawaited(failLater(atCaller(error, Socket.prototype.sendto)));
     }
   }
 
@@ -736,6 +743,22 @@ export class Socket implements Disposable {
    */
   abort(): void {
     this.#state.close(true);
+  }
+
+  static {
+    throwAtCaller(this.prototype, [
+      "bind",
+      "detach",
+      "getpeername",
+      "getsockname",
+      "getsockopt",
+      "listen",
+      "makefile",
+      "setblocking",
+      "setdeadline",
+      "setsockopt",
+      "settimeout",
+    ]);
   }
 
   /** Closes the socket, for `using`. */
