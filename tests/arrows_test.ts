@@ -11,6 +11,7 @@ import { granted } from "./helpers.ts";
 const LAYERS: readonly (readonly string[])[] = [
   ["mod.ts"],
   ["mixins.ts"],
+  ["internal/mixins"],
   ["internal/workers", "internal/children"],
   ["server.ts", "handlers.ts"],
   ["internal/blocking"],
