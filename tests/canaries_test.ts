@@ -76,6 +76,7 @@ const CANARIES: Record<string, Canary> = {
     probe: ["children.ts", "neverAcknowledged"],
     scarce: true,
   },
+  "handle-type": { probe: ["children.ts", "invalidHandle"], scarce: true },
   "close-notifies": { probe: ["children.ts", "closeNotifies"] },
   "no-disconnect": { probe: ["children.ts", "noDisconnect"] },
 };

@@ -8,7 +8,7 @@ import {
   type Server,
   type Socket,
 } from "node:net";
-import { moduleOf, settles, sleep } from "./helpers.ts";
+import { moduleOf, settles, sleep, takeDescriptors } from "./helpers.ts";
 
 const hostname = "127.0.0.1";
 
@@ -97,6 +97,23 @@ export async function neverAcknowledged(): Promise<boolean> {
   const acknowledged = await settles(taken, 1500);
   child.kill("SIGKILL");
   return !acknowledged;
+}
+
+/** Passing a connection without a free descriptor throws the error of a wrong argument. */
+export async function invalidHandle(): Promise<boolean> {
+  const child = await start(ECHO);
+  const { accept } = await acceptor();
+  const [socket] = await accept();
+  const held = takeDescriptors();
+  try {
+    child.send("connection", socket);
+  } catch (error) {
+    return (error as { code?: string }).code === "ERR_INVALID_HANDLE_TYPE";
+  } finally {
+    for (const file of held) file.close();
+    child.kill("SIGKILL");
+  }
+  return false;
 }
 
 /** The close of a server sends a message to each child that got a connection of it. */
