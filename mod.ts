@@ -1,10 +1,52 @@
 /**
- * Python's `socket` and `socketserver` for Deno: servers over TCP, UDP and Unix sockets, made of a
- * server class, which gets requests, and a handler class, which answers them.
+ * Python's `socket` and `socketserver` for Deno: TCP, UDP and Unix sockets in TypeScript, without dependencies. You write
+ * a handler class. The server accepts the clients, limits their number and their time, reports errors, and lets the
+ * open requests finish when the program stops. The same handler runs in four ways: one client at a time, as tasks on the
+ * event loop, in Web Workers, or in child processes.
  *
- * A server and a mix-in make a way to run; the handler is the same for all. One that runs in a worker or in a
- * child process is exported from its module, and says where that is:
- * `static readonly moduleUrl = import.meta.url`.
+ * ```sh
+ * deno add jsr:@socketserver/socketserver
+ * ```
+ *
+ * A first server, which answers in capitals until Ctrl-C or SIGTERM:
+ *
+ * ```ts ignore
+ * import {
+ *   AsyncTCPServer,
+ *   serve,
+ *   StreamRequestHandler,
+ * } from "@socketserver/socketserver";
+ *
+ * class Upper extends StreamRequestHandler {
+ *   override timeout = 30; // seconds for each read and write
+ *
+ *   override async handle() {
+ *     for await (const line of this.rfile) {
+ *       await this.wfile.write(new TextDecoder().decode(line).toUpperCase());
+ *     }
+ *   }
+ * }
+ *
+ * const server = new AsyncTCPServer(["localhost", 9999], Upper);
+ * await serve(server); // until Ctrl-C or SIGTERM
+ * ```
+ *
+ * Start it with `deno run --allow-net main.ts`, and talk to it with `nc localhost 9999`.
+ *
+ * - **Deno**: 2.8 or later.
+ * - **Permissions**: `--allow-net`, or as narrow as `--allow-net=127.0.0.1:9999`. Unix sockets need `--allow-read` and
+ *   `--allow-write` too, handlers in workers `--allow-read`, and handlers in child processes `--allow-run` and
+ *   `--allow-env=NODE_V8_COVERAGE`. Unix datagrams need `--unstable-net`.
+ * - **Guides**: [a guide](https://jsr.io/@socketserver/socketserver/0.1.0/docs/guide.md),
+ *   [recipes](https://jsr.io/@socketserver/socketserver/0.1.0/docs/recipes.md),
+ *   [porting from Python](https://jsr.io/@socketserver/socketserver/0.1.0/docs/porting.md) and
+ *   [examples](https://jsr.io/@socketserver/socketserver/0.1.0/examples/README.md).
+ *
+ * ## Classes
+ *
+ * A server class stands for the transport, a mix-in for the way to run, and your handler class for the protocol. Each
+ * pair of a mix-in and a server exists ready-made: {@linkcode AsyncTCPServer}, {@linkcode ThreadingUDPServer},
+ * {@linkcode ForkingUnixStreamServer} and so on.
  *
  * ```text
  * BaseServer                  the loop, and one method for each stage of a request
@@ -16,7 +58,7 @@
  *
  * BaseRequestHandler          setup, handle, finish
  * ├── StreamRequestHandler    the connection as two files: rfile, wfile
- * ├── DatagramRequestHandler  the datagram, and its answer, as two files
+ * ├── DatagramRequestHandler  the datagram and its answer as two files
  * └── DualRequestHandler      either of the two, for a protocol over TCP and UDP
  *
  * AsyncMixIn                  requests run as tasks, many at a time
@@ -24,17 +66,19 @@
  * ForkingMixIn                handlers run in child processes, each with few permissions
  * ```
  *
- * A request goes through these stages, each of them a method that may be overridden:
+ * A handler that runs in a worker or in a child process is exported from its module and names that module:
+ * `static readonly moduleUrl = import.meta.url`.
+ *
+ * A request goes through these stages. Each is a method of the server or of the handler that you may override:
  *
  * ```text
  * getRequest -> verifyRequest -> processRequest -> finishRequest -> [setup -> handle -> finish]
  *            -> shutdownRequest -> closeRequest
  * ```
  *
- * Below them is {@linkcode Socket}, with the methods of Python's socket object, for clients and
- * for all that the servers do not cover.
+ * {@linkcode Socket} has the methods of Python's socket object, for clients and for protocols without a server class.
  *
- * @example A server that answers in capitals
+ * @example Serve and ask in one program
  * ```ts
  * import { strictEqual } from "node:assert/strict";
  * import { AsyncTCPServer, createConnection, StreamRequestHandler } from "@socketserver/socketserver";

@@ -81,3 +81,15 @@ for (const [subpath, path] of ENTRY_POINTS) {
     },
   });
 }
+
+Deno.test({
+  name: "the module doc has the program of README.md, which docs_test runs",
+  ignore: !mayAsk,
+  async fn() {
+    const read = (path: string) => Deno.readTextFile(new URL(path, root));
+    const comment = (await read("mod.ts")).replaceAll(/^ \* ?/gm, "");
+    const [, first] = /```ts ignore\n(.*?)```/s.exec(comment)!;
+    const [, program] = /```ts\n(.*?)```/s.exec(await read("README.md"))!;
+    assertEquals(first, program);
+  },
+});
