@@ -1,6 +1,19 @@
 /**
- * Python's `socket` module: the {@linkcode Socket} class, the functions around it, the constants
- * of BSD and the errors of the `OSError` family.
+ * Python's `socket` module for Deno: the {@linkcode Socket} class over TCP, UDP and Unix sockets, the functions around it,
+ * the constants of BSD and the errors of the `OSError` family. Has no server; for those see the package itself.
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createConnection, createServer } from "@socketserver/socketserver/socket";
+ *
+ * using listener = createServer(["127.0.0.1", 0]);
+ * using client = await createConnection(listener.getsockname(), { timeout: 5 });
+ * const [server] = await listener.accept();
+ * await server.sendall(new TextEncoder().encode("hello"));
+ * server.close();
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * ```
  *
  * @module
  */
@@ -86,27 +99,31 @@ export type {
   TransportAddr,
 } from "./internal/runtime/transport.ts";
 
-/** Options of {@linkcode createConnection}. */
+/**
+ * Options of {@linkcode createConnection}.
+ *
+ * @category Options
+ */
 export interface CreateConnectionOptions {
-  /** Seconds for each attempt, and the timeout of the socket; null is none. @default {getdefaulttimeout()} */
+  /** Seconds for each attempt, and the timeout of the socket; null is no timeout. @default {getdefaulttimeout()} */
   timeout?: number | null;
-  /** The own address to connect from. */
+  /** The local address to connect from. */
   sourceAddress?: AddressLike;
-  /** Whether a failure carries the errors of all attempts, or of the last one. @default {false} */
+  /** Whether a failure throws the errors of all attempts, and not only of the last one. @default {false} */
   allErrors?: boolean;
 }
 
 /**
- * Makes a connection. Over TCP it tries every address that the host has, in order, and takes the first that
- * answers.
+ * Opens a connection. Over TCP, tries every address of the host in order, until one answers.
  *
  * @param address `[host, port]`, or the path of a Unix socket, which Python's function does not take.
- * @param options Timeout and own address.
+ * @param options Timeout and local address.
  * @returns The connected socket.
  * @throws {OSError} The failure of the last attempt.
- * @throws {AggregateError} The failures of all attempts, where `allErrors` asks for them.
- * @throws {GaiError} when the host is not known.
- * @throws {TypeError} when the address has the wrong shape.
+ * @throws {AggregateError} The failures of all attempts, with `allErrors`.
+ * @throws {GaiError} if the host is not known.
+ * @throws {TypeError} if the address has the wrong shape.
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -172,24 +189,28 @@ async function connectTo(
   }
 }
 
-/** Options of {@linkcode createServer}. */
+/**
+ * Options of {@linkcode createServer}.
+ *
+ * @category Options
+ */
 export interface CreateServerOptions extends PathOptions {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. @default {AF_INET} */
   family?: number;
   /** How many connections may wait to be accepted. @default {511} */
   backlog?: number;
-  /** Whether several sockets may bind to the port. @default {false} */
+  /** Whether several sockets may bind to the port; needs `--unstable-net`. @default {false} */
   reusePort?: boolean;
   /**
-   * Whether an AF_INET6 socket on every address takes IPv4 too, whose peers then look like
-   * `::ffff:127.0.0.1`. Without it Deno does what the system does, which on Linux is the same.
+   * Whether an AF_INET6 socket on every address takes IPv4 clients too, with addresses such as `::ffff:127.0.0.1`. If
+   * false, the system decides; Linux takes them.
    * @default {false}
    */
   dualstackIpv6?: boolean;
 }
 
 /**
- * Makes a stream socket that is bound and listens.
+ * Creates a stream socket that is bound and listens.
  *
  * @param address `[host, port]`, or a path.
  * @param options Family, backlog and so on.
@@ -197,6 +218,7 @@ export interface CreateServerOptions extends PathOptions {
  * @throws {OSError} as {@linkcode Socket.bind}.
  * @throws {TypeError} for an option of a path where the address is none.
  * @throws {RangeError} for a dual stack of another family, or a wrong mode.
+ * @category Sockets
  */
 export function createServer(
   address: AddressLike,
@@ -224,9 +246,10 @@ export function createServer(
 }
 
 /**
- * Whether one IPv6 socket can take IPv4 connections too.
+ * Reports whether one IPv6 socket can take IPv4 connections too.
  *
- * @returns True on Linux and macOS where IPv6 is on.
+ * @returns True on Linux and macOS if IPv6 is on.
+ * @category Sockets
  */
 export function hasDualstackIPv6(): boolean {
   if (!isDualStack()) return false;
@@ -240,13 +263,14 @@ export function hasDualstackIPv6(): boolean {
 }
 
 /**
- * Makes two sockets that are connected to each other.
+ * Creates two sockets that are connected to each other.
  *
  * @param family `AF_INET` (the default here, where Python's is AF_UNIX: it needs no file permission),
  *   `AF_INET6` or `AF_UNIX`.
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
  * @param proto The protocol number.
  * @returns The two.
+ * @category Sockets
  */
 export async function socketpair(
   family: number = C.AF_INET,
@@ -269,7 +293,7 @@ export async function socketpair(
         first.settimeout(timeout);
         return [first, second];
       }
-      second.close(); // somebody else found the port
+      second.close(); // another client found the port
     }
   } catch (error) {
     first.close();

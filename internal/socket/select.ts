@@ -12,19 +12,24 @@ import { failLater } from "../waiting/timeouts.ts";
 import { ownerOf } from "./fileno.ts";
 import { Socket, stateOf } from "./socket_object.ts";
 
-/** What {@linkcode select} takes: a socket, a server or anything else with a `fileno`, or the number itself. */
+/**
+ * An argument of {@linkcode select}: a socket, a server or another object with a `fileno`, or the number itself.
+ *
+ * @category Sockets
+ */
 export type Selectable = number | { fileno(): number };
 
 /**
- * Waits until sockets are ready. What comes in meanwhile stays with its socket. Where one of them is ready
- * at once, another whose data the system still holds may be found by a later call only.
+ * Waits until sockets are ready. Data that arrives stays with its socket. If one socket is ready at once, another whose
+ * data is still in the system may be found only by a later call.
  *
  * @param rlist Ready when `recv` or `accept` would not wait.
  * @param wlist Ready when `send` would not wait, or a `connect` has ended.
  * @param xlist Never ready: Deno has no out-of-band data.
- * @param timeout Seconds; null or nothing is no limit, 0 only looks.
- * @returns The ready ones of each list, in its order; all empty after the timeout.
+ * @param timeout Seconds; null waits without limit, 0 only polls.
+ * @returns The ready items of each list, in its order; all empty after the timeout.
  * @throws {OSError} EBADF for a closed socket or an unknown number.
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -81,7 +86,7 @@ function readyOf<T>(pairs: [T, Readiness][]): T[] {
   return pairs.filter(([, source]) => source.ready).map(([item]) => item);
 }
 
-/** The open socket behind something selectable. */
+/** Returns the open socket of a {@linkcode Selectable}. */
 export function socketOf(item: Selectable): Socket {
   const fileno = typeof item === "number" ? item : item.fileno();
   const socket = ownerOf(fileno);

@@ -1,5 +1,5 @@
 /**
- * The socket object.
+ * The socket object: Python's methods over the state of a socket.
  *
  * @module
  */
@@ -58,16 +58,21 @@ import {
 
 let defaultTimeout: number | null = null;
 
-/** The timeout in seconds that new sockets get; null is none. */
+/**
+ * Returns the timeout of new sockets, in seconds; null is no timeout.
+ *
+ * @category Sockets
+ */
 export function getdefaulttimeout(): number | null {
   return defaultTimeout;
 }
 
 /**
- * Sets the timeout that new sockets get.
+ * Sets the timeout of new sockets.
  *
- * @param timeout Seconds, 0 for not waiting at all, or null for no limit.
- * @throws {RangeError} when the timeout is negative or not finite.
+ * @param timeout Seconds; 0 never waits, null waits without limit.
+ * @throws {RangeError} if the timeout is negative or not finite.
+ * @category Sockets
  */
 export function setdefaulttimeout(timeout: number | null): void {
   checkTimeout(timeout);
@@ -83,6 +88,7 @@ export let stateOf: (socket: Socket) => SocketState;
  * Accepts without a promise.
  *
  * @returns The connection and the peer's address; undefined if no connection waits.
+ * @category Sockets
  */
 export function acceptNow(socket: Socket): [Socket, Address] | undefined {
   const { listener, listening } = stateOf(socket);
@@ -103,14 +109,22 @@ function accepted(
   return [socket, fromTransport(transport.remoteAddr)];
 }
 
-/** Ends the stream of a request in a limited time, or calls an override of `shutdown`. */
+/**
+ * Ends the stream of a request in a limited time, or calls an override of `shutdown`.
+ *
+ * @category Sockets
+ */
 export function endRequest(socket: Socket): Promise<void> {
   return socket.shutdown === Socket.prototype.shutdown
     ? stateOf(socket).endRequest()
     : socket.shutdown(C.SHUT_WR);
 }
 
-/** Sends a datagram as `sendto` does, but with a timeout of its own if one is given. */
+/**
+ * Sends a datagram as `sendto` does, but with a timeout of its own if one is given.
+ *
+ * @category Sockets
+ */
 export function sendtoWithin(
   socket: Socket,
   data: Uint8Array,
@@ -123,10 +137,12 @@ export function sendtoWithin(
 }
 
 /**
- * A socket as in BSD and Python. The calls that wait are promises; all others act at once.
- * Data that comes after a timeout, or to a call that does not wait, is kept for the next call.
+ * A socket as in BSD and Python. Calls that wait return promises; all others act at once. A timeout loses nothing: data
+ * that arrives later stays for the next call.
  *
- * The socket owns what is underneath: close it with {@linkcode Socket.close}, or with `using`.
+ * The socket owns its transport. Close it with {@linkcode Socket.close}, or with `using`.
+ *
+ * @category Sockets
  *
  * @example Ask a server
  * ```ts
@@ -153,12 +169,12 @@ export class Socket implements Disposable {
   readonly #state: SocketState;
 
   /**
-   * Makes a socket; nothing is opened before `bind` or `connect`.
+   * Creates a socket. Nothing is opened before `bind` or `connect`.
    *
    * @param family `AF_INET`, `AF_INET6` or `AF_UNIX`.
    * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
-   * @param proto 0, or `IPPROTO_TCP` or `IPPROTO_UDP` where it goes with the type.
-   * @throws {OSError} EAFNOSUPPORT or EPROTONOSUPPORT for others.
+   * @param proto 0, or the protocol of the type: `IPPROTO_TCP` or `IPPROTO_UDP`.
+   * @throws {OSError} EAFNOSUPPORT or EPROTONOSUPPORT for other values.
    */
   constructor(
     family: number = C.AF_INET,
@@ -190,11 +206,11 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Makes a socket over an open connection, listener or datagram socket, which it owns from then on.
+   * Creates a socket over an open connection, listener or datagram socket, which the socket owns from then on.
    *
-   * @param transport What to stand on, such as a `Deno.TlsConn`.
+   * @param transport The transport, such as a `Deno.TlsConn`.
    * @returns The socket.
-   * @throws {TypeError} when it is none of these.
+   * @throws {TypeError} if `transport` is none of these.
    */
   static from(transport: Transport): Socket {
     checkTransport(transport);
@@ -233,9 +249,9 @@ export class Socket implements Disposable {
   }
 
   /**
-   * The own address: `[host, port]`, or a path.
+   * Returns the local address: `[host, port]`, or a path.
    *
-   * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` before there is one.
+   * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` for an unbound socket.
    */
   getsockname(): Address {
     this.#state.checkOpen("getsockname");
@@ -243,10 +259,10 @@ export class Socket implements Disposable {
   }
 
   /**
-   * The address of the peer.
+   * Returns the address of the peer.
    *
    * @returns The address; `""` for an unnamed Unix socket.
-   * @throws {OSError} ENOTCONN when there is no peer.
+   * @throws {OSError} ENOTCONN if the socket is not connected.
    */
   getpeername(): Address {
     this.#state.checkOpen("getpeername");
@@ -259,21 +275,21 @@ export class Socket implements Disposable {
   }
 
   /**
-   * A number that is this socket's as long as it is open. It is no descriptor of the system.
+   * Returns the number of the socket, unique while it is open. It is not a descriptor of the system.
    *
-   * @returns A small positive number; -1 when the socket is closed.
+   * @returns A small positive number; -1 if the socket is closed.
    */
   fileno(): number {
     return this.#state.fileno(this);
   }
 
   /**
-   * Starts to take connections. An unbound socket gets a port of the system's choice.
+   * Starts to listen for connections. The system chooses the port of an unbound socket.
    *
-   * @param backlog How many connections may wait to be accepted; without it 511, Deno's default.
-   *   Another number opens the socket again, on the same port. Unix sockets ignore it.
-   * @throws {OSError} EINVAL on a connected socket, EOPNOTSUPP on one of datagrams.
-   * @throws {RangeError} when the backlog is beyond a C `int`.
+   * @param backlog How many connections may wait to be accepted; 511 by default, as in Deno. Another number opens the
+   *   socket again, on the same port. Unix sockets ignore it.
+   * @throws {OSError} EINVAL on a connected socket, EOPNOTSUPP on a datagram socket.
+   * @throws {RangeError} if the backlog is beyond a C `int`.
    */
   listen(backlog?: number): void {
     this.#state.checkOpen("listen");
@@ -288,11 +304,11 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Takes the next connection.
+   * Accepts the next connection.
    *
-   * @returns A socket of its own for the connection, and the peer's address.
-   * @throws {OSError} EINVAL when the socket does not listen; else the reason of the system.
-   * @throws {TimeoutError} after the timeout; a connection that comes later waits for the next call.
+   * @returns A new socket for the connection, and the address of the peer.
+   * @throws {OSError} EINVAL if the socket does not listen; or the error of the system.
+   * @throws {TimeoutError} after the timeout. A connection that arrives later waits for the next call.
    */
   accept(): Promise<[Socket, Address]> {
     return quiet(this.#accept());
@@ -308,7 +324,7 @@ export class Socket implements Disposable {
     }
   }
 
-  /** The listener, or the error that `accept` ends with. */
+  /** Returns the listener, or throws the error of `accept`. */
   #listener(): Listener {
     this.#state.checkOpen("accept");
     if (this.type !== C.SOCK_STREAM) {
@@ -323,24 +339,24 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Connects to an address. For datagrams: sets where `send` goes and whom `recv` hears.
+   * Connects to an address. On a datagram socket, sets the peer of `send` and `recv`.
    *
    * @param address `[host, port]`, or a path.
    * @throws {OSError} ECONNREFUSED, EISCONN and so on.
-   * @throws {GaiError} when the host has no address in the socket's family.
-   * @throws {BlockingIOError} EINPROGRESS with timeout 0: wait with `select` until it is writable.
-   * @throws {TimeoutError} after the timeout; the attempt is given up.
+   * @throws {GaiError} if the host has no address in the socket's family.
+   * @throws {BlockingIOError} EINPROGRESS with timeout 0. Wait with `select` until the socket is writable.
+   * @throws {TimeoutError} after the timeout. The attempt is given up.
    */
   connect(address: AddressLike): Promise<void> {
     return unawaited(connect(this.#state, address));
   }
 
   /**
-   * Connects as {@linkcode Socket.connect} does, and gives the error number instead of throwing.
+   * Connects as {@linkcode Socket.connect} does, and returns the error number instead of throwing.
    *
    * @param address `[host, port]`, or a path.
    * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
-   * @throws {GaiError} when the host has no address in the socket's family.
+   * @throws {GaiError} if the host has no address in the socket's family.
    */
   connectEx(address: AddressLike): Promise<number> {
     return unawaited(this.#connectEx(address));
@@ -363,14 +379,14 @@ export class Socket implements Disposable {
   /**
    * Receives data.
    *
-   * @param bufsize How many bytes at most.
+   * @param bufsize The most bytes to receive.
    * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
-   * @returns The bytes, which are the caller's; empty at the end of the stream. They are a view of a larger
-   *   `buffer`, which may hold more of what this peer has sent: pass `byteOffset` along to a `DataView`, and
-   *   `slice()` the bytes before the `buffer` is used as a whole or transferred.
+   * @returns The bytes, which belong to the caller; empty at the end of the stream. They are a view of a larger `buffer`,
+   *   which may hold more bytes of this peer: pass `byteOffset` to a `DataView`, and `slice()` the bytes before you use
+   *   or transfer the whole `buffer`.
    * @throws {OSError} ENOTCONN, ECONNRESET, EBADF and so on.
-   * @throws {TimeoutError} after the timeout; nothing is lost.
-   * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
+   * @throws {TimeoutError} after the timeout. Nothing is lost.
+   * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, if no data is there.
    */
   recv(bufsize: number, flags = 0): Promise<Bytes> {
     const { stream } = this.#state;
@@ -384,11 +400,11 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Receives data and tells who sent it.
+   * Receives data and the address of the sender.
    *
-   * @param bufsize How many bytes at most; the rest of a longer datagram is dropped.
+   * @param bufsize The most bytes to receive. The rest of a longer datagram is dropped.
    * @param flags As for {@linkcode Socket.recv}.
-   * @returns The bytes, as {@linkcode Socket.recv} gives them, and the sender's address: null on a stream and for an
+   * @returns The bytes, as from {@linkcode Socket.recv}, and the address of the sender: null on a stream and for an
    *   unnamed Unix socket.
    */
   recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
@@ -396,14 +412,13 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Receives into the caller's memory. Without a timeout nothing is copied: the read is in that memory, and
-   * cannot be taken back. So where `shutdown(SHUT_RD)`, or `close()` while a send is under way, ends the call,
-   * what the peer sends next is still written there.
+   * Receives into `buffer`. Without a timeout, reads directly into `buffer`. Such a read cannot be cancelled: if
+   * `shutdown(SHUT_RD)`, or `close()` during a send, ends the call, the peer's next bytes are still written there.
    *
-   * @param buffer Where to put the bytes.
-   * @param nbytes How many at most; 0 fills the buffer.
+   * @param buffer The memory for the bytes.
+   * @param nbytes The most bytes to receive; 0 fills the buffer.
    * @param flags As for {@linkcode Socket.recv}.
-   * @returns How many bytes came; 0 at the end of the stream.
+   * @returns The number of bytes received; 0 at the end of the stream.
    */
   recvInto(buffer: BytesLike, nbytes = 0, flags = 0): Promise<number> {
     const { stream } = this.#state;
@@ -420,13 +435,13 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Receives into the caller's memory and tells who sent it.
+   * Receives into `buffer`, and returns the address of the sender too.
    *
-   * @param buffer Where to put the bytes.
-   * @param nbytes How many at most; 0 fills the buffer.
+   * @param buffer The memory for the bytes.
+   * @param nbytes The most bytes to receive; 0 fills the buffer.
    * @param flags As for {@linkcode Socket.recv}.
-   * @returns How many bytes came, and the sender's address as for {@linkcode Socket.recvfrom}.
-   * @throws {RangeError} when `nbytes` is more than the buffer holds.
+   * @returns The number of bytes received, and the address of the sender as from {@linkcode Socket.recvfrom}.
+   * @throws {RangeError} if `nbytes` is more than the buffer holds.
    */
   recvfromInto(
     buffer: BytesLike,
@@ -437,14 +452,15 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends data. With no timeout set it sends all of it, as {@linkcode Socket.sendall} does; with a timeout, or
-   * with `MSG_DONTWAIT`, it takes as much as it can without waiting for the rest. On datagrams: one datagram.
+   * Sends data. Without a timeout sends all of it, as {@linkcode Socket.sendall} does; with a timeout, or with
+   * `MSG_DONTWAIT`, sends as much as the system takes without waiting for the rest. On a datagram socket, sends one
+   * datagram.
    *
-   * @param data The bytes; they must not change until the promise resolves.
+   * @param data The bytes. They must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @returns How many bytes were taken.
-   * @throws {OSError} EPIPE when not connected; EDESTADDRREQ for UDP without a peer.
-   * @throws {TimeoutError} after the timeout; then no byte of this call was taken.
+   * @returns The number of bytes taken.
+   * @throws {OSError} EPIPE if the socket is not connected; EDESTADDRREQ for UDP without a peer.
+   * @throws {TimeoutError} after the timeout. No byte of the call was taken.
    */
   send(data: BytesLike, flags = 0): Promise<number> {
     try {
@@ -455,14 +471,13 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends all of the data. Calls never interleave, awaited or not; a failure that nobody
-   * awaits is met by the next call.
+   * Sends all of the data. Calls never interleave, awaited or not. If a call fails that nobody awaits, the next call
+   * throws.
    *
-   * @param data The bytes; they must not change until the promise resolves.
+   * @param data The bytes. They must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0.
    * @throws {OSError} EPIPE, ECONNRESET and so on.
-   * @throws {TimeoutError} after the timeout, which is for the whole call; how much was sent cannot be
-   *   known then, as in Python.
+   * @throws {TimeoutError} after the timeout, which is for the whole call. How much was sent is unknown, as in Python.
    */
   sendall(data: BytesLike, flags = 0): Promise<void> {
     try {
@@ -476,9 +491,9 @@ export class Socket implements Disposable {
    * Sends one datagram.
    *
    * @param data The bytes.
-   * @param address Where to; host names are resolved, in the socket's family.
-   * @returns How many bytes were sent.
-   * @throws {OSError} EMSGSIZE for more than a datagram holds, EISCONN on a connected stream.
+   * @param address The peer. A host name is resolved in the socket's family.
+   * @returns The number of bytes sent.
+   * @throws {OSError} EMSGSIZE for more bytes than a datagram holds, EISCONN on a connected stream.
    */
   sendto(data: BytesLike, address: AddressLike): Promise<number>;
   /**
@@ -486,8 +501,8 @@ export class Socket implements Disposable {
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @param address Where to.
-   * @returns How many bytes were sent.
+   * @param address The peer.
+   * @returns The number of bytes sent.
    */
   sendto(data: BytesLike, flags: number, address: AddressLike): Promise<number>;
   sendto(
@@ -505,14 +520,13 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends several buffers as one: gathered, and then as {@linkcode Socket.send} or
-   * {@linkcode Socket.sendto} does.
+   * Sends several buffers as one, as {@linkcode Socket.send} or {@linkcode Socket.sendto} does.
    *
-   * @param buffers The bytes.
+   * @param buffers The buffers.
    * @param ancdata Must be empty: Deno passes no ancillary data.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @param address Where to, for datagrams.
-   * @returns How many bytes were taken.
+   * @param address The peer, for datagrams.
+   * @returns The number of bytes taken.
    * @throws {OSError} EOPNOTSUPP for ancillary data.
    */
   sendmsg(
@@ -525,14 +539,14 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends a file, with memory for a small part of it. Awaited or not, it goes whole before what is sent
-   * after it.
+   * Sends a file, with a small part of it in memory. The file goes out whole, awaited or not, before the data of later
+   * calls.
    *
-   * @param file A path, or an open file, which is left behind the last byte that was sent.
+   * @param file A path, or an open file. The position of an open file ends behind the last byte that was sent.
    * @param offset Where in the file to begin.
-   * @param count How many bytes; without it to the end of the file.
-   * @returns How many bytes were sent.
-   * @throws {TypeError} on a socket of datagrams, or one with timeout 0.
+   * @param count How many bytes; to the end of the file by default.
+   * @returns The number of bytes sent.
+   * @throws {TypeError} on a datagram socket, or with timeout 0.
    */
   sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
     return unawaited(sendfile(this.#state, file, offset, count));
@@ -541,9 +555,9 @@ export class Socket implements Disposable {
   /**
    * Sets the timeout of the calls that wait.
    *
-   * @param seconds Seconds, 0 for not waiting at all, or null for no limit.
-   * @throws {RangeError} when it is negative or not finite.
-   * @throws {OSError} EBADF when the socket is closed.
+   * @param seconds Seconds; 0 never waits, null waits without limit.
+   * @throws {RangeError} if `seconds` is negative or not finite.
+   * @throws {OSError} EBADF if the socket is closed.
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
@@ -552,13 +566,13 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sets when waiting ends for all calls together, as `SetDeadline` of Go: for a client that must be done with a
-   * request within a time, however it divides it. Calls that begin later throw a TimeoutError then;
-   * the timeout of each call goes on as it is.
+   * Sets a deadline for all calls together, as `SetDeadline` of Go: for a client that must finish a request within a
+   * time. A call that begins after this one throws a TimeoutError when the deadline passes. The timeout of each call
+   * still holds.
    *
-   * @param seconds From now on; null is no deadline.
-   * @throws {RangeError} when it is negative or not finite.
-   * @throws {OSError} EBADF when the socket is closed.
+   * @param seconds Seconds from now on; null removes the deadline.
+   * @throws {RangeError} if `seconds` is negative or not finite.
+   * @throws {OSError} EBADF if the socket is closed.
    */
   setdeadline(seconds: number | null): void {
     checkTimeout(seconds);
@@ -568,13 +582,13 @@ export class Socket implements Disposable {
       : { seconds, due: performance.now() + seconds * 1000 };
   }
 
-  /** The timeout in seconds; null is none. */
+  /** Returns the timeout in seconds; null is no timeout. */
   gettimeout(): number | null {
     return this.#state.timeout;
   }
 
   /**
-   * `setblocking(false)` is `settimeout(0)`, and `setblocking(true)` is `settimeout(null)`.
+   * Sets the timeout to 0 or null: `setblocking(false)` is `settimeout(0)`, and `setblocking(true)` is `settimeout(null)`.
    *
    * @param flag Whether calls wait.
    */
@@ -583,7 +597,7 @@ export class Socket implements Disposable {
     this.#state.checkOpen("setblocking");
   }
 
-  /** Whether calls wait: false only with timeout 0. */
+  /** Reports whether calls wait: false only with timeout 0. */
   getblocking(): boolean {
     return this.#state.timeout !== 0;
   }
@@ -594,8 +608,8 @@ export class Socket implements Disposable {
    * @param level `SOL_SOCKET`, `IPPROTO_TCP` or `IPPROTO_IP`.
    * @param name An option of that level, such as `TCP_NODELAY`.
    * @param value Its value.
-   * @throws {OSError} ENOPROTOOPT, where Deno cannot set the option.
-   * @throws {RangeError} when the value is out of the option's range.
+   * @throws {OSError} ENOPROTOOPT if Deno cannot set the option.
+   * @throws {RangeError} if the value is out of the option's range.
    */
   setsockopt(level: number, name: number, value: OptionValue): void {
     this.#state.checkOpen("setsockopt");
@@ -603,12 +617,12 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Reads an option.
+   * Returns the value of an option.
    *
    * @param level `SOL_SOCKET`, `IPPROTO_TCP` or `IPPROTO_IP`.
    * @param name An option of that level, such as `SO_TYPE`.
-   * @returns Its value. Reading `SO_ERROR` clears it.
-   * @throws {OSError} ENOPROTOOPT, where Deno cannot tell.
+   * @returns The value. Reading `SO_ERROR` clears it.
+   * @throws {OSError} ENOPROTOOPT if Deno cannot read the option.
    */
   getsockopt(level: number, name: number): number {
     this.#state.checkOpen("getsockopt");
@@ -629,11 +643,11 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Makes a file over the socket, which closes when the socket and all its files are closed.
+   * Creates a file over the socket. The connection closes once the socket and all its files are closed.
    *
    * @param mode `"r"`, `"w"` or `"rw"` for text, with a `"b"` for bytes.
    * @param options Buffering, encoding and line ends, as for Python's `open`.
-   * @returns A reader, a writer, or both in one.
+   * @returns A reader, a writer, or a pair of both.
    * @throws {TypeError} for another mode.
    */
   makefile<M extends string = "r">(
@@ -651,12 +665,12 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Ends one direction of a connection, or both.
+   * Shuts down one direction of a connection, or both.
    *
-   * @param how `SHUT_RD`: no read waits any more, and after what has arrived each is empty.
-   *   `SHUT_WR`: the peer sees the end, after all that was sent. `SHUT_RDWR`: both.
-   * @throws {OSError} ENOTCONN when not connected.
-   * @throws {TimeoutError} when what was sent before does not leave within the timeout.
+   * @param how `SHUT_RD`: reads no longer wait, and return nothing after the bytes that have arrived. `SHUT_WR`: the peer
+   *   sees the end of the stream after all bytes that were sent. `SHUT_RDWR`: both.
+   * @throws {OSError} ENOTCONN if the socket is not connected.
+   * @throws {TimeoutError} if bytes that were sent before do not leave within the timeout.
    */
   shutdown(how: number): Promise<void> {
     return unawaited(this.#shutdown(how));
@@ -676,11 +690,10 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Gives what is underneath to the caller, who closes it. The socket counts as closed.
+   * Returns the transport to the caller, who closes it. The socket counts as closed.
    *
-   * @returns A `Deno.Conn`, `Deno.Listener`, `Deno.DatagramConn`, or whatever the socket was made of.
-   * @throws {OSError} EBUSY while data, or a read in flight, would be lost; ENOTCONN before there is
-   *   anything underneath.
+   * @returns A `Deno.Conn`, `Deno.Listener` or `Deno.DatagramConn`, or the transport given to {@linkcode Socket.from}.
+   * @throws {OSError} EBUSY if data, or a read in flight, would be lost; ENOTCONN if the socket is not open yet.
    */
   detach(): Transport {
     this.#state.checkOpen("detach");
@@ -688,8 +701,8 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Closes the socket, when the files made of it are closed too. Calls that wait end with EBADF. What was
-   * sent before still goes out. Closing twice is fine.
+   * Closes the socket once its files are closed too. Calls that wait end with EBADF. Bytes that were sent before still
+   * go out. Closing twice is fine.
    */
   close(): void {
     this.#state.closeWanted = true;
@@ -697,11 +710,10 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Waits until the socket is closed and the system has released what it held: the bytes that were accepted for
-   * sending are sent, and the address is free to be bound again. A listener whose `accept` was waiting holds its
-   * address for a turn of the event loop longer than its `close()`.
+   * Waits until the socket is closed and the system has released it: accepted bytes are sent, and the address can be
+   * bound again. A listener whose `accept` was waiting holds its address for one turn of the event loop after `close()`.
    *
-   * @returns Resolves at once for a socket that was closed without anything in flight.
+   * @returns Resolves at once for a socket that was closed with nothing in flight.
    *
    * @example
    * ```ts
@@ -719,27 +731,26 @@ export class Socket implements Disposable {
     return this.#state.whenReleased();
   }
 
-  /** Number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
+  /** Returns number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
     return this.#state.describe(this.fileno(), this.proto);
   }
 
   /**
-   * Closes the socket so that the peer gets all that was sent, though it may be sending still: to close with
-   * unread data is a reset, which may destroy an answer on its way. It ends sending, drops what comes
-   * until the peer closes, and then closes. The limits are those of nginx, lingering_time and lingering_timeout.
+   * Closes the socket so that a peer that is still sending gets all bytes that were sent. A close with unread data is a
+   * reset, which may destroy an answer on its way. So this ends sending, drops data until the peer closes, and then
+   * closes. The limits are those of nginx, lingering_time and lingering_timeout.
    *
-   * @param seconds How long at most.
-   * @param timeout How long to wait for more.
+   * @param seconds How long it may take altogether.
+   * @param timeout How long to wait for more data.
    */
   lingeringClose(seconds = 30, timeout = 5): Promise<void> {
     return unawaited(lingeringClose(this, seconds, timeout));
   }
 
   /**
-   * Closes the socket at once, and the files made of it: what was not sent yet is dropped, and all calls that
-   * wait, of those files too, end with EBADF. For a peer that is to be cut off; may be called by anyone who
-   * has the socket. Aborting twice is fine.
+   * Closes the socket and its files at once. Bytes that were not sent yet are dropped, and all calls that wait, of its
+   * files too, end with EBADF. Cuts a peer off. Aborting twice is fine.
    */
   abort(): void {
     this.#state.close(true);
