@@ -1,7 +1,7 @@
 /**
  * The rooms of the library are layers: a module imports from its own room and from rooms below it, types
  * included, and no modules import each other in a circle. Only the lowest rooms that touch the system name
- * `Deno` or `node:`.
+ * `Deno` or `node:`. No two files, and no two classes, share a name.
  */
 
 import { assertEquals } from "./deps.ts";
@@ -124,6 +124,17 @@ function circles(graph: Map<string, string[]>): string[] {
   return [...graph.keys()].filter((path) => reaches(path, path)).sort();
 }
 
+/** The names that two or more of the entries share, each with the paths. */
+function shared(entries: Iterable<[name: string, path: string]>): string[] {
+  const paths = new Map<string, string[]>();
+  for (const [name, path] of entries) {
+    paths.set(name, [...paths.get(name) ?? [], path]);
+  }
+  return [...paths].filter(([, { length }]) => length > 1).map(([name, of]) =>
+    `${name}: ${of.join(", ")}`
+  );
+}
+
 const ignore = !granted({ name: "read", path: ROOT });
 
 Deno.test("each module stands in a room that has a layer", { ignore }, () => {
@@ -165,3 +176,22 @@ Deno.test(
     assertKnown(wrong, [...ALLOWED_NAMES, ...KNOWN_NAMES]);
   },
 );
+
+Deno.test("no two files of the library share a name", { ignore }, () => {
+  const entries = [...modules().keys()].map((path): [string, string] => [
+    path.slice(path.lastIndexOf("/") + 1),
+    path,
+  ]);
+  assertEquals(shared(entries), []);
+});
+
+Deno.test("no two classes of the library share a name", { ignore }, () => {
+  const entries: [string, string][] = [];
+  for (const [path, source] of modules()) {
+    const classes = source.matchAll(
+      /^(?:export )?(?:abstract )?class (\w+)|^export const (\w+) = class\b/gm,
+    );
+    for (const [, name, other] of classes) entries.push([name ?? other, path]);
+  }
+  assertEquals(shared(entries), []);
+});

@@ -28,7 +28,7 @@ import {
   scopedListener,
   scopedStream,
   scopeOf,
-} from "./scope.ts";
+} from "./scope_id.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";

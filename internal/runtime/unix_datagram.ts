@@ -26,7 +26,7 @@ const ALL_ANSWERS_MAX = 1024;
 const DEAF_MAX = 1024;
 
 /** A peer that is being sent to, one datagram after the other. */
-class Peer {
+class UnixPeer {
   readonly turns: Mutex = new Mutex();
   /** How many sends are under way or wait. */
   users = 0;
@@ -38,7 +38,7 @@ class Peer {
 
 /** How a datagram is to be sent. */
 interface Sending {
-  readonly peer: Peer;
+  readonly peer: UnixPeer;
   readonly data: Uint8Array;
   readonly limit: WaitLimit;
 }
@@ -55,7 +55,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
   readonly flushed: Mutex = new Mutex();
   readonly #own: UnixConn;
   readonly #sender: UnixSender;
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers = new Map<string, UnixPeer>();
   readonly #deaf = new Set<string>();
   readonly #closing = Promise.withResolvers<void>();
   #answers = 0;
@@ -111,14 +111,14 @@ export class UnixDatagram implements BoundedDatagramTransport {
     }
   }
 
-  #enter(path: string): Peer {
+  #enter(path: string): UnixPeer {
     let peer = this.#peers.get(path);
-    if (peer === undefined) this.#peers.set(path, peer = new Peer(path));
+    if (peer === undefined) this.#peers.set(path, peer = new UnixPeer(path));
     peer.users++;
     return peer;
   }
 
-  #leave(peer: Peer): void {
+  #leave(peer: UnixPeer): void {
     if (--peer.users === 0) this.#peers.delete(peer.path);
   }
 
@@ -218,7 +218,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     return outcome;
   }
 
-  #checkRoom({ path, answers }: Peer): void {
+  #checkRoom({ path, answers }: UnixPeer): void {
     if (answers < ANSWERS_MAX && this.#answers < ALL_ANSWERS_MAX) return;
     throw osError("EAGAIN", {
       syscall: "sendto",

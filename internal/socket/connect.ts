@@ -17,7 +17,7 @@ import type { ErrnoName } from "../base/errno.ts";
 import { type OSError, osError } from "../base/errors.ts";
 import { datagramTarget, openStream } from "../runtime/open.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
-import { scopedDatagram, scopeOf } from "../runtime/scope.ts";
+import { scopedDatagram, scopeOf } from "../runtime/scope_id.ts";
 
 /** Connects a socket, within its timeout. */
 export async function connect(

@@ -6,7 +6,7 @@ import {
   scopedListener,
   scopedStream,
   scopeOf,
-} from "../internal/runtime/scope.ts";
+} from "../internal/runtime/scope_id.ts";
 import { assert, assertEquals, assertStrictEquals } from "./deps.ts";
 import { MAY_FORK } from "./forking_helpers.ts";
 import { have } from "./helpers/allowed.ts";
