@@ -81,13 +81,12 @@ Deno.test("ParentLink sends with the next message what ended while one was on it
 
 Deno.test("ParentLink says that a request has come, unless that is clear already", async () => {
   const { link, said } = fakeLink();
-  link.begin(1, true); // its connection is acknowledged
-  link.begin(2, false);
-  link.begin(3, false);
+  link.begin(2);
+  link.begin(3);
   link.done(3, 0);
-  link.begin(4, false);
+  link.begin(4);
   link.call(4, { operation: "close" });
-  link.begin(5, false);
+  link.begin(5);
   link.failed(5, "thrown");
   await turn();
   await turn();
@@ -97,8 +96,8 @@ Deno.test("ParentLink says that a request has come, unless that is clear already
 
 Deno.test("ParentLink makes no call for a request that has ended", async () => {
   const { link, said } = fakeLink();
-  link.begin(1, false);
-  link.begin(2, false);
+  link.begin(1);
+  link.begin(2);
   link.done(1, 0);
   link.failed(2, "thrown");
   const before = said.length;
@@ -115,7 +114,7 @@ Deno.test("ParentLink makes no call for a request that has ended", async () => {
 /** A relayed stream in a child, and the calls that it makes. */
 function fakeStream() {
   const { link, said } = fakeLink();
-  link.begin(1, false);
+  link.begin(1);
   const stream = new ChildStreamTransport(link, { id: 1 } as RequestMessage);
   const calls = () => said.filter((each) => each.type === "call");
   const settle = (value?: unknown, error?: { thrown: string }) => {

@@ -106,7 +106,7 @@ export class ChildRequestRunner {
   }
 
   async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
-    this.#link.begin(message.id, message.kind === "handle");
+    this.#link.begin(message.id);
     const base = message.kind === "handle"
       ? takenSocket(message, socket)
       : this.#relayed(message);

@@ -13,8 +13,8 @@ import type { ToChild } from "./messages.ts";
 /** A connection to pass to a child. */
 export interface PassedConnection {
   readonly socket: NetSocket;
-  /** Called once the child has the connection, or with the error if it cannot be passed. */
-  readonly onPassed: (error?: unknown) => void;
+  /** Called with the error if the child cannot have the connection. */
+  readonly onLost: (error: unknown) => void;
 }
 
 /** The event that the queue waits for before it sends more: the answer to `sync`, or a connection that has arrived. */
@@ -36,7 +36,8 @@ interface QueuedMessage {
  *   before it, unless only connections were sent since the last one.
  * - Deno copies the descriptor at once, even if the message has to wait for an earlier connection, and never closes the
  *   copy if the child ends before its turn. Therefore the next message waits until the connection is closed in this
- *   process, which is its acknowledgement.
+ *   process. Deno closes it when the child has acknowledged it, and also when the child has died, so the child also
+ *   sends an `acknowledge` message of its own.
  */
 export class MessageQueue {
   readonly #process: ChildProcess;
@@ -115,13 +116,10 @@ export class MessageQueue {
    * and the next message is sent.
    */
   #passConnection(message: ToChild, connection: PassedConnection): void {
-    const { socket, onPassed } = connection;
+    const { socket, onLost } = connection;
     if (!this.#process.connected) return this.#onLost();
-    if (socket.destroyed) return this.#sendWithoutConnection(message, onPassed);
-    const taken = () => {
-      onPassed();
-      this.#proceed();
-    };
+    if (socket.destroyed) return this.#sendWithoutConnection(message);
+    const taken = () => this.#proceed();
     this.#awaited = "connection";
     socket.once("close", taken);
     try {
@@ -133,24 +131,23 @@ export class MessageQueue {
     } catch (error) {
       socket.off("close", taken);
       this.#awaited = undefined;
-      onPassed(passingError(error));
+      onLost(passingError(error));
     }
   }
 
   /** Sends a message whose client is gone already. The handler runs, and sees that. */
-  #sendWithoutConnection(message: ToChild, onPassed: () => void): void {
+  #sendWithoutConnection(message: ToChild): void {
     this.#unread = true;
     this.#post({ message });
-    onPassed();
   }
 
   /** Reports a message that was not written. Deno has closed its connection, which looked like an acknowledgement. */
   #onSendError(
-    { onPassed }: PassedConnection,
+    { onLost }: PassedConnection,
     error: Error & { code?: string },
   ): void {
-    onPassed(error);
-    if (!SHORTAGES.has(error.code ?? "")) this.#onLost();
+    if (!SHORTAGES.has(error.code ?? "")) this.#onLost(); // first, so that this child gets no other request
+    onLost(error);
   }
 }
 

@@ -55,13 +55,10 @@ export class ParentLink {
     this.#post({ type: "sync" });
   }
 
-  /**
-   * Notes a request that has come. The server knows by itself that a passed connection has arrived; other requests are
-   * acknowledged, unless they end or make a call at once.
-   */
-  begin(id: number, withConnection: boolean): void {
-    this.#requests.set(id, withConnection ? "acknowledged" : "unacknowledged");
-    if (!withConnection) setImmediate(() => this.#acknowledge(id));
+  /** Notes a request that has come, and acknowledges it, unless it ends or makes a call at once. */
+  begin(id: number): void {
+    this.#requests.set(id, "unacknowledged");
+    setImmediate(() => this.#acknowledge(id));
   }
 
   #acknowledge(id: number): void {

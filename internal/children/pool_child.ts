@@ -113,11 +113,8 @@ export class PoolChild {
     this.#requests.set(id, request);
     this.#unacknowledged++;
     this.#watch(id, request);
-    const onPassed = (error?: unknown) => {
-      if (error === undefined) this.#acknowledge(request);
-      else this.#fail(id, error);
-    };
-    const connection = job.socket && { socket: job.socket, onPassed };
+    const onLost = (error: unknown) => this.#fail(id, error);
+    const connection = job.socket && { socket: job.socket, onLost };
     this.#messages.send({ ...job.message, id }, connection);
     return request.ended;
   }
