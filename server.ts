@@ -1,5 +1,6 @@
 /**
- * Python's `socketserver` module, the servers: one method for each stage of a request.
+ * The servers of Python's `socketserver`: {@linkcode TCPServer}, {@linkcode UDPServer}, {@linkcode UnixStreamServer} and
+ * {@linkcode UnixDatagramServer}. Each stage of a request is one method that you can override.
  *
  * @module
  */
@@ -72,38 +73,39 @@ export type {
 } from "./internal/server/stages.ts";
 
 /**
- * The loop and the stages of a request, for any kind of server. What is left to subclasses:
- * `fileno`, which says what to wait for, and `getRequest`.
+ * The base of all servers: the loop, and one method for each stage of a request. A subclass provides `fileno`, the
+ * number of the socket that the loop waits on, and `getRequest`.
  *
- * The stages, in this order: `getRequest`, `verifyRequest`, `processRequest`, `finishRequest`
+ * A request goes through these stages, in this order: `getRequest`, `verifyRequest`, `processRequest`, `finishRequest`
  * (the handler's `setup`, `handle`, `finish`), `shutdownRequest`, `closeRequest`.
  *
- * Resource handling: the server owns its socket and the requests it gets. {@linkcode
- * BaseServer.serverClose}, or `await using`, closes them. Error handling: what a handler throws goes
- * to `handleError`, and the server goes on. What a hook of the loop itself throws (`serviceActions`,
- * `handleTimeout`, and without a mix-in `handleError` and `shutdownRequest`) ends `serveForever` with it. What
- * `handleError` and `shutdownRequest` of a server with a mix-in throw is printed, and the server goes on: it is the
- * matter of one client.
+ * Resource handling: the server owns its socket and its requests. {@linkcode BaseServer.serverClose}, or `await using`,
+ * closes them.
  *
- * @typeParam R What a request is.
+ * Error handling: an error of a handler goes to `handleError`, and the server goes on. An error of a hook of the loop
+ * (`serviceActions`, `handleTimeout`) ends `serveForever` with that error. So does an error of `handleError` or
+ * `shutdownRequest` without a mix-in; with a mix-in the server prints the error and goes on.
+ *
+ * @category Servers
+ * @typeParam R The type of a request.
  */
 export abstract class BaseServer<R = unknown> implements ServerStages<R> {
-  /** Seconds that `handleRequest` waits; null is no limit. */
+  /** The seconds that `handleRequest` waits; null is no limit. */
   static timeout: number | null = null;
-  /** Whether `handleError` prints errors of clients that are gone or silent. */
+  /** Whether `handleError` prints the errors of clients that are gone or silent. */
   static reportLostClients = true;
-  /** Seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   static closeTimeout: number | null = 10;
 
-  /** The address of the server; the real one, once bound. */
+  /** The address of the server; the real address once the socket is bound. */
   serverAddress: Address;
   /** The class that handles requests. */
   RequestHandlerClass: RequestHandlerConstructor;
-  /** Seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
+  /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
   timeout: number | null;
-  /** Whether `handleError` prints errors of clients that are gone or silent. */
+  /** Whether `handleError` prints the errors of clients that are gone or silent. */
   reportLostClients: boolean;
-  /** Seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   closeTimeout: number | null;
 
   readonly #loop: ServeLoop<R> = new ServeLoop(this);
@@ -113,13 +115,13 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   }
 
   /**
-   * Keeps what it is given, and opens nothing.
+   * Creates a server. No socket is opened.
    *
    * @param serverAddress `[host, port]`, or a path.
    * @param RequestHandlerClass The class that handles requests.
-   * @param options What differs from the static fields.
-   * @throws {TypeError} when the handler is not a class with a `handle` method, or the options are no object.
-   * @throws {Error} while the module of a handler is loaded in a worker or a child: a program makes its server only
+   * @param options Settings that replace the static fields of the same names.
+   * @throws {TypeError} if the handler is not a class with a `handle` method, or the options are not an object.
+   * @throws {Error} while a worker or a child loads the module of a handler: create the server only
    *   `if (import.meta.main)`.
    */
   constructor(
@@ -145,60 +147,60 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   serverActivate(): void {}
 
   /**
-   * Handles requests until {@linkcode BaseServer.shutdown}.
+   * Handles requests until {@linkcode BaseServer.shutdown} is called.
    *
-   * @param options What ends it, and the rhythm of `serviceActions`.
-   * @throws {OSError} when requests cannot be got any more.
+   * @param options A signal that stops the loop, and the interval of `serviceActions`.
+   * @throws {OSError} if the socket of the server fails.
    */
   serveForever(options: ServeForeverOptions = {}): Promise<void> {
     return this.#loop.serveForever(options);
   }
 
   /**
-   * Ends {@linkcode BaseServer.serveForever}. May be called from anywhere, a handler included. While
-   * the server does not serve, it ends the next `serveForever` as soon as that begins.
+   * Stops {@linkcode BaseServer.serveForever}. May be called from anywhere, a handler included. If the server does not
+   * serve, the next `serveForever` ends as soon as it begins.
    *
-   * @returns Resolves when no further request will be got. The promise of `serveForever` resolves when the
-   *   loop has ended.
+   * @returns A promise that resolves when the server gets no further request. The promise of `serveForever` resolves
+   *   when the loop has ended.
    */
   shutdown(): Promise<void> {
     return this.#loop.shutdown();
   }
 
-  /** Called by the loop after each request, and every `pollInterval`. May be overridden. */
+  /** Does nothing. The loop calls this hook after each request and every `pollInterval`. May be overridden. */
   serviceActions(): void | Promise<void> {}
 
   /**
-   * Handles one request, without a loop. Waits for it at most as long as the smaller one of
-   * `timeout` and the socket's timeout, and then calls {@linkcode BaseServer.handleTimeout}.
+   * Handles one request, without a loop. Waits for the request at most `timeout` or the socket's timeout, whichever is
+   * shorter, and then calls {@linkcode BaseServer.handleTimeout}.
    *
-   * @throws {OSError} when the request cannot be got.
+   * @throws {OSError} if the socket of the server fails.
    */
   handleRequest(): Promise<void> {
     return this.#loop.handleRequest();
   }
 
-  /** Called by `handleRequest` when no request came in time. May be overridden. */
+  /** Does nothing. `handleRequest` calls this hook if no request came in time. May be overridden. */
   handleTimeout(): void | Promise<void> {}
 
-  /** The number of what to wait for, as `select` takes it. */
+  /** Returns the socket number that the serve loop waits on, as `select` takes it. */
   abstract fileno(): number;
 
   /**
-   * Gets a request; called when one is ready.
+   * Gets a request. The loop calls this method when a request is ready. May be overridden.
    *
    * @returns The request, an object of its own, and the client's address; or a promise of them.
-   * @throws {OSError} when there is none after all; the server goes on, unless its socket is closed. So it does
-   *   after other errors of the system, such as that of a TLS handshake. A bug ends the loop. May be overridden.
+   * @throws {OSError} if there is no request after all. The server goes on, unless its socket is closed. The server also
+   *   goes on after other errors of the system, such as a failed TLS handshake. Any other error ends the loop.
    */
   abstract getRequest(): [R, Address] | Promise<[R, Address]>;
 
   /**
-   * Says whether to handle a request. Others are shut down. May be overridden.
+   * Reports whether to accept a request. Rejected requests are closed. May be overridden.
    *
    * @param _request The request.
    * @param _clientAddress The client's address.
-   * @returns True for yes.
+   * @returns Whether to accept the request; true here.
    */
   verifyRequest(
     _request: R,
@@ -208,35 +210,34 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   }
 
   /**
-   * Handles a request to its end. The mix-ins override it to do so elsewhere. May be overridden.
+   * Handles a request to its end. The mix-ins override this method to run the request elsewhere. May be overridden.
    *
    * @param request The request.
    * @param clientAddress The client's address.
-   * @returns A promise, where something had to be waited for.
+   * @returns A promise if the request takes time.
    */
   processRequest(request: R, clientAddress: Address): void | Promise<void> {
     return processRequest(this, request, clientAddress);
   }
 
   /**
-   * Closes the server: it gets no further request, the handlers' `signal` aborts, and what is under way may
-   * end, or is cut off after the timeout. A handler, or a hook of a request, cannot wait for itself: called there,
-   * `serverClose` resolves, to zeros, when no further request will be got, and the rest goes on in the background.
-   * May be extended; call super.
+   * Closes the server. The server gets no further request, aborts the `signal` of the handlers, waits for the requests
+   * under way, and cuts them off after the timeout. A handler, or a hook of a request, cannot wait for itself: called
+   * there, `serverClose` resolves to zeros at once, and the rest goes on in the background. May be extended; call super.
    *
-   * @param options How long to wait.
-   * @returns How the requests under way ended.
+   * @param options The time to wait.
+   * @returns The number of requests that finished, and of those that were cut off.
    */
   serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
     return this.#loop.close(options);
   }
 
   /**
-   * Makes a handler for a request and runs it: `setup`, `handle`, `finish`. May be overridden.
+   * Creates a handler for a request and runs `setup`, `handle` and `finish`. May be overridden.
    *
    * @param request The request.
    * @param clientAddress The client's address.
-   * @returns A promise, where one of them had to wait.
+   * @returns A promise if the handler takes time.
    */
   finishRequest(request: R, clientAddress: Address): void | Promise<void> {
     return runHandler(
@@ -254,19 +255,19 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   }
 
   /**
-   * Frees what a request holds. May be overridden.
+   * Frees the resources of a request. May be overridden.
    *
    * @param _request The request.
    */
   closeRequest(_request: R): void | Promise<void> {}
 
   /**
-   * Called with what a stage of a request threw. Prints what Python prints, to stderr, but nothing of lost clients
-   * where `reportLostClients` is false. May be overridden.
+   * Reports an error thrown while handling a request. Prints to stderr what Python prints; nothing about lost clients if
+   * `reportLostClients` is false. May be overridden.
    *
    * @param _request The request.
    * @param clientAddress The client's address.
-   * @param error What was thrown.
+   * @param error The error.
    */
   handleError(
     _request: R,
@@ -278,29 +279,29 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   }
 
   /**
-   * Called when {@linkcode BaseServer.getRequest} has failed and the server goes on: the client was gone, a handshake
-   * failed, or descriptors ran out. `status` counts these failures. May be overridden.
+   * Does nothing. The loop calls this hook if {@linkcode BaseServer.getRequest} has failed and the server goes on: the
+   * client was gone, a handshake failed, or descriptors ran out. `status` counts these failures. May be overridden.
    *
-   * @param _error What `getRequest` threw.
+   * @param _error The error of `getRequest`.
    */
   handleAcceptError(_error: unknown): void | Promise<void> {}
 
   /**
-   * Called when descriptors or memory run out, once until the server has got ten requests in a row again. Prints one
-   * line to stderr. May be overridden.
+   * Prints one line to stderr. The loop calls this hook if descriptors or memory run out, once until the server has got
+   * ten requests in a row again. May be overridden.
    *
-   * @param error What `getRequest` threw, such as EMFILE.
+   * @param error The error of `getRequest`, such as EMFILE.
    */
   handleShortage(error: OSError): void | Promise<void> {
     say(`${error.message}; clients wait until there is room again`);
   }
 
   /**
-   * Called when the server has waited a second for requests to end, as it closes. Prints one line to stderr. May be
-   * overridden.
+   * Prints one line to stderr. `serverClose` calls this hook after it has waited a second for the requests under way.
+   * May be overridden.
    *
-   * @param clients The hosts, or paths, of the clients; "" for one that has none.
-   * @param seconds Seconds until the requests are cut off; null is no limit.
+   * @param clients The hosts, or paths, of the clients; "" for a client without one.
+   * @param seconds The seconds until the requests are cut off; null is no limit.
    */
   handleSlowClose(
     clients: string[],
@@ -310,7 +311,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   }
 
   /**
-   * A signal for the handler of a request, which aborts when the server drains.
+   * Returns a signal for the handler of a request. The signal is aborted when the server shuts down.
    *
    * @param request The request.
    * @returns The signal.
@@ -319,29 +320,30 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
     return requestsOf(this).signal(request);
   }
 
-  /** How the server is doing. */
+  /** Returns a snapshot of the server's counters. */
   get status(): ServerStatus {
     const requests = requestsOf(this);
     return { ...requests.status, active: requests.size };
   }
 
-  /** Closes the server, for `await using`: waits at most `closeTimeout` for the requests under way. */
+  /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.serverClose({ timeout: this.closeTimeout });
   }
 }
 
 /**
- * What the servers over sockets share: one socket that is bound, activated and closed.
+ * The base of the servers over a socket: binds, activates and closes that socket.
  *
- * @typeParam R What a request is.
+ * @category Servers
+ * @typeParam R The type of a request.
  */
 export abstract class SocketServer<R> extends BaseServer<R> {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   static addressFamily: number = AF_INET;
   /** `SOCK_STREAM` or `SOCK_DGRAM`. */
   static socketType: number = SOCK_STREAM;
-  /** How many connections may wait to be accepted; 511, Deno's default, where Python has 5. */
+  /** The number of connections that may wait to be accepted: 511, Deno's default; Python has 5. */
   static requestQueueSize = 511;
   /** SO_REUSEADDR. Deno sets it on every TCP listener. */
   static allowReuseAddress = false;
@@ -358,7 +360,7 @@ export abstract class SocketServer<R> extends BaseServer<R> {
   addressFamily: number;
   /** `SOCK_STREAM` or `SOCK_DGRAM`. */
   socketType: number;
-  /** How many connections may wait to be accepted. */
+  /** The number of connections that may wait to be accepted. */
   requestQueueSize: number;
   /** SO_REUSEADDR. */
   allowReuseAddress: boolean;
@@ -374,11 +376,11 @@ export abstract class SocketServer<R> extends BaseServer<R> {
   socket: Socket;
 
   /**
-   * Binds and activates, unless `bindAndActivate` is false; a failure closes what was opened.
+   * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    *
    * @param serverAddress `[host, port]`, or a path.
    * @param RequestHandlerClass The class that handles requests.
-   * @param options What differs from the static fields.
+   * @param options Settings that replace the static fields of the same names.
    */
   constructor(
     serverAddress: AddressLike,
@@ -407,7 +409,7 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     }
   }
 
-  /** Refuses handlers of connections for datagrams, and the reverse, unless `getRequest` may give what they need. */
+  /** Refuses handlers of connections for datagrams, and the reverse, unless an override of `getRequest` may suit them. */
   #checkHandlers(): void {
     const { constructor, getRequest, RequestHandlerClass } = this;
     if (
@@ -418,7 +420,7 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     checkHandlerKind(RequestHandlerClass, this.socketType, doing);
   }
 
-  /** Binds the socket to `serverAddress`, and sets that to the real address. May be overridden. */
+  /** Binds the socket to `serverAddress`, and sets `serverAddress` to the real address. May be overridden. */
   serverBind(): void {
     if (this.allowReuseAddress) {
       this.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
@@ -431,15 +433,17 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     this.serverAddress = this.socket.getsockname();
   }
 
-  /** The number of the server's socket, for `select`; -1 when it is closed. */
+  /** Returns the number of the server's socket, for `select`; -1 if the socket is closed. */
   override fileno(): number {
     return this.socket.fileno();
   }
 }
 
 /**
- * A server for TCP, one request at a time: the next connection waits until the handler of this one has
- * ended. Mix in `AsyncMixIn` for many at a time.
+ * Serves TCP connections, one at a time: the next connection waits until the handler of this one has ended. For many at
+ * a time use {@linkcode AsyncTCPServer}, or extend `AsyncMixIn(TCPServer)`.
+ *
+ * @category Servers
  *
  * @example
  * ```ts
@@ -467,7 +471,7 @@ export class TCPServer extends SocketServer<Socket> {
     this.socket.listen(this.requestQueueSize);
   }
 
-  /** Closes the listening socket, and then as {@linkcode BaseServer.serverClose}. */
+  /** Closes the listening socket, and then does as {@linkcode BaseServer.serverClose}. */
   override async serverClose(
     options: ServerCloseOptions = {},
   ): Promise<ServerCloseReport> {
@@ -478,7 +482,7 @@ export class TCPServer extends SocketServer<Socket> {
     return report;
   }
 
-  /** Accepts a connection; gives a promise only where none is there yet. May be overridden. */
+  /** Accepts a connection. Returns a promise only if no connection waits. May be overridden. */
   override getRequest(): [Socket, Address] | Promise<[Socket, Address]> {
     const { socket } = this;
     return socket.accept === Socket.prototype.accept
@@ -487,8 +491,8 @@ export class TCPServer extends SocketServer<Socket> {
   }
 
   /**
-   * Ends the stream for the client, and then closes. A client that puts that off (a TLS handshake that stalls) is
-   * waited for as long as the timeout of the socket says, or 2 seconds. May be overridden.
+   * Ends the stream for the client, and then closes the connection. If the client puts off the end, as with a TLS
+   * handshake that stalls, this method waits for the timeout of the socket, or 2 seconds. May be overridden.
    */
   override async shutdownRequest(request: Socket): Promise<void> {
     try {
@@ -499,23 +503,48 @@ export class TCPServer extends SocketServer<Socket> {
     await this.closeRequest(request);
   }
 
-  /** Closes the connection and the files made of it. May be overridden. */
+  /** Closes the connection and its files. May be overridden. */
   override closeRequest(request: Socket): void {
     stateOf(request).close(false);
   }
 }
 
-/** How long answers that a client does not read are waited for when the server closes, in seconds. Arbitrary. */
+/** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
 const FLUSH_SECONDS = 1;
 
-/** A server for UDP, one request at a time. A request is one datagram. */
+/**
+ * Serves UDP datagrams, one at a time. A request is one datagram. For many at a time use {@linkcode AsyncUDPServer}, or
+ * extend `AsyncMixIn(UDPServer)`.
+ *
+ * @category Servers
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { AF_INET, DatagramRequestHandler, SOCK_DGRAM, Socket, UDPServer } from "@socketserver/socketserver";
+ *
+ * class Upper extends DatagramRequestHandler {
+ *   override async handle() {
+ *     const text = new TextDecoder().decode(this.packet);
+ *     await this.wfile.write(text.toUpperCase());
+ *   }
+ * }
+ *
+ * await using server = new UDPServer(["127.0.0.1", 0], Upper);
+ * server.serveForever();
+ *
+ * using client = new Socket(AF_INET, SOCK_DGRAM);
+ * await client.sendto(new TextEncoder().encode("hello"), server.serverAddress);
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO");
+ * ```
+ */
 export class UDPServer extends SocketServer<DatagramRequest> {
   /** `SOCK_DGRAM`. */
   static override socketType: number = SOCK_DGRAM;
 
   /**
-   * Waits for the requests under way, which answer on the server's socket, and then closes it. Answers that a client
-   * has not read yet are waited for as well, a second at most.
+   * Waits for the requests under way, which answer on the server's socket, and then closes that socket. Also waits, a
+   * second at most, for the clients to read their answers.
    */
   override async serverClose(
     options: ServerCloseOptions = {},
@@ -537,7 +566,7 @@ export class UDPServer extends SocketServer<DatagramRequest> {
     if (flushed !== undefined) await readyWithin(flushed, seconds);
   }
 
-  /** Receives a datagram; gives a promise only where none is there yet. May be overridden. */
+  /** Receives a datagram. Returns a promise only if no datagram waits. May be overridden. */
   override getRequest():
     | [DatagramRequest, Address]
     | Promise<[DatagramRequest, Address]> {
@@ -559,13 +588,41 @@ export class UDPServer extends SocketServer<DatagramRequest> {
   }
 }
 
-/** A server on a Unix stream socket, one request at a time. Closing it removes the path. */
+/**
+ * Serves connections to a Unix socket, one at a time. Closing the server removes the path.
+ *
+ * @category Servers
+ *
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createConnection, StreamRequestHandler, UnixStreamServer } from "@socketserver/socketserver";
+ *
+ * class Upper extends StreamRequestHandler {
+ *   override async handle() {
+ *     const line = new TextDecoder().decode(await this.rfile.readline());
+ *     await this.wfile.write(line.toUpperCase());
+ *   }
+ * }
+ *
+ * await using server = new UnixStreamServer(`${Deno.makeTempDirSync()}/socket`, Upper);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * await client.sendall(new TextEncoder().encode("hello\n"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * ```
+ */
 export class UnixStreamServer extends TCPServer {
   /** `AF_UNIX`. */
   static override addressFamily: number = AF_UNIX;
 }
 
-/** A server on a Unix datagram socket, one request at a time; needs `--unstable-net`. The path stays. */
+/**
+ * Serves datagrams to a Unix socket, one at a time. Needs `--unstable-net`. Closing the server leaves the path.
+ *
+ * @category Servers
+ */
 export class UnixDatagramServer extends UDPServer {
   /** `AF_UNIX`. */
   static override addressFamily: number = AF_UNIX;
