@@ -267,3 +267,23 @@ for (const mode of ["rwb", "rw"] as const) {
     assert(opened.closed);
   });
 }
+
+Deno.test("makefile() ties a reader to a writer, and tells when the writer begins to hold", async () => {
+  const socket = FakeSocket.of("1\n2\n", "3\n");
+  const held: unknown[] = [];
+  const wfile = makefile(socket, "wb", {
+    buffering: 0,
+    onHold: (writer) => held.push(writer),
+  });
+  using rfile = makefile(socket, "rb", { tie: wfile });
+  await rfile.readline();
+  wfile.write("a");
+  assertEquals([held.length, socket.sink.sent], [1, []]);
+  assert(held[0] === wfile, "it held for another writer");
+  await rfile.readline();
+  const reading = rfile.readline(); // receives
+  assertEquals(socket.sink.given.length, 1);
+  assertEquals(text(await reading), "3\n");
+  await wfile.close();
+  assertEquals(socket.sink.sent, ["a"]);
+});
