@@ -435,15 +435,80 @@ inDirectory(
   },
 );
 
+for (const abstract of [false, true]) {
+  inDirectory(
+    `Socket that is bound to ${
+      abstract ? "an abstract name" : "a Unix path"
+    } connects from there, and its peer sees that`,
+    async (directory) => {
+      const name = abstract ? `\0${crypto.randomUUID()}` : `${directory}/c`;
+      const denos = Deno.listen({ transport: "unix", path: `${directory}/s` });
+      using client = new Socket(AF_UNIX);
+      client.bind(name, abstract ? {} : { pathMode: 0o640 });
+      await client.connect(`${directory}/s`);
+      assertEquals(client.getsockname(), name);
+      assertEquals(client.getpeername(), `${directory}/s`);
+      using conn = await denos.accept();
+      denos.close();
+      assertEquals((conn.remoteAddr as Deno.UnixAddr).path, name);
+      if (!abstract) assertEquals(Deno.lstatSync(name).mode! & 0o777, 0o640);
+      client.sendall(randomBytes(300_000, seeded(3)));
+      const { readable } = conn;
+      client.shutdown(SHUT_WR);
+      const got = await soon(new Response(readable).bytes());
+      assertEquals(digest(got), digest(randomBytes(300_000, seeded(3))));
+      client.close();
+      await soon(client.waitClosed());
+      if (!abstract) assertEquals(exists(name), false);
+    },
+    abstract && !linux,
+  );
+}
+
 inDirectory(
-  "Socket that is bound to a Unix path keeps its name when it connects",
+  "Socket that connects from a Unix path waits for a place in the queue, and is bound after a failure",
+  async (directory) => {
+    const [path, name] = [`${directory}/s`, `${directory}/c`];
+    using client = new Socket(AF_UNIX);
+    client.bind(name);
+    assertEquals(await codeOf(() => client.connect(path)), "ENOENT");
+    assertEquals([client.getsockname(), exists(name)], [name, true]);
+    using listener = createServer(path, { family: AF_UNIX });
+    const others = Array.from({ length: 1500 }, () => createConnection(path));
+    await soon(Promise.race(others));
+    client.settimeout(0.2);
+    await soon(assertRejects(() => client.connect(path), TimeoutError));
+    using second = new Socket(AF_UNIX);
+    second.bind(`${directory}/d`);
+    const connecting = second.connect(path);
+    const accepting = (async () => {
+      for (let i = 0; i < others.length + 1; i++) {
+        (await listener.accept())[0].close();
+      }
+    })();
+    await soon(connecting);
+    assertEquals(second.getsockname(), `${directory}/d`);
+    for (const other of others) (await soon(other)).close();
+    await soon(accepting);
+  },
+  !linux,
+);
+
+inDirectory(
+  "Socket.close() of one that connected from a Unix path leaves what is there by then",
   async (directory) => {
     using listener = createServer(`${directory}/s`, { family: AF_UNIX });
-    using client = new Socket(AF_UNIX);
+    const client = new Socket(AF_UNIX);
     client.bind(`${directory}/c`);
     await client.connect(`${directory}/s`);
-    assertEquals(client.getsockname(), `${directory}/c`);
-    const [server] = await soon(listener.accept());
-    server.close();
+    (await soon(listener.accept()))[0].close();
+    Deno.removeSync(`${directory}/c`);
+    Deno.writeTextFileSync(`${directory}/c`, "a file of the user's");
+    client.close();
+    await soon(client.waitClosed());
+    assertEquals(
+      Deno.readTextFileSync(`${directory}/c`),
+      "a file of the user's",
+    );
   },
 );

@@ -30,6 +30,7 @@ import {
   scopeOf,
 } from "./scope_id.ts";
 import { connectUnix } from "./unix_connect.ts";
+import { canNameClients, connectUnixFrom } from "./unix_named.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
 import { removeStale } from "./unix_stale.ts";
@@ -230,6 +231,8 @@ export interface ConnectOptions {
   address: AddressLike;
   /** The own address, of a socket that was bound before. */
   from?: Address;
+  /** What to do about the own address, if that is a path. */
+  pathOptions?: PathOptions;
   /** Gives up. */
   signal?: AbortSignal;
 }
@@ -244,13 +247,10 @@ function refused(address: AddressLike): OSError {
 export async function openStream(
   options: ConnectOptions,
 ): Promise<StreamTransport> {
-  const { family, address, from, signal } = options;
+  const { family, address, from, pathOptions, signal } = options;
   try {
     if (typeof address === "string") {
-      const conn = await connectUnix(address, signal);
-      if (typeof from !== "string") return conn;
-      const value = { transport: "unix", path: from };
-      return Object.defineProperty(conn, "localAddr", { value }); // the peer does not see it
+      return await openUnixStream(address, from, pathOptions, signal);
     }
     const hostname = await resolveHost(
       family,
@@ -269,6 +269,19 @@ export async function openStream(
   } catch (error) {
     throw openError(error, "connect", address);
   }
+}
+
+async function openUnixStream(
+  path: string,
+  from: Address | undefined,
+  options: PathOptions = {},
+  signal?: AbortSignal,
+): Promise<StreamTransport> {
+  if (typeof from !== "string" || !canNameClients()) {
+    return await connectUnix(path, signal);
+  }
+  const dial = () => connectUnixFrom(from, path, options, signal);
+  return await connectUnix(path, signal, dial);
 }
 
 /** The transport's form of an address to send datagrams to; literal addresses need no resolver. */

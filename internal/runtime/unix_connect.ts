@@ -19,24 +19,39 @@ const lines = new Map<string, Mutex>();
  *
  * @param path The path, or an abstract name.
  * @param signal Gives up.
+ * @param dial Makes an attempt. Deno's way, unless the socket is bound.
  */
 export async function connectUnix(
   path: string,
   signal?: AbortSignal,
+  dial: Dial = dialDeno,
 ): Promise<StreamTransport> {
   const line = lines.get(path);
-  const conn = line === undefined ? await attempt(path) : undefined; // nobody overtakes those in line
-  return conn ?? await waitInLine(path, signal);
+  const conn = line === undefined ? await attempt(path, dial) : undefined; // nobody overtakes those in line
+  return conn ?? await waitInLine(path, signal, dial);
 }
 
+/** Connects once. */
+type Dial = (path: string) => Promise<StreamTransport>;
+
 /** Connects; undefined where the queue is full. */
-async function attempt(path: string): Promise<StreamTransport | undefined> {
+async function attempt(
+  path: string,
+  dial: Dial,
+): Promise<StreamTransport | undefined> {
   try {
-    return named(await Deno.connect({ transport: "unix", path }), path);
+    return await dial(path);
   } catch (error) {
     if (error instanceof Deno.errors.WouldBlock) return undefined;
+    if ((error as { code?: unknown } | undefined)?.code === "EAGAIN") {
+      return undefined;
+    }
     throw error;
   }
+}
+
+async function dialDeno(path: string): Promise<StreamTransport> {
+  return named(await Deno.connect({ transport: "unix", path }), path);
 }
 
 /** The peer has the name by which it was found, whatever its listener was called when it was bound. */
@@ -47,7 +62,8 @@ function named(conn: Deno.UnixConn, path: string): StreamTransport {
 
 async function waitInLine(
   path: string,
-  signal?: AbortSignal,
+  signal: AbortSignal | undefined,
+  dial: Dial,
 ): Promise<StreamTransport> {
   let line = lines.get(path);
   if (line === undefined) lines.set(path, line = new Mutex());
@@ -55,7 +71,7 @@ async function waitInLine(
   try {
     for (let pause = PAUSE_MS;; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
       signal?.throwIfAborted();
-      const conn = await attempt(path);
+      const conn = await attempt(path, dial);
       if (conn !== undefined) return conn;
       await sleep(pause, signal);
     }

@@ -132,7 +132,8 @@ export function bindPath<T extends { close(): void }>(
   }
 }
 
-function absolute(path: string): string {
+/** Returns the absolute form of a path, if the working directory may be known. */
+export function absolute(path: string): string {
   if (isAbsolute(path)) return path;
   try {
     return join(Deno.cwd(), path);

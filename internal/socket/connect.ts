@@ -67,8 +67,8 @@ function begin(state: SocketState, address: AddressLike): Attempt {
   state.listener = undefined;
   const giveUp = new AbortController();
   const { signal } = giveUp;
-  const { family } = state;
-  const opening = openStream({ family, address, from, signal });
+  const { family, pathOptions } = state;
+  const opening = openStream({ family, address, from, pathOptions, signal });
   const taken = opening.then((transport) => {
     if (!signal.aborted) return state.take(transport);
     transport.close();

@@ -1,0 +1,115 @@
+/**
+ * Connecting to the path of a Unix socket from a path of one's own, which `Deno.connect` has no option for.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocket } from "node:net";
+import { nodeNet } from "./builtins.ts";
+import { NodeStream } from "./node_stream.ts";
+import {
+  absolute,
+  bindWithMode,
+  OwnPath,
+  type PathOptions,
+} from "./unix_path.ts";
+import { temporaryName } from "./unix_stale.ts";
+
+/** The handle of a bound socket of `node:net`. */
+interface Pipe {
+  close(): void;
+}
+
+/** `node:net` makes such a handle at once, or returns the negative errno. -1 as port and type stands for a path. */
+type CreateHandle = (
+  path: string,
+  port: -1,
+  type: -1,
+  fd: null,
+  flags: number,
+) => Pipe | number;
+
+function createHandle(): CreateHandle | undefined {
+  return (nodeNet() as unknown as { _createServerHandle?: CreateHandle })
+    ._createServerHandle;
+}
+
+/** Reports whether this Deno and this system can connect from a path. */
+export function canNameClients(): boolean {
+  return Deno.build.os !== "windows" && createHandle() !== undefined;
+}
+
+/** A connection of a bound socket. Closing it removes its path, if it has one. */
+class NamedStream extends NodeStream {
+  readonly #path: OwnPath | undefined;
+  readonly #name: string;
+
+  constructor(socket: NetSocket, name: string, path: OwnPath | undefined) {
+    super(socket);
+    this.#name = name;
+    this.#path = path;
+  }
+
+  override close(): void {
+    this.#path?.remove();
+    keeping(this.#name, () => super.close());
+  }
+}
+
+/** Keeps what is at a path by now through a call after which `node:net` (Deno 2.9.6) removes it, whatever it is. */
+function keeping(path: string, call: () => void): void {
+  let aside: string | undefined = temporaryName(path);
+  try {
+    Deno.renameSync(path, aside);
+  } catch {
+    aside = undefined; // nothing is there, as nearly always
+  }
+  call();
+  if (aside !== undefined) Deno.renameSync(aside, path);
+}
+
+/**
+ * Binds to a path and connects from it.
+ *
+ * @param from The own path, or abstract name.
+ * @param path The path of the listener.
+ * @param options What to do about the own path.
+ * @param signal Gives up.
+ * @throws The error of Node, with its `code`: EAGAIN if the queue of the listener is full. The own path is removed.
+ */
+export function connectUnixFrom(
+  from: string,
+  path: string,
+  options: PathOptions,
+  signal?: AbortSignal,
+): Promise<NodeStream> {
+  const handle = bindWithMode(from, options.pathMode, bindPipe);
+  const own = from.startsWith("\0") ? undefined : new OwnPath(absolute(from));
+  const { promise, resolve, reject } = Promise.withResolvers<NodeStream>();
+  const { Socket } = nodeNet();
+  const socket = new Socket({ handle, allowHalfOpen: true } as object);
+  const fail = (reason: unknown) => {
+    own?.remove();
+    socket.destroy();
+    reject(reason);
+  };
+  const abort = () => fail(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
+  socket.once("error", fail);
+  socket.connect({ path }, () => {
+    signal?.removeEventListener("abort", abort);
+    socket.off("error", fail);
+    const stream = new NamedStream(socket, from, own);
+    resolve(Object.defineProperties(stream, {
+      localAddr: { value: { transport: "unix", path: from } },
+      remoteAddr: { value: { transport: "unix", path } },
+    }));
+  });
+  return promise;
+}
+
+function bindPipe(path: string): Pipe {
+  const handle = createHandle()!(path, -1, -1, null, 0);
+  if (typeof handle !== "number") return handle;
+  throw new Deno.errors.AddrInUse(`cannot bind to ${path}`);
+}
