@@ -1,5 +1,5 @@
 /**
- * Turns: one operation at a time, in the order in which they were asked for.
+ * One operation at a time, in the order of the calls.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { poll, type Timeout, wouldBlock } from "./timeouts.ts";
 import { Queue } from "../base/queue.ts";
 import type { Readiness } from "./pending_operation.ts";
 
-/** A lock whose waiters are served first come, first served. As a source it is ready when it is free. */
+/** A mutex that serves its waiters in their order. Ready when it is free. */
 export class Mutex implements Readiness {
   #held = false;
   #waiting: Queue<() => void> | undefined;
@@ -18,20 +18,20 @@ export class Mutex implements Readiness {
     return !this.#held;
   }
 
-  /** Resolves when the lock is free; does not take it. */
+  /** Resolves when the mutex is free, without taking it. */
   fill(): Promise<void> {
     if (!this.#held) return Promise.resolve();
     this.#freed ??= Promise.withResolvers();
     return this.#freed.promise;
   }
 
-  /** Takes the lock if it is free. */
+  /** Takes the mutex if it is free. */
   tryAcquire(): boolean {
     if (this.#held) return false;
     return this.#held = true;
   }
 
-  /** Takes the lock when it is this caller's turn. */
+  /** Takes the mutex when it is the caller's turn. */
   acquire(): Promise<void> {
     if (this.tryAcquire()) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -40,12 +40,12 @@ export class Mutex implements Readiness {
   }
 
   /**
-   * Takes the lock, within a limit of time.
+   * Takes the mutex within a time.
    *
-   * @param limit The limit.
+   * @param limit How long to wait.
    * @param syscall The call that waits, for the message.
-   * @throws {BlockingIOError} where the call must not wait and the lock is held.
-   * @throws {TimeoutError} where the time runs out.
+   * @throws {BlockingIOError} if the call must not wait and the mutex is held.
+   * @throws {TimeoutError} if the time runs out.
    */
   async acquireWithin(limit: "now" | Timeout, syscall: string): Promise<void> {
     if (this.tryAcquire()) return;
@@ -60,7 +60,7 @@ export class Mutex implements Readiness {
     if (leave()) throw timeout.error(); // else handed over in the turn in which the time ran out
   }
 
-  /** Gives the lock to the next in the line, or frees it. */
+  /** Passes the mutex to the next waiter, or frees it. */
   release(): void {
     const next = this.#waiting?.shift();
     if (next !== undefined) return next();
@@ -69,7 +69,7 @@ export class Mutex implements Readiness {
     this.#freed = undefined;
   }
 
-  /** Runs `operation` when those before it have ended, however they ended. */
+  /** Runs `operation` once the ones before it have ended, with or without an error. */
   async run<T>(operation: () => Promise<T>): Promise<T> {
     if (!this.tryAcquire()) await this.acquire();
     try {

@@ -1,16 +1,16 @@
 /**
- * One operation in flight, whose result waits for whoever asks next.
+ * One operation in flight, whose result waits for the next caller.
  *
  * @module
  */
 
 import { begun } from "./promises.ts";
 
-/** Something that becomes ready: what `select`, timeouts and the accept loop wait for. */
+/** Something that becomes ready. `select`, timeouts and the serve loop wait for it. */
 export interface Readiness {
-  /** Whether the next call would not wait. */
+  /** Whether a call would not wait. */
   readonly ready: boolean;
-  /** Sets the operation going if it is not; resolves when it has ended, and never rejects. */
+  /** Starts the operation unless it runs; resolves when it has ended, and never rejects. */
   fill(): Promise<void>;
 }
 
@@ -18,32 +18,32 @@ function call(watcher: () => void): void {
   watcher();
 }
 
-/** Who waits for a promise; see {@linkcode whenEnded}. */
+/** The callbacks of each promise; see {@linkcode whenEnded}. */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 
-/** How many wait for a flight; for tests. */
-export function waitersOf(flight: Promise<void>): number {
-  return waiting.get(flight)?.size ?? 0;
+/** Returns how many callbacks a promise has; for tests. */
+export function waitersOf(ended: Promise<void>): number {
+  return waiting.get(ended)?.size ?? 0;
 }
 
 /**
- * Calls back when a flight ends. Whoever stops waiting takes the callback back: a promise keeps
- * what `then` was given until it settles, so an idle connection whose calls time out would gather
- * reactions for ever (540 bytes each). Here a flight has one for all.
+ * Calls `callback` when a promise settles, unless it is removed before. A promise keeps the arguments of `then` until it
+ * settles, so an idle connection whose calls time out would gather reactions for ever (540 bytes each). Here each
+ * promise has one reaction for all callbacks.
  *
- * @param flight What {@linkcode Readiness.fill} gave.
- * @param callback Called once, unless it was taken back.
- * @returns Takes the callback back.
+ * @param ended The promise of {@linkcode Readiness.fill}.
+ * @param callback Called once.
+ * @returns Removes the callback.
  */
 export function whenEnded(
-  flight: Promise<void>,
+  ended: Promise<void>,
   callback: () => void,
 ): () => void {
-  let callbacks = waiting.get(flight);
+  let callbacks = waiting.get(ended);
   if (callbacks === undefined) {
     const all = callbacks = new Set();
-    waiting.set(flight, all);
-    flight.then(() => {
+    waiting.set(ended, all);
+    ended.then(() => {
       for (const each of all) each();
     });
   }
@@ -51,12 +51,12 @@ export function whenEnded(
   return () => void callbacks.delete(callback);
 }
 
-/** A source that is always ready, for sockets on which a call ends at once, with an error. */
+/** A readiness that is always ready, for a socket on which a call fails at once. */
 export const READY: Readiness = { ready: true, fill: () => Promise.resolve() };
 
 /**
- * Keeps at most one operation in flight. Whoever stops waiting for it (a timeout) loses nothing:
- * the result stays here for the next one.
+ * Keeps at most one operation in flight. A call that stops waiting, after a timeout, loses nothing: the result stays for
+ * the next call.
  *
  * @typeParam T The result.
  */
@@ -64,19 +64,18 @@ export class PendingOperation<T> implements Readiness {
   readonly #start: () => Promise<T>;
   readonly #wants: ((value: T) => boolean) | undefined;
   /**
-   * Called when a result is there, in the turn in which it comes: for who waits again and again, and needs no
-   * promise for each time.
+   * Called when there is a result, in the same turn. A loop that waits again and again needs no promise for each round.
    */
   readonly watchers: Set<() => void> = new Set();
-  #flight: Promise<void> | undefined;
-  /** Whether there is a result, which is a value or an error. Not an object: one for each request would be waste. */
+  #inFlight: Promise<void> | undefined;
+  /** Whether there is a result: a value or an error. Not an object, since each request would allocate one. */
   #ended = false;
   #failed = false;
   #result: unknown;
 
   /**
    * @param start Begins the operation.
-   * @param wants Says whether to keep a result; after another the operation begins again.
+   * @param wants Reports whether to keep a result. After any other the operation starts again.
    */
   constructor(start: () => Promise<T>, wants?: (value: T) => boolean) {
     this.#start = start;
@@ -89,29 +88,29 @@ export class PendingOperation<T> implements Readiness {
 
   /** Whether the operation is under way, or its result waits. */
   get busy(): boolean {
-    return this.#flight !== undefined || this.ready;
+    return this.#inFlight !== undefined || this.ready;
   }
 
   /** Resolves when no operation is under way; with none it does so at once. */
   get settled(): Promise<void> {
-    return this.#flight ?? Promise.resolve();
+    return this.#inFlight ?? Promise.resolve();
   }
 
   fill(): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    return this.#flight ??= this.#fly();
+    return this.#inFlight ??= this.#run();
   }
 
-  #fly(): Promise<void> {
-    return begun(this.#start).then(this.#land, this.#crash);
+  #run(): Promise<void> {
+    return begun(this.#start).then(this.#succeed, this.#fail);
   }
 
-  readonly #land = (value: T): void | Promise<void> => {
+  readonly #succeed = (value: T): void | Promise<void> => {
     if (this.#wants?.(value) === false) return this.#search();
     this.#end(value, false);
   };
 
-  /** Goes on until a result is wanted. A flight that went on as another one would leave a promise for each. */
+  /** Goes on until a result is wanted. A loop: chaining operations would keep a promise for each. */
   async #search(): Promise<void> {
     let value: T;
     try {
@@ -122,19 +121,19 @@ export class PendingOperation<T> implements Readiness {
     this.#end(value, false);
   }
 
-  readonly #crash = (error: unknown): void => {
+  readonly #fail = (error: unknown): void => {
     this.#end(error, true);
   };
 
   #end(result: unknown, failed: boolean): void {
-    this.#flight = undefined;
+    this.#inFlight = undefined;
     this.#ended = true;
     this.#failed = failed;
     this.#result = result;
-    this.watchers.forEach(call); // with no iterator, and no result of one
+    this.watchers.forEach(call); // allocates no iterator
   }
 
-  /** Takes the result, or throws the error; the operation must be ready. */
+  /** Takes the result, or throws the error. The operation must be ready. */
   take(): T {
     const failed = this.#failed;
     const result = this.#clear();
@@ -149,12 +148,12 @@ export class PendingOperation<T> implements Readiness {
     return result;
   }
 
-  /** The result without taking it, or throws the error. */
+  /** Returns the result without taking it, or throws the error. */
   peek(): T {
     return this.#failed ? this.take() : this.#result as T;
   }
 
-  /** The value that nobody has taken, if there is one. */
+  /** Takes the value, if there is one. Drops an error. */
   drop(): T | undefined {
     const failed = this.#failed;
     const result = this.#clear();
@@ -162,12 +161,12 @@ export class PendingOperation<T> implements Readiness {
   }
 
   /**
-   * Nobody will ask again: what still comes goes to `discard`.
+   * Ends the use of the operation: a value that still arrives goes to `discard`.
    *
-   * @returns Resolves when nothing can come any more.
+   * @returns Resolves when no operation is in flight.
    */
   async abandon(discard: (value: T) => void): Promise<void> {
-    await this.#flight;
+    await this.#inFlight;
     const value = this.drop();
     if (value !== undefined) discard(value);
   }

@@ -1,23 +1,22 @@
 /**
- * The promises of calls: some go unawaited, some begin by throwing, and some wait.
+ * Promises of calls that may go unawaited, or throw instead of rejecting.
  *
  * @module
  */
 
 /**
- * Marks the failure of a promise as seen. A call on a socket that nobody awaits may fail because a client
- * went away, and a client must not be able to end the process with an unhandled rejection.
- * Who awaits the promise gets the failure all the same.
+ * Marks the rejection of a promise as handled. A call that the program does not await may fail because a client went
+ * away, and a client must not be able to end the process with an unhandled rejection. An `await` still throws.
  */
 export function quiet<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
 
-/** Errors of these classes that a peer, or the end of a request, can cause. */
+/** Type and range errors that a peer, or the end of a request, can cause. */
 const harmless = new WeakSet<object>();
 
-/** Marks a TypeError or RangeError as no mistake of the program; see {@linkcode unawaited}. */
+/** Marks a TypeError or RangeError as not a mistake of the program; see {@linkcode unawaited}. */
 export function noMistake<E extends Error>(error: E): E {
   harmless.add(error);
   return error;
@@ -29,14 +28,14 @@ function isMistake(error: unknown): boolean {
     !harmless.has(error);
 }
 
-/** Marks the failure of a promise as seen, unless it is a mistake of the program. */
+/** Marks the rejection of a promise as handled, unless the error is a mistake of the program. */
 export function quietFailure(promise: Promise<unknown>, error: unknown): void {
   if (!isMistake(error)) quiet(promise);
 }
 
 /**
- * Returns the promise of a call that may go unawaited. As {@linkcode quiet}, but a mistake of the program, such as
- * a wrong argument, is an unhandled rejection where nobody awaits the call: it would leave no trace otherwise.
+ * Returns the promise of a call that may go unawaited. As {@linkcode quiet}, but a mistake of the program, such as a
+ * wrong argument, stays an unhandled rejection: it would leave no trace otherwise.
  */
 export function unawaited<T>(call: Promise<T>): Promise<T> {
   const promise: Promise<T> = call.catch((error) => {

@@ -1,5 +1,5 @@
 /**
- * Waiting with a limit of time, without a timer, or a look at the clock, for each call.
+ * Timeouts of calls, without a timer or a reading of the clock for each call.
  *
  * @module
  */
@@ -21,28 +21,27 @@ export function setUnrefTimeout(
 }
 
 /**
- * Turns of the event loop after which a call that must not wait gives up. A loop that is kept turning
- * looks at the descriptors in every 61st tick only (tokio's default `event_interval`): data in the
- * kernel's buffer was there after 60 turns in each of 8,000 trials, 65 us in all. The rest is a margin.
+ * How many turns of the event loop a call that must not wait polls for. A busy loop looks at the descriptors only in
+ * every 61st tick (tokio's default `event_interval`): data in the kernel's buffer arrived after 60 turns in each of
+ * 8,000 trials, in 65 us. The rest is a margin.
  */
 const POLL_TURNS = 64;
 
 /**
- * The timeouts of one socket. Its timer is set once and serves the calls that come while it runs:
- * when it fires it looks which of the waiting calls are due. A connection that is used all
- * the time makes one timer per timeout, not one per call.
+ * The timer of one socket, which its timeouts share. It serves all calls that begin while it runs: when it fires, it
+ * expires the calls that are due. A busy connection sets one timer per timeout period, not one per call.
  */
 export class SharedTimer {
-  /** The first of the waiting calls; mostly there is one. */
+  /** The first of the timeouts; mostly the only one. */
   #first: Timeout | undefined;
   #others: Set<Timeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fires = 0;
-  /** A timeout of at least as many milliseconds that begins while the timer runs is due after it. */
+  /** A timeout of at least so many milliseconds that begins while the timer runs is due after it. */
   #span = 0;
   #stopped = false;
 
-  /** Counts a timeout in. */
+  /** Adds a timeout. */
   add(timeout: Timeout): void {
     if (this.#first === undefined) this.#first = timeout;
     else (this.#others ??= new Set()).add(timeout);
@@ -50,7 +49,7 @@ export class SharedTimer {
     this.#set(timeout.due, timeout.span);
   }
 
-  /** Counts a timeout out. */
+  /** Removes a timeout. */
   delete(timeout: Timeout): void {
     if (this.#first === timeout) this.#first = undefined;
     else this.#others?.delete(timeout);
@@ -80,7 +79,7 @@ export class SharedTimer {
     if (next !== Infinity) this.#set(next, next - now);
   };
 
-  /** Stops for good. Calls that still wait end with what they wait for. */
+  /** Stops for good. Calls that still wait no longer time out. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -88,7 +87,7 @@ export class SharedTimer {
   }
 }
 
-/** The limit of time of one call. It runs from when it is made, through all that the call waits for. */
+/** The timeout of one call. It runs from its creation, through all waits of the call. */
 export class Timeout {
   readonly #shared: SharedTimer;
   readonly #begin = StartTime.current();
@@ -113,24 +112,24 @@ export class Timeout {
     return this.#begin.time + this.span;
   }
 
-  /** From now on, running out means `onExpire`. */
+  /** Calls `onExpire` if the time runs out from now on. */
   start(onExpire: (error: OSError) => void): void {
     this.#onExpire = onExpire;
     this.#shared.add(this);
   }
 
-  /** From now on, running out means nothing. */
+  /** Calls nothing if the time runs out from now on. */
   cancel(): void {
     this.#shared.delete(this);
   }
 
-  /** The time has run out. */
+  /** Ends the timeout: the time has run out. */
   expire(): void {
     this.cancel();
     this.#onExpire?.(this.error());
   }
 
-  /** The error of a call whose time has run out. */
+  /** Creates the error of a call that timed out. */
   error(): OSError {
     return osError("ETIMEDOUT", {
       syscall: this.#syscall,
@@ -138,12 +137,12 @@ export class Timeout {
     });
   }
 
-  /** What ran out, for the message. */
+  /** The reason, for the message. */
   protected get reason(): string {
     return `timed out after ${Math.round(this.span) / 1000} s`;
   }
 
-  /** Waits for `flight`, which must not reject; resolves to false when the time ran out. */
+  /** Waits for `flight`, which must not reject. Resolves to false if the time runs out. */
   race(flight: Promise<void>): Promise<boolean> {
     return new Promise((resolve) => {
       const forget = whenEnded(flight, () => {
@@ -158,7 +157,7 @@ export class Timeout {
   }
 }
 
-/** The limit of a call that ends with the deadline of its socket, of which it gets what is left. */
+/** The timeout of a call that the deadline of its socket ends. */
 export class DeadlineTimeout extends Timeout {
   readonly #whole: number;
 
@@ -166,7 +165,7 @@ export class DeadlineTimeout extends Timeout {
    * @param shared The timer of the socket.
    * @param seconds How long.
    * @param syscall The call, for the message.
-   * @param whole The seconds of the deadline.
+   * @param whole The seconds of the whole deadline.
    */
   constructor(
     shared: SharedTimer,
@@ -183,7 +182,7 @@ export class DeadlineTimeout extends Timeout {
   }
 }
 
-/** The error of a call that must not wait and would have to. */
+/** Creates the error of a call that must not wait and would have to. */
 export function wouldBlock(syscall: string): OSError {
   return osError("EAGAIN", { syscall });
 }
@@ -194,9 +193,9 @@ export function nextTurn(): Promise<void> {
 }
 
 /**
- * Rejects with `error`, in a later turn of the event loop. A call that fails without having waited would otherwise
- * end in the same turn, and a program that calls again and again, whatever the error, would keep all else from
- * running, its own timers and signals too.
+ * Rejects with `error` in a later turn of the event loop. A call that fails without waiting would otherwise end in the
+ * same turn, and a program that calls again and again, whatever the error, would starve everything else, its own timers
+ * and signals too.
  */
 export async function failLater(error: unknown): Promise<never> {
   await nextTurn();
@@ -212,7 +211,7 @@ export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Lets the event loop turn, so that what is ready is delivered. */
+/** Lets the event loop turn until `source` is ready, and reports whether it is. */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },
 ): Promise<boolean> {
@@ -226,7 +225,7 @@ export async function poll(
 /** How long a call may wait: without limit, not at all, or until a timeout. */
 export type WaitLimit = null | "now" | Timeout;
 
-/** The seconds that a limit leaves, as `settimeout` has them; undefined for no limit. At least a millisecond is left. */
+/** Returns the seconds that a limit leaves, as for `settimeout`; undefined for no limit. At least a millisecond. */
 export function secondsLeft(limit: WaitLimit): number | undefined {
   if (limit === null) return undefined;
   if (limit === "now") return 0;
@@ -236,14 +235,13 @@ export function secondsLeft(limit: WaitLimit): number | undefined {
 let current: StartTime | undefined;
 
 /**
- * The moment at which a call begins: the one that is current, which all calls share that begin in one run
- * of the microtask queue. Its time is read when that run ends, or sooner where somebody asks for it: never
- * before the call has begun, so that no timeout runs out too early.
+ * The time at which a call begins. All calls that begin in one run of the microtask queue share it. The clock is read
+ * when that run ends, or sooner if a call asks: never before the call has begun, so no timeout runs out too early.
  */
 export class StartTime {
   #time = NaN;
 
-  /** The moment of a call that begins now. */
+  /** Returns the start time of a call that begins now. */
   static current(): StartTime {
     if (current === undefined) {
       current = new StartTime();
