@@ -60,7 +60,7 @@ function connectError(code: ErrnoName, address: AddressLike): OSError {
   return osError(code, { syscall: "connect", address: formatAddress(address) });
 }
 
-/** Begins an attempt, which connects the socket when it succeeds, awaited or not. */
+/** Begins an attempt. It connects the socket when it succeeds, awaited or not. */
 function begin(state: SocketState, address: AddressLike): Attempt {
   const from = state.localAddress ??= state.listener && state.getsockname();
   state.listener?.close(); // a bound socket that connects keeps its address, not its listener
@@ -77,12 +77,12 @@ function begin(state: SocketState, address: AddressLike): Attempt {
     if (from !== undefined && !signal.aborted) state.rebind();
     throw error;
   });
-  const operation = new PendingOperation(() => taken); // a second call that waits gets the same end
+  const operation = new PendingOperation(() => taken); // a second call that waits gets the same result
   operation.fill();
   return state.attempt = { operation, giveUp };
 }
 
-/** Waits for the end of an attempt; gives it up when the time runs out. */
+/** Waits for the end of an attempt. Gives it up if the time runs out. */
 async function end(state: SocketState, attempt: Attempt): Promise<void> {
   const { operation, giveUp } = attempt;
   try {
@@ -93,8 +93,8 @@ async function end(state: SocketState, attempt: Attempt): Promise<void> {
       () => operation.take(),
     );
   } catch (error) {
-    giveUp.abort(); // where it failed by itself, this has nothing to do
-    state.checkOpen("connect"); // where it was closed, that is the reason
+    giveUp.abort(); // no effect on an attempt that failed by itself
+    state.checkOpen("connect"); // EBADF, if the socket was closed meanwhile
     throw error;
   } finally {
     if (state.attempt === attempt) state.attempt = undefined;
@@ -106,13 +106,13 @@ async function connectDatagram(
   address: AddressLike,
 ): Promise<void> {
   const target = await datagramTarget(state.family, address);
-  state.checkOpen("connect"); // a name may have taken its time
+  state.checkOpen("connect"); // the socket may be closed by then
   const datagram = state.ensureBound(target.hostname);
   datagram.peer = target;
   scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
 }
 
-/** The failure of an attempt that nobody waited for, once. */
+/** Returns the failure of an attempt that no call waited for, once. */
 export function takeConnectError(state: SocketState): unknown {
   const { attempt } = state;
   if (

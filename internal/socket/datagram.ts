@@ -32,7 +32,7 @@ type Taken = [data: Bytes, sender: Address | null];
 
 /** Receives and sends datagrams, one at a time each. Owns the transport and closes it. */
 export class Datagram {
-  /** What is underneath. */
+  /** The transport. */
   readonly transport: DatagramTransport;
   /** The receive in flight and its result. */
   readonly pending: PendingOperation<Received>;
@@ -40,18 +40,18 @@ export class Datagram {
   readonly sending: Mutex = new Mutex();
   #buffer: Uint8Array | undefined;
   readonly #memory = new DatagramMemory();
-  /** Who sent the datagram that was taken last. */
+  /** The sender of the datagram that was taken last. */
   #sender: TransportAddr | undefined;
-  /** Where `connect` points. Datagrams of others are dropped, as the kernel does. */
+  /** The peer of `connect`. Datagrams of other senders are dropped, as by the kernel. */
   peer: TransportAddr | undefined;
-  /** Whether what is sent are the answers of a server. */
+  /** Whether the datagrams sent are a server's answers. */
   answering = false;
   readonly #limited: BoundedDatagramTransport | undefined;
-  /** How many sends a bounded transport has under way. */
+  /** How many sends of a bounded transport are in flight. */
   #sends = 0;
   #closed = false;
 
-  /** @param transport What to own. */
+  /** @param transport The transport to own. */
   constructor(transport: DatagramTransport) {
     this.transport = transport;
     this.#limited = isBounded(transport) ? transport : undefined;
@@ -61,28 +61,28 @@ export class Datagram {
     );
   }
 
-  /** Ready when no answer is kept to be sent later. */
+  /** Ready when no answer waits to be sent. */
   get flushed(): Readiness {
     return this.#limited?.flushed ?? READY;
   }
 
-  /** Whether a datagram, or a call in flight, would be lost. */
+  /** Whether a detach would lose a datagram or a call in flight. */
   get busy(): boolean {
     return this.pending.busy || !this.sending.ready || this.#sends > 0;
   }
 
   /**
-   * Takes the next datagram, and says who sent it: null for an unnamed Unix socket.
+   * Takes the next datagram and its sender; null for an unnamed Unix socket.
    *
-   * @param limit The limit of time.
-   * @param size How many bytes at most; the rest is dropped, as in the kernel.
-   * @param keep Whether it stays to be taken again.
+   * @param limit How long to wait.
+   * @param size The most bytes. The rest is dropped, as by the kernel.
+   * @param keep Whether the datagram stays for the next call.
    */
   recv(limit: WaitLimit, size: number, keep: boolean): Promise<Taken> {
     return whenReady(this.pending, limit, "recv", () => this.take(size, keep));
   }
 
-  /** Takes a datagram that is there, as {@linkcode Datagram.recv} does. */
+  /** Takes a datagram that has arrived, as {@linkcode Datagram.recv} does. */
   take(size: number, keep = false): Taken {
     const [data, sender] = this.#take(keep);
     this.#sender = sender;
@@ -106,8 +106,8 @@ export class Datagram {
   }
 
   /**
-   * The transport's form of `address`, if that is who sent the datagram that was taken last. A server answers that
-   * one nearly always, and to check an address and look whether it is a literal takes longer than this.
+   * Returns the transport's form of `address` if it is the sender of the last datagram. A server nearly always answers
+   * that sender, and checking and parsing an address takes longer.
    */
   senderAt(address: unknown): TransportAddr | undefined {
     const sender = this.#sender;
@@ -141,13 +141,13 @@ export class Datagram {
     );
   }
 
-  /** Waits for a send within its limit. Beyond that it goes on, and holds up the next: it cannot be taken back. */
+  /** Waits for a send within its limit. After a timeout the send goes on and delays the next: it cannot be cancelled. */
   #bounded(sent: Promise<number>, limit: "now" | Timeout): Promise<number> {
     const ended: PendingOperation<number> = new PendingOperation(() => sent);
     return quiet(whenReady(ended, limit, "sendto", () => ended.take()));
   }
 
-  /** Hands the datagram over to a transport that keeps limits and order. */
+  /** Passes the datagram to a transport that keeps limits and order itself. */
   #sendWithin(
     transport: BoundedDatagramTransport,
     data: Uint8Array,
@@ -165,7 +165,7 @@ export class Datagram {
     );
   }
 
-  /** Hands the datagram over: one promise, which only a failure makes quiet. */
+  /** Passes the datagram to the transport: one promise, marked as handled only by a failure. */
   #send(data: Uint8Array, addr: TransportAddr): Promise<number> {
     const sent: Promise<number> = begun(() => this.transport.send(data, addr))
       .then(this.#sent, (error) => {
@@ -187,9 +187,9 @@ export class Datagram {
   }
 
   /**
-   * Closes; a datagram that nobody took is lost, as in the kernel.
+   * Closes. A datagram that no call took is lost, as in the kernel.
    *
-   * @returns Resolves when the receive in flight has ended, and the system has the address back.
+   * @returns Resolves when the receive in flight has ended and the system has released the address.
    */
   async close(): Promise<void> {
     this.#closed = true;
@@ -197,7 +197,7 @@ export class Datagram {
     try {
       this.transport.close();
     } catch {
-      // it was closed underneath
+      // the transport was closed before
     }
     await settled;
     await this.transport.released;

@@ -1,11 +1,10 @@
 /**
- * Where the datagrams that a socket hands out are copied to.
+ * The memory of the datagrams that a socket hands out.
  *
- * A datagram is received into memory that the next one overwrites, so it is copied. An array of its own for each
- * costs 850 ns, most of it for its `ArrayBuffer`, and then its collection: an echo of 64 bytes reached 0.87 of
- * the rate that it has with views of memory that is there. So who sends often has a slab, and its datagrams
- * are views of it. A slab holds what came from one address only: who looks at the `buffer` of a view
- * sees nothing of another peer.
+ * A datagram is received into memory that the next one overwrites, so it is copied. An array of its own for each costs
+ * 850 ns, most of it for its `ArrayBuffer`, and then its collection: an echo of 64 bytes reached 0.87 of its rate with
+ * views of existing memory. So a peer that sends often has a slab, and its datagrams are views of that. A slab holds the
+ * datagrams of one address only: the `buffer` of a view shows nothing of another peer.
  *
  * @module
  */
@@ -20,12 +19,12 @@ const SLAB = 4096;
 const MOST = SLAB / 4;
 
 /**
- * After how many datagrams of a peer the next have a slab. Of a peer that is heard once in a while each has memory
- * of its own, and whoever keeps one keeps no more than that. Arbitrary; as for connections.
+ * How many datagrams of a peer come before its slab. Each datagram of a peer that sends rarely has memory of its own, so
+ * a program that keeps one keeps no more. Arbitrary; as for connections.
  */
 const USED = 8;
 
-/** How many peers have a place each; 256 KiB of slabs at most. Arbitrary, a power of two. */
+/** How many peers have a slab; 256 KiB in all at most. Arbitrary, a power of two. */
 const PLACES = 64;
 
 /** A peer that has sent, and its slab. */
@@ -52,7 +51,7 @@ class Peer {
     }
     let slab = this.#slab;
     if (slab === undefined || this.#at + data.length > slab.length) {
-      slab = this.#slab = memory(SLAB); // also where somebody has transferred the last one
+      slab = this.#slab = memory(SLAB); // also if the program has transferred the last one
       this.#at = 0;
     }
     const copy = slab.subarray(this.#at, this.#at += data.length);
@@ -63,10 +62,10 @@ class Peer {
 
 /** The memory of the datagrams of one socket. */
 export class DatagramMemory {
-  /** By the last bits of their ports: a peer that finds another in its place takes it. */
+  /** By the last bits of the port: a peer replaces another one in its place. */
   readonly #peers: (Peer | undefined)[] = new Array(PLACES).fill(undefined);
 
-  /** A datagram, copied, for the caller to keep. */
+  /** Copies a datagram for the caller to keep. */
   copy(data: Uint8Array, { hostname, port }: TransportAddr): Bytes {
     if (port === undefined || data.length > MOST) { // Unix peers may have no name
       return copyOf(data, 0, data.length);

@@ -19,7 +19,7 @@ import type {
   TransportAddr,
 } from "../runtime/transport.ts";
 
-/** The addresses of closed listeners whose accept in flight has not ended yet: the system has them still. */
+/** The addresses of closed listeners whose accept in flight has not ended yet: the system still holds them. */
 const held = new Set<string>();
 
 function release(addr: TransportAddr, released: Promise<void>): void {
@@ -28,26 +28,26 @@ function release(addr: TransportAddr, released: Promise<void>): void {
   released.then(() => held.delete(address));
 }
 
-/** Whether a closed listener of this program has the address still. */
+/** Reports whether a closed listener of this program still holds the address. */
 export function isHeld(address: AddressLike): boolean {
   return held.has(formatAddress(address));
 }
 
-/** Accepts connections, one accept in flight at most. Owns the transport and closes it. */
+/** Accepts connections, with at most one accept in flight. Owns the transport and closes it. */
 export class Listener {
-  /** What is underneath. */
+  /** The transport. */
   readonly transport: ListenerTransport;
   /** The accept in flight and its result. */
   readonly pending: PendingOperation<StreamTransport>;
   #closed = false;
 
-  /** @param transport What to own. */
+  /** @param transport The transport to own. */
   constructor(transport: ListenerTransport) {
     this.transport = transport;
     this.pending = new PendingOperation(() => transport.accept());
   }
 
-  /** Whether a connection, or a call in flight, would be lost. */
+  /** Whether a detach would lose a connection or a call in flight. */
   get busy(): boolean {
     return this.pending.busy;
   }
@@ -57,7 +57,7 @@ export class Listener {
     return whenReady(this.pending, limit, "accept", () => this.take());
   }
 
-  /** Takes the connection that is there, or throws why there is none. */
+  /** Takes the connection that has arrived, or throws the error of the accept. */
   take(): StreamTransport {
     try {
       return this.pending.take();
@@ -73,9 +73,9 @@ export class Listener {
   }
 
   /**
-   * Closes. A connection that nobody took is closed too.
+   * Closes. A connection that no call took is closed too.
    *
-   * @returns Resolves when the accept in flight has ended, and the system has the address back.
+   * @returns Resolves when the accept in flight has ended and the system has released the address.
    */
   close(): Promise<void> {
     const holds = this.pending.busy && !this.pending.ready;
@@ -84,7 +84,7 @@ export class Listener {
     try {
       this.transport.close();
     } catch {
-      // closed underneath, by its owner or by the runtime
+      // the transport was closed before, by its owner or by the runtime
     }
     const released = this.pending.abandon((late) => late.close());
     if (holds) release(this.transport.addr, released);

@@ -1,5 +1,5 @@
 /**
- * Receiving, where the arguments are not the plain ones.
+ * Receiving: the calls whose arguments need checks.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 
-/** Receives at most `size` bytes. For 0 it leaves a datagram where it is, as CPython's `recv` does. */
+/** Receives at most `size` bytes. With 0 it leaves a datagram in place, as CPython's `recv` does. */
 export async function recv(
   state: SocketState,
   size: number,
@@ -42,7 +42,7 @@ export async function recv(
   }
 }
 
-/** Receives at most `size` bytes, and the sender's address where the socket has datagrams. */
+/** Receives at most `size` bytes, and the sender's address on a datagram socket. */
 export async function recvfrom(
   state: SocketState,
   size: number,

@@ -29,7 +29,7 @@ import { osError, translate } from "../base/errors.ts";
 import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
-/** Checks what every send checks, and returns the limit of time. */
+/** Does the checks of every send, and returns how long the call may wait. */
 function checkSend(
   state: SocketState,
   syscall: string,
@@ -42,8 +42,8 @@ function checkSend(
 }
 
 /**
- * Sends the data, or the start of it where there is a limit of time; or one datagram to the peer. Throws what is wrong
- * with the arguments. The promise may go unawaited.
+ * Sends the data, or the start of it if the call has a timeout; or one datagram to the peer. Throws for wrong arguments.
+ * The promise may go unawaited.
  */
 export function send(
   state: SocketState,
@@ -58,7 +58,7 @@ export function send(
   return quiet(state.connected("send", "EPIPE").send(bytes, limit));
 }
 
-/** Sends all of the data; throws what is wrong with the arguments. The promise may go unawaited. */
+/** Sends all of the data. Throws for wrong arguments. The promise may go unawaited. */
 export function sendall(
   state: SocketState,
   data: BytesLike,
@@ -73,7 +73,7 @@ export function sendall(
 }
 
 /**
- * Sends one datagram to an address; throws what is wrong with the arguments. The promise may go unawaited.
+ * Sends one datagram to an address. Throws for wrong arguments. The promise may go unawaited.
  *
  * @param timeout Seconds, instead of the timeout of the socket.
  */
@@ -99,7 +99,7 @@ export function sendto(
   });
 }
 
-/** Sends one datagram; the promise may go unawaited. */
+/** Sends one datagram. The promise may go unawaited. */
 function sendDatagram(
   state: SocketState,
   data: Uint8Array,
@@ -117,7 +117,7 @@ function sendDatagram(
     return state.ensureBound().send(data, target, limit);
   }
   return quiet(target.then((addr) => {
-    state.checkOpen("sendto"); // a name may have taken its time
+    state.checkOpen("sendto"); // the socket may be closed by then
     return state.ensureBound().send(data, addr, limit);
   }));
 }
@@ -147,7 +147,7 @@ export async function sendfile(
   offset: number,
   count: number | undefined,
 ): Promise<number> {
-  const { timeout } = state; // for the turn to come, and for each chunk
+  const { timeout } = state; // of the wait for the turn, and of each chunk
   const limit = () => state.limit("sendfile", timeout);
   try {
     state.checkOpen("sendfile");

@@ -1,5 +1,5 @@
 /**
- * What a socket is made of.
+ * The state of a socket.
  *
  * @module
  */
@@ -43,29 +43,29 @@ import type { Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
-/** Deno's default backlog, and what `bind` opens with. */
+/** Deno's default backlog, and that of `bind`. */
 const BACKLOG = 511;
 
-/** When waiting ends for every call of a socket. */
+/** The deadline of all calls of a socket. */
 export interface Deadline {
-  /** How many seconds were given. */
+  /** The seconds of `setdeadline`. */
   readonly seconds: number;
-  /** When they end, on the clock of `performance.now()`. */
+  /** When the time runs out, on the clock of `performance.now()`. */
   readonly due: number;
 }
 
-/** How long a client may put off the end of its request where it has no limit of time; arbitrary. */
+/** How long a client without a timeout may delay the end of its request, in seconds. Arbitrary. */
 const END_SECONDS = 2;
 
-/** A `connect` under way. */
+/** A `connect` in progress. */
 export interface Attempt {
-  /** Ready when it has ended. */
+  /** Ready when the attempt has ended. */
   readonly operation: PendingOperation<void>;
-  /** Gives it up. */
+  /** Gives the attempt up. */
   readonly giveUp: AbortController;
 }
 
-/** Says so where the address is that of a socket which was closed in this turn. */
+/** Returns a clearer error if the address is that of a socket which was closed in this turn. */
 function explain(error: unknown, address: AddressLike): unknown {
   const taken = error instanceof OSError && error.code === "EADDRINUSE";
   if (!taken || !isHeld(address)) return error;
@@ -78,23 +78,23 @@ function explain(error: unknown, address: AddressLike): unknown {
 }
 
 /**
- * The state of a socket: which kind of endpoint it is by now, if any, and what was set before. Owns
- * the endpoint. Its methods are what several of the socket's calls need.
+ * The state of a socket: its endpoint, if it has one, and its settings. Owns the endpoint. Has the methods that several
+ * calls of the socket share.
  */
 export class SocketState {
-  /** Seconds that calls wait; null is no limit. */
+  /** The timeout in seconds; null waits without limit. */
   timeout: number | null;
-  /** When waiting ends for every call. */
+  /** The deadline of all calls. */
   deadline: Deadline | undefined;
-  /** Set when connected. */
+  /** The connection of a connected socket. */
   stream: Stream | undefined;
-  /** Set when a stream socket is bound. */
+  /** The listener of a bound stream socket. */
   listener: Listener | undefined;
-  /** Set when a datagram socket is bound. */
+  /** The endpoint of a bound datagram socket. */
   datagram: Datagram | undefined;
-  /** Set while a `connect` is under way, and until its end was told. */
+  /** The `connect` in progress, until a call has reported its end. */
   attempt: Attempt | undefined;
-  /** The address of a bound socket that connects, or has tried to. */
+  /** The address of a bound socket that connects, or has tried to connect. */
   localAddress: Address | undefined;
   /** What was asked for about the path of a Unix socket. */
   pathOptions: PathOptions | undefined;
@@ -102,11 +102,11 @@ export class SocketState {
   listening = false;
   /** Whether the socket is closed. */
   closed = false;
-  /** Whether it closes when the last file made of it does. */
+  /** Whether the socket closes with its last file. */
   closeWanted = false;
-  /** How many files made of it are open. */
+  /** How many files over the socket are open. */
   files = 0;
-  /** Set on close: resolves when the system has the address back. */
+  /** Set on close: resolves when the system has released the address. */
   released: Promise<void> | undefined;
   /** The options that were set. */
   options: Map<OptionName, number> | undefined;
@@ -118,7 +118,7 @@ export class SocketState {
   /**
    * @param family The address family.
    * @param type The type.
-   * @param timeout The timeout to begin with.
+   * @param timeout The first timeout.
    */
   constructor(
     readonly family: number,
@@ -128,7 +128,7 @@ export class SocketState {
     this.timeout = timeout;
   }
 
-  /** The limit of time for a call that begins now; `timeout` in seconds. */
+  /** Returns how long a call that begins now may wait; `timeout` in seconds. */
   limit(syscall: string, timeout: number | null = this.timeout): WaitLimit {
     if (this.#resting) this.#resume();
     if (timeout === 0) return "now";
@@ -158,17 +158,17 @@ export class SocketState {
     }
   }
 
-  /** The endpoint, of whichever kind. */
+  /** The endpoint, of any kind. */
   get endpoint(): Stream | Listener | Datagram | undefined {
     return this.stream ?? this.listener ?? this.datagram;
   }
 
-  /** Whether there is something to wait for: connections, datagrams, or the data of a connection. */
+  /** Whether the socket can wait for connections, datagrams, or the data of a connection. */
   get listens(): boolean {
     return this.listening || (this.stream ?? this.datagram) !== undefined;
   }
 
-  /** The part that options see. */
+  /** Returns the part of the socket that options use. */
   target(): OptionTarget {
     return {
       type: this.type,
@@ -202,7 +202,7 @@ export class SocketState {
     }
   }
 
-  /** Opens the endpoint of a socket that is bound. */
+  /** Opens the endpoint at an address. */
   bind(address: AddressLike, backlog?: number): void {
     const options = {
       ...this.pathOptions,
@@ -221,16 +221,16 @@ export class SocketState {
     }
   }
 
-  /** Binds again to the own address, after a `connect` that failed. */
+  /** Binds again to the local address, after a failed `connect`. */
   rebind(): void {
     try {
       this.bind(this.localAddress!);
     } catch {
-      // somebody has it by now: the next `connect` or `listen` tells
+      // another socket has it by now: the next `connect` or `listen` throws
     }
   }
 
-  /** The datagram socket, bound now if it was not. A loopback peer needs no more than the loopback. */
+  /** Returns the datagram endpoint. Binds an unbound socket first: to the loopback if `peer` is there. */
   ensureBound(peer?: string): Datagram {
     if (this.datagram === undefined) {
       const loopback = peer === "127.0.0.1" || peer === "::1";
@@ -239,7 +239,7 @@ export class SocketState {
     return this.datagram!;
   }
 
-  /** Listens, with a backlog; a backlog other than what `bind` opened with opens the socket again. */
+  /** Listens. Opens the socket again if `backlog` differs from that of `bind`. */
   listen(backlog: number = BACKLOG): void {
     const wanted = Math.max(0, backlog);
     if (this.listener === undefined) {
@@ -258,7 +258,7 @@ export class SocketState {
     this.listening = true;
   }
 
-  /** The own address; the unspecified one where there is none. */
+  /** Returns the local address; the unspecified address if there is none. */
   getsockname(): Address {
     const addr = this.stream?.transport.localAddr ??
       (this.listener ?? this.datagram)?.transport.addr;
@@ -268,13 +268,13 @@ export class SocketState {
     return [this.family === AF_INET ? "0.0.0.0" : "::", 0];
   }
 
-  /** The connected stream, or the error that a call without one ends with. */
+  /** Returns the connected stream, or throws the error of a call without one. */
   connected(syscall: string, code: "ENOTCONN" | "EPIPE"): Stream {
     if (this.stream !== undefined) return this.stream;
     throw osError(code, { syscall, reason: "the socket is not connected" });
   }
 
-  /** Ends the stream of a request: within the limit of the socket, or {@linkcode END_SECONDS} for the end itself. */
+  /** Ends the stream of a request: within the socket's timeout, or {@linkcode END_SECONDS} for the close itself. */
   async endRequest(): Promise<void> {
     this.checkOpen("shutdown");
     const stream = this.connected("shutdown", "ENOTCONN");
@@ -284,7 +284,7 @@ export class SocketState {
     );
   }
 
-  /** The number of `owner` while it is open. */
+  /** Returns the number of `owner`; -1 once it is closed. */
   fileno(owner: object): number {
     if (this.closed) return -1;
     return this.#fileno ||= takeFileno(owner);
@@ -303,7 +303,7 @@ export class SocketState {
     }>`;
   }
 
-  /** Lets the process end while an accept or a receive is in flight that nobody waits for; the next call ends that. */
+  /** Lets the process end while an accept or a receive is in flight that no call waits for, until the next call. */
   rest(): void {
     this.#resting = true;
     (this.listener ?? this.datagram)?.transport.unref?.();
@@ -314,7 +314,7 @@ export class SocketState {
     (this.listener ?? this.datagram)?.transport.ref?.();
   }
 
-  /** What to wait for before a read or an accept. */
+  /** The readiness of a read or an accept. */
   get readable(): Readiness {
     if (this.#resting) this.#resume();
     if (this.stream !== undefined) return this.stream.receiveBuffer;
@@ -325,7 +325,7 @@ export class SocketState {
     return this.datagram?.pending ?? READY;
   }
 
-  /** The failure of a `connect`, or else data. */
+  /** Returns the readiness of data, or of a failed `connect`. */
   #firstData(connecting: Readiness): Readiness {
     const source = () => this.stream?.receiveBuffer ?? connecting;
     return {
@@ -336,13 +336,13 @@ export class SocketState {
     };
   }
 
-  /** What to wait for before a write, or for the end of a `connect`. */
+  /** The readiness of a write, or the end of a `connect`. */
   get writable(): Readiness {
     if (this.stream !== undefined) return this.stream.sendQueue;
     return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
 
-  /** Gives the endpoint away. */
+  /** Returns the transport, and closes the socket without it. */
   detach(): Transport {
     const { endpoint } = this;
     if (endpoint === undefined) {
@@ -360,14 +360,14 @@ export class SocketState {
     return wrapped ? transport.detach() : transport;
   }
 
-  /** Closes; `abort` drops what is on its way. */
+  /** Closes the socket; `abort` drops the bytes that are not sent yet. */
   close(abort: boolean): void {
     if (this.closed) return;
     if (!abort) this.stream?.sendHeld();
     this.closed = this.closeWanted = true;
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);
-    if (this.#resting) this.#resume(); // or the end of the call in flight would not be waited for
+    if (this.#resting) this.#resume(); // the process waits for the end of the call in flight
     this.attempt?.giveUp.abort();
     this.#timer?.stop();
     this.released = this.listener?.close() ?? this.datagram?.close() ??
@@ -385,13 +385,13 @@ export class SocketState {
     return busy ? stream.released() : undefined;
   }
 
-  /** Resolves when the socket is closed, and the system has back what it held. */
+  /** Resolves when the socket is closed and the system has released it. */
   whenReleased(): Promise<void> {
     if (this.closed) return this.released ?? Promise.resolve();
     return (this.#gone ??= Promise.withResolvers()).promise;
   }
 
-  /** A file is closed; the last one closes the socket where that was asked for. */
+  /** Notes that a file is closed. The last one closes the socket if `close` was called. */
   closeFile(): void {
     this.files--;
     if (this.files === 0 && this.closeWanted) this.close(false);

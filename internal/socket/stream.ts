@@ -22,44 +22,43 @@ import type { Tied } from "../files/raw_streams.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /**
- * How long `close()` goes on, in the background, with bytes that were accepted: 30 s. The kernel does
- * the same for what is in its own buffer, for minutes (tcp_orphan_retries); the number is
- * arbitrary.
+ * How long `close()` goes on sending accepted bytes in the background: 30 s. The kernel does the same with its own
+ * buffer, for minutes (tcp_orphan_retries). Arbitrary.
  */
 export const LINGER_MS = 30_000;
 
-/** Both halves of a connection and their timeouts. Owns the transport and closes it. */
+/** Both halves of a connection. Owns the transport and closes it. */
 export class Stream {
-  /** What is underneath. */
+  /** The transport. */
   readonly transport: StreamTransport;
-  /** The half that reads. */
+  /** The reading half. */
   readonly receiveBuffer: ReceiveBuffer;
-  /** The half that writes. */
+  /** The writing half. */
   readonly sendQueue: SendQueue;
   #writeEnded = false;
   #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
 
-  /** @param transport What to own. */
+  /** @param transport The transport to own. */
   constructor(transport: StreamTransport) {
     this.transport = transport;
     this.receiveBuffer = new ReceiveBuffer(transport);
     this.sendQueue = new SendQueue(transport);
   }
 
-  /** Whether data, or a call in flight, would be lost. */
+  /** Whether a detach would lose data or a call in flight. */
   get busy(): boolean {
     return this.receiveBuffer.reading || this.receiveBuffer.available > 0 ||
       !this.sendQueue.ready || this.#holder !== undefined;
   }
 
-  /** `holder` has bytes that go before all that is sent from now on. */
+  /** Registers a file whose held bytes go out before all later ones. */
   hold(holder: Tied): void {
     this.sendHeld();
     this.#holder = holder;
   }
 
-  /** Begins to send what a file holds back. */
+  /** Begins to send the bytes that a file holds back. */
   sendHeld(): void {
     const holder = this.#holder;
     this.#holder = undefined;
@@ -78,12 +77,12 @@ export class Stream {
     return this.#recvLater(size, limit);
   }
 
-  /** Apart from {@linkcode Stream.recv}, which would make a scope for the function at each call. */
+  /** Separate from {@linkcode Stream.recv}, which would otherwise allocate a scope at each call. */
   #recvLater(size: number, limit: WaitLimit): Promise<Bytes> {
     return quiet(this.#when(limit, () => this.receiveBuffer.take(size)));
   }
 
-  /** Looks at the next bytes, at most `size`. */
+  /** Returns a copy of the next bytes, at most `size`. */
   peek(size: number, limit: WaitLimit): Promise<Bytes> {
     return this.#when(limit, () => this.receiveBuffer.peek(size));
   }
@@ -92,11 +91,11 @@ export class Stream {
   async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
     const { receiveBuffer } = this;
     if (receiveBuffer.stopped) await receiveBuffer.look();
-    else if (receiveBuffer.ready && !receiveBuffer.hasBytes) await nextTurn(); // the end, for who reads on and on
+    else if (receiveBuffer.ready && !receiveBuffer.hasBytes) await nextTurn(); // the end: a program that reads on and on must not starve the others
     return await whenReady(this.receiveBuffer, limit, "recv", take);
   }
 
-  /** Receives exactly `size` bytes; fewer at the end of the stream, or where it must not wait. */
+  /** Receives exactly `size` bytes; fewer at the end of the stream, or if the call must not wait. */
   async recvAll(size: number, limit: WaitLimit): Promise<Bytes> {
     if (limit === "now") return await this.recv(size, limit);
     const whole = memory(size);
@@ -152,8 +151,8 @@ export class Stream {
   /**
    * Sends many pieces, with no other call's bytes between them.
    *
-   * @param limit Makes a limit of time, for the turn to come and for each piece.
-   * @param use Sends the pieces with the function that it is given.
+   * @param limit Returns the limit of the wait for the turn, and of each piece.
+   * @param use Sends the pieces with the given function.
    */
   async sendTogether<T>(
     limit: () => WaitLimit,
@@ -174,10 +173,10 @@ export class Stream {
   }
 
   /**
-   * Ends the writing half, after all that was accepted.
+   * Ends the writing half after all accepted bytes.
    *
    * @param limit How long that may take.
-   * @param closing How long the end itself may take, where nothing says how long it all may.
+   * @param closing How long the close itself may take, if `limit` is null.
    */
   async endWrite(
     limit: WaitLimit,
@@ -209,7 +208,7 @@ export class Stream {
     return whenReady(closed, most, "shutdown", () => closed.take());
   }
 
-  /** Closes; what was accepted for sending goes out first, in the background. */
+  /** Closes. Accepted bytes go out first, in the background. */
   close(): void {
     this.receiveBuffer.close();
     if (!this.sendQueue.busy) return this.abort();
@@ -220,7 +219,7 @@ export class Stream {
     });
   }
 
-  /** Resolves when a stream that was closed has sent what was accepted, and no call is in flight any more. */
+  /** Resolves when a closed stream has sent all accepted bytes and no call is in flight. */
   async released(): Promise<void> {
     await this.#flushed;
     const { receiveBuffer } = this;
@@ -232,7 +231,7 @@ export class Stream {
     });
   }
 
-  /** Closes at once, whatever is on its way. */
+  /** Closes at once. Bytes that are not sent yet are dropped. */
   abort(): void {
     this.receiveBuffer.close();
     try {
