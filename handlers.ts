@@ -629,5 +629,5 @@ export type {
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
 export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
-export type { Blocking } from "./internal/blocking/blocking_type.ts";
+export type { Blocking } from "./internal/blocking/blocking_types.ts";
 export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";

@@ -138,7 +138,7 @@ export {
 } from "./handlers.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
-export type { Blocking } from "./internal/blocking/blocking_type.ts";
+export type { Blocking } from "./internal/blocking/blocking_types.ts";
 export type {
   BlockingRWPair,
   BlockingTextRWPair,
@@ -150,7 +150,7 @@ export type {
 export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
 export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
 export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
-export type { BlockingBytes } from "./internal/blocking/blocking_raw_streams.ts";
+export type { BlockingBytes } from "./internal/blocking/blocking_types.ts";
 export type {
   BlockingFileForMode,
   BlockingFileOf,

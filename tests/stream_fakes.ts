@@ -1,5 +1,5 @@
 /**
- * Sources and sinks in memory for the tests of `_stream/`.
+ * Sources and sinks in memory for the tests of `internal/files/`.
  *
  * @module
  */

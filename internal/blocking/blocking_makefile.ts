@@ -30,7 +30,7 @@ import {
   type BlockingTextWriter,
   BlockingTextWriterShell,
 } from "./blocking_text_writer.ts";
-import type { BlockingBytes } from "./blocking_raw_streams.ts";
+import type { BlockingBytes } from "./blocking_types.ts";
 import { type BlockingWriter, BlockingWriterShell } from "./blocking_writer.ts";
 
 /**

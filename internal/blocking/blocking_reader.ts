@@ -13,8 +13,7 @@ import {
 } from "../files/reader_core.ts";
 import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
 import type { Tied } from "../files/raw_streams.ts";
-import type { BlockingBytes } from "./blocking_raw_streams.ts";
-import type { Blocking } from "./blocking_type.ts";
+import type { Blocking, BlockingBytes } from "./blocking_types.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -15,7 +15,7 @@ import {
 import type { BlockingReader } from "./blocking_reader.ts";
 import type { BlockingTextReader } from "./blocking_text_reader.ts";
 import type { BlockingTextWriter } from "./blocking_text_writer.ts";
-import type { Blocking } from "./blocking_type.ts";
+import type { Blocking } from "./blocking_types.ts";
 import type { BlockingWriter } from "./blocking_writer.ts";
 
 /**

@@ -9,7 +9,7 @@ import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "../files/text_core.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import type { BlockingReader } from "./blocking_reader.ts";
-import type { Blocking } from "./blocking_type.ts";
+import type { Blocking } from "./blocking_types.ts";
 
 /**
  * Reads text from a blocking socket: the methods of {@linkcode TextReader}, with its errors, but they block the

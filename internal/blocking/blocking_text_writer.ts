@@ -7,7 +7,7 @@
 import type { Encode } from "../files/codecs.ts";
 import { textEncoder, type TextWriterOptions } from "../files/text_core.ts";
 import type { TextWriter } from "../files/text_writer.ts";
-import type { Blocking } from "./blocking_type.ts";
+import type { Blocking } from "./blocking_types.ts";
 import type { BlockingWriter } from "./blocking_writer.ts";
 
 /**

@@ -12,8 +12,7 @@ import {
   recycle,
   WriterCore,
 } from "../files/writer_core.ts";
-import type { BlockingBytes } from "./blocking_raw_streams.ts";
-import type { Blocking } from "./blocking_type.ts";
+import type { Blocking, BlockingBytes } from "./blocking_types.ts";
 
 /**
  * Writes bytes to a blocking socket: the methods of {@linkcode Writer}, with its errors, but they block the worker and

@@ -20,7 +20,7 @@ import {
 export type { WriteData, Writer } from "./file_writer.ts";
 
 /** Lets a writer without a buffer hold small writes while a reader has more. The reader calls this. */
-export let holdWhile: (writer: BufferedWriter, unread: () => boolean) => void;
+export let holdWhile: (writer: BufferedWriter, hasMore: () => boolean) => void;
 
 /**
  * Collects writes and sends them when the buffer is full, and on `flush` and `close`. `socket.makefile("wb")` returns

@@ -184,12 +184,9 @@ export function openFile<S, R, W, TR, TW>(
     ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
     : undefined;
   // A pair closes its reader last, so the reader's `onClose` serves for both.
+  const last = reads ? undefined : onClose;
   const writer = writes
-    ? new kinds.Writer(socket, {
-      bufferSize,
-      onClose: reads ? undefined : onClose,
-      onHold,
-    })
+    ? new kinds.Writer(socket, { bufferSize, onClose: last, onHold })
     : undefined;
   if (binary) return join(kinds.RWPair, reader, writer);
   return join(

@@ -1,5 +1,5 @@
 /**
- * What becomes of a type whose methods wait if they block instead.
+ * The types of what blocks, derived from those of what waits, and of the sockets below blocking files.
  *
  * @module
  */
@@ -25,3 +25,15 @@ export type Blocking<T> = {
       : R
     : T[K];
 };
+
+/**
+ * The source and destination of the bytes of a blocking file, such as a `BlockingSocket`.
+ *
+ * @category Files
+ */
+export interface BlockingBytes {
+  /** Receives at most `size` bytes; empty at the end of the stream. */
+  recv(size: number): Uint8Array<ArrayBuffer>;
+  /** Sends all of `data`. */
+  sendall(data: Uint8Array): void;
+}
