@@ -6,7 +6,8 @@
 
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
-import type { Operation } from "./messages.ts";
+import { toFailure } from "../handoff/failure.ts";
+import type { CallMessage, Operation, ResultMessage } from "./messages.ts";
 
 /** The most results of one request that may wait to be written: twice as many as there are operations. */
 const UNWRITTEN_MAX = 14;
@@ -39,30 +40,40 @@ export class ChildRequest {
   }
 
   /**
-   * Notes a call of the child. Allows one call of each kind at a time, and a bounded number of unwritten results, so that
-   * a child cannot fill the memory of the server.
+   * Executes a call of the child. Allows one call of each kind at a time, and a bounded number of unwritten results, so
+   * that a child cannot fill the memory of the server.
    *
-   * @throws {TypeError} if it is one call too many.
+   * @param message The call.
+   * @param send Sends the result, and calls `written` once it is written to the channel.
+   * @throws {TypeError} if the module's own code in the child cannot have made the call.
    */
-  ask(operation: Operation): void {
+  execute(
+    message: CallMessage,
+    send: (result: ResultMessage, written: () => void) => void,
+  ): void {
+    const { execute } = this.job;
+    if (execute === undefined) throw new TypeError("it has the connection");
+    const { call, operation } = message;
+    this.#checkCall(operation);
+    this.#asked.add(operation);
+    const answer = (result: Partial<ResultMessage>) => {
+      this.#asked.delete(operation);
+      this.#unwritten++;
+      send({ type: "result", call, ...result }, () => this.#unwritten--);
+    };
+    execute(message).then(
+      (value) => answer({ value }),
+      (error) => answer({ error: toFailure(error) }),
+    );
+  }
+
+  #checkCall(operation: Operation): void {
     if (this.#asked.has(operation)) {
       throw new TypeError(`a second ${operation} came before the result`);
     }
     if (this.#unwritten === UNWRITTEN_MAX) {
       throw new TypeError("it does not read the results of its calls");
     }
-    this.#asked.add(operation);
-  }
-
-  /** Notes that a call has a result, which is being sent. */
-  answer(operation: Operation): void {
-    this.#asked.delete(operation);
-    this.#unwritten++;
-  }
-
-  /** Notes that a result is written to the channel. */
-  written(): void {
-    this.#unwritten--;
   }
 
   /** Ends the request. The child says how many milliseconds it took; more than have passed are not believed. */

@@ -5,7 +5,6 @@
  */
 
 import {
-  checkMax,
   concurrent,
   type MixInOptions,
   type ServerConstructor,
@@ -22,12 +21,18 @@ import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
 import { checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
 import {
+  checkNotLoading,
   handlerReference,
   selectOptions,
 } from "../handoff/handler_reference.ts";
-import { checkNotLoading } from "../handoff/handler_reference.ts";
-import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
+import {
+  checkLaunch,
+  checkPool,
+  launchOptions,
+  namesOf,
+  poolOptions,
+} from "./forking_checks.ts";
 import type { PoolChildOptions } from "./pool_child.ts";
 import type { ChildPool, ChildPoolOptions } from "./child_pool.ts";
 import type {
@@ -119,22 +124,14 @@ export function forking<B extends ServerConstructor>(Base: B) {
     serverBind(): void {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
-      const { addressFamily, socketType, allowReusePort } = server;
-      const { pathMode, replaceStalePath } = server;
-      if (
-        socketType !== SOCK_STREAM || allowReusePort || !canPass() ||
-        hasScope(server.serverAddress)
-      ) {
+      if (!acceptsPassable(server)) {
         return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
       }
-      const address = checkAddress(
-        addressFamily,
-        server.serverAddress,
-        "bind",
-      );
+      const { addressFamily: family, pathMode, replaceStalePath } = server;
+      const address = checkAddress(family, server.serverAddress, "bind");
       checkPathOptions(address, { pathMode, replaceStalePath });
       const listener = openNodeListener({
-        family: addressFamily,
+        family,
         address,
         backlog: server.requestQueueSize,
         pathMode,
@@ -204,112 +201,14 @@ export function forking<B extends ServerConstructor>(Base: B) {
   return Forking;
 }
 
+/** Reports whether a server can accept connections that can be passed to a child. */
+function acceptsPassable(server: SocketServer<unknown>): boolean {
+  const { socketType, allowReusePort, serverAddress } = server;
+  return socketType === SOCK_STREAM && !allowReusePort && canPass() &&
+    !hasScope(serverAddress);
+}
+
 /** Reports whether an address names an interface, such as `fe80::1%eth0`: `node:net` cannot bind to that. */
 function hasScope(address: Address): boolean {
   return Array.isArray(address) && String(address[0]).includes("%");
-}
-
-/** Returns the launch options: those given, or else the static fields of the class. */
-function launchOptions(
-  moduleUrl: string,
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): LaunchOptions {
-  const { childEnv: env } = options;
-  return {
-    moduleUrl,
-    permissions: options.childPermissions ?? statics.childPermissions,
-    env: env === undefined ? statics.childEnv : env,
-    flags: options.childFlags ?? statics.childFlags,
-  };
-}
-
-/** Returns the names of the options that handlers see: those given, or else the static field of the class. */
-function namesOf(
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): readonly string[] {
-  const names = options.childOptions ?? statics.childOptions;
-  if (
-    Array.isArray(names) && names.every((name) => typeof name === "string")
-  ) return names;
-  throw new TypeError(
-    `Cannot set childOptions: it must be a list of names, got ${
-      Deno.inspect(names)
-    }`,
-  );
-}
-
-/** Returns the options of the pool: those given, or else the static fields of the class. */
-function poolOptions(
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): ChildPoolOptions {
-  const { childTimeout: timeout } = options;
-  return {
-    maxChildren: options.maxChildren ?? statics.maxChildren,
-    requestsPerChild: options.requestsPerChild ?? statics.requestsPerChild,
-    childTimeout: timeout === undefined ? statics.childTimeout : timeout,
-  };
-}
-
-/** Returns the options of the pool. Throws a RangeError if one is out of range. */
-function checkPool(options: ChildPoolOptions): ChildPoolOptions {
-  checkMax(options.maxChildren, "maxChildren");
-  checkMax(options.requestsPerChild, "requestsPerChild");
-  const { childTimeout } = options;
-  if (childTimeout !== null && !(childTimeout > 0)) {
-    throw new RangeError(
-      `Cannot set childTimeout: it must be a positive number of seconds, or null, got ${childTimeout}`,
-    );
-  }
-  return options;
-}
-
-/**
- * Returns the launch options if a child can start with them, so that a mistake fails in the constructor and not at the
- * first request.
- *
- * @throws {PermissionError} if this process lacks a permission.
- * @throws {TypeError} if an option does not have the right shape.
- */
-function checkLaunch(options: LaunchOptions): LaunchOptions {
-  checkEnv(options.env);
-  checkMayFork();
-  checkFlags(options.flags);
-  permissionFlags(options.permissions);
-  return options;
-}
-
-/** Throws a TypeError unless `env` holds only strings. */
-function checkEnv(env: Record<string, string> | null): void {
-  if (env === null) return;
-  for (const [name, value] of Object.entries(env)) {
-    if (typeof value === "string") continue;
-    throw new TypeError(
-      `Cannot set childEnv: ${name} must be a string, got ${
-        Deno.inspect(value)
-      }`,
-    );
-  }
-}
-
-/**
- * Checks that `flags` are flags for `deno run` that do not change the permissions.
- *
- * @throws {TypeError} if one is not; the message shows it.
- */
-function checkFlags(flags: readonly string[]): void {
-  for (const flag of flags) {
-    if (
-      typeof flag !== "string" ||
-      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
-    ) {
-      throw new TypeError(
-        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
-          Deno.inspect(flag)
-        }`,
-      );
-    }
-  }
 }

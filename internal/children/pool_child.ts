@@ -8,7 +8,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
-import { fromFailure, toFailure } from "../handoff/failure.ts";
+import { fromFailure } from "../handoff/failure.ts";
 import { ChildRequest } from "./child_request.ts";
 import type { Job } from "./job.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
@@ -19,7 +19,6 @@ import type {
   FromChild,
   InitMessage,
   ReadyMessage,
-  ResultMessage,
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
@@ -161,7 +160,7 @@ export class PoolChild {
       case "sync":
         return this.#messages.synced();
       case "call":
-        return this.#answer(message);
+        return this.#execute(message);
       default:
         throw new TypeError(`its type is ${Deno.inspect(message)}`);
     }
@@ -194,25 +193,12 @@ export class PoolChild {
     this.kill(this.ready ? "its channel failed" : "it could not be made ready");
   }
 
-  /** Executes a call of the child, and sends the result. */
-  #answer({ call, ...asked }: CallMessage): void {
-    const { id, operation } = asked;
-    const request = this.#requestOf(id);
+  #execute(message: CallMessage): void {
+    const request = this.#requestOf(message.id);
     this.#acknowledge(request);
-    const { execute } = request.job;
-    if (execute === undefined) throw new TypeError("it has the connection");
-    request.ask(operation);
-    const send = (result: Partial<ResultMessage>) => {
-      request.answer(operation);
-      this.#messages.sendThen(
-        { type: "result", call, ...result },
-        () => request.written(),
-      );
-    };
-    execute({ call, ...asked }).then(
-      (value) => send({ value }),
-      (error) => send({ error: toFailure(error) }),
-    );
+    request.execute(message, (result, written) => {
+      this.#messages.sendThen(result, written);
+    });
   }
 
   #finish({ ids, ms }: DoneMessage): void {

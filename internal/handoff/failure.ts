@@ -163,3 +163,10 @@ function bytesOf(base64: string | undefined): Uint8Array<ArrayBuffer> {
     return new Uint8Array(0);
   }
 }
+
+/** Returns a thrown value if it is an Error, or else an Error that shows it. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new Error(`Uncaught value: ${thrown}`);
+}

@@ -41,17 +41,7 @@ export function handlerReference(
   const own = (name: keyof Statics) =>
     Object.hasOwn(Class, name) ? (Class as Statics)[name] : undefined;
   const doing = `Cannot run ${Class.name || "the handler"} ${place}`;
-  const moduleUrl = own("moduleUrl");
-  if (typeof moduleUrl !== "string") {
-    throw new TypeError(
-      `${doing}: the class must be exported from its module and say where that is; write in the class itself: static readonly moduleUrl = import.meta.url`,
-    );
-  }
-  if (!URL.canParse(moduleUrl)) {
-    throw new TypeError(
-      `${doing}: moduleUrl must be import.meta.url, got "${moduleUrl}"`,
-    );
-  }
+  const moduleUrl = checkModuleUrl(own("moduleUrl"), doing);
   const exportName = own("exportName") ?? Class.name;
   if (typeof exportName !== "string" || exportName === "") {
     throw new TypeError(
@@ -59,6 +49,18 @@ export function handlerReference(
     );
   }
   return { moduleUrl, exportName };
+}
+
+function checkModuleUrl(moduleUrl: unknown, doing: string): string {
+  if (typeof moduleUrl !== "string") {
+    throw new TypeError(
+      `${doing}: the class must be exported from its module and say where that is; write in the class itself: static readonly moduleUrl = import.meta.url`,
+    );
+  }
+  if (URL.canParse(moduleUrl)) return moduleUrl;
+  throw new TypeError(
+    `${doing}: moduleUrl must be import.meta.url, got "${moduleUrl}"`,
+  );
 }
 
 /**

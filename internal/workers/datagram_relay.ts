@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sendtoWithin, type Socket, stateOf } from "../socket/socket_object.ts";
+import { sendtoWithin, Socket, stateOf } from "../socket/socket_object.ts";
 import { osError } from "../base/errors.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
@@ -79,4 +79,17 @@ export class DatagramRelay {
   end(): Promise<void> {
     return this.#sent;
   }
+}
+
+/** Returns a request that is a datagram with its socket. Throws a TypeError for anything else. */
+export function checkDatagram(request: unknown): [Uint8Array, Socket] {
+  if (
+    Array.isArray(request) && request[0] instanceof Uint8Array &&
+    request[1] instanceof Socket
+  ) return [request[0], request[1]];
+  throw new TypeError(
+    `Cannot run the handler in a worker: a request must be a Socket or [packet, socket], got ${
+      Deno.inspect(request, { depth: 0 })
+    }`,
+  );
 }

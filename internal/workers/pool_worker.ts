@@ -5,27 +5,19 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { type Failure, fromFailure } from "../handoff/failure.ts";
+import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { answer, DatagramRelay } from "./datagram_relay.ts";
+import { answer, checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
-import type { ResourceLimits } from "./resource_limits.ts";
+import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** The data that all workers of a pool start with. */
 export type PoolWorkerInit = Omit<WorkerInit, "memory">;
-
-/** The limits of one worker. */
-export interface WorkerLimits {
-  /** The seconds without a heartbeat after which a worker is terminated; null is never. */
-  readonly workerTimeout: number | null;
-  /** The limits of its memory. */
-  readonly resourceLimits: ResourceLimits;
-}
 
 /** Rejects a request whose worker did not start. The request is untouched, and another worker may run it. */
 export class StartFailure {
@@ -302,22 +294,4 @@ function entry(): URL {
  */
 export function entryInGraph(): Promise<unknown> {
   return import("./worker.ts");
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error(`Uncaught value: ${thrown}`);
-}
-
-function checkDatagram(request: unknown): [Uint8Array, Socket] {
-  if (
-    Array.isArray(request) && request[0] instanceof Uint8Array &&
-    request[1] instanceof Socket
-  ) return [request[0], request[1]];
-  throw new TypeError(
-    `Cannot run the handler in a worker: a request must be a Socket or [packet, socket], got ${
-      Deno.inspect(request, { depth: 0 })
-    }`,
-  );
 }

@@ -1,5 +1,5 @@
 /**
- * The memory limits of a worker.
+ * The limits of a worker.
  *
  * @module
  */
@@ -14,6 +14,14 @@ export interface ResourceLimits {
   codeRangeSizeMb?: number;
   /** The stack, in MiB. @default {4} */
   stackSizeMb?: number;
+}
+
+/** The limits of one worker. */
+export interface WorkerLimits {
+  /** The seconds without a heartbeat after which a worker is terminated; null is never. */
+  readonly workerTimeout: number | null;
+  /** The limits of its memory. */
+  readonly resourceLimits: ResourceLimits;
 }
 
 /**

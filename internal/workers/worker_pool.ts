@@ -12,8 +12,8 @@ import {
   type PoolWorkerHooks,
   type PoolWorkerInit,
   StartFailure,
-  type WorkerLimits,
 } from "./pool_worker.ts";
+import type { WorkerLimits } from "./resource_limits.ts";
 
 /** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;

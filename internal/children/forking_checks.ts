@@ -1,0 +1,119 @@
+/**
+ * Reads and checks the options of the forking mix-in.
+ *
+ * @module
+ */
+
+import { checkMax } from "../server/concurrent.ts";
+import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
+import type { ChildPoolOptions } from "./child_pool.ts";
+import type {
+  ForkingOptions,
+  ForkingStatics,
+  LaunchOptions,
+} from "./forking_options.ts";
+
+/** Returns the launch options: those given, or else the static fields of the class. */
+export function launchOptions(
+  moduleUrl: string,
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): LaunchOptions {
+  const { childEnv: env } = options;
+  return {
+    moduleUrl,
+    permissions: options.childPermissions ?? statics.childPermissions,
+    env: env === undefined ? statics.childEnv : env,
+    flags: options.childFlags ?? statics.childFlags,
+  };
+}
+
+/** Returns the names of the options that handlers see: those given, or else the static field of the class. */
+export function namesOf(
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): readonly string[] {
+  const names = options.childOptions ?? statics.childOptions;
+  if (
+    Array.isArray(names) && names.every((name) => typeof name === "string")
+  ) return names;
+  throw new TypeError(
+    `Cannot set childOptions: it must be a list of names, got ${
+      Deno.inspect(names)
+    }`,
+  );
+}
+
+/** Returns the options of the pool: those given, or else the static fields of the class. */
+export function poolOptions(
+  options: ForkingOptions,
+  statics: ForkingStatics,
+): ChildPoolOptions {
+  const { childTimeout: timeout } = options;
+  return {
+    maxChildren: options.maxChildren ?? statics.maxChildren,
+    requestsPerChild: options.requestsPerChild ?? statics.requestsPerChild,
+    childTimeout: timeout === undefined ? statics.childTimeout : timeout,
+  };
+}
+
+/** Returns the options of the pool. Throws a RangeError if one is out of range. */
+export function checkPool(options: ChildPoolOptions): ChildPoolOptions {
+  checkMax(options.maxChildren, "maxChildren");
+  checkMax(options.requestsPerChild, "requestsPerChild");
+  const { childTimeout } = options;
+  if (childTimeout !== null && !(childTimeout > 0)) {
+    throw new RangeError(
+      `Cannot set childTimeout: it must be a positive number of seconds, or null, got ${childTimeout}`,
+    );
+  }
+  return options;
+}
+
+/**
+ * Returns the launch options if a child can start with them, so that a mistake fails in the constructor and not at the
+ * first request.
+ *
+ * @throws {PermissionError} if this process lacks a permission.
+ * @throws {TypeError} if an option does not have the right shape.
+ */
+export function checkLaunch(options: LaunchOptions): LaunchOptions {
+  checkEnv(options.env);
+  checkMayFork();
+  checkFlags(options.flags);
+  permissionFlags(options.permissions);
+  return options;
+}
+
+/** Throws a TypeError unless `env` holds only strings. */
+function checkEnv(env: Record<string, string> | null): void {
+  if (env === null) return;
+  for (const [name, value] of Object.entries(env)) {
+    if (typeof value === "string") continue;
+    throw new TypeError(
+      `Cannot set childEnv: ${name} must be a string, got ${
+        Deno.inspect(value)
+      }`,
+    );
+  }
+}
+
+/**
+ * Checks that `flags` are flags for `deno run` that do not change the permissions.
+ *
+ * @throws {TypeError} if one is not; the message shows it.
+ */
+function checkFlags(flags: readonly string[]): void {
+  for (const flag of flags) {
+    if (
+      typeof flag !== "string" ||
+      !/^--[a-z]/.test(flag) || /^--(allow-|permission-set)/.test(flag)
+    ) {
+      throw new TypeError(
+        `Cannot set childFlags: each must begin with -- and leave the permissions to childPermissions, got ${
+          Deno.inspect(flag)
+        }`,
+      );
+    }
+  }
+}
