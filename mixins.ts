@@ -6,6 +6,8 @@
  * @module
  */
 
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
 export type { MixedIn } from "./internal/mixins/mixed_in.ts";
 export {
   AsyncMixIn,
@@ -45,3 +47,70 @@ export type { MaxConnectionsPolicy } from "./internal/server/request_registry.ts
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
 export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
 export type { WorkerServer } from "./internal/server/stages.ts";
+
+// The types that the signatures here name, so that this module can be used by itself.
+export type {
+  Address,
+  AddressLike,
+  BufferedReader,
+  BufferedRWPair,
+  Bytes,
+  BytesLike,
+  DatagramOption,
+  DatagramTransport,
+  FileForMode,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  MakefileModes,
+  MakefileOptions,
+  Newline,
+  OpenFile,
+  OptionValue,
+  OSError,
+  PathOptions,
+  ReadUntilOptions,
+  Socket,
+  SocketFile,
+  StreamTransport,
+  TextErrors,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  Tied,
+  Transport,
+  TransportAddr,
+  WriteData,
+  Writer,
+} from "./socket.ts";
+export type {
+  BaseServer,
+  DatagramRequest,
+  RequestHandler,
+  RequestHandlerConstructor,
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
+  ServerStages,
+  ServerStatus,
+  SocketServer,
+  TCPServer,
+  UDPServer,
+  UnixDatagramServer,
+  UnixStreamServer,
+} from "./server.ts";
+export type {
+  Blocking,
+  BlockingFileForMode,
+  BlockingFileLike,
+  BlockingFileOf,
+  BlockingOpenFile,
+  BlockingReader,
+  BlockingRWPair,
+  BlockingSocket,
+  BlockingTextReader,
+  BlockingTextRWPair,
+  BlockingTextWriter,
+  BlockingWriter,
+  HandlerServer,
+} from "./handlers.ts";

@@ -14,6 +14,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["internal/mixins"],
   ["internal/workers", "internal/children"],
   ["server.ts", "handlers.ts"],
+  ["internal/handlers"],
   ["internal/blocking"],
   ["internal/channel"],
   ["internal/handoff"],

@@ -1,0 +1,171 @@
+/**
+ * The handlers that block their worker.
+ *
+ * @module
+ */
+
+import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
+import { OSError } from "../base/errors.ts";
+import type { BlockingReader } from "../blocking/blocking_reader.ts";
+import type { BlockingSocket } from "../blocking/blocking_socket.ts";
+import type { BlockingWriter } from "../blocking/blocking_writer.ts";
+import { handlerKinds } from "../server/handler_kinds.ts";
+import type { HandlerServer, WorkerServer } from "../server/stages.ts";
+import { Socket } from "../socket/socket_object.ts";
+import { BaseRequestHandler } from "./base_handler.ts";
+import { checkConnection, fromSetup } from "./handler_checks.ts";
+
+/**
+ * Handles a request in a worker that the handler may block: `handle` needs no `await`, and the methods of `this.request`
+ * return values. Needs a server with {@linkcode ThreadingMixIn}.
+ *
+ * @category Handlers
+ * @typeParam R The type of a request: a {@linkcode BlockingSocket}, or for datagrams
+ *   `[packet: Uint8Array, socket: BlockingSocket]`.
+ * @typeParam S The server, as the worker sees it.
+ *
+ * @example
+ * ```ts
+ * import { BlockingRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class Echo extends BlockingRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     const data = this.request.recv(1024);
+ *     this.request.sendall(data);
+ *   }
+ * }
+ * ```
+ */
+export class BlockingRequestHandler<
+  R = BlockingSocket,
+  S extends HandlerServer = WorkerServer,
+> extends BaseRequestHandler<R, S> {
+  /** Asks the server for a worker that the handler may block. */
+  static readonly blocking: boolean = true;
+
+  /** Checks that the server can run the handler. May be extended; call super. */
+  override setup(): void {
+    const request: unknown = this.request;
+    if (!((Array.isArray(request) ? request[1] : request) instanceof Socket)) {
+      return;
+    }
+    throw new TypeError(
+      `Cannot run ${this.constructor.name}: a blocking handler needs a server with ThreadingMixIn`,
+    );
+  }
+
+  /** Does nothing. A subclass handles the request here. May be overridden. */
+  override handle(): void {}
+
+  /** Does nothing. The worker calls `finish` after `handle`. May be extended; call super. */
+  override finish(): void {}
+}
+
+/**
+ * Handles a connection through two files in a worker that the handler may block: {@linkcode StreamRequestHandler}, but
+ * the methods of `rfile` and `wfile` return values. Needs a server with {@linkcode ThreadingMixIn}.
+ *
+ * @category Handlers
+ * @typeParam S The server, as the worker sees it.
+ *
+ * @example
+ * ```ts
+ * import { BlockingStreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * export class EchoLines extends BlockingStreamRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     for (const line of this.rfile) this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ */
+export class BlockingStreamRequestHandler<
+  S extends HandlerServer = WorkerServer,
+> extends BlockingRequestHandler<BlockingSocket, S> {
+  /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
+  rbufsize: number = -1;
+  /** The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`. */
+  lineLimit = 65536;
+  /**
+   * The size of the write buffer in bytes: 0 writes at once, -1 is the default size. The buffer is sent when it is full,
+   * when `rfile` has to wait, at `flush`, and at the end. Without a buffer no write is held, unlike in
+   * {@linkcode StreamRequestHandler}: a thread that blocks could not send the held writes.
+   */
+  wbufsize = 0;
+  /** The seconds that each read and write may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether to send small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "BlockingStreamRequestHandler",
+      datagrams: false,
+      instead: "BlockingRequestHandler",
+    });
+  }
+
+  #connection: BlockingSocket | undefined;
+  #rfile: BlockingReader | undefined;
+  #wfile: BlockingWriter | undefined;
+
+  /** The connection: the request. */
+  get connection(): BlockingSocket {
+    return fromSetup(this.#connection, this, "connection");
+  }
+
+  set connection(connection: BlockingSocket) {
+    this.#connection = connection;
+  }
+
+  /** Reads from the client. */
+  get rfile(): BlockingReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BlockingReader) {
+    this.#rfile = file;
+  }
+
+  /** Writes to the client. */
+  get wfile(): BlockingWriter {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: BlockingWriter) {
+    this.#wfile = file;
+  }
+
+  /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
+  override setup(): void {
+    super.setup();
+    checkConnection(this, "BlockingRequestHandler");
+    const connection = this.connection = this.request;
+    if (this.timeout !== null) connection.settimeout(this.timeout);
+    if (this.disableNagleAlgorithm) {
+      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+    }
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
+    this.rfile = connection.makefile("rb", {
+      buffering: this.rbufsize,
+      lineLimit: this.lineLimit,
+      tie: this.wfile,
+    });
+  }
+
+  /** Flushes and closes the files. May be extended; call super. */
+  override finish(): void {
+    if (this.#wfile === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
+    try {
+      this.wfile.close();
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone
+    } finally {
+      this.#rfile?.close();
+    }
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The handler of datagrams.
+ *
+ * @module
+ */
+
+import { BufferedReader } from "../files/buffered_reader.ts";
+import { BufferedWriter, type Writer } from "../files/buffered_writer.ts";
+import { BytesSink, BytesSource } from "../files/memory_files.ts";
+import { handlerKinds } from "../server/handler_kinds.ts";
+import type {
+  DatagramRequest,
+  HandlerServer,
+  ServerStages,
+} from "../server/stages.ts";
+import type { Socket } from "../socket/socket_object.ts";
+import { BaseRequestHandler } from "./base_handler.ts";
+import { fromSetup } from "./handler_checks.ts";
+
+/**
+ * Handles a datagram through two files: `rfile` reads the datagram, and `wfile` collects the answer, one datagram, which
+ * is sent when `handle` has ended. Nothing is sent if nothing was written, or if `handle` threw.
+ *
+ * @category Handlers
+ * @typeParam S The server class.
+ *
+ * @example
+ * ```ts
+ * import { DatagramRequestHandler } from "@socketserver/socketserver";
+ *
+ * class Upper extends DatagramRequestHandler {
+ *   override async handle() {
+ *     const text = new TextDecoder().decode(this.packet);
+ *     await this.wfile.write(text.toUpperCase());
+ *   }
+ * }
+ * ```
+ */
+export class DatagramRequestHandler<S extends HandlerServer = ServerStages>
+  extends BaseRequestHandler<DatagramRequest, S> {
+  readonly #answer = new BytesSink();
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "DatagramRequestHandler",
+      datagrams: true,
+      instead: "StreamRequestHandler, or DualRequestHandler for both",
+    });
+  }
+
+  #packet: Uint8Array<ArrayBuffer> | undefined;
+  #socket: Socket | undefined;
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
+
+  /** Sets `packet` and `socket`. May be extended; call super. */
+  override setup(): void | Promise<void> {
+    if (!Array.isArray(this.request)) {
+      throw new TypeError(
+        `Cannot handle a connection with ${this.constructor.name}: extend StreamRequestHandler, or DualRequestHandler for both`,
+      );
+    }
+    [this.packet, this.socket] = this.request;
+  }
+
+  /** The datagram. */
+  get packet(): Uint8Array<ArrayBuffer> {
+    return fromSetup(this.#packet, this, "packet");
+  }
+
+  set packet(packet: Uint8Array<ArrayBuffer>) {
+    this.#packet = packet;
+  }
+
+  /** The server's socket. */
+  get socket(): Socket {
+    return fromSetup(this.#socket, this, "socket");
+  }
+
+  set socket(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Reads the datagram. Created at first use, because the file costs more than the rest of the handler. */
+  get rfile(): BufferedReader {
+    return this.#rfile ??= new BufferedReader(new BytesSource(this.request[0]));
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
+  /** Collects the answer. Created at first use. */
+  get wfile(): Writer {
+    return this.#wfile ??= new BufferedWriter(this.#answer);
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
+  }
+
+  /** Sends the answer, if `handle` wrote one. May be extended; call super. */
+  override finish(): void | Promise<void> {
+    const wfile = this.#wfile;
+    if (wfile === undefined || this.failure !== undefined) return;
+    return this.#send(wfile);
+  }
+
+  /** Sends the answer without a copy, or collected if the handler has called `flush`. */
+  async #send(wfile: Writer): Promise<void> {
+    const send = async (data: Uint8Array) => {
+      await this.socket.sendto(data, this.clientAddress);
+    };
+    this.#answer.last = send;
+    await wfile.flush();
+    this.#answer.last = undefined;
+    const answer = this.#answer.take();
+    if (answer.length > 0) await send(answer);
+  }
+}

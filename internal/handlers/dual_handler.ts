@@ -1,0 +1,121 @@
+/**
+ * The handler of connections and datagrams.
+ *
+ * @module
+ */
+
+import type { BufferedReader } from "../files/buffered_reader.ts";
+import type { Writer } from "../files/buffered_writer.ts";
+import type {
+  DatagramRequest,
+  HandlerServer,
+  ServerStages,
+} from "../server/stages.ts";
+import type { Socket } from "../socket/socket_object.ts";
+import { BaseRequestHandler } from "./base_handler.ts";
+import { DatagramRequestHandler } from "./datagram_handler.ts";
+import { fromSetup } from "./handler_checks.ts";
+import { StreamRequestHandler } from "./stream_handler.ts";
+
+/**
+ * Handles a connection or a datagram, whichever its server has: for protocols over both. Works like
+ * {@linkcode StreamRequestHandler} on a connection and like {@linkcode DatagramRequestHandler} on a datagram. `packet` is
+ * undefined on a connection.
+ *
+ * @category Handlers
+ * @typeParam S The server class.
+ *
+ * @example
+ * ```ts
+ * import { AsyncTCPServer, AsyncUDPServer, DualRequestHandler } from "@socketserver/socketserver";
+ *
+ * class Echo extends DualRequestHandler {
+ *   override async handle() {
+ *     for await (const line of this.rfile) await this.wfile.write(line);
+ *   }
+ * }
+ *
+ * await using tcp = new AsyncTCPServer(["127.0.0.1", 0], Echo);
+ * await using udp = new AsyncUDPServer(tcp.serverAddress, Echo);
+ * ```
+ */
+export class DualRequestHandler<S extends HandlerServer = ServerStages>
+  extends BaseRequestHandler<Socket | DatagramRequest, S> {
+  /** The size of the read buffer of a connection in bytes: -1 is the default size, 0 no buffer. */
+  rbufsize: number = -1;
+  /** The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`. */
+  lineLimit = 65536;
+  /** The size of the write buffer of a connection in bytes, as {@linkcode StreamRequestHandler.wbufsize}. */
+  wbufsize = 0;
+  /** The seconds that each read and write of a connection may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether a connection sends small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  /** The datagram; undefined on a connection. */
+  packet: Uint8Array<ArrayBuffer> | undefined;
+  #files: StreamRequestHandler<S> | DatagramRequestHandler<S> | undefined;
+  #socket: Socket | undefined;
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
+
+  /** The connection, or the server's socket. */
+  get socket(): Socket {
+    return fromSetup(this.#socket, this, "socket");
+  }
+
+  set socket(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Reads from the client: the stream of a connection, or the datagram. */
+  get rfile(): BufferedReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
+  /** Writes to the client; collects the answer to a datagram. */
+  get wfile(): Writer {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
+  }
+
+  /** Opens the files. May be extended; call super. */
+  override async setup(): Promise<void> {
+    const files = this.#files = this.#open();
+    await files.setup();
+    if (files instanceof DatagramRequestHandler) {
+      this.packet = files.packet;
+      this.socket = files.socket;
+    } else this.socket = files.connection;
+    this.rfile = files.rfile;
+    this.wfile = files.wfile;
+  }
+
+  #open(): StreamRequestHandler<S> | DatagramRequestHandler<S> {
+    const { request, clientAddress, server } = this;
+    if (Array.isArray(request)) {
+      return new DatagramRequestHandler(request, clientAddress, server);
+    }
+    const { rbufsize, lineLimit, wbufsize } = this;
+    const { timeout, disableNagleAlgorithm } = this;
+    return Object.assign(
+      new StreamRequestHandler(request, clientAddress, server),
+      { rbufsize, lineLimit, wbufsize, timeout, disableNagleAlgorithm },
+    );
+  }
+
+  /** Flushes and closes the files of a connection, or sends the answer to a datagram. May be extended; call super. */
+  override async finish(): Promise<void> {
+    if (this.#files === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
+    const files = fromSetup(this.#files, this, "the files");
+    files.failure = this.failure;
+    await files.finish();
+  }
+}

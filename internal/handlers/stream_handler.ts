@@ -1,0 +1,126 @@
+/**
+ * The handler of connections.
+ *
+ * @module
+ */
+
+import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
+import { OSError } from "../base/errors.ts";
+import type { BufferedReader } from "../files/buffered_reader.ts";
+import type { Writer } from "../files/buffered_writer.ts";
+import { handlerKinds } from "../server/handler_kinds.ts";
+import type { HandlerServer, ServerStages } from "../server/stages.ts";
+import type { Socket } from "../socket/socket_object.ts";
+import { BaseRequestHandler } from "./base_handler.ts";
+import { checkConnection, fromSetup } from "./handler_checks.ts";
+
+/**
+ * Handles a connection through two files: `rfile` reads from the client, `wfile` writes to the client.
+ *
+ * @category Handlers
+ * @typeParam S The server class.
+ *
+ * @example
+ * ```ts
+ * import { StreamRequestHandler } from "@socketserver/socketserver";
+ *
+ * class EchoLines extends StreamRequestHandler {
+ *   override timeout = 30;
+ *
+ *   override async handle() {
+ *     for await (const line of this.rfile) await this.wfile.write(line);
+ *   }
+ * }
+ * ```
+ */
+export class StreamRequestHandler<S extends HandlerServer = ServerStages>
+  extends BaseRequestHandler<Socket, S> {
+  /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
+  rbufsize: number = -1;
+  /** The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`. */
+  lineLimit = 65536;
+  /**
+   * The size of the write buffer in bytes: -1 is the default size, 0 no buffer. The buffer is sent when it is full, when
+   * `rfile` has to wait, at `flush`, and at the end.
+   *
+   * Without a buffer, a write is sent at once, unless `rfile` has more data already. Then small writes, up to 8 KiB, are
+   * held until `rfile` has no more data, or the handler waits for anything else, or for 5 ms, so that the answers to
+   * requests that came together leave together. Other data sent on `connection` follows them. If a held write fails, the
+   * next write, or `flush`, throws the error.
+   */
+  wbufsize = 0;
+  /** The seconds that each read and write may take; null is no limit. */
+  timeout: number | null = null;
+  /** Whether to send small packets at once (TCP_NODELAY). */
+  disableNagleAlgorithm = false;
+
+  static {
+    handlerKinds.set(this.prototype, {
+      name: "StreamRequestHandler",
+      datagrams: false,
+      instead: "DatagramRequestHandler, or DualRequestHandler for both",
+    });
+  }
+
+  #connection: Socket | undefined;
+  #rfile: BufferedReader | undefined;
+  #wfile: Writer | undefined;
+
+  /** The connection: the request. */
+  get connection(): Socket {
+    return fromSetup(this.#connection, this, "connection");
+  }
+
+  set connection(connection: Socket) {
+    this.#connection = connection;
+  }
+
+  /** Reads from the client. */
+  get rfile(): BufferedReader {
+    return fromSetup(this.#rfile, this, "rfile");
+  }
+
+  set rfile(file: BufferedReader) {
+    this.#rfile = file;
+  }
+
+  /** Writes to the client, buffered as `wbufsize` says. A write that is not awaited still arrives, in order. */
+  get wfile(): Writer {
+    return fromSetup(this.#wfile, this, "wfile");
+  }
+
+  set wfile(file: Writer) {
+    this.#wfile = file;
+  }
+
+  /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
+  override setup(): void | Promise<void> {
+    checkConnection(
+      this,
+      "DatagramRequestHandler, or DualRequestHandler for both",
+    );
+    const connection = this.connection = this.request;
+    if (this.timeout !== null) connection.settimeout(this.timeout);
+    if (this.disableNagleAlgorithm) {
+      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+    }
+    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
+    this.rfile = connection.makefile("rb", {
+      buffering: this.rbufsize,
+      lineLimit: this.lineLimit,
+      tie: this.wfile,
+    });
+  }
+
+  /** Flushes and closes the files. May be extended; call super. */
+  override async finish(): Promise<void> {
+    if (this.#wfile === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
+    try {
+      await this.wfile.close();
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone; the caller that awaited the write got the error
+    } finally {
+      this.#rfile?.close();
+    }
+  }
+}
