@@ -1,6 +1,5 @@
 /**
- * Node's built-in modules, loaded at the first use: that costs 15 to 20 ms, which a program that
- * never asks for one does not pay.
+ * Node's built-in modules, loaded at first use: loading costs 15 to 20 ms, which a program that needs none saves.
  *
  * @module
  */

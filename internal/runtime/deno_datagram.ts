@@ -29,41 +29,41 @@ export interface DenoDatagramConn {
   joinMulticastV4(group: string, networkInterface: string): Promise<Membership>;
 }
 
-/** What `Deno.listenDatagram` takes here. */
+/** The options of `Deno.listenDatagram` in use. */
 export type DatagramListenOptions =
   | { transport: "udp"; hostname: string; port: number; reuseAddress: boolean }
   | { transport: "unixpacket"; path: string };
 
 type ListenDatagram = (options: DatagramListenOptions) => DenoDatagramConn;
 
-/** `Deno.listenDatagram`, where the unstable `net` flag is on. */
+/** `Deno.listenDatagram`, if `--unstable-net` is on. */
 export const listenDatagram: ListenDatagram | undefined =
   (Deno as unknown as { listenDatagram?: ListenDatagram }).listenDatagram;
 
-/** Whether a transport is Deno's own datagram socket. */
+/** Reports whether a transport is Deno's own datagram socket. */
 export function isDenoDatagram(
   transport: object,
 ): transport is DenoDatagramConn {
   return "joinMulticastV4" in transport;
 }
 
-/** The group of all hosts on this network (RFC 1112), which no host has to join or may leave. */
+/** The group of all hosts on this network (RFC 1112). No host has to join it, and none can leave it. */
 const ALL_HOSTS = "224.0.0.1";
 
 /**
- * Adds to Deno's datagram socket the options that it has only by way of a membership. They are
- * promises in Deno: the next call waits for them, and meets a failure.
+ * Adds the options that Deno's datagram socket has only through a multicast membership. Setting one is a promise in
+ * Deno: the next call waits for it, and throws its failure.
  */
 export class DenoDatagram implements DatagramTransport {
-  /** What is underneath. */
+  /** Deno's socket. */
   readonly conn: DenoDatagramConn;
-  /** The groups that were joined, before Deno has said so. */
+  /** The joined groups, also before Deno has confirmed them. */
   readonly #joined = new Set<string>();
   readonly #memberships = new Map<string, Membership>();
   #changing: Promise<void> | undefined;
   #failure: unknown;
 
-  /** @param conn What to own. */
+  /** @param conn The socket to own. */
   constructor(conn: DenoDatagramConn) {
     this.conn = conn;
   }
@@ -82,7 +82,7 @@ export class DenoDatagram implements DatagramTransport {
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
-  /** Gives the socket back, to whoever closes it. */
+  /** Returns the socket to the caller, who closes it. */
   detach(): DenoDatagramConn {
     return this.conn;
   }
@@ -99,7 +99,7 @@ export class DenoDatagram implements DatagramTransport {
     this.conn.close();
   }
 
-  /** Whether no change is under way, nor has one failed. */
+  /** Whether no change is in progress and none has failed. */
   get #calm(): boolean {
     return this.#changing === undefined && this.#failure === undefined;
   }
@@ -113,7 +113,7 @@ export class DenoDatagram implements DatagramTransport {
     return failure === undefined ? call() : Promise.reject(failure);
   }
 
-  /** Changes an option after earlier changes, and at once where there are none. */
+  /** Changes an option after earlier changes; at once if there are none. */
   #change(change: () => Promise<void>): true {
     const changed = this.#changing?.then(change) ?? change();
     const settled = changed.catch((error) => {

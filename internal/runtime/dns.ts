@@ -1,6 +1,6 @@
 /**
- * Names to IP addresses and back, through the resolver of the system (`node:dns`), and the one
- * place where its errors become ours. Literal addresses never get as far as the resolver.
+ * Names to IP addresses and back, through the system's resolver (`node:dns`), and the one place that translates its
+ * errors. Literal addresses never reach the resolver.
  *
  * @module
  */
@@ -42,7 +42,7 @@ const GAI = {
   EAI_SERVICE: [EAI_SERVICE, "Servname not supported for ai_socktype"],
 } as const;
 
-/** What the resolver is asked, and by which method. */
+/** A question to the resolver, and the method that asks it. */
 export interface Question<Host = string> {
   readonly syscall: string;
   readonly host: Host;
@@ -54,7 +54,7 @@ export interface HostAddress {
   readonly family: number;
 }
 
-/** Makes a {@linkcode GaiError}; `reason` replaces the text of gai_strerror(3). */
+/** Creates a {@linkcode GaiError}; `reason` replaces the text of gai_strerror(3). */
 export function gaiError(
   code: keyof typeof GAI,
   { syscall, host }: Question<string | null>,
@@ -72,7 +72,7 @@ export function gaiError(
   );
 }
 
-/** Turns an error of `node:dns` into one of ours. */
+/** Translates an error of `node:dns`. */
 export function lookupError(error: unknown, question: Question): unknown {
   if (!(error instanceof Error)) return error;
   const code: unknown = "code" in error ? error.code : undefined;
@@ -83,14 +83,14 @@ export function lookupError(error: unknown, question: Question): unknown {
     return gaiError("EAI_FAIL", question, { cause, reason: error.message });
   }
   const { syscall, host: address } = question;
-  // node:dns says no more than EPERM where Deno's permissions refused.
+  // node:dns throws EPERM if Deno's permissions refuse.
   const reason = code === "EPERM"
     ? `requires net access to "${address}", run again with the --allow-net flag`
     : undefined;
   return translate(error, { syscall, address, reason });
 }
 
-/** The address that `host` is the text of, in the form in which getaddrinfo(3) returns it. */
+/** Parses a literal address, in the form of getaddrinfo(3); undefined for a name. */
 export function parseAddress(host: string): HostAddress | undefined {
   if (isIPv4(host)) return { address: host, family: AF_INET };
   if (isIPv6(host)) {
@@ -107,7 +107,7 @@ export function parseAddress(host: string): HostAddress | undefined {
     : { address: formatIPv4(value), family: AF_INET };
 }
 
-/** The literal `host` as an address of `family`; undefined for a name. */
+/** Parses a literal address of `family`; undefined for a name. */
 export function parseAddressIn(
   family: number,
   question: Question,
@@ -124,14 +124,14 @@ export function parseAddressIn(
   throw gaiError("EAI_ADDRFAMILY", question, { reason });
 }
 
-/** The error for a name that has no address in `family`. */
+/** Creates the error of a name without an address in `family`. */
 export function wrongFamily(family: number, question: Question): GaiError {
   const name = family === AF_INET ? "AF_INET" : "AF_INET6";
   const reason = `the host has no address in ${name}`;
   return gaiError("EAI_ADDRFAMILY", question, { reason });
 }
 
-/** Asks the resolver for the addresses of a name in `family`; at least one. */
+/** Asks the resolver for the addresses of a name in `family`. Returns at least one. */
 export async function lookUp(
   family: number,
   question: Question,
@@ -158,7 +158,7 @@ async function query<T>(
   }
 }
 
-/** The addresses of a literal or a name in `family`; at least one. */
+/** Returns the addresses of a literal or a name in `family`, at least one. */
 export async function resolveAll(
   family: number,
   question: Question,
@@ -173,7 +173,7 @@ function fromNode(
   return { address, family: family === 6 ? AF_INET6 : AF_INET };
 }
 
-/** Asks the resolver for the name of an IP address; undefined where it has none. */
+/** Asks the resolver for the name of an IP address; undefined if it has none. */
 export async function reverseLookUp(
   ip: string,
   question: Question,
@@ -191,7 +191,7 @@ export async function reverseLookUp(
 }
 
 /**
- * The host to give to Deno for `host`. `""` is every address and `"<broadcast>"` the broadcast
+ * Returns the host to pass to Deno for `host`. `""` is every address and `"<broadcast>"` the broadcast
  * address, as in Python; `"localhost"` is the loopback address of the family (RFC 6761, section
  * 6.3); `"127.1"` and the like are what inet_aton(3) makes of them.
  *
@@ -199,7 +199,7 @@ export async function reverseLookUp(
  * @param host A name or an address.
  * @param port The port for which permission is needed.
  * @param syscall The method, for messages.
- * @throws {GaiError} where the host is an address of the other family.
+ * @throws {GaiError} if the host is an address of the other family.
  */
 export function hostFor(
   family: number,
@@ -216,14 +216,14 @@ export function hostFor(
 }
 
 /**
- * The IP address of a name, or the name itself unless the permissions allow both: Deno then decides by
- * the name, as `--allow-net=example.com` and `--deny-net=example.com` ask for.
+ * Returns the IP address of a name, or the name itself unless the permissions allow both. Deno then decides by the name,
+ * as `--allow-net=example.com` and `--deny-net=example.com` ask.
  */
 export function permitted(name: string, ip: string, port: number): string {
   return mayUse(name, port) && mayUse(ip, port) ? ip : name;
 }
 
-/** Whether the net permission for a host is granted; asking never prompts. */
+/** Reports whether the net permission for a host is granted. Never prompts. */
 export function mayUse(host: string, port: number): boolean {
   const bracketed = host.includes(":") ? `[${host}]` : host;
   return Deno.permissions.querySync({

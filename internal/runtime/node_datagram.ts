@@ -23,10 +23,10 @@ import type {
  */
 const QUEUE_MAX = 1024;
 
-/** The most bytes of them: five times that buffer. Arbitrary. */
+/** The most bytes of these datagrams: five times that buffer. Arbitrary. */
 const QUEUE_BYTES_MAX = 1_048_576;
 
-/** What to bind, as `Deno.listenDatagram` has it. */
+/** The address to bind, as for `Deno.listenDatagram`. */
 export interface NodeDatagramOptions {
   /** AF_INET or AF_INET6. */
   family: number;
@@ -76,7 +76,7 @@ export function bindNodeDatagram(
 class NodeDatagram implements DatagramTransport {
   readonly #socket: DgramSocket;
   readonly #queue: Received[] = [];
-  /** The groups that were joined; Deno's `node:dgram` has EINVAL for every failure. */
+  /** The joined groups. Deno's `node:dgram` fails with EINVAL for every reason. */
   readonly #joined = new Set<string>();
   readonly addr: TransportAddr;
   #receiver: Receiver | undefined;
@@ -112,7 +112,7 @@ class NodeDatagram implements DatagramTransport {
     receiver.resolve([copyInto(receiver.into, data), sender]);
   }
 
-  /** Keeps a datagram, in memory of its own: each that Node gives is a view of 64 KiB. */
+  /** Keeps a datagram in memory of its own: Node's are views of 64 KiB. */
   #keep(data: Uint8Array, sender: TransportAddr): void {
     if (
       this.#queue.length >= QUEUE_MAX ||
@@ -165,7 +165,7 @@ class NodeDatagram implements DatagramTransport {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.ref(); // or nobody waits for its end
+    this.ref(); // the process waits for the end of the socket
     this.#socket.close(() => {
       clearInterval(this.#alive);
       this.#released.resolve();

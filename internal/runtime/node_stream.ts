@@ -9,7 +9,7 @@ import type { InetAddress } from "../base/address.ts";
 import { nodeNet } from "./builtins.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
-/** Reads and writes a socket of Node's. Owns it: `close` destroys it. */
+/** Reads and writes a socket of Node's, and owns it: `close` destroys it. */
 export class NodeStream implements StreamTransport {
   readonly #socket: NetSocket;
   #rest: Uint8Array | undefined;
@@ -94,7 +94,7 @@ export class NodeStream implements StreamTransport {
   }
 }
 
-/** Connects from an own address, which `Deno.connect` cannot. */
+/** Connects from a local address, which `Deno.connect` cannot. */
 export function connectFrom(
   [localAddress, localPort]: InetAddress,
   [host, port]: InetAddress,

@@ -1,6 +1,5 @@
 /**
- * Opening what sockets stand on: the only place that calls `Deno.listen`, `Deno.connect` and
- * their kin.
+ * Opening transports: the only place that calls `Deno.listen` and `Deno.connect` for a socket.
  *
  * @module
  */
@@ -43,10 +42,10 @@ import type {
   TransportAddr,
 } from "./transport.ts";
 
-/** Whether the unstable `net` flag is on. Without it, some options of Deno end the process. */
+/** Whether `--unstable-net` is on. Without it, some options of Deno end the process. */
 export const unstableNet: boolean = listenDatagram !== undefined;
 
-/** What to set on a socket that is being bound. */
+/** The options of a socket that is being bound. */
 export interface BindOptions extends PathOptions {
   /** SO_REUSEADDR, for UDP; Deno sets it on every TCP listener. */
   reuseAddr: boolean;
@@ -54,7 +53,7 @@ export interface BindOptions extends PathOptions {
   reusePort: boolean;
 }
 
-/** Rejects SO_REUSEPORT where Deno cannot set it; asking for it on TCP would end the process. */
+/** Throws for SO_REUSEPORT if Deno cannot set it: on TCP without the flag it would end the process. */
 function checkReusePort(
   options: BindOptions,
   address: AddressLike,
@@ -96,7 +95,7 @@ function openError(
   return translate(error, { syscall, address: where });
 }
 
-/** Closes what was opened in the wrong family: a name may have addresses in the other one only. */
+/** Closes a socket of the wrong family and throws: a name may have addresses only in the other one. */
 function inFamily<T extends { close(): void }>(
   opened: T,
   addr: TransportAddr,
@@ -184,7 +183,7 @@ function openUnixDatagram(
   return new UnixDatagram(conn, openWaker, twins);
 }
 
-/** Adds to a datagram socket of Deno's what it lacks. */
+/** Wraps a datagram socket of Deno's with the features that it lacks. */
 export function adoptDatagram(conn: DenoDatagramConn): DatagramTransport {
   if (conn.addr.transport !== "unixpacket") return new DenoDatagram(conn);
   return new UnixDatagram(conn, openWaker);
@@ -196,8 +195,8 @@ function openWaker(): DenoDatagramConn {
 }
 
 /**
- * An address for a datagram socket that sends without having been bound. A Unix socket gets an
- * abstract name, as unix(7) does by itself ("autobind"); only Linux has these.
+ * Returns an address for a datagram socket that sends before it is bound. A Unix socket gets an abstract name, as with
+ * the autobind of unix(7); only Linux has these.
  */
 export function unboundAddress(family: number): Address {
   if (family !== AF_UNIX) return [family === AF_INET ? "0.0.0.0" : "::", 0];
@@ -223,21 +222,21 @@ export function isDualStack(): boolean {
   return Deno.build.os !== "windows";
 }
 
-/** Where to connect, and from where. */
+/** The addresses of a connection to open. */
 export interface ConnectOptions {
   /** The family of the socket. */
   family: number;
   /** The address of the peer. */
   address: AddressLike;
-  /** The own address, of a socket that was bound before. */
+  /** The local address, of a socket that was bound before. */
   from?: Address;
   /** What to do about the own address, if that is a path. */
   pathOptions?: PathOptions;
-  /** Gives up. */
+  /** Aborts the attempt. */
   signal?: AbortSignal;
 }
 
-/** The system's answer for port 0, which nobody has; Deno takes that for a wrong argument. */
+/** Creates the system's error for port 0, which Deno takes for a wrong argument. */
 function refused(address: AddressLike): OSError {
   const where = formatAddress(address);
   return osError("ECONNREFUSED", { syscall: "connect", address: where });
@@ -284,7 +283,7 @@ async function openUnixStream(
   return await connectUnix(path, signal, dial);
 }
 
-/** The transport's form of an address to send datagrams to; literal addresses need no resolver. */
+/** Returns the transport's form of an address to send datagrams to. Literal addresses need no resolver. */
 export function datagramTarget(
   family: number,
   address: AddressLike,

@@ -18,8 +18,8 @@ import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
 
 /**
- * `node:net` makes a handle at once, where `server.listen` looks the host up first. It gives a number,
- * the negative errno, where the system refuses.
+ * Creates a handle at once, while `server.listen` looks the host up first. Returns the negative errno if the system
+ * refuses.
  */
 type CreateHandle = (
   address: string,
@@ -29,10 +29,10 @@ type CreateHandle = (
   flags: number,
 ) => ListenHandle | number;
 
-/** What `_createServerHandle` takes as port and address type for the path of a Unix socket. */
+/** The port and address type of `_createServerHandle` for the path of a Unix socket. */
 const UNIX = -1;
 
-/** What to open. */
+/** The listener to open. */
 export interface NodeListenOptions extends PathOptions {
   /** AF_INET, AF_INET6 or AF_UNIX. */
   family: number;
@@ -42,7 +42,7 @@ export interface NodeListenOptions extends PathOptions {
   backlog: number;
 }
 
-/** Whether this system can hand connections to another process, and this Deno has what that takes. */
+/** Reports whether this system and this Deno can pass connections to another process. */
 export function canPass(): boolean {
   return Deno.build.os !== "windows" && createHandle() !== undefined;
 }
@@ -80,7 +80,7 @@ function openPath(
   }
 }
 
-/** Binds to an abstract name of the system's form, as unix(7) does by itself where there is no name. */
+/** Binds to an abstract name of the system's form, as the autobind of unix(7) does. */
 function autobind(options: NodeListenOptions): ListenerTransport {
   for (let tries = 1;; tries++) {
     const number = crypto.getRandomValues(new Uint32Array(1))[0] & 0xfffff;
@@ -112,7 +112,7 @@ function open(options: NodeListenOptions): ListenerTransport {
   return new NodeListener(server, handle, addressOf(server, host), waiting);
 }
 
-/** Listens; gives the handle, or undefined where that failed. */
+/** Listens. Returns the handle, or undefined if that failed. */
 function listen(
   server: NetServer,
   host: string,
@@ -139,7 +139,7 @@ function listen(
   return handle;
 }
 
-/** The host as an IP address. A name is looked up the only way that does not wait: by binding to it. */
+/** Returns the host as an IP address. Looks a name up in the only way that does not wait: by binding to it. */
 function literalHost(family: number, address: readonly [string, number]) {
   const host = hostFor(family, address[0], address[1], "bind");
   if (isIPv4(host) || isIPv6(host)) return host;
@@ -150,7 +150,7 @@ function literalHost(family: number, address: readonly [string, number]) {
 
 const NO_REUSE = { reuseAddr: false, reusePort: false };
 
-/** The error for an address that could not be bound: the one that `Deno.listen` has for it. */
+/** Returns the error of `Deno.listen` for an address that could not be bound. */
 function openFailure({ family, address }: NodeListenOptions): unknown {
   try {
     openListener(family, address, undefined, NO_REUSE).close();

@@ -104,19 +104,19 @@ const SERVICES: readonly Row[] = [
   [9418, "tcp", "git"],
 ];
 
-/** Whether a service has a number with the protocol. */
+/** Reports whether a service has a port with the protocol. */
 function speaks([, protocols]: Row, protocol: number): boolean {
   return protocols.includes(protocol === IPPROTO_UDP ? "udp" : "tcp");
 }
 
-/** The port of a service with `IPPROTO_TCP` or `IPPROTO_UDP`; undefined where it is not listed. */
+/** Returns the port of a service with `IPPROTO_TCP` or `IPPROTO_UDP`; undefined if it is not listed. */
 export function portOf(service: string, protocol: number): number | undefined {
   return SERVICES.find((row) =>
     row.indexOf(service, 2) > 0 && speaks(row, protocol)
   )?.[0];
 }
 
-/** The service at a port with `IPPROTO_TCP` or `IPPROTO_UDP`; undefined where none is listed. */
+/** Returns the service at a port with `IPPROTO_TCP` or `IPPROTO_UDP`; undefined if none is listed. */
 export function serviceOf(port: number, protocol: number): string | undefined {
   return SERVICES.find((row) => row[0] === port && speaks(row, protocol))?.[2];
 }
@@ -127,7 +127,7 @@ const KINDS = [[SOCK_STREAM, IPPROTO_TCP], [SOCK_DGRAM, IPPROTO_UDP]] as const;
 /** One kind of socket, with the port of the service there. */
 export type Endpoint = [type: number, proto: number, port: number];
 
-/** The kinds of sockets that fit, at least one. */
+/** Returns the kinds of sockets that fit, at least one. */
 export function endpointsOf(
   question: Question<string | null>,
   port: string | number | null,
@@ -160,7 +160,7 @@ export function endpointsOf(
   });
 }
 
-/** The number that `port` stands for; undefined for the name of a service. */
+/** Returns the number of `port`; undefined for the name of a service. */
 function portNumber(
   question: Question<string | null>,
   port: string | number | null,

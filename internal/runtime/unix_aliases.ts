@@ -1,5 +1,5 @@
 /**
- * Other paths to the sockets of peers, by which a send can be taken back.
+ * Other paths to the sockets of peers, which make a send cancellable.
  *
  * @module
  */
@@ -8,11 +8,11 @@
 const MOST = 64;
 
 /**
- * A send of Deno's to a Unix datagram socket whose queue is full tries for ever, and cannot be cancelled. It looks
- * the path up each time, though: so it goes to a symbolic link of ours instead, and ends once that is removed.
+ * A send of Deno's to a Unix datagram socket with a full queue tries for ever, and cannot be cancelled. But it looks the
+ * path up each time: so it goes to a symbolic link instead, and ends once that is removed.
  *
- * The links are in a directory of their own, which `close` removes. Without permission to make links there are
- * none, nor for names that are no paths.
+ * The links are in a directory of their own, which `close` removes. There are none without the permission to make links,
+ * and none for abstract names.
  */
 export class PeerAliases {
   readonly #paths = new Map<string, string>();
@@ -20,7 +20,7 @@ export class PeerAliases {
   #made = 0;
   #usable: boolean | undefined;
 
-  /** The alias of a path, made if there is none; undefined where there cannot be one. */
+  /** Returns the alias of a path, and makes one if needed; undefined if there cannot be one. */
   of(path: string): string | undefined {
     return this.#paths.get(path) ?? this.#make(path);
   }
@@ -43,7 +43,7 @@ export class PeerAliases {
     }
   }
 
-  /** Whether links may be made, and sent to. Nobody is asked for the permission. */
+  /** Whether the permissions allow links, and sending to them. Never prompts. */
   get #may(): boolean {
     return this.#usable ??= (["read", "write", "net"] as const).every((name) =>
       Deno.permissions.querySync({ name }).state === "granted"
@@ -58,15 +58,15 @@ export class PeerAliases {
     return this.#directory;
   }
 
-  /** Whether `alias` still leads to `path`. */
+  /** Reports whether `alias` still leads to `path`. */
   holds(path: string, alias: string): boolean {
     return this.#paths.get(path) === alias;
   }
 
   /**
-   * Removes the alias of a path: a send that uses it ends with ENOENT. No other will have its name.
+   * Removes the alias of a path: a send that uses it ends with ENOENT. Its name is never used again.
    *
-   * @returns Whether it was still there.
+   * @returns Whether the alias was still there.
    */
   revoke(path: string): boolean {
     const alias = this.#paths.get(path);
@@ -76,7 +76,7 @@ export class PeerAliases {
       Deno.removeSync(alias);
       return true;
     } catch {
-      return false; // somebody has tidied up
+      return false; // removed by another program
     }
   }
 
@@ -84,11 +84,11 @@ export class PeerAliases {
     try {
       Deno.removeSync(this.#directory!, { recursive: true });
     } catch {
-      // somebody has tidied up
+      // removed by another program
     }
   };
 
-  /** Removes all of them, and what they are in. */
+  /** Removes all aliases and their directory. */
   close(): void {
     this.#paths.clear();
     this.#usable = false;

@@ -1,5 +1,5 @@
 /**
- * One Unix datagram socket of Deno's, which receives and sends in turns.
+ * A Unix datagram socket of Deno's, which receives and sends in turns.
  *
  * @module
  */
@@ -14,18 +14,17 @@ export type OpenWaker = () => DenoDatagramConn;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A Unix datagram socket of Deno's does one thing at a time: a send fails with `Busy` while a receive
- * waits, and a receive cannot be taken back. So a send wakes the receive first, with an empty
- * datagram from a second socket, which `receive` knows by its sender and drops. What came before
- * it is received before it: nothing is lost and nothing changes places.
+ * A Unix datagram socket of Deno's does one thing at a time: a send fails with `Busy` while a receive waits, and a receive
+ * cannot be cancelled. So a send first ends the receive with an empty datagram from a second socket, which `receive`
+ * drops. Datagrams before that one are received before it: none is lost and the order holds.
  */
 export class UnixConn {
-  /** What is underneath. */
+  /** Deno's socket. */
   readonly conn: DenoDatagramConn;
   readonly #openWaker: OpenWaker;
   readonly #turns = new Mutex();
   #waker: DenoDatagramConn | undefined;
-  /** Whether the system receives. */
+  /** Whether a receive of the system is in flight. */
   #waiting = false;
   /** How many sends wait for their turn. */
   #wanted = 0;
@@ -47,7 +46,7 @@ export class UnixConn {
       await this.#turns.acquire();
       this.#waiting = this.#wanted === 0;
       try {
-        if (!this.#waiting) continue; // a send came while the turn was handed over: it is next
+        if (!this.#waiting) continue; // a send asked meanwhile: it is next
         const received = await this.conn.receive(p);
         if (!this.#isWaker(received[1])) return received;
       } finally {
@@ -57,7 +56,7 @@ export class UnixConn {
     }
   }
 
-  /** Takes a turn to send. A receive that waits is made to end, and goes on after {@linkcode UnixConn.release}. */
+  /** Takes a turn to send. A receive that waits is ended, and goes on after {@linkcode UnixConn.release}. */
   async acquire(): Promise<void> {
     if (this.#turns.tryAcquire()) return;
     this.#wanted++;
@@ -91,7 +90,7 @@ export class UnixConn {
     return this.#waker !== undefined && sender.path === this.#waker.addr.path;
   }
 
-  /** Gives the socket back, to whoever closes it. */
+  /** Returns the socket to the caller, who closes it. */
   detach(): DenoDatagramConn {
     this.#waker?.close();
     return this.conn;

@@ -11,11 +11,11 @@ import type { StreamTransport } from "./transport.ts";
 const PAUSE_MS = 1;
 const PAUSE_MAX_MS = 16;
 
-/** Those who wait for a place in the queue of a listener, by its path: one of them tries, the others are in line. */
+/** The calls that wait for a place in the queue of a listener, by path: the first one tries, the others wait. */
 const lines = new Map<string, Mutex>();
 
 /**
- * Connects. Deno fails at once where the queue of the listener is full; connect(2) waits, and so does this.
+ * Connects. Deno fails at once if the queue of the listener is full; connect(2) waits, and so does this.
  *
  * @param path The path, or an abstract name.
  * @param signal Gives up.
@@ -27,14 +27,14 @@ export async function connectUnix(
   dial: Dial = dialDeno,
 ): Promise<StreamTransport> {
   const line = lines.get(path);
-  const conn = line === undefined ? await attempt(path, dial) : undefined; // nobody overtakes those in line
+  const conn = line === undefined ? await attempt(path, dial) : undefined; // no call overtakes those that wait
   return conn ?? await waitInLine(path, signal, dial);
 }
 
 /** Connects once. */
 type Dial = (path: string) => Promise<StreamTransport>;
 
-/** Connects; undefined where the queue is full. */
+/** Connects; undefined if the queue is full. */
 async function attempt(
   path: string,
   dial: Dial,
@@ -54,7 +54,7 @@ async function dialDeno(path: string): Promise<StreamTransport> {
   return named(await Deno.connect({ transport: "unix", path }), path);
 }
 
-/** The peer has the name by which it was found, whatever its listener was called when it was bound. */
+/** Names the peer by the path of the call, whatever path its listener was bound to. */
 function named(conn: Deno.UnixConn, path: string): StreamTransport {
   const value = { transport: "unix", path };
   return Object.defineProperty(conn, "remoteAddr", { value });
@@ -80,7 +80,7 @@ async function waitInLine(
   }
 }
 
-/** Waits for the first place in the line; one that gives up passes it on. */
+/** Waits until the call is first. A call that gives up passes its place on. */
 async function turnIn(
   line: Mutex,
   path: string,
