@@ -44,15 +44,15 @@ import { Deadline, type Seconds } from "./deadline.ts";
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 
 /**
- * The socket of a handler that says `static readonly blocking = true`: the methods of `Socket`, but they block
- * the worker and return values, where those of `Socket` return promises. The server makes it, and owns it.
+ * The socket of a blocking handler, a class with `static readonly blocking = true`. It has the methods of `Socket`, but
+ * they block the worker and return values instead of promises. The server creates it and closes it.
  */
 export class BlockingSocket implements Disposable {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   readonly family: number;
   /** `SOCK_STREAM` or `SOCK_DGRAM`. */
   readonly type: number;
-  /** The protocol number: 0, the usual one of the type. */
+  /** The protocol number: always 0, the default of the type. */
   readonly proto: number = 0;
   readonly #stream: BlockingStream | undefined;
   readonly #datagram: BlockingDatagram | undefined;
@@ -67,9 +67,9 @@ export class BlockingSocket implements Disposable {
   #files = 0;
 
   /**
-   * Makes a socket over what the server has opened.
+   * Creates a socket over a connection or a datagram socket of the server.
    *
-   * @param io What it stands on.
+   * @param io The connection or the datagram socket.
    */
   constructor(io: BlockingStream | BlockingDatagram) {
     if (io instanceof BlockingStream) this.#stream = io;
@@ -113,13 +113,13 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Receives data.
+   * Receives data, and blocks until some has come.
    *
-   * @param bufsize How many bytes at most.
+   * @param bufsize The most bytes to return.
    * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
    * @returns The bytes; empty at the end of the stream.
-   * @throws {TimeoutError} after the timeout; nothing is lost.
-   * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, when nothing is there.
+   * @throws {TimeoutError} after the timeout; no bytes are lost.
+   * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, if no bytes have come.
    */
   recv(bufsize: number, flags = 0): Bytes {
     this.#checkOpen("recv");
@@ -134,9 +134,9 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Receives data; on a stream there is no sender to tell.
+   * Receives data. A stream has no sender address to return.
    *
-   * @param bufsize How many bytes at most.
+   * @param bufsize The most bytes to return.
    * @param flags As for {@linkcode BlockingSocket.recv}.
    * @returns The bytes, and null.
    */
@@ -145,12 +145,12 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Receives into the caller's memory.
+   * Receives data into a buffer.
    *
-   * @param buffer Where to put the bytes.
-   * @param nbytes How many at most; 0 fills the buffer.
+   * @param buffer Receives the bytes.
+   * @param nbytes The most bytes to receive; 0 is the length of the buffer.
    * @param flags As for {@linkcode BlockingSocket.recv}.
-   * @returns How many bytes came; 0 at the end of the stream.
+   * @returns The count of bytes received; 0 at the end of the stream.
    */
   recvInto(buffer: BytesLike, nbytes = 0, flags = 0): number {
     const whole = toBytes(buffer, "recv");
@@ -171,12 +171,12 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Receives into the caller's memory; on a stream there is no sender to tell.
+   * Receives data into a buffer. A stream has no sender address to return.
    *
-   * @param buffer Where to put the bytes.
-   * @param nbytes How many at most; 0 fills the buffer.
+   * @param buffer Receives the bytes.
+   * @param nbytes The most bytes to receive; 0 is the length of the buffer.
    * @param flags As for {@linkcode BlockingSocket.recv}.
-   * @returns How many bytes came, and null.
+   * @returns The count of bytes received, and null.
    */
   recvfromInto(
     buffer: BytesLike,
@@ -187,12 +187,12 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sends the data: all of it if no timeout and no deadline is set. With one, or with `MSG_DONTWAIT`, it may take the
-   * start only.
+   * Sends data: all of it if neither a timeout nor a deadline is set. With one of these, or with `MSG_DONTWAIT`, it may
+   * send only the start.
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @returns How many bytes were taken.
+   * @returns The count of bytes sent.
    */
   send(data: BytesLike, flags = 0): number {
     this.#checkOpen("send");
@@ -203,11 +203,11 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sends all of the data.
+   * Sends all of `data`.
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @throws {TimeoutError} after the timeout, which is for the whole call.
+   * @throws {TimeoutError} after the timeout, which limits the whole call.
    */
   sendall(data: BytesLike, flags = 0): void {
     this.#checkOpen("sendall");
@@ -221,8 +221,8 @@ export class BlockingSocket implements Disposable {
    * Sends one datagram.
    *
    * @param data The bytes.
-   * @param address Where to; the main thread looks up the name of a host.
-   * @returns How many bytes were sent.
+   * @param address The destination. The main thread looks up the name of a host.
+   * @returns The count of bytes sent.
    */
   sendto(data: BytesLike, address: AddressLike): number;
   /**
@@ -230,8 +230,8 @@ export class BlockingSocket implements Disposable {
    *
    * @param data The bytes.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @param address Where to.
-   * @returns How many bytes were sent.
+   * @param address The destination.
+   * @returns The count of bytes sent.
    */
   sendto(data: BytesLike, flags: number, address: AddressLike): number;
   sendto(
@@ -257,13 +257,13 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Gathers buffers and sends them as one.
+   * Joins buffers and sends them as one.
    *
-   * @param buffers The parts.
+   * @param buffers The buffers.
    * @param ancdata Must be empty: Deno passes no ancillary data.
    * @param flags `MSG_DONTWAIT`, or 0.
-   * @param address Where to, for a datagram.
-   * @returns How many bytes were taken.
+   * @param address The destination of a datagram.
+   * @returns The count of bytes sent.
    */
   sendmsg(
     buffers: Iterable<BytesLike>,
@@ -278,12 +278,12 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sends a part of a file. The timeout is for each chunk of it, not for the whole.
+   * Sends a part of a file. The timeout limits each chunk, not the whole call.
    *
-   * @param file Its path, or an open file, which is left behind the last byte that was sent.
-   * @param offset Where the part begins.
-   * @param count How many bytes; to the end of the file where it is not given.
-   * @returns How many bytes were sent.
+   * @param file The path of the file, or an open file. An open file is left behind the last byte sent.
+   * @param offset The position of the first byte to send.
+   * @param count The count of bytes; without it, to the end of the file.
+   * @returns The count of bytes sent.
    */
   sendfile(file: BlockingFileLike, offset = 0, count?: number): number {
     this.#checkOpen("sendfile");
@@ -303,17 +303,17 @@ export class BlockingSocket implements Disposable {
     }
   }
 
-  /** The own address. */
+  /** Returns the address of this side. */
   getsockname(): Address {
     this.#checkOpen("getsockname");
     return fromTransport(this.#stream?.localAddr ?? this.#datagram!.addr);
   }
 
   /**
-   * The address of the peer.
+   * Returns the address of the peer.
    *
    * @returns The address; `""` for an unnamed Unix socket.
-   * @throws {OSError} ENOTCONN when there is no peer.
+   * @throws {OSError} ENOTCONN if the socket has no peer.
    */
   getpeername(): Address {
     this.#checkOpen("getpeername");
@@ -324,9 +324,9 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sets the timeout of the calls that block.
+   * Sets the timeout of blocking calls.
    *
-   * @param seconds Seconds, 0 for not blocking at all, or null for no limit.
+   * @param seconds The timeout in seconds; 0 never blocks, null has no limit.
    */
   settimeout(seconds: number | null): void {
     checkTimeout(seconds);
@@ -335,10 +335,10 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sets when waiting ends for all calls together: later ones throw a TimeoutError then, and the timeout of
-   * each goes on as it is.
+   * Sets a deadline for all calls together. After it, calls that would block throw a TimeoutError. The timeout of each
+   * call still applies.
    *
-   * @param seconds From now on; null is no deadline.
+   * @param seconds The seconds from now; null removes the deadline.
    */
   setdeadline(seconds: number | null): void {
     checkTimeout(seconds);
@@ -347,13 +347,13 @@ export class BlockingSocket implements Disposable {
     this.#due = seconds === null ? null : performance.now() + seconds * 1000;
   }
 
-  /** The timeout in seconds; null is none. */
+  /** Returns the timeout in seconds; null is no limit. */
   gettimeout(): number | null {
     return this.#timeout;
   }
 
   /**
-   * `setblocking(false)` is `settimeout(0)`, and `setblocking(true)` is `settimeout(null)`.
+   * Sets whether calls block: `setblocking(false)` is `settimeout(0)`, and `setblocking(true)` is `settimeout(null)`.
    *
    * @param flag Whether calls block.
    */
@@ -362,7 +362,7 @@ export class BlockingSocket implements Disposable {
     this.#checkOpen("setblocking");
   }
 
-  /** Whether calls block: false only with timeout 0. */
+  /** Reports whether calls block: false only with timeout 0. */
   getblocking(): boolean {
     return this.#timeout !== 0;
   }
@@ -377,11 +377,11 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Sets an option of a connection.
+   * Sets a socket option.
    *
    * @param level `SOL_SOCKET` or `IPPROTO_TCP`.
    * @param name An option of that level, such as `TCP_NODELAY`.
-   * @param value Its value.
+   * @param value The value.
    */
   setsockopt(level: number, name: number, value: OptionValue): void {
     this.#checkOpen("setsockopt");
@@ -389,11 +389,11 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Reads an option that was set, or the type.
+   * Returns the value of a socket option that was set, or the type.
    *
    * @param level `SOL_SOCKET` or `IPPROTO_TCP`.
    * @param name An option of that level, such as `SO_TYPE`.
-   * @returns Its value.
+   * @returns The value.
    */
   getsockopt(level: number, name: number): number {
     this.#checkOpen("getsockopt");
@@ -403,7 +403,7 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Makes a file over the socket, which stays open until the file is closed.
+   * Returns a file over the socket. The socket stays open until the file is closed.
    *
    * @typeParam M The mode.
    * @param mode `"r"` and `"w"` in any combination, and `"b"` for bytes.
@@ -429,10 +429,10 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Ends one direction of the connection, or both.
+   * Shuts down one direction of the connection, or both.
    *
-   * @param how `SHUT_RD`: no read waits any more, and after what has arrived each is empty.
-   *   `SHUT_WR`: the peer sees the end. `SHUT_RDWR`: both.
+   * @param how `SHUT_RD`: the stream ends after the bytes that have arrived. `SHUT_WR`: the peer sees the end of the
+   *   stream. `SHUT_RDWR`: both.
    */
   shutdown(how: number): void {
     this.#checkOpen("shutdown");
@@ -446,7 +446,7 @@ export class BlockingSocket implements Disposable {
     if (how !== C.SHUT_RD) stream.endWrite();
   }
 
-  /** Closes the socket, when the files made of it are closed too. Closing twice is fine. */
+  /** Closes the socket once all files made of it are closed. Closing twice is fine. */
   close(): void {
     this.#closeWanted = true;
     if (this.#files > 0 || this.#closed) return;
@@ -455,26 +455,25 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Closes the socket so that the peer gets all that was sent, though it may be sending still: it ends sending,
-   * drops what comes until the peer closes, and then closes.
+   * Closes the socket so that the peer gets all bytes sent, even while it is still sending. Shuts down writing, drops
+   * received bytes until the peer closes, and then closes.
    *
-   * @param seconds How long at most.
-   * @param timeout How long to wait for more.
+   * @param seconds The most seconds for the whole call.
+   * @param timeout The most seconds to wait for more bytes.
    */
   lingeringClose(seconds = 30, timeout = 5): void {
     lingeringCloseSync(this, seconds, timeout);
   }
 
   /**
-   * Closes the socket at once, and the files made of it: calls of theirs end with EBADF. Aborting twice
-   * is fine.
+   * Closes the socket and the files made of it at once. Later calls of the files throw EBADF. Aborting twice is fine.
    */
   abort(): void {
     this.#files = 0;
     this.close();
   }
 
-  /** Closes the socket, for `using`. */
+  /** Closes the socket at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
   }
