@@ -350,28 +350,28 @@ export class BufferedReader implements Disposable {
   }
 
   /** Returns the received bytes, or their number; throws if the reader was closed meanwhile. */
-  static #opened<T>(this: void, reader: BufferedReader, came: T): T {
+  static #opened<T>(this: void, reader: BufferedReader, received: T): T {
     reader.#core.checkOpen();
-    return came;
+    return received;
   }
 
   /** Returns the line that begins with the received bytes. */
   static #toLine(
     this: void,
     reader: BufferedReader,
-    came: Bytes,
+    received: Bytes,
   ): Bytes | Promise<Bytes> {
     const core = reader.#core;
-    return core.firstLine(came) ??
+    return core.firstLine(received) ??
       runSteps(() => core.lines.line(-1), (wanted) => reader.#fill(wanted));
   }
 
   static #toNext(
     this: void,
     reader: BufferedReader,
-    came: Bytes,
+    received: Bytes,
   ): IteratorResult<Bytes> | Promise<IteratorResult<Bytes>> {
-    const line = BufferedReader.#toLine(reader, came);
+    const line = BufferedReader.#toLine(reader, received);
     return line instanceof Promise ? line.then(toResult) : toResult(line);
   }
 

@@ -115,12 +115,12 @@ export class ReaderCore {
   }
 
   /** Takes the first line of bytes received by an idle reader; undefined if its end has not come. */
-  firstLine(came: Bytes): Bytes | undefined {
+  firstLine(received: Bytes): Bytes | undefined {
     this.checkOpen();
-    if (came.length === 0) return came;
+    if (received.length === 0) return received;
     // Most often the bytes are one line; passing it through the queue would take 0.1 us.
-    if (isLine(came) && came.length <= this.lineLimit) return came;
-    this.queue.push(came);
+    if (isLine(received) && received.length <= this.lineLimit) return received;
+    this.queue.push(received);
     return this.lines.ready();
   }
 
