@@ -109,3 +109,23 @@ Deno.test("ByteQueue.clear() forgets everything", () => {
   queue.push(Uint8Array.of(3));
   assertEquals([...queue.take(1)], [3]);
 });
+
+Deno.test("ByteQueue.take() of many chunks costs no more for each of them", () => {
+  const chunk = new Uint8Array(512);
+  const queue = new ByteQueue();
+  const { shift } = Array.prototype;
+  let shifts = 0;
+  try {
+    // each moves all that is left in a long array
+    Array.prototype.shift = function (this: unknown[]) {
+      shifts++;
+      return shift.call(this);
+    };
+    for (let i = 0; i < 1000; i++) queue.push(chunk);
+    assertEquals(queue.take(1000 * 512 - 5).length, 1000 * 512 - 5);
+    assertEquals([queue.length, queue.take(5).length, queue.length], [5, 5, 0]);
+  } finally {
+    Array.prototype.shift = shift;
+  }
+  assert(shifts < 10, `${shifts} shifts`);
+});

@@ -36,6 +36,11 @@ export class Queue<T> {
     return () => this.#remove(place);
   }
 
+  /** The first element; undefined if there is none. */
+  get first(): T | undefined {
+    return this.#first?.value;
+  }
+
   /** Removes and returns the first element; undefined if there is none. */
   shift(): T | undefined {
     const first = this.#first;

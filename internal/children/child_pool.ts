@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { type Job, jobFor } from "./job.ts";
 import { launch } from "./launch.ts";
@@ -37,7 +38,7 @@ export class ChildPool {
   readonly #launch: LaunchOptions;
   readonly #init: () => PoolChildOptions["init"];
   readonly #children = new Set<PoolChild>();
-  readonly #waiting: QueuedJob[] = [];
+  readonly #waiting = new Queue<QueuedJob>();
   readonly #limit = new ConcurrencyLimit();
   #slowing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -96,7 +97,7 @@ export class ChildPool {
 
   /** Gives the waiting requests, in order, to children that can take one. */
   readonly #dispatch = (): void => {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.first !== undefined) {
       const next = this.#next();
       if (next === undefined) return;
       const { job, ended } = this.#waiting.shift()!;
@@ -227,8 +228,8 @@ export class ChildPool {
   close(force: boolean): void {
     this.#closed = true;
     if (force) {
-      for (const { ended } of this.#waiting.splice(0)) {
-        ended.reject(closedError());
+      for (let job; (job = this.#waiting.shift()) !== undefined;) {
+        job.ended.reject(closedError());
       }
       for (const child of this.#children) {
         if (child.load > 0) child.kill("the server was closed");

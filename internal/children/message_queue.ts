@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Queue } from "../base/queue.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/errors.ts";
@@ -42,7 +43,7 @@ interface QueuedMessage {
 export class MessageQueue {
   readonly #process: ChildProcess;
   readonly #onLost: () => void;
-  readonly #queue: QueuedMessage[] = [];
+  readonly #queue = new Queue<QueuedMessage>();
   #unread = false;
   #awaited: Awaited | undefined;
 
@@ -90,8 +91,8 @@ export class MessageQueue {
   }
 
   #flush(): void {
-    while (this.#awaited === undefined && this.#queue.length > 0) {
-      const connection = this.#queue[0].connection;
+    while (this.#awaited === undefined && this.#queue.first !== undefined) {
+      const { connection } = this.#queue.first;
       if (connection !== undefined && this.#unread) {
         this.#awaited = "answer";
         return this.#post({ message: { type: "sync" } });

@@ -64,13 +64,19 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
 
   #takeMany(count: number): T {
     const parts: T[] = [];
-    for (let left = count; left > 0;) {
-      const part = this.take(
-        Math.min(left, this.chunks[0].length - this.offset),
-      );
-      parts.push(part);
-      left -= part.length;
+    let left = count;
+    let whole = 0;
+    for (let start = this.offset; left > 0; start = 0) {
+      const chunk = this.chunks[whole];
+      if (chunk.length - start > left) break;
+      parts.push(start === 0 ? chunk : this.slice(chunk, start, chunk.length));
+      left -= chunk.length - start;
+      whole++;
     }
+    this.chunks.splice(0, whole); // in one step, for each moves all that is left
+    this.offset = 0;
+    this.#length -= count - left;
+    if (left > 0) parts.push(this.take(left));
     return this.join(parts, count);
   }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/scarce.ts";
@@ -35,7 +36,7 @@ export interface WorkerPoolOptions extends WorkerLimits {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #workers = new Set<PoolWorker>();
-  readonly #waiting: PromiseWithResolvers<PoolWorker>[] = [];
+  readonly #waiting = new Queue<PromiseWithResolvers<PoolWorker>>();
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
@@ -136,7 +137,7 @@ export class WorkerPool {
 
   /** Gives free workers to the requests that wait. */
   #dispatch(): void {
-    while (this.#waiting.length > 0 && !this.#closed) {
+    while (this.#waiting.first !== undefined && !this.#closed) {
       try {
         const worker = this.#acquire();
         if (worker === undefined) return;
@@ -157,7 +158,9 @@ export class WorkerPool {
   close(): Promise<unknown> {
     this.#closed = true;
     clearTimeout(this.#pause);
-    for (const turn of this.#waiting.splice(0)) turn.reject(closedError());
+    for (let turn; (turn = this.#waiting.shift()) !== undefined;) {
+      turn.reject(closedError());
+    }
     return this.#gone ??= Promise.all(
       Array.from(this.#workers, (worker) => worker.close()),
     );
