@@ -444,7 +444,6 @@ export abstract class SocketServer<R> extends BaseServer<R> {
  * a time use {@linkcode AsyncTCPServer}, or extend `AsyncMixIn(TCPServer)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -517,7 +516,6 @@ const FLUSH_SECONDS = 1;
  * extend `AsyncMixIn(UDPServer)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -592,7 +590,6 @@ export class UDPServer extends SocketServer<DatagramRequest> {
  * Serves connections to a Unix socket, one at a time. Closing the server removes the path.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";

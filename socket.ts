@@ -124,7 +124,6 @@ export interface CreateConnectionOptions {
  * @throws {GaiError} if the host is not known.
  * @throws {TypeError} if the address has the wrong shape.
  * @category Sockets
- *
  * @example
  * ```ts
  * import { createConnection, createServer } from "@socketserver/socketserver";

@@ -19,7 +19,6 @@ export { isIPv4, isIPv6 } from "./ip.ts";
  * @returns The 4 bytes.
  * @throws {OSError} EINVAL if the text is not an address.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { inetAton } from "@socketserver/socketserver";
@@ -43,7 +42,6 @@ export function inetAton(text: string): Uint8Array<ArrayBuffer> {
  * @throws {TypeError} if `packed` is not a `Uint8Array`.
  * @throws {RangeError} if it does not have 4 bytes.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { inetNtoa } from "@socketserver/socketserver";
@@ -67,7 +65,6 @@ export function inetNtoa(packed: Uint8Array): string {
  * @throws {OSError} EINVAL if the text is not an address of the family, EAFNOSUPPORT if the
  *   family is another.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { AF_INET6, inetPton } from "@socketserver/socketserver";
@@ -100,7 +97,6 @@ export function inetPton(
  * @throws {RangeError} if it has another length.
  * @throws {OSError} EAFNOSUPPORT for another family.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { AF_INET6, inetNtop } from "@socketserver/socketserver";
@@ -188,7 +184,6 @@ function check(value: number, bits: number, name: string): void {
  * @throws {TypeError} if `value` is not an integer.
  * @throws {RangeError} if it does not fit in 16 bits.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { htons, ntohs } from "@socketserver/socketserver";
@@ -210,7 +205,6 @@ export function htons(value: number): number {
  * @throws {TypeError} if `value` is not an integer.
  * @throws {RangeError} if it does not fit in 32 bits.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { htonl } from "@socketserver/socketserver";
@@ -233,7 +227,6 @@ export function htonl(value: number): number {
  * @throws {TypeError} if `value` is not an integer.
  * @throws {RangeError} if it does not fit in 16 bits.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { ntohs } from "@socketserver/socketserver";
@@ -256,7 +249,6 @@ export function ntohs(value: number): number {
  * @throws {TypeError} if `value` is not an integer.
  * @throws {RangeError} if it does not fit in 32 bits.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { ntohl } from "@socketserver/socketserver";

@@ -60,7 +60,6 @@ export function AsyncMixIn<B extends ServerConstructor>(
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -103,7 +102,6 @@ export type AsyncTCPServer = InstanceType<typeof AsyncTCPServer>;
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -147,7 +145,6 @@ export type AsyncUDPServer = InstanceType<typeof AsyncUDPServer>;
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -192,7 +189,6 @@ export type AsyncUnixStreamServer = InstanceType<typeof AsyncUnixStreamServer>;
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";

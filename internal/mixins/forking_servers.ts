@@ -127,7 +127,6 @@ export function ForkingMixIn<B extends ServerConstructor>(
  * `--allow-env=NODE_V8_COVERAGE`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -175,7 +174,6 @@ export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
  * `--allow-env=NODE_V8_COVERAGE`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -222,7 +220,6 @@ export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
  * `--allow-env=NODE_V8_COVERAGE`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -273,7 +270,6 @@ export type ForkingUnixStreamServer = InstanceType<
  * `--allow-env=NODE_V8_COVERAGE`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {

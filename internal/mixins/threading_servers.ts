@@ -102,7 +102,6 @@ export function ThreadingMixIn<B extends ServerConstructor>(
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -150,7 +149,6 @@ export type ThreadingTCPServer = InstanceType<typeof ThreadingTCPServer>;
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -197,7 +195,6 @@ export type ThreadingUDPServer = InstanceType<typeof ThreadingUDPServer>;
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {
@@ -248,7 +245,6 @@ export type ThreadingUnixStreamServer = InstanceType<
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
- *
  * @example
  * ```ts
  * import {

@@ -81,7 +81,6 @@ const WILDCARD: HostAddress[] = [
  * @throws {TypeError} if the host or the port has another type.
  * @throws {RangeError} if the port is a number outside 0 to 65535.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { getaddrinfo, SOCK_STREAM } from "@socketserver/socketserver";
@@ -187,7 +186,6 @@ async function hostsOf(
  * @throws {PermissionError} if Deno's net permission for the name is missing.
  * @throws {TypeError} if the host is not a string.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { gethostbyname } from "@socketserver/socketserver";

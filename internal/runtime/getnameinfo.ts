@@ -37,7 +37,6 @@ const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
  * @throws {TypeError} if the address is not `[host, port]`.
  * @throws {RangeError} if the port is not 0 to 65535.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { getnameinfo, NI_NUMERICHOST } from "@socketserver/socketserver";
@@ -95,7 +94,6 @@ function serviceAt(port: number, flags: number): string {
  * @returns The name, not always a fully qualified one.
  * @throws {PermissionError} if Deno's sys permission is missing.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { gethostname } from "@socketserver/socketserver";
@@ -120,7 +118,6 @@ export function gethostname(): string {
  * @returns The qualified name, or the host if the resolver has none or may not be asked.
  * @throws {PermissionError} for this machine, if Deno's sys permission is missing.
  * @category Addresses
- *
  * @example
  * ```ts
  * import { getfqdn } from "@socketserver/socketserver";

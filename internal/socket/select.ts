@@ -30,7 +30,6 @@ export type Selectable = number | { fileno(): number };
  * @returns The ready items of each list, in its order; all empty after the timeout.
  * @throws {OSError} EBADF for a closed socket or an unknown number.
  * @category Sockets
- *
  * @example
  * ```ts
  * import { deepStrictEqual } from "node:assert/strict";

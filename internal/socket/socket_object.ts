@@ -143,7 +143,6 @@ export function sendtoWithin(
  * The socket owns its transport. Close it with {@linkcode Socket.close}, or with `using`.
  *
  * @category Sockets
- *
  * @example Ask a server
  * ```ts
  * import { strictEqual } from "node:assert/strict";
