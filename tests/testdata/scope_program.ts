@@ -1,4 +1,4 @@
-/** Prints the addresses that sockets on `fe80::2%lo` have, for `scope_test.ts`. */
+/** Prints the addresses that sockets on `fe80::2%lo` have, for `scope_id_test.ts`. */
 
 import {
   type Address,
