@@ -4,7 +4,7 @@ import {
   PendingOperation,
   type Readiness,
 } from "../internal/waiting/pending_operation.ts";
-import { runHandler, runTask } from "../internal/server/request_stages.ts";
+import { runHandler, runOwnTask } from "../internal/server/request_stages.ts";
 import { errorReport, reprAddress } from "../internal/server/report.ts";
 import { Requests, requestsOf } from "../internal/server/request_registry.ts";
 import {
@@ -261,7 +261,7 @@ Deno.test("Requests.detach() counts a request that a hook made", async () => {
   const requests = requestsOf(server);
   const active = requests.detach("made");
   const { promise, resolve } = Promise.withResolvers<void>();
-  const task = runTask(server, active, "", () => promise);
+  const task = runOwnTask(server, active, "", () => promise);
   assertEquals(requests.size, 1);
   assertEquals(requests.room.ready, true);
   resolve();

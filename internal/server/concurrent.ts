@@ -8,11 +8,17 @@ import type { ServerStages } from "./stages.ts";
 import type { Address } from "../base/address.ts";
 import { checkOptions } from "./server_options.ts";
 import {
+  type ActiveRequest,
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./request_registry.ts";
-import { processRequestTask, runTask, turnAway } from "./request_stages.ts";
+import {
+  processRequestTask,
+  runOwnTask,
+  runTask,
+  turnAway,
+} from "./request_stages.ts";
 
 /** A class of servers, for a mix-in to extend. */
 // deno-lint-ignore no-explicit-any
@@ -121,12 +127,19 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
         return void turnAway(this, request, clientAddress);
       }
       const active = requests.detach(request);
-      void runTask(
-        this,
-        active,
-        clientAddress,
-        () => this.processRequestTask(request, clientAddress),
-      );
+      if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
+        void runTask(this, active, request, clientAddress);
+      } else this.#runOwnTask(active, request, clientAddress);
+    }
+
+    /** Runs a task that a subclass has changed; apart, because its function would make each request a scope. */
+    #runOwnTask(
+      active: ActiveRequest,
+      request: unknown,
+      clientAddress: Address,
+    ): void {
+      const task = () => this.processRequestTask(request, clientAddress);
+      void runOwnTask(this, active, clientAddress, task);
     }
 
     processRequestTask(

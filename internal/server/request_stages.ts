@@ -161,8 +161,37 @@ async function reportAndShutdown<R>(
   }
 }
 
-/** Starts a task, and ends its request when the task has ended. */
-export async function runTask(
+/**
+ * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. All in one function, because
+ * an idle connection keeps every async function that waits: 400 bytes each.
+ */
+export async function runTask<R>(
+  server: ServerStages<R>,
+  active: ActiveRequest,
+  request: R,
+  clientAddress: Address,
+): Promise<void> {
+  try {
+    try {
+      const handled = server.finishRequest(request, clientAddress);
+      if (handled !== undefined) await handled;
+    } catch (error) {
+      if (requestsOf(server).reports(request)) {
+        await server.handleError(request, clientAddress, error);
+      }
+    } finally {
+      const ended = server.shutdownRequest(request);
+      if (ended !== undefined) await ended;
+    }
+  } catch (error) {
+    hookFailed(request, clientAddress, error);
+  } finally {
+    requestsOf(server).end(active);
+  }
+}
+
+/** Runs the task of a subclass, and ends the request when the task has ended. */
+export async function runOwnTask(
   server: ServerStages,
   active: ActiveRequest,
   clientAddress: Address,
