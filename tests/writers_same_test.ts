@@ -85,7 +85,7 @@ Deno.test("BlockingWriter sends the pieces that BufferedWriter sends", async () 
 
 Deno.test({
   name: "BufferedWriter sends the pieces that CPython's sends",
-  ignore: !havePython,
+  ignore: !havePython(),
   async fn() {
     const rows = scripts();
     const expected = await python(CPYTHON.trim(), rows);
