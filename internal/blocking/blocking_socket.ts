@@ -466,11 +466,14 @@ export class BlockingSocket implements Disposable {
   }
 
   /**
-   * Closes the socket and the files made of it at once. Later calls of the files throw EBADF. Aborting twice is fine.
+   * Closes the socket and the files made of it at once. Bytes that were not sent yet are dropped, and later calls of the
+   * files throw EBADF. Aborting twice is fine.
    */
   abort(): void {
     this.#files = 0;
-    this.close();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream?.abort();
   }
 
   /** Closes the socket at the end of a `using` block. */

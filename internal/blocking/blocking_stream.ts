@@ -170,4 +170,10 @@ export class BlockingStream {
     this.#stream.close();
     this.#channel.flush();
   }
+
+  /** Closes the connection at once. Bytes that are not sent yet are dropped. */
+  abort(): void {
+    this.#stream.abort();
+    this.#channel.flush();
+  }
 }

@@ -53,6 +53,8 @@ export const READY = 18;
 export const LOAD_FAILED = 19;
 /** To the main thread: bytes of the connection that the handler has not read. */
 export const UNREAD = 20;
+/** To the main thread: closes the connection at once, and drops the bytes that are not sent yet. */
+export const ABORT = 21;
 
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that

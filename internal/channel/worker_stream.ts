@@ -150,10 +150,19 @@ export class WorkerStream {
 
   /** Closes the connection. */
   close(): void {
+    this.#close(P.CLOSE);
+  }
+
+  /** Closes the connection at once. The main thread drops the bytes that it has not sent yet. */
+  abort(): void {
+    this.#close(P.ABORT);
+  }
+
+  #close(type: number): void {
     if (this.closed) return;
     this.closed = true;
     this.#queue.clear();
-    this.#channel.send(P.CLOSE, this.id);
+    this.#channel.send(type, this.id);
   }
 
   /**

@@ -45,6 +45,8 @@ export function streamExecutor(request: Socket): CallExecutor {
         return endRequest(request);
       case "close":
         return begin(() => request.close());
+      case "abort":
+        return begin(() => request.abort());
       case "setNoDelay":
         return begin(() =>
           request.setsockopt(IPPROTO_TCP, TCP_NODELAY, argument === true)

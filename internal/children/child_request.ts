@@ -10,7 +10,7 @@ import { toFailure } from "../handoff/failure.ts";
 import type { CallMessage, Operation, ResultMessage } from "./messages.ts";
 
 /** The most results of one request that may wait to be written: twice as many as there are operations. */
-const UNWRITTEN_MAX = 14;
+const UNWRITTEN_MAX = 16;
 
 /** A request in a child: its end, its time limit, and the calls that the child makes for it. */
 export class ChildRequest {

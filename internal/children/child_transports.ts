@@ -9,8 +9,8 @@ import { NodeStream } from "../runtime/node_stream.ts";
 import { secondsLeft, type WaitLimit } from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
+  AbortableTransport,
   BoundedDatagramTransport,
-  StreamTransport,
   TransportAddr,
 } from "../runtime/transport.ts";
 import { fromTransport } from "../base/address.ts";
@@ -45,7 +45,7 @@ class CallQueue {
 function ignore(): void {}
 
 /** A connection whose descriptor stays with the server: each read and write is a call to it. */
-export class ChildStreamTransport implements StreamTransport {
+export class ChildStreamTransport implements AbortableTransport {
   readonly #calls: CallQueue;
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
@@ -81,6 +81,10 @@ export class ChildStreamTransport implements StreamTransport {
     this.#tell("close");
   }
 
+  abort(): void {
+    this.#tell("abort");
+  }
+
   setNoDelay(on = true): void {
     this.#tell("setNoDelay", on);
   }
@@ -97,7 +101,7 @@ export class ChildStreamTransport implements StreamTransport {
   }
 
   #tell(
-    operation: "close" | "setNoDelay" | "setKeepAlive",
+    operation: "close" | "abort" | "setNoDelay" | "setKeepAlive",
     argument?: boolean,
   ): void {
     this.#calls.call({ operation, argument }).catch(ignore);

@@ -106,6 +106,7 @@ export type Operation =
   | "write"
   | "closeWrite"
   | "close"
+  | "abort"
   | "setNoDelay"
   | "setKeepAlive"
   | "sendto";

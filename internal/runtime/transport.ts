@@ -109,6 +109,25 @@ export function isBounded(
   return "bounded" in transport;
 }
 
+/** A stream over another thread or process, where bytes that were written may still wait to be sent. */
+export interface AbortableTransport extends StreamTransport {
+  /** Closes the connection at once, and drops the bytes that wait to be sent. */
+  abort(): void;
+}
+
+/** Reports whether a stream has bytes that only `abort` drops. */
+function isAbortable(
+  transport: StreamTransport,
+): transport is AbortableTransport {
+  return "abort" in transport;
+}
+
+/** Closes a stream at once, and drops the bytes that wait to be sent. */
+export function abortTransport(transport: StreamTransport): void {
+  if (isAbortable(transport)) transport.abort();
+  else transport.close();
+}
+
 /**
  * A datagram option that Deno's or Node's UDP socket can set.
  *

@@ -17,7 +17,7 @@ import { copyOf, memory } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
 import type { Bytes } from "../base/memory.ts";
-import type { StreamTransport } from "../runtime/transport.ts";
+import { abortTransport, type StreamTransport } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import { SendQueue } from "./send_queue.ts";
 
@@ -211,11 +211,11 @@ export class Stream {
   /** Closes. Accepted bytes go out first, in the background. */
   close(): void {
     this.receiveBuffer.close();
-    if (!this.sendQueue.busy) return this.abort();
+    if (!this.sendQueue.busy) return this.#release();
     const timer = setUnrefTimeout(() => this.abort(), LINGER_MS);
     this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
-      this.abort();
+      this.#release();
     });
   }
 
@@ -234,12 +234,20 @@ export class Stream {
   /** Closes at once. Bytes that are not sent yet are dropped. */
   abort(): void {
     this.receiveBuffer.close();
+    this.#release(abortTransport);
+  }
+
+  #release(close = closeTransport): void {
     try {
-      this.transport.close();
+      close(this.transport);
     } catch {
       // closed underneath, by its owner or by the runtime
     }
   }
+}
+
+function closeTransport(transport: StreamTransport): void {
+  transport.close();
 }
 
 /** Reports whether a transport is Deno's connection over TCP or a Unix socket, whose end is a system call. */

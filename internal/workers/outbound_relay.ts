@@ -135,12 +135,22 @@ export class OutboundRelay {
     if (this.#data !== undefined) this.#startTimer();
   }
 
+  /** Drops the bytes that are not written yet. The connection is closed. */
+  abort(): void {
+    this.#giveUp(osError("EBADF", { syscall: "send", reason: "aborted" }));
+  }
+
+  /** Fails without waiting for the write in flight. */
+  #giveUp(error: Error): void {
+    this.#buffer = undefined; // the write in flight still uses it
+    this.#fail(error);
+  }
+
   #startTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#buffer = undefined; // the write in flight still uses it
       const reason = `the client took nothing for ${this.#lingerMs / 1000} s`;
-      this.#fail(osError("ETIMEDOUT", { syscall: "send", reason }));
+      this.#giveUp(osError("ETIMEDOUT", { syscall: "send", reason }));
     }, this.#lingerMs);
     Deno.unrefTimer(this.#timer);
   }

@@ -65,7 +65,8 @@ export class StreamRelay {
       this.#closed = true;
       this.#outbound.linger();
       this.#outbound.whenFlushed(() => stateOf(this.#socket).close(false));
-    } else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
+    } else if (type === P.ABORT) this.#abort();
+    else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
   }
 
   #setOption({ level, name, value }: P.OptionCall): void {
@@ -74,6 +75,12 @@ export class StreamRelay {
     } catch {
       // the client is gone, and the next read or write fails; the worker has checked the option
     }
+  }
+
+  #abort(): void {
+    this.#closed = true;
+    stateOf(this.#socket).close(true);
+    this.#outbound.abort();
   }
 
   #shut(): void {

@@ -7,7 +7,10 @@
 import { copyOf } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { OwningTransport } from "../socket/receive_buffer.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
+import type {
+  AbortableTransport,
+  TransportAddr,
+} from "../runtime/transport.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -29,7 +32,7 @@ interface Writing {
 
 /** A {@linkcode WorkerStream} as a socket's transport: calls return promises, one read and one write at a time. */
 export class WorkerStreamTransport extends WorkerStream
-  implements OwningTransport {
+  implements OwningTransport, AbortableTransport {
   #reading: Reading | undefined;
   #writing: Writing | undefined;
   override onReadable = (): void => this.#read();
@@ -130,6 +133,16 @@ export class WorkerStreamTransport extends WorkerStream
   /** Closes the connection. Pending calls reject. */
   override close(): void {
     super.close();
+    this.#endCalls();
+  }
+
+  /** Closes the connection at once. Bytes that are not sent yet are dropped, and pending calls reject. */
+  override abort(): void {
+    super.abort();
+    this.#endCalls();
+  }
+
+  #endCalls(): void {
     this.#write();
     this.#reading?.reject(osError("EBADF", { syscall: "recv" }));
     this.#reading = undefined;
