@@ -37,10 +37,8 @@
  * - **Permissions**: `--allow-net`, or as narrow as `--allow-net=127.0.0.1:9999`. Unix sockets need `--allow-read` and
  *   `--allow-write` too, handlers in workers `--allow-read`, and handlers in child processes `--allow-run` and
  *   `--allow-env=NODE_V8_COVERAGE`. Unix datagrams need `--unstable-net`.
- * - **Guides**: [a guide](https://jsr.io/@socketserver/socketserver/0.1.0/docs/guide.md),
- *   [recipes](https://jsr.io/@socketserver/socketserver/0.1.0/docs/recipes.md),
- *   [porting from Python](https://jsr.io/@socketserver/socketserver/0.1.0/docs/porting.md) and
- *   [examples](https://jsr.io/@socketserver/socketserver/0.1.0/examples/README.md).
+ * - **Guides**, in the package's files: `docs/guide.md`, `docs/recipes.md`, `docs/porting.md` for those who know
+ *   Python's modules, and `examples/README.md`.
  *
  * ## Classes
  *
