@@ -249,7 +249,8 @@ Deno.test({
     using socket = new Socket(AF_UNIX);
     socket.bind(path);
     const connecting = socket.connect(`${directory}/no`);
-    Deno.writeTextFileSync(path, "in the way"); // before the attempt ends
+    Deno.removeSync(path); // before the attempt ends
+    Deno.writeTextFileSync(path, "in the way");
     assertEquals(await codeOf(() => connecting), "ENOENT");
     assertEquals(socket.getsockname(), path);
     assertEquals(await codeOf(() => socket.listen()), "EADDRINUSE");

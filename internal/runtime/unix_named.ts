@@ -17,7 +17,7 @@ import { temporaryName } from "./unix_stale.ts";
 
 /** The handle of a bound socket of `node:net`. */
 interface Pipe {
-  close(): void;
+  close(...args: unknown[]): void;
 }
 
 /** `node:net` makes such a handle at once, or returns the negative errno. -1 as port and type stands for a path. */
@@ -42,21 +42,31 @@ export function canNameClients(): boolean {
 /** A connection of a bound socket. Closing it removes its path, if it has one. */
 class NamedStream extends NodeStream {
   readonly #path: OwnPath | undefined;
-  readonly #name: string;
 
-  constructor(socket: NetSocket, name: string, path: OwnPath | undefined) {
+  constructor(socket: NetSocket, path: OwnPath | undefined) {
     super(socket);
-    this.#name = name;
     this.#path = path;
   }
 
   override close(): void {
     this.#path?.remove();
-    keeping(this.#name, () => super.close());
+    super.close();
   }
 }
 
-/** Keeps what is at a path by now through a call after which `node:net` (Deno 2.9.6) removes it, whatever it is. */
+/**
+ * Has a handle remove its own path only, whoever closes it: `node:net` does so itself when a connect fails or the peer
+ * resets, and then (Deno 2.9.6) removes whatever is at the path by now.
+ */
+function guardPath(handle: Pipe, name: string, path: OwnPath | undefined) {
+  const close = handle.close;
+  handle.close = (...args) => {
+    path?.remove();
+    keeping(name, () => close.apply(handle, args));
+  };
+}
+
+/** Keeps the file at a path through a call that removes it. */
 function keeping(path: string, call: () => void): void {
   let aside: string | undefined = temporaryName(path);
   try {
@@ -85,11 +95,11 @@ export function connectUnixFrom(
 ): Promise<NodeStream> {
   const handle = bindWithMode(from, options.pathMode, bindPipe);
   const own = from.startsWith("\0") ? undefined : new OwnPath(absolute(from));
+  guardPath(handle, from, own);
   const { promise, resolve, reject } = Promise.withResolvers<NodeStream>();
   const { Socket } = nodeNet();
   const socket = new Socket({ handle, allowHalfOpen: true } as object);
   const fail = (reason: unknown) => {
-    own?.remove();
     socket.destroy();
     reject(reason);
   };
@@ -99,7 +109,7 @@ export function connectUnixFrom(
   socket.connect({ path }, () => {
     signal?.removeEventListener("abort", abort);
     socket.off("error", fail);
-    const stream = new NamedStream(socket, from, own);
+    const stream = new NamedStream(socket, own);
     resolve(Object.defineProperties(stream, {
       localAddr: { value: { transport: "unix", path: from } },
       remoteAddr: { value: { transport: "unix", path } },
