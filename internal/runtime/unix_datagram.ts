@@ -6,7 +6,7 @@
 
 import type { Timeout, WaitLimit } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { osError } from "../base/errors.ts";
+import { type OSError, osError } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
@@ -34,6 +34,14 @@ class UnixPeer {
   answers = 0;
 
   constructor(readonly path: string) {}
+}
+
+function tooMany({ path }: UnixPeer): OSError {
+  return osError("EAGAIN", {
+    syscall: "sendto",
+    address: path,
+    reason: "the peer does not read, and too many answers wait",
+  });
 }
 
 /** How a datagram is to be sent. */
@@ -205,11 +213,15 @@ export class UnixDatagram implements BoundedDatagramTransport {
   async #answer(sending: Sending): Promise<number> {
     const { peer, data } = sending;
     if (!peer.turns.tryAcquire()) {
-      this.#checkRoom(peer);
+      if (!this.#hasRoom(peer)) throw tooMany(peer);
       const kept = { ...sending, data: data.slice() };
       return this.#keep(kept, this.#send(kept));
     }
     const outcome = await this.#attempt(sending);
+    if (outcome === "full" && !this.#hasRoom(peer)) {
+      peer.turns.release();
+      throw tooMany(peer);
+    }
     if (typeof outcome !== "number") {
       const kept = { ...sending, data: data.slice() };
       return this.#keep(kept, this.#finish(kept, outcome));
@@ -218,13 +230,8 @@ export class UnixDatagram implements BoundedDatagramTransport {
     return outcome;
   }
 
-  #checkRoom({ path, answers }: UnixPeer): void {
-    if (answers < ANSWERS_MAX && this.#answers < ALL_ANSWERS_MAX) return;
-    throw osError("EAGAIN", {
-      syscall: "sendto",
-      address: path,
-      reason: "the peer does not read, and too many answers wait",
-    });
+  #hasRoom({ answers }: UnixPeer): boolean {
+    return answers < ANSWERS_MAX && this.#answers < ALL_ANSWERS_MAX;
   }
 
   /** Counts an answer as kept until it is sent, or cannot be. Nobody hears of that. */

@@ -5,6 +5,7 @@
  */
 
 import { poll } from "../waiting/timeouts.ts";
+import { Mutex } from "../waiting/mutex.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import type { TransportAddr } from "./transport.ts";
 import { PeerAliases } from "./unix_aliases.ts";
@@ -63,6 +64,8 @@ export class UnixSender {
   /** The peers that the socket itself must send to. */
   readonly #connected = new Set<string>();
   #ownStuck = false;
+  /** Held during an attempt through the socket itself: the next one waits for that, and not for a send that is stuck. */
+  readonly #ownAttempts = new Mutex();
 
   /**
    * @param own The socket.
@@ -99,18 +102,25 @@ export class UnixSender {
   }
 
   async #throughOwn(p: Uint8Array, path: string): Promise<Outcome> {
-    if (this.#ownStuck) return "full"; // until that send has ended
-    await this.#own.acquire();
-    return await this.#over(this.#own.conn, p, path, (stuck) => {
-      this.#ownStuck = stuck !== undefined;
-      const release = () => {
-        this.#ownStuck = false;
-        this.#own.release();
-      };
-      if (stuck === undefined) release();
-      else stuck.then(release, release);
-    });
+    if (!this.#ownAttempts.tryAcquire()) await this.#ownAttempts.acquire();
+    try {
+      if (this.#ownStuck) return "full"; // until that send has ended
+      await this.#own.acquire();
+      return await this.#over(this.#own.conn, p, path, this.#ownDone);
+    } finally {
+      this.#ownAttempts.release();
+    }
   }
+
+  readonly #ownDone = (stuck?: Promise<number>): void => {
+    this.#ownStuck = stuck !== undefined;
+    const release = () => {
+      this.#ownStuck = false;
+      this.#own.release();
+    };
+    if (stuck === undefined) release();
+    else stuck.then(release, release);
+  };
 
   /** Sends over `conn`, and says with `done` whether it is free again or left to a send that is stuck. */
   async #over(
