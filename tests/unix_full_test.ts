@@ -27,7 +27,11 @@ import {
   unstableNet,
   until,
 } from "./server_helpers.ts";
-import { AnswersDatagrams } from "./testdata/datagram_handlers.ts";
+import {
+  AnswersDatagrams,
+  BlockingLimitedSends,
+  LimitedSends,
+} from "./testdata/datagram_handlers.ts";
 
 const ignore = !haveUnix || !unstableNet;
 
@@ -291,7 +295,10 @@ const SERVERS: Record<string, unknown> = {
 };
 
 /** A server that keeps what `handleError` gets. */
-function reporting(Server: unknown): [UnixDatagramServer, unknown[]] {
+function reporting(
+  Server: unknown,
+  Handler: unknown = AnswersDatagrams,
+): [UnixDatagramServer, unknown[]] {
   const errors: unknown[] = [];
   class Reporting extends (Server as typeof UnixDatagramServer) {
     override handleError(
@@ -303,7 +310,8 @@ function reporting(Server: unknown): [UnixDatagramServer, unknown[]] {
     }
   }
   const options: object = { maxWorkers: 1, maxChildren: 1 };
-  return [new Reporting(newPath(), AnswersDatagrams, options), errors];
+  const handler = Handler as typeof AnswersDatagrams;
+  return [new Reporting(newPath(), handler, options), errors];
 }
 
 /** Sends questions to a server, by their numbers. */
@@ -356,6 +364,30 @@ for (const [name, Server] of Object.entries(SERVERS)) {
       }
     });
   });
+}
+
+const LIMITED: [name: string, Server: unknown, Handler: unknown][] = [
+  ["a worker", ThreadingUnixDatagramServer, LimitedSends],
+  ["a blocked worker", ThreadingUnixDatagramServer, BlockingLimitedSends],
+  ["a child", ForkingUnixDatagramServer, LimitedSends],
+];
+
+for (const [name, Server, Handler] of LIMITED) {
+  Deno.test(
+    `Socket.settimeout() of a datagram handler in ${name} limits its sends`,
+    {
+      ignore: ignore || name === "a child" && !granted("run", "env"),
+    },
+    async () => {
+      const [server, errors] = reporting(Server, Handler);
+      await serving(server, async () => {
+        using deaf = bound();
+        await ask(server, deaf, 1);
+        await until(() => errors.length > 0);
+        assertEquals((errors[0] as Error).message, "ETIMEDOUT");
+      });
+    },
+  );
 }
 
 Deno.test(
