@@ -81,6 +81,22 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
   }
 });
 
+Deno.test("UnixDatagram keeps one answer more for each that a slow peer has read", async () => {
+  const [own, conn] = fakes();
+  const answer = () => own.send(bytes("x"), DEAF, null, true);
+  for (let i = 0; i < ANSWERS_MAX; i++) await soon(answer());
+  for (let read = 0; read < 3; read++) {
+    assertEquals(await codeOf(answer), "EAGAIN");
+    conn.read();
+    conn.stop(); // only the send in flight goes through
+    await attempts();
+    assertEquals(conn.got.length, read + 1);
+    await soon(answer());
+  }
+  conn.read();
+  await soon(own.flushed.fill());
+});
+
 Deno.test("UnixDatagram keeps no more answers for all peers than it may, and gives that back too", async () => {
   const [own, conn] = fakes();
   const answerAll = async () => {
