@@ -81,6 +81,18 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
   }
 });
 
+Deno.test("UnixDatagram sends what an answer was, also where its memory is used again", async () => {
+  const [own, conn] = fakes();
+  const memory = bytes("first");
+  await soon(own.send(memory, DEAF, null, true));
+  memory.set(bytes("later"));
+  await soon(own.send(memory, DEAF, null, true));
+  memory.fill(0);
+  conn.read();
+  await soon(own.flushed.fill());
+  assertEquals(conn.got, ["first", "later"]);
+});
+
 Deno.test("UnixDatagram keeps one answer more for each that a slow peer has read", async () => {
   const [own, conn] = fakes();
   const answer = () => own.send(bytes("x"), DEAF, null, true);

@@ -136,7 +136,7 @@ export class UnixSender {
     };
     let sent: Promise<number>;
     try {
-      sent = conn.send(p, addr);
+      sent = conn.send(alias === undefined ? p.slice() : p, addr); // it may outlast the call, whose caller reuses `p`
     } catch (error) {
       sent = Promise.reject(error);
     }
