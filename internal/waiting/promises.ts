@@ -45,22 +45,13 @@ export function unawaited<T>(call: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Begins an operation; one that throws instead of rejecting, as a test double may, rejects too. */
+/** Begins an operation. If `start` throws, as a test double may, the promise rejects. */
 export function begun<T>(start: () => Promise<T>): Promise<T>;
-/**
- * Begins one that gives a promise only where there is something to wait for. What it is about comes as its `this`,
- * so that who begins one for each request needs no function, and no scope, for each.
- */
-export function begun<A = void>(
-  start: (this: A) => void | Promise<void>,
-  about?: A,
-): void | Promise<void>;
-export function begun(
-  start: (this: unknown) => unknown,
-  about?: unknown,
-): unknown {
+/** Begins an operation that returns a promise only if it has to wait. */
+export function begun(start: () => void | Promise<void>): void | Promise<void>;
+export function begun(start: () => unknown): unknown {
   try {
-    return start.call(about);
+    return start();
   } catch (error) {
     return Promise.reject(error);
   }
