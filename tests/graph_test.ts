@@ -1,6 +1,7 @@
 import config from "../deno.json" with { type: "json" };
 import { assert, assertEquals, assertMatch } from "./deps.ts";
 import {
+  categories,
   docErrors,
   ENTRY_POINTS,
   graph,
@@ -81,6 +82,25 @@ for (const [subpath, path] of ENTRY_POINTS) {
     },
   });
 }
+
+/** The groups that the registry shows the public symbols in. */
+const CATEGORIES = [
+  ...["Servers", "Mix-ins", "Handlers", "Sockets", "Files", "Addresses"],
+  ...["Errors", "Options", "Constants"],
+];
+
+Deno.test({
+  name: "each public symbol is in a category",
+  ignore: !mayAsk,
+  async fn() {
+    const found = await categories();
+    assert(found.size > 190, `only ${found.size} symbols were found`);
+    const others = [...found].filter(([, category]) =>
+      !CATEGORIES.includes(category!)
+    );
+    assertEquals(others.map((each) => each.join(": ")), []);
+  },
+});
 
 Deno.test({
   name: "the module doc has the program of README.md, which docs_test runs",

@@ -85,3 +85,30 @@ export async function docErrors(entryPoint: string): Promise<string[]> {
   assert(text.includes("Checked 1 file") || text.includes("error"), text);
   return text.match(/^error.*/gm) ?? [];
 }
+
+/** What of `deno doc --json` is used: the symbols of each module. */
+interface Documented {
+  nodes: Record<string, {
+    symbols: {
+      name: string;
+      declarations: { jsDoc?: { tags?: { kind: string; doc?: string }[] } }[];
+    }[];
+  }>;
+}
+
+/** Returns the category of each public symbol of all entry points; undefined for a symbol without one. */
+export async function categories(): Promise<Map<string, string | undefined>> {
+  const paths = ENTRY_POINTS.map(([, path]) => path);
+  const [json] = await said("doc", "--json", ...paths);
+  const { nodes } = JSON.parse(json) as Documented;
+  const found = new Map<string, string | undefined>();
+  for (const { symbols } of Object.values(nodes)) {
+    for (const { name, declarations } of symbols) {
+      const tags = declarations.flatMap(({ jsDoc }) => jsDoc?.tags ?? []);
+      const tag = tags.find(({ kind }) => kind === "category");
+      // A symbol of two entry points has its documentation at one of them.
+      found.set(name, tag?.doc?.trim() ?? found.get(name));
+    }
+  }
+  return found;
+}

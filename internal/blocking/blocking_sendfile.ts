@@ -9,10 +9,18 @@ import { openFileSync, SEEK_SET } from "../runtime/deno.ts";
 /** The bytes of one read: two windows of a connection. */
 const CHUNK = 262_144;
 
-/** A file to send: its path, or an open file. */
+/**
+ * A file to send: its path, or an open file.
+ *
+ * @category Sockets
+ */
 export type BlockingFileLike = string | URL | BlockingOpenFile;
 
-/** The methods of `Deno.FsFile` that `sendfile` calls. */
+/**
+ * The methods of `Deno.FsFile` that `sendfile` calls.
+ *
+ * @category Sockets
+ */
 export interface BlockingOpenFile {
   /** Reads into `p`. Returns the count of bytes, or null at the end of the file. */
   readSync(p: Uint8Array): number | null;

@@ -46,6 +46,8 @@ const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 /**
  * The socket of a blocking handler, a class with `static readonly blocking = true`. It has the methods of `Socket`, but
  * they block the worker and return values instead of promises. The server creates it and closes it.
+ *
+ * @category Sockets
  */
 export class BlockingSocket implements Disposable {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */

@@ -7,10 +7,18 @@
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
 import { toFailure } from "../handoff/failure.ts";
-import type { CallMessage, Operation, ResultMessage } from "./messages.ts";
+import {
+  type CallMessage,
+  type Operation,
+  OPERATIONS,
+  type ResultMessage,
+} from "./messages.ts";
 
-/** The most results of one request that may wait to be written: twice as many as there are operations. */
-const UNWRITTEN_MAX = 16;
+/**
+ * The most results of one request that may wait to be written. A child waits for the result of a call before it makes the
+ * same call again, so there is one per operation, and another one while its write has not been reported yet.
+ */
+const UNWRITTEN_MAX = 2 * OPERATIONS.length;
 
 /** A request in a child: its end, its time limit, and the calls that the child makes for it. */
 export class ChildRequest {

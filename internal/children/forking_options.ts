@@ -6,7 +6,11 @@
 
 import type { ChildPermissions } from "../handoff/permissions.ts";
 
-/** Options of {@linkcode ForkingMixIn}, besides those of every mix-in. */
+/**
+ * Options of {@linkcode ForkingMixIn}, besides those of every mix-in.
+ *
+ * @category Options
+ */
 export interface ForkingOptions {
   /**
    * The most child processes, an integer from 1. At the limit each child runs several requests as tasks; with
@@ -60,7 +64,11 @@ export interface LaunchOptions {
   flags: readonly string[];
 }
 
-/** Options of `collectChildren`. */
+/**
+ * Options of `collectChildren`.
+ *
+ * @category Options
+ */
 export interface CollectOptions {
   /** Whether to wait until all children have exited. @default {false} */
   blocking?: boolean;

@@ -100,16 +100,20 @@ export interface ErrorMessage {
   error: Failure;
 }
 
-/** An operation on a request's connection or socket that a child asks the server for. */
-export type Operation =
-  | "read"
-  | "write"
-  | "closeWrite"
-  | "close"
-  | "abort"
-  | "setNoDelay"
-  | "setKeepAlive"
-  | "sendto";
+/** The operations on a request's connection or socket that a child asks the server for. */
+export const OPERATIONS = [
+  "read",
+  "write",
+  "closeWrite",
+  "close",
+  "abort",
+  "setNoDelay",
+  "setKeepAlive",
+  "sendto",
+] as const;
+
+/** An operation on a request's connection or socket. */
+export type Operation = typeof OPERATIONS[number];
 
 /** From a child: calls an operation of a request. The server answers with the result. */
 export interface CallMessage {

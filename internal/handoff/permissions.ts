@@ -42,6 +42,8 @@ export function checkReadable(...urls: string[]): void {
  * The permissions of the child processes of a forking server, as in `deno run --allow-...`. `true` allows all of a kind,
  * a list allows its values, and `false` or no value allows nothing. A child gets no permission that this process does
  * not have itself.
+ *
+ * @category Options
  */
 export interface ChildPermissions {
   /**

@@ -20,11 +20,19 @@ import {
   turnAway,
 } from "./request_stages.ts";
 
-/** A class of servers, for a mix-in to extend. */
+/**
+ * A class of servers, for a mix-in to extend.
+ *
+ * @category Mix-ins
+ */
 // deno-lint-ignore no-explicit-any
 export type ServerConstructor = new (...args: any[]) => ServerStages<any>;
 
-/** Options of a server with a mix-in, besides its own. */
+/**
+ * Options of a server with a mix-in, besides its own.
+ *
+ * @category Options
+ */
 export interface MixInOptions {
   /** The most requests at a time, at least 1; `Infinity` for no limit. @default {1024} */
   maxConnections?: number;
@@ -43,10 +51,18 @@ export interface MixInOptions {
   blockOnClose?: boolean;
 }
 
-/** The static fields that a mix-in adds. */
+/**
+ * The static fields that a mix-in adds.
+ *
+ * @category Mix-ins
+ */
 export type MixInStatics = Required<MixInOptions>;
 
-/** What every mix-in adds to a server. */
+/**
+ * What every mix-in adds to a server.
+ *
+ * @category Mix-ins
+ */
 export interface ConcurrentServer extends MixInStatics {
   /**
    * Takes a request to its end, as a task: `finishRequest`, `handleError` where that throws, and

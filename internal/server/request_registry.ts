@@ -9,7 +9,11 @@ import type { Readiness } from "../waiting/pending_operation.ts";
 import { isInside } from "./scope.ts";
 import type { ServerStatus } from "./stages.ts";
 
-/** What to do with a request when `maxConnections` are under way. */
+/**
+ * What to do with a request when `maxConnections` are under way.
+ *
+ * @category Options
+ */
 export type MaxConnectionsPolicy = "wait" | "reject";
 
 /** The attributes of a server that say how many requests it takes; a mix-in adds them. */

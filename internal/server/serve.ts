@@ -11,7 +11,11 @@ import type {
 } from "./server_options.ts";
 import type { ServerStages } from "./stages.ts";
 
-/** Options of {@linkcode serve}. */
+/**
+ * Options of {@linkcode serve}.
+ *
+ * @category Options
+ */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   /** Seconds to wait for the requests under way; null is no limit. @default {server.closeTimeout} */
   timeout?: number | null;
@@ -38,6 +42,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * @param options What ends it, and how long to wait then.
  * @returns How the requests under way ended, over all servers.
  * @throws What the first loop that failed ended with, or else what closing a server threw.
+ * @category Servers
  *
  * @example TCP and UDP on the same port
  * ```ts

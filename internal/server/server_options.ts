@@ -4,7 +4,11 @@
  * @module
  */
 
-/** Options of every server. Each wins over the class's static field of the same name. */
+/**
+ * Options of every server. Each wins over the class's static field of the same name.
+ *
+ * @category Options
+ */
 export interface BaseServerOptions {
   /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
   timeout?: number | null;
@@ -21,7 +25,11 @@ export interface BaseServerOptions {
   closeTimeout?: number | null;
 }
 
-/** Options of {@linkcode BaseServer.serveForever}. */
+/**
+ * Options of {@linkcode BaseServer.serveForever}.
+ *
+ * @category Options
+ */
 export interface ServeForeverOptions {
   /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
   signal?: AbortSignal;
@@ -29,13 +37,21 @@ export interface ServeForeverOptions {
   pollInterval?: number;
 }
 
-/** Options of {@linkcode BaseServer.serverClose}. */
+/**
+ * Options of {@linkcode BaseServer.serverClose}.
+ *
+ * @category Options
+ */
 export interface ServerCloseOptions {
   /** Seconds to wait for the requests under way; then they are cut off. Without it, or null, there is no limit. */
   timeout?: number | null;
 }
 
-/** How the requests ended that were under way when the server closed. */
+/**
+ * How the requests ended that were under way when the server closed.
+ *
+ * @category Servers
+ */
 export interface ServerCloseReport {
   /** How many ended by themselves. */
   finished: number;
@@ -43,7 +59,11 @@ export interface ServerCloseReport {
   forced: number;
 }
 
-/** Options of the servers over sockets. Each wins over the class's static field of the same name. */
+/**
+ * Options of the servers over sockets. Each wins over the class's static field of the same name.
+ *
+ * @category Options
+ */
 export interface ServerOptions extends BaseServerOptions {
   /** Whether the constructor binds and activates. @default {true} */
   bindAndActivate?: boolean;

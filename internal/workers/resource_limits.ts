@@ -4,7 +4,11 @@
  * @module
  */
 
-/** The memory limits of one worker, as in `node:worker_threads`. A worker that exceeds them is terminated. */
+/**
+ * The memory limits of one worker, as in `node:worker_threads`. A worker that exceeds them is terminated.
+ *
+ * @category Options
+ */
 export interface ResourceLimits {
   /** The heap for objects that have survived, in MiB. The memory of an `ArrayBuffer` does not count. @default {1024} */
   maxOldGenerationSizeMb?: number;

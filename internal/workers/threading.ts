@@ -26,7 +26,11 @@ import {
   type ResourceLimits,
 } from "./resource_limits.ts";
 
-/** Options of {@linkcode ThreadingMixIn}, besides those of the server. */
+/**
+ * Options of {@linkcode ThreadingMixIn}, besides those of the server.
+ *
+ * @category Options
+ */
 export interface ThreadingOptions extends MixInOptions {
   /** The most workers, an integer from 1. Workers start when requests need them. @default {navigator.hardwareConcurrency} */
   maxWorkers?: number;
