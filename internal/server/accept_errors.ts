@@ -1,36 +1,39 @@
 /**
- * What a failure of `getRequest` means for the server: CPython's loop passes over every `OSError`, and so does this one.
+ * Judges failures of `getRequest`. CPython's loop skips every `OSError`, and so does this one.
  *
  * @module
  */
 
 import { OSError, translate } from "../base/errors.ts";
 
-/** What a failed `getRequest` means: go on, pause first, or end. */
+/** The verdict on a failed `getRequest`: go on, pause first, count it, or end the loop. */
 export type AcceptVerdict = "transient" | "resource" | "invalid" | "fatal";
 
-/** accept(2): the limits of the process and of the system. They pass when connections end. */
+/** Limits of the process and of the system, see accept(2). They pass when connections end. */
 const RESOURCE = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSR"]);
 
 /**
- * accept(2): the descriptor is none, or does not listen. But a connection that closes during a handshake ends in EBADF
- * too, and some systems give EINVAL for a client that has reset: only many of them in a row are the listener's.
+ * Errors of a descriptor that does not listen, see accept(2). But EBADF also comes from a connection that closes during
+ * a handshake, and some systems give EINVAL for a client that has reset. So only many of them in a row count against
+ * the listener.
  */
 const INVALID = new Set(["EBADF", "EINVAL", "ENOTSOCK"]);
 
-/** How many of them in a row end the loop: with the pauses, a second of nothing else. Arbitrary. */
+/** The number of these in a row that ends the loop: with the pauses, a second. Arbitrary. */
 const INVALID_MAX = 10;
 
-/** How many requests in a row end an episode of a shortage. A descriptor that is free now and then does not. Arbitrary. */
+/**
+ * The number of requests in a row that ends a shortage, because one may get through now and then meanwhile. Arbitrary.
+ */
 const RECOVERED = 10;
 
 /**
- * The pause after a resource error, in ms: as long as trio and thousand_island wait, long enough for the
- * loop not to spin and short enough for a client not to notice.
+ * The pause after a resource error, in ms, as in trio and thousand_island: long enough to save the processor, and too
+ * short for a client to notice.
  */
 export const PAUSE_MS = 100;
 
-/** Returns the error of the family that a failure of the system is, of Deno or Node too; undefined for a bug. */
+/** Translates a failure of the system, of Deno or of Node to an `OSError`. Returns undefined for any other error. */
 export function systemError(error: unknown): OSError | undefined {
   if (error instanceof OSError) return error;
   if (!(error instanceof Error) || !isSystemError(error)) return undefined;
@@ -38,7 +41,7 @@ export function systemError(error: unknown): OSError | undefined {
   return translated instanceof OSError ? translated : undefined;
 }
 
-/** Reports whether an error is one of Deno's, one of Node's with a code, or that of a time limit. */
+/** Reports whether an error is a class of Deno, has a code of Node, or is that of a time limit. */
 function isSystemError(error: Error & { code?: unknown }): boolean {
   if (error instanceof DOMException) {
     return error.name === "TimeoutError" || error.name === "AbortError";
@@ -47,21 +50,21 @@ function isSystemError(error: Error & { code?: unknown }): boolean {
     Object.values(Deno.errors).some((Class) => error instanceof Class);
 }
 
-/** Judges the failures of one server, and remembers those in a row. */
+/** Judges the failures of one server, and counts those in a row. */
 export class AcceptFailures {
   #invalid = 0;
   #shortage = 0;
 
-  /** Notes a request that was got. */
+  /** Notes a successful `getRequest`. */
   passed(): void {
     if (this.#invalid > 0) this.#invalid = 0;
     if (this.#shortage > 0) this.#shortage--;
   }
 
   /**
-   * Says what a failure means.
+   * Judges a failure.
    *
-   * @param error What `getRequest` threw.
+   * @param error The error of `getRequest`.
    * @param listens Whether the server's socket is open, and takes requests.
    */
   judge(error: unknown, listens: boolean): AcceptVerdict {
@@ -73,7 +76,7 @@ export class AcceptFailures {
     return ++this.#invalid < INVALID_MAX ? "invalid" : "fatal";
   }
 
-  /** Notes a shortage. Returns whether it is the first of an episode. */
+  /** Notes a shortage of resources. Reports whether it is the first since the last one ended. */
   short(): boolean {
     const first = this.#shortage === 0;
     this.#shortage = RECOVERED;

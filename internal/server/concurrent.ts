@@ -1,5 +1,5 @@
 /**
- * What all mix-ins share: many requests at a time, with limits, a drain and a status.
+ * The common base of the mix-ins: many requests at a time, with limits.
  *
  * @module
  */
@@ -37,13 +37,13 @@ export interface MixInOptions {
   /** The most requests at a time, at least 1; `Infinity` for no limit. @default {1024} */
   maxConnections?: number;
   /**
-   * What happens to more: `"wait"` stops accepting, and the backlog holds them; `"reject"` accepts and
-   * closes. @default {"wait"}
+   * What to do at the limit: `"wait"` stops accepting, so clients queue in the backlog; `"reject"` accepts and closes.
+   * @default {"wait"}
    */
   maxConnectionsPolicy?: MaxConnectionsPolicy;
   /**
-   * The most requests of one client at a time, that is of one host or one Unix path; more are closed, and
-   * counted as rejected. Clients on unnamed Unix sockets cannot be told apart and are not limited.
+   * The most requests of one client, that is one host or one Unix path, at a time. Further requests are closed and
+   * counted as rejected. Clients on unnamed Unix sockets look all the same and are not limited.
    * @default {Infinity}
    */
   maxConnectionsPerClient?: number;
@@ -59,18 +59,18 @@ export interface MixInOptions {
 export type MixInStatics = Required<MixInOptions>;
 
 /**
- * What every mix-in adds to a server.
+ * The members that every mix-in adds to a server.
  *
  * @category Mix-ins
  */
 export interface ConcurrentServer extends MixInStatics {
   /**
-   * Takes a request to its end, as a task: `finishRequest`, `handleError` where that throws, and
-   * `shutdownRequest`. May be overridden.
+   * Handles a request as a task: calls `finishRequest`, `handleError` if that throws, and `shutdownRequest`. May be
+   * overridden.
    *
    * @param request The request.
    * @param clientAddress The client's address.
-   * @returns A promise, where something had to be waited for.
+   * @returns A promise if the request takes time.
    */
   processRequestTask(
     request: unknown,
@@ -78,7 +78,7 @@ export interface ConcurrentServer extends MixInStatics {
   ): void | Promise<void>;
 }
 
-/** A server's class that runs `processRequestTask` for each request, and gets the next one meanwhile. */
+/** Returns a subclass of a server that runs `processRequestTask` for each request, and gets the next one meanwhile. */
 export function concurrent<B extends ServerConstructor>(Base: B) {
   abstract class Concurrent extends Base {
     static maxConnections = 1024;
@@ -148,7 +148,10 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       } else this.#runOwnTask(active, request, clientAddress);
     }
 
-    /** Runs a task that a subclass has changed; apart, because its function would make each request a scope. */
+    /**
+     * Runs the task of a subclass. A method of its own, because the closure in it would cost every other request a
+     * scope.
+     */
     #runOwnTask(
       active: ActiveRequest,
       request: unknown,
@@ -168,7 +171,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
   return Concurrent;
 }
 
-/** What the options say, or else the static fields of the class. */
+/** Returns the limits of a server, from its options or the static fields of its class. */
 function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
   checkOptions(options);
   return {

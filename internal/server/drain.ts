@@ -1,5 +1,5 @@
 /**
- * The end of a server's requests: waits for those under way, says when that takes long, and cuts off what is left.
+ * Drains a server: waits for its open requests, reports a long wait, and cuts off the requests that are left.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { ServerCloseReport } from "./server_options.ts";
 import { say, sayHookFailed } from "./report.ts";
 import type { ActiveRequest, Requests } from "./request_registry.ts";
 
-/** How long a drain waits in silence, in ms: most handlers end sooner, and a person at a terminal gets impatient. */
+/** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
 const SILENCE_MS = 1000;
 
-/** How many clients the line names; arbitrary. */
+/** The number of clients that the report names. Arbitrary. */
 const NAMED = 5;
 
-/** The part of a server that is told of a drain that takes long. */
+/** The part of a server that hears of a slow drain. */
 interface Listener {
   handleSlowClose(
     clients: string[],
@@ -26,7 +26,7 @@ interface Listener {
 }
 
 /**
- * Waits for the requests under way, and gives up those that are left after the timeout.
+ * Waits for the open requests, and cuts off those that are left after the timeout.
  *
  * @param server The server.
  * @param requests Its requests.
@@ -64,7 +64,7 @@ function tell(
   });
 }
 
-/** Prints what a drain waits for. */
+/** Prints the clients that a drain waits for. */
 export function saySlowClose(
   address: string,
   clients: string[],

@@ -1,22 +1,22 @@
 /**
- * Which requests a class of handlers is for.
+ * Checks that a class of handlers fits the requests of its server.
  *
  * @module
  */
 
 import { SOCK_DGRAM } from "../base/constants.ts";
 
-/** A class of handlers that is for one kind of request only. */
+/** A class of handlers for one kind of request. */
 export interface HandlerKind {
   /** The name of the class. */
   readonly name: string;
   /** Whether its requests are datagrams; they are connections otherwise. */
   readonly datagrams: boolean;
-  /** What to extend instead, for the other kind. */
+  /** The class to extend for the other kind. */
   readonly instead: string;
 }
 
-/** The kinds by the prototypes of their classes. */
+/** The kinds, by the prototypes of the classes. */
 export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
 
 function kindOf(Handler: { prototype: object }): HandlerKind | undefined {
@@ -29,12 +29,12 @@ function kindOf(Handler: { prototype: object }): HandlerKind | undefined {
 }
 
 /**
- * Throws unless the handlers are for the requests of a server.
+ * Throws unless the handlers fit the requests of a server.
  *
  * @param Handler The class of the handlers.
  * @param socketType The type of the server's socket.
- * @param doing Begins the message.
- * @throws {TypeError} when they are for the other kind.
+ * @param doing The beginning of the message.
+ * @throws {TypeError} if they are for the other kind.
  */
 export function checkHandlerKind(
   Handler: { name: string; prototype: object },

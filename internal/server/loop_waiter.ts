@@ -1,5 +1,5 @@
 /**
- * The waiting of `serveForever`: for a request, for the stop, for the next `serviceActions`.
+ * Waits for the loop of a server: for a request, for the stop, and for the next `serviceActions`.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import {
   type Readiness,
 } from "../waiting/pending_operation.ts";
 
-/** Methods `serviceActions` that need not be called while no request comes: there is no timer for them. */
+/** The `serviceActions` methods that need no timer: they have nothing to do while no request comes. */
 export const untimedActions: WeakSet<object> = new WeakSet();
 
-/** Ready when both sources are. The second is not set going before the first is ready. */
+/** Returns a readiness that is ready when both sources are. Starts the second one only when the first is ready. */
 export function both(first: Readiness, second: Readiness): Readiness {
   return {
     get ready() {
@@ -25,11 +25,11 @@ export function both(first: Readiness, second: Readiness): Readiness {
 }
 
 /**
- * Waits until the source is ready, and is not taken by another who waits for it.
+ * Waits until the source is ready, and still is when this call goes on.
  *
- * @param source What is waited for.
- * @param seconds The limit; null waits without one.
- * @returns False when the time ran out.
+ * @param source The source.
+ * @param seconds The limit; null is no limit.
+ * @returns False if the time ran out.
  */
 export async function readyWithin(
   source: Readiness,
@@ -49,15 +49,15 @@ export class LoopWaiter {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
-  /** What the loop has last waited for: a pending operation, or the promise of another readiness. */
+  /** The operation that wakes the loop when it completes. */
   #operation: PendingOperation<unknown> | undefined;
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #ticked = false;
-  /** Whether the loop is to end. */
+  /** Whether the loop should end. */
   stopping = false;
 
-  /** @param tickMs How often to wake the loop without a request; undefined is never. */
+  /** @param tickMs The interval in ms at which to wake the loop without a request; undefined is never. */
   constructor(tickMs: number | undefined) {
     if (tickMs !== undefined) {
       this.#ticker = setInterval(this.#tick, Math.min(tickMs, MAX_DELAY));
@@ -75,17 +75,17 @@ export class LoopWaiter {
     wake?.();
   };
 
-  /** Resolves when the server has given up the request that holds the loop up. */
+  /** Resolves when the server has cut off the request that the loop waits for. */
   get abandoned(): Promise<void> {
     return this.#abandoned.promise;
   }
 
-  /** Whether the loop waits, and gets no request at this moment. */
+  /** Reports whether the loop is waiting, and not getting a request. */
   get waiting(): boolean {
     return this.#wake !== undefined;
   }
 
-  /** Waits until the source may be ready, a tick, or the stop. */
+  /** Waits until the source may be ready, a tick has passed, or the loop should end. */
   wait(source: Readiness): Promise<void> {
     const flight = source.fill();
     if (source instanceof PendingOperation) this.#watch(source);
@@ -96,14 +96,17 @@ export class LoopWaiter {
     return new Promise((wake) => this.#wake = wake);
   }
 
-  /** Whether the loop waited in vain for as long as a tick; true once for each. */
+  /** Reports whether a tick passed without a request; true once for each tick. */
   takeTick(): boolean {
     const ticked = this.#ticked;
     this.#ticked = false;
     return ticked;
   }
 
-  /** From now on a pending operation wakes the loop by itself. A reaction to each flight would cost 2 promises and a turn. */
+  /**
+   * Lets an operation wake the loop whenever it completes. A reaction to each single wait would cost 2 promises and a
+   * turn.
+   */
   #watch(operation: PendingOperation<unknown>): void {
     if (operation === this.#operation) return;
     this.#operation?.watchers.delete(this.#rouse);
@@ -111,7 +114,7 @@ export class LoopWaiter {
     operation.watchers.add(this.#rouse);
   }
 
-  /** Waits for some time, or the stop. */
+  /** Waits for a time, or until the loop should end. */
   async pause(ms: number): Promise<void> {
     let over = false;
     const timer = setTimeout(() => {
@@ -125,7 +128,7 @@ export class LoopWaiter {
     this.#ticked = false;
   }
 
-  /** Makes the loop end. Resolves when it will get no further request. */
+  /** Ends the loop. Resolves when the loop gets no further request. */
   stop(): Promise<void> {
     this.stopping = true;
     if (!this.waiting) return Promise.resolve();
@@ -133,12 +136,12 @@ export class LoopWaiter {
     return this.#ended.promise;
   }
 
-  /** Leaves a request that does not end behind. */
+  /** Lets the loop go on without the request that it waits for. */
   abandon(): void {
     this.#abandoned.resolve();
   }
 
-  /** The loop has ended. */
+  /** Notes that the loop has ended. */
   end(): void {
     clearInterval(this.#ticker);
     this.#operation?.watchers.delete(this.#rouse);

@@ -1,5 +1,5 @@
 /**
- * The text that `handleError` prints.
+ * Formats and prints the reports of `handleError`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { IncompleteReadError } from "../files/read_errors.ts";
 
 const RULE = "-".repeat(40);
 
-/** A string as Python's `repr` writes it. */
+/** Returns a string as Python's `repr` writes it. */
 function reprString(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = text.replaceAll("\\", "\\\\").replaceAll(quote, `\\${quote}`)
@@ -21,21 +21,21 @@ function reprString(text: string): string {
   return `${quote}${escaped}${quote}`;
 }
 
-/** An address as Python's `repr` writes it: `('127.0.0.1', 80)`. */
+/** Returns an address as Python's `repr` writes it: `('127.0.0.1', 80)`. */
 export function reprAddress(address: Address): string {
   if (typeof address === "string") return reprString(address);
   return `(${reprString(address[0])}, ${address[1]})`;
 }
 
-/** What Python prints between two errors, one of which was thrown while the other was on its way. */
+/** The line that Python prints between an error and another one that was thrown while handling it. */
 const MEANWHILE =
   "During handling of the above exception, another exception occurred:";
 
 /**
  * Returns an error with its stack and the errors behind it.
  *
- * @param error What was thrown.
- * @param shown The errors that are shown already: a `SuppressedError` may contain itself.
+ * @param error The thrown value.
+ * @param shown The errors that the text has already: a `SuppressedError` may contain itself.
  */
 function describe(error: unknown, shown: Set<unknown> = new Set()): string {
   if (shown.has(error)) return "(shown above)";
@@ -61,7 +61,7 @@ function describeUnguarded(error: unknown, shown: Set<unknown>): string {
   return Deno.inspect(error, { colors: false });
 }
 
-/** Returns what was thrown as a short text, whatever it is. */
+/** Returns a short text for any thrown value. */
 function plainly(thrown: unknown): string {
   try {
     return String(thrown);
@@ -71,8 +71,8 @@ function plainly(thrown: unknown): string {
 }
 
 /**
- * What a handler meets when its client resets, is gone, or is silent for too long, and when the connection is
- * aborted under it. EPROTO is that of a TLS handshake.
+ * The errors of a connection whose client has reset, is gone, or is silent for too long, or that was aborted. EPROTO
+ * comes from a TLS handshake.
  */
 const LOST = new Set([
   "ECONNRESET",
@@ -83,11 +83,11 @@ const LOST = new Set([
   "EBADF",
 ]);
 
-/** What an answer to a Unix datagram client meets that is gone, or does not read. */
+/** The errors of an answer to a Unix datagram client that is gone or does not read. */
 const LOST_DATAGRAM = new Set(["ENOENT", "ECONNREFUSED", "EAGAIN"]);
 
 /**
- * Reports whether an error says no more than that the client is lost.
+ * Reports whether an error only means that the client is lost.
  *
  * @param error The error.
  * @param client The client's address.
@@ -123,7 +123,7 @@ function isLost(
  *
  * @param clientAddress The client's address.
  * @param error What was thrown.
- * @param where What was being done.
+ * @param where The activity that failed.
  */
 export function errorReport(
   clientAddress: Address,
@@ -138,7 +138,7 @@ export function errorReport(
   ].join("\n");
 }
 
-/** Returns an address as Python's `repr` writes it; an override of `getRequest` may give anything for one. */
+/** Returns an address as Python's `repr` writes it. An override of `getRequest` may return any value as address. */
 function reprAny(address: Address): string {
   try {
     return reprAddress(address);
@@ -147,16 +147,16 @@ function reprAny(address: Address): string {
   }
 }
 
-/** Prints a text to stderr. A full disk under it, or no stderr at all, must not end a server. */
+/** Prints a text to stderr. Never throws: a full disk under stderr must not end a server. */
 export function say(text: string): void {
   try {
     console.error(text);
   } catch {
-    // nobody can be told
+    // stderr is all there is to report on
   }
 }
 
-/** Prints what a hook of a request threw that is not to end the server, as Python's threads do. */
+/** Prints an error of a hook that must not end the server, as Python's threads do. */
 export function sayHookFailed(clientAddress: Address, error: unknown): void {
   say(errorReport(clientAddress, error, "the end of the"));
 }

@@ -10,17 +10,17 @@ import { isInside } from "./scope.ts";
 import type { ServerStatus } from "./stages.ts";
 
 /**
- * What to do with a request when `maxConnections` are under way.
+ * What to do when `maxConnections` requests are open: stop accepting, or accept and close.
  *
  * @category Options
  */
 export type MaxConnectionsPolicy = "wait" | "reject";
 
-/** The attributes of a server that say how many requests it takes; a mix-in adds them. */
+/** The limits of a server with a mix-in. */
 export interface Limits {
   /** The most requests at a time. */
   maxConnections: number;
-  /** What happens to more. */
+  /** What to do at the limit. */
   maxConnectionsPolicy: MaxConnectionsPolicy;
   /** The most requests of one client at a time. */
   maxConnectionsPerClient: number;
@@ -28,11 +28,11 @@ export interface Limits {
   blockOnClose: boolean;
 }
 
-/** One request under way. */
+/** An open request. */
 export class ActiveRequest {
-  /** Whether a task of its own ends the request, and not the loop that got it. */
+  /** Whether a task ends the request, and not the loop. */
   detached = false;
-  /** Tells the handler that the server shuts down; made when the handler asks for its signal. */
+  /** Aborted when the server shuts down. Created when the handler asks for its signal. */
   controller: AbortController | undefined = undefined;
   /** How the request ended; undefined while it is under way. */
   end: "finished" | "forced" | undefined = undefined;
@@ -66,14 +66,16 @@ export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<Limits>>;
   /** The requests under way, in the order in which they began. */
   readonly #active = new Set<ActiveRequest>();
-  /** The same by request; the last one, if an override of `getRequest` gives one object twice. */
+  /**
+   * The open requests by their request objects; the last one if an override of `getRequest` returns one object twice.
+   */
   readonly #byRequest = new Map<unknown, ActiveRequest>();
   #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #others: AbortController | undefined;
-  /** What a mix-in's attributes are set to; see {@linkcode Requests.limit}. */
+  /** The limits that {@linkcode Requests.limit} has set. */
   readonly limits: Limits = {
     maxConnections: Infinity,
     maxConnectionsPolicy: "wait",
@@ -82,9 +84,9 @@ export class Requests implements Iterable<ActiveRequest> {
   };
   /** Whether the server drains. */
   draining = false;
-  /** Resolves when the requests have ended that were under way as the server closed; set by its close. */
+  /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
   drained: Promise<unknown> | undefined;
-  /** Whether requests are tasks of their own, whose failures are no one else's. */
+  /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
   /** The counters. */
   readonly status: ServerStatus = {
@@ -95,17 +97,17 @@ export class Requests implements Iterable<ActiveRequest> {
     resourceErrors: 0,
   };
 
-  /** @param server The server, whose attributes are read at each use: a subclass may have its own. */
+  /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
   constructor(server: Readonly<Partial<Limits>>) {
     this.#server = server;
   }
 
-  /** How many are under way. */
+  /** The number of open requests. */
   get size(): number {
     return this.#active.size;
   }
 
-  /** Sets limits, and tells who waits that there may be room. */
+  /** Sets limits, and wakes the loop, because there may be room now. */
   limit(limits: Partial<Limits>): void {
     Object.assign(this.limits, limits);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
@@ -116,12 +118,12 @@ export class Requests implements Iterable<ActiveRequest> {
     return this.#server.maxConnections ?? Infinity;
   }
 
-  /** Whether closing the server waits for them. */
+  /** Whether closing the server waits for the requests. */
   get blockOnClose(): boolean {
     return this.#server.blockOnClose ?? true;
   }
 
-  /** Ready while another request may be got. */
+  /** Ready while the server may get another request. */
   readonly room: Readiness = ((requests: Requests) => ({
     get ready() {
       return requests.#server.maxConnectionsPolicy === "reject" ||
@@ -130,7 +132,7 @@ export class Requests implements Iterable<ActiveRequest> {
     fill: () => (requests.#room ??= Promise.withResolvers()).promise,
   }))(this);
 
-  /** Ready when none is under way. */
+  /** Ready when no request is open. */
   readonly quiet: Readiness = ((requests: Requests) => ({
     get ready() {
       return requests.size === 0;
@@ -138,7 +140,7 @@ export class Requests implements Iterable<ActiveRequest> {
     fill: () => (requests.#idle ??= Promise.withResolvers()).promise,
   }))(this);
 
-  /** Notes a request that begins. */
+  /** Begins a request. */
   begin(request: unknown, clientAddress?: Address): ActiveRequest {
     const client = clientOf(clientAddress);
     if (this.#perClient) count(this.#perClient, client, 1);
@@ -149,7 +151,7 @@ export class Requests implements Iterable<ActiveRequest> {
     return active;
   }
 
-  /** Notes its end. */
+  /** Ends a request. */
   end(active: ActiveRequest): void {
     const { request, client } = active;
     const counted = this.#active.delete(active);
@@ -163,7 +165,7 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
   }
 
-  /** Whether a request, which has begun, is one more than the limits allow. */
+  /** Reports whether a request that has begun exceeds a limit. */
   exceeds(request: unknown): boolean {
     if (this.size > this.max) return true;
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
@@ -172,7 +174,7 @@ export class Requests implements Iterable<ActiveRequest> {
     return client !== undefined && this.#countOf(client) > most;
   }
 
-  /** How many of a client are under way; from the first call on they are counted. */
+  /** Returns the number of open requests of a client. Starts counting at the first call. */
   #countOf(client: string): number {
     if (this.#perClient === undefined) {
       this.#perClient = new Map();
@@ -181,19 +183,19 @@ export class Requests implements Iterable<ActiveRequest> {
     return this.#perClient.get(client) ?? 0;
   }
 
-  /** Leaves a request to a task of its own, which ends the request. */
+  /** Marks a request as ended by its task. */
   detach(request: unknown): ActiveRequest {
     const active = this.#byRequest.get(request) ?? this.begin(request);
     active.detached = true;
     return active;
   }
 
-  /** Whether what a request throws is worth a report: not when the server gave it up. */
+  /** Reports whether to report errors of a request: not after the server has cut it off. */
   reports(request: unknown): boolean {
     return !this.#givenUp.has(request);
   }
 
-  /** Tells the request when the server drains; one signal for all that the server did not get, but made. */
+  /** Returns the signal of a request; a common one for requests that the server did not get itself. */
   signal(request: unknown): AbortSignal {
     const active = this.#byRequest.get(request);
     const controller = active === undefined
@@ -203,14 +205,14 @@ export class Requests implements Iterable<ActiveRequest> {
     return controller.signal;
   }
 
-  /** Tells all requests, and those to come, that the server drains. */
+  /** Aborts the signals of all requests, also of later ones. */
   drain(): void {
     this.draining = true;
     this.#others?.abort();
     for (const { controller } of this.#active) controller?.abort();
   }
 
-  /** Gives up all that are left, and returns them. They do not count any more. */
+  /** Cuts off all open requests, and returns them. They no longer count. */
   giveUp(): ActiveRequest[] {
     const left = [...this.#active];
     for (const active of left) {
@@ -224,13 +226,13 @@ export class Requests implements Iterable<ActiveRequest> {
     return left;
   }
 
-  /** Those under way. */
+  /** Iterates over the open requests. */
   [Symbol.iterator](): Iterator<ActiveRequest> {
     return this.#active[Symbol.iterator]();
   }
 }
 
-/** What tells one client from another: unnamed Unix sockets have nothing that does. */
+/** Returns the key of a client: its host or path; undefined for an unnamed Unix socket. */
 function clientOf(address: Address | undefined): string | undefined {
   return (typeof address === "string" ? address : address?.[0]) || undefined;
 }
@@ -241,7 +243,7 @@ function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
 
 const trackers = new WeakMap<object, Requests>();
 
-/** The requests of a server; one record for its lifetime. */
+/** Returns the requests of a server: one object for its lifetime. */
 export function requestsOf(server: object): Requests {
   let requests = trackers.get(server);
   if (requests === undefined) {
@@ -251,8 +253,8 @@ export function requestsOf(server: object): Requests {
 }
 
 /**
- * Does the rest of a close when the requests have ended: at once after a wait for them, and later where one of them
- * closes the server, which does not wait.
+ * Does the rest of a close when the requests have ended. If a request closes the server, that is later, in the
+ * background.
  */
 export async function afterDrain(
   server: object,

@@ -43,7 +43,7 @@ export class Dispatcher<R> {
   /**
    * Gets a request that is ready and takes it through its stages.
    *
-   * @returns What a failure of `getRequest` means; undefined for a request that was got.
+   * @returns The verdict on a failure of `getRequest`; undefined if there was a request.
    */
   async handleOne(): Promise<AcceptVerdict | undefined> {
     let got: [R, Address];
@@ -120,7 +120,7 @@ function listens(server: ServerStages): boolean {
   return socket instanceof Socket && stateOf(socket).listens;
 }
 
-/** Handles a request and closes it. An error is thrown, for the loop to report. */
+/** Handles a request and closes it. Throws the error of a stage, which the loop reports. */
 export async function processRequest<R>(
   server: ServerStages<R>,
   request: R,
@@ -130,7 +130,7 @@ export async function processRequest<R>(
   await server.shutdownRequest(request);
 }
 
-/** Handles a request as a task of its own: reports its error, and closes it in any case. */
+/** Handles a request as a task: reports its error, and closes the request in any case. */
 export async function processRequestTask<R>(
   server: ServerStages<R>,
   request: R,
@@ -207,8 +207,8 @@ export async function runOwnTask(
 }
 
 /**
- * Closes a request that is rejected, or beyond a limit, in the background. The request does not count meanwhile: a
- * client that puts off its end takes neither a place nor the time of the loop.
+ * Closes a rejected request in the background. The request does not count meanwhile, so a client that delays its end
+ * takes neither a place nor the time of the loop.
  */
 export async function turnAway<R>(
   server: ServerStages<R>,
@@ -225,7 +225,7 @@ export async function turnAway<R>(
   }
 }
 
-/** Prints the error of a hook that ends a request, and closes the connection, which nobody else would. */
+/** Prints the error of a hook that ends a request, and closes the connection in its place. */
 function hookFailed(
   request: unknown,
   clientAddress: Address,

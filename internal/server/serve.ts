@@ -1,5 +1,5 @@
 /**
- * A program that is a server: serves until it is told to end.
+ * Runs a program whose purpose is to serve.
  *
  * @module
  */
@@ -20,28 +20,27 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   /** Seconds to wait for the requests under way; null is no limit. @default {server.closeTimeout} */
   timeout?: number | null;
   /**
-   * The signals of the system that end it. When the first has come they have their usual effect again:
-   * a second Ctrl-C does not wait for the requests under way.
+   * The signals of the system that stop the servers. After the first signal they have their usual effect again: a
+   * second Ctrl-C ends the program at once.
    * @default {["SIGINT", "SIGTERM"]}
    */
   signals?: readonly Deno.Signal[];
 }
 
-/** What asks a program to end: Ctrl-C, and the manager of services; Windows has no SIGTERM. */
+/** The signals of Ctrl-C and of a service manager. Windows has no SIGTERM. */
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
 
 /**
- * Serves with one server, or with several as if they were one, until a signal of the system, `signal`, or
- * the end of one of them. Then no request is taken any more, those under way may end, or are cut
- * off after `timeout` seconds, each server's `closeTimeout` (10) by default, and all servers are closed, whatever
- * happened.
+ * Runs one server, or several at a time, until a signal of the system, until `signal` is aborted, or until one of the
+ * servers ends. Then all servers stop accepting, wait for their open requests, cut off those that are left after
+ * `timeout` seconds, and close. By default the timeout is the `closeTimeout` of each server, 10 seconds.
  *
  * @param servers The servers. They are closed at the end.
- * @param options What ends it, and how long to wait then.
- * @returns How the requests under way ended, over all servers.
- * @throws What the first loop that failed ended with, or else what closing a server threw.
+ * @param options The signals, and the time to wait for open requests.
+ * @returns The numbers of open requests that finished, and that were cut off, over all servers.
+ * @throws The error of the first loop that failed, or else of closing a server.
  * @category Servers
  *
  * @example TCP and UDP on the same port
@@ -90,7 +89,7 @@ export async function serve(
   return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
 }
 
-/** Calls `end` at the first of the signals, or else stops listening when it is disposed of. */
+/** Calls `end` at the first of the signals. Listens until then, or until it is disposed of. */
 function onSignals(
   signals: readonly Deno.Signal[],
   end: () => void,

@@ -31,7 +31,7 @@ import {
 } from "./loop_waiter.ts";
 
 /**
- * Gets requests for a server and takes them through the stages of that server.
+ * Runs the loop of a server, and closes the server.
  *
  * @typeParam R The type of a request.
  */
@@ -128,7 +128,7 @@ export class ServeLoop<R> {
     }
   }
 
-  /** Lets the program end while an accept or a receive is in flight. The next call, or loop, takes its result. */
+  /** Lets the program end although an accept or a receive is in flight. The next call or loop takes its result. */
   #rest(): void {
     const socket = ownerOf(this.#server.fileno());
     if (socket instanceof Socket) stateOf(socket).rest();
@@ -158,8 +158,8 @@ export class ServeLoop<R> {
   }
 
   /**
-   * Stops the loop, tells the requests under way, waits for them, and cuts off the rest. A request cannot wait for its
-   * own end: if a request closes the server, this method does not wait, and the rest goes on in the background.
+   * Stops the loop, aborts the signals of the open requests, waits for them, and cuts off the rest. A request cannot
+   * wait for its own end: if a request closes the server, this method resolves at once and goes on in the background.
    */
   async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
     const { timeout = null } = options;
@@ -179,7 +179,7 @@ export class ServeLoop<R> {
   }
 }
 
-/** Waits after a failure of `getRequest`: one that fails at once must not keep all else from running. */
+/** Waits after a failure of `getRequest`, so that a `getRequest` that fails at once leaves time for other tasks. */
 async function rest(waiter: LoopWaiter, failed: AcceptVerdict): Promise<void> {
   if (failed === "transient") await nextTurn();
   else await waiter.pause(PAUSE_MS);

@@ -5,7 +5,7 @@
  */
 
 /**
- * Options of every server. Each wins over the class's static field of the same name.
+ * Options of every server. Each replaces the static field of the same name.
  *
  * @category Options
  */
@@ -13,14 +13,14 @@ export interface BaseServerOptions {
   /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
   timeout?: number | null;
   /**
-   * Whether `handleError` prints errors of lost clients too: a connection that is reset, broken, aborted, or ends
-   * in the middle of a `readexactly`, and a read or write that timed out. Python does; a server on the
-   * open net has many. @default {true}
+   * Whether `handleError` prints the errors of lost clients: a connection that is reset, broken or aborted, or that
+   * ends in the middle of a `readexactly`, and a read or write that times out. Python does; on the open net there are
+   * many. @default {true}
    */
   reportLostClients?: boolean;
   /**
-   * Seconds that `await using` and `serve` wait for the requests under way before they cut them off; null is no limit.
-   * A client that is idle would else keep the program for as long as it likes. @default {10}
+   * Seconds that `await using` and `serve` wait for the open requests before they cut them off; null is no limit.
+   * Without a limit an idle client keeps the program running. @default {10}
    */
   closeTimeout?: number | null;
 }
@@ -31,7 +31,7 @@ export interface BaseServerOptions {
  * @category Options
  */
 export interface ServeForeverOptions {
-  /** Ends the loop, as {@linkcode BaseServer.shutdown} does. */
+  /** Stops the loop when it is aborted, as {@linkcode BaseServer.shutdown} does. */
   signal?: AbortSignal;
   /** Seconds between calls of `serviceActions` while no request comes. @default {0.5} */
   pollInterval?: number;
@@ -43,24 +43,24 @@ export interface ServeForeverOptions {
  * @category Options
  */
 export interface ServerCloseOptions {
-  /** Seconds to wait for the requests under way; then they are cut off. Without it, or null, there is no limit. */
+  /** Seconds to wait for the open requests before they are cut off. By default, and with null, there is no limit. */
   timeout?: number | null;
 }
 
 /**
- * How the requests ended that were under way when the server closed.
+ * The numbers of requests that were open when the server closed.
  *
  * @category Servers
  */
 export interface ServerCloseReport {
-  /** How many ended by themselves. */
+  /** The number of requests that ended by themselves. */
   finished: number;
-  /** How many were cut off after the timeout. */
+  /** The number of requests that were cut off after the timeout. */
   forced: number;
 }
 
 /**
- * Options of the servers over sockets. Each wins over the class's static field of the same name.
+ * Options of the servers over sockets. Each replaces the static field of the same name.
  *
  * @category Options
  */
@@ -69,23 +69,23 @@ export interface ServerOptions extends BaseServerOptions {
   bindAndActivate?: boolean;
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   addressFamily?: number;
-  /** How many connections may wait to be accepted. @default {511} */
+  /** The number of connections that may wait in the system's backlog. @default {511} */
   requestQueueSize?: number;
   /** SO_REUSEADDR. Deno sets it on every TCP listener. @default {false} */
   allowReuseAddress?: boolean;
   /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
   allowReusePort?: boolean;
   /**
-   * The permissions of a Unix server's path, such as `0o660`: connecting needs the permission to write. Null leaves
-   * them to the umask. @default {null}
+   * The permissions of a Unix server's path, such as `0o660`. Clients need the permission to write. Null leaves the
+   * permissions to the umask. @default {null}
    */
   pathMode?: number | null;
   /**
-   * Whether a Unix server replaces the path of a socket that is closed, as a program leaves it that was killed. The
-   * path of an open socket, and what is no socket, stay, and the server is refused with EADDRINUSE. @default {false}
+   * Whether a Unix server replaces the path that a killed program has left. If the path belongs to an open socket, or
+   * is no socket, the constructor fails with EADDRINUSE. @default {false}
    */
   replaceStalePath?: boolean;
-  /** The most bytes of a datagram; the rest of a longer one is dropped. @default {8192} */
+  /** The most bytes of a datagram. The rest of a longer one is dropped. @default {8192} */
   maxPacketSize?: number;
 }
 
@@ -99,7 +99,7 @@ export function checkOptions(options: unknown): void {
   );
 }
 
-/** An option, or else the class's static field of that name. */
+/** Returns an option, or else the static field of the same name. */
 export function setting<O extends object, K extends keyof O & string>(
   server: object,
   options: O,

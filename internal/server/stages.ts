@@ -1,5 +1,5 @@
 /**
- * The interfaces between servers, handlers and the loop: each of them imports these, and none of the others.
+ * The interfaces between servers, handlers and the loop. Each of the three imports these interfaces only.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export interface HandlerServer {
 }
 
 /**
- * The server as a handler in a worker sees it in `this.server`: the server's address and options, but no socket.
+ * The server of a handler in a worker, `this.server`: the address and the options, but no socket.
  *
  * @category Handlers
  * @typeParam T The type of the server's option `shared`.
