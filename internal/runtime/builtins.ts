@@ -1,5 +1,6 @@
 /**
- * Node's built-in modules, loaded at first use: loading costs 15 to 20 ms, which a program that needs none saves.
+ * Node's built-in modules, loaded at first use. Loading one takes 15 to 20 ms, so a program that needs none should not
+ * wait for it.
  *
  * @module
  */

@@ -18,7 +18,7 @@ interface Membership {
   setTTL(ttl: number): Promise<void>;
 }
 
-/** The part of `Deno.DatagramConn` in use. */
+/** The members of `Deno.DatagramConn` in use. */
 export interface DenoDatagramConn {
   receive(p?: Uint8Array): Promise<[Uint8Array, TransportAddr]>;
   send(p: Uint8Array, addr: TransportAddr): Promise<number>;
@@ -51,8 +51,8 @@ export function isDenoDatagram(
 const ALL_HOSTS = "224.0.0.1";
 
 /**
- * Adds the options that Deno's datagram socket has only through a multicast membership. Setting one is a promise in
- * Deno: the next call waits for it, and throws its failure.
+ * Adds the options that Deno's datagram socket has only through a multicast membership. Deno sets an option in the
+ * background: the next call waits for that, and throws its failure.
  */
 export class DenoDatagram implements DatagramTransport {
   /** Deno's socket. */
@@ -99,7 +99,7 @@ export class DenoDatagram implements DatagramTransport {
     this.conn.close();
   }
 
-  /** Whether no change is in progress and none has failed. */
+  /** Reports whether no change is in progress and none has failed. */
   get #calm(): boolean {
     return this.#changing === undefined && this.#failure === undefined;
   }
@@ -113,7 +113,7 @@ export class DenoDatagram implements DatagramTransport {
     return failure === undefined ? call() : Promise.reject(failure);
   }
 
-  /** Changes an option after earlier changes; at once if there are none. */
+  /** Makes a change after the earlier ones; at once if there are none. */
   #change(change: () => Promise<void>): true {
     const changed = this.#changing?.then(change) ?? change();
     const settled = changed.catch((error) => {
@@ -140,7 +140,7 @@ export class DenoDatagram implements DatagramTransport {
     }
   }
 
-  /** Sets an option of the socket through any of its memberships, or one made for it. */
+  /** Sets an option of the socket through any membership. Joins a group for it if there is none. */
   #through(set: (membership: Membership) => Promise<void>): true {
     return this.#change(async () => {
       const [joined] = this.#memberships.values();

@@ -1,6 +1,6 @@
 /**
- * Names to IP addresses and back, through the system's resolver (`node:dns`), and the one place that translates its
- * errors. Literal addresses never reach the resolver.
+ * Resolves names to IP addresses and back, with the system's resolver (`node:dns`), and translates its errors. Literal
+ * addresses never reach the resolver.
  *
  * @module
  */
@@ -191,9 +191,9 @@ export async function reverseLookUp(
 }
 
 /**
- * Returns the host to pass to Deno for `host`. `""` is every address and `"<broadcast>"` the broadcast
- * address, as in Python; `"localhost"` is the loopback address of the family (RFC 6761, section
- * 6.3); `"127.1"` and the like are what inet_aton(3) makes of them.
+ * Returns the host to pass to Deno for `host`. `""` is every address and `"<broadcast>"` the broadcast address, as in
+ * Python; `"localhost"` is the loopback address of the family (RFC 6761, section 6.3); short forms such as `"127.1"`
+ * are read as inet_aton(3) reads them.
  *
  * @param family `AF_INET` or `AF_INET6`.
  * @param host A name or an address.

@@ -1,6 +1,5 @@
 /**
- * From names to addresses: Python's `getaddrinfo` and `gethostbyname`, and the look-ups of a socket before it connects
- * or sends.
+ * Python's `getaddrinfo` and `gethostbyname`, and the look-ups of a socket before it connects or sends.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From addresses to names: Python's `getnameinfo`, `gethostname` and `getfqdn`.
+ * Python's `getnameinfo`, `gethostname` and `getfqdn`.
  *
  * @module
  */

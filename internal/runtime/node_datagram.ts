@@ -17,9 +17,8 @@ import type {
 } from "./transport.ts";
 
 /**
- * Datagrams kept for a reader that is behind; later ones are dropped, as the kernel drops what its
- * receive buffer cannot hold. 1,024 of 208 bytes fill Linux' default buffer (net.core.rmem_default,
- * 212,992 bytes).
+ * The most datagrams that wait for a reader. Later ones are dropped, as the kernel drops datagrams when its receive
+ * buffer is full. 1,024 of 208 bytes fill the default buffer of Linux (net.core.rmem_default, 212,992 bytes).
  */
 const QUEUE_MAX = 1024;
 
@@ -48,8 +47,8 @@ type Received = [Uint8Array, TransportAddr];
 type Receiver = PromiseWithResolvers<Received> & { into: Uint8Array };
 
 /**
- * Binds at once: `bind` of Node waits only for the lookup, and this lookup answers in the same turn;
- * the runtime resolves a name itself.
+ * Binds a socket at once. Node's `bind` waits only for the look-up, and this look-up answers in the same turn: the
+ * runtime resolves a name itself.
  *
  * @throws The error of `bind`, with its `code`.
  */
@@ -85,8 +84,8 @@ class NodeDatagram implements DatagramTransport {
   #broadcast = false;
   #closed = false;
   /**
-   * Keeps the process alive, instead of the socket: Deno (2.9.6) forgets the `unref` of one that receives already. It
-   * has nothing to do, once in 25 days.
+   * Keeps the process alive in place of the socket, because Deno (2.9.6) ignores `unref` on a socket that already
+   * receives. The timer itself does nothing.
    */
   readonly #alive = setInterval(() => {}, MAX_DELAY);
   readonly #released = Promise.withResolvers<void>();
@@ -112,7 +111,7 @@ class NodeDatagram implements DatagramTransport {
     receiver.resolve([copyInto(receiver.into, data), sender]);
   }
 
-  /** Keeps a datagram in memory of its own: Node's are views of 64 KiB. */
+  /** Keeps a copy of a datagram, because Node's datagram is a view of 64 KiB. */
   #keep(data: Uint8Array, sender: TransportAddr): void {
     if (
       this.#queue.length >= QUEUE_MAX ||
@@ -173,7 +172,7 @@ class NodeDatagram implements DatagramTransport {
     this.#fail(closedError());
   }
 
-  /** Resolves when the port is free, some turns after `close`. */
+  /** Resolves when the port is free, some turns of the event loop after `close`. */
   get released(): Promise<void> {
     return this.#released.promise;
   }
@@ -209,8 +208,8 @@ class NodeDatagram implements DatagramTransport {
 }
 
 /**
- * The error of a send. Deno's `node:dgram` says no more than UNKNOWN where the permissions, or the system (EACCES, for
- * a broadcast address without SO_BROADCAST), refused.
+ * Returns the error of a failed send. Deno's `node:dgram` only says UNKNOWN if the permissions do not allow the send,
+ * or if the system does not (EACCES, for a broadcast address without SO_BROADCAST).
  */
 function sendError(error: Error, { hostname, port }: TransportAddr): Error {
   if (!("code" in error) || error.code !== "UNKNOWN") return error;

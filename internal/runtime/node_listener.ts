@@ -1,5 +1,5 @@
 /**
- * A listening socket of `node:net`, and its connections.
+ * A listening socket of `node:net`, and its connections, which another process can take over.
  *
  * @module
  */
@@ -13,33 +13,34 @@ import type {
 } from "./transport.ts";
 
 /**
- * How often a TCP socket that nobody connects to is told again to listen, in ms: arbitrary. Deno
- * (2.9.6, `node:net`) stops accepting, without a word, when no descriptor is left; this sets it going.
+ * The interval in ms at which a TCP socket without new connections listens again. Deno (2.9.6, `node:net`) stops
+ * accepting, without an error, when no descriptor is left, and listening again resumes it. Arbitrary.
  */
 const REARM_MS = 1000;
 
 /**
- * How many Unix connections are kept at least, whatever the backlog: the system would have their clients wait, and
- * would close none. Arbitrary: each costs a descriptor, of which Deno allows itself as many as the hard limit.
+ * The least number of Unix connections that are kept, whatever the backlog: with a smaller one the system lets clients
+ * wait, and closes none. Each costs a descriptor, and Deno raises its limit of descriptors to the hard limit.
+ * Arbitrary.
  */
 const KEPT_MAX = 4096;
 
-/** The part of a handle of `node:net` in use: what is under a server. */
+/** The members in use of the handle under a `node:net` server. */
 export interface ListenHandle {
-  /** Listens, or goes on to; gives the negative errno where that fails. */
+  /** Listens, or resumes. Returns 0, or the negative errno. */
   listen(backlog: number): number;
-  /** Called when there is a connection, which it accepts; `status` is 0, or the negative errno. */
+  /** Accepts a connection. Deno calls this function when there is one; `status` is 0, or the negative errno. */
   onconnection(status: number): void;
   close(): void;
 }
 
 /**
- * Accepts through `node:net`, which has no way to wait: it takes what comes. But Deno (2.9.6) takes one TCP
- * connection at a time from the system, and the next only when `onconnection` has accepted the last. So that
- * call is put off until somebody asks, and all but one connection wait where they belong, in the backlog.
+ * Accepts connections through `node:net`, which accepts them before anybody asks. But Deno (2.9.6) takes one TCP
+ * connection at a time from the system, and the next one only after `onconnection` has accepted the last. So this class
+ * delays that call until somebody asks, and all other connections wait in the backlog.
  *
- * Of Unix connections Deno takes all there are, and cannot be set going again once it has stopped, as without free
- * descriptors. Those that nobody asked for yet are kept here, up to {@linkcode KEPT_MAX}, and more are closed.
+ * Deno takes all Unix connections at once, and cannot resume after it has stopped for lack of descriptors. So this
+ * class keeps those that nobody has asked for yet, up to {@linkcode KEPT_MAX}, and closes further ones.
  */
 export class NodeListener implements ListenerTransport {
   readonly #server: NetServer;
@@ -56,10 +57,10 @@ export class NodeListener implements ListenerTransport {
   #closed = false;
 
   /**
-   * @param server What to own; it listens.
-   * @param handle What is under it.
-   * @param addr Where.
-   * @param backlog How many connections may wait.
+   * @param server The server, which listens. The listener owns it.
+   * @param handle The handle of the server.
+   * @param addr The address of the server.
+   * @param backlog The number of connections that may wait.
    */
   constructor(
     server: NetServer,
@@ -128,7 +129,7 @@ export class NodeListener implements ListenerTransport {
     return promise;
   }
 
-  /** Takes the connection that is there, and has Deno look for another: it does not always by itself. */
+  /** Takes the waiting connection, and lets Deno look for another one, which it does not always do by itself. */
   #next(): void {
     if (this.#held) {
       this.#held = false;
@@ -156,10 +157,7 @@ export class NodeListener implements ListenerTransport {
   }
 }
 
-/**
- * A connection that another process can take over. Reads and writes it, or gives it away before anything was read;
- * owns it until then.
- */
+/** A connection that another process can take over before any byte is read here. Owns the connection until then. */
 export class PassableStream implements StreamTransport {
   readonly #socket: NetSocket;
   readonly #addr: TransportAddr;
@@ -167,7 +165,7 @@ export class PassableStream implements StreamTransport {
 
   /**
    * @param socket A connection that is paused.
-   * @param addr Where it was accepted.
+   * @param addr The address of the server.
    */
   constructor(socket: NetSocket, addr: TransportAddr) {
     this.#socket = socket;
@@ -187,21 +185,21 @@ export class PassableStream implements StreamTransport {
     return { transport: "tcp", hostname, port };
   }
 
-  /** Whether the client was gone before the connection was accepted: it has no address any more. */
+  /** Reports whether the client was gone before the connection was accepted. Such a connection has no address. */
   get gone(): boolean {
     return this.#addr.transport === "tcp" &&
       this.#socket.remoteAddress === undefined;
   }
 
-  /** Whether nothing was read or written here. */
+  /** Reports whether no byte was read or written here. */
   get fresh(): boolean {
     return this.#stream === undefined;
   }
 
   /**
-   * Gives the connection away; it must be fresh. It forgets its server: closing that would send every process that
-   * ever got a connection of it a message of its own, past whoever orders the messages, and the connection that is on
-   * its way would be lost (Deno 2.9.6).
+   * Returns the connection to the caller; it must be fresh. Cuts its link to its server: closing the server would send
+   * a message to each process that ever got a connection, past the queue of messages, and a connection on its way would
+   * be lost (Deno 2.9.6).
    */
   take(): NetSocket {
     const socket = this.#socket;
@@ -238,5 +236,5 @@ export class PassableStream implements StreamTransport {
   }
 }
 
-/** Who takes the connection over learns of its errors. */
+/** Ignores an error of the connection: its new owner learns of it. */
 function ignore(): void {}

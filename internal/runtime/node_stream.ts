@@ -9,7 +9,7 @@ import type { InetAddress } from "../base/address.ts";
 import { nodeNet } from "./builtins.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
-/** Reads and writes a socket of Node's, and owns it: `close` destroys it. */
+/** Reads and writes a socket of Node, and owns it: `close` destroys the socket. */
 export class NodeStream implements StreamTransport {
   readonly #socket: NetSocket;
   #rest: Uint8Array | undefined;
@@ -17,7 +17,7 @@ export class NodeStream implements StreamTransport {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  /** @param socket A connected socket that was made with `allowHalfOpen`; nothing else may read it. */
+  /** @param socket A connected socket that was made with `allowHalfOpen`. No other code may read it. */
   constructor(socket: NetSocket) {
     this.#socket = socket;
     const wake = () => this.#wake?.();
@@ -72,7 +72,7 @@ export class NodeStream implements StreamTransport {
     return new Promise((resolve) => this.#socket.end(() => resolve()));
   }
 
-  /** Names what Deno 2.9.6 calls a write that was cancelled: this side has closed, or the peer has reset. */
+  /** Translates the error of a cancelled write (Deno 2.9.6): this side has closed, or the peer has reset. */
   #writeFailure(error: Error): Error {
     if (!error.message.includes("ECANCELED")) return error;
     return this.#closed
@@ -94,7 +94,7 @@ export class NodeStream implements StreamTransport {
   }
 }
 
-/** Connects from a local address, which `Deno.connect` cannot. */
+/** Connects from a local address, for which `Deno.connect` has no option. */
 export function connectFrom(
   [localAddress, localPort]: InetAddress,
   [host, port]: InetAddress,

@@ -69,7 +69,7 @@ function checkReusePort(
   });
 }
 
-/** Makes errors of the family out of what `open` throws. */
+/** Calls `open`, and translates its errors. */
 function opening<T>(syscall: string, address: AddressLike, open: () => T): T {
   try {
     return open();
@@ -228,15 +228,15 @@ export interface ConnectOptions {
   family: number;
   /** The address of the peer. */
   address: AddressLike;
-  /** The local address, of a socket that was bound before. */
+  /** The local address of a socket that was bound before. */
   from?: Address;
-  /** What to do about the own address, if that is a path. */
+  /** The options of the local address, if that is a path. */
   pathOptions?: PathOptions;
   /** Aborts the attempt. */
   signal?: AbortSignal;
 }
 
-/** Creates the system's error for port 0, which Deno takes for a wrong argument. */
+/** Creates the system's error for port 0. Deno would throw the error of a wrong argument. */
 function refused(address: AddressLike): OSError {
   const where = formatAddress(address);
   return osError("ECONNREFUSED", { syscall: "connect", address: where });

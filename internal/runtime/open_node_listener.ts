@@ -1,5 +1,5 @@
 /**
- * Opening a listening socket of `node:net`, whose connections another process can take over.
+ * Opens a listening socket of `node:net`, whose connections another process can take over.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export interface NodeListenOptions extends PathOptions {
   family: number;
   /** `[host, port]`, or a path. */
   address: AddressLike;
-  /** How many connections may wait to be accepted. */
+  /** The number of connections that may wait in the backlog. */
   backlog: number;
 }
 
@@ -67,7 +67,7 @@ export function openNodeListener(
     : open(options);
 }
 
-/** Listens at a path. A failure names the path, and not the other name that the socket is bound to. */
+/** Listens at a path. Errors name the path, and not the other name that the socket is bound to. */
 function openPath(
   address: string,
   options: NodeListenOptions,
@@ -94,7 +94,7 @@ function autobind(options: NodeListenOptions): ListenerTransport {
   }
 }
 
-/** How many names to try: arbitrary; there are a million. */
+/** The number of names to try, of a million. Arbitrary. */
 const NAMES_MAX = 100;
 
 function open(options: NodeListenOptions): ListenerTransport {
@@ -125,13 +125,13 @@ function listen(
   try {
     handle = createHandle()!(host, port, type, null, 0);
   } catch {
-    return; // a permission: `openFailure` tells
+    return; // a missing permission: `openFailure` reports it
   }
   if (typeof handle === "number") return;
   let status = 0;
   const listenNow = handle.listen.bind(handle);
   handle.listen = (backlog) => status = listenNow(backlog);
-  const ignore = () => {}; // told by `status` already
+  const ignore = () => {}; // `status` has reported it already
   server.on("error", ignore);
   server.listen(handle, backlog);
   if (status !== 0) return;

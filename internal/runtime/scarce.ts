@@ -1,12 +1,12 @@
 /**
- * Whether descriptors are left.
+ * Finds out whether descriptors are left.
  *
  * @module
  */
 
 import { translate } from "../base/errors.ts";
 
-/** Opens something that takes a descriptor, and returns what closes it. */
+/** Opens a resource that takes a descriptor. */
 type Open = () => { close(): void };
 
 const WAYS: Open[] = [
@@ -14,17 +14,18 @@ const WAYS: Open[] = [
   () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
 ];
 
-/** Whether an error says that no descriptor is left, to the process or to the system. */
+/** Reports whether an error means that the process or the system has no descriptor left. */
 export function isScarce(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === "EMFILE" || code === "ENFILE";
 }
 
 /**
- * Reports whether a stack may be rendered. With no descriptor left Deno (2.9.6) panics where it has to load the source
- * map of a `.ts` frame. A process without permission to read this file or to listen on the loopback cannot tell.
+ * Reports whether it is safe to render a stack. With no descriptor left Deno (2.9.6) panics when it loads the source
+ * map of a `.ts` frame. To find out, the process needs the permission to read this file, or to listen on the loopback
+ * address; without either the answer is yes.
  *
- * @param error The error whose stack it is.
+ * @param error The error with the stack.
  */
 export function mayRenderStack(error: unknown): boolean {
   if (isScarce(error)) return false;
@@ -33,14 +34,14 @@ export function mayRenderStack(error: unknown): boolean {
       open().close();
       return true;
     } catch (thrown) {
-      if (isScarce(thrown)) return false; // else it is not allowed, or no file
+      if (isScarce(thrown)) return false; // otherwise a permission is missing, or the module is no file
     }
   }
   return true;
 }
 
 /**
- * Calls `call` so that its errors get no stack. With no descriptor left, Deno 2.9.6 panics when it renders a frame of a
+ * Calls a function whose errors get no stack. With no descriptor left, Deno 2.9.6 panics when it renders a frame of a
  * `.ts` file, and Node's errors render their stack when they are created.
  */
 export function withoutStack<T>(call: () => T): T {
@@ -54,8 +55,8 @@ export function withoutStack<T>(call: () => T): T {
 }
 
 /**
- * The descriptors that must be free to start a worker. A worker needs six until it runs, and Deno (2.9.6) panics if it
- * does not get them; the others are for connections accepted meanwhile. Arbitrary.
+ * The number of free descriptors needed to start a worker. A worker takes six, and Deno (2.9.6) panics if it does not
+ * get them; the others are for connections accepted meanwhile. Arbitrary.
  */
 const NEEDED = 16;
 

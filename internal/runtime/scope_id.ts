@@ -1,6 +1,6 @@
 /**
- * The scope of link-local IPv6 addresses, such as `%eth0`, which Deno (2.9.6) takes in a host and leaves out of every
- * address that it gives.
+ * The scope of link-local IPv6 addresses, such as `%eth0`. Deno (2.9.6) accepts the scope in a host, but returns every
+ * address without it.
  *
  * @module
  */
@@ -25,7 +25,7 @@ function scoped(addr: TransportAddr, scope: string): TransportAddr {
   return lacksScope ? { ...addr, hostname: hostname + scope } : addr;
 }
 
-/** Gives a connection made over one interface the scope of that. */
+/** Adds the scope of an interface to the addresses of a connection over it. */
 export function scopedStream<T extends StreamTransport>(
   conn: T,
   scope: string,
@@ -37,7 +37,7 @@ export function scopedStream<T extends StreamTransport>(
   });
 }
 
-/** Gives a listener that is bound to one interface, and its connections, the scope of that. */
+/** Adds the scope of an interface to the addresses of a listener bound to it, and of its connections. */
 export function scopedListener<T extends ListenerTransport>(
   listener: T,
   scope: string,
@@ -50,7 +50,7 @@ export function scopedListener<T extends ListenerTransport>(
   });
 }
 
-/** Gives a datagram socket that uses one interface, and those who send to it, the scope of that. */
+/** Adds the scope of an interface to the addresses of a datagram socket bound to it, and of the senders. */
 export function scopedDatagram<T extends DatagramTransport>(
   socket: T,
   scope: string,

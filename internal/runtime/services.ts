@@ -1,5 +1,5 @@
 /**
- * The ports of services, and which kinds of sockets they have.
+ * The ports of services, and the kinds of sockets that they use.
  *
  * @module
  */

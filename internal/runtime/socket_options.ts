@@ -1,5 +1,5 @@
 /**
- * Socket options: the table of them, their values, and how they are applied.
+ * Socket options: a table of them, and functions to set and read them.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export type OptionValue =
   | Uint8Array
   | readonly [group: string, networkInterface?: string];
 
-/** The part of a socket that options see. */
+/** The members of a socket that options need. */
 export interface OptionTarget {
   /** The socket's type. */
   readonly type: number;
@@ -46,7 +46,7 @@ interface Row {
   readonly max: number;
   /** The value of a new socket; undefined if only the system knows. */
   readonly initial?: number;
-  /** The one type of socket that has the option. */
+  /** The type of the sockets that have the option, if it is one only. */
   readonly type?: number;
   /** The method of a stream that sets it. */
   readonly stream?: "setNoDelay" | "setKeepAlive";
@@ -194,7 +194,7 @@ function apply(target: OptionTarget, name: OptionName, value: number): void {
   const row: Row = ROWS[name];
   const { stream, datagram } = target;
   try {
-    // A stream without the method is no TCP connection, on which the option means nothing.
+    // A stream without the method is no TCP connection, so the option has no meaning.
     if (row.stream !== undefined) stream?.[row.stream]?.(value !== 0);
     if (row.datagram === undefined || datagram === undefined) return;
     if (datagram.setOption?.(row.datagram, value)) return;

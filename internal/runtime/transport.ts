@@ -1,6 +1,7 @@
 /**
- * Transports, the things under a socket: the parts of `Deno.Conn`, `Deno.Listener` and `Deno.DatagramConn` that a socket
- * uses. A TLS connection, a relayed connection in a worker, an adapter over `node:` and a test double are transports too.
+ * The transports under a socket: the members of `Deno.Conn`, `Deno.Listener` and `Deno.DatagramConn` that a socket
+ * uses. A TLS connection, a relayed connection in a worker, an adapter over `node:` and a test double are transports
+ * too.
  *
  * @module
  */

@@ -1,18 +1,18 @@
 /**
- * Other paths to the sockets of peers, which make a send cancellable.
+ * Aliases of the paths of peers, which make a send cancellable.
  *
  * @module
  */
 
-/** How many peers have an alias each; the one that was made first goes. Arbitrary. */
+/** The most aliases, one for each peer. A new one replaces the oldest. Arbitrary. */
 const MOST = 64;
 
 /**
- * A send of Deno's to a Unix datagram socket with a full queue tries for ever, and cannot be cancelled. But it looks the
- * path up each time: so it goes to a symbolic link instead, and ends once that is removed.
+ * Manages symbolic links to the paths of peers. Deno repeats a send to a Unix datagram socket with a full queue for
+ * ever, and cannot cancel it. But it looks the path up each time, so a send to a link ends when the link is removed.
  *
- * The links are in a directory of their own, which `close` removes. There are none without the permission to make links,
- * and none for abstract names.
+ * The links are in a directory of their own, which `close` removes. Without the permission to make links, and for
+ * abstract names, there are none.
  */
 export class PeerAliases {
   readonly #paths = new Map<string, string>();
@@ -20,7 +20,7 @@ export class PeerAliases {
   #made = 0;
   #usable: boolean | undefined;
 
-  /** Returns the alias of a path, and makes one if needed; undefined if there cannot be one. */
+  /** Returns the alias of a path. Makes the alias if needed; undefined if that is impossible. */
   of(path: string): string | undefined {
     return this.#paths.get(path) ?? this.#make(path);
   }
@@ -38,12 +38,12 @@ export class PeerAliases {
       this.#paths.set(path, alias);
       return alias;
     } catch {
-      this.#usable = false; // a file system without links, or without room
+      this.#usable = false; // the file system has no links, or no room
       return undefined;
     }
   }
 
-  /** Whether the permissions allow links, and sending to them. Never prompts. */
+  /** Reports whether the permissions allow links, and sending to them. Never prompts. */
   get #may(): boolean {
     return this.#usable ??= (["read", "write", "net"] as const).every((name) =>
       Deno.permissions.querySync({ name }).state === "granted"
@@ -64,7 +64,7 @@ export class PeerAliases {
   }
 
   /**
-   * Removes the alias of a path: a send that uses it ends with ENOENT. Its name is never used again.
+   * Removes the alias of a path: a send that uses the alias ends with ENOENT. No later alias has the same name.
    *
    * @returns Whether the alias was still there.
    */

@@ -1,5 +1,5 @@
 /**
- * A Unix datagram socket of Deno's, which receives and sends in turns.
+ * A Unix datagram socket of Deno that receives and sends in turns.
  *
  * @module
  */
@@ -14,9 +14,10 @@ export type OpenWaker = () => DenoDatagramConn;
 const NOTHING = new Uint8Array(0);
 
 /**
- * A Unix datagram socket of Deno's does one thing at a time: a send fails with `Busy` while a receive waits, and a receive
- * cannot be cancelled. So a send first ends the receive with an empty datagram from a second socket, which `receive`
- * drops. Datagrams before that one are received before it: none is lost and the order holds.
+ * Lets a Unix datagram socket of Deno receive and send at the same time. Deno's socket does one thing at a time: a send
+ * fails with `Busy` while a receive waits, and a receive cannot be cancelled. So a send first ends the receive with an
+ * empty datagram from a second socket, which `receive` drops. Earlier datagrams are received before it: none is lost,
+ * and the order holds.
  */
 export class UnixConn {
   /** Deno's socket. */
@@ -24,15 +25,15 @@ export class UnixConn {
   readonly #openWaker: OpenWaker;
   readonly #turns = new Mutex();
   #waker: DenoDatagramConn | undefined;
-  /** Whether a receive of the system is in flight. */
+  /** Whether Deno has a receive in flight. */
   #waiting = false;
-  /** How many sends wait for their turn. */
+  /** The number of sends that wait for their turn. */
   #wanted = 0;
 
   /**
    * Adopts a socket, which `close` closes.
    *
-   * @param conn The socket; nothing else may use it.
+   * @param conn The socket. No other code may use it.
    * @param openWaker Opens the second socket, when it is first needed.
    */
   constructor(conn: DenoDatagramConn, openWaker: OpenWaker) {
@@ -56,7 +57,7 @@ export class UnixConn {
     }
   }
 
-  /** Takes a turn to send. A receive that waits is ended, and goes on after {@linkcode UnixConn.release}. */
+  /** Takes a turn to send. Interrupts a receive that waits, which goes on after {@linkcode UnixConn.release}. */
   async acquire(): Promise<void> {
     if (this.#turns.tryAcquire()) return;
     this.#wanted++;
@@ -76,12 +77,12 @@ export class UnixConn {
   }
 
   async #wake(): Promise<void> {
-    this.#waiting = false; // once is enough
+    this.#waiting = false; // one datagram is enough
     try {
       this.#waker ??= this.#openWaker();
       await this.#waker.send(NOTHING, this.conn.addr);
     } catch (error) {
-      this.#waiting = true; // it waits on
+      this.#waiting = true; // the receive goes on
       throw error;
     }
   }

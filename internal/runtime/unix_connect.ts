@@ -1,5 +1,5 @@
 /**
- * Connecting to the path of a Unix socket.
+ * Connects to the path of a Unix socket.
  *
  * @module
  */
@@ -7,19 +7,21 @@
 import { Mutex } from "../waiting/mutex.ts";
 import type { StreamTransport } from "./transport.ts";
 
-/** The first and the longest pause between two attempts, in ms; arbitrary. */
+/** The first and the longest pause between two attempts, in ms. Arbitrary. */
 const PAUSE_MS = 1;
 const PAUSE_MAX_MS = 16;
 
-/** The calls that wait for a place in the queue of a listener, by path: the first one tries, the others wait. */
+/**
+ * The calls that wait for a place in the queue of a listener, by path. The first one tries, and the others wait for it.
+ */
 const lines = new Map<string, Mutex>();
 
 /**
- * Connects. Deno fails at once if the queue of the listener is full; connect(2) waits, and so does this.
+ * Connects, and waits while the queue of the listener is full, as connect(2) does. Deno fails at once.
  *
  * @param path The path, or an abstract name.
- * @param signal Gives up.
- * @param dial Makes an attempt. Deno's way, unless the socket is bound.
+ * @param signal Ends the call when it is aborted.
+ * @param dial Makes one attempt; with `Deno.connect` by default.
  */
 export async function connectUnix(
   path: string,
@@ -80,7 +82,7 @@ async function waitInLine(
   }
 }
 
-/** Waits until the call is first. A call that gives up passes its place on. */
+/** Waits until the call is first. A call that ends early passes its place on. */
 async function turnIn(
   line: Mutex,
   path: string,
@@ -106,7 +108,7 @@ function leave(line: Mutex, path: string): void {
   if (line.ready) lines.delete(path);
 }
 
-/** Waits, at most until the signal aborts. */
+/** Waits, at most until the signal is aborted. */
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -1,5 +1,5 @@
 /**
- * Unix datagrams over `Deno.listenDatagram`: receiving and sending at the same time, and sends that end.
+ * Unix datagrams over `Deno.listenDatagram`, which receive and send at the same time, and whose sends have a limit.
  *
  * @module
  */
@@ -14,23 +14,26 @@ import { type OpenWaker, UnixConn } from "./unix_conn.ts";
 import { type Outcome, UnixSender } from "./unix_sender.ts";
 import { Twins } from "./unix_twins.ts";
 
-/** The first and the longest pause, in ms, before a full peer is tried again. A try takes 0.1 ms. Arbitrary. */
+/**
+ * The first and the longest pause, in ms, before another attempt to send to a full peer. An attempt takes 0.1 ms.
+ * Arbitrary.
+ */
 const PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 100;
 
-/** How many answers are kept for one peer, and for all together. Arbitrary. */
+/** The most answers that are kept for one peer, and for all peers together. Arbitrary. */
 const ANSWERS_MAX = 64;
 const ALL_ANSWERS_MAX = 1024;
 
-/** How many peers are remembered that did not read in time. Arbitrary. */
+/** The number of remembered peers that did not read in time. Arbitrary. */
 const DEAF_MAX = 1024;
 
-/** A peer that is being sent to, one datagram after the other. */
+/** A peer that datagrams are sent to, one after the other. */
 class UnixPeer {
   readonly turns: Mutex = new Mutex();
-  /** How many sends are under way or wait. */
+  /** The number of sends that are in progress or wait. */
   users = 0;
-  /** How many of them are answers that are kept. */
+  /** The number of kept answers among them. */
   answers = 0;
 
   constructor(readonly path: string) {}
@@ -44,7 +47,7 @@ function tooMany({ path }: UnixPeer): OSError {
   });
 }
 
-/** How a datagram is to be sent. */
+/** A datagram on its way, with its peer and its limit. */
 interface Sending {
   readonly peer: UnixPeer;
   readonly data: Uint8Array;
@@ -52,14 +55,15 @@ interface Sending {
 }
 
 /**
- * Sends to each peer in the order of the calls. A peer whose queue is full is tried again and again, until the
- * limit of the call; it holds up nobody else.
+ * Sends to each peer in the order of the calls. If the queue of a peer is full, tries again until the limit of the
+ * call. Other peers are not delayed.
  *
- * A server's answers are not waited for: where the peer is full they are kept, up to a number, and sent later.
+ * The call of a server's answer does not wait: if the queue of the peer is full, the answer is kept and sent later, up
+ * to a number.
  */
 export class UnixDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
-  /** Held while answers are kept. */
+  /** Locked while answers are kept. */
   readonly flushed: Mutex = new Mutex();
   readonly #own: UnixConn;
   readonly #sender: UnixSender;
@@ -73,7 +77,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
    *
    * @param conn The socket; nothing else may use it.
    * @param openWaker Opens another socket, when it is first needed to end a receive.
-   * @param twins Sockets of the same name to send with, which are closed with it.
+   * @param twins Sockets of the same name to send with. They are closed with the socket.
    */
   constructor(
     conn: DenoDatagramConn,
@@ -97,9 +101,9 @@ export class UnixDatagram implements BoundedDatagramTransport {
    *
    * @param p The bytes.
    * @param addr The peer.
-   * @param limit How long to wait while the peer's queue is full.
-   * @param answer Whether it is a server's answer: with no limit it is kept instead of waited for.
-   * @throws {BlockingIOError} when the call must not wait, or too many answers are kept.
+   * @param limit The time to wait while the queue of the peer is full.
+   * @param answer Whether the datagram is a server's answer, which is kept if there is no limit.
+   * @throws {BlockingIOError} if the call must not wait, or too many answers are kept.
    * @throws {TimeoutError} after the limit.
    */
   async send(
@@ -142,7 +146,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     return await this.#finish(sending, await this.#attempt(sending));
   }
 
-  /** Tries once. Whoever calls it has the turn, and loses it to a failure. */
+  /** Makes one attempt. The caller has the turn. A failure ends the turn. */
   async #attempt({ peer, data }: Sending): Promise<Outcome> {
     try {
       return await this.#sender.attempt(data, peer.path);
@@ -152,7 +156,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     }
   }
 
-  /** Goes on after the first attempt, until the datagram is sent, and gives the turn back. */
+  /** Repeats the attempt until the datagram is sent, and ends the turn. */
   async #finish(sending: Sending, first: Outcome): Promise<number> {
     const { peer, data, limit } = sending;
     let outcome = first;
@@ -186,7 +190,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     }
   }
 
-  /** Waits for a promise, until the limit, or until the socket is closed. */
+  /** Waits for a promise, at most until the limit, or until the socket is closed. */
   #wait<T>(promise: Promise<T>, limit: Exclude<WaitLimit, "now">): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = () => {
@@ -209,7 +213,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     });
   }
 
-  /** Sends at once if it can be done, and keeps the answer otherwise. */
+  /** Sends an answer at once if possible, and keeps it otherwise. */
   async #answer(sending: Sending): Promise<number> {
     const { peer, data } = sending;
     if (!peer.turns.tryAcquire()) {
@@ -234,7 +238,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     return answers < ANSWERS_MAX && this.#answers < ALL_ANSWERS_MAX;
   }
 
-  /** Counts an answer as kept until it is sent, or cannot be. Nobody hears of that. */
+  /** Counts an answer as kept until its send has ended. A failure is dropped: the call has returned already. */
   #keep({ peer, data }: Sending, sent: Promise<number>): number {
     peer.users++;
     peer.answers++;
@@ -248,7 +252,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     return data.length;
   }
 
-  /** Waits for a peer that did not read in time before only as long as one attempt takes. */
+  /** Sends an answer within a limit. If the peer has not read in time before, makes one attempt only. */
   async #answerWithin(sending: Sending, limit: Timeout): Promise<number> {
     const { path } = sending.peer;
     const deaf = this.#deaf.has(path);
@@ -267,7 +271,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     }
   }
 
-  /** Gives the socket back, to whoever closes it. */
+  /** Returns the socket to the caller, who closes it. */
   detach(): DenoDatagramConn {
     this.#closing.resolve();
     this.#sender.close();

@@ -1,5 +1,5 @@
 /**
- * Listening at a path.
+ * Listens at the path of a Unix socket.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import type {
 } from "./transport.ts";
 import { bindPath, type OwnPath, type PathOptions } from "./unix_path.ts";
 
-/** A listener whose path is a link to the name under which the system knows it. Closing it removes the path. */
+/** A listener whose path is a link to the name that the socket is bound to. Closing the listener removes the path. */
 class UnixListener implements ListenerTransport {
   readonly #listener: ListenerTransport;
   readonly #path: OwnPath;
   readonly addr: TransportAddr;
 
   /**
-   * @param listener What to own.
-   * @param address The path as it was given.
-   * @param path Its path.
+   * @param listener The listener of the other name. This one owns it.
+   * @param address The path as the program wrote it.
+   * @param path The path, which is removed at the end.
    */
   constructor(listener: ListenerTransport, address: string, path: OwnPath) {
     this.#listener = listener;
@@ -51,8 +51,8 @@ class UnixListener implements ListenerTransport {
  * Listens at a path.
  *
  * @param address The path, or an abstract name.
- * @param options What to do about the path.
- * @param listen Opens a listener at the path it is given; without it, one of Deno's.
+ * @param options The mode of the path, and whether to replace a stale one.
+ * @param listen Opens a listener at a path; `Deno.listen` by default.
  */
 export function openUnixListener(
   address: string,

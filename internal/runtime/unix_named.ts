@@ -1,5 +1,5 @@
 /**
- * Connecting to the path of a Unix socket from a path of one's own, which `Deno.connect` has no option for.
+ * Connects a bound Unix socket, for which `Deno.connect` has no option.
  *
  * @module
  */
@@ -20,7 +20,7 @@ interface Pipe {
   close(...args: unknown[]): void;
 }
 
-/** `node:net` makes such a handle at once, or returns the negative errno. -1 as port and type stands for a path. */
+/** Creates a bound handle at once, or returns the negative errno. -1 as port and type means a path. */
 type CreateHandle = (
   path: string,
   port: -1,
@@ -34,12 +34,12 @@ function createHandle(): CreateHandle | undefined {
     ._createServerHandle;
 }
 
-/** Reports whether this Deno and this system can connect from a path. */
+/** Reports whether this Deno and this system can connect a bound Unix socket. */
 export function canNameClients(): boolean {
   return Deno.build.os !== "windows" && createHandle() !== undefined;
 }
 
-/** A connection of a bound socket. Closing it removes its path, if it has one. */
+/** A connection of a bound socket. Closing the connection removes its path, unless the name is abstract. */
 class NamedStream extends NodeStream {
   readonly #path: OwnPath | undefined;
 
@@ -55,8 +55,8 @@ class NamedStream extends NodeStream {
 }
 
 /**
- * Has a handle remove its own path only, whoever closes it: `node:net` does so itself when a connect fails or the peer
- * resets, and then (Deno 2.9.6) removes whatever is at the path by now.
+ * Makes the close of a handle remove its own path only. `node:net` closes a handle itself if a connect fails or the
+ * peer resets, and (Deno 2.9.6) removes any file that has the path by then.
  */
 function guardPath(handle: Pipe, name: string, path: OwnPath | undefined) {
   const close = handle.close;
@@ -66,13 +66,13 @@ function guardPath(handle: Pipe, name: string, path: OwnPath | undefined) {
   };
 }
 
-/** Keeps the file at a path through a call that removes it. */
+/** Calls a function that removes the file at a path, and restores the file. */
 function keeping(path: string, call: () => void): void {
   let aside: string | undefined = temporaryName(path);
   try {
     Deno.renameSync(path, aside);
   } catch {
-    aside = undefined; // nothing is there, as nearly always
+    aside = undefined; // no file has the path, as nearly always
   }
   call();
   if (aside !== undefined) Deno.renameSync(aside, path);
@@ -81,11 +81,11 @@ function keeping(path: string, call: () => void): void {
 /**
  * Binds to a path and connects from it.
  *
- * @param from The own path, or abstract name.
+ * @param from The path or the abstract name to bind to.
  * @param path The path of the listener.
- * @param options What to do about the own path.
+ * @param options The options of that path.
  * @param signal Gives up.
- * @throws The error of Node, with its `code`: EAGAIN if the queue of the listener is full. The own path is removed.
+ * @throws The error of Node, with its `code`: EAGAIN if the queue of the listener is full. The path is removed then.
  */
 export function connectUnixFrom(
   from: string,

@@ -1,5 +1,5 @@
 /**
- * The path of a Unix socket: its mode, its replacement and its end.
+ * The path of a Unix socket: sets its mode, replaces a stale one, and removes it.
  *
  * @module
  */
@@ -8,21 +8,20 @@ import { isAbsolute, join } from "node:path";
 import { removeStale, temporaryName } from "./unix_stale.ts";
 
 /**
- * What to do about the path of a Unix socket when it is bound.
+ * Options of `bind` for the path of a Unix socket.
  *
  * @category Options
  */
 export interface PathOptions {
   /**
-   * The permissions of the path, such as `0o660`: connecting needs the permission to write. Null leaves them to the
-   * umask. @default {null}
+   * The permissions of the path, such as `0o660`. Clients need the permission to write. Null leaves the permissions to
+   * the umask. @default {null}
    */
   pathMode?: number | null;
   /**
-   * Whether to replace the path of a socket that is closed, as a program leaves it that was killed. The path of an open
-   * socket, and what is no socket, stay, and `bind` fails with EADDRINUSE. A stream socket that is bound and does not
-   * listen yet counts as open with `--unstable-net` on Linux only. `bind` blocks for some 40 ms if there is something
-   * to replace. @default {false}
+   * Whether to replace the path that a killed program has left. If the path belongs to an open socket, or is no socket,
+   * `bind` fails with EADDRINUSE. A stream socket that is bound but does not listen yet counts as open only on Linux
+   * with `--unstable-net`. `bind` blocks for about 40 ms if the path exists. @default {false}
    */
   replaceStalePath?: boolean;
 }
@@ -31,8 +30,8 @@ export interface PathOptions {
 const PATH_MAX = 107;
 
 /**
- * Binds with the mode in place of the umask's, so that the socket has no other one at any time. A directory with a
- * default ACL does not heed the umask (umask(2)), so the mode is set once more.
+ * Binds under a umask that gives the path its mode, so that the path never has another one. A directory with a default
+ * ACL ignores the umask (umask(2)), so the mode is set once more.
  */
 export function bindWithMode<T extends { close(): void }>(
   path: string,
@@ -56,7 +55,7 @@ export function bindWithMode<T extends { close(): void }>(
   }
 }
 
-/** A path that leads to a socket of this program. It is removed only while it does. */
+/** The path of a socket of this program. Removes the path only while it leads to that socket. */
 export class OwnPath {
   readonly #path: string;
   readonly #own: Deno.FileInfo;
@@ -69,10 +68,10 @@ export class OwnPath {
     addEventListener("unload", this.#unload);
   }
 
-  /** Removes the path when the program ends, or begins anew under `deno run --watch`. */
+  /** Removes the path when the program ends, or restarts under `deno run --watch`. */
   readonly #unload = (): void => this.remove();
 
-  /** Removes the path, unless something else is there by now. */
+  /** Removes the path, unless it leads to something else by now. */
   remove(): void {
     if (this.#removed) return;
     this.#removed = true;
@@ -88,16 +87,15 @@ export class OwnPath {
 }
 
 /**
- * Binds a listening socket to a path. Deno and `node:net` (2.9.6) remove whatever is at the path of a listener when it
- * has closed, some turns after `close()`: the socket of the next server, or a file of the same relative name. So the
- * socket is bound to another name, which is gone by then, and the path is a link to it.
+ * Binds a listening socket to a path. Some turns after the `close()` of a listener, Deno and `node:net` (2.9.6) remove
+ * any file that has the path by then: the socket of the next server, or a file of the same relative name. So the socket
+ * is bound to another name, which is removed before, and the path is a link to it.
  *
- * @param address The path as it was given.
- * @param options What to do about the path.
- * @param bind Opens the listener at the path it is given.
- * @returns The listener, and its path; without the latter if a second name cannot be had: then the runtime removes
- *   the path.
- * @throws {Deno.errors.AddrInUse} if something is at the path, and what `bind` throws.
+ * @param address The path as the program wrote it.
+ * @param options The mode of the path, and whether to replace a stale one.
+ * @param bind Opens a listener at a path.
+ * @returns The listener and its path; no path if a second name is impossible. The runtime removes the path then.
+ * @throws {Deno.errors.AddrInUse} if the path exists. Throws the errors of `bind` too.
  */
 export function bindPath<T extends { close(): void }>(
   address: string,
@@ -132,17 +130,17 @@ export function bindPath<T extends { close(): void }>(
   }
 }
 
-/** Returns the absolute form of a path, if the working directory may be known. */
+/** Returns the absolute form of a path, if the permissions show the working directory. */
 export function absolute(path: string): string {
   if (isAbsolute(path)) return path;
   try {
     return join(Deno.cwd(), path);
   } catch {
-    return path; // the permission to know the working directory is missing
+    return path; // the permission to read the working directory is missing
   }
 }
 
-/** Gives the socket its path; fails if something is there. */
+/** Links the path to the socket. Fails if the path exists. */
 function link(temporary: string, path: string): void {
   try {
     Deno.linkSync(temporary, path);

@@ -1,5 +1,5 @@
 /**
- * One attempt to send a Unix datagram.
+ * Makes one attempt to send a Unix datagram.
  *
  * @module
  */
@@ -13,21 +13,21 @@ import type { UnixConn } from "./unix_conn.ts";
 import type { Twins } from "./unix_twins.ts";
 
 /**
- * What an attempt came to: how many bytes were sent; `"full"`, when the peer's queue is, and nothing was sent; or
- * a send that cannot be taken back, and ends when the peer reads or is gone.
+ * The outcome of an attempt: the number of bytes sent; `"full"` if the queue of the peer is full, and no byte was sent;
+ * or a send that cannot be cancelled, which ends when the peer reads or is gone.
  */
 export type Outcome = number | "full" | Stuck;
 
-/** A send that cannot be taken back. */
+/** A send that cannot be cancelled. */
 export interface Stuck {
-  /** Its end. */
+  /** Settles when the send has ended. */
   readonly sent: Promise<number>;
 }
 
-/** How many peers are remembered that are connected to the socket. Arbitrary. */
+/** The number of remembered peers that are connected to the socket. Arbitrary. */
 const CONNECTED_MAX = 1024;
 
-/** Resolves to true when `promise` settles, or to false when it takes longer than what is ready takes. */
+/** Resolves to true if `promise` settles at once, or to false if it has to wait. */
 function settles(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   const settle = () => settled = true;
@@ -41,42 +41,42 @@ function settles(promise: Promise<unknown>): Promise<boolean> {
   return Promise.race([end, poll(source)]);
 }
 
-/** EPERM: the peer is connected, and not to the socket that sent. */
+/** Reports whether an error is EPERM: the peer is connected, but not to the socket that has sent. */
 function isConnected(error: unknown): boolean {
   return error instanceof Deno.errors.PermissionDenied &&
     (error as { code?: string }).code === "EPERM";
 }
 
-/** The peer is gone, or it was only the alias that led nowhere. */
+/** Reports whether an error means that the peer, or the alias of its path, is gone. */
 function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     error instanceof Deno.errors.ConnectionRefused;
 }
 
 /**
- * Sends through twins of a socket, which go on while it receives; to a peer that is connected to the socket,
- * and where there are no twins, through the socket itself.
+ * Sends through the twins of a socket, which can send while the socket receives. Sends through the socket itself to
+ * peers that are connected to it, and if there are no twins.
  */
 export class UnixSender {
   readonly #own: UnixConn;
   readonly #twins: Twins;
   readonly #aliases = new PeerAliases();
-  /** The peers that the socket itself must send to. */
+  /** The peers that are connected to the socket. */
   readonly #connected = new Set<string>();
   #ownStuck = false;
-  /** Held during an attempt through the socket itself: the next one waits for that, and not for a send that is stuck. */
+  /** Locked during an attempt through the socket itself, but not while a send is stuck. */
   readonly #ownAttempts = new Mutex();
 
   /**
    * @param own The socket.
-   * @param twins Its twins, which `close` closes.
+   * @param twins The twins of the socket. `close` closes them.
    */
   constructor(own: UnixConn, twins: Twins) {
     this.#own = own;
     this.#twins = twins;
   }
 
-  /** Sends a datagram to `path`, if it can be done now. */
+  /** Sends a datagram to `path`, if possible without waiting. */
   async attempt(p: Uint8Array, path: string): Promise<Outcome> {
     if (!this.#twins.any || this.#connected.has(path)) {
       return await this.#throughOwn(p, path);
@@ -104,7 +104,7 @@ export class UnixSender {
   async #throughOwn(p: Uint8Array, path: string): Promise<Outcome> {
     if (!this.#ownAttempts.tryAcquire()) await this.#ownAttempts.acquire();
     try {
-      if (this.#ownStuck) return "full"; // until that send has ended
+      if (this.#ownStuck) return "full"; // as long as that send is stuck
       await this.#own.acquire();
       return await this.#over(this.#own.conn, p, path, this.#ownDone);
     } finally {
@@ -122,7 +122,7 @@ export class UnixSender {
     else stuck.then(release, release);
   };
 
-  /** Sends over `conn`, and says with `done` whether it is free again or left to a send that is stuck. */
+  /** Sends over `conn`. Calls `done` when `conn` is free again, or taken by a stuck send. */
   async #over(
     conn: DenoDatagramConn,
     p: Uint8Array,
@@ -136,7 +136,7 @@ export class UnixSender {
     };
     let sent: Promise<number>;
     try {
-      sent = conn.send(alias === undefined ? p.slice() : p, addr); // it may outlast the call, whose caller reuses `p`
+      sent = conn.send(alias === undefined ? p.slice() : p, addr); // the send may outlast the call, and the caller reuses `p`
     } catch (error) {
       sent = Promise.reject(error);
     }
@@ -147,11 +147,11 @@ export class UnixSender {
     }
     done(settled ? undefined : sent);
     if (settled) return await this.#result(sent, path, alias);
-    // Where the socket's own send buffer is full the send does not look the path up; it will, and find nothing.
+    // If the send buffer of the socket itself is full, the send has not looked up the path yet. It ends when it does.
     return alias === undefined ? { sent } : "full";
   }
 
-  /** The count of a send that has ended, or `"full"` when it was taken back. */
+  /** Returns the number of bytes of a send that has ended, or `"full"` if it was cancelled. */
   async #result(
     sent: Promise<number>,
     path: string,
@@ -162,12 +162,12 @@ export class UnixSender {
     } catch (error) {
       if (alias === undefined || !isGone(error)) throw error;
       const held = this.#aliases.holds(path, alias);
-      if (held && this.#aliases.revoke(path)) throw error; // a peer that is gone needs none
+      if (held && this.#aliases.revoke(path)) throw error; // a peer that is gone needs no alias
       return "full";
     }
   }
 
-  /** Closes the twins, and ends what is under way where that can be. */
+  /** Closes the twins, and cancels the sends that have an alias. */
   close(): void {
     this.#twins.close();
     this.#aliases.close();

@@ -1,18 +1,19 @@
 /**
- * Removing the path of a Unix socket that nobody has any more.
+ * Removes a stale path: one that a killed program has left.
  *
  * @module
  */
 
 import { join } from "node:path";
 
-/** How long to wait for the answer of the probe, in ms; arbitrary. Without an answer the path stays. */
+/** The time to wait for the answer of the probe, in ms. Without an answer the path stays. Arbitrary. */
 const PROBE_MS = 5000;
 
 /**
- * Connects to a path in a worker, because `bind` is synchronous and Deno has no synchronous connect. Stores 1 if no
- * socket is behind the path, else 2. A stream socket that is bound and does not listen yet refuses too: only a
- * datagram tells it from a path that nobody has (EPROTOTYPE and not ECONNREFUSED), if there is `--unstable-net`.
+ * The program of a worker that connects to a path, because `bind` is synchronous and Deno has no synchronous connect.
+ * Stores 1 if the path is stale, and 2 otherwise. A stream socket that is bound but does not listen yet refuses
+ * connections too. With `--unstable-net` a datagram tells the two apart: the bound socket answers EPROTOTYPE, and a
+ * stale path ECONNREFUSED.
  */
 const PROBE = `onmessage = async ({ data: [path, cell] }) => {
   const refuses = async (call) => {
@@ -34,7 +35,7 @@ const PROBE = `onmessage = async ({ data: [path, cell] }) => {
   Atomics.notify(cell, 0);
 };`;
 
-/** Reports whether a connect to `path` is refused because no socket is behind it. Blocks the thread meanwhile. */
+/** Reports whether a path is stale. Blocks the thread meanwhile. */
 function isStale(path: string): boolean {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   const source = `data:text/javascript,${encodeURIComponent(PROBE)}`;
@@ -54,18 +55,19 @@ function lookAt(path: string): Deno.FileInfo | undefined {
   }
 }
 
-/** Reports whether two looks found the same file; a number alone may be given to a new file. */
+/**
+ * Reports whether two `lstat` calls found the same file. The inode number alone does not tell: a new file may get it.
+ */
 function isSame(one: Deno.FileInfo, other: Deno.FileInfo | undefined): boolean {
   return one.dev === other?.dev && one.ino === other.ino &&
     one.mtime?.getTime() === other.mtime?.getTime();
 }
 
 /**
- * Removes a socket's path if a connect to it is refused. Leaves the path of a socket that is open, and whatever is no
- * socket: files, directories, symbolic links.
+ * Removes a path if it is stale. Leaves the paths of open sockets, and files, directories and symbolic links.
  *
- * Another program may replace the path after the connect. So the path is moved aside first, and put back if it is not
- * the one that refused.
+ * Another program may replace the path after the connect. So the path is moved aside first, and put back if it leads to
+ * another file by then.
  */
 export function removeStale(path: string): void {
   const found = lookAt(path);
@@ -74,7 +76,7 @@ export function removeStale(path: string): void {
   try {
     Deno.renameSync(path, aside);
   } catch {
-    return; // another program has removed it, or the permission is missing: the bind tells
+    return; // another program has removed it, or the permission is missing: the bind reports that
   }
   if (isSame(found, lookAt(aside))) return Deno.removeSync(aside);
   Deno.linkSync(aside, path);

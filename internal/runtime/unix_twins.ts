@@ -1,5 +1,5 @@
 /**
- * Sockets that send under the name of another one.
+ * Twins of a Unix datagram socket: sockets of the same name, to send with.
  *
  * @module
  */
@@ -8,18 +8,18 @@ import { type DenoDatagramConn, listenDatagram } from "./deno_datagram.ts";
 import { bindWithMode } from "./unix_path.ts";
 
 /**
- * How many twins a socket has. Each can be lost to one peer that does not read and has an abstract name, but for
- * one that is kept for the others. Arbitrary.
+ * The number of twins of a socket. Each peer that has an abstract name and does not read can block one of them; the
+ * last one is kept for the other peers. Arbitrary.
  */
 const TWINS = 4;
 
 /**
- * Binds a socket to a path, and before it others to the same path, which is removed after each. They keep the
- * name, so that what they send comes from that path; only what is bound last is reached there.
+ * Binds the twins and then the socket to the same path, which is removed after each twin. The twins keep the name, so
+ * their datagrams come from that path; datagrams to the path reach the socket, which was bound last.
  *
  * @param path The path.
  * @param mode The permissions of the path; null leaves them to the umask.
- * @throws What `Deno.listenDatagram` throws, such as `AddrInUse`; then nothing is left open.
+ * @throws The errors of `Deno.listenDatagram`, such as `AddrInUse`. No socket is left open then.
  */
 export function bindWithTwins(
   path: string,
@@ -39,38 +39,38 @@ export function bindWithTwins(
   }
 }
 
-/** Someone who waits for a twin. */
+/** A call that waits for a twin. */
 interface Waiter {
   readonly risky: boolean;
   readonly resolve: (twin: DenoDatagramConn | undefined) => void;
 }
 
-/** The twins of a socket. The last one is never given to a send that could get stuck. */
+/** Lends the twins of a socket to sends. A send that may get stuck never gets the last one. */
 export class Twins {
   readonly #all: readonly DenoDatagramConn[];
   readonly #free: DenoDatagramConn[];
-  /** How many are out that may not come back: with a risky send, or stuck. */
+  /** The number of twins that may not come back: lent to a risky send, or stuck. */
   #unsure = 0;
-  /** How many of these are stuck. */
+  /** The number of stuck twins. */
   #stuck = 0;
   #waiters: Waiter[] = [];
 
-  /** @param twins What to own. */
+  /** @param twins The twins. `close` closes them. */
   constructor(twins: readonly DenoDatagramConn[]) {
     this.#all = twins;
     this.#free = [...twins];
   }
 
-  /** Whether there are any. */
+  /** Reports whether there are any twins. */
   get any(): boolean {
     return this.#all.length > 0;
   }
 
   /**
-   * Takes a twin, when one is free.
+   * Lends a twin, as soon as one is free.
    *
-   * @param risky Whether the send cannot be taken back.
-   * @returns undefined when all that it could have are stuck.
+   * @param risky Whether the send cannot be cancelled.
+   * @returns The twin; undefined if all twins that the send may have are stuck.
    */
   take(risky: boolean): Promise<DenoDatagramConn | undefined> {
     if (this.#hopeless(risky)) return Promise.resolve(undefined);
@@ -92,14 +92,14 @@ export class Twins {
     return this.#free.pop()!;
   }
 
-  /** Gives a twin back. */
+  /** Returns a twin after a send. */
   give(twin: DenoDatagramConn, risky: boolean): void {
     if (risky) this.#unsure--;
     this.#free.push(twin);
     this.#serve();
   }
 
-  /** Leaves a twin to a send that is stuck, and takes it back when that has ended. */
+  /** Leaves a twin to a send that is stuck, until the send has ended. */
   lose(twin: DenoDatagramConn, risky: boolean, sent: Promise<unknown>): void {
     if (!risky) this.#unsure++;
     this.#stuck++;
@@ -111,7 +111,7 @@ export class Twins {
     this.#serve();
   }
 
-  /** Gives those who wait what they can have by now, or tells them that they cannot. */
+  /** Lends free twins to the calls that wait. Calls that can no longer get one get undefined. */
   #serve(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -123,7 +123,7 @@ export class Twins {
     }
   }
 
-  /** Closes all. */
+  /** Closes all twins. */
   close(): void {
     for (const twin of this.#all) twin.close();
   }
