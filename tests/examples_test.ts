@@ -179,7 +179,17 @@ for (const [script, answer] of WAYS) {
 
 /** Each server, with its arguments before the port. */
 const SERVERS: [script: string, args: string[]][] = [
-  ...["echo", "chargen", "chat", "daytime", "discard", "dns", "http", "redis"]
+  ...[
+    "echo",
+    "chargen",
+    "chat",
+    "daytime",
+    "discard",
+    "dns",
+    "http",
+    "redis",
+    "smtp",
+  ]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
   ...["blocking_echo", "threaded_hash", "forking_sandbox"]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["0", "::1"]]),
@@ -200,8 +210,13 @@ Deno.test({
       examples.map(({ name }) => `examples/${name}`).sort(),
       SERVERS.map(([script]) => script).sort(),
     );
+    const maildir = await Deno.makeTempDir();
+    await using _removed = {
+      [Symbol.asyncDispose]: () => Deno.remove(maildir, { recursive: true }),
+    };
     for (const [script, args] of SERVERS) {
-      await using server = await start(script, ...args);
+      const more = script.endsWith("smtp.ts") ? [maildir] : [];
+      await using server = await start(script, ...args, ...more);
       using client = await Deno.connect({
         hostname: "::1",
         port: Number(server.port),
