@@ -9,7 +9,7 @@ import { TCPServer, UDPServer } from "../server.ts";
 import {
   checkNotLoading,
   loadModule,
-} from "../internal/handoff/handler_reference.ts";
+} from "../internal/server/handler_class.ts";
 import {
   assert,
   assertEquals,

@@ -15,12 +15,9 @@ import {
   ChildStreamTransport,
   ReceivedStream,
 } from "./child_transports.ts";
-import { loadModule } from "../handoff/handler_reference.ts";
+import { type HandlerClass, loadModule } from "../server/handler_class.ts";
 import { toFailure } from "../handoff/failure.ts";
-import {
-  exportedHandler,
-  type HandlerClass,
-} from "../handoff/handler_reference.ts";
+import { exportedHandler } from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 

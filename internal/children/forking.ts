@@ -20,8 +20,8 @@ import type {
 import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
 import { checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
+import { checkNotLoading } from "../server/handler_class.ts";
 import {
-  checkNotLoading,
   handlerReference,
   selectOptions,
 } from "../handoff/handler_reference.ts";

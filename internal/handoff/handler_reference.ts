@@ -5,11 +5,12 @@
  */
 
 import { inspect } from "../runtime/deno.ts";
-import type { Runnable } from "../server/request_stages.ts";
-
-/** A class of handlers, for any type of request and server. */
-// deno-lint-ignore no-explicit-any
-export type HandlerClass = new (...args: any[]) => Runnable;
+import {
+  checkHandlerClass,
+  type HandlerClass,
+  type HandlerPlace,
+  isHandler,
+} from "../server/handler_class.ts";
 
 /** The module and the export of a class of handlers. */
 export interface HandlerReference {
@@ -18,9 +19,6 @@ export interface HandlerReference {
   /** The name under which the module exports it. */
   readonly exportName: string;
 }
-
-/** The place in which handlers run, for error messages. */
-export type HandlerPlace = "in a worker" | "in another process";
 
 /** The static fields of a class that refer to its export. */
 type Statics = Partial<Record<"moduleUrl" | "exportName", unknown>>;
@@ -91,27 +89,6 @@ export function exportedHandler(
   );
 }
 
-/** Throws a TypeError unless `value` is a class of handlers. */
-export function checkHandlerClass(
-  value: unknown,
-): asserts value is HandlerClass {
-  if (isHandler(value)) return;
-  const made = Object(value).constructor;
-  const got = isHandler(made)
-    ? `an object of it: pass ${
-      made.name || "the class"
-    }, and the server makes one for each request`
-    : inspect(value, { depth: 0 });
-  throw new TypeError(
-    `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${got}`,
-  );
-}
-
-function isHandler(value: unknown): value is HandlerClass {
-  return typeof value === "function" &&
-    typeof value.prototype?.handle === "function";
-}
-
 /**
  * Returns the options that the handlers in a child see.
  *
@@ -155,31 +132,4 @@ export function primitiveOptions(server: object): Record<string, unknown> {
     (value === null ||
       ["number", "string", "boolean"].includes(typeof value));
   return Object.fromEntries(Object.entries(server).filter(isPlain));
-}
-
-/**
- * The place in which this thread or process imports a handler's module, while it does. A server created meanwhile is the
- * program's own, which would start again in each worker and child.
- */
-let loading: HandlerPlace | undefined;
-
-/** Imports a handler's module. */
-export async function loadModule<T>(
-  place: HandlerPlace,
-  load: () => Promise<T>,
-): Promise<T> {
-  loading = place;
-  try {
-    return await load();
-  } finally {
-    loading = undefined;
-  }
-}
-
-/** Throws an Error while a handler's module is being imported. */
-export function checkNotLoading(): void {
-  if (loading === undefined) return;
-  throw new Error(
-    `Cannot make a server ${loading}, where its module is loaded for the handler only: make it inside of if (import.meta.main) { ... }`,
-  );
 }

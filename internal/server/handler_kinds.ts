@@ -19,6 +19,12 @@ export interface HandlerKind {
 /** The kinds, by the prototypes of the classes. */
 export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
 
+/**
+ * The methods `getRequest` that get connections from a stream socket and datagrams from a datagram socket. An override
+ * may make any request of what it gets.
+ */
+export const getsUsualRequests: WeakSet<object> = new WeakSet();
+
 function kindOf(Handler: { prototype: object }): HandlerKind | undefined {
   let prototype: object | null = Handler.prototype;
   while (prototype !== null) {

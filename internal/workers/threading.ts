@@ -17,7 +17,7 @@ import {
   handlerReference,
   primitiveOptions,
 } from "../handoff/handler_reference.ts";
-import { checkNotLoading } from "../handoff/handler_reference.ts";
+import { checkNotLoading } from "../server/handler_class.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import type { WorkerPool } from "./worker_pool.ts";
 import {

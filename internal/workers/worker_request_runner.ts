@@ -14,10 +14,9 @@ import { BlockingStream } from "../blocking/blocking_stream.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
   exportedHandler,
-  type HandlerClass,
   type HandlerReference,
 } from "../handoff/handler_reference.ts";
-import { loadModule } from "../handoff/handler_reference.ts";
+import { type HandlerClass, loadModule } from "../server/handler_class.ts";
 import {
   FrameChannel,
   type FrameChannelMemory,

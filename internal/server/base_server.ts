@@ -1,0 +1,294 @@
+/**
+ * The base of all servers.
+ *
+ * @module
+ */
+
+import {
+  type Address,
+  type AddressLike,
+  formatAddress,
+  type InetAddress,
+} from "../base/address.ts";
+import { checkTimeout } from "../base/arguments.ts";
+import type { OSError } from "../base/errors.ts";
+import { saySlowClose } from "./drain.ts";
+import { checkHandlerClass, checkNotLoading } from "./handler_class.ts";
+import { untimedActions } from "./loop_waiter.ts";
+import { errorReport, isLostClient, say } from "./report.ts";
+import { requestsOf } from "./request_registry.ts";
+import { processRequest, runHandler } from "./request_stages.ts";
+import { ServeLoop } from "./serve_loop.ts";
+import {
+  type BaseServerOptions,
+  checkOptions,
+  type ServeForeverOptions,
+  type ServerCloseOptions,
+  type ServerCloseReport,
+  setting,
+} from "./server_options.ts";
+import type {
+  RequestHandlerConstructor,
+  ServerStages,
+  ServerStatus,
+} from "./stages.ts";
+
+/**
+ * The base of all servers: the loop, and one method for each stage of a request. A subclass provides `fileno`, the
+ * number of the socket that the loop waits on, and `getRequest`.
+ *
+ * A request goes through these stages, in this order: `getRequest`, `verifyRequest`, `processRequest`, `finishRequest`
+ * (the handler's `setup`, `handle`, `finish`), `shutdownRequest`, `closeRequest`.
+ *
+ * Resource handling: the server owns its socket and its requests. {@linkcode BaseServer.serverClose}, or `await using`,
+ * closes them.
+ *
+ * Error handling: an error of a handler goes to `handleError`, and the server goes on. An error of a hook of the loop
+ * (`serviceActions`, `handleTimeout`) ends `serveForever` with that error. So does an error of `handleError` or
+ * `shutdownRequest` without a mix-in; with a mix-in the server prints the error and goes on.
+ *
+ * @category Servers
+ * @typeParam R The type of a request.
+ */
+export abstract class BaseServer<R = unknown> implements ServerStages<R> {
+  /** The seconds that `handleRequest` waits; null is no limit. */
+  static timeout: number | null = null;
+  /** Whether `handleError` prints the errors of clients that are gone or silent. */
+  static reportLostClients = true;
+  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  static closeTimeout: number | null = 10;
+
+  /** The address of the server; the real address once the socket is bound. */
+  serverAddress: Address;
+  /** The class that handles requests. */
+  RequestHandlerClass: RequestHandlerConstructor;
+  /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
+  timeout: number | null;
+  /** Whether `handleError` prints the errors of clients that are gone or silent. */
+  reportLostClients: boolean;
+  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  closeTimeout: number | null;
+
+  readonly #loop: ServeLoop<R> = new ServeLoop(this);
+
+  static {
+    untimedActions.add(this.prototype.serviceActions);
+  }
+
+  /**
+   * Creates a server. No socket is opened.
+   *
+   * @param serverAddress `[host, port]`, or a path.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options Settings that replace the static fields of the same names.
+   * @throws {TypeError} if the handler is not a class with a `handle` method, or the options are not an object.
+   * @throws {Error} while a worker or a child loads the module of a handler: create the server only
+   *   `if (import.meta.main)`.
+   */
+  constructor(
+    serverAddress: AddressLike,
+    RequestHandlerClass: RequestHandlerConstructor<R>,
+    options: BaseServerOptions = {},
+  ) {
+    checkNotLoading();
+    checkHandlerClass(RequestHandlerClass);
+    checkOptions(options);
+    this.serverAddress = Array.isArray(serverAddress)
+      ? [...serverAddress] as InetAddress
+      : serverAddress as string; // anything else is for bind() to name
+    this.RequestHandlerClass = RequestHandlerClass;
+    this.timeout = setting(this, options, "timeout");
+    this.reportLostClients = setting(this, options, "reportLostClients");
+    this.closeTimeout = setting(this, options, "closeTimeout");
+    checkTimeout(this.timeout);
+    checkTimeout(this.closeTimeout);
+  }
+
+  /** Makes the server ready for requests. May be overridden. */
+  serverActivate(): void {}
+
+  /**
+   * Handles requests until {@linkcode BaseServer.shutdown} is called.
+   *
+   * @param options A signal that stops the loop, and the interval of `serviceActions`.
+   * @throws {OSError} if the socket of the server fails.
+   */
+  serveForever(options: ServeForeverOptions = {}): Promise<void> {
+    return this.#loop.serveForever(options);
+  }
+
+  /**
+   * Stops {@linkcode BaseServer.serveForever}. May be called from anywhere, a handler included. If the server does not
+   * serve, the next `serveForever` ends as soon as it begins.
+   *
+   * @returns A promise that resolves when the server gets no further request. The promise of `serveForever` resolves
+   *   when the loop has ended.
+   */
+  shutdown(): Promise<void> {
+    return this.#loop.shutdown();
+  }
+
+  /** Does nothing. The loop calls this hook after each request and every `pollInterval`. May be overridden. */
+  serviceActions(): void | Promise<void> {}
+
+  /**
+   * Handles one request, without a loop. Waits for the request at most `timeout` or the socket's timeout, whichever is
+   * shorter, and then calls {@linkcode BaseServer.handleTimeout}.
+   *
+   * @throws {OSError} if the socket of the server fails.
+   */
+  handleRequest(): Promise<void> {
+    return this.#loop.handleRequest();
+  }
+
+  /** Does nothing. `handleRequest` calls this hook if no request came in time. May be overridden. */
+  handleTimeout(): void | Promise<void> {}
+
+  /** Returns the socket number that the serve loop waits on, as `select` takes it. */
+  abstract fileno(): number;
+
+  /**
+   * Gets a request. The loop calls this method when a request is ready. May be overridden.
+   *
+   * @returns The request, an object of its own, and the client's address; or a promise of them.
+   * @throws {OSError} if there is no request after all. The server goes on, unless its socket is closed. The server also
+   *   goes on after other errors of the system, such as a failed TLS handshake. Any other error ends the loop.
+   */
+  abstract getRequest(): [R, Address] | Promise<[R, Address]>;
+
+  /**
+   * Reports whether to accept a request. Rejected requests are closed. May be overridden.
+   *
+   * @param _request The request.
+   * @param _clientAddress The client's address.
+   * @returns Whether to accept the request; true here.
+   */
+  verifyRequest(
+    _request: R,
+    _clientAddress: Address,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /**
+   * Handles a request to its end. The mix-ins override this method to run the request elsewhere. May be overridden.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   * @returns A promise if the request takes time.
+   */
+  processRequest(request: R, clientAddress: Address): void | Promise<void> {
+    return processRequest(this, request, clientAddress);
+  }
+
+  /**
+   * Closes the server. The server gets no further request, aborts the `signal` of the handlers, waits for the requests
+   * under way, and cuts them off after the timeout. A handler, or a hook of a request, cannot wait for itself: called
+   * there, `serverClose` resolves to zeros at once, and the rest goes on in the background. May be extended; call super.
+   *
+   * @param options The time to wait.
+   * @returns The number of requests that finished, and of those that were cut off.
+   */
+  serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
+    return this.#loop.close(options);
+  }
+
+  /**
+   * Creates a handler for a request and runs `setup`, `handle` and `finish`. May be overridden.
+   *
+   * @param request The request.
+   * @param clientAddress The client's address.
+   * @returns A promise if the handler takes time.
+   */
+  finishRequest(request: R, clientAddress: Address): void | Promise<void> {
+    return runHandler(
+      new this.RequestHandlerClass(request, clientAddress, this),
+    );
+  }
+
+  /**
+   * Ends a request. May be overridden.
+   *
+   * @param request The request.
+   */
+  shutdownRequest(request: R): void | Promise<void> {
+    return this.closeRequest(request);
+  }
+
+  /**
+   * Frees the resources of a request. May be overridden.
+   *
+   * @param _request The request.
+   */
+  closeRequest(_request: R): void | Promise<void> {}
+
+  /**
+   * Reports an error thrown while handling a request. Prints to stderr what Python prints; nothing about lost clients if
+   * `reportLostClients` is false. May be overridden.
+   *
+   * @param _request The request.
+   * @param clientAddress The client's address.
+   * @param error The error.
+   */
+  handleError(
+    _request: R,
+    clientAddress: Address,
+    error: unknown,
+  ): void | Promise<void> {
+    if (!this.reportLostClients && isLostClient(error, clientAddress)) return;
+    say(errorReport(clientAddress, error));
+  }
+
+  /**
+   * Does nothing. The loop calls this hook if {@linkcode BaseServer.getRequest} has failed and the server goes on: the
+   * client was gone, a handshake failed, or descriptors ran out. `status` counts these failures. May be overridden.
+   *
+   * @param _error The error of `getRequest`.
+   */
+  handleAcceptError(_error: unknown): void | Promise<void> {}
+
+  /**
+   * Prints one line to stderr. The loop calls this hook if descriptors or memory run out, once until the server has got
+   * ten requests in a row again. May be overridden.
+   *
+   * @param error The error of `getRequest`, such as EMFILE.
+   */
+  handleShortage(error: OSError): void | Promise<void> {
+    say(`${error.message}; clients wait until there is room again`);
+  }
+
+  /**
+   * Prints one line to stderr. `serverClose` calls this hook after it has waited a second for the requests under way.
+   * May be overridden.
+   *
+   * @param clients The hosts, or paths, of the clients; "" for a client without one.
+   * @param seconds The seconds until the requests are cut off; null is no limit.
+   */
+  handleSlowClose(
+    clients: string[],
+    seconds: number | null,
+  ): void | Promise<void> {
+    saySlowClose(formatAddress(this.serverAddress), clients, seconds);
+  }
+
+  /**
+   * Returns a signal for the handler of a request. The signal is aborted when the server shuts down.
+   *
+   * @param request The request.
+   * @returns The signal.
+   */
+  requestSignal(request: R): AbortSignal {
+    return requestsOf(this).signal(request);
+  }
+
+  /** Returns a snapshot of the server's counters. */
+  get status(): ServerStatus {
+    const requests = requestsOf(this);
+    return { ...requests.status, active: requests.size };
+  }
+
+  /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.serverClose({ timeout: this.closeTimeout });
+  }
+}
