@@ -5,24 +5,22 @@
  */
 
 /**
- * Bytes received. They are the caller's; their `buffer` may hold more of what the same peer has sent.
+ * Received bytes. They belong to the caller; their `buffer` may hold other bytes of the same peer.
  *
  * @category Sockets
  */
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * The offset of a view in its memory. Memory of 64 KiB and more begins 16 bytes behind the beginning of a page
- * (glibc's `malloc`), and what is copied out of a file begins with a page. With just these 16 bytes between
- * them some processors copy 1.3 GB/s and not 8 to 18 (`rep movsb` of an AMD EPYC, in any size): to send a
- * file of 1 GiB then took twice the time.
+ * The offset of a view in its memory. Memory of 64 KiB and more begins 16 bytes after the start of a page (glibc's
+ * `malloc`), and the pages of a file at the start of one. At this distance of 16 bytes some processors copy 1.3 GB/s
+ * instead of 8 to 18 (`rep movsb` of an AMD EPYC, in any size), and sending a file of 1 GiB took twice as long.
  */
 const INSET = 48;
 
 /**
- * Allocates `size` bytes, as a view of a larger buffer. Most of what `recv` returns is such a view, for speed. A
- * program that mistakes `data.buffer` for the data should fail with the first bytes that it receives, and not only
- * once a connection is busy.
+ * Allocates `size` bytes, as a view of a larger buffer. For speed, `recv` mostly returns such views. So a program that
+ * takes `data.buffer` for the data should fail at the first bytes, and not only when a connection is busy.
  */
 export function memory(size: number): Bytes {
   return new Uint8Array(INSET + size).subarray(INSET);
@@ -35,7 +33,7 @@ export function copyOf(data: Uint8Array, start: number, end: number): Bytes {
   return copy;
 }
 
-/** Buffers of one size, some of which are kept for the next user: a new one costs more. */
+/** A pool of buffers of one size. A pooled buffer costs less than a new one. */
 export class BufferPool {
   readonly #free: Uint8Array[] = [];
   readonly #max: number;
@@ -51,12 +49,12 @@ export class BufferPool {
     this.#max = max;
   }
 
-  /** Returns a buffer. Its bytes are arbitrary. */
+  /** Returns a buffer, which may hold old bytes. */
   take(): Uint8Array {
     return this.#free.pop() ?? new Uint8Array(this.size);
   }
 
-  /** Takes a buffer back. No view of it may be left; one of another size is dropped. */
+  /** Takes a buffer back. The caller keeps no view of it. Drops a buffer of another size. */
   give(buffer: Uint8Array): void {
     if (buffer.length === this.size && this.#free.length < this.#max) {
       this.#free.push(buffer);

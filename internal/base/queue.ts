@@ -13,8 +13,8 @@ interface Place<T> {
 }
 
 /**
- * First in, first out; an element can also leave from the middle. Each operation takes the same time whatever the
- * length: `shift()` of an array moves all that is left as soon as there are some 50,000.
+ * A first-in-first-out queue whose elements can also leave from the middle. Each operation takes the same time,
+ * whatever the length; `shift()` of an array moves all other elements once there are about 50,000.
  *
  * @typeParam T The element.
  */
@@ -23,9 +23,9 @@ export class Queue<T> {
   #last: Place<T> | undefined;
 
   /**
-   * Adds an element at the end.
+   * Adds an element at the end, and returns a function that removes it.
    *
-   * @returns Removes the element. Returns false if the element has left the queue already.
+   * @returns A function that removes the element. It returns false if the element has left the queue already.
    */
   push(value: T): () => boolean {
     const before = this.#last;

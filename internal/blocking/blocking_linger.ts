@@ -21,11 +21,12 @@ interface LingeringSocket {
 }
 
 /**
- * Closes a socket as `lingeringClose()` of `Socket` does: ends sending, and drops what comes until the client closes.
+ * Closes a socket as `lingeringClose()` of `Socket` does: ends sending, and drops received bytes until the client
+ * closes.
  *
- * @param socket The socket. Closed in any case.
- * @param seconds How long it may take altogether.
- * @param timeout How long to wait for more bytes.
+ * @param socket The socket. Closed at the end, also after an error.
+ * @param seconds The limit of the whole close.
+ * @param timeout The limit of the wait for more bytes.
  */
 export function lingeringCloseSync(
   socket: LingeringSocket,

@@ -38,7 +38,7 @@ export interface BlockingRWPair extends Blocking<BufferedRWPair> {}
  */
 export interface BlockingTextRWPair extends Blocking<TextRWPair> {}
 
-/** What both pairs do themselves. */
+/** The common base of both pairs. */
 class Pair<
   R extends { close(): void },
   W extends BlockingWriter | BlockingTextWriter,

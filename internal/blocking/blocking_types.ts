@@ -1,13 +1,12 @@
 /**
- * The types of what blocks, derived from those of what waits, and of the sockets below blocking files.
+ * The types of blocking files, derived from those of the asynchronous ones, and of the sockets below them.
  *
  * @module
  */
 
 /**
- * The methods of `T`, but they block the worker and return what those of `T` resolve to. `for` takes the place of
- * `for await`, and `using` that of `await using`. What is read from an async iterable cannot be waited for, so no
- * method takes one.
+ * The methods of `T`, but they block the worker and return the values that the promises of `T` resolve to. Use `for`
+ * instead of `for await`, and `using` instead of `await using`. No method takes an async iterable.
  *
  * @typeParam T The type whose methods return promises.
  * @category Files

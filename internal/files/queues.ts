@@ -24,11 +24,11 @@ export type Finder<T> = (chunk: T, start: number, index: number) => number;
  */
 export abstract class ChunkQueue<T extends { readonly length: number }> {
   protected chunks: T[] = [];
-  /** How much of the first chunk is taken. */
+  /** The number of elements of the first chunk that are taken. */
   protected offset = 0;
   #length = 0;
 
-  /** How many elements wait. */
+  /** The number of elements that wait. */
   get length(): number {
     return this.#length;
   }
@@ -139,7 +139,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
  */
 const SMALL = 512;
 
-/** Up to how many bytes or characters small chunks are gathered; arbitrary, a few times `SMALL`. */
+/** The most bytes or characters to which small chunks are joined; a few times `SMALL`. Arbitrary. */
 const BLOCK = 4096;
 
 const LINE_FEED = 10;

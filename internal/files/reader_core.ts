@@ -18,7 +18,7 @@ import { ByteQueue, isLine } from "./queues.ts";
 import type { Tied } from "./raw_streams.ts";
 import type { ReadSteps } from "./read_steps.ts";
 
-/** The most that one receive asks for by default; the socket adapts below it. */
+/** The most bytes that one receive asks for by default. The socket adapts its own buffer below that. */
 const BUFFER_SIZE = 65_536;
 
 /**

@@ -62,7 +62,7 @@ class Budget {
   #text = TEXTS_MAX;
   #partial = PARTIAL_MAX;
 
-  /** Returns as much of the start of a text as fits. */
+  /** Returns the start of a text, as far as the budget goes. */
   cut(text: unknown): string | undefined {
     if (typeof text !== "string") return undefined;
     const plain = text.replaceAll(COLOUR, "");
@@ -71,7 +71,7 @@ class Budget {
     return plain.length <= most ? plain : `${plain.slice(0, most)}...`;
   }
 
-  /** Returns as much of the start of the bytes as fits, as Base64. */
+  /** Returns the start of the bytes as Base64, as far as the budget goes. */
   base64(bytes: Uint8Array): string {
     const start = bytes.subarray(0, this.#partial);
     this.#partial -= start.length;

@@ -1,5 +1,5 @@
 /**
- * Connecting.
+ * Connects sockets.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { datagramTarget, openStream } from "../runtime/open.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { scopedDatagram, scopeOf } from "../runtime/scope_id.ts";
 
-/** Connects a socket, within its timeout. */
+/** Connects a socket within its timeout. */
 export async function connect(
   state: SocketState,
   address: AddressLike,
@@ -60,7 +60,7 @@ function connectError(code: ErrnoName, address: AddressLike): OSError {
   return osError(code, { syscall: "connect", address: formatAddress(address) });
 }
 
-/** Begins an attempt. It connects the socket when it succeeds, awaited or not. */
+/** Begins an attempt. If it succeeds, it connects the socket, also if no call waits for it any more. */
 function begin(state: SocketState, address: AddressLike): Attempt {
   const from = state.localAddress ??= state.listener && state.getsockname();
   state.listener?.close(); // a bound socket that connects keeps its address, not its listener
@@ -82,7 +82,7 @@ function begin(state: SocketState, address: AddressLike): Attempt {
   return state.attempt = { operation, giveUp };
 }
 
-/** Waits for the end of an attempt. Gives it up if the time runs out. */
+/** Waits for the end of an attempt. Aborts the attempt if the time runs out. */
 async function end(state: SocketState, attempt: Attempt): Promise<void> {
   const { operation, giveUp } = attempt;
   try {
@@ -112,7 +112,7 @@ async function connectDatagram(
   scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
 }
 
-/** Returns the failure of an attempt that no call waited for, once. */
+/** Returns the failure of an attempt that no call has waited for. Clears it. */
 export function takeConnectError(state: SocketState): unknown {
   const { attempt } = state;
   if (

@@ -47,7 +47,7 @@ export class Datagram {
   /** Whether the datagrams sent are a server's answers. */
   answering = false;
   readonly #limited: BoundedDatagramTransport | undefined;
-  /** How many sends of a bounded transport are in flight. */
+  /** The number of sends of a bounded transport in flight. */
   #sends = 0;
   #closed = false;
 
@@ -72,9 +72,9 @@ export class Datagram {
   }
 
   /**
-   * Takes the next datagram and its sender; null for an unnamed Unix socket.
+   * Takes the next datagram and its sender. The sender is null for an unnamed Unix socket.
    *
-   * @param limit How long to wait.
+   * @param limit The limit of the wait.
    * @param size The most bytes. The rest is dropped, as by the kernel.
    * @param keep Whether the datagram stays for the next call.
    */
@@ -119,7 +119,7 @@ export class Datagram {
     return same && address ? sender : undefined;
   }
 
-  /** Sends one datagram, after those of earlier calls. The promise may go unawaited. */
+  /** Sends one datagram, after those of earlier calls. The caller need not await the promise. */
   send(
     data: Uint8Array,
     addr: TransportAddr,

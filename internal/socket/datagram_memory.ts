@@ -19,12 +19,12 @@ const SLAB = 4096;
 const MOST = SLAB / 4;
 
 /**
- * How many datagrams of a peer come before its slab. Each datagram of a peer that sends rarely has memory of its own, so
- * a program that keeps one keeps no more. Arbitrary; as for connections.
+ * The number of datagrams after which a peer gets a slab. Before that each datagram has memory of its own, so a program
+ * that keeps one keeps no other bytes alive. Arbitrary; as for connections.
  */
 const USED = 8;
 
-/** How many peers have a slab; 256 KiB in all at most. Arbitrary, a power of two. */
+/** The number of peers that have a slab: 256 KiB in all. Arbitrary, a power of two. */
 const PLACES = 64;
 
 /** A peer that has sent, and its slab. */
@@ -62,7 +62,7 @@ class Peer {
 
 /** The memory of the datagrams of one socket. */
 export class DatagramMemory {
-  /** By the last bits of the port: a peer replaces another one in its place. */
+  /** The peers by the last bits of their port. A peer replaces another one with the same bits. */
   readonly #peers: (Peer | undefined)[] = new Array(PLACES).fill(undefined);
 
   /** Copies a datagram for the caller to keep. */

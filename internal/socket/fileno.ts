@@ -4,7 +4,7 @@
  * @module
  */
 
-/** The sockets by number. The array is as long as there were sockets open at one time. */
+/** The open sockets by number. The array grows to the largest number of sockets open at a time. */
 const owners: (object | undefined)[] = [];
 const free: number[] = [];
 

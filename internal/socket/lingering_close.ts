@@ -1,5 +1,5 @@
 /**
- * A close that does not cut off what was sent.
+ * Closes a connection without losing bytes that were sent.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { SHUT_WR } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
 
-/** Bytes that are dropped at a time. */
+/** The most bytes dropped at a time. */
 const CHUNK = 16384;
 
 /** The methods of a `Socket` that a lingering close calls. */
@@ -22,12 +22,12 @@ interface LingeringSocket {
 }
 
 /**
- * Ends sending, drops what comes until the peer closes, and closes. There is no limit in bytes, as in nginx: a peer
- * that is cut off after so many loses the answer, however large its upload.
+ * Ends sending, drops received bytes until the peer closes, and closes. The limit is time and not bytes, as in nginx: a
+ * limit in bytes would cut off a peer with a large upload, which then loses the answer.
  *
- * @param socket The socket. Closed in any case.
- * @param seconds How long it may take altogether.
- * @param timeout How long to wait for more bytes.
+ * @param socket The socket. Closed at the end, also after an error.
+ * @param seconds The limit of the whole close.
+ * @param timeout The limit of the wait for more bytes.
  */
 export async function lingeringClose(
   socket: LingeringSocket,

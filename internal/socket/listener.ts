@@ -84,7 +84,7 @@ export class Listener {
     try {
       this.transport.close();
     } catch {
-      // the transport was closed before, by its owner or by the runtime
+      // its owner or the runtime has closed the transport already
     }
     const released = this.pending.abandon((late) => late.close());
     if (holds) release(this.transport.addr, released);

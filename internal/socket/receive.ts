@@ -1,5 +1,5 @@
 /**
- * Receiving: the calls whose arguments need checks.
+ * Receives bytes and datagrams, for calls whose arguments need checks.
  *
  * @module
  */

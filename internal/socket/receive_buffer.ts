@@ -19,12 +19,12 @@ import type { StreamTransport } from "../runtime/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 
-/** Stands for the memory of a read whose transport brings its own. */
+/** A placeholder for the memory of a read whose transport returns its own. */
 const OWN: Bytes = new Uint8Array(0);
 
-/** A transport that gives away the memory that it has read into. */
+/** A transport that returns memory of its own for each read. */
 export interface OwningTransport extends StreamTransport {
-  /** Reads what there is; null at the end of the stream. The caller owns the memory, all of it. */
+  /** Reads the next bytes; null at the end of the stream. The caller owns all of the memory. */
   readOwn(): Promise<Bytes | null>;
 }
 
@@ -40,22 +40,22 @@ function readFrom(
   }
 }
 
-/** The error of bytes that are lost because the program has transferred the memory that they were read into. */
+/** Creates the error of bytes that are lost because the program has transferred the memory that they were read into. */
 function lostError(): OSError {
   const reason =
     "the memory of the read was transferred; slice() what recv() gives before its buffer is";
   return osError("EFAULT", { syscall: "recv", reason });
 }
 
-/** The error of a read of a closed socket. Made only when a call asks, since it costs 10 us. */
+/** Creates the error of a read of a closed socket. Called as late as possible, because an error costs 10 us. */
 function closedError(): OSError {
   const reason = "the socket was closed";
   return osError("EBADF", { syscall: "recv", reason });
 }
 
 /**
- * Holds the bytes that were read and not yet taken, and at most one read in flight. A call that stops waiting leaves
- * the read to the next one. Close and shutdown wake every call that waits.
+ * Holds bytes that were read and not yet taken, and at most one read in flight. A call that stops waiting leaves the
+ * read to the next call. Close and shutdown wake every call that waits.
  *
  * One call can wait for the next bytes without {@linkcode ReceiveBuffer.fill}: a finished read resolves its promise
  * directly.
@@ -63,16 +63,16 @@ function closedError(): OSError {
 export class ReceiveBuffer implements Readiness {
   readonly #transport: StreamTransport;
   readonly #memory = new ReceiveMemory();
-  /** Where the read in flight puts its bytes. */
+  /** The memory of the read in flight. */
   #target: Uint8Array | undefined;
   /** The handlers of a read, bound once for all. */
   #onRead: ((count: number | null) => void) | undefined;
   #onFailure: ((error: unknown) => void) | undefined;
   /** The call that waits for the next bytes. */
   #call: PromiseWithResolvers<Bytes | number> | undefined;
-  /** The most bytes that it takes. */
+  /** The most bytes that the call takes. */
   #size = 0;
-  /** The memory of the caller, if it wants the bytes there. */
+  /** The memory of the caller, if the call reads into it. */
   #into: Uint8Array | undefined;
   #timeout: Timeout | undefined;
   /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.fill}. */
@@ -86,7 +86,7 @@ export class ReceiveBuffer implements Readiness {
   #closed = false;
   #error: unknown;
 
-  /** @param transport Where to read. It stays the caller's to close. */
+  /** @param transport The transport to read from. The caller closes it. */
   constructor(transport: StreamTransport) {
     this.#transport = transport;
   }
@@ -96,22 +96,22 @@ export class ReceiveBuffer implements Readiness {
       this.#error !== undefined || this.#stopped;
   }
 
-  /** Whether {@linkcode ReceiveBuffer.stop} was called. */
+  /** Reports whether {@linkcode ReceiveBuffer.stop} was called. */
   get stopped(): boolean {
     return this.#stopped;
   }
 
-  /** How many bytes wait. */
+  /** The number of bytes that wait. */
   get available(): number {
     return this.#end - this.#start;
   }
 
-  /** Whether bytes wait, in memory that the program has not transferred. */
+  /** Reports whether bytes wait, in memory that the program has not transferred. */
   get hasBytes(): boolean {
     return this.#start < this.#end && this.#end <= this.#data.length;
   }
 
-  /** Whether a read is in flight. */
+  /** Reports whether a read is in flight. */
   get reading(): boolean {
     return this.#target !== undefined;
   }
@@ -147,7 +147,7 @@ export class ReceiveBuffer implements Readiness {
     }, onFailure);
   }
 
-  /** Takes over a read that is in flight already. Its memory belongs to this buffer from then on. */
+  /** Takes over a read in flight. Its memory then belongs to this buffer. */
   adopt(read: Promise<Bytes | null>): void {
     this.#target = OWN;
     this.#readOwn(read, this.#onFailure ??= this.#fail.bind(this));
@@ -164,8 +164,8 @@ export class ReceiveBuffer implements Readiness {
   }
 
   /**
-   * Keeps the bytes of a read, behind bytes that were put back meanwhile. Bytes in the memory of a caller who waits
-   * no more are copied: the memory is that caller's to use.
+   * Keeps the bytes of a read, after bytes that were put back meanwhile. Copies bytes in the memory of a caller that no
+   * longer waits, because the caller may use that memory again.
    */
   #keep(target: Uint8Array, count: number, own: boolean): void {
     const lost = count > target.length;
@@ -196,7 +196,7 @@ export class ReceiveBuffer implements Readiness {
     filled?.resolve();
   }
 
-  /** Ends the call that waits with what there is. */
+  /** Ends the waiting call with the bytes at hand, the end of the stream or the error. */
   #serve(call: PromiseWithResolvers<Bytes | number>): void {
     const into = this.#into;
     if (!this.ready) return this.#read(this.#direct ?? this.#nextTarget()); // a read of 0 bytes, which is not the end
@@ -215,12 +215,12 @@ export class ReceiveBuffer implements Readiness {
     this.#call = this.#into = this.#timeout = undefined;
   }
 
-  /** The caller's memory, if the read may go straight there: the call must not be able to time out. */
+  /** The caller's memory, if the call has no timeout. Only then the read may use that memory. */
   get #direct(): Uint8Array | undefined {
     return this.#timeout === undefined ? this.#into : undefined;
   }
 
-  /** Returns how many bytes the read has put into the caller's memory. */
+  /** Returns the number of bytes that the read has put into the caller's memory. */
   #takeDirect(into: Uint8Array): number {
     if (this.#data !== into) return this.takeInto(into); // the end of the stream, or an error
     const count = this.#end;
@@ -229,10 +229,10 @@ export class ReceiveBuffer implements Readiness {
   }
 
   /**
-   * Takes at most `size` bytes as soon as there are any. Nothing may be buffered, and no read in flight.
+   * Takes at most `size` bytes as soon as some come. The buffer must be empty, with no read in flight.
    *
    * @param size The most bytes.
-   * @param timeout Ends the wait; the read goes on.
+   * @param timeout Ends the wait, but not the read.
    */
   takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
     this.#size = size;
@@ -240,11 +240,11 @@ export class ReceiveBuffer implements Readiness {
   }
 
   /**
-   * Reads into the caller's memory: directly, without a copy, if the call has no timeout. Nothing may be buffered,
-   * and no read in flight.
+   * Reads into the caller's memory: directly, without a copy, if the call has no timeout. The buffer must be empty,
+   * with no read in flight.
    *
    * @param into The caller's memory.
-   * @param timeout Ends the wait; the read, which then has other memory, goes on.
+   * @param timeout Ends the wait, but not the read. With a timeout the read uses other memory.
    */
   readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
     this.#into = into;
@@ -295,7 +295,7 @@ export class ReceiveBuffer implements Readiness {
     return copyOf(this.#data, this.#start, end);
   }
 
-  /** Puts bytes back in front of those that wait. */
+  /** Puts bytes back in front of the others. */
   putBack(bytes: Uint8Array): void {
     const joined = memory(bytes.length + this.available);
     joined.set(bytes);
@@ -305,7 +305,7 @@ export class ReceiveBuffer implements Readiness {
     this.#end = joined.length;
   }
 
-  /** Throws the error, if it is due: after the bytes before it, and that of a read only once. */
+  /** Throws the error, if all bytes before it are taken. Throws the error of a read only once. */
   #check(): void {
     if (this.hasBytes) return;
     if (this.#start < this.#end) {
@@ -331,7 +331,7 @@ export class ReceiveBuffer implements Readiness {
     this.#wake();
   }
 
-  /** Lets in the bytes that have arrived since {@linkcode ReceiveBuffer.stop}. */
+  /** Reads the bytes that have arrived since {@linkcode ReceiveBuffer.stop}. */
   async look(): Promise<void> {
     const arrived = () =>
       this.available > 0 || this.#ended || this.#error !== undefined;

@@ -17,54 +17,54 @@ import { type Bytes, copyOf, memory } from "../base/memory.ts";
 export type { Bytes } from "../base/memory.ts";
 
 /**
- * The size of the buffer of an idle or slow connection. An idle connection costs about 7 KiB in the runtime, so
- * 1 KiB more is little. Not 1024: a peer that sends blocks of just this size would look like one with more to send.
+ * The size of the buffer of an idle or slow connection. An idle connection costs about 7 KiB in the runtime, so 1 KiB
+ * more is little. It is not 1024, because a peer that sends blocks of this size would seem to have more to send.
  */
 const SMALL = 1000;
 
-/** How many reads in a row must fit the small buffer before it is used again. Arbitrary. */
+/** The number of reads in a row that must fit the small buffer before it is used again. Arbitrary. */
 const CALM = 4;
 
-/**
- * How many reads a connection does before it gets a slab. Of a peer that sends single bytes, a program that keeps
- * each then keeps a slab for 3,000 of them. Arbitrary; many connections end before.
- */
+/** The number of reads after which a connection gets a slab. Many connections end earlier. Arbitrary. */
 const USED = 8;
 
-/** The size of a slab: a page. Twice as much makes no difference that could be measured. */
+/** The size of a slab: a page. A size of two pages made no measurable difference. */
 const SLAB = 4096;
 
-/** How many slabs may wait for data at once: 4 MiB, as of the large buffers. Arbitrary. */
+/** The most slabs that wait for data at a time: 4 MiB, as for the large buffers. Arbitrary. */
 const SLABS_WAITING_MAX = 1024;
 
 let slabsWaiting = 0;
 
 /**
- * The size of the large buffers, which all connections share: what one read of Deno's own streams takes.
+ * The size of the large buffers, which all connections share: the size of one read of Deno's own streams.
  *
- * A connection has one only while it reads into it, or bytes wait in it, so that few buffers serve many connections.
- * A new one for each read would cost more than the read: allocating 64 KiB and collecting it took a server that
- * gets 1,500 bytes at a time from 166,000 of them a second to 1,500.
+ * A connection has one only while a read into it is in flight or bytes wait in it, so a few buffers serve many
+ * connections. A new buffer for each read costs more than the read: a server that gets 1,500 bytes at a time fell from
+ * 166,000 reads a second to 1,500, for allocating and collecting 64 KiB each.
  */
 const LARGE = 65536;
 
 /**
- * How many large buffers may be in reads that are likely to wait: 4 MiB. A read cannot be cancelled, so a
- * connection that was busy and went quiet keeps its buffer; this caps how many do. Arbitrary.
+ * The most large buffers in reads that are likely to wait: 4 MiB. A read cannot be cancelled, so a busy connection that
+ * falls silent keeps its buffer. Arbitrary.
  */
 const LARGE_WAITING_MAX = 64;
 
 /**
- * How many large buffers may be in reads at all: 16 MiB. A read that follows one which filled its buffer is likely
- * to end at once, so it may have a buffer beyond the first cap. Arbitrary too, but there must be a cap: whether data
- * follows is up to the peer.
+ * The most large buffers in all reads: 16 MiB. A read after one that has filled its buffer is likely to end at once, so
+ * the first limit does not apply to it. But whether more data follows is up to the peer, so there is this second limit.
+ * Arbitrary.
  */
 const LARGE_READS_MAX = 256;
 
 const freeLarge: Bytes[] = [];
 let largeReads = 0;
 
-/** Takes a large buffer for a read; undefined if too many are in use. `more`: more data is likely to be there. */
+/**
+ * Returns a large buffer for a read; undefined if too many are in use. `more` means that the next read is likely to end
+ * at once.
+ */
 function takeLarge(more: boolean): Bytes | undefined {
   if (largeReads >= (more ? LARGE_READS_MAX : LARGE_WAITING_MAX)) {
     return undefined;
@@ -73,25 +73,25 @@ function takeLarge(more: boolean): Bytes | undefined {
   return freeLarge.pop() ?? memory(LARGE);
 }
 
-/** Gives an emptied large buffer back. */
+/** Returns an emptied large buffer to the pool. */
 function giveLarge(buffer: Bytes): void {
   if (freeLarge.length + largeReads < LARGE_WAITING_MAX) freeLarge.push(buffer);
 }
 
-/** Chooses the memory of one connection's reads, one at a time, and hands out the bytes. */
+/** Chooses the memory for each read of a connection, and hands out the bytes. */
 export class ReceiveMemory {
   #small: Bytes | undefined;
   /** The part of the slab that no read has filled yet. */
   #slab: Bytes | undefined;
   /** The large buffer, while a read into it is in flight or bytes wait in it. */
   #large: Bytes | undefined;
-  /** How many reads in a row would have fitted the small buffer, up to {@linkcode CALM}. */
+  /** The number of reads in a row that would have fitted the small buffer, up to {@linkcode CALM}. */
   #calm = CALM;
-  /** How many reads there were, up to {@linkcode USED}. */
+  /** The number of reads so far, up to {@linkcode USED}. */
   #used = 0;
-  /** Whether the last read filled its buffer, so that more is likely to be there. */
+  /** Whether the last read filled its buffer, so that more data is likely to follow. */
   #more = false;
-  /** Memory from elsewhere, adopted with the bytes in it, until all of them are taken. */
+  /** Adopted memory, until all bytes in it are taken. */
   #adopted: Bytes | undefined;
 
   /** Returns the memory for the next read. */
@@ -110,7 +110,7 @@ export class ReceiveMemory {
     return this.#slab = memory(SLAB); // also if the program has transferred the last one
   }
 
-  /** Takes over memory of a transport, or of bytes that are put back, with the bytes in it. */
+  /** Adopts memory that holds bytes: of a transport, or of bytes that are put back. */
   adopt(bytes: Bytes): void {
     this.#adopted = bytes;
   }
@@ -132,20 +132,20 @@ export class ReceiveMemory {
     return true;
   }
 
-  /** Clears what earlier connections left in a buffer that may be handed out whole. */
+  /** Clears the bytes of earlier connections in a buffer that may be handed out whole. */
   #largeFilled(large: Uint8Array, count: number): void {
     largeReads--;
     if (count > LARGE / 2 && count < large.length) large.fill(0, count);
   }
 
-  /** Puts the next read behind this one. */
+  /** Moves the position of the next read. */
   #advance(count: number): void {
     slabsWaiting--;
     const slab = this.#slab!;
     this.#slab = count < slab.length ? slab.subarray(count) : undefined;
   }
 
-  /** Hands out a part of `data`. It is copied only if a later read overwrites it. */
+  /** Hands out a part of `data`. Copies the part only if a later read overwrites it. */
   handOut(data: Uint8Array, start: number, end: number): Bytes {
     if (data === this.#large) return this.#handOutLarge(start, end);
     if (data === this.#small) return copyOf(data, start, end);
@@ -153,7 +153,7 @@ export class ReceiveMemory {
     return data.subarray(start, end) as Bytes;
   }
 
-  /** Hands out the large buffer itself if copying the bytes would cost more than another buffer. */
+  /** Hands out the large buffer itself if copying the bytes costs more than another buffer. */
   #handOutLarge(start: number, end: number): Bytes {
     const large = this.#large!;
     if (start > 0 || end <= LARGE / 2) return copyOf(large, start, end);
@@ -168,7 +168,10 @@ export class ReceiveMemory {
     return copyOf(bytes, start, end);
   }
 
-  /** Notes that all bytes are taken. A large buffer goes back, unless `target` of a read in flight is that. */
+  /**
+   * Notes that all bytes are taken. Returns the large buffer to the pool, unless it is the `target` of a read in
+   * flight.
+   */
   emptied(target: Uint8Array | undefined): void {
     this.#adopted = undefined;
     if (this.#large === undefined || this.#large === target) return;

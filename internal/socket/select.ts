@@ -1,5 +1,5 @@
 /**
- * Waiting until sockets are ready.
+ * Waits until sockets are ready.
  *
  * @module
  */

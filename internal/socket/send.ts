@@ -1,5 +1,5 @@
 /**
- * Sending.
+ * Sends bytes and datagrams.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import { osError, translate } from "../base/errors.ts";
 import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
-/** Does the checks of every send, and returns how long the call may wait. */
+/** Checks the arguments of a send, and returns the limit of its wait. */
 function checkSend(
   state: SocketState,
   syscall: string,
@@ -42,8 +42,8 @@ function checkSend(
 }
 
 /**
- * Sends the data, or the start of it if the call has a timeout; or one datagram to the peer. Throws for wrong arguments.
- * The promise may go unawaited.
+ * Sends the data, or the start of it if the call has a timeout; or one datagram to the peer. Throws for wrong
+ * arguments. The caller need not await the promise.
  */
 export function send(
   state: SocketState,
@@ -58,7 +58,7 @@ export function send(
   return quiet(state.connected("send", "EPIPE").send(bytes, limit));
 }
 
-/** Sends all of the data. Throws for wrong arguments. The promise may go unawaited. */
+/** Sends all of the data. Throws for wrong arguments. The caller need not await the promise. */
 export function sendall(
   state: SocketState,
   data: BytesLike,
@@ -73,7 +73,7 @@ export function sendall(
 }
 
 /**
- * Sends one datagram to an address. Throws for wrong arguments. The promise may go unawaited.
+ * Sends one datagram to an address. Throws for wrong arguments. The caller need not await the promise.
  *
  * @param timeout Seconds, instead of the timeout of the socket.
  */
@@ -99,7 +99,7 @@ export function sendto(
   });
 }
 
-/** Sends one datagram. The promise may go unawaited. */
+/** Sends one datagram. The caller need not await the promise. */
 function sendDatagram(
   state: SocketState,
   data: Uint8Array,

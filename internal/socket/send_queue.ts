@@ -12,8 +12,8 @@ import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 
 /**
- * The most that a `send` with a timeout accepts at once. The socket keeps a copy of that much, so that a `send`
- * either takes bytes or throws, whatever the time: like the kernel's own send buffer.
+ * The most bytes that a `send` with a timeout accepts at once. The socket keeps a copy of them, as the kernel's send
+ * buffer does, so that a `send` either takes bytes or throws.
  */
 const ACCEPT_MAX = 65536;
 
@@ -30,9 +30,9 @@ function writeTo(
 }
 
 /**
- * Writes in the order of the calls, each call whole. A write that fails rejects its call; a failure of bytes that
- * were accepted before, from a call with a timeout, is thrown by the next call or by `flush`. Ready when a `send`
- * would not wait.
+ * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
+ * with a timeout were accepted before their write fails, the next call or `flush` throws the failure. Ready when a
+ * `send` would not wait.
  */
 export class SendQueue implements Readiness {
   readonly #transport: StreamTransport;
@@ -40,7 +40,7 @@ export class SendQueue implements Readiness {
   #failure: unknown;
   #stuck = false;
 
-  /** @param transport Where to write. It stays the caller's to close. */
+  /** @param transport The transport to write to. The caller closes it. */
   constructor(transport: StreamTransport) {
     this.#transport = transport;
   }
@@ -53,12 +53,12 @@ export class SendQueue implements Readiness {
     return this.#mutex.fill();
   }
 
-  /** Whether accepted bytes are still to be written. */
+  /** Reports whether accepted bytes are not written yet. */
   get busy(): boolean {
     return !this.ready && !this.#stuck;
   }
 
-  /** Whether a call gave up on bytes that the system does not take. */
+  /** Reports whether a call has timed out because the system takes no more bytes. */
   get stuck(): boolean {
     return this.#stuck;
   }
@@ -70,13 +70,13 @@ export class SendQueue implements Readiness {
     return failure;
   }
 
-  /** Writes all of `data`. The promise may go unawaited. */
+  /** Writes all of `data`. The caller need not await the promise. */
   sendall(data: Uint8Array): Promise<void> {
     if (this.#mutex.tryAcquire()) return this.#writeAll(data);
     return quiet(this.#mutex.acquire().then(() => this.#writeAll(data)));
   }
 
-  /** Makes one promise when one write takes all, as it mostly does. */
+  /** Writes all of `data`. Makes one promise if one write takes all, as mostly. */
   #writeAll(data: Uint8Array): Promise<void> {
     const sent: Promise<void> = writeTo(this.#transport, data).then(
       (count) => {
@@ -92,7 +92,7 @@ export class SendQueue implements Readiness {
     return sent;
   }
 
-  /** Writes what a partial write left over, until `stop` returns true. */
+  /** Writes the rest after a partial write, until `stop` returns true. */
   async #writeRest(
     data: Uint8Array,
     start: number,
@@ -119,8 +119,8 @@ export class SendQueue implements Readiness {
   }
 
   /**
-   * Writes all of `data` within a time. After a timeout nothing tells how much was written, as in Python; the write
-   * in flight still refers to `data`.
+   * Writes all of `data` within a time. After a timeout the number of written bytes is unknown, as in Python, and the
+   * write in flight still uses `data`.
    */
   sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
     if (this.#mutex.tryAcquire()) return this.#writeAllWithin(data, timeout);
@@ -158,8 +158,8 @@ export class SendQueue implements Readiness {
   }
 
   /**
-   * Writes the start of `data` within a time. Bytes that the system takes only later belong to the socket, and count
-   * as sent: no byte is lost and none is sent twice.
+   * Writes the start of `data` within a time. Bytes that the system takes later are copied and count as sent, so no
+   * byte is lost and none is sent twice.
    */
   async sendWithin(data: Uint8Array, limit: "now" | Timeout): Promise<number> {
     if (!this.#mutex.tryAcquire()) {
@@ -179,7 +179,7 @@ export class SendQueue implements Readiness {
     return accepted.length;
   }
 
-  /** Writes bytes that count as sent, and keeps the failure. */
+  /** Writes bytes that count as sent, and keeps a failure for the next call. */
   async #writeAccepted(data: Uint8Array): Promise<void> {
     try {
       for (let start = 0; start < data.length;) {
@@ -192,10 +192,10 @@ export class SendQueue implements Readiness {
   }
 
   /**
-   * Makes several calls as one, with no other call's bytes between theirs.
+   * Makes several calls with no bytes of other calls between theirs.
    *
-   * @param limit How long to wait for the turn.
-   * @param use Makes the calls, on a queue of their own.
+   * @param limit The limit of the wait for the turn.
+   * @param use Makes the calls on the queue that it gets.
    */
   async together<T>(
     limit: WaitLimit,

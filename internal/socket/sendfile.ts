@@ -1,5 +1,5 @@
 /**
- * Sending a file.
+ * Sends a file.
  *
  * @module
  */
@@ -11,19 +11,18 @@ import { openFile, SEEK_SET } from "../runtime/deno.ts";
 const CHUNK = 262144;
 
 /**
- * The size of a read for a client that keeps up. Each read is a trip to another thread, so few large reads are
- * faster: beside `readable.pipeTo`, which grows to 16 MiB (`deno task bench sendfile`), 256 KiB
- * reach 0.8 to 0.95 of its rate and 2 MiB 1.3 to 1.7.
+ * The size of a read for a fast client. Each read is a trip to another thread, so few large reads are faster: 256 KiB
+ * reach 0.8 to 0.95 of the rate of `readable.pipeTo`, and 2 MiB 1.3 to 1.7 (`deno task bench sendfile`).
  */
 const LARGE = 2097152;
 
-/** How many clients may have a large buffer at the same time: 16 MiB in all. */
+/** The most clients with a large buffer at a time: 16 MiB in all. */
 const LARGE_MAX = 8;
 
-/** The bytes per millisecond of a client that keeps up. Arbitrary: more than 100 Mbit/s, less than 1 Gbit/s. */
+/** The rate of a fast client in bytes per millisecond: between 100 Mbit/s and 1 Gbit/s. Arbitrary. */
 const FAST = 26214;
 
-/** A large buffer for the next file: new memory costs a fault for each page. */
+/** A large buffer for the next file. New memory would cost a page fault for each page. */
 let spare: Uint8Array | undefined;
 let lent = 0;
 
@@ -39,7 +38,7 @@ class Chunk {
     return left < buffer.length ? buffer.subarray(0, left) : buffer;
   }
 
-  /** Fits the size to a client that took `bytes` in `ms`, if `left` bytes are left. */
+  /** Adapts the size to a client that took `bytes` in `ms`, with `left` bytes left. */
   fit(bytes: number, ms: number, left: number): void {
     const fast = bytes >= FAST * ms;
     if (!fast) this.release();
@@ -50,13 +49,13 @@ class Chunk {
     }
   }
 
-  /** Gives the large buffer back once none of it is being sent. */
+  /** Returns the large buffer for the next file. No part of it may be in flight. */
   release(): void {
     spare ??= this.#large;
     this.drop();
   }
 
-  /** Drops the large buffer: a part of it may still be in flight, for long. */
+  /** Drops the large buffer, because a part of it may be in flight for long. */
   drop(): void {
     if (this.#large) lent--;
     this.#large = undefined;
@@ -66,7 +65,7 @@ class Chunk {
 /** Writes a part of a file. The memory belongs to the caller again afterwards. */
 type Write = (data: Uint8Array) => Promise<void>;
 
-/** Splits writes, so that a timeout holds for as much as a slow client gets at once, however large the chunk. */
+/** Splits writes into parts, so that the timeout applies to parts of one size, however large the chunk is. */
 export function inParts(write: Write): Write {
   return async (data) => {
     for (let at = 0; at < data.length; at += CHUNK) {
@@ -95,8 +94,8 @@ export interface OpenFile {
 }
 
 /**
- * Copies a part of a file to `write`, with memory for one chunk. The position of an open file ends behind the last
- * byte that was sent, as in Python; a path is opened and closed here.
+ * Passes a part of a file to `write`, chunk by chunk. Leaves the position of an open file after the last byte sent, as
+ * Python does. Opens and closes the file of a path.
  *
  * @param now The clock, in milliseconds, that measures the client.
  * @returns The number of bytes sent.

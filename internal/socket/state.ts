@@ -50,22 +50,22 @@ const BACKLOG = 511;
 export interface Deadline {
   /** The seconds of `setdeadline`. */
   readonly seconds: number;
-  /** When the time runs out, on the clock of `performance.now()`. */
+  /** The time of the deadline on the clock of `performance.now()`. */
   readonly due: number;
 }
 
-/** How long a client without a timeout may delay the end of its request, in seconds. Arbitrary. */
+/** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */
 const END_SECONDS = 2;
 
 /** A `connect` in progress. */
 export interface Attempt {
   /** Ready when the attempt has ended. */
   readonly operation: PendingOperation<void>;
-  /** Gives the attempt up. */
+  /** Aborts the attempt. */
   readonly giveUp: AbortController;
 }
 
-/** Returns a clearer error if the address is that of a socket which was closed in this turn. */
+/** Returns a clearer error if the address belongs to a socket that was closed in this turn of the event loop. */
 function explain(error: unknown, address: AddressLike): unknown {
   const taken = error instanceof OSError && error.code === "EADDRINUSE";
   if (!taken || !isHeld(address)) return error;
@@ -78,8 +78,8 @@ function explain(error: unknown, address: AddressLike): unknown {
 }
 
 /**
- * The state of a socket: its endpoint, if it has one, and its settings. Owns the endpoint. Has the methods that several
- * calls of the socket share.
+ * The state of a socket: its endpoint, if it has one, and its settings; and the methods that several calls of the
+ * socket share. Owns the endpoint.
  */
 export class SocketState {
   /** The timeout in seconds; null waits without limit. */
@@ -96,7 +96,7 @@ export class SocketState {
   attempt: Attempt | undefined;
   /** The address of a bound socket that connects, or has tried to connect. */
   localAddress: Address | undefined;
-  /** What was asked for about the path of a Unix socket. */
+  /** The options for the path of a Unix socket. */
   pathOptions: PathOptions | undefined;
   /** Whether `listen` was called. */
   listening = false;
@@ -104,7 +104,7 @@ export class SocketState {
   closed = false;
   /** Whether the socket closes with its last file. */
   closeWanted = false;
-  /** How many files over the socket are open. */
+  /** The number of open files over the socket. */
   files = 0;
   /** Set on close: resolves when the system has released the address. */
   released: Promise<void> | undefined;
@@ -128,7 +128,7 @@ export class SocketState {
     this.timeout = timeout;
   }
 
-  /** Returns how long a call that begins now may wait; `timeout` in seconds. */
+  /** Returns the limit of a call that begins now; `timeout` is in seconds. */
   limit(syscall: string, timeout: number | null = this.timeout): WaitLimit {
     if (this.#resting) this.#resume();
     if (timeout === 0) return "now";
@@ -158,12 +158,12 @@ export class SocketState {
     }
   }
 
-  /** The endpoint, of any kind. */
+  /** The endpoint: a stream, a listener or a datagram socket. */
   get endpoint(): Stream | Listener | Datagram | undefined {
     return this.stream ?? this.listener ?? this.datagram;
   }
 
-  /** Whether the socket can wait for connections, datagrams, or the data of a connection. */
+  /** Reports whether the socket can wait for connections, datagrams, or the data of a connection. */
   get listens(): boolean {
     return this.listening || (this.stream ?? this.datagram) !== undefined;
   }
@@ -179,7 +179,7 @@ export class SocketState {
     };
   }
 
-  /** Takes over something open. */
+  /** Takes over an open transport. */
   take(transport: Transport): void {
     if ("receive" in transport) {
       this.datagram = new Datagram(
@@ -226,11 +226,11 @@ export class SocketState {
     try {
       this.bind(this.localAddress!);
     } catch {
-      // another socket has it by now: the next `connect` or `listen` throws
+      // another socket has the address by now: the next `connect` or `listen` throws
     }
   }
 
-  /** Returns the datagram endpoint. Binds an unbound socket first: to the loopback if `peer` is there. */
+  /** Returns the datagram endpoint. Binds an unbound socket first: to the loopback address if `peer` is one. */
   ensureBound(peer?: string): Datagram {
     if (this.datagram === undefined) {
       const loopback = peer === "127.0.0.1" || peer === "::1";
@@ -274,7 +274,10 @@ export class SocketState {
     throw osError(code, { syscall, reason: "the socket is not connected" });
   }
 
-  /** Ends the stream of a request: within the socket's timeout, or {@linkcode END_SECONDS} for the close itself. */
+  /**
+   * Ends the stream of a request within the socket's timeout. Without a timeout, the close itself is limited to
+   * {@linkcode END_SECONDS}.
+   */
   async endRequest(): Promise<void> {
     this.checkOpen("shutdown");
     const stream = this.connected("shutdown", "ENOTCONN");
@@ -290,7 +293,7 @@ export class SocketState {
     return this.#fileno ||= takeFileno(owner);
   }
 
-  /** Returns number, kind and addresses, as Python's `repr` of a socket has them. */
+  /** Returns the number, the kind and the addresses of the socket, as Python's `repr` shows them. */
   describe(fileno: number, proto: number): string {
     const kind =
       `fd=${fileno}, family=${this.family}, type=${this.type}, proto=${proto}`;
@@ -303,7 +306,7 @@ export class SocketState {
     }>`;
   }
 
-  /** Lets the process end while an accept or a receive is in flight that no call waits for, until the next call. */
+  /** Lets the process end although an accept or a receive is in flight, until the next call. */
   rest(): void {
     this.#resting = true;
     (this.listener ?? this.datagram)?.transport.unref?.();
@@ -391,7 +394,7 @@ export class SocketState {
     return (this.#gone ??= Promise.withResolvers()).promise;
   }
 
-  /** Notes that a file is closed. The last one closes the socket if `close` was called. */
+  /** Notes that a file is closed. Closes the socket with the last file, if `close` was called. */
   closeFile(): void {
     this.files--;
     if (this.files === 0 && this.closeWanted) this.close(false);

@@ -22,8 +22,8 @@ import type { Tied } from "../files/raw_streams.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /**
- * How long `close()` goes on sending accepted bytes in the background: 30 s. The kernel does the same with its own
- * buffer, for minutes (tcp_orphan_retries). Arbitrary.
+ * The time in ms for which `close()` goes on sending accepted bytes in the background. The kernel does so with its own
+ * buffer for minutes (tcp_orphan_retries). Arbitrary.
  */
 export const LINGER_MS = 30_000;
 
@@ -52,7 +52,7 @@ export class Stream {
       !this.sendQueue.ready || this.#holder !== undefined;
   }
 
-  /** Registers a file whose held bytes go out before all later ones. */
+  /** Registers a file whose held bytes must be sent before later ones. */
   hold(holder: Tied): void {
     this.sendHeld();
     this.#holder = holder;
@@ -87,7 +87,7 @@ export class Stream {
     return this.#when(limit, () => this.receiveBuffer.peek(size));
   }
 
-  /** Takes what comes next; after {@linkcode ReceiveBuffer.stop} only what has arrived. */
+  /** Calls `take` when bytes have come; after {@linkcode ReceiveBuffer.stop} at once. */
   async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
     const { receiveBuffer } = this;
     if (receiveBuffer.stopped) await receiveBuffer.look();
@@ -130,7 +130,7 @@ export class Stream {
     return quiet(this.#when(limit, () => this.receiveBuffer.takeInto(target)));
   }
 
-  /** Sends all of `data`; with a limit of time the start of it. */
+  /** Sends all of `data`, or the start of it if the call has a limit. */
   send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
     return this.#send(data, limit);
@@ -175,8 +175,8 @@ export class Stream {
   /**
    * Ends the writing half after all accepted bytes.
    *
-   * @param limit How long that may take.
-   * @param closing How long the close itself may take, if `limit` is null.
+   * @param limit The limit of the call.
+   * @param closing The limit of the close itself, if `limit` is null.
    */
   async endWrite(
     limit: WaitLimit,
@@ -199,7 +199,7 @@ export class Stream {
     }
   }
 
-  /** Over TLS, Deno (2.9.6) waits for the handshake first, as long as the client likes. */
+  /** Shuts the transport down for writing. Over TLS, Deno (2.9.6) waits for the handshake first, without a limit. */
   #closeWrite(limit: WaitLimit, closing: () => WaitLimit): Promise<void> {
     const { transport } = this;
     const most = closesAtOnce(transport) ? null : limit ?? closing();
@@ -241,7 +241,7 @@ export class Stream {
     try {
       close(this.transport);
     } catch {
-      // closed underneath, by its owner or by the runtime
+      // its owner or the runtime has closed the transport already
     }
   }
 }

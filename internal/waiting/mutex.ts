@@ -1,5 +1,5 @@
 /**
- * One operation at a time, in the order of the calls.
+ * A mutex: lets one operation run at a time, in the order of the calls.
  *
  * @module
  */
@@ -31,7 +31,7 @@ export class Mutex implements Readiness {
     return this.#held = true;
   }
 
-  /** Takes the mutex when it is the caller's turn. */
+  /** Waits for the caller's turn, and takes the mutex. */
   acquire(): Promise<void> {
     if (this.tryAcquire()) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -42,7 +42,7 @@ export class Mutex implements Readiness {
   /**
    * Takes the mutex within a time.
    *
-   * @param limit How long to wait.
+   * @param limit The limit of the wait.
    * @param syscall The call that waits, for the message.
    * @throws {BlockingIOError} if the call must not wait and the mutex is held.
    * @throws {TimeoutError} if the time runs out.

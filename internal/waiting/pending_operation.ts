@@ -6,11 +6,11 @@
 
 import { begun } from "./promises.ts";
 
-/** Something that becomes ready. `select`, timeouts and the serve loop wait for it. */
+/** A source that becomes ready. `select`, timeouts and the serve loop wait for it. */
 export interface Readiness {
   /** Whether a call would not wait. */
   readonly ready: boolean;
-  /** Starts the operation unless it runs; resolves when it has ended, and never rejects. */
+  /** Starts the operation unless it runs. Resolves when the operation has ended; never rejects. */
   fill(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ function call(watcher: () => void): void {
 /** The callbacks of each promise; see {@linkcode whenEnded}. */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 
-/** Returns how many callbacks a promise has; for tests. */
+/** Returns the number of callbacks of a promise, for tests. */
 export function waitersOf(ended: Promise<void>): number {
   return waiting.get(ended)?.size ?? 0;
 }
@@ -86,12 +86,12 @@ export class PendingOperation<T> implements Readiness {
     return this.#ended;
   }
 
-  /** Whether the operation is under way, or its result waits. */
+  /** Reports whether the operation is in flight, or its result waits. */
   get busy(): boolean {
     return this.#inFlight !== undefined || this.ready;
   }
 
-  /** Resolves when no operation is under way; with none it does so at once. */
+  /** Resolves when no operation is in flight; at once if there is none. */
   get settled(): Promise<void> {
     return this.#inFlight ?? Promise.resolve();
   }
@@ -110,7 +110,10 @@ export class PendingOperation<T> implements Readiness {
     this.#end(value, false);
   };
 
-  /** Goes on until a result is wanted. A loop: chaining operations would keep a promise for each. */
+  /**
+   * Repeats the operation until its result is wanted. It is a loop, because a chain of operations would keep a promise
+   * for each.
+   */
   async #search(): Promise<void> {
     let value: T;
     try {
@@ -161,7 +164,7 @@ export class PendingOperation<T> implements Readiness {
   }
 
   /**
-   * Ends the use of the operation: a value that still arrives goes to `discard`.
+   * Ends the use of the operation. Passes a value that still arrives to `discard`.
    *
    * @returns Resolves when no operation is in flight.
    */

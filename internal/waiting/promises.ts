@@ -13,7 +13,7 @@ export function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** Type and range errors that a peer, or the end of a request, can cause. */
+/** Type and range errors that are no mistakes: a peer, or the end of a request, has caused them. */
 const harmless = new WeakSet<object>();
 
 /** Marks a TypeError or RangeError as not a mistake of the program; see {@linkcode unawaited}. */
@@ -22,7 +22,7 @@ export function noMistake<E extends Error>(error: E): E {
   return error;
 }
 
-/** Reports whether the program made a mistake: a wrong argument, mostly. */
+/** Reports whether an error is a mistake of the program, such as a wrong argument. */
 function isMistake(error: unknown): boolean {
   return (error instanceof TypeError || error instanceof RangeError) &&
     !harmless.has(error);
@@ -34,8 +34,8 @@ export function quietFailure(promise: Promise<unknown>, error: unknown): void {
 }
 
 /**
- * Returns the promise of a call that may go unawaited. As {@linkcode quiet}, but a mistake of the program, such as a
- * wrong argument, stays an unhandled rejection: it would leave no trace otherwise.
+ * Returns the promise of a call that the program need not await. As {@linkcode quiet}, but a mistake of the program,
+ * such as a wrong argument, stays an unhandled rejection; otherwise it would leave no trace.
  */
 export function unawaited<T>(call: Promise<T>): Promise<T> {
   const promise: Promise<T> = call.catch((error) => {
@@ -58,8 +58,8 @@ export function begun(start: () => unknown): unknown {
 }
 
 /**
- * Rejects a call that may go unawaited. Only a failure marks its promise, so that a call that succeeds costs no more
- * than the promise.
+ * Rejects a call that the program need not await. Only a failure marks its promise, so that a successful call costs no
+ * more than the promise.
  */
 export function rejectQuietly<T>(
   call: PromiseWithResolvers<T>,

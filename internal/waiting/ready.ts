@@ -1,5 +1,5 @@
 /**
- * Waiting until an operation has ended: for one, or for the first of several.
+ * Waits until one source is ready, or the first of several.
  *
  * @module
  */
@@ -14,14 +14,14 @@ import {
 import { type Readiness, whenEnded } from "./pending_operation.ts";
 
 /**
- * Waits until `source` is ready and takes the result in the same turn: of two calls that wait for one source, the
- * first takes, and the second waits on.
+ * Waits until `source` is ready, and takes the result in the same turn. If two calls wait for one source, the first
+ * takes the result, and the second waits on.
  *
  * @param source The readiness to wait for. Its operation goes on after a timeout.
- * @param limit How long to wait.
+ * @param limit The limit of the wait.
  * @param syscall The call that waits, for the message.
  * @param take Takes the result once the source is ready.
- * @throws {BlockingIOError} if the call must not wait and nothing is ready.
+ * @throws {BlockingIOError} if the call must not wait, and the source is not ready.
  * @throws {TimeoutError} if the time runs out.
  */
 export async function whenReady<T>(
@@ -42,10 +42,10 @@ export async function whenReady<T>(
 }
 
 /**
- * Waits until one of several sources is ready, or the time runs out. No result is taken.
+ * Waits until one of several sources is ready, or the time runs out. Takes no result.
  *
  * @param sources The readinesses to wait for.
- * @param seconds How long to wait; null waits without limit, 0 only polls.
+ * @param seconds The limit; null waits without limit, 0 only polls.
  */
 export async function anyReady(
   sources: readonly Readiness[],

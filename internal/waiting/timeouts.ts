@@ -1,5 +1,5 @@
 /**
- * Timeouts of calls, without a timer or a reading of the clock for each call.
+ * Timeouts of calls. They need no timer and no reading of the clock for each call.
  *
  * @module
  */
@@ -21,23 +21,25 @@ export function setUnrefTimeout(
 }
 
 /**
- * How many turns of the event loop a call that must not wait polls for. A busy loop looks at the descriptors only in
- * every 61st tick (tokio's default `event_interval`): data in the kernel's buffer arrived after 60 turns in each of
- * 8,000 trials, in 65 us. The rest is a margin.
+ * The number of turns of the event loop for which a call that must not wait polls. A busy loop checks the descriptors
+ * only in every 61st tick (tokio's default `event_interval`): data in the kernel's buffer arrived after 60 turns in
+ * each of 8,000 trials, in 65 us. The rest is a margin.
  */
 const POLL_TURNS = 64;
 
 /**
- * The timer of one socket, which its timeouts share. It serves all calls that begin while it runs: when it fires, it
- * expires the calls that are due. A busy connection sets one timer per timeout period, not one per call.
+ * The timer of one socket, which its timeouts share. When the timer fires, it expires the calls that are due. So a busy
+ * connection sets one timer per timeout period, and not one per call.
  */
 export class SharedTimer {
-  /** The first of the timeouts; mostly the only one. */
+  /** The first timeout, and mostly the only one. */
   #first: Timeout | undefined;
   #others: Set<Timeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #fires = 0;
-  /** A timeout of at least so many milliseconds that begins while the timer runs is due after it. */
+  /**
+   * The milliseconds of the running timer. A timeout that is as long and begins while the timer runs is due after it.
+   */
   #span = 0;
   #stopped = false;
 
@@ -93,12 +95,12 @@ export class Timeout {
   readonly #begin = StartTime.current();
   readonly #syscall: string;
   #onExpire: ((error: OSError) => void) | undefined;
-  /** How long, in milliseconds. */
+  /** The milliseconds of the timeout. */
   readonly span: number;
 
   /**
    * @param shared The timer of the socket.
-   * @param seconds How long.
+   * @param seconds The seconds of the timeout.
    * @param syscall The call, for the message.
    */
   constructor(shared: SharedTimer, seconds: number, syscall: string) {
@@ -107,23 +109,23 @@ export class Timeout {
     this.span = seconds * 1000;
   }
 
-  /** When the time runs out, on the clock of `performance.now()`. */
+  /** The end of the timeout on the clock of `performance.now()`. */
   get due(): number {
     return this.#begin.time + this.span;
   }
 
-  /** Calls `onExpire` if the time runs out from now on. */
+  /** Calls `onExpire` when the time runs out. */
   start(onExpire: (error: OSError) => void): void {
     this.#onExpire = onExpire;
     this.#shared.add(this);
   }
 
-  /** Calls nothing if the time runs out from now on. */
+  /** Stops calling `onExpire`. */
   cancel(): void {
     this.#shared.delete(this);
   }
 
-  /** Ends the timeout: the time has run out. */
+  /** Calls `onExpire`: the time has run out. */
   expire(): void {
     this.cancel();
     this.#onExpire?.(this.error());
@@ -193,16 +195,15 @@ export function nextTurn(): Promise<void> {
 }
 
 /**
- * Rejects with `error` in a later turn of the event loop. A call that fails without waiting would otherwise end in the
- * same turn, and a program that calls again and again, whatever the error, would starve everything else, its own timers
- * and signals too.
+ * Rejects with `error` in a later turn of the event loop. If a call that fails without waiting ended in the same turn,
+ * a program that repeats it whatever the error would starve everything else, its own timers and signals too.
  */
 export async function failLater(error: unknown): Promise<never> {
   await nextTurn();
   throw error;
 }
 
-/** Begins a call; its failure lets the event loop turn first, as {@linkcode failLater} does. */
+/** Makes a call. If it fails, lets the event loop turn first, as {@linkcode failLater} does. */
 export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -211,7 +212,9 @@ export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Lets the event loop turn until `source` is ready, and reports whether it is. */
+/**
+ * Lets the event loop turn until `source` is ready, at most {@linkcode POLL_TURNS} times. Reports whether it is ready.
+ */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },
 ): Promise<boolean> {
@@ -222,10 +225,10 @@ export async function poll(
   return source.ready;
 }
 
-/** How long a call may wait: without limit, not at all, or until a timeout. */
+/** The limit of a call: null for none, "now" for a call that must not wait, or a timeout. */
 export type WaitLimit = null | "now" | Timeout;
 
-/** Returns the seconds that a limit leaves, as for `settimeout`; undefined for no limit. At least a millisecond. */
+/** Returns the seconds that a limit leaves, at least a millisecond; undefined for no limit. */
 export function secondsLeft(limit: WaitLimit): number | undefined {
   if (limit === null) return undefined;
   if (limit === "now") return 0;
@@ -236,7 +239,8 @@ let current: StartTime | undefined;
 
 /**
  * The time at which a call begins. All calls that begin in one run of the microtask queue share it. The clock is read
- * when that run ends, or sooner if a call asks: never before the call has begun, so no timeout runs out too early.
+ * at the end of that run, or earlier if a call asks for the time: never before the call has begun, so no timeout ends
+ * too early.
  */
 export class StartTime {
   #time = NaN;
