@@ -1,17 +1,23 @@
 /**
  * One set of handlers under all sixteen servers: plain, Async, Threading and Forking, over TCP, UDP, Unix streams
- * and Unix datagrams. The clients get the same bytes, and the hooks are called in the same order.
+ * and Unix datagrams. The clients get the same bytes, and the hooks are called in the same order. Each server serves
+ * all of them, because a worker or a child process for each would take most of the time.
  */
 
 import * as module from "../mod.ts";
 import {
   type Address,
-  type RequestHandlerConstructor,
   type ServerOptions,
   SHUT_WR,
+  SOCK_STREAM,
   type Socket,
 } from "../mod.ts";
-import { assertEquals, assertInstanceOf, delay } from "./deps.ts";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+  delay,
+} from "./deps.ts";
 import { MAY_FORK } from "./forking_helpers.ts";
 import {
   type AnyServer,
@@ -22,10 +28,10 @@ import {
   haveUnix,
   LOOPBACK,
   newPath,
-  serving,
   text,
   unstableNet,
   until,
+  within,
 } from "./server_helpers.ts";
 import { mayRead } from "./threading_helpers.ts";
 import * as H from "./testdata/handlers.ts";
@@ -105,9 +111,13 @@ const FAILED = ORDER.toSpliced(4, 0, "handleError");
 /** What is asked of every way to run a handler. */
 interface Scenario {
   behaviour: string;
-  Handler: RequestHandlerConstructor;
+  Handler: H.HandlerName;
   /** Talks with the server as one client. */
-  talk: (client: Socket, server: AnyServer) => Promise<void>;
+  talk: (
+    client: Socket,
+    server: AnyServer,
+    Handler: H.HandlerName,
+  ) => Promise<void>;
   /** The class and the message of the error that the handler ends with. */
   // deno-lint-ignore no-explicit-any
   fails?: [Class: new (...args: any[]) => Error, message: string];
@@ -141,7 +151,7 @@ const DOWNLOAD = 3_000_000;
 const STREAMS: Scenario[] = [
   {
     behaviour: "echoes until the client ends its side",
-    Handler: H.Echo,
+    Handler: "Echo",
     async talk(client) {
       for (const word of ["one", "two", "x".repeat(100)]) {
         await client.sendall(bytes(word));
@@ -154,7 +164,7 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "talks in lines, and ends when asked to",
-    Handler: H.Lines,
+    Handler: "Lines",
     talk: answers(
       bytes("upper one\r\nwhat\nupper two\nquit\nupper three\n"),
       "ONE\nerror\nTWO\n",
@@ -162,7 +172,7 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "answers in order what comes together, by whichever way",
-    Handler: H.Answers,
+    Handler: "Answers",
     talk: answers(
       bytes("one\nsend two\nthree\nfour\nsend five\n"),
       "one\nsend two\nthree\nfour\nsend five\n",
@@ -170,7 +180,7 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "does not hold back the first answer while it waits",
-    Handler: H.Answers,
+    Handler: "Answers",
     async talk(client) {
       await client.sendall(bytes("one\nlate two\n"));
       assertEquals(text(await client.recv(100)), "one\n");
@@ -182,22 +192,22 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "tells the handler the real addresses",
-    Handler: H.Lines,
+    Handler: "Lines",
     async talk(client, server) {
       const mine = client.getsockname();
       const addresses = [mine, mine, server.serverAddress];
       const answer = `${JSON.stringify(addresses)}\n`;
-      await answers(bytes("addr\n"), answer)(client, server);
+      await answers(bytes("addr\n"), answer)(client, server, "Lines");
     },
   },
   {
     behaviour: "takes an upload, and answers with its digest",
-    Handler: H.Upload,
+    Handler: "Upload",
     talk: answers(DATA, `${DATA.length} ${DIGEST}\n`),
   },
   {
     behaviour: "reads on after it has ended its own side",
-    Handler: H.HalfClose,
+    Handler: "HalfClose",
     async talk(client) {
       assertEquals(text(await all(client)), "bye\n");
       await client.sendall(bytes("12345"));
@@ -207,7 +217,7 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "sends all to a client that reads slowly",
-    Handler: H.Download,
+    Handler: "Download",
     async talk(client) {
       await client.sendall(bytes(`${DOWNLOAD}\n`));
       let at = 0;
@@ -224,151 +234,159 @@ const STREAMS: Scenario[] = [
   },
   {
     behaviour: "calls setup, handle, finish",
-    Handler: H.Hooks,
+    Handler: "Hooks",
     talk: hears("setup handle finish"),
   },
   {
     behaviour: "reports what setup throws, and does not call finish",
-    Handler: H.ThrowInSetup,
+    Handler: "ThrowInSetup",
     talk: hears("setup "),
     fails: [TypeError, "setup failed"],
   },
   {
     behaviour: "reports what handle throws, and calls finish",
-    Handler: H.ThrowInHandle,
+    Handler: "ThrowInHandle",
     talk: hears("setup handle finish"),
     fails: [module.ConnectionResetError, "handle failed"],
   },
   {
     behaviour: "reports what finish throws",
-    Handler: H.ThrowInFinish,
+    Handler: "ThrowInFinish",
     talk: hears("setup handle finish"),
     fails: [SyntaxError, "finish failed"],
   },
   {
     behaviour: "runs a handler for both on a connection",
-    Handler: H.Dual,
+    Handler: "Dual",
     talk: answers(bytes("hello"), "stream 7 true HELLO"),
   },
   {
     behaviour: "reports what a handler for both throws on a connection",
-    Handler: H.Dual,
+    Handler: "Dual",
     talk: answers(bytes("throw"), ""),
     fails: [Error, "dual failed"],
   },
 ];
 
-/** Sends a datagram, and compares the one that comes back. */
+/** Sends a datagram to a handler, and compares the one that comes back. */
 function replies(question: string, answer: string): Scenario["talk"] {
-  return async (client, server) => {
-    await client.sendall(bytes(question));
+  return async (client, server, Handler) => {
+    await client.sendall(bytes(`${Handler}\n${question}`));
     const [data, from] = await client.recvfrom(65536);
-    assertEquals([text(data), from], [answer, server.serverAddress]);
+    assertEquals(text(data), answer);
+    assertEquals(from, server.serverAddress);
   };
 }
 
 /** Sends a datagram that is not answered. */
 function sends(question: string): Scenario["talk"] {
-  return async (client) => void await client.sendall(bytes(question));
+  return async (client, _, Handler) =>
+    void await client.sendall(bytes(`${Handler}\n${question}`));
 }
 
 const DATAGRAMS: Scenario[] = [
   {
     behaviour: "answers a datagram from the server's own address",
-    Handler: H.Datagram,
+    Handler: "Datagram",
     talk: replies("hello", "HELLO"),
   },
   {
     behaviour: "sends no answer where handle throws",
-    Handler: H.Datagram,
+    Handler: "Datagram",
     talk: sends("throw"),
     fails: [Error, "datagram failed"],
   },
   {
     behaviour: "calls setup, handle, finish",
-    Handler: H.DatagramHooks,
+    Handler: "DatagramHooks",
     talk: replies("", "setup handle finish "),
   },
   {
     behaviour: "reports what setup throws, and does not call finish",
-    Handler: H.DatagramHooks,
+    Handler: "DatagramHooks",
     talk: sends("setup"),
     fails: [TypeError, "failed: setup failed "],
   },
   {
     behaviour: "reports what handle throws, and calls finish",
-    Handler: H.DatagramHooks,
+    Handler: "DatagramHooks",
     talk: replies("handle", "setup handle failed finish "),
     fails: [TypeError, "failed: setup handle failed "],
   },
   {
     behaviour: "reports what finish throws",
-    Handler: H.DatagramHooks,
+    Handler: "DatagramHooks",
     talk: sends("finish"),
     fails: [TypeError, "failed: setup handle finish failed "],
   },
   {
     behaviour: "runs a handler for both on a datagram",
-    Handler: H.Dual,
+    Handler: "Dual",
     talk: replies("hello", "datagram null true HELLO"),
   },
   {
     behaviour: "sends no answer of a handler for both that throws",
-    Handler: H.Dual,
+    Handler: "Dual",
     talk: sends("throw"),
     fails: [Error, "dual failed"],
   },
 ];
 
+const isDatagrams = (name: string) => /Datagram|UDP/.test(name);
+
+/** A client whose connection asks for a handler. Datagrams do so themselves. */
+async function clientOf(
+  server: AnyServer,
+  Handler: H.HandlerName,
+): Promise<Socket> {
+  const client = await connectTo(server);
+  if (client.type === SOCK_STREAM) await client.sendall(bytes(`${Handler}\n`));
+  return client;
+}
+
 /** Runs a scenario with one client, and looks at the hooks. */
 async function play(
-  Server: AnyServerClass,
-  address: Address,
-  options: ServerOptions,
+  server: AnyServer,
+  seen: Seen,
   { Handler, talk, fails }: Scenario,
 ): Promise<void> {
-  const seen: Seen = { hooks: [], errors: [], from: [] };
-  const server = new (noting(Server, seen))(address, Handler, options);
-  await serving(server, async () => {
-    using client = await connectTo(server);
-    await talk(client, server);
-    await until(() => seen.hooks.includes("closeRequest"));
-    if (fails !== undefined) assertEquals(seen.from, [client.getsockname()]);
-  });
-  assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED);
+  for (const list of Object.values(seen)) list.length = 0;
+  const { accepted } = server.status;
+  using client = await clientOf(server, Handler);
+  await talk(client, server, Handler);
+  await until(() =>
+    seen.hooks.includes("closeRequest") && server.status.active === 0
+  );
+  assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED, "the hooks");
   assertEquals(server.status, {
-    ...{ active: 0, accepted: 1, rejected: 0 },
+    ...{ active: 0, accepted: accepted + 1, rejected: 0 },
     ...{ transientErrors: 0, resourceErrors: 0 },
   });
   if (fails === undefined) return;
+  assertEquals(seen.from, [client.getsockname()], "who asked");
   const [error] = seen.errors;
   assertInstanceOf(error, fails[0]);
-  assertEquals([error.constructor.name, error.message], [
-    fails[0].name,
-    fails[1],
-  ]);
-  assertEquals(error.stack!.includes("testdata/handlers.ts"), true);
+  assertEquals(error.constructor, fails[0]);
+  assertEquals(error.message, fails[1]);
+  assertStringIncludes(error.stack!, "testdata/handlers.ts");
 }
 
-/** Asks three times, and looks at what is left of the server. */
-async function serveThree(
-  Server: AnyServerClass,
-  address: Address,
-  options: ServerOptions,
-): Promise<void> {
-  const datagrams = /Datagram|UDP/.test(Server.name);
-  const Handler = datagrams ? H.Datagram : H.Lines;
-  const server = new Server(address, Handler, options);
-  assertEquals(server.serverAddress, server.socket.getsockname());
-  await serving(server, async () => {
-    for (const word of ["one", "two", "three"]) {
-      using client = await connectTo(server);
-      await client.sendall(bytes(datagrams ? word : `upper ${word}\nquit\n`));
-      const answer = datagrams ? await client.recv(100) : await all(client);
-      assertEquals(text(answer).trim(), word.toUpperCase());
-    }
-  });
-  assertEquals([server.fileno(), server.status.active], [-1, 0]);
+/** Asks three times, one client after the other. */
+async function askThree(server: AnyServer): Promise<void> {
+  const datagrams = server.socketType !== SOCK_STREAM;
+  for (const word of ["one", "two", "three"]) {
+    using client = await clientOf(server, datagrams ? "Datagram" : "Lines");
+    const question = datagrams ? `Datagram\n${word}` : `upper ${word}\nquit\n`;
+    await client.sendall(bytes(question));
+    const answer = datagrams ? await client.recv(100) : await all(client);
+    assertEquals(text(answer).trim(), word.toUpperCase());
+  }
+}
+
+/** Looks at what is left of a server that is closed. */
+function assertNothingLeft(server: AnyServer): void {
+  assertEquals(server.fileno(), -1);
+  assertEquals(server.status.active, 0);
   if ("activeChildren" in server) {
     assertEquals((server.activeChildren as Set<number>).size, 0);
   }
@@ -391,61 +409,62 @@ async function handleTen(
 }
 
 /** A datagram is answered after the next one was received, and answered; both from the server's address. */
-async function answerLate(
-  Server: AnyServerClass,
-  address: Address,
-  options: ServerOptions,
-): Promise<void> {
-  const server = new Server(address, H.LateAnswer, options);
-  await serving(server, async () => {
-    using client = await connectTo(server);
-    for (const question of ["late", "now"]) {
-      await client.sendall(bytes(question));
-    }
-    for (const answer of ["now", "late"]) {
-      const [data, from] = await client.recvfrom(65536);
-      assertEquals([text(data), from], [answer, server.serverAddress]);
-    }
-  });
+async function answerLate(server: AnyServer): Promise<void> {
+  using client = await connectTo(server);
+  for (const question of ["late", "now"]) {
+    await client.sendall(bytes(`LateAnswer\n${question}`));
+  }
+  for (const answer of ["now", "late"]) {
+    const [data, from] = await client.recvfrom(65536);
+    assertEquals(text(data), answer);
+    assertEquals(from, server.serverAddress);
+  }
 }
 
 for (const [prefix, options, unable] of WAYS) {
   for (const [kind, address, missing] of KINDS) {
     const name = `${prefix}${kind}`;
     const Server = (module as unknown as Record<string, AnyServerClass>)[name];
-    for (const scenario of /Datagram|UDP/.test(kind) ? DATAGRAMS : STREAMS) {
-      Deno.test({
-        name: `${name} ${scenario.behaviour}`,
-        ignore: unable || missing,
-        fn: () => play(Server, address(), options, scenario),
-      });
-    }
     Deno.test({
       name:
         `${name} serves one client after the other, and leaves nothing open`,
       ignore: unable || missing,
-      fn: () => serveThree(Server, address(), options),
+      async fn(t) {
+        const seen: Seen = { hooks: [], errors: [], from: [] };
+        const server = new (noting(Server, seen))(address(), H.Named, options);
+        assertEquals(server.serverAddress, server.socket.getsockname());
+        const served = server.serveForever();
+        for (const scenario of isDatagrams(kind) ? DATAGRAMS : STREAMS) {
+          await t.step(
+            scenario.behaviour,
+            () => within(play(server, seen, scenario)),
+          );
+        }
+        await t.step("answers three clients", () => within(askThree(server)));
+        if (isDatagrams(kind) && prefix !== "") {
+          await t.step(
+            "answers late, from its own address",
+            () => within(answerLate(server)),
+          );
+        }
+        await within(server.shutdown());
+        await within(server.serverClose({ timeout: 5 }));
+        await within(served);
+        assertNothingLeft(server);
+      },
     });
-    if (/Datagram|UDP/.test(kind) && prefix !== "") {
-      Deno.test({
-        name: `${name} answers late, from its own address`,
-        ignore: unable || missing,
-        fn: () => answerLate(Server, address(), options),
-      });
-    }
-    if (kind === "TCPServer") {
-      Deno.test({
-        name: `${name} closes before it has served`,
-        ignore: unable,
-        async fn() {
-          await using _ = new Server(address(), H.Echo, options);
-        },
-      });
-      Deno.test({
-        name: `${name} keeps nothing of requests that have ended`,
-        ignore: unable,
-        fn: () => handleTen(Server, address(), options),
-      });
-    }
+    if (kind !== "TCPServer") continue;
+    Deno.test({
+      name: `${name} closes before it has served`,
+      ignore: unable,
+      async fn() {
+        await using _ = new Server(address(), H.Echo, options);
+      },
+    });
+    Deno.test({
+      name: `${name} keeps nothing of requests that have ended`,
+      ignore: unable,
+      fn: () => handleTen(Server, address(), options),
+    });
   }
 }

@@ -11,6 +11,7 @@ import {
   DatagramRequestHandler,
   DualRequestHandler,
   SHUT_WR,
+  type Socket,
   StreamRequestHandler,
 } from "../../mod.ts";
 
@@ -237,5 +238,80 @@ export class LateAnswer extends DatagramRequestHandler {
   override async finish() {
     await super.finish();
     if (decoder.decode(this.packet) === "now") LateAnswer.#answered.resolve();
+  }
+}
+
+/**
+ * The handler whose name the client sends first, in a line, or that a datagram begins with: so one server serves all of
+ * them. The hooks of the named handler run as this one's.
+ */
+// deno-lint-ignore no-explicit-any
+export class Named extends BaseRequestHandler<any> {
+  static readonly moduleUrl = import.meta.url;
+  #named!: AnyHandler;
+
+  override async setup() {
+    const { request, clientAddress, server } = this;
+    const [name, own] = Array.isArray(request)
+      ? splitDatagram(request as [Uint8Array, Socket])
+      : [await takeLine(request), request];
+    const Handler = NAMED[name as keyof typeof NAMED] as new (
+      ...args: unknown[]
+    ) => AnyHandler;
+    this.#named = new Handler(own, clientAddress, server);
+    await this.#named.setup();
+  }
+
+  override handle() {
+    return this.#named.handle();
+  }
+
+  override async finish() {
+    this.#named.failure = this.failure;
+    await this.#named.finish();
+  }
+}
+
+// deno-lint-ignore no-explicit-any
+type AnyHandler = BaseRequestHandler<any>;
+
+const NAMED = {
+  Answers,
+  Datagram,
+  DatagramHooks,
+  Download,
+  Dual,
+  Echo,
+  HalfClose,
+  Hooks,
+  LateAnswer,
+  Lines,
+  ThrowInFinish,
+  ThrowInHandle,
+  ThrowInSetup,
+  Upload,
+};
+
+/** What the client may ask {@linkcode Named} for. */
+export type HandlerName = keyof typeof NAMED;
+
+/** The name that a datagram begins with, and the request without it. */
+function splitDatagram(
+  [packet, socket]: [Uint8Array, Socket],
+): [name: string, request: [Uint8Array, Socket]] {
+  const end = packet.indexOf(10);
+  return [decoder.decode(packet.subarray(0, end)), [
+    packet.slice(end + 1),
+    socket,
+  ]];
+}
+
+/** Receives a line, and nothing after it. */
+async function takeLine(socket: Socket): Promise<string> {
+  let line = "";
+  for (;;) {
+    const char = decoder.decode(await socket.recv(1));
+    if (char === "\n" || char === "") return line;
+    line += char;
   }
 }
