@@ -246,7 +246,8 @@ Deno.test("runHandler() calls a finish() that was added later", async () => {
   class Handler extends BaseRequestHandler<undefined> {
     override handle = () => Promise.reject(new Error("no"));
   }
-  const run = () => runHandler(new Handler(undefined, "", {} as BaseServer));
+  const run = async () =>
+    await runHandler(new Handler(undefined, "", {} as BaseServer));
   await assertRejects(run, Error, "no");
   const finish = Handler.prototype.finish;
   let finished = 0;

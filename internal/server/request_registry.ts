@@ -64,12 +64,11 @@ function count(
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<Limits>>;
-  /** The requests under way, in the order in which they began. */
-  readonly #active = new Set<ActiveRequest>();
   /**
-   * The open requests by their request objects; the last one if an override of `getRequest` returns one object twice.
+   * The open requests by request, in the order in which they began. If an override of `getRequest` returns one object
+   * twice, the object leads to the last request, and an earlier one is its own key.
    */
-  readonly #byRequest = new Map<unknown, ActiveRequest>();
+  readonly #active = new Map<unknown, ActiveRequest>();
   #perClient: Counts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
@@ -146,20 +145,19 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#perClient) count(this.#perClient, client, 1);
     this.status.accepted++;
     const active = new ActiveRequest(request, client);
-    this.#active.add(active);
-    this.#byRequest.set(request, active);
+    const earlier = this.#active.get(request);
+    if (earlier !== undefined) this.#active.set(earlier, earlier);
+    this.#active.set(request, active);
     return active;
   }
 
   /** Ends a request. */
   end(active: ActiveRequest): void {
     const { request, client } = active;
-    const counted = this.#active.delete(active);
+    const last = this.#active.get(request) === active;
+    const counted = this.#active.delete(last ? request : active);
     if (counted) active.end = "finished";
     if (counted && this.#perClient) count(this.#perClient, client, -1);
-    if (this.#byRequest.get(request) === active) {
-      this.#byRequest.delete(request);
-    }
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
@@ -170,7 +168,7 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.size > this.max) return true;
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return false;
-    const client = this.#byRequest.get(request)?.client;
+    const client = this.#active.get(request)?.client;
     return client !== undefined && this.#countOf(client) > most;
   }
 
@@ -178,14 +176,16 @@ export class Requests implements Iterable<ActiveRequest> {
   #countOf(client: string): number {
     if (this.#perClient === undefined) {
       this.#perClient = new Map();
-      for (const { client } of this.#active) count(this.#perClient, client, 1);
+      for (const { client } of this.#active.values()) {
+        count(this.#perClient, client, 1);
+      }
     }
     return this.#perClient.get(client) ?? 0;
   }
 
   /** Marks a request as ended by its task. */
   detach(request: unknown): ActiveRequest {
-    const active = this.#byRequest.get(request) ?? this.begin(request);
+    const active = this.#active.get(request) ?? this.begin(request);
     active.detached = true;
     return active;
   }
@@ -197,7 +197,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns the signal of a request; a common one for requests that the server did not get itself. */
   signal(request: unknown): AbortSignal {
-    const active = this.#byRequest.get(request);
+    const active = this.#active.get(request);
     const controller = active === undefined
       ? this.#others ??= new AbortController()
       : active.controller ??= new AbortController();
@@ -209,18 +209,17 @@ export class Requests implements Iterable<ActiveRequest> {
   drain(): void {
     this.draining = true;
     this.#others?.abort();
-    for (const { controller } of this.#active) controller?.abort();
+    for (const { controller } of this.#active.values()) controller?.abort();
   }
 
   /** Cuts off all open requests, and returns them. They no longer count. */
   giveUp(): ActiveRequest[] {
-    const left = [...this.#active];
+    const left = [...this.#active.values()];
     for (const active of left) {
       active.end = "forced";
       this.#givenUp.add(active.request);
     }
     this.#active.clear();
-    this.#byRequest.clear();
     this.#perClient?.clear();
     this.#idle = settle(this.#idle);
     return left;
@@ -228,7 +227,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Iterates over the open requests. */
   [Symbol.iterator](): Iterator<ActiveRequest> {
-    return this.#active[Symbol.iterator]();
+    return this.#active.values();
   }
 }
 

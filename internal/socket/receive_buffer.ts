@@ -11,7 +11,7 @@ import {
   translate,
 } from "../base/errors.ts";
 import { poll, type Timeout } from "../waiting/timeouts.ts";
-import { rejectQuietly } from "../waiting/promises.ts";
+import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { ReceiveMemory } from "./receive_memory.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
@@ -68,8 +68,12 @@ export class ReceiveBuffer implements Readiness {
   /** The handlers of a read, bound once for all. */
   #onRead: ((count: number | null) => void) | undefined;
   #onFailure: ((error: unknown) => void) | undefined;
-  /** The call that waits for the next bytes. */
-  #call: PromiseWithResolvers<Bytes | number> | undefined;
+  /**
+   * The call that waits for the next bytes, and its end. A call fails by being resolved to a rejected promise: another
+   * function to reject it would take 100 bytes of each idle connection.
+   */
+  #call: Promise<Bytes | number> | undefined;
+  #resolve: ((result: Bytes | number | Promise<never>) => void) | undefined;
   /** The most bytes that the call takes. */
   #size = 0;
   /** The memory of the caller, if the call reads into it. */
@@ -190,29 +194,39 @@ export class ReceiveBuffer implements Readiness {
   }
 
   #wake(): void {
-    if (this.#call !== undefined) this.#serve(this.#call);
+    if (this.#call !== undefined) this.#serve();
     const filled = this.#filled;
     this.#filled = undefined;
     filled?.resolve();
   }
 
   /** Ends the waiting call with the bytes at hand, the end of the stream or the error. */
-  #serve(call: PromiseWithResolvers<Bytes | number>): void {
+  #serve(): void {
     const into = this.#into;
     if (!this.ready) return this.#read(this.#direct ?? this.#nextTarget()); // a read of 0 bytes, which is not the end
     this.#timeout?.cancel();
     try {
-      call.resolve(
+      this.#resolve!(
         into === undefined ? this.take(this.#size) : this.#takeDirect(into),
       );
     } catch (error) {
-      rejectQuietly(call, error);
+      this.#reject(error);
     }
     this.#forgetCall();
   }
 
+  /** Rejects the call that waits; the call may go unawaited. */
+  #reject(error: unknown): void {
+    quiet(this.#call!);
+    this.#resolve!(Promise.reject(error));
+  }
+
   #forgetCall(): void {
-    this.#call = this.#into = this.#timeout = undefined;
+    this.#call =
+      this.#resolve =
+      this.#into =
+      this.#timeout =
+        undefined;
   }
 
   /** The caller's memory, if the call has no timeout. Only then the read may use that memory. */
@@ -252,17 +266,19 @@ export class ReceiveBuffer implements Readiness {
   }
 
   #wait(timeout: Timeout | undefined): Promise<Bytes | number> {
-    const call = this.#call = Promise.withResolvers<Bytes | number>();
-    if (timeout !== undefined) this.#limit(call, timeout);
+    const call = this.#call = new Promise<Bytes | number>((resolve) => {
+      this.#resolve = resolve;
+    });
+    if (timeout !== undefined) this.#limit(timeout);
     this.#read(this.#direct ?? this.#nextTarget());
-    return call.promise;
+    return call;
   }
 
-  #limit(call: PromiseWithResolvers<Bytes | number>, timeout: Timeout): void {
+  #limit(timeout: Timeout): void {
     this.#timeout = timeout;
     timeout.start((error) => {
       if (this.#timeout !== timeout) return; // served before, in the turn in which the time ran out
-      rejectQuietly(call, error);
+      this.#reject(error);
       this.#forgetCall();
     });
   }

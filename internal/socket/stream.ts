@@ -33,8 +33,7 @@ export class Stream {
   readonly transport: StreamTransport;
   /** The reading half. */
   readonly receiveBuffer: ReceiveBuffer;
-  /** The writing half. */
-  readonly sendQueue: SendQueue;
+  #sendQueue: SendQueue | undefined;
   #writeEnded = false;
   #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
@@ -43,7 +42,11 @@ export class Stream {
   constructor(transport: StreamTransport) {
     this.transport = transport;
     this.receiveBuffer = new ReceiveBuffer(transport);
-    this.sendQueue = new SendQueue(transport);
+  }
+
+  /** The writing half; made when it is first used, since an idle connection that only listens needs none: 120 bytes. */
+  get sendQueue(): SendQueue {
+    return this.#sendQueue ??= new SendQueue(this.transport);
   }
 
   /** Whether a detach would lose data or a call in flight. */
