@@ -47,7 +47,7 @@ export class OSError extends Error {
   /**
    * Creates an error.
    *
-   * @param message What failed and why.
+   * @param message The failure and the reason.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: OSErrorOptions = {}) {
@@ -190,7 +190,7 @@ export class GaiError extends OSError {
   /**
    * Creates an error.
    *
-   * @param message What could not be resolved and why.
+   * @param message The name that could not be resolved, and the reason.
    * @param eai One of the `EAI_*` constants.
    * @param options The parts of the message, for programs.
    */

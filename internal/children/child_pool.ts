@@ -74,7 +74,7 @@ export class ChildPool {
     this.#dispatch(); // the new limits may allow another child
   }
 
-  /** Runs a request in a child. Rejects with what the handler threw, or with the reason why there is no child. */
+  /** Runs a request in a child. Rejects with the error of the handler, or with the reason why there is no child. */
   async run(request: unknown, client: Address): Promise<void> {
     const job = jobFor(request, client, this.#launch.permissions);
     try {

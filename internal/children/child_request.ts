@@ -36,7 +36,7 @@ export class ChildRequest {
     this.job = job;
   }
 
-  /** Resolves when the handler has ended, to the milliseconds that it took. Rejects with what it threw. */
+  /** Resolves when the handler has ended, to the milliseconds that it took. Rejects with the error of the handler. */
   get ended(): Promise<number> {
     return this.#end.promise;
   }

@@ -13,7 +13,7 @@ import type {
   LaunchOptions,
 } from "./forking_options.ts";
 
-/** Returns the launch options: those given, or else the static fields of the class. */
+/** Returns the launch options, from the options of the server or the static fields of its class. */
 export function launchOptions(
   moduleUrl: string,
   options: ForkingOptions,
@@ -28,7 +28,9 @@ export function launchOptions(
   };
 }
 
-/** Returns the names of the options that handlers see: those given, or else the static field of the class. */
+/**
+ * Returns the names of the options that handlers see, from the options of the server or the static field of its class.
+ */
 export function namesOf(
   options: ForkingOptions,
   statics: ForkingStatics,
@@ -44,7 +46,7 @@ export function namesOf(
   );
 }
 
-/** Returns the options of the pool: those given, or else the static fields of the class. */
+/** Returns the options of the pool, from the options of the server or the static fields of its class. */
 export function poolOptions(
   options: ForkingOptions,
   statics: ForkingStatics,

@@ -41,20 +41,20 @@ export class PoolChild {
   readonly #requests = new Map<number, ChildRequest>();
   readonly #timer = new SharedTimer();
   readonly #token = crypto.randomUUID();
-  /** The count of requests given to it so far. */
+  /** The number of requests given to the child so far. */
   assigned = 0;
   #unacknowledged = 0;
   #leaving = false;
   #toldToLeave = false;
-  /** Its pid; undefined if it could not be started. */
+  /** The pid of the child; undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
   readonly exited: Promise<void>;
-  /** Whether its module is loaded. */
+  /** Whether the module of the handler is loaded. */
   ready = false;
-  /** The time when it last got its first request or ended one, on the clock of `performance.now()`. */
+  /** The time at which the child last got its first request or ended one, on the clock of `performance.now()`. */
   lastProgress = 0;
-  /** The error with which it failed to get ready. */
+  /** The error of a child that could not get ready. */
   failure: unknown;
 
   /**
@@ -85,24 +85,27 @@ export class PoolChild {
     this.#idle();
   }
 
-  /** The count of requests that it has. */
+  /** The number of open requests of the child. */
   get load(): number {
     return this.#requests.size;
   }
 
-  /** Whether it takes more requests, now or later. */
+  /** Reports whether the child takes more requests, now or later. */
   get open(): boolean {
     return !this.#leaving && this.assigned < this.#options.requestsPerChild;
   }
 
-  /** Whether it has acknowledged all of its requests. A child that is stopped or computes acknowledges none. */
+  /**
+   * Reports whether the child has acknowledged all of its requests. A child that is stopped or computes acknowledges
+   * none.
+   */
   get free(): boolean {
     return this.#unacknowledged === 0;
   }
 
   /**
-   * Gives it a request. Resolves when the handler has ended, to the milliseconds that it took. Rejects with what it
-   * threw.
+   * Gives the child a request. Resolves when the handler has ended, to the milliseconds that it took. Rejects with the
+   * error of the handler.
    */
   run(job: Job): Promise<number> {
     if (this.load === 0) this.lastProgress = performance.now();
@@ -244,19 +247,19 @@ export class PoolChild {
     for (const id of [...this.#requests.keys()]) this.#fail(id, error);
   }
 
-  /** If it has no request: stops keeping the server's process alive, and tells it to exit if it takes no more. */
+  /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
   #idle(): void {
     if (this.load > 0) return;
     this.#lifetime.keepAlive(false);
     if (!this.open) this.leave();
   }
 
-  /** Tells its handlers that the server shuts down. */
+  /** Tells the handlers of the child that the server shuts down. */
   drain(): void {
     this.#messages.send({ type: "drain" });
   }
 
-  /** Gives it no more requests, and tells it to exit after the last one. */
+  /** Tells the child to exit after its last request, and gives it no further one. */
   leave(): void {
     this.#leaving = true;
     if (this.load > 0 || this.#toldToLeave) return;
@@ -265,7 +268,7 @@ export class PoolChild {
     this.#lifetime.awaitExit();
   }
 
-  /** Kills it. Its requests fail. */
+  /** Kills the child. Its requests fail. */
   kill(reason: string): void {
     this.#leaving = true;
     this.#lifetime.kill(reason);

@@ -64,7 +64,7 @@ export class BufferedReader implements Disposable {
   /**
    * Opens a reader. Nothing is received yet.
    *
-   * @param source Where the bytes come from.
+   * @param source The source of the bytes.
    * @param options Sizes and limits.
    * @throws {RangeError} if a size or limit is out of range.
    */
@@ -86,7 +86,7 @@ export class BufferedReader implements Disposable {
   /**
    * Reads `size` bytes, or fewer if the stream ends before; without `size`, to the end.
    *
-   * @param size How many bytes; -1 for all.
+   * @param size The number of bytes; -1 for all.
    * @returns The bytes; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
    * @throws {TypeError} if the reader is closed.
@@ -114,7 +114,7 @@ export class BufferedReader implements Disposable {
   /**
    * Reads exactly `size` bytes.
    *
-   * @param size How many bytes.
+   * @param size The number of bytes.
    * @returns The bytes.
    * @throws {IncompleteReadError} if the stream ends before; its `partial` holds the bytes that came.
    * @throws {RangeError} if `size` is not a non-negative integer.
@@ -180,7 +180,7 @@ export class BufferedReader implements Disposable {
   /**
    * Fills `buffer`, or less of it if the stream ends before. Receives directly into a large buffer, without a copy.
    *
-   * @param buffer Where the bytes go.
+   * @param buffer The memory to fill.
    * @returns The number of bytes; 0 at the end of the stream.
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
@@ -191,7 +191,7 @@ export class BufferedReader implements Disposable {
   /**
    * Reads the bytes that are there into `buffer`, with at most one receive.
    *
-   * @param buffer Where the bytes go.
+   * @param buffer The memory to fill.
    * @returns The number of bytes; 0 at the end of the stream.
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
@@ -239,7 +239,7 @@ export class BufferedReader implements Disposable {
    * Returns the next bytes without taking them. Makes at most one `recv`, and only if fewer than `size` bytes wait;
    * may return more or fewer bytes than `size`.
    *
-   * @param size How many bytes the caller would like; 0 for those that wait, or else come next.
+   * @param size The number of bytes wanted; 0 for those that wait, or else come next.
    * @returns A copy of the bytes; empty only at the end of the stream.
    * @throws {RangeError} if `size` is not a non-negative integer.
    * @throws {TypeError} if the reader is unbuffered or closed.

@@ -61,7 +61,7 @@ export class BufferedWriter implements Writer {
   /**
    * Opens a writer.
    *
-   * @param sink Where to send the bytes.
+   * @param sink The destination of the bytes.
    * @param options The size of the buffer.
    * @throws {RangeError} if the size is not -1 or a non-negative integer.
    */
@@ -81,7 +81,7 @@ export class BufferedWriter implements Writer {
     return this.#writes.closed;
   }
 
-  /** How many bytes were written and not yet sent, those in the buffer included. */
+  /** The number of bytes written and not yet sent, including those in the buffer. */
   get pending(): number {
     return this.#core.length + this.#writes.pendingBytes;
   }

@@ -92,7 +92,7 @@ export interface Writer extends AsyncDisposable {
   seekable(): boolean;
 }
 
-/** The most bytes that `writelines` joins to one write: what one `recv` of a peer takes by default. */
+/** The most bytes that `writelines` joins to one write: the default size of a `recv`. */
 const BLOCK = 65536;
 
 /** Writes `lines` in order: an iterable at once, an async iterable as it comes. */

@@ -12,7 +12,7 @@ export const DEFAULT_LINE_LIMIT = 65536;
 
 /** A queue that lines are taken from. */
 export interface LineQueue<T> {
-  /** How many elements wait. */
+  /** The number of elements that wait. */
   readonly length: number;
   /** Returns where the line that begins at or before `from` ends; -1 if no line end has come. */
   lineEnd(from: number): number;

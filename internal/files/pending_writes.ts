@@ -1,5 +1,5 @@
 /**
- * The writes that are on their way: how many, what failed, and the close that waits for them.
+ * The pending writes of a writer: counts them, keeps their failures, and lets the close wait for them.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export class PendingWrites {
     return this.#closing !== undefined;
   }
 
-  /** How many bytes are being sent. */
+  /** The number of bytes being sent. */
   get pendingBytes(): number {
     return this.#pendingBytes;
   }
@@ -75,8 +75,8 @@ export class PendingWrites {
    * Sends `bytes`. The promise may go unawaited.
    *
    * @param bytes The bytes.
-   * @param count What the promise resolves to.
-   * @param options Where the bytes come from.
+   * @param count The value that the promise resolves to.
+   * @param options The memory of the bytes, and whether their write has succeeded already.
    */
   send(
     bytes: Uint8Array,

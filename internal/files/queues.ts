@@ -9,16 +9,16 @@ import { memory } from "../base/memory.ts";
 /**
  * Finds something in one chunk.
  *
- * @param chunk Where to look.
- * @param start Where to begin.
+ * @param chunk The chunk to search.
+ * @param start The position to start from.
  * @param index Which chunk of the queue it is.
  * @returns The position in the chunk, or -1.
  */
 export type Finder<T> = (chunk: T, start: number, index: number) => number;
 
 /**
- * A queue of chunks that reads as one sequence. Each element is copied at most twice, whatever
- * the sizes of the chunks and of what is taken, so that reading is linear.
+ * A queue of chunks that reads as one sequence. Copies each element at most twice, so the cost of reading is linear for
+ * all sizes.
  *
  * @typeParam T The chunk: bytes or a string.
  */
@@ -133,9 +133,8 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
- * A chunk below this many bytes is copied to its neighbour: a typed array costs about 200 bytes, so
- * a peer that sends single bytes would cost two hundred times what it sends. The number is
- * arbitrary: well above that cost, and small enough to copy in no time.
+ * The size below which a chunk is copied to its neighbour. A typed array costs about 200 bytes, so otherwise a peer
+ * that sends single bytes would take two hundred times their memory. Arbitrary.
  */
 const SMALL = 512;
 
@@ -156,7 +155,7 @@ function findLineEnd(chunk: Bytes, start: number): number {
 
 /** A queue of bytes. Bytes taken from inside a chunk are a view of it. */
 export class ByteQueue extends ChunkQueue<Bytes> {
-  /** The block at the end of the queue, into which nobody but this queue writes. */
+  /** The block at the end of the queue, which only this queue writes into. */
   #block: ArrayBuffer | undefined;
 
   protected override slice(chunk: Bytes, start: number, end: number): Bytes {

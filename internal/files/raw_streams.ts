@@ -20,7 +20,7 @@ export interface ByteSource {
   /**
    * Receives the bytes that are there into `buffer`.
    *
-   * @param buffer Where the bytes go; not empty.
+   * @param buffer The memory to fill; not empty.
    * @returns The number of bytes; 0 at the end of the stream.
    */
   recvInto(buffer: Uint8Array): Promise<number>;

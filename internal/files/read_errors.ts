@@ -22,7 +22,7 @@ export class IncompleteReadError extends Error {
   /**
    * Creates the error.
    *
-   * @param message What could not be read and why.
+   * @param message The failed read and the reason.
    * @param partial The bytes that came before the end.
    * @param expected The number of requested bytes.
    */
@@ -54,8 +54,8 @@ export class LimitOverrunError extends Error {
   /**
    * Creates the error.
    *
-   * @param message What could not be read and why.
-   * @param consumed How much was discarded, or can be.
+   * @param message The failed read and the reason.
+   * @param consumed The number of bytes or characters that were, or can be, discarded.
    */
   constructor(message: string, consumed: number) {
     super(message);

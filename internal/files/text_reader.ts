@@ -63,7 +63,7 @@ export class TextReader implements Disposable {
   /**
    * Reads `size` characters, or fewer if the stream ends before; without `size`, to the end.
    *
-   * @param size How many characters; -1 for all.
+   * @param size The number of characters; -1 for all.
    * @returns The text; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
    * @throws {TypeError} if data cannot be decoded, or the file is closed.

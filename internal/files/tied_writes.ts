@@ -1,14 +1,13 @@
 /**
  * Sends small writes together that follow each other in one turn of the event loop.
  *
- * A client that sends many requests in one packet gets as many answers, each a write of its own. A system
- * call costs several times what it takes to make a short answer: sixteen lines, echoed by sixteen
- * writes, came to a fifth of the rate that one write for all of them reaches. So an unbuffered `wfile` holds
- * a small write while the next request is there already, and this module sends the held bytes when the microtasks of
- * the turn have run.
+ * If a client sends many requests in one packet, a handler makes one write for each answer, and a system call costs
+ * several times as much as a short answer: sixteen lines, echoed with sixteen writes, reached a fifth of the rate of
+ * one write for all. So an unbuffered `wfile` holds a small write while `rfile` already has the next request, and this
+ * module sends the held bytes when the microtasks of the turn have run.
  *
- * Nothing reports that they have, without loading Node's `process.nextTick`, which costs 22 ms. So one
- * function for all connections is a microtask itself, again and again, until nobody has written for a while.
+ * Only Node's `process.nextTick` runs after the microtasks, and loading it costs 22 ms. So one function for all
+ * connections queues itself as a microtask, again and again, until a number of them have run without a write.
  *
  * @module
  */
@@ -16,15 +15,14 @@
 import type { Tied } from "./raw_streams.ts";
 
 /**
- * After how many microtasks without a write the handlers are taken to wait for something else. More than it
- * takes from one write to the next if a handler only parses and answers; counting them takes as long as
- * a system call, which is what they save.
+ * The number of microtasks without a write after which the held bytes are sent. A handler that only parses and answers
+ * takes fewer from one write to the next. Counting them takes as long as one system call.
  */
 const CALM = 50;
 
 /**
- * How long bytes are held at most, in milliseconds, if the handlers compute. Arbitrary: too short to be
- * noticed, and longer than 64 connections need for 16 lines each, which is about 1 ms.
+ * The most milliseconds for which bytes are held while handlers compute: too short to notice, and longer than 64
+ * connections need for 16 lines each, which is about 1 ms. Arbitrary.
  */
 const HOLD_MS = 5;
 
@@ -33,7 +31,7 @@ const holding = new Set<Tied>();
 let writes = 0;
 let watching = false;
 
-/** Sends what `writer` holds at the end of the turn. Call this at each write that is held. */
+/** Sends the held bytes of `writer` at the end of the turn. Call this at each held write. */
 export function scheduleSend(writer: Tied): void {
   writes++;
   holding.add(writer);
@@ -42,7 +40,7 @@ export function scheduleSend(writer: Tied): void {
   watch();
 }
 
-/** Forgets `writer`, which has sent what it held. */
+/** Forgets `writer`, which has sent its held bytes. */
 export function cancelSend(writer: Tied): void {
   holding.delete(writer);
 }

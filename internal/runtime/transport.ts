@@ -92,7 +92,7 @@ export interface BoundedDatagramTransport extends DatagramTransport {
   /**
    * Sends one datagram.
    *
-   * @param limit How long to wait.
+   * @param limit The limit of the wait.
    * @param answer Whether the datagram is a server's answer, which may be kept and sent later.
    */
   send(

@@ -84,7 +84,7 @@ function keeping(path: string, call: () => void): void {
  * @param from The path or the abstract name to bind to.
  * @param path The path of the listener.
  * @param options The options of that path.
- * @param signal Gives up.
+ * @param signal Ends the call when it is aborted.
  * @throws The error of Node, with its `code`: EAGAIN if the queue of the listener is full. The path is removed then.
  */
 export function connectUnixFrom(

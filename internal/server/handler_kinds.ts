@@ -20,8 +20,8 @@ export interface HandlerKind {
 export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
 
 /**
- * The methods `getRequest` that get connections from a stream socket and datagrams from a datagram socket. An override
- * may make any request of what it gets.
+ * The `getRequest` methods that return connections of a stream socket, or datagrams of a datagram socket. Other
+ * overrides may return requests of any kind.
  */
 export const getsUsualRequests: WeakSet<object> = new WeakSet();
 

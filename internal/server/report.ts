@@ -122,7 +122,7 @@ function isLost(
  * Returns what Python's `handle_error` prints, with a JavaScript stack for the traceback. Never throws.
  *
  * @param clientAddress The client's address.
- * @param error What was thrown.
+ * @param error The thrown value.
  * @param where The activity that failed.
  */
 export function errorReport(

@@ -1,5 +1,5 @@
 /**
- * Runs a program whose purpose is to serve.
+ * Runs servers until the program should end.
  *
  * @module
  */

@@ -138,7 +138,7 @@ export interface ServerStages<R = unknown>
   serviceActions(): void | Promise<void>;
   /** Handles one request, without a loop. */
   handleRequest(): Promise<void>;
-  /** Runs when `handleRequest` has waited in vain. */
+  /** Runs when `handleRequest` got no request in time. */
   handleTimeout(): void | Promise<void>;
   /** Returns the number of the socket that the loop waits on. */
   fileno(): number;

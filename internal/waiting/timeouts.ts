@@ -165,7 +165,7 @@ export class DeadlineTimeout extends Timeout {
 
   /**
    * @param shared The timer of the socket.
-   * @param seconds How long.
+   * @param seconds The seconds of the timeout.
    * @param syscall The call, for the message.
    * @param whole The seconds of the whole deadline.
    */

@@ -212,7 +212,7 @@ export class InboundRelay {
     this.#channel.send(type, this.#id, payload);
   }
 
-  /** Sends the bytes read to the worker, as far as credit and room go, and reads on. */
+  /** Sends the bytes read to the worker, as far as credit and room allow, and reads on. */
   readonly #move = (): void => {
     if (this.#readPending || this.#ended) return;
     while (this.#start < this.#end) {

@@ -129,7 +129,10 @@ export class OutboundRelay {
     else this.#flushed.push(call);
   }
 
-  /** Limits the writing of what is left, as the handler has ended: it fails once the client stops taking bytes. */
+  /**
+   * Limits the writing of the remaining bytes after the handler has ended: the write fails when the client stops taking
+   * bytes.
+   */
   linger(): void {
     this.#lingering = true;
     if (this.#data !== undefined) this.#startTimer();

@@ -163,7 +163,7 @@ export class WorkerRequestRunner {
   /**
    * Runs a handler to its end, and reports how it ended.
    *
-   * @param release Gives back what the handler had. Returns the count of bytes that had come for it.
+   * @param release Gives back the unread bytes of the handler. Returns the count of bytes that had come for it.
    */
   async #handle(
     id: number,
