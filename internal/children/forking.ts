@@ -9,6 +9,7 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
+import { bindPassable } from "../server/bind_passable.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
 import type {
@@ -17,15 +18,12 @@ import type {
   ServerCloseReport,
   SocketServer,
 } from "../../server.ts";
-import { type Address, SOCK_STREAM, Socket } from "../../socket.ts";
-import { checkAddress } from "../base/address.ts";
-import { checkPathOptions } from "../base/arguments.ts";
+import { type Address, Socket } from "../../socket.ts";
 import { checkNotLoading } from "../server/handler_class.ts";
 import {
   handlerReference,
   selectOptions,
 } from "../handoff/handler_reference.ts";
-import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
 import {
   checkLaunch,
   checkPool,
@@ -124,22 +122,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
     serverBind(): void {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
-      if (!acceptsPassable(server)) {
-        return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
-      }
-      const { addressFamily: family, pathMode, replaceStalePath } = server;
-      const address = checkAddress(family, server.serverAddress, "bind");
-      checkPathOptions(address, { pathMode, replaceStalePath });
-      const listener = openNodeListener({
-        family,
-        address,
-        backlog: server.requestQueueSize,
-        pathMode,
-        replaceStalePath,
-      });
-      server.socket.close();
-      server.socket = Socket.from(listener);
-      server.serverAddress = server.socket.getsockname();
+      if (bindPassable(server)) return;
+      (Base.prototype as SocketServer<unknown>).serverBind.call(this);
     }
 
     override async finishRequest(
@@ -199,16 +183,4 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
   }
   return Forking;
-}
-
-/** Reports whether a server can accept connections that can be passed to a child. */
-function acceptsPassable(server: SocketServer<unknown>): boolean {
-  const { socketType, allowReusePort, serverAddress } = server;
-  return socketType === SOCK_STREAM && !allowReusePort && canPass() &&
-    !hasScope(serverAddress);
-}
-
-/** Reports whether an address names an interface, such as `fe80::1%eth0`: `node:net` cannot bind to that. */
-function hasScope(address: Address): boolean {
-  return Array.isArray(address) && String(address[0]).includes("%");
 }
