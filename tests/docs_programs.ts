@@ -3,13 +3,15 @@
  *
  * A block of TypeScript is a program. It ends by itself with exit code 0, within a minute. If it is a server, a line
  * `<!-- server -->` stands above the block: it listens on port 9999, which is replaced by a free one, answers a
- * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With `<!-- says: text -->`,
- * or `<!-- server; says: text -->`, the text must be in what it prints, or answers a client who says "1". If a program
- * cannot run here, the line is `<!-- not run: why -->`.
+ * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With
+ * `<!-- server over TLS -->` the client uses TLS. With `<!-- says: text -->`, or `<!-- server; says: text -->`, the text
+ * must be in what it prints, or answers a client who says "1". Every program runs in a directory with `server.crt` and
+ * `server.key`, a certificate of localhost. There is no mark for a program that does not run.
  *
  * @module
  */
 
+import { dirname } from "node:path";
 import {
   assert,
   assertEquals,
@@ -42,10 +44,10 @@ export function pagesIn(directory = ""): string[] {
 export interface Block {
   line: number;
   code: string;
-  /** Why it is not run. */
-  reason?: string;
   /** The signal that ends a server; undefined if it is none. */
   until?: Deno.Signal;
+  /** Whether a server's clients use TLS. */
+  tls?: boolean;
   /** What it must print, or a server answer. */
   says?: string;
 }
@@ -62,12 +64,12 @@ export function blocksOf(text: string): Block[] {
 
 function parseMark(mark: string): Partial<Block> {
   const match =
-    /^(?:not run: (.+)|(server(?: until (SIG\w+))?)?(?:(?:^|; )says: (.+))?)$/
+    /^(server( over TLS)?(?: until (SIG\w+))?)?(?:(?:^|; )says: (.+))?$/
       .exec(mark);
   if (match === null) throw new Error(`no mark of a program: ${mark}`);
-  const [, reason, server, signal = "SIGINT", says] = match;
+  const [, server, tls, signal = "SIGINT", says] = match;
   const until = server === undefined ? undefined : signal as Deno.Signal;
-  return { reason, until, says };
+  return { until, tls: tls !== undefined, says };
 }
 
 /** Seconds for each part of a program's life. */
@@ -96,6 +98,7 @@ class Program implements AsyncDisposable {
   constructor(verb: "run" | "test", file: string) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: [verb, "-A", "--no-check", file],
+      cwd: dirname(file),
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -135,7 +138,7 @@ class Program implements AsyncDisposable {
 
 /** Runs a program: as a test if it has one. Throws if it does not run as its page says. */
 export async function runProgram(
-  { code, line, until, says = "" }: Block,
+  { code, line, until, tls = false, says = "" }: Block,
   directory: string,
   options: Partial<Limits> = {},
 ): Promise<void> {
@@ -151,7 +154,7 @@ export async function runProgram(
     assertStringIncludes(await program.stdout, says);
   } else {
     assert(code.includes(PORT), `a server of a page listens on port ${PORT}`);
-    const answer = await serveOne(program, port, until, limits);
+    const answer = await serveOne(program, { port, tls }, until, limits);
     assertStringIncludes(answer, says);
   }
 }
@@ -159,11 +162,11 @@ export async function runProgram(
 /** Talks to a server, lets it stay up, and ends it; returns what it answered. */
 async function serveOne(
   program: Program,
-  port: number,
+  where: Where,
   until: Deno.Signal,
   { run, answer, stay, end }: Limits,
 ): Promise<string> {
-  using client = await connect(program, port, run);
+  using client = await connect(program, where, run);
   if (client === undefined) return await failOf(program, "it did not listen");
   await client.write(new TextEncoder().encode("1\n"));
   await client.closeWrite();
@@ -192,27 +195,44 @@ export async function withDirectory(
 ): Promise<void> {
   const directory = await Deno.makeTempDir();
   const { name, exports } = JSON.parse(read("deno.json"));
-  const imports = { [name]: new URL(exports["."], root).href };
+  const imports = Object.fromEntries(
+    Object.entries<string>(exports).map(([subpath, path]) => [
+      `${name}${subpath.slice(1)}`,
+      new URL(path, root).href,
+    ]),
+  );
   try {
     // Not `--config`: the children of a forking server would not have it.
     const config = JSON.stringify({ imports });
     await Deno.writeTextFile(`${directory}/deno.json`, config);
+    for (const kind of ["crt", "key"]) {
+      const text = read(`tests/testdata/localhost.${kind}`);
+      await Deno.writeTextFile(`${directory}/server.${kind}`, text);
+    }
     await fn(directory);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
 }
 
+/** The port of a server, and whether to use TLS. */
+interface Where {
+  port: number;
+  tls: boolean;
+}
+
 /** Connects when the program listens; undefined if it ended, or took too long. */
 async function connect(
   program: Program,
-  port: number,
+  { port, tls }: Where,
   seconds: number,
-): Promise<Deno.TcpConn | undefined> {
+): Promise<Deno.TcpConn | Deno.TlsConn | undefined> {
   const until = Date.now() + seconds * 1000;
   while (!program.ended && Date.now() < until) {
     try {
-      return await Deno.connect({ port });
+      if (!tls) return await Deno.connect({ port });
+      const caCerts = [read("tests/testdata/localhost.crt")];
+      return await Deno.connectTls({ port, caCerts });
     } catch (error) {
       if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
       await delay(20);
@@ -222,7 +242,7 @@ async function connect(
 
 /** Returns the first byte that comes; an empty string if none does in time. */
 async function firstByte(
-  client: Deno.TcpConn,
+  client: Deno.Conn,
   seconds: number,
 ): Promise<string> {
   const buffer = new Uint8Array(1);
@@ -231,7 +251,7 @@ async function firstByte(
   return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
 }
 
-async function readAll(client: Deno.TcpConn): Promise<string> {
+async function readAll(client: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(4096);
   let text = "";
   try {
