@@ -27,6 +27,7 @@ export type { Writer } from "./internal/files/buffered_writer.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {
+  AbortOptions,
   Address,
   AddressLike,
   BufferedRWPair,
@@ -40,6 +41,7 @@ export type {
   ListenerTransport,
   MakefileModes,
   MakefileOptions,
+  MessageOptions,
   Newline,
   OpenFile,
   OptionValue,

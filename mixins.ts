@@ -50,6 +50,7 @@ export type { WorkerServer } from "./internal/server/stages.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {
+  AbortOptions,
   Address,
   AddressLike,
   BufferedReader,
@@ -64,6 +65,7 @@ export type {
   ListenerTransport,
   MakefileModes,
   MakefileOptions,
+  MessageOptions,
   Newline,
   OpenFile,
   OptionValue,

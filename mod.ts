@@ -213,6 +213,7 @@ export {
   socketpair,
 } from "./socket.ts";
 export type {
+  AbortOptions,
   Address,
   AddressLike,
   AddrInfo,
@@ -225,6 +226,7 @@ export type {
   FileLike,
   InetAddress,
   ListenerTransport,
+  MessageOptions,
   OpenFile,
   OptionValue,
   PathOptions,

@@ -243,6 +243,7 @@ export class UnixDatagramServer extends UDPServer {
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {
+  AbortOptions,
   Address,
   AddressLike,
   BufferedReader,
@@ -257,6 +258,7 @@ export type {
   ListenerTransport,
   MakefileModes,
   MakefileOptions,
+  MessageOptions,
   Newline,
   OpenFile,
   OptionValue,

@@ -88,6 +88,8 @@ export {
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
 export { select } from "./internal/socket/select.ts";
 export type { Selectable } from "./internal/socket/select.ts";
+export type { MessageOptions } from "./internal/socket/message_options.ts";
+export type { AbortOptions } from "./internal/waiting/abort.ts";
 export type { FileLike, OpenFile } from "./internal/socket/sendfile.ts";
 export type { PathOptions } from "./internal/runtime/unix_path.ts";
 export type {

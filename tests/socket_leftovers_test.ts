@@ -90,7 +90,7 @@ Deno.test({
       await soon(assertRejects(
         () => client.shutdown(SHUT_WR),
         TimeoutError,
-        "Cannot shutdown: a send timed out before (ETIMEDOUT)",
+        "Cannot shutdown: a send was given up before (ETIMEDOUT)",
       ));
     } finally {
       client.abort();

@@ -285,7 +285,7 @@ withPair(
     [[[{}]], "data must be bytes, got object"],
     [[[bytes("x"), {}]], "data must be bytes, got object"],
     [[[bytes("x")], {}], "ancdata must be iterable, got object"],
-    [[[bytes("x")], [], {}], "flags must be an integer, got [object Object]"],
+    [[[bytes("x")], [], "0"], "flags must be an integer, got 0"],
     [[[bytes("x")], [], 0, {}], "the address must be [host, port]"],
   ];
     const loose = client.sendmsg.bind(client) as (

@@ -30,7 +30,9 @@ function delaysOf(timers: Spy): number[] {
 
 /** Resolves when the timeout has run out. */
 function expired(timeout: Timeout): Promise<Error> {
-  return new Promise((resolve) => timeout.start(resolve));
+  return new Promise((resolve) =>
+    timeout.start((error) => resolve(error as Error))
+  );
 }
 
 Deno.test("SharedTimer sets one timer for timeouts of one length", () => {

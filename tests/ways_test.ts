@@ -233,6 +233,16 @@ const STREAMS: Scenario[] = [
     },
   },
   {
+    behaviour: "lets a handler give a read up, and keeps what comes later",
+    Handler: "GivesUp",
+    async talk(client) {
+      const heard = await client.recv(8, module.MSG_WAITALL);
+      assertEquals(text(heard), "given up");
+      await client.sendall(bytes("late"));
+      assertEquals(text(await all(client)), "late");
+    },
+  },
+  {
     behaviour: "calls setup, handle, finish",
     Handler: "Hooks",
     talk: hears("setup handle finish"),

@@ -297,11 +297,26 @@ function codeOf(error: Error & { code?: unknown }): ErrnoName | undefined {
   return number === undefined ? undefined : errnoName(Number(number));
 }
 
+/** The reasons of aborts. */
+const reasons = new WeakSet<object>();
+
+/** Marks the reason of an abort. The error is the program's: the call throws it unchanged. */
+export function asReason(reason: unknown): unknown {
+  if (reason instanceof Error) reasons.add(reason);
+  return reason;
+}
+
+/** Reports whether an error is the reason of an abort. */
+export function isReason(error: Error): boolean {
+  return reasons.has(error);
+}
+
 /**
  * Turns an error of Deno or Node into an `OSError`, with the original as `cause`. Returns any other value as it is.
  */
 export function translate(error: unknown, doing: Doing): unknown {
   if (!(error instanceof Error) || error instanceof OSError) return error;
+  if (isReason(error)) return error;
   const code = codeOf(error);
   const cause = error;
   if (code !== undefined) {
@@ -317,10 +332,10 @@ export function translate(error: unknown, doing: Doing): unknown {
   });
 }
 
-/** Reports whether an error is of the family, or one of a wrong argument. */
+/** Reports whether an error is of the family, or one of a wrong argument, and not the program's own. */
 function isOwn(error: unknown): error is Error {
-  return error instanceof OSError || error instanceof TypeError ||
-    error instanceof RangeError;
+  return (error instanceof OSError || error instanceof TypeError ||
+    error instanceof RangeError) && !isReason(error);
 }
 
 /**

@@ -5,7 +5,8 @@
  */
 
 import { fromTransport } from "../base/address.ts";
-import { secondsLeft, type WaitLimit } from "../waiting/timeouts.ts";
+import { untilAborted } from "../waiting/abort.ts";
+import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
   BoundedDatagramTransport,
@@ -58,9 +59,11 @@ export class WorkerDatagramTransport implements BoundedDatagramTransport {
     limit: WaitLimit = null,
   ): Promise<number> {
     const timeout = secondsLeft(limit);
-    return this.#calls.call((call) =>
-      this.startSend(p, { call, address: fromTransport(addr), timeout })
-    );
+    const send = () =>
+      this.#calls.call<number>((call) =>
+        this.startSend(p, { call, address: fromTransport(addr), timeout })
+      );
+    return untilAborted(send, signalOf(limit));
   }
 
   /** Sends the frames of one datagram, and does not wait for the result. */

@@ -6,7 +6,8 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { NodeStream } from "../runtime/node_stream.ts";
-import { secondsLeft, type WaitLimit } from "../waiting/timeouts.ts";
+import { untilAborted } from "../waiting/abort.ts";
+import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
   AbortableTransport,
@@ -135,12 +136,14 @@ export class ChildDatagramTransport implements BoundedDatagramTransport {
     addr: TransportAddr,
     limit: WaitLimit = null,
   ): Promise<number> {
-    return await this.#calls.call({
+    const call = {
       operation: "sendto",
       argument: p,
       address: fromTransport(addr),
       timeout: secondsLeft(limit),
-    }) as number;
+    } as const;
+    const send = () => this.#calls.call(call) as Promise<number>;
+    return await untilAborted(send, signalOf(limit));
   }
 
   close(): void {} // other requests answer on the server's socket

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Timeout, WaitLimit } from "../waiting/timeouts.ts";
+import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import { OSError, osError } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
@@ -253,7 +253,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
   }
 
   /** Sends an answer within a limit. If the peer has not read in time before, makes one attempt only. */
-  async #answerWithin(sending: Sending, limit: Timeout): Promise<number> {
+  async #answerWithin(sending: Sending, limit: Cancellation): Promise<number> {
     const { path } = sending.peer;
     const deaf = this.#deaf.has(path);
     try {
@@ -263,7 +263,8 @@ export class UnixDatagram implements BoundedDatagramTransport {
       this.#deaf.delete(path);
       return sent;
     } catch (error) {
-      const { code } = error as { code?: string };
+      if (!(error instanceof OSError)) throw error; // an abort says nothing of the peer
+      const { code } = error;
       if (code !== "EAGAIN" && code !== "ETIMEDOUT") throw error;
       if (this.#deaf.size >= DEAF_MAX) this.#deaf.clear();
       this.#deaf.add(path);

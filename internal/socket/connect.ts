@@ -9,7 +9,13 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+  untilAborted,
+} from "../waiting/abort.ts";
+import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import type { Attempt, SocketState } from "./state.ts";
@@ -23,9 +29,10 @@ import { scopedDatagram, scopeOf } from "../runtime/scope_id.ts";
 export async function connect(
   state: SocketState,
   address: AddressLike,
+  options: AbortOptions,
 ): Promise<void> {
   try {
-    await connectNow(state, address);
+    await connectNow(state, address, options);
   } catch (error) {
     return await failLater(error);
   }
@@ -34,10 +41,15 @@ export async function connect(
 async function connectNow(
   state: SocketState,
   address: AddressLike,
+  { signal }: AbortOptions,
 ): Promise<void> {
   state.checkOpen("connect");
   const checked = checkAddress(state.family, address, "connect");
-  if (state.type === SOCK_DGRAM) return await connectDatagram(state, checked);
+  checkSignal(signal, "connect");
+  checkAborted(signal);
+  if (state.type === SOCK_DGRAM) {
+    return await connectDatagram(state, checked, signal);
+  }
   if (state.listening) {
     throw osError("EINVAL", {
       syscall: "connect",
@@ -53,7 +65,8 @@ async function connectNow(
     begin(state, checked);
     throw connectError("EINPROGRESS", checked);
   }
-  await end(state, before ?? begin(state, checked));
+  const limit = state.limit("connect", state.timeout, signal);
+  await end(state, before ?? begin(state, checked), limit);
 }
 
 function connectError(code: ErrnoName, address: AddressLike): OSError {
@@ -83,15 +96,14 @@ function begin(state: SocketState, address: AddressLike): Attempt {
 }
 
 /** Waits for the end of an attempt. Aborts the attempt if the time runs out. */
-async function end(state: SocketState, attempt: Attempt): Promise<void> {
+async function end(
+  state: SocketState,
+  attempt: Attempt,
+  limit: WaitLimit,
+): Promise<void> {
   const { operation, giveUp } = attempt;
   try {
-    await whenReady(
-      operation,
-      state.limit("connect"),
-      "connect",
-      () => operation.take(),
-    );
+    await whenReady(operation, limit, "connect", () => operation.take());
   } catch (error) {
     giveUp.abort(); // no effect on an attempt that failed by itself
     state.checkOpen("connect"); // EBADF, if the socket was closed meanwhile
@@ -104,8 +116,12 @@ async function end(state: SocketState, attempt: Attempt): Promise<void> {
 async function connectDatagram(
   state: SocketState,
   address: AddressLike,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
-  const target = await datagramTarget(state.family, address);
+  const target = await untilAborted(
+    async () => await datagramTarget(state.family, address),
+    signal,
+  );
   state.checkOpen("connect"); // the socket may be closed by then
   const datagram = state.ensureBound(target.hostname);
   datagram.peer = target;

@@ -5,7 +5,7 @@
  */
 
 import { type Address, formatAddress, fromTransport } from "../base/address.ts";
-import type { Timeout, WaitLimit } from "../waiting/timeouts.ts";
+import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/ready.ts";
 import { begun, quiet } from "../waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
@@ -142,7 +142,10 @@ export class Datagram {
   }
 
   /** Waits for a send within its limit. After a timeout the send goes on and delays the next: it cannot be cancelled. */
-  #bounded(sent: Promise<number>, limit: "now" | Timeout): Promise<number> {
+  #bounded(
+    sent: Promise<number>,
+    limit: "now" | Cancellation,
+  ): Promise<number> {
     const ended: PendingOperation<number> = new PendingOperation(() => sent);
     return quiet(whenReady(ended, limit, "sendto", () => ended.take()));
   }

@@ -6,18 +6,15 @@
 
 import type { Address } from "../base/address.ts";
 import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
-import {
-  type BytesLike,
-  checkFlags,
-  checkSize,
-  toBytes,
-} from "../base/arguments.ts";
+import { type BytesLike, checkSize, toBytes } from "../base/arguments.ts";
 import {
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_WAITALL,
   SOCK_STREAM,
 } from "../base/constants.ts";
+import { checkAborted } from "../waiting/abort.ts";
+import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { Stream } from "./stream.ts";
@@ -28,14 +25,14 @@ const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 export async function recv(
   state: SocketState,
   size: number,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<Bytes> {
   if (size !== 0 || state.type === SOCK_STREAM) {
     return (await recvfrom(state, size, flags))[0];
   }
   try {
     state.checkOpen("recv");
-    checkFlags(flags, FLAGS, "recv");
+    checkAborted(checkMessageOptions(flags, FLAGS, "recv").signal);
     return new Uint8Array(0);
   } catch (error) {
     return await failLater(error);
@@ -46,7 +43,7 @@ export async function recv(
 export async function recvfrom(
   state: SocketState,
   size: number,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<[Bytes, Address | null]> {
   try {
     if (flags !== 0 || !state.datagram?.pending.ready) {
@@ -62,17 +59,18 @@ export async function recvfrom(
 async function receive(
   state: SocketState,
   size: number,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<[Bytes, Address | null]> {
   state.checkOpen("recv");
   checkSize(size, "recv");
-  checkFlags(flags, FLAGS, "recv");
-  const limit = state.limit("recv", flags & MSG_DONTWAIT ? 0 : undefined);
+  const { bits, signal } = checkMessageOptions(flags, FLAGS, "recv");
+  const timeout = bits & MSG_DONTWAIT ? 0 : undefined;
+  const limit = state.limit("recv", timeout, signal);
   if (state.type === SOCK_STREAM) {
     const stream = state.connected("recv", "ENOTCONN");
-    return [await recvStream(stream, size, flags, limit), null];
+    return [await recvStream(stream, size, bits, limit), null];
   }
-  return await state.ensureBound().recv(limit, size, (flags & MSG_PEEK) !== 0);
+  return await state.ensureBound().recv(limit, size, (bits & MSG_PEEK) !== 0);
 }
 
 async function recvStream(
@@ -92,7 +90,7 @@ export async function recvfromInto(
   state: SocketState,
   buffer: BytesLike,
   nbytes: number,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<[number, Address | null]> {
   try {
     const target = checkTarget(buffer, nbytes);

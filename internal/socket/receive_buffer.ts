@@ -10,7 +10,7 @@ import {
   osError,
   translate,
 } from "../base/errors.ts";
-import { poll, type Timeout } from "../waiting/timeouts.ts";
+import { type Cancellation, poll } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { ReceiveMemory } from "./receive_memory.ts";
@@ -78,7 +78,7 @@ export class ReceiveBuffer implements Readiness {
   #size = 0;
   /** The memory of the caller, if the call reads into it. */
   #into: Uint8Array | undefined;
-  #timeout: Timeout | undefined;
+  #timeout: Cancellation | undefined;
   /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.fill}. */
   #filled: PromiseWithResolvers<void> | undefined;
   /** The bytes that wait: from `#start` to `#end` of `#data`. */
@@ -248,7 +248,7 @@ export class ReceiveBuffer implements Readiness {
    * @param size The most bytes.
    * @param timeout Ends the wait, but not the read.
    */
-  takeNext(size: number, timeout?: Timeout): Promise<Bytes> {
+  takeNext(size: number, timeout?: Cancellation): Promise<Bytes> {
     this.#size = size;
     return this.#wait(timeout) as Promise<Bytes>;
   }
@@ -260,12 +260,12 @@ export class ReceiveBuffer implements Readiness {
    * @param into The caller's memory.
    * @param timeout Ends the wait, but not the read. With a timeout the read uses other memory.
    */
-  readInto(into: Uint8Array, timeout?: Timeout): Promise<number> {
+  readInto(into: Uint8Array, timeout?: Cancellation): Promise<number> {
     this.#into = into;
     return this.#wait(timeout) as Promise<number>;
   }
 
-  #wait(timeout: Timeout | undefined): Promise<Bytes | number> {
+  #wait(timeout: Cancellation | undefined): Promise<Bytes | number> {
     const call = this.#call = new Promise<Bytes | number>((resolve) => {
       this.#resolve = resolve;
     });
@@ -274,7 +274,7 @@ export class ReceiveBuffer implements Readiness {
     return call;
   }
 
-  #limit(timeout: Timeout): void {
+  #limit(timeout: Cancellation): void {
     this.#timeout = timeout;
     timeout.start((error) => {
       if (this.#timeout !== timeout) return; // served before, in the turn in which the time ran out

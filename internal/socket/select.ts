@@ -6,6 +6,11 @@
 
 import { checkIterable, checkTimeout } from "../base/arguments.ts";
 import { osError } from "../base/errors.ts";
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+} from "../waiting/abort.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { anyReady } from "../waiting/ready.ts";
 import { failLater } from "../waiting/timeouts.ts";
@@ -27,6 +32,7 @@ export type Selectable = number | { fileno(): number };
  * @param wlist Ready when `send` would not wait, or a `connect` has ended.
  * @param xlist Never ready: Deno has no out-of-band data.
  * @param timeout Seconds; null waits without limit, 0 only polls.
+ * @param options A signal that ends the wait.
  * @returns The ready items of each list, in its order; all empty after the timeout.
  * @throws {OSError} EBADF for a closed socket or an unknown number.
  * @category Sockets
@@ -48,9 +54,10 @@ export async function select<
   wlist: Iterable<W>,
   xlist: Iterable<X>,
   timeout: number | null = null,
+  options: AbortOptions = {},
 ): Promise<[R[], W[], X[]]> {
   try {
-    return await selectNow([rlist, wlist, xlist], timeout);
+    return await selectNow([rlist, wlist, xlist], timeout, options);
   } catch (error) {
     return await failLater(error);
   }
@@ -63,8 +70,10 @@ async function selectNow<
 >(
   [rlist, wlist, xlist]: [Iterable<R>, Iterable<W>, Iterable<X>],
   timeout: number | null,
+  { signal }: AbortOptions,
 ): Promise<[R[], W[], X[]]> {
   checkTimeout(timeout);
+  checkSignal(signal, "select");
   checkIterable(rlist, "select", "rlist");
   checkIterable(wlist, "select", "wlist");
   checkIterable(xlist, "select", "xlist");
@@ -77,7 +86,9 @@ async function selectNow<
     (item): [W, Readiness] => [item, stateOf(socketOf(item)).writable],
   );
   for (const item of xlist) socketOf(item);
-  await anyReady([...readers, ...writers].map(([, source]) => source), timeout);
+  const sources = [...readers, ...writers].map(([, source]) => source);
+  checkAborted(signal);
+  await anyReady(sources, timeout, signal);
   return [readyOf(readers), readyOf(writers), []];
 }
 

@@ -9,11 +9,10 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
+import { failLater, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
 import {
   type BytesLike,
-  checkFlags,
   checkSendfile,
   gather,
   toBytes,
@@ -24,6 +23,12 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../base/constants.ts";
+import {
+  type AbortOptions,
+  checkSignal,
+  untilAborted,
+} from "../waiting/abort.ts";
+import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import { osError, translate } from "../base/errors.ts";
 import { datagramTarget } from "../runtime/open.ts";
@@ -33,12 +38,13 @@ import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 function checkSend(
   state: SocketState,
   syscall: string,
-  flags: number,
+  flags: number | MessageOptions,
   timeout?: number,
 ): WaitLimit {
   state.checkOpen(syscall);
-  if (flags !== 0) checkFlags(flags, MSG_DONTWAIT, syscall);
-  return state.limit(syscall, flags & MSG_DONTWAIT ? 0 : timeout);
+  if (flags === 0) return state.limit(syscall, timeout);
+  const { bits, signal } = checkMessageOptions(flags, MSG_DONTWAIT, syscall);
+  return state.limit(syscall, bits & MSG_DONTWAIT ? 0 : timeout, signal);
 }
 
 /**
@@ -48,7 +54,7 @@ function checkSend(
 export function send(
   state: SocketState,
   data: BytesLike,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<number> {
   const limit = checkSend(state, "send", flags);
   const bytes = toBytes(data, "send");
@@ -62,7 +68,7 @@ export function send(
 export function sendall(
   state: SocketState,
   data: BytesLike,
-  flags: number,
+  flags: number | MessageOptions,
 ): Promise<void> {
   const limit = checkSend(state, "sendall", flags);
   const bytes = toBytes(data, "sendall");
@@ -80,7 +86,7 @@ export function sendall(
 export function sendto(
   state: SocketState,
   data: BytesLike,
-  flags: number,
+  flags: number | MessageOptions,
   address: unknown,
   timeout?: number,
 ): Promise<number> {
@@ -116,10 +122,13 @@ function sendDatagram(
   if (!(target instanceof Promise)) {
     return state.ensureBound().send(data, target, limit);
   }
-  return quiet(target.then((addr) => {
-    state.checkOpen("sendto"); // the socket may be closed by then
-    return state.ensureBound().send(data, addr, limit);
-  }));
+  const signal = signalOf(limit);
+  return quiet(
+    untilAborted(() => target, signal).then((addr) => {
+      state.checkOpen("sendto"); // the socket may be closed by then
+      return state.ensureBound().send(data, addr, limit);
+    }),
+  );
 }
 
 /** Gathers buffers and sends them as one. */
@@ -127,7 +136,7 @@ export async function sendmsg(
   state: SocketState,
   buffers: Iterable<BytesLike>,
   ancdata: Iterable<unknown>,
-  flags: number,
+  flags: number | MessageOptions,
   address: AddressLike | null | undefined,
 ): Promise<number> {
   try {
@@ -146,11 +155,13 @@ export async function sendfile(
   file: FileLike,
   offset: number,
   count: number | undefined,
+  { signal }: AbortOptions,
 ): Promise<number> {
   const { timeout } = state; // of the wait for the turn, and of each chunk
-  const limit = () => state.limit("sendfile", timeout);
+  const limit = () => state.limit("sendfile", timeout, signal);
   try {
     state.checkOpen("sendfile");
+    checkSignal(signal, "sendfile");
     checkSendfile(state, offset, count);
     const stream = state.connected("sendfile", "EPIPE");
     return await stream.sendTogether(

@@ -4,7 +4,11 @@
  * @module
  */
 
-import { poll, type Timeout, type WaitLimit } from "../waiting/timeouts.ts";
+import {
+  type Cancellation,
+  poll,
+  type WaitLimit,
+} from "../waiting/timeouts.ts";
 import { quiet, rejectQuietly } from "../waiting/promises.ts";
 import { translate } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
@@ -122,19 +126,23 @@ export class SendQueue implements Readiness {
    * Writes all of `data` within a time. After a timeout the number of written bytes is unknown, as in Python, and the
    * write in flight still uses `data`.
    */
-  sendallWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+  sendallWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
     if (this.#mutex.tryAcquire()) return this.#writeAllWithin(data, timeout);
     const turn = this.#mutex.acquireWithin(timeout, "sendall");
     return quiet(turn.then(() => this.#writeAllWithin(data, timeout)));
   }
 
-  #writeAllWithin(data: Uint8Array, timeout: Timeout): Promise<void> {
+  #writeAllWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
     const call = Promise.withResolvers<void>();
     let expired = false;
     timeout.start((error) => {
       expired = this.#stuck = true;
       rejectQuietly(call, error);
     });
+    if (expired) { // aborted since the call got its turn
+      this.#release();
+      return call.promise;
+    }
     const done = () => {
       timeout.cancel();
       call.resolve();
@@ -161,7 +169,10 @@ export class SendQueue implements Readiness {
    * Writes the start of `data` within a time. Bytes that the system takes later are copied and count as sent, so no
    * byte is lost and none is sent twice.
    */
-  async sendWithin(data: Uint8Array, limit: "now" | Timeout): Promise<number> {
+  async sendWithin(
+    data: Uint8Array,
+    limit: "now" | Cancellation,
+  ): Promise<number> {
     if (!this.#mutex.tryAcquire()) {
       await this.#mutex.acquireWithin(limit, "send");
     }

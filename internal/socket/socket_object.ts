@@ -20,6 +20,8 @@ import {
 } from "../base/arguments.ts";
 import * as C from "../base/constants.ts";
 import { connect, takeConnectError } from "./connect.ts";
+import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
+import type { MessageOptions } from "./message_options.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { SocketState } from "./state.ts";
 import { errnoOf } from "../base/errno.ts";
@@ -38,7 +40,7 @@ import {
 } from "../runtime/socket_options.ts";
 import { lingeringClose } from "./lingering_close.ts";
 import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
-import { quiet, unawaited } from "../waiting/promises.ts";
+import { unawaited } from "../waiting/promises.ts";
 import type { Bytes } from "../base/memory.ts";
 import { recv, recvfrom, recvfromInto } from "./receive.ts";
 import type { Listener } from "./listener.ts";
@@ -305,18 +307,21 @@ export class Socket implements Disposable {
   /**
    * Accepts the next connection.
    *
+   * @param options A signal that ends the wait.
    * @returns A new socket for the connection, and the address of the peer.
    * @throws {OSError} EINVAL if the socket does not listen; or the error of the system.
    * @throws {TimeoutError} after the timeout. A connection that arrives later waits for the next call.
    */
-  accept(): Promise<[Socket, Address]> {
-    return quiet(this.#accept());
+  accept(options: AbortOptions = {}): Promise<[Socket, Address]> {
+    return unawaited(this.#accept(options));
   }
 
-  async #accept(): Promise<[Socket, Address]> {
+  async #accept({ signal }: AbortOptions): Promise<[Socket, Address]> {
     try {
+      checkSignal(signal, "accept");
       const listener = this.#listener();
-      const transport = await listener.accept(this.#state.limit("accept"));
+      const limit = this.#state.limit("accept", undefined, signal);
+      const transport = await listener.accept(limit);
       return accepted(this, transport);
     } catch (error) {
       return await failLater(error);
@@ -341,29 +346,34 @@ export class Socket implements Disposable {
    * Connects to an address. On a datagram socket, sets the peer of `send` and `recv`.
    *
    * @param address `[host, port]`, or a path.
+   * @param options A signal that ends the wait.
    * @throws {OSError} ECONNREFUSED, EISCONN and so on.
    * @throws {GaiError} if the host has no address in the socket's family.
    * @throws {BlockingIOError} EINPROGRESS with timeout 0. Wait with `select` until the socket is writable.
-   * @throws {TimeoutError} after the timeout. The attempt is given up.
+   * @throws {TimeoutError} after the timeout. The attempt is given up, as after an abort.
    */
-  connect(address: AddressLike): Promise<void> {
-    return unawaited(connect(this.#state, address));
+  connect(address: AddressLike, options: AbortOptions = {}): Promise<void> {
+    return unawaited(connect(this.#state, address, options));
   }
 
   /**
    * Connects as {@linkcode Socket.connect} does, and returns the error number instead of throwing.
    *
    * @param address `[host, port]`, or a path.
+   * @param options A signal that ends the wait.
    * @returns 0, or the errno of this system; EAGAIN after the timeout, as in Python.
    * @throws {GaiError} if the host has no address in the socket's family.
    */
-  connectEx(address: AddressLike): Promise<number> {
-    return unawaited(this.#connectEx(address));
+  connectEx(address: AddressLike, options: AbortOptions = {}): Promise<number> {
+    return unawaited(this.#connectEx(address, options));
   }
 
-  async #connectEx(address: AddressLike): Promise<number> {
+  async #connectEx(
+    address: AddressLike,
+    options: AbortOptions,
+  ): Promise<number> {
     try {
-      await this.connect(address);
+      await this.connect(address, options);
       return 0;
     } catch (error) {
       if (!(error instanceof OSError) || error instanceof GaiError) throw error;
@@ -379,7 +389,8 @@ export class Socket implements Disposable {
    * Receives data.
    *
    * @param bufsize The most bytes to receive.
-   * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed.
+   * @param flags `MSG_PEEK`, `MSG_WAITALL` and `MSG_DONTWAIT`, or-ed; or options with the flags and a signal that ends
+   *   the wait.
    * @returns The bytes, which belong to the caller; empty at the end of the stream. They are a view of a larger `buffer`,
    *   which may hold more bytes of this peer: pass `byteOffset` to a `DataView`, and `slice()` the bytes before you use
    *   or transfer the whole `buffer`.
@@ -387,7 +398,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout. Nothing is lost.
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, if no data is there.
    */
-  recv(bufsize: number, flags = 0): Promise<Bytes> {
+  recv(bufsize: number, flags: number | MessageOptions = 0): Promise<Bytes> {
     const { stream } = this.#state;
     if (
       stream !== undefined && flags === 0 && Number.isInteger(bufsize) &&
@@ -406,7 +417,10 @@ export class Socket implements Disposable {
    * @returns The bytes, as from {@linkcode Socket.recv}, and the address of the sender: null on a stream and for an
    *   unnamed Unix socket.
    */
-  recvfrom(bufsize: number, flags = 0): Promise<[Bytes, Address | null]> {
+  recvfrom(
+    bufsize: number,
+    flags: number | MessageOptions = 0,
+  ): Promise<[Bytes, Address | null]> {
     return unawaited(recvfrom(this.#state, bufsize, flags));
   }
 
@@ -419,7 +433,11 @@ export class Socket implements Disposable {
    * @param flags As for {@linkcode Socket.recv}.
    * @returns The number of bytes received; 0 at the end of the stream.
    */
-  recvInto(buffer: BytesLike, nbytes = 0, flags = 0): Promise<number> {
+  recvInto(
+    buffer: BytesLike,
+    nbytes = 0,
+    flags: number | MessageOptions = 0,
+  ): Promise<number> {
     const { stream } = this.#state;
     if (
       stream !== undefined && nbytes === 0 && flags === 0 &&
@@ -445,7 +463,7 @@ export class Socket implements Disposable {
   recvfromInto(
     buffer: BytesLike,
     nbytes = 0,
-    flags = 0,
+    flags: number | MessageOptions = 0,
   ): Promise<[number, Address | null]> {
     return unawaited(recvfromInto(this.#state, buffer, nbytes, flags));
   }
@@ -456,12 +474,12 @@ export class Socket implements Disposable {
    * datagram.
    *
    * @param data The bytes. They must not change until the promise resolves.
-   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @returns The number of bytes taken.
    * @throws {OSError} EPIPE if the socket is not connected; EDESTADDRREQ for UDP without a peer.
    * @throws {TimeoutError} after the timeout. No byte of the call was taken.
    */
-  send(data: BytesLike, flags = 0): Promise<number> {
+  send(data: BytesLike, flags: number | MessageOptions = 0): Promise<number> {
     try {
       return send(this.#state, data, flags);
     } catch (error) {
@@ -474,11 +492,11 @@ export class Socket implements Disposable {
    * throws.
    *
    * @param data The bytes. They must not change until the promise resolves.
-   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @throws {OSError} EPIPE, ECONNRESET and so on.
    * @throws {TimeoutError} after the timeout, which is for the whole call. How much was sent is unknown, as in Python.
    */
-  sendall(data: BytesLike, flags = 0): Promise<void> {
+  sendall(data: BytesLike, flags: number | MessageOptions = 0): Promise<void> {
     try {
       return sendall(this.#state, data, flags);
     } catch (error) {
@@ -491,15 +509,20 @@ export class Socket implements Disposable {
    *
    * @param data The bytes.
    * @param address The peer. A host name is resolved in the socket's family.
+   * @param options The flags, and a signal that ends the wait.
    * @returns The number of bytes sent.
    * @throws {OSError} EMSGSIZE for more bytes than a datagram holds, EISCONN on a connected stream.
    */
-  sendto(data: BytesLike, address: AddressLike): Promise<number>;
+  sendto(
+    data: BytesLike,
+    address: AddressLike,
+    options?: MessageOptions,
+  ): Promise<number>;
   /**
    * Sends one datagram, with flags.
    *
    * @param data The bytes.
-   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @param address The peer.
    * @returns The number of bytes sent.
    */
@@ -507,12 +530,17 @@ export class Socket implements Disposable {
   sendto(
     data: BytesLike,
     flagsOrAddress: number | AddressLike,
-    address?: AddressLike,
+    addressOrOptions?: AddressLike | MessageOptions,
   ): Promise<number> {
     try {
       return typeof flagsOrAddress === "number"
-        ? sendto(this.#state, data, flagsOrAddress, address)
-        : sendto(this.#state, data, 0, flagsOrAddress);
+        ? sendto(this.#state, data, flagsOrAddress, addressOrOptions)
+        : sendto(
+          this.#state,
+          data,
+          addressOrOptions as MessageOptions ?? 0,
+          flagsOrAddress,
+        );
     } catch (error) {
       return unawaited(failLater(atCaller(error, Socket.prototype.sendto)));
     }
@@ -523,7 +551,7 @@ export class Socket implements Disposable {
    *
    * @param buffers The buffers.
    * @param ancdata Must be empty: Deno passes no ancillary data.
-   * @param flags `MSG_DONTWAIT`, or 0.
+   * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @param address The peer, for datagrams.
    * @returns The number of bytes taken.
    * @throws {OSError} EOPNOTSUPP for ancillary data.
@@ -531,7 +559,7 @@ export class Socket implements Disposable {
   sendmsg(
     buffers: Iterable<BytesLike>,
     ancdata: Iterable<unknown> = [],
-    flags = 0,
+    flags: number | MessageOptions = 0,
     address?: AddressLike | null,
   ): Promise<number> {
     return unawaited(sendmsg(this.#state, buffers, ancdata, flags, address));
@@ -544,11 +572,17 @@ export class Socket implements Disposable {
    * @param file A path, or an open file. The position of an open file ends behind the last byte that was sent.
    * @param offset Where in the file to begin.
    * @param count How many bytes; to the end of the file by default.
+   * @param options A signal that ends the wait.
    * @returns The number of bytes sent.
    * @throws {TypeError} on a datagram socket, or with timeout 0.
    */
-  sendfile(file: FileLike, offset = 0, count?: number): Promise<number> {
-    return unawaited(sendfile(this.#state, file, offset, count));
+  sendfile(
+    file: FileLike,
+    offset = 0,
+    count?: number,
+    options: AbortOptions = {},
+  ): Promise<number> {
+    return unawaited(sendfile(this.#state, file, offset, count, options));
   }
 
   /**
@@ -668,19 +702,21 @@ export class Socket implements Disposable {
    *
    * @param how `SHUT_RD`: reads no longer wait, and return nothing after the bytes that have arrived. `SHUT_WR`: the peer
    *   sees the end of the stream after all bytes that were sent. `SHUT_RDWR`: both.
+   * @param options A signal that ends the wait.
    * @throws {OSError} ENOTCONN if the socket is not connected.
    * @throws {TimeoutError} if bytes that were sent before do not leave within the timeout.
    */
-  shutdown(how: number): Promise<void> {
-    return unawaited(this.#shutdown(how));
+  shutdown(how: number, options: AbortOptions = {}): Promise<void> {
+    return unawaited(this.#shutdown(how, options));
   }
 
-  async #shutdown(how: number): Promise<void> {
+  async #shutdown(how: number, { signal }: AbortOptions): Promise<void> {
     try {
+      checkSignal(signal, "shutdown");
       this.#state.checkOpen("shutdown");
       checkDirection(how);
       const stream = this.#state.connected("shutdown", "ENOTCONN");
-      const limit = this.#state.limit("shutdown");
+      const limit = this.#state.limit("shutdown", undefined, signal);
       if (how !== C.SHUT_WR) stream.receiveBuffer.stop();
       if (how !== C.SHUT_RD) await stream.endWrite(limit);
     } catch (error) {
@@ -712,6 +748,7 @@ export class Socket implements Disposable {
    * Waits until the socket is closed and the system has released it: accepted bytes are sent, and the address can be
    * bound again. A listener whose `accept` was waiting holds its address for one turn of the event loop after `close()`.
    *
+   * @param options A signal that ends the wait.
    * @returns Resolves at once for a socket that was closed with nothing in flight.
    *
    * @example
@@ -726,8 +763,10 @@ export class Socket implements Disposable {
    * createServer(address).close();
    * ```
    */
-  waitClosed(): Promise<void> {
-    return this.#state.whenReleased();
+  waitClosed({ signal }: AbortOptions = {}): Promise<void> {
+    const released = this.#state.whenReleased();
+    if (signal === undefined) return released;
+    return unawaited(endOf(released, signal, "waitClosed"));
   }
 
   /** Returns number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */

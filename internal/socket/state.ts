@@ -16,6 +16,7 @@ import {
   Timeout,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
+import { withSignal } from "../waiting/abort.ts";
 import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
@@ -128,8 +129,18 @@ export class SocketState {
     this.timeout = timeout;
   }
 
-  /** Returns the limit of a call that begins now; `timeout` is in seconds. */
-  limit(syscall: string, timeout: number | null = this.timeout): WaitLimit {
+  /**
+   * Returns the limit of a call that begins now; `timeout` is in seconds. Throws the reason of a signal that has
+   * aborted.
+   */
+  limit(
+    syscall: string,
+    timeout: number | null = this.timeout,
+    signal?: AbortSignal,
+  ): WaitLimit {
+    if (signal !== undefined) {
+      return withSignal(this.limit(syscall, timeout), signal);
+    }
     if (this.#resting) this.#resume();
     if (timeout === 0) return "now";
     if (this.deadline !== undefined) {

@@ -140,8 +140,10 @@ export class Stream {
   }
 
   async #send(data: Uint8Array, limit: WaitLimit): Promise<number> {
-    if (limit !== null) return await this.sendQueue.sendWithin(data, limit);
-    await this.sendQueue.sendall(data);
+    if (limit !== null && (limit === "now" || limit.timed)) {
+      return await this.sendQueue.sendWithin(data, limit);
+    }
+    await sendall(this.sendQueue, data, limit);
     return data.length;
   }
 
@@ -191,7 +193,7 @@ export class Stream {
     const { busy, stuck } = this.sendQueue;
     try {
       if (stuck) {
-        const reason = "a send timed out before";
+        const reason = "a send was given up before";
         throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
       }
       if (busy) await whenReady(this.sendQueue, limit, "shutdown", () => {});

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { poll, type Timeout, wouldBlock } from "./timeouts.ts";
+import { type Cancellation, poll, wouldBlock } from "./timeouts.ts";
 import { Queue } from "../base/queue.ts";
 import type { Readiness } from "./pending_operation.ts";
 
@@ -47,13 +47,16 @@ export class Mutex implements Readiness {
    * @throws {BlockingIOError} if the call must not wait and the mutex is held.
    * @throws {TimeoutError} if the time runs out.
    */
-  async acquireWithin(limit: "now" | Timeout, syscall: string): Promise<void> {
+  async acquireWithin(
+    limit: "now" | Cancellation,
+    syscall: string,
+  ): Promise<void> {
     if (this.tryAcquire()) return;
     if (limit !== "now") return await this.#acquireUntil(limit);
     if (!await poll(this) || !this.tryAcquire()) throw wouldBlock(syscall);
   }
 
-  async #acquireUntil(timeout: Timeout): Promise<void> {
+  async #acquireUntil(timeout: Cancellation): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const leave = (this.#waiting ??= new Queue()).push(resolve);
     if (await timeout.race(promise)) return;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isReason } from "../base/errors.ts";
+
 /**
  * Marks the rejection of a promise as handled. A call that the program does not await may fail because a client went
  * away, and a client must not be able to end the process with an unhandled rejection. An `await` still throws.
@@ -25,7 +27,7 @@ export function noMistake<E extends Error>(error: E): E {
 /** Reports whether an error is a mistake of the program, such as a wrong argument. */
 function isMistake(error: unknown): boolean {
   return (error instanceof TypeError || error instanceof RangeError) &&
-    !harmless.has(error);
+    !harmless.has(error) && !isReason(error);
 }
 
 /** Marks the rejection of a promise as handled, unless the error is a mistake of the program. */

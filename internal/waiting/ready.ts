@@ -11,6 +11,7 @@ import {
   type WaitLimit,
   wouldBlock,
 } from "./timeouts.ts";
+import { checkAborted, onAbort } from "./abort.ts";
 import { type Readiness, whenEnded } from "./pending_operation.ts";
 
 /**
@@ -41,17 +42,28 @@ export async function whenReady<T>(
   return take();
 }
 
+/** The sources of {@linkcode anyReady} as one. */
+interface Sources {
+  /** Whether one of them is ready. */
+  readonly ready: boolean;
+  /** Starts all of them. */
+  fill(): Promise<void>[];
+}
+
 /**
  * Waits until one of several sources is ready, or the time runs out. Takes no result.
  *
  * @param sources The readinesses to wait for.
  * @param seconds The limit; null waits without limit, 0 only polls.
+ * @param signal Ends the wait when it aborts; must not have aborted yet.
+ * @throws The signal's reason.
  */
 export async function anyReady(
   sources: readonly Readiness[],
   seconds: number | null,
+  signal?: AbortSignal,
 ): Promise<void> {
-  const any = {
+  const any: Sources = {
     get ready() {
       return sources.some((source) => source.ready);
     },
@@ -60,21 +72,34 @@ export async function anyReady(
   any.fill(); // all of them, or a busy one would keep the others from starting
   if (any.ready) return await nextTurn(); // a program that polls in a loop must not starve the others
   if (seconds === 0) return void await poll(any);
-  let expired = false;
-  let wake = () => {};
-  const expire = () => {
-    expired = true;
-    wake();
+  await firstReady(any, seconds, signal);
+  if (!any.ready) checkAborted(signal);
+}
+
+async function firstReady(
+  any: Sources,
+  seconds: number | null,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const end = Promise.withResolvers<void>();
+  let over = false;
+  const stop = () => {
+    over = true;
+    end.resolve();
   };
   const timer = seconds === null
     ? undefined
-    : setTimeout(expire, Math.min(seconds * 1000, MAX_DELAY));
-  while (!expired && !any.ready) {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    wake = resolve;
-    const callbacks = any.fill().map((flight) => whenEnded(flight, resolve));
-    await promise;
-    for (const forget of callbacks) forget();
-  }
+    : setTimeout(stop, Math.min(seconds * 1000, MAX_DELAY));
+  const forget = signal && onAbort(signal, stop);
+  while (!over && !any.ready) await firstEnded([...any.fill(), end.promise]);
   clearTimeout(timer);
+  forget?.();
+}
+
+/** Waits for the first of several promises, and leaves no reaction behind. */
+async function firstEnded(promises: Promise<void>[]): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const callbacks = promises.map((each) => whenEnded(each, resolve));
+  await promise;
+  for (const forget of callbacks) forget();
 }

@@ -89,12 +89,48 @@ export class SharedTimer {
   }
 }
 
+/** Ends the waits of one call: its timeout, an abort signal, or both. */
+export abstract class Cancellation {
+  /** The signal that ends the waits, if there is one. */
+  get signal(): AbortSignal | undefined {
+    return undefined;
+  }
+
+  /** Whether the call has a timeout. */
+  get timed(): boolean {
+    return true;
+  }
+
+  /** When the time runs out, on the clock of `performance.now()`; Infinity without a timeout. */
+  abstract readonly due: number;
+  /** Calls `onCancel` with the error if the wait must end from now on. */
+  abstract start(onCancel: (error: unknown) => void): void;
+  /** Calls nothing if the wait must end from now on. */
+  abstract cancel(): void;
+  /** Creates the error of a call whose wait has ended. */
+  abstract error(): unknown;
+
+  /** Waits for `flight`, which must not reject. Resolves to false if the wait must end before. */
+  race(flight: Promise<void>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const forget = whenEnded(flight, () => {
+        this.cancel();
+        resolve(true);
+      });
+      this.start(() => {
+        forget();
+        resolve(false);
+      });
+    });
+  }
+}
+
 /** The timeout of one call. It runs from its creation, through all waits of the call. */
-export class Timeout {
+export class Timeout extends Cancellation {
   readonly #shared: SharedTimer;
   readonly #begin = StartTime.current();
   readonly #syscall: string;
-  #onExpire: ((error: OSError) => void) | undefined;
+  #onExpire: ((error: unknown) => void) | undefined;
   /** The milliseconds of the timeout. */
   readonly span: number;
 
@@ -104,6 +140,7 @@ export class Timeout {
    * @param syscall The call, for the message.
    */
   constructor(shared: SharedTimer, seconds: number, syscall: string) {
+    super();
     this.#shared = shared;
     this.#syscall = syscall;
     this.span = seconds * 1000;
@@ -115,7 +152,7 @@ export class Timeout {
   }
 
   /** Calls `onExpire` when the time runs out. */
-  start(onExpire: (error: OSError) => void): void {
+  start(onExpire: (error: unknown) => void): void {
     this.#onExpire = onExpire;
     this.#shared.add(this);
   }
@@ -142,20 +179,6 @@ export class Timeout {
   /** The reason, for the message. */
   protected get reason(): string {
     return `timed out after ${Math.round(this.span) / 1000} s`;
-  }
-
-  /** Waits for `flight`, which must not reject. Resolves to false if the time runs out. */
-  race(flight: Promise<void>): Promise<boolean> {
-    return new Promise((resolve) => {
-      const forget = whenEnded(flight, () => {
-        this.cancel();
-        resolve(true);
-      });
-      this.start(() => {
-        forget();
-        resolve(false);
-      });
-    });
   }
 }
 
@@ -225,13 +248,18 @@ export async function poll(
   return source.ready;
 }
 
-/** The limit of a call: null for none, "now" for a call that must not wait, or a timeout. */
-export type WaitLimit = null | "now" | Timeout;
+/** The limit of a call: null for none, "now" for a call that must not wait, or what ends the wait. */
+export type WaitLimit = null | "now" | Cancellation;
+
+/** Returns the signal of a limit, if it has one. */
+export function signalOf(limit: WaitLimit): AbortSignal | undefined {
+  return limit === null || limit === "now" ? undefined : limit.signal;
+}
 
 /** Returns the seconds that a limit leaves, at least a millisecond; undefined for no limit. */
 export function secondsLeft(limit: WaitLimit): number | undefined {
-  if (limit === null) return undefined;
   if (limit === "now") return 0;
+  if (limit === null || limit.due === Infinity) return undefined;
   return Math.max(1, limit.due - performance.now()) / 1000;
 }
 

@@ -31,6 +31,21 @@ export class Echo extends BaseRequestHandler {
   }
 }
 
+/** Gives a read up, says so, and sends back what a later read takes. */
+export class GivesUp extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const giving = new AbortController();
+    const read = this.request.recv(100, { signal: giving.signal });
+    giving.abort("given up");
+    const reason = await read.catch((reason) => reason);
+    await this.request.sendall(encoder.encode(reason));
+    const { signal } = this;
+    await this.request.sendall(await this.request.recv(100, { signal }));
+  }
+}
+
 /** Answers lines: `upper TEXT`, `addr`, `quit`; anything else is an error, and the next line. */
 export class Lines extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
@@ -285,6 +300,7 @@ const NAMED = {
   HalfClose,
   Hooks,
   LateAnswer,
+  GivesUp,
   Lines,
   ThrowInFinish,
   ThrowInHandle,
