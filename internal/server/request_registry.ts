@@ -29,7 +29,7 @@ export interface Limits {
 }
 
 /** An open request. */
-export class ActiveRequest {
+export class ActiveRequest<R = unknown> {
   /** Whether a task ends the request, and not the loop. */
   detached = false;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
@@ -42,7 +42,7 @@ export class ActiveRequest {
    * @param client The client's host, or path; undefined for a client without a name.
    */
   constructor(
-    readonly request: unknown,
+    readonly request: R,
     readonly client: string | undefined,
   ) {}
 }
@@ -184,10 +184,10 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Marks a request as ended by its task. */
-  detach(request: unknown): ActiveRequest {
+  detach<R>(request: R): ActiveRequest<R> {
     const active = this.#active.get(request) ?? this.begin(request);
     active.detached = true;
-    return active;
+    return active as ActiveRequest<R>;
   }
 
   /** Reports whether to report errors of a request: not after the server has cut it off. */

@@ -164,50 +164,39 @@ async function reportAndShutdown<R>(
 
 /**
  * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. An idle connection keeps this
- * function as it waits for `finishRequest`, so it holds little: what comes after the handler is in {@linkcode endTask}.
+ * function as it waits for `finishRequest`, so the rare way of an error is in a function of its own.
  */
 export async function runTask<R>(
   server: ServerStages<R>,
-  active: ActiveRequest,
-  request: R,
+  active: ActiveRequest<R>,
   clientAddress: Address,
 ): Promise<void> {
   try {
-    const handled = server.finishRequest(request, clientAddress);
+    const handled = server.finishRequest(active.request, clientAddress);
     if (handled !== undefined) await handled;
   } catch (error) {
-    return void failTask(server, active, request, clientAddress, error);
+    return void failTask(server, active, clientAddress, error);
   }
-  void endTask(server, active, request, clientAddress);
+  try {
+    const ended = server.shutdownRequest(active.request);
+    if (ended !== undefined) await ended;
+  } catch (error) {
+    hookFailed(active.request, clientAddress, error);
+  } finally {
+    requestsOf(server).end(active);
+  }
 }
 
 /** Reports the error of a request, closes the request and ends it. */
 function failTask<R>(
   server: ServerStages<R>,
-  active: ActiveRequest,
-  request: R,
+  active: ActiveRequest<R>,
   clientAddress: Address,
   error: unknown,
 ): Promise<void> {
+  const { request } = active;
   const report = () => reportAndShutdown(server, request, clientAddress, error);
   return runOwnTask(server, active, clientAddress, report);
-}
-
-/** Closes a request that was handled, and ends the request. */
-async function endTask<R>(
-  server: ServerStages<R>,
-  active: ActiveRequest,
-  request: R,
-  clientAddress: Address,
-): Promise<void> {
-  try {
-    const ended = server.shutdownRequest(request);
-    if (ended !== undefined) await ended;
-  } catch (error) {
-    hookFailed(request, clientAddress, error);
-  } finally {
-    requestsOf(server).end(active);
-  }
 }
 
 /** Runs the task of a subclass, and ends the request when the task has ended. */
