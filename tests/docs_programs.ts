@@ -6,7 +6,8 @@
  * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With
  * `<!-- server over TLS -->` the client uses TLS. With `<!-- says: text -->`, or `<!-- server; says: text -->`, the text
  * must be in what it prints, or answers a client who says "1". Every program runs in a directory with `server.crt` and
- * `server.key`, a certificate of localhost. There is no mark for a program that does not run.
+ * `server.key`, a certificate of localhost. With `<!-- without permissions -->` it has no permission. There is no mark
+ * for a program that does not run.
  *
  * @module
  */
@@ -50,6 +51,8 @@ export interface Block {
   tls?: boolean;
   /** What it must print, or a server answer. */
   says?: string;
+  /** Whether it runs without permissions. */
+  unprivileged?: boolean;
 }
 
 /** Returns the blocks of TypeScript in a text. */
@@ -63,6 +66,7 @@ export function blocksOf(text: string): Block[] {
 }
 
 function parseMark(mark: string): Partial<Block> {
+  if (mark === "without permissions") return { unprivileged: true };
   const match =
     /^(server( over TLS)?(?: until (SIG\w+))?)?(?:(?:^|; )says: (.+))?$/
       .exec(mark);
@@ -95,9 +99,9 @@ class Program implements AsyncDisposable {
   /** Whether it has ended. */
   ended = false;
 
-  constructor(verb: "run" | "test", file: string) {
+  constructor(verb: "run" | "test", file: string, permission = "-A") {
     this.#child = new Deno.Command(Deno.execPath(), {
-      args: [verb, "-A", "--no-check", file],
+      args: [verb, permission, "--no-check", file],
       cwd: dirname(file),
       stdin: "null",
       stdout: "piped",
@@ -138,7 +142,7 @@ class Program implements AsyncDisposable {
 
 /** Runs a program: as a test if it has one. Throws if it does not run as its page says. */
 export async function runProgram(
-  { code, line, until, tls = false, says = "" }: Block,
+  { code, line, until, tls = false, says = "", unprivileged }: Block,
   directory: string,
   options: Partial<Limits> = {},
 ): Promise<void> {
@@ -147,7 +151,8 @@ export async function runProgram(
   const file = `${directory}/line_${line}.ts`;
   await Deno.writeTextFile(file, code.replaceAll(PORT, String(port)));
   const verb = code.includes("Deno.test(") ? "test" : "run";
-  await using program = new Program(verb, file);
+  const permission = unprivileged ? "--no-prompt" : "-A";
+  await using program = new Program(verb, file, permission);
   if (until === undefined) {
     const { code: exit } = await program.end(limits.run, "it has not ended");
     assertEquals(exit, 0);

@@ -244,7 +244,11 @@ function hookFailed(
   if (request instanceof Socket) stateOf(request).close(false);
 }
 
-/** The part of a handler that runs. */
+/**
+ * The part of a handler that runs.
+ *
+ * @category Testing
+ */
 export interface Runnable {
   /** Called before `handle`. */
   setup(): void | Promise<void>;

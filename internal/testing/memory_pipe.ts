@@ -1,0 +1,126 @@
+/**
+ * One direction of a connection in memory.
+ *
+ * @module
+ */
+
+import { osError } from "../base/errors.ts";
+import { memory } from "../base/memory.ts";
+
+/**
+ * Holds the bytes that one end has sent and the other has not received: as many as fit, and a write waits for the rest.
+ * Each end closes its side.
+ */
+export class MemoryPipe {
+  readonly #size: number;
+  /** The bytes, from `#start` on, round the end of the memory. Made at the first write. */
+  #ring: Uint8Array | undefined;
+  #start = 0;
+  #count = 0;
+  #ended = false;
+  #reset: "unseen" | "seen" | undefined;
+  #readerClosed = false;
+  #changed = Promise.withResolvers<void>();
+  #stalled = false;
+  /** The most bytes of one read. */
+  pieceSize = Infinity;
+
+  /** @param size The most bytes that it holds. */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** How many bytes were sent and not received. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether nothing arrives. */
+  get stalled(): boolean {
+    return this.#stalled;
+  }
+
+  set stalled(stalled: boolean) {
+    this.#stalled = stalled;
+    this.#notify();
+  }
+
+  #notify(): void {
+    const { resolve } = this.#changed;
+    this.#changed = Promise.withResolvers();
+    resolve();
+  }
+
+  /** Receives what has arrived, and waits if that is nothing; null at the end. */
+  async read(p: Uint8Array): Promise<number | null> {
+    for (;;) {
+      if (this.#readerClosed) throw closed("recv");
+      if (!this.#stalled && this.#count > 0) return this.#take(p);
+      if (this.#reset === "unseen") {
+        this.#reset = "seen"; // as in Linux: the next read is at the end
+        throw osError("ECONNRESET", { syscall: "recv" });
+      }
+      if (this.#ended && (this.#reset || !this.#stalled)) return null;
+      await this.#changed.promise;
+    }
+  }
+
+  #take(p: Uint8Array): number {
+    const ring = this.#ring!;
+    const count = Math.min(p.length, this.#count, this.pieceSize);
+    const first = ring.subarray(this.#start, this.#start + count);
+    p.set(first);
+    p.set(ring.subarray(0, count - first.length), first.length);
+    this.#start = (this.#start + count) % this.#size;
+    this.#count -= count;
+    this.#notify();
+    return count;
+  }
+
+  /** Sends as many bytes as there is room for, and waits if there is none. */
+  async write(p: Uint8Array): Promise<number> {
+    for (;;) {
+      if (this.#ended) throw closed("send");
+      if (this.#readerClosed) throw osError("EPIPE", { syscall: "send" });
+      if (p.length === 0) return 0;
+      if (this.#count < this.#size) return this.#put(p);
+      await this.#changed.promise;
+    }
+  }
+
+  #put(p: Uint8Array): number {
+    const ring = this.#ring ??= memory(this.#size);
+    const count = Math.min(p.length, this.#size - this.#count);
+    const at = (this.#start + this.#count) % this.#size;
+    const first = p.subarray(0, Math.min(count, this.#size - at));
+    ring.set(first, at);
+    ring.set(p.subarray(first.length, count));
+    this.#count += count;
+    this.#notify();
+    return count;
+  }
+
+  /** Ends the direction: the reader gets the bytes that were sent, and then the end. */
+  end(): void {
+    this.#ended = true;
+    this.#notify();
+  }
+
+  /** Ends the direction with an error, unless it has ended. Bytes that a stall has held back are lost. */
+  reset(): void {
+    if (!this.#ended) this.#reset = "unseen";
+    this.#ended = true;
+    if (this.#stalled) this.#count = 0;
+    this.#notify();
+  }
+
+  /** Closes the side of the reader: writes fail. */
+  closeReader(): void {
+    this.#readerClosed = true;
+    this.#notify();
+  }
+}
+
+function closed(syscall: string): Error {
+  return osError("EBADF", { syscall, reason: "the socket was closed" });
+}
