@@ -25,20 +25,15 @@ export async function runSteps<T>(
   turns?: Mutex,
 ): Promise<T> {
   if (turns !== undefined && !turns.tryAcquire()) await turns.acquire();
+  let steps: ReadSteps<T> | undefined;
   try {
-    const steps = begin();
+    steps = begin();
     let step = steps.next();
-    while (!step.done) {
-      let more: boolean;
-      try {
-        more = await fill(step.value);
-      } catch (error) {
-        step = steps.throw(error);
-        continue;
-      }
-      step = steps.next(more);
-    }
+    while (!step.done) step = steps.next(await fill(step.value));
     return step.value;
+  } catch (error) {
+    steps?.throw(error); // puts back the lines of a failed readlines()
+    throw error;
   } finally {
     turns?.release();
   }
@@ -49,16 +44,12 @@ export function runStepsNow<T>(
   steps: ReadSteps<T>,
   fill: (wanted: number) => boolean,
 ): T {
-  let step = steps.next();
-  while (!step.done) {
-    let more: boolean;
-    try {
-      more = fill(step.value);
-    } catch (error) {
-      step = steps.throw(error);
-      continue;
-    }
-    step = steps.next(more);
+  try {
+    let step = steps.next();
+    while (!step.done) step = steps.next(fill(step.value));
+    return step.value;
+  } catch (error) {
+    steps.throw(error);
+    throw error;
   }
-  return step.value;
 }

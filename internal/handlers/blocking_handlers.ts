@@ -4,7 +4,6 @@
  * @module
  */
 
-import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 import type { BlockingReader } from "../blocking/blocking_reader.ts";
 import type { BlockingSocket } from "../blocking/blocking_socket.ts";
@@ -13,7 +12,12 @@ import { handlerKinds } from "../server/handler_kinds.ts";
 import type { HandlerServer, WorkerServer } from "../server/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import { checkConnection, fromSetup } from "./handler_checks.ts";
+import {
+  applySettings,
+  checkConnection,
+  fromSetup,
+  readerOptions,
+} from "./handler_setup.ts";
 
 /**
  * Handles a request in a worker that the handler may block: `handle` needs no `await`, and the methods of `this.request`
@@ -145,16 +149,9 @@ export class BlockingStreamRequestHandler<
     super.setup();
     checkConnection(this, "BlockingRequestHandler");
     const connection = this.connection = this.request;
-    if (this.timeout !== null) connection.settimeout(this.timeout);
-    if (this.disableNagleAlgorithm) {
-      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
-    }
+    applySettings(this, connection);
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
-    this.rfile = connection.makefile("rb", {
-      buffering: this.rbufsize,
-      lineLimit: this.lineLimit,
-      tie: this.wfile,
-    });
+    this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
   }
 
   /** Flushes and closes the files. May be extended; call super. */

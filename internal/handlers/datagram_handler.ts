@@ -15,7 +15,7 @@ import type {
 } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import { fromSetup } from "./handler_checks.ts";
+import { fromSetup } from "./handler_setup.ts";
 
 /**
  * Handles a datagram through two files: `rfile` reads the datagram, and `wfile` collects the answer, one datagram, which

@@ -14,7 +14,7 @@ import type {
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { DatagramRequestHandler } from "./datagram_handler.ts";
-import { fromSetup } from "./handler_checks.ts";
+import { fromSetup } from "./handler_setup.ts";
 import { StreamRequestHandler } from "./stream_handler.ts";
 
 /**

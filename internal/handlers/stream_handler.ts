@@ -4,7 +4,6 @@
  * @module
  */
 
-import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
@@ -12,7 +11,12 @@ import { handlerKinds } from "../server/handler_kinds.ts";
 import type { HandlerServer, ServerStages } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import { checkConnection, fromSetup } from "./handler_checks.ts";
+import {
+  applySettings,
+  checkConnection,
+  fromSetup,
+  readerOptions,
+} from "./handler_setup.ts";
 
 /**
  * Handles a connection through two files: `rfile` reads from the client, `wfile` writes to the client.
@@ -100,16 +104,9 @@ export class StreamRequestHandler<S extends HandlerServer = ServerStages>
       "DatagramRequestHandler, or DualRequestHandler for both",
     );
     const connection = this.connection = this.request;
-    if (this.timeout !== null) connection.settimeout(this.timeout);
-    if (this.disableNagleAlgorithm) {
-      connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
-    }
+    applySettings(this, connection);
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
-    this.rfile = connection.makefile("rb", {
-      buffering: this.rbufsize,
-      lineLimit: this.lineLimit,
-      tie: this.wfile,
-    });
+    this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
   }
 
   /** Flushes and closes the files. May be extended; call super. */

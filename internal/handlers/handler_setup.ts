@@ -1,0 +1,64 @@
+/**
+ * The setup of handlers that the async and the blocking ones share.
+ *
+ * @module
+ */
+
+import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
+import type { MakefileOptions } from "../files/makefile.ts";
+import type { Tied } from "../files/raw_streams.ts";
+
+/** Returns a member that `setup` sets. Throws if an override of `setup` has not called `super.setup()`. */
+export function fromSetup<T>(
+  value: T | undefined,
+  of: object,
+  name: string,
+): T {
+  if (value !== undefined) return value;
+  throw new TypeError(
+    `Cannot use ${name} of ${of.constructor.name}: its setup() must call super.setup() first, and await it`,
+  );
+}
+
+/** Throws if the request of a handler for connections is a datagram; the message names the class to extend. */
+export function checkConnection(
+  handler: { request: unknown },
+  cure: string,
+): void {
+  if (!Array.isArray(handler.request)) return;
+  throw new TypeError(
+    `Cannot handle a datagram with ${handler.constructor.name}: extend ${cure}`,
+  );
+}
+
+/** The settings of a handler for connections, as each class documents them. */
+interface StreamSettings {
+  readonly rbufsize: number;
+  readonly lineLimit: number;
+  readonly timeout: number | null;
+  readonly disableNagleAlgorithm: boolean;
+}
+
+/** The methods of a connected socket, async or blocking, that set it up. */
+interface Connection {
+  settimeout(seconds: number | null): void;
+  setsockopt(level: number, name: number, value: boolean): void;
+}
+
+/** Applies the settings of a handler to its connection. */
+export function applySettings(
+  { timeout, disableNagleAlgorithm }: StreamSettings,
+  connection: Connection,
+): void {
+  if (timeout !== null) connection.settimeout(timeout);
+  if (!disableNagleAlgorithm) return;
+  connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+}
+
+/** Returns the options of `rfile`; `wfile` is sent before `rfile` has to wait. */
+export function readerOptions(
+  { rbufsize, lineLimit }: StreamSettings,
+  wfile: Tied,
+): MakefileOptions {
+  return { buffering: rbufsize, lineLimit, tie: wfile };
+}
