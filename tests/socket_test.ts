@@ -116,17 +116,17 @@ Deno.test("Socket.bind() takes Python's names for hosts, and the forms of inet_a
 Deno.test("Socket.bind() refuses what is no address, and names it", () => {
   // deno-fmt-ignore
   const rows: [number, unknown, string][] = [
-    [AF_INET, "localhost:80", 'Cannot bind "localhost:80": the address must be [host, port]'],
-    [AF_INET, "/run/s", 'Cannot bind "/run/s": the address must be [host, port]; a path needs AF_UNIX, as a UnixStreamServer has'],
-    [AF_INET, "\0s", 'Cannot bind "\\u0000s": the address must be [host, port]; a path needs AF_UNIX, as a UnixStreamServer has'],
-    [AF_INET, ["h"], 'Cannot bind "h:undefined": the address must be [host, port]'],
+    [AF_INET, "localhost:80", 'Cannot bind "localhost:80": the address must be [host, port]; write ["localhost", 80]'],
+    [AF_INET, "/run/s", 'Cannot bind "/run/s": the address must be [host, port]; a path needs AF_UNIX: use a UnixStreamServer or UnixDatagramServer, or new Socket(AF_UNIX)'],
+    [AF_INET, "\0s", 'Cannot bind "\\u0000s": the address must be [host, port]; a path needs AF_UNIX: use a UnixStreamServer or UnixDatagramServer, or new Socket(AF_UNIX)'],
+    [AF_INET, ["h"], 'Cannot bind "h:undefined": the address must be [host, port]; write ["h", port]'],
     [AF_INET, [1, 2], "Cannot bind [1,2]: host must be a string, got number"],
-    [AF_INET, ["h", "80"], 'Cannot bind "h:80": port must be a number, got string'],
+    [AF_INET, ["h", "80"], 'Cannot bind "h:80": port must be a number, got string "80"; write 80, or convert it with Number()'],
     [AF_INET, ["h\0", 80], 'Cannot bind "h\\u0000:80": host must not contain a NUL character'],
     [AF_INET, ["h", 80, 0, 0, 0], 'Cannot bind "h:80": the address must be [host, port]'],
     [AF_INET, undefined, "Cannot bind undefined: the address must be [host, port]"],
     [AF_INET, null, "Cannot bind null: the address must be [host, port]"],
-    [AF_UNIX, ["h", 80], 'Cannot bind "h:80": the address of a Unix socket must be a path string'],
+    [AF_UNIX, ["h", 80], 'Cannot bind "h:80": the address of a Unix socket must be a path string; [host, port] needs AF_INET, as a TCPServer has'],
     [AF_UNIX, "a\0b", 'Cannot bind "a\\u0000b": the path must not contain a NUL character'],
   ];
   for (const [family, address, message] of rows) {

@@ -6,6 +6,7 @@
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
+import { addressHint, awaitHint, portHint } from "./hints.ts";
 
 /**
  * An address of AF_INET or AF_INET6.
@@ -72,7 +73,9 @@ function quoteAddress(address: unknown): string {
 export function checkPort(port: unknown, doing: string): void {
   if (isPort(port)) return;
   if (typeof port !== "number") {
-    throw new TypeError(`${doing}: port must be a number, got ${typeof port}`);
+    throw new TypeError(
+      `${doing}: port must be a number, got ${typeof port}${portHint(port)}`,
+    );
   }
   throw new RangeError(
     `${doing}: port must be an integer from 0 to 65535, got ${port}`,
@@ -99,15 +102,17 @@ export function checkAddress(
   const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
   if (family === AF_UNIX) return checkPath(address, doing, syscall);
   if (!Array.isArray(address) || address.length < 2 || address.length > 4) {
-    const path = typeof address === "string" && /^\0|\//.test(address);
-    const hint = path
-      ? "; a path needs AF_UNIX, as a UnixStreamServer has"
-      : "";
-    throw new TypeError(`${doing}: the address must be [host, port]${hint}`);
+    throw new TypeError(
+      `${doing}: the address must be [host, port]${addressHint(address)}`,
+    );
   }
   const [host, port, ...rest] = address;
   if (typeof host !== "string") {
-    throw new TypeError(`${doing}: host must be a string, got ${typeof host}`);
+    throw new TypeError(
+      `${doing}: host must be a string, got ${typeof host}${
+        addressHint(address)
+      }`,
+    );
   }
   if (host.includes("\0")) {
     throw new TypeError(`${doing}: host must not contain a NUL character`);
@@ -124,7 +129,11 @@ export function checkAddress(
 function checkPath(path: unknown, doing: string, syscall: string): string {
   if (typeof path !== "string") {
     throw new TypeError(
-      `${doing}: the address of a Unix socket must be a path string`,
+      `${doing}: the address of a Unix socket must be a path string${
+        Array.isArray(path)
+          ? "; [host, port] needs AF_INET, as a TCPServer has"
+          : awaitHint(path)
+      }`,
     );
   }
   const abstract = path.startsWith("\0"); // a name with a length, not a path that ends with a NUL

@@ -6,6 +6,7 @@
 
 import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
+import { awaitHint } from "./hints.ts";
 import { memory } from "./memory.ts";
 
 /**
@@ -30,7 +31,7 @@ export function bytesOf(data: unknown): Uint8Array | undefined {
 export function toBytes(data: unknown, doing: string): Uint8Array {
   const bytes = bytesOf(data);
   if (bytes !== undefined) return bytes;
-  const hint = typeof data === "string" ? "; encode it first" : "";
+  const hint = typeof data === "string" ? "; encode it first" : awaitHint(data);
   throw new TypeError(
     `Cannot ${doing}: data must be bytes, got ${typeof data}${hint}`,
   );
@@ -143,7 +144,9 @@ export function checkIterable<T>(
 ): asserts value is Iterable<T> {
   if (Symbol.iterator in Object(value)) return;
   throw new TypeError(
-    `Cannot ${doing}: ${name} must be iterable, got ${typeof value}`,
+    `Cannot ${doing}: ${name} must be iterable, got ${typeof value}${
+      awaitHint(value)
+    }`,
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { bytesOf } from "../base/arguments.ts";
+import { awaitHint } from "../base/hints.ts";
 
 const encoder = new TextEncoder();
 
@@ -75,7 +76,9 @@ export function toBytes(data: unknown): Uint8Array {
   const bytes = bytesOf(data);
   if (bytes !== undefined) return bytes;
   throw new TypeError(
-    `Cannot write: data must be bytes or a string, got ${typeName(data)}`,
+    `Cannot write: data must be bytes or a string, got ${typeName(data)}${
+      awaitHint(data)
+    }`,
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { awaitHint } from "../base/hints.ts";
 import { checkCount, checkLimit, typeName } from "./file_arguments.ts";
 import {
   type Decode,
@@ -152,7 +153,9 @@ export function textEncoder(options: TextWriterOptions): Encode {
   return (text) => {
     if (typeof text !== "string") {
       throw new TypeError(
-        `Cannot write: text must be a string, got ${typeName(text)}`,
+        `Cannot write: text must be a string, got ${typeName(text)}${
+          awaitHint(text)
+        }`,
       );
     }
     return encode(lineEnd === "\n" ? text : text.replaceAll("\n", lineEnd));

@@ -8,6 +8,7 @@
 
 import type { WaitLimit } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
+import { awaitHint } from "../base/hints.ts";
 import type { TransportAddr } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 
@@ -162,6 +163,8 @@ export function checkTransport(value: unknown): asserts value is Transport {
   }
   const shown = Deno.inspect(value);
   throw new TypeError(
-    `Cannot make a socket: it needs a connection, a listener or a datagram socket, got ${shown}`,
+    `Cannot make a socket: it needs a connection, a listener or a datagram socket, got ${shown}${
+      awaitHint(value)
+    }`,
   );
 }
