@@ -24,14 +24,10 @@ import "./internal/runtime/deno_version.ts"; // first, so that an older Deno mee
 import {
   type Address,
   type AddressLike,
-  checkAddress,
   formatAddress,
-  type InetAddress,
 } from "./internal/base/address.ts";
-import { failLater } from "./internal/waiting/timeouts.ts";
 import * as C from "./internal/base/constants.ts";
 import { Socket } from "./internal/socket/socket_object.ts";
-import { connectAddresses } from "./internal/runtime/getaddrinfo.ts";
 import { isDualStack, loopbackAddress } from "./internal/runtime/open.ts";
 import type { PathOptions } from "./internal/runtime/unix_path.ts";
 
@@ -86,6 +82,8 @@ export {
   getnameinfo,
 } from "./internal/runtime/getaddrinfo.ts";
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
+export { createConnection } from "./internal/socket/create_connection.ts";
+export type { CreateConnectionOptions } from "./internal/socket/create_connection.ts";
 export { select } from "./internal/socket/select.ts";
 export type { Selectable } from "./internal/socket/select.ts";
 export type { MessageOptions } from "./internal/socket/message_options.ts";
@@ -100,95 +98,6 @@ export type {
   Transport,
   TransportAddr,
 } from "./internal/runtime/transport.ts";
-
-/**
- * Options of {@linkcode createConnection}.
- *
- * @category Options
- */
-export interface CreateConnectionOptions {
-  /** Seconds for each attempt, and the timeout of the socket; null is no timeout. @default {getdefaulttimeout()} */
-  timeout?: number | null;
-  /** The local address to connect from. */
-  sourceAddress?: AddressLike;
-  /** Whether a failure throws the errors of all attempts, and not only of the last one. @default {false} */
-  allErrors?: boolean;
-}
-
-/**
- * Opens a connection. Over TCP, tries every address of the host in order, until one answers.
- *
- * @param address `[host, port]`, or the path of a Unix socket, which Python's function does not take.
- * @param options Timeout and local address.
- * @returns The connected socket.
- * @throws {OSError} The failure of the last attempt.
- * @throws {AggregateError} The failures of all attempts, with `allErrors`.
- * @throws {GaiError} if the host is not known.
- * @throws {TypeError} if the address has the wrong shape.
- * @category Sockets
- * @example
- * ```ts
- * import { createConnection, createServer } from "@socketserver/socketserver";
- *
- * using listener = createServer(["127.0.0.1", 0]);
- * using client = await createConnection(listener.getsockname(), { timeout: 5 });
- * ```
- */
-export async function createConnection(
-  address: AddressLike,
-  options: CreateConnectionOptions = {},
-): Promise<Socket> {
-  try {
-    return await connectToAny(address, options);
-  } catch (error) {
-    return await failLater(error);
-  }
-}
-
-async function connectToAny(
-  address: AddressLike,
-  options: CreateConnectionOptions,
-): Promise<Socket> {
-  if (typeof address === "string") {
-    return await connectTo(C.AF_UNIX, address, options);
-  }
-  const [host, port] = checkAddress(
-    C.AF_INET,
-    address,
-    "connect",
-  ) as InetAddress;
-  const errors: unknown[] = [];
-  for (const [family, candidate] of await connectAddresses(host, port)) {
-    try {
-      return await connectTo(family, candidate, options);
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (!options.allErrors) throw errors.at(-1);
-  const where = formatAddress(address);
-  throw new AggregateError(
-    errors,
-    `Cannot connect "${where}": all attempts failed`,
-  );
-}
-
-async function connectTo(
-  family: number,
-  address: Address,
-  { timeout, sourceAddress }: CreateConnectionOptions,
-): Promise<Socket> {
-  const socket = new Socket(family);
-  try {
-    if (timeout !== undefined) socket.settimeout(timeout);
-    if (sourceAddress !== undefined) socket.bind(sourceAddress);
-    await socket.connect(address);
-    return socket;
-  } catch (error) {
-    socket.close();
-    throw error;
-  }
-}
 
 /**
  * Options of {@linkcode createServer}.

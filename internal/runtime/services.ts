@@ -160,6 +160,12 @@ export function endpointsOf(
   });
 }
 
+/** Returns the TCP port of a service: its name, or digits. */
+export function tcpPort(question: Question, service: string): number {
+  const [[, , port]] = endpointsOf(question, service, SOCK_STREAM, 0, 0);
+  return port;
+}
+
 /** Returns the number of `port`; undefined for the name of a service. */
 function portNumber(
   question: Question<string | null>,
