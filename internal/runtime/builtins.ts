@@ -24,3 +24,18 @@ export function nodeNet(): typeof import("node:net") {
 export function nodeChildProcess(): typeof import("node:child_process") {
   return globalThis.process.getBuiltinModule("node:child_process");
 }
+
+/** The `node:tls` module. */
+export function nodeTls(): typeof import("node:tls") {
+  return globalThis.process.getBuiltinModule("node:tls");
+}
+
+/** The `node:crypto` module. */
+export function nodeCrypto(): typeof import("node:crypto") {
+  return globalThis.process.getBuiltinModule("node:crypto");
+}
+
+/** The `node:stream` module. */
+export function nodeStream(): typeof import("node:stream") {
+  return globalThis.process.getBuiltinModule("node:stream");
+}

@@ -206,6 +206,11 @@ export class PassableStream implements StreamTransport {
     return Object.assign(socket, { server: null, _server: null });
   }
 
+  /** Gives the connection away to TLS, with the bytes that no read has taken. */
+  release(): NetSocket {
+    return this.#stream?.release() ?? this.#socket;
+  }
+
   get #open(): NodeStream {
     this.#socket.off("error", ignore);
     return this.#stream ??= new NodeStream(this.#socket);

@@ -9,9 +9,14 @@ import type { InetAddress } from "../base/address.ts";
 import { nodeNet } from "./builtins.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
+/** The events after which a read may end. */
+const CHANGES = ["readable", "end", "close"];
+
 /** Reads and writes a socket of Node, and owns it: `close` destroys the socket. */
 export class NodeStream implements StreamTransport {
   readonly #socket: NetSocket;
+  readonly #onChange = (): void => this.#wake?.();
+  readonly #onError = (error: Error): void => void (this.#failure = error);
   #rest: Uint8Array | undefined;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
@@ -20,9 +25,17 @@ export class NodeStream implements StreamTransport {
   /** @param socket A connected socket that was made with `allowHalfOpen`. No other code may read it. */
   constructor(socket: NetSocket) {
     this.#socket = socket;
-    const wake = () => this.#wake?.();
-    for (const event of ["readable", "end", "close"]) socket.on(event, wake);
-    socket.on("error", (error: Error) => this.#failure = error);
+    for (const event of CHANGES) socket.on(event, this.#onChange);
+    socket.on("error", this.#onError);
+  }
+
+  /** Gives the socket away, with the bytes that no read has taken. A read in flight never ends. */
+  release(): NetSocket {
+    const socket = this.#socket;
+    for (const event of CHANGES) socket.off(event, this.#onChange);
+    socket.off("error", this.#onError);
+    if (this.#rest !== undefined) socket.unshift(this.#rest);
+    return socket;
   }
 
   get localAddr(): TransportAddr {

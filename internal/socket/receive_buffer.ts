@@ -120,6 +120,11 @@ export class ReceiveBuffer implements Readiness {
     return this.#target !== undefined;
   }
 
+  /** Whether a call waits for bytes. A read in flight may have none, after a timeout. */
+  get awaited(): boolean {
+    return this.#call !== undefined;
+  }
+
   fill(): Promise<void> {
     if (this.ready) return Promise.resolve();
     if (this.#target === undefined) this.#read(this.#nextTarget());

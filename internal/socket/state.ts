@@ -95,6 +95,8 @@ export class SocketState {
   datagram: Datagram | undefined;
   /** The `connect` in progress, until a call has reported its end. */
   attempt: Attempt | undefined;
+  /** The TLS handshake in progress, until a call has reported its end. */
+  handshake: Readiness | undefined;
   /** The address of a bound socket that connects, or has tried to connect. */
   localAddress: Address | undefined;
   /** The options for the path of a Unix socket. */
@@ -331,6 +333,7 @@ export class SocketState {
   /** The readiness of a read or an accept. */
   get readable(): Readiness {
     if (this.#resting) this.#resume();
+    if (this.handshake !== undefined) return this.handshake;
     if (this.stream !== undefined) return this.stream.receiveBuffer;
     if (this.attempt !== undefined) {
       return this.#firstData(this.attempt.operation);
@@ -352,6 +355,7 @@ export class SocketState {
 
   /** The readiness of a write, or the end of a `connect`. */
   get writable(): Readiness {
+    if (this.handshake !== undefined) return this.handshake;
     if (this.stream !== undefined) return this.stream.sendQueue;
     return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
@@ -372,6 +376,12 @@ export class SocketState {
     const wrapped = transport instanceof DenoDatagram ||
       transport instanceof UnixDatagram;
     return wrapped ? transport.detach() : transport;
+  }
+
+  /** Closes the socket without its stream, which the caller owns from then on. */
+  give(): void {
+    this.stream = undefined;
+    this.close(false);
   }
 
   /** Closes the socket; `abort` drops the bytes that are not sent yet. */

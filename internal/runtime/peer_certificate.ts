@@ -1,0 +1,87 @@
+/**
+ * The parts of a certificate, in the form of Python's `getpeercert`.
+ *
+ * @module
+ */
+
+import type { X509Certificate } from "node:crypto";
+
+/**
+ * A name of a certificate: its relative names in order, each a list of keys and values.
+ *
+ * @category SSL
+ */
+export type CertificateName = [key: string, value: string][][];
+
+/**
+ * A certificate as Python has it. Without entries if it was not verified.
+ *
+ * @category SSL
+ */
+export interface PeerCertificate {
+  /** Who has the certificate. */
+  subject?: CertificateName;
+  /** Who has signed it. */
+  issuer?: CertificateName;
+  /** The version of X.509: 3. */
+  version?: number;
+  /** The serial number in hexadecimal. */
+  serialNumber?: string;
+  /** From when it is valid, such as `"Nov 29 19:00:00 2026 GMT"`. */
+  notBefore?: string;
+  /** Until when it is valid. */
+  notAfter?: string;
+  /** The names for which it is valid: `["DNS", "localhost"]`. */
+  subjectAltName?: [kind: string, value: string][];
+}
+
+/** The long names that OpenSSL gives to the short ones of Node. */
+const LONG: Record<string, string> = {
+  C: "countryName",
+  CN: "commonName",
+  DC: "domainComponent",
+  GN: "givenName",
+  L: "localityName",
+  O: "organizationName",
+  OU: "organizationalUnitName",
+  SN: "surname",
+  ST: "stateOrProvinceName",
+  UID: "userId",
+};
+
+/** Returns the parts of a certificate. */
+export function certificateParts(
+  certificate: X509Certificate,
+): PeerCertificate {
+  const { subject, issuer, serialNumber, validFrom, validTo, subjectAltName } =
+    certificate;
+  const parts: PeerCertificate = {
+    subject: nameParts(subject),
+    issuer: nameParts(issuer),
+    version: 3, // others are refused
+    serialNumber,
+    notBefore: validFrom,
+    notAfter: validTo,
+  };
+  if (subjectAltName !== undefined) {
+    parts.subjectAltName = altNames(subjectAltName);
+  }
+  return parts;
+}
+
+function nameParts(name: string | undefined): CertificateName {
+  return (name ?? "").split("\n").filter((line) => line !== "").map((line) => {
+    const equals = line.indexOf("=");
+    const key = line.slice(0, equals);
+    return [[LONG[key] ?? key, line.slice(equals + 1)]];
+  });
+}
+
+function altNames(text: string): [string, string][] {
+  // a value with a comma or a quote is a JSON string: Node's defence of CVE-2021-44532
+  const entries = text.matchAll(/([^:,\s][^:]*):("(?:[^"\\]|\\.)*"|[^,]*)/g);
+  return Array.from(entries, ([, kind, value]) => [
+    kind,
+    value.startsWith('"') ? JSON.parse(value) : value,
+  ]);
+}

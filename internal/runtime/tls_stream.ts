@@ -1,0 +1,287 @@
+/**
+ * A TLS session of `node:tls` in the shape of `Deno.Conn`.
+ *
+ * @module
+ */
+
+import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
+import { osError } from "../base/errors.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import { eofError, tlsError } from "./tls_errors.ts";
+import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
+import type { StreamTransport, TransportAddr } from "./transport.ts";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** How many bytes may wait for a read before the peer is held back: as many as one read of the system brings. */
+const WAITING_MAX = 65_536;
+
+/** What Node's types leave out: the session itself. */
+interface NativeSession {
+  /** Called when the connection has ended, with or without a close_notify before. */
+  emitEof?: () => void;
+  /** Delivers what has been read and was held back. */
+  readStart?: () => void;
+}
+
+/** The settings of a session. */
+export interface TlsStreamOptions extends HandshakeOptions {
+  /** The connection under the session. */
+  readonly raw: Duplex & {
+    setNoDelay?(on?: boolean): unknown;
+    setKeepAlive?(on?: boolean): unknown;
+  };
+  readonly localAddr: TransportAddr;
+  readonly remoteAddr: TransportAddr;
+  /** Whether an end without a close_notify counts as the end of the stream. */
+  readonly suppressRaggedEofs: boolean;
+  /** How many seconds the handshake may take. */
+  readonly handshakeTimeout: number | null;
+}
+
+/**
+ * Reads and writes a TLS session, and owns it. The handshake begins with the first call that needs it. Takes the bytes as
+ * they come: a call that waits gets them at once, and others wait here.
+ */
+export class TlsStream implements StreamTransport {
+  readonly localAddr: TransportAddr;
+  readonly remoteAddr: TransportAddr;
+  readonly #options: TlsStreamOptions;
+  #handshake: Promise<void> | undefined;
+  #tls: TLSSocket | undefined;
+  #waiting: Bytes[] = [];
+  #size = 0;
+  #paused = false;
+  #wake: (() => void) | undefined;
+  #ended = false;
+  #ragged = false;
+  #failure: unknown;
+  #closed = false;
+
+  /** @param options The connection, which `close` closes, and the settings. */
+  constructor(options: TlsStreamOptions) {
+    this.#options = options;
+    this.localAddr = options.localAddr;
+    this.remoteAddr = options.remoteAddr;
+    options.raw.on("error", () => {}); // the session tells
+  }
+
+  /** The session, once the handshake has ended. */
+  get session(): TLSSocket | undefined {
+    return this.#tls;
+  }
+
+  /** Whether the peer has ended its side with a close_notify. */
+  get peerClosed(): boolean {
+    return this.#ended && !this.#ragged;
+  }
+
+  /** Makes the handshake, once for all calls. A failure closes the connection. */
+  handshake(): Promise<void> {
+    return this.#handshake ??= this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { raw, handshakeTimeout } = this.#options;
+    let expired = false;
+    const timer = setUnrefTimeout(() => {
+      expired = true;
+      raw.destroy();
+    }, (handshakeTimeout ?? Infinity) * 1000);
+    try {
+      if (raw.readableEnded || raw.destroyed) throw goneError();
+      this.#attach(await shakeHands(raw, this.#options));
+    } catch (error) {
+      raw.destroy();
+      if (this.#closed) {
+        throw new Deno.errors.Interrupted("the socket was closed");
+      }
+      throw expired ? timeoutError(handshakeTimeout!) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #attach(tls: TLSSocket): void {
+    this.#tls = tls;
+    this.#watchEnd(tls);
+    tls.on("data", (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(tls, chunk));
+    tls.on("end", () => this.#end());
+    tls.on("close", () => this.#end());
+    tls.on("error", (error) => {
+      this.#failure ??= tlsError(error, "recv");
+      this.#wake?.();
+    });
+  }
+
+  /**
+   * Notices an end without a close_notify, which `node:tls` (Deno 2.9.6) tells from one with it nowhere. What was held back is
+   * delivered first, since a close_notify may be among it.
+   */
+  #watchEnd(tls: TLSSocket): void {
+    const native = (tls as unknown as { _handle?: NativeSession })._handle;
+    const emitEof = native?.emitEof;
+    if (native === undefined || emitEof === undefined) return;
+    native.emitEof = () => {
+      const over = () => tls.readableEnded || isEnded(tls);
+      if (!over()) native.readStart?.();
+      this.#ragged = !over();
+      emitEof.call(native);
+    };
+  }
+
+  #arrive(tls: TLSSocket, { buffer, byteOffset, length }: Bytes): void {
+    this.#waiting.push(new Uint8Array(buffer, byteOffset, length)); // no Buffer, whose slice() is another
+    this.#size += length;
+    if (this.#wake !== undefined) return this.#wake();
+    if (this.#size < WAITING_MAX) return;
+    this.#paused = true;
+    tls.pause();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#wake?.();
+  }
+
+  /** Returns the bytes that came first; null at the end, undefined if there are none yet. */
+  #take(): Bytes | null | undefined {
+    const chunk = this.#waiting.shift();
+    if (chunk !== undefined) {
+      this.#size -= chunk.length;
+      if (this.#paused && this.#size === 0) {
+        this.#paused = false;
+        this.#tls!.resume();
+      }
+      return chunk;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed) throw new Deno.errors.Interrupted("the socket was closed");
+    return this.#ended ? this.#endOfStream() : undefined;
+  }
+
+  #endOfStream(): null {
+    if (!this.#ragged || this.#options.suppressRaggedEofs) return null;
+    const text = "the peer closed the connection without a close_notify";
+    throw eofError(text, { syscall: "recv" });
+  }
+
+  /** Reads what there is; null at the end of the stream. The caller owns the memory. */
+  readOwn(): Promise<Bytes | null> {
+    return this.#tls === undefined ? this.#readFirst() : this.#read();
+  }
+
+  async #readFirst(): Promise<Bytes | null> {
+    await this.handshake();
+    return await this.#read();
+  }
+
+  #read(): Promise<Bytes | null> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        try {
+          const chunk = this.#take();
+          if (chunk === undefined) return void (this.#wake = look);
+          this.#wake = undefined;
+          resolve(chunk);
+        } catch (error) {
+          this.#wake = undefined;
+          reject(error);
+        }
+      };
+      look();
+    });
+  }
+
+  async read(p: Uint8Array): Promise<number | null> {
+    const chunk = await this.readOwn();
+    if (chunk === null) return null;
+    const count = Math.min(chunk.length, p.length);
+    p.set(chunk.subarray(0, count));
+    if (count < chunk.length) {
+      this.#waiting.unshift(chunk.subarray(count));
+      this.#size += chunk.length - count;
+    }
+    return count;
+  }
+
+  write(p: Uint8Array): Promise<number> {
+    const tls = this.#tls;
+    return tls === undefined ? this.#writeFirst(p) : this.#write(tls, p);
+  }
+
+  async #writeFirst(p: Uint8Array): Promise<number> {
+    await this.handshake();
+    return await this.#write(this.#tls!, p);
+  }
+
+  #write(tls: TLSSocket, p: Uint8Array): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (tls.destroyed) {
+        throw new Deno.errors.BrokenPipe("the connection is gone");
+      }
+      tls.write(p, (error) => {
+        if (error == null) resolve(p.length);
+        else reject(this.#writeFailure(error));
+      });
+    });
+  }
+
+  /** Names what Deno (2.9.6) calls a write that was cancelled: this side has closed, or the peer has reset. */
+  #writeFailure(error: Error): unknown {
+    if (this.#failure !== undefined) return this.#failure;
+    if (!/ECANCELED|EPIPE|destroyed/.test(error.message)) {
+      return tlsError(error, "send");
+    }
+    return this.#closed
+      ? new Deno.errors.Interrupted("the socket was closed")
+      : new Deno.errors.ConnectionReset("the peer reset the connection");
+  }
+
+  async closeWrite(): Promise<void> {
+    await this.handshake();
+    await new Promise<void>((resolve) => this.#tls!.end(resolve));
+  }
+
+  /** Sends a close_notify and closes. */
+  close(): void {
+    this.#closed = true;
+    if (this.#tls === undefined) this.#options.raw.destroy();
+    else this.#tls.destroySoon();
+    this.#wake?.();
+  }
+
+  /** Closes at once. */
+  abort(): void {
+    this.#closed = true;
+    (this.#tls ?? this.#options.raw).destroy();
+    this.#wake?.();
+  }
+
+  setNoDelay(on?: boolean): void {
+    this.#options.raw.setNoDelay?.(on);
+  }
+
+  setKeepAlive(on?: boolean): void {
+    this.#options.raw.setKeepAlive?.(on);
+  }
+}
+
+function goneError(): Error {
+  const text = "the peer has closed the connection";
+  return eofError(text, { syscall: "doHandshake" });
+}
+
+function timeoutError(seconds: number): Error {
+  const reason = `the handshake timed out after ${seconds} s`;
+  return osError("ETIMEDOUT", { syscall: "doHandshake", reason });
+}
+
+/** Reports whether a session has read the end, though nobody has taken it yet. */
+function isEnded(tls: TLSSocket): boolean {
+  const { _readableState } = tls as unknown as {
+    _readableState?: { ended: boolean };
+  };
+  return _readableState?.ended === true;
+}

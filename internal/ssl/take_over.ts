@@ -1,0 +1,111 @@
+/**
+ * Taking a connection from its socket.
+ *
+ * @module
+ */
+
+import { SOCK_STREAM } from "../base/constants.ts";
+import { osError } from "../base/errors.ts";
+import { SSLError } from "../base/ssl_errors.ts";
+import type { SocketState } from "../socket/state.ts";
+import type { Stream } from "../socket/stream.ts";
+import { duplexOver, type PlainStream } from "../runtime/tls_duplex.ts";
+import { releaseNetSocket } from "../runtime/tls_raw.ts";
+import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
+
+const SYSCALL = "wrapSocket";
+
+/** What to do with plain bytes that came before the handshake: fail, or drop them. */
+export type PlaintextPolicy = "refuse" | "discard";
+
+/** The first byte of a TLS handshake: its content type. Source: RFC 8446, 5.1. */
+const HANDSHAKE = 22;
+
+/** Throws unless the socket is a connected stream that no call uses. */
+export function checkWrappable(state: SocketState): Stream {
+  state.checkOpen(SYSCALL);
+  if (state.type !== SOCK_STREAM) {
+    const reason = "TLS needs a stream socket, got a datagram socket";
+    throw osError("EOPNOTSUPP", { syscall: SYSCALL, reason });
+  }
+  if (state.listener !== undefined) {
+    const reason = "the socket listens: wrap the sockets that accept() returns";
+    throw osError("EINVAL", { syscall: SYSCALL, reason });
+  }
+  const stream = state.connected(SYSCALL, "ENOTCONN");
+  if (stream.receiveBuffer.awaited) {
+    const reason = "a call waits for data of the socket";
+    throw osError("EBUSY", { syscall: SYSCALL, reason });
+  }
+  return stream;
+}
+
+/**
+ * Takes the connection of a socket, which counts as closed from then on.
+ *
+ * @param plaintext What to do with bytes that are no handshake.
+ */
+export async function takeOver(
+  state: SocketState,
+  stream: Stream,
+  plaintext: PlaintextPolicy,
+): Promise<Pick<TlsStreamOptions, "raw" | "localAddr" | "remoteAddr">> {
+  stream.sendHeld();
+  await stream.sendQueue.flush();
+  checkPlaintext(stream, plaintext);
+  const { transport, receiveBuffer } = stream;
+  const { localAddr, remoteAddr } = transport;
+  state.give();
+  const first = receiveBuffer.available > 0
+    ? receiveBuffer.take(receiveBuffer.available)
+    : undefined;
+  const socket = releaseNetSocket(transport);
+  if (socket === undefined) {
+    return { raw: duplexOver(plainStream(stream, first)), localAddr, remoteAddr };
+  }
+  if (first !== undefined) socket.unshift(first);
+  return { raw: socket, localAddr, remoteAddr };
+}
+
+/** Throws for bytes that are no handshake, or drops them. */
+function checkPlaintext(
+  { receiveBuffer }: Stream,
+  plaintext: PlaintextPolicy,
+): void {
+  while (receiveBuffer.available > 0) {
+    const [first] = receiveBuffer.peek(1);
+    if (first === HANDSHAKE) return;
+    if (plaintext === "refuse") throw plaintextError(receiveBuffer.available);
+    receiveBuffer.take(receiveBuffer.available);
+  }
+}
+
+function plaintextError(count: number): SSLError {
+  const reason = "UNEXPECTED_PLAINTEXT";
+  return new SSLError(
+    `Cannot ${SYSCALL}: ${reason}: ${count} bytes came before the handshake; whoever is between the peers may have put them there (EPROTO)`,
+    { reason, syscall: SYSCALL },
+  );
+}
+
+/** Returns a connection of Deno's as the stream under TLS. It may have a read in flight already. */
+function plainStream(
+  stream: Stream,
+  first: Uint8Array | undefined,
+): PlainStream {
+  const { receiveBuffer } = stream;
+  return {
+    async receive() {
+      if (first !== undefined) {
+        const bytes = first;
+        first = undefined;
+        return bytes;
+      }
+      while (!receiveBuffer.ready) await receiveBuffer.fill();
+      const bytes = receiveBuffer.take(65_536);
+      return bytes.length === 0 ? null : bytes;
+    },
+    send: (data) => stream.sendQueue.sendall(data),
+    close: () => stream.close(),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * Python's `ssl` module for the sockets of this package: a {@linkcode SSLContext} holds certificate and settings, and its
+ * `wrapSocket` turns a connected socket, on either side and also in the middle of a stream, into an {@linkcode SSLSocket}.
+ *
+ * @example Ask a server over TLS
+ * ```ts ignore
+ * import { createConnection } from "@socketserver/socketserver";
+ * import { createDefaultContext } from "@socketserver/socketserver/ssl";
+ *
+ * const context = createDefaultContext();
+ * const plain = await createConnection(["example.com", 443], { timeout: 10 });
+ * using socket = await context.wrapSocket(plain, { serverHostname: "example.com" });
+ * await socket.sendall(new TextEncoder().encode("HEAD / HTTP/1.0\r\n\r\n"));
+ * console.log(socket.version(), socket.getpeercert()?.subject);
+ * ```
+ *
+ * @module
+ */
+
+import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+
+import {
+  PROTOCOL_TLS_CLIENT,
+  PROTOCOL_TLS_SERVER,
+  Purpose,
+} from "./internal/base/ssl_constants.ts";
+import { SSLContext } from "./internal/ssl/ssl_context.ts";
+
+export {
+  CERT_NONE,
+  CERT_OPTIONAL,
+  CERT_REQUIRED,
+  PROTOCOL_TLS_CLIENT,
+  PROTOCOL_TLS_SERVER,
+  Purpose,
+  TLSVersion,
+} from "./internal/base/ssl_constants.ts";
+export {
+  SSLCertVerificationError,
+  SSLEOFError,
+  SSLError,
+  SSLWantReadError,
+  SSLZeroReturnError,
+} from "./internal/base/ssl_errors.ts";
+export type {
+  SSLCertVerificationErrorOptions,
+  SSLErrorOptions,
+} from "./internal/base/ssl_errors.ts";
+export type {
+  CertificateName,
+  PeerCertificate,
+} from "./internal/runtime/peer_certificate.ts";
+export { SSLContext } from "./internal/ssl/ssl_context.ts";
+export type { SniCallback } from "./internal/ssl/ssl_context.ts";
+export { SSLSocket } from "./internal/ssl/ssl_socket.ts";
+export type { PlaintextPolicy } from "./internal/ssl/take_over.ts";
+export type { WrapSocketOptions } from "./internal/ssl/wrap_socket.ts";
+
+/**
+ * Options of {@linkcode createDefaultContext}.
+ *
+ * @category SSL
+ */
+export interface DefaultContextOptions {
+  /** What the certificate of the peer is for: `SERVER_AUTH` makes a context for clients. @default {Purpose.SERVER_AUTH} */
+  purpose?: Purpose;
+  /** The certificates of authorities, instead of those of Deno: a path. */
+  cafile?: string | URL;
+  /** The certificates of authorities, instead of those of Deno: PEM text. */
+  cadata?: string;
+}
+
+/**
+ * Creates a context with the settings that are right for most programs. One for clients verifies the server and its name, with
+ * the authorities of Deno; one for servers verifies nobody.
+ *
+ * @param options The purpose, and other authorities.
+ * @returns The context.
+ * @throws {OSError} as {@linkcode SSLContext.loadVerifyLocations}.
+ * @category SSL
+ */
+export function createDefaultContext(
+  options: DefaultContextOptions = {},
+): SSLContext {
+  const { purpose = Purpose.SERVER_AUTH, cafile, cadata } = options;
+  const forClients = purpose === Purpose.SERVER_AUTH;
+  const context = new SSLContext(
+    forClients ? PROTOCOL_TLS_CLIENT : PROTOCOL_TLS_SERVER,
+  );
+  if (cafile !== undefined) context.loadVerifyLocations(cafile);
+  if (cadata !== undefined) context.loadVerifyLocations(cadata);
+  if (forClients && (cafile ?? cadata) === undefined) {
+    context.loadDefaultCerts();
+  }
+  return context;
+}
