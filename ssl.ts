@@ -3,15 +3,16 @@
  * `wrapSocket` turns a connected socket, on either side and also in the middle of a stream, into an {@linkcode SSLSocket}.
  *
  * @example Ask a server over TLS
- * ```ts ignore
+ * ```ts
  * import { createConnection } from "@socketserver/socketserver";
  * import { createDefaultContext } from "@socketserver/socketserver/ssl";
  *
- * const context = createDefaultContext();
- * const plain = await createConnection(["example.com", 443], { timeout: 10 });
- * using socket = await context.wrapSocket(plain, { serverHostname: "example.com" });
- * await socket.sendall(new TextEncoder().encode("HEAD / HTTP/1.0\r\n\r\n"));
- * console.log(socket.version(), socket.getpeercert()?.subject);
+ * async function greeting(host: string, port: number) {
+ *   const context = createDefaultContext();
+ *   const plain = await createConnection([host, port], { timeout: 10 });
+ *   using socket = await context.wrapSocket(plain, { serverHostname: host });
+ *   return new TextDecoder().decode(await socket.recv(1024));
+ * }
  * ```
  *
  * @module
@@ -52,14 +53,53 @@ export type {
 } from "./internal/runtime/peer_certificate.ts";
 export { SSLContext } from "./internal/ssl/ssl_context.ts";
 export type { SniCallback } from "./internal/ssl/ssl_context.ts";
-export { SSLSocket } from "./internal/ssl/ssl_socket.ts";
+export { SSLSocket } from "./internal/ssl/ssl_context.ts";
 export type { PlaintextPolicy } from "./internal/ssl/take_over.ts";
 export type { WrapSocketOptions } from "./internal/ssl/wrap_socket.ts";
+
+// The types that the signatures here name, so that this module can be used by itself.
+export type {
+  AbortOptions,
+  Address,
+  AddressLike,
+  BufferedReader,
+  BufferedRWPair,
+  Bytes,
+  BytesLike,
+  DatagramOption,
+  DatagramTransport,
+  FileForMode,
+  FileLike,
+  InetAddress,
+  ListenerTransport,
+  MakefileModes,
+  MakefileOptions,
+  MessageOptions,
+  Newline,
+  OpenFile,
+  OptionValue,
+  OSError,
+  OSErrorOptions,
+  PathOptions,
+  ReadUntilOptions,
+  Socket,
+  SocketFile,
+  StreamTransport,
+  TextErrors,
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  Tied,
+  Transport,
+  TransportAddr,
+  WriteData,
+  Writer,
+} from "./socket.ts";
 
 /**
  * Options of {@linkcode createDefaultContext}.
  *
- * @category SSL
+ * @category TLS
  */
 export interface DefaultContextOptions {
   /** What the certificate of the peer is for: `SERVER_AUTH` makes a context for clients. @default {Purpose.SERVER_AUTH} */
@@ -77,7 +117,7 @@ export interface DefaultContextOptions {
  * @param options The purpose, and other authorities.
  * @returns The context.
  * @throws {OSError} as {@linkcode SSLContext.loadVerifyLocations}.
- * @category SSL
+ * @category TLS
  */
 export function createDefaultContext(
   options: DefaultContextOptions = {},

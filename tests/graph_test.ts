@@ -18,10 +18,12 @@ function isLibrary(path: string): boolean {
 
 Deno.test({
   name:
-    "the module graphs of mod.ts and testing.ts have each published module of the library",
+    "the module graphs of mod.ts, ssl.ts and testing.ts have each published module of the library",
   ignore: !mayAsk,
   async fn() {
-    const graphs = [await graph("mod.ts"), await graph("testing.ts")];
+    const graphs = await Promise.all(
+      ["mod.ts", "ssl.ts", "testing.ts"].map((path) => graph(path)),
+    );
     const all = graphs.flatMap(({ modules }) => modules);
     const own = new Set(all.map(({ specifier }) => specifier));
     const published = await publishedFiles();
@@ -55,11 +57,11 @@ Deno.test({
   },
 });
 
-Deno.test("mod.ts exports all that the other entry points export, but testing.ts", async () => {
+Deno.test("mod.ts exports all that the other entry points export, but ssl.ts and testing.ts", async () => {
   const all = await import("../mod.ts");
   const missing: string[] = [];
   for (const [, path] of ENTRY_POINTS) {
-    if (path === "testing.ts") continue;
+    if (path === "ssl.ts" || path === "testing.ts") continue;
     const part = await import(new URL(path, root).href);
     for (const [name, value] of Object.entries(part)) {
       if ((all as Record<string, unknown>)[name] !== value) missing.push(name);
@@ -91,7 +93,7 @@ for (const [subpath, path] of ENTRY_POINTS) {
 /** The groups that the registry shows the public symbols in. */
 const CATEGORIES = [
   ...["Servers", "Mix-ins", "Handlers", "Sockets", "Files", "Addresses"],
-  ...["Errors", "Options", "Constants", "Testing"],
+  ...["Errors", "Options", "Constants", "Testing", "TLS"],
 ];
 
 Deno.test({

@@ -1,7 +1,10 @@
-import * as module from "../mod.ts";
+import * as main from "../mod.ts";
+import * as ssl from "../ssl.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { readable, readTable } from "./porting_table.ts";
 import { havePython, python } from "./python.ts";
+
+const module = { ...main, ...ssl };
 
 class Handler extends module.StreamRequestHandler {}
 class DatagramHandler extends module.DatagramRequestHandler {}
@@ -32,6 +35,14 @@ const samples: Record<string, object> = {
   BaseRequestHandler: Handler.prototype,
   StreamRequestHandler: Reflect.construct(Handler, []),
   DatagramRequestHandler: module.DatagramRequestHandler.prototype,
+  SSLContext: new module.SSLContext(module.PROTOCOL_TLS_SERVER),
+  SSLSocket: Object.assign(Object.create(module.SSLSocket.prototype), {
+    context: null,
+    serverSide: true,
+    serverHostname: null,
+  }),
+  SSLError: new module.SSLError(""),
+  SSLCertVerificationError: new module.SSLCertVerificationError(""),
 };
 
 /** Whether a name such as `Socket.recv` or `select` is one of this module's. */
@@ -58,7 +69,7 @@ Deno.test({
 });
 
 const PUBLIC_NAMES = `
-import inspect, socketserver
+import inspect, socketserver, ssl
 def public(obj): return [n for n in vars(obj) if not n.startswith('_')]
 def members(names): return names + [f'{c}.{n}' for c in names for n in public(getattr(socketserver, c))]
 enums = {'AddressFamily', 'AddressInfo', 'IntEnum', 'IntFlag', 'MsgFlag', 'SocketKind'}
@@ -68,6 +79,9 @@ return {
     'Functions of \`socket\`': [n for n in public(socket) if is_function(n) and n not in enums],
     'Servers': members(['BaseServer', 'TCPServer', 'UDPServer', 'UnixStreamServer', 'UnixDatagramServer']),
     'Mix-ins': members(['ThreadingMixIn', 'ForkingMixIn'] + [n for n in dir(socketserver) if n.startswith(('Threading', 'Forking')) and n.endswith('Server')]),
+    'TLS contexts': ['SSLContext'] + ['SSLContext.' + n for n in dir(ssl.SSLContext) if not n.startswith('_')],
+    'TLS sockets': ['SSLSocket'] + ['SSLSocket.' + n for n in dir(ssl.SSLSocket) if not n.startswith('_') and n not in dir(socket.socket)],
+    'Functions and errors of \`ssl\`': [n for n in public(ssl) if (inspect.isroutine(getattr(ssl, n)) or inspect.isclass(getattr(ssl, n))) and n not in {'SSLContext', 'SSLSocket', 'namedtuple', 'socket', 'create_connection', 'socket_error', 'DefaultVerifyPaths'}],
     'Handlers': members(['BaseRequestHandler', 'StreamRequestHandler', 'DatagramRequestHandler']),
 }
 `;

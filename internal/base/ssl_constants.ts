@@ -7,42 +7,42 @@
 /**
  * The protocol of a context for clients.
  *
- * @category SSL
+ * @category TLS
  */
 export const PROTOCOL_TLS_CLIENT = 16;
 
 /**
  * The protocol of a context for servers.
  *
- * @category SSL
+ * @category TLS
  */
 export const PROTOCOL_TLS_SERVER = 17;
 
 /**
  * `verifyMode`: the certificate of the peer is not checked, and a server does not ask for one.
  *
- * @category SSL
+ * @category TLS
  */
 export const CERT_NONE = 0;
 
 /**
  * `verifyMode` of a server: asks for a certificate, which must be valid if the client sends one.
  *
- * @category SSL
+ * @category TLS
  */
 export const CERT_OPTIONAL = 1;
 
 /**
  * `verifyMode`: the peer must send a valid certificate.
  *
- * @category SSL
+ * @category TLS
  */
 export const CERT_REQUIRED = 2;
 
 /**
  * The versions of TLS, for `minimumVersion` and `maximumVersion`. Deno speaks 1.2 and 1.3.
  *
- * @category SSL
+ * @category TLS
  */
 export const TLSVersion: {
   /** The oldest version that Deno speaks: TLS 1.2. */
@@ -72,14 +72,14 @@ export const TLSVersion: {
 /**
  * The number of a version in {@linkcode TLSVersion}.
  *
- * @category SSL
+ * @category TLS
  */
 export type TLSVersion = typeof TLSVersion[keyof typeof TLSVersion];
 
 /**
  * The purpose of {@linkcode createDefaultContext}: what the peer's certificate is for.
  *
- * @category SSL
+ * @category TLS
  */
 export const Purpose: {
   /** A client, which authenticates servers. */
@@ -91,6 +91,6 @@ export const Purpose: {
 /**
  * A purpose in {@linkcode Purpose}.
  *
- * @category SSL
+ * @category TLS
  */
 export type Purpose = keyof typeof Purpose;

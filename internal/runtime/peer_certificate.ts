@@ -9,14 +9,14 @@ import type { X509Certificate } from "node:crypto";
 /**
  * A name of a certificate: its relative names in order, each a list of keys and values.
  *
- * @category SSL
+ * @category TLS
  */
 export type CertificateName = [key: string, value: string][][];
 
 /**
  * A certificate as Python has it. Without entries if it was not verified.
  *
- * @category SSL
+ * @category TLS
  */
 export interface PeerCertificate {
   /** Who has the certificate. */

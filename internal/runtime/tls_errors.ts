@@ -36,7 +36,10 @@ const VERIFY: Record<string, [code: number, message: string]> = {
 
 /** The reasons behind what Deno (2.9.6) calls a handshake failure; the messages are those of rustls. */
 const BY_MESSAGE: [pattern: RegExp, reason: string][] = [
-  [/NoCipherSuitesInCommon|NoKxGroupsInCommon|NoKxGroupsInC/, "NO_SHARED_CIPHER"],
+  [
+    /NoCipherSuitesInCommon|NoKxGroupsInCommon|NoKxGroupsInC/,
+    "NO_SHARED_CIPHER",
+  ],
   [
     /SupportedVersionsExtensionRequired|Tls12NotOffered|Tls13RequiredForQuic|ServerDoesNotSupportTls12Or13|ServerTlsVersionIsDisabled|NullCompressionRequired/,
     "UNSUPPORTED_PROTOCOL",

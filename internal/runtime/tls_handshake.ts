@@ -35,7 +35,9 @@ export function shakeHands(
   raw: Duplex,
   options: HandshakeOptions,
 ): Promise<TLSSocket> {
-  return options.profile.serverSide ? accept(raw, options) : connect(raw, options);
+  return options.profile.serverSide
+    ? accept(raw, options)
+    : connect(raw, options);
 }
 
 /**
@@ -61,7 +63,9 @@ function accept(
       },
       requestCert: verifyMode !== CERT_NONE,
       rejectUnauthorized: verifyMode === CERT_REQUIRED,
-      ALPNProtocols: alpnProtocols.length === 0 ? undefined : [...alpnProtocols],
+      ALPNProtocols: alpnProtocols.length === 0
+        ? undefined
+        : [...alpnProtocols],
       handshakeTimeout: TIMER_MS,
     });
     server.once("tlsClientError", (error, tls) => {
@@ -87,7 +91,9 @@ function connect(raw: Duplex, options: HandshakeOptions): Promise<TLSSocket> {
       socket: raw,
       secureContext,
       servername: nodeNet().isIP(serverHostname) ? "" : serverHostname,
-      ALPNProtocols: alpnProtocols.length === 0 ? undefined : [...alpnProtocols],
+      ALPNProtocols: alpnProtocols.length === 0
+        ? undefined
+        : [...alpnProtocols],
       rejectUnauthorized: verifyMode !== CERT_NONE,
       checkServerIdentity: () => undefined, // checked below, in Python's words
     });

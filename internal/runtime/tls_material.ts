@@ -6,7 +6,7 @@
  */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { translate } from "../base/errors.ts";
+import { osError, translate } from "../base/errors.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { sslError } from "./tls_errors.ts";
 
@@ -147,10 +147,9 @@ export function loadChain(
   checkKind(parsed, keySource.name, syscall);
   if (!certificates[0].checkPrivateKey(parsed)) {
     const { subject = "" } = certificates[0];
-    const text =
-      `the key in ${keySource.name} is not that of the certificate ${
-        subject.replaceAll("\n", ", ")
-      } in ${chain.name}`;
+    const text = `the key in ${keySource.name} is not that of the certificate ${
+      subject.replaceAll("\n", ", ")
+    } in ${chain.name}`;
     throw sslError("KEY_VALUES_MISMATCH", text, { syscall });
   }
   return {
@@ -162,5 +161,11 @@ export function loadChain(
 /** Loads the certificates of authorities. */
 export function loadRoots(source: string | URL): X509Certificate[] {
   const syscall = "loadVerifyLocations";
-  return parseCertificates(readPem(source, syscall), syscall);
+  const pem = readPem(source, syscall);
+  if (pem.text.includes("-----BEGIN X509 CRL-----")) {
+    const reason =
+      `Deno ignores lists of revoked certificates, got one in ${pem.name}`;
+    throw osError("EOPNOTSUPP", { syscall, reason });
+  }
+  return parseCertificates(pem, syscall);
 }

@@ -106,7 +106,10 @@ export class TlsStream implements StreamTransport {
   #attach(tls: TLSSocket): void {
     this.#tls = tls;
     this.#watchEnd(tls);
-    tls.on("data", (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(tls, chunk));
+    tls.on(
+      "data",
+      (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(tls, chunk),
+    );
     tls.on("end", () => this.#end());
     tls.on("close", () => this.#end());
     tls.on("error", (error) => {
@@ -157,7 +160,9 @@ export class TlsStream implements StreamTransport {
       return chunk;
     }
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed) throw new Deno.errors.Interrupted("the socket was closed");
+    if (this.#closed) {
+      throw new Deno.errors.Interrupted("the socket was closed");
+    }
     return this.#ended ? this.#endOfStream() : undefined;
   }
 

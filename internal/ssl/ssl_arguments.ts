@@ -32,15 +32,15 @@ export function nodeVersion(version: unknown, name: string): NodeVersion {
   }
 }
 
-/** Returns the seconds of a timeout; Infinity for null. */
-export function checkSeconds(seconds: number | null): number {
+/** Returns the seconds of a timeout, or throws if a handshake cannot have it. */
+export function checkSeconds(seconds: number | null): number | null {
   checkTimeout(seconds);
   if (seconds === 0) {
     throw new RangeError(
       "Cannot set handshakeTimeout: a handshake takes more than 0 seconds",
     );
   }
-  return seconds ?? Infinity;
+  return seconds;
 }
 
 /** Returns a copy of the protocols, or throws for one that is no name of ALPN. Source: RFC 7301, 3.1. */

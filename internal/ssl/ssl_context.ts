@@ -1,28 +1,35 @@
 /**
- * The settings of TLS: certificate, authorities, versions and protocols.
+ * The contexts and the sockets of TLS: each has the other.
  *
  * @module
  */
 
 import { osError } from "../base/errors.ts";
-import { SSLError } from "../base/ssl_errors.ts";
-import * as C from "../base/ssl_constants.ts";
+import { SSLWantReadError } from "../base/ssl_errors.ts";
 import {
-  type CertChain,
-  loadChain,
-  loadRoots,
-} from "../runtime/tls_material.ts";
+  CERT_NONE,
+  PROTOCOL_TLS_CLIENT,
+  PROTOCOL_TLS_SERVER,
+  type TLSVersion,
+} from "../base/ssl_constants.ts";
+import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import {
-  makeProfile,
-  type NodeVersion,
-  type TlsProfile,
-  type TlsSettings,
-} from "../runtime/tls_profile.ts";
-import { checkAlpn, checkSeconds, nodeVersion } from "./ssl_arguments.ts";
+  certificateParts,
+  type PeerCertificate,
+} from "../runtime/peer_certificate.ts";
+import type { TlsProfile } from "../runtime/tls_profile.ts";
+import type { TlsStream } from "../runtime/tls_stream.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { SocketState } from "../socket/state.ts";
+import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
+import { PendingOperation } from "../waiting/pending_operation.ts";
+import { unawaited } from "../waiting/promises.ts";
+import { whenReady } from "../waiting/ready.ts";
+import { failLater } from "../waiting/timeouts.ts";
+import { ContextSettings, unsupported } from "./context_settings.ts";
 import { ServerNames } from "./server_names.ts";
-import type { SSLSocket } from "./ssl_socket.ts";
+import { checkAlpn, checkSeconds } from "./ssl_arguments.ts";
 import { wrapSocket, type WrapSocketOptions } from "./wrap_socket.ts";
-import type { Socket } from "../socket/socket_object.ts";
 
 /**
  * Chooses the context for the name that a client asks for.
@@ -33,7 +40,7 @@ import type { Socket } from "../socket/socket_object.ts";
  * @returns The context to go on with; nothing to go on with the one that {@linkcode SSLContext.addContext} has for the
  *   name, or else with `context`.
  *
- * @category SSL
+ * @category TLS
  */
 export type SniCallback = (
   socket: SSLSocket,
@@ -41,29 +48,13 @@ export type SniCallback = (
   context: SSLContext,
 ) => SSLContext | void | Promise<SSLContext | void>;
 
-/** What a certificate or an authority was loaded from, to load it again. */
-interface Source<T> {
-  readonly load: () => T;
-  readonly loaded: T;
-}
-
-/** Returns the profile of a context. */
-export let profileOf: (context: SSLContext) => TlsProfile;
-
-/** Chooses the context for a name, and tells the socket. */
-export let chooseContext: (
-  context: SSLContext,
-  socket: SSLSocket,
-  name: string,
-) => Promise<SSLContext>;
-
 /**
  * The settings of TLS for many sockets: Python's `ssl.SSLContext`. A change holds for the handshakes that begin after it;
  * connections keep what they have.
  *
  * What Deno cannot do is refused by name: ciphers, curves, lists of revoked certificates, TLS 1.1 and older.
  *
- * @category SSL
+ * @category TLS
  * @example
  * ```ts
  * import { PROTOCOL_TLS_SERVER, SSLContext } from "@socketserver/socketserver/ssl";
@@ -84,20 +75,9 @@ export class SSLContext {
    * @default {null}
    */
   sniCallback: SniCallback | null = null;
+  readonly #settings: ContextSettings;
   readonly #names = new ServerNames<SSLContext>();
-  #chain: Source<CertChain> | undefined;
-  #roots: Source<TlsSettings["roots"]>[] = [];
-  #defaultRoots = false;
-  #verifyMode: number;
-  #checkHostname: boolean;
-  #minimumVersion: C.TLSVersion = C.TLSVersion.TLSv1_2;
-  #maximumVersion: C.TLSVersion = C.TLSVersion.MAXIMUM_SUPPORTED;
-  #alpnProtocols: readonly string[] = [];
-  #handshakeTimeout = 10;
-  /** Made when it is first needed after a change. */
-  #profile: TlsProfile | undefined;
-  /** The last one that was made, for what it remembers. */
-  #lastProfile: TlsProfile | undefined;
+  #handshakeTimeout: number | null = 10;
 
   /**
    * Creates a context. One for clients verifies the server and its name, as in Python, and has no authorities before
@@ -107,19 +87,15 @@ export class SSLContext {
    * @throws {RangeError} for another number.
    */
   constructor(protocol: number) {
-    if (protocol !== C.PROTOCOL_TLS_CLIENT && protocol !== C.PROTOCOL_TLS_SERVER) {
+    if (
+      protocol !== PROTOCOL_TLS_CLIENT && protocol !== PROTOCOL_TLS_SERVER
+    ) {
       throw new RangeError(
         `Cannot make an SSLContext: expected PROTOCOL_TLS_CLIENT or PROTOCOL_TLS_SERVER, got ${protocol}`,
       );
     }
     this.protocol = protocol;
-    this.#checkHostname = protocol === C.PROTOCOL_TLS_CLIENT;
-    this.#verifyMode = this.#checkHostname ? C.CERT_REQUIRED : C.CERT_NONE;
-  }
-
-  static {
-    profileOf = (context) => context.#ready();
-    chooseContext = (context, socket, name) => context.#choose(socket, name);
+    this.#settings = new ContextSettings(protocol === PROTOCOL_TLS_SERVER);
   }
 
   /**
@@ -136,9 +112,7 @@ export class SSLContext {
     key?: string | URL | null,
     password?: string | null,
   ): void {
-    const load = () => loadChain(cert, key ?? undefined, password ?? undefined);
-    this.#chain = { load, loaded: load() };
-    this.#changed();
+    this.#settings.loadChain(cert, key ?? undefined, password ?? undefined);
   }
 
   /**
@@ -149,9 +123,7 @@ export class SSLContext {
    * @throws {OSError} if the file cannot be read; EOPNOTSUPP for a list of revoked certificates, which Deno ignores.
    */
   loadVerifyLocations(ca: string | URL): void {
-    const load = () => loadRoots(ca);
-    this.#roots.push({ load, loaded: load() });
-    this.#changed();
+    this.#settings.loadRoots(ca);
   }
 
   /**
@@ -160,14 +132,7 @@ export class SSLContext {
    * @throws {OSError} EOPNOTSUPP on a context for servers: Deno has them for servers only.
    */
   loadDefaultCerts(): void {
-    if (this.protocol === C.PROTOCOL_TLS_SERVER) {
-      throw unsupported(
-        "loadDefaultCerts",
-        "Deno verifies clients only with loadVerifyLocations",
-      );
-    }
-    this.#defaultRoots = true;
-    this.#changed();
+    this.#settings.loadDefaultRoots();
   }
 
   /**
@@ -176,22 +141,11 @@ export class SSLContext {
    * @default {CERT_REQUIRED} for clients, {CERT_NONE} for servers.
    */
   get verifyMode(): number {
-    return this.#verifyMode;
+    return this.#settings.verifyMode;
   }
 
   set verifyMode(mode: number) {
-    if (mode !== C.CERT_NONE && mode !== C.CERT_OPTIONAL && mode !== C.CERT_REQUIRED) {
-      throw new RangeError(
-        `Cannot set verifyMode: expected CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED, got ${mode}`,
-      );
-    }
-    if (mode === C.CERT_NONE && this.#checkHostname) {
-      throw new TypeError(
-        "Cannot set verifyMode: CERT_NONE needs checkHostname to be false first",
-      );
-    }
-    this.#verifyMode = mode;
-    this.#changed();
+    this.#settings.verifyMode = mode;
   }
 
   /**
@@ -201,15 +155,11 @@ export class SSLContext {
    * @default {true} for clients, {false} for servers.
    */
   get checkHostname(): boolean {
-    return this.#checkHostname;
+    return this.#settings.checkHostname;
   }
 
   set checkHostname(check: boolean) {
-    this.#checkHostname = Boolean(check);
-    if (check && this.#verifyMode === C.CERT_NONE) {
-      this.#verifyMode = C.CERT_REQUIRED;
-    }
-    this.#changed();
+    this.#settings.checkHostname = Boolean(check);
   }
 
   /**
@@ -217,14 +167,12 @@ export class SSLContext {
    *
    * @default {TLSVersion.TLSv1_2}
    */
-  get minimumVersion(): C.TLSVersion {
-    return this.#minimumVersion;
+  get minimumVersion(): TLSVersion {
+    return this.#settings.version("minimumVersion");
   }
 
-  set minimumVersion(version: C.TLSVersion) {
-    nodeVersion(version, "minimumVersion");
-    this.#minimumVersion = version;
-    this.#changed();
+  set minimumVersion(version: TLSVersion) {
+    this.#settings.setVersion("minimumVersion", version);
   }
 
   /**
@@ -232,14 +180,12 @@ export class SSLContext {
    *
    * @default {TLSVersion.MAXIMUM_SUPPORTED}
    */
-  get maximumVersion(): C.TLSVersion {
-    return this.#maximumVersion;
+  get maximumVersion(): TLSVersion {
+    return this.#settings.version("maximumVersion");
   }
 
-  set maximumVersion(version: C.TLSVersion) {
-    nodeVersion(version, "maximumVersion");
-    this.#maximumVersion = version;
-    this.#changed();
+  set maximumVersion(version: TLSVersion) {
+    this.#settings.setVersion("maximumVersion", version);
   }
 
   /**
@@ -248,7 +194,7 @@ export class SSLContext {
    * @default {10}
    */
   get handshakeTimeout(): number | null {
-    return this.#handshakeTimeout === Infinity ? null : this.#handshakeTimeout;
+    return this.#handshakeTimeout;
   }
 
   set handshakeTimeout(seconds: number | null) {
@@ -262,8 +208,7 @@ export class SSLContext {
    * @throws {RangeError} if a name is empty or longer than 255 bytes.
    */
   setAlpnProtocols(protocols: readonly string[]): void {
-    this.#alpnProtocols = checkAlpn(protocols);
-    this.#changed();
+    this.#settings.setAlpnProtocols(checkAlpn(protocols));
   }
 
   /**
@@ -274,8 +219,9 @@ export class SSLContext {
    * @throws {TypeError} if the name is none, or the context not for servers.
    */
   addContext(serverName: string, context: SSLContext): void {
-    this.#checkServer("addContext");
-    if (!(context instanceof SSLContext) || context.protocol !== this.protocol) {
+    if (
+      !(context instanceof SSLContext) || context.protocol !== this.protocol
+    ) {
       throw new TypeError(
         "Cannot add a context: expected an SSLContext with PROTOCOL_TLS_SERVER",
       );
@@ -291,7 +237,9 @@ export class SSLContext {
    * @throws {OSError} as these.
    */
   reload(): void {
-    const commits = [...this.#withAdded(new Set())].map((each) => each.#load());
+    const commits = [...this.#withAdded(new Set())].map((each) =>
+      each.#settings.reload()
+    );
     for (const commit of commits) commit();
   }
 
@@ -300,18 +248,6 @@ export class SSLContext {
     seen.add(this);
     yield this;
     for (const added of this.#names.values()) yield* added.#withAdded(seen);
-  }
-
-  /** Loads all files again. Returns the function that puts them to use. */
-  #load(): () => void {
-    const again = <T>({ load }: Source<T>) => ({ load, loaded: load() });
-    const chain = this.#chain && again(this.#chain);
-    const roots = this.#roots.map(again);
-    return () => {
-      this.#chain = chain;
-      this.#roots = roots;
-      this.#changed();
-    };
   }
 
   /**
@@ -330,7 +266,19 @@ export class SSLContext {
     socket: Socket,
     options: WrapSocketOptions = {},
   ): Promise<SSLSocket> {
-    return wrapSocket(this, socket, options);
+    return wrapSocket(
+      {
+        settings: this.#settings,
+        profile: () => this.#profile(),
+        make: (from) => makeSSLSocket({ context: this, from, options }),
+        give: giveTransport,
+        choose: async (made, name) =>
+          (await this.#choose(made, name)).#profile(),
+        handshakeTimeout: this.#handshakeTimeout,
+      },
+      socket,
+      options,
+    );
   }
 
   /**
@@ -366,73 +314,15 @@ export class SSLContext {
     );
   }
 
-  #checkServer(method: string): void {
-    if (this.protocol === C.PROTOCOL_TLS_SERVER) return;
-    throw new TypeError(
-      `Cannot call ${method}: the context is for clients, expected PROTOCOL_TLS_SERVER`,
+  #profile(): TlsProfile {
+    return this.#settings.profile(
+      this.#names.size > 0 || this.sniCallback !== null,
     );
   }
 
-  #changed(): void {
-    this.#lastProfile = this.#profile ?? this.#lastProfile;
-    this.#profile = undefined;
-  }
-
-  #ready(): TlsProfile {
-    if (this.#profile !== undefined) return this.#profile;
-    const serverSide = this.protocol === C.PROTOCOL_TLS_SERVER;
-    const minVersion = nodeVersion(this.#minimumVersion, "minimumVersion");
-    const maxVersion = nodeVersion(this.#maximumVersion, "maximumVersion");
-    this.#checkComplete(serverSide, minVersion, maxVersion);
-    return this.#profile = makeProfile({
-      serverSide,
-      chain: this.#chain?.loaded,
-      roots: this.#roots.flatMap(({ loaded }) => loaded),
-      defaultRoots: this.#defaultRoots,
-      verifyMode: this.#verifyMode,
-      minVersion,
-      maxVersion,
-      alpnProtocols: this.#alpnProtocols,
-    }, this.#lastProfile);
-  }
-
-  /** Throws if no handshake could succeed. */
-  #checkComplete(
-    serverSide: boolean,
-    min: NodeVersion,
-    max: NodeVersion,
-  ): void {
-    if (min > max) {
-      throw incomplete(
-        "NO_PROTOCOLS_AVAILABLE",
-        `minimumVersion is ${min}, maximumVersion is ${max}`,
-      );
-    }
-    const none = this.#chain === undefined && this.#names.size === 0 &&
-      this.sniCallback === null;
-    if (serverSide && none) {
-      throw incomplete(
-        "NO_CERTIFICATE_ASSIGNED",
-        "the server has no certificate: call loadCertChain",
-      );
-    }
-    if (
-      this.#verifyMode !== C.CERT_NONE && this.#roots.length === 0 &&
-      !this.#defaultRoots
-    ) {
-      const load = serverSide
-        ? "loadVerifyLocations"
-        : "loadVerifyLocations or loadDefaultCerts";
-      throw incomplete(
-        "NO_CERTIFICATE_AUTHORITY",
-        `no authority is loaded to verify the peer with: call ${load}`,
-      );
-    }
-  }
-
+  /** Chooses the context for a name, and tells the socket. */
   async #choose(socket: SSLSocket, name: string): Promise<SSLContext> {
-    const added = name === "" ? undefined : this.#names.get(name);
-    socket.context = added ?? this;
+    socket.context = this.#names.get(name) ?? this;
     const { sniCallback } = this;
     if (sniCallback === null) return socket.context;
     const chosen = await sniCallback(socket, name || null, this);
@@ -441,13 +331,186 @@ export class SSLContext {
   }
 }
 
-function unsupported(syscall: string, reason: string) {
-  return osError("EOPNOTSUPP", { syscall, reason });
+/** What {@linkcode makeSSLSocket} makes a socket of. */
+interface Making {
+  readonly context: SSLContext;
+  /** The state of the socket that is wrapped. */
+  readonly from: SocketState;
+  readonly options: WrapSocketOptions;
 }
 
-function incomplete(reason: string, text: string): SSLError {
-  return new SSLError(`Cannot wrapSocket: ${reason}: ${text} (EPROTO)`, {
-    reason,
-    syscall: "wrapSocket",
+/** Set while a socket is made, since the constructor is not public. */
+let making: Making | undefined;
+
+/** Makes a socket with TLS, without its transport. */
+function makeSSLSocket(parts: Making): SSLSocket {
+  making = parts;
+  try {
+    return new SSLSocket(parts.from.family, SOCK_STREAM);
+  } finally {
+    making = undefined;
+  }
+}
+
+let giveTransport: (socket: SSLSocket, transport: TlsStream) => void;
+
+/**
+ * A socket with TLS: a {@linkcode Socket} whose bytes are encrypted, and what is known of the peer.
+ * {@linkcode SSLContext.wrapSocket} makes one; there is no public constructor, as in Python.
+ *
+ * `close()` sends a close_notify, and `shutdown(SHUT_WR)` sends one and leaves the socket open for reading.
+ *
+ * @category TLS
+ */
+export class SSLSocket extends Socket {
+  /** Whether this is the side of the server. */
+  readonly serverSide: boolean;
+  /** The name of the server that a client asked for; null on a server. */
+  readonly serverHostname: string | null;
+  /** The context; on a server that chooses by name, the one that was chosen. */
+  context: SSLContext;
+  #transport: TlsStream | undefined;
+  #handshake: PendingOperation<void> | undefined;
+
+  /**
+   * Throws: {@linkcode SSLContext.wrapSocket} makes these sockets.
+   *
+   * @param family The address family.
+   * @param type `SOCK_STREAM`.
+   * @param proto The protocol number.
+   * @throws {TypeError} always.
+   */
+  constructor(
+    family: number = AF_INET,
+    type: number = SOCK_STREAM,
+    proto: number = 0,
+  ) {
+    super(family, type, proto);
+    if (making === undefined) {
+      throw new TypeError(
+        "Cannot make an SSLSocket: use the wrapSocket() of an SSLContext",
+      );
+    }
+    const { context, from, options } = making;
+    this.context = context;
+    this.serverSide = options.serverSide ?? false;
+    this.serverHostname = options.serverHostname ?? null;
+    const state = stateOf(this);
+    state.timeout = from.timeout;
+    state.deadline = from.deadline;
+    state.options = from.options && new Map(from.options);
+  }
+
+  static {
+    giveTransport = (socket, transport) => {
+      socket.#transport = transport;
+      stateOf(socket).take(transport);
+    };
+  }
+
+  /**
+   * Makes the handshake. `wrapSocket` has done so, unless `doHandshakeOnConnect` is false; then the first call that
+   * reads or writes does.
+   *
+   * @param options A signal that ends the wait.
+   * @throws {SSLError} if the handshake fails; `reason` tells why. The connection is closed.
+   * @throws {SSLCertVerificationError} if the certificate of the peer is not accepted.
+   * @throws {SSLEOFError} if the peer closes the connection.
+   * @throws {SSLWantReadError} with timeout 0, if the peer is to be waited for.
+   * @throws {TimeoutError} after the timeout of the socket, when the next call goes on; or after the `handshakeTimeout`
+   *   of the context, when the connection is closed.
+   */
+  doHandshake(options: AbortOptions = {}): Promise<void> {
+    return unawaited(this.#doHandshake(options));
+  }
+
+  async #doHandshake({ signal }: AbortOptions): Promise<void> {
+    const state = stateOf(this);
+    try {
+      checkSignal(signal, "doHandshake");
+      state.checkOpen("doHandshake");
+      const limit = state.limit("doHandshake", undefined, signal);
+      const handshake = this.#handshake ??= this.#begin(state);
+      await whenReady(handshake, limit, "doHandshake", () => handshake.take());
+      this.#handshake = state.handshake = undefined;
+    } catch (error) {
+      if (isWouldBlock(error)) throw wantRead();
+      this.#handshake = state.handshake = undefined;
+      return await failLater(error);
+    }
+  }
+
+  #begin(state: SocketState): PendingOperation<void> {
+    const transport = this.#transport!;
+    return state.handshake = new PendingOperation(() => transport.handshake());
+  }
+
+  /**
+   * Returns the certificate of the peer.
+   *
+   * @param binaryForm Whether to return the certificate as DER.
+   * @returns The certificate as Python has it; null if the peer sent none, and an object without entries if it was not
+   *   verified. With `binaryForm`, its bytes.
+   * @throws {OSError} ENOTCONN before the handshake.
+   */
+  getpeercert(binaryForm?: false): PeerCertificate | null;
+  /**
+   * Returns the certificate of the peer as DER.
+   *
+   * @param binaryForm True.
+   * @returns The bytes; null if the peer sent none.
+   */
+  getpeercert(binaryForm: true): Uint8Array<ArrayBuffer> | null;
+  getpeercert(
+    binaryForm = false,
+  ): PeerCertificate | Uint8Array<ArrayBuffer> | null {
+    const certificate = this.#session("getpeercert").getPeerX509Certificate();
+    if (certificate === undefined) return null;
+    if (binaryForm) return new Uint8Array(certificate.raw);
+    return this.context.verifyMode === CERT_NONE
+      ? {}
+      : certificateParts(certificate);
+  }
+
+  /** Returns the version of TLS, `"TLSv1.2"` or `"TLSv1.3"`; null before the handshake. */
+  version(): string | null {
+    return this.#transport?.session?.getProtocol() ?? null;
+  }
+
+  /** Returns the name of the cipher, the version of TLS, and the bits of the key; null before the handshake. */
+  cipher(): [name: string, version: string, bits: number] | null {
+    const session = this.#transport?.session;
+    if (session === undefined) return null;
+    const { name, standardName = name } = session.getCipher();
+    const version = session.getProtocol() ?? "";
+    return [
+      version === "TLSv1.3" ? standardName : name,
+      version,
+      /128/.test(name) ? 128 : 256,
+    ];
+  }
+
+  /** Returns the protocol that ALPN chose; null if there is none. */
+  selectedAlpnProtocol(): string | null {
+    return this.#transport?.session?.alpnProtocol || null;
+  }
+
+  #session(syscall: string) {
+    stateOf(this).checkOpen(syscall);
+    const session = this.#transport?.session;
+    if (session !== undefined) return session;
+    const reason = "the handshake has not ended";
+    throw osError("ENOTCONN", { syscall, reason });
+  }
+}
+
+function isWouldBlock(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "EAGAIN";
+}
+
+function wantRead(): SSLWantReadError {
+  const text = "the peer has not answered yet (EAGAIN)";
+  return new SSLWantReadError(`Cannot doHandshake: WANT_READ: ${text}`, {
+    syscall: "doHandshake",
   });
 }

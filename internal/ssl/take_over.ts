@@ -15,7 +15,11 @@ import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
 
 const SYSCALL = "wrapSocket";
 
-/** What to do with plain bytes that came before the handshake: fail, or drop them. */
+/**
+ * What to do with plain bytes that came before the handshake: fail, or drop them.
+ *
+ * @category TLS
+ */
 export type PlaintextPolicy = "refuse" | "discard";
 
 /** The first byte of a TLS handshake: its content type. Source: RFC 8446, 5.1. */
@@ -61,7 +65,11 @@ export async function takeOver(
     : undefined;
   const socket = releaseNetSocket(transport);
   if (socket === undefined) {
-    return { raw: duplexOver(plainStream(stream, first)), localAddr, remoteAddr };
+    return {
+      raw: duplexOver(plainStream(stream, first)),
+      localAddr,
+      remoteAddr,
+    };
   }
   if (first !== undefined) socket.unshift(first);
   return { raw: socket, localAddr, remoteAddr };

@@ -5,20 +5,23 @@
  */
 
 import { SSLError } from "../base/ssl_errors.ts";
-import { PROTOCOL_TLS_SERVER } from "../base/ssl_constants.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
-import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";
+import { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { type AbortOptions, checkAborted, checkSignal } from "../waiting/abort.ts";
+import type { SocketState } from "../socket/state.ts";
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+} from "../waiting/abort.ts";
 import { failLater } from "../waiting/timeouts.ts";
-import { chooseContext, profileOf, type SSLContext } from "./ssl_context.ts";
-import { giveTransport, makeSSLSocket, type SSLSocket } from "./ssl_socket.ts";
+import type { ContextSettings } from "./context_settings.ts";
 import { checkWrappable, type PlaintextPolicy, takeOver } from "./take_over.ts";
 
 /**
  * Options of {@linkcode SSLContext.wrapSocket}.
  *
- * @category SSL
+ * @category TLS
  */
 export interface WrapSocketOptions extends AbortOptions {
   /** Whether this is the side of the server. @default {false} */
@@ -44,78 +47,86 @@ export interface WrapSocketOptions extends AbortOptions {
   plaintext?: PlaintextPolicy;
 }
 
+/** The context of a socket, and how it makes one. */
+export interface Wrapping<S> {
+  readonly settings: ContextSettings;
+  readonly handshakeTimeout: number | null;
+  /** Returns the profile of the context. */
+  profile(): TlsProfile;
+  /** Makes a socket like the one that is wrapped, without its transport. */
+  make(from: SocketState): S;
+  /** Gives the socket its transport. */
+  give(socket: S, transport: TlsStream): void;
+  /** Returns the profile for the name that a client asks for. */
+  choose(socket: S, name: string): Promise<TlsProfile>;
+}
+
+/** The functions of the socket that is made. */
+interface Wrapped {
+  doHandshake(options: AbortOptions): Promise<void>;
+  abort(): void;
+}
+
 /** Wraps a socket. The old one counts as closed, also if this fails, unless an argument is wrong. */
-export async function wrapSocket(
-  context: SSLContext,
+export async function wrapSocket<S extends Wrapped>(
+  wrapping: Wrapping<S>,
   socket: Socket,
   options: WrapSocketOptions,
-): Promise<SSLSocket> {
+): Promise<S> {
   try {
-    return await wrap(context, socket, options);
+    return await wrap(wrapping, socket, options);
   } catch (error) {
     return await failLater(error);
   }
 }
 
-async function wrap(
-  context: SSLContext,
+async function wrap<S extends Wrapped>(
+  wrapping: Wrapping<S>,
   socket: Socket,
   options: WrapSocketOptions,
-): Promise<SSLSocket> {
-  const { serverSide = false, serverHostname = null, signal } = options;
+): Promise<S> {
+  const { signal, plaintext = "refuse" } = options;
   if (!(socket instanceof Socket)) {
     throw new TypeError(`Cannot wrapSocket: expected a Socket, got ${socket}`);
   }
-  checkOptions(context, socket, options);
-  const from = stateOf(socket);
-  const stream = checkWrappable(from);
-  const profile = profileOf(context);
+  checkOptions(wrapping.settings, socket, options);
   checkSignal(signal, "wrapSocket");
   checkAborted(signal);
-  const parts = { context, serverSide, serverHostname, from, proto: socket.proto };
-  const wrapped = makeSSLSocket(parts);
+  const from = stateOf(socket);
+  const stream = checkWrappable(from);
+  const profile = wrapping.profile();
+  const made = wrapping.make(from);
   try {
-    const taken = await takeOver(from, stream, options.plaintext ?? "refuse");
-    const transport = new TlsStream(settings(wrapped, profile, taken, options));
-    giveTransport(wrapped, transport);
+    const taken = await takeOver(from, stream, plaintext);
+    const transport = new TlsStream({
+      ...taken,
+      profile,
+      suppressRaggedEofs: options.suppressRaggedEofs ?? true,
+      serverHostname: options.serverHostname ?? undefined,
+      checkHostname: wrapping.settings.checkHostname,
+      handshakeTimeout: wrapping.handshakeTimeout,
+      choose: (name) => wrapping.choose(made, name),
+    });
+    wrapping.give(made, transport);
     if (options.doHandshakeOnConnect !== false) {
-      await wrapped.doHandshake({ signal });
+      await made.doHandshake({ signal });
     }
-    return wrapped;
+    return made;
   } catch (error) {
-    wrapped.abort();
+    made.abort();
     socket.abort();
     throw error;
   }
 }
 
-function settings(
-  socket: SSLSocket,
-  profile: TlsProfile,
-  taken: Pick<TlsStreamOptions, "raw" | "localAddr" | "remoteAddr">,
-  { suppressRaggedEofs = true }: WrapSocketOptions,
-): TlsStreamOptions {
-  const { context } = socket;
-  return {
-    ...taken,
-    profile,
-    suppressRaggedEofs,
-    serverHostname: socket.serverHostname ?? undefined,
-    checkHostname: context.checkHostname,
-    handshakeTimeout: context.handshakeTimeout,
-    choose: async (name) => profileOf(await chooseContext(context, socket, name)),
-  };
-}
-
 function checkOptions(
-  context: SSLContext,
+  settings: ContextSettings,
   socket: Socket,
   options: WrapSocketOptions,
 ): void {
   const { serverSide = false, serverHostname, doHandshakeOnConnect = true } =
     options;
-  const forServers = context.protocol === PROTOCOL_TLS_SERVER;
-  if (serverSide !== forServers) {
+  if (serverSide !== settings.serverSide) {
     const [side, name] = serverSide
       ? ["server", "PROTOCOL_TLS_CLIENT"]
       : ["client", "PROTOCOL_TLS_SERVER"];
@@ -138,7 +149,7 @@ function checkOptions(
       }`,
     );
   }
-  if (!serverSide && context.checkHostname && !named) {
+  if (!serverSide && settings.checkHostname && !named) {
     throw new TypeError(
       "Cannot wrapSocket: checkHostname needs serverHostname",
     );

@@ -1,0 +1,211 @@
+/**
+ * The settings of a TLS context, and what they are made of.
+ *
+ * @module
+ */
+
+import { osError } from "../base/errors.ts";
+import { SSLError } from "../base/ssl_errors.ts";
+import * as C from "../base/ssl_constants.ts";
+import {
+  type CertChain,
+  loadChain,
+  loadRoots,
+} from "../runtime/tls_material.ts";
+import {
+  makeProfile,
+  type NodeVersion,
+  type TlsProfile,
+  type TlsSettings,
+} from "../runtime/tls_profile.ts";
+import { nodeVersion } from "./ssl_arguments.ts";
+
+/** What was loaded, and how to load it again. */
+interface Loaded<T> {
+  readonly load: () => T;
+  readonly value: T;
+}
+
+function loaded<T>(load: () => T): Loaded<T> {
+  return { load, value: load() };
+}
+
+/** The settings of a context. Makes a profile of them when a handshake needs one, and another one after a change. */
+export class ContextSettings {
+  readonly serverSide: boolean;
+  #chain: Loaded<CertChain> | undefined;
+  #roots: Loaded<TlsSettings["roots"]>[] = [];
+  #defaultRoots = false;
+  #verifyMode: number;
+  #checkHostname: boolean;
+  #versions = {
+    minimumVersion: C.TLSVersion.TLSv1_2 as C.TLSVersion,
+    maximumVersion: C.TLSVersion.MAXIMUM_SUPPORTED as C.TLSVersion,
+  };
+  #alpnProtocols: readonly string[] = [];
+  #profile: TlsProfile | undefined;
+  /** The profile before the last change, for what it remembers. */
+  #before: TlsProfile | undefined;
+
+  /** @param serverSide Whether the context is for servers. */
+  constructor(serverSide: boolean) {
+    this.serverSide = serverSide;
+    this.#checkHostname = !serverSide;
+    this.#verifyMode = serverSide ? C.CERT_NONE : C.CERT_REQUIRED;
+  }
+
+  #changed(): void {
+    this.#before = this.#profile ?? this.#before;
+    this.#profile = undefined;
+  }
+
+  /** Loads the own certificate and its key. */
+  loadChain(
+    cert: string | URL,
+    key: string | URL | undefined,
+    password: string | undefined,
+  ): void {
+    this.#chain = loaded(() => loadChain(cert, key, password));
+    this.#changed();
+  }
+
+  /** Loads authorities. */
+  loadRoots(source: string | URL): void {
+    this.#roots.push(loaded(() => loadRoots(source)));
+    this.#changed();
+  }
+
+  /** Adds the authorities of Deno. */
+  loadDefaultRoots(): void {
+    if (this.serverSide) {
+      throw unsupported(
+        "loadDefaultCerts",
+        "Deno verifies clients only with loadVerifyLocations",
+      );
+    }
+    this.#defaultRoots = true;
+    this.#changed();
+  }
+
+  /** Loads all files again. Returns the function that puts them to use. */
+  reload(): () => void {
+    const again = <T>({ load }: Loaded<T>) => loaded(load);
+    const chain = this.#chain && again(this.#chain);
+    const roots = this.#roots.map(again);
+    return () => {
+      this.#chain = chain;
+      this.#roots = roots;
+      this.#changed();
+    };
+  }
+
+  get verifyMode(): number {
+    return this.#verifyMode;
+  }
+
+  set verifyMode(mode: number) {
+    const modes = [C.CERT_NONE, C.CERT_OPTIONAL, C.CERT_REQUIRED];
+    if (!modes.includes(mode)) {
+      throw new RangeError(
+        `Cannot set verifyMode: expected CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED, got ${mode}`,
+      );
+    }
+    if (mode === C.CERT_NONE && this.#checkHostname) {
+      throw new TypeError(
+        "Cannot set verifyMode: CERT_NONE needs checkHostname to be false first",
+      );
+    }
+    this.#verifyMode = mode;
+    this.#changed();
+  }
+
+  get checkHostname(): boolean {
+    return this.#checkHostname;
+  }
+
+  set checkHostname(check: boolean) {
+    this.#checkHostname = check;
+    if (check && this.#verifyMode === C.CERT_NONE) {
+      this.#verifyMode = C.CERT_REQUIRED;
+    }
+    this.#changed();
+  }
+
+  /** Returns the oldest or the newest version. */
+  version(name: "minimumVersion" | "maximumVersion"): C.TLSVersion {
+    return this.#versions[name];
+  }
+
+  /** Sets the oldest or the newest version. */
+  setVersion(
+    name: "minimumVersion" | "maximumVersion",
+    version: C.TLSVersion,
+  ): void {
+    nodeVersion(version, name);
+    this.#versions[name] = version;
+    this.#changed();
+  }
+
+  /** Sets the protocols of ALPN, which were checked. */
+  setAlpnProtocols(protocols: readonly string[]): void {
+    this.#alpnProtocols = protocols;
+    this.#changed();
+  }
+
+  /**
+   * Returns the profile for a handshake.
+   *
+   * @param choosesOther Whether other contexts may have the certificate.
+   * @throws {SSLError} if no handshake could succeed.
+   */
+  profile(choosesOther: boolean): TlsProfile {
+    if (this.#profile !== undefined) return this.#profile;
+    const { minimumVersion, maximumVersion } = this.#versions;
+    const minVersion = nodeVersion(minimumVersion, "minimumVersion");
+    const maxVersion = nodeVersion(maximumVersion, "maximumVersion");
+    this.#checkComplete(choosesOther, minVersion, maxVersion);
+    return this.#profile = makeProfile({
+      serverSide: this.serverSide,
+      chain: this.#chain?.value,
+      roots: this.#roots.flatMap(({ value }) => value),
+      defaultRoots: this.#defaultRoots,
+      verifyMode: this.#verifyMode,
+      minVersion,
+      maxVersion,
+      alpnProtocols: this.#alpnProtocols,
+    }, this.#before);
+  }
+
+  #checkComplete(
+    choosesOther: boolean,
+    min: NodeVersion,
+    max: NodeVersion,
+  ): void {
+    if (min > max) {
+      const text = `minimumVersion is ${min}, maximumVersion is ${max}`;
+      throw incomplete("NO_PROTOCOLS_AVAILABLE", text);
+    }
+    if (this.serverSide && this.#chain === undefined && !choosesOther) {
+      const text = "the server has no certificate: call loadCertChain";
+      throw incomplete("NO_CERTIFICATE_ASSIGNED", text);
+    }
+    const verifies = this.#verifyMode !== C.CERT_NONE;
+    if (verifies && this.#roots.length === 0 && !this.#defaultRoots) {
+      const load = this.serverSide
+        ? "loadVerifyLocations"
+        : "loadVerifyLocations or loadDefaultCerts";
+      const text = `no authority is loaded to verify the peer: call ${load}`;
+      throw incomplete("NO_CERTIFICATE_AUTHORITY", text);
+    }
+  }
+}
+
+/** Returns the error of what Deno cannot do. */
+export function unsupported(syscall: string, reason: string): Error {
+  return osError("EOPNOTSUPP", { syscall, reason });
+}
+
+function incomplete(reason: string, text: string): SSLError {
+  const message = `Cannot wrapSocket: ${reason}: ${text} (EPROTO)`;
+  return new SSLError(message, { reason, syscall: "wrapSocket" });
+}
