@@ -90,7 +90,7 @@ const CASES: Record<string, Case> = {
       "TimeoutError ETIMEDOUT: Cannot recv: the deadline of 0 s has passed (ETIMEDOUT)",
       AGAIN,
       "RangeError : Cannot set the timeout: it must be finite and not negative, got -1",
-      "TypeError : Cannot set the timeout: it must be a number or null, got string",
+      'TypeError : Cannot set the timeout: it must be a number or null, got string "1"; write 1, or convert it with Number()',
       TIMED_OUT,
       "TimeoutError",
       2,

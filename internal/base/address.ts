@@ -6,7 +6,7 @@
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
-import { addressHint, awaitHint, portHint } from "./hints.ts";
+import { addressHint, awaitHint, numberHint } from "./hints.ts";
 
 /**
  * An address of AF_INET or AF_INET6.
@@ -74,11 +74,13 @@ export function checkPort(port: unknown, doing: string): void {
   if (isPort(port)) return;
   if (typeof port !== "number") {
     throw new TypeError(
-      `${doing}: port must be a number, got ${typeof port}${portHint(port)}`,
+      `${doing}: port must be a number, got ${typeof port}${numberHint(port)}`,
     );
   }
   throw new RangeError(
-    `${doing}: port must be an integer from 0 to 65535, got ${port}`,
+    `${doing}: port must be an integer from 0 to 65535, got ${port}${
+      Number.isNaN(port) ? "; is the variable with the port set?" : ""
+    }`,
   );
 }
 

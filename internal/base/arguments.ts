@@ -6,8 +6,9 @@
 
 import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
-import { awaitHint } from "./hints.ts";
+import { awaitHint, numberHint } from "./hints.ts";
 import { memory } from "./memory.ts";
+import { warnOfMilliseconds } from "./seconds.ts";
 
 /**
  * Bytes as a parameter: any view of memory, or an `ArrayBuffer`.
@@ -189,7 +190,9 @@ export function checkTimeout(
   if (seconds === null) return;
   if (typeof seconds !== "number") {
     throw new TypeError(
-      `Cannot set the timeout: it must be a number or null, got ${typeof seconds}`,
+      `Cannot set the timeout: it must be a number or null, got ${typeof seconds}${
+        numberHint(seconds)
+      }`,
     );
   }
   if (!(seconds >= 0 && seconds < Infinity)) {
@@ -197,6 +200,7 @@ export function checkTimeout(
       `Cannot set the timeout: it must be finite and not negative, got ${seconds}`,
     );
   }
+  warnOfMilliseconds(seconds);
 }
 
 const FLAG_NAMES: Record<number, string> = {

@@ -42,12 +42,12 @@ function literal(host: string, port: unknown): string {
   return `[${JSON.stringify(host)}, ${port ?? "port"}]`;
 }
 
-/** Returns the hint for a port that is no number. */
-export function portHint(port: unknown): string {
-  if (typeof port !== "string") return awaitHint(port);
-  return /^\d+$/.test(port)
-    ? ` ${JSON.stringify(port)}; write ${
-      Number(port)
-    }, or convert it with Number()`
-    : ` ${JSON.stringify(port)}; convert it with Number()`;
+/** Returns the hint for a value that should be a number. */
+export function numberHint(value: unknown): string {
+  if (typeof value !== "string") return awaitHint(value);
+  const cure = "convert it with Number()";
+  const quoted = JSON.stringify(value);
+  return /^\d+$/.test(value)
+    ? ` ${quoted}; write ${Number(value)}, or ${cure}`
+    : ` ${quoted}; ${cure}`;
 }

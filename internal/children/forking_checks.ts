@@ -4,6 +4,7 @@
  * @module
  */
 
+import { warnOfMilliseconds } from "../base/seconds.ts";
 import { checkMax } from "../server/concurrent.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import type { ChildPoolOptions } from "./child_pool.ts";
@@ -69,6 +70,7 @@ export function checkPool(options: ChildPoolOptions): ChildPoolOptions {
       `Cannot set childTimeout: it must be a positive number of seconds, or null, got ${childTimeout}`,
     );
   }
+  if (childTimeout !== null) warnOfMilliseconds(childTimeout);
   return options;
 }
 

@@ -14,6 +14,7 @@ import {
   ReaderCore,
   type ReadUntilOptions,
 } from "./reader_core.ts";
+import { refuseFor } from "./read_errors.ts";
 import { type ReadSteps, runSteps } from "./read_steps.ts";
 import { type Convert, SingleReceive } from "./single_receive.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
@@ -52,6 +53,10 @@ const NEWLINE = new Uint8Array([10]);
  * @category Files
  */
 export class BufferedReader implements Disposable {
+  static {
+    refuseFor(this);
+  }
+
   readonly #source: ByteSource;
   readonly #tie: Tied | undefined;
   readonly #core: ReaderCore;

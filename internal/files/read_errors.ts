@@ -81,3 +81,19 @@ export function incomplete(
     expected,
   );
 }
+
+/**
+ * Lets a `for` over a file that waits fail with a message that names `for await`. The types do not have this member, so
+ * that the type checker refuses such a loop too.
+ */
+export function refuseFor(File: { readonly prototype: object }): void {
+  Object.defineProperty(File.prototype, Symbol.iterator, {
+    value(): never {
+      throw new TypeError(
+        "Cannot iterate over a file with for: write for await (const line of file)",
+      );
+    },
+    configurable: true,
+    writable: true,
+  });
+}

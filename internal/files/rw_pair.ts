@@ -7,6 +7,7 @@
 import { unawaited } from "../waiting/promises.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import type { Writer } from "./file_writer.ts";
+import { refuseFor } from "./read_errors.ts";
 import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 
@@ -113,6 +114,7 @@ export class BufferedRWPair implements AsyncDisposable {
     const reads = [...BYTE_READS, Symbol.asyncIterator];
     delegate(BufferedRWPair, reads, (pair) => pair.#reader);
     delegate(BufferedRWPair, WRITES, (pair) => pair.#writer);
+    refuseFor(BufferedRWPair);
   }
 
   /**
@@ -206,6 +208,7 @@ export class TextRWPair implements AsyncDisposable {
     const reads = [...TEXT_READS, Symbol.asyncIterator];
     delegate(TextRWPair, reads, (pair) => pair.#reader);
     delegate(TextRWPair, WRITES, (pair) => pair.#writer);
+    refuseFor(TextRWPair);
   }
 
   /**

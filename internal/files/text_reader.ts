@@ -8,6 +8,7 @@ import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { iterateLines, toResult } from "./lines.ts";
+import { refuseFor } from "./read_errors.ts";
 import { type ReadSteps, runSteps } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
@@ -38,6 +39,10 @@ import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
  * @category Files
  */
 export class TextReader implements Disposable {
+  static {
+    refuseFor(this);
+  }
+
   readonly #reader: BufferedReader;
   readonly #core: TextReaderCore;
   readonly #turns = new Mutex();

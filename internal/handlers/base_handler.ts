@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
+import { checkHandled, ownHandlers } from "../server/handler_class.ts";
 import type { HandlerServer, ServerStages } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 
@@ -33,6 +34,10 @@ export class BaseRequestHandler<
   R = Socket,
   S extends HandlerServer = ServerStages,
 > {
+  static {
+    ownHandlers.add(this.prototype);
+  }
+
   /** The request: a connected socket, or a datagram and the socket to answer on. */
   readonly request: R;
   /** The client's address. */
@@ -64,7 +69,9 @@ export class BaseRequestHandler<
   setup(): void | Promise<void> {}
 
   /** Does nothing. A subclass handles the request here. May be overridden. */
-  handle(): void | Promise<void> {}
+  handle(): void | Promise<void> {
+    checkHandled(this);
+  }
 
   /** Does nothing. The server calls `finish` after `handle`. May be extended; call super. */
   finish(): void | Promise<void> {}

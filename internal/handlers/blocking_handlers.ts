@@ -8,6 +8,11 @@ import { OSError } from "../base/errors.ts";
 import type { BlockingReader } from "../blocking/blocking_reader.ts";
 import type { BlockingSocket } from "../blocking/blocking_socket.ts";
 import type { BlockingWriter } from "../blocking/blocking_writer.ts";
+import {
+  blockingHandlers,
+  checkHandled,
+  ownHandlers,
+} from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
 import type { HandlerServer, WorkerServer } from "../server/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
@@ -15,6 +20,7 @@ import { BaseRequestHandler } from "./base_handler.ts";
 import {
   applySettings,
   checkConnection,
+  checkSettings,
   fromSetup,
   readerOptions,
 } from "./handler_setup.ts";
@@ -49,6 +55,11 @@ export class BlockingRequestHandler<
   /** Asks the server for a worker that the handler may block. */
   static readonly blocking: boolean = true;
 
+  static {
+    ownHandlers.add(this.prototype);
+    blockingHandlers.add(this.prototype);
+  }
+
   /** Checks that the server can run the handler. May be extended; call super. */
   override setup(): void {
     const request: unknown = this.request;
@@ -61,7 +72,9 @@ export class BlockingRequestHandler<
   }
 
   /** Does nothing. A subclass handles the request here. May be overridden. */
-  override handle(): void {}
+  override handle(): void {
+    checkHandled(this);
+  }
 
   /** Does nothing. The worker calls `finish` after `handle`. May be extended; call super. */
   override finish(): void {}
@@ -106,6 +119,7 @@ export class BlockingStreamRequestHandler<
   disableNagleAlgorithm = false;
 
   static {
+    ownHandlers.add(this.prototype);
     handlerKinds.set(this.prototype, {
       name: "BlockingStreamRequestHandler",
       datagrams: false,
@@ -147,6 +161,7 @@ export class BlockingStreamRequestHandler<
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void {
     super.setup();
+    checkSettings(this);
     checkConnection(this, "BlockingRequestHandler");
     const connection = this.connection = this.request;
     applySettings(this, connection);

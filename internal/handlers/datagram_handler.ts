@@ -7,6 +7,7 @@
 import { BufferedReader } from "../files/buffered_reader.ts";
 import { BufferedWriter, type Writer } from "../files/buffered_writer.ts";
 import { BytesSink, BytesSource } from "../files/memory_files.ts";
+import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
 import type {
   DatagramRequest,
@@ -40,6 +41,7 @@ export class DatagramRequestHandler<S extends HandlerServer = ServerStages>
   extends BaseRequestHandler<DatagramRequest, S> {
   readonly #answer = new BytesSink();
   static {
+    ownHandlers.add(this.prototype);
     handlerKinds.set(this.prototype, {
       name: "DatagramRequestHandler",
       datagrams: true,

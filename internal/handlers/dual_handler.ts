@@ -6,6 +6,7 @@
 
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
+import { ownHandlers } from "../server/handler_class.ts";
 import type {
   DatagramRequest,
   HandlerServer,
@@ -14,7 +15,7 @@ import type {
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { DatagramRequestHandler } from "./datagram_handler.ts";
-import { fromSetup } from "./handler_setup.ts";
+import { checkSettings, fromSetup } from "./handler_setup.ts";
 import { StreamRequestHandler } from "./stream_handler.ts";
 
 /**
@@ -52,6 +53,10 @@ export class DualRequestHandler<S extends HandlerServer = ServerStages>
   /** Whether a connection sends small packets at once (TCP_NODELAY). */
   disableNagleAlgorithm = false;
 
+  static {
+    ownHandlers.add(this.prototype);
+  }
+
   /** The datagram; undefined on a connection. */
   packet: Uint8Array<ArrayBuffer> | undefined;
   #files: StreamRequestHandler<S> | DatagramRequestHandler<S> | undefined;
@@ -88,6 +93,7 @@ export class DualRequestHandler<S extends HandlerServer = ServerStages>
 
   /** Opens the files. May be extended; call super. */
   override async setup(): Promise<void> {
+    checkSettings(this);
     const files = this.#files = this.#open();
     await files.setup();
     if (files instanceof DatagramRequestHandler) {

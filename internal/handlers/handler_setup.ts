@@ -31,6 +31,33 @@ export function checkConnection(
   );
 }
 
+/** The settings of handlers for connections, and their defaults. */
+const DEFAULTS: Record<string, unknown> = {
+  rbufsize: -1,
+  wbufsize: 0,
+  lineLimit: 65536,
+  timeout: null,
+  disableNagleAlgorithm: false,
+};
+
+const checked = new WeakSet<object>();
+
+/** Throws if the class of a handler has a setting as a static field, which has no effect. Looks at each class once. */
+export function checkSettings(handler: object): void {
+  const { constructor } = handler;
+  if (checked.has(constructor)) return;
+  for (const [name, value] of Object.entries(DEFAULTS)) {
+    if (!(name in constructor)) continue;
+    if ((handler as Record<string, unknown>)[name] !== value) continue;
+    throw new TypeError(
+      `Cannot handle a request with ${
+        constructor.name || "the handler"
+      }: its ${name} is a static field; write override ${name} = ... without static`,
+    );
+  }
+  checked.add(constructor);
+}
+
 /** The settings of a handler for connections, as each class documents them. */
 interface StreamSettings {
   readonly rbufsize: number;

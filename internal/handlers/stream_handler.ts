@@ -7,6 +7,7 @@
 import { OSError } from "../base/errors.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
+import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
 import type { HandlerServer, ServerStages } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
@@ -14,6 +15,7 @@ import { BaseRequestHandler } from "./base_handler.ts";
 import {
   applySettings,
   checkConnection,
+  checkSettings,
   fromSetup,
   readerOptions,
 } from "./handler_setup.ts";
@@ -59,6 +61,7 @@ export class StreamRequestHandler<S extends HandlerServer = ServerStages>
   disableNagleAlgorithm = false;
 
   static {
+    ownHandlers.add(this.prototype);
     handlerKinds.set(this.prototype, {
       name: "StreamRequestHandler",
       datagrams: false,
@@ -99,6 +102,7 @@ export class StreamRequestHandler<S extends HandlerServer = ServerStages>
 
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void | Promise<void> {
+    checkSettings(this);
     checkConnection(
       this,
       "DatagramRequestHandler, or DualRequestHandler for both",

@@ -13,7 +13,12 @@ import {
 import { checkTimeout } from "../base/arguments.ts";
 import type { OSError } from "../base/errors.ts";
 import { saySlowClose } from "./drain.ts";
-import { checkHandlerClass, checkNotLoading } from "./handler_class.ts";
+import {
+  checkBlocking,
+  checkHandlerClass,
+  checkNotLoading,
+} from "./handler_class.ts";
+import { noteClosed, noteServing, warnIfJustBegun } from "./forgotten.ts";
 import { untimedActions } from "./loop_waiter.ts";
 import { errorReport, isLostClient, say } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";
@@ -92,7 +97,8 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   ) {
     checkNotLoading();
     checkHandlerClass(RequestHandlerClass);
-    checkOptions(options);
+    checkBlocking(RequestHandlerClass, new.target);
+    checkOptions(options, new.target);
     this.serverAddress = Array.isArray(serverAddress)
       ? [...serverAddress] as InetAddress
       : serverAddress as string; // anything else is for bind() to name
@@ -114,6 +120,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @throws {OSError} if the socket of the server fails.
    */
   serveForever(options: ServeForeverOptions = {}): Promise<void> {
+    noteServing(this);
     return this.#loop.serveForever(options);
   }
 
@@ -138,6 +145,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @throws {OSError} if the socket of the server fails.
    */
   handleRequest(): Promise<void> {
+    noteServing(this);
     return this.#loop.handleRequest();
   }
 
@@ -190,6 +198,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @returns The number of requests that finished, and of those that were cut off.
    */
   serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
+    noteClosed(this);
     return this.#loop.close(options);
   }
 
@@ -289,6 +298,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
 
   /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */
   async [Symbol.asyncDispose](): Promise<void> {
+    warnIfJustBegun(this);
     await this.serverClose({ timeout: this.closeTimeout });
   }
 }

@@ -6,7 +6,6 @@
 
 import type { ServerStages } from "./stages.ts";
 import type { Address } from "../base/address.ts";
-import { checkOptions } from "./server_options.ts";
 import {
   type ActiveRequest,
   type Limits,
@@ -172,8 +171,8 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
 }
 
 /** Returns the limits of a server, from its options or the static fields of its class. */
-function limitsOf(statics: MixInStatics, options: MixInOptions = {}): Limits {
-  checkOptions(options);
+function limitsOf(statics: MixInStatics, given: unknown): Limits {
+  const options: MixInOptions = Object(given); // the base class throws for anything else than an object
   return {
     maxConnections: checkMax(
       options.maxConnections ?? statics.maxConnections,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { awaitHint } from "../base/hints.ts";
+import { typoOf } from "../base/typos.ts";
 import { inspect } from "../runtime/deno.ts";
 import type { Runnable } from "./request_stages.ts";
 
@@ -14,19 +16,109 @@ export type HandlerClass = new (...args: any[]) => Runnable;
 /** The place in which handlers run, for error messages. */
 export type HandlerPlace = "in a worker" | "in another process";
 
-/** Throws a TypeError unless `value` is a class of handlers. */
+/** The prototypes of the module's own classes of handlers, whose `handle` does nothing. */
+export const ownHandlers: WeakSet<object> = new WeakSet();
+
+/** The prototypes of the handlers that block. */
+export const blockingHandlers: WeakSet<object> = new WeakSet();
+
+/** Throws for a class of handlers that block if the server has no workers. */
+export function checkBlocking(Handler: HandlerClass, Server: object): void {
+  if ("maxWorkers" in Server) return;
+  let prototype: object | null = Handler.prototype;
+  while (prototype !== null && !blockingHandlers.has(prototype)) {
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  if (prototype === null) return;
+  throw new TypeError(
+    `Cannot make a server: ${
+      Handler.name || "the handler"
+    } is a blocking handler and needs a server with ThreadingMixIn; use a Threading server, or extend StreamRequestHandler`,
+  );
+}
+
+/** Throws a TypeError unless `value` is a class of handlers whose `handle` is spelt right. */
 export function checkHandlerClass(
   value: unknown,
 ): asserts value is HandlerClass {
-  if (isHandler(value)) return;
+  if (isHandler(value)) return checkSpelling(value);
   const made = Object(value).constructor;
   const got = isHandler(made)
     ? `an object of it: pass ${
       made.name || "the class"
     }, and the server makes one for each request`
-    : inspect(value, { depth: 0 });
+    : `${inspect(value, { depth: 0, breakLength: Infinity })}${cureFor(value)}`;
   throw new TypeError(
     `Cannot make a server: RequestHandlerClass must be a class with a handle method, got ${got}`,
+  );
+}
+
+/** Returns the hint for a value that is no class of handlers. */
+function cureFor(value: unknown): string {
+  if (value === undefined) return "; pass it after the address";
+  if (typeof value === "number") return "; write the address as [host, port]";
+  if (typeof value !== "function") return awaitHint(value);
+  const wrong = misspelt(value);
+  return wrong === undefined
+    ? "; write class Handler extends StreamRequestHandler { override async handle() { ... } }"
+    : `; rename ${wrong} to handle`;
+}
+
+/** Throws for a class that inherits a `handle` which does nothing, and has a method with nearly that name. */
+function checkSpelling(Handler: HandlerClass): void {
+  if (methodsOf(Handler.prototype).includes("handle")) return;
+  const doing = `Cannot make a server: ${Handler.name || "the handler class"}`;
+  if (Object.hasOwn(Handler, "handle")) {
+    throw new TypeError(
+      `${doing} has a static method handle, which is never called: write handle() without static`,
+    );
+  }
+  const wrong = misspelt(Handler);
+  if (wrong === undefined) return;
+  throw new TypeError(
+    `${doing} has a method ${wrong} and no handle: rename ${wrong} to handle`,
+  );
+}
+
+/** Returns the method of a class whose name is a typo of `handle`. */
+function misspelt(Class: { prototype: unknown }): string | undefined {
+  return methodsOf(Object(Class.prototype)).find((name) =>
+    typoOf(name, ["handle"]) !== undefined
+  );
+}
+
+/** Returns the names of the methods that a program has given to its handlers, in its class or a base of it. */
+function methodsOf(prototype: object | null): string[] {
+  const names: string[] = [];
+  while (
+    prototype !== null && prototype !== Object.prototype &&
+    !ownHandlers.has(prototype)
+  ) {
+    const own = Object.getOwnPropertyDescriptors(prototype);
+    names.push(
+      ...Object.keys(own).filter((name) =>
+        name !== "constructor" && typeof own[name].value === "function"
+      ),
+    );
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return names;
+}
+
+/**
+ * Throws for a request whose handler does nothing: its class has methods, but none that the server calls. A class without
+ * any method may be meant to do nothing.
+ */
+export function checkHandled(handler: object): void {
+  const methods = methodsOf(Object.getPrototypeOf(handler));
+  const called = ["setup", "handle", "finish"];
+  if (methods.length === 0 || called.some((name) => methods.includes(name))) {
+    return;
+  }
+  throw new TypeError(
+    `Cannot handle a request with ${handler.constructor.name}: it has no method handle; rename ${
+      methods.join(" or ")
+    }, or write override async handle() { ... }`,
   );
 }
 
@@ -50,9 +142,25 @@ export async function loadModule<T>(
   loading = place;
   try {
     return await load();
+  } catch (error) {
+    throw notFound(error, place);
   } finally {
     loading = undefined;
   }
+}
+
+/** Returns the error of a module that does not exist where the handler runs; any other error as it is. */
+function notFound(error: unknown, place: HandlerPlace): unknown {
+  const { message } = Object(error);
+  if (!(error instanceof TypeError) || !/^Module not found/.test(message)) {
+    return error;
+  }
+  return new TypeError(
+    `Cannot import the module of the handler ${place}: ${
+      message.replace(/\.$/, "")
+    }; write the class into a file, and in it moduleUrl = import.meta.url`,
+    { cause: error },
+  );
 }
 
 /** Throws an Error while a handler's module is being imported. */

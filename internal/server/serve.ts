@@ -4,6 +4,8 @@
  * @module
  */
 
+import { awaitHint } from "../base/hints.ts";
+import { inspect } from "../runtime/deno.ts";
 import type {
   ServeForeverOptions,
   ServerCloseOptions,
@@ -65,6 +67,7 @@ export async function serve(
 ): Promise<ServerCloseReport> {
   const { signal, signals = SIGNALS, pollInterval, timeout } = options;
   const all = [servers].flat();
+  all.forEach(checkServer);
   const stop = new AbortController();
   const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   using _signals = onSignals(signals, () => stop.abort());
@@ -87,6 +90,19 @@ export async function serve(
   );
   rethrow([...await loops, ...closed]);
   return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
+}
+
+/** Throws unless a value is a server. */
+function checkServer(value: unknown): void {
+  if (typeof Object(value).serveForever === "function") return;
+  const hint = typeof value === "function"
+    ? `; write serve(new ${value.name}(address, Handler))`
+    : awaitHint(value);
+  throw new TypeError(
+    `Cannot serve: pass a server, got ${
+      inspect(value, { depth: 0, breakLength: Infinity })
+    }${hint}`,
+  );
 }
 
 /** Calls `end` at the first of the signals. Listens until then, or until it is disposed of. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { typoOf } from "../base/typos.ts";
+
 /**
  * Options of every server. Each replaces the static field of the same name.
  *
@@ -89,14 +91,37 @@ export interface ServerOptions extends BaseServerOptions {
   maxPacketSize?: number;
 }
 
-/** Throws unless the options of a server are an object. */
-export function checkOptions(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
+/**
+ * Throws unless the options of a server are an object with no misspelt name.
+ *
+ * @param options The options.
+ * @param Class The class of the server; its static fields are the names of the options.
+ */
+export function checkOptions(options: unknown, Class: object): void {
+  if (typeof options === "object" && options !== null) {
+    return checkSpelling(options, Class);
+  }
   throw new TypeError(
     `Cannot make a server: the third argument must be an object of options, got ${
       Deno.inspect(options)
     }; Python's bind_and_activate is the option bindAndActivate`,
   );
+}
+
+/** Throws for an option that a program has misspelt. An option of its own is a static field of its class, or unlike ours. */
+function checkSpelling(options: object, Class: object): void {
+  const names = ["bindAndActivate"];
+  for (let at = Class; at !== Function.prototype;) {
+    names.push(...Object.keys(at));
+    at = Object.getPrototypeOf(at);
+  }
+  for (const name of Object.keys(options)) {
+    const right = typoOf(name, names);
+    if (right === undefined) continue;
+    throw new TypeError(
+      `Cannot make a server: there is no option ${name}; write ${right}`,
+    );
+  }
 }
 
 /** Returns an option, or else the static field of the same name. */

@@ -15,6 +15,7 @@ import {
 } from "../base/constants.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseServer } from "./base_server.ts";
+import { noteBound } from "./forgotten.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type { RequestHandlerConstructor } from "./stages.ts";
@@ -90,6 +91,7 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     try {
       this.serverBind();
       this.serverActivate();
+      noteBound(this);
     } catch (error) {
       this.socket.close();
       throw error;

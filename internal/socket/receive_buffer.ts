@@ -49,7 +49,8 @@ function lostError(): OSError {
 
 /** Creates the error of a read of a closed socket. Called as late as possible, because an error costs 10 us. */
 function closedError(): OSError {
-  const reason = "the socket was closed";
+  const reason =
+    "the socket was closed; a handler must await its calls before handle() returns";
   return osError("EBADF", { syscall: "recv", reason });
 }
 

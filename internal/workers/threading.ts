@@ -13,6 +13,7 @@ import { sayHookFailed } from "../server/report.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
+import { warnOfMilliseconds } from "../base/seconds.ts";
 import {
   handlerReference,
   primitiveOptions,
@@ -197,6 +198,7 @@ function check(
       `Cannot set workerTimeout: it must be positive seconds or null, got ${workerTimeout}`,
     );
   }
+  if (workerTimeout !== null) warnOfMilliseconds(workerTimeout);
   const shared = options.shared === undefined ? statics.shared : options.shared;
   structuredClone(shared); // throws if it cannot be cloned
   const resourceLimits = checkLimits(
