@@ -8,11 +8,8 @@
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import { checkSize } from "./internal/base/arguments.ts";
-import {
-  acceptNow,
-  endRequest,
-  stateOf,
-} from "./internal/socket/socket_object.ts";
+import { acceptNow, endRequest } from "./internal/socket/server_calls.ts";
+import { stateOf } from "./internal/socket/socket_object.ts";
 import { getsUsualRequests } from "./internal/server/handler_kinds.ts";
 import { readyWithin } from "./internal/server/loop_waiter.ts";
 import { afterDrain, requestsOf } from "./internal/server/request_registry.ts";

@@ -56,11 +56,11 @@ export {
   PermissionError,
   TimeoutError,
 } from "./internal/base/errors.ts";
+export { Socket } from "./internal/socket/socket_object.ts";
 export {
   getdefaulttimeout,
   setdefaulttimeout,
-  Socket,
-} from "./internal/socket/socket_object.ts";
+} from "./internal/socket/settings.ts";
 
 export {
   htonl,

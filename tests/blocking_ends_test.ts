@@ -82,6 +82,8 @@ const ENDS: [line: string, outcome: string, gets?: string][] = [
   ["readline abort", "EBADF"],
   ["recv close", "EBADF"],
   ["recv answer", 'returned ""', "bye"],
+  ["signal nothing", "AbortError"],
+  ["sendsignal nothing", "AbortError", "all"],
   ["sendall abort", "EBADF", "all"],
   ["sendall write", "EPIPE", "all"],
   ["sendall both", "EPIPE", "all"],

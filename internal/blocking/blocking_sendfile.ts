@@ -4,6 +4,7 @@
  * @module
  */
 
+import { translate } from "../base/errors.ts";
 import { openFileSync, SEEK_SET } from "../runtime/deno.ts";
 
 /** The bytes of one read: two windows of a connection. */
@@ -40,11 +41,15 @@ export function sendFileSync(
   count: number,
   write: (data: Uint8Array) => void,
 ): number {
-  if (typeof file !== "string" && !(file instanceof URL)) {
-    return copyFile(file, offset, count, write);
+  const path = typeof file === "string" || file instanceof URL;
+  try {
+    if (!path) return copyFile(file, offset, count, write);
+    using opened = openFileSync(file);
+    return copyFile(opened, offset, count, write);
+  } catch (error) {
+    const address = path ? String(file) : undefined;
+    throw translate(error, { syscall: "sendfile", address });
   }
-  using opened = openFileSync(file);
-  return copyFile(opened, offset, count, write);
 }
 
 function copyFile(

@@ -5,6 +5,7 @@
  */
 
 import { osError } from "../base/errors.ts";
+import { checkAborted } from "../waiting/abort.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 
 /** The most milliseconds that a thread blocks before it reads the clock again. Arbitrary. */
@@ -20,12 +21,18 @@ export class Deadline {
   readonly #seconds: Seconds;
   readonly #due: number;
   readonly #whole: number | undefined;
+  /** Ends the call, if it aborts. */
+  readonly #signal: AbortSignal | undefined;
 
   /**
    * @param seconds The seconds from now.
+   * @param signal Ends the call when it aborts.
    * @param whole The seconds of the socket's deadline, if `seconds` is the rest of it.
+   * @throws The signal's reason if it has aborted.
    */
-  constructor(seconds: Seconds | "now", whole?: number) {
+  constructor(seconds: Seconds | "now", signal?: AbortSignal, whole?: number) {
+    checkAborted(signal);
+    this.#signal = signal;
     this.now = seconds === "now";
     this.#whole = whole;
     this.#seconds = this.now ? 0 : seconds as Seconds;
@@ -61,6 +68,7 @@ export class Deadline {
       const left = this.#due - performance.now();
       channel.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // handles frames that have come even if no time is left
       if (ready()) return;
+      checkAborted(this.#signal);
       if (left > 0) continue;
       throw osError("ETIMEDOUT", { syscall, reason: this.#reason });
     }

@@ -18,11 +18,8 @@ import {
   TCP_NODELAY,
 } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
-import {
-  endRequest,
-  sendtoWithin,
-  type Socket,
-} from "../socket/socket_object.ts";
+import { endRequest, sendtoWithin } from "../socket/server_calls.ts";
+import type { Socket } from "../socket/socket_object.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 import { maySendTo } from "../handoff/permissions.ts";
 import { type CallMessage, CHUNK_MAX } from "./messages.ts";

@@ -6,7 +6,8 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
-import { endRequest, Socket, stateOf } from "../socket/socket_object.ts";
+import { endRequest } from "../socket/server_calls.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { runHandler } from "../server/request_stages.ts";
 import { requestsOf } from "../server/request_registry.ts";

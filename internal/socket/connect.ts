@@ -18,9 +18,11 @@ import {
 import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
+import { ensureBound, rebind } from "./binding.ts";
+import { getsockname } from "./names.ts";
 import type { Attempt, SocketState } from "./state.ts";
-import type { ErrnoName } from "../base/errno.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import { type ErrnoName, errnoOf } from "../base/errno.ts";
+import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";
 import { datagramTarget, openStream } from "../runtime/open.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { scopedDatagram, scopeOf } from "../runtime/scope_id.ts";
@@ -75,7 +77,7 @@ function connectError(code: ErrnoName, address: AddressLike): OSError {
 
 /** Begins an attempt. If it succeeds, it connects the socket, also if no call waits for it any more. */
 function begin(state: SocketState, address: AddressLike): Attempt {
-  const from = state.localAddress ??= state.listener && state.getsockname();
+  const from = state.localAddress ??= state.listener && getsockname(state);
   state.listener?.close(); // a bound socket that connects keeps its address, not its listener
   state.listener = undefined;
   const giveUp = new AbortController();
@@ -87,7 +89,7 @@ function begin(state: SocketState, address: AddressLike): Attempt {
     transport.close();
     throw connectError("ECONNABORTED", address);
   }, (error) => {
-    if (from !== undefined && !signal.aborted) state.rebind();
+    if (from !== undefined && !signal.aborted) rebind(state);
     throw error;
   });
   const operation = new PendingOperation(() => taken); // a second call that waits gets the same result
@@ -113,6 +115,21 @@ async function end(
   }
 }
 
+/** Waits for a `connect`, and returns the error number instead of throwing. */
+export async function errorOf(connecting: Promise<void>): Promise<number> {
+  try {
+    await connecting;
+    return 0;
+  } catch (error) {
+    if (!(error instanceof OSError) || error instanceof GaiError) throw error;
+    if (error instanceof TimeoutError && error.cause === undefined) {
+      return errnoOf("EAGAIN");
+    }
+    if (error.errno === undefined) throw error;
+    return error.errno;
+  }
+}
+
 async function connectDatagram(
   state: SocketState,
   address: AddressLike,
@@ -123,7 +140,7 @@ async function connectDatagram(
     signal,
   );
   state.checkOpen("connect"); // the socket may be closed by then
-  const datagram = state.ensureBound(target.hostname);
+  const datagram = ensureBound(state, target.hostname);
   datagram.peer = target;
   scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
 }

@@ -1,5 +1,5 @@
 /**
- * Receives bytes and datagrams, for calls whose arguments need checks.
+ * Receives bytes and datagrams.
  *
  * @module
  */
@@ -14,6 +14,8 @@ import {
   SOCK_STREAM,
 } from "../base/constants.ts";
 import { checkAborted } from "../waiting/abort.ts";
+import { unawaited } from "../waiting/promises.ts";
+import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import type { Bytes } from "../base/memory.ts";
@@ -21,8 +23,23 @@ import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 
-/** Receives at most `size` bytes. With 0 it leaves a datagram in place, as CPython's `recv` does. */
-export async function recv(
+/** Receives at most `size` bytes. The promise may go unawaited. */
+export function recv(
+  state: SocketState,
+  size: number,
+  flags: number | MessageOptions,
+): Promise<Bytes> {
+  const { stream } = state;
+  if (
+    stream !== undefined && flags === 0 && Number.isInteger(size) && size > 0
+  ) {
+    return stream.recv(size, state.limit("recv"));
+  }
+  return unawaited(recvAny(state, size, flags));
+}
+
+/** Receives from a socket of any type. With 0 it leaves a datagram in place, as CPython's `recv` does. */
+async function recvAny(
   state: SocketState,
   size: number,
   flags: number | MessageOptions,
@@ -70,7 +87,7 @@ async function receive(
     const stream = state.connected("recv", "ENOTCONN");
     return [await recvStream(stream, size, bits, limit), null];
   }
-  return await state.ensureBound().recv(limit, size, (bits & MSG_PEEK) !== 0);
+  return await ensureBound(state).recv(limit, size, (bits & MSG_PEEK) !== 0);
 }
 
 async function recvStream(
@@ -85,7 +102,23 @@ async function recvStream(
   return await stream.recv(size, limit);
 }
 
-/** Receives into the caller's memory. */
+/** Receives into the caller's memory. The promise may go unawaited. */
+export function recvInto(
+  state: SocketState,
+  buffer: BytesLike,
+  nbytes: number,
+  flags: number | MessageOptions,
+): Promise<number> {
+  const { stream } = state;
+  if (
+    stream !== undefined && nbytes === 0 && flags === 0 &&
+    buffer instanceof Uint8Array && buffer.length > 0
+  ) return stream.recvInto(buffer, state.limit("recv"));
+  const received = recvfromInto(state, buffer, nbytes, flags);
+  return unawaited(received.then(([count]) => count));
+}
+
+/** Receives into the caller's memory, and returns the sender's address too. */
 export async function recvfromInto(
   state: SocketState,
   buffer: BytesLike,
@@ -103,7 +136,7 @@ export async function recvfromInto(
 }
 
 /** Returns the part of the caller's memory to receive into. */
-function checkTarget(buffer: BytesLike, nbytes: number): Uint8Array {
+export function checkTarget(buffer: BytesLike, nbytes: number): Uint8Array {
   const whole = toBytes(buffer, "recv");
   checkSize(nbytes, "recv", "nbytes");
   if (nbytes > whole.length) {

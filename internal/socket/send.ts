@@ -10,7 +10,7 @@ import {
   formatAddress,
 } from "../base/address.ts";
 import { failLater, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
-import { quiet } from "../waiting/promises.ts";
+import { quiet, unawaited } from "../waiting/promises.ts";
 import {
   type BytesLike,
   checkSendfile,
@@ -28,9 +28,10 @@ import {
   checkSignal,
   untilAborted,
 } from "../waiting/abort.ts";
+import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
-import { osError, translate } from "../base/errors.ts";
+import { atCaller, osError, translate } from "../base/errors.ts";
 import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
@@ -120,15 +121,24 @@ function sendDatagram(
     throw osError(code, { syscall: "send" });
   }
   if (!(target instanceof Promise)) {
-    return state.ensureBound().send(data, target, limit);
+    return ensureBound(state).send(data, target, limit);
   }
   const signal = signalOf(limit);
   return quiet(
     untilAborted(() => target, signal).then((addr) => {
       state.checkOpen("sendto"); // the socket may be closed by then
-      return state.ensureBound().send(data, addr, limit);
+      return ensureBound(state).send(data, addr, limit);
     }),
   );
+}
+
+/** Rejects with the error of a call that failed at once. Its stack begins with the caller of `method`. */
+export function failedAtOnce(
+  error: unknown,
+  // deno-lint-ignore no-explicit-any
+  method: (...args: any[]) => unknown,
+): Promise<never> {
+  return unawaited(failLater(atCaller(error, method)));
 }
 
 /** Gathers buffers and sends them as one. */

@@ -1,141 +1,47 @@
 /**
- * The socket object: Python's methods over the state of a socket.
+ * The socket object: its methods and their documentation. Each method makes one call of this room.
  *
  * @module
  */
 
-import {
-  type Address,
-  type AddressLike,
-  checkAddress,
-  familyOf,
-  fromTransport,
-} from "../base/address.ts";
-import {
-  type BytesLike,
-  checkBacklog,
-  checkDirection,
-  checkPathOptions,
-  checkTimeout,
-} from "../base/arguments.ts";
-import * as C from "../base/constants.ts";
-import { connect, takeConnectError } from "./connect.ts";
-import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
-import type { MessageOptions } from "./message_options.ts";
-import { failLater } from "../waiting/timeouts.ts";
-import { SocketState } from "./state.ts";
-import { errnoOf } from "../base/errno.ts";
-import {
-  atCaller,
-  GaiError,
-  OSError,
-  osError,
-  throwAtCaller,
-  TimeoutError,
-} from "../base/errors.ts";
-import {
-  getOption,
-  type OptionValue,
-  setOption,
-} from "../runtime/socket_options.ts";
-import { lingeringClose } from "./lingering_close.ts";
-import { send, sendall, sendfile, sendmsg, sendto } from "./send.ts";
-import { unawaited } from "../waiting/promises.ts";
+import type { Address, AddressLike } from "../base/address.ts";
+import type { BytesLike } from "../base/arguments.ts";
+import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
+import { throwAtCaller } from "../base/errors.ts";
 import type { Bytes } from "../base/memory.ts";
-import { recv, recvfrom, recvfromInto } from "./receive.ts";
-import type { Listener } from "./listener.ts";
-import type { FileLike } from "./sendfile.ts";
-import {
-  checkTransport,
-  type StreamTransport,
-  type Transport,
-  typeOf,
-} from "../runtime/transport.ts";
+import type { FileForMode, MakefileOptions } from "../files/makefile.ts";
+import type { OptionValue } from "../runtime/socket_options.ts";
+import type { StreamTransport, Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
-import {
-  type FileForMode,
-  makefile,
-  type MakefileOptions,
-} from "../files/makefile.ts";
-
-let defaultTimeout: number | null = null;
-
-/**
- * Returns the timeout of new sockets, in seconds; null is no timeout.
- *
- * @category Sockets
- */
-export function getdefaulttimeout(): number | null {
-  return defaultTimeout;
-}
-
-/**
- * Sets the timeout of new sockets.
- *
- * @param timeout Seconds; 0 never waits, null waits without limit.
- * @throws {RangeError} if the timeout is negative or not finite.
- * @category Sockets
- */
-export function setdefaulttimeout(timeout: number | null): void {
-  checkTimeout(timeout);
-  defaultTimeout = timeout;
-}
+import type { AbortOptions } from "../waiting/abort.ts";
+import { unawaited } from "../waiting/promises.ts";
+import * as binding from "./binding.ts";
+import * as closing from "./closing.ts";
+import { connect, errorOf } from "./connect.ts";
+import type { MessageOptions } from "./message_options.ts";
+import * as names from "./names.ts";
+import * as receiving from "./receive.ts";
+import * as sending from "./send.ts";
+import type { FileLike } from "./sendfile.ts";
+import * as settings from "./settings.ts";
+import { SocketState } from "./state.ts";
 
 /**
  * Returns the state of a socket: for `select`, servers and relays, which do more with a socket than its methods allow.
  */
 export let stateOf: (socket: Socket) => SocketState;
 
-/**
- * Accepts without a promise.
- *
- * @returns The connection and the peer's address; undefined if no connection waits.
- * @category Sockets
- */
-export function acceptNow(socket: Socket): [Socket, Address] | undefined {
-  const { listener, listening } = stateOf(socket);
-  if (!listening || !listener?.pending.ready) return undefined;
-  return accepted(socket, listener.take());
-}
-
 /** Returns the socket for a connection that `listener` accepted, and the peer's address. */
-function accepted(
+export function accepted(
   listener: Socket,
   transport: StreamTransport,
 ): [Socket, Address] {
   const { options } = stateOf(listener);
-  const socket = new Socket(listener.family, C.SOCK_STREAM, listener.proto);
+  const socket = new Socket(listener.family, SOCK_STREAM, listener.proto);
   const state = stateOf(socket);
   if (options !== undefined) state.options = new Map(options);
   state.take(transport);
-  return [socket, fromTransport(transport.remoteAddr)];
-}
-
-/**
- * Ends the stream of a request in a limited time, or calls an override of `shutdown`.
- *
- * @category Sockets
- */
-export function endRequest(socket: Socket): Promise<void> {
-  return socket.shutdown === Socket.prototype.shutdown
-    ? stateOf(socket).endRequest()
-    : socket.shutdown(C.SHUT_WR);
-}
-
-/**
- * Sends a datagram as `sendto` does, but with a timeout of its own if one is given.
- *
- * @category Sockets
- */
-export function sendtoWithin(
-  socket: Socket,
-  data: Uint8Array,
-  address: AddressLike,
-  timeout?: number,
-): Promise<number> {
-  return timeout === undefined || socket.sendto !== Socket.prototype.sendto
-    ? socket.sendto(data, address)
-    : sendto(stateOf(socket), data, 0, address, timeout);
+  return [socket, socket.getpeername()];
 }
 
 /**
@@ -178,28 +84,15 @@ export class Socket implements Disposable {
    * @throws {OSError} EAFNOSUPPORT or EPROTONOSUPPORT for other values.
    */
   constructor(
-    family: number = C.AF_INET,
-    type: number = C.SOCK_STREAM,
+    family: number = AF_INET,
+    type: number = SOCK_STREAM,
     proto = 0,
   ) {
-    if (family !== C.AF_INET && family !== C.AF_INET6 && family !== C.AF_UNIX) {
-      throw osError("EAFNOSUPPORT", {
-        syscall: `make a socket of family ${family}`,
-      });
-    }
-    const usual = type === C.SOCK_STREAM ? C.IPPROTO_TCP : C.IPPROTO_UDP;
-    if (
-      type !== C.SOCK_STREAM && type !== C.SOCK_DGRAM ||
-      proto !== 0 && proto !== usual
-    ) {
-      throw osError("EPROTONOSUPPORT", {
-        syscall: `make a socket of type ${type} and protocol ${proto}`,
-      });
-    }
+    names.checkKind(family, type, proto);
     this.family = family;
     this.type = type;
     this.proto = proto;
-    this.#state = new SocketState(family, type, defaultTimeout);
+    this.#state = new SocketState(family, type, settings.getdefaulttimeout());
   }
 
   static {
@@ -214,11 +107,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} if `transport` is none of these.
    */
   static from(transport: Transport): Socket {
-    checkTransport(transport);
-    const addr = "localAddr" in transport
-      ? transport.localAddr
-      : transport.addr;
-    const socket = new Socket(familyOf(addr), typeOf(transport));
+    const socket = new Socket(...names.kindOf(transport));
     socket.#state.take(transport);
     return socket;
   }
@@ -233,20 +122,7 @@ export class Socket implements Disposable {
    * @throws {RangeError} when the port, or the mode, is not one.
    */
   bind(address: AddressLike, options: PathOptions = {}): void {
-    this.#state.checkOpen("bind");
-    const checked = checkAddress(this.family, address, "bind");
-    checkPathOptions(checked, options);
-    if (
-      this.#state.endpoint !== undefined ||
-      this.#state.localAddress !== undefined
-    ) {
-      throw osError("EINVAL", {
-        syscall: "bind",
-        reason: "the socket has an address already",
-      });
-    }
-    this.#state.pathOptions = options;
-    this.#state.bind(checked);
+    binding.bind(this.#state, address, options);
   }
 
   /**
@@ -255,8 +131,7 @@ export class Socket implements Disposable {
    * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` for an unbound socket.
    */
   getsockname(): Address {
-    this.#state.checkOpen("getsockname");
-    return this.#state.getsockname();
+    return names.getsockname(this.#state);
   }
 
   /**
@@ -266,13 +141,7 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOTCONN if the socket is not connected.
    */
   getpeername(): Address {
-    this.#state.checkOpen("getpeername");
-    const addr = this.#state.stream?.transport.remoteAddr ??
-      this.#state.datagram?.peer;
-    if (addr === undefined) {
-      throw osError("ENOTCONN", { syscall: "getpeername" });
-    }
-    return fromTransport(addr);
+    return names.getpeername(this.#state);
   }
 
   /**
@@ -293,15 +162,7 @@ export class Socket implements Disposable {
    * @throws {RangeError} if the backlog is beyond a C `int`.
    */
   listen(backlog?: number): void {
-    this.#state.checkOpen("listen");
-    if (this.type !== C.SOCK_STREAM) {
-      throw osError("EOPNOTSUPP", { syscall: "listen" });
-    }
-    if (this.#state.stream ?? this.#state.attempt) {
-      throw osError("EINVAL", { syscall: "listen" });
-    }
-    if (backlog !== undefined) checkBacklog(backlog);
-    this.#state.listen(backlog);
+    binding.listen(this.#state, backlog);
   }
 
   /**
@@ -313,33 +174,8 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} after the timeout. A connection that arrives later waits for the next call.
    */
   accept(options: AbortOptions = {}): Promise<[Socket, Address]> {
-    return unawaited(this.#accept(options));
-  }
-
-  async #accept({ signal }: AbortOptions): Promise<[Socket, Address]> {
-    try {
-      checkSignal(signal, "accept");
-      const listener = this.#listener();
-      const limit = this.#state.limit("accept", undefined, signal);
-      const transport = await listener.accept(limit);
-      return accepted(this, transport);
-    } catch (error) {
-      return await failLater(error);
-    }
-  }
-
-  /** Returns the listener, or throws the error of `accept`. */
-  #listener(): Listener {
-    this.#state.checkOpen("accept");
-    if (this.type !== C.SOCK_STREAM) {
-      throw osError("EOPNOTSUPP", { syscall: "accept" });
-    }
-    const { listener, listening } = this.#state;
-    if (listener !== undefined && listening) return listener;
-    throw osError("EINVAL", {
-      syscall: "accept",
-      reason: "the socket does not listen",
-    });
+    const accepting = binding.accept(this.#state, options);
+    return unawaited(accepting.then((transport) => accepted(this, transport)));
   }
 
   /**
@@ -365,24 +201,7 @@ export class Socket implements Disposable {
    * @throws {GaiError} if the host has no address in the socket's family.
    */
   connectEx(address: AddressLike, options: AbortOptions = {}): Promise<number> {
-    return unawaited(this.#connectEx(address, options));
-  }
-
-  async #connectEx(
-    address: AddressLike,
-    options: AbortOptions,
-  ): Promise<number> {
-    try {
-      await this.connect(address, options);
-      return 0;
-    } catch (error) {
-      if (!(error instanceof OSError) || error instanceof GaiError) throw error;
-      if (error instanceof TimeoutError && error.cause === undefined) {
-        return errnoOf("EAGAIN");
-      }
-      if (error.errno === undefined) throw error;
-      return error.errno;
-    }
+    return unawaited(errorOf(this.connect(address, options)));
   }
 
   /**
@@ -399,14 +218,7 @@ export class Socket implements Disposable {
    * @throws {BlockingIOError} with timeout 0 or `MSG_DONTWAIT`, if no data is there.
    */
   recv(bufsize: number, flags: number | MessageOptions = 0): Promise<Bytes> {
-    const { stream } = this.#state;
-    if (
-      stream !== undefined && flags === 0 && Number.isInteger(bufsize) &&
-      bufsize > 0
-    ) {
-      return stream.recv(bufsize, this.#state.limit("recv"));
-    }
-    return unawaited(recv(this.#state, bufsize, flags));
+    return receiving.recv(this.#state, bufsize, flags);
   }
 
   /**
@@ -421,7 +233,7 @@ export class Socket implements Disposable {
     bufsize: number,
     flags: number | MessageOptions = 0,
   ): Promise<[Bytes, Address | null]> {
-    return unawaited(recvfrom(this.#state, bufsize, flags));
+    return unawaited(receiving.recvfrom(this.#state, bufsize, flags));
   }
 
   /**
@@ -438,17 +250,7 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags: number | MessageOptions = 0,
   ): Promise<number> {
-    const { stream } = this.#state;
-    if (
-      stream !== undefined && nbytes === 0 && flags === 0 &&
-      buffer instanceof Uint8Array
-    ) {
-      if (buffer.length > 0) {
-        return stream.recvInto(buffer, this.#state.limit("recv"));
-      }
-    }
-    const received = recvfromInto(this.#state, buffer, nbytes, flags);
-    return unawaited(received.then(([count]) => count));
+    return receiving.recvInto(this.#state, buffer, nbytes, flags);
   }
 
   /**
@@ -465,7 +267,9 @@ export class Socket implements Disposable {
     nbytes = 0,
     flags: number | MessageOptions = 0,
   ): Promise<[number, Address | null]> {
-    return unawaited(recvfromInto(this.#state, buffer, nbytes, flags));
+    return unawaited(
+      receiving.recvfromInto(this.#state, buffer, nbytes, flags),
+    );
   }
 
   /**
@@ -481,9 +285,9 @@ export class Socket implements Disposable {
    */
   send(data: BytesLike, flags: number | MessageOptions = 0): Promise<number> {
     try {
-      return send(this.#state, data, flags);
+      return sending.send(this.#state, data, flags);
     } catch (error) {
-      return unawaited(failLater(atCaller(error, Socket.prototype.send)));
+      return sending.failedAtOnce(error, Socket.prototype.send);
     }
   }
 
@@ -498,51 +302,43 @@ export class Socket implements Disposable {
    */
   sendall(data: BytesLike, flags: number | MessageOptions = 0): Promise<void> {
     try {
-      return sendall(this.#state, data, flags);
+      return sending.sendall(this.#state, data, flags);
     } catch (error) {
-      return unawaited(failLater(atCaller(error, Socket.prototype.sendall)));
+      return sending.failedAtOnce(error, Socket.prototype.sendall);
     }
   }
 
   /**
-   * Sends one datagram.
+   * Sends one datagram: `sendto(data, address)`, or with flags `sendto(data, flags, address)`.
    *
    * @param data The bytes.
-   * @param address The peer. A host name is resolved in the socket's family.
-   * @param options The flags, and a signal that ends the wait.
+   * @param to The address of the peer, whose host name is resolved in the socket's family; and before it `MSG_DONTWAIT`
+   *   or 0, or behind it options with the flags and a signal that ends the wait.
    * @returns The number of bytes sent.
    * @throws {OSError} EMSGSIZE for more bytes than a datagram holds, EISCONN on a connected stream.
    */
   sendto(
     data: BytesLike,
-    address: AddressLike,
-    options?: MessageOptions,
+    ...to:
+      | [address: AddressLike, options?: MessageOptions]
+      | [flags: number, address: AddressLike]
   ): Promise<number>;
-  /**
-   * Sends one datagram, with flags.
-   *
-   * @param data The bytes.
-   * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
-   * @param address The peer.
-   * @returns The number of bytes sent.
-   */
-  sendto(data: BytesLike, flags: number, address: AddressLike): Promise<number>;
   sendto(
     data: BytesLike,
-    flagsOrAddress: number | AddressLike,
-    addressOrOptions?: AddressLike | MessageOptions,
+    first: number | AddressLike,
+    second?: AddressLike | MessageOptions,
   ): Promise<number> {
     try {
-      return typeof flagsOrAddress === "number"
-        ? sendto(this.#state, data, flagsOrAddress, addressOrOptions)
-        : sendto(
+      return typeof first === "number"
+        ? sending.sendto(this.#state, data, first, second)
+        : sending.sendto(
           this.#state,
           data,
-          addressOrOptions as MessageOptions ?? 0,
-          flagsOrAddress,
+          second as MessageOptions ?? 0,
+          first,
         );
     } catch (error) {
-      return unawaited(failLater(atCaller(error, Socket.prototype.sendto)));
+      return sending.failedAtOnce(error, Socket.prototype.sendto);
     }
   }
 
@@ -562,7 +358,9 @@ export class Socket implements Disposable {
     flags: number | MessageOptions = 0,
     address?: AddressLike | null,
   ): Promise<number> {
-    return unawaited(sendmsg(this.#state, buffers, ancdata, flags, address));
+    return unawaited(
+      sending.sendmsg(this.#state, buffers, ancdata, flags, address),
+    );
   }
 
   /**
@@ -582,7 +380,9 @@ export class Socket implements Disposable {
     count?: number,
     options: AbortOptions = {},
   ): Promise<number> {
-    return unawaited(sendfile(this.#state, file, offset, count, options));
+    return unawaited(
+      sending.sendfile(this.#state, file, offset, count, options),
+    );
   }
 
   /**
@@ -593,9 +393,7 @@ export class Socket implements Disposable {
    * @throws {OSError} EBADF if the socket is closed.
    */
   settimeout(seconds: number | null): void {
-    checkTimeout(seconds);
-    this.#state.timeout = seconds; // also when it is closed, as CPython
-    this.#state.checkOpen("settimeout");
+    settings.settimeout(this.#state, seconds);
   }
 
   /**
@@ -608,11 +406,7 @@ export class Socket implements Disposable {
    * @throws {OSError} EBADF if the socket is closed.
    */
   setdeadline(seconds: number | null): void {
-    checkTimeout(seconds);
-    this.#state.checkOpen("setdeadline");
-    this.#state.deadline = seconds === null
-      ? undefined
-      : { seconds, due: performance.now() + seconds * 1000 };
+    settings.setdeadline(this.#state, seconds);
   }
 
   /** Returns the timeout in seconds; null is no timeout. */
@@ -626,8 +420,7 @@ export class Socket implements Disposable {
    * @param flag Whether calls wait.
    */
   setblocking(flag: boolean): void {
-    this.#state.timeout = flag ? null : 0;
-    this.#state.checkOpen("setblocking");
+    settings.setblocking(this.#state, flag);
   }
 
   /** Reports whether calls wait: false only with timeout 0. */
@@ -645,8 +438,7 @@ export class Socket implements Disposable {
    * @throws {RangeError} if the value is out of the option's range.
    */
   setsockopt(level: number, name: number, value: OptionValue): void {
-    this.#state.checkOpen("setsockopt");
-    setOption(this.#state.target(), level, name, value);
+    settings.setsockopt(this.#state, level, name, value);
   }
 
   /**
@@ -658,21 +450,7 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOPROTOOPT if Deno cannot read the option.
    */
   getsockopt(level: number, name: number): number {
-    this.#state.checkOpen("getsockopt");
-    if (level === C.SOL_SOCKET && name === C.SO_TYPE) return this.type;
-    if (level === C.SOL_SOCKET && name === C.SO_ACCEPTCONN) {
-      return Number(this.#state.listening);
-    }
-    if (level === C.SOL_SOCKET && name === C.SO_ERROR) return this.#takeError();
-    return getOption(this.#state.target(), level, name);
-  }
-
-  #takeError(): number {
-    const error = takeConnectError(this.#state) ??
-      this.#state.stream?.sendQueue.takeFailure();
-    if (error === undefined) return 0;
-    return (error instanceof OSError ? error.errno : undefined) ??
-      errnoOf("EIO");
+    return settings.getsockopt(this.#state, level, name);
   }
 
   /**
@@ -687,14 +465,7 @@ export class Socket implements Disposable {
     mode?: M,
     options?: MakefileOptions,
   ): FileForMode<M> {
-    this.#state.checkOpen("makefile");
-    const file = makefile(this, (mode ?? "r") as M, {
-      ...options,
-      onClose: () => this.#state.closeFile(),
-      onHold: (holder) => this.#state.stream?.hold(holder),
-    });
-    this.#state.files++;
-    return file;
+    return this.#state.makefile(this, mode, options);
   }
 
   /**
@@ -707,21 +478,7 @@ export class Socket implements Disposable {
    * @throws {TimeoutError} if bytes that were sent before do not leave within the timeout.
    */
   shutdown(how: number, options: AbortOptions = {}): Promise<void> {
-    return unawaited(this.#shutdown(how, options));
-  }
-
-  async #shutdown(how: number, { signal }: AbortOptions): Promise<void> {
-    try {
-      checkSignal(signal, "shutdown");
-      this.#state.checkOpen("shutdown");
-      checkDirection(how);
-      const stream = this.#state.connected("shutdown", "ENOTCONN");
-      const limit = this.#state.limit("shutdown", undefined, signal);
-      if (how !== C.SHUT_WR) stream.receiveBuffer.stop();
-      if (how !== C.SHUT_RD) await stream.endWrite(limit);
-    } catch (error) {
-      return await failLater(error);
-    }
+    return unawaited(closing.shutdown(this.#state, how, options));
   }
 
   /**
@@ -763,15 +520,13 @@ export class Socket implements Disposable {
    * createServer(address).close();
    * ```
    */
-  waitClosed({ signal }: AbortOptions = {}): Promise<void> {
-    const released = this.#state.whenReleased();
-    if (signal === undefined) return released;
-    return unawaited(endOf(released, signal, "waitClosed"));
+  waitClosed(options: AbortOptions = {}): Promise<void> {
+    return closing.waitClosed(this.#state, options);
   }
 
   /** Returns number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
-    return this.#state.describe(this.fileno(), this.proto);
+    return names.describe(this.#state, this.fileno(), this.proto);
   }
 
   /**
@@ -783,7 +538,7 @@ export class Socket implements Disposable {
    * @param timeout How long to wait for more data.
    */
   lingeringClose(seconds = 30, timeout = 5): Promise<void> {
-    return unawaited(lingeringClose(this, seconds, timeout));
+    return unawaited(closing.lingeringClose(this, seconds, timeout));
   }
 
   /**
@@ -795,18 +550,10 @@ export class Socket implements Disposable {
   }
 
   static {
+    // deno-fmt-ignore
     throwAtCaller(this.prototype, [
-      "bind",
-      "detach",
-      "getpeername",
-      "getsockname",
-      "getsockopt",
-      "listen",
-      "makefile",
-      "setblocking",
-      "setdeadline",
-      "setsockopt",
-      "settimeout",
+      "bind", "detach", "getpeername", "getsockname", "getsockopt", "listen", "makefile", "setblocking", "setdeadline",
+      "setsockopt", "settimeout",
     ]);
   }
 

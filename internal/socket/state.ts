@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  type Address,
-  type AddressLike,
-  formatAddress,
-  fromTransport,
-} from "../base/address.ts";
+import type { Address } from "../base/address.ts";
 import {
   DeadlineTimeout,
   SharedTimer,
@@ -17,18 +12,18 @@ import {
   type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { withSignal } from "../waiting/abort.ts";
-import { AF_INET, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
-import { OSError, osError } from "../base/errors.ts";
-import { releaseFileno, takeFileno } from "./fileno.ts";
-import { isHeld, Listener } from "./listener.ts";
+import { osError } from "../base/errors.ts";
 import {
-  adoptDatagram,
-  openDatagram,
-  openListener,
-  unboundAddress,
-} from "../runtime/open.ts";
+  type FileForMode,
+  makefile,
+  type MakefileOptions,
+} from "../files/makefile.ts";
+import type { ByteSink, ByteSource } from "../files/raw_streams.ts";
+import { releaseFileno, takeFileno } from "./fileno.ts";
+import { Listener } from "./listener.ts";
+import { adoptDatagram } from "../runtime/open.ts";
 import {
   applyOptions,
   type OptionName,
@@ -44,9 +39,6 @@ import type { Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
-/** Deno's default backlog, and that of `bind`. */
-const BACKLOG = 511;
-
 /** The deadline of all calls of a socket. */
 export interface Deadline {
   /** The seconds of `setdeadline`. */
@@ -55,27 +47,12 @@ export interface Deadline {
   readonly due: number;
 }
 
-/** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */
-const END_SECONDS = 2;
-
 /** A `connect` in progress. */
 export interface Attempt {
   /** Ready when the attempt has ended. */
   readonly operation: PendingOperation<void>;
   /** Aborts the attempt. */
   readonly giveUp: AbortController;
-}
-
-/** Returns a clearer error if the address belongs to a socket that was closed in this turn of the event loop. */
-function explain(error: unknown, address: AddressLike): unknown {
-  const taken = error instanceof OSError && error.code === "EADDRINUSE";
-  if (!taken || !isHeld(address)) return error;
-  return osError("EADDRINUSE", {
-    syscall: "bind",
-    address: formatAddress(address),
-    reason: "a closed socket has it until its waitClosed() resolves",
-    cause: error.cause,
-  });
 }
 
 /**
@@ -215,108 +192,16 @@ export class SocketState {
     }
   }
 
-  /** Opens the endpoint at an address. */
-  bind(address: AddressLike, backlog?: number): void {
-    const options = {
-      ...this.pathOptions,
-      reuseAddr: this.options?.get("SO_REUSEADDR") === 1,
-      reusePort: this.options?.get("SO_REUSEPORT") === 1,
-    };
-    if (this.type === SOCK_DGRAM) {
-      return this.take(openDatagram(this.family, address, options));
-    }
-    try {
-      this.listener = new Listener(
-        openListener(this.family, address, backlog, options),
-      );
-    } catch (error) {
-      throw explain(error, address);
-    }
-  }
-
-  /** Binds again to the local address, after a failed `connect`. */
-  rebind(): void {
-    try {
-      this.bind(this.localAddress!);
-    } catch {
-      // another socket has the address by now: the next `connect` or `listen` throws
-    }
-  }
-
-  /** Returns the datagram endpoint. Binds an unbound socket first: to the loopback address if `peer` is one. */
-  ensureBound(peer?: string): Datagram {
-    if (this.datagram === undefined) {
-      const loopback = peer === "127.0.0.1" || peer === "::1";
-      this.bind(loopback ? [peer, 0] : unboundAddress(this.family));
-    }
-    return this.datagram!;
-  }
-
-  /** Listens. Opens the socket again if `backlog` differs from that of `bind`. */
-  listen(backlog: number = BACKLOG): void {
-    const wanted = Math.max(0, backlog);
-    if (this.listener === undefined) {
-      const free = this.family === AF_UNIX
-        ? unboundAddress(AF_UNIX)
-        : ["", 0] as const;
-      this.bind(this.localAddress ?? free, wanted);
-    } else if (
-      !this.listening && wanted !== BACKLOG && this.family !== AF_UNIX
-    ) {
-      const address = this.getsockname();
-      this.listener.close();
-      this.listener = undefined;
-      this.bind(address, wanted);
-    }
-    this.listening = true;
-  }
-
-  /** Returns the local address; the unspecified address if there is none. */
-  getsockname(): Address {
-    const addr = this.stream?.transport.localAddr ??
-      (this.listener ?? this.datagram)?.transport.addr;
-    if (addr !== undefined) return fromTransport(addr);
-    if (this.localAddress !== undefined) return this.localAddress;
-    if (this.family === AF_UNIX) return "";
-    return [this.family === AF_INET ? "0.0.0.0" : "::", 0];
-  }
-
   /** Returns the connected stream, or throws the error of a call without one. */
   connected(syscall: string, code: "ENOTCONN" | "EPIPE"): Stream {
     if (this.stream !== undefined) return this.stream;
     throw osError(code, { syscall, reason: "the socket is not connected" });
   }
 
-  /**
-   * Ends the stream of a request within the socket's timeout. Without a timeout, the close itself is limited to
-   * {@linkcode END_SECONDS}.
-   */
-  async endRequest(): Promise<void> {
-    this.checkOpen("shutdown");
-    const stream = this.connected("shutdown", "ENOTCONN");
-    await stream.endWrite(
-      this.limit("shutdown"),
-      () => this.limit("shutdown", END_SECONDS),
-    );
-  }
-
   /** Returns the number of `owner`; -1 once it is closed. */
   fileno(owner: object): number {
     if (this.closed) return -1;
     return this.#fileno ||= takeFileno(owner);
-  }
-
-  /** Returns the number, the kind and the addresses of the socket, as Python's `repr` shows them. */
-  describe(fileno: number, proto: number): string {
-    const kind =
-      `fd=${fileno}, family=${this.family}, type=${this.type}, proto=${proto}`;
-    if (this.closed) return `<Socket [closed] ${kind}>`;
-    const own = formatAddress(this.getsockname());
-    const addr = this.stream?.transport.remoteAddr ?? this.datagram?.peer;
-    const peer = addr === undefined ? "" : formatAddress(fromTransport(addr));
-    return `<Socket ${kind}${own && `, laddr=${own}`}${
-      peer && `, raddr=${peer}`
-    }>`;
   }
 
   /** Lets the process end although an accept or a receive is in flight, until the next call. */
@@ -415,9 +300,21 @@ export class SocketState {
     return (this.#gone ??= Promise.withResolvers()).promise;
   }
 
-  /** Notes that a file is closed. Closes the socket with the last file, if `close` was called. */
-  closeFile(): void {
-    this.files--;
-    if (this.files === 0 && this.closeWanted) this.close(false);
+  /** Creates a file over `socket`. The last file closes the socket, if `close` was called. */
+  makefile<M extends string>(
+    socket: ByteSource & ByteSink,
+    mode: M | undefined,
+    options: MakefileOptions | undefined,
+  ): FileForMode<M> {
+    this.checkOpen("makefile");
+    const file = makefile(socket, (mode ?? "r") as M, {
+      ...options,
+      onClose: () => {
+        if (--this.files === 0 && this.closeWanted) this.close(false);
+      },
+      onHold: (holder) => this.stream?.hold(holder),
+    });
+    this.files++;
+    return file;
   }
 }

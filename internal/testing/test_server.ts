@@ -8,7 +8,8 @@ import type { Address } from "../base/address.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 import type { HandlerServer } from "../server/stages.ts";
-import { endRequest, Socket, stateOf } from "../socket/socket_object.ts";
+import { endRequest } from "../socket/server_calls.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 
 /**
  * What a handler finds in `this.server` while {@linkcode serveRequest} or {@linkcode serveDatagram} runs it: the members

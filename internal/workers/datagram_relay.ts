@@ -4,7 +4,8 @@
  * @module
  */
 
-import { sendtoWithin, Socket, stateOf } from "../socket/socket_object.ts";
+import { sendtoWithin } from "../socket/server_calls.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { osError } from "../base/errors.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";

@@ -9,7 +9,7 @@ import { runHandler } from "../server/request_stages.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
-import { BlockingSocket } from "../blocking/blocking_socket.ts";
+import { BlockingSocketShell } from "../blocking/blocking_socket.ts";
 import { BlockingStream } from "../blocking/blocking_stream.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
@@ -127,7 +127,9 @@ export class WorkerRequestRunner {
   #openBlocking(id: number, opening: P.Opening): void {
     const stream = new WorkerStream(id, opening, this.channel);
     this.#streams.set(id, stream);
-    const socket = new BlockingSocket(new BlockingStream(stream, this.channel));
+    const socket = new BlockingSocketShell(
+      new BlockingStream(stream, this.channel),
+    );
     socket.settimeout(opening.timeout);
     this.#handle(id, opening, socket, () => {
       this.channel.receive();
@@ -151,7 +153,9 @@ export class WorkerRequestRunner {
       this.#calls,
     );
     const socket = this.#blocking
-      ? new BlockingSocket(new BlockingDatagram(conn, channel, this.#calls))
+      ? new BlockingSocketShell(
+        new BlockingDatagram(conn, channel, this.#calls),
+      )
       : Socket.from(conn);
     const release = () => {
       socket.close();

@@ -70,6 +70,7 @@ export class Ticks extends BlockingStreamRequestHandler<Server> {
 
 /** What an abort listener does, while a read or a write blocks. */
 const LISTENERS: Record<string, (handler: Ends) => void> = {
+  nothing() {},
   shutdown: ({ request }) => request.shutdown(SHUT_RD),
   both: ({ request }) => request.shutdown(SHUT_RDWR),
   write: ({ request }) => request.shutdown(SHUT_WR),
@@ -100,6 +101,9 @@ const BLOCKED: Record<string, (handler: Ends) => unknown> = {
   recvInto: ({ request }) => request.recvInto(new Uint8Array(9)),
   readline: ({ rfile }) => text(rfile.readline()),
   sendall: ({ request }) => request.sendall(new Uint8Array(1 << 26)),
+  signal: ({ request, signal }) => request.recv(99, { signal }),
+  sendsignal: ({ request, signal }) =>
+    request.sendall(new Uint8Array(1 << 26), { signal }),
 };
 
 /** Blocks as the first word of its line says, and ends that as the second does, when the server drains. */
@@ -119,7 +123,8 @@ function outcome(call: () => unknown): string {
   try {
     return `returned ${JSON.stringify(call()) ?? "nothing"}`;
   } catch (error) {
-    return (error as { code: string }).code ?? String(error);
+    const { name, code } = error as { name: string; code: string };
+    return name === "AbortError" ? name : code ?? String(error);
   }
 }
 

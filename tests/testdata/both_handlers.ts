@@ -524,6 +524,44 @@ export const SCRIPTS: Record<string, (socket: Either) => Steps> = {
     yield file.close();
     return [...results, file.closed];
   },
+  *givenUp(s) {
+    const signal = AbortSignal.abort("given up");
+    const options = { signal };
+    const results: unknown[] = [];
+    const x = bytes("x");
+    const calls = [
+      () => s.recv(9, options),
+      () => s.recv(9, { flags: MSG_PEEK, signal }),
+      () => s.recv(9, { flags: MSG_DONTWAIT, signal }),
+      () => s.recvfrom(9, options),
+      () => s.recvInto(new Uint8Array(9), 0, options),
+      () => s.recvfromInto(new Uint8Array(9), 0, options),
+      () => s.send(x, options),
+      () => s.sendall(x, options),
+      () => s.sendmsg([x], [], options),
+      () => s.sendfile(new URL(import.meta.url), 0, 1, options),
+      () => s.shutdown(SHUT_WR, options),
+    ];
+    for (const call of calls) {
+      try {
+        results.push(yield call());
+      } catch (reason) {
+        results.push(reason);
+      }
+    }
+    return [
+      new Set(results).size,
+      results[0],
+      ...yield* all(
+        () => s.recv(9, { signal: "soon" }),
+        () => s.sendall(x, { flags: MSG_PEEK }),
+        () => s.shutdown(SHUT_WR, { signal: null }),
+        () => s.recv(2, { flags: MSG_PEEK, signal: undefined }),
+        () => s.recvInto(new Uint8Array(2), 0, {}),
+        () => s.sendall(x, { flags: MSG_DONTWAIT }),
+      ),
+    ];
+  },
   *closedFiles(s) {
     const reader = s.makefile("rb");
     const writer = s.makefile("wb");

@@ -1,0 +1,41 @@
+/**
+ * What a server does with a socket, and a program does not.
+ *
+ * @module
+ */
+
+import type { Address, AddressLike } from "../base/address.ts";
+import { SHUT_WR } from "../base/constants.ts";
+import { endStream } from "./closing.ts";
+import { sendto } from "./send.ts";
+import { accepted, Socket, stateOf } from "./socket_object.ts";
+
+/**
+ * Accepts without a promise.
+ *
+ * @returns The connection and the peer's address; undefined if no connection waits.
+ */
+export function acceptNow(socket: Socket): [Socket, Address] | undefined {
+  const { listener, listening } = stateOf(socket);
+  if (!listening || !listener?.pending.ready) return undefined;
+  return accepted(socket, listener.take());
+}
+
+/** Ends the stream of a request in a limited time, or calls an override of `shutdown`. */
+export function endRequest(socket: Socket): Promise<void> {
+  return socket.shutdown === Socket.prototype.shutdown
+    ? endStream(stateOf(socket))
+    : socket.shutdown(SHUT_WR);
+}
+
+/** Sends a datagram as `sendto` does, but with a timeout of its own if one is given. */
+export function sendtoWithin(
+  socket: Socket,
+  data: Uint8Array,
+  address: AddressLike,
+  timeout?: number,
+): Promise<number> {
+  return timeout === undefined || socket.sendto !== Socket.prototype.sendto
+    ? socket.sendto(data, address)
+    : sendto(stateOf(socket), data, 0, address, timeout);
+}
