@@ -28,6 +28,10 @@ export interface CertificateOptions {
   hosts?: string[];
   /** The first and the last day. @default {["2020-01-01", "2049-12-31"]} */
   valid?: [from: string, to: string];
+  /** The version of X.509. Version 1 has no host names. @default {3} */
+  version?: 1 | 3;
+  /** Whether an extension cannot be decoded. @default {false} */
+  malformed?: number;
 }
 
 /** Encodes a value of DER. */
@@ -81,10 +85,18 @@ export class Authority {
   /** Its own certificate, as PEM. */
   readonly cert: string;
 
-  /** @param name Its name. */
-  constructor(name = "Test CA") {
+  /** Its own key, as PEM. */
+  readonly key: string;
+
+  /**
+   * @param name Its name.
+   * @param version The version of X.509 of its certificate.
+   */
+  constructor(name = "Test CA", version: 1 | 3 = 3) {
     this.#name = name;
-    this.cert = this.#certify({ name }, this.#keys.publicKey, true);
+    this.cert = this.#certify({ name, version }, this.#keys.publicKey, true);
+    const { privateKey } = this.#keys;
+    this.key = String(privateKey.export({ type: "pkcs8", format: "pem" }));
   }
 
   /** Issues a certificate, with a new key. */
@@ -98,11 +110,12 @@ export class Authority {
   }
 
   #certify(
-    { name, hosts = [], valid = ["2020-01-01", "2049-12-31"] }:
-      CertificateOptions,
+    options: CertificateOptions,
     key: KeyObject,
     isAuthority: boolean,
   ): string {
+    const { name, hosts = [], version = 3 } = options;
+    const { valid = ["2020-01-01", "2049-12-31"] } = options;
     const publicKey = key.export({ type: "spki", format: "der" });
     const own = this.#keys.publicKey.export({ type: "spki", format: "der" });
     const extensions = [
@@ -113,15 +126,18 @@ export class Authority {
     if (hosts.length > 0) {
       extensions.push(extension(0x11, sequence(...hosts.map(hostName))));
     }
+    if (options.malformed !== undefined) {
+      extensions.push(extension(options.malformed, Uint8Array.of(0x03, 0x7f)));
+    }
     const body = sequence(
-      der(0xa0, der(0x02, [2])), // version 3
+      ...version === 3 ? [der(0xa0, der(0x02, [2]))] : [],
       der(0x02, [1], randomBytes(15)),
       ECDSA_SHA256,
       nameOf(this.#name),
       sequence(day(valid[0]), day(valid[1])),
       nameOf(name),
       publicKey,
-      der(0xa3, sequence(...extensions)),
+      ...version === 3 ? [der(0xa3, sequence(...extensions))] : [],
     );
     const signature = sign("sha256", body, this.#keys.privateKey);
     const whole = sequence(body, ECDSA_SHA256, bits(signature));

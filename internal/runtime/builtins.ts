@@ -35,7 +35,7 @@ export function nodeCrypto(): typeof import("node:crypto") {
   return globalThis.process.getBuiltinModule("node:crypto");
 }
 
-/** The `node:stream` module. */
-export function nodeStream(): typeof import("node:stream") {
-  return globalThis.process.getBuiltinModule("node:stream");
+/** The class of `node:events`. */
+export function nodeEvents(): typeof import("node:events").EventEmitter {
+  return globalThis.process.getBuiltinModule("node:events").EventEmitter;
 }

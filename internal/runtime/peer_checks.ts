@@ -8,6 +8,7 @@ import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../base/ssl_constants.ts";
 import { nodeCrypto, nodeTls } from "./builtins.ts";
+import { verdictOf } from "./tls_native.ts";
 import { sslError, verifyError } from "./tls_errors.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
@@ -80,7 +81,7 @@ function leads(
     );
     if (end) return true;
     ways = sent.filter((next) =>
-      !seen.has(next) && ways.some((way) => issued(way, next))
+      next.ca && !seen.has(next) && ways.some((way) => issued(way, next))
     );
   }
   return false;
@@ -116,6 +117,7 @@ export function checkServer(
     throw sslError("PEER_DID_NOT_RETURN_A_CERTIFICATE", "no certificate", CALL);
   }
   checkVersion(certificate);
+  checkVerdict(tls, certificate, sent, profile);
   checkDates(certificate);
   const { roots, defaultRoots } = profile;
   const signed = leads(certificate, sent, roots, bySignature);
@@ -124,6 +126,19 @@ export function checkServer(
     throw verifyError("UNABLE_TO_VERIFY_LEAF_SIGNATURE", CALL);
   }
   if (hostname !== undefined) checkHostname(tls, hostname);
+}
+
+/** Throws what `node:tls` says of a certificate. Deno (2.9.6) has the same name for dates as for an unknown issuer. */
+function checkVerdict(
+  tls: TLSSocket,
+  certificate: X509Certificate,
+  sent: readonly X509Certificate[],
+  { roots }: TlsProfile,
+): void {
+  const verdict = verdictOf(tls);
+  if (verdict === undefined) return;
+  if (leads(certificate, sent, roots, bySignature)) checkDates(certificate);
+  throw verifyError(verdict, CALL);
 }
 
 function checkHostname(tls: TLSSocket, hostname: string): void {
@@ -141,7 +156,7 @@ function checkHostname(tls: TLSSocket, hostname: string): void {
 /** Checks the certificate of a client, after `node:tls` has ended the handshake. */
 export function checkClient(tls: TLSSocket, profile: TlsProfile): void {
   if (profile.verifyMode === CERT_NONE) return;
-  const certificate = tls.getPeerX509Certificate();
+  const [certificate, ...sent] = sentChain(tls);
   if (certificate === undefined) {
     if (profile.verifyMode !== CERT_REQUIRED) return;
     throw sslError(
@@ -151,9 +166,7 @@ export function checkClient(tls: TLSSocket, profile: TlsProfile): void {
     );
   }
   checkVersion(certificate);
-  if (!tls.authorized) {
-    throw verifyError(String(tls.authorizationError), CALL);
-  }
+  checkVerdict(tls, certificate, sent, profile);
   if (tls.isSessionReused()) return checkResumed(certificate, profile);
   remember(profile.verified, certificate);
 }

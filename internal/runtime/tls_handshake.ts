@@ -4,18 +4,17 @@
  * @module
  */
 
+import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../base/ssl_constants.ts";
 import { nodeNet, nodeTls } from "./builtins.ts";
 import { checkClient, checkServer } from "./peer_checks.ts";
-import { eofError, tlsError, verifyError } from "./tls_errors.ts";
+import { eofError, tlsError } from "./tls_errors.ts";
+import { onEof } from "./tls_native.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
 const SYSCALL = "doHandshake";
-
-/** How long `node:tls` keeps the timer of a handshake that was given up, in ms. Arbitrary; the limit is the socket's. */
-const TIMER_MS = 15_000;
 
 const NOTHING = new Uint8Array(0);
 
@@ -27,7 +26,7 @@ export interface HandshakeOptions {
   /** Of a client: whether the certificate must have that name. */
   readonly checkHostname: boolean;
   /** Of a server: returns the settings for the name that the client asks for; "" if it names none. */
-  readonly choose?: (name: string) => TlsProfile | Promise<TlsProfile>;
+  readonly choose?: (name: string) => Promise<TlsProfile>;
 }
 
 /** Makes a handshake. If it fails, `raw` is left to the caller to destroy. */
@@ -41,87 +40,86 @@ export function shakeHands(
 }
 
 /**
- * Accepts through a `tls.Server` of its own, which never listens: a `TLSSocket` by itself would let any client
- * certificate in (Deno 2.9.6).
+ * Makes the handshake of a server. A `TLSSocket` by itself lets any client certificate in (Deno 2.9.6): the verdict is
+ * taken from the session, in `checkClient`.
  */
-function accept(
-  raw: Duplex,
-  { profile, choose = () => profile }: HandshakeOptions,
-): Promise<TLSSocket> {
+function accept(raw: Duplex, options: HandshakeOptions): Promise<TLSSocket> {
+  const { profile, choose } = options;
+  const { verifyMode } = profile;
   let chosen = profile;
-  const { verifyMode, alpnProtocols } = profile;
-  const find = async (name: string): Promise<SecureContext> => {
-    chosen = await choose(name);
-    return chosen.secureContext;
-  };
   /** Has Deno (2.9.6) send the answer to a client whose name took a while, over a stream that is no socket of Node. */
   const goOn = () => raw.emit("data", NOTHING);
-  return new Promise((resolve, reject) => {
-    const server = nodeTls().createServer({
-      SNICallback: (name, done) => {
-        find(name).then((context) => done(null, context), done).then(goOn);
-      },
-      requestCert: verifyMode !== CERT_NONE,
-      rejectUnauthorized: verifyMode === CERT_REQUIRED,
-      ALPNProtocols: alpnProtocols.length === 0
-        ? undefined
-        : [...alpnProtocols],
-      handshakeTimeout: TIMER_MS,
-    });
-    server.once("tlsClientError", (error, tls) => {
-      const verdict = (tls as Partial<TLSSocket>).authorizationError;
-      reject(
-        verdict
-          ? verifyError(String(verdict), { syscall: SYSCALL, cause: error })
-          : tlsError(error, SYSCALL),
-      );
-    });
-    server.once("secureConnection", (tls) => {
-      settle(() => checkClient(tls, chosen), tls, resolve, reject);
-    });
-    server.emit("connection", raw);
+  const find = async (name: string): Promise<SecureContext> => {
+    chosen = await choose!(name);
+    return chosen.secureContext;
+  };
+  const tls = new (nodeTls().TLSSocket)(raw as NetSocket, {
+    isServer: true,
+    secureContext: profile.secureContext,
+    SNICallback: choose && ((name, done) => {
+      find(name).then((context) => done(null, context), done).then(goOn);
+    }),
+    requestCert: verifyMode !== CERT_NONE,
+    rejectUnauthorized: verifyMode === CERT_REQUIRED,
+    ...alpnOf(profile),
   });
+  return ended(tls, "secure", () => checkClient(tls, chosen));
 }
 
 function connect(raw: Duplex, options: HandshakeOptions): Promise<TLSSocket> {
   const { profile, serverHostname = "", checkHostname } = options;
-  const { verifyMode, alpnProtocols, secureContext } = profile;
-  return new Promise((resolve, reject) => {
-    const tls = nodeTls().connect({
-      socket: raw,
-      secureContext,
-      servername: nodeNet().isIP(serverHostname) ? "" : serverHostname,
-      ALPNProtocols: alpnProtocols.length === 0
-        ? undefined
-        : [...alpnProtocols],
-      rejectUnauthorized: verifyMode !== CERT_NONE,
-      checkServerIdentity: () => undefined, // checked below, in Python's words
-    });
-    const fail = (error: unknown) => reject(tlsError(error, SYSCALL));
-    tls.once("error", fail);
-    tls.once("close", () => {
-      reject(eofError("the connection was closed", { syscall: SYSCALL }));
-    });
-    tls.once("secureConnect", () => {
-      tls.off("error", fail);
-      const name = checkHostname ? serverHostname : undefined;
-      settle(() => checkServer(tls, profile, name), tls, resolve, reject);
-    });
+  const tls = nodeTls().connect({
+    socket: raw,
+    secureContext: profile.secureContext,
+    servername: nodeNet().isIP(serverHostname) ? "" : serverHostname,
+    rejectUnauthorized: isStrict(profile),
+    checkServerIdentity: () => undefined, // checked below, in Python's words
+    ...alpnOf(profile),
   });
+  const name = checkHostname ? serverHostname : undefined;
+  return ended(tls, "secureConnect", () => checkServer(tls, profile, name));
 }
 
-function settle(
-  check: () => void,
+/**
+ * Reports whether `node:tls` is to refuse a server, and not the check that follows. Deno (2.9.6) then does not tell why, but
+ * keeps no session with it. With other authorities than its own it keeps none anyway.
+ */
+function isStrict({ verifyMode, defaultRoots }: TlsProfile): boolean {
+  return verifyMode !== CERT_NONE && defaultRoots;
+}
+
+function alpnOf({ alpnProtocols }: TlsProfile): { ALPNProtocols?: string[] } {
+  return alpnProtocols.length === 0
+    ? {}
+    : { ALPNProtocols: [...alpnProtocols] };
+}
+
+/** Waits for the end of a handshake and checks the peer. A session that is refused is destroyed. */
+async function ended(
   tls: TLSSocket,
-  resolve: (tls: TLSSocket) => void,
-  reject: (error: unknown) => void,
-): void {
+  event: string,
+  check: () => void,
+): Promise<TLSSocket> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const fail = (error: unknown) => reject(tlsError(error, SYSCALL));
+  const gone = () => {
+    const text = "the peer closed the connection in the handshake";
+    reject(eofError(text, { syscall: SYSCALL }));
+  };
+  tls.on("error", fail);
+  tls.on("_tlsError", fail); // what Node tells the server of a socket
+  tls.once("close", gone);
+  const forget = onEof(tls, gone);
+  tls.once(event, resolve);
   try {
+    await promise;
     check();
-    resolve(tls);
+    return tls;
   } catch (error) {
-    tls.on("error", () => {}); // told already
     tls.destroy();
-    reject(error);
+    throw error;
+  } finally {
+    forget();
+    tls.off("close", gone);
   }
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, tlsError } from "./tls_errors.ts";
 import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
+import type { RawStream } from "./plain_flow.ts";
+import { onEof } from "./tls_native.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -17,18 +18,10 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** How many bytes may wait for a read before the peer is held back: as many as one read of the system brings. */
 const WAITING_MAX = 65_536;
 
-/** What Node's types leave out: the session itself. */
-interface NativeSession {
-  /** Called when the connection has ended, with or without a close_notify before. */
-  emitEof?: () => void;
-  /** Delivers what has been read and was held back. */
-  readStart?: () => void;
-}
-
 /** The settings of a session. */
 export interface TlsStreamOptions extends HandshakeOptions {
   /** The connection under the session. */
-  readonly raw: Duplex & {
+  readonly raw: RawStream & {
     setNoDelay?(on?: boolean): unknown;
     setKeepAlive?(on?: boolean): unknown;
   };
@@ -105,33 +98,19 @@ export class TlsStream implements StreamTransport {
 
   #attach(tls: TLSSocket): void {
     this.#tls = tls;
-    this.#watchEnd(tls);
+    onEof(tls, (notified) => this.#ragged = !notified);
     tls.on(
       "data",
       (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(tls, chunk),
     );
     tls.on("end", () => this.#end());
     tls.on("close", () => this.#end());
-    tls.on("error", (error) => {
+    const fail = (error: unknown) => {
       this.#failure ??= tlsError(error, "recv");
       this.#wake?.();
-    });
-  }
-
-  /**
-   * Notices an end without a close_notify, which `node:tls` (Deno 2.9.6) tells from one with it nowhere. What was held back is
-   * delivered first, since a close_notify may be among it.
-   */
-  #watchEnd(tls: TLSSocket): void {
-    const native = (tls as unknown as { _handle?: NativeSession })._handle;
-    const emitEof = native?.emitEof;
-    if (native === undefined || emitEof === undefined) return;
-    native.emitEof = () => {
-      const over = () => tls.readableEnded || isEnded(tls);
-      if (!over()) native.readStart?.();
-      this.#ragged = !over();
-      emitEof.call(native);
     };
+    tls.on("error", fail);
+    tls.on("_tlsError", fail);
   }
 
   #arrive(tls: TLSSocket, { buffer, byteOffset, length }: Bytes): void {
@@ -260,7 +239,9 @@ export class TlsStream implements StreamTransport {
   /** Closes at once. */
   abort(): void {
     this.#closed = true;
-    (this.#tls ?? this.#options.raw).destroy();
+    const { raw } = this.#options;
+    (this.#tls ?? raw).destroy();
+    raw.abort?.();
     this.#wake?.();
   }
 
@@ -281,12 +262,4 @@ function goneError(): Error {
 function timeoutError(seconds: number): Error {
   const reason = `the handshake timed out after ${seconds} s`;
   return osError("ETIMEDOUT", { syscall: "doHandshake", reason });
-}
-
-/** Reports whether a session has read the end, though nobody has taken it yet. */
-function isEnded(tls: TLSSocket): boolean {
-  const { _readableState } = tls as unknown as {
-    _readableState?: { ended: boolean };
-  };
-  return _readableState?.ended === true;
 }

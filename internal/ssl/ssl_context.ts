@@ -272,8 +272,9 @@ export class SSLContext {
         profile: () => this.#profile(),
         make: (from) => makeSSLSocket({ context: this, from, options }),
         give: giveTransport,
-        choose: async (made, name) =>
-          (await this.#choose(made, name)).#profile(),
+        choose: this.#chooses
+          ? async (made, name) => (await this.#choose(made, name)).#profile()
+          : undefined,
         handshakeTimeout: this.#handshakeTimeout,
       },
       socket,
@@ -315,9 +316,12 @@ export class SSLContext {
   }
 
   #profile(): TlsProfile {
-    return this.#settings.profile(
-      this.#names.size > 0 || this.sniCallback !== null,
-    );
+    return this.#settings.profile(this.#chooses);
+  }
+
+  /** Whether the context of a server depends on the name that the client asks for. */
+  get #chooses(): boolean {
+    return this.#names.size > 0 || this.sniCallback !== null;
   }
 
   /** Chooses the context for a name, and tells the socket. */
@@ -327,7 +331,10 @@ export class SSLContext {
     if (sniCallback === null) return socket.context;
     const chosen = await sniCallback(socket, name || null, this);
     if (chosen !== undefined) socket.context = chosen;
-    return socket.context;
+    if (socket.context.#settings.serverSide) return socket.context;
+    throw new TypeError(
+      "Cannot choose a context: sniCallback chose one for clients",
+    );
   }
 }
 

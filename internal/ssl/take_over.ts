@@ -9,7 +9,7 @@ import { osError } from "../base/errors.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
-import { duplexOver, type PlainStream } from "../runtime/tls_duplex.ts";
+import { plainFlow, type PlainStream } from "../runtime/plain_flow.ts";
 import { releaseNetSocket } from "../runtime/tls_raw.ts";
 import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
 
@@ -66,7 +66,7 @@ export async function takeOver(
   const socket = releaseNetSocket(transport);
   if (socket === undefined) {
     return {
-      raw: duplexOver(plainStream(stream, first)),
+      raw: plainFlow(plainStream(stream, first)),
       localAddr,
       remoteAddr,
     };
@@ -115,5 +115,6 @@ function plainStream(
     },
     send: (data) => stream.sendQueue.sendall(data),
     close: () => stream.close(),
+    abort: () => stream.abort(),
   };
 }

@@ -57,8 +57,8 @@ export interface Wrapping<S> {
   make(from: SocketState): S;
   /** Gives the socket its transport. */
   give(socket: S, transport: TlsStream): void;
-  /** Returns the profile for the name that a client asks for. */
-  choose(socket: S, name: string): Promise<TlsProfile>;
+  /** Returns the profile for the name that a client asks for, if it depends on that. */
+  choose?: (socket: S, name: string) => Promise<TlsProfile>;
 }
 
 /** The functions of the socket that is made. */
@@ -105,7 +105,7 @@ async function wrap<S extends Wrapped>(
       serverHostname: options.serverHostname ?? undefined,
       checkHostname: wrapping.settings.checkHostname,
       handshakeTimeout: wrapping.handshakeTimeout,
-      choose: (name) => wrapping.choose(made, name),
+      choose: wrapping.choose?.bind(undefined, made),
     });
     wrapping.give(made, transport);
     if (options.doHandshakeOnConnect !== false) {
