@@ -17,6 +17,8 @@ export {
   BlockingStreamRequestHandler,
 } from "./internal/handlers/blocking_handlers.ts";
 export type {
+  AddressOf,
+  AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
   ServerStages,

@@ -8,7 +8,11 @@
 
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
-export type { MixedIn } from "./internal/mixins/mixed_in.ts";
+export type {
+  MixedIn,
+  MixedInHandler,
+  MixedInParameters,
+} from "./internal/mixins/mixed_in.ts";
 export {
   AsyncMixIn,
   AsyncTCPServer,
@@ -86,16 +90,26 @@ export type {
   Writer,
 } from "./socket.ts";
 export type {
+  AddressOf,
+  AnyHandlerServer,
   BaseServer,
+  BaseServerOptions,
   DatagramRequest,
+  DatagramServer,
+  FitsServer,
+  OwnOptions,
   RequestHandler,
   RequestHandlerConstructor,
   ServeForeverOptions,
+  ServerAddress,
   ServerCloseOptions,
   ServerCloseReport,
+  ServerOptions,
+  ServerSocket,
   ServerStages,
   ServerStatus,
   SocketServer,
+  StreamServer,
   TCPServer,
   UDPServer,
   UnixDatagramServer,

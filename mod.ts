@@ -49,9 +49,11 @@
  * ```text
  * BaseServer                  the loop, and one method for each stage of a request
  * └── SocketServer            one socket: bind, activate, close
- *     ├── TCPServer           a request is a connection
+ *     ├── StreamServer        a request is a connection
+ *     │   ├── TCPServer
  *     │   └── UnixStreamServer
- *     └── UDPServer           a request is a datagram
+ *     └── DatagramServer      a request is a datagram
+ *         ├── UDPServer
  *         └── UnixDatagramServer
  *
  * BaseRequestHandler          setup, handle, finish
@@ -104,22 +106,30 @@ import "./internal/runtime/deno_version.ts"; // first, so that an older Deno mee
 
 export {
   BaseServer,
+  DatagramServer,
   SocketServer,
+  StreamServer,
   TCPServer,
   UDPServer,
   UnixDatagramServer,
   UnixStreamServer,
 } from "./server.ts";
 export type {
+  AddressOf,
+  AnyHandlerServer,
   BaseServerOptions,
   DatagramRequest,
+  FitsServer,
   HandlerServer,
+  OwnOptions,
   RequestHandler,
   RequestHandlerConstructor,
   ServeForeverOptions,
+  ServerAddress,
   ServerCloseOptions,
   ServerCloseReport,
   ServerOptions,
+  ServerSocket,
   ServerStages,
   ServerStatus,
 } from "./server.ts";
@@ -180,6 +190,8 @@ export type {
   ForkingOptions,
   MaxConnectionsPolicy,
   MixedIn,
+  MixedInHandler,
+  MixedInParameters,
   MixInOptions,
   MixInStatics,
   ResourceLimits,

@@ -7,28 +7,22 @@
 
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
-import { checkSize } from "./internal/base/arguments.ts";
-import { acceptNow, endRequest } from "./internal/socket/server_calls.ts";
-import { stateOf } from "./internal/socket/socket_object.ts";
-import { getsUsualRequests } from "./internal/server/handler_kinds.ts";
-import { readyWithin } from "./internal/server/loop_waiter.ts";
-import { afterDrain, requestsOf } from "./internal/server/request_registry.ts";
+import { DatagramServer } from "./internal/server/datagram_server.ts";
+import type { ServerOptions } from "./internal/server/server_options.ts";
+import { StreamServer } from "./internal/server/stream_server.ts";
 import type {
-  ServerCloseOptions,
-  ServerCloseReport,
-} from "./internal/server/server_options.ts";
-import { SocketServer } from "./internal/server/socket_server.ts";
-import type { DatagramRequest } from "./internal/server/stages.ts";
-import {
-  type Address,
-  AF_UNIX,
-  OSError,
-  SOCK_DGRAM,
-  Socket,
-} from "./socket.ts";
+  AnyHandlerServer,
+  DatagramRequest,
+  FitsServer,
+  OwnOptions,
+  RequestHandlerConstructor,
+} from "./internal/server/stages.ts";
+import { AF_UNIX, type InetAddress, type Socket } from "./socket.ts";
 
 export { BaseServer } from "./internal/server/base_server.ts";
 export { SocketServer } from "./internal/server/socket_server.ts";
+export { StreamServer } from "./internal/server/stream_server.ts";
+export { DatagramServer } from "./internal/server/datagram_server.ts";
 export type {
   BaseServerOptions,
   ServeForeverOptions,
@@ -37,10 +31,16 @@ export type {
   ServerOptions,
 } from "./internal/server/server_options.ts";
 export type {
+  AddressOf,
+  AnyHandlerServer,
   DatagramRequest,
+  FitsServer,
   HandlerServer,
+  OwnOptions,
   RequestHandler,
   RequestHandlerConstructor,
+  ServerAddress,
+  ServerSocket,
   ServerStages,
   ServerStatus,
 } from "./internal/server/stages.ts";
@@ -50,6 +50,7 @@ export type {
  * a time use {@linkcode AsyncTCPServer}, or extend `AsyncMixIn(TCPServer)`.
  *
  * @category Servers
+ * @typeParam S The server that the handlers need, from their class.
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -65,67 +66,40 @@ export type {
  * await using server = new TCPServer(["127.0.0.1", 0], Upper);
  * server.serveForever();
  *
- * using client = await createConnection(server.serverAddress as [string, number]);
+ * using client = await createConnection(server.serverAddress);
  * await client.sendall(new TextEncoder().encode("hello\n"));
  * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
  * ```
  */
-export class TCPServer extends SocketServer<Socket> {
-  static {
-    getsUsualRequests.add(this.prototype.getRequest);
-  }
-
-  /** Listens. May be overridden. */
-  override serverActivate(): void {
-    this.socket.listen(this.requestQueueSize);
-  }
-
-  /** Closes the listening socket, and then does as {@linkcode BaseServer.serverClose}. */
-  override async serverClose(
-    options: ServerCloseOptions = {},
-  ): Promise<ServerCloseReport> {
-    const closed = super.serverClose(options);
-    this.socket.close();
-    const released = stateOf(this.socket).released;
-    const [report] = await Promise.all([closed, released]);
-    return report;
-  }
-
-  /** Accepts a connection. Returns a promise only if no connection waits. May be overridden. */
-  override getRequest(): [Socket, Address] | Promise<[Socket, Address]> {
-    const { socket } = this;
-    return socket.accept === Socket.prototype.accept
-      ? acceptNow(socket) ?? socket.accept()
-      : socket.accept();
-  }
-
+// deno-lint-ignore no-explicit-any
+export class TCPServer<S extends AnyHandlerServer = any>
+  extends StreamServer<InetAddress> {
   /**
-   * Ends the stream for the client, and then closes the connection. If the client puts off the end, as with a TLS
-   * handshake that stalls, this method waits for the timeout of the socket, or 2 seconds. May be overridden.
+   * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
+   *
+   * @param serverAddress `[host, port]`. With port 0 the system chooses a free port.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options Settings that replace the static fields of the same names, and the options of your own that the
+   *   handler names.
    */
-  override async shutdownRequest(request: Socket): Promise<void> {
-    try {
-      await endRequest(request);
-    } catch (error) {
-      if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
-    }
-    await this.closeRequest(request);
-  }
-
-  /** Closes the connection and its files. May be overridden. */
-  override closeRequest(request: Socket): void {
-    stateOf(request).close(false);
+  constructor(
+    serverAddress: readonly [host: string, port: number],
+    RequestHandlerClass:
+      // deno-lint-ignore no-explicit-any
+      & RequestHandlerConstructor<Socket, any, S>
+      & FitsServer<S, TCPServer>,
+    options?: ServerOptions & OwnOptions<S>,
+  ) {
+    super(serverAddress, RequestHandlerClass, options);
   }
 }
-
-/** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
-const FLUSH_SECONDS = 1;
 
 /**
  * Serves UDP datagrams, one at a time. A request is one datagram. For many at a time use {@linkcode AsyncUDPServer}, or
  * extend `AsyncMixIn(UDPServer)`.
  *
  * @category Servers
+ * @typeParam S The server that the handlers need, from their class.
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -146,56 +120,26 @@ const FLUSH_SECONDS = 1;
  * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO");
  * ```
  */
-export class UDPServer extends SocketServer<DatagramRequest> {
-  /** `SOCK_DGRAM`. */
-  static override socketType: number = SOCK_DGRAM;
-  static {
-    getsUsualRequests.add(this.prototype.getRequest);
-  }
-
+// deno-lint-ignore no-explicit-any
+export class UDPServer<S extends AnyHandlerServer = any>
+  extends DatagramServer<InetAddress> {
   /**
-   * Waits for the requests under way, which answer on the server's socket, and then closes that socket. Also waits, a
-   * second at most, for the clients to read their answers.
+   * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
+   *
+   * @param serverAddress `[host, port]`. With port 0 the system chooses a free port.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options Settings that replace the static fields of the same names, and the options of your own that the
+   *   handler names.
    */
-  override async serverClose(
-    options: ServerCloseOptions = {},
-  ): Promise<ServerCloseReport> {
-    try {
-      return await super.serverClose(options);
-    } finally {
-      await afterDrain(this, async () => {
-        if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
-        this.socket.close();
-        await stateOf(this.socket).released;
-      });
-    }
-  }
-
-  async #flush(timeout: number | null = null): Promise<void> {
-    const flushed = stateOf(this.socket).datagram?.flushed;
-    const seconds = Math.min(FLUSH_SECONDS, timeout ?? Infinity);
-    if (flushed !== undefined) await readyWithin(flushed, seconds);
-  }
-
-  /** Receives a datagram. Returns a promise only if no datagram waits. May be overridden. */
-  override getRequest():
-    | [DatagramRequest, Address]
-    | Promise<[DatagramRequest, Address]> {
-    const { socket, maxPacketSize } = this;
-    checkSize(maxPacketSize, "recv", "maxPacketSize");
-    const datagram = stateOf(socket).datagram;
-    if (datagram !== undefined) datagram.answering = true;
-    if (
-      !datagram?.pending.ready ||
-      socket.recvfrom !== Socket.prototype.recvfrom
-    ) return this.#receive();
-    const [packet, sender] = datagram.take(maxPacketSize);
-    return [[packet, socket], sender ?? ""];
-  }
-
-  async #receive(): Promise<[DatagramRequest, Address]> {
-    const [packet, sender] = await this.socket.recvfrom(this.maxPacketSize);
-    return [[packet, this.socket], sender ?? ""];
+  constructor(
+    serverAddress: readonly [host: string, port: number],
+    RequestHandlerClass:
+      // deno-lint-ignore no-explicit-any
+      & RequestHandlerConstructor<DatagramRequest, any, S>
+      & FitsServer<S, UDPServer>,
+    options?: ServerOptions & OwnOptions<S>,
+  ) {
+    super(serverAddress, RequestHandlerClass, options);
   }
 }
 
@@ -203,6 +147,7 @@ export class UDPServer extends SocketServer<DatagramRequest> {
  * Serves connections to a Unix socket, one at a time. Closing the server removes the path.
  *
  * @category Servers
+ * @typeParam S The server that the handlers need, from their class.
  * @example
  * ```ts
  * import { strictEqual } from "node:assert/strict";
@@ -223,19 +168,62 @@ export class UDPServer extends SocketServer<DatagramRequest> {
  * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
  * ```
  */
-export class UnixStreamServer extends TCPServer {
+// deno-lint-ignore no-explicit-any
+export class UnixStreamServer<S extends AnyHandlerServer = any>
+  extends StreamServer<string> {
   /** `AF_UNIX`. */
   static override addressFamily: number = AF_UNIX;
+
+  /**
+   * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
+   *
+   * @param serverAddress A path.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options Settings that replace the static fields of the same names, and the options of your own that the
+   *   handler names.
+   */
+  constructor(
+    serverAddress: string,
+    RequestHandlerClass:
+      // deno-lint-ignore no-explicit-any
+      & RequestHandlerConstructor<Socket, any, S>
+      & FitsServer<S, UnixStreamServer>,
+    options?: ServerOptions & OwnOptions<S>,
+  ) {
+    super(serverAddress, RequestHandlerClass, options);
+  }
 }
 
 /**
  * Serves datagrams to a Unix socket, one at a time. Needs `--unstable-net`. Closing the server leaves the path.
  *
  * @category Servers
+ * @typeParam S The server that the handlers need, from their class.
  */
-export class UnixDatagramServer extends UDPServer {
+// deno-lint-ignore no-explicit-any
+export class UnixDatagramServer<S extends AnyHandlerServer = any>
+  extends DatagramServer<string> {
   /** `AF_UNIX`. */
   static override addressFamily: number = AF_UNIX;
+
+  /**
+   * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
+   *
+   * @param serverAddress A path.
+   * @param RequestHandlerClass The class that handles requests.
+   * @param options Settings that replace the static fields of the same names, and the options of your own that the
+   *   handler names.
+   */
+  constructor(
+    serverAddress: string,
+    RequestHandlerClass:
+      // deno-lint-ignore no-explicit-any
+      & RequestHandlerConstructor<DatagramRequest, any, S>
+      & FitsServer<S, UnixDatagramServer>,
+    options?: ServerOptions & OwnOptions<S>,
+  ) {
+    super(serverAddress, RequestHandlerClass, options);
+  }
 }
 
 // The types that the signatures here name, so that this module can be used by itself.

@@ -45,11 +45,16 @@ export type {
   TestedHandler,
 } from "./internal/testing/serve_request.ts";
 export { TestServer } from "./internal/testing/test_server.ts";
-export type { Runnable } from "./internal/server/request_stages.ts";
+export type { Runnable } from "./internal/server/run_handler.ts";
 export type {
+  AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
 } from "./internal/server/stages.ts";
+export type {
+  ServerFacts,
+  ServerStub,
+} from "./internal/handoff/server_stub.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type { BufferedReader, Writer } from "./handlers.ts";

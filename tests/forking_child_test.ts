@@ -10,7 +10,7 @@ import { ParentLink } from "../internal/children/parent_link.ts";
 import { streamExecutor } from "../internal/children/call_executor.ts";
 import type { CallMessage } from "../internal/children/messages.ts";
 import {
-  type Address,
+  type InetAddress,
   IPPROTO_TCP,
   MSG_PEEK,
   SHUT_WR,
@@ -44,7 +44,7 @@ import { Asks, Flood, SendOnce } from "./testdata/forking_handlers.ts";
 import { HalfClose } from "./testdata/handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 
 /** A link to a server that is none: what it was told, and what is to happen when a message is sent. */
@@ -334,7 +334,7 @@ Deno.test({
   async fn() {
     const drains = Promise.withResolvers<void>();
     class Late extends TCP {
-      override async finishRequest(request: Socket, client: Address) {
+      override async finishRequest(request: Socket, client: InetAddress) {
         await drains.promise;
         await super.finishRequest(request, client);
       }

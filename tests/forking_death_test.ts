@@ -6,7 +6,7 @@ import {
   assertStringIncludes,
   delay,
 } from "./deps.ts";
-import { type Address, TimeoutError } from "../mod.ts";
+import { type InetAddress, TimeoutError } from "../mod.ts";
 import {
   CONFIG,
   decode,
@@ -21,7 +21,7 @@ import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 

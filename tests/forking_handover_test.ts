@@ -4,7 +4,14 @@ import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
 import { jobFor } from "../internal/children/job.ts";
 import { openNodeListener } from "../internal/runtime/open_node_listener.ts";
-import { type Address, AF_INET, OSError, SHUT_WR, Socket } from "../mod.ts";
+import {
+  type Address,
+  AF_INET,
+  type InetAddress,
+  OSError,
+  SHUT_WR,
+  Socket,
+} from "../mod.ts";
 import {
   assert,
   assertEquals,
@@ -31,7 +38,7 @@ import { soon, turn } from "./helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignoreProc = !MAY_FORK || Deno.build.os !== "linux";
 
 /** A connection of `node:net`, to be handed to a child that is none. */

@@ -9,6 +9,7 @@ import {
   type Address,
   AF_INET,
   AF_UNIX,
+  type InetAddress,
   PermissionError,
   SOCK_DGRAM,
   Socket,
@@ -42,7 +43,7 @@ import {
 import { soon, tcpPair } from "./helpers.ts";
 import { Elsewhere, Hostile } from "./testdata/hostile_handlers.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
@@ -315,7 +316,7 @@ Deno.test("datagramExecutor() knows the client, and what may be reached, by addr
       [["[::1]:8"], ["::1", 9]],
       [["0.0.0.0/0"], ["::1", 9]],
       [["unix:/x"], ["10.0.0.2", 9]],
-    ] as [string[], Address][]
+    ] as [string[], InetAddress][]
   ) {
     await assertRejects(() => ask(net, address), PermissionError, "EACCES");
   }

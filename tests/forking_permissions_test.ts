@@ -6,8 +6,8 @@ import {
   assertThrows,
 } from "./deps.ts";
 import {
-  type Address,
   type ChildPermissions,
+  type InetAddress,
   PermissionError,
 } from "../mod.ts";
 import { permissionFlags } from "../internal/handoff/permissions.ts";
@@ -22,7 +22,7 @@ import {
 import { Asks } from "./testdata/forking_handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 
 async function ask(

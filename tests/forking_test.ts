@@ -5,11 +5,11 @@ import {
   ConcurrencyLimit,
 } from "../internal/children/concurrency_limit.ts";
 import {
-  type Address,
   AF_INET,
   AF_UNIX,
   ConnectionResetError,
   ForkingTCPServer,
+  type InetAddress,
   MSG_PEEK,
   OSError,
   SHUT_WR,
@@ -61,7 +61,7 @@ import {
 } from "./testdata/handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
-const LOCAL: Address = ["127.0.0.1", 0];
+const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !MAY_FORK;
 
 Deno.test({
@@ -88,7 +88,7 @@ Deno.test({
 });
 
 /** Connects, and is gone: with a reset, and before anybody accepts. */
-async function connectAndReset([, port]: Address): Promise<void> {
+async function connectAndReset([, port]: InetAddress): Promise<void> {
   const socket = connect(port as number, "127.0.0.1");
   await once(socket, "connect");
   socket.resetAndDestroy();

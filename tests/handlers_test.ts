@@ -7,7 +7,7 @@ import {
   StreamRequestHandler,
 } from "../handlers.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
-import { type Address, OSError, SHUT_WR, Socket } from "../socket.ts";
+import { type InetAddress, OSError, SHUT_WR, Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -33,7 +33,7 @@ import { FrozenClock } from "./stream_fakes.ts";
 /** Keeps what goes to `handleError`. */
 class Recording extends TCPServer {
   readonly errors: unknown[] = [];
-  override handleError(_request: Socket, _from: Address, error: unknown) {
+  override handleError(_request: Socket, _from: InetAddress, error: unknown) {
     this.errors.push(error);
   }
 }
@@ -68,7 +68,11 @@ Deno.test("BaseRequestHandler has the request, the client's address and the serv
 
 Deno.test("a handler whose constructor throws is reported, and its request closed", async () => {
   class Handler extends StreamRequestHandler {
-    constructor(request: Socket, clientAddress: Address, server: TCPServer) {
+    constructor(
+      request: Socket,
+      clientAddress: InetAddress,
+      server: TCPServer,
+    ) {
       super(request, clientAddress, server);
       throw new Error("unfit");
     }
@@ -227,7 +231,7 @@ for (const name of ["rbufsize", "wbufsize"] as const) {
 Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError, in bounded memory", async () => {
   let received = 0;
   class Counting extends Recording {
-    override async getRequest(): Promise<[Socket, Address]> {
+    override async getRequest(): Promise<[Socket, InetAddress]> {
       const [request, from] = await super.getRequest();
       const conn = request.detach() as Deno.Conn;
       const read = conn.read.bind(conn);
@@ -443,7 +447,7 @@ async function readLimited(
 Deno.test("StreamRequestHandler.disableNagleAlgorithm sets TCP_NODELAY on the connection", async () => {
   const calls: unknown[] = [];
   class Spying extends Recording {
-    override async getRequest(): Promise<[Socket, Address]> {
+    override async getRequest(): Promise<[Socket, InetAddress]> {
       const [request, from] = await super.getRequest();
       const conn = request.detach() as Deno.TcpConn;
       const setNoDelay = conn.setNoDelay.bind(conn);

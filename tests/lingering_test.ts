@@ -2,10 +2,10 @@
 
 import { request } from "node:http";
 import {
-  type Address,
   AsyncTCPServer,
   createConnection,
   ForkingTCPServer,
+  type InetAddress,
   type RequestHandlerConstructor,
   TCPServer,
   ThreadingTCPServer,
@@ -76,7 +76,7 @@ if (have("curl")) CLIENTS.curl = curl;
 
 interface Way {
   ignore: boolean;
-  make: (address: Address) => TCPServer;
+  make: (address: InetAddress) => TCPServer;
 }
 
 const WAYS: Record<string, Way> = {

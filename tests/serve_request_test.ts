@@ -7,7 +7,6 @@ import {
   BaseRequestHandler,
   DatagramRequestHandler,
   DualRequestHandler,
-  type HandlerServer,
   StreamRequestHandler,
 } from "../handlers.ts";
 import {
@@ -161,11 +160,14 @@ alone(
 
 alone("serveRequest() takes a server of the test's own", async () => {
   const drain = new AbortController();
-  const own = {
-    name: "mine",
-    requestSignal: () => drain.signal,
-  } satisfies HandlerServer & { name: string };
-  class Named extends StreamRequestHandler<typeof own> {
+  class Own extends TestServer {
+    readonly name = "mine";
+    override requestSignal() {
+      return drain.signal;
+    }
+  }
+  const own = new Own(["127.0.0.1", 1]);
+  class Named extends StreamRequestHandler<Own> {
     override async handle() {
       await this.wfile.write(`${this.server.name} ${this.signal.aborted}`);
     }

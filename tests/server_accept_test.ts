@@ -7,7 +7,7 @@ import {
 import type { RequestHandlerConstructor, ServerOptions } from "../server.ts";
 import { TCPServer, UDPServer } from "../server.ts";
 import { ForkingTCPServer, ThreadingTCPServer } from "../mixins.ts";
-import { type Address, OSError, type Socket } from "../socket.ts";
+import { type InetAddress, OSError, type Socket } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   type AnyServer,
@@ -182,12 +182,12 @@ const withCode = (code: string) => Object.assign(new Error(code), { code });
 async function printed(
   plan: string[],
   Server: AnyServerClass,
-  address: Address,
+  address: InetAddress,
   options: ServerOptions = {},
 ): Promise<string[]> {
   let at = 0;
   class Planned extends (Server as unknown as typeof TCPServer) {
-    override async getRequest(): Promise<[Socket, Address]> {
+    override async getRequest(): Promise<[Socket, InetAddress]> {
       const next = plan[at++];
       if (next !== undefined && next !== "ok") throw withCode(next);
       return await super.getRequest();

@@ -7,7 +7,7 @@ import {
 } from "../handlers.ts";
 import { AsyncTCPServer, AsyncUDPServer } from "../mixins.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../server.ts";
-import { type Address, OSError, Socket } from "../socket.ts";
+import { type InetAddress, OSError, Socket } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   ask,
@@ -122,7 +122,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     const release = new Event();
     let handled = 0;
     class Slow extends Server {
-      override async getRequest(): Promise<[Socket, Address]> {
+      override async getRequest(): Promise<[Socket, InetAddress]> {
         const got = await super.getRequest(); // a TLS handshake would be like this
         getting.set();
         await release.wait();
@@ -156,7 +156,7 @@ async function forced(
 ): Promise<unknown[]> {
   const errors: unknown[] = [];
   class Recording extends Server {
-    override handleError(_request: Socket, _from: Address, error: unknown) {
+    override handleError(_request: Socket, _from: InetAddress, error: unknown) {
       errors.push(error);
     }
   }
@@ -299,7 +299,7 @@ Deno.test("BaseRequestHandler.signal aborts also where a hook put another reques
     }
   }
   class Wrapping extends AsyncTCPServer {
-    override async finishRequest(request: Socket, clientAddress: Address) {
+    override async finishRequest(request: Socket, clientAddress: InetAddress) {
       const wrapped = Socket.from(request.detach()); // TLS, for example
       await super.finishRequest(wrapped, clientAddress);
       await super.shutdownRequest(wrapped);

@@ -17,14 +17,15 @@ import {
 } from "../mixins.ts";
 import {
   type DatagramRequest,
+  type DatagramServer,
   TCPServer,
   UDPServer,
   UnixDatagramServer,
   UnixStreamServer,
 } from "../server.ts";
 import {
-  type Address,
   AF_UNIX,
+  type InetAddress,
   type OSError,
   SOCK_DGRAM,
   Socket,
@@ -37,6 +38,7 @@ import {
   assertThrows,
 } from "./deps.ts";
 import {
+  type AnyServerClass,
   ask,
   bytes,
   connectTo,
@@ -133,7 +135,11 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
           if (how === "rejects") return Promise.reject(new Error("verify"));
           throw new Error("verify");
         }
-        override handleError(_: DatagramRequest, _from: Address, error: Error) {
+        override handleError(
+          _: DatagramRequest,
+          _from: InetAddress,
+          error: Error,
+        ) {
           log.push(error.message);
         }
         override closeRequest([packet]: DatagramRequest) {
@@ -159,7 +165,11 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
       }
     }
     class Reporting extends Server {
-      override handleError(_: DatagramRequest, _from: Address, error: Error) {
+      override handleError(
+        _: DatagramRequest,
+        _from: InetAddress,
+        error: Error,
+      ) {
         reports.push(error.message);
       }
     }
@@ -175,7 +185,10 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
   Deno.test(`${name}.processRequest() may do something before and after, and wait`, async () => {
     const log: string[] = [];
     class Around extends Server {
-      override async processRequest(request: DatagramRequest, from: Address) {
+      override async processRequest(
+        request: DatagramRequest,
+        from: InetAddress,
+      ) {
         await Promise.resolve();
         log.push("before");
         await super.processRequest(request, from);
@@ -199,7 +212,11 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
       }
     }
     class Reporting extends Server {
-      override handleError(_: DatagramRequest, _from: Address, error: OSError) {
+      override handleError(
+        _: DatagramRequest,
+        _from: InetAddress,
+        error: OSError,
+      ) {
         reports.push(error.code);
       }
     }
@@ -383,7 +400,7 @@ Deno.test("UDPServer.serveForever() ends with what shutdownRequest() throws", as
 /** Sockets whose `recvfrom` is not the one of `Socket`, and how a server gets them. */
 const OVERRIDES: Record<
   string,
-  (server: UDPServer, count: () => void) => void
+  (server: DatagramServer, count: () => void) => void
 > = {
   "of its socket": ({ socket }, count) => {
     const { recvfrom } = socket;
@@ -417,8 +434,12 @@ for (const [how, override] of Object.entries(OVERRIDES)) {
     }, async () => {
       let received = 0;
       const options = { bindAndActivate: false };
-      const server = new Server(bindTo(), EchoDatagram, options);
-      override(server, () => received++);
+      const server = new (Server as AnyServerClass)(
+        bindTo(),
+        EchoDatagram,
+        options,
+      );
+      override(server as DatagramServer, () => received++);
       server.serverBind();
       await serving(server, async () => {
         for (let i = 1; i <= 5; i++) {

@@ -81,7 +81,11 @@ function finishing(
   error: Error,
 ): { finish: () => void | Promise<void>; closed: () => boolean } {
   let closed = false;
-  const handler = new Handler(undefined as never, "", undefined as never);
+  const handler = new Handler(
+    undefined as never,
+    LOOPBACK as never,
+    undefined as never,
+  );
   const wfile = {
     close() {
       throw error;

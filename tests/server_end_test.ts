@@ -13,7 +13,7 @@ import {
   type ServerCloseReport,
   TCPServer,
 } from "../server.ts";
-import { type Address, OSError, select, type Socket } from "../socket.ts";
+import { type InetAddress, OSError, select, type Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -399,7 +399,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     const stalled = new Event();
     const requests: Socket[] = [];
     class Slow extends Server {
-      override async getRequest(): Promise<[Socket, Address]> {
+      override async getRequest(): Promise<[Socket, InetAddress]> {
         const got = await super.getRequest();
         getting.set();
         await release.wait();

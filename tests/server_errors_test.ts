@@ -6,8 +6,8 @@ import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
 import { type ServerOptions, TCPServer, UDPServer } from "../server.ts";
 import {
-  type Address,
   createConnection,
+  type InetAddress,
   OSError,
   Socket,
   TimeoutError,
@@ -50,7 +50,7 @@ function failing(errors: unknown[]): { socket: Socket; times: number[] } {
 function on<S extends TCPServer>(server: S, socket: Socket): S {
   server.socket.close();
   server.socket = socket;
-  server.serverAddress = socket.getsockname();
+  server.serverAddress = server.socket.getsockname();
   return server;
 }
 
@@ -126,7 +126,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     const paused = new Event();
     const { socket } = failing([withCode("EMFILE")]);
     class Noting extends Server {
-      override async getRequest(): Promise<[Socket, Address]> {
+      override async getRequest(): Promise<[Socket, InetAddress]> {
         try {
           return await super.getRequest();
         } finally {
@@ -166,7 +166,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
 
   Deno.test(`${Server.name}.serveForever() ends with what getRequest() throws besides`, async () => {
     class Broken extends Server {
-      override getRequest(): Promise<[Socket, Address]> {
+      override getRequest(): Promise<[Socket, InetAddress]> {
         throw new TypeError("a bug");
       }
     }
@@ -314,7 +314,7 @@ Deno.test("BaseServer.reportLostClients false is for clients that are silent, an
   }
   class Server extends TCPServer {
     static override reportLostClients = false;
-    override handleError(request: Socket, from: Address, error: unknown) {
+    override handleError(request: Socket, from: InetAddress, error: unknown) {
       errors.push((error as OSError).code);
       return super.handleError(request, from, error);
     }
@@ -337,7 +337,7 @@ Deno.test("BaseServer.reportLostClients false is for clients that are silent, an
 Deno.test("TCPServer goes on after a client that resets in the middle", async () => {
   const errors: unknown[] = [];
   class Server extends TCPServer {
-    override handleError(_request: Socket, _from: Address, error: unknown) {
+    override handleError(_request: Socket, _from: InetAddress, error: unknown) {
       errors.push(error);
     }
   }
@@ -359,7 +359,7 @@ Deno.test("TCPServer goes on after a client that resets in the middle", async ()
 Deno.test("StreamRequestHandler.timeout ends a client that says nothing, and the server goes on", async () => {
   const errors: unknown[] = [];
   class Server extends TCPServer {
-    override handleError(_request: Socket, _from: Address, error: unknown) {
+    override handleError(_request: Socket, _from: InetAddress, error: unknown) {
       errors.push(error);
     }
   }

@@ -27,6 +27,7 @@ import {
   AF_INET6,
   AF_UNIX,
   hasDualstackIPv6,
+  type InetAddress,
   OSError,
   SHUT_WR,
   SOCK_DGRAM,
@@ -72,7 +73,8 @@ export type AnyServer = SocketServer<any> & {
 };
 /** Its class. */
 export type AnyServerClass = new (
-  address: Address,
+  // deno-lint-ignore no-explicit-any
+  address: any,
   handler: RequestHandlerConstructor,
   options?: ServerOptions,
 ) => AnyServer;
@@ -110,7 +112,7 @@ export interface Kind {
 }
 
 /** Binds to a free port of the loopback. */
-export const LOOPBACK: Address = ["127.0.0.1", 0];
+export const LOOPBACK: InetAddress = ["127.0.0.1", 0];
 
 const stream = { Echo: EchoLine, Handler: StreamRequestHandler };
 const datagram = { Echo: EchoDatagram, Handler: DatagramRequestHandler };

@@ -3,7 +3,7 @@
 import { StreamRequestHandler } from "../handlers.ts";
 import { AsyncTCPServer } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import type { Address, Socket } from "../socket.ts";
+import type { InetAddress, Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -68,11 +68,11 @@ function traced(bad: Stage[] = []): { server: TCPServer; trace: string[] } {
       note("verifyRequest");
       return true;
     }
-    override async processRequest(request: Socket, clientAddress: Address) {
+    override async processRequest(request: Socket, clientAddress: InetAddress) {
       note("processRequest");
       await super.processRequest(request, clientAddress);
     }
-    override async finishRequest(request: Socket, clientAddress: Address) {
+    override async finishRequest(request: Socket, clientAddress: InetAddress) {
       note("finishRequest");
       await super.finishRequest(request, clientAddress);
     }
@@ -87,7 +87,7 @@ function traced(bad: Stage[] = []): { server: TCPServer; trace: string[] } {
       note("closeRequest");
       super.closeRequest(request);
     }
-    override handleError(_request: Socket, _from: Address, error: unknown) {
+    override handleError(_request: Socket, _from: InetAddress, error: unknown) {
       note("handleError");
       trace.push(describe(error));
     }

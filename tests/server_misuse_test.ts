@@ -88,7 +88,7 @@ for (const Server of SERVERS) {
           `got ${options}; Python's bind_and_activate is the option`,
         );
       }
-      const made = new Echo(undefined as never, "", undefined as never);
+      const made = new Echo(undefined as never, LOOPBACK, undefined as never);
       assertThrows(
         make(LOOPBACK, made),
         TypeError,

@@ -15,12 +15,12 @@ import {
   UnixStreamServer,
 } from "../server.ts";
 import {
-  type Address,
   AF_INET,
   AF_INET6,
   AF_UNIX,
   createConnection,
   GaiError,
+  type InetAddress,
   OSError,
   select,
   SO_ACCEPTCONN,
@@ -99,7 +99,7 @@ for (const [address, ErrorClass, message] of BAD_ADDRESSES) {
     }`;
     Deno.test(name, () => {
       const Handler = BaseRequestHandler as RequestHandlerConstructor;
-      const bad = address as Address;
+      const bad = address as InetAddress;
       assertThrows(() => new Server(bad, Handler), ErrorClass, message);
     });
   }
@@ -309,7 +309,7 @@ Deno.test({
           "::1",
         ]] as const
       ) {
-        const serverAddress: Address = [host, port];
+        const serverAddress: InetAddress = [host, port];
         const told = tell({ serverAddress, addressFamily, socketType }, "hi\n");
         await within(server.handleRequest());
         await told;
@@ -362,9 +362,10 @@ Deno.test("TCPServer.getRequest() asks a socket that has an accept of its own", 
   await using server = new TCPServer(LOOPBACK, EchoLine);
   const { socket } = server;
   let count = 0;
+  const { accept } = socket;
   socket.accept = () => {
     count++;
-    return Socket.prototype.accept.call(socket);
+    return accept.call(socket);
   };
   using client = await connectTo(server);
   await within(select([server], [], []));

@@ -4,7 +4,7 @@ import { ForkingTCPServer, ThreadingTCPServer } from "../mixins.ts";
 import { AsyncTCPServer, type RequestHandlerConstructor } from "../mod.ts";
 import { StreamRequestHandler } from "../handlers.ts";
 import { TCPServer } from "../server.ts";
-import { type Address, OSError, SHUT_WR, Socket } from "../socket.ts";
+import { type InetAddress, OSError, SHUT_WR, Socket } from "../socket.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { FakeStream } from "./helpers.ts";
 import {
@@ -54,7 +54,7 @@ function makeTls(
       this.serverAddress = this.socket.getsockname();
     }
     override serverActivate(): void {}
-    override handleError(request: Socket, from: Address, error: unknown) {
+    override handleError(request: Socket, from: InetAddress, error: unknown) {
       this.codes.push((error as OSError).code);
       return super.handleError(request, from, error);
     }

@@ -4,7 +4,8 @@ import {
   PendingOperation,
   type Readiness,
 } from "../internal/waiting/pending_operation.ts";
-import { runHandler, runOwnTask } from "../internal/server/request_stages.ts";
+import { runOwnTask } from "../internal/server/request_stages.ts";
+import { runHandler } from "../internal/server/run_handler.ts";
 import { errorReport, reprAddress } from "../internal/server/report.ts";
 import { Requests, requestsOf } from "../internal/server/request_registry.ts";
 import {
@@ -247,7 +248,7 @@ Deno.test("runHandler() calls a finish() that was added later", async () => {
     override handle = () => Promise.reject(new Error("no"));
   }
   const run = async () =>
-    await runHandler(new Handler(undefined, "", {} as BaseServer));
+    await runHandler(new Handler(undefined, ["", 0], {} as never));
   await assertRejects(run, Error, "no");
   const finish = Handler.prototype.finish;
   let finished = 0;

@@ -1,9 +1,9 @@
 import { connect } from "node:net";
 import {
-  type Address,
   BaseRequestHandler,
   ConnectionRefusedError,
   ConnectionResetError,
+  type InetAddress,
   OSError,
   PermissionError,
   type RequestHandlerConstructor,
@@ -250,7 +250,7 @@ workerTest(
   async () => {
     const calls: unknown[] = [];
     class Wrapped extends ThreadingTCPServer {
-      override async getRequest(): Promise<[Socket, Address]> {
+      override async getRequest(): Promise<[Socket, InetAddress]> {
         const [socket, address] = await super.getRequest();
         const conn = socket.detach() as StreamTransport;
         const wrapped = Socket.from({

@@ -10,7 +10,7 @@ import * as P from "../internal/channel/frames.ts";
 import { DatagramRelay } from "../internal/workers/datagram_relay.ts";
 import { InboundRelay } from "../internal/workers/inbound_relay.ts";
 import { OutboundRelay } from "../internal/workers/outbound_relay.ts";
-import type { WorkerServerInit } from "../internal/workers/worker_server_stub.ts";
+import type { ServerFacts } from "../internal/handoff/server_stub.ts";
 import {
   AF_INET,
   BaseRequestHandler,
@@ -36,7 +36,7 @@ import { readText, start, workerTest } from "./threading_helpers.ts";
 
 /** A pool of one worker for handlers that block. */
 function poolOf(Handler: unknown) {
-  const init: WorkerServerInit = {
+  const init: ServerFacts = {
     serverAddress: "",
     options: {},
     shared: undefined,

@@ -41,8 +41,14 @@ const WAYS: [prefix: string, options: object, ignore: boolean][] = [
   ["", {}, false],
   ["Async", {}, false],
   ["Threading", { maxWorkers: 1 }, !mayRead],
-  ["Forking", { maxChildren: 1 }, !MAY_FORK],
+  ["Forking", { maxChildren: 1, childOptions: ["greeting"] }, !MAY_FORK],
 ];
+
+/** What every handler finds in `this.server`. */
+const OWN = {
+  greeting: "hello",
+  shared: { word: "hi", when: new Date(7), bytes: new Uint8Array([1, 2]) },
+};
 
 /** What is served: how the names of the classes end, where they are bound, and what that takes. */
 const KINDS: [name: string, address: () => Address, ignore: boolean][] = [
@@ -266,6 +272,17 @@ const STREAMS: Scenario[] = [
     fails: [SyntaxError, "finish failed"],
   },
   {
+    behaviour: "ends the connection that setup has put in the place of its own",
+    Handler: "Replaces",
+    talk: answers(bytes("one\ntwo\n"), "oonneettwwoo bye"),
+  },
+  {
+    behaviour: "ends that connection after an error, too",
+    Handler: "Replaces",
+    talk: answers(bytes("throw\n"), "tthhrrooww bye"),
+    fails: [TypeError, "it threw"],
+  },
+  {
     behaviour: "runs a handler for both on a connection",
     Handler: "Dual",
     talk: answers(bytes("hello"), "stream 7 true HELLO"),
@@ -393,6 +410,23 @@ async function askThree(server: AnyServer): Promise<void> {
   }
 }
 
+/** A handler finds the same in its server in every way, and may end its request, and the server. */
+async function askServer(server: AnyServer): Promise<void> {
+  const datagrams = server.socketType !== SOCK_STREAM;
+  for (const wish of ["shutdown", "close", "stop"]) {
+    using client = await clientOf(server, "AsksServer");
+    const name = datagrams ? "AsksServer\n" : "";
+    await client.sendall(bytes(`${name}${wish}\n`));
+    const answer = datagrams ? await client.recv(1000) : await all(client);
+    assertEquals(JSON.parse(text(answer)), {
+      address: server.serverAddress,
+      greeting: "hello",
+      shared: ["hi", 7, [1, 2]],
+      draining: false,
+    });
+  }
+}
+
 /** Looks at what is left of a server that is closed. */
 function assertNothingLeft(server: AnyServer): void {
   assertEquals(server.fileno(), -1);
@@ -441,7 +475,10 @@ for (const [prefix, options, unable] of WAYS) {
       ignore: unable || missing,
       async fn(t) {
         const seen: Seen = { hooks: [], errors: [], from: [] };
-        const server = new (noting(Server, seen))(address(), H.Named, options);
+        const server = new (noting(Server, seen))(address(), H.Named, {
+          ...options,
+          ...OWN,
+        });
         assertEquals(server.serverAddress, server.socket.getsockname());
         const served = server.serveForever();
         for (const scenario of isDatagrams(kind) ? DATAGRAMS : STREAMS) {
@@ -457,9 +494,12 @@ for (const [prefix, options, unable] of WAYS) {
             () => within(answerLate(server)),
           );
         }
-        await within(server.shutdown());
+        await t.step(
+          "gives handlers a server",
+          () => within(askServer(server)),
+        );
+        await within(served); // the last of them has stopped it
         await within(server.serverClose({ timeout: 5 }));
-        await within(served);
         assertNothingLeft(server);
       },
     });

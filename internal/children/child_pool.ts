@@ -19,9 +19,20 @@ import type { LaunchOptions } from "./forking_options.ts";
 const RETRY_MS = 1000;
 
 /** The options of a pool. */
-export interface ChildPoolOptions extends Omit<PoolChildOptions, "init"> {
+export interface ChildPoolOptions
+  extends Omit<PoolChildOptions, "init" | "shutdown"> {
   /** The most children at a time. */
   maxChildren: number;
+}
+
+/** The server of a pool. */
+export interface ChildPoolServer {
+  /** The options of each start of a child. */
+  readonly launch: LaunchOptions;
+  /** Returns the first message to a child. */
+  readonly init: () => PoolChildOptions["init"];
+  /** Stops the loop of the server. */
+  readonly shutdown: () => Promise<void>;
 }
 
 /** A request that waits for a child. */
@@ -35,8 +46,7 @@ interface QueuedJob {
  * not in a child, so that a child that is stopped or computes holds up no other request.
  */
 export class ChildPool {
-  readonly #launch: LaunchOptions;
-  readonly #init: () => PoolChildOptions["init"];
+  readonly #server: ChildPoolServer;
   readonly #children = new Set<PoolChild>();
   readonly #waiting = new Queue<QueuedJob>();
   readonly #limit = new ConcurrencyLimit();
@@ -50,17 +60,14 @@ export class ChildPool {
   #options: ChildPoolOptions;
 
   /**
-   * @param launch The options of each start of a child.
-   * @param init Returns the first message to a child.
+   * @param server The server.
    * @param options The options of the pool.
    */
   constructor(
-    launch: LaunchOptions,
-    init: () => PoolChildOptions["init"],
+    server: ChildPoolServer,
     options: ChildPoolOptions,
   ) {
-    this.#launch = launch;
-    this.#init = init;
+    this.#server = server;
     this.#options = options;
   }
 
@@ -76,7 +83,7 @@ export class ChildPool {
 
   /** Runs a request in a child. Rejects with the error of the handler, or with the reason why there is no child. */
   async run(request: unknown, client: Address): Promise<void> {
-    const job = jobFor(request, client, this.#launch.permissions);
+    const job = jobFor(request, client, this.#server.launch.permissions);
     try {
       if (this.#closed) throw closedError();
       this.#limit.record(await this.#queue(job));
@@ -190,8 +197,9 @@ export class ChildPool {
   }
 
   #fork(): PoolChild {
-    const options = { ...this.#options, init: this.#init() };
-    const child = new PoolChild(launch(this.#launch), options, this.#dispatch);
+    const { launch: how, init, shutdown } = this.#server;
+    const options = { ...this.#options, init: init(), shutdown };
+    const child = new PoolChild(launch(how), options, this.#dispatch);
     this.#children.add(child);
     if (this.#draining) child.drain();
     const { pid } = child;

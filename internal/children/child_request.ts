@@ -6,12 +6,13 @@
 
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./job.ts";
-import { toFailure } from "../handoff/failure.ts";
+import { type Failure, toFailure } from "../handoff/failure.ts";
 import {
   type CallMessage,
   type Operation,
   OPERATIONS,
   type ResultMessage,
+  type ShutdownMessage,
 } from "./messages.ts";
 
 /**
@@ -98,5 +99,41 @@ export class ChildRequest {
   /** Ends the time limit. */
   cancelTimeout(): void {
     this.#timeout?.cancel();
+  }
+}
+
+/** Sends a message to a child, and calls `written` once it is written to the channel. */
+interface ResultSender {
+  sendThen(result: ResultMessage, written: () => void): void;
+}
+
+/** The calls with which a child stops the loop of the server: one at a time, so that a child cannot fill its memory. */
+export class ShutdownCalls {
+  readonly #shutdown: () => Promise<void>;
+  #busy = false;
+
+  /** @param shutdown Stops the loop of the server. */
+  constructor(shutdown: () => Promise<void>) {
+    this.#shutdown = shutdown;
+  }
+
+  /**
+   * Executes a call.
+   *
+   * @throws {TypeError} if the last call has not got its result.
+   */
+  execute({ call }: ShutdownMessage, messages: ResultSender): void {
+    if (this.#busy) {
+      throw new TypeError("a second shutdown came before the result");
+    }
+    this.#busy = true;
+    const answer = (error?: Failure) => {
+      const result: ResultMessage = { type: "result", call, error };
+      messages.sendThen(result, () => this.#busy = false);
+    };
+    this.#shutdown().then(
+      () => answer(),
+      (error) => answer(toFailure(error)),
+    );
   }
 }

@@ -5,38 +5,38 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../base/address.ts";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
-import { runHandler } from "../server/request_stages.ts";
-import { requestsOf } from "../server/request_registry.ts";
+import { runHandler } from "../server/run_handler.ts";
+import { type Requests, requestsOf } from "../server/request_registry.ts";
 import {
   ChildDatagramTransport,
   ChildStreamTransport,
   ReceivedStream,
 } from "./child_transports.ts";
 import { type HandlerClass, loadModule } from "../server/handler_class.ts";
+import { ServerStub } from "../handoff/server_stub.ts";
 import { toFailure } from "../handoff/failure.ts";
 import { exportedHandler } from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 
-/** The stub of the server in a child process: `this.server` of its handlers. */
-class ChildServerStub {
-  /** The address of the server. */
-  readonly serverAddress: Address;
-  /** The server's options that `childOptions` names. */
-  readonly options: Readonly<Record<string, unknown>>;
+/** The stand-in of the server in a child process: `this.server` of its handlers. */
+class ChildServerStub extends ServerStub {
+  readonly #link: ParentLink;
 
-  constructor({ serverAddress, options }: InitMessage) {
-    this.serverAddress = serverAddress;
-    this.options = options;
+  constructor(init: InitMessage, link: ParentLink) {
+    super(init);
+    this.#link = link;
   }
 
-  /** Returns the signal of a request. It is aborted when the server shuts down. */
-  requestSignal(request: unknown): AbortSignal {
+  override requestSignal(request: unknown): AbortSignal {
     return requestsOf(this).signal(request);
+  }
+
+  override shutdown(): Promise<void> {
+    return this.#link.shutdown();
   }
 }
 
@@ -87,7 +87,7 @@ export class ChildRequestRunner {
 
   #init(message: InitMessage): void {
     this.#link.identify(message.token);
-    const server = new ChildServerStub(message);
+    const server = new ChildServerStub(message, this.#link);
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({
       server,
@@ -139,7 +139,7 @@ export class ChildRequestRunner {
     try {
       await runHandler(new Handler(request, client, server));
     } finally {
-      if (kind !== "datagram") await endStream(socket);
+      if (kind !== "datagram") await endStreams(requests, socket);
       requests.end(active);
     }
   }
@@ -149,6 +149,14 @@ function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
   if (socket === undefined) return new Socket(); // the client was gone
   const { local, remote } = message;
   return Socket.from(new ReceivedStream(socket, local, remote));
+}
+
+/** Ends the stream of a request, or of the one that its handler has put in its place. */
+async function endStreams(requests: Requests, socket: Socket): Promise<void> {
+  const { replaced } = requests;
+  const current = replaced?.currentOf(socket) ?? socket;
+  if (current instanceof Socket) await endStream(current);
+  replaced?.closeFormer(current);
 }
 
 async function endStream(socket: Socket): Promise<void> {

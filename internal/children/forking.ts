@@ -11,6 +11,11 @@ import {
 } from "../server/concurrent.ts";
 import { bindPassable } from "../server/bind_passable.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
+import {
+  type BaseServerOptions,
+  effectiveOptions,
+  setting,
+} from "../server/server_options.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
 import type {
   RequestHandlerConstructor,
@@ -27,6 +32,7 @@ import {
 import {
   checkLaunch,
   checkPool,
+  checkShared,
   launchOptions,
   namesOf,
   poolOptions,
@@ -66,14 +72,19 @@ export function forking<B extends ServerConstructor>(Base: B) {
     constructor(...args: any[]) {
       checkNotLoading(); // first, as a child lacks what the rest needs
       const Handler: RequestHandlerConstructor = args[1];
-      const options: MixInOptions & ForkingOptions = args[2] ?? {};
-      const statics = new.target as unknown as ForkingStatics;
+      const options: BaseServerOptions & MixInOptions & ForkingOptions =
+        args[2] ?? {};
+      const statics = new.target as unknown as ForkingStatics & {
+        shared: unknown;
+      };
       const origin = handlerReference(Handler, "in another process");
       const limits = checkPool(poolOptions(options, statics));
       const launch = checkLaunch(
         launchOptions(origin.moduleUrl, options, statics),
       );
-      const told = selectOptions(options, namesOf(options, statics));
+      const names = namesOf(options, statics);
+      const told = selectOptions(effectiveOptions(new.target, options), names);
+      checkShared(setting({ constructor: new.target }, options, "shared"));
       super(...args);
       const { exportName } = origin;
       this.#limits = limits;
@@ -82,6 +93,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
         type: "init",
         exportName,
         serverAddress: this.serverAddress,
+        shared: this.shared,
         options: told,
       });
     }
@@ -139,7 +151,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const { ChildPool } = await import("./child_pool.ts");
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
-        this.#pool = new ChildPool(this.#launch, this.#init, this.#limits);
+        this.#pool = new ChildPool({
+          launch: this.#launch,
+          init: this.#init,
+          shutdown: async () => await this.shutdown(),
+        }, this.#limits);
         if (requestsOf(this).draining) this.#pool.drain();
       }
       return this.#pool;

@@ -5,6 +5,7 @@
  */
 
 import { warnOfMilliseconds } from "../base/seconds.ts";
+import { nodeV8 } from "../runtime/builtins.ts";
 import { checkMax } from "../server/concurrent.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import type { ChildPoolOptions } from "./child_pool.ts";
@@ -45,6 +46,20 @@ export function namesOf(
       Deno.inspect(names)
     }`,
   );
+}
+
+/** Throws a TypeError unless `shared` can be copied into another process. */
+export function checkShared(shared: unknown): void {
+  try {
+    nodeV8().serialize(shared);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot pass shared to a child process, which gets a copy and shares no memory: ${
+        (cause as Error).message
+      }`,
+      { cause },
+    );
+  }
 }
 
 /** Returns the options of the pool, from the options of the server or the static fields of its class. */

@@ -19,6 +19,8 @@ export interface InitMessage {
   /** The name under which the module exports the handler. */
   exportName: string;
   serverAddress: Address;
+  /** The server's option `shared`. */
+  shared: unknown;
   /** The server's options that `childOptions` names. */
   options: Record<string, unknown>;
 }
@@ -129,6 +131,12 @@ export interface CallMessage {
   timeout?: number;
 }
 
+/** From a child: stops the server's loop. The server answers with the result of the call. */
+export interface ShutdownMessage {
+  type: "shutdown";
+  call: number;
+}
+
 /** A message from the module's own code in a child. */
 export type ChildMessage =
   | ReadyMessage
@@ -136,6 +144,7 @@ export type ChildMessage =
   | DoneMessage
   | ErrorMessage
   | CallMessage
+  | ShutdownMessage
   | SyncMessage;
 
 /** A message from a child, as the server gets it. */

@@ -29,6 +29,7 @@ export class ParentLink {
   readonly #send: Send;
   readonly #requests = new Map<number, Acknowledgement>();
   readonly #calls = new Map<number, PromiseWithResolvers<unknown>>();
+  #shutdown: Promise<void> | undefined;
   #token = "";
   #lastCall = 0;
   #done: number[] = [];
@@ -95,6 +96,23 @@ export class ParentLink {
     this.#calls.set(number, result);
     this.#post({ type: "call", id, call: number, ...call });
     return result.promise;
+  }
+
+  /** Stops the loop of the server. Calls that are made before the result has come share it. */
+  shutdown(): Promise<void> {
+    return this.#shutdown ??= this.#callShutdown();
+  }
+
+  async #callShutdown(): Promise<void> {
+    const call = ++this.#lastCall;
+    const result = Promise.withResolvers<unknown>();
+    this.#calls.set(call, result);
+    this.#post({ type: "shutdown", call });
+    try {
+      await result.promise;
+    } finally {
+      this.#shutdown = undefined;
+    }
   }
 
   /** Settles a call with its result. */

@@ -9,7 +9,7 @@ import type { Socket as NetSocket } from "node:net";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure } from "../handoff/failure.ts";
-import { ChildRequest } from "./child_request.ts";
+import { ChildRequest, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./job.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
 import type {
@@ -26,6 +26,8 @@ import { MessageQueue } from "./message_queue.ts";
 export interface PoolChildOptions {
   /** The first message to it. */
   init: Omit<InitMessage, "token">;
+  /** Stops the loop of the server. */
+  shutdown: () => Promise<void>;
   /** The count of requests after which it exits. */
   requestsPerChild: number;
   /** The seconds that a request may take; null is no limit. */
@@ -40,6 +42,7 @@ export class PoolChild {
   readonly #onCapacity: () => void;
   readonly #requests = new Map<number, ChildRequest>();
   readonly #timer = new SharedTimer();
+  readonly #shutdowns: ShutdownCalls;
   readonly #token = crypto.randomUUID();
   /** The number of requests given to the child so far. */
   assigned = 0;
@@ -69,6 +72,7 @@ export class PoolChild {
   ) {
     this.#options = options;
     this.#onCapacity = onCapacity;
+    this.#shutdowns = new ShutdownCalls(options.shutdown);
     this.pid = process.pid;
     this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
@@ -164,6 +168,8 @@ export class PoolChild {
         return this.#messages.synced();
       case "call":
         return this.#execute(message);
+      case "shutdown":
+        return this.#shutdowns.execute(message, this.#messages);
       default:
         throw new TypeError(`its type is ${Deno.inspect(message)}`);
     }

@@ -4,9 +4,13 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
 import { checkHandled, ownHandlers } from "../server/handler_class.ts";
-import type { HandlerServer, ServerStages } from "../server/stages.ts";
+import { requestsOf } from "../server/request_registry.ts";
+import type {
+  AddressOf,
+  AnyHandlerServer,
+  HandlerServer,
+} from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 
 /**
@@ -16,7 +20,7 @@ import type { Socket } from "../socket/socket_object.ts";
  *
  * @category Handlers
  * @typeParam R The type of a request: a connected socket, for TCP.
- * @typeParam S The server class.
+ * @typeParam S The server, if the handler needs more of the server than {@linkcode HandlerServer} has.
  *
  * @example
  * ```ts
@@ -32,20 +36,19 @@ import type { Socket } from "../socket/socket_object.ts";
  */
 export class BaseRequestHandler<
   R = Socket,
-  S extends HandlerServer = ServerStages,
+  S extends AnyHandlerServer = HandlerServer,
 > {
   static {
     ownHandlers.add(this.prototype);
   }
 
-  /** The request: a connected socket, or a datagram and the socket to answer on. */
-  readonly request: R;
   /** The client's address. */
-  readonly clientAddress: Address;
-  /** The server. */
+  readonly clientAddress: AddressOf<S>;
+  /** The server: the members that exist in all four ways to run a handler, or the server that the class names. */
   readonly server: S;
   /** The error that `handle` threw, for `finish`. */
   failure: unknown = undefined;
+  #request: R;
 
   /**
    * Creates a handler. The work begins with `setup`.
@@ -54,10 +57,23 @@ export class BaseRequestHandler<
    * @param clientAddress The client's address.
    * @param server The server.
    */
-  constructor(request: R, clientAddress: Address, server: S) {
-    this.request = request;
+  constructor(request: R, clientAddress: AddressOf<S>, server: S) {
+    this.#request = request;
     this.clientAddress = clientAddress;
     this.server = server;
+  }
+
+  /**
+   * The request: a connected socket, or a datagram and the socket to answer on. `setup` may put another one in its place
+   * before it calls `super.setup()`, such as the same connection over TLS. The server then ends that one.
+   */
+  get request(): R {
+    return this.#request;
+  }
+
+  set request(request: R) {
+    requestsOf(this.server).replace(this.#request, request);
+    this.#request = request;
   }
 
   /** Aborted when the server shuts down. Long-running handlers should stop. */

@@ -14,7 +14,7 @@ import {
   ownHandlers,
 } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
-import type { HandlerServer, WorkerServer } from "../server/stages.ts";
+import type { AnyHandlerServer, HandlerServer } from "../server/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {
@@ -32,7 +32,7 @@ import {
  * @category Handlers
  * @typeParam R The type of a request: a {@linkcode BlockingSocket}, or for datagrams
  *   `[packet: Uint8Array, socket: BlockingSocket]`.
- * @typeParam S The server, as the worker sees it.
+ * @typeParam S The server, if the handler reads `shared` or `options`, or serves a Unix socket.
  *
  * @example
  * ```ts
@@ -50,7 +50,7 @@ import {
  */
 export class BlockingRequestHandler<
   R = BlockingSocket,
-  S extends HandlerServer = WorkerServer,
+  S extends AnyHandlerServer = HandlerServer,
 > extends BaseRequestHandler<R, S> {
   /** Asks the server for a worker that the handler may block. */
   static readonly blocking: boolean = true;
@@ -85,7 +85,7 @@ export class BlockingRequestHandler<
  * the methods of `rfile` and `wfile` return values. Needs a server with {@linkcode ThreadingMixIn}.
  *
  * @category Handlers
- * @typeParam S The server, as the worker sees it.
+ * @typeParam S The server, if the handler reads `shared` or `options`, or serves a Unix socket.
  *
  * @example
  * ```ts
@@ -101,7 +101,7 @@ export class BlockingRequestHandler<
  * ```
  */
 export class BlockingStreamRequestHandler<
-  S extends HandlerServer = WorkerServer,
+  S extends AnyHandlerServer = HandlerServer,
 > extends BlockingRequestHandler<BlockingSocket, S> {
   /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;

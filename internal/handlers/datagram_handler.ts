@@ -10,9 +10,9 @@ import { BytesSink, BytesSource } from "../files/memory_files.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
 import type {
+  AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
-  ServerStages,
 } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
@@ -23,7 +23,7 @@ import { fromSetup } from "./handler_setup.ts";
  * is sent when `handle` has ended. Nothing is sent if nothing was written, or if `handle` threw.
  *
  * @category Handlers
- * @typeParam S The server class.
+ * @typeParam S The server, if the handler needs more of the server than {@linkcode HandlerServer} has.
  *
  * @example
  * ```ts
@@ -37,8 +37,9 @@ import { fromSetup } from "./handler_setup.ts";
  * }
  * ```
  */
-export class DatagramRequestHandler<S extends HandlerServer = ServerStages>
-  extends BaseRequestHandler<DatagramRequest, S> {
+export class DatagramRequestHandler<
+  S extends AnyHandlerServer = HandlerServer,
+> extends BaseRequestHandler<DatagramRequest, S> {
   readonly #answer = new BytesSink();
   static {
     ownHandlers.add(this.prototype);

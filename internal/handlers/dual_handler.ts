@@ -8,9 +8,9 @@ import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import type {
+  AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
-  ServerStages,
 } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
@@ -24,7 +24,7 @@ import { StreamRequestHandler } from "./stream_handler.ts";
  * undefined on a connection.
  *
  * @category Handlers
- * @typeParam S The server class.
+ * @typeParam S The server, if the handler needs more of the server than {@linkcode HandlerServer} has.
  *
  * @example
  * ```ts
@@ -40,8 +40,9 @@ import { StreamRequestHandler } from "./stream_handler.ts";
  * await using udp = new AsyncUDPServer(tcp.serverAddress, Echo);
  * ```
  */
-export class DualRequestHandler<S extends HandlerServer = ServerStages>
-  extends BaseRequestHandler<Socket | DatagramRequest, S> {
+export class DualRequestHandler<
+  S extends AnyHandlerServer = HandlerServer,
+> extends BaseRequestHandler<Socket | DatagramRequest, S> {
   /** The size of the read buffer of a connection in bytes: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
   /** The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`. */

@@ -9,7 +9,7 @@ import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
-import type { HandlerServer, ServerStages } from "../server/stages.ts";
+import type { AnyHandlerServer, HandlerServer } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {
@@ -24,7 +24,7 @@ import {
  * Handles a connection through two files: `rfile` reads from the client, `wfile` writes to the client.
  *
  * @category Handlers
- * @typeParam S The server class.
+ * @typeParam S The server, if the handler needs more of the server than {@linkcode HandlerServer} has.
  *
  * @example
  * ```ts
@@ -39,8 +39,9 @@ import {
  * }
  * ```
  */
-export class StreamRequestHandler<S extends HandlerServer = ServerStages>
-  extends BaseRequestHandler<Socket, S> {
+export class StreamRequestHandler<
+  S extends AnyHandlerServer = HandlerServer,
+> extends BaseRequestHandler<Socket, S> {
   /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
   /** The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`. */

@@ -125,11 +125,11 @@ function isPlainData(value: unknown): boolean {
     Object.values(value).every(isPlainData);
 }
 
-/** Returns the options of a server whose values are primitive, which the handlers in a worker see. */
-export function primitiveOptions(server: object): Record<string, unknown> {
-  const isPlain = ([name, value]: [string, unknown]) =>
-    name !== "shared" && name !== "serverAddress" &&
-    (value === null ||
-      ["number", "string", "boolean"].includes(typeof value));
-  return Object.fromEntries(Object.entries(server).filter(isPlain));
+/** Returns the options of a server that are plain data, which the handlers in a worker see. */
+export function plainOptions(
+  options: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => isPlainData(value)),
+  );
 }

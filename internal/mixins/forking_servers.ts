@@ -20,6 +20,7 @@ import {
   UnixDatagramServer,
   UnixStreamServer,
 } from "../../server.ts";
+import type { AnyHandlerServer } from "../server/stages.ts";
 import type { MixedIn } from "./mixed_in.ts";
 
 /**
@@ -100,7 +101,7 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  *   await using server = new MyServer(["127.0.0.1", 0], Upper);
  *   server.serveForever();
  *
- *   using client = await createConnection(server.serverAddress as [string, number]);
+ *   using client = await createConnection(server.serverAddress);
  *   await client.sendall(new TextEncoder().encode("hello\n"));
  *   strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
  * }
@@ -108,11 +109,13 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  */
 export function ForkingMixIn<B extends ServerConstructor>(
   Base: B,
-): MixedIn<B, ForkingMixIn, ForkingMixInOptions> {
+): MixedIn<B, ForkingMixIn, ForkingMixInOptions, never, AnyHandlerServer> {
   return forking(Base) as unknown as MixedIn<
     B,
     ForkingMixIn,
-    ForkingMixInOptions
+    ForkingMixInOptions,
+    never,
+    AnyHandlerServer
   >;
 }
 
@@ -154,7 +157,9 @@ export function ForkingMixIn<B extends ServerConstructor>(
 export const ForkingTCPServer: MixedIn<
   typeof TCPServer,
   ForkingMixIn,
-  ForkingMixInOptions
+  ForkingMixInOptions,
+  never,
+  AnyHandlerServer
 > = ForkingMixIn(TCPServer);
 /**
  * A server made by {@linkcode ForkingTCPServer}.
@@ -200,7 +205,9 @@ export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
 export const ForkingUDPServer: MixedIn<
   typeof UDPServer,
   ForkingMixIn,
-  ForkingMixInOptions
+  ForkingMixInOptions,
+  never,
+  AnyHandlerServer
 > = ForkingMixIn(UDPServer);
 /**
  * A server made by {@linkcode ForkingUDPServer}.
@@ -248,7 +255,9 @@ export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
 export const ForkingUnixStreamServer: MixedIn<
   typeof UnixStreamServer,
   ForkingMixIn,
-  ForkingMixInOptions
+  ForkingMixInOptions,
+  never,
+  AnyHandlerServer
 > = ForkingMixIn(UnixStreamServer);
 /**
  * A server made by {@linkcode ForkingUnixStreamServer}.
@@ -297,7 +306,9 @@ export type ForkingUnixStreamServer = InstanceType<
 export const ForkingUnixDatagramServer: MixedIn<
   typeof UnixDatagramServer,
   ForkingMixIn,
-  ForkingMixInOptions
+  ForkingMixInOptions,
+  never,
+  AnyHandlerServer
 > = ForkingMixIn(UnixDatagramServer);
 /**
  * A server made by {@linkcode ForkingUnixDatagramServer}.

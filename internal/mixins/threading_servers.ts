@@ -18,6 +18,7 @@ import {
   UnixDatagramServer,
   UnixStreamServer,
 } from "../../server.ts";
+import type { AnyHandlerServer } from "../server/stages.ts";
 import type { MixedIn } from "./mixed_in.ts";
 
 /**
@@ -82,13 +83,15 @@ export function ThreadingMixIn<B extends ServerConstructor>(
   B,
   ThreadingMixIn,
   ThreadingOptions,
-  BlockingHandlerConstructor
+  BlockingHandlerConstructor,
+  AnyHandlerServer
 > {
   return threading(Base) as unknown as MixedIn<
     B,
     ThreadingMixIn,
     ThreadingOptions,
-    BlockingHandlerConstructor
+    BlockingHandlerConstructor,
+    AnyHandlerServer
   >;
 }
 
@@ -130,7 +133,8 @@ export const ThreadingTCPServer: MixedIn<
   typeof TCPServer,
   ThreadingMixIn,
   ThreadingOptions,
-  BlockingHandlerConstructor
+  BlockingHandlerConstructor,
+  AnyHandlerServer
 > = ThreadingMixIn(TCPServer);
 /**
  * A server made by {@linkcode ThreadingTCPServer}.
@@ -176,7 +180,8 @@ export const ThreadingUDPServer: MixedIn<
   typeof UDPServer,
   ThreadingMixIn,
   ThreadingOptions,
-  BlockingHandlerConstructor
+  BlockingHandlerConstructor,
+  AnyHandlerServer
 > = ThreadingMixIn(UDPServer);
 /**
  * A server made by {@linkcode ThreadingUDPServer}.
@@ -224,7 +229,8 @@ export const ThreadingUnixStreamServer: MixedIn<
   typeof UnixStreamServer,
   ThreadingMixIn,
   ThreadingOptions,
-  BlockingHandlerConstructor
+  BlockingHandlerConstructor,
+  AnyHandlerServer
 > = ThreadingMixIn(UnixStreamServer);
 /**
  * A server made by {@linkcode ThreadingUnixStreamServer}.
@@ -273,7 +279,8 @@ export const ThreadingUnixDatagramServer: MixedIn<
   typeof UnixDatagramServer,
   ThreadingMixIn,
   ThreadingOptions,
-  BlockingHandlerConstructor
+  BlockingHandlerConstructor,
+  AnyHandlerServer
 > = ThreadingMixIn(UnixDatagramServer);
 /**
  * A server made by {@linkcode ThreadingUnixDatagramServer}.

@@ -39,3 +39,8 @@ export function nodeCrypto(): typeof import("node:crypto") {
 export function nodeEvents(): typeof import("node:events").EventEmitter {
   return globalThis.process.getBuiltinModule("node:events").EventEmitter;
 }
+
+/** The `node:v8` module. */
+export function nodeV8(): typeof import("node:v8") {
+  return globalThis.process.getBuiltinModule("node:v8");
+}

@@ -4,12 +4,7 @@
  * @module
  */
 
-import {
-  type Address,
-  type AddressLike,
-  formatAddress,
-  type InetAddress,
-} from "../base/address.ts";
+import { type Address, formatAddress } from "../base/address.ts";
 import { checkTimeout } from "../base/arguments.ts";
 import type { OSError } from "../base/errors.ts";
 import { saySlowClose } from "./drain.ts";
@@ -22,11 +17,13 @@ import { noteClosed, noteServing, warnIfJustBegun } from "./forgotten.ts";
 import { untimedActions } from "./loop_waiter.ts";
 import { errorReport, isLostClient, say } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";
-import { processRequest, runHandler } from "./request_stages.ts";
+import { processRequest } from "./request_stages.ts";
+import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import {
   type BaseServerOptions,
   checkOptions,
+  effectiveOptions,
   type ServeForeverOptions,
   type ServerCloseOptions,
   type ServerCloseReport,
@@ -34,6 +31,7 @@ import {
 } from "./server_options.ts";
 import type {
   RequestHandlerConstructor,
+  ServerAddress,
   ServerStages,
   ServerStatus,
 } from "./stages.ts";
@@ -54,17 +52,21 @@ import type {
  *
  * @category Servers
  * @typeParam R The type of a request.
+ * @typeParam A The type of the addresses.
  */
-export abstract class BaseServer<R = unknown> implements ServerStages<R> {
+export abstract class BaseServer<R = unknown, A extends Address = Address>
+  implements ServerStages<R, A> {
   /** The seconds that `handleRequest` waits; null is no limit. */
   static timeout: number | null = null;
   /** Whether `handleError` prints the errors of clients that are gone or silent. */
   static reportLostClients = true;
   /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   static closeTimeout: number | null = 10;
+  /** A value for the handlers, which read it as `this.server.shared`. */
+  static shared: unknown = undefined;
 
   /** The address of the server; the real address once the socket is bound. */
-  serverAddress: Address;
+  serverAddress: A;
   /** The class that handles requests. */
   RequestHandlerClass: RequestHandlerConstructor;
   /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
@@ -73,6 +75,14 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
   reportLostClients: boolean;
   /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   closeTimeout: number | null;
+  /** A value for the handlers, which read it as `this.server.shared`. */
+  readonly shared: unknown;
+  /**
+   * The options that the server was created with, by name: those of the constructor, your own ones included, or else the
+   * static fields of the class. Handlers read them as `this.server.options`.
+   */
+  // deno-lint-ignore no-explicit-any
+  readonly options: Readonly<Record<string, any>>;
 
   readonly #loop: ServeLoop<R> = new ServeLoop(this);
 
@@ -91,7 +101,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    *   `if (import.meta.main)`.
    */
   constructor(
-    serverAddress: AddressLike,
+    serverAddress: ServerAddress<A>,
     RequestHandlerClass: RequestHandlerConstructor<R>,
     options: BaseServerOptions = {},
   ) {
@@ -100,12 +110,14 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
     checkBlocking(RequestHandlerClass, new.target);
     checkOptions(options, new.target);
     this.serverAddress = Array.isArray(serverAddress)
-      ? [...serverAddress] as InetAddress
-      : serverAddress as string; // anything else is for bind() to name
+      ? [...serverAddress] as unknown as A
+      : serverAddress as A; // anything else is for bind() to name
     this.RequestHandlerClass = RequestHandlerClass;
     this.timeout = setting(this, options, "timeout");
     this.reportLostClients = setting(this, options, "reportLostClients");
     this.closeTimeout = setting(this, options, "closeTimeout");
+    this.shared = setting(this, options, "shared");
+    this.options = Object.freeze(effectiveOptions(this.constructor, options));
     checkTimeout(this.timeout);
     checkTimeout(this.closeTimeout);
   }
@@ -162,7 +174,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @throws {OSError} if there is no request after all. The server goes on, unless its socket is closed. The server also
    *   goes on after other errors of the system, such as a failed TLS handshake. Any other error ends the loop.
    */
-  abstract getRequest(): [R, Address] | Promise<[R, Address]>;
+  abstract getRequest(): [R, A] | Promise<[R, A]>;
 
   /**
    * Reports whether to accept a request. Rejected requests are closed. May be overridden.
@@ -173,7 +185,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    */
   verifyRequest(
     _request: R,
-    _clientAddress: Address,
+    _clientAddress: A,
   ): boolean | Promise<boolean> {
     return true;
   }
@@ -185,7 +197,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @param clientAddress The client's address.
    * @returns A promise if the request takes time.
    */
-  processRequest(request: R, clientAddress: Address): void | Promise<void> {
+  processRequest(request: R, clientAddress: A): void | Promise<void> {
     return processRequest(this, request, clientAddress);
   }
 
@@ -209,7 +221,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    * @param clientAddress The client's address.
    * @returns A promise if the handler takes time.
    */
-  finishRequest(request: R, clientAddress: Address): void | Promise<void> {
+  finishRequest(request: R, clientAddress: A): void | Promise<void> {
     return runHandler(
       new this.RequestHandlerClass(request, clientAddress, this),
     );
@@ -241,7 +253,7 @@ export abstract class BaseServer<R = unknown> implements ServerStages<R> {
    */
   handleError(
     _request: R,
-    clientAddress: Address,
+    clientAddress: A,
     error: unknown,
   ): void | Promise<void> {
     if (!this.reportLostClients && isLostClient(error, clientAddress)) return;

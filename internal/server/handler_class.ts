@@ -7,7 +7,7 @@
 import { awaitHint } from "../base/hints.ts";
 import { typoOf } from "../base/typos.ts";
 import { inspect } from "../runtime/deno.ts";
-import type { Runnable } from "./request_stages.ts";
+import type { Runnable } from "./run_handler.ts";
 
 /** A class of handlers, for any type of request and server. */
 // deno-lint-ignore no-explicit-any

@@ -6,6 +6,8 @@
 
 import type { Address } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./scope.ts";
 import type { ServerStatus } from "./stages.ts";
 
@@ -38,11 +40,11 @@ export class ActiveRequest<R = unknown> {
   end: "finished" | "forced" | undefined = undefined;
 
   /**
-   * @param request The request itself.
+   * @param request The request itself, or the one that its handler has put in its place.
    * @param client The client's host, or path; undefined for a client without a name.
    */
   constructor(
-    readonly request: R,
+    public request: R,
     readonly client: string | undefined,
   ) {}
 }
@@ -87,6 +89,8 @@ export class Requests implements Iterable<ActiveRequest> {
   drained: Promise<unknown> | undefined;
   /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
+  /** The requests that their handlers have replaced; undefined before the first. */
+  replaced: ReplacedRequests | undefined = undefined;
   /** The counters. */
   readonly status: ServerStatus = {
     active: 0,
@@ -188,6 +192,25 @@ export class Requests implements Iterable<ActiveRequest> {
     const active = this.#active.get(request) ?? this.begin(request);
     active.detached = true;
     return active as ActiveRequest<R>;
+  }
+
+  /**
+   * Puts another request in the place of an open one: that one is shut down, closed and cut off from now on. If the
+   * server has cut off the old one already, closes the new one too.
+   */
+  replace(former: unknown, current: unknown): void {
+    if (former === current) return;
+    this.replaced ??= new ReplacedRequests();
+    this.replaced.set(former, current);
+    const active = this.#active.get(former);
+    if (active !== undefined) {
+      this.#active.delete(former);
+      this.#active.set(current, active);
+      active.request = current;
+    }
+    if (!this.#givenUp.has(former)) return;
+    this.#givenUp.add(current);
+    if (current instanceof Socket) stateOf(current).close(true);
   }
 
   /** Reports whether to report errors of a request: not after the server has cut it off. */

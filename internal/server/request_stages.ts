@@ -11,7 +11,6 @@
 import type { Address } from "../base/address.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { begun } from "../waiting/promises.ts";
 import {
   AcceptFailures,
   type AcceptVerdict,
@@ -23,6 +22,7 @@ import {
   type Requests,
   requestsOf,
 } from "./request_registry.ts";
+import type { ReplacedRequests } from "./replaced_requests.ts";
 import type { ServerStages } from "./stages.ts";
 
 /**
@@ -128,7 +128,7 @@ export async function processRequest<R>(
   clientAddress: Address,
 ): Promise<void> {
   await server.finishRequest(request, clientAddress);
-  await server.shutdownRequest(request);
+  await shutdown(server, request);
 }
 
 /** Handles a request as a task: reports its error, and closes the request in any case. */
@@ -142,8 +142,30 @@ export async function processRequestTask<R>(
   } catch (error) {
     return await reportAndShutdown(server, request, clientAddress, error);
   }
-  const ended = server.shutdownRequest(request);
+  const ended = shutdown(server, request);
   if (ended !== undefined) await ended;
+}
+
+/** Shuts a request down, or the one that its handler has put in its place. */
+function shutdown<R>(
+  server: ServerStages<R>,
+  request: R,
+): void | Promise<void> {
+  const { replaced } = requestsOf(server);
+  if (replaced === undefined) return server.shutdownRequest(request);
+  return shutdownReplaced(server, replaced, replaced.currentOf(request) as R);
+}
+
+async function shutdownReplaced<R>(
+  server: ServerStages<R>,
+  replaced: ReplacedRequests,
+  request: R,
+): Promise<void> {
+  try {
+    await server.shutdownRequest(request);
+  } finally {
+    replaced.closeFormer(request);
+  }
 }
 
 /** Reports an error of a request, unless the server has given the request up, and closes the request in any case. */
@@ -153,12 +175,14 @@ async function reportAndShutdown<R>(
   clientAddress: Address,
   error: unknown,
 ): Promise<void> {
+  const requests = requestsOf(server);
   try {
-    if (requestsOf(server).reports(request)) {
-      await server.handleError(request, clientAddress, error);
+    if (requests.reports(request)) {
+      const current = requests.replaced?.currentOf(request) ?? request;
+      await server.handleError(current as R, clientAddress, error);
     }
   } finally {
-    await server.shutdownRequest(request);
+    await shutdown(server, request);
   }
 }
 
@@ -178,7 +202,7 @@ export async function runTask<R>(
     return void failTask(server, active, clientAddress, error);
   }
   try {
-    const ended = server.shutdownRequest(active.request);
+    const ended = shutdown(server, active.request);
     if (ended !== undefined) await ended;
   } catch (error) {
     hookFailed(active.request, clientAddress, error);
@@ -242,56 +266,4 @@ function hookFailed(
 ): void {
   sayHookFailed(clientAddress, error);
   if (request instanceof Socket) stateOf(request).close(false);
-}
-
-/**
- * The part of a handler that runs.
- *
- * @category Testing
- */
-export interface Runnable {
-  /** Called before `handle`. */
-  setup(): void | Promise<void>;
-  /** Handles the request. */
-  handle(): void | Promise<void>;
-  /** Called after `handle`, also if `handle` threw. */
-  finish(): void | Promise<void>;
-  /** The error that `handle` threw. */
-  failure?: unknown;
-}
-
-/**
- * Runs `setup`, `handle` and `finish`. `finish` is called also if `handle` threw, but not if `setup` threw. If both
- * `handle` and `finish` throw, the error is a `SuppressedError` with both.
- *
- * `finish` hangs on the promise of `handle`: a function that waits for `handle` would cost an idle connection 230 bytes
- * more.
- *
- * @returns A promise; undefined if no part of the handler had to wait.
- */
-export function runHandler(handler: Runnable): void | Promise<void> {
-  const ready = handler.setup();
-  if (ready === undefined) return handleAndFinish(handler);
-  return Promise.resolve(ready).then(() => handleAndFinish(handler));
-}
-
-function handleAndFinish(handler: Runnable): void | Promise<void> {
-  const handled = begun(() => handler.handle());
-  if (handled === undefined) return handler.finish();
-  return Promise.resolve(handled).then(
-    () => handler.finish(),
-    (error) => finishFailed(handler, error),
-  );
-}
-
-/** Calls `finish` after `handle` threw, and throws the error of `handle`. */
-async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
-  handler.failure = error;
-  try {
-    await handler.finish();
-  } catch (second) {
-    const message = "finish() threw after handle() had thrown";
-    throw new SuppressedError(second, error, message);
-  }
-  throw error;
 }

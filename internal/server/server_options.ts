@@ -25,6 +25,12 @@ export interface BaseServerOptions {
    * Without a limit an idle client keeps the program running. @default {10}
    */
   closeTimeout?: number | null;
+  /**
+   * A value for the handlers, which read it as `this.server.shared`. Without a mix-in and with `AsyncMixIn` handlers get
+   * the value itself. Each worker gets a structured clone, in which a `SharedArrayBuffer` is shared memory. Each child
+   * process gets a copy, which must be plain data. @default {undefined}
+   */
+  shared?: unknown;
 }
 
 /**
@@ -135,4 +141,23 @@ export function setting<O extends object, K extends keyof O & string>(
   return (server.constructor as unknown as Record<K, Exclude<O[K], undefined>>)[
     name
   ];
+}
+
+/** Returns all options of a server by name, except `shared`: those given, or else the static fields of the class. */
+export function effectiveOptions(
+  Class: object,
+  options: object,
+): Record<string, unknown> {
+  const classes: object[] = [];
+  for (
+    let one = Class;
+    typeof one === "function" && one !== Function.prototype;
+    one = Object.getPrototypeOf(one)
+  ) classes.unshift(one);
+  const given = Object.entries(options).filter(([, value]) =>
+    value !== undefined
+  );
+  const all = Object.assign({}, ...classes, Object.fromEntries(given));
+  delete all.shared;
+  return all;
 }

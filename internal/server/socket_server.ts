@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AddressLike } from "../base/address.ts";
+import type { Address } from "../base/address.ts";
 import { checkSize } from "../base/arguments.ts";
 import {
   AF_INET,
@@ -18,15 +18,21 @@ import { BaseServer } from "./base_server.ts";
 import { noteBound } from "./forgotten.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
-import type { RequestHandlerConstructor } from "./stages.ts";
+import type {
+  RequestHandlerConstructor,
+  ServerAddress,
+  ServerSocket,
+} from "./stages.ts";
 
 /**
  * The base of the servers over a socket: binds, activates and closes that socket.
  *
  * @category Servers
  * @typeParam R The type of a request.
+ * @typeParam A The type of the addresses.
  */
-export abstract class SocketServer<R> extends BaseServer<R> {
+export abstract class SocketServer<R, A extends Address = Address>
+  extends BaseServer<R, A> {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   static addressFamily: number = AF_INET;
   /** `SOCK_STREAM` or `SOCK_DGRAM`. */
@@ -44,24 +50,88 @@ export abstract class SocketServer<R> extends BaseServer<R> {
   /** The most bytes of a datagram. */
   static maxPacketSize = 8192;
 
-  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
-  addressFamily: number;
-  /** `SOCK_STREAM` or `SOCK_DGRAM`. */
-  socketType: number;
-  /** The number of connections that may wait to be accepted. */
-  requestQueueSize: number;
-  /** SO_REUSEADDR. */
-  allowReuseAddress: boolean;
-  /** SO_REUSEPORT. */
-  allowReusePort: boolean;
-  /** The permissions of a Unix server's path, such as `0o660`; null leaves them to the umask. */
-  pathMode: number | null;
-  /** Whether a Unix server replaces the path of a socket that is closed. */
-  replaceStalePath: boolean;
+  // Accessors, so that an instance field of a subclass, which would be set after the constructor has bound, is a type
+  // error: a subclass sets the static field.
+  readonly #settings: Settings;
+  #socket: Socket;
+
+  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. A subclass sets the static field. */
+  get addressFamily(): number {
+    return this.#settings.addressFamily;
+  }
+
+  set addressFamily(addressFamily: number) {
+    this.#settings.addressFamily = addressFamily;
+  }
+
+  /** `SOCK_STREAM` or `SOCK_DGRAM`. A subclass sets the static field. */
+  get socketType(): number {
+    return this.#settings.socketType;
+  }
+
+  set socketType(socketType: number) {
+    this.#settings.socketType = socketType;
+  }
+
+  /** The number of connections that may wait to be accepted. A subclass sets the static field. */
+  get requestQueueSize(): number {
+    return this.#settings.requestQueueSize;
+  }
+
+  set requestQueueSize(requestQueueSize: number) {
+    this.#settings.requestQueueSize = requestQueueSize;
+  }
+
+  /** SO_REUSEADDR. A subclass sets the static field. */
+  get allowReuseAddress(): boolean {
+    return this.#settings.allowReuseAddress;
+  }
+
+  set allowReuseAddress(allowReuseAddress: boolean) {
+    this.#settings.allowReuseAddress = allowReuseAddress;
+  }
+
+  /** SO_REUSEPORT. A subclass sets the static field. */
+  get allowReusePort(): boolean {
+    return this.#settings.allowReusePort;
+  }
+
+  set allowReusePort(allowReusePort: boolean) {
+    this.#settings.allowReusePort = allowReusePort;
+  }
+
+  /**
+   * The permissions of a Unix server's path, such as `0o660`; null leaves them to the umask. A subclass sets the static
+   * field.
+   */
+  get pathMode(): number | null {
+    return this.#settings.pathMode;
+  }
+
+  set pathMode(pathMode: number | null) {
+    this.#settings.pathMode = pathMode;
+  }
+
+  /** Whether a Unix server replaces the path of a socket that is closed. A subclass sets the static field. */
+  get replaceStalePath(): boolean {
+    return this.#settings.replaceStalePath;
+  }
+
+  set replaceStalePath(replaceStalePath: boolean) {
+    this.#settings.replaceStalePath = replaceStalePath;
+  }
+
   /** The most bytes of a datagram. */
   maxPacketSize: number;
+
   /** The socket of the server. The server closes it. */
-  socket: Socket;
+  get socket(): ServerSocket<A> {
+    return this.#socket as ServerSocket<A>;
+  }
+
+  set socket(socket: Socket) {
+    this.#socket = socket;
+  }
 
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
@@ -71,22 +141,16 @@ export abstract class SocketServer<R> extends BaseServer<R> {
    * @param options Settings that replace the static fields of the same names.
    */
   constructor(
-    serverAddress: AddressLike,
+    serverAddress: ServerAddress<A>,
     RequestHandlerClass: RequestHandlerConstructor<R>,
     options: ServerOptions = {},
   ) {
     super(serverAddress, RequestHandlerClass, options);
-    this.addressFamily = setting(this, options, "addressFamily");
-    this.socketType = (this.constructor as typeof SocketServer).socketType;
+    this.#settings = settingsOf(this, options);
     this.#checkHandlers();
-    this.requestQueueSize = setting(this, options, "requestQueueSize");
-    this.allowReuseAddress = setting(this, options, "allowReuseAddress");
-    this.allowReusePort = setting(this, options, "allowReusePort");
-    this.pathMode = setting(this, options, "pathMode");
-    this.replaceStalePath = setting(this, options, "replaceStalePath");
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
-    this.socket = new Socket(this.addressFamily, this.socketType);
+    this.#socket = new Socket(this.addressFamily, this.socketType);
     if (options.bindAndActivate === false) return;
     try {
       this.serverBind();
@@ -114,13 +178,41 @@ export abstract class SocketServer<R> extends BaseServer<R> {
     if (this.allowReusePort) {
       this.socket.setsockopt(SOL_SOCKET, SO_REUSEPORT, 1);
     }
-    const { pathMode, replaceStalePath } = this;
-    this.socket.bind(this.serverAddress, { pathMode, replaceStalePath });
-    this.serverAddress = this.socket.getsockname();
+    const { socket, pathMode, replaceStalePath } = this;
+    socket.bind(this.serverAddress, { pathMode, replaceStalePath });
+    this.serverAddress = socket.getsockname();
   }
 
   /** Returns the number of the server's socket, for `select`; -1 if the socket is closed. */
   override fileno(): number {
     return this.socket.fileno();
   }
+}
+
+/** The settings of a server that its constructor uses. */
+type Settings =
+  & { socketType: number }
+  & Required<
+    Pick<
+      ServerOptions,
+      | "addressFamily"
+      | "requestQueueSize"
+      | "allowReuseAddress"
+      | "allowReusePort"
+      | "pathMode"
+      | "replaceStalePath"
+    >
+  >;
+
+/** Returns the settings of a server from its options and the static fields of its class. */
+function settingsOf(server: object, options: ServerOptions): Settings {
+  return {
+    addressFamily: setting(server, options, "addressFamily"),
+    socketType: (server.constructor as typeof SocketServer).socketType,
+    requestQueueSize: setting(server, options, "requestQueueSize"),
+    allowReuseAddress: setting(server, options, "allowReuseAddress"),
+    allowReusePort: setting(server, options, "allowReusePort"),
+    pathMode: setting(server, options, "pathMode"),
+    replaceStalePath: setting(server, options, "replaceStalePath"),
+  };
 }

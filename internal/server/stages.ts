@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
+import type { Address, InetAddress } from "../base/address.ts";
+import type { Bytes } from "../base/memory.ts";
 import type { OSError } from "../base/errors.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type {
@@ -40,36 +41,106 @@ export interface ServerStatus {
 }
 
 /**
- * The part of a server that a handler relies on.
+ * The socket of a server, whose addresses have the type of the server's address.
  *
- * @category Handlers
+ * @category Servers
+ * @typeParam A The type of the addresses.
  */
-export interface HandlerServer {
-  /** Returns a signal for the handler of a request. The signal is aborted when the server shuts down. */
-  // deno-lint-ignore no-explicit-any
-  requestSignal(request: any): AbortSignal;
+export interface ServerSocket<A extends Address = Address> extends Socket {
+  /** Accepts the next connection, as {@linkcode Socket.accept}. */
+  accept(): Promise<[Socket, A]>;
+  /** Returns the local address, as {@linkcode Socket.getsockname}. */
+  getsockname(): A;
+  /** Receives a datagram, as {@linkcode Socket.recvfrom}. */
+  recvfrom(
+    bufsize: number,
+    flags?: number,
+  ): Promise<[Bytes, A | null]>;
 }
 
 /**
- * The server of a handler in a worker, `this.server`: the address and the options, but no socket.
+ * The server as every handler sees it: the members that exist in all four ways to run a handler. In a worker or a child
+ * process the handler gets a stand-in of its server, which has these members and no others.
+ *
+ * A handler that needs more names its server: `extends StreamRequestHandler<MyServer>`. The constructor of a server
+ * refuses a handler that names another one.
  *
  * @category Handlers
+ * @typeParam A The type of the addresses: a path string for the Unix servers.
  * @typeParam T The type of the server's option `shared`.
+ * @typeParam O The options of your own that the handler reads.
  */
-export interface WorkerServer<T = unknown> extends HandlerServer {
+export interface HandlerServer<
+  A extends Address = InetAddress,
+  T = unknown,
+  O extends object = Record<string, unknown>,
+> {
   /** The address of the server. */
-  readonly serverAddress: Address;
-  /** The server's option `shared`, as a structured clone. A `SharedArrayBuffer` in it is truly shared. */
-  readonly shared: T;
-  /** The server's other options, by name. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly serverAddress: A;
   /**
-   * Stops the server's loop, as the server's own `shutdown` does.
+   * The options that the server was created with, by name: those of the constructor, your own ones included, or else the
+   * static fields of the class. A worker gets a copy of those that are plain data, and a child process of those that
+   * `childOptions` names.
+   */
+  readonly options: Readonly<O>;
+  /**
+   * The server's option `shared`. A worker gets a structured clone, in which a `SharedArrayBuffer` is truly shared. A
+   * child process gets a copy.
+   */
+  readonly shared: T;
+  /** Returns a signal for the handler of a request. The signal is aborted when the server shuts down. */
+  // deno-lint-ignore no-explicit-any
+  requestSignal(request: any): AbortSignal;
+  /**
+   * Stops the server's loop.
    *
    * @returns A promise that resolves when the server gets no further request.
    */
   shutdown(): Promise<void>;
+  /** Ends a request: ends the stream for the client, and closes the connection. Does nothing for a datagram. */
+  // deno-lint-ignore no-explicit-any
+  shutdownRequest(request: any): void | Promise<void>;
+  /** Closes the connection of a request. Does nothing for a datagram. */
+  // deno-lint-ignore no-explicit-any
+  closeRequest(request: any): void | Promise<void>;
 }
+
+/**
+ * The server of a handler, whatever its addresses, `shared` and options.
+ *
+ * @category Handlers
+ */
+// deno-lint-ignore no-explicit-any
+export type AnyHandlerServer = HandlerServer<any, any, any>;
+
+/**
+ * The server of a handler in a worker, `this.server`: a stand-in with the members of {@linkcode HandlerServer}.
+ *
+ * @category Handlers
+ * @typeParam T The type of the server's option `shared`.
+ * @typeParam A The type of the addresses.
+ */
+export type WorkerServer<T = unknown, A extends Address = InetAddress> =
+  HandlerServer<A, T>;
+
+/**
+ * The type of a server's addresses.
+ *
+ * @category Servers
+ * @typeParam S The server.
+ */
+export type AddressOf<S> = S extends
+  { readonly serverAddress: infer A extends Address } ? A : InetAddress;
+
+/**
+ * The type of an address that a server's constructor takes: a path string for the Unix servers, `[host, port]` for the
+ * others.
+ *
+ * @category Servers
+ * @typeParam A The type of the server's addresses.
+ */
+export type ServerAddress<A extends Address> = A extends string ? string
+  : readonly [host: string, port: number];
 
 /**
  * A handler of one request, as a server runs it.
@@ -82,7 +153,7 @@ export interface RequestHandler {
   /** The client's address. */
   readonly clientAddress: Address;
   /** The server. */
-  readonly server: HandlerServer;
+  readonly server: unknown;
   /** The error that `handle` threw. */
   failure?: unknown;
   /** Prepares for the request. Called before `handle`. */
@@ -98,14 +169,37 @@ export interface RequestHandler {
  *
  * @category Handlers
  * @typeParam R The type of a request.
+ * @typeParam A The type of the client's address.
+ * @typeParam S The server that the handlers need.
  */
 // deno-lint-ignore no-explicit-any
-export type RequestHandlerConstructor<R = any> = new (
+export type RequestHandlerConstructor<R = any, A = any, S = any> = new (
   request: R,
-  clientAddress: Address,
-  // deno-lint-ignore no-explicit-any
-  server: any,
+  clientAddress: A,
+  server: S,
 ) => RequestHandler;
+
+/**
+ * Checks that a server is what a handler needs: a handler that names no server fits each.
+ *
+ * @category Handlers
+ * @typeParam S The server that the handler needs.
+ * @typeParam Self The server that is created.
+ */
+export type FitsServer<S, Self> = AnyHandlerServer extends S ? unknown
+  : Self extends S ? unknown
+  : { readonly "the handler needs another server": S };
+
+/**
+ * The options of your own that a handler reads, and the type of `shared`, as the server of the handler says.
+ *
+ * @category Options
+ * @typeParam S The server that the handler needs.
+ */
+export type OwnOptions<S> = 0 extends 1 & S ? object
+  : S extends { readonly options: infer O; readonly shared: infer T }
+    ? { shared?: T } & (string extends keyof O ? object : O)
+  : object;
 
 /**
  * The stages and attributes of a server. {@linkcode BaseServer} implements this interface and documents the members;
@@ -113,11 +207,14 @@ export type RequestHandlerConstructor<R = any> = new (
  *
  * @category Servers
  * @typeParam R The type of a request.
+ * @typeParam A The type of the addresses.
  */
-export interface ServerStages<R = unknown>
-  extends HandlerServer, AsyncDisposable {
+export interface ServerStages<R = unknown, A extends Address = Address> extends
+  // deno-lint-ignore no-explicit-any
+  HandlerServer<A, any, any>,
+  AsyncDisposable {
   /** The address of the server. */
-  serverAddress: Address;
+  serverAddress: A;
   /** The class that handles requests. */
   RequestHandlerClass: RequestHandlerConstructor;
   /** The seconds that `handleRequest` waits; null is no limit. */
@@ -143,16 +240,16 @@ export interface ServerStages<R = unknown>
   /** Returns the number of the socket that the loop waits on. */
   fileno(): number;
   /** Gets a request that is ready. */
-  getRequest(): [R, Address] | Promise<[R, Address]>;
+  getRequest(): [R, A] | Promise<[R, A]>;
   /** Reports whether to accept a request. */
   verifyRequest(
     request: R,
-    clientAddress: Address,
+    clientAddress: A,
   ): boolean | Promise<boolean>;
   /** Handles a request to its end, or starts a task that does. */
-  processRequest(request: R, clientAddress: Address): void | Promise<void>;
+  processRequest(request: R, clientAddress: A): void | Promise<void>;
   /** Creates a handler for a request and runs it. */
-  finishRequest(request: R, clientAddress: Address): void | Promise<void>;
+  finishRequest(request: R, clientAddress: A): void | Promise<void>;
   /** Ends a request. */
   shutdownRequest(request: R): void | Promise<void>;
   /** Frees the resources of a request. */
@@ -162,7 +259,7 @@ export interface ServerStages<R = unknown>
   /** Reports an error thrown while handling a request. */
   handleError(
     request: R,
-    clientAddress: Address,
+    clientAddress: A,
     error: unknown,
   ): void | Promise<void>;
   /** Runs when `getRequest` has failed and the server goes on. */

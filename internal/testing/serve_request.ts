@@ -8,8 +8,8 @@ import type { Address } from "../base/address.ts";
 import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
 import { memory } from "../base/memory.ts";
 import { checkHandlerKind } from "../server/handler_kinds.ts";
-import { runHandler, type Runnable } from "../server/request_stages.ts";
-import type { DatagramRequest, HandlerServer } from "../server/stages.ts";
+import { runHandler, type Runnable } from "../server/run_handler.ts";
+import type { AnyHandlerServer, DatagramRequest } from "../server/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { quiet } from "../waiting/promises.ts";
 import {
@@ -48,7 +48,7 @@ export interface ServeRequestOptions
   /** The server's `shared`. It is passed as it is, without a copy. */
   shared?: unknown;
   /** The `server` of the handler, in place of a {@linkcode TestServer}: for handlers that need their own server. */
-  server?: HandlerServer;
+  server?: AnyHandlerServer;
 }
 
 /**
@@ -64,7 +64,7 @@ export interface ServedRequest<H extends Runnable = Runnable>
   /** The handler. */
   readonly handler: H;
   /** The `server` of the handler. */
-  readonly server: HandlerServer;
+  readonly server: AnyHandlerServer;
   /**
    * Resolves when the request has ended: after `finish`, and after the close of the connection. Rejects with the error
    * that the handler threw.
@@ -117,7 +117,8 @@ function run<R, H extends Runnable>(
     try {
       await runHandler(handler);
     } finally {
-      await ends.shutdownRequest(request);
+      const { request: current = request } = handler as { request?: unknown };
+      await ends.shutdownRequest(current);
     }
   };
   const close = () => {

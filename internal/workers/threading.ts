@@ -9,6 +9,7 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
+import { type BaseServerOptions, setting } from "../server/server_options.ts";
 import { sayHookFailed } from "../server/report.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
@@ -16,7 +17,7 @@ import type { Address } from "../base/address.ts";
 import { warnOfMilliseconds } from "../base/seconds.ts";
 import {
   handlerReference,
-  primitiveOptions,
+  plainOptions,
 } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../server/handler_class.ts";
 import { checkReadable } from "../handoff/permissions.ts";
@@ -32,7 +33,8 @@ import {
  *
  * @category Options
  */
-export interface ThreadingOptions extends MixInOptions {
+export interface ThreadingOptions
+  extends MixInOptions, Pick<BaseServerOptions, "shared"> {
   /** The most workers, an integer from 1. Workers start when requests need them. @default {navigator.hardwareConcurrency} */
   maxWorkers?: number;
   /**
@@ -51,11 +53,6 @@ export interface ThreadingOptions extends MixInOptions {
    * @default {{ maxOldGenerationSizeMb: 1024 }}
    */
   resourceLimits?: ResourceLimits;
-  /**
-   * A value for the handlers, which read it as `this.server.shared`. Each worker gets a structured clone; a
-   * `SharedArrayBuffer` in it is shared memory. @default {undefined}
-   */
-  shared?: unknown;
 }
 
 type Statics = Required<ThreadingOptions>;
@@ -67,7 +64,6 @@ export function threading<B extends ServerConstructor>(Base: B) {
     static daemonThreads = false;
     static workerTimeout: number | null = null;
     static resourceLimits: ResourceLimits = DEFAULT_LIMITS;
-    static shared: unknown = undefined;
     static {
       Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
     }
@@ -76,24 +72,23 @@ export function threading<B extends ServerConstructor>(Base: B) {
     readonly daemonThreads: boolean;
     readonly workerTimeout: number | null;
     readonly resourceLimits: ResourceLimits;
-    readonly shared: unknown;
     #pool: Promise<WorkerPool> | undefined;
     #closed = false;
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
       checkNotLoading(); // first, as a worker lacks what the rest needs
-      const options: ThreadingOptions = args[2] ?? {};
+      const options: BaseServerOptions & ThreadingOptions = args[2] ?? {};
       const statics = new.target as unknown as Statics;
       const handler = handlerReference(args[1], "in a worker");
       checkReadable(import.meta.url, handler.moduleUrl);
       const checked = check(options, statics);
+      structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
       super(...args);
       this.maxWorkers = checked.maxWorkers;
       this.workerTimeout = checked.workerTimeout;
       this.daemonThreads = options.daemonThreads ?? statics.daemonThreads;
       this.resourceLimits = checked.resourceLimits;
-      this.shared = checked.shared;
     }
 
     override async finishRequest(
@@ -119,7 +114,11 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const { maxWorkers, workerTimeout, resourceLimits } = this;
       const handler = handlerReference(this.RequestHandlerClass, "in a worker");
       const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
-      const server = { serverAddress, shared, options: primitiveOptions(this) };
+      const server = {
+        serverAddress,
+        shared,
+        options: plainOptions(this.options),
+      };
       const pool = new WorkerPool({
         init: { handler, blocking: blocking === true, server },
         maxWorkers,
@@ -180,7 +179,7 @@ function check(
   statics: Statics,
 ): Pick<
   Statics,
-  "maxWorkers" | "workerTimeout" | "resourceLimits" | "shared"
+  "maxWorkers" | "workerTimeout" | "resourceLimits"
 > {
   const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
   if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
@@ -199,10 +198,8 @@ function check(
     );
   }
   if (workerTimeout !== null) warnOfMilliseconds(workerTimeout);
-  const shared = options.shared === undefined ? statics.shared : options.shared;
-  structuredClone(shared); // throws if it cannot be cloned
   const resourceLimits = checkLimits(
     options.resourceLimits ?? statics.resourceLimits,
   );
-  return { maxWorkers, workerTimeout, resourceLimits, shared };
+  return { maxWorkers, workerTimeout, resourceLimits };
 }

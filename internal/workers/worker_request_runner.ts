@@ -5,7 +5,7 @@
  */
 
 import { copyOf } from "../base/memory.ts";
-import { runHandler } from "../server/request_stages.ts";
+import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
@@ -24,10 +24,8 @@ import {
 import * as P from "../channel/frames.ts";
 import { WorkerStreamTransport } from "./worker_stream_transport.ts";
 import { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
-import {
-  type WorkerServerInit,
-  WorkerServerStub,
-} from "./worker_server_stub.ts";
+import type { ServerFacts } from "../handoff/server_stub.ts";
+import { WorkerServerStub } from "./worker_server_stub.ts";
 
 /** The data that a worker starts with. */
 export interface WorkerInit {
@@ -38,7 +36,7 @@ export interface WorkerInit {
   /** Whether handlers block the worker. */
   readonly blocking: boolean;
   /** The facts about the server that handlers see. */
-  readonly server: WorkerServerInit;
+  readonly server: ServerFacts;
   /** Whether the server is shutting down. */
   readonly draining: boolean;
 }
@@ -164,6 +162,22 @@ export class WorkerRequestRunner {
     this.#handle(id, opening, [packet, socket], release);
   }
 
+  /** Runs a handler, and ends the request that the handler has put in the place of its own. */
+  async #runHandler(
+    handler: Runnable & { request?: unknown },
+    request: unknown,
+  ): Promise<void> {
+    try {
+      await runHandler(handler);
+    } finally {
+      const { request: current = request } = handler;
+      if (current !== request) {
+        await this.#stub.shutdownRequest(current);
+        this.#stub.forget(current);
+      }
+    }
+  }
+
   /**
    * Runs a handler to its end, and reports how it ended.
    *
@@ -178,8 +192,9 @@ export class WorkerRequestRunner {
     let end: Uint8Array | undefined;
     try {
       const Handler = await this.#handler;
-      await runHandler(
+      await this.#runHandler(
         new Handler(request, opening.clientAddress, this.#stub),
+        request,
       );
     } catch (error) {
       end = P.packFailure(error);

@@ -4,21 +4,10 @@
  * @module
  */
 
-import type { WorkerServer } from "../server/stages.ts";
-import type { Address } from "../base/address.ts";
-
-/** The facts about the server that a worker starts with. */
-export interface WorkerServerInit {
-  serverAddress: Address;
-  shared: unknown;
-  options: Record<string, unknown>;
-}
+import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 
 /** Implements {@linkcode WorkerServer} in a worker. */
-export class WorkerServerStub implements WorkerServer {
-  readonly serverAddress: Address;
-  readonly shared: unknown;
-  readonly options: Readonly<Record<string, unknown>>;
+export class WorkerServerStub extends ServerStub {
   readonly #shutdown: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
   readonly #signals = new Map<unknown, AbortController>();
@@ -31,21 +20,19 @@ export class WorkerServerStub implements WorkerServer {
    * @param receive Handles the frames that have come, for blocking handlers, which give the event loop no turn.
    */
   constructor(
-    init: WorkerServerInit,
+    init: ServerFacts,
     draining: boolean,
     shutdown: () => Promise<void>,
     receive?: () => void,
   ) {
-    this.serverAddress = init.serverAddress;
-    this.shared = init.shared;
-    this.options = init.options;
+    super(init);
     this.#draining = draining;
     this.#shutdown = shutdown;
     this.#receive = receive;
   }
 
   /** Returns the signal of a request. It is aborted when the server shuts down. */
-  requestSignal(request: unknown): AbortSignal {
+  override requestSignal(request: unknown): AbortSignal {
     this.#receive?.();
     let controller = this.#signals.get(request);
     if (controller === undefined) {
@@ -57,7 +44,7 @@ export class WorkerServerStub implements WorkerServer {
   }
 
   /** Calls the server's `shutdown`. */
-  shutdown(): Promise<void> {
+  override shutdown(): Promise<void> {
     return this.#shutdown();
   }
 

@@ -6,13 +6,17 @@
  */
 
 import {
+  type Address,
   BaseRequestHandler,
   ConnectionResetError,
   DatagramRequestHandler,
   DualRequestHandler,
+  type HandlerServer,
+  type InetAddress,
   SHUT_WR,
-  type Socket,
+  Socket,
   StreamRequestHandler,
+  type StreamTransport,
 } from "../../mod.ts";
 
 const encoder = new TextEncoder();
@@ -256,6 +260,80 @@ export class LateAnswer extends DatagramRequestHandler {
   }
 }
 
+/** Options of one's own, and a value for the handlers, as every way carries them. */
+type OwnServer = HandlerServer<
+  InetAddress,
+  { word: string; when: Date; bytes: Uint8Array },
+  { greeting: string }
+>;
+
+/** Tells what it finds in its server, and asks that for what the client wants. */
+export class AsksServer extends DualRequestHandler<OwnServer> {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const { server, request } = this;
+    const { word, when, bytes } = server.shared;
+    const said = {
+      address: server.serverAddress,
+      greeting: server.options.greeting,
+      shared: [word, when.getTime(), [...bytes]],
+      draining: server.requestSignal(request).aborted,
+    };
+    const wish = decoder.decode(await this.rfile.readline());
+    await this.wfile.write(JSON.stringify(said));
+    await this.wfile.flush();
+    if (wish === "stop\n") await server.shutdown();
+    else if (wish === "shutdown\n") await server.shutdownRequest(request);
+    else await server.closeRequest(request);
+  }
+}
+
+/** A connection that sends each byte doubled, and its last words as its stream ends, as TLS does. */
+class Doubled implements StreamTransport {
+  readonly localAddr: StreamTransport["localAddr"];
+  readonly remoteAddr: StreamTransport["remoteAddr"];
+  constructor(readonly inner: Socket, address: Address) {
+    const [hostname, port] = typeof address === "string" ? ["", 0] : address;
+    this.localAddr = this.remoteAddr = { transport: "tcp", hostname, port };
+  }
+  async read(buffer: Uint8Array) {
+    return await this.inner.recvInto(buffer) || null;
+  }
+  async write(data: Uint8Array) {
+    await this.inner.sendall(
+      Uint8Array.from({ length: 2 * data.length }, (_, i) => data[i >> 1]),
+    );
+    return data.length;
+  }
+  async closeWrite() {
+    await this.inner.sendall(encoder.encode(" bye"));
+    await this.inner.shutdown(SHUT_WR);
+  }
+  close() {
+    this.inner.close();
+  }
+}
+
+/** Puts another connection in the place of its own. */
+export class Replaces extends StreamRequestHandler<HandlerServer<Address>> {
+  static readonly moduleUrl = import.meta.url;
+
+  override async setup() {
+    await undefined; // a handshake takes a while
+    this.request = Socket.from(new Doubled(this.request, this.clientAddress));
+    await super.setup();
+  }
+
+  override async handle() {
+    if (this.connection !== this.request) throw new Error("not replaced");
+    for await (const line of this.rfile) {
+      await this.wfile.write(line.subarray(0, -1));
+      if (decoder.decode(line) === "throw\n") throw new TypeError("it threw");
+    }
+  }
+}
+
 /**
  * The handler whose name the client sends first, in a line, or that a datagram begins with: so one server serves all of
  * them. The hooks of the named handler run as this one's.
@@ -275,6 +353,7 @@ export class Named extends BaseRequestHandler<any> {
     ) => AnyHandler;
     this.#named = new Handler(own, clientAddress, server);
     await this.#named.setup();
+    if (!Array.isArray(request)) this.request = this.#named.request;
   }
 
   override handle() {
@@ -292,6 +371,7 @@ type AnyHandler = BaseRequestHandler<any>;
 
 const NAMED = {
   Answers,
+  AsksServer,
   Datagram,
   DatagramHooks,
   Download,
@@ -302,6 +382,7 @@ const NAMED = {
   LateAnswer,
   GivesUp,
   Lines,
+  Replaces,
   ThrowInFinish,
   ThrowInHandle,
   ThrowInSetup,

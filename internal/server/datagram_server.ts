@@ -1,0 +1,82 @@
+/**
+ * The base of the servers of datagrams.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { checkSize } from "../base/arguments.ts";
+import { SOCK_DGRAM } from "../base/constants.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { getsUsualRequests } from "./handler_kinds.ts";
+import { readyWithin } from "./loop_waiter.ts";
+import { afterDrain, requestsOf } from "./request_registry.ts";
+import type {
+  ServerCloseOptions,
+  ServerCloseReport,
+} from "./server_options.ts";
+import { SocketServer } from "./socket_server.ts";
+import type { DatagramRequest } from "./stages.ts";
+
+/** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
+const FLUSH_SECONDS = 1;
+
+/**
+ * The base of the servers of datagrams: {@linkcode UDPServer} and {@linkcode UnixDatagramServer}.
+ *
+ * @category Servers
+ * @typeParam A The type of the addresses.
+ */
+export abstract class DatagramServer<A extends Address = Address>
+  extends SocketServer<DatagramRequest, A> {
+  /** `SOCK_DGRAM`. */
+  static override socketType: number = SOCK_DGRAM;
+  static {
+    getsUsualRequests.add(this.prototype.getRequest);
+  }
+
+  /**
+   * Waits for the requests under way, which answer on the server's socket, and then closes that socket. Also waits, a
+   * second at most, for the clients to read their answers.
+   */
+  override async serverClose(
+    options: ServerCloseOptions = {},
+  ): Promise<ServerCloseReport> {
+    try {
+      return await super.serverClose(options);
+    } finally {
+      await afterDrain(this, async () => {
+        if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
+        this.socket.close();
+        await stateOf(this.socket).released;
+      });
+    }
+  }
+
+  async #flush(timeout: number | null = null): Promise<void> {
+    const flushed = stateOf(this.socket).datagram?.flushed;
+    const seconds = Math.min(FLUSH_SECONDS, timeout ?? Infinity);
+    if (flushed !== undefined) await readyWithin(flushed, seconds);
+  }
+
+  /** Receives a datagram. Returns a promise only if no datagram waits. May be overridden. */
+  override getRequest():
+    | [DatagramRequest, A]
+    | Promise<[DatagramRequest, A]> {
+    const { socket, maxPacketSize } = this;
+    checkSize(maxPacketSize, "recv", "maxPacketSize");
+    const datagram = stateOf(socket).datagram;
+    if (datagram !== undefined) datagram.answering = true;
+    if (
+      !datagram?.pending.ready ||
+      socket.recvfrom !== Socket.prototype.recvfrom
+    ) return this.#receive();
+    const [packet, sender] = datagram.take(maxPacketSize);
+    return [[packet, socket], (sender ?? "") as A];
+  }
+
+  async #receive(): Promise<[DatagramRequest, A]> {
+    const [packet, sender] = await this.socket.recvfrom(this.maxPacketSize);
+    return [[packet, this.socket], (sender ?? "") as A];
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The run of a handler: `setup`, `handle`, `finish`.
+ *
+ * @module
+ */
+
+import { begun } from "../waiting/promises.ts";
+
+/**
+ * The part of a handler that runs.
+ *
+ * @category Testing
+ */
+export interface Runnable {
+  /** Called before `handle`. */
+  setup(): void | Promise<void>;
+  /** Handles the request. */
+  handle(): void | Promise<void>;
+  /** Called after `handle`, also if `handle` threw. */
+  finish(): void | Promise<void>;
+  /** The error that `handle` threw. */
+  failure?: unknown;
+}
+
+/**
+ * Runs `setup`, `handle` and `finish`. `finish` is called also if `handle` threw, but not if `setup` threw. If both
+ * `handle` and `finish` throw, the error is a `SuppressedError` with both.
+ *
+ * `finish` hangs on the promise of `handle`: a function that waits for `handle` would cost an idle connection 230 bytes
+ * more.
+ *
+ * @returns A promise; undefined if no part of the handler had to wait.
+ */
+export function runHandler(handler: Runnable): void | Promise<void> {
+  const ready = handler.setup();
+  if (ready === undefined) return handleAndFinish(handler);
+  return Promise.resolve(ready).then(() => handleAndFinish(handler));
+}
+
+function handleAndFinish(handler: Runnable): void | Promise<void> {
+  const handled = begun(() => handler.handle());
+  if (handled === undefined) return handler.finish();
+  return Promise.resolve(handled).then(
+    () => handler.finish(),
+    (error) => finishFailed(handler, error),
+  );
+}
+
+/** Calls `finish` after `handle` threw, and throws the error of `handle`. */
+async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
+  handler.failure = error;
+  try {
+    await handler.finish();
+  } catch (second) {
+    const message = "finish() threw after handle() had thrown";
+    throw new SuppressedError(second, error, message);
+  }
+  throw error;
+}

@@ -1,0 +1,71 @@
+/**
+ * The base of the servers of connections.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { OSError } from "../base/errors.ts";
+import { acceptNow, endRequest } from "../socket/server_calls.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { getsUsualRequests } from "./handler_kinds.ts";
+import type {
+  ServerCloseOptions,
+  ServerCloseReport,
+} from "./server_options.ts";
+import { SocketServer } from "./socket_server.ts";
+
+/**
+ * The base of the servers of connections: {@linkcode TCPServer} and {@linkcode UnixStreamServer}.
+ *
+ * @category Servers
+ * @typeParam A The type of the addresses.
+ */
+export abstract class StreamServer<A extends Address = Address>
+  extends SocketServer<Socket, A> {
+  static {
+    getsUsualRequests.add(this.prototype.getRequest);
+  }
+
+  /** Listens. May be overridden. */
+  override serverActivate(): void {
+    this.socket.listen(this.requestQueueSize);
+  }
+
+  /** Closes the listening socket, and then does as {@linkcode BaseServer.serverClose}. */
+  override async serverClose(
+    options: ServerCloseOptions = {},
+  ): Promise<ServerCloseReport> {
+    const closed = super.serverClose(options);
+    this.socket.close();
+    const released = stateOf(this.socket).released;
+    const [report] = await Promise.all([closed, released]);
+    return report;
+  }
+
+  /** Accepts a connection. Returns a promise only if no connection waits. May be overridden. */
+  override getRequest(): [Socket, A] | Promise<[Socket, A]> {
+    const { socket } = this;
+    return socket.accept === Socket.prototype.accept
+      ? acceptNow(socket) as [Socket, A] | undefined ?? socket.accept()
+      : socket.accept();
+  }
+
+  /**
+   * Ends the stream for the client, and then closes the connection. If the client puts off the end, as with a TLS
+   * handshake that stalls, this method waits for the timeout of the socket, or 2 seconds. May be overridden.
+   */
+  override async shutdownRequest(request: Socket): Promise<void> {
+    try {
+      await endRequest(request);
+    } catch (error) {
+      if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
+    }
+    await this.closeRequest(request);
+  }
+
+  /** Closes the connection and its files. May be overridden. */
+  override closeRequest(request: Socket): void {
+    stateOf(request).close(false);
+  }
+}
