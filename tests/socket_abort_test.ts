@@ -16,49 +16,19 @@ import {
 } from "../socket.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import {
+  Aborting,
   codeOf,
   FakeStream,
   listen,
   recvToEnd,
   soon,
   tcpPair,
+  thrownBy,
   turn,
   udp,
   withPair,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-
-/** A signal whose listeners are counted. */
-class Aborting extends AbortController {
-  /** How many listeners the signal has. */
-  listeners = 0;
-  /** The most listeners that the signal had at a time. */
-  most = 0;
-
-  constructor() {
-    super();
-    const { signal } = this;
-    const { addEventListener, removeEventListener } = signal;
-    signal.addEventListener = (...args: unknown[]) => {
-      this.most = Math.max(this.most, ++this.listeners);
-      return Reflect.apply(addEventListener, signal, args);
-    };
-    signal.removeEventListener = (...args: unknown[]) => {
-      this.listeners--;
-      return Reflect.apply(removeEventListener, signal, args);
-    };
-  }
-}
-
-/** What a call throws, be it an error or not. */
-async function thrownBy(call: Promise<unknown>): Promise<unknown> {
-  try {
-    await soon(call);
-  } catch (error) {
-    return error;
-  }
-  throw new Error("the call did not reject");
-}
 
 /** A call that waits, and what it needs for that. */
 interface Waiting {

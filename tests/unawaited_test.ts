@@ -66,6 +66,7 @@ const TAKE_NOTHING = [
   "accept",
   "close",
   "flush",
+  "lines",
   "waitClosed",
   "Symbol(Symbol.asyncDispose)",
   "Symbol(Symbol.asyncIterator)",

@@ -4,6 +4,11 @@
  * @module
  */
 
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+} from "../waiting/abort.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import { eachLine } from "../files/lines.ts";
 import {
@@ -11,7 +16,11 @@ import {
   ReaderCore,
   type ReadUntilOptions,
 } from "../files/reader_core.ts";
-import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
+import {
+  readArguments,
+  type ReadSteps,
+  runStepsNow,
+} from "../files/read_steps.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import type { Blocking, BlockingBytes } from "./blocking_types.ts";
 
@@ -57,60 +66,77 @@ export class BlockingReaderShell implements BlockingReader {
     return this.#core.closed;
   }
 
-  #read<T>(steps: () => ReadSteps<T>): T {
+  #read<T>(steps: () => ReadSteps<T>, signal: AbortSignal | undefined): T {
+    checkSignal(signal, "read");
+    checkAborted(signal);
     this.#core.checkOpen();
-    return runStepsNow(steps(), (wanted) => this.#fill(wanted));
+    return runStepsNow(steps(), (wanted) => this.#fill(wanted, signal));
   }
 
   /** Receives once; returns false at the end of the stream. */
-  #fill(wanted: number): boolean {
+  #fill(wanted: number, signal: AbortSignal | undefined): boolean {
     this.#tie?.sendHeld();
-    const data = this.#source.recv(this.#core.receiveSize(wanted));
+    const size = this.#core.receiveSize(wanted);
+    const data = signal === undefined
+      ? this.#source.recv(size)
+      : this.#source.recv(size, { signal });
     if (data.length > 0) this.#core.queue.push(data);
     return data.length > 0;
   }
 
-  read(size = -1): Bytes {
-    return this.#read(() => this.#core.read(size));
+  read(size: number | AbortOptions = -1, options?: AbortOptions): Bytes {
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read(count), signal);
   }
 
-  read1(size = -1): Bytes {
-    return this.#read(() => this.#core.read1(size));
+  read1(size: number | AbortOptions = -1, options?: AbortOptions): Bytes {
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read1(count), signal);
   }
 
-  readexactly(size: number): Bytes {
-    return this.#read(() => this.#core.readexactly(size));
+  readexactly(size: number, options?: AbortOptions): Bytes {
+    return this.#read(() => this.#core.readexactly(size), options?.signal);
   }
 
-  readline(limit = -1): Bytes {
-    return this.#read(() => this.#core.readline(limit));
+  readline(limit: number | AbortOptions = -1, options?: AbortOptions): Bytes {
+    const [count, signal] = readArguments(limit, -1, options);
+    return this.#read(() => this.#core.readline(count), signal);
   }
 
   readuntil(
     separator: Uint8Array | string = "\n",
     options: ReadUntilOptions = {},
   ): Bytes {
-    return this.#read(() => this.#core.readuntil(separator, options));
+    const steps = () => this.#core.readuntil(separator, options);
+    return this.#read(steps, options?.signal);
   }
 
-  readlines(hint = -1): Bytes[] {
-    return this.#read(() => this.#core.readlines(hint));
+  readlines(hint: number | AbortOptions = -1, options?: AbortOptions): Bytes[] {
+    const [count, signal] = readArguments(hint, -1, options);
+    return this.#read(() => this.#core.readlines(count), signal);
   }
 
-  readinto(buffer: ArrayBufferView): number {
-    return this.#read(() => this.#core.readinto(buffer, false));
+  readinto(buffer: ArrayBufferView, options?: AbortOptions): number {
+    const steps = () => this.#core.readinto(buffer, false);
+    return this.#read(steps, options?.signal);
   }
 
-  readinto1(buffer: ArrayBufferView): number {
-    return this.#read(() => this.#core.readinto(buffer, true));
+  readinto1(buffer: ArrayBufferView, options?: AbortOptions): number {
+    const steps = () => this.#core.readinto(buffer, true);
+    return this.#read(steps, options?.signal);
   }
 
-  peek(size = 0): Bytes {
-    return this.#read(() => this.#core.peek(size));
+  peek(size: number | AbortOptions = 0, options?: AbortOptions): Bytes {
+    const [count, signal] = readArguments(size, 0, options);
+    return this.#read(() => this.#core.peek(count), signal);
+  }
+
+  lines(options: AbortOptions = {}): IterableIterator<Bytes> {
+    return eachLine(() => this.readline(options));
   }
 
   [Symbol.iterator](): IterableIterator<Bytes> {
-    return eachLine(() => this.readline());
+    return this.lines();
   }
 
   readable(): boolean {

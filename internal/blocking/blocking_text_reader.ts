@@ -4,8 +4,17 @@
  * @module
  */
 
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+} from "../waiting/abort.ts";
 import { eachLine } from "../files/lines.ts";
-import { type ReadSteps, runStepsNow } from "../files/read_steps.ts";
+import {
+  readArguments,
+  type ReadSteps,
+  runStepsNow,
+} from "../files/read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "../files/text_core.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import type { BlockingReader } from "./blocking_reader.ts";
@@ -35,33 +44,46 @@ export class BlockingTextReaderShell implements BlockingTextReader {
     return this.#reader.closed;
   }
 
-  #read<T>(steps: () => ReadSteps<T>): T {
+  #read<T>(steps: () => ReadSteps<T>, signal: AbortSignal | undefined): T {
+    checkSignal(signal, "read");
+    checkAborted(signal);
     this.#reader.readable(); // throws if the file is closed
-    return runStepsNow(steps(), () => this.#fill());
+    return runStepsNow(steps(), () => this.#fill(signal));
   }
 
   /** Receives until there is more text; returns false at the end of the stream. */
-  #fill(): boolean {
+  #fill(signal: AbortSignal | undefined): boolean {
+    const options = signal && { signal };
     for (;;) {
-      const more = this.#core.decode(this.#reader.read1());
+      const more = this.#core.decode(this.#reader.read1(-1, options));
       if (more !== undefined) return more;
     }
   }
 
-  read(size = -1): string {
-    return this.#read(() => this.#core.read(size));
+  read(size: number | AbortOptions = -1, options?: AbortOptions): string {
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read(count), signal);
   }
 
-  readline(limit = -1): string {
-    return this.#read(() => this.#core.readline(limit));
+  readline(limit: number | AbortOptions = -1, options?: AbortOptions): string {
+    const [count, signal] = readArguments(limit, -1, options);
+    return this.#read(() => this.#core.readline(count), signal);
   }
 
-  readlines(hint = -1): string[] {
-    return this.#read(() => this.#core.readlines(hint));
+  readlines(
+    hint: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): string[] {
+    const [count, signal] = readArguments(hint, -1, options);
+    return this.#read(() => this.#core.readlines(count), signal);
+  }
+
+  lines(options: AbortOptions = {}): IterableIterator<string> {
+    return eachLine(() => this.readline(options));
   }
 
   [Symbol.iterator](): IterableIterator<string> {
-    return eachLine(() => this.readline());
+    return this.lines();
   }
 
   readable(): boolean {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AbortOptions } from "../waiting/abort.ts";
+
 /**
  * The methods of `T`, but they block the worker and return the values that the promises of `T` resolve to. Use `for`
  * instead of `for await`, and `using` instead of `await using`. No method takes an async iterable.
@@ -31,8 +33,8 @@ export type Blocking<T> = {
  * @category Files
  */
 export interface BlockingBytes {
-  /** Receives at most `size` bytes; empty at the end of the stream. */
-  recv(size: number): Uint8Array<ArrayBuffer>;
+  /** Receives at most `size` bytes; empty at the end of the stream. Has options if the read has a signal. */
+  recv(size: number, options?: AbortOptions): Uint8Array<ArrayBuffer>;
   /** Sends all of `data`. */
   sendall(data: Uint8Array): void;
 }

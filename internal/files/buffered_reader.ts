@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AbortOptions } from "../waiting/abort.ts";
 import { begun, unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
@@ -15,7 +16,12 @@ import {
   type ReadUntilOptions,
 } from "./reader_core.ts";
 import { refuseFor } from "./read_errors.ts";
-import { type ReadSteps, runSteps } from "./read_steps.ts";
+import {
+  readArguments,
+  type ReadSteps,
+  runSteps,
+  takeTurn,
+} from "./read_steps.ts";
 import { type Convert, SingleReceive } from "./single_receive.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
 
@@ -91,43 +97,61 @@ export class BufferedReader implements Disposable {
   /**
    * Reads `size` bytes, or fewer if the stream ends before; without `size`, to the end.
    *
-   * @param size The number of bytes; -1 for all.
+   * @param size The number of bytes; -1 for all. May be left out before `options`, as in each method.
+   * @param options A signal that ends the wait.
    * @returns The bytes; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
-  read(size = -1): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#has(size)) return Promise.resolve(this.#core.take(size));
-    return this.#read(() => this.#core.read(size));
+  read(
+    size: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (options === undefined && this.#has(size)) {
+      return Promise.resolve(this.#core.take(size));
+    }
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read(count), signal);
   }
 
   /**
    * Reads the bytes that are there, with at most one `recv`.
    *
    * @param size The most bytes; -1 for as many as one `recv` brings.
+   * @param options A signal that ends the wait.
    * @returns The bytes; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
-  read1(size = -1): Promise<Uint8Array<ArrayBuffer>> {
-    const all = size === -1 ||
-      size >= this.#core.bufferSize && Number.isInteger(size);
-    if (all && this.#idle) return this.#once(BufferedReader.#opened);
-    return this.#read(() => this.#core.read1(size));
+  read1(
+    size: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (options === undefined && this.#all(size) && this.#idle) {
+      return this.#once(BufferedReader.#opened);
+    }
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read1(count), signal);
   }
 
   /**
    * Reads exactly `size` bytes.
    *
    * @param size The number of bytes.
+   * @param options A signal that ends the wait.
    * @returns The bytes.
    * @throws {IncompleteReadError} if the stream ends before; its `partial` holds the bytes that came.
    * @throws {RangeError} if `size` is not a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
-  readexactly(size: number): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#has(size)) return Promise.resolve(this.#core.take(size));
-    return this.#read(() => this.#core.readexactly(size));
+  readexactly(
+    size: number,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (options === undefined && this.#has(size)) {
+      return Promise.resolve(this.#core.take(size));
+    }
+    return this.#read(() => this.#core.readexactly(size), options?.signal);
   }
 
   /**
@@ -138,23 +162,30 @@ export class BufferedReader implements Disposable {
    * of a line is never taken for a line.
    *
    * @param limit The most bytes to return; a longer line comes in parts without an error.
+   * @param options A signal that ends the wait.
    * @returns The line; empty at the end of the stream.
    * @throws {LimitOverrunError} if the line is longer than `lineLimit` and no `limit` is given.
    * @throws {RangeError} if `limit` is not -1 or a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
-  readline(limit = -1): Promise<Uint8Array<ArrayBuffer>> {
-    const line = limit === -1 ? this.#readyLine() : undefined;
-    if (line !== undefined) return Promise.resolve(line);
-    if (limit === -1 && this.#idle) return this.#once(BufferedReader.#toLine);
-    return this.#read(() => this.#core.readline(limit));
+  readline(
+    limit: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    if (limit === -1 && options === undefined) {
+      const line = this.#readyLine();
+      if (line !== undefined) return Promise.resolve(line);
+      if (this.#idle) return this.#once(BufferedReader.#toLine);
+    }
+    const [most, signal] = readArguments(limit, -1, options);
+    return this.#read(() => this.#core.readline(most), signal);
   }
 
   /**
    * Reads up to `separator`, separator included.
    *
    * @param separator Bytes, or a string, which is encoded as UTF-8.
-   * @param options The limit.
+   * @param options The limit, and a signal that ends the wait.
    * @returns The bytes, which end with the separator.
    * @throws {IncompleteReadError} if the stream ends before; its `partial` holds the bytes that came.
    * @throws {LimitOverrunError} if the separator does not come within the limit; the bytes stay in the reader.
@@ -165,7 +196,8 @@ export class BufferedReader implements Disposable {
     separator: Uint8Array | string = NEWLINE,
     options: ReadUntilOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#read(() => this.#core.readuntil(separator, options));
+    const steps = () => this.#core.readuntil(separator, options);
+    return this.#read(steps, options?.signal);
   }
 
   /**
@@ -173,52 +205,82 @@ export class BufferedReader implements Disposable {
    * stay in the reader.
    *
    * @param hint Stops once the lines have more bytes than this; -1 or 0 reads all.
+   * @param options A signal that ends the wait.
    * @returns The lines, each with its "\n".
    * @throws {LimitOverrunError} if a line is longer than `lineLimit`.
    * @throws {RangeError} if `hint` is not -1 or a non-negative integer.
    * @throws {TypeError} if the reader is closed.
    */
-  readlines(hint = -1): Promise<Uint8Array<ArrayBuffer>[]> {
-    return this.#read(() => this.#core.readlines(hint));
+  readlines(
+    hint: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>[]> {
+    const [most, signal] = readArguments(hint, -1, options);
+    return this.#read(() => this.#core.readlines(most), signal);
   }
 
   /**
-   * Fills `buffer`, or less of it if the stream ends before. Receives directly into a large buffer, without a copy.
+   * Fills `buffer`, or less of it if the stream ends before. Without a signal, receives directly into a large buffer,
+   * without a copy.
    *
    * @param buffer The memory to fill.
+   * @param options A signal that ends the wait.
    * @returns The number of bytes; 0 at the end of the stream.
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
-  readinto(buffer: ArrayBufferView): Promise<number> {
-    return this.#run(() => this.#readInto(checkBuffer(buffer), false));
+  readinto(buffer: ArrayBufferView, options?: AbortOptions): Promise<number> {
+    return unawaited(this.#readInto(buffer, false, options?.signal));
   }
 
   /**
    * Reads the bytes that are there into `buffer`, with at most one receive.
    *
    * @param buffer The memory to fill.
+   * @param options A signal that ends the wait.
    * @returns The number of bytes; 0 at the end of the stream.
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
-  readinto1(buffer: ArrayBufferView): Promise<number> {
+  readinto1(buffer: ArrayBufferView, options?: AbortOptions): Promise<number> {
     if (
-      buffer instanceof Uint8Array && buffer.length >= this.#core.bufferSize &&
-      this.#idle
+      options === undefined && buffer instanceof Uint8Array &&
+      buffer.length >= this.#core.bufferSize && this.#idle
     ) {
       return this.#singleReceive.read(
         this.#receiveTo(buffer),
         BufferedReader.#opened,
       );
     }
-    return this.#run(() => this.#readInto(checkBuffer(buffer), true));
+    return unawaited(this.#readInto(buffer, true, options?.signal));
   }
 
-  async #readInto(target: Uint8Array, once: boolean): Promise<number> {
+  /** Fills `buffer` when it is the call's turn. */
+  async #readInto(
+    buffer: ArrayBufferView,
+    once: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    if (signal !== undefined || !this.#turns.tryAcquire()) {
+      await takeTurn(this.#turns, signal);
+    }
+    try {
+      this.#core.checkOpen();
+      return await this.#fillBuffer(checkBuffer(buffer), once, signal);
+    } finally {
+      this.#turns.release();
+    }
+  }
+
+  async #fillBuffer(
+    target: Uint8Array,
+    once: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
     let filled = this.#core.queue.takeInto(target);
     this.#core.lines.stopSkipping();
     try {
       while (filled < target.length && !(once && filled > 0)) {
-        const count = await this.#receiveInto(target.subarray(filled));
+        const rest = target.subarray(filled);
+        const count = await this.#receiveInto(rest, signal);
         if (count === 0) break;
         filled += count;
       }
@@ -229,10 +291,13 @@ export class BufferedReader implements Disposable {
     }
   }
 
-  /** Receives once into `rest`, while the queue is empty. */
-  async #receiveInto(rest: Uint8Array): Promise<number> {
-    if (rest.length < this.#core.bufferSize) {
-      await this.#fill(rest.length);
+  /** Receives once into `rest`, while the queue is empty. With a signal the queue is between, and keeps late bytes. */
+  async #receiveInto(
+    rest: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    if (signal !== undefined || rest.length < this.#core.bufferSize) {
+      await this.#fill(rest.length, signal);
       return this.#core.queue.takeInto(rest);
     }
     const count = await this.#receiveTo(rest);
@@ -245,12 +310,17 @@ export class BufferedReader implements Disposable {
    * may return more or fewer bytes than `size`.
    *
    * @param size The number of bytes wanted; 0 for those that wait, or else come next.
+   * @param options A signal that ends the wait.
    * @returns A copy of the bytes; empty only at the end of the stream.
    * @throws {RangeError} if `size` is not a non-negative integer.
    * @throws {TypeError} if the reader is unbuffered or closed.
    */
-  peek(size = 0): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#read(() => this.#core.peek(size));
+  peek(
+    size: number | AbortOptions = 0,
+    options?: AbortOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const [count, signal] = readArguments(size, 0, options);
+    return this.#read(() => this.#core.peek(count), signal);
   }
 
   /**
@@ -261,6 +331,23 @@ export class BufferedReader implements Disposable {
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     return iterateLines(() => this.#readyLine(), () => this.#nextLine());
+  }
+
+  /**
+   * Iterates over the lines as `for await` does, until a signal aborts: then the loop throws the signal's reason.
+   *
+   * @param options A signal that ends the wait.
+   * @returns The iterator.
+   */
+  lines(
+    options: AbortOptions = {},
+  ): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
+    const { signal } = options;
+    if (signal === undefined) return this[Symbol.asyncIterator]();
+    return iterateLines(
+      () => signal.aborted ? undefined : this.#readyLine(),
+      () => unawaited(this.readline(options).then(toResult)),
+    );
   }
 
   #nextLine(): Promise<IteratorResult<Bytes>> {
@@ -315,29 +402,29 @@ export class BufferedReader implements Disposable {
   }
 
   /** Runs the steps of a read when it is its turn. */
-  #read<T>(steps: () => ReadSteps<T>): Promise<T> {
+  #read<T>(steps: () => ReadSteps<T>, signal?: AbortSignal): Promise<T> {
     return unawaited(runSteps(
       () => {
         this.#core.checkOpen();
         return steps();
       },
-      (wanted) => this.#fill(wanted),
+      (wanted) => this.#fill(wanted, signal),
       this.#turns,
+      signal,
     ));
   }
 
-  /** Runs a read when it is its turn. */
-  #run<T>(operation: () => Promise<T>): Promise<T> {
-    return unawaited(this.#turns.run(() => {
-      this.#core.checkOpen();
-      return operation();
-    }));
+  /** Reports whether `size` bytes can be taken at once. */
+  #has(size: unknown): size is number {
+    return typeof size === "number" && size > 0 &&
+      size <= this.#core.queue.length && this.#turns.ready &&
+      Number.isInteger(size);
   }
 
-  /** Reports whether `size` bytes can be taken at once. */
-  #has(size: number): boolean {
-    return size > 0 && size <= this.#core.queue.length && this.#turns.ready &&
-      Number.isInteger(size);
+  /** Reports whether `size` is all that one receive brings. */
+  #all(size: unknown): boolean {
+    return size === -1 || typeof size === "number" &&
+        size >= this.#core.bufferSize && Number.isInteger(size);
   }
 
   #readyLine(): Bytes | undefined {
@@ -380,9 +467,10 @@ export class BufferedReader implements Disposable {
     return line instanceof Promise ? line.then(toResult) : toResult(line);
   }
 
-  #receive(size: number): Promise<Bytes> {
+  #receive(size: number, signal?: AbortSignal): Promise<Bytes> {
     this.#tie?.sendHeld();
-    return begun(() => this.#source.recv(size));
+    if (signal === undefined) return begun(() => this.#source.recv(size));
+    return begun(() => this.#source.recv(size, { signal }));
   }
 
   #receiveTo(buffer: Uint8Array): Promise<number> {
@@ -391,9 +479,9 @@ export class BufferedReader implements Disposable {
   }
 
   /** Receives once; resolves to false at the end of the stream. */
-  async #fill(wanted: number): Promise<boolean> {
+  async #fill(wanted: number, signal?: AbortSignal): Promise<boolean> {
     const core = this.#core;
-    const chunk = await this.#receive(core.receiveSize(wanted));
+    const chunk = await this.#receive(core.receiveSize(wanted), signal);
     core.checkOpen();
     if (chunk.length > 0) core.queue.push(chunk);
     return chunk.length > 0;

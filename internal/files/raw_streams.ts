@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { AbortOptions } from "../waiting/abort.ts";
+
 /**
  * The source of a reader's bytes, such as a `Socket`.
  *
@@ -14,9 +16,10 @@ export interface ByteSource {
    * Receives the bytes that are there, at most `n`. The array belongs to the caller.
    *
    * @param n The most bytes to receive; at least 1.
+   * @param options Given if the read has a signal, which ends the wait. Bytes that come later are for the next call.
    * @returns The bytes; empty at the end of the stream.
    */
-  recv(n: number): Promise<Uint8Array<ArrayBuffer>>;
+  recv(n: number, options?: AbortOptions): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Receives the bytes that are there into `buffer`.
    *

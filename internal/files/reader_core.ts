@@ -6,6 +6,7 @@
  */
 
 import type { Bytes } from "../base/memory.ts";
+import type { AbortOptions } from "../waiting/abort.ts";
 import {
   checkBuffer,
   checkCount,
@@ -56,7 +57,7 @@ export interface BufferedReaderOptions {
  *
  * @category Files
  */
-export interface ReadUntilOptions {
+export interface ReadUntilOptions extends AbortOptions {
   /**
    * The most bytes to read, separator included.
    *

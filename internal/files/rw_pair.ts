@@ -38,7 +38,7 @@ export function delegate<P extends object>(
 }
 
 /** The methods that a pair of text files has from its reader. */
-export const TEXT_READS = ["read", "readline", "readlines"] as const;
+export const TEXT_READS = ["read", "readline", "readlines", "lines"] as const;
 
 /** The methods that a pair of binary files has from its reader. */
 export const BYTE_READS = [
@@ -73,6 +73,7 @@ export interface BufferedRWPair extends
     | "readinto"
     | "readinto1"
     | "peek"
+    | "lines"
     | typeof Symbol.asyncIterator
   >,
   Pick<
@@ -167,7 +168,7 @@ export class BufferedRWPair implements AsyncDisposable {
 export interface TextRWPair extends
   Pick<
     TextReader,
-    "read" | "readline" | "readlines" | typeof Symbol.asyncIterator
+    "read" | "readline" | "readlines" | "lines" | typeof Symbol.asyncIterator
   >,
   Pick<
     TextWriter,

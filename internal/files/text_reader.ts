@@ -4,12 +4,13 @@
  * @module
  */
 
+import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { iterateLines, toResult } from "./lines.ts";
 import { refuseFor } from "./read_errors.ts";
-import { type ReadSteps, runSteps } from "./read_steps.ts";
+import { readArguments, type ReadSteps, runSteps } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
 /**
@@ -68,13 +69,18 @@ export class TextReader implements Disposable {
   /**
    * Reads `size` characters, or fewer if the stream ends before; without `size`, to the end.
    *
-   * @param size The number of characters; -1 for all.
+   * @param size The number of characters; -1 for all. May be left out before `options`, as in each method.
+   * @param options A signal that ends the wait.
    * @returns The text; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
-  read(size = -1): Promise<string> {
-    return this.#read(() => this.#core.read(size));
+  read(
+    size: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<string> {
+    const [count, signal] = readArguments(size, -1, options);
+    return this.#read(() => this.#core.read(count), signal);
   }
 
   /**
@@ -82,15 +88,22 @@ export class TextReader implements Disposable {
    * A line that is too long is skipped as in {@linkcode BufferedReader.readline}.
    *
    * @param limit The most characters to return; a longer line comes in parts without an error.
+   * @param options A signal that ends the wait.
    * @returns The line; empty at the end of the stream.
    * @throws {LimitOverrunError} if the line is longer than `lineLimit` and no `limit` is given.
    * @throws {RangeError} if `limit` is not -1 or a non-negative integer.
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
-  readline(limit = -1): Promise<string> {
-    const line = limit === -1 ? this.#readyLine() : undefined;
-    if (line !== undefined) return Promise.resolve(line);
-    return this.#read(() => this.#core.readline(limit));
+  readline(
+    limit: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<string> {
+    if (limit === -1 && options === undefined) {
+      const line = this.#readyLine();
+      if (line !== undefined) return Promise.resolve(line);
+    }
+    const [most, signal] = readArguments(limit, -1, options);
+    return this.#read(() => this.#core.readline(most), signal);
   }
 
   /**
@@ -98,13 +111,18 @@ export class TextReader implements Disposable {
    * before stay in the file.
    *
    * @param hint Stops once the lines are longer than this; -1 or 0 reads all.
+   * @param options A signal that ends the wait.
    * @returns The lines, each with its line end.
    * @throws {LimitOverrunError} if a line is longer than `lineLimit`.
    * @throws {RangeError} if `hint` is not -1 or a non-negative integer.
    * @throws {TypeError} if data cannot be decoded, or the file is closed.
    */
-  readlines(hint = -1): Promise<string[]> {
-    return this.#read(() => this.#core.readlines(hint));
+  readlines(
+    hint: number | AbortOptions = -1,
+    options?: AbortOptions,
+  ): Promise<string[]> {
+    const [most, signal] = readArguments(hint, -1, options);
+    return this.#read(() => this.#core.readlines(most), signal);
   }
 
   /**
@@ -117,6 +135,21 @@ export class TextReader implements Disposable {
     return iterateLines(
       () => this.#readyLine(),
       () => unawaited(this.readline().then(toResult)),
+    );
+  }
+
+  /**
+   * Iterates over the lines as `for await` does, until a signal aborts: then the loop throws the signal's reason.
+   *
+   * @param options A signal that ends the wait.
+   * @returns The iterator.
+   */
+  lines(options: AbortOptions = {}): AsyncIterableIterator<string> {
+    const { signal } = options;
+    if (signal === undefined) return this[Symbol.asyncIterator]();
+    return iterateLines(
+      () => signal.aborted ? undefined : this.#readyLine(),
+      () => unawaited(this.readline(options).then(toResult)),
     );
   }
 
@@ -162,14 +195,15 @@ export class TextReader implements Disposable {
   }
 
   /** Runs the steps of a read when it is its turn. */
-  #read<T>(steps: () => ReadSteps<T>): Promise<T> {
+  #read<T>(steps: () => ReadSteps<T>, signal?: AbortSignal): Promise<T> {
     return unawaited(runSteps(
       () => {
         this.#reader.readable(); // throws if the file is closed
         return steps();
       },
-      () => this.#fill(),
+      () => this.#fill(signal),
       this.#turns,
+      signal,
     ));
   }
 
@@ -178,9 +212,10 @@ export class TextReader implements Disposable {
   }
 
   /** Receives until there is more text; resolves to false at the end of the stream. */
-  async #fill(): Promise<boolean> {
+  async #fill(signal: AbortSignal | undefined): Promise<boolean> {
+    const options = signal && { signal };
     for (;;) {
-      const more = this.#core.decode(await this.#reader.read1());
+      const more = this.#core.decode(await this.#reader.read1(-1, options));
       if (more !== undefined) return more;
     }
   }

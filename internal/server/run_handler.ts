@@ -20,11 +20,14 @@ export interface Runnable {
   finish(): void | Promise<void>;
   /** The error that `handle` threw. */
   failure?: unknown;
+  /** Aborted when the server shuts down. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Runs `setup`, `handle` and `finish`. `finish` is called also if `handle` threw, but not if `setup` threw. If both
- * `handle` and `finish` throw, the error is a `SuppressedError` with both.
+ * `handle` and `finish` throw, the error is a `SuppressedError` with both. A `handle` that throws the reason of its own
+ * aborted signal has stopped as the server asked, which is no error.
  *
  * `finish` hangs on the promise of `handle`: a function that waits for `handle` would cost an idle connection 230 bytes
  * more.
@@ -55,5 +58,10 @@ async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
     const message = "finish() threw after handle() had thrown";
     throw new SuppressedError(second, error, message);
   }
-  throw error;
+  if (!isStop(handler, error)) throw error;
+}
+
+/** Reports whether `handle` stopped because the server shuts down: its error is the reason of its own signal. */
+function isStop({ signal }: Runnable, error: unknown): boolean {
+  return signal !== undefined && signal.aborted && signal.reason === error;
 }
