@@ -32,17 +32,24 @@ scope.addEventListener("unhandledrejection", (event) => {
 watchHeap((error) => crash(undefined, error));
 runner.run();
 
-/** Holds a Web Lock until the worker ends: only then does `terminate()` stop a loop (Deno 2.9.6). Deno has no types for it. */
-function holdLock(): Promise<void> {
-  const { locks } = navigator as unknown as {
-    locks: {
-      request(
-        name: string,
-        options: { mode: "shared" },
-        callback: () => Promise<void>,
-      ): void;
-    };
+/** The Web Locks, for which Deno has no types. */
+interface WithLocks {
+  locks?: {
+    request(
+      name: string,
+      options: { mode: "shared" },
+      callback: () => Promise<void>,
+    ): void;
   };
+}
+
+/**
+ * Holds a Web Lock until the worker ends: only then does `terminate()` stop a loop (Deno 2.9.6). Deno 2.8 has no Web
+ * Locks, so a loop goes on there.
+ */
+function holdLock(): Promise<void> {
+  const { locks } = navigator as WithLocks;
+  if (locks === undefined) return Promise.resolve();
   return new Promise((granted) => {
     locks.request("socketserver worker", { mode: "shared" }, () => {
       granted();
