@@ -131,11 +131,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
       return this.#pool?.pids ?? null;
     }
 
-    serverBind(): void {
+    serverBind(): void | Promise<void> {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
       if (bindPassable(server)) return;
-      (Base.prototype as SocketServer<unknown>).serverBind.call(this);
+      return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
     }
 
     override async finishRequest(

@@ -122,14 +122,20 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     checkTimeout(this.closeTimeout);
   }
 
-  /** Makes the server ready for requests. May be overridden. */
-  serverActivate(): void {}
+  /**
+   * Makes the server ready for requests. May be overridden.
+   *
+   * @returns A promise if an override takes time: `serveForever` and `handleRequest` wait for it, and reject with its
+   *   error.
+   */
+  serverActivate(): void | Promise<void> {}
 
   /**
    * Handles requests until {@linkcode BaseServer.shutdown} is called.
    *
    * @param options A signal that stops the loop, and the interval of `serviceActions`.
    * @throws {OSError} if the socket of the server fails.
+   * @throws The error of a `serverBind` or `serverActivate` that returned a promise.
    */
   serveForever(options: ServeForeverOptions = {}): Promise<void> {
     noteServing(this);

@@ -20,6 +20,7 @@ let listening = false;
 
 /** Notes that a server is bound, and should serve. */
 export function noteBound(server: Server): void {
+  if (begun.has(server)) return;
   idle.add(server);
   if (listening) return;
   listening = true;

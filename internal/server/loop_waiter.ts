@@ -114,6 +114,12 @@ export class LoopWaiter {
     operation.watchers.add(this.#rouse);
   }
 
+  /** Waits until the source is ready, however often it takes, or the stop. */
+  async waitFor(source: Readiness): Promise<void> {
+    while (!source.ready && !this.stopping) await this.wait(source);
+    this.#ticked = false;
+  }
+
   /** Waits for a time, or until the loop should end. */
   async pause(ms: number): Promise<void> {
     let over = false;

@@ -10,6 +10,8 @@ import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
+import { anyReady } from "../waiting/ready.ts";
+import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { ServerStages } from "./stages.ts";
 import { socketOf } from "../socket/select.ts";
@@ -58,6 +60,9 @@ export class ServeLoop<R> {
     signal?.addEventListener("abort", stop);
     if (signal?.aborted || this.#stopWanted) stop();
     try {
+      const start = Start.of(this.#server);
+      if (start !== undefined && !await startedBefore(loop, start)) return;
+      this.#checkOpen("serve");
       const served = enter(
         this.#server, // here and not for each request, which would cost 0.4 us
         () => this.#serve(loop),
@@ -81,7 +86,6 @@ export class ServeLoop<R> {
         `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
       );
     }
-    this.#checkOpen("serve");
     const idle = untimedActions.has(this.#server.serviceActions);
     return this.#loop = new LoopWaiter(idle ? undefined : pollInterval * 1000);
   }
@@ -143,6 +147,8 @@ export class ServeLoop<R> {
 
   /** Handles one request without a loop, or calls `handleTimeout`. */
   async handleRequest(): Promise<void> {
+    const start = Start.of(this.#server);
+    if (start !== undefined) await start.wait();
     this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
@@ -164,6 +170,24 @@ export class ServeLoop<R> {
   async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
     const { timeout = null } = options;
     checkTimeout(timeout);
+    const start = Start.of(this.#server);
+    if (start !== undefined) return await this.#closeStarting(start, timeout);
+    return await this.#closeStarted(timeout);
+  }
+
+  /** Closes a server whose start is under way or has failed: waits for it, too, and throws an error that nobody got. */
+  async #closeStarting(
+    start: Start,
+    timeout: number | null,
+  ): Promise<ServerCloseReport> {
+    start.cancelled = true;
+    const report = await this.#closeStarted(timeout);
+    await anyReady([start], timeout);
+    if (start.untaken) start.check();
+    return report;
+  }
+
+  async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
     const requests = this.#requests;
     this.#loop?.stop();
     requests.drain();
@@ -177,6 +201,17 @@ export class ServeLoop<R> {
     if (report.forced > 0) this.#loop?.abandon();
     return report;
   }
+}
+
+/** Waits for the start of a server, or the stop. Returns false if the stop came first. Throws the error of the start. */
+async function startedBefore(
+  waiter: LoopWaiter,
+  start: Start,
+): Promise<boolean> {
+  await waiter.waitFor(start);
+  if (!start.ready) return false;
+  start.check();
+  return true;
 }
 
 /** Waits after a failure of `getRequest`, so that a `getRequest` that fails at once leaves time for other tasks. */

@@ -15,7 +15,7 @@ import {
 } from "../base/constants.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseServer } from "./base_server.ts";
-import { noteBound } from "./forgotten.ts";
+import { bindAndActivate } from "./bind.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type {
@@ -135,6 +135,7 @@ export abstract class SocketServer<R, A extends Address = Address>
 
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
+   * If `serverBind` or `serverActivate` returns a promise, the server is bound later, and `serveForever` waits for it.
    *
    * @param serverAddress `[host, port]`, or a path.
    * @param RequestHandlerClass The class that handles requests.
@@ -152,14 +153,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
     this.#socket = new Socket(this.addressFamily, this.socketType);
     if (options.bindAndActivate === false) return;
-    try {
-      this.serverBind();
-      this.serverActivate();
-      noteBound(this);
-    } catch (error) {
-      this.socket.close();
-      throw error;
-    }
+    bindAndActivate(this);
   }
 
   /** Refuses handlers of connections for datagrams, and the reverse, unless an override of `getRequest` may suit them. */
@@ -170,8 +164,13 @@ export abstract class SocketServer<R, A extends Address = Address>
     checkHandlerKind(RequestHandlerClass, this.socketType, doing);
   }
 
-  /** Binds the socket to `serverAddress`, and sets `serverAddress` to the real address. May be overridden. */
-  serverBind(): void {
+  /**
+   * Binds the socket to `serverAddress`, and sets `serverAddress` to the real address. May be overridden.
+   *
+   * @returns A promise if an override takes time: `serveForever`, `handleRequest`, `select` and `serve` wait for it, and
+   *   reject with its error. Until then `serverAddress` is the address that the constructor got.
+   */
+  serverBind(): void | Promise<void> {
     if (this.allowReuseAddress) {
       this.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
     }

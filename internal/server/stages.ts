@@ -226,7 +226,7 @@ export interface ServerStages<R = unknown, A extends Address = Address> extends
   /** A snapshot of the server's counters. */
   readonly status: ServerStatus;
   /** Makes the server ready for requests. */
-  serverActivate(): void;
+  serverActivate(): void | Promise<void>;
   /** Handles requests until `shutdown`. */
   serveForever(options?: ServeForeverOptions): Promise<void>;
   /** Stops `serveForever`. */

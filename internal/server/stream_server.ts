@@ -28,7 +28,7 @@ export abstract class StreamServer<A extends Address = Address>
   }
 
   /** Listens. May be overridden. */
-  override serverActivate(): void {
+  override serverActivate(): void | Promise<void> {
     this.socket.listen(this.requestQueueSize);
   }
 

@@ -13,6 +13,7 @@ import {
 } from "../waiting/abort.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { anyReady } from "../waiting/ready.ts";
+import { Start } from "../waiting/start.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { ownerOf } from "./fileno.ts";
 import { Socket, stateOf } from "./socket_object.ts";
@@ -77,19 +78,65 @@ async function selectNow<
   checkIterable(rlist, "select", "rlist");
   checkIterable(wlist, "select", "wlist");
   checkIterable(xlist, "select", "xlist");
-  const readers = Array.from(
-    rlist,
-    (item): [R, Readiness] => [item, stateOf(socketOf(item)).readable],
+  const lists: [R[], W[], X[]] = [[...rlist], [...wlist], [...xlist]];
+  checkAborted(signal);
+  const starts = lists.flat().map(startOf).filter((start) =>
+    start !== undefined
   );
-  const writers = Array.from(
-    wlist,
-    (item): [W, Readiness] => [item, stateOf(socketOf(item)).writable],
-  );
+  if (starts.length > 0) {
+    const left = await allStarted(starts, timeout, signal);
+    if (left === undefined) return [[], [], []];
+    timeout = left;
+  }
+  return await selectStarted(lists, timeout, signal);
+}
+
+async function selectStarted<
+  R extends Selectable,
+  W extends Selectable,
+  X extends Selectable,
+>(
+  [rlist, wlist, xlist]: [R[], W[], X[]],
+  timeout: number | null,
+  signal: AbortSignal | undefined,
+): Promise<[R[], W[], X[]]> {
+  const readers = rlist.map((item): [R, Readiness] => [
+    item,
+    stateOf(socketOf(item)).readable,
+  ]);
+  const writers = wlist.map((item): [W, Readiness] => [
+    item,
+    stateOf(socketOf(item)).writable,
+  ]);
   for (const item of xlist) socketOf(item);
   const sources = [...readers, ...writers].map(([, source]) => source);
-  checkAborted(signal);
   await anyReady(sources, timeout, signal);
   return [readyOf(readers), readyOf(writers), []];
+}
+
+function startOf(item: Selectable): Start | undefined {
+  return typeof item === "number" ? undefined : Start.of(item);
+}
+
+/**
+ * Waits until the servers among the items are bound. Throws the error of one that cannot be.
+ *
+ * @returns The seconds that are left; undefined if the time ran out.
+ */
+async function allStarted(
+  starts: Start[],
+  timeout: number | null,
+  signal: AbortSignal | undefined,
+): Promise<number | null | undefined> {
+  const due = performance.now() + (timeout ?? Infinity) * 1000;
+  const left = () =>
+    timeout === null ? null : Math.max(0, due - performance.now()) / 1000;
+  for (const start of starts) {
+    await anyReady([start], left(), signal);
+    if (!start.ready) return undefined;
+    start.check();
+  }
+  return left();
 }
 
 function readyOf<T>(pairs: [T, Readiness][]): T[] {
