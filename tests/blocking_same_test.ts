@@ -407,7 +407,8 @@ function members({ prototype }: { prototype: object }): string[] {
 
 Deno.test("BlockingSocket and its files have what Socket and its files have", () => {
   const missing = ["accept", "bind", "connect", "connectEx", "detach"]
-    .concat("fileno", "listen", "toString", "waitClosed"); // the server's, or for `select`
+    .concat("fileno", "listen", "toString", "waitClosed") // the server's, or for `select`
+    .concat("readable", "writable"); // promises
   assertEquals(
     members(BlockingSocketShell),
     members(Socket).filter((name) => !missing.includes(name)),

@@ -239,6 +239,18 @@ const STREAMS: Scenario[] = [
     },
   },
   {
+    behaviour: "answers stream to stream, until the client ends its side",
+    Handler: "Streams",
+    async talk(client) {
+      await client.sendall(bytes("one "));
+      assertEquals(text(await client.recv(4, module.MSG_WAITALL)), "ONE ");
+      const rest = "two ".repeat(100_000);
+      const sending = client.sendall(bytes(rest));
+      sending.then(() => client.shutdown(SHUT_WR));
+      assertEquals(text(await all(client)), rest.toUpperCase());
+    },
+  },
+  {
     behaviour: "lets a handler give a read up, and keeps what comes later",
     Handler: "GivesUp",
     async talk(client) {

@@ -114,8 +114,10 @@ export interface BlockingSocket extends
       | "fileno"
       | "listen"
       | "makefile"
+      | "readable"
       | "sendfile"
       | "waitClosed"
+      | "writable"
     >
   > {
   /**

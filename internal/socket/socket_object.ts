@@ -25,6 +25,7 @@ import * as sending from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import * as settings from "./settings.ts";
 import { SocketState } from "./state.ts";
+import { readableOf, writableOf } from "./web_streams.ts";
 
 /**
  * Returns the state of a socket: for `select`, servers and relays, which do more with a socket than its methods allow.
@@ -466,6 +467,40 @@ export class Socket implements Disposable {
     options?: MakefileOptions,
   ): FileForMode<M> {
     return this.#state.makefile(this, mode, options);
+  }
+
+  /**
+   * Returns the data of the connection as a stream of bytes, always the same stream. Each read of the stream receives as
+   * {@linkcode Socket.recv} does, within the timeout of the socket; its error ends the stream. Without a read the stream
+   * receives nothing. The end of the connection closes the stream, and not the socket. `cancel()` closes the socket, as
+   * with a `Deno.Conn`. A `break` in `for await` cancels, unless you iterate over `values({ preventCancel: true })`.
+   *
+   * @throws {OSError} EOPNOTSUPP on a datagram socket.
+   * @example
+   * ```ts
+   * import { strictEqual } from "node:assert/strict";
+   * import { socketpair } from "@socketserver/socketserver";
+   *
+   * const [left, right] = await socketpair();
+   * new Response("hello").body!.pipeTo(left.writable); // shuts `left` down for writing in the end
+   * strictEqual(await new Response(right.readable).text(), "hello");
+   * left.close();
+   * right.close();
+   * ```
+   */
+  get readable(): ReadableStream<Bytes> {
+    return readableOf(this);
+  }
+
+  /**
+   * Returns a stream that sends all that is written to it, always the same stream. Each write waits as
+   * {@linkcode Socket.sendall} does, within the timeout of the socket; its error ends the stream. `close()` shuts the
+   * connection down for writing, and `abort()` aborts the socket.
+   *
+   * @throws {OSError} EOPNOTSUPP on a datagram socket.
+   */
+  get writable(): WritableStream<Uint8Array> {
+    return writableOf(this);
   }
 
   /**

@@ -50,6 +50,20 @@ export class GivesUp extends BaseRequestHandler {
   }
 }
 
+/** Answers in capitals, stream to stream. */
+export class Streams extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const upper = new TransformStream<string, string>({
+      transform: (text, controller) => controller.enqueue(text.toUpperCase()),
+    });
+    await this.request.readable.pipeThrough(new TextDecoderStream())
+      .pipeThrough(upper).pipeThrough(new TextEncoderStream())
+      .pipeTo(this.request.writable);
+  }
+}
+
 /** Answers lines: `upper TEXT`, `addr`, `quit`; anything else is an error, and the next line. */
 export class Lines extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
@@ -383,6 +397,7 @@ const NAMED = {
   GivesUp,
   Lines,
   Replaces,
+  Streams,
   ThrowInFinish,
   ThrowInHandle,
   ThrowInSetup,
