@@ -5,7 +5,7 @@
  */
 
 import { assertEquals } from "./deps.ts";
-import { granted } from "./helpers.ts";
+import { granted } from "./helpers/allowed.ts";
 
 /** From the top to the bottom. Rooms on one line do not import each other. */
 const LAYERS: readonly (readonly string[])[] = [

@@ -4,17 +4,17 @@ import { connect } from "node:net";
 import type { RequestHandlerConstructor, ThreadingOptions } from "../mod.ts";
 import { ThreadingUnixStreamServer } from "../mod.ts";
 import { assertEquals, deadline } from "./deps.ts";
-import { soon } from "./helpers.ts";
-import { bytes, haveUnix, newPath } from "./server_helpers.ts";
+import { bytes, newPath } from "./server_helpers.ts";
 import * as E from "./testdata/blocking_ends.ts";
 import {
-  mayRead,
   readAll,
   readText,
   Running,
   start as startAny,
   workerTest,
 } from "./threading_helpers.ts";
+import { haveUnix, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 function start(Handler: unknown, options: ThreadingOptions = {}) {
   return startAny(Handler as RequestHandlerConstructor, {
@@ -36,7 +36,7 @@ for (const leaves of ["destroy", "resetAndDestroy"] as const) {
         const client = connect(port, "127.0.0.1");
         client.on("error", () => {});
         client.write(`${way}\n`);
-        await soon(new Promise((resolve) => client.once("data", resolve)));
+        await within(new Promise((resolve) => client.once("data", resolve)));
         client[leaves]();
         const { error } = await running.reports.next();
         const [code, when] = error.message.split(" ");
@@ -101,7 +101,7 @@ workerTest("An abort listener ends a call that blocks", async () => {
     assertEquals(error.message, `${line}: ${outcome}`);
     if (gets === "all") await client.abort();
     else assertEquals([line, got], [line, gets]);
-    assertEquals((await soon(closing)).forced, 0);
+    assertEquals((await within(closing)).forced, 0);
   }
 });
 
@@ -119,7 +119,7 @@ workerTest(
     await client.sendall(bytes("rest"));
     const { error } = await running.reports.next();
     assertEquals(error.message, 'recv receive: returned "rest"');
-    assertEquals((await soon(closing)).forced, 0);
+    assertEquals((await within(closing)).forced, 0);
   },
 );
 
@@ -138,7 +138,7 @@ workerTest(
     const sum = data.reduce((sum, byte) => (sum * 31 + byte) >>> 0, 0);
     const { error } = await running.reports.next();
     assertEquals(error.message, `3000000 ${sum}`);
-    assertEquals((await soon(closing)).forced, 0);
+    assertEquals((await within(closing)).forced, 0);
   },
 );
 
@@ -150,7 +150,7 @@ workerTest(
     assertEquals(await readText(client, 3), "go\x01"); // it sends, and blocks
     const closing = running.server.serverClose({ timeout: 20 });
     const file = client.makefile("rb");
-    const got = await soon(file.read());
+    const got = await within(file.read());
     file.close();
     assertEquals(got.length, (1 << 24) - 1 + 5);
     assertEquals(
@@ -158,7 +158,7 @@ workerTest(
       true,
     );
     assertEquals(got.subarray((1 << 24) - 1), bytes("bye!."));
-    assertEquals((await soon(closing)).forced, 0);
+    assertEquals((await within(closing)).forced, 0);
   },
 );
 
@@ -204,7 +204,7 @@ workerTest(
       using client = await running.connect();
       await client.sendall(bytes(`${how}\n`));
       const file = client.makefile("rb");
-      const got = await soon(file.read());
+      const got = await within(file.read());
       file.close();
       const { error } = await running.reports.next();
       assertEquals([how, got.length], [how, Number(error.message)]);

@@ -21,7 +21,7 @@ import { BlockingTextWriterShell } from "../internal/blocking/blocking_text_writ
 import { BlockingWriterShell } from "../internal/blocking/blocking_writer.ts";
 import * as S from "../mod.ts";
 import { assertEquals, assertGreater, delay } from "./deps.ts";
-import { soon, udp } from "./helpers.ts";
+import { udp } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import {
   Blocks,
@@ -31,6 +31,7 @@ import {
   WaitsForDatagrams,
 } from "./testdata/both_handlers.ts";
 import { readAll, readText, Running, workerTest } from "./threading_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 type Server = Running<AsyncTCPServer | ThreadingTCPServer>;
 
@@ -310,7 +311,7 @@ async function outcome(running: Server, name: string): Promise<Outcome> {
     ? talk(running, name, report)
     : leave(running, name, leaves);
   const { error } = await report;
-  return [JSON.parse(error.message), await soon(got)];
+  return [JSON.parse(error.message), await within(got)];
 }
 
 async function talk(
@@ -365,7 +366,7 @@ async function datagramOutcome(Handler: unknown): Promise<Outcome> {
   await client.sendto(bytes("?"), server.serverAddress);
   const { error } = await running.reports.next();
   const got: string[] = [];
-  for (let i = 0; i < 5; i++) got.push(text(await soon(client.recv(99))));
+  for (let i = 0; i < 5; i++) got.push(text(await within(client.recv(99))));
   const port = client.getsockname()[1];
   const told = error.message.replaceAll(`:${port}`, ":port");
   return [JSON.parse(told), got.join()];

@@ -10,7 +10,9 @@ import {
   type Socket,
 } from "../socket.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
-import { codeOf, deadPort, granted, portOf, soon } from "./helpers.ts";
+import { codeOf, deadPort, portOf } from "./helpers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const linux = Deno.build.os === "linux"; // others let more wait than the backlog says, and have one loopback address
 
@@ -88,7 +90,7 @@ async function winner(
   port: number,
   options: CreateConnectionOptions = {},
 ): Promise<unknown> {
-  using socket = await soon(createConnection(["many.test", port], options));
+  using socket = await within(createConnection(["many.test", port], options));
   return socket.getpeername();
 }
 
@@ -181,7 +183,7 @@ withHoles(
     using _ = resolveTo("127.0.0.1", "127.0.0.2");
     const sourceAddress: [string, number] = ["127.0.0.9", deadPort()];
     const options = { sourceAddress, timeout: 0.05, happyEyeballsDelay: 0 };
-    using client = await soon(createConnection(["many.test", port], options));
+    using client = await within(createConnection(["many.test", port], options));
     assertEquals(client.getsockname(), sourceAddress);
     assertEquals(client.getpeername(), ["127.0.0.2", port]);
     good.close();
@@ -193,7 +195,7 @@ withHoles(
 async function tried(options: CreateConnectionOptions = {}): Promise<string[]> {
   const address = ["many.test", deadPort()] as const;
   const call = () => createConnection(address, { ...options, allErrors: true });
-  const { errors } = await assertRejects(() => soon(call()), AggregateError);
+  const { errors } = await assertRejects(() => within(call()), AggregateError);
   return errors.map(({ address }: OSError) => address!.replace(/:\d+$/, ""));
 }
 
@@ -213,7 +215,7 @@ Deno.test("createConnection() tries only the family of its source address", asyn
 Deno.test("createConnection() with a source address of another family tells it", async () => {
   const sourceAddress = ["::1", 0] as const;
   await assertRejects(
-    () => soon(createConnection(["127.0.0.1", 9], { sourceAddress })),
+    () => within(createConnection(["127.0.0.1", 9], { sourceAddress })),
     GaiError,
     "AF_INET6",
   );
@@ -223,7 +225,7 @@ Deno.test("createConnection() takes a port as digits", async () => {
   using listener = createServer(["127.0.0.1", 0]);
   const [host, port] = listener.getsockname() as [string, number];
   for (const service of [`${port}`, ` ${port}`, `+${port}`, `0${port}`]) { // as getaddrinfo(3)
-    using client = await soon(createConnection([host, service]));
+    using client = await within(createConnection([host, service]));
     assertEquals(client.getpeername(), [host, port]);
   }
 });
@@ -231,7 +233,7 @@ Deno.test("createConnection() takes a port as digits", async () => {
 Deno.test("createConnection() takes the name of a service as its port", async () => {
   for (const [service, port] of [["gopher", 70], ["", 0]]) {
     const error = await assertRejects(
-      () => soon(createConnection(["127.77.0.1", String(service)])),
+      () => within(createConnection(["127.77.0.1", String(service)])),
     ) as OSError;
     assertEquals([error.code, error.address], [
       "ECONNREFUSED",
@@ -258,9 +260,9 @@ Deno.test("createConnection() ends when its signal aborts during the look-up", a
     const { signal } = controller;
     const call = createConnection(["slow.test", 80], { signal });
     call.catch(() => {});
-    await soon(asked.promise);
+    await within(asked.promise);
     controller.abort();
-    const error = await assertRejects(() => soon(call), DOMException);
+    const error = await assertRejects(() => within(call), DOMException);
     assertEquals(error.name, "AbortError");
   } finally {
     Object.assign(dns, { lookup });

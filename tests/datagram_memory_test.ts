@@ -3,8 +3,8 @@ import type { Bytes } from "../internal/socket/receive_memory.ts";
 import { jobFor } from "../internal/children/job.ts";
 import { AF_INET, SOCK_DGRAM, Socket } from "../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "./deps.ts";
-import { soon } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const SLAB = 4096;
 const INSET = 48;
@@ -109,7 +109,7 @@ Deno.test("Socket.recvfrom() cuts a datagram short before it is copied", async (
       bytes("abcdef"),
       server.getsockname() as [string, number],
     );
-    const [data] = await soon(server.recvfrom(3));
+    const [data] = await within(server.recvfrom(3));
     assertEquals(text(data), "abc");
     if (i === USED) last = data;
     if (i > USED) assertEquals(data.byteOffset - last!.byteOffset, 3);

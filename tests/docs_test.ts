@@ -10,7 +10,7 @@ import {
   runProgram,
   withDirectory,
 } from "./docs_programs.ts";
-import { granted } from "./server_helpers.ts";
+import { granted } from "./helpers/allowed.ts";
 
 const mayRead = granted("read");
 const mayRun = granted("read", "write", "run");

@@ -9,9 +9,10 @@ import {
   TCP_NODELAY,
 } from "../mod.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
-import { soon, udp } from "./helpers.ts";
+import { udp } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { Running } from "./threading_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 Deno.test("DualRequestHandler has a connection's settings, and its socket", async () => {
   class Handler extends DualRequestHandler {
@@ -58,7 +59,7 @@ Deno.test("DualRequestHandler answers a datagram, unless handle threw after it w
     "after the answer",
   );
   await client.sendto(bytes("good"), running.server.serverAddress);
-  assertEquals(text(await soon(client.recv(99))), "good");
+  assertEquals(text(await within(client.recv(99))), "good");
   assertEquals(sockets.map((socket) => socket === running.server.socket), [
     true,
     true,

@@ -17,8 +17,8 @@ import {
 import { complaint, mayRun, type Running, start } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
-import { haveIPv6, within } from "./server_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { haveIPv6 } from "./server_helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 const startDns = (host = "127.0.0.1", ...more: string[]) =>
   start("examples/dns.ts", host, "0", ...more);

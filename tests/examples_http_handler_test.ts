@@ -8,7 +8,8 @@ import {
   TimeoutError,
 } from "../mod.ts";
 import { assert, assertEquals, assertMatch, delay } from "./deps.ts";
-import { bytes, Event, serving, text, within } from "./server_helpers.ts";
+import { bytes, Event, serving, text } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** More than the system takes for a client that does not read. */
 const MEBIBYTES = 20;

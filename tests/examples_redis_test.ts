@@ -6,8 +6,8 @@ import { assert, assertEquals, assertMatch, deadline, delay } from "./deps.ts";
 import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
-import { bytes, text, within } from "./server_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { bytes, text } from "./server_helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 function redis(
   name: string,

@@ -11,7 +11,8 @@ import { assert, assertEquals, assertMatch } from "./deps.ts";
 import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
-import { bytes, text, within } from "./server_helpers.ts";
+import { bytes, text } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 const run = (name: string): Promise<Running> =>
   start(`examples/${name}.ts`, "127.0.0.1", "0");

@@ -9,7 +9,7 @@ import {
 } from "./deps.ts";
 import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { have } from "./python.ts";
-import { bytes, text, within } from "./server_helpers.ts";
+import { bytes, text } from "./server_helpers.ts";
 
 /** A server, and the directory of its mails. */
 interface Post {
@@ -292,6 +292,7 @@ for got in mailbox.Maildir(sys.argv[2]):
     print(got["Return-Path"], got["Envelope-To"], same,
           text.get_payload(decode=True).decode() == ".\\n..dots\\n" + "ü" * 3000 + "\\n")
 `;
+import { within } from "./helpers/within.ts";
 
 post("receives the mails of Python's smtplib", async ({ server, maildir }) => {
   const args = ["-c", SMTPLIB, server.port, maildir];

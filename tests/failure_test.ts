@@ -16,7 +16,8 @@ import {
   assertStrictEquals,
 } from "./deps.ts";
 import { CONFIG } from "./forking_helpers.ts";
-import { granted, soon } from "./helpers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** What is left of an error that went as JSON, as frames do; a structured clone, as messages are, keeps more. */
 function over(error: unknown): Error & { code?: string; errno?: number } {
@@ -235,7 +236,7 @@ Deno.test({
         "--no-check", "--allow-net", "--allow-read", script.pathname,
       ],
     });
-    const { stdout, stderr } = await soon(child.output());
+    const { stdout, stderr } = await within(child.output());
     const err = new TextDecoder().decode(stderr);
     const out = new TextDecoder().decode(stdout).trim();
     assertEquals(out, "[false,false,true]", err);

@@ -17,10 +17,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "./deps.ts";
-import { Aborting, soon, tcpPair, thrownBy, turn } from "./helpers.ts";
+import { Aborting, tcpPair, thrownBy, turn } from "./helpers.ts";
 import { BlockingTextReaderShell } from "../internal/blocking/blocking_text_reader.ts";
 import { BlockingReaderShell } from "../internal/blocking/blocking_reader.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A read that waits for more than "par": what it reads of "part\nrest\n", as text. */
 type Read<F> = (file: F, options?: AbortOptions) => Promise<unknown>;
@@ -140,7 +141,7 @@ for (const kind of KINDS) {
       peer.close();
       // aborted before: takes nothing, although all is there
       assertStrictEquals(await thrownBy(read(file, { signal })), reason);
-      const given = [shown(await soon(read(file))), shown(await file.read())];
+      const given = [shown(await within(read(file))), shown(await file.read())];
       assertEquals(given, await unbroken(kind, read));
       await file.close();
       socket.close();
@@ -156,8 +157,8 @@ for (const kind of KINDS) {
       assertEquals(await waiting, "enough");
       assertEquals(aborting.listeners, 0);
       await peer.sendall(bytes("one\ntwo\n"));
-      assertEquals(shown(await soon(first)), "one\n");
-      assertEquals(shown(await soon(file.readline())), "two\n");
+      assertEquals(shown(await within(first)), "one\n");
+      assertEquals(shown(await within(file.readline())), "two\n");
       peer.close();
       await file.close();
       socket.close();
@@ -170,7 +171,7 @@ for (const kind of KINDS) {
       const reading = read(file, { signal: aborting.signal });
       await peer.sendall(bytes("part\nrest\n"));
       peer.close();
-      const given = [shown(await soon(reading)), shown(await file.read())];
+      const given = [shown(await within(reading)), shown(await file.read())];
       assertEquals(given, await unbroken(kind, read));
       assertEquals(aborting.listeners, 0);
       await file.close();
@@ -233,7 +234,7 @@ Deno.test("an abort leaves a line that was too long to be skipped", async () => 
   assertEquals(await waiting, "enough");
   await peer.sendall(bytes(" to\nok\n"));
   assertEquals(
-    text(await soon(file.readline({ signal: new Aborting().signal }))),
+    text(await within(file.readline({ signal: new Aborting().signal }))),
     "ok\n",
   );
   peer.close();
@@ -256,10 +257,10 @@ async function drained(
   using client = await createConnection(server.serverAddress);
   using file = client.makefile("rb");
   await client.sendall(bytes("hello\n"));
-  assertEquals(text(await soon(file.readline())), "hello\n");
-  const { forced } = await soon(server.serverClose({ timeout: 20 }));
+  assertEquals(text(await within(file.readline())), "hello\n");
+  const { forced } = await within(server.serverClose({ timeout: 20 }));
   await served;
-  return { errors, heard: text(await soon(file.read())), forced };
+  return { errors, heard: text(await within(file.read())), forced };
 }
 
 Deno.test("a handler that reads with its signal ends when the server closes, and reports nothing", async () => {
@@ -311,8 +312,11 @@ Deno.test("reads take options without a signal, and no promise for options", asy
   const [peer, socket] = await tcpPair();
   using file = socket.makefile("rb");
   await peer.sendall(bytes("one\ntwo\n"));
-  assertEquals(text(await soon(file.readline({}))), "one\n");
-  assertEquals(text(await soon(file.readline({ signal: undefined }))), "two\n");
+  assertEquals(text(await within(file.readline({}))), "one\n");
+  assertEquals(
+    text(await within(file.readline({ signal: undefined }))),
+    "two\n",
+  );
   // deno-lint-ignore no-explicit-any
   const wrong = Promise.resolve(5) as any;
   await assertRejects(

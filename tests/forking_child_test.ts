@@ -35,17 +35,17 @@ import {
   fakeJob,
   fakeMember,
   LineClient,
-  MAY_FORK,
   serving,
   TCP,
 } from "./forking_helpers.ts";
-import { soon, tcpPair, turn } from "./helpers.ts";
+import { tcpPair, turn } from "./helpers.ts";
 import { Asks, Flood, SendOnce } from "./testdata/forking_handlers.ts";
 import { HalfClose } from "./testdata/handlers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { mayFork } from "./helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignore = !MAY_FORK;
+const ignore = !mayFork;
 
 /** A link to a server that is none: what it was told, and what is to happen when a message is sent. */
 function fakeLink(): {
@@ -134,11 +134,11 @@ Deno.test("ChildStreamTransport.write() ends with the server's write, and as tha
   assertStrictEquals(count, undefined);
   assertEquals((calls()[0].argument as Uint8Array).length, 65536);
   settle();
-  assertStrictEquals(await soon(written), 65536);
+  assertStrictEquals(await within(written), 65536);
   const failed = stream.write(large);
   await turn();
   settle(undefined, { thrown: "gone" });
-  assertStrictEquals(await soon(failed.catch((error) => error)), "gone");
+  assertStrictEquals(await within(failed.catch((error) => error)), "gone");
 });
 
 Deno.test("ChildStreamTransport.read() asks for no more than there is room for", async () => {
@@ -147,13 +147,13 @@ Deno.test("ChildStreamTransport.read() asks for no more than there is room for",
   const some = stream.read(buffer);
   assertStrictEquals(calls()[0].argument, 10);
   settle(encode("abc"));
-  assertStrictEquals(await soon(some), 3);
+  assertStrictEquals(await within(some), 3);
   assertEquals(decode(buffer.subarray(0, 3)), "abc");
   const end = stream.read(new Uint8Array(1e6));
   await turn();
   assertStrictEquals(calls()[1].argument, 65536);
   settle(new Uint8Array());
-  assertStrictEquals(await soon(end), null);
+  assertStrictEquals(await within(end), null);
 });
 
 Deno.test("ChildStreamTransport makes one call of a kind at a time", async () => {
@@ -173,7 +173,7 @@ Deno.test("ChildStreamTransport makes one call of a kind at a time", async () =>
   const closed = stream.closeWrite();
   assertEquals(made().at(-1), ["closeWrite", undefined]);
   settle();
-  await soon(closed);
+  await within(closed);
   stream.close();
   assertEquals(made().at(-1), ["close", undefined]);
 });
@@ -215,7 +215,7 @@ Deno.test("streamExecutor() has a write wait until the connection took it", asyn
   await turn();
   assertStrictEquals(done, false);
   taken.resolve();
-  await soon(written);
+  await within(written);
 });
 
 /** A server that has read of each connection, and so relays it. */
@@ -293,18 +293,18 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
   const { child, poolChild } = fakeMember({ childTimeout: 0.05 });
   const ran = poolChild.run(fakeJob());
   child.say({ type: "done", ids: [1], ms: 1 });
-  await soon(ran);
+  await within(ran);
   const failed = poolChild.run(fakeJob());
   child.say({
     type: "error",
     id: 2,
     error: { thrown: "", name: "", message: "" },
   });
-  await soon(failed.catch(() => {}));
+  await within(failed.catch(() => {}));
   await delay(150);
   assertEquals(child.signals, []);
   const late = poolChild.run(fakeJob());
-  await assertRejects(() => soon(late), Error, "childTimeout");
+  await assertRejects(() => within(late), Error, "childTimeout");
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
@@ -314,7 +314,7 @@ Deno.test("PoolChild kills a child that does not exit when it is told to", async
   poolChild.leave();
   assertEquals(child.types.filter((type) => type === "leave"), ["leave"]);
   assertEquals(child.signals, []);
-  await soon(poolChild.exited);
+  await within(poolChild.exited);
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
@@ -323,7 +323,7 @@ Deno.test("PoolChild forgets a request that has ended", async () => {
   const runs = [poolChild.run(fakeJob()), poolChild.run(fakeJob())];
   child.say({ type: "acknowledge", id: 2 });
   child.say({ type: "done", ids: [1, 2], ms: 1 });
-  await soon(Promise.all(runs));
+  await within(Promise.all(runs));
   assertEquals([poolChild.load, poolChild.free], [0, true]);
 });
 
@@ -453,7 +453,7 @@ Deno.test({
       ] as const
     ) {
       for (const allowed of ["--allow-env=NODE_V8_COVERAGE", "--allow-env"]) {
-        const { stdout, stderr } = await soon(
+        const { stdout, stderr } = await within(
           boundedCommand(Deno.execPath(), {
             args: ["run", CONFIG, ...flags, allowed, url],
             clearEnv: true,

@@ -13,16 +13,16 @@ import {
   encode,
   exists,
   LineClient,
-  MAY_FORK,
   serving,
   TCP,
 } from "./forking_helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
+import { mayFork } from "./helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignore = !MAY_FORK;
+const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
 /** Two clients in two children. */

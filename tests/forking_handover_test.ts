@@ -28,18 +28,19 @@ import {
   fakeJob,
   fakeMember,
   LineClient,
-  MAY_FORK,
   MAY_UNIX,
   serving,
   TCP,
   UnixStream,
 } from "./forking_helpers.ts";
-import { soon, turn } from "./helpers.ts";
+import { turn } from "./helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
+import { mayFork } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignoreProc = !MAY_FORK || Deno.build.os !== "linux";
+const ignoreProc = !mayFork || Deno.build.os !== "linux";
 
 /** A connection of `node:net`, to be handed to a child that is none. */
 async function connection(): Promise<NetSocket> {
@@ -62,7 +63,10 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
   for (const refusal of refusals) {
     const socket = await connection();
     child.refusal = refusal;
-    await assertRejects(() => soon(poolChild.run(fakeJob({ socket }))), Error);
+    await assertRejects(
+      () => within(poolChild.run(fakeJob({ socket }))),
+      Error,
+    );
     assert(socket.destroyed);
     child.refusal = {};
     assertEquals([poolChild.load, poolChild.free, poolChild.open], [
@@ -79,7 +83,7 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
     child.say({ type: "acknowledge", id: poolChild.assigned });
     assert(poolChild.free);
     child.say({ type: "done", ids: [poolChild.assigned], ms: 1 });
-    await soon(ran);
+    await within(ran);
   }
   assertEquals(child.signals, []);
 });
@@ -103,7 +107,7 @@ Deno.test("PoolChild whose channel breaks while a connection is sent takes no mo
   const later = Object.assign(new Error("broken"), { code: "EPIPE" });
   child.refusal = { later };
   const error = await assertRejects(() =>
-    soon(poolChild.run(fakeJob({ socket })))
+    within(poolChild.run(fakeJob({ socket })))
   );
   assertStrictEquals(error, later);
   assertStrictEquals(poolChild.open, false);
@@ -119,7 +123,7 @@ Deno.test("PoolChild sends a request without its connection where the client is 
   const ran = poolChild.run(fakeJob({ socket }));
   assertEquals(child.sent.at(-1)![1], undefined);
   child.say({ type: "done", ids: [1], ms: 0 });
-  await soon(ran);
+  await within(ran);
 });
 
 Deno.test("PoolChild is free again when a request without a connection was taken, asked for, or ended", async () => {
@@ -235,7 +239,7 @@ async function checkClose(server: TCP | UnixStream): Promise<void> {
 Deno.test({
   name:
     "ForkingTCPServer loses no connection that it has accepted when it closes",
-  ignore: !MAY_FORK,
+  ignore: !mayFork,
   async fn() {
     for (let i = 0; i < 6; i++) {
       await checkClose(new TCP(LOCAL, Echo, { maxChildren: 2 }));

@@ -28,9 +28,6 @@ import { bytes as encode, text as decode } from "./server_helpers.ts";
 export { recvToEnd as all } from "./helpers.ts";
 export { decode, dial, encode };
 
-/** Whether child processes may be started here. */
-export const MAY_FORK = mayFork;
-
 /** Whether Unix sockets may be made here as well. */
 export const MAY_UNIX = mayFork && haveUnix;
 

@@ -33,18 +33,19 @@ import {
   fakeJob,
   fakeMember,
   LineClient,
-  MAY_FORK,
   MAY_UNIX,
   serving,
   TCP,
   UDP,
   UnixDatagram,
 } from "./forking_helpers.ts";
-import { soon, tcpPair } from "./helpers.ts";
+import { tcpPair } from "./helpers.ts";
 import { Elsewhere, Hostile } from "./testdata/hostile_handlers.ts";
+import { mayFork } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignore = !MAY_FORK;
+const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
 type Options = ConstructorParameters<typeof TCP>[2];
@@ -206,7 +207,7 @@ Deno.test({
   ignore,
   async fn() {
     const url = `data:text/javascript,${encodeURIComponent(SERVER)}`;
-    const { stdout, stderr } = await soon(
+    const { stdout, stderr } = await within(
       new Deno.Command(Deno.execPath(), { args: ["run", "-A", CONFIG, url] })
         .output(),
     );
@@ -332,7 +333,7 @@ async function killedFor(
   const ran = poolChild.run(fakeJob(rest));
   child.say(message);
   assertEquals(child.signals, ["SIGKILL"]);
-  const error = await assertRejects(() => soon(ran), Error);
+  const error = await assertRejects(() => within(ran), Error);
   return error.message;
 }
 
@@ -400,13 +401,13 @@ Deno.test("PoolChild kills a child that makes a second call of a kind before the
   assertEquals(child.signals, []);
   ask(4, "read");
   assertEquals([child.signals, answers.length], [["SIGKILL"], 3]);
-  await assertRejects(() => soon(ran), Error, "a second read");
+  await assertRejects(() => within(ran), Error, "a second read");
 });
 
 Deno.test("PoolChild kills a child that does not read the results of its calls", async () => {
   const { child, poolChild } = fakeMember();
   const ran = poolChild.run(fakeJob({ execute: () => Promise.resolve() }));
-  const killed = assertRejects(() => soon(ran), Error, "does not read");
+  const killed = assertRejects(() => within(ran), Error, "does not read");
   child.writes = false;
   let calls = 0;
   while (child.signals.length === 0 && calls < 100) {
@@ -431,7 +432,7 @@ Deno.test("PoolChild believes no request that took longer than it was away", asy
   const { child, poolChild } = fakeMember();
   const ran = poolChild.run(fakeJob());
   child.say({ type: "done", ids: [1], ms: 1e308 });
-  assert(await soon(ran) < 20_000);
+  assert(await within(ran) < 20_000);
 });
 
 Deno.test("streamExecutor() does what is asked for, on the connection", async () => {
@@ -439,7 +440,7 @@ Deno.test("streamExecutor() does what is asked for, on the connection", async ()
   using _ = client;
   const execute = streamExecutor(server);
   const ask = (operation: string, argument?: unknown) =>
-    soon(execute({ operation, argument } as CallMessage));
+    within(execute({ operation, argument } as CallMessage));
   await client.sendall(encode("hello"));
   assertEquals(await ask("read", 3), encode("hel"));
   await ask("write", encode("answer"));

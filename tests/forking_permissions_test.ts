@@ -11,19 +11,13 @@ import {
   PermissionError,
 } from "../mod.ts";
 import { permissionFlags } from "../internal/handoff/permissions.ts";
-import {
-  CONFIG,
-  decode,
-  LineClient,
-  MAY_FORK,
-  serving,
-  TCP,
-} from "./forking_helpers.ts";
+import { CONFIG, decode, LineClient, serving, TCP } from "./forking_helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
+import { mayFork } from "./helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignore = !MAY_FORK;
+const ignore = !mayFork;
 
 async function ask(
   options: ConstructorParameters<typeof TCP>[2],

@@ -7,9 +7,10 @@
 import fc from "fast-check";
 import type { ChildPermissions } from "../mod.ts";
 import { assert, assertStrictEquals } from "./deps.ts";
-import { CONFIG, decode, MAY_FORK } from "./forking_helpers.ts";
+import { CONFIG, decode } from "./forking_helpers.ts";
 import { fuzz } from "./fuzz_helpers.ts";
-import { soon } from "./helpers.ts";
+import { mayFork } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** Values of each kind, as they can stand in a flag; the more special ones are what this is about. */
 const VALUES: Record<keyof ChildPermissions, string[]> = {
@@ -113,7 +114,7 @@ async function ask(
   permissions: unknown[],
   modules: string[] = [],
 ): Promise<Answer> {
-  const { stdout, stderr, success } = await soon(
+  const { stdout, stderr, success } = await within(
     new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -161,7 +162,7 @@ async function check({ kind, allow, deny, given }: {
 Deno.test({
   name:
     "permissionFlags() gives no child more than its server may, whatever the shapes",
-  ignore: !MAY_FORK || Deno.build.os === "windows",
+  ignore: !mayFork || Deno.build.os === "windows",
   async fn() {
     await fuzz("permissions", 15, fc.asyncProperty(trial, check));
     assert(passed > 6, `only ${passed} children were asked`);
@@ -187,7 +188,7 @@ const SHAPES: [kind: string, allow: string, deny: string, given: string[]][] = [
 
 Deno.test({
   name: "permissionFlags() refuses what stands for more than this process has",
-  ignore: !MAY_FORK || Deno.build.os === "windows",
+  ignore: !mayFork || Deno.build.os === "windows",
   async fn() {
     await Promise.all(SHAPES.map(async ([kind, allow, deny, given]) => {
       const flags = ["--no-prompt", `--allow-${kind}${allow}`];
@@ -201,7 +202,7 @@ Deno.test({
 Deno.test({
   name:
     "permissionFlags() passes on what this process has, port by port, and all where it has all",
-  ignore: !MAY_FORK || Deno.build.os === "windows",
+  ignore: !mayFork || Deno.build.os === "windows",
   async fn() {
     for (
       const [flags, given] of [
@@ -223,7 +224,7 @@ Deno.test({
 Deno.test({
   name:
     "permissionFlags() lets code come from where its own code comes only as far as this process may",
-  ignore: !MAY_FORK,
+  ignore: !mayFork,
   async fn() {
     const modules = ["https://a.test/x.ts", "http://b.test/x.ts", "file:///x"];
     for (

@@ -1,18 +1,18 @@
 /** Forking servers with no descriptor left, in a process of their own that may have few. */
 
 import { assertEquals } from "./deps.ts";
-import { CONFIG, decode, MAY_FORK } from "./forking_helpers.ts";
-import { soon } from "./helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { CONFIG, decode } from "./forking_helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { mayFork } from "./helpers/allowed.ts";
 
 Deno.test({
   name:
     "ForkingTCPServer with no descriptor left, here or in a child, loses that connection only",
-  ignore: !MAY_FORK || Deno.build.os !== "linux",
+  ignore: !mayFork || Deno.build.os !== "linux",
   async fn() {
     const program = new URL("./testdata/scarce_server.ts", import.meta.url);
     const run = `${Deno.execPath()} run --no-check -A ${CONFIG} ${program}`;
-    const { stdout, stderr } = await soon(
+    const { stdout, stderr } = await within(
       boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
         .output(),
     );

@@ -26,7 +26,6 @@ import {
   assertThrows,
   delay,
 } from "./deps.ts";
-import { soon } from "./helpers.ts";
 import {
   all,
   CONFIG,
@@ -36,7 +35,6 @@ import {
   fakeJob,
   fakeMember,
   LineClient,
-  MAY_FORK,
   MAY_UNIX,
   serving,
   TCP,
@@ -44,7 +42,6 @@ import {
   UnixDatagram,
   UnixStream,
 } from "./forking_helpers.ts";
-import { unstableNet } from "./helpers/allowed.ts";
 import {
   Asks,
   AsksDatagram,
@@ -59,10 +56,11 @@ import {
   ThrowInSetup,
   Upload,
 } from "./testdata/handlers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { mayFork, unstableNet } from "./helpers/allowed.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
-const ignore = !MAY_FORK;
+const ignore = !mayFork;
 
 Deno.test({
   name:
@@ -579,11 +577,11 @@ Deno.test({
     try {
       const lines = child.stdout.pipeThrough(new TextDecoderStream())
         .getReader();
-      assertStrictEquals((await soon(lines.read())).value, "listens\n");
+      assertStrictEquals((await within(lines.read())).value, "listens\n");
       const changes = setInterval(() => { // again, for Deno may not watch yet
         Deno.writeTextFileSync(program, `${WATCHED}// again\n`);
       }, 500);
-      const again = soon(lines.read()).finally(() => clearInterval(changes));
+      const again = within(lines.read()).finally(() => clearInterval(changes));
       assertStrictEquals((await again).value, "listens\n");
       await lines.cancel();
     } finally {

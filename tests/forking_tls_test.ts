@@ -2,17 +2,18 @@
 
 import { SHUT_WR, Socket } from "../mod.ts";
 import { assertEquals } from "./deps.ts";
-import { MAY_FORK, serving, TCP } from "./forking_helpers.ts";
+import { serving, TCP } from "./forking_helpers.ts";
 import { digest, randomBytes, recvToEnd } from "./helpers.ts";
 import { seeded } from "./stream_fakes.ts";
 import { Echo } from "./testdata/handlers.ts";
+import { mayFork } from "./helpers/allowed.ts";
 
 const read = (name: string): string =>
   Deno.readTextFileSync(new URL(`./testdata/${name}`, import.meta.url));
 
 Deno.test({
   name: "ForkingTCPServer serves clients over TLS",
-  ignore: !MAY_FORK,
+  ignore: !mayFork,
   async fn() {
     const [cert, key] = [read("localhost.crt"), read("localhost.key")];
     /** A server whose socket stands on a listener for TLS. */

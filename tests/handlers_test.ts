@@ -26,9 +26,9 @@ import {
   serving,
   tell,
   text,
-  within,
 } from "./server_helpers.ts";
 import { FrozenClock } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** Keeps what goes to `handleError`. */
 class Recording extends TCPServer {

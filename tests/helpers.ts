@@ -16,12 +16,8 @@ import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
 import { assertEquals, assertInstanceOf } from "./deps.ts";
-import { within as soon } from "./helpers/within.ts";
+import { within } from "./helpers/within.ts";
 import type { Bytes } from "./stream_fakes.ts";
-
-export { granted, haveUnix } from "./helpers/allowed.ts";
-
-export { soon };
 
 /** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
 export function turn(): Promise<void> {
@@ -31,7 +27,7 @@ export function turn(): Promise<void> {
 /** The code of the OSError with which a call ends; its message must end with it. */
 export async function codeOf(call: () => unknown): Promise<string | undefined> {
   try {
-    await soon(Promise.resolve(call()));
+    await within(Promise.resolve(call()));
   } catch (error) {
     assertInstanceOf(error, OSError);
     assertEquals(
@@ -64,7 +60,7 @@ export async function tcpPair(): Promise<[client: Socket, server: Socket]> {
   using listener = listen();
   const client = new Socket();
   await client.connect(listener.getsockname());
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   return [client, server];
 }
 
@@ -101,7 +97,7 @@ export async function tcpSocketAndReset(): Promise<[Socket, () => void]> {
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
   const socket = new Socket();
   await socket.connect(["127.0.0.1", (server.address() as AddressInfo).port]);
-  const peer = await soon(promise);
+  const peer = await within(promise);
   server.close();
   return [socket, () => void peer.resetAndDestroy()];
 }
@@ -128,7 +124,7 @@ export function portOf(address: Address): number {
 export async function recvToEnd(socket: Socket, size = 65536): Promise<Bytes> {
   const pieces: Bytes[] = [];
   for (;;) {
-    const piece = await soon(socket.recv(size));
+    const piece = await within(socket.recv(size));
     if (piece.length === 0) return concat(pieces);
     pieces.push(piece);
   }
@@ -277,7 +273,7 @@ export class Aborting extends AbortController {
 /** What a call throws, be it an error or not. */
 export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   try {
-    await soon(call);
+    await within(call);
   } catch (error) {
     return error;
   }

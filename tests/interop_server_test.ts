@@ -17,17 +17,15 @@ import {
   type AnyServer,
   ask,
   bytes,
-  granted,
   KINDS,
   LOOPBACK,
   newPath,
   serving,
   tell,
   text,
-  unstableNet,
-  within,
 } from "./server_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted, unstableNet } from "./helpers/allowed.ts";
 
 const python = havePython();
 const testdata = (name: string) =>

@@ -12,20 +12,19 @@ import {
 } from "../socket.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import { assert, assertEquals } from "./deps.ts";
+import { haveUnix } from "./helpers/allowed.ts";
 import {
   codeOf,
   digest,
-  haveUnix,
   listen,
   portOf,
   randomBytes,
   recvToEnd,
-  soon,
   udp,
 } from "./helpers.ts";
 import { havePython } from "./python.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 const ignore = !havePython();
 const ignoreUnix = ignore || !haveUnix;
@@ -62,7 +61,7 @@ ${program}`;
   /** The next value. */
   async next(): Promise<unknown> {
     while (!this.#rest.includes("\n")) {
-      const { value } = await soon(this.#lines.read());
+      const { value } = await within(this.#lines.read());
       if (value === undefined) throw new Error("the Python program has ended");
       this.#rest += value;
     }
@@ -73,7 +72,7 @@ ${program}`;
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lines.cancel();
-    assertEquals((await soon(this.#child.status)).code, 0);
+    assertEquals((await within(this.#child.status)).code, 0);
   }
 }
 
@@ -95,7 +94,7 @@ with socket.create_connection(argv) as sock:
 `,
         ...listener.getsockname(),
       );
-      const [server, peer] = await soon(listener.accept());
+      const [server, peer] = await within(listener.accept());
       assertEquals(await client.next(), [peer, listener.getsockname()]);
       server.sendall(data);
       server.shutdown(SHUT_WR);
@@ -120,7 +119,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
         say(hashlib.sha256(data).hexdigest())
         sock.sendall(data[::-1])
 `);
-    using client = await soon(
+    using client = await within(
       createConnection(await server.next() as [string, number]),
     );
     assertEquals(await server.next(), client.getsockname());
@@ -145,7 +144,7 @@ sock.close()
 `,
       ...listener.getsockname(),
     );
-    const [server] = await soon(listener.accept());
+    const [server] = await within(listener.accept());
     const waiting = codeOf(() => server.recv(1));
     await server.sendall(bytes("x"));
     assertEquals(await waiting, "ECONNRESET");
@@ -177,7 +176,7 @@ for data in [b"hello", b"", b"x" * 65507]:
         ...server.getsockname(),
       );
       for (const length of [5, 0, 65507]) {
-        const [data, sender] = await soon(server.recvfrom(65536));
+        const [data, sender] = await within(server.recvfrom(65536));
         assertEquals(data.length, length);
         await server.sendto(data, sender!);
         assertEquals(await client.next(), [true, server.getsockname()]);
@@ -202,10 +201,10 @@ for i in range(2):
     using client = new Socket(AF_INET, SOCK_DGRAM);
     const address = await server.next() as [string, number];
     await client.sendto(bytes("first"), address);
-    assertEquals(await soon(client.recvfrom(99)), [bytes("FIRST"), address]);
+    assertEquals(await within(client.recvfrom(99)), [bytes("FIRST"), address]);
     await client.connect(address);
     await client.send(bytes("second"));
-    assertEquals(text(await soon(client.recv(99))), "SECOND");
+    assertEquals(text(await within(client.recv(99))), "SECOND");
     assert(portOf(client.getsockname()) > 0);
   },
 });
@@ -236,7 +235,7 @@ with socket.socket(socket.AF_UNIX) as sock:
 `,
         path,
       );
-      const [server, peer] = await soon(listener.accept());
+      const [server, peer] = await within(listener.accept());
       assertEquals([peer, text(await recvToEnd(server))], ["", "question"]);
       await server.sendall(bytes("answer"));
       server.close();
@@ -291,11 +290,11 @@ say([answer.decode(), sender])
 `,
         path,
       );
-      assertEquals(await soon(server.recvfrom(99)), [
+      assertEquals(await within(server.recvfrom(99)), [
         bytes("from nobody"),
         null,
       ]);
-      const [data, sender] = await soon(server.recvfrom(99));
+      const [data, sender] = await within(server.recvfrom(99));
       assertEquals([text(data), sender], ["from somebody", `${path}.client`]);
       await server.sendto(bytes("answer"), sender!);
       assertEquals(await client.next(), ["answer", path]);

@@ -11,13 +11,11 @@ import {
   ThreadingTCPServer,
 } from "../mod.ts";
 import { assertEquals } from "./deps.ts";
-import { MAY_FORK } from "./forking_helpers.ts";
 import { recvToEnd } from "./helpers.ts";
-import { bytes, serving, text, within } from "./server_helpers.ts";
+import { bytes, serving, text } from "./server_helpers.ts";
 import { Refuses, RefusesBlocking } from "./testdata/lingering_handlers.ts";
-import { mayRead } from "./threading_helpers.ts";
-import { have } from "./helpers/allowed.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { have, mayFork, mayRead } from "./helpers/allowed.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 /** More than the buffers of both systems hold, and several times that: the client is sending when it is refused. */
 const UPLOAD = new Uint8Array(24 << 20);
@@ -103,7 +101,7 @@ const WAYS: Record<string, Way> = {
       ),
   },
   ForkingTCPServer: {
-    ignore: !MAY_FORK,
+    ignore: !mayFork,
     make: (address) =>
       new ForkingTCPServer(address, Refuses, { maxChildren: 1 }),
   },

@@ -8,8 +8,9 @@ import {
 } from "../socket.ts";
 import { hostFor, permitted } from "../internal/runtime/dns.ts";
 import { assertEquals, assertThrows } from "./deps.ts";
-import { codeOf, granted, soon } from "./helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { codeOf } from "./helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 Deno.test("hostFor() knows the special hosts, and literals in every form", () => {
   // deno-fmt-ignore
@@ -125,7 +126,7 @@ for (const flags of [[], ["--unstable-net"]]) {
         args,
         stderr: "inherit",
       });
-      const { stdout } = await soon(command.output());
+      const { stdout } = await within(command.output());
       assertEquals(new TextDecoder().decode(stdout), "EACCES\n".repeat(4));
     },
   });

@@ -20,8 +20,10 @@ import {
 } from "../socket.ts";
 import { fragment, memorySocketpair, resume, stall } from "../testing.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "./deps.ts";
-import { codeOf, granted, recvToEnd, soon, tcpPair, turn } from "./helpers.ts";
+import { codeOf, recvToEnd, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** A test that no permission helps. */
 function alone(name: string, fn: () => Promise<void> | void): void {
@@ -132,7 +134,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
         const [client, server] = await open();
         using _client = client;
         using _server = server;
-        results.push(await soon(scenario(client, server)));
+        results.push(await within(scenario(client, server)));
       }
       assertEquals(results[1], results[0]);
     },
@@ -171,7 +173,7 @@ alone(
     assertEquals(sent, false);
     let got = "";
     while (got.length < 22) got += text(await server.recv(4));
-    await soon(more);
+    await within(more);
     assertEquals(got, "0123456789abcdefghijkl");
   },
 );

@@ -4,8 +4,7 @@ import * as module from "../mod.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { read, withDirectory } from "./docs_programs.ts";
 import { granted, mayFork } from "./helpers/allowed.ts";
-import { boundedCommand } from "./helpers/within.ts";
-import { within } from "./server_helpers.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 import { handlers } from "./testdata/mistaken_handlers.ts";
 
 // Programs with mistakes do not pass the type checker.

@@ -27,14 +27,13 @@ import {
   EchoDatagram,
   EchoLine,
   Event,
-  haveUnix,
   LOOPBACK,
   newPath,
   serving,
   text,
-  unstableNet,
-  within,
 } from "./server_helpers.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** Handlers that answer a line when they are let go, and count how many of them there are. */
 function gated() {

@@ -13,8 +13,9 @@ import {
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertMatch, assertThrows } from "./deps.ts";
-import { codeOf, concat, FakeDatagram, portOf, soon } from "./helpers.ts";
+import { codeOf, concat, FakeDatagram, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** Of the range that is free for use within one organisation (RFC 2365). */
 const GROUP = "239.255.77.77";
@@ -78,14 +79,14 @@ for (const [backend, bind, missing] of BACKENDS) {
       ) {
         set(receiver, IP_ADD_MEMBERSHIP, value);
         await sender.sendto(bytes("to the group"), [GROUP, port]);
-        assertEquals(await soon(receiver.recvfrom(99)), [
+        assertEquals(await within(receiver.recvfrom(99)), [
           bytes("to the group"),
           sender.getsockname(),
         ]);
         set(receiver, IP_DROP_MEMBERSHIP, value);
         await sender.sendto(bytes("not heard"), [GROUP, port]);
         await sender.sendto(bytes("to this one"), [LOOPBACK, port]);
-        assertEquals(text(await soon(receiver.recv(99))), "to this one");
+        assertEquals(text(await within(receiver.recv(99))), "to this one");
       }
     },
   });

@@ -25,18 +25,18 @@ import {
   portOf,
   randomBytes,
   recvToEnd,
-  soon,
   withPair,
 } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A connection whose client end is of `node:net`, because it was bound before. */
 async function nodePair(): Promise<[client: Socket, server: Socket]> {
   using listener = listen();
   const client = new Socket();
   client.bind(["127.0.0.1", 0]);
-  await soon(client.connect(listener.getsockname()));
-  const [server] = await soon(listener.accept());
+  await within(client.connect(listener.getsockname()));
+  const [server] = await within(listener.accept());
   return [client, server];
 }
 
@@ -72,13 +72,13 @@ withNodePair(
   "NodeStream goes on reading after closeWrite()",
   async (client, server) => {
     await client.sendall(bytes("question"));
-    await soon(client.shutdown(SHUT_WR));
+    await within(client.shutdown(SHUT_WR));
     assertEquals(text(await recvToEnd(server)), "question");
     await server.sendall(bytes("answer"));
-    assertEquals(text(await soon(client.recv(3))), "ans"); // the rest is kept
-    assertEquals(text(await soon(client.recv(9))), "wer");
+    assertEquals(text(await within(client.recv(3))), "ans"); // the rest is kept
+    assertEquals(text(await within(client.recv(9))), "wer");
     server.close();
-    assertEquals(await soon(client.recv(9)), bytes(""));
+    assertEquals(await within(client.recv(9)), bytes(""));
   },
 );
 
@@ -90,7 +90,7 @@ withNodePair(
     assertEquals(await codeOf(() => client.recv(9)), "ETIMEDOUT");
     await server.sendall(bytes("late"));
     client.settimeout(20);
-    assertEquals(text(await soon(client.recv(9))), "late");
+    assertEquals(text(await within(client.recv(9))), "late");
   },
 );
 
@@ -106,7 +106,7 @@ withNodePair(
     const transport = client.detach() as NodeStream;
     const waiting = transport.read(new Uint8Array(1));
     transport.close();
-    await assertRejects(() => soon(waiting), Deno.errors.Interrupted);
+    await assertRejects(() => within(waiting), Deno.errors.Interrupted);
   },
 );
 
@@ -122,12 +122,12 @@ withNodePair("NodeStream sets the options of TCP", (client) => {
 Deno.test("NodeStream tells a reset, and that nothing can be written after it", async () => {
   using listener = listen();
   const sourceAddress: [string, number] = ["127.0.0.1", 0];
-  using client = await soon(
+  using client = await within(
     createConnection(listener.getsockname(), { sourceAddress }),
   );
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   server.close();
-  assertEquals(await soon(client.recv(1)), bytes(""));
+  assertEquals(await within(client.recv(1)), bytes(""));
   let code: string | undefined;
   while (code === undefined) {
     code = await codeOf(() => client.sendall(bytes("into the void")));
@@ -147,7 +147,7 @@ Deno.test("connectFrom() tells why it failed", async () => {
   using other = listen();
   const taken = portOf(other.getsockname());
   const error = await assertRejects(
-    () => soon(connectFrom(["127.0.0.1", taken], ["127.0.0.1", taken])),
+    () => within(connectFrom(["127.0.0.1", taken], ["127.0.0.1", taken])),
     Error,
   ) as Error & { code: string };
   assertEquals(error.code, "EADDRINUSE");
@@ -162,9 +162,9 @@ Deno.test("connectFrom() can be given up", async () => {
   const giveUp = new AbortController();
   const connecting = connectFrom(["127.0.0.1", 0], target, giveUp.signal);
   giveUp.abort(new Error("given up"));
-  await assertRejects(() => soon(connecting), Error, "given up");
+  await assertRejects(() => within(connecting), Error, "given up");
   await assertRejects(
-    () => soon(connectFrom(["127.0.0.1", 0], target, giveUp.signal)),
+    () => within(connectFrom(["127.0.0.1", 0], target, giveUp.signal)),
     Error,
     "given up",
   );

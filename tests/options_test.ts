@@ -38,15 +38,14 @@ import {
 import {
   codeOf,
   FakeStream,
-  granted,
   listen,
-  soon,
   tcpPair,
   tcpSocketAndReset,
   udp,
 } from "./helpers.ts";
 import { bytes } from "./stream_fakes.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 /** A UDP socket over `node:dgram`, whatever the flags. */
 function nodeUdp(hostname = "127.0.0.1"): Socket {
@@ -316,7 +315,7 @@ Deno.test({
       args,
       stderr: "inherit",
     });
-    const { code: exitCode, stdout } = await soon(command.output());
+    const { code: exitCode, stdout } = await within(command.output());
     assertEquals([exitCode, new TextDecoder().decode(stdout)], [
       0,
       "ENOPROTOOPT\n",

@@ -11,7 +11,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, soon, timeoutByHand, turn } from "./helpers.ts";
+import { codeOf, timeoutByHand, turn } from "./helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** An operation whose operations the test ends. */
 function gatedSlot(): [
@@ -38,7 +39,7 @@ Deno.test("PendingOperation.fill() has one operation in flight, and keeps its re
     1,
   ]);
   gates[0].resolve("one");
-  await soon(Promise.all(fills));
+  await within(Promise.all(fills));
   await operation.fill();
   assertEquals([operation.ready, operation.busy, gates.length], [
     true,
@@ -74,7 +75,7 @@ Deno.test("PendingOperation calls its watchers in the turn in which a result com
   await turn();
   assertEquals(log, []);
   gates[1].reject(new Error("failed"));
-  await soon(filled);
+  await within(filled);
   assertEquals(log, ["true", "flight"]);
 });
 
@@ -83,7 +84,7 @@ Deno.test("PendingOperation.take() and peek() throw the error, once", async () =
   for (const look of ["take", "peek"] as const) {
     const filled = operation.fill();
     gates.at(-1)!.reject(new Error("failed"));
-    await soon(filled);
+    await within(filled);
     assertEquals(operation.ready, true);
     assertThrows(() => operation[look](), Error, "failed");
     assertEquals(operation.ready, false);
@@ -105,7 +106,7 @@ Deno.test("PendingOperation takes an operation that throws instead of rejecting"
   const operation = new PendingOperation<never>(() => {
     throw new Error("at once");
   });
-  await soon(operation.fill());
+  await within(operation.fill());
   assertThrows(() => operation.take(), Error, "at once");
 });
 
@@ -120,7 +121,7 @@ Deno.test("PendingOperation.drop() gives the value that nobody took, and no erro
   ) {
     const filled = operation.fill();
     end();
-    await soon(filled);
+    await within(filled);
     assertEquals(operation.drop(), gates.length === 1 ? "value" : undefined);
     assertEquals(operation.busy, false);
   }
@@ -129,7 +130,7 @@ Deno.test("PendingOperation.drop() gives the value that nobody took, and no erro
 Deno.test("PendingOperation.abandon() discards what comes later, and minds no error", async () => {
   const [operation, gates] = gatedSlot();
   const discarded: string[] = [];
-  await soon(operation.abandon((value) => discarded.push(value))); // nothing is in flight
+  await within(operation.abandon((value) => discarded.push(value))); // nothing is in flight
   for (
     const end of [
       () => gates[0].resolve("value"),
@@ -139,13 +140,13 @@ Deno.test("PendingOperation.abandon() discards what comes later, and minds no er
     operation.fill();
     const ended = operation.abandon((value) => discarded.push(value));
     end();
-    await soon(ended);
+    await within(ended);
   }
   assertEquals([discarded, operation.busy], [["value"], false]);
 });
 
 Deno.test("READY is always ready", async () => {
-  await soon(READY.fill());
+  await within(READY.fill());
   assertEquals(READY.ready, true);
 });
 
@@ -183,7 +184,7 @@ Deno.test("Timeout.race() leaves nothing behind on a flight that goes on", async
     const timeout = timeoutByHand();
     const won = timeout.race(flight);
     timeout.expire();
-    assertEquals(await soon(won), false);
+    assertEquals(await within(won), false);
   }
   assertEquals(reactions, 1);
 });
@@ -205,24 +206,24 @@ Deno.test("Mutex serves who waits in their order", async () => {
     assertEquals(lock.tryAcquire(), false); // it was handed over
   }
   lock.release();
-  await soon(Promise.all(waiting));
+  await within(Promise.all(waiting));
   assertEquals([order, lock.ready], [["a", "b", "c"], true]);
-  await soon(lock.acquire());
+  await within(lock.acquire());
   assertEquals(lock.ready, false);
 });
 
 Deno.test("Mutex.fill() waits until the lock is free, and does not take it", async () => {
   const lock = new Mutex();
-  await soon(lock.fill());
+  await within(lock.fill());
   lock.tryAcquire();
   const [first, second] = [lock.fill(), lock.fill()];
   assertStrictEquals(first, second);
   const waiting = lock.acquire();
   lock.release(); // to the one who waits: not free
-  await soon(waiting);
+  await within(waiting);
   assertEquals(lock.ready, false);
   lock.release();
-  await soon(first);
+  await within(first);
   assertEquals([lock.ready, lock.tryAcquire()], [true, true]);
 });
 
@@ -234,12 +235,12 @@ Deno.test("Mutex.acquireWithin() leaves the line when the time runs out", async 
   const next = lock.acquire();
   timeout.expire();
   await assertRejects(
-    () => soon(late),
+    () => within(late),
     TimeoutError,
     "Cannot send: timed out after 3600 s",
   );
   lock.release();
-  await soon(next);
+  await within(next);
   lock.release();
   assertEquals(lock.ready, true);
 });
@@ -251,7 +252,7 @@ Deno.test("Mutex.acquireWithin() takes the lock that comes with the timeout", as
   const taken = lock.acquireWithin(timeout, "send");
   timeout.expire();
   lock.release(); // in the same turn: nobody else is in the line
-  await soon(taken);
+  await within(taken);
   assertEquals(lock.ready, false);
 });
 
@@ -262,7 +263,7 @@ Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async ()
   const taken = lock.acquireWithin("now", "send");
   await turn();
   lock.release();
-  await soon(taken);
+  await within(taken);
   assertEquals(lock.ready, false);
 });
 
@@ -288,7 +289,7 @@ Deno.test("PendingOperation that drops results leaves nothing of them, and meets
     () => left-- > 0 ? Promise.resolve(-1) : Promise.reject(new Error("gone")),
     (value: number) => value >= 0,
   );
-  await soon(failing.fill());
+  await within(failing.fill());
   assertThrows(() => failing.take(), Error, "gone");
   reject(undefined);
 });

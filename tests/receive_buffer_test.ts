@@ -9,15 +9,9 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "./deps.ts";
-import {
-  codeOf,
-  codesOf,
-  FakeStream,
-  soon,
-  timeoutByHand,
-  turn,
-} from "./helpers.ts";
+import { codeOf, codesOf, FakeStream, timeoutByHand, turn } from "./helpers.ts";
 import { type Bytes, bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const SMALL = 1000;
 const LARGE = 65536;
@@ -27,8 +21,8 @@ const nothing = bytes("");
 Deno.test("ReceiveBuffer.takeNext() waits on after a read of 0 bytes", async () => {
   const fake = new FakeStream(nothing, nothing, bytes("data"), nothing, null);
   const buffer = new ReceiveBuffer(fake);
-  assertEquals(text(await soon(buffer.takeNext(9))), "data");
-  assertEquals(await soon(buffer.takeNext(9)), nothing);
+  assertEquals(text(await within(buffer.takeNext(9))), "data");
+  assertEquals(await within(buffer.takeNext(9)), nothing);
   assertEquals(fake.sizes.length, 5);
 });
 
@@ -36,17 +30,17 @@ Deno.test("ReceiveBuffer.readInto() waits on after a read of 0 bytes, in the sam
   const fake = new FakeStream(nothing, bytes("data"), nothing, null);
   const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(7);
-  assertEquals(await soon(buffer.readInto(memory)), 4);
+  assertEquals(await within(buffer.readInto(memory)), 4);
   assertEquals([text(memory.subarray(0, 4)), fake.sizes], ["data", [7, 7]]);
   assertEquals([buffer.ready, buffer.available], [false, 0]);
-  assertEquals(await soon(buffer.readInto(memory)), 0);
+  assertEquals(await within(buffer.readInto(memory)), 0);
 });
 
 Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
   const buffer = new ReceiveBuffer(new FakeStream(nothing, bytes("x")));
-  await soon(buffer.fill());
+  await within(buffer.fill());
   assertEquals(buffer.ready, false);
-  await soon(buffer.fill());
+  await within(buffer.fill());
   assertEquals([buffer.ready, buffer.available], [true, 1]);
 });
 
@@ -55,7 +49,7 @@ Deno.test("ReceiveBuffer.fill() has one read in flight, however often it is call
   const buffer = new ReceiveBuffer(fake);
   const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
   assertEquals([buffer.reading, fake.sizes.length], [true, 1]);
-  await soon(Promise.all(fills));
+  await within(Promise.all(fills));
   await buffer.fill();
   assertEquals([buffer.reading, fake.sizes.length], [false, 1]);
 });
@@ -71,7 +65,7 @@ Deno.test("ReceiveBuffer tells an error once, after the data that came before it
   const error = assertThrows(() => buffer.peek(9), OSError);
   assertEquals([error.code, error.cause], ["ECONNRESET", reset]);
   assertEquals(buffer.ready, false);
-  assertEquals(text(await soon(buffer.takeNext(9))), "more");
+  assertEquals(text(await within(buffer.takeNext(9))), "more");
 });
 
 Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", async () => {
@@ -87,7 +81,7 @@ Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", as
     await codeOf(() => buffer.readInto(new Uint8Array(1))),
     "ECONNRESET",
   );
-  await soon(buffer.fill());
+  await within(buffer.fill());
   assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
   assertEquals([calls, buffer.reading], [3, false]);
 });
@@ -138,11 +132,11 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   const buffer = new ReceiveBuffer(fake);
   const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
   fake.gifts.push(one, two, three, four);
-  assertStrictEquals(await soon(buffer.takeNext(9)), one);
+  assertStrictEquals(await within(buffer.takeNext(9)), one);
   await buffer.fill();
   assertEquals(text(buffer.peek(9)), "two");
   assertStrictEquals(buffer.take(3), two); // peeking has copied
-  assertEquals(text(await soon(buffer.takeNext(2))), "th");
+  assertEquals(text(await within(buffer.takeNext(2))), "th");
   assertEquals(text(buffer.take(9)), "ree"); // a copy: a part was taken before
   await buffer.fill();
   buffer.putBack(bytes("and "));
@@ -151,10 +145,10 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   assertEquals(text(buffer.take(99)), "four");
   assertEquals(fake.sizes, []);
   const into = new Uint8Array(9);
-  assertEquals(await soon(buffer.readInto(into)), 4);
+  assertEquals(await within(buffer.readInto(into)), 4);
   assertEquals(text(into.subarray(0, 4)), "into");
   assertEquals(fake.sizes, [9]);
-  assertEquals(await soon(buffer.takeNext(9)), new Uint8Array(0));
+  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
 });
 
 Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
@@ -173,7 +167,7 @@ Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stoppe
   assertEquals([buffer.takeInto(target), text(target)], [2, "la"]);
   assertEquals(text(buffer.take(9)), "te");
   assertEquals(await codeOf(() => buffer.takeNext(9)), "ECONNRESET");
-  assertEquals(await soon(buffer.takeNext(9)), new Uint8Array(0));
+  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
 });
 
 /** Readers that wait for data after these reads, and the sizes of the buffers in which they wait. */
@@ -258,7 +252,7 @@ Deno.test("ReceiveBuffer.readInto() with a timeout leaves the caller's memory al
   assertEquals(memory, new Uint8Array(9));
   assertEquals(buffer.takeInto(memory), 4);
   assertEquals(text(memory.subarray(0, 4)), "late");
-  assertEquals(await soon(buffer.readInto(memory, timeoutByHand())), 4);
+  assertEquals(await within(buffer.readInto(memory, timeoutByHand())), 4);
   assertEquals(text(memory.subarray(0, 4)), "next");
 });
 
@@ -272,7 +266,7 @@ Deno.test("ReceiveBuffer.takeNext() leaves the read to the next call when the ti
   await assertRejects(() => taken, TimeoutError);
   const filled = buffer.fill();
   late.resolve(bytes("late"));
-  await soon(filled);
+  await within(filled);
   assertEquals([text(buffer.take(9)), fake.sizes.length], ["late", 1]);
 });
 
@@ -285,7 +279,7 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight
   assertEquals([text(buffer.peek(9)), buffer.available], ["abcd", 4]);
   assertEquals(text(buffer.take(1)), "a");
   late.resolve(bytes("ef"));
-  await soon(filled);
+  await within(filled);
   assertEquals(text(buffer.take(9)), "bcdef");
 });
 
@@ -296,7 +290,7 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() bring
   const count = buffer.readInto(memory);
   buffer.putBack(bytes("ab"));
   late.resolve(bytes("cde"));
-  assertEquals([await soon(count), text(memory)], [3, "abc"]);
+  assertEquals([await within(count), text(memory)], [3, "abc"]);
   assertEquals(text(buffer.take(9)), "de");
 });
 
@@ -306,8 +300,8 @@ Deno.test("ReceiveBuffer.stop() gives all who wait the end, and look() what come
   const taken = buffer.takeNext(9);
   const filled = buffer.fill();
   buffer.stop();
-  assertEquals(await soon(taken), nothing);
-  await soon(filled);
+  assertEquals(await within(taken), nothing);
+  await within(filled);
   assertEquals([buffer.ready, buffer.stopped], [true, true]);
   await buffer.look();
   assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
@@ -325,7 +319,7 @@ Deno.test("ReceiveBuffer.stop() leaves what readInto() waited for to the next ca
     const memory = new Uint8Array(9);
     const count = buffer.readInto(memory);
     buffer.stop();
-    assertEquals(await soon(count), 0);
+    assertEquals(await within(count), 0);
     late.resolve(bytes("late"));
     await turn();
     memory.fill(0);
@@ -341,7 +335,7 @@ Deno.test("ReceiveBuffer.stop() does not mind that the memory of readInto() is t
   const memory = new Uint8Array(9);
   const count = buffer.readInto(memory);
   buffer.stop();
-  assertEquals(await soon(count), 0);
+  assertEquals(await within(count), 0);
   structuredClone(memory, { transfer: [memory.buffer] });
   late.resolve(bytes("late"));
   await turn();
@@ -373,7 +367,7 @@ Deno.test("ReceiveBuffer.stop() and close() do not mind a read that fails after 
     const buffer = new ReceiveBuffer(new FakeStream(late.promise));
     const filled = buffer.fill();
     buffer[stop as "stop" | "close"]();
-    await soon(filled);
+    await within(filled);
     late.reject(new Deno.errors.ConnectionReset("after the end"));
     await turn();
     assertEquals(await codeOf(() => buffer.take(1)), expected);

@@ -19,8 +19,9 @@ import {
   assertStrictEquals,
 } from "./deps.ts";
 import { OSError } from "../internal/base/errors.ts";
-import { FakeStream, soon, turn } from "./helpers.ts";
+import { FakeStream, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const SMALL = 1000;
 const SLAB = 4096;
@@ -93,14 +94,14 @@ Deno.test("Socket.recv() says so where somebody has transferred the memory that 
   using _server = server;
   const ask = async (data: string) => {
     await client.sendall(bytes(data));
-    return await soon(server.recv(9));
+    return await within(server.recv(9));
   };
   for (let i = 0; i < USED; i++) await ask("x");
   const one = await ask("one");
   const next = server.recv(9);
   structuredClone(one, { transfer: [one.buffer] });
   await client.sendall(bytes("lost"));
-  const error = await assertRejects(() => soon(next), OSError, "slice()");
+  const error = await assertRejects(() => within(next), OSError, "slice()");
   assertEquals(error.code, "EFAULT");
   assertEquals(text(await ask("two")), "two");
 });
@@ -111,7 +112,7 @@ Deno.test("Socket.recv() rejects where somebody has transferred the memory of wh
   using _server = server;
   for (let i = 0; i < USED; i++) {
     await client.sendall(bytes("x"));
-    await soon(server.recv(9));
+    await within(server.recv(9));
   }
   const rests: (() => Promise<unknown>)[] = [
     () => server.recv(9),
@@ -120,14 +121,14 @@ Deno.test("Socket.recv() rejects where somebody has transferred the memory of wh
   ];
   for (const rest of rests) {
     await client.sendall(bytes("one and two"));
-    const one = await soon(server.recv(3));
+    const one = await within(server.recv(3));
     structuredClone(one, { transfer: [one.buffer] });
     const failed = rest(); // an exception here would end the test
-    const error = await assertRejects(() => soon(failed), OSError, "slice()");
+    const error = await assertRejects(() => within(failed), OSError, "slice()");
     assertEquals(error.code, "EFAULT");
   }
   await client.sendall(bytes("three"));
-  assertEquals(text(await soon(server.recv(9))), "three");
+  assertEquals(text(await within(server.recv(9))), "three");
 });
 
 Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for more", async () => {
@@ -213,7 +214,7 @@ Deno.test("Socket.recv() and its relatives give views alike, from the first read
     for (const size of sizes) {
       const sent = client.sendall(new Uint8Array(size).fill(7));
       for (let left = size; left > 0;) {
-        const data = await soon(call(left));
+        const data = await within(call(left));
         assertView(data, `${name} of ${size}`);
         assert(data.every((byte) => byte === 7));
         left -= data.length;
@@ -231,10 +232,10 @@ Deno.test("Socket.recv() gives a view after a timeout and a part that was put ba
   using _server = server;
   server.settimeout(0.01);
   await client.sendall(bytes("ab"));
-  await assertRejects(() => soon(server.recv(3, MSG_WAITALL)), TimeoutError);
+  await assertRejects(() => within(server.recv(3, MSG_WAITALL)), TimeoutError);
   await client.sendall(bytes("cd"));
   server.settimeout(null);
-  const data = await soon(server.recv(9, MSG_DONTWAIT));
+  const data = await within(server.recv(9, MSG_DONTWAIT));
   assertView(data, "what was put back");
   assertEquals(text(data).slice(0, 2), "ab");
 });
@@ -245,7 +246,7 @@ Deno.test("Socket.recvfrom() gives datagrams as views, from the first on", async
   using _server = server;
   for (let i = 0; i < 20; i++) {
     await client.send(new Uint8Array(i % 2 === 0 ? 64 : 2000));
-    assertView(await soon(server.recv(9999)), `datagram ${i}`);
+    assertView(await within(server.recv(9999)), `datagram ${i}`);
   }
 });
 
@@ -261,7 +262,7 @@ Deno.test("Socket.recv() shows nothing of what another connection has sent", asy
       for (let i = 0; i < 12; i++) {
         const sent = client.sendall(new Uint8Array(size).fill(fill));
         for (let left = size; left > 0;) {
-          const data = await soon(server.recv(bufsize));
+          const data = await within(server.recv(bufsize));
           left -= data.length;
           if (fill === secret) continue;
           assertEquals(new Uint8Array(data.buffer).includes(secret), false);

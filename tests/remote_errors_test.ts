@@ -11,11 +11,11 @@ import {
   ThreadingTCPServer,
 } from "../mod.ts";
 import { assertEquals, assertInstanceOf } from "./deps.ts";
-import { MAY_FORK } from "./forking_helpers.ts";
-import { soon } from "./helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import * as F from "./testdata/failing_handlers.ts";
-import { mayRead, Running } from "./threading_helpers.ts";
+import { Running } from "./threading_helpers.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const CASES: [how: string, check: (error: unknown) => void][] = [
   ["exactly\nab", (error) => {
@@ -76,7 +76,7 @@ function errorsTest(
         using client = await running.connect();
         await client.sendall(bytes(how));
         await client.shutdown(1);
-        check((await soon(running.reports.next())).error);
+        check((await within(running.reports.next())).error);
       }
     },
   });
@@ -99,6 +99,6 @@ errorsTest(
 );
 errorsTest(
   "ForkingTCPServer",
-  !MAY_FORK,
+  !mayFork,
   () => new ForkingTCPServer(["127.0.0.1", 0], F.Fails, { maxChildren: 1 }),
 );

@@ -5,7 +5,7 @@
  */
 
 import { type Address, AF_INET, AF_UNIX, Socket } from "../mod.ts";
-import { soon } from "./helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** What `handleError` was called with. */
 export interface Report {
@@ -34,7 +34,7 @@ export class Reports {
   next(): Promise<Report> {
     const report = this.#all.shift();
     if (report !== undefined) return Promise.resolve(report);
-    return soon(new Promise((resolve) => this.#waiting.push(resolve)));
+    return within(new Promise((resolve) => this.#waiting.push(resolve)));
   }
 }
 

@@ -8,8 +8,7 @@ import {
   scopeOf,
 } from "../internal/runtime/scope_id.ts";
 import { assert, assertEquals, assertStrictEquals } from "./deps.ts";
-import { MAY_FORK } from "./forking_helpers.ts";
-import { have } from "./helpers/allowed.ts";
+import { have, mayFork } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
 /** Runs a command with a link-local address on the loopback, in a network of its own. */
@@ -22,7 +21,7 @@ function inOwnNetwork(...command: string[]): Deno.Command {
   });
 }
 
-const mayUnshare = MAY_FORK && Deno.build.os === "linux" && have("unshare") &&
+const mayUnshare = mayFork && Deno.build.os === "linux" && have("unshare") &&
   have("ip") && inOwnNetwork("true").outputSync().success;
 
 const program = new URL("testdata/scope_program.ts", import.meta.url).pathname;

@@ -5,8 +5,9 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "./deps.ts";
-import { codeOf, listen, soon, tcpPair, udp } from "./helpers.ts";
+import { codeOf, listen, tcpPair, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 Deno.test("select() gives what is ready of each list, in its order", async () => {
   const [client, server] = await tcpPair();
@@ -29,7 +30,9 @@ Deno.test("select() gives what is ready of each list, in its order", async () =>
   await sender.sendto(bytes("x"), receiver.getsockname());
   let ready: Socket[] = [];
   while (ready.length < 3) {
-    [ready] = await soon(select([receiver, client, listener, server], [], []));
+    [ready] = await within(
+      select([receiver, client, listener, server], [], []),
+    );
   }
   assertEquals(ready, [receiver, listener, server]);
   const [accepted] = await listener.accept();
@@ -42,13 +45,13 @@ Deno.test("select() takes numbers, and whatever has a fileno", async () => {
   const [client, server] = await tcpPair();
   const serverLike = { fileno: () => server.fileno(), name: "echo" };
   await client.sendall(bytes("x"));
-  assertEquals((await soon(select(new Set([serverLike]), [], [])))[0], [
+  assertEquals((await within(select(new Set([serverLike]), [], [])))[0], [
     serverLike,
   ]);
-  assertEquals((await soon(select([], [client.fileno()], [])))[1], [
+  assertEquals((await within(select([], [client.fileno()], [])))[1], [
     client.fileno(),
   ]);
-  assertEquals((await soon(select([server.fileno()], [], [])))[0], [
+  assertEquals((await within(select([server.fileno()], [], [])))[0], [
     server.fileno(),
   ]);
   client.close();
@@ -60,7 +63,7 @@ Deno.test("select() watches several listeners at once", async () => {
   for (const index of [3, 0, 4]) {
     const waiting = select(listeners, [], []);
     const client = await createConnection(listeners[index].getsockname());
-    assertEquals(await soon(waiting), [[listeners[index]], [], []]);
+    assertEquals(await within(waiting), [[listeners[index]], [], []]);
     const [server] = await listeners[index].accept();
     server.close();
     client.close();
@@ -71,9 +74,9 @@ Deno.test("select() watches several listeners at once", async () => {
 Deno.test("select() ends after the timeout with nothing", async () => {
   using listener = listen();
   const begin = performance.now();
-  assertEquals(await soon(select([listener], [], [], 0.03)), [[], [], []]);
+  assertEquals(await within(select([listener], [], [], 0.03)), [[], [], []]);
   assert(performance.now() - begin >= 29);
-  assertEquals(await soon(select([], [], [], 0.01)), [[], [], []]);
+  assertEquals(await within(select([], [], [], 0.01)), [[], [], []]);
   await assertRejects(() => select([], [], [], -1), RangeError, "got -1");
 });
 
@@ -81,12 +84,12 @@ Deno.test("select() finds ready what ends a call at once", async () => {
   using fresh = new Socket();
   const [client, server] = await tcpPair();
   server.close();
-  assertEquals(await soon(select([fresh], [fresh], [])), [
+  assertEquals(await within(select([fresh], [fresh], [])), [
     [fresh],
     [fresh],
     [],
   ]);
-  assertEquals((await soon(select([client], [], [])))[0], [client]); // the end of the stream
+  assertEquals((await within(select([client], [], [])))[0], [client]); // the end of the stream
   assertEquals(await client.recv(1), bytes(""));
   client.close();
 });
@@ -114,7 +117,7 @@ Deno.test("select() wakes when a socket that it watches is closed", async () => 
   for (const socket of [listener, client]) {
     const waiting = select([socket], [], []);
     socket.close();
-    assertEquals((await soon(waiting))[0], [socket]);
+    assertEquals((await within(waiting))[0], [socket]);
   }
   server.close();
 });

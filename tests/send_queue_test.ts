@@ -10,8 +10,9 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "./deps.ts";
-import { codeOf, FakeStream, soon, timeoutByHand, turn } from "./helpers.ts";
+import { codeOf, FakeStream, timeoutByHand, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const broken = () => new Deno.errors.BrokenPipe("broken");
 
@@ -36,9 +37,9 @@ Deno.test("SendQueue.sendall() goes on where the system took a part", async () =
     fake.gates.at(-1)!.resolve(count);
     await turn();
   }
-  await soon(sent);
+  await within(sent);
   fake.gates.at(-1)!.resolve(4);
-  await soon(next);
+  await within(next);
   assertEquals(fake.written.map(text), ["abcdef", "bcdef", "ef", "next"]);
 });
 
@@ -52,14 +53,14 @@ Deno.test("SendQueue tells each call its own failure, and goes on with the next"
   ];
   fake.gates[0].reject(broken());
   await assertRejects(
-    () => soon(sent[0]),
+    () => within(sent[0]),
     BrokenPipeError,
     "Cannot send: Broken pipe (EPIPE)",
   );
   fake.gates[1].reject(broken());
-  await assertRejects(() => soon(sent[1]), BrokenPipeError);
+  await assertRejects(() => within(sent[1]), BrokenPipeError);
   fake.gates[2].resolve(1);
-  await soon(sent[2]);
+  await within(sent[2]);
   assertEquals(queue.busy, false);
 });
 
@@ -124,7 +125,7 @@ Deno.test("SendQueue.sendWithin() keeps a failure that comes too late for the ne
   const sent = queue.sendWithin(bytes("e"), timeoutByHand());
   await turn();
   fake.gates[1].resolve(1);
-  assertEquals(await soon(sent), 1);
+  assertEquals(await within(sent), 1);
 });
 
 Deno.test("SendQueue.sendWithin() tells a failure that comes in time", async () => {
@@ -148,13 +149,13 @@ Deno.test("SendQueue.sendWithin() owns what it accepted when the time runs out",
   const sent = queue.sendWithin(data, timeout);
   await turn();
   timeout.expire();
-  assertEquals(await soon(sent), 65536);
+  assertEquals(await within(sent), 65536);
   data.fill(2); // the caller's again
   fake.gates[0].resolve(60_000);
   await turn();
   assertEquals(fake.written[1], new Uint8Array(5536).fill(1));
   fake.gates[1].resolve(5536);
-  await soon(queue.flush());
+  await within(queue.flush());
 });
 
 Deno.test("SendQueue.sendallWithin() gives up, and the next call waits for what is in flight", async () => {
@@ -163,18 +164,18 @@ Deno.test("SendQueue.sendallWithin() gives up, and the next call waits for what 
   const timeout = timeoutByHand();
   const sent = queue.sendallWithin(bytes("abcdef"), timeout);
   timeout.expire();
-  await assertRejects(() => soon(sent), TimeoutError);
+  await assertRejects(() => within(sent), TimeoutError);
   assertEquals([queue.stuck, queue.busy], [true, false]);
   const waits = timeoutByHand();
   const late = queue.sendallWithin(bytes("too late"), waits);
   waits.expire();
-  await assertRejects(() => soon(late), TimeoutError);
+  await assertRejects(() => within(late), TimeoutError);
   const next = queue.sendall(bytes("next"));
   fake.gates[0].resolve(2); // the rest was given up
   await turn();
   assertEquals(queue.stuck, false);
   fake.gates[1].resolve(4);
-  await soon(next);
+  await within(next);
   assertEquals(fake.written.map(text), ["abcdef", "next"]);
 });
 
@@ -190,7 +191,7 @@ Deno.test("SendQueue.flush() waits for all calls, and throws what no call told",
   await turn();
   assertEquals(flushed, false);
   fake.gates[1].reject(broken());
-  await soon(flush);
+  await within(flush);
   await queue.sendWithin(bytes("c"), "now");
   fake.gates[2].reject(broken());
   assertEquals(await codeOf(() => queue.flush()), "EPIPE");

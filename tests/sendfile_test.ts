@@ -9,16 +9,10 @@ import {
 import { stateOf } from "../internal/socket/socket_object.ts";
 import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
 import { inParts, sendFile } from "../internal/socket/sendfile.ts";
-import {
-  codeOf,
-  concat,
-  digest,
-  granted,
-  recvToEnd,
-  soon,
-  withPair,
-} from "./helpers.ts";
+import { codeOf, concat, digest, recvToEnd, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const MIB = 1024 * 1024;
 
@@ -73,9 +67,9 @@ withPair(
       const sent = client.sendfile(file, offset, count);
       const whole = new Uint8Array(expected);
       for (let at = 0; at < expected;) {
-        at += await soon(server.recvInto(whole.subarray(at)));
+        at += await within(server.recvInto(whole.subarray(at)));
       }
-      assertEquals(await soon(sent), expected);
+      assertEquals(await within(sent), expected);
       assertEquals(file.position, offset + expected);
       assertEquals(
         digest(whole),
@@ -113,7 +107,7 @@ withPair(
   async (client, server) => {
     const file = new FakeFile(1000, 600);
     await assertRejects(
-      () => soon(client.sendfile(file, 100)),
+      () => within(client.sendfile(file, 100)),
       Error,
       "bad sector",
     );
@@ -189,10 +183,10 @@ withPair(
     const buffer = new Uint8Array(65536);
     let most = 0;
     for (let left = file.length; left > 0;) {
-      left -= await soon(server.recvInto(buffer));
+      left -= await within(server.recvInto(buffer));
       most = Math.max(most, Deno.memoryUsage().rss - before);
     }
-    assertEquals(await soon(sent), file.length);
+    assertEquals(await within(sent), file.length);
     assertLess(Math.max(...file.sizes), 2 * MIB + 1);
     assertLess(most, 48 * MIB); // the rest is what the collector has not looked at
   },
@@ -240,12 +234,12 @@ Deno.test("sendFile() has large buffers for eight clients at once, whose sending
     const gate = Promise.withResolvers<void>();
     const clients = Array.from({ length: 8 }, () => start(gate.promise));
     const ninth = start(gate.promise);
-    await soon(ninth.done);
+    await within(ninth.done);
     assertEquals(Math.max(...ninth.file.sizes), MIB / 4);
     const settled = Promise.allSettled(clients.map(({ done }) => done));
     if (ends === "rejected") gate.reject(new Error("gone"));
     else gate.resolve();
-    for (const { status } of await soon(settled)) assertEquals(status, ends);
+    for (const { status } of await within(settled)) assertEquals(status, ends);
     for (const { file } of clients) assertEquals(file.sizes[1], 2 * MIB);
   }
 });

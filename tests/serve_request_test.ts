@@ -24,8 +24,9 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, recvToEnd, soon } from "./helpers.ts";
+import { codeOf, recvToEnd } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A test that no permission helps. */
 function alone(name: string, fn: () => Promise<void> | void): void {
@@ -60,7 +61,7 @@ alone(
     fragment(client);
     await client.sendall(bytes("hello\n"));
     assertEquals(text(await recvToEnd(client)), "HELLO\n");
-    await soon(served.done);
+    await within(served.done);
     assertEquals(handler.stages, ["setup", "handle", "finish"]);
     assertEquals(handler.request.fileno(), -1);
     assertEquals(handler.clientAddress, client.getsockname());
@@ -77,7 +78,7 @@ alone(
       }
     }
     using served = serveRequest(Failing);
-    const error = await assertRejects(() => soon(served.done), RangeError);
+    const error = await assertRejects(() => within(served.done), RangeError);
     assertEquals([error.message, served.handler.failure], ["handle", error]);
     assertEquals(served.handler.stages, ["setup", "finish"]);
     assertEquals(await served.client.recv(9), new Uint8Array(0));
@@ -98,7 +99,7 @@ alone("serveRequest() does not call finish() when setup() throws", async () => {
     }
   }
   using served = serveRequest(NoSetup);
-  await assertRejects(() => soon(served.done), Error, "setup");
+  await assertRejects(() => within(served.done), Error, "setup");
   assertEquals(served.handler.stages, []);
 });
 
@@ -153,7 +154,7 @@ alone(
     assertStrictEquals(server.shared, shared);
     assertEquals(served.handler.clientAddress, ["192.0.2.1", 7]);
     served.drain();
-    await soon(served.done);
+    await within(served.done);
     assertEquals(server.stopped, true);
   },
 );
@@ -176,7 +177,7 @@ alone("serveRequest() takes a server of the test's own", async () => {
   using served = serveRequest(Named, { server: own });
   assertStrictEquals(served.server, own);
   assertEquals(text(await recvToEnd(served.client)), "mine true");
-  await soon(served.done);
+  await within(served.done);
 });
 
 alone(
@@ -200,7 +201,7 @@ alone(
     }
     using talker = serveRequest(Talker, { bufferSize: 10 });
     assertEquals((await recvToEnd(talker.client)).length, 100);
-    await soon(talker.done);
+    await within(talker.done);
   },
 );
 
@@ -217,7 +218,7 @@ alone(
     assertEquals(await codeOf(() => gone.done), "ECONNRESET");
     const left = serveRequest(Reader);
     left[Symbol.dispose]();
-    const error = await assertRejects(() => soon(left.done), OSError);
+    const error = await assertRejects(() => within(left.done), OSError);
     assert(["EBADF", "ECONNRESET"].includes(error.code!), error.code);
   },
 );
@@ -232,7 +233,7 @@ alone(
       }
     }
     using served = serveDatagram(Answer, bytes("hello"));
-    await soon(served.done);
+    await within(served.done);
     assertEquals(text(await served.client.recv(99)), "first");
     assertEquals(text(await served.client.recv(99)), "HELLO");
     assertEquals(served.handler.clientAddress, served.client.getsockname());
@@ -242,7 +243,7 @@ alone(
       }
     }
     using silent = serveDatagram(Silent, bytes("x"));
-    await assertRejects(() => soon(silent.done), Error, "no answer");
+    await assertRejects(() => within(silent.done), Error, "no answer");
     silent.client.settimeout(0);
     assertEquals(await codeOf(() => silent.client.recv(9)), "EAGAIN");
   },
@@ -260,7 +261,7 @@ alone("serveRequest() and serveDatagram() run a dual handler", async () => {
   assertEquals(text(await recvToEnd(stream.client)), "stream");
   using datagram = serveDatagram(Echo, bytes("datagram"));
   assertEquals(text(await datagram.client.recv(99)), "datagram");
-  await soon(Promise.all([stream.done, datagram.done]));
+  await within(Promise.all([stream.done, datagram.done]));
 });
 
 alone(

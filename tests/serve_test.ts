@@ -9,15 +9,9 @@ import {
   TCPServer,
 } from "../mod.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
-import {
-  ask,
-  connectTo,
-  EchoLine,
-  Event,
-  granted,
-  LOOPBACK,
-  within,
-} from "./server_helpers.ts";
+import { ask, connectTo, EchoLine, Event, LOOPBACK } from "./server_helpers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 class Echo extends DualRequestHandler {
   override async handle() {

@@ -17,15 +17,15 @@ import {
   connectTo,
   EchoLine,
   type Got,
-  granted,
   type Kind,
   KINDS,
   LOOPBACK,
   serving,
   Stderr,
-  within,
 } from "./server_helpers.ts";
 import { Lines } from "./testdata/handlers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** Errors that cost one client, as an override of `getRequest` throws them. */
 const PASSED: (() => unknown)[] = [

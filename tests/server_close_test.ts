@@ -18,8 +18,8 @@ import {
   LOOPBACK,
   serving,
   text,
-  within,
 } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** Handlers that are under way until they are told to end. */
 function waiting() {

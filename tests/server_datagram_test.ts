@@ -44,19 +44,22 @@ import {
   connectTo,
   EchoDatagram,
   Event,
-  granted,
-  haveUnix,
   LOOPBACK,
   newPath,
   serving,
   Stderr,
   text,
-  unstableNet,
   until,
-  within,
 } from "./server_helpers.ts";
-import { mayFork, mayRead } from "./helpers/allowed.ts";
+import {
+  granted,
+  haveUnix,
+  mayFork,
+  mayRead,
+  unstableNet,
+} from "./helpers/allowed.ts";
 import { AnswersDatagrams } from "./testdata/datagram_handlers.ts";
+import { within } from "./helpers/within.ts";
 
 class DatagramHandler extends BaseRequestHandler<DatagramRequest> {
   /** The datagram as text. */

@@ -30,14 +30,14 @@ import {
   connectTo,
   EchoDatagram,
   EchoLine,
-  granted,
   LOOPBACK,
   serving,
   tell,
   until,
-  within,
 } from "./server_helpers.ts";
 import { Big, SIZE } from "./testdata/big_handlers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 

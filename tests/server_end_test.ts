@@ -27,18 +27,16 @@ import {
   connectTo,
   EchoLine,
   Event,
-  granted,
   type Kind,
   KINDS,
   LOOPBACK,
   Stderr,
   text,
-  unstableNet,
   until,
-  within,
 } from "./server_helpers.ts";
 import { Echo } from "./testdata/handlers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted, unstableNet } from "./helpers/allowed.ts";
 
 const mayRun = granted("read", "run", "env");
 

@@ -21,14 +21,13 @@ import {
   EchoDatagram,
   EchoLine,
   Event,
-  granted,
   LOOPBACK,
   serving,
   tell,
   text,
-  within,
 } from "./server_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 /** A listener whose first accepts fail, and then go to a real one. */
 function failing(errors: unknown[]): { socket: Socket; times: number[] } {

@@ -34,14 +34,11 @@ import {
   Socket,
 } from "../socket.ts";
 import { delay } from "./deps.ts";
-import { granted, haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
-export { granted, haveUnix, unstableNet };
 /** Whether there is an IPv6 loopback. */
 export const haveIPv6: boolean = hasDualstackIPv6();
-
-export { within };
 
 /** A handler's answer, or a client's question, as text. */
 export const text = (bytes: Uint8Array): string =>

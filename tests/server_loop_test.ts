@@ -22,8 +22,8 @@ import {
   LOOPBACK,
   serving,
   tell,
-  within,
 } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 type Stage =
   | "getRequest"

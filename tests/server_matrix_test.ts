@@ -21,8 +21,8 @@ import {
   Stderr,
   tell,
   until,
-  within,
 } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** Defines a test for each kind of server. */
 function each(behaviour: string, test: (kind: Kind) => Promise<void>): void {

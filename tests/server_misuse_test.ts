@@ -16,14 +16,10 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "./deps.ts";
-import {
-  type AnyServerClass,
-  granted,
-  LOOPBACK,
-  text,
-  within,
-} from "./server_helpers.ts";
+import { type AnyServerClass, LOOPBACK, text } from "./server_helpers.ts";
 import { Echo } from "./testdata/handlers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 

@@ -18,15 +18,15 @@ import {
   connectTo,
   descriptors,
   EchoLine,
-  granted,
   LOOPBACK,
   serving,
   Stderr,
   text,
   until,
-  within,
 } from "./server_helpers.ts";
 import { ODD, Odd } from "./testdata/odd_handlers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 const FROM: Address = ["127.0.0.1", 1];

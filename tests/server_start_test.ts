@@ -17,19 +17,21 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "./deps.ts";
-import { mayFork, mayRead } from "./helpers/allowed.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import {
+  granted,
+  haveUnix,
+  mayFork,
+  mayRead,
+  unstableNet,
+} from "./helpers/allowed.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 import {
   type AnyServer,
   type AnyServerClass,
   ask,
   EchoLine,
-  granted,
-  haveUnix,
   LOOPBACK,
   newPath,
-  unstableNet,
-  within,
 } from "./server_helpers.ts";
 import { Datagram, Echo } from "./testdata/handlers.ts";
 

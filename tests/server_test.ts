@@ -46,13 +46,12 @@ import {
   EchoDatagram,
   EchoLine,
   haveIPv6,
-  haveUnix,
   LOOPBACK,
   serving,
   tell,
-  unstableNet,
-  within,
 } from "./server_helpers.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const NOT_CLASSES: [unknown, string][] = [
   [undefined, "undefined"],

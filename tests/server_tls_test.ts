@@ -6,18 +6,18 @@ import { StreamRequestHandler } from "../handlers.ts";
 import { TCPServer } from "../server.ts";
 import { type InetAddress, OSError, SHUT_WR, Socket } from "../socket.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 import { FakeStream } from "./helpers.ts";
 import {
   type AnyServer,
   type AnyServerClass,
   bytes,
-  granted,
   LOOPBACK,
   serving,
   Stderr,
   text,
   until,
-  within,
 } from "./server_helpers.ts";
 import { Patient } from "./testdata/patient_handlers.ts";
 

@@ -21,7 +21,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "./deps.ts";
-import { within } from "./server_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** A source that becomes ready when told, and counts who looks after its promise. */
 class FakeSource implements Readiness {

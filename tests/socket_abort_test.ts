@@ -21,7 +21,6 @@ import {
   FakeStream,
   listen,
   recvToEnd,
-  soon,
   tcpPair,
   thrownBy,
   turn,
@@ -29,6 +28,7 @@ import {
   withPair,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A call that waits, and what it needs for that. */
 interface Waiting {
@@ -166,7 +166,7 @@ for (const [name, { open, call }] of Object.entries(CALLS)) {
     const waiting = call(socket, aborting.signal).catch(() => {});
     await turn();
     socket.abort();
-    await soon(waiting);
+    await within(waiting);
     assertEquals(aborting.listeners, 0);
     for (const other of others) other[Symbol.dispose]();
   });
@@ -239,15 +239,15 @@ withPair(
     const thrown = await Promise.all(calls);
     assertEquals(thrown, [signal.reason, signal.reason]);
     await server.sendall(bytes("late"));
-    assertEquals(text(await soon(client.recv(8))), "late");
+    assertEquals(text(await within(client.recv(8))), "late");
     assertEquals(target, new Uint8Array(4));
     await server.sendall(bytes("ef"));
-    assertEquals(await soon(select([client], [], [], 5)), [[client], [], []]);
+    assertEquals(await within(select([client], [], [], 5)), [[client], [], []]);
     assertStrictEquals(
       await thrownBy(client.recv(8, { signal })),
       signal.reason,
     );
-    assertEquals(text(await soon(client.recv(8))), "ef");
+    assertEquals(text(await within(client.recv(8))), "ef");
   },
 );
 
@@ -258,11 +258,11 @@ withPair(
     const { signal } = aborting;
     const waiting = thrownBy(client.recv(4, { flags: MSG_WAITALL, signal }));
     await server.sendall(bytes("ab"));
-    await soon(select([client], [], [], 5)).then(turn); // the call has taken them
+    await within(select([client], [], [], 5)).then(turn); // the call has taken them
     aborting.abort();
     assertStrictEquals(await waiting, signal.reason);
     await server.sendall(bytes("cd"));
-    assertEquals(text(await soon(client.recv(4, MSG_WAITALL))), "abcd");
+    assertEquals(text(await within(client.recv(4, MSG_WAITALL))), "abcd");
   },
 );
 
@@ -274,7 +274,7 @@ Deno.test("a connection after an aborted accept() is for the next call", async (
   aborting.abort();
   assertStrictEquals(await waiting, aborting.signal.reason);
   using client = await createConnection(listener.getsockname());
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   assertEquals(peer, client.getsockname());
   server.close();
 });
@@ -295,7 +295,7 @@ Deno.test("a datagram after an aborted recvfrom() is for the next call", async (
     await thrownBy(receiver.recv(0, { signal })),
     signal.reason,
   );
-  const [data, from] = await soon(receiver.recvfrom(9));
+  const [data, from] = await within(receiver.recvfrom(9));
   assertEquals([text(data), from], ["x", sender.getsockname()]);
 });
 
@@ -311,8 +311,8 @@ withPair(
     aborting.abort();
     assertStrictEquals(await second, signal.reason);
     const received = recvToEnd(server);
-    await soon(first);
-    await soon(third);
+    await within(first);
+    await within(third);
     client.close();
     const all = await received;
     assertEquals([all.length, text(all.subarray(-5))], [16_000_005, "third"]);
@@ -324,7 +324,9 @@ withPair(
   async (client, server) => {
     const { signal } = new AbortController();
     const received = recvToEnd(server);
-    const sent = await soon(client.send(new Uint8Array(3_000_000), { signal }));
+    const sent = await within(
+      client.send(new Uint8Array(3_000_000), { signal }),
+    );
     client.close();
     assertEquals([sent, (await received).length], [3_000_000, 3_000_000]);
   },
@@ -351,7 +353,7 @@ withPair("shutdown(SHUT_RD) ends a recv() with a signal", async (client) => {
   const waiting = client.recv(1, { signal: aborting.signal });
   await turn();
   await client.shutdown(SHUT_RD);
-  assertEquals((await soon(waiting)).length, 0);
+  assertEquals((await within(waiting)).length, 0);
   assertEquals(aborting.listeners, 0);
 });
 
@@ -379,7 +381,7 @@ Deno.test({
     aborting.abort();
     assertStrictEquals(await waiting, aborting.signal.reason);
     using listener = listen();
-    await soon(socket.connect(listener.getsockname()));
+    await within(socket.connect(listener.getsockname()));
     assertEquals(socket.getpeername(), listener.getsockname());
     for (const each of [socket, ...others]) each[Symbol.dispose]();
   },

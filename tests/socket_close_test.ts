@@ -25,13 +25,13 @@ import {
   FakeStream,
   listen,
   recvToEnd,
-  soon,
   tcpPair,
   tcpSocketAndConn,
   turn,
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** Each call on a socket that can fail because of its state. */
 const CALLS: Record<string, (socket: Socket) => unknown> = {
@@ -200,7 +200,7 @@ Deno.test("Socket.close() of a listener closes a connection that nobody took", a
   using client = new Socket();
   await client.connect(listener.getsockname());
   listener.close();
-  assertEquals(await soon(client.recv(1).catch(() => bytes(""))), bytes(""));
+  assertEquals(await within(client.recv(1).catch(() => bytes(""))), bytes(""));
 });
 
 Deno.test("Socket.close() frees the port of a listener", async () => {
@@ -208,7 +208,7 @@ Deno.test("Socket.close() frees the port of a listener", async () => {
   const address = listener.getsockname();
   const waiting = listener.accept().catch(() => {});
   listener.close();
-  await soon(waiting);
+  await within(waiting);
   using again = new Socket();
   again.bind(address);
 });
@@ -223,7 +223,7 @@ Deno.test("Socket.close() sends first what nobody awaited", async () => {
   let count = 0;
   let last = bytes("");
   for (;;) {
-    const piece = await soon(peer.recv(65536));
+    const piece = await within(peer.recv(65536));
     if (piece.length === 0) break;
     count += piece.length;
     last = piece;
@@ -238,11 +238,11 @@ Deno.test("Socket.shutdown() and close() in one turn still end what was sent", a
   const shut = client.shutdown(SHUT_RDWR);
   client.close();
   let count = 0;
-  for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+  for (let piece; (piece = await within(server.recv(65536))).length > 0;) {
     count += piece.length;
   }
   assertEquals(count, 2_000_000);
-  await soon(shut);
+  await within(shut);
   server.close();
 });
 
@@ -251,7 +251,7 @@ Deno.test("Socket.close() waits for the files made of the socket", async () => {
   const file = client.makefile("rb");
   client.close();
   await server.sendall(bytes("line\n"));
-  assertEquals(text(await soon(file.readline())), "line\n");
+  assertEquals(text(await within(file.readline())), "line\n");
   assert(client.fileno() > 0);
   file.close();
   assertEquals(client.fileno(), -1);
@@ -268,7 +268,7 @@ Deno.test("Socket.abort() drops what is not sent, and ends calls and files with 
   assertEquals([await sent, await read], ["EBADF", "EBADF"]);
   assertEquals(client.fileno(), -1);
   let count = 0;
-  for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+  for (let piece; (piece = await within(server.recv(65536))).length > 0;) {
     count += piece.length;
   }
   assert(count < 50_000_000, `${count} bytes came`);
@@ -280,9 +280,9 @@ Deno.test("Socket.abort() ends with EBADF also a send that waits for the peer", 
     const [client, server] = await tcpPair();
     client.settimeout(timeout);
     const sent = codeOf(() => client.sendall(new Uint8Array(50_000_000)));
-    await soon(server.recv(1)); // the first part is on its way, and the rest waits
+    await within(server.recv(1)); // the first part is on its way, and the rest waits
     client.abort();
-    assertEquals(await soon(sent), "EBADF");
+    assertEquals(await within(sent), "EBADF");
     server.close();
   }
 });
@@ -299,7 +299,7 @@ Deno.test("Socket.close() closes a listener that was closed underneath, with an 
     listener.close();
     assertEquals([fd > 0, listener.fileno()], [true, -1]);
     assertEquals(await codeOf(() => listener.accept()), "EBADF");
-    await soon(listener.waitClosed());
+    await within(listener.waitClosed());
     listener.close();
   }
 });
@@ -319,7 +319,7 @@ Deno.test("Socket.waitClosed() waits until the address of a listener can be boun
         formatAddress(address)
       }": a closed socket has it until its waitClosed() resolves (EADDRINUSE)`,
     );
-    await soon(listener.waitClosed());
+    await within(listener.waitClosed());
     other.bind(address);
     assertEquals(await accepted, "EBADF");
   }
@@ -331,7 +331,7 @@ Deno.test("Socket.bind() does not name waitClosed() where another socket has the
   const accepted = codeOf(() => closed.accept());
   await turn();
   closed.close();
-  await soon(closed.waitClosed());
+  await within(closed.waitClosed());
   assertEquals(await accepted, "EBADF");
   using listener = new Socket();
   listener.bind(address); // the same, which is free by now
@@ -364,8 +364,8 @@ Deno.test("Socket.waitClosed() of an open socket waits for close(), and for what
   await turn();
   assertEquals(closed, false);
   await recvToEnd(server);
-  await soon(Promise.all([waiting, again]));
-  await soon(client.waitClosed());
+  await within(Promise.all([waiting, again]));
+  await within(client.waitClosed());
 });
 
 for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
@@ -373,7 +373,7 @@ for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
     const socket = new Socket(AF_INET, type);
     const waiting = socket.waitClosed();
     socket.close();
-    await soon(waiting);
+    await within(waiting);
   });
 }
 
@@ -382,14 +382,14 @@ Deno.test("Socket.waitClosed() waits for a read in flight, and a UDP address can
   using _server = server;
   const received = codeOf(() => client.recv(1));
   client.close();
-  await soon(client.waitClosed());
+  await within(client.waitClosed());
   assertEquals(await received, "EBADF");
   const receiver = udp();
   const address = receiver.getsockname();
   const waiting = codeOf(() => receiver.recv(1));
   await turn();
   receiver.close();
-  await soon(receiver.waitClosed());
+  await within(receiver.waitClosed());
   assertEquals(await waiting, "EBADF");
   using next = new Socket(AF_INET, SOCK_DGRAM);
   next.bind(address);

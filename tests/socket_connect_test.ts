@@ -24,20 +24,20 @@ import {
   codeOf,
   deadPort,
   FakeStream,
-  haveUnix,
   listen,
   portOf,
-  soon,
   tcpPair,
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { haveUnix } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 Deno.test("Socket.accept() gives a socket of its own and the peer's address", async () => {
   using listener = listen();
   using client = new Socket();
   await client.connect(listener.getsockname());
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   using _ = server;
   assertEquals(peer, client.getsockname());
   assertEquals(server.getpeername(), peer);
@@ -52,7 +52,7 @@ Deno.test("Socket.accept() serves calls that wait at the same time, one connecti
   const accepted = [listener.accept(), listener.accept(), listener.accept()];
   const clients = accepted.map(() => new Socket());
   for (const client of clients) await client.connect(listener.getsockname());
-  const servers = await soon(Promise.all(accepted));
+  const servers = await within(Promise.all(accepted));
   const peers = servers.map(([, peer]) => portOf(peer)).sort();
   assertEquals(
     peers,
@@ -98,7 +98,7 @@ Deno.test("Socket.connect() may be tried again after a failure", async () => {
     "ECONNREFUSED",
   );
   using listener = listen();
-  await soon(socket.connect(listener.getsockname()));
+  await within(socket.connect(listener.getsockname()));
   assertEquals(socket.getpeername(), listener.getsockname());
 });
 
@@ -119,8 +119,8 @@ Deno.test("Socket.connect() called twice at once makes one connection", async ()
   using listener = listen();
   using socket = new Socket();
   const address = listener.getsockname();
-  await soon(Promise.all([socket.connect(address), socket.connect(address)]));
-  const [server, peer] = await soon(listener.accept());
+  await within(Promise.all([socket.connect(address), socket.connect(address)]));
+  const [server, peer] = await within(listener.accept());
   assertEquals(peer, socket.getsockname());
   server.close();
   listener.setblocking(false);
@@ -133,13 +133,13 @@ Deno.test("Socket.connect() keeps the address that the socket was bound to", asy
   client.bind(["127.0.0.1", 0]);
   const own = client.getsockname();
   await client.connect(listener.getsockname());
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   using _ = server;
   assertEquals([peer, client.getsockname()], [own, own]);
   await client.sendall(bytes("ping"));
-  assertEquals(text(await soon(server.recv(10))), "ping");
+  assertEquals(text(await within(server.recv(10))), "ping");
   await server.sendall(bytes("pong"));
-  assertEquals(text(await soon(client.recv(10))), "pong");
+  assertEquals(text(await within(client.recv(10))), "pong");
 });
 
 Deno.test("Socket.connect() that fails leaves a bound socket its address", async () => {
@@ -153,8 +153,8 @@ Deno.test("Socket.connect() that fails leaves a bound socket its address", async
   using other = new Socket();
   assertEquals(await codeOf(() => other.bind(own)), "EADDRINUSE");
   using listener = listen();
-  await soon(socket.connect(listener.getsockname()));
-  const [server, peer] = await soon(listener.accept());
+  await within(socket.connect(listener.getsockname()));
+  const [server, peer] = await within(listener.accept());
   assertEquals([peer, socket.getsockname()], [own, own]);
   server.close();
 });
@@ -194,7 +194,7 @@ Deno.test("Socket.connect() that fails leaves a socket that may listen on its ad
   assertEquals(await codeOf(() => socket.connect(dead)), "ECONNREFUSED");
   socket.listen(5);
   assertEquals(socket.getsockname(), own);
-  using client = await soon(createConnection(own));
+  using client = await within(createConnection(own));
   assertEquals(client.getpeername(), own);
 });
 
@@ -202,7 +202,7 @@ Deno.test("Socket over IPv6 binds, connects and tells its addresses", async () =
   using listener = listen(AF_INET6);
   using client = new Socket(AF_INET6);
   await client.connect(["localhost", portOf(listener.getsockname())]);
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   assertEquals(peer[0], "::1");
   assertEquals(peer, client.getsockname());
   assertLess(0, portOf(peer));
@@ -221,7 +221,7 @@ Deno.test({
     assertEquals(listener.getsockname(), path);
     using client = new Socket(AF_UNIX);
     await client.connect(path);
-    const [server, peer] = await soon(listener.accept());
+    const [server, peer] = await within(listener.accept());
     assertEquals([peer, client.getpeername(), client.getsockname()], [
       "",
       path,
@@ -289,12 +289,12 @@ Deno.test("Socket.connect() to port 0 is refused, as by the system", async () =>
       using socket = new Socket(family);
       if (bound) socket.bind([host, 0]);
       await assertRejects(
-        () => soon(socket.connect([host, 0])),
+        () => within(socket.connect([host, 0])),
         ConnectionRefusedError,
         message,
       );
       assertEquals(
-        await soon(socket.connectEx([host, 0])),
+        await within(socket.connectEx([host, 0])),
         errnoOf("ECONNREFUSED"),
       );
       assertEquals(
@@ -306,19 +306,19 @@ Deno.test("Socket.connect() to port 0 is refused, as by the system", async () =>
         await codeOf(() => socket.connect([host, 0])),
         "EINPROGRESS",
       );
-      await soon(select([], [socket], []));
+      await within(select([], [socket], []));
       assertEquals(
         await codeOf(() => socket.connect([host, 0])),
         "ECONNREFUSED",
       );
     }
     await assertRejects(
-      () => soon(createConnection([host, 0])),
+      () => within(createConnection([host, 0])),
       ConnectionRefusedError,
       message,
     );
     const all = await assertRejects(
-      () => soon(createConnection(["localhost", 0], { allErrors: true })),
+      () => within(createConnection(["localhost", 0], { allErrors: true })),
       AggregateError,
     ) as AggregateError;
     for (const error of all.errors) {

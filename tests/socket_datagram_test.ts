@@ -14,16 +14,9 @@ import type { DatagramTransport } from "../internal/runtime/transport.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
-import {
-  codeOf,
-  codesOf,
-  FakeDatagram,
-  portOf,
-  soon,
-  turn,
-  udp,
-} from "./helpers.ts";
+import { codeOf, codesOf, FakeDatagram, portOf, turn, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A socket of a family on a free port of the loopback. */
 type Bind = (family?: number, host?: string) => Socket;
@@ -67,11 +60,11 @@ testEach("sends, receives and answers", async (bind) => {
     using server = bind(family);
     using client = bind(family);
     assertEquals(await client.sendto(bytes("ping"), server.getsockname()), 4);
-    const [data, sender] = await soon(server.recvfrom(100));
+    const [data, sender] = await within(server.recvfrom(100));
     assertEquals([text(data), sender], ["ping", client.getsockname()]);
     assertEquals(await server.sendto(bytes("pong"), MSG_DONTWAIT, sender!), 4);
     const memory = new Uint8Array(10);
-    assertEquals(await soon(client.recvfromInto(memory, 4)), [
+    assertEquals(await within(client.recvfromInto(memory, 4)), [
       4,
       server.getsockname(),
     ]);
@@ -87,8 +80,8 @@ testEach(
     for (const datagram of ["abcdef", "next"]) {
       await sender.sendto(bytes(datagram), receiver.getsockname());
     }
-    assertEquals(text(await soon(receiver.recv(3))), "abc");
-    assertEquals(text(await soon(receiver.recv(9, MSG_WAITALL))), "next");
+    assertEquals(text(await within(receiver.recv(3))), "abc");
+    assertEquals(text(await within(receiver.recv(9, MSG_WAITALL))), "next");
   },
 );
 
@@ -96,7 +89,7 @@ testEach("knows the empty datagram", async (bind) => {
   using receiver = bind();
   using sender = bind();
   assertEquals(await sender.sendto(bytes(""), receiver.getsockname()), 0);
-  assertEquals(await soon(receiver.recvfrom(9)), [
+  assertEquals(await within(receiver.recvfrom(9)), [
     bytes(""),
     sender.getsockname(),
   ]);
@@ -125,7 +118,7 @@ testEach("sends up to 65507 bytes", async (bind) => {
   using sender = bind();
   const largest = new Uint8Array(65507).map((_, i) => i % 251);
   assertEquals(await sender.sendto(largest, receiver.getsockname()), 65507);
-  assertEquals(await soon(receiver.recv(65536)), largest);
+  assertEquals(await within(receiver.recv(65536)), largest);
   const address = receiver.getsockname();
   const error = await assertRejects(
     () => sender.sendto(new Uint8Array(65508), address),
@@ -137,7 +130,7 @@ testEach("sends up to 65507 bytes", async (bind) => {
   );
   assertEquals(error.address, `127.0.0.1:${portOf(address)}`);
   assertEquals(await sender.sendto(bytes("the socket goes on"), address), 18);
-  assertEquals(text(await soon(receiver.recv(99))), "the socket goes on");
+  assertEquals(text(await within(receiver.recv(99))), "the socket goes on");
 });
 
 testEach("leaves what MSG_PEEK looks at", async (bind) => {
@@ -146,13 +139,13 @@ testEach("leaves what MSG_PEEK looks at", async (bind) => {
   for (const datagram of ["first", "second"]) {
     await sender.sendto(bytes(datagram), receiver.getsockname());
   }
-  assertEquals(text(await soon(receiver.recv(2, MSG_PEEK))), "fi");
-  assertEquals(await soon(receiver.recvfrom(9, MSG_PEEK)), [
+  assertEquals(text(await within(receiver.recv(2, MSG_PEEK))), "fi");
+  assertEquals(await within(receiver.recvfrom(9, MSG_PEEK)), [
     bytes("first"),
     sender.getsockname(),
   ]);
-  assertEquals(text(await soon(receiver.recv(9))), "first");
-  assertEquals(text(await soon(receiver.recv(9))), "second");
+  assertEquals(text(await within(receiver.recv(9))), "first");
+  assertEquals(text(await within(receiver.recv(9))), "second");
 });
 
 testEach("keeps 500 calls that nobody awaits in order", async (bind) => {
@@ -163,7 +156,7 @@ testEach("keeps 500 calls that nobody awaits in order", async (bind) => {
     const first = sent;
     while (sent < first + 100) sender.sendto(bytes(`${sent++}`), address);
     for (let i = first; i < sent; i++) {
-      assertEquals(text(await soon(receiver.recv(9))), `${i}`);
+      assertEquals(text(await within(receiver.recv(9))), `${i}`);
     }
   }
 });
@@ -180,7 +173,11 @@ testEach(
         receiver.getsockname(),
       );
     }
-    assertEquals((await soon(Promise.all(waiting))).map(text), ["a", "b", "c"]);
+    assertEquals((await within(Promise.all(waiting))).map(text), [
+      "a",
+      "b",
+      "c",
+    ]);
   },
 );
 
@@ -192,17 +189,17 @@ testEach("hears its peer only, once it is connected", async (bind) => {
   await one.connect(peer.getsockname());
   assertEquals(one.getpeername(), peer.getsockname());
   assertEquals(await one.send(bytes("to the peer")), 11);
-  assertEquals(await soon(peer.recvfrom(99)), [
+  assertEquals(await within(peer.recvfrom(99)), [
     bytes("to the peer"),
     one.getsockname(),
   ]);
   await stranger.sendto(bytes("dropped"), one.getsockname());
   await peer.sendto(bytes("heard"), one.getsockname());
-  assertEquals(text(await soon(one.recv(99))), "heard");
+  assertEquals(text(await within(one.recv(99))), "heard");
   await one.sendall(bytes("all"));
   await one.sendto(bytes("elsewhere"), stranger.getsockname());
-  assertEquals(text(await soon(peer.recv(99))), "all");
-  assertEquals(text(await soon(stranger.recv(99))), "elsewhere");
+  assertEquals(text(await within(peer.recv(99))), "all");
+  assertEquals(text(await within(stranger.recv(99))), "elsewhere");
   await one.connect(stranger.getsockname()); // another peer
   assertEquals(one.getpeername(), stranger.getsockname());
 });
@@ -213,7 +210,7 @@ testEach("takes names as targets", async (bind) => {
   const port = portOf(receiver.getsockname());
   for (const host of ["localhost", "127.1", "::ffff:127.0.0.1"]) {
     await sender.sendto(bytes(host), [host, port]);
-    assertEquals(text(await soon(receiver.recv(99))), host);
+    assertEquals(text(await within(receiver.recv(99))), host);
   }
   assertEquals(
     await codeOf(() => sender.sendto(bytes("x"), ["::1", port])),
@@ -240,7 +237,7 @@ testEach("refuses port 0 as a target", async (bind) => {
     );
   }
   assertEquals(await socket.sendto(bytes("on"), other.getsockname()), 2);
-  assertEquals(text(await soon(other.recv(9))), "on");
+  assertEquals(text(await within(other.recv(9))), "on");
 });
 
 testEach(
@@ -323,7 +320,7 @@ Deno.test("Socket of datagrams binds when it first sends or receives", async () 
   using sender = new Socket(AF_INET, SOCK_DGRAM);
   assertEquals(sender.getsockname(), ["0.0.0.0", 0]);
   await sender.sendto(bytes("hello"), receiver.getsockname());
-  const [, from] = await soon(receiver.recvfrom(9));
+  const [, from] = await within(receiver.recvfrom(9));
   assertEquals(from, ["127.0.0.1", portOf(sender.getsockname())]);
   using connected = new Socket(AF_INET, SOCK_DGRAM);
   await connected.connect(receiver.getsockname());
@@ -499,7 +496,7 @@ Deno.test("Socket.sendto() names what is wrong with each argument", async () => 
     await assertRejects(() => loose(...args), TypeError, message);
   }
   assertEquals(await socket.sendto(data, 0, own), 1); // the only one that is sent
-  assertEquals(await soon(socket.recv(9)), data);
+  assertEquals(await within(socket.recv(9)), data);
   assertEquals(await codeOf(() => socket.recv(9, MSG_DONTWAIT)), "EAGAIN");
 });
 
@@ -507,7 +504,7 @@ Deno.test("Socket.recvfrom() of datagrams refuses a negative size", async () => 
   using socket = udp();
   await socket.sendto(bytes("x"), socket.getsockname());
   await assertRejects(() => socket.recvfrom(-1), RangeError, "got -1");
-  assertEquals(text((await soon(socket.recvfrom(1)))[0]), "x");
+  assertEquals(text((await within(socket.recvfrom(1)))[0]), "x");
 });
 
 Deno.test("Socket of datagrams refuses what is no address", async () => {
@@ -544,7 +541,7 @@ Deno.test("Socket of datagrams ends a send that takes too long by its limit", as
   socket.settimeout(null);
   const waits = send();
   gate.resolve(1);
-  assertEquals(await soon(waits), 1);
+  assertEquals(await within(waits), 1);
 });
 
 Deno.test("Socket of datagrams ends a first send that must not wait with EAGAIN", async () => {

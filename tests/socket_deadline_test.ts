@@ -7,8 +7,9 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, recvToEnd, soon, tcpPair, turn } from "./helpers.ts";
+import { codeOf, recvToEnd, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 Deno.test("Socket.setdeadline() takes seconds and null, and nothing else", () => {
   using socket = new Socket();
@@ -29,14 +30,14 @@ Deno.test("Socket.setdeadline() is named by the error, and so is a timeout that 
   using _server = server;
   server.setdeadline(0.05);
   await turn(); // of which the deadline has less left
-  await soon(assertRejects(
+  await within(assertRejects(
     () => server.recv(1),
     TimeoutError,
     "Cannot recv: the deadline of 0.05 s has passed (ETIMEDOUT)",
   ));
   server.setdeadline(60);
   server.settimeout(0.02);
-  await soon(assertRejects(
+  await within(assertRejects(
     () => server.recv(1),
     TimeoutError,
     "Cannot recv: timed out after 0.02 s (ETIMEDOUT)",
@@ -53,7 +54,7 @@ Deno.test("Socket.setdeadline() ends the wait of a peer that sends a byte now an
   const drip = setInterval(() => client.send(bytes("x")), 20);
   try {
     const file = server.makefile("rb");
-    await soon(assertRejects(() => file.readexactly(1000), TimeoutError));
+    await within(assertRejects(() => file.readexactly(1000), TimeoutError));
     file.close();
   } finally {
     clearInterval(drip);
@@ -66,17 +67,17 @@ Deno.test("Socket.setdeadline() leaves data that is there, the timeout of each c
   using _client = client;
   using _server = server;
   server.setdeadline(0);
-  await soon(assertRejects(() => server.recv(1), TimeoutError));
+  await within(assertRejects(() => server.recv(1), TimeoutError));
   server.setdeadline(60);
   server.settimeout(0.01);
-  await soon(assertRejects(() => server.recv(1), TimeoutError));
+  await within(assertRejects(() => server.recv(1), TimeoutError));
   server.setblocking(false);
   assertEquals(await codeOf(() => server.recv(1)), "EAGAIN");
   server.setblocking(true);
   server.setdeadline(null);
   const received = server.recv(9);
   await client.sendall(bytes("late"));
-  assertEquals(text(await soon(received)), "late");
+  assertEquals(text(await within(received)), "late");
   assertEquals(server.gettimeout(), null);
 });
 
@@ -86,10 +87,10 @@ Deno.test("Socket.lingeringClose() lets a peer that is sending still have the an
   const sent = client.sendall(new Uint8Array(16 << 20));
   await server.sendall(bytes("too large"));
   const closed = server.lingeringClose();
-  await soon(sent); // it was not reset
+  await within(sent); // it was not reset
   assertEquals(text(await recvToEnd(client)), "too large");
   await client.shutdown(SHUT_WR);
-  await soon(closed);
+  await within(closed);
   assertEquals(server.fileno(), -1);
 });
 
@@ -98,7 +99,7 @@ Deno.test("Socket.lingeringClose() does not wait longer than it may, for the end
     const [client, server] = await tcpPair();
     using _client = client;
     await client.sendall(new Uint8Array(10));
-    await soon(server.lingeringClose(seconds, timeout));
+    await within(server.lingeringClose(seconds, timeout));
     assertEquals(server.fileno(), -1);
   }
 });
@@ -106,7 +107,7 @@ Deno.test("Socket.lingeringClose() does not wait longer than it may, for the end
 Deno.test("Socket.lingeringClose() does not mind a peer that has gone, or no connection", async () => {
   const [client, server] = await tcpPair();
   client.abort();
-  await soon(server.lingeringClose());
-  await soon(server.lingeringClose());
-  await soon(new Socket().lingeringClose());
+  await within(server.lingeringClose());
+  await within(server.lingeringClose());
+  await within(new Socket().lingeringClose());
 });

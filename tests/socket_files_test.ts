@@ -3,8 +3,9 @@
 import type { MakefileOptions } from "../internal/files/makefile.ts";
 import { Socket } from "../socket.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
-import { codeOf, concat, recvToEnd, soon, withPair } from "./helpers.ts";
+import { codeOf, concat, recvToEnd, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** A line with characters of one, two and three bytes. */
 const LINE = "line é €\r\n";
@@ -79,8 +80,8 @@ each("reads what it is asked for", async ({ reader, writer }, read) => {
   await writer.write(LINE);
   await writer.flush();
   const parts = [
-    await soon(reader.read(size(read) - 3)),
-    await soon(reader.read(3)),
+    await within(reader.read(size(read) - 3)),
+    await within(reader.read(3)),
   ];
   assertEquals(parts.map((part) => part.length), [size(read) - 3, 3]);
   assertEquals(joined(parts), LINE);
@@ -90,8 +91,8 @@ each("reads to the end of the stream", async ({ reader, writer, to }) => {
   await writer.write(LINE);
   await writer.close();
   to.close();
-  assertEquals(shown(await soon(reader.read())), LINE);
-  assertEquals((await soon(reader.read())).length, 0);
+  assertEquals(shown(await within(reader.read())), LINE);
+  assertEquals((await within(reader.read())).length, 0);
 });
 
 each("reads one by one", async ({ reader, writer, to }, read) => {
@@ -99,7 +100,7 @@ each("reads one by one", async ({ reader, writer, to }, read) => {
   await writer.close();
   to.close();
   const parts: (Uint8Array | string)[] = [];
-  for (let part; (part = await soon(reader.read(1))).length > 0;) {
+  for (let part; (part = await within(reader.read(1))).length > 0;) {
     parts.push(part);
   }
   assertEquals(parts.length, size(read));
@@ -109,7 +110,7 @@ each("reads one by one", async ({ reader, writer, to }, read) => {
 each("reads a line", async ({ reader, writer }) => {
   await writer.write(`${LINE}more`);
   await writer.flush();
-  assertEquals(shown(await soon(reader.readline())), LINE);
+  assertEquals(shown(await within(reader.readline())), LINE);
 });
 
 each("keeps its socket open", async ({ reader, writer, from, to }) => {
@@ -117,7 +118,7 @@ each("keeps its socket open", async ({ reader, writer, from, to }) => {
   await writer.write(LINE);
   await writer.close();
   to.close();
-  assertEquals(shown(await soon(reader.read())), LINE);
+  assertEquals(shown(await within(reader.read())), LINE);
   assertEquals(from.fileno() > 0, true);
   reader.close();
   assertEquals(from.fileno(), -1);
@@ -153,7 +154,7 @@ each("goes on after a timeout, with nothing lost", async (files, read) => {
   from.settimeout(null);
   await writer.write("def");
   await writer.flush();
-  const all = await soon(reader.read(6));
+  const all = await within(reader.read(6));
   assertEquals([typeof all === "string", shown(all)], [read === "r", "abcdef"]);
 });
 
@@ -163,7 +164,7 @@ withPair(
     await to.sendall(bytes(`A. ${LINE}B. ${LINE}`));
     for (const start of ["A. ", "B. "]) {
       using file = from.makefile("rb", { buffering: 0 });
-      assertEquals(text(await soon(file.readline())), start + LINE);
+      assertEquals(text(await within(file.readline())), start + LINE);
     }
   },
 );
@@ -174,7 +175,7 @@ withPair(
     const file = from.makefile("rb", { buffering: 0 });
     from.close();
     await to.sendall(bytes(LINE));
-    assertEquals(text(await soon(from.recv(1024))), LINE);
+    assertEquals(text(await within(from.recv(1024))), LINE);
     file.close();
     assertEquals(await codeOf(() => from.recv(1024)), "EBADF");
   },
@@ -206,7 +207,7 @@ withPair(
     const large = new Uint8Array(50_000_000);
     assertEquals(await codeOf(() => file.write(large)), "EAGAIN");
     await file.close().catch(() => {}); // tells the failure again
-    assertEquals((await soon(from.recv(10))).length > 0, true);
+    assertEquals((await within(from.recv(10))).length > 0, true);
   },
 );
 

@@ -12,15 +12,14 @@ import { assertEquals, assertStrictEquals, assertThrows } from "./deps.ts";
 import {
   codeOf,
   FakeStream,
-  granted,
   portOf,
-  soon,
   tcpPair,
   tcpSocketAndConn,
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 Deno.test("Socket.detach() gives the connection away, and the socket is closed", async () => {
   const [socket, conn] = await tcpSocketAndConn();
@@ -29,7 +28,7 @@ Deno.test("Socket.detach() gives the connection away, and the socket is closed",
   assertEquals(await codeOf(() => socket.recv(1)), "EBADF");
   await conn.write(bytes("still open"));
   const buffer = new Uint8Array(20);
-  const count = await soon(detached.read(buffer));
+  const count = await within(detached.read(buffer));
   assertEquals(text(buffer.subarray(0, count!)), "still open");
   detached.close();
   conn.close();
@@ -55,7 +54,7 @@ Deno.test("Socket.detach() refuses while something would be lost", async () => {
   assertEquals(await codeOf(() => client.detach()), "EBUSY");
   await server.sendall(bytes("ab"));
   client.setblocking(true);
-  await soon(client.recv(1));
+  await within(client.recv(1));
   assertEquals(await codeOf(() => client.detach()), "EBUSY");
   await client.recv(1);
   client.detach().close();
@@ -68,9 +67,9 @@ Deno.test("Socket.from() takes a connection, a listener and a datagram socket", 
   const port = portOf(listener.getsockname());
   const conn = await Deno.connect({ hostname: "::1", port });
   using client = Socket.from(conn);
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   await client.sendall(bytes("hello"));
-  assertEquals(text(await soon(server.recv(9))), "hello");
+  assertEquals(text(await within(server.recv(9))), "hello");
   assertEquals(client.getpeername(), ["::1", port]);
   server.close();
   using datagrams = Socket.from(udp().detach());
@@ -150,16 +149,16 @@ Deno.test({
     using client = Socket.from(
       await Deno.startTls(conn, { hostname: "localhost", caCerts: [cert] }),
     );
-    const [server] = await soon(listener.accept());
+    const [server] = await within(listener.accept());
     client.sendall(bytes("x".repeat(100_000)));
     client.shutdown(SHUT_WR);
     let count = 0;
-    for (let piece; (piece = await soon(server.recv(65536))).length > 0;) {
+    for (let piece; (piece = await within(server.recv(65536))).length > 0;) {
       count += piece.length;
     }
     assertEquals(count, 100_000);
     await server.sendall(bytes("bye"));
-    assertEquals(text(await soon(client.recv(9))), "bye");
+    assertEquals(text(await within(client.recv(9))), "bye");
     server.close();
   },
 });

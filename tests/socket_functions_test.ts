@@ -24,8 +24,9 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, deadPort, listen, portOf, soon } from "./helpers.ts";
+import { codeOf, deadPort, listen, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** Makes the resolver answer with these addresses, until the end of the scope. */
 function resolveTo(...addresses: string[]): Disposable {
@@ -43,7 +44,7 @@ Deno.test("createConnection() takes the first address that answers", async () =>
   using listener = listen();
   const port = portOf(listener.getsockname());
   using _ = resolveTo("::1", "127.0.0.2", "127.0.0.1", "127.0.0.3");
-  using client = await soon(createConnection(["many.test", port]));
+  using client = await within(createConnection(["many.test", port]));
   assertEquals(client.getpeername(), ["127.0.0.1", port]);
   assertEquals([client.family, client.type, client.gettimeout()], [
     AF_INET,
@@ -143,7 +144,7 @@ Deno.test("createConnection() with a timeout ends a recv() that waits, and witho
   using timed = await createConnection(listener.getsockname(), hasty);
   assertEquals(await codeOf(() => timed.recv(5)), "ETIMEDOUT");
   await late.send(bytes("done!"));
-  assertEquals(text(await soon(waiting)), "done!");
+  assertEquals(text(await within(waiting)), "done!");
   late.close();
 });
 
@@ -155,7 +156,7 @@ Deno.test("createConnection() makes a socket that `using` closes", async () => {
     const [server] = await listener.accept();
     await client.sendall(bytes("foo"));
     await server.sendall(await server.recv(1024));
-    assertEquals(text(await soon(client.recv(1024))), "foo");
+    assertEquals(text(await within(client.recv(1024))), "foo");
     server.close();
   }
   assertEquals(socket.fileno(), -1);
@@ -165,7 +166,7 @@ Deno.test("createConnection() makes a socket that `using` closes", async () => {
 Deno.test("createConnection() connects from a port of every own address", async () => {
   using listener = listen();
   const port = deadPort();
-  using client = await soon(
+  using client = await within(
     createConnection(listener.getsockname(), { sourceAddress: ["", port] }),
   );
   assertEquals(client.getsockname(), ["127.0.0.1", port]);
@@ -174,13 +175,13 @@ Deno.test("createConnection() connects from a port of every own address", async 
 Deno.test("createConnection() connects from an own address", async () => {
   using listener = listen();
   const sourceAddress: [string, number] = ["127.0.0.2", deadPort()];
-  using client = await soon(
+  using client = await within(
     createConnection(listener.getsockname(), { sourceAddress }),
   );
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   assertEquals([peer, client.getsockname()], [sourceAddress, sourceAddress]);
   await client.sendall(bytes("hello"));
-  assertEquals(text(await soon(server.recv(9))), "hello");
+  assertEquals(text(await within(server.recv(9))), "hello");
   server.close();
   const taken = { sourceAddress: listener.getsockname() };
   assertEquals(
@@ -193,7 +194,7 @@ Deno.test("createServer() listens, and closes what it opened where it fails", as
   using listener = createServer(["127.0.0.1", 0], { backlog: 5 });
   const address = listener.getsockname();
   using client = await createConnection(address);
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   server.close();
   assertEquals(client.getpeername(), address);
   assertEquals(await codeOf(() => createServer(address)), "EADDRINUSE");
@@ -243,10 +244,10 @@ Deno.test("createServer() with a dual stack takes IPv4 and IPv6", {
     const [host, seen] of [["127.0.0.1", "::ffff:127.0.0.1"], ["::1", "::1"]]
   ) {
     using client = await createConnection([host, port]);
-    const [server, peer] = await soon(listener.accept());
+    const [server, peer] = await within(listener.accept());
     assertEquals(peer[0], seen);
     await server.sendall(bytes("hello"));
-    assertEquals(text(await soon(client.recv(9))), "hello");
+    assertEquals(text(await within(client.recv(9))), "hello");
     server.close();
   }
 });
@@ -280,7 +281,7 @@ Deno.test("hasDualstackIPv6() is a question that leaves nothing open", () => {
 Deno.test("socketpair() connects two sockets of each family and type", async () => {
   for (const family of [AF_INET, AF_INET6]) {
     for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
-      const [one, other] = await soon(socketpair(family, type));
+      const [one, other] = await within(socketpair(family, type));
       assertEquals([one.family, one.type, other.family, other.type], [
         family,
         type,
@@ -291,7 +292,7 @@ Deno.test("socketpair() connects two sockets of each family and type", async () 
       assertEquals(other.getpeername(), one.getsockname());
       for (const [from, to] of [[one, other], [other, one]]) {
         await from.send(bytes("hello"));
-        assertEquals(text(await soon(to.recv(9))), "hello");
+        assertEquals(text(await within(to.recv(9))), "hello");
       }
       one.close();
       other.close();
@@ -307,10 +308,10 @@ Deno.test("socketpair() does not take a stranger for one of the two", async () =
     await stranger.connect(address); // who found the port is first
     await this.connect(address);
   };
-  const [one, other] = await soon(socketpair());
+  const [one, other] = await within(socketpair());
   assertEquals(one.getpeername(), other.getsockname());
   assertEquals(other.getpeername(), one.getsockname());
-  assertEquals((await soon(stranger.recv(1))).length, 0); // shut out
+  assertEquals((await within(stranger.recv(1))).length, 0); // shut out
   for (const socket of [one, other, stranger]) socket.close();
 });
 
@@ -319,9 +320,9 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   permissions: { net: true },
   async fn() {
-    const [one, other] = await soon(socketpair(AF_UNIX));
+    const [one, other] = await within(socketpair(AF_UNIX));
     await one.sendall(bytes("hello"));
-    assertEquals(text(await soon(other.recv(9))), "hello");
+    assertEquals(text(await within(other.recv(9))), "hello");
     one.close();
     other.close();
   },
@@ -330,7 +331,7 @@ Deno.test({
 Deno.test("socketpair() connects whatever the default timeout is", async () => {
   setdefaulttimeout(0);
   try {
-    const [one, other] = await soon(socketpair());
+    const [one, other] = await within(socketpair());
     assertEquals([one.gettimeout(), other.gettimeout()], [0, 0]);
     one.close();
     other.close();

@@ -10,7 +10,9 @@ import { anyReady } from "../internal/waiting/ready.ts";
 import { waitersOf } from "../internal/waiting/pending_operation.ts";
 import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
-import { granted, soon, tcpPair, timeoutByHand } from "./helpers.ts";
+import { tcpPair, timeoutByHand } from "./helpers.ts";
+import { granted } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 Deno.test("Timeout.race() and select() take their waiter back when the time has run out", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -20,9 +22,9 @@ Deno.test("Timeout.race() and select() take their waiter back when the time has 
     const won = timeout.race(promise);
     assertEquals(waitersOf(promise), 1);
     timeout.expire();
-    assertEquals(await soon(won), false);
+    assertEquals(await within(won), false);
     assertEquals(waitersOf(promise), 0);
-    await soon(anyReady([source], 0.001));
+    await within(anyReady([source], 0.001));
     assertEquals(waitersOf(promise), 0);
   }
   resolve();
@@ -46,7 +48,7 @@ Deno.test({
       args: ["eval", "--no-check", program],
       stderr: "null",
     });
-    const { code, stdout } = await soon(child.output());
+    const { code, stdout } = await within(child.output());
     assertEquals([code, new TextDecoder().decode(stdout)], [0, "done\n"]);
   },
 });
@@ -85,9 +87,9 @@ Deno.test({
     try {
       await Deno.truncate(path, 32 * 1024 * 1024);
       client.settimeout(0.2);
-      await soon(assertRejects(() => client.sendfile(path), TimeoutError));
+      await within(assertRejects(() => client.sendfile(path), TimeoutError));
       client.settimeout(null);
-      await soon(assertRejects(
+      await within(assertRejects(
         () => client.shutdown(SHUT_WR),
         TimeoutError,
         "Cannot shutdown: a send was given up before (ETIMEDOUT)",
@@ -150,7 +152,7 @@ Deno.test("NodeListener listens again while an accept waits, which a shortage of
   const accepted = listener.accept().catch(({ name }) => name);
   const first = listens();
   const alive = setInterval(() => {}, 1000); // that of the listener does not keep the event loop alive
-  await soon((async () => {
+  await within((async () => {
     while (listens() < first + 2) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

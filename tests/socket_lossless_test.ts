@@ -18,12 +18,12 @@ import {
   digest,
   listen,
   randomBytes,
-  soon,
   tcpPair,
   turn,
   udp,
 } from "./helpers.ts";
 import { bytes, seeded } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const SIZE = 1024 * 1024;
 type Random = (below: number) => number;
@@ -110,7 +110,7 @@ async function exchange([a, b]: [Socket, Socket], seed: number): Promise<void> {
   const random = seeded(seed);
   const [fromA, fromB] = [randomBytes(SIZE, random), randomBytes(SIZE, random)];
   // Each task has numbers of its own, so that the order of events does not change them.
-  const [, atB, , atA] = await soon(Promise.all([
+  const [, atB, , atA] = await within(Promise.all([
     sendAtRandom(a, fromA, seeded(seed + 1)),
     receiveAtRandom(b, seeded(seed + 2)),
     sendAtRandom(b, fromB, seeded(seed + 3)),
@@ -191,7 +191,7 @@ Deno.test("Socket that was bound before it connected loses nothing either", asyn
   const client = new Socket();
   client.bind(["127.0.0.1", 0]);
   await client.connect(listener.getsockname());
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   await exchange([client, server], 50_000);
 });
 
@@ -209,8 +209,8 @@ Deno.test("Socket.accept() and recvfrom() lose nothing to timeouts and calls tha
     using client = new Socket();
     await client.connect(listener.getsockname());
     await sender.sendto(bytes(`datagram ${i}`), receiver.getsockname());
-    await soon(select([listener], [], []));
-    await soon(select([receiver], [], []));
+    await within(select([listener], [], []));
+    await within(select([receiver], [], []));
     for (const socket of [listener, receiver]) socket.setblocking(false);
     const [server, peer] = await listener.accept();
     server.close();

@@ -16,12 +16,12 @@ import {
   listen,
   portOf,
   recvToEnd,
-  soon,
   tcpPair,
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { errnoOf } from "../internal/base/errno.ts";
+import { within } from "./helpers/within.ts";
 
 const MIB = 1024 * 1024;
 
@@ -108,7 +108,7 @@ Deno.test("Socket.sendall() with timeout 0 sends what there is room for", async 
   const [client, server] = await tcpPair();
   client.setblocking(false);
   await client.sendall(bytes("small"));
-  assertEquals(text(await soon(server.recv(9))), "small");
+  assertEquals(text(await within(server.recv(9))), "small");
   client.close();
   server.close();
 });
@@ -123,9 +123,9 @@ Deno.test("Socket.connect() with timeout 0 goes on, and select() tells the end",
   assertEquals(socket.getsockopt(SOL_SOCKET, SO_ERROR), 0);
   await socket.connect(address);
   assertEquals(await codeOf(() => socket.connect(address)), "EISCONN");
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   await socket.sendall(bytes("hello"));
-  assertEquals(text(await soon(server.recv(9))), "hello");
+  assertEquals(text(await within(server.recv(9))), "hello");
   server.close();
 });
 

@@ -12,20 +12,20 @@ import {
   digest,
   FakeStream,
   randomBytes,
-  soon,
   tcpSocketAndReset,
   turn,
   withPair,
 } from "./helpers.ts";
 import { type Bytes, bytes, cut, seeded, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 withPair(
   "Socket.recv() gives at most as many bytes as asked for, and keeps the rest",
   async (client, server) => {
     await client.sendall(bytes("hello world"));
-    assertEquals(text(await soon(server.recv(1))), "h");
-    assertEquals(text(await soon(server.recv(4))), "ello");
-    assertEquals(text(await soon(server.recv(1_000_000))), " world");
+    assertEquals(text(await within(server.recv(1))), "h");
+    assertEquals(text(await within(server.recv(4))), "ello");
+    assertEquals(text(await within(server.recv(1_000_000))), " world");
   },
 );
 
@@ -34,10 +34,10 @@ withPair(
   async (client, server) => {
     await client.sendall(bytes("last"));
     client.close();
-    assertEquals(text(await soon(server.recv(10))), "last");
+    assertEquals(text(await within(server.recv(10))), "last");
     for (let i = 0; i < 3; i++) {
       assertEquals(
-        await soon(server.recv(10)),
+        await within(server.recv(10)),
         bytes(""),
       );
     }
@@ -50,10 +50,10 @@ withPair(
 withPair(
   "Socket.recv() of 0 bytes takes nothing and does not wait",
   async (client, server) => {
-    assertEquals(await soon(server.recv(0)), bytes(""));
+    assertEquals(await within(server.recv(0)), bytes(""));
     await client.sendall(bytes("x"));
-    assertEquals(await soon(server.recv(0)), bytes(""));
-    assertEquals(text(await soon(server.recv(1))), "x");
+    assertEquals(await within(server.recv(0)), bytes(""));
+    assertEquals(text(await within(server.recv(1))), "x");
   },
 );
 
@@ -61,10 +61,10 @@ withPair(
   "Socket.recv() gives memory that is the caller's",
   async (client, server) => {
     await client.sendall(bytes("abcd"));
-    const first = await soon(server.recv(2));
-    const second = await soon(server.recv(2));
+    const first = await within(server.recv(2));
+    const second = await within(server.recv(2));
     await client.sendall(bytes("efgh"));
-    await soon(server.recv(4));
+    await within(server.recv(4));
     assertEquals([text(first), text(second)], ["ab", "cd"]);
   },
 );
@@ -74,7 +74,7 @@ withPair(
   async (client, server) => {
     const waiting = [server.recv(2), server.recv(2), server.recv(2)];
     await client.sendall(bytes("aabbcc"));
-    assertEquals((await soon(Promise.all(waiting))).map(text), [
+    assertEquals((await within(Promise.all(waiting))).map(text), [
       "aa",
       "bb",
       "cc",
@@ -127,7 +127,7 @@ withPair(
   async (client, server) => {
     const peeked = server.recv(3, MSG_PEEK); // it waits
     await client.sendall(bytes("hello"));
-    assertEquals(text(await soon(peeked)), "hel");
+    assertEquals(text(await within(peeked)), "hel");
     assertEquals(text(await server.recv(99, MSG_PEEK)), "hello");
     assertEquals(text(await server.recv(2, MSG_PEEK | MSG_DONTWAIT)), "he");
     assertEquals(text(await server.recv(99)), "hello");
@@ -144,7 +144,7 @@ withPair(
         piece,
       );
     }
-    assertEquals(digest(await soon(all)), digest(data));
+    assertEquals(digest(await within(all)), digest(data));
   },
 );
 
@@ -154,7 +154,7 @@ withPair(
     const all = server.recv(10, MSG_WAITALL);
     await client.sendall(bytes("abc"));
     client.close();
-    assertEquals(text(await soon(all)), "abc");
+    assertEquals(text(await within(all)), "abc");
   },
 );
 
@@ -172,8 +172,8 @@ withPair(
     server.settimeout(null);
     const all = server.recv(6, MSG_WAITALL);
     await client.sendall(bytes("defg"));
-    assertEquals(text(await soon(all)), "abcdef");
-    assertEquals(text(await soon(server.recv(6))), "g");
+    assertEquals(text(await within(all)), "abcdef");
+    assertEquals(text(await within(server.recv(6))), "g");
   },
 );
 
@@ -192,7 +192,7 @@ withPair(
   async (client, server) => {
     assertEquals(await codeOf(() => server.recv(5, MSG_DONTWAIT)), "EAGAIN");
     await client.sendall(bytes("abc"));
-    await soon(server.recv(1, MSG_PEEK));
+    await within(server.recv(1, MSG_PEEK));
     assertEquals(text(await server.recv(5, MSG_DONTWAIT | MSG_WAITALL)), "abc");
     assertEquals(
       await codeOf(() => server.recv(5, MSG_DONTWAIT | MSG_WAITALL)),
@@ -208,7 +208,7 @@ withPair(
     const memory = new Uint8Array(8).fill(46);
     const waiting = server.recvInto(memory); // straight
     await client.sendall(bytes("abcdefgh+rest"));
-    const count = await soon(waiting);
+    const count = await within(waiting);
     assertEquals(text(memory.subarray(0, count)), "abcdefgh".slice(0, count));
     assertEquals(
       text(await recvExactly(server, 13 - count)),
@@ -221,7 +221,7 @@ withPair(
   "Socket.recvInto() takes what is buffered, nbytes and any view",
   async (client, server) => {
     await client.sendall(bytes("abcdefgh"));
-    await soon(server.recv(8, MSG_PEEK)); // now it is buffered
+    await within(server.recv(8, MSG_PEEK)); // now it is buffered
     const memory = new Uint8Array(8).fill(46);
     assertEquals(await server.recvInto(memory.subarray(1), 3), 3);
     assertEquals(await server.recvInto(memory.subarray(5, 7)), 2);
@@ -234,7 +234,7 @@ withPair(
       await server.recvInto(new Uint8Array(new SharedArrayBuffer(4))),
       1,
     );
-    assertEquals(await soon(server.recvInto(new Uint8Array(0))), 0);
+    assertEquals(await within(server.recvInto(new Uint8Array(0))), 0);
   },
 );
 
@@ -275,7 +275,7 @@ withPair(
     server.settimeout(20);
     const waiting = server.recvInto(memory);
     await client.sendall(bytes("abcdef"));
-    assertEquals(await soon(waiting), 4);
+    assertEquals(await within(waiting), 4);
     assertEquals(text(memory), "abcd");
     assertEquals(text(await server.recv(4)), "ef");
   },
@@ -285,11 +285,11 @@ withPair(
   "Socket.recvfrom() and recvfromInto() tell no sender on a stream",
   async (client, server) => {
     await client.sendall(bytes("abcd"));
-    const [data, sender] = await soon(server.recvfrom(2));
+    const [data, sender] = await within(server.recvfrom(2));
     assertEquals([text(data), sender], ["ab", null]);
     assertEquals(await server.recvfromInto(new Uint8Array(0)), [0, null]);
     const memory = new Uint8Array(2);
-    assertEquals(await soon(server.recvfromInto(memory)), [2, null]);
+    assertEquals(await within(server.recvfromInto(memory)), [2, null]);
     assertEquals(text(memory), "cd");
   },
 );
@@ -299,10 +299,13 @@ Deno.test("Socket.recv() throws ConnectionResetError once, and sendall() BrokenP
   using _ = client;
   const waiting = client.recv(10);
   reset();
-  const error = await assertRejects(() => soon(waiting), ConnectionResetError);
+  const error = await assertRejects(
+    () => within(waiting),
+    ConnectionResetError,
+  );
   assertEquals([error.code, error.syscall], ["ECONNRESET", "recv"]);
   assertInstanceOf(error.cause, Deno.errors.ConnectionReset);
-  assertEquals(await soon(client.recv(10)), bytes(""));
+  assertEquals(await within(client.recv(10)), bytes(""));
   client.sendall(
     bytes("nobody awaits this, and its rejection is not unhandled"),
   );
@@ -324,9 +327,9 @@ Deno.test("Socket.recv() with MSG_WAITALL loses nothing to a reset", async () =>
 });
 
 async function recvExactly(socket: Socket, size: number): Promise<Uint8Array> {
-  const pieces = [await soon(socket.recv(size))];
+  const pieces = [await within(socket.recv(size))];
   for (let left; (left = size - concat(pieces).length) > 0;) {
-    pieces.push(await soon(socket.recv(left)));
+    pieces.push(await within(socket.recv(left)));
   }
   return concat(pieces);
 }

@@ -11,12 +11,12 @@ import {
   concat,
   digest,
   recvToEnd,
-  soon,
   turn,
   udp,
   withPair,
 } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 const MIB = 1024 * 1024;
 
@@ -36,8 +36,8 @@ withPair(
     assertEquals(await Promise.race([sent, turn().then(() => 0)]), 0); // nobody reads yet
     client.shutdown(SHUT_WR);
     const received = await recvToEnd(server);
-    assertEquals(await soon(sent), [data.length]);
-    assertEquals(await soon(last), data.length + 3);
+    assertEquals(await within(sent), [data.length]);
+    assertEquals(await within(last), data.length + 3);
     assertEquals(
       digest(received),
       digest(concat([data, data, bytes("end")])),
@@ -57,8 +57,8 @@ for (
     async (client, server) => {
       const data = sparse(16 * MIB, seeded(1));
       client.settimeout(timeout);
-      const first = await soon(client.send(data, flags)); // nobody reads
-      const second = await soon(
+      const first = await within(client.send(data, flags)); // nobody reads
+      const second = await within(
         client.sendmsg([data.subarray(first, first + 9)], [], flags),
       );
       assertGreater(first, 0);
@@ -156,10 +156,10 @@ withPair(
     assertEquals(done, false); // no system holds that much
     const pieces: Uint8Array[] = [];
     for (let left = data.length; left > 0;) {
-      pieces.push(await soon(server.recv(1 + random(100_000))));
+      pieces.push(await within(server.recv(1 + random(100_000))));
       left -= pieces.at(-1)!.length;
     }
-    await soon(sent);
+    await within(sent);
     assertEquals(digest(concat(pieces)), digest(data));
   },
 );
@@ -192,7 +192,7 @@ withPair(
       Promise.all(tasks).then(() => client.shutdown(SHUT_WR)),
     );
     const received = await recvToEnd(server);
-    await soon(Promise.all(tasks));
+    await within(Promise.all(tasks));
     assertEquals(received.length, 8 * size);
     for (let i = 0; i < 8; i++) {
       assert(
@@ -210,10 +210,10 @@ withPair(
     let received = 0;
     let last = bytes("");
     while (received < 5 * MIB + 3) {
-      last = await soon(server.recv(65536));
+      last = await within(server.recv(65536));
       received += last.length;
     }
-    assertEquals([await soon(sent), text(last).endsWith("end")], [3, true]);
+    assertEquals([await within(sent), text(last).endsWith("end")], [3, true]);
   },
 );
 
@@ -267,7 +267,7 @@ withPair(
     assertEquals(await codeOf(() => fill(MSG_DONTWAIT)), "EAGAIN");
     client.settimeout(0.03);
     assertEquals(await codeOf(() => fill(0)), "ETIMEDOUT");
-    assertEquals(await soon(server.recv(512)), piece);
+    assertEquals(await within(server.recv(512)), piece);
     client.close();
     assertEquals((await recvToEnd(server)).length, sent - 512);
   },
@@ -307,7 +307,7 @@ Deno.test("Socket.sendmsg() sends one datagram, to an address too", async () => 
     await sender.sendmsg([bytes("ab"), bytes("cd")], [], 0, address),
     4,
   );
-  assertEquals(await soon(receiver.recvfrom(10)), [
+  assertEquals(await within(receiver.recvfrom(10)), [
     bytes("abcd"),
     sender.getsockname(),
   ]);

@@ -6,17 +6,18 @@ import {
   SHUT_WR,
 } from "../socket.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
-import { codeOf, codesOf, recvToEnd, soon, udp, withPair } from "./helpers.ts";
+import { codeOf, codesOf, recvToEnd, udp, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 withPair(
   "Socket.shutdown(SHUT_WR) ends the stream for the peer, and reading goes on",
   async (client, server) => {
     client.sendall(bytes("question"));
-    await soon(client.shutdown(SHUT_WR));
+    await within(client.shutdown(SHUT_WR));
     assertEquals(text(await recvToEnd(server)), "question");
     await server.sendall(bytes("answer"));
-    assertEquals(text(await soon(client.recv(10))), "answer");
+    assertEquals(text(await within(client.recv(10))), "answer");
     assertEquals(
       await codesOf([client.send(bytes("x")), client.sendall(bytes("x"))]),
       ["EPIPE", "EPIPE"],
@@ -34,10 +35,10 @@ withPair(
       server.recv(1, MSG_WAITALL),
     ];
     await server.shutdown(SHUT_RD);
-    assertEquals(await soon(Promise.all(waiting)), [bytes(""), 0, bytes("")]);
-    assertEquals(await soon(server.recv(9)), bytes(""));
+    assertEquals(await within(Promise.all(waiting)), [bytes(""), 0, bytes("")]);
+    assertEquals(await within(server.recv(9)), bytes(""));
     await server.sendall(bytes("writing goes on"));
-    assertEquals(text(await soon(client.recv(99))), "writing goes on");
+    assertEquals(text(await within(client.recv(99))), "writing goes on");
   },
 );
 
@@ -47,14 +48,14 @@ for (const direction of [SHUT_RD, SHUT_RDWR]) {
     async (client, server) => {
       await client.sendall(bytes("0123456789"));
       await server.shutdown(direction);
-      assertEquals(text(await soon(server.recv(1, MSG_PEEK))), "0");
-      assertEquals(text(await soon(server.recv(2))), "01");
+      assertEquals(text(await within(server.recv(1, MSG_PEEK))), "0");
+      assertEquals(text(await within(server.recv(2))), "01");
       const buffer = new Uint8Array(2);
-      assertEquals(await soon(server.recvInto(buffer)), 2);
+      assertEquals(await within(server.recvInto(buffer)), 2);
       assertEquals(text(buffer), "23");
-      assertEquals(text(await soon(server.recv(99, MSG_WAITALL))), "456789");
+      assertEquals(text(await within(server.recv(99, MSG_WAITALL))), "456789");
       server.setblocking(false);
-      assertEquals(await soon(server.recv(9)), bytes(""));
+      assertEquals(await within(server.recv(9)), bytes(""));
     },
   );
 }
@@ -64,8 +65,8 @@ withPair(
   async (client, server) => {
     const waiting = server.recv(1);
     await server.shutdown(SHUT_RDWR);
-    assertEquals(await soon(waiting), bytes(""));
-    assertEquals(await soon(client.recv(1)), bytes(""));
+    assertEquals(await within(waiting), bytes(""));
+    assertEquals(await within(client.recv(1)), bytes(""));
     assertEquals(await codeOf(() => server.send(bytes("x"))), "EPIPE");
   },
 );

@@ -22,7 +22,6 @@ import {
   portOf,
   randomBytes,
   recvToEnd,
-  soon,
   tcpPair,
   tcpSocketAndReset,
   turn,
@@ -31,6 +30,7 @@ import {
 } from "./helpers.ts";
 import { have } from "./python.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** More than the buffers of the system hold. */
 const MUCH = 16_000_000;
@@ -45,7 +45,7 @@ withPair(
     await writer.write(bytes("one"));
     writer.releaseLock();
     const reader = server.readable.getReader();
-    assertEquals(text((await soon(reader.read())).value!), "one");
+    assertEquals(text((await within(reader.read())).value!), "one");
     reader.releaseLock();
   },
 );
@@ -58,10 +58,10 @@ withPair(
       .pipeThrough(new CompressionStream("gzip")).pipeTo(client.writable);
     const raw = server.readable.pipeThrough(new DecompressionStream("gzip"));
     const received = new Uint8Array(
-      await soon(new Response(raw).arrayBuffer()),
+      await within(new Response(raw).arrayBuffer()),
     );
     assertEquals(digest(received), digest(data));
-    await soon(sending);
+    await within(sending);
     const answering = ReadableStream.from(["Grüße, ", "Welt"])
       .pipeThrough(new TextEncoderStream()).pipeTo(server.writable);
     let answer = "";
@@ -81,9 +81,9 @@ withPair(
     const data = randomBytes(5_000_000, seeded(8));
     const sent = new Response(data).body!.pipeTo(client.writable);
     assertEquals(digest(await recvToEnd(server)), digest(data));
-    await soon(sent);
+    await within(sent);
     await server.sendall(bytes("thanks")); // only one direction has ended
-    assertEquals(text(await soon(client.recv(10))), "thanks");
+    assertEquals(text(await within(client.recv(10))), "thanks");
   },
 );
 
@@ -92,10 +92,10 @@ withPair(
   async (client, server) => {
     await client.sendall(bytes("last"));
     await client.shutdown(SHUT_WR);
-    assertEquals(await soon(new Response(server.readable).text()), "last");
-    await soon(server.sendall(bytes("answer")));
+    assertEquals(await within(new Response(server.readable).text()), "last");
+    await within(server.sendall(bytes("answer")));
     server.close();
-    assertEquals(await soon(new Response(client.readable).text()), "answer");
+    assertEquals(await within(new Response(client.readable).text()), "answer");
     assertEquals(client.fileno() > 0, true);
   },
 );
@@ -105,11 +105,11 @@ withPair(
   async (client, server) => {
     const writer = client.writable.getWriter();
     writer.write(bytes("a"));
-    await soon(writer.close());
+    await within(writer.close());
     assertEquals(text(await recvToEnd(server)), "a");
     assertEquals(await codeOf(() => client.send(bytes("b"))), "EPIPE");
     await server.sendall(bytes("c"));
-    assertEquals(text(await soon(client.recv(1))), "c");
+    assertEquals(text(await within(client.recv(1))), "c");
   },
 );
 
@@ -143,7 +143,7 @@ withPair(
     await turn();
     assertEquals(ready, false);
     const received = recvToEnd(server);
-    await soon(waiting);
+    await within(waiting);
     await writing;
     await writer.close();
     assertEquals((await received).length, MUCH);
@@ -154,24 +154,24 @@ withPair(
   "streams and calls take turns, and lose nothing",
   async (client, server) => {
     await client.sendall(bytes("abcdefgh"));
-    assertEquals(text(await soon(server.recv(8, MSG_PEEK))), "abcdefgh");
+    assertEquals(text(await within(server.recv(8, MSG_PEEK))), "abcdefgh");
     assertEquals(text(await server.recv(2)), "ab");
     const reader = server.readable.getReader({ mode: "byob" });
-    const first = await soon(reader.read(new Uint8Array(3)));
+    const first = await within(reader.read(new Uint8Array(3)));
     assertEquals(text(first.value!), "cde");
     assertEquals(text(await server.recv(2)), "fg");
     reader.releaseLock();
     const plain = server.readable.getReader();
-    assertEquals(text((await soon(plain.read())).value!), "h");
+    assertEquals(text((await within(plain.read())).value!), "h");
     const given = plain.read();
     plain.releaseLock(); // while the read waits
     await assertRejects(() => given, TypeError);
     await client.sendall(bytes("later"));
     const again = server.readable.getReader();
-    assertEquals(text((await soon(again.read())).value!), "later");
+    assertEquals(text((await within(again.read())).value!), "later");
     again.releaseLock();
     await client.sendall(bytes("on"));
-    assertEquals(text(await soon(server.recv(9))), "on");
+    assertEquals(text(await within(server.recv(9))), "on");
   },
 );
 
@@ -180,17 +180,17 @@ withPair(
   async (client, server) => {
     const reader = server.readable.getReader({ mode: "byob" });
     await client.sendall(bytes("abc"));
-    const { value } = await soon(reader.read(new Uint8Array(10)));
+    const { value } = await within(reader.read(new Uint8Array(10)));
     assertEquals([text(value!), value!.buffer.byteLength], ["abc", 10]);
     const four = reader.read(new Uint8Array(4), { min: 4 });
     await client.sendall(bytes("de"));
     for (let i = 0; i < 10; i++) await turn();
     await client.sendall(bytes("fghi"));
-    assertEquals(text((await soon(four)).value!), "defg");
+    assertEquals(text((await within(four)).value!), "defg");
     const rest = reader.read(new Uint8Array(20), { min: 20 });
     client.close();
-    assertEquals(text((await soon(rest)).value!), "hi"); // fewer, at the end
-    const end = await soon(reader.read(new Uint8Array(2)));
+    assertEquals(text((await within(rest)).value!), "hi"); // fewer, at the end
+    const end = await within(reader.read(new Uint8Array(2)));
     assertEquals([end.done, end.value?.length], [true, 0]);
   },
 );
@@ -199,11 +199,11 @@ withPair("a chunk belongs to its reader", async (client, server) => {
   const reader = server.readable.getReader();
   for (let i = 0; i < 30; i++) {
     await client.sendall(bytes(`${i % 10}`.repeat(50)));
-    const { value } = await soon(reader.read());
+    const { value } = await within(reader.read());
     assertEquals(value!.buffer.byteLength, 50); // no byte of another chunk
     structuredClone(value!, { transfer: [value!.buffer] });
     await client.sendall(bytes("x"));
-    assertEquals(text(await soon(server.recv(1))), "x");
+    assertEquals(text(await within(server.recv(1))), "x");
   }
 });
 
@@ -213,7 +213,7 @@ withPair(
     server.settimeout(0.02);
     const reader = server.readable.getReader();
     await assertRejects(
-      () => soon(reader.read()),
+      () => within(reader.read()),
       TimeoutError,
       "timed out after 0.02 s",
     );
@@ -229,7 +229,7 @@ withPair(
     client.settimeout(0.05);
     const writer = client.writable.getWriter();
     await assertRejects(
-      () => soon(writer.write(new Uint8Array(MUCH))),
+      () => within(writer.write(new Uint8Array(MUCH))),
       TimeoutError,
     );
     await assertRejects(() => writer.closed, TimeoutError);
@@ -237,7 +237,7 @@ withPair(
 );
 
 Deno.test("a reset is a ConnectionResetError of the streams", async () => {
-  const [socket, reset] = await soon(tcpSocketAndReset());
+  const [socket, reset] = await within(tcpSocketAndReset());
   using _ = socket;
   const reader = socket.readable.getReader();
   const reading = codeOf(() => reader.read());
@@ -257,8 +257,8 @@ withPair(
     const reader = client.readable.getReader();
     const reading = reader.read();
     await turn();
-    await soon(reader.cancel());
-    assertEquals((await soon(reading)).done, true);
+    await within(reader.cancel());
+    assertEquals((await within(reading)).done, true);
     assertEquals(client.fileno(), -1);
     assertEquals((await recvToEnd(server)).length, 0);
   },
@@ -288,11 +288,11 @@ withPair(
     const writing = writer.write(new Uint8Array(MUCH));
     const failed = assertRejects(() => writing);
     await turn();
-    await soon(writer.abort(new Error("enough")));
-    await soon(failed);
+    await within(writer.abort(new Error("enough")));
+    await within(failed);
     await assertRejects(() => writer.closed, Error, "enough");
     assertEquals(client.fileno(), -1);
-    const got = await soon(recvToEnd(server)).catch(() => []);
+    const got = await within(recvToEnd(server)).catch(() => []);
     assertEquals(got.length < MUCH, true);
   },
 );
@@ -306,12 +306,12 @@ withPair(
       },
     });
     await assertRejects(
-      () => soon(body.pipeTo(client.writable)),
+      () => within(body.pipeTo(client.writable)),
       Error,
       "the source failed",
     );
     assertEquals(client.fileno(), -1);
-    await soon(recvToEnd(server)).catch(() => {});
+    await within(recvToEnd(server)).catch(() => {});
   },
 );
 
@@ -351,8 +351,8 @@ Deno.test("a socket is a pair for pipeThrough()", async () => {
   const echoing = server.readable.pipeTo(server.writable);
   const answer = ReadableStream.from([bytes("there "), bytes("and back")])
     .pipeThrough(client satisfies ReadableWritablePair);
-  assertEquals(await soon(new Response(answer).text()), "there and back");
-  await soon(echoing);
+  assertEquals(await within(new Response(answer).text()), "there and back");
+  await within(echoing);
 });
 
 Deno.test({
@@ -366,10 +366,10 @@ Deno.test({
       ["127.0.0.1", `${port}`],
       "hello ".repeat(10_000),
     );
-    const [server]: [Socket, unknown] = await soon(listener.accept());
+    const [server]: [Socket, unknown] = await within(listener.accept());
     using _server = server;
-    const whole = await soon(new Response(server.readable).text()); // to its end
+    const whole = await within(new Response(server.readable).text()); // to its end
     await new Response(whole.toUpperCase()).body!.pipeTo(server.writable);
-    assertEquals(await soon(asking), "HELLO ".repeat(10_000));
+    assertEquals(await within(asking), "HELLO ".repeat(10_000));
   },
 });

@@ -22,9 +22,10 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { codeOf, granted, listen, soon, tcpPair, udp } from "./helpers.ts";
+import { codeOf, listen, tcpPair, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 /** What a caller without types may pass. */
 const loose = (address: unknown) => address as AddressLike;
@@ -75,7 +76,7 @@ Deno.test("Socket.toString() tells number, kind and addresses", async () => {
   const own = formatAddress(socket.getsockname());
   assertEquals(`${socket}`, `${start}, laddr=${own}>`);
   using listener = listen();
-  await soon(socket.connect(listener.getsockname()));
+  await within(socket.connect(listener.getsockname()));
   const peer = formatAddress(listener.getsockname());
   assertEquals(`${socket}`, `${start}, laddr=${own}, raddr=${peer}>`);
   socket.close();
@@ -325,7 +326,7 @@ Deno.test({
 Deno.test("Socket.listen() lets many wait without a backlog", async () => {
   using listener = listen();
   const clients = Array.from({ length: 40 }, () => new Socket());
-  await soon(
+  await within(
     Promise.all(
       clients.map((client) => client.connect(listener.getsockname())),
     ),
@@ -337,8 +338,8 @@ Deno.test("Socket.listen() takes any backlog of a C int, as Python does", async 
   for (const backlog of [0, -1, 2 ** 31 - 1, undefined]) {
     using listener = listen(AF_INET, backlog);
     using client = new Socket();
-    await soon(client.connect(listener.getsockname()));
-    const [server] = await soon(listener.accept());
+    await within(client.connect(listener.getsockname()));
+    const [server] = await within(listener.accept());
     server.close();
   }
 });

@@ -16,9 +16,10 @@ import {
   assertThrows,
   spy,
 } from "./deps.ts";
-import { codeOf, listen, recvToEnd, soon, tcpPair, udp } from "./helpers.ts";
+import { codeOf, listen, recvToEnd, tcpPair, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { errnoOf } from "../internal/base/errno.ts";
+import { within } from "./helpers/within.ts";
 
 const MIB = 1024 * 1024;
 
@@ -104,7 +105,7 @@ Deno.test("Socket.recv() times out, not before its time, and loses nothing", asy
   const [client, server] = await tcpPair();
   server.settimeout(0.05);
   const begin = performance.now();
-  const error = await assertRejects(() => soon(server.recv(5)), TimeoutError);
+  const error = await assertRejects(() => within(server.recv(5)), TimeoutError);
   const took = performance.now() - begin;
   assertEquals(
     error.message,
@@ -116,8 +117,8 @@ Deno.test("Socket.recv() times out, not before its time, and loses nothing", asy
   }
   await client.sendall(bytes("late data"));
   server.settimeout(20);
-  assertEquals(text(await soon(server.recv(4))), "late");
-  assertEquals(text(await soon(server.recv(9))), " data");
+  assertEquals(text(await within(server.recv(4))), "late");
+  assertEquals(text(await within(server.recv(9))), " data");
   client.close();
   server.close();
 });
@@ -129,7 +130,7 @@ Deno.test("Socket.accept() times out, and the connection that comes later waits"
   using client = new Socket();
   await client.connect(listener.getsockname());
   listener.settimeout(20);
-  const [server, peer] = await soon(listener.accept());
+  const [server, peer] = await within(listener.accept());
   assertEquals(peer, client.getsockname());
   server.close();
 });
@@ -141,7 +142,7 @@ Deno.test("Socket.recvfrom() times out, and the datagram that comes later waits"
   assertEquals(await codeOf(() => receiver.recvfrom(9)), "ETIMEDOUT");
   await sender.sendto(bytes("late"), receiver.getsockname());
   receiver.settimeout(20);
-  assertEquals(await soon(receiver.recvfrom(9)), [
+  assertEquals(await within(receiver.recvfrom(9)), [
     bytes("late"),
     sender.getsockname(),
   ]);
@@ -167,7 +168,7 @@ Deno.test({
     for (const client of clients) client.close();
     listener.close();
     using free = listen();
-    await soon(socket.connect(free.getsockname()));
+    await within(socket.connect(free.getsockname()));
   },
 });
 
@@ -175,7 +176,7 @@ Deno.test("Socket.sendall() times out where nobody reads", async () => {
   const [client, server] = await tcpPair();
   client.settimeout(0.05);
   const huge = new Uint8Array(64 * MIB);
-  const first = soon(client.sendall(huge));
+  const first = within(client.sendall(huge));
   const second = codeOf(() =>
     client.sendall(bytes("waits for the first, and for too long"))
   );
@@ -203,7 +204,7 @@ Deno.test("Socket.shutdown() may be tried again after a timeout", async () => {
   client.settimeout(0.01);
   assertEquals(await codeOf(() => client.shutdown(SHUT_WR)), "ETIMEDOUT");
   client.settimeout(20);
-  const shut = soon(client.shutdown(SHUT_WR));
+  const shut = within(client.shutdown(SHUT_WR));
   assertEquals((await recvToEnd(server)).length, sent);
   await shut;
   client.close();

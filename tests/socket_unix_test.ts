@@ -20,16 +20,10 @@ import {
   assertNotStrictEquals,
   assertRejects,
 } from "./deps.ts";
-import {
-  codeOf,
-  digest,
-  haveUnix,
-  randomBytes,
-  recvToEnd,
-  soon,
-  turn,
-} from "./helpers.ts";
+import { codeOf, digest, randomBytes, recvToEnd, turn } from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
+import { haveUnix } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const linux = Deno.build.os === "linux";
 
@@ -67,7 +61,7 @@ inDirectory(
     using listener = createServer(`${directory}/s`, { family: AF_UNIX });
     using client = new Socket(AF_UNIX);
     await client.connect(`${directory}/s`);
-    const [server, peer] = await soon(listener.accept());
+    const [server, peer] = await within(listener.accept());
     using _ = server;
     assertEquals([peer, client.getsockname(), client.getpeername()], [
       "",
@@ -79,7 +73,7 @@ inDirectory(
     client.shutdown(SHUT_WR);
     assertEquals(digest(await recvToEnd(server)), digest(data));
     await server.sendall(bytes("and back"));
-    assertEquals(await soon(client.recvfrom(99)), [bytes("and back"), null]);
+    assertEquals(await within(client.recvfrom(99)), [bytes("and back"), null]);
   },
 );
 
@@ -130,7 +124,7 @@ inDirectory("Socket takes abstract Unix addresses", async () => {
   assertEquals(listener.getsockname(), address);
   using client = new Socket(AF_UNIX);
   await client.connect(address);
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   assertEquals(client.getpeername(), address);
   server.close();
 }, !linux);
@@ -144,7 +138,7 @@ inDirectory(
       assertEquals(listener.getsockname(), address);
       using client = new Socket(AF_UNIX);
       await client.connect(address);
-      const [server] = await soon(listener.accept());
+      const [server] = await within(listener.accept());
       assertEquals(client.getpeername(), address);
       server.close();
     }
@@ -186,7 +180,7 @@ inDirectory("createConnection() takes a Unix path", async (directory) => {
     `${directory}/s`,
     9,
   ]);
-  const [server] = await soon(listener.accept());
+  const [server] = await within(listener.accept());
   server.close();
   assertEquals(
     await codeOf(() => createConnection(`${directory}/no`)),
@@ -202,8 +196,8 @@ inDirectory(
     const waiting = client.connect(`${directory}/s`); // Deno cannot give it up
     client.close();
     assertEquals(await codeOf(() => waiting), "EBADF");
-    const [server] = await soon(listener.accept());
-    assertEquals(await soon(server.recv(1)), bytes("")); // what came too late was closed
+    const [server] = await within(listener.accept());
+    assertEquals(await within(server.recv(1)), bytes("")); // what came too late was closed
     server.close();
   },
 );
@@ -211,9 +205,9 @@ inDirectory(
 inDirectory("socketpair() of Unix streams", async () => {
   const [one, other] = await socketpair(AF_UNIX);
   await one.sendall(bytes("hello"));
-  assertEquals(text(await soon(other.recv(9))), "hello");
+  assertEquals(text(await within(other.recv(9))), "hello");
   one.close();
-  assertEquals(await soon(other.recv(9)), bytes(""));
+  assertEquals(await within(other.recv(9)), bytes(""));
   other.close();
 });
 
@@ -224,9 +218,9 @@ inDirectory("socketpair() of Unix datagrams keeps their bounds", async () => {
   for (const datagram of ["first", "", "second"]) {
     await one.send(bytes(datagram));
   }
-  assertEquals(text(await soon(other.recv(99, MSG_PEEK))), "first");
+  assertEquals(text(await within(other.recv(99, MSG_PEEK))), "first");
   for (const datagram of ["first", "", "second"]) {
-    assertEquals(text(await soon(other.recv(99))), datagram);
+    assertEquals(text(await within(other.recv(99))), datagram);
   }
 }, !unstableNet);
 
@@ -238,12 +232,12 @@ inDirectory(
     using sender = new Socket(AF_UNIX, SOCK_DGRAM);
     sender.bind(`${directory}/s`);
     await sender.sendto(bytes("hello"), `${directory}/r`);
-    assertEquals(await soon(receiver.recvfrom(9)), [
+    assertEquals(await within(receiver.recvfrom(9)), [
       bytes("hello"),
       `${directory}/s`,
     ]);
     await receiver.sendto(bytes("answer"), `${directory}/s`);
-    assertEquals(await soon(sender.recvfrom(9)), [
+    assertEquals(await within(sender.recvfrom(9)), [
       bytes("answer"),
       `${directory}/r`,
     ]);
@@ -259,12 +253,12 @@ inDirectory(
     using sender = new Socket(AF_UNIX, SOCK_DGRAM);
     await sender.connect(`${directory}/r`);
     await sender.send(bytes("hello"));
-    const [data, from] = await soon(receiver.recvfrom(9));
+    const [data, from] = await within(receiver.recvfrom(9));
     assertEquals(text(data), "hello");
     assertMatch(String(from), /^\0[\w-]+$/);
     assertEquals(from, sender.getsockname());
     await receiver.sendto(bytes("answer"), from!);
-    assertEquals(text(await soon(sender.recv(9))), "answer");
+    assertEquals(text(await within(sender.recv(9))), "answer");
   },
   !unstableNet || !linux,
 );
@@ -335,16 +329,16 @@ inDirectory(
       return client.connect(path);
     };
     const waiting = Array.from({ length: 1500 }, () => connect(null));
-    await soon(Promise.race(waiting));
-    await soon(assertRejects(() => connect(0.2), TimeoutError)); // the queue is full
-    await soon(assertRejects(
+    await within(Promise.race(waiting));
+    await within(assertRejects(() => connect(0.2), TimeoutError)); // the queue is full
+    await within(assertRejects(
       () => createConnection(path, { timeout: 0.05 }),
       TimeoutError,
     ));
     const late = new Socket(AF_UNIX);
     clients.push(late);
     late.settimeout(0.05);
-    assertEquals(await soon(late.connectEx(path)), errnoOf("EAGAIN"));
+    assertEquals(await within(late.connectEx(path)), errnoOf("EAGAIN"));
     late.setblocking(false);
     assertEquals(await codeOf(() => late.connect(path)), "EINPROGRESS");
     const closed = new Socket(AF_UNIX);
@@ -357,11 +351,11 @@ inDirectory(
         (await listener.accept())[0].close();
       }
     })();
-    await soon(Promise.all(waiting));
-    await soon(select([], [late], []));
+    await within(Promise.all(waiting));
+    await within(select([], [late], []));
     assertEquals(late.getpeername(), path);
     for (const client of clients) client.close();
-    await soon(accepting);
+    await within(accepting);
   },
   !linux,
 );
@@ -378,10 +372,10 @@ inDirectory(
       using next = createServer(path, { family: AF_UNIX });
       old.close();
       await accepted;
-      await soon(old.waitClosed());
+      await within(old.waitClosed());
       using client = await createConnection(path);
       assertEquals(client.getpeername(), path);
-      const [server] = await soon(next.accept());
+      const [server] = await within(next.accept());
       assertEquals(server.getsockname(), path);
       server.close();
       next.close();
@@ -391,7 +385,7 @@ inDirectory(
     await Deno.remove(path);
     await Deno.writeTextFile(path, "a file of the user's");
     last.close();
-    await soon(last.waitClosed());
+    await within(last.waitClosed());
     assertEquals(await Deno.readTextFile(path), "a file of the user's");
     assertEquals([...Deno.readDirSync(directory)].length, 1);
   },
@@ -409,7 +403,7 @@ inDirectory(
       assertEquals(listener.getsockname(), "s");
       Deno.chdir(`${directory}/other`);
       listener.close();
-      await soon(listener.waitClosed());
+      await within(listener.waitClosed());
     } finally {
       Deno.chdir(before);
     }
@@ -428,7 +422,7 @@ inDirectory(
     old.close();
     using next = createServer(path, { family: AF_UNIX });
     assertEquals(await accepted, "EBADF");
-    await soon(old.waitClosed());
+    await within(old.waitClosed());
     assertEquals(exists(path), true);
     next.close();
     assertEquals(exists(path), false);
@@ -455,10 +449,10 @@ for (const abstract of [false, true]) {
       client.sendall(randomBytes(300_000, seeded(3)));
       const { readable } = conn;
       client.shutdown(SHUT_WR);
-      const got = await soon(new Response(readable).bytes());
+      const got = await within(new Response(readable).bytes());
       assertEquals(digest(got), digest(randomBytes(300_000, seeded(3))));
       client.close();
-      await soon(client.waitClosed());
+      await within(client.waitClosed());
       if (!abstract) assertEquals(exists(name), false);
     },
     abstract && !linux,
@@ -475,9 +469,9 @@ inDirectory(
     assertEquals([client.getsockname(), exists(name)], [name, true]);
     using listener = createServer(path, { family: AF_UNIX });
     const others = Array.from({ length: 1500 }, () => createConnection(path));
-    await soon(Promise.race(others));
+    await within(Promise.race(others));
     client.settimeout(0.2);
-    await soon(assertRejects(() => client.connect(path), TimeoutError));
+    await within(assertRejects(() => client.connect(path), TimeoutError));
     using second = new Socket(AF_UNIX);
     second.bind(`${directory}/d`);
     const connecting = second.connect(path);
@@ -486,10 +480,10 @@ inDirectory(
         (await listener.accept())[0].close();
       }
     })();
-    await soon(connecting);
+    await within(connecting);
     assertEquals(second.getsockname(), `${directory}/d`);
-    for (const other of others) (await soon(other)).close();
-    await soon(accepting);
+    for (const other of others) (await within(other)).close();
+    await within(accepting);
   },
   !linux,
 );
@@ -501,11 +495,11 @@ inDirectory(
     const client = new Socket(AF_UNIX);
     client.bind(`${directory}/c`);
     await client.connect(`${directory}/s`);
-    (await soon(listener.accept()))[0].close();
+    (await within(listener.accept()))[0].close();
     Deno.removeSync(`${directory}/c`);
     Deno.writeTextFileSync(`${directory}/c`, "a file of the user's");
     client.close();
-    await soon(client.waitClosed());
+    await within(client.waitClosed());
     assertEquals(
       Deno.readTextFileSync(`${directory}/c`),
       "a file of the user's",

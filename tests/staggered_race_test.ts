@@ -5,7 +5,8 @@ import {
   staggeredRace,
 } from "../internal/waiting/staggered_race.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
-import { soon, turn } from "./helpers.ts";
+import { turn } from "./helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** Attempts that the test ends, a clock that the test moves, and what happens. */
 class Course {
@@ -65,7 +66,7 @@ Deno.test("staggeredRace() begins an attempt after each delay, and aborts those 
   course.elapse();
   assertEquals(course.paused, false); // nothing is left to begin
   course.attempts[1].resolve("second");
-  assertEquals(await soon(race), "second");
+  assertEquals(await within(race), "second");
   assertEquals(course.log.slice(2), [
     ...["begin 1", "pause 0.25", "begin 2"],
     ...["abort 0", "abort 1", "abort 2"],
@@ -79,7 +80,7 @@ Deno.test("staggeredRace() ends the delay when an attempt fails", async () => {
   await turn();
   assertEquals(course.log, ["begin 0", "pause 0.25", "begin 1", "pause 0.25"]);
   course.attempts[1].resolve("one");
-  assertEquals(await soon(race), "one");
+  assertEquals(await within(race), "one");
   assertEquals([course.paused, course.log.includes("begin 2")], [false, false]);
 });
 
@@ -92,7 +93,7 @@ Deno.test("staggeredRace() without a delay begins an attempt when the last one h
   await turn();
   assertEquals(course.log, ["begin 0", "begin 1"]);
   course.attempts[1].resolve("one");
-  assertEquals(await soon(race), "one");
+  assertEquals(await within(race), "one");
 });
 
 Deno.test("staggeredRace() discards successes that come too late", async () => {
@@ -101,7 +102,7 @@ Deno.test("staggeredRace() discards successes that come too late", async () => {
   course.elapse();
   course.elapse();
   for (const index of [2, 0]) course.attempts[index].resolve(`${index}`);
-  assertEquals(await soon(race), "2"); // the first
+  assertEquals(await within(race), "2"); // the first
   course.attempts[1].resolve("1");
   await turn();
   assertEquals(course.log.slice(-2), ["discard 0", "discard 1"]);
@@ -113,7 +114,7 @@ Deno.test("staggeredRace() throws all errors, in the order of the attempts", asy
   course.elapse();
   course.elapse();
   for (const index of [2, 0, 1]) course.attempts[index].reject(index);
-  const error = await assertRejects(() => soon(race), AggregateError);
+  const error = await assertRejects(() => within(race), AggregateError);
   assertEquals(error.errors, [0, 1, 2]);
 });
 
@@ -124,7 +125,7 @@ Deno.test("staggeredRace() waits for an attempt that runs when the last one fail
   course.attempts[1].reject(new Error("one"));
   await turn();
   course.attempts[0].resolve("zero");
-  assertEquals(await soon(race), "zero");
+  assertEquals(await within(race), "zero");
 });
 
 Deno.test("staggeredRace() ends all attempts when its signal aborts", async () => {
@@ -135,7 +136,7 @@ Deno.test("staggeredRace() ends all attempts when its signal aborts", async () =
   const reason = new Error("enough");
   course.attempts[0].resolve("too late"); // in the turn of the abort
   controller.abort(reason);
-  assertStrictEquals(await assertRejects(() => soon(race)), reason);
+  assertStrictEquals(await assertRejects(() => within(race)), reason);
   await turn();
   assertEquals(course.paused, false);
   assertEquals(course.log.slice(-3), [

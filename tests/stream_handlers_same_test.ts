@@ -9,10 +9,10 @@ import {
   ThreadingTCPServer,
 } from "../mod.ts";
 import { assertEquals } from "./deps.ts";
-import { soon } from "./helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import { Blocks, SCRIPTS, Waits } from "./testdata/both_stream_handlers.ts";
 import { readAll, readText, Running, workerTest } from "./threading_helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** A script's client, and what the script tells. */
 interface Case {
@@ -125,7 +125,7 @@ for (const [kind, makeServer] of SERVERS) {
       using client = await running.connect();
       const got = talk(client, name);
       const { error } = await running.reports.next();
-      assertEquals([name, error.message, await soon(got)], [
+      assertEquals([name, error.message, await within(got)], [
         name,
         JSON.stringify(tells),
         gets,

@@ -18,8 +18,6 @@ import { mayRead } from "./helpers/allowed.ts";
 import { dial, Reports } from "./remote_helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 
-export { mayRead };
-
 /** A test that needs workers. */
 export function workerTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: !mayRead, fn: () => deadline(fn(), 30_000) });

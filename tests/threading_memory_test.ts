@@ -2,11 +2,11 @@
 
 import type { Address, Socket } from "../mod.ts";
 import { assertEquals, assertLess, deadline } from "./deps.ts";
-import { granted, soon } from "./helpers.ts";
 import { dial } from "./remote_helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import { readText } from "./threading_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 const MIB = 1 << 20;
 const CLIENTS = 64;
@@ -40,7 +40,7 @@ class Server implements AsyncDisposable {
   }
 
   async next<T>(): Promise<T> {
-    return JSON.parse((await soon(this.#output.next())).value);
+    return JSON.parse((await within(this.#output.next())).value);
   }
 
   /** The most memory that its process had, in bytes. */
@@ -51,7 +51,7 @@ class Server implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#input.close();
-    const { success } = await soon(this.#child.status);
+    const { success } = await within(this.#child.status);
     await this.#output.return?.();
     assertEquals(success, true);
   }

@@ -8,10 +8,12 @@ import {
   ThreadingUnixStreamServer,
 } from "../mod.ts";
 import { assertEquals } from "./deps.ts";
-import { recvToEnd, soon } from "./helpers.ts";
-import { bytes, haveUnix, newPath, text } from "./server_helpers.ts";
+import { recvToEnd } from "./helpers.ts";
+import { bytes, newPath, text } from "./server_helpers.ts";
 import { BlockingLeaves, Leaves } from "./testdata/leaving_handlers.ts";
-import { mayRead, readText, Running } from "./threading_helpers.ts";
+import { readText, Running } from "./threading_helpers.ts";
+import { haveUnix, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** What `shutdownRequest` has read, of one request after the other. */
 class Rests {
@@ -29,7 +31,7 @@ class Rests {
   }
 
   next(): Promise<Uint8Array> {
-    return soon(this.#at(this.#taken++).promise);
+    return within(this.#at(this.#taken++).promise);
   }
 }
 
@@ -63,7 +65,7 @@ function restTest(
         await using running = new Running<TCP>(
           new TCP(["127.0.0.1", 0], Handler, { maxWorkers: 2 }),
         );
-        await soon(fn(running));
+        await within(fn(running));
         assertEquals(running.reports.left, 0);
       },
     });
@@ -74,7 +76,7 @@ function restTest(
         await using running = new Running<Unix>(
           new Unix(newPath(), Handler, { maxWorkers: 2 }),
         );
-        await soon(fn(running));
+        await within(fn(running));
         assertEquals(running.reports.left, 0);
       },
     });

@@ -9,13 +9,13 @@ import {
   assertThrows,
   deadline,
 } from "./deps.ts";
-import { granted, soon } from "./helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import * as G from "./testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "./testdata/loads_once.ts";
 import { CONFIG } from "./forking_helpers.ts";
 import { readAll, readText, start, workerTest } from "./threading_helpers.ts";
-import { boundedCommand } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
+import { granted } from "./helpers/allowed.ts";
 
 /** What makes a module load once: how often it was loaded, and how it fails then. */
 function once(how: "throws" | "closes"): Int32Array {
@@ -105,7 +105,7 @@ for (const free of [3, 6, 12]) {
           "--no-check", "--allow-net", "--allow-read", script.pathname, String(free),
         ],
       });
-      const { stdout, stderr, code } = await soon(child.output());
+      const { stdout, stderr, code } = await within(child.output());
       const out = new TextDecoder().decode(stdout).trim().split("\n");
       const report = '{"finished":3,"forced":0}';
       const err = new TextDecoder().decode(stderr);

@@ -27,12 +27,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "./deps.ts";
-import { granted, unstableNet } from "./helpers/allowed.ts";
+import { granted, mayRead, unstableNet } from "./helpers/allowed.ts";
 import { Bad } from "./testdata/bad_module.ts";
 import * as H from "./testdata/handlers.ts";
 import * as T from "./testdata/threading_handlers.ts";
 import {
-  mayRead,
   readAll,
   readText,
   Running,

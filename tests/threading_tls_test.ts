@@ -14,13 +14,14 @@ import {
   assertStringIncludes,
   deadline,
 } from "./deps.ts";
-import { digest, granted, randomBytes, recvToEnd } from "./helpers.ts";
+import { digest, randomBytes, recvToEnd } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { seeded } from "./stream_fakes.ts";
 import { BlockingEcho } from "./testdata/blocking_handlers.ts";
 import { Echo, Lines } from "./testdata/handlers.ts";
-import { mayRead, readAll, Running, workerTest } from "./threading_helpers.ts";
+import { readAll, Running, workerTest } from "./threading_helpers.ts";
 import { boundedCommand } from "./helpers/within.ts";
+import { granted, mayRead } from "./helpers/allowed.ts";
 
 /** A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req -x509`. */
 const certificate = new URL("./testdata/localhost.crt", import.meta.url);

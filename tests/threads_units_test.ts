@@ -24,18 +24,14 @@ import {
   delay,
 } from "./deps.ts";
 import { CONFIG } from "./forking_helpers.ts";
-import { concat, FakeStream, granted, soon, tcpPair, turn } from "./helpers.ts";
+import { concat, FakeStream, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import * as B from "./testdata/blocking_handlers.ts";
 import * as L from "./testdata/leftover_handlers.ts";
 import { LoadsOnce } from "./testdata/loads_once.ts";
-import {
-  mayRead,
-  readAll,
-  readText,
-  start,
-  workerTest,
-} from "./threading_helpers.ts";
+import { readAll, readText, start, workerTest } from "./threading_helpers.ts";
+import { granted, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const FACTS = { serverAddress: "", options: {}, shared: undefined };
 
@@ -106,7 +102,7 @@ workerTest(
     const closing = running.server.serverClose({ timeout: 20 });
     await client.sendall(bytes("x")); // behind the frame that tells of the drain
     assertEquals(await readAll(client), "aborted");
-    await soon(closing);
+    await within(closing);
   },
 );
 
@@ -300,7 +296,7 @@ Deno.test({
       // deno-fmt-ignore
       args: ["run", CONFIG, "--no-check", "--no-prompt", "--allow-net", "--allow-read", script.pathname],
     });
-    const { stdout, stderr } = await soon(child.output());
+    const { stdout, stderr } = await within(child.output());
     const err = new TextDecoder().decode(stderr);
     const out = new TextDecoder().decode(stdout).trim();
     assertEquals(out, "PermissionError EACCES true", err);

@@ -21,7 +21,8 @@ import {
   spy,
 } from "./deps.ts";
 import type { Spy } from "./deps_fallback.ts";
-import { soon, timeoutByHand, turn } from "./helpers.ts";
+import { timeoutByHand, turn } from "./helpers.ts";
+import { within } from "./helpers/within.ts";
 
 /** The delays of the timers that were set. */
 function delaysOf(timers: Spy): number[] {
@@ -74,7 +75,7 @@ Deno.test("SharedTimer ends all that are due, in one go, and no other", async ()
     timeout.start(() => ended.push(index));
   }
   timeouts[1].cancel();
-  await soon(expired(new Timeout(timer, 0.02, "recv")));
+  await within(expired(new Timeout(timer, 0.02, "recv")));
   assertEquals(ended, [0, 3]);
   timer.stop();
 });
@@ -101,10 +102,10 @@ Deno.test("Timeout runs from when it is made, through all that its call waits fo
   const begin = performance.now();
   for (let i = 0; i < 3; i++) assert(await timeout.race(Promise.resolve()));
   const never = Promise.withResolvers<void>();
-  assertEquals(await soon(timeout.race(never.promise)), false);
+  assertEquals(await within(timeout.race(never.promise)), false);
   const took = performance.now() - begin;
   assert(took >= 29 && took < 10_000, `${took} ms`);
-  assertEquals(await soon(timeout.race(never.promise)), false); // it stays due
+  assertEquals(await within(timeout.race(never.promise)), false); // it stays due
   timer.stop();
 });
 
@@ -143,7 +144,7 @@ Deno.test("whenReady() waits on where another was first", async () => {
     source.ready = false; // another took it
     await turn();
     source.set(true);
-    assertEquals(await soon(taken), true);
+    assertEquals(await within(taken), true);
     source.ready = false;
   }
 });
@@ -157,7 +158,7 @@ Deno.test("whenReady() that must not wait throws where another was first", async
     fill: () => Promise.resolve(),
   };
   await assertRejects(
-    () => soon(whenReady(source, "now", "recv", () => {})),
+    () => within(whenReady(source, "now", "recv", () => {})),
     BlockingIOError,
   );
 });
@@ -167,7 +168,7 @@ Deno.test("whenReady() throws what take() throws, and TimeoutError when the time
   const timeout = timeoutByHand();
   const taken = whenReady(source, timeout, "recv", () => {});
   timeout.expire();
-  await assertRejects(() => soon(taken), TimeoutError);
+  await assertRejects(() => within(taken), TimeoutError);
   source.set(true);
   const take = () => {
     throw new Error("from take");
@@ -185,23 +186,23 @@ Deno.test("whenReady() takes what comes with the timeout", async () => {
   const taken = whenReady(source, timeout, "recv", () => "taken");
   timeout.expire();
   source.set(true);
-  assertEquals(await soon(taken), "taken");
+  assertEquals(await within(taken), "taken");
 });
 
 Deno.test("poll() gives up after some turns", async () => {
   const source = new Switch();
-  assertEquals(await soon(poll(source)), false);
+  assertEquals(await within(poll(source)), false);
   const polled = poll(source);
   await turn();
   source.set(true);
-  assertEquals(await soon(polled), true);
+  assertEquals(await within(polled), true);
 });
 
 Deno.test("anyReady() starts all sources, also where one is ready", async () => {
   for (const seconds of [null, 0, 60]) {
     const sources = [new Switch(), new Switch(), new Switch()];
     sources[1].set(true);
-    await soon(anyReady(sources, seconds));
+    await within(anyReady(sources, seconds));
     assertEquals(sources.map(({ fills }) => fills), [1, 1, 1]);
   }
 });
@@ -220,18 +221,18 @@ Deno.test("anyReady() waits on where another was first, until the time runs out"
   const waited = anyReady([source, new Switch()], 0.02);
   source.set(true);
   source.ready = false;
-  await soon(waited);
+  await within(waited);
   assertEquals(source.ready, false);
   const next = anyReady([source], null);
   source.set(true);
-  await soon(next);
+  await within(next);
 });
 
 Deno.test("anyReady() wakes for an operation that fails", async () => {
   const operation = new PendingOperation(() =>
     Promise.reject(new Error("failed"))
   );
-  await soon(anyReady([new Switch(), operation], null));
+  await within(anyReady([new Switch(), operation], null));
   assertEquals(operation.ready, true);
 });
 

@@ -19,15 +19,16 @@ import {
   assertStringIncludes,
   deadline,
 } from "./deps.ts";
-import { MAY_FORK, serving, TCP } from "./forking_helpers.ts";
+import { serving, TCP } from "./forking_helpers.ts";
 import type { Reports } from "./remote_helpers.ts";
-import { mayRead, Running } from "./threading_helpers.ts";
+import { Running } from "./threading_helpers.ts";
 import {
   SITUATIONS,
   takeSeen,
   type Told,
   Unawaited,
 } from "./testdata/unawaited_handlers.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
 
 /** The class of each kind; its methods are those of the prototype, so that a new one is tried too. */
 const CLASSES: Record<string, { prototype: object }> = {
@@ -193,7 +194,7 @@ const WAYS: Record<
     },
   },
   "in a child process": {
-    ignore: !MAY_FORK,
+    ignore: !mayFork,
     kinds: SOME,
     async use(test) {
       await using server = new TCP(["127.0.0.1", 0], Unawaited, {

@@ -4,8 +4,10 @@ import { unstableNet } from "../internal/runtime/open.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
-import { codesOf, haveUnix, soon, turn } from "./helpers.ts";
+import { codesOf, turn } from "./helpers.ts";
 import { type Bytes, bytes, text } from "./stream_fakes.ts";
+import { haveUnix } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const addrOf = (path: string): TransportAddr => ({
   transport: "unixpacket",
@@ -85,12 +87,12 @@ Deno.test("UnixDatagram sends while a receive waits, which goes on", async () =>
   const received = own.receive(new Uint8Array(9));
   await turn();
   for (const data of ["a", "b", "c"]) {
-    assertEquals(await soon(own.send(bytes(data), other.addr)), 1);
-    const [got, sender] = await soon(other.receive(new Uint8Array(9)));
+    assertEquals(await within(own.send(bytes(data), other.addr)), 1);
+    const [got, sender] = await within(other.receive(new Uint8Array(9)));
     assertEquals([text(got), sender], [data, own.addr]);
   }
   await other.send(bytes("answer"), own.addr);
-  const [got, sender] = await soon(received);
+  const [got, sender] = await within(received);
   assertEquals([text(got), sender, opened.length], ["answer", other.addr, 1]);
 });
 
@@ -101,20 +103,23 @@ Deno.test("UnixDatagram sends where a receive has only just begun, or is about t
     own.send(bytes("a"), other.addr),
     own.send(bytes("b"), other.addr),
   ];
-  await soon(Promise.all(sent));
-  await soon(own.send(bytes("c"), other.addr)); // as the turn goes back to the receive
+  await within(Promise.all(sent));
+  await within(own.send(bytes("c"), other.addr)); // as the turn goes back to the receive
   for (const data of ["a", "b", "c"]) {
-    assertEquals(text((await soon(other.receive(new Uint8Array(9))))[0]), data);
+    assertEquals(
+      text((await within(other.receive(new Uint8Array(9))))[0]),
+      data,
+    );
   }
   await other.send(bytes("answer"), own.addr);
-  assertEquals(text((await soon(first))[0]), "answer");
+  assertEquals(text((await within(first))[0]), "answer");
 });
 
 Deno.test("UnixDatagram opens no second socket where no receive waits", async () => {
   const [own, other, opened] = fakes();
-  await soon(own.send(bytes("x"), other.addr));
+  await within(own.send(bytes("x"), other.addr));
   await other.send(bytes("y"), own.addr);
-  await soon(own.receive(new Uint8Array(9)));
+  await within(own.receive(new Uint8Array(9)));
   assertEquals(opened.length, 0);
 });
 
@@ -131,11 +136,11 @@ Deno.test("UnixDatagram loses nothing and keeps the order, whatever comes when i
     const sent = own.send(bytes("x"), other.addr);
     await other.send(bytes(`${i}`), own.addr);
     if (i % 3 === 0) await turn();
-    await soon(sent);
+    await within(sent);
     await other.receive(new Uint8Array(9));
   }
   await other.send(bytes("end"), own.addr);
-  await soon(receiving);
+  await within(receiving);
   assertEquals(received, [
     ...Array.from({ length: 100 }, (_, i) => `${i}`),
     "end",
@@ -149,7 +154,7 @@ Deno.test("UnixDatagram takes empty datagrams of others for what they are", asyn
   await own.send(bytes("x"), other.addr);
   await other.receive(new Uint8Array(9));
   await other.send(bytes(""), own.addr);
-  assertEquals((await soon(received))[1], other.addr);
+  assertEquals((await within(received))[1], other.addr);
 });
 
 Deno.test("UnixDatagram tells that a send fails, and goes on", async () => {
@@ -157,13 +162,13 @@ Deno.test("UnixDatagram tells that a send fails, and goes on", async () => {
   const received = own.receive(new Uint8Array(9));
   await turn();
   await assertRejects(
-    () => soon(own.send(bytes("x"), addrOf("/no"))),
+    () => within(own.send(bytes("x"), addrOf("/no"))),
     Deno.errors.NotFound,
   );
-  await soon(own.send(bytes("y"), other.addr));
+  await within(own.send(bytes("y"), other.addr));
   await other.receive(new Uint8Array(9));
   await other.send(bytes("z"), own.addr);
-  assertEquals(text((await soon(received))[0]), "z");
+  assertEquals(text((await within(received))[0]), "z");
 });
 
 Deno.test("UnixDatagram tells that there is no second socket, and tries again", async () => {
@@ -177,14 +182,14 @@ Deno.test("UnixDatagram tells that there is no second socket, and tries again", 
   const received = own.receive(new Uint8Array(9));
   await turn();
   await assertRejects(
-    () => soon(own.send(bytes("x"), other.addr)),
+    () => within(own.send(bytes("x"), other.addr)),
     Deno.errors.NotCapable,
   );
   fail = false;
-  assertEquals(await soon(own.send(bytes("y"), other.addr)), 1);
+  assertEquals(await within(own.send(bytes("y"), other.addr)), 1);
   await other.receive(new Uint8Array(9));
   await other.send(bytes("z"), own.addr);
-  assertEquals(text((await soon(received))[0]), "z");
+  assertEquals(text((await within(received))[0]), "z");
 });
 
 Deno.test("UnixDatagram.close() ends what waits, and closes the second socket", async () => {
@@ -193,7 +198,7 @@ Deno.test("UnixDatagram.close() ends what waits, and closes the second socket", 
   await turn();
   await own.send(bytes("x"), other.addr);
   own.close();
-  await assertRejects(() => soon(received), Deno.errors.BadResource);
+  await assertRejects(() => within(received), Deno.errors.BadResource);
   assertEquals([...FakeConn.open.keys()], ["/other"]);
 });
 
@@ -210,8 +215,8 @@ Deno.test({
     })();
     let waiting = one.recv(9);
     for (let i = 0; i < rounds; i++) {
-      await soon(one.send(bytes(`${i}`))); // while both wait
-      assertEquals(text(await soon(waiting)), `${i}`);
+      await within(one.send(bytes(`${i}`))); // while both wait
+      assertEquals(text(await within(waiting)), `${i}`);
       waiting = one.recv(9);
     }
     await echo;
@@ -231,9 +236,9 @@ Deno.test({
     assertEquals(await codesOf([one.recv(9)]), ["EAGAIN"]);
     one.settimeout(20);
     await one.send(bytes("x")); // now there is a second socket
-    await soon(other.recv(9));
+    await within(other.recv(9));
     await other.send(bytes("y"));
-    await soon(one.recv(9));
+    await within(one.recv(9));
     const conn = one.detach();
     using again = Socket.from(conn);
     assertEquals([again.family, again.type], [AF_UNIX, SOCK_DGRAM]);

@@ -4,8 +4,9 @@ import type { DenoDatagramConn } from "../internal/runtime/deno_datagram.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertInstanceOf, assertRejects } from "./deps.ts";
-import { codeOf, soon, timeoutByHand, turn } from "./helpers.ts";
+import { codeOf, timeoutByHand, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { within } from "./helpers/within.ts";
 
 /** Abstract names: a send to one cannot be taken back. */
 const DEAF: TransportAddr = { transport: "unixpacket", path: "\0deaf" };
@@ -70,11 +71,11 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
   const [own, conn] = fakes();
   const answer = (i: number) => own.send(bytes(`${i}`), DEAF, null, true);
   for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < ANSWERS_MAX; i++) await soon(answer(i));
+    for (let i = 0; i < ANSWERS_MAX; i++) await within(answer(i));
     assertEquals(await codeOf(() => answer(ANSWERS_MAX)), "EAGAIN");
     assertEquals(own.flushed.ready, false);
     conn.read();
-    await soon(own.flushed.fill());
+    await within(own.flushed.fill());
     const all = Array.from({ length: ANSWERS_MAX }, (_, i) => `${i}`);
     assertEquals(conn.got.splice(0), all);
     conn.stop();
@@ -84,29 +85,29 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
 Deno.test("UnixDatagram sends what an answer was, also where its memory is used again", async () => {
   const [own, conn] = fakes();
   const memory = bytes("first");
-  await soon(own.send(memory, DEAF, null, true));
+  await within(own.send(memory, DEAF, null, true));
   memory.set(bytes("later"));
-  await soon(own.send(memory, DEAF, null, true));
+  await within(own.send(memory, DEAF, null, true));
   memory.fill(0);
   conn.read();
-  await soon(own.flushed.fill());
+  await within(own.flushed.fill());
   assertEquals(conn.got, ["first", "later"]);
 });
 
 Deno.test("UnixDatagram keeps one answer more for each that a slow peer has read", async () => {
   const [own, conn] = fakes();
   const answer = () => own.send(bytes("x"), DEAF, null, true);
-  for (let i = 0; i < ANSWERS_MAX; i++) await soon(answer());
+  for (let i = 0; i < ANSWERS_MAX; i++) await within(answer());
   for (let read = 0; read < 3; read++) {
     assertEquals(await codeOf(answer), "EAGAIN");
     conn.read();
     conn.stop(); // only the send in flight goes through
     await attempts();
     assertEquals(conn.got.length, read + 1);
-    await soon(answer());
+    await within(answer());
   }
   conn.read();
-  await soon(own.flushed.fill());
+  await within(own.flushed.fill());
 });
 
 Deno.test("UnixDatagram keeps no more answers for all peers than it may, and gives that back too", async () => {
@@ -125,10 +126,10 @@ Deno.test("UnixDatagram keeps no more answers for all peers than it may, and giv
   };
   for (let round = 0; round < 2; round++) {
     const first = own.send(bytes("x"), DEAF, null, true);
-    await soon(first); // its send holds the socket
+    await within(first); // its send holds the socket
     assertEquals(await answerAll(), 1023); // the one in flight counts
     conn.read();
-    await soon(own.flushed.fill());
+    await within(own.flushed.fill());
     conn.stop();
   }
 });
@@ -139,7 +140,7 @@ Deno.test("UnixDatagram.close() ends the sends that wait: for the peer, for thei
   const ended = Promise.allSettled(sends);
   await attempts();
   own.close();
-  for (const each of await soon(ended)) {
+  for (const each of await within(ended)) {
     assertInstanceOf(
       (each as PromiseRejectedResult).reason,
       Deno.errors.BadResource,
@@ -155,7 +156,7 @@ Deno.test("UnixDatagram.close() ends also the sends that have a limit", async ()
   const ended = Promise.allSettled(sends);
   await attempts();
   own.close();
-  for (const each of await soon(ended)) {
+  for (const each of await within(ended)) {
     assertInstanceOf(
       (each as PromiseRejectedResult).reason,
       Deno.errors.BadResource,
@@ -173,9 +174,9 @@ Deno.test("UnixDatagram ends by its limit also a send to a second peer that begi
   const ended = Promise.allSettled(sends);
   await attempts();
   limit.expire();
-  assertEquals(await soon(codeOf(() => sends[1])), "ETIMEDOUT");
+  assertEquals(await within(codeOf(() => sends[1])), "ETIMEDOUT");
   own.close();
-  await soon(ended);
+  await within(ended);
 });
 
 Deno.test("UnixDatagram remembers a peer that did not read in time, until it reads", async () => {
@@ -185,13 +186,13 @@ Deno.test("UnixDatagram remembers a peer that did not read in time, until it rea
     const first = own.send(bytes("first"), DEAF, limit, true);
     await attempts();
     limit.expire();
-    assertEquals(await soon(codeOf(() => first)), "ETIMEDOUT");
+    assertEquals(await within(codeOf(() => first)), "ETIMEDOUT");
     const answer = () =>
       own.send(bytes("second"), DEAF, timeoutByHand("sendto"), true);
-    assertEquals(await soon(codeOf(answer)), "ETIMEDOUT"); // although its time has not run out
+    assertEquals(await within(codeOf(answer)), "ETIMEDOUT"); // although its time has not run out
     conn.read();
     await attempts();
-    assertEquals(await soon(answer()), 6);
+    assertEquals(await within(answer()), 6);
     assertEquals(conn.got.splice(0), ["first", "second"]);
     conn.stop();
   }
@@ -204,7 +205,7 @@ Deno.test("UnixDatagram sends from the socket itself to a peer that is connected
   const [own, conn] = fakes([twin, twin]);
   conn.read();
   for (const data of ["a", "b", "c"]) {
-    assertEquals(await soon(own.send(bytes(data), DEAF)), 1);
+    assertEquals(await within(own.send(bytes(data), DEAF)), 1);
   }
   assertEquals([conn.got, twin.tries], [["a", "b", "c"], 1]);
 });
@@ -214,6 +215,6 @@ Deno.test("UnixDatagram tells other errors of a twin", async () => {
   const denied = new Deno.errors.PermissionDenied("refused");
   twin.failure = Object.assign(denied, { code: "EACCES" });
   const [own, conn] = fakes([twin, twin]);
-  const error = await assertRejects(() => soon(own.send(bytes("x"), DEAF)));
+  const error = await assertRejects(() => within(own.send(bytes("x"), DEAF)));
   assertEquals([error, conn.tries], [denied, 0]);
 });

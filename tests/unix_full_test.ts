@@ -16,22 +16,15 @@ import {
   TimeoutError,
 } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
-import { codeOf, soon } from "./helpers.ts";
-import {
-  bytes,
-  granted,
-  haveUnix,
-  newPath,
-  serving,
-  text,
-  unstableNet,
-  until,
-} from "./server_helpers.ts";
+import { codeOf } from "./helpers.ts";
+import { bytes, newPath, serving, text, until } from "./server_helpers.ts";
 import {
   AnswersDatagrams,
   BlockingLimitedSends,
   LimitedSends,
 } from "./testdata/datagram_handlers.ts";
+import { granted, haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 const ignore = !haveUnix || !unstableNet;
 
@@ -82,10 +75,10 @@ for (const [own, bindOwn] of Object.entries(NAMES)) {
     sender.settimeout(20);
     const waits = sender.sendto(bytes("in time"), peer.getsockname());
     for (let i = 0; i < sent; i++) {
-      assertEquals(text(await soon(peer.recv(99))), `${i}`);
+      assertEquals(text(await within(peer.recv(99))), `${i}`);
     }
-    assertEquals(await soon(waits), 7);
-    assertEquals(text(await soon(peer.recv(99))), "in time"); // what was given up did not come after all
+    assertEquals(await within(waits), 7);
+    assertEquals(text(await within(peer.recv(99))), "in time"); // what was given up did not come after all
   });
 
   Deno.test(
@@ -100,16 +93,16 @@ for (const [own, bindOwn] of Object.entries(NAMES)) {
         sender.sendto(bytes(`later ${i}`), full.getsockname())
       );
       for (let i = 0; i < 30; i++) {
-        await soon(sender.sendto(bytes("question"), other.getsockname()));
-        const [data, from] = await soon(other.recvfrom(99));
+        await within(sender.sendto(bytes("question"), other.getsockname()));
+        const [data, from] = await within(other.recvfrom(99));
         assertEquals(text(data), "question");
-        await soon(other.sendto(bytes("answer"), from!));
-        assertEquals(text(await soon(sender.recv(99))), "answer");
+        await within(other.sendto(bytes("answer"), from!));
+        assertEquals(text(await within(sender.recv(99))), "answer");
       }
-      for (let i = 0; i < sent; i++) await soon(full.recv(99));
-      await soon(Promise.all(waits));
+      for (let i = 0; i < sent; i++) await within(full.recv(99));
+      await within(Promise.all(waits));
       for (const i of [1, 2, 3]) {
-        assertEquals(text(await soon(full.recv(99))), `later ${i}`); // in their order
+        assertEquals(text(await within(full.recv(99))), `later ${i}`); // in their order
       }
     },
   );
@@ -156,10 +149,10 @@ Deno.test("Socket at a path answers while abstract Unix peers do not read", {
   );
   sender.settimeout(null);
   for (let i = 0; i < 10; i++) {
-    await soon(other.sendto(bytes("question"), sender.getsockname()));
-    const [, from] = await soon(sender.recvfrom(99));
-    await soon(sender.sendto(bytes("answer"), from!));
-    assertEquals(text(await soon(other.recv(99))), "answer");
+    await within(other.sendto(bytes("question"), sender.getsockname()));
+    const [, from] = await within(sender.recvfrom(99));
+    await within(sender.sendto(bytes("answer"), from!));
+    assertEquals(text(await within(other.recv(99))), "answer");
   }
 });
 
@@ -186,7 +179,7 @@ Deno.test("Socket leaves no alias behind", { ignore }, async () => {
   try {
     using peer = bound();
     const sender = bound();
-    await soon(sender.sendto(bytes("x"), peer.getsockname()));
+    await within(sender.sendto(bytes("x"), peer.getsockname()));
     assertEquals([...Deno.readDirSync(directory)].length, 1);
     sender.close();
     assertEquals([...Deno.readDirSync(directory)], []);
@@ -204,12 +197,12 @@ Deno.test(
     using sender = bound();
     const peers = Array.from({ length: 70 }, () => bound());
     for (let round = 0; round < 2; round++) {
-      await soon(Promise.all(
+      await within(Promise.all(
         peers.map((peer) => sender.sendto(bytes("x"), peer.getsockname())),
       ));
     }
     for (const peer of peers) {
-      for (let round = 0; round < 2; round++) await soon(peer.recv(9));
+      for (let round = 0; round < 2; round++) await within(peer.recv(9));
       peer.close();
     }
   },
@@ -222,8 +215,8 @@ Deno.test("Socket reaches a Unix peer that was replaced at its path", {
   const path = newPath();
   for (const name of ["first", "second"]) {
     using peer = bound(path);
-    await soon(sender.sendto(bytes(name), path));
-    assertEquals(text(await soon(peer.recv(9))), name);
+    await within(sender.sendto(bytes(name), path));
+    assertEquals(text(await within(peer.recv(9))), name);
     peer.close();
     assertEquals(
       await codeOf(() => sender.sendto(bytes("x"), path)),
@@ -259,7 +252,7 @@ Deno.test("Socket.close() ends a send that waits for an abstract Unix peer", {
     { length: 200 },
     () => sender.sendto(bytes("x"), deaf.getsockname()),
   );
-  await soon(sends[0]);
+  await within(sends[0]);
   sender.close();
   assertEquals(await codeOf(() => sends.at(-1)), "EBADF");
 });
@@ -280,10 +273,10 @@ for i in range(3):
   const python = new Deno.Command("python3", { args: ["-c", program] });
   const ended = python.output();
   for (let i = 0; i < 3; i++) {
-    const [, from] = await soon(socket.recvfrom(99));
-    await soon(socket.sendto(bytes("answer"), from!));
+    const [, from] = await within(socket.recvfrom(99));
+    await within(socket.sendto(bytes("answer"), from!));
   }
-  const { success, stderr } = await soon(ended);
+  const { success, stderr } = await within(ended);
   assert(success, text(stderr));
 });
 
@@ -317,7 +310,7 @@ function reporting(
 /** Sends questions to a server, by their numbers. */
 async function ask(server: UnixDatagramServer, from: Socket, count: number) {
   for (let i = 0; i < count; i++) {
-    await soon(from.sendto(bytes(`${i}`), server.serverAddress));
+    await within(from.sendto(bytes(`${i}`), server.serverAddress));
   }
 }
 
@@ -334,15 +327,15 @@ for (const [name, Server] of Object.entries(SERVERS)) {
         using client = bound();
         await ask(server, deaf, 150);
         for (let i = 0; i < 10; i++) {
-          await soon(client.sendto(bytes(`${i}`), server.serverAddress));
-          assertEquals(text(await soon(client.recv(99))), `${i}`);
+          await within(client.sendto(bytes(`${i}`), server.serverAddress));
+          assertEquals(text(await within(client.recv(99))), `${i}`);
         }
         await until(() => errors.length > 0); // more than are kept
         for (const error of errors) {
           assertEquals((error as OSError).code, "EAGAIN");
         }
         const kept = new Set<string>(); // they come when it reads; tasks and processes have no order
-        while (kept.size < 60) kept.add(text(await soon(deaf.recv(9))));
+        while (kept.size < 60) kept.add(text(await within(deaf.recv(9))));
       });
     });
   }
@@ -356,8 +349,8 @@ for (const [name, Server] of Object.entries(SERVERS)) {
       using deaf = bound();
       await ask(server, deaf, 100);
       using client = bound();
-      await soon(client.sendto(bytes("y"), server.serverAddress));
-      assertEquals(text(await soon(client.recv(99))), "y");
+      await within(client.sendto(bytes("y"), server.serverAddress));
+      assertEquals(text(await within(client.recv(99))), "y");
       await until(() => errors.length > 20);
       for (const error of errors) {
         assertEquals((error as OSError).code, "ETIMEDOUT");
@@ -406,10 +399,10 @@ Deno.test(
     );
     const closed = server.serverClose();
     for (let i = 0; i < 30; i++) {
-      assertEquals(text(await soon(slow.recv(9))), `${i}`);
+      assertEquals(text(await within(slow.recv(9))), `${i}`);
     }
-    await soon(closed);
-    await soon(served);
+    await within(closed);
+    await within(served);
     assertEquals(await codeOf(() => server.socket.recv(1)), "EBADF");
   },
 );

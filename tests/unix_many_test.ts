@@ -3,19 +3,10 @@
 import * as module from "../mod.ts";
 import { AF_UNIX, createConnection, Socket } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
-import { MAY_FORK } from "./forking_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { havePython } from "./python.ts";
-import {
-  ask,
-  bytes,
-  haveUnix,
-  newPath,
-  serving,
-  text,
-} from "./server_helpers.ts";
+import { ask, bytes, newPath, serving, text } from "./server_helpers.ts";
 import * as H from "./testdata/handlers.ts";
-import { mayRead } from "./threading_helpers.ts";
 
 type Server = module.UnixStreamServer;
 
@@ -28,7 +19,7 @@ const SERVERS: [
   ["UnixStreamServer", {}, false] as const,
   ["AsyncUnixStreamServer", {}, false] as const,
   ["ThreadingUnixStreamServer", { maxWorkers: 1 }, !mayRead] as const,
-  ["ForkingUnixStreamServer", { maxChildren: 1 }, !MAY_FORK] as const,
+  ["ForkingUnixStreamServer", { maxChildren: 1 }, !mayFork] as const,
 ].map(([name, options, ignore]) => [
   name,
   (path) => new module[name](path, H.Echo, options),
@@ -66,6 +57,7 @@ def talk(i):
 with ThreadPoolExecutor(50) as pool:
     print(sum(pool.map(talk, range(int(sys.argv[2])))))
 `;
+import { haveUnix, mayFork, mayRead } from "./helpers/allowed.ts";
 
 for (const [name, make, ignore] of SERVERS) {
   Deno.test({

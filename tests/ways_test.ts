@@ -18,30 +18,27 @@ import {
   assertStringIncludes,
   delay,
 } from "./deps.ts";
-import { MAY_FORK } from "./forking_helpers.ts";
 import {
   type AnyServer,
   type AnyServerClass,
   bytes,
   connectTo,
   type Got,
-  haveUnix,
   LOOPBACK,
   newPath,
   text,
-  unstableNet,
   until,
-  within,
 } from "./server_helpers.ts";
-import { mayRead } from "./threading_helpers.ts";
 import * as H from "./testdata/handlers.ts";
+import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 
 /** The ways to run handlers: what the names of the classes begin with, and what that takes. */
 const WAYS: [prefix: string, options: object, ignore: boolean][] = [
   ["", {}, false],
   ["Async", {}, false],
   ["Threading", { maxWorkers: 1 }, !mayRead],
-  ["Forking", { maxChildren: 1, childOptions: ["greeting"] }, !MAY_FORK],
+  ["Forking", { maxChildren: 1, childOptions: ["greeting"] }, !mayFork],
 ];
 
 /** What every handler finds in `this.server`. */

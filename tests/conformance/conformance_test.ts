@@ -4,6 +4,7 @@ import { assertEquals } from "../deps.ts";
 import { compare, DIFFERENCES } from "./differences.ts";
 import { Python, run } from "./runners.ts";
 import type { Scenario } from "./scenario.ts";
+import { Servers } from "./served.ts";
 import { GROUPS } from "./scenarios/mod.ts";
 import { ready } from "./setup.ts";
 
@@ -13,16 +14,21 @@ for (const [group, scenarios] of Object.entries(GROUPS)) {
     ignore: !ready,
     async fn(t) {
       await using python = new Python();
+      await using servers = new Servers();
       for (const scenario of scenarios) {
-        await t.step(scenario.name, () => check(python, scenario));
+        await t.step(scenario.name, () => check(python, servers, scenario));
       }
     },
   });
 }
 
-async function check(python: Python, scenario: Scenario): Promise<void> {
+async function check(
+  python: Python,
+  servers: Servers,
+  scenario: Scenario,
+): Promise<void> {
   const theirs = await python.run(scenario);
-  const ours = await run(scenario);
+  const ours = await run(scenario, servers);
   const { wrong, shown: here } = compare(theirs, ours, scenario.differs);
   if (wrong.length > 0) assertEquals(ours, theirs); // shows both
   for (const row of scenario.differs ?? []) {
@@ -35,13 +41,15 @@ Deno.test({
   ignore: !ready,
   async fn() {
     await using python = new Python();
+    await using servers = new Servers();
     const missing = new Set(Object.keys(DIFFERENCES));
     for (const scenario of Object.values(GROUPS).flat()) {
       for (const row of scenario.differs ?? []) missing.delete(row); // `check` looks at these
     }
     for (const scenario of Object.values(GROUPS).flat()) { // until the others have shown
       if (missing.size === 0) break;
-      const [theirs, ours] = [await python.run(scenario), await run(scenario)];
+      const theirs = await python.run(scenario);
+      const ours = await run(scenario, servers);
       const { shown } = compare(theirs, ours, scenario.differs);
       for (const row of shown) missing.delete(row);
     }

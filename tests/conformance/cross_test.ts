@@ -8,6 +8,7 @@ import { assertEquals } from "../deps.ts";
 import { compare } from "./differences.ts";
 import { Python, serveHere, talk } from "./runners.ts";
 import type { Scenario, ServerSpec, Step, Transport } from "./scenario.ts";
+import { Servers } from "./served.ts";
 import { GROUPS } from "./scenarios/mod.ts";
 import { ready } from "./setup.ts";
 
@@ -39,6 +40,7 @@ for (const transport of TRANSPORTS) {
     ignore: !ready,
     async fn(t) {
       await using python = new Python();
+      await using servers = new Servers();
       const serveThere: Serve = (spec) => python.serve(spec);
       const talkThere: Talk = (steps, address) => python.talk(steps, address);
       for (const scenario of scenarios) {
@@ -54,7 +56,7 @@ for (const transport of TRANSPORTS) {
         );
         await t.step(
           `CPython's client, our server: ${scenario.name}`,
-          () => check(serveHere, talkThere),
+          () => check((spec) => serveHere(spec, servers), talkThere),
         );
       }
     },

@@ -13,6 +13,7 @@ import { datagrams } from "./random/datagrams.ts";
 import { streams } from "./random/streams.ts";
 import { Python, run } from "./runners.ts";
 import type { Scenario } from "./scenario.ts";
+import { Servers } from "./served.ts";
 import { ready } from "./setup.ts";
 
 const GROUPS: Record<string, [runs: number, fc.Arbitrary<Scenario>]> = {
@@ -28,9 +29,10 @@ for (const [name, [runs, scenarios]] of Object.entries(GROUPS)) {
     ignore: !ready,
     async fn() {
       await using python = new Python();
+      await using servers = new Servers();
       const same = async (scenario: Scenario) => {
         const theirs = await python.run(scenario);
-        const ours = await run(scenario);
+        const ours = await run(scenario, servers);
         const { wrong } = compare(theirs, ours, scenario.differs);
         if (wrong.length > 0) assertEquals(ours, theirs); // shows both
       };

@@ -7,7 +7,7 @@
 import type { Address } from "../../mod.ts";
 import { deadline } from "../deps.ts";
 import type { Scenario, ServerSpec, Step } from "./scenario.ts";
-import { serve } from "./served.ts";
+import type { Servers } from "./served.ts";
 import { World } from "./world.ts";
 import { boundedCommand } from "../helpers/within.ts";
 
@@ -67,10 +67,13 @@ export class Python implements AsyncDisposable {
 }
 
 /** Runs a scenario with this module. */
-export async function run(scenario: Scenario): Promise<string[]> {
+export async function run(
+  scenario: Scenario,
+  servers: Servers,
+): Promise<string[]> {
   const where = await Deno.makeTempDir();
   const world = new World(where);
-  const served = scenario.server && await serve(scenario.server, where);
+  const served = scenario.server && await servers.serve(scenario.server, where);
   if (served !== undefined) world.names.set("server", served.server);
   try {
     await within(world.run(scenario.steps), world.lines);
@@ -102,9 +105,10 @@ export async function talk(
 /** Serves with this module; the answer has the address, and closes the server. */
 export async function serveHere(
   spec: ServerSpec,
+  servers: Servers,
 ): Promise<{ address: Address; close(): Promise<string[]> }> {
   const where = await Deno.makeTempDir();
-  const served = await serve(spec, where);
+  const served = await servers.serve(spec, where);
   return {
     address: served.server.serverAddress,
     close: async () => {

@@ -1,6 +1,6 @@
 /**
- * Handlers that run the steps in the query of this module's URL: so the same class is found in a
- * worker and in a child process.
+ * Handlers that run the steps in the query of this module's URL, or in a file that the query names, which each handler
+ * reads: so the same class is found in a worker and in a child process.
  *
  * @module
  */
@@ -13,14 +13,18 @@ import {
 import type { HandlerSpec } from "./scenario.ts";
 import { camel, World } from "./world.ts";
 
-const query = new URL(import.meta.url).searchParams.get("script");
-const spec: HandlerSpec = JSON.parse(query ?? "{}");
+const query = new URL(import.meta.url).searchParams;
 
 // deno-lint-ignore no-explicit-any
 type AnyHandler = new (...args: any[]) => BaseRequestHandler<any, any>;
 
-/** The handler that does what the query says, over a class of the module. */
-function scripted(Base: AnyHandler): AnyHandler {
+/** The handler that runs these steps, over a class of the module. */
+function scripted(spec: HandlerSpec): AnyHandler {
+  const Base: AnyHandler = {
+    BaseRequestHandler,
+    StreamRequestHandler,
+    DatagramRequestHandler,
+  }[spec.base ?? "BaseRequestHandler"];
   return class Handler extends Base {
     static readonly moduleUrl = import.meta.url;
     #world!: World;
@@ -55,11 +59,23 @@ function scripted(Base: AnyHandler): AnyHandler {
   };
 }
 
+/** The handler whose steps are in a file by the time it is made. */
+function filed(path: string): AnyHandler {
+  // deno-lint-ignore no-explicit-any
+  return class Handler extends BaseRequestHandler<any, any> {
+    static readonly moduleUrl = import.meta.url;
+
+    // deno-lint-ignore no-explicit-any
+    constructor(...args: [any, any, any]) {
+      super(...args);
+      return new (scripted(JSON.parse(Deno.readTextFileSync(path))))(...args);
+    }
+  };
+}
+
+const file = query.get("file");
+
 /** The class that the query asks for. */
-export const Handler: AnyHandler = scripted(
-  {
-    BaseRequestHandler,
-    StreamRequestHandler,
-    DatagramRequestHandler,
-  }[spec.base ?? "BaseRequestHandler"],
-);
+export const Handler: AnyHandler = file === null
+  ? scripted(JSON.parse(query.get("script") ?? "{}"))
+  : filed(file);

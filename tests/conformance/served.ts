@@ -1,28 +1,95 @@
 /**
- * A server of this module that does what a scenario says.
+ * Servers of this module that do what a scenario says.
  *
  * @module
  */
 
 import * as module from "../../mod.ts";
+import { until } from "../server_helpers.ts";
 import type { HandlerSpec, ServerSpec } from "./scenario.ts";
 import { camel, World } from "./world.ts";
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
 
-/** Opens it, and serves unless the steps are to do that. */
-export async function serve(spec: ServerSpec, where: string): Promise<Served> {
+/** The servers of a test. A server with a worker or a child is used again, because these take their time to start. */
+export class Servers implements AsyncDisposable {
+  readonly #kept = new Map<string, Kept>();
+
+  /** Opens a server, and serves unless the steps are to do that. */
+  async serve(spec: ServerSpec, where: string): Promise<Served | Kept> {
+    const { transport, way, attrs, hooks, manual, handler } = spec;
+    if (!/ing$/.test(way) || attrs || hooks || manual) {
+      return await open(spec, where, `script=${encoded(handler)}`);
+    }
+    const name = `${way}${transport}`;
+    if (!this.#kept.has(name)) this.#kept.set(name, await Kept.open(spec));
+    const kept = this.#kept.get(name)!;
+    await kept.run(handler);
+    return kept;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const kept of this.#kept.values()) await kept.end();
+  }
+}
+
+const encoded = (value: unknown) => encodeURIComponent(JSON.stringify(value));
+
+/** Opens a server whose handlers find their steps as the query says. */
+async function open(
+  spec: ServerSpec,
+  where: string,
+  query: string,
+): Promise<Served> {
   const hooks: string[] = [];
   const Server = serverClass(spec, hooks);
-  const Handler = await handlerClass(spec.handler);
-  const maxChildren = spec.attrs?.max_children ?? 1; // each takes its time to start
-  const options = { maxWorkers: 1, maxChildren };
+  const { Handler } = await import(`./script_handler.ts?${query}`);
+  const maxChildren = spec.attrs?.max_children ?? 1;
+  const childPermissions = { read: true }; // for the file of steps
+  const options = { maxWorkers: 1, maxChildren, childPermissions };
   return new Served(
     new Server(addressFor(spec, where), Handler, options),
     hooks,
     spec.manual ?? false,
   );
+}
+
+/** A server that is used again. Its handlers read their steps from a file. */
+class Kept {
+  readonly #where: string;
+  readonly #served: Served;
+
+  constructor(where: string, served: Served) {
+    this.#where = where;
+    this.#served = served;
+  }
+
+  static async open(spec: ServerSpec): Promise<Kept> {
+    const where = await Deno.makeTempDir();
+    const query = `file=${encodeURIComponent(`${where}/script`)}`;
+    return new Kept(where, await open(spec, where, query));
+  }
+
+  get server(): Any {
+    return this.#served.server;
+  }
+
+  /** Has the next handlers run these steps. */
+  async run(handler: HandlerSpec): Promise<void> {
+    await Deno.writeTextFile(`${this.#where}/script`, JSON.stringify(handler));
+  }
+
+  /** Waits for the handlers. The server goes on. */
+  async close(): Promise<string[]> {
+    await until(() => this.server.status.active === 0);
+    return [];
+  }
+
+  async end(): Promise<void> {
+    await this.#served.close();
+    await Deno.remove(this.#where, { recursive: true });
+  }
 }
 
 /** A server, and the methods of it that were called. */
@@ -43,11 +110,6 @@ export class Served {
     await this.server.serverClose();
     return this.#hooks.map((hook) => `server: ${hook}`);
   }
-}
-
-async function handlerClass(spec: HandlerSpec): Promise<Any> {
-  const script = encodeURIComponent(JSON.stringify(spec));
-  return (await import(`./script_handler.ts?script=${script}`)).Handler;
 }
 
 function addressFor(spec: ServerSpec, where: string): Any {

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { MAY_FORK } from "../forking_helpers.ts";
 import { havePython } from "../python.ts";
-import { haveUnix, unstableNet } from "../server_helpers.ts";
+import { haveUnix, mayFork, unstableNet } from "../helpers/allowed.ts";
 
 /** With Python, and with every permission: there are all kinds of servers in them. */
-export const ready: boolean = havePython() && MAY_FORK && haveUnix &&
+export const ready: boolean = havePython() && mayFork && haveUnix &&
   unstableNet;
