@@ -87,7 +87,7 @@ class PlainFlow {
         if (this.#flowing && !this.destroyed) this.#hand(bytes);
       }
     } catch (error) {
-      if (!this.destroyed) this.emit("error", error);
+      this.#fail(error);
     } finally {
       this.#receiving = false;
     }
@@ -99,12 +99,19 @@ class PlainFlow {
     this.emit("end");
   }
 
+  #fail(error: unknown): void {
+    if (!this.destroyed) this.emit("error", error);
+  }
+
   cork(): void {}
 
   uncork(): void {}
 
   write(data: Uint8Array, callback: Callback): boolean {
-    this.#plain.send(data).then(() => callback(), callback);
+    this.#plain.send(data).then(() => callback(), (error) => {
+      this.#fail(error); // `node:tls` (Deno 2.9.6) takes no notice of what the callback gets
+      callback(error);
+    });
     return true;
   }
 

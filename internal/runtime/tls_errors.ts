@@ -89,6 +89,17 @@ export function verifyError(
   });
 }
 
+/** Returns the error of a handshake for one of `node:tls`. */
+export function handshakeError(error: unknown): unknown {
+  const syscall = "doHandshake";
+  const { code } = Object(error) as { code?: unknown };
+  if (code !== "ECONNRESET" || error instanceof SSLError) {
+    return tlsError(error, syscall);
+  }
+  const text = "the peer closed the connection in the handshake";
+  return eofError(text, { syscall, cause: error });
+}
+
 /** Returns the error for one of `node:tls`. */
 export function tlsError(error: unknown, syscall: string): unknown {
   if (!(error instanceof Error) || error instanceof SSLError) return error;
@@ -96,9 +107,6 @@ export function tlsError(error: unknown, syscall: string): unknown {
   const call = { syscall, cause: error };
   if (code !== undefined && Object.hasOwn(VERIFY, code)) {
     return verifyError(code, call);
-  }
-  if (code === "ECONNRESET") {
-    return eofError("the peer closed the connection in the handshake", call);
   }
   if (!code?.startsWith("ERR_SSL_")) return error;
   const found = BY_MESSAGE.find(([pattern]) => pattern.test(message));

@@ -10,7 +10,7 @@ import type { SecureContext, TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../base/ssl_constants.ts";
 import { nodeNet, nodeTls } from "./builtins.ts";
 import { checkClient, checkServer } from "./peer_checks.ts";
-import { eofError, tlsError } from "./tls_errors.ts";
+import { eofError, handshakeError } from "./tls_errors.ts";
 import { onEof } from "./tls_native.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
@@ -101,7 +101,7 @@ async function ended(
   check: () => void,
 ): Promise<TLSSocket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const fail = (error: unknown) => reject(tlsError(error, SYSCALL));
+  const fail = (error: unknown) => reject(handshakeError(error));
   const gone = () => {
     const text = "the peer closed the connection in the handshake";
     reject(eofError(text, { syscall: SYSCALL }));

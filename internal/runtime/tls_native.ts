@@ -6,13 +6,12 @@
  */
 
 import type { TLSSocket } from "node:tls";
+import type { RawStream } from "./plain_flow.ts";
 
 /** The native session. */
 interface NativeSession {
   /** Called when the connection has ended, with or without a close_notify before. */
   emitEof?(): void;
-  /** Delivers what has been read and was held back. */
-  readStart?(): void;
   /** Returns the name of what is wrong with the certificate of the peer; "" if nothing is. */
   verifyError?(): string;
 }
@@ -44,11 +43,35 @@ export function onEof(
   const emitEof = native?.emitEof;
   if (native === undefined || emitEof === undefined) return () => {};
   native.emitEof = () => {
-    if (!isEnded(tls)) native.readStart?.(); // what was held back may end with a close_notify
     callback(isEnded(tls));
     emitEof.call(native);
   };
   return () => void (native.emitEof = emitEof);
+}
+
+/** The part of the handle of `node:net` in use. */
+interface ReadHandle {
+  readStart(): void;
+  readStop(): void;
+}
+
+function handleOf(raw: RawStream): ReadHandle | null | undefined {
+  return (raw as { _handle?: ReadHandle | null })._handle;
+}
+
+/**
+ * Stops the reads under a session. `pause()` of the session does not (Deno 2.9.6): it would decrypt all that the peer
+ * sends, and keep it in memory.
+ */
+export function holdBack(raw: RawStream): void {
+  if ("_handle" in raw) handleOf(raw)?.readStop();
+  else raw.pause();
+}
+
+/** Lets the reads under a session go on. */
+export function letCome(raw: RawStream): void {
+  if ("_handle" in raw) handleOf(raw)?.readStart();
+  else raw.resume();
 }
 
 /** Reports whether a session has read the end, even if nobody has taken it yet. */

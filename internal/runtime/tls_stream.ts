@@ -10,7 +10,7 @@ import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, tlsError } from "./tls_errors.ts";
 import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
 import type { RawStream } from "./plain_flow.ts";
-import { onEof } from "./tls_native.ts";
+import { holdBack, letCome, onEof } from "./tls_native.ts";
 import type { StreamTransport, TransportAddr } from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -101,7 +101,7 @@ export class TlsStream implements StreamTransport {
     onEof(tls, (notified) => this.#ragged = !notified);
     tls.on(
       "data",
-      (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(tls, chunk),
+      (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(chunk),
     );
     tls.on("end", () => this.#end());
     tls.on("close", () => this.#end());
@@ -113,13 +113,13 @@ export class TlsStream implements StreamTransport {
     tls.on("_tlsError", fail);
   }
 
-  #arrive(tls: TLSSocket, { buffer, byteOffset, length }: Bytes): void {
+  #arrive({ buffer, byteOffset, length }: Bytes): void {
     this.#waiting.push(new Uint8Array(buffer, byteOffset, length)); // no Buffer, whose slice() is another
     this.#size += length;
     if (this.#wake !== undefined) return this.#wake();
-    if (this.#size < WAITING_MAX) return;
+    if (this.#size < WAITING_MAX || this.#paused) return;
     this.#paused = true;
-    tls.pause();
+    holdBack(this.#options.raw);
   }
 
   #end(): void {
@@ -134,7 +134,7 @@ export class TlsStream implements StreamTransport {
       this.#size -= chunk.length;
       if (this.#paused && this.#size === 0) {
         this.#paused = false;
-        this.#tls!.resume();
+        letCome(this.#options.raw);
       }
       return chunk;
     }
@@ -202,6 +202,7 @@ export class TlsStream implements StreamTransport {
 
   #write(tls: TLSSocket, p: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) throw this.#failure;
       if (tls.destroyed) {
         throw new Deno.errors.BrokenPipe("the connection is gone");
       }
