@@ -34,18 +34,18 @@ const VERIFY: Record<string, [code: number, message: string]> = {
   IP_ADDRESS_MISMATCH: [64, "IP address mismatch"],
 };
 
-/** The reasons behind what Deno (2.9.6) calls a handshake failure; the messages are those of rustls. */
+/**
+ * The reasons behind what Deno (2.9.6) calls a handshake failure; the messages are those of rustls. A client without the
+ * signature algorithms is older than TLS 1.2.
+ */
 const BY_MESSAGE: [pattern: RegExp, reason: string][] = [
+  [/NoCipherSuitesInCommon|NoKxGroupsInCommon/, "NO_SHARED_CIPHER"],
   [
-    /NoCipherSuitesInCommon|NoKxGroupsInCommon|NoKxGroupsInC/,
-    "NO_SHARED_CIPHER",
-  ],
-  [
-    /SupportedVersionsExtensionRequired|Tls12NotOffered|Tls13RequiredForQuic|ServerDoesNotSupportTls12Or13|ServerTlsVersionIsDisabled|NullCompressionRequired/,
+    /SignatureAlgorithmsExtensionRequired|SupportedVersionsExtensionRequired|Tls12NotOffered|ServerDoesNotSupportTls12Or13|ServerTlsVersionIsDisabled/,
     "UNSUPPORTED_PROTOCOL",
   ],
   [/NoSignatureSchemesInCommon/, "NO_SHARED_SIGNATURE_ALGORITHMS"],
-  [/DecryptError|decrypt/i, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"],
+  [/decrypt/i, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"],
 ];
 
 /** The call whose error is made, and the error of Node behind it. */
