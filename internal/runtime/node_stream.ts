@@ -7,13 +7,17 @@
 import type { Socket as NetSocket } from "node:net";
 import type { InetAddress } from "../base/address.ts";
 import { nodeNet } from "./builtins.ts";
-import type { StreamTransport, TransportAddr } from "./transport.ts";
+import type {
+  AbortableTransport,
+  StreamTransport,
+  TransportAddr,
+} from "./transport.ts";
 
 /** The events after which a read may end. */
 const CHANGES = ["readable", "end", "close"];
 
 /** Reads and writes a socket of Node, and owns it: `close` destroys the socket. */
-export class NodeStream implements StreamTransport {
+export class NodeStream implements AbortableTransport {
   readonly #socket: NetSocket;
   readonly #onChange = (): void => this.#wake?.();
   readonly #onError = (error: Error): void => void (this.#failure = error);
@@ -96,6 +100,12 @@ export class NodeStream implements StreamTransport {
   close(): void {
     this.#closed = true;
     this.#socket.destroy();
+  }
+
+  /** Resets the connection. */
+  abort(): void {
+    this.#closed = true;
+    this.#socket.resetAndDestroy();
   }
 
   setNoDelay(on?: boolean): void {

@@ -578,7 +578,8 @@ export class Socket implements Disposable {
 
   /**
    * Closes the socket and its files at once. Bytes that were not sent yet are dropped, and all calls that wait, of its
-   * files too, end with EBADF. Cuts a peer off. Aborting twice is fine.
+   * files too, end with EBADF. Over TCP, the peer sees a reset (ECONNRESET), and does not take a part of the data for all
+   * of it: unless a send is in flight, or the stream has been ended before. Aborting twice is fine.
    */
   abort(): void {
     this.#state.close(true);

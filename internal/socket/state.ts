@@ -291,7 +291,7 @@ export class SocketState {
     const { busy } = stream;
     if (abort) stream.abort();
     else stream.close();
-    return busy ? stream.released() : undefined;
+    return busy || abort ? stream.released() : undefined;
   }
 
   /** Resolves when the socket is closed and the system has released it. */

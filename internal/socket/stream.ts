@@ -19,6 +19,7 @@ import { ReceiveBuffer } from "./receive_buffer.ts";
 import type { Bytes } from "../base/memory.ts";
 import { abortTransport, type StreamTransport } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
+import { isResettable, resetConn } from "../runtime/reset.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /**
@@ -34,6 +35,8 @@ export class Stream {
   /** The reading half. */
   readonly receiveBuffer: ReceiveBuffer;
   #sendQueue: SendQueue | undefined;
+  /** Whether a write is in flight that the queue does not know: a relay to a worker writes to the transport itself. */
+  writingPastQueue = false;
   #writeEnded = false;
   #flushed: Promise<void> | undefined;
   #holder: Tied | undefined;
@@ -227,8 +230,13 @@ export class Stream {
   /** Resolves when a closed stream has sent all accepted bytes and no call is in flight. */
   async released(): Promise<void> {
     await this.#flushed;
+    await this.#readEnded();
+  }
+
+  /** Waits for the end of the read in flight, of a closed stream, and reports whether it has ended. */
+  #readEnded(): Promise<boolean> {
     const { receiveBuffer } = this;
-    await poll({
+    return poll({
       get ready() {
         return !receiveBuffer.reading;
       },
@@ -236,10 +244,15 @@ export class Stream {
     });
   }
 
-  /** Closes at once. Bytes that are not sent yet are dropped. */
+  /** Closes at once. Bytes that are not sent yet are dropped, and a TCP peer that waits for more sees a reset. */
   abort(): void {
     this.receiveBuffer.close();
-    this.#release(abortTransport);
+    const { transport } = this;
+    const writing = this.writingPastQueue || !this.sendQueue.ready;
+    if (this.#writeEnded || writing || !isResettable(transport)) {
+      return this.#release(abortTransport);
+    }
+    this.#flushed = resetConn(transport, () => this.#readEnded());
   }
 
   #release(close = closeTransport): void {

@@ -69,6 +69,7 @@ export class OutboundRelay {
 
   #send(data: Uint8Array): void {
     this.#data = data;
+    this.#stream.writingPastQueue = true;
     if (this.#lingering) this.#startTimer();
     try {
       this.#stream.transport.write(data).then(this.#wrote, this.#fail);
@@ -78,6 +79,7 @@ export class OutboundRelay {
   }
 
   readonly #wrote = (count: number): void => {
+    this.#stream.writingPastQueue = false;
     if (this.#failed) return;
     this.#credit(count);
     const data = this.#data!;

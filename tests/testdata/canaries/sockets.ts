@@ -70,6 +70,19 @@ export async function connectPort0(): Promise<boolean> {
   return !(error instanceof Deno.errors.ConnectionRefused);
 }
 
+/** A close with unread data sends a FIN first: the peer sees an end, where the kernel's close is a reset. */
+export async function closeIsEnd(): Promise<boolean> {
+  const listener = Deno.listen({ hostname, port: 0 });
+  const client = await Deno.connect({ hostname, port: listener.addr.port });
+  const server = await listener.accept();
+  await server.write(new Uint8Array(8));
+  await client.read(new Uint8Array(8));
+  await client.write(new Uint8Array(8));
+  const read = client.read(new Uint8Array(8));
+  server.close();
+  return await read.catch(() => 0) === null;
+}
+
 /** A name that cannot be resolved is a plain `Error` without a code. */
 export async function resolverError(): Promise<boolean> {
   const options = { hostname: "name.invalid", port: 1 };
