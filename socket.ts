@@ -84,6 +84,8 @@ export {
 export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
 export { createConnection } from "./internal/socket/create_connection.ts";
 export type { CreateConnectionOptions } from "./internal/socket/create_connection.ts";
+export { relay } from "./internal/socket/relay.ts";
+export type { RelayOptions, RelayReport } from "./internal/socket/relay.ts";
 export { select } from "./internal/socket/select.ts";
 export type { Selectable } from "./internal/socket/select.ts";
 export type { MessageOptions } from "./internal/socket/message_options.ts";

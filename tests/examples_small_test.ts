@@ -91,6 +91,66 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "examples/socks5.ts connects curl to a server, by name and by address",
+  ignore: !mayRun || !have("curl"),
+  async fn() {
+    const web = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      async (request) => new Response((await request.text()).toUpperCase()),
+    );
+    await using server = await run("socks5");
+    const closed = (() => {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      return listener.addr.port;
+    })();
+    const curl = (scheme: string, port: number) => {
+      const proxy = `${scheme}://127.0.0.1:${server.port}`;
+      const url = `http://localhost:${port}/`;
+      const options = ["-s", "-w", "%{http_code}", "--data-binary", "@-"];
+      return talk("sh", [
+        ...["-c", 'curl "$@" || echo " $?"', "curl"],
+        ...[...options, "--noproxy", "", "--proxy", proxy, url],
+      ], "x".repeat(300_000));
+    };
+    for (const scheme of ["socks5h", "socks5"]) {
+      const answer = await curl(scheme, web.addr.port);
+      assertEquals(
+        answer.replaceAll(/X+/g, (all) => `${all.length} `),
+        "300000 200",
+      );
+    }
+    assertEquals(await curl("socks5h", closed), "000 97\n"); // the proxy said no
+    await web.shutdown();
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name:
+    "examples/socks5.ts refuses what is no CONNECT, and drops what is no SOCKS",
+  ignore: !mayRun,
+  async fn() {
+    await using server = await run("socks5");
+    using binding = await connect(server);
+    await binding.sendall(
+      Uint8Array.of(5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 9),
+    );
+    const answer = [...await binding.recv(2), ...await binding.recv(10)];
+    assertEquals(answer.slice(0, 4), [5, 0, 5, 7]);
+    using stranger = await connect(server);
+    await stranger.sendall(bytes("GET / HTTP/1.1\r\n\r\n"));
+    await stranger.shutdown(SHUT_WR);
+    const silence = stranger.recv(99).catch(() => []); // an end, or a reset
+    assertEquals((await within(silence)).length, 0);
+    using half = await connect(server);
+    await half.sendall(Uint8Array.of(5, 1));
+    await half.shutdown(SHUT_WR);
+    assertEquals((await within(half.recv(99))).length, 0);
+    await endWell(server);
+  },
+});
+
 /** A member of the chat. */
 class Chatter implements Disposable {
   readonly socket: Socket;
