@@ -85,8 +85,21 @@ export type {
   BlockingFileLike,
   BlockingOpenFile,
 } from "./internal/blocking/blocking_sendfile.ts";
+export type { BlockingSSLSocket } from "./internal/blocking/blocking_ssl_socket.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
 export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
 export type { Blocking } from "./internal/blocking/blocking_types.ts";
 export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
+export type {
+  CertificateName,
+  PeerCertificate,
+} from "./internal/runtime/peer_certificate.ts";
+export type {
+  SniCallback,
+  SSLContext,
+  SSLSocket,
+} from "./internal/ssl/ssl_context.ts";
+export type { PlaintextPolicy } from "./internal/ssl/take_over.ts";
+export type { WrapSocketOptions } from "./internal/ssl/wrap_socket.ts";
+export type { TLSVersion } from "./internal/base/ssl_constants.ts";

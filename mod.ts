@@ -147,6 +147,7 @@ export {
   DualRequestHandler,
   StreamRequestHandler,
 } from "./handlers.ts";
+export type { BlockingSSLSocket } from "./internal/blocking/blocking_ssl_socket.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
 export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
 export type { Blocking } from "./internal/blocking/blocking_types.ts";
@@ -357,3 +358,15 @@ export {
   SOMAXCONN,
   TCP_NODELAY,
 } from "./socket.ts";
+export type {
+  CertificateName,
+  PeerCertificate,
+} from "./internal/runtime/peer_certificate.ts";
+export type {
+  SniCallback,
+  SSLContext,
+  SSLSocket,
+} from "./internal/ssl/ssl_context.ts";
+export type { PlaintextPolicy } from "./internal/ssl/take_over.ts";
+export type { WrapSocketOptions } from "./internal/ssl/wrap_socket.ts";
+export type { TLSVersion } from "./internal/base/ssl_constants.ts";

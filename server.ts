@@ -263,3 +263,15 @@ export type {
   WriteData,
   Writer,
 } from "./socket.ts";
+export type {
+  CertificateName,
+  PeerCertificate,
+} from "./internal/runtime/peer_certificate.ts";
+export type {
+  SniCallback,
+  SSLContext,
+  SSLSocket,
+} from "./internal/ssl/ssl_context.ts";
+export type { PlaintextPolicy } from "./internal/ssl/take_over.ts";
+export type { WrapSocketOptions } from "./internal/ssl/wrap_socket.ts";
+export type { TLSVersion } from "./internal/base/ssl_constants.ts";

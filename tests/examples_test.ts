@@ -188,7 +188,6 @@ const SERVERS: [script: string, args: string[]][] = [
     "dns",
     "http",
     "redis",
-    "smtp",
   ]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
   ...["blocking_echo", "threaded_hash", "forking_sandbox"]
@@ -199,6 +198,18 @@ Deno.test({
   name: "every example of a server takes ::1 as its host",
   ignore: !mayRun || !haveIPv6,
   async fn() {
+    const directory = await Deno.makeTempDir();
+    await using _removed = {
+      [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }),
+    };
+    const [cert, key] = ["crt", "key"].map((ending) =>
+      new URL(`testdata/localhost.${ending}`, import.meta.url).pathname
+    );
+    const secure: typeof SERVERS = [
+      ["examples/smtp.ts", ["::1", "0", directory]],
+      ["examples/https.ts", ["::1", "0", directory, cert, key]],
+      ["examples/client_certificate.ts", ["::1", "0", cert, key, cert]],
+    ];
     const examples = [...Deno.readDirSync(new URL("examples", root))]
       .filter(({ name }) =>
         name.endsWith(".ts") &&
@@ -208,15 +219,10 @@ Deno.test({
       );
     assertEquals(
       examples.map(({ name }) => `examples/${name}`).sort(),
-      SERVERS.map(([script]) => script).sort(),
+      [...SERVERS, ...secure].map(([script]) => script).sort(),
     );
-    const maildir = await Deno.makeTempDir();
-    await using _removed = {
-      [Symbol.asyncDispose]: () => Deno.remove(maildir, { recursive: true }),
-    };
-    for (const [script, args] of SERVERS) {
-      const more = script.endsWith("smtp.ts") ? [maildir] : [];
-      await using server = await start(script, ...args, ...more);
+    for (const [script, args] of [...SERVERS, ...secure]) {
+      await using server = await start(script, ...args);
       using client = await Deno.connect({
         hostname: "::1",
         port: Number(server.port),

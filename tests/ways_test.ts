@@ -396,7 +396,7 @@ async function play(
   assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED, "the hooks");
   assertEquals(server.status, {
     ...{ active: 0, accepted: accepted + 1, rejected: 0 },
-    ...{ transientErrors: 0, resourceErrors: 0 },
+    ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
   });
   if (fails === undefined) return;
   assertEquals(seen.from, [client.getsockname()], "who asked");

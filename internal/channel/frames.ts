@@ -9,6 +9,7 @@ import type { Address, AddressLike } from "../base/address.ts";
 import { joinBytes } from "../base/arguments.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
+import type { SessionFacts } from "../runtime/session_facts.ts";
 
 /** To the worker: starts a request; an {@linkcode Opening}. */
 export const OPEN = 1;
@@ -78,6 +79,8 @@ export interface Opening {
   remoteAddr?: TransportAddr;
   /** The timeout of the connection. */
   timeout: number | null;
+  /** What is known of the TLS session of the connection. */
+  tls?: SessionFacts;
 }
 
 /** A call of `setsockopt`. */

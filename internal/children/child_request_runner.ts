@@ -17,6 +17,7 @@ import {
 } from "./child_transports.ts";
 import { type HandlerClass, loadModule } from "../server/handler_class.ts";
 import { ServerStub } from "../handoff/server_stub.ts";
+import { forwardedSocket } from "../ssl/forwarded_socket.ts";
 import { toFailure } from "../handoff/failure.ts";
 import { exportedHandler } from "../handoff/handler_reference.ts";
 import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
@@ -119,11 +120,12 @@ export class ChildRequestRunner {
   }
 
   #relayed(message: RequestMessage): Socket {
-    return Socket.from(
-      message.kind === "relay"
-        ? new ChildStreamTransport(this.#link, message)
-        : new ChildDatagramTransport(this.#link, message),
-    );
+    return message.kind === "relay"
+      ? forwardedSocket(
+        new ChildStreamTransport(this.#link, message),
+        message.tls,
+      )
+      : Socket.from(new ChildDatagramTransport(this.#link, message));
   }
 
   /** Runs the handler, and then closes a connection as the server does. */

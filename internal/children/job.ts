@@ -11,6 +11,7 @@ import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { PassableStream } from "../runtime/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
+import { sessionFacts } from "../ssl/forwarded_socket.ts";
 import type { RequestMessage } from "./messages.ts";
 import {
   type CallExecutor,
@@ -82,6 +83,7 @@ function relayJob(request: Socket, client: Address): Job {
     client,
     local: transportAddr(request.getsockname(), "tcp", "unix"),
     remote: transportAddr(client, "tcp", "unix"),
+    tls: sessionFacts(request),
   };
   return { message, execute: streamExecutor(request) };
 }

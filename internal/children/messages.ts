@@ -6,6 +6,7 @@
 
 import type { Address, AddressLike } from "../base/address.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
+import type { SessionFacts } from "../runtime/session_facts.ts";
 import type { Failure } from "../handoff/failure.ts";
 
 /** The most bytes of a connection in one message. Arbitrary: as much as Deno reads from a pipe at a time. */
@@ -39,6 +40,8 @@ export interface RequestMessage {
   local?: TransportAddr;
   /** The address of the client's side; undefined for a TCP connection that is passed. */
   remote?: TransportAddr;
+  /** What is known of the TLS session of a relayed connection. */
+  tls?: SessionFacts;
   /** The datagram. */
   packet?: Uint8Array<ArrayBuffer>;
 }

@@ -66,10 +66,11 @@ export class LoopWaiter {
 
   readonly #tick = (): void => {
     this.#ticked = this.waiting;
-    this.#rouse();
+    this.rouse();
   };
 
-  readonly #rouse = (): void => {
+  /** Wakes the loop if it waits. */
+  readonly rouse = (): void => {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
@@ -91,7 +92,7 @@ export class LoopWaiter {
     if (source instanceof PendingOperation) this.#watch(source);
     else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
       this.#flight = flight;
-      flight.then(this.#rouse);
+      flight.then(this.rouse);
     }
     return new Promise((wake) => this.#wake = wake);
   }
@@ -109,9 +110,9 @@ export class LoopWaiter {
    */
   #watch(operation: PendingOperation<unknown>): void {
     if (operation === this.#operation) return;
-    this.#operation?.watchers.delete(this.#rouse);
+    this.#operation?.watchers.delete(this.rouse);
     this.#operation = operation;
-    operation.watchers.add(this.#rouse);
+    operation.watchers.add(this.rouse);
   }
 
   /** Waits until the source is ready, however often it takes, or the stop. */
@@ -125,7 +126,7 @@ export class LoopWaiter {
     let over = false;
     const timer = setTimeout(() => {
       over = true;
-      this.#rouse();
+      this.rouse();
     }, ms);
     while (!over && !this.stopping) {
       await new Promise<void>((wake) => this.#wake = wake);
@@ -138,7 +139,7 @@ export class LoopWaiter {
   stop(): Promise<void> {
     this.stopping = true;
     if (!this.waiting) return Promise.resolve();
-    this.#rouse();
+    this.rouse();
     return this.#ended.promise;
   }
 
@@ -150,7 +151,7 @@ export class LoopWaiter {
   /** Notes that the loop has ended. */
   end(): void {
     clearInterval(this.#ticker);
-    this.#operation?.watchers.delete(this.#rouse);
+    this.#operation?.watchers.delete(this.rouse);
     this.#ended.resolve();
   }
 }

@@ -49,6 +49,12 @@ export class ActiveRequest<R = unknown> {
   ) {}
 }
 
+/**
+ * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes. As many as a
+ * mix-in allows by default.
+ */
+const HANDSHAKES_MAX = 1024;
+
 /** The number of requests of each client. A client without a name is not counted. */
 type Counts = Map<string, number>;
 
@@ -98,6 +104,7 @@ export class Requests implements Iterable<ActiveRequest> {
     rejected: 0,
     transientErrors: 0,
     resourceErrors: 0,
+    handshakeErrors: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
@@ -118,7 +125,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The most requests at a time. */
   get max(): number {
-    return this.#server.maxConnections ?? Infinity;
+    return this.#server.maxConnections ?? HANDSHAKES_MAX;
   }
 
   /** Whether closing the server waits for the requests. */

@@ -25,6 +25,14 @@ import {
 import type { ReplacedRequests } from "./replaced_requests.ts";
 import type { ServerStages } from "./stages.ts";
 
+/** The stage between `verifyRequest` and `processRequest`: TLS handshakes. */
+export interface HandshakeStage {
+  /** Whether the next request makes a handshake. */
+  readonly wanted: boolean;
+  /** Begins the handshake of a request. */
+  begin(active: ActiveRequest, clientAddress: Address): void;
+}
+
 /**
  * Takes requests through the stages of a server.
  *
@@ -33,11 +41,16 @@ import type { ServerStages } from "./stages.ts";
 export class Dispatcher<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
+  readonly #handshakes: HandshakeStage;
   readonly #failures = new AcceptFailures();
 
-  /** @param server The server. Its stages are looked up at each request. */
-  constructor(server: ServerStages<R>) {
+  /**
+   * @param server The server. Its stages are looked up at each request.
+   * @param handshakes The handshakes of the server.
+   */
+  constructor(server: ServerStages<R>, handshakes: HandshakeStage) {
     this.#server = server;
+    this.#handshakes = handshakes;
     this.#requests = requestsOf(server);
   }
 
@@ -59,10 +72,32 @@ export class Dispatcher<R> {
     const active = this.#requests.begin(request, clientAddress);
     try {
       const verdict = this.#admits(request, clientAddress);
-      if (verdict === true || await verdict) {
+      if (!(verdict === true || await verdict)) {
+        await this.#reject(request, clientAddress);
+      } else if (this.#handshakes.wanted) {
+        this.#handshakes.begin(active, clientAddress);
+      } else {
         const step = this.#server.processRequest(request, clientAddress);
         if (step !== undefined) await step;
-      } else await this.#reject(request, clientAddress);
+      }
+    } catch (error) {
+      await this.#requestFailed(request, clientAddress, error);
+    } finally {
+      if (!active.detached) this.#requests.end(active);
+    }
+  }
+
+  /** Takes a request that has ended its handshake through the other stages. */
+  async handleSecured(
+    { active, clientAddress }: {
+      readonly active: ActiveRequest;
+      readonly clientAddress: Address;
+    },
+  ): Promise<void> {
+    const request = active.request as R;
+    active.detached = false;
+    try {
+      await this.#server.processRequest(request, clientAddress);
     } catch (error) {
       await this.#requestFailed(request, clientAddress, error);
     } finally {
@@ -169,7 +204,7 @@ async function shutdownReplaced<R>(
 }
 
 /** Reports an error of a request, unless the server has given the request up, and closes the request in any case. */
-async function reportAndShutdown<R>(
+export async function reportAndShutdown<R>(
   server: ServerStages<R>,
   request: R,
   clientAddress: Address,

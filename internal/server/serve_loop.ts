@@ -17,6 +17,7 @@ import type { ServerStages } from "./stages.ts";
 import { socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
+import { Handshakes } from "./handshakes.ts";
 import { enter, isInside } from "./scope.ts";
 import { Dispatcher } from "./request_stages.ts";
 import type {
@@ -40,6 +41,7 @@ import {
 export class ServeLoop<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
+  readonly #handshakes: Handshakes;
   readonly #dispatcher: Dispatcher<R>;
   #loop: LoopWaiter | undefined;
   /** Whether `shutdown` was called without a loop: the next loop ends at once, as in CPython. */
@@ -49,7 +51,8 @@ export class ServeLoop<R> {
   constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
-    this.#dispatcher = new Dispatcher(server);
+    this.#handshakes = new Handshakes(server, () => this.#loop?.rouse());
+    this.#dispatcher = new Dispatcher(server, this.#handshakes);
   }
 
   /** Handles requests until {@linkcode ServeLoop.shutdown}. */
@@ -95,7 +98,9 @@ export class ServeLoop<R> {
     const { room } = this.#requests;
     while (!waiter.stopping) {
       const source = room.ready ? this.#source : room;
-      if (source.ready) {
+      if (this.#handshakes.ready) {
+        await this.#dispatcher.handleSecured(this.#handshakes.take()!);
+      } else if (source.ready) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);
       } else if (!waiter.takeTick()) {
@@ -158,9 +163,18 @@ export class ServeLoop<R> {
     );
     const limit = limits.length > 0 ? Math.min(...limits) : null;
     if (await readyWithin(next, limit)) {
-      await enter(server, () => this.#dispatcher.handleOne());
+      await enter(server, () => this.#handleWhole());
     } else await server.handleTimeout();
     if (this.#loop === undefined) this.#rest();
+  }
+
+  /** Handles one request, and waits for its handshake if there is one. */
+  async #handleWhole(): Promise<void> {
+    await this.#dispatcher.handleOne();
+    await this.#handshakes.settled();
+    for (let next; (next = this.#handshakes.take()) !== undefined;) {
+      await this.#dispatcher.handleSecured(next);
+    }
   }
 
   /**
@@ -191,6 +205,7 @@ export class ServeLoop<R> {
     const requests = this.#requests;
     this.#loop?.stop();
     requests.drain();
+    this.#handshakes.drain();
     if (!requests.blockOnClose) return { finished: 0, forced: 0 };
     const drained = requests.drained = this.#drain(timeout);
     return isInside(this.#server) ? { finished: 0, forced: 0 } : await drained;

@@ -5,6 +5,7 @@
  */
 
 import { typoOf } from "../base/typos.ts";
+import type { SSLContext } from "../ssl/ssl_context.ts";
 
 /**
  * Options of every server. Each replaces the static field of the same name.
@@ -95,6 +96,11 @@ export interface ServerOptions extends BaseServerOptions {
   replaceStalePath?: boolean;
   /** The most bytes of a datagram. The rest of a longer one is dropped. @default {8192} */
   maxPacketSize?: number;
+  /**
+   * The settings of TLS. Each connection makes its handshake in a task of its own, within the context's
+   * `handshakeTimeout`, and the handler gets an `SSLSocket`. For servers of streams. @default {null}
+   */
+  ssl?: SSLContext | null;
 }
 
 /**

@@ -14,9 +14,12 @@ import {
   SOL_SOCKET,
 } from "../base/constants.ts";
 import { Socket } from "../socket/socket_object.ts";
+import type { SSLContext } from "../ssl/ssl_context.ts";
 import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind.ts";
+import { bindPassable } from "./bind_passable.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
+import { checkServerContext } from "./server_context.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type {
   RequestHandlerConstructor,
@@ -49,6 +52,8 @@ export abstract class SocketServer<R, A extends Address = Address>
   static replaceStalePath = false;
   /** The most bytes of a datagram. */
   static maxPacketSize = 8192;
+  /** The settings of TLS, for servers of streams; null for a server without TLS. */
+  static ssl: SSLContext | null = null;
 
   // Accessors, so that an instance field of a subclass, which would be set after the constructor has bound, is a type
   // error: a subclass sets the static field.
@@ -123,6 +128,8 @@ export abstract class SocketServer<R, A extends Address = Address>
 
   /** The most bytes of a datagram. */
   maxPacketSize: number;
+  /** The settings of TLS; null for a server without TLS. */
+  ssl: SSLContext | null;
 
   /** The socket of the server. The server closes it. */
   get socket(): ServerSocket<A> {
@@ -151,6 +158,8 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#checkHandlers();
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
+    this.ssl = setting(this, options, "ssl");
+    checkServerContext(this.ssl, this.socketType);
     this.#socket = new Socket(this.addressFamily, this.socketType);
     if (options.bindAndActivate === false) return;
     bindAndActivate(this);
@@ -171,6 +180,7 @@ export abstract class SocketServer<R, A extends Address = Address>
    *   reject with its error. Until then `serverAddress` is the address that the constructor got.
    */
   serverBind(): void | Promise<void> {
+    if (this.ssl !== null && bindPassable(this)) return;
     if (this.allowReuseAddress) {
       this.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1);
     }

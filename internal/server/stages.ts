@@ -38,6 +38,8 @@ export interface ServerStatus {
   transientErrors: number;
   /** Failures of `getRequest` for lack of descriptors or memory. The server pauses after each. */
   resourceErrors: number;
+  /** TLS handshakes that failed. */
+  handshakeErrors: number;
 }
 
 /**

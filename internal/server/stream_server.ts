@@ -8,6 +8,7 @@ import type { Address } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
 import { acceptNow, endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { SSLSocket } from "../ssl/ssl_context.ts";
 import { getsUsualRequests } from "./handler_kinds.ts";
 import type {
   ServerCloseOptions,
@@ -50,6 +51,34 @@ export abstract class StreamServer<A extends Address = Address>
       ? acceptNow(socket) as [Socket, A] | undefined ?? socket.accept()
       : socket.accept();
   }
+
+  /**
+   * Reports whether to accept a client of a server with TLS. The server calls this hook after the handshake:
+   * `request.getpeercert()` returns the client's certificate. Rejected requests are closed. May be overridden.
+   *
+   * @param _request The connection.
+   * @param _clientAddress The client's address.
+   * @returns Whether to accept the request; true here.
+   */
+  verifyPeer(
+    _request: SSLSocket,
+    _clientAddress: A,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /**
+   * Does nothing. The server calls this hook after a TLS handshake has failed and the connection is closed. `status`
+   * counts these failures. May be overridden.
+   *
+   * @param _error The error. Its `code` is ETIMEDOUT if the client was too slow, ECONNRESET if the client left, and
+   *   otherwise EPROTO, with a `reason`.
+   * @param _clientAddress The client's address.
+   */
+  handleHandshakeError(
+    _error: OSError,
+    _clientAddress: A,
+  ): void | Promise<void> {}
 
   /**
    * Ends the stream for the client, and then closes the connection. If the client puts off the end, as with a TLS

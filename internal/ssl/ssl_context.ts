@@ -7,16 +7,17 @@
 import { osError } from "../base/errors.ts";
 import { SSLWantReadError } from "../base/ssl_errors.ts";
 import {
-  CERT_NONE,
   PROTOCOL_TLS_CLIENT,
   PROTOCOL_TLS_SERVER,
   type TLSVersion,
 } from "../base/ssl_constants.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
+import type { PeerCertificate } from "../runtime/peer_certificate.ts";
 import {
-  certificateParts,
-  type PeerCertificate,
-} from "../runtime/peer_certificate.ts";
+  factsOf,
+  peerCertificate,
+  type SessionFacts,
+} from "../runtime/session_facts.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
 import type { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
@@ -49,6 +50,13 @@ export type SniCallback = (
 ) => SSLContext | void | Promise<SSLContext | void>;
 
 /**
+ * Throws unless handshakes can be made with a context.
+ *
+ * @throws {SSLError} if it lacks a certificate, or authorities to verify peers with.
+ */
+export let checkComplete: (context: SSLContext) => void;
+
+/**
  * The settings of TLS for many sockets: Python's `ssl.SSLContext`. A change holds for the handshakes that begin after it;
  * connections keep what they have.
  *
@@ -78,6 +86,10 @@ export class SSLContext {
   readonly #settings: ContextSettings;
   readonly #names = new ServerNames<SSLContext>();
   #handshakeTimeout: number | null = 10;
+
+  static {
+    checkComplete = (context) => void context.#profile();
+  }
 
   /**
    * Creates a context. One for clients verifies the server and its name, as in Python, and has no authorities before
@@ -341,8 +353,11 @@ export class SSLContext {
 /** What {@linkcode makeSSLSocket} makes a socket of. */
 interface Making {
   readonly context: SSLContext;
-  /** The state of the socket that is wrapped. */
-  readonly from: SocketState;
+  /** The part of the state of the socket that is wrapped. */
+  readonly from: Pick<
+    SocketState,
+    "family" | "timeout" | "deadline" | "options"
+  >;
   readonly options: WrapSocketOptions;
 }
 
@@ -350,7 +365,7 @@ interface Making {
 let making: Making | undefined;
 
 /** Makes a socket with TLS, without its transport. */
-function makeSSLSocket(parts: Making): SSLSocket {
+export function makeSSLSocket(parts: Making): SSLSocket {
   making = parts;
   try {
     return new SSLSocket(parts.from.family, SOCK_STREAM);
@@ -360,6 +375,12 @@ function makeSSLSocket(parts: Making): SSLSocket {
 }
 
 let giveTransport: (socket: SSLSocket, transport: TlsStream) => void;
+
+/** Tells a socket whose session is elsewhere what is known of that session. */
+export let giveFacts: (socket: SSLSocket, facts: SessionFacts) => void;
+
+/** Returns what is known of the session of a socket; undefined before the handshake. */
+export let knownFacts: (socket: SSLSocket) => SessionFacts | undefined;
 
 /**
  * A socket with TLS: a {@linkcode Socket} whose bytes are encrypted, and what is known of the peer.
@@ -377,6 +398,7 @@ export class SSLSocket extends Socket {
   /** The context; on a server that chooses by name, the one that was chosen. */
   context: SSLContext;
   #transport: TlsStream | undefined;
+  #facts: SessionFacts | undefined;
   #handshake: PendingOperation<void> | undefined;
 
   /**
@@ -413,6 +435,8 @@ export class SSLSocket extends Socket {
       socket.#transport = transport;
       stateOf(socket).take(transport);
     };
+    giveFacts = (socket, facts) => socket.#facts = facts;
+    knownFacts = (socket) => socket.#known();
   }
 
   /**
@@ -432,6 +456,7 @@ export class SSLSocket extends Socket {
   }
 
   async #doHandshake({ signal }: AbortOptions): Promise<void> {
+    if (this.#facts !== undefined) return; // it has been made
     const state = stateOf(this);
     try {
       checkSignal(signal, "doHandshake");
@@ -471,43 +496,33 @@ export class SSLSocket extends Socket {
   getpeercert(
     binaryForm = false,
   ): PeerCertificate | Uint8Array<ArrayBuffer> | null {
-    const certificate = this.#session("getpeercert").getPeerX509Certificate();
-    if (certificate === undefined) return null;
-    if (binaryForm) return new Uint8Array(certificate.raw);
-    return this.context.verifyMode === CERT_NONE
-      ? {}
-      : certificateParts(certificate);
+    stateOf(this).checkOpen("getpeercert");
+    const facts = this.#known();
+    if (facts !== undefined) return peerCertificate(facts, binaryForm);
+    const reason = "the handshake has not ended";
+    throw osError("ENOTCONN", { syscall: "getpeercert", reason });
   }
 
   /** Returns the version of TLS, `"TLSv1.2"` or `"TLSv1.3"`; null before the handshake. */
   version(): string | null {
-    return this.#transport?.session?.getProtocol() ?? null;
+    return this.#known()?.version ?? null;
   }
 
   /** Returns the name of the cipher, the version of TLS, and the bits of the key; null before the handshake. */
   cipher(): [name: string, version: string, bits: number] | null {
-    const session = this.#transport?.session;
-    if (session === undefined) return null;
-    const { name, standardName = name } = session.getCipher();
-    const version = session.getProtocol() ?? "";
-    return [
-      version === "TLSv1.3" ? standardName : name,
-      version,
-      /128/.test(name) ? 128 : 256,
-    ];
+    return this.#known()?.cipher ?? null;
   }
 
   /** Returns the protocol that ALPN chose; null if there is none. */
   selectedAlpnProtocol(): string | null {
-    return this.#transport?.session?.alpnProtocol || null;
+    return this.#known()?.alpnProtocol ?? null;
   }
 
-  #session(syscall: string) {
-    stateOf(this).checkOpen(syscall);
+  /** Returns what is known of the session, which is asked once; undefined before the handshake. */
+  #known(): SessionFacts | undefined {
     const session = this.#transport?.session;
-    if (session !== undefined) return session;
-    const reason = "the handshake has not ended";
-    throw osError("ENOTCONN", { syscall, reason });
+    if (session === undefined) return this.#facts;
+    return this.#facts ??= factsOf(session, this.context.verifyMode);
   }
 }
 

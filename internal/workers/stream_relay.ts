@@ -7,6 +7,7 @@
 import { osError } from "../base/errors.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
+import { sessionFacts } from "../ssl/forwarded_socket.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { InboundRelay } from "./inbound_relay.ts";
@@ -48,7 +49,14 @@ export class StreamRelay {
   open(opening: Pick<P.Opening, "clientAddress">): void {
     const { localAddr, remoteAddr } = this.#stream.transport;
     const timeout = this.#socket.gettimeout();
-    const whole: P.Opening = { ...opening, localAddr, remoteAddr, timeout };
+    const tls = sessionFacts(this.#socket);
+    const whole: P.Opening = {
+      ...opening,
+      localAddr,
+      remoteAddr,
+      timeout,
+      tls,
+    };
     this.#channel.send(P.OPEN, this.#id, P.pack(whole));
     this.#inbound.start();
   }

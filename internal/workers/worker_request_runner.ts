@@ -7,9 +7,11 @@
 import { copyOf } from "../base/memory.ts";
 import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import { forwardedSocket } from "../ssl/forwarded_socket.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
 import { BlockingSocketShell } from "../blocking/blocking_socket.ts";
+import { BlockingSSLSocketShell } from "../blocking/blocking_ssl_socket.ts";
 import { BlockingStream } from "../blocking/blocking_stream.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
@@ -102,7 +104,7 @@ export class WorkerRequestRunner {
     if (this.#blocking) return this.#openBlocking(id, opening);
     const conn = new WorkerStreamTransport(id, opening, this.channel);
     this.#streams.set(id, conn);
-    const socket = Socket.from(conn);
+    const socket = forwardedSocket(conn, opening.tls);
     socket.settimeout(opening.timeout);
     const { receiveBuffer, sendQueue } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
@@ -125,9 +127,10 @@ export class WorkerRequestRunner {
   #openBlocking(id: number, opening: P.Opening): void {
     const stream = new WorkerStream(id, opening, this.channel);
     this.#streams.set(id, stream);
-    const socket = new BlockingSocketShell(
-      new BlockingStream(stream, this.channel),
-    );
+    const io = new BlockingStream(stream, this.channel);
+    const socket = opening.tls === undefined
+      ? new BlockingSocketShell(io)
+      : new BlockingSSLSocketShell(io, opening.tls);
     socket.settimeout(opening.timeout);
     this.#handle(id, opening, socket, () => {
       this.channel.receive();

@@ -1,0 +1,97 @@
+"""Clients over TLS for the tests: reads cases from stdin, a JSON object a line, and answers each with a line."""
+
+import hashlib, json, os, socket, ssl, sys, tempfile, threading
+
+
+def context_of(case):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=case["ca"])
+    if "cert" in case:
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(case["cert"] + case["key"])
+            file.flush()
+            context.load_cert_chain(file.name)
+    if "alpn" in case:
+        context.set_alpn_protocols(case["alpn"])
+    if "version" in case:
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+        version = ssl.TLSVersion[case["version"]]
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def connect(case):
+    address = case["address"]
+    if isinstance(address, str):
+        plain = socket.socket(socket.AF_UNIX)
+        plain.settimeout(30)
+        plain.connect(address)
+    else:
+        plain = socket.create_connection(tuple(address), 30)
+    name = case.get("name", "localhost")
+    return context_of(case).wrap_socket(plain, server_hostname=name)
+
+
+def lines(client, case):
+    file = client.makefile("rb")
+    answers = []
+    for line in case["lines"]:
+        client.sendall(line.encode() + b"\n")
+        answer = file.readline()
+        if not answer:
+            raise EOFError("the server closed the connection")
+        answers.append(answer.decode().rstrip("\n"))
+    return answers
+
+
+def bulk(client, size):
+    """Sends `size` bytes and reads them back at the same time. Returns the digests of both."""
+    block = os.urandom(1 << 20)
+    sent, got = hashlib.sha256(), hashlib.sha256()
+
+    def send():
+        for _ in range(size >> 20):
+            client.sendall(block)
+            sent.update(block)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    left = size
+    while left and (data := client.recv(min(left, 1 << 16))):
+        got.update(data)
+        left -= len(data)
+    thread.join()
+    return [left, sent.hexdigest() == got.hexdigest()]
+
+
+def run(case):
+    with connect(case) as client:
+        result = {
+            "version": client.version(),
+            "cipher": list(client.cipher()),
+            "alpn": client.selected_alpn_protocol(),
+            "server": client.getpeercert()["subject"],
+        }
+        if "lines" in case:
+            result["answers"] = lines(client, case)
+        if "bulk" in case:
+            result["bulk"] = bulk(client, case["bulk"])
+        return result
+
+
+def decoded(pem):
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pem)
+        file.flush()
+        return ssl._ssl._test_decode_cert(file.name)
+
+
+for text in sys.stdin:
+    case = json.loads(text)
+    try:
+        result = {"decoded": decoded(case["decode"])} if "decode" in case else run(case)
+    except ssl.SSLError as error:
+        result = {"error": error.reason or type(error).__name__}
+    except Exception as error:
+        result = {"error": type(error).__name__}
+    print(json.dumps(result), flush=True)
