@@ -35,6 +35,7 @@ export type {
   BufferedRWPair,
   Bytes,
   BytesLike,
+  CreateConnectionOptions,
   DatagramOption,
   DatagramTransport,
   FileForMode,
@@ -87,6 +88,10 @@ export type {
 } from "./internal/blocking/blocking_sendfile.ts";
 export type { BlockingSSLSocket } from "./internal/blocking/blocking_ssl_socket.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
+export {
+  createConnectionSync,
+  selectSync,
+} from "./internal/blocking/blocking_functions.ts";
 export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
 export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
 export type { Blocking } from "./internal/blocking/blocking_types.ts";

@@ -149,6 +149,10 @@ export {
 } from "./handlers.ts";
 export type { BlockingSSLSocket } from "./internal/blocking/blocking_ssl_socket.ts";
 export type { BlockingSocket } from "./internal/blocking/blocking_socket.ts";
+export {
+  createConnectionSync,
+  selectSync,
+} from "./internal/blocking/blocking_functions.ts";
 export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
 export type { Blocking } from "./internal/blocking/blocking_types.ts";
 export type {

@@ -34,6 +34,7 @@ import {
   checkSignal,
 } from "../waiting/abort.ts";
 import type { Bytes } from "../base/memory.ts";
+import { typeName } from "../files/file_arguments.ts";
 import type { MakefileOptions } from "../files/makefile.ts";
 import type { BlockingDatagram } from "./blocking_datagram.ts";
 import {
@@ -149,6 +150,26 @@ export interface BlockingSocket extends
   ): BlockingFileForMode<M>;
 }
 
+/** A socket of datagrams in `selectSync`: each datagram is a request of its own, and a send is never put off. */
+const DATAGRAM_READINESS = { readable: false, writable: true };
+
+/** Reports which calls of a socket would not block. Set by the class. */
+let readiness: (
+  socket: BlockingSocketShell,
+) => { readonly readable: boolean; readonly writable: boolean } | undefined;
+
+/** Reports which calls of a socket would not block; undefined if it is closed. */
+export function readinessOf(
+  socket: BlockingSocket,
+): { readonly readable: boolean; readonly writable: boolean } | undefined {
+  if (socket instanceof BlockingSocketShell) return readiness(socket);
+  throw new TypeError(
+    `Cannot select: the lists must hold BlockingSockets, got ${
+      typeName(socket)
+    }`,
+  );
+}
+
 /** Reads and writes for a {@linkcode BlockingSocket} through the main thread. */
 export class BlockingSocketShell implements BlockingSocket {
   readonly family: number;
@@ -165,6 +186,11 @@ export class BlockingSocketShell implements BlockingSocket {
   #closed = false;
   #closeWanted = false;
   #files = 0;
+
+  static {
+    readiness = (socket) =>
+      socket.#closed ? undefined : socket.#stream ?? DATAGRAM_READINESS;
+  }
 
   /**
    * Creates a socket over a connection or a datagram socket of the server.

@@ -46,10 +46,20 @@ export class BlockingStream {
     return this.#stream as unknown as StreamTransport;
   }
 
+  /** Whether a read would return at once. */
+  get readable(): boolean {
+    return this.#readEnded || this.#stream.readable;
+  }
+
+  /** Whether a write would send or fail at once. */
+  get writable(): boolean {
+    return this.#writeEnded || this.#stream.writable;
+  }
+
   /** Blocks until bytes have come. Returns their count; 0 is the end of the stream. */
   #wait(deadline: Deadline): number {
     const stream = this.#stream;
-    const ready = () => this.#readEnded || stream.readable; // an abort listener may shut it down
+    const ready = () => this.readable; // an abort listener may shut it down
     if (this.#readEnded) this.#channel.receive(); // after shutdown only bytes that have arrived count
     else deadline.wait(this.#channel, ready, "recv");
     return stream.available;

@@ -56,6 +56,13 @@ export const LOAD_FAILED = 19;
 export const UNREAD = 20;
 /** To the main thread: closes the connection at once, and drops the bytes that are not sent yet. */
 export const ABORT = 21;
+/**
+ * To the main thread: opens a connection for a blocking handler; a {@linkcode ConnectCall}. The id, which is negative, is
+ * that of the connection from then on. `OPEN` or `CONNECT_FAILED` answers; `ABORT` gives the attempt up.
+ */
+export const CONNECT = 22;
+/** To the worker: a connection cannot be opened; a {@linkcode Failure}. */
+export const CONNECT_FAILED = 23;
 
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that
@@ -98,6 +105,20 @@ export interface SendCall {
   address: AddressLike;
   /** The seconds that sending may take; without it the timeout of the server's socket. */
   timeout?: number;
+}
+
+/** A call of `createConnectionSync`. The main thread looks up the name of a host. */
+export interface ConnectCall {
+  /** The destination. */
+  address: readonly [host: string, port: number | string] | string;
+  /** The seconds that each attempt may take; null is no limit. */
+  timeout: number | null;
+  /** The local address. */
+  sourceAddress?: AddressLike;
+  /** The seconds after which the next address is tried. */
+  happyEyeballsDelay?: number | null;
+  /** Whether a failure throws the errors of all attempts. */
+  allErrors?: boolean;
 }
 
 const encoder = new TextEncoder();

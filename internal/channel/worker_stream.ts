@@ -60,6 +60,12 @@ export class WorkerStream {
       this.#readFailure !== undefined;
   }
 
+  /** Whether a write would send at least a byte, or fail, at once. */
+  get writable(): boolean {
+    return this.closed || this.#writeFailure !== undefined ||
+      this.#credit > 0 && this.#channel.reserve(1, this.#resume);
+  }
+
   /** The count of bytes that can be read at once. */
   get available(): number {
     return this.#queue.length;

@@ -157,7 +157,8 @@ function withNumber(
   ];
 }
 
-function checkDelay(seconds: unknown): asserts seconds is number | null {
+/** Throws unless a delay between two attempts is null or finite seconds. */
+export function checkDelay(seconds: unknown): asserts seconds is number | null {
   if (seconds === null) return;
   const doing = "Cannot connect: happyEyeballsDelay must be";
   if (typeof seconds !== "number") {

@@ -12,9 +12,13 @@ import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { answer, checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
+import { WorkerConnections } from "./worker_connections.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
 import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
+
+/** The last number of a request before they begin again at 1. Negative numbers are those of the worker's connections. */
+const ID_MAX = 2 ** 31 - 1;
 
 /** The data that all workers of a pool start with. */
 export type PoolWorkerInit = Omit<WorkerInit, "memory">;
@@ -61,6 +65,8 @@ export class PoolWorker {
   readonly #running = new Map<number, Running>();
   /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
   readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
+  /** The connections that its handlers have opened. */
+  readonly #connections: WorkerConnections;
   readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
   #lastId = 0;
@@ -85,6 +91,7 @@ export class PoolWorker {
     this.#hooks = hooks;
     const memory = frameChannelMemory();
     this.#channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
+    this.#connections = new WorkerConnections(this.#channel);
     const { workerTimeout, resourceLimits } = limits;
     if (workerTimeout !== null) {
       this.#watchdog = new Watchdog(workerTimeout, this.#channel, (reason) => {
@@ -137,7 +144,7 @@ export class PoolWorker {
 
   #runNow(request: unknown, clientAddress: Address): Promise<void> {
     if (this.#dead) return Promise.reject(new StartFailure(this.#death));
-    const id = this.#lastId = (this.#lastId + 1) | 0;
+    const id = this.#lastId = this.#lastId % ID_MAX + 1;
     let relay: StreamRelay | DatagramRelay;
     try {
       relay = this.#open(id, request, clientAddress);
@@ -184,7 +191,8 @@ export class PoolWorker {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
       this.#leave(); // so that it gets no other request
       queueMicrotask(() => this.#terminate(undefined));
-    } else {
+    } else if (id < 0) this.#connections.onFrame(type, id, payload);
+    else {
       const relay = this.#running.get(id)?.relay ?? this.#returning.get(id);
       relay?.onFrame(type, payload);
     }
@@ -257,6 +265,7 @@ export class PoolWorker {
     this.#worker.ref(); // the exit must be seen
     this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
     this.#channel.close();
+    this.#connections.close();
     this.#failRequests(this.#cause ?? cause);
   }
 

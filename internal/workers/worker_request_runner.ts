@@ -9,6 +9,10 @@ import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
+import {
+  BlockingConnections,
+  setConnections,
+} from "../blocking/blocking_connections.ts";
 import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
 import { BlockingSocketShell } from "../blocking/blocking_socket.ts";
 import { BlockingSSLSocketShell } from "../blocking/blocking_ssl_socket.ts";
@@ -54,6 +58,8 @@ export class WorkerRequestRunner {
   readonly #datagrams = new Map<number, P.Opening>();
   readonly #handler: Promise<HandlerClass>;
   readonly #blocking: boolean;
+  /** The connections that blocking handlers open. */
+  readonly #connections: BlockingConnections;
 
   /** @param init The data that the worker starts with. */
   constructor(init: WorkerInit) {
@@ -65,6 +71,8 @@ export class WorkerRequestRunner {
       () => this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
       init.blocking ? () => this.channel.receive() : undefined,
     );
+    this.#connections = new BlockingConnections(this.channel);
+    if (init.blocking) setConnections(this.#connections);
     this.#handler = loadHandler(init.handler);
     this.#blocking = init.blocking;
   }
@@ -79,10 +87,11 @@ export class WorkerRequestRunner {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
+    if (type === P.ANSWER) return this.#calls.settle(id, payload);
+    if (id < 0) return this.#connections.onFrame(type, id, payload);
     if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
     if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
     if (type === P.DRAIN) return this.#stub.drain();
-    if (type === P.ANSWER) return this.#calls.settle(id, payload);
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream.onFrame(type, payload);
     const opening = this.#datagrams.get(id);
@@ -193,6 +202,7 @@ export class WorkerRequestRunner {
     release: () => number | Promise<number>,
   ): Promise<void> {
     let end: Uint8Array | undefined;
+    const { lastId } = this.#connections;
     try {
       const Handler = await this.#handler;
       await this.#runHandler(
@@ -202,6 +212,7 @@ export class WorkerRequestRunner {
     } catch (error) {
       end = P.packFailure(error);
     }
+    this.#connections.closeSince(lastId);
     const received = await release();
     this.#stub.forget(request);
     this.channel.send(P.FINISHED, id, P.count(received, end));

@@ -1,0 +1,125 @@
+/**
+ * The connections that a blocking handler opens.
+ *
+ * @module
+ */
+
+import { osError } from "../base/errors.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
+import * as P from "../channel/frames.ts";
+import { WorkerStream } from "../channel/worker_stream.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
+import { type BlockingSocket, BlockingSocketShell } from "./blocking_socket.ts";
+import { BlockingStream } from "./blocking_stream.ts";
+import { Deadline } from "./deadline.ts";
+
+/** The most open connections of a worker: as many descriptors as a process has by default on most systems. */
+const CONNECTIONS_MAX = 1024;
+
+/** The result of an attempt; both undefined while it goes on. */
+interface Attempt {
+  stream?: WorkerStream;
+  failure?: Failure;
+}
+
+/** Opens connections through the main thread, which resolves names and moves the bytes. Owns the connections. */
+export class BlockingConnections {
+  /** The channel to the main thread. */
+  readonly channel: FrameChannel;
+  readonly #attempts = new Map<number, Attempt>();
+  readonly #open = new Map<number, WorkerStream>();
+  #lastId = 0;
+
+  /** @param channel The channel to the main thread. */
+  constructor(channel: FrameChannel) {
+    this.channel = channel;
+  }
+
+  /** The id of the last connection. Later ones are below. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
+  /** Opens a connection, and blocks until it is open or has failed. */
+  connect(
+    call: P.ConnectCall,
+    signal: AbortSignal | undefined,
+  ): BlockingSocket {
+    this.#makeRoom();
+    const id = --this.#lastId;
+    const attempt: Attempt = {};
+    const limit = new Deadline(null, signal); // the main thread has the timeout
+    this.#attempts.set(id, attempt);
+    this.channel.send(P.CONNECT, id, P.pack(call));
+    const ended = () => (attempt.stream ?? attempt.failure) !== undefined;
+    try {
+      limit.wait(this.channel, ended, "connect");
+    } catch (error) {
+      this.channel.send(P.ABORT, id);
+      throw error;
+    } finally {
+      this.#attempts.delete(id);
+    }
+    if (attempt.failure !== undefined) throw fromFailure(attempt.failure);
+    return this.#socket(id, attempt.stream!);
+  }
+
+  #socket(id: number, stream: WorkerStream): BlockingSocket {
+    this.#open.set(id, stream);
+    const socket = new BlockingSocketShell(
+      new BlockingStream(stream, this.channel),
+    );
+    socket.settimeout(stream.opening.timeout);
+    return socket;
+  }
+
+  /** Forgets the closed connections. Throws EMFILE if too many are open. */
+  #makeRoom(): void {
+    for (const [id, stream] of this.#open) {
+      if (stream.closed) this.#open.delete(id);
+    }
+    if (this.#open.size < CONNECTIONS_MAX) return;
+    const reason = `the handler has ${CONNECTIONS_MAX} open connections`;
+    throw osError("EMFILE", { syscall: "connect", reason });
+  }
+
+  /** Handles a frame of a connection or an attempt. */
+  onFrame(type: number, id: number, payload: Uint8Array): void {
+    const attempt = this.#attempts.get(id);
+    if (attempt === undefined) {
+      return this.#open.get(id)?.onFrame(type, payload); // undefined for a closed connection
+    }
+    if (type === P.OPEN) {
+      const opening = P.unpack<P.Opening>(payload)!;
+      attempt.stream = new WorkerStream(id, opening, this.channel);
+    } else if (type === P.CONNECT_FAILED) attempt.failure = P.unpack(payload);
+    else attempt.stream?.onFrame(type, payload); // came with OPEN
+  }
+
+  /** Closes the connections that were opened after the one with the id `lastId`. */
+  closeSince(lastId: number): void {
+    for (const [id, stream] of this.#open) {
+      if (id >= lastId) continue;
+      stream.close();
+      this.#open.delete(id);
+    }
+  }
+}
+
+let current: BlockingConnections | undefined;
+
+/** Sets the connections of this thread, a worker whose handlers may block it. */
+export function setConnections(connections: BlockingConnections): void {
+  current = connections;
+}
+
+/** Returns the connections of this thread. Throws if its code must not block. */
+export function connectionsOfThread(
+  name: string,
+  instead: string,
+): BlockingConnections {
+  if (current !== undefined) return current;
+  throw new TypeError(
+    `Cannot call ${name}() here: it blocks, which only a blocking handler of a server with ThreadingMixIn may do; await ${instead}() instead`,
+  );
+}

@@ -1,0 +1,168 @@
+/**
+ * The functions of sockets for blocking handlers.
+ *
+ * @module
+ */
+
+import { checkIterable, checkTimeout } from "../base/arguments.ts";
+import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
+import {
+  checkDelay,
+  type CreateConnectionOptions,
+} from "../socket/create_connection.ts";
+import { getdefaulttimeout } from "../socket/settings.ts";
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+} from "../waiting/abort.ts";
+import { connectionsOfThread } from "./blocking_connections.ts";
+import { type BlockingSocket, readinessOf } from "./blocking_socket.ts";
+import { Deadline } from "./deadline.ts";
+
+/**
+ * Opens a connection from a blocking handler, and blocks until it is open: Python's `socket.create_connection`. It does
+ * what {@linkcode createConnection} does, with its options and errors.
+ *
+ * The main thread opens the connection, with its permissions, and moves the bytes. The connection is closed with the
+ * request of the handler, if the handler has not closed it before; one that the module opens as it is loaded is closed
+ * with the worker. A worker may have 1024 open connections.
+ *
+ * @param address `[host, port]`, or the path of a Unix socket.
+ * @param options Timeout, local address, signal, and the delay between two attempts. Only the abort of a signal that the
+ *   main thread aborts, such as `this.signal` of a handler, ends the call while it blocks.
+ * @returns The connected socket.
+ * @throws {OSError} ECONNREFUSED, ETIMEDOUT and so on; EMFILE if the worker has too many connections.
+ * @throws {GaiError} if the host or the service is not known.
+ * @throws {TypeError} if the thread does not run blocking handlers.
+ * @category Sockets
+ * @example
+ * ```ts
+ * import {
+ *   BlockingRequestHandler,
+ *   createConnectionSync,
+ * } from "@socketserver/socketserver";
+ *
+ * export class Forward extends BlockingRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     using remote = createConnectionSync(["localhost", 9999], { timeout: 5 });
+ *     remote.sendall(this.request.recv(1024));
+ *     this.request.sendall(remote.recv(1024));
+ *   }
+ * }
+ * ```
+ */
+export function createConnectionSync(
+  address: readonly [host: string, port: number | string] | string,
+  options: CreateConnectionOptions = {},
+): BlockingSocket {
+  const connections = connectionsOfThread(
+    "createConnectionSync",
+    "createConnection",
+  );
+  const { timeout = getdefaulttimeout(), signal, ...rest } = options;
+  checkTimeout(timeout);
+  checkSignal(signal, "connect");
+  if (rest.happyEyeballsDelay !== undefined) {
+    checkDelay(rest.happyEyeballsDelay);
+  }
+  return connections.connect({ ...rest, address, timeout }, signal);
+}
+
+/**
+ * Blocks until sockets of a blocking handler are ready: Python's `select.select`.
+ *
+ * @typeParam R The type of the sockets to read.
+ * @typeParam W The type of the sockets to write.
+ * @typeParam X The type of the sockets of the third list.
+ * @param rlist Ready when `recv` would not block.
+ * @param wlist Ready when `send` would not block.
+ * @param xlist Never ready: Deno has no out-of-band data.
+ * @param timeout Seconds; null blocks without limit, 0 only polls.
+ * @param options A signal that ends the wait; as for {@linkcode createConnectionSync}.
+ * @returns The ready sockets of each list, in its order; all empty after the timeout.
+ * @throws {OSError} EBADF for a closed socket.
+ * @throws {TypeError} if the thread does not run blocking handlers, or an item is not a `BlockingSocket`.
+ * @category Sockets
+ * @example
+ * ```ts
+ * import {
+ *   BlockingRequestHandler,
+ *   createConnectionSync,
+ *   selectSync,
+ * } from "@socketserver/socketserver";
+ *
+ * export class Proxy extends BlockingRequestHandler {
+ *   static readonly moduleUrl = import.meta.url;
+ *
+ *   override handle() {
+ *     const client = this.request;
+ *     using remote = createConnectionSync(["localhost", 9999]);
+ *     for (;;) {
+ *       const [readable] = selectSync([client, remote], [], []);
+ *       for (const source of readable) {
+ *         const data = source.recv(65536);
+ *         if (data.length === 0) return;
+ *         (source === client ? remote : client).sendall(data);
+ *       }
+ *     }
+ *   }
+ * }
+ * ```
+ */
+export function selectSync<
+  R extends BlockingSocket,
+  W extends BlockingSocket,
+  X extends BlockingSocket,
+>(
+  rlist: Iterable<R>,
+  wlist: Iterable<W>,
+  xlist: Iterable<X>,
+  timeout: number | null = null,
+  options: AbortOptions = {},
+): [R[], W[], X[]] {
+  const { channel } = connectionsOfThread("selectSync", "select");
+  checkTimeout(timeout);
+  checkSignal(options.signal, "select");
+  checkIterable(rlist, "select", "rlist");
+  checkIterable(wlist, "select", "wlist");
+  checkIterable(xlist, "select", "xlist");
+  const readers = Array.from(rlist, withReadiness);
+  const writers = Array.from(wlist, withReadiness);
+  for (const socket of xlist) withReadiness(socket);
+  const found = (): [R[], W[], X[]] => [
+    readers.filter(([, now]) => now.readable).map(([socket]) => socket),
+    writers.filter(([, now]) => now.writable).map(([socket]) => socket),
+    [],
+  ];
+  let ready: [R[], W[], X[]] = [[], [], []];
+  const limit = new Deadline(timeout === 0 ? "now" : timeout, options.signal);
+  channel.receive(); // bytes that have come since the last call
+  try {
+    limit.wait(channel, () => {
+      ready = found();
+      return ready[0].length > 0 || ready[1].length > 0;
+    }, "select");
+  } catch (error) {
+    checkAborted(options.signal);
+    const late = error instanceof TimeoutError ||
+      error instanceof BlockingIOError;
+    if (!late) throw error;
+  }
+  return ready;
+}
+
+/** What `selectSync` asks a socket. */
+interface Readiness {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
+/** Returns a socket with its readiness. Throws EBADF if the socket is closed. */
+function withReadiness<S extends BlockingSocket>(socket: S): [S, Readiness] {
+  const readiness = readinessOf(socket);
+  if (readiness !== undefined) return [socket, readiness];
+  throw osError("EBADF", { syscall: "select", reason: "the socket is closed" });
+}
