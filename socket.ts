@@ -194,8 +194,15 @@ export async function socketpair(
   if (type === C.SOCK_DGRAM) {
     return await datagramPair(first, new Socket(family, type, proto), loopback);
   }
+  return await streamPair(first, loopback);
+}
+
+async function streamPair(
+  first: Socket,
+  loopback: Address,
+): Promise<[Socket, Socket]> {
   const timeout = first.gettimeout();
-  using listener = createServer(loopback, { family, backlog: 1 });
+  using listener = createServer(loopback, { family: first.family, backlog: 1 });
   for (const socket of [first, listener]) socket.settimeout(null); // not for this
   try {
     await first.connect(listener.getsockname());

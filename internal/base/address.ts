@@ -102,7 +102,12 @@ export function checkAddress(
     }
   }
   const doing = `Cannot ${syscall} ${quoteAddress(address)}`;
-  if (family === AF_UNIX) return checkPath(address, doing, syscall);
+  return family === AF_UNIX
+    ? checkPath(address, doing, syscall)
+    : checkInetAddress(address, doing);
+}
+
+function checkInetAddress(address: unknown, doing: string): InetAddress {
   if (!Array.isArray(address) || address.length < 2 || address.length > 4) {
     throw new TypeError(
       `${doing}: the address must be [host, port]${addressHint(address)}`,

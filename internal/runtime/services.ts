@@ -141,15 +141,7 @@ export function endpointsOf(
       reason: `port "${port}" is not a number`,
     });
   }
-  const kinds = KINDS.filter(([t, p]) =>
-    [t, 0].includes(type) && [p, 0].includes(proto)
-  );
-  if (kinds.length === 0) {
-    const reason = `no socket has type ${type} and protocol ${proto}`;
-    throw gaiError(type === 0 ? "EAI_SERVICE" : "EAI_SOCKTYPE", question, {
-      reason,
-    });
-  }
+  const kinds = kindsOf(question, type, proto);
   const endpoints = kinds.flatMap(([t, p]): Endpoint[] => {
     const found = number ?? portOf(String(port), p);
     return found === undefined ? [] : [[t, p, found]];
@@ -158,6 +150,21 @@ export function endpointsOf(
   throw gaiError("EAI_SERVICE", question, {
     reason: `service "${port}" is not known`,
   });
+}
+
+/** Returns the kinds of sockets that have the type and the protocol; 0 is any. */
+function kindsOf(
+  question: Question<string | null>,
+  type: number,
+  proto: number,
+): readonly (typeof KINDS)[number][] {
+  const kinds = KINDS.filter(([t, p]) =>
+    [t, 0].includes(type) && [p, 0].includes(proto)
+  );
+  if (kinds.length > 0) return kinds;
+  const reason = `no socket has type ${type} and protocol ${proto}`;
+  const code = type === 0 ? "EAI_SERVICE" : "EAI_SOCKTYPE";
+  throw gaiError(code, question, { reason });
 }
 
 /** Returns the TCP port of a service: its name, or digits. */

@@ -96,9 +96,28 @@ export function connectUnixFrom(
   const handle = bindWithMode(from, options.pathMode, bindPipe);
   const own = from.startsWith("\0") ? undefined : new OwnPath(absolute(from));
   guardPath(handle, from, own);
-  const { promise, resolve, reject } = Promise.withResolvers<NodeStream>();
   const { Socket } = nodeNet();
   const socket = new Socket({ handle, allowHalfOpen: true } as object);
+  return connected(
+    socket,
+    path,
+    signal,
+    () =>
+      Object.defineProperties(new NamedStream(socket, own), {
+        localAddr: { value: { transport: "unix", path: from } },
+        remoteAddr: { value: { transport: "unix", path } },
+      }),
+  );
+}
+
+/** Connects a socket to a path, and returns what `take` makes of it. Destroys a socket that cannot connect. */
+function connected<T>(
+  socket: NetSocket,
+  path: string,
+  signal: AbortSignal | undefined,
+  take: () => T,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const fail = (reason: unknown) => {
     socket.destroy();
     reject(reason);
@@ -109,11 +128,7 @@ export function connectUnixFrom(
   socket.connect({ path }, () => {
     signal?.removeEventListener("abort", abort);
     socket.off("error", fail);
-    const stream = new NamedStream(socket, own);
-    resolve(Object.defineProperties(stream, {
-      localAddr: { value: { transport: "unix", path: from } },
-      remoteAddr: { value: { transport: "unix", path } },
-    }));
+    resolve(take()); // at once: from here on the stream listens for errors
   });
   return promise;
 }

@@ -120,9 +120,18 @@ export function bindPath<T extends { close(): void }>(
     if (error instanceof Deno.errors.NotCapable) return direct();
     throw error;
   }
+  return [listener, linkTo(listener, temporary, path)];
+}
+
+/** Links a path to the temporary name of a listener, or closes the listener. */
+function linkTo(
+  listener: { close(): void },
+  temporary: string,
+  path: string,
+): OwnPath {
   try {
     link(temporary, path);
-    return [listener, new OwnPath(path)];
+    return new OwnPath(path);
   } catch (error) {
     listener.close();
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;

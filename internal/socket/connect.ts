@@ -52,11 +52,17 @@ async function connectNow(
   if (state.type === SOCK_DGRAM) {
     return await connectDatagram(state, checked, signal);
   }
+  await connectStream(state, checked, signal);
+}
+
+async function connectStream(
+  state: SocketState,
+  checked: AddressLike,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   if (state.listening) {
-    throw osError("EINVAL", {
-      syscall: "connect",
-      reason: "the socket listens",
-    });
+    const reason = "the socket listens";
+    throw osError("EINVAL", { syscall: "connect", reason });
   }
   const before = state.attempt;
   if (before === undefined && state.stream !== undefined) {

@@ -174,16 +174,10 @@ export async function sendfile(
     checkSignal(signal, "sendfile");
     checkSendfile(state, offset, count);
     const stream = state.connected("sendfile", "EPIPE");
-    return await stream.sendTogether(
-      limit,
-      (write) =>
-        sendFile(
-          file,
-          offset,
-          count ?? Infinity,
-          timeout === null ? write : inParts(write),
-        ),
-    );
+    return await stream.sendTogether(limit, (write) => {
+      const parts = timeout === null ? write : inParts(write);
+      return sendFile(file, offset, count ?? Infinity, parts);
+    });
   } catch (error) {
     const path = typeof file === "string" || file instanceof URL;
     const address = path ? String(file) : undefined;
