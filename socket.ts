@@ -109,7 +109,7 @@ export type {
 export interface CreateServerOptions extends PathOptions {
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. @default {AF_INET} */
   family?: number;
-  /** How many connections may wait to be accepted. @default {511} */
+  /** The number of connections that may wait in the backlog. @default {511} */
   backlog?: number;
   /** Whether several sockets may bind to the port; needs `--unstable-net`. @default {false} */
   reusePort?: boolean;

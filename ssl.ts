@@ -102,7 +102,9 @@ export type {
  * @category TLS
  */
 export interface DefaultContextOptions {
-  /** What the certificate of the peer is for: `SERVER_AUTH` makes a context for clients. @default {Purpose.SERVER_AUTH} */
+  /**
+   * The purpose of the peer's certificate: `SERVER_AUTH` makes a context for clients. @default {Purpose.SERVER_AUTH}
+   */
   purpose?: Purpose;
   /** The certificates of authorities, instead of those of Deno: a path. */
   cafile?: string | URL;

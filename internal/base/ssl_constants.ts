@@ -77,7 +77,7 @@ export const TLSVersion: {
 export type TLSVersion = typeof TLSVersion[keyof typeof TLSVersion];
 
 /**
- * The purpose of {@linkcode createDefaultContext}: what the peer's certificate is for.
+ * The purpose of the peer's certificate, for {@linkcode createDefaultContext}.
  *
  * @category TLS
  */

@@ -19,19 +19,19 @@ export type CertificateName = [key: string, value: string][][];
  * @category TLS
  */
 export interface PeerCertificate {
-  /** Who has the certificate. */
+  /** The name of the owner. */
   subject?: CertificateName;
-  /** Who has signed it. */
+  /** The name of the authority that signed the certificate. */
   issuer?: CertificateName;
   /** The version of X.509: 3. */
   version?: number;
   /** The serial number in hexadecimal. */
   serialNumber?: string;
-  /** From when it is valid, such as `"Nov 29 19:00:00 2026 GMT"`. */
+  /** The start of its validity, such as `"Nov 29 19:00:00 2026 GMT"`. */
   notBefore?: string;
-  /** Until when it is valid. */
+  /** The end of its validity. */
   notAfter?: string;
-  /** The names for which it is valid: `["DNS", "localhost"]`. */
+  /** The names that it is valid for: `["DNS", "localhost"]`. */
   subjectAltName?: [kind: string, value: string][];
 }
 

@@ -17,12 +17,12 @@ const CALL = { syscall: "doHandshake" };
 /** The most certificates that a chain may have; as OpenSSL's default depth. */
 const DEPTH_MAX = 100;
 
-/** How many clients' certificates a context remembers as valid. Arbitrary; an entry is about 200 bytes. */
+/** The number of clients' certificates that a context remembers as valid. An entry takes about 200 bytes. Arbitrary. */
 const VERIFIED_MAX = 16_384;
 
 /**
- * Throws for a version 1 certificate. Deno checks no signature that is made with the key of such a certificate, so
- * anybody could present it.
+ * Throws for a version 1 certificate. Deno does not verify a signature by the key of such a certificate, so any client
+ * could present it.
  */
 function checkVersion({ raw }: X509Certificate): void {
   // Certificate and TBSCertificate are SEQUENCEs; a [0] with the version begins the latter, except in version 1
@@ -128,7 +128,10 @@ export function checkServer(
   if (hostname !== undefined) checkHostname(tls, hostname);
 }
 
-/** Throws what `node:tls` says of a certificate. Deno (2.9.6) has the same name for dates as for an unknown issuer. */
+/**
+ * Throws the error that `node:tls` reports of a certificate. Deno (2.9.6) has the same name for wrong dates as for an
+ * unknown issuer.
+ */
 function checkVerdict(
   tls: TLSSocket,
   certificate: X509Certificate,

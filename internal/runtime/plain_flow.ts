@@ -27,7 +27,7 @@ type Callback = (error?: Error | null) => void;
 
 type Listener = (...args: unknown[]) => void;
 
-/** What `node:tls` uses of a `Duplex`. A `Duplex` would cost a quarter of the speed. */
+/** The members of a `Duplex` that `node:tls` uses. A real `Duplex` costs a quarter of the speed. */
 class PlainFlow {
   readonly readable = true;
   readonly writable = true;
@@ -39,7 +39,7 @@ class PlainFlow {
   readonly #events: EventEmitter = new (nodeEvents())();
   #flowing = false;
   #receiving = false;
-  /** What came while the flow was paused. */
+  /** The bytes that came while the flow was paused. */
   #held: Uint8Array | null | undefined;
 
   /** @param plain The stream to own. */
@@ -109,7 +109,7 @@ class PlainFlow {
 
   write(data: Uint8Array, callback: Callback): boolean {
     this.#plain.send(data).then(() => callback(), (error) => {
-      this.#fail(error); // `node:tls` (Deno 2.9.6) takes no notice of what the callback gets
+      this.#fail(error); // `node:tls` (Deno 2.9.6) ignores the argument of the callback
       callback(error);
     });
     return true;
@@ -119,7 +119,7 @@ class PlainFlow {
     callback?.();
   }
 
-  /** Closes in the next turn: the alert that tells the peer why is written after this call. */
+  /** Closes in the next turn, because the alert with the reason is written after this call. */
   destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
@@ -129,7 +129,7 @@ class PlainFlow {
     });
   }
 
-  /** Closes at once, and drops what was not sent. */
+  /** Closes at once, and drops the bytes that are not sent yet. */
   abort(): void {
     this.destroyed = true;
     this.#plain.abort();
@@ -137,7 +137,7 @@ class PlainFlow {
   }
 }
 
-/** Wraps a plain stream, which the result owns. */
+/** Wraps a plain stream. The result owns the stream. */
 export function plainFlow(plain: PlainStream): RawStream {
   return new PlainFlow(plain) as unknown as RawStream;
 }

@@ -10,7 +10,7 @@ import type { StreamTransport } from "./transport.ts";
 
 /** The part of Deno's internals that a reset needs. */
 interface Core {
-  /** Where a connection keeps the number of its resource. */
+  /** The symbol under which a connection keeps the number of its resource. */
   internalRidSymbol: symbol;
   /** Ends the reads in flight of a resource. */
   cancelRead(rid: number): void;
@@ -20,7 +20,7 @@ interface Core {
 interface TcpHandle {
   /** Copies the descriptor of a resource; returns 0, or an error number. */
   openFromRid(rid: number): number;
-  /** Has the last close of the connection reset it (SO_LINGER with 0), and closes the copy. */
+  /** Makes the last close of the connection reset it (SO_LINGER with 0), and closes the copy. */
   reset(callback: () => void): number;
 }
 
@@ -28,7 +28,7 @@ interface TcpWrap {
   TCP: new (type: number) => TcpHandle;
 }
 
-/** Returns what Deno hides under `Deno.internal`; undefined if there is nothing. */
+/** Returns the internals of Deno under `Deno.internal`; undefined if there are none. */
 function findCore(): Core | undefined {
   const hidden = Deno as unknown as { internal: symbol } & {
     [internal: symbol]: { core?: Core } | undefined;
@@ -54,7 +54,7 @@ export function isResettable(
     Object.hasOwn(transport, core.internalRidSymbol);
 }
 
-/** Has the close of `conn` reset it, and ends its reads. Returns false if this Deno cannot. */
+/** Makes the close of `conn` reset the connection, and ends its reads. Returns false if this Deno cannot. */
 function prepare(conn: Deno.TcpConn): boolean {
   const { internalRidSymbol, cancelRead } = core!;
   const { process } = globalThis as unknown as {

@@ -35,7 +35,7 @@ const VERIFY: Record<string, [code: number, message: string]> = {
 };
 
 /**
- * The reasons behind what Deno (2.9.6) calls a handshake failure; the messages are those of rustls. A client without the
+ * The reasons of handshake failures by the messages of rustls, which Deno (2.9.6) passes on. A client without the
  * signature algorithms is older than TLS 1.2.
  */
 const BY_MESSAGE: [pattern: RegExp, reason: string][] = [
@@ -48,7 +48,7 @@ const BY_MESSAGE: [pattern: RegExp, reason: string][] = [
   [/decrypt/i, "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"],
 ];
 
-/** The call whose error is made, and the error of Node behind it. */
+/** The call that failed, and the error of Node. */
 export interface TlsCall {
   /** The method. */
   syscall: string;

@@ -18,7 +18,7 @@ const SYSCALL = "doHandshake";
 
 const NOTHING = new Uint8Array(0);
 
-/** The side of a handshake, and what it needs. */
+/** The settings of a handshake. */
 export interface HandshakeOptions {
   readonly profile: TlsProfile;
   /** Of a client: the name of the server, for SNI. */
@@ -29,7 +29,7 @@ export interface HandshakeOptions {
   readonly choose?: (name: string) => Promise<TlsProfile>;
 }
 
-/** Makes a handshake. If it fails, `raw` is left to the caller to destroy. */
+/** Makes a handshake. If it fails, the caller destroys `raw`. */
 export function shakeHands(
   raw: Duplex,
   options: HandshakeOptions,
@@ -40,14 +40,14 @@ export function shakeHands(
 }
 
 /**
- * Makes the handshake of a server. A `TLSSocket` by itself lets any client certificate in (Deno 2.9.6): the verdict is
- * taken from the session, in `checkClient`.
+ * Makes the handshake of a server. A `TLSSocket` alone accepts any client certificate (Deno 2.9.6), so `checkClient`
+ * takes the verdict from the session.
  */
 function accept(raw: Duplex, options: HandshakeOptions): Promise<TLSSocket> {
   const { profile, choose } = options;
   const { verifyMode } = profile;
   let chosen = profile;
-  /** Has Deno (2.9.6) send the answer to a client whose name took a while, over a stream that is no socket of Node. */
+  /** Makes Deno (2.9.6) send its answer after a slow look-up of the name, over a stream that is no socket of Node. */
   const goOn = () => raw.emit("data", NOTHING);
   const find = async (name: string): Promise<SecureContext> => {
     chosen = await choose!(name);
@@ -81,8 +81,8 @@ function connect(raw: Duplex, options: HandshakeOptions): Promise<TLSSocket> {
 }
 
 /**
- * Reports whether `node:tls` is to refuse a server, and not the check that follows. Deno (2.9.6) then does not tell why, but
- * keeps no session with it. With other authorities than its own it keeps none anyway.
+ * Reports whether `node:tls` should refuse a server, instead of the check after the handshake. Deno (2.9.6) gives no
+ * reason then, but keeps no session with the server. With other authorities than its own it never keeps one.
  */
 function isStrict({ verifyMode, defaultRoots }: TlsProfile): boolean {
   return verifyMode !== CERT_NONE && defaultRoots;
@@ -107,7 +107,7 @@ async function ended(
     reject(eofError(text, { syscall: SYSCALL }));
   };
   tls.on("error", fail);
-  tls.on("_tlsError", fail); // what Node tells the server of a socket
+  tls.on("_tlsError", fail); // the event of Node that names the server of a socket
   tls.once("close", gone);
   const forget = onEof(tls, gone);
   tls.once(event, resolve);

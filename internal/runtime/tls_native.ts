@@ -1,6 +1,5 @@
 /**
- * What `node:tls` keeps to itself: the native session of a `TLSSocket` (Deno 2.9.6). Without it, a verdict counts as a
- * refusal.
+ * The native session under a `TLSSocket`, which `node:tls` hides (Deno 2.9.6). Without it, each peer counts as refused.
  *
  * @module
  */
@@ -10,9 +9,9 @@ import type { RawStream } from "./plain_flow.ts";
 
 /** The native session. */
 interface NativeSession {
-  /** Called when the connection has ended, with or without a close_notify before. */
+  /** Called when the connection has ended, with or without a close_notify. */
   emitEof?(): void;
-  /** Returns the name of what is wrong with the certificate of the peer; "" if nothing is. */
+  /** Returns the name of the fault of the peer's certificate; "" if there is none. */
   verifyError?(): string;
 }
 
@@ -21,7 +20,7 @@ function nativeOf(tls: TLSSocket): NativeSession | undefined {
     undefined;
 }
 
-/** Returns the name of what is wrong with the certificate of the peer; undefined if nothing is. */
+/** Returns the name of the fault of the peer's certificate; undefined if there is none. */
 export function verdictOf(tls: TLSSocket): string | undefined {
   const native = nativeOf(tls);
   if (native?.verifyError === undefined) return "UNSPECIFIED";
@@ -29,11 +28,11 @@ export function verdictOf(tls: TLSSocket): string | undefined {
 }
 
 /**
- * Calls `callback` when the connection ends, before the session does. `node:tls` shows an end in the handshake to nobody,
- * and an end without a close_notify as one with it.
+ * Calls `callback` when the connection ends, before the session does. `node:tls` reports no end in the handshake, and
+ * does not tell an end without a close_notify from one with it.
  *
- * @param callback Called with whether a close_notify came.
- * @returns Forgets the callback.
+ * @param callback Called with true if a close_notify came.
+ * @returns A function that removes the callback.
  */
 export function onEof(
   tls: TLSSocket,
@@ -49,7 +48,7 @@ export function onEof(
   return () => void (native.emitEof = emitEof);
 }
 
-/** The part of the handle of `node:net` in use. */
+/** The members in use of a handle of `node:net`. */
 interface ReadHandle {
   readStart(): void;
   readStop(): void;
@@ -60,21 +59,21 @@ function handleOf(raw: RawStream): ReadHandle | null | undefined {
 }
 
 /**
- * Stops the reads under a session. `pause()` of the session does not (Deno 2.9.6): it would decrypt all that the peer
- * sends, and keep it in memory.
+ * Stops the reads under a session. `pause()` of the session does not (Deno 2.9.6): the session goes on decrypting, and
+ * keeps all bytes in memory.
  */
 export function holdBack(raw: RawStream): void {
   if ("_handle" in raw) handleOf(raw)?.readStop();
   else raw.pause();
 }
 
-/** Lets the reads under a session go on. */
+/** Resumes the reads under a session. */
 export function letCome(raw: RawStream): void {
   if ("_handle" in raw) handleOf(raw)?.readStart();
   else raw.resume();
 }
 
-/** Reports whether a session has read the end, even if nobody has taken it yet. */
+/** Reports whether a session has read the end of the stream, also before the program has read it. */
 function isEnded(tls: TLSSocket): boolean {
   const { _readableState } = tls as unknown as {
     _readableState?: { ended: boolean };

@@ -1,5 +1,5 @@
 /**
- * The settings of a TLS context, made ready for `node:tls`. Never changed: a reload makes another.
+ * The settings of a TLS context in the form for `node:tls`. A profile never changes: a reload makes another one.
  *
  * @module
  */
@@ -31,19 +31,19 @@ export interface TlsSettings {
   readonly alpnProtocols: readonly string[];
 }
 
-/** The settings, and what is made of them once for all connections. */
+/** The settings, and the objects that all connections share. */
 export interface TlsProfile extends TlsSettings {
   readonly secureContext: SecureContext;
   /** The clients' certificates that were found valid; see {@linkcode isResumable}. */
   readonly verified: Set<string>;
 }
 
-/** What Node's types leave out: adds an authority to those that count by default. */
+/** Adds an authority to the default ones. Node's types lack this method. */
 interface NativeContext {
   addCACert(pem: string): void;
 }
 
-/** Makes a profile. `before` is the one it replaces. */
+/** Makes a profile. `before` is the profile that it replaces. */
 export function makeProfile(
   settings: TlsSettings,
   before?: TlsProfile,

@@ -15,7 +15,7 @@ import type { StreamTransport, TransportAddr } from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** How many bytes may wait for a read before the peer is held back: as many as one read of the system brings. */
+/** The most bytes that wait for a read before the peer is held back: the size of one read of the system. */
 const WAITING_MAX = 65_536;
 
 /** The settings of a session. */
@@ -29,13 +29,13 @@ export interface TlsStreamOptions extends HandshakeOptions {
   readonly remoteAddr: TransportAddr;
   /** Whether an end without a close_notify counts as the end of the stream. */
   readonly suppressRaggedEofs: boolean;
-  /** How many seconds the handshake may take. */
+  /** The seconds that the handshake may take. */
   readonly handshakeTimeout: number | null;
 }
 
 /**
- * Reads and writes a TLS session, and owns it. The handshake begins with the first call that needs it. Takes the bytes as
- * they come: a call that waits gets them at once, and others wait here.
+ * Reads and writes a TLS session, and owns it. The handshake begins with the first call that needs it. A waiting call
+ * gets new bytes at once; other bytes wait for the next call.
  */
 export class TlsStream implements StreamTransport {
   readonly localAddr: TransportAddr;
@@ -57,7 +57,7 @@ export class TlsStream implements StreamTransport {
     this.#options = options;
     this.localAddr = options.localAddr;
     this.remoteAddr = options.remoteAddr;
-    options.raw.on("error", () => {}); // the session tells
+    options.raw.on("error", () => {}); // the session reports it
   }
 
   /** The session, once the handshake has ended. */
@@ -127,7 +127,7 @@ export class TlsStream implements StreamTransport {
     this.#wake?.();
   }
 
-  /** Returns the bytes that came first; null at the end, undefined if there are none yet. */
+  /** Returns the next bytes; null at the end, undefined if there are none yet. */
   #take(): Bytes | null | undefined {
     const chunk = this.#waiting.shift();
     if (chunk !== undefined) {
@@ -151,7 +151,7 @@ export class TlsStream implements StreamTransport {
     throw eofError(text, { syscall: "recv" });
   }
 
-  /** Reads what there is; null at the end of the stream. The caller owns the memory. */
+  /** Reads the next bytes; null at the end of the stream. The caller owns the memory. */
   readOwn(): Promise<Bytes | null> {
     return this.#tls === undefined ? this.#readFirst() : this.#read();
   }
@@ -213,7 +213,7 @@ export class TlsStream implements StreamTransport {
     });
   }
 
-  /** Names what Deno (2.9.6) calls a write that was cancelled: this side has closed, or the peer has reset. */
+  /** Translates the error of a cancelled write (Deno 2.9.6): this side has closed, or the peer has reset. */
   #writeFailure(error: Error): unknown {
     if (this.#failure !== undefined) return this.#failure;
     if (!/ECANCELED|EPIPE|destroyed/.test(error.message)) {

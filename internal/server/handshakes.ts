@@ -65,13 +65,13 @@ export class Handshakes {
     this.#wake = wake;
   }
 
-  /** Whether the next request makes a handshake. */
+  /** Reports whether the next request makes a handshake. */
   get wanted(): boolean {
     const { ssl } = this.#server;
     return ssl !== null && ssl !== undefined;
   }
 
-  /** Whether a request has ended its handshake and waits for the loop. */
+  /** Reports whether a request has ended its handshake and waits for the loop. */
   get ready(): boolean {
     return this.#secured.first !== undefined;
   }

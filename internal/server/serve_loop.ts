@@ -189,7 +189,10 @@ export class ServeLoop<R> {
     return await this.#closeStarted(timeout);
   }
 
-  /** Closes a server whose start is under way or has failed: waits for it, too, and throws an error that nobody got. */
+  /**
+   * Closes a server whose start is in progress or has failed. Waits for the start, and throws an error that no call has
+   * thrown.
+   */
   async #closeStarting(
     start: Start,
     timeout: number | null,

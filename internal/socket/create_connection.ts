@@ -171,7 +171,10 @@ export function checkDelay(seconds: unknown): asserts seconds is number | null {
 
 type Candidate = [family: number, address: InetAddress];
 
-/** Returns the addresses that the local address can reach; all if none fits, whose error then tells. */
+/**
+ * Returns the addresses that the local address can reach; all of them if none fits, so that the error of an attempt
+ * says so.
+ */
 function usable(
   candidates: Candidate[],
   { sourceAddress }: CreateConnectionOptions,

@@ -1,5 +1,5 @@
 /**
- * What a socket is: its kind and its addresses.
+ * The kind and the addresses of a socket.
  *
  * @module
  */

@@ -65,7 +65,7 @@ class IdleTimeout {
     this.#fail(osError("ETIMEDOUT", { syscall: "relay", reason }));
   };
 
-  /** Begins the time again. */
+  /** Restarts the time. */
   restart(): void {
     this.#last = performance.now();
   }

@@ -1,5 +1,5 @@
 /**
- * What a server does with a socket, and a program does not.
+ * The calls of a socket that servers make, and programs do not.
  *
  * @module
  */
@@ -28,7 +28,7 @@ export function endRequest(socket: Socket): Promise<void> {
     : socket.shutdown(SHUT_WR);
 }
 
-/** Sends a datagram as `sendto` does, but with a timeout of its own if one is given. */
+/** Sends a datagram as `sendto` does, with its own timeout if there is one. */
 export function sendtoWithin(
   socket: Socket,
   data: Uint8Array,

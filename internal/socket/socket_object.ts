@@ -299,7 +299,7 @@ export class Socket implements Disposable {
    * @param data The bytes. They must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @throws {OSError} EPIPE, ECONNRESET and so on.
-   * @throws {TimeoutError} after the timeout, which is for the whole call. How much was sent is unknown, as in Python.
+   * @throws {TimeoutError} after the timeout of the whole call. The number of bytes sent is unknown, as in Python.
    */
   sendall(data: BytesLike, flags: number | MessageOptions = 0): Promise<void> {
     try {
@@ -369,8 +369,8 @@ export class Socket implements Disposable {
    * calls.
    *
    * @param file A path, or an open file. The position of an open file ends behind the last byte that was sent.
-   * @param offset Where in the file to begin.
-   * @param count How many bytes; to the end of the file by default.
+   * @param offset The position in the file to begin at.
+   * @param count The number of bytes; to the end of the file by default.
    * @param options A signal that ends the wait.
    * @returns The number of bytes sent.
    * @throws {TypeError} on a datagram socket, or with timeout 0.
@@ -549,7 +549,7 @@ export class Socket implements Disposable {
    *
    * const listener = createServer(["127.0.0.1", 0]);
    * const address = listener.getsockname();
-   * listener.accept().catch(() => {}); // in vain
+   * listener.accept().catch(() => {}); // only to begin an accept
    * listener.close();
    * await listener.waitClosed();
    * createServer(address).close();
@@ -569,8 +569,8 @@ export class Socket implements Disposable {
    * reset, which may destroy an answer on its way. So this ends sending, drops data until the peer closes, and then
    * closes. The limits are those of nginx, lingering_time and lingering_timeout.
    *
-   * @param seconds How long it may take altogether.
-   * @param timeout How long to wait for more data.
+   * @param seconds The limit of the whole close.
+   * @param timeout The limit of the wait for more data.
    */
   lingeringClose(seconds = 30, timeout = 5): Promise<void> {
     return unawaited(closing.lingeringClose(this, seconds, timeout));

@@ -46,7 +46,7 @@ export function readableOf(socket: StreamSocket): ReadableStream<Bytes> {
   return readable;
 }
 
-/** Receives once, for one read of the stream: what nobody reads stays with the socket. */
+/** Receives once for each read of the stream. Bytes that the program does not read stay with the socket. */
 async function receive(
   socket: StreamSocket,
   controller: ReadableByteStreamController,

@@ -1,5 +1,5 @@
 /**
- * The settings of a TLS context, and what they are made of.
+ * The settings of a TLS context, and the files that they are loaded from.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import {
 } from "../runtime/tls_profile.ts";
 import { nodeVersion } from "./ssl_arguments.ts";
 
-/** What was loaded, and how to load it again. */
+/** A loaded file, and a function to load it again. */
 interface Loaded<T> {
   readonly load: () => T;
   readonly value: T;
@@ -200,7 +200,7 @@ export class ContextSettings {
   }
 }
 
-/** Returns the error of what Deno cannot do. */
+/** Returns the error of a setting that Deno does not support. */
 export function unsupported(syscall: string, reason: string): Error {
   return osError("EOPNOTSUPP", { syscall, reason });
 }

@@ -12,7 +12,7 @@ const PATTERN =
 export class ServerNames<T> {
   readonly #values = new Map<string, T>();
 
-  /** How many names there are. */
+  /** The number of names. */
   get size(): number {
     return this.#values.size;
   }

@@ -201,7 +201,7 @@ export class SSLContext {
   }
 
   /**
-   * How many seconds a handshake may take; null is no limit. The timeout of the socket counts too.
+   * The seconds that a handshake may take; null is no limit. The timeout of the socket counts too.
    *
    * @default {10}
    */

@@ -1,5 +1,5 @@
 /**
- * Taking a connection from its socket.
+ * Takes a connection from its socket.
  *
  * @module
  */

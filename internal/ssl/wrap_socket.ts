@@ -1,5 +1,5 @@
 /**
- * Wrapping a connected socket in TLS.
+ * Wraps a connected socket in TLS.
  *
  * @module
  */
@@ -31,23 +31,24 @@ export interface WrapSocketOptions extends AbortOptions {
   /** Whether to make the handshake at once. @default {true} */
   doHandshakeOnConnect?: boolean;
   /**
-   * Whether an end of the connection without a close_notify counts as the end of the stream. If false, the read throws an
-   * {@linkcode SSLEOFError}: somebody between the peers may have cut the rest off.
+   * Whether an end of the connection without a close_notify counts as the end of the stream. If false, the read throws
+   * an {@linkcode SSLEOFError}, because an attacker between the peers may have cut off the rest.
    *
    * @default {true}
    */
   suppressRaggedEofs?: boolean;
   /**
-   * What to do with plain bytes that came before the handshake, in the socket or in a file over it. With STARTTLS, whoever is
-   * between the peers can put such bytes there, and a program that answers them later takes them for bytes of the peer
-   * (CVE-2011-0411). `"refuse"` throws an {@linkcode SSLError} with the reason UNEXPECTED_PLAINTEXT, `"discard"` drops them.
+   * What to do with plain bytes that came before the handshake, in the socket or in a file over it. With STARTTLS, an
+   * attacker between the peers can add such bytes, and a program that answers them after the handshake takes them for
+   * bytes of the peer (CVE-2011-0411). `"refuse"` throws an {@linkcode SSLError} with the reason UNEXPECTED_PLAINTEXT,
+   * `"discard"` drops them.
    *
    * @default {"refuse"}
    */
   plaintext?: PlaintextPolicy;
 }
 
-/** The context of a socket, and how it makes one. */
+/** The context of a socket, and its functions to make one. */
 export interface Wrapping<S> {
   readonly settings: ContextSettings;
   readonly handshakeTimeout: number | null;

@@ -29,7 +29,7 @@ export class MemoryDatagrams implements DatagramTransport {
   #closed = false;
 
   /**
-   * @param host Where the socket is reached.
+   * @param host The address of the socket.
    * @param addr The address of the socket.
    * @param size The most bytes that wait to be received.
    */

@@ -8,8 +8,8 @@ import { osError } from "../base/errors.ts";
 import { memory } from "../base/memory.ts";
 
 /**
- * Holds the bytes that one end has sent and the other has not received: as many as fit, and a write waits for the rest.
- * Each end closes its side.
+ * Holds the bytes that one end has sent and the other has not received. If the pipe is full, a write waits. Each end
+ * closes its side.
  */
 export class MemoryPipe {
   readonly #size: number;
@@ -30,12 +30,12 @@ export class MemoryPipe {
     this.#size = size;
   }
 
-  /** How many bytes were sent and not received. */
+  /** The number of bytes sent and not received. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether nothing arrives. */
+  /** Whether bytes are held back. */
   get stalled(): boolean {
     return this.#stalled;
   }
@@ -51,7 +51,7 @@ export class MemoryPipe {
     resolve();
   }
 
-  /** Receives what has arrived, and waits if that is nothing; null at the end. */
+  /** Receives the bytes that have arrived, and waits if there are none; null at the end. */
   async read(p: Uint8Array): Promise<number | null> {
     for (;;) {
       if (this.#readerClosed) throw closed("recv");
@@ -77,7 +77,7 @@ export class MemoryPipe {
     return count;
   }
 
-  /** Sends as many bytes as there is room for, and waits if there is none. */
+  /** Sends as many bytes as fit, and waits if there is no room. */
   async write(p: Uint8Array): Promise<number> {
     for (;;) {
       if (this.#ended) throw closed("send");

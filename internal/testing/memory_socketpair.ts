@@ -17,7 +17,7 @@ import { MemoryDatagrams, type MemoryHost } from "./memory_datagrams.ts";
 import { MemoryPipe } from "./memory_pipe.ts";
 import { MemoryStream } from "./memory_stream.ts";
 
-/** What one direction holds by default: an arbitrary size that most tests do not fill. */
+/** The default size of one direction, which most tests do not fill. Arbitrary. */
 const BUFFER_SIZE = 65536;
 
 /** The first of the ports that clients get: the dynamic ports of IANA. */
@@ -34,7 +34,7 @@ export interface MemorySocketpairOptions {
   /** `SOCK_STREAM` or `SOCK_DGRAM`. @default {SOCK_STREAM} */
   type?: number;
   /**
-   * The bytes that each direction holds. If nobody receives them, `sendall` waits for room; a datagram is dropped.
+   * The bytes that each direction holds. If it is full, `sendall` waits for room, and a datagram is dropped.
    * @default {65536}
    */
   bufferSize?: number;

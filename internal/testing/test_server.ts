@@ -8,8 +8,8 @@ import type { Address } from "../base/address.ts";
 import { ServerStub } from "../handoff/server_stub.ts";
 
 /**
- * What a handler finds in `this.server` while {@linkcode serveRequest} or {@linkcode serveDatagram} runs it: the members
- * that all servers have.
+ * The server of a handler, `this.server`, while {@linkcode serveRequest} or {@linkcode serveDatagram} runs the handler.
+ * It has the members that all servers have.
  *
  * @category Testing
  */
@@ -38,13 +38,13 @@ export class TestServer extends ServerStub {
     return this.#drain.signal;
   }
 
-  /** Notes that the server is to stop. */
+  /** Notes that the handler has called `shutdown`. */
   override shutdown(): Promise<void> {
     this.stopped = true;
     return Promise.resolve();
   }
 
-  /** Aborts the `signal` of the handler, as a server does that closes. */
+  /** Aborts the `signal` of the handler, as a closing server does. */
   drain(): void {
     this.#drain.abort();
   }

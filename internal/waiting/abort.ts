@@ -1,5 +1,5 @@
 /**
- * Ending a wait when an `AbortSignal` aborts.
+ * Ends waits when an `AbortSignal` aborts.
  *
  * @module
  */
@@ -14,8 +14,8 @@ import { Cancellation, nextTurn, type WaitLimit } from "./timeouts.ts";
  */
 export interface AbortOptions {
   /**
-   * Ends the wait: the call rejects with the signal's `reason`. If the signal has aborted before, the call does nothing.
-   * Nothing is lost: what arrives later stays for the next call.
+   * Ends the wait: the call rejects with the signal's `reason`. If the signal has aborted before, the call does
+   * nothing. No data is lost: bytes that arrive later stay for the next call.
    */
   signal?: AbortSignal;
 }
@@ -32,7 +32,7 @@ function callAll(this: AbortSignal): void {
  *
  * @param signal The signal, which has not aborted yet.
  * @param callback Called once; must not throw.
- * @returns Removes the callback. Must be called in any case.
+ * @returns A function that removes the callback. Call it in any case.
  */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
   let callbacks = waiting.get(signal);
@@ -69,8 +69,8 @@ export function checkAborted(signal: AbortSignal | undefined): void {
 }
 
 /**
- * Waits for an operation, until a signal aborts. The operation goes on after the abort: what it results in must belong
- * to its owner. An operation that many calls wait for would keep a reaction of each of them: use {@linkcode endOf}.
+ * Waits for an operation, until a signal aborts. The operation goes on after the abort, so its owner must keep the
+ * result. If many calls wait for one operation, use {@linkcode endOf}, because each wait would leave a reaction behind.
  *
  * @param operation Begins the operation. Not called if the signal has aborted before.
  * @param signal The signal; undefined waits for the operation alone.
@@ -147,7 +147,7 @@ export class AbortOrTimeout extends Cancellation {
 }
 
 /**
- * Waits for the end of something that many calls may wait for, until a signal aborts. Leaves no reaction behind.
+ * Waits for an end that many calls may wait for, until a signal aborts. Leaves no reaction behind.
  *
  * @param ended The promise of the end, which must not reject.
  * @param signal The signal.

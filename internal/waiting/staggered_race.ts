@@ -1,5 +1,5 @@
 /**
- * Attempts of which the first success wins, as asyncio's `staggered_race`.
+ * A race of attempts, in which the first success wins, as asyncio's `staggered_race`.
  *
  * @module
  */
@@ -94,7 +94,7 @@ class StaggeredRace<T> {
  * the delay. The attempts that lose are aborted.
  *
  * @param attempts The attempts, in their order; at least one.
- * @param options The delay, and what to do about late successes.
+ * @param options The delay, and a function that releases late successes.
  * @returns The first success. Rejects with the signal's reason.
  * @throws {AggregateError} The errors of all attempts, in their order.
  */

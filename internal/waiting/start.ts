@@ -8,20 +8,20 @@ import type { Readiness } from "./pending_operation.ts";
 
 const starts = new WeakMap<object, Start>();
 
-/** The starts whose error nobody has got. */
+/** The failed starts whose error no call has thrown yet. */
 const untaken = new Set<Start>();
 
 /**
- * A start that is under way, or that has failed. Those who use the object wait for it, and get its error. An error that
- * nobody gets ends the program with that error, but not before the program would end anyway: it may wait for the start
- * at any time.
+ * A start that is in progress, or that has failed. Calls of the object wait for the start, and throw its error. If no
+ * call has thrown the error when the program ends, the program fails with it. That is not earlier, because a call may
+ * come at any time.
  */
 export class Start implements Readiness {
   readonly #object: object;
   readonly #ended: Promise<void>;
   #failure: { error: unknown } | undefined;
   #ready = false;
-  /** Whether the object is closed meanwhile: an error of the start does not matter any more. */
+  /** Whether the object is closed, so that an error of the start no longer matters. */
   cancelled = false;
 
   /**
@@ -39,7 +39,7 @@ export class Start implements Readiness {
     );
   }
 
-  /** Returns the start of an object that is under way or has failed. */
+  /** Returns the start of an object if it is in progress or has failed. */
   static of(object: object): Start | undefined {
     return starts.get(object);
   }
@@ -59,12 +59,12 @@ export class Start implements Readiness {
     return this.#ready;
   }
 
-  /** Resolves when the start has ended, in any way. */
+  /** Resolves when the start has ended, with or without an error. */
   fill(): Promise<void> {
     return this.#ended;
   }
 
-  /** Whether the start has failed, and nobody has got the error. */
+  /** Whether the start has failed, and no call has thrown the error. */
   get untaken(): boolean {
     return untaken.has(this);
   }
@@ -82,7 +82,7 @@ export class Start implements Readiness {
   }
 }
 
-/** Throws an error that nobody has got, as the program ends: it is reported, and the exit code is 1. */
+/** Throws an error that no call has thrown, when the program ends: Deno reports it, and the exit code is 1. */
 function throwUntaken(): void {
   for (const start of untaken) start.check();
 }
