@@ -23,11 +23,15 @@ import {
   takeTurn,
 } from "./read_steps.ts";
 import { type Convert, SingleReceive } from "./single_receive.ts";
+import type { ByteQueue } from "./queues.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 const NEWLINE = new Uint8Array([10]);
+
+/** Returns the bytes that a reader has received and that nobody has read. */
+export let unreadBytesOf: (reader: BufferedReader) => ByteQueue;
 
 /**
  * Reads bytes from a socket through a buffer. `socket.makefile("rb")` returns one, and `StreamRequestHandler` has one
@@ -61,6 +65,7 @@ const NEWLINE = new Uint8Array([10]);
 export class BufferedReader implements Disposable {
   static {
     refuseFor(this);
+    unreadBytesOf = (reader) => reader.#core.queue;
   }
 
   readonly #source: ByteSource;

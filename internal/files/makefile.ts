@@ -123,6 +123,8 @@ export interface MakefileHooks {
   onClose?: () => void;
   /** Called when the file begins to hold bytes that go before anything sent from then on. */
   onHold?: (writer: Tied) => void;
+  /** Called with each reader that the file consists of. */
+  onReader?: (reader: unknown) => void;
 }
 
 /**
@@ -179,7 +181,7 @@ export function openFile<S, R, W, TR, TW>(
 ): unknown {
   const { binary, reads, writes } = parseMode(mode);
   const bufferSize = checkBuffering(options.buffering ?? -1, binary);
-  const { lineLimit, tie, onClose, onHold } = options;
+  const { lineLimit, tie, onClose, onHold, onReader } = options;
   const reader = reads
     ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
     : undefined;
@@ -188,10 +190,13 @@ export function openFile<S, R, W, TR, TW>(
   const writer = writes
     ? new kinds.Writer(socket, { bufferSize, onClose: last, onHold })
     : undefined;
+  if (reader !== undefined) onReader?.(reader);
   if (binary) return join(kinds.RWPair, reader, writer);
+  const textReader = reader && new kinds.TextReader(reader, options);
+  if (textReader !== undefined) onReader?.(textReader);
   return join(
     kinds.TextRWPair,
-    reader && new kinds.TextReader(reader, options),
+    textReader,
     writer && new kinds.TextWriter(writer, options),
   );
 }

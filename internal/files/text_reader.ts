@@ -5,6 +5,7 @@
  */
 
 import type { AbortOptions } from "../waiting/abort.ts";
+import type { TextQueue } from "./queues.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
@@ -12,6 +13,9 @@ import { iterateLines, toResult } from "./lines.ts";
 import { refuseFor } from "./read_errors.ts";
 import { readArguments, type ReadSteps, runSteps } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
+
+/** Returns the text that a reader has decoded and that nobody has read. */
+export let unreadTextOf: (reader: TextReader) => TextQueue;
 
 /**
  * Reads text from a socket, as the reading half of Python's `io.TextIOWrapper`. `socket.makefile("r")` returns one.
@@ -42,6 +46,7 @@ import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 export class TextReader implements Disposable {
   static {
     refuseFor(this);
+    unreadTextOf = (reader) => reader.#core.queue;
   }
 
   readonly #reader: BufferedReader;

@@ -11,7 +11,11 @@ import { eofError, tlsError } from "./tls_errors.ts";
 import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
 import type { RawStream } from "./plain_flow.ts";
 import { holdBack, letCome, onEof } from "./tls_native.ts";
-import type { StreamTransport, TransportAddr } from "./transport.ts";
+import {
+  abortTransport,
+  type StreamTransport,
+  type TransportAddr,
+} from "./transport.ts";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -21,10 +25,9 @@ const WAITING_MAX = 65_536;
 /** The settings of a session. */
 export interface TlsStreamOptions extends HandshakeOptions {
   /** The connection under the session. */
-  readonly raw: RawStream & {
-    setNoDelay?(on?: boolean): unknown;
-    setKeepAlive?(on?: boolean): unknown;
-  };
+  readonly raw: RawStream;
+  /** The transport that had the connection before, for its options. */
+  readonly transport: StreamTransport;
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
   /** Whether an end without a close_notify counts as the end of the stream. */
@@ -63,11 +66,6 @@ export class TlsStream implements StreamTransport {
   /** The session, once the handshake has ended. */
   get session(): TLSSocket | undefined {
     return this.#tls;
-  }
-
-  /** Whether the peer has ended its side with a close_notify. */
-  get peerClosed(): boolean {
-    return this.#ended && !this.#ragged;
   }
 
   /** Makes the handshake, once for all calls. A failure closes the connection. */
@@ -237,21 +235,22 @@ export class TlsStream implements StreamTransport {
     this.#wake?.();
   }
 
-  /** Closes at once. */
+  /** Closes at once. The peer sees a reset, or an end without a close_notify. */
   abort(): void {
     this.#closed = true;
-    const { raw } = this.#options;
-    (this.#tls ?? raw).destroy();
-    raw.abort?.();
+    const { raw, transport } = this.#options;
+    if (raw.abort === undefined) abortTransport(transport);
+    else raw.abort();
+    this.#tls?.destroy();
     this.#wake?.();
   }
 
   setNoDelay(on?: boolean): void {
-    this.#options.raw.setNoDelay?.(on);
+    this.#options.transport.setNoDelay?.(on);
   }
 
   setKeepAlive(on?: boolean): void {
-    this.#options.raw.setKeepAlive?.(on);
+    this.#options.transport.setKeepAlive?.(on);
   }
 }
 

@@ -34,6 +34,8 @@ import {
   type Readiness,
   READY,
 } from "../waiting/pending_operation.ts";
+import type { BufferedReader } from "../files/buffered_reader.ts";
+import type { TextReader } from "../files/text_reader.ts";
 import { Stream } from "./stream.ts";
 import type { Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
@@ -46,6 +48,9 @@ export interface Deadline {
   /** The time of the deadline on the clock of `performance.now()`. */
   readonly due: number;
 }
+
+/** A reader over a socket. */
+export type SocketReader = BufferedReader | TextReader;
 
 /** A `connect` in progress. */
 export interface Attempt {
@@ -86,6 +91,8 @@ export class SocketState {
   closeWanted = false;
   /** The number of open files over the socket. */
   files = 0;
+  /** The readers over the socket, which may hold bytes that nobody has read. */
+  readers: SocketReader[] | undefined;
   /** Set on close: resolves when the system has released the address. */
   released: Promise<void> | undefined;
   /** The options that were set. */
@@ -300,6 +307,11 @@ export class SocketState {
     return (this.#gone ??= Promise.withResolvers()).promise;
   }
 
+  #keepReader(reader: SocketReader): void {
+    const open = this.readers?.filter(({ closed }) => !closed) ?? [];
+    this.readers = [...open, reader];
+  }
+
   /** Creates a file over `socket`. The last file closes the socket, if `close` was called. */
   makefile<M extends string>(
     socket: ByteSource & ByteSink,
@@ -313,6 +325,7 @@ export class SocketState {
         if (--this.files === 0 && this.closeWanted) this.close(false);
       },
       onHold: (holder) => this.stream?.hold(holder),
+      onReader: (reader) => this.#keepReader(reader as SocketReader),
     });
     this.files++;
     return file;

@@ -518,6 +518,11 @@ export class SSLSocket extends Socket {
     return this.#known()?.alpnProtocol ?? null;
   }
 
+  /** Returns number, kind and addresses, for a log, as a {@linkcode Socket} does. */
+  override toString(): string {
+    return super.toString().replace("<Socket", "<SSLSocket");
+  }
+
   /** Returns what is known of the session, which is asked once; undefined before the handshake. */
   #known(): SessionFacts | undefined {
     const session = this.#transport?.session;

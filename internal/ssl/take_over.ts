@@ -7,7 +7,9 @@
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { SSLError } from "../base/ssl_errors.ts";
-import type { SocketState } from "../socket/state.ts";
+import { BufferedReader, unreadBytesOf } from "../files/buffered_reader.ts";
+import { unreadTextOf } from "../files/text_reader.ts";
+import type { SocketReader, SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
 import { plainFlow, type PlainStream } from "../runtime/plain_flow.ts";
 import { releaseNetSocket } from "../runtime/tls_raw.ts";
@@ -53,10 +55,13 @@ export async function takeOver(
   state: SocketState,
   stream: Stream,
   plaintext: PlaintextPolicy,
-): Promise<Pick<TlsStreamOptions, "raw" | "localAddr" | "remoteAddr">> {
+): Promise<
+  Pick<TlsStreamOptions, "raw" | "transport" | "localAddr" | "remoteAddr">
+> {
   stream.sendHeld();
   await stream.sendQueue.flush();
-  checkPlaintext(stream, plaintext);
+  takeBack(state.readers ?? [], stream);
+  checkPlaintext(state.readers ?? [], stream, plaintext);
   const { transport, receiveBuffer } = stream;
   const { localAddr, remoteAddr } = transport;
   state.give();
@@ -64,28 +69,43 @@ export async function takeOver(
     ? receiveBuffer.take(receiveBuffer.available)
     : undefined;
   const socket = releaseNetSocket(transport);
-  if (socket === undefined) {
-    return {
-      raw: plainFlow(plainStream(stream, first)),
-      localAddr,
-      remoteAddr,
-    };
+  if (first !== undefined) socket?.unshift(first);
+  const raw = socket ?? plainFlow(plainStream(stream, first));
+  return { raw, transport, localAddr, remoteAddr };
+}
+
+/** Takes the bytes back that files have received, and that nobody has read. */
+function takeBack(
+  readers: readonly SocketReader[],
+  { receiveBuffer }: Stream,
+): void {
+  for (const reader of readers) {
+    if (!(reader instanceof BufferedReader)) continue;
+    const unread = unreadBytesOf(reader);
+    if (unread.length > 0) receiveBuffer.putBack(unread.take(unread.length));
   }
-  if (first !== undefined) socket.unshift(first);
-  return { raw: socket, localAddr, remoteAddr };
 }
 
 /** Throws for bytes that are no handshake, or drops them. */
 function checkPlaintext(
+  readers: readonly SocketReader[],
   { receiveBuffer }: Stream,
   plaintext: PlaintextPolicy,
 ): void {
-  while (receiveBuffer.available > 0) {
-    const [first] = receiveBuffer.peek(1);
-    if (first === HANDSHAKE) return;
-    if (plaintext === "refuse") throw plaintextError(receiveBuffer.available);
-    receiveBuffer.take(receiveBuffer.available);
+  const refuse = (count: number) => {
+    if (plaintext === "refuse") throw plaintextError(count);
+  };
+  for (const reader of readers) {
+    if (reader instanceof BufferedReader) continue;
+    const decoded = unreadTextOf(reader);
+    if (decoded.length > 0) refuse(decoded.length);
+    decoded.clear();
   }
+  if (receiveBuffer.available === 0) return;
+  const [first] = receiveBuffer.peek(1);
+  if (first === HANDSHAKE) return;
+  refuse(receiveBuffer.available);
+  receiveBuffer.take(receiveBuffer.available);
 }
 
 function plaintextError(count: number): SSLError {

@@ -65,7 +65,7 @@ export interface Wrapping<S> {
 /** The functions of the socket that is made. */
 interface Wrapped {
   doHandshake(options: AbortOptions): Promise<void>;
-  abort(): void;
+  close(): void;
 }
 
 /** Wraps a socket. The old one counts as closed, also if this fails, unless an argument is wrong. */
@@ -114,8 +114,8 @@ async function wrap<S extends Wrapped>(
     }
     return made;
   } catch (error) {
-    made.abort();
-    socket.abort();
+    made.close(); // no abort, which might destroy the alert on its way
+    from.close(false);
     throw error;
   }
 }
