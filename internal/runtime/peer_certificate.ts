@@ -59,7 +59,7 @@ export function certificateParts(
     subject: nameParts(subject),
     issuer: nameParts(issuer),
     version: 3, // others are refused
-    serialNumber,
+    serialNumber: evenDigits(serialNumber),
     notBefore: validFrom,
     notAfter: validTo,
   };
@@ -67,6 +67,11 @@ export function certificateParts(
     parts.subjectAltName = altNames(subjectAltName);
   }
   return parts;
+}
+
+/** Returns the number with two digits for each byte, as OpenSSL has it. */
+function evenDigits(hexadecimal: string): string {
+  return hexadecimal.length % 2 === 0 ? hexadecimal : `0${hexadecimal}`;
 }
 
 function nameParts(name: string | undefined): CertificateName {
