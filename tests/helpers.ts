@@ -10,6 +10,9 @@ import {
   createServer as createNetServer,
   type Socket as NetSocket,
 } from "node:net";
+import { memoryUsage } from "node:process";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { Address } from "../internal/base/address.ts";
 import { SharedTimer, Timeout } from "../internal/waiting/timeouts.ts";
 import type { TransportAddr } from "../internal/runtime/transport.ts";
@@ -22,6 +25,13 @@ import type { Bytes } from "./stream_fakes.ts";
 /** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** The bytes of the heap that are in use, after a collection. */
+export function heapUsed(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return memoryUsage().heapUsed;
 }
 
 /** The code of the OSError with which a call ends; its message must end with it. */

@@ -1,4 +1,4 @@
-/** What a call leaves behind: no waiters, no timers that keep the process alive, no connections. */
+/** What a call leaves behind: no memory, no timers that keep the process alive, no connections. */
 
 import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
@@ -6,29 +6,40 @@ import {
   type ListenHandle,
   NodeListener,
 } from "../internal/runtime/node_listener.ts";
-import { anyReady } from "../internal/waiting/ready.ts";
-import { waitersOf } from "../internal/waiting/pending_operation.ts";
-import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
+import { select, SHUT_WR, Socket, TimeoutError } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
-import { tcpPair, timeoutByHand } from "./helpers.ts";
+import { FakeStream, heapUsed, tcpPair, turn } from "./helpers.ts";
 import { granted } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
-Deno.test("Timeout.race() and select() take their waiter back when the time has run out", async () => {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const source = { ready: false, fill: () => promise };
-  for (let i = 0; i < 5; i++) {
-    const timeout = timeoutByHand();
-    const won = timeout.race(promise);
-    assertEquals(waitersOf(promise), 1);
-    timeout.expire();
-    assertEquals(await within(won), false);
-    assertEquals(waitersOf(promise), 0);
-    await within(anyReady([source], 0.001));
-    assertEquals(waitersOf(promise), 0);
-  }
-  resolve();
-});
+/** Calls on an idle socket that end without a result. */
+const VAIN: Record<string, (socket: Socket) => Promise<unknown>> = {
+  "time out": (socket) => socket.recv(1),
+  "are aborted": (socket) => {
+    const aborting = new AbortController();
+    const call = socket.recv(1, { signal: aborting.signal });
+    aborting.abort();
+    return call;
+  },
+  "only select()": (socket) => select([socket], [], [], 0.001),
+};
+
+for (const [how, call] of Object.entries(VAIN)) {
+  Deno.test(`An idle socket keeps nothing of calls that ${how}`, async () => {
+    using socket = Socket.from(new FakeStream());
+    socket.settimeout(0.001);
+    const make = async (count: number) => {
+      const calls = Array.from({ length: count }, () => call(socket));
+      await within(Promise.allSettled(calls));
+      await turn();
+    };
+    await make(500); // all code is compiled, and timers are set
+    const before = heapUsed();
+    for (let round = 0; round < 6; round++) await make(500);
+    const kept = (heapUsed() - before) / 3000;
+    assert(kept < 150, `${kept} bytes of each call`);
+  });
+}
 
 Deno.test({
   name: "Socket.settimeout() does not keep the process alive",

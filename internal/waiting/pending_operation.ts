@@ -21,11 +21,6 @@ function call(watcher: () => void): void {
 /** The callbacks of each promise; see {@linkcode whenEnded}. */
 const waiting = new WeakMap<Promise<void>, Set<() => void>>();
 
-/** Returns the number of callbacks of a promise, for tests. */
-export function waitersOf(ended: Promise<void>): number {
-  return waiting.get(ended)?.size ?? 0;
-}
-
 /**
  * Calls `callback` when a promise settles, unless it is removed before. A promise keeps the arguments of `then` until it
  * settles, so an idle connection whose calls time out would gather reactions for ever (540 bytes each). Here each
