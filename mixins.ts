@@ -98,6 +98,7 @@ export type {
   DatagramServer,
   FitsServer,
   OwnOptions,
+  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
   ServeForeverOptions,

@@ -125,6 +125,7 @@ export type {
   FitsServer,
   HandlerServer,
   OwnOptions,
+  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
   ServeForeverOptions,

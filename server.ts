@@ -37,6 +37,7 @@ export type {
   FitsServer,
   HandlerServer,
   OwnOptions,
+  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
   ServerAddress,

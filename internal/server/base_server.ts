@@ -30,6 +30,7 @@ import {
   setting,
 } from "./server_options.ts";
 import type {
+  RejectReason,
   RequestHandlerConstructor,
   ServerAddress,
   ServerStages,
@@ -183,7 +184,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   abstract getRequest(): [R, A] | Promise<[R, A]>;
 
   /**
-   * Reports whether to accept a request. Rejected requests are closed. May be overridden.
+   * Reports whether to accept a request. Rejected requests are closed, after `rejectRequest`. With a mix-in the loop gets
+   * the next request while a promise of this method is pending. May be overridden.
    *
    * @param _request The request.
    * @param _clientAddress The client's address.
@@ -195,6 +197,23 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   ): boolean | Promise<boolean> {
     return true;
   }
+
+  /**
+   * Does nothing. The server calls this hook for a request that it turns away, and closes the request then: write here
+   * why, such as `421 too many connections`. An error goes to `handleError`. A server with a mix-in goes on meanwhile.
+   *
+   * The hook has two seconds; then the connection is cut off. At most 128 calls run at a time, and further requests are
+   * closed without one. On a server with `ssl` the request may be a connection before its handshake. May be overridden.
+   *
+   * @param _request The request.
+   * @param _clientAddress The client's address.
+   * @param _reason The limit that the request exceeds, or why else the server does not accept it.
+   */
+  rejectRequest(
+    _request: R,
+    _clientAddress: A,
+    _reason: RejectReason,
+  ): void | Promise<void> {}
 
   /**
    * Handles a request to its end. The mix-ins override this method to run the request elsewhere. May be overridden.

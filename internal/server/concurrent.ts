@@ -4,6 +4,7 @@
  * @module
  */
 
+import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "./stages.ts";
 import type { Address } from "../base/address.ts";
 import {
@@ -12,12 +13,7 @@ import {
   type MaxConnectionsPolicy,
   requestsOf,
 } from "./request_registry.ts";
-import {
-  processRequestTask,
-  runOwnTask,
-  runTask,
-  turnAway,
-} from "./request_stages.ts";
+import { processRequestTask, runOwnTask, runTask } from "./request_stages.ts";
 
 /**
  * A class of servers, for a mix-in to extend.
@@ -138,8 +134,9 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void | Promise<void> {
       const requests = requestsOf(this);
-      if (requests.exceeds(request)) {
-        return void turnAway(this, request, clientAddress);
+      const limit = requests.exceeds(request);
+      if (limit !== undefined) {
+        return void turnAway(this, request, clientAddress, limit);
       }
       const active = requests.detach(request);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {

@@ -19,8 +19,9 @@ import {
   type Requests,
   requestsOf,
 } from "./request_registry.ts";
-import { reportAndShutdown, turnAway } from "./request_stages.ts";
-import type { ServerStages } from "./stages.ts";
+import { turnAway } from "./rejection.ts";
+import { reportAndShutdown } from "./request_stages.ts";
+import type { RejectReason, ServerStages } from "./stages.ts";
 
 /** The stages of a server with TLS, besides those of every server. */
 export interface SecureStages {
@@ -83,8 +84,9 @@ export class Handshakes {
 
   /** Begins the handshake of a request, and ends the request if the handshake fails. */
   begin(active: ActiveRequest, clientAddress: Address): void {
-    if (this.#requests.exceeds(active.request)) {
-      return this.#turnAway({ active, clientAddress });
+    const limit = this.#requests.exceeds(active.request);
+    if (limit !== undefined) {
+      return this.#turnAway({ active, clientAddress }, limit);
     }
     active.detached = true;
     this.#pending.add(active);
@@ -102,7 +104,7 @@ export class Handshakes {
     }
     this.#pending.delete(active);
     if (!accepted) this.#requests.end(active);
-    else if (this.#requests.draining) this.#turnAway(secured);
+    else if (this.#requests.draining) this.#turnAway(secured, "draining");
     else this.#secured.push(secured);
     this.#wake();
     if (this.#pending.size === 0) this.#quiet?.resolve();
@@ -129,7 +131,8 @@ export class Handshakes {
       await reportAndShutdown(server, request, clientAddress, error);
       return false;
     }
-    this.#turnAway({ active, clientAddress });
+    const reason = this.#requests.draining ? "draining" : "verifyPeer";
+    this.#turnAway({ active, clientAddress }, reason);
     return false;
   }
 
@@ -172,12 +175,15 @@ export class Handshakes {
   drain(): void {
     for (const { request } of this.#pending) closeNow(request);
     for (let next; (next = this.#secured.shift()) !== undefined;) {
-      this.#turnAway(next);
+      this.#turnAway(next, "draining");
     }
   }
 
-  #turnAway({ active, clientAddress }: SecuredRequest): void {
-    void turnAway(this.#server, active.request, clientAddress);
+  #turnAway(
+    { active, clientAddress }: SecuredRequest,
+    reason: RejectReason,
+  ): void {
+    void turnAway(this.#server, active.request, clientAddress, reason);
   }
 }
 

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { IncompleteReadError } from "../files/read_errors.ts";
 
 const RULE = "-".repeat(40);
@@ -159,4 +160,14 @@ export function say(text: string): void {
 /** Prints an error of a hook that must not end the server, as Python's threads do. */
 export function sayHookFailed(clientAddress: Address, error: unknown): void {
   say(errorReport(clientAddress, error, "the end of the"));
+}
+
+/** Prints the error of a hook that ends a request, and closes the connection in its place. */
+export function hookFailed(
+  request: unknown,
+  clientAddress: Address,
+  error: unknown,
+): void {
+  sayHookFailed(clientAddress, error);
+  if (request instanceof Socket) stateOf(request).close(false);
 }

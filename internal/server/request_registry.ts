@@ -95,6 +95,8 @@ export class Requests implements Iterable<ActiveRequest> {
   drained: Promise<unknown> | undefined;
   /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
+  /** The number of requests that are being turned away, and told why. */
+  rejecting = 0;
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
   /** The counters. */
@@ -151,7 +153,7 @@ export class Requests implements Iterable<ActiveRequest> {
   }))(this);
 
   /** Begins a request. */
-  begin(request: unknown, clientAddress?: Address): ActiveRequest {
+  begin<R>(request: R, clientAddress?: Address): ActiveRequest<R> {
     const client = clientOf(clientAddress);
     if (this.#perClient) count(this.#perClient, client, 1);
     this.status.accepted++;
@@ -174,13 +176,16 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
   }
 
-  /** Reports whether a request that has begun exceeds a limit. */
-  exceeds(request: unknown): boolean {
-    if (this.size > this.max) return true;
+  /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
+  exceeds(
+    request: unknown,
+  ): "maxConnections" | "maxConnectionsPerClient" | undefined {
+    if (this.size > this.max) return "maxConnections";
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
-    if (most === Infinity) return false;
+    if (most === Infinity) return undefined;
     const client = this.#active.get(request)?.client;
-    return client !== undefined && this.#countOf(client) > most;
+    const exceeds = client !== undefined && this.#countOf(client) > most;
+    return exceeds ? "maxConnectionsPerClient" : undefined;
   }
 
   /** Returns the number of open requests of a client. Starts counting at the first call. */

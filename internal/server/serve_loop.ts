@@ -19,7 +19,7 @@ import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes } from "./handshakes.ts";
 import { enter, isInside } from "./scope.ts";
-import { Dispatcher } from "./request_stages.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import type {
   ServeForeverOptions,
   ServerCloseOptions,

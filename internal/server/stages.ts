@@ -43,6 +43,19 @@ export interface ServerStatus {
 }
 
 /**
+ * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or
+ * because the server shuts down.
+ *
+ * @category Servers
+ */
+export type RejectReason =
+  | "maxConnections"
+  | "maxConnectionsPerClient"
+  | "verifyRequest"
+  | "verifyPeer"
+  | "draining";
+
+/**
  * The socket of a server, whose addresses have the type of the server's address.
  *
  * @category Servers
@@ -248,6 +261,12 @@ export interface ServerStages<R = unknown, A extends Address = Address> extends
     request: R,
     clientAddress: A,
   ): boolean | Promise<boolean>;
+  /** Tells a client why its request is turned away. */
+  rejectRequest(
+    request: R,
+    clientAddress: A,
+    reason: RejectReason,
+  ): void | Promise<void>;
   /** Handles a request to its end, or starts a task that does. */
   processRequest(request: R, clientAddress: A): void | Promise<void>;
   /** Creates a handler for a request and runs it. */

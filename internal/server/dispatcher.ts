@@ -1,0 +1,213 @@
+/**
+ * The stages of a request up to `processRequest`: `getRequest`, `verifyRequest`, and the handshake of TLS. Awaits a stage
+ * only if the stage gave a promise.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { ownerOf } from "../socket/fileno.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import {
+  AcceptFailures,
+  type AcceptVerdict,
+  systemError,
+} from "./accept_errors.ts";
+import { rejectAndShutdown, turnAway } from "./rejection.ts";
+import { hookFailed } from "./report.ts";
+import {
+  type ActiveRequest,
+  type Requests,
+  requestsOf,
+} from "./request_registry.ts";
+import { reportAndShutdown, runOwnTask, shutdown } from "./request_stages.ts";
+import type { ServerStages } from "./stages.ts";
+
+/** The stage between `verifyRequest` and `processRequest`: TLS handshakes. */
+export interface HandshakeStage {
+  /** Whether the next request makes a handshake. */
+  readonly wanted: boolean;
+  /** Begins the handshake of a request. */
+  begin(active: ActiveRequest, clientAddress: Address): void;
+}
+
+/**
+ * Takes requests through the stages of a server.
+ *
+ * @typeParam R The type of a request.
+ */
+export class Dispatcher<R> {
+  readonly #server: ServerStages<R>;
+  readonly #requests: Requests;
+  readonly #handshakes: HandshakeStage;
+  readonly #failures = new AcceptFailures();
+
+  /**
+   * @param server The server. Its stages are looked up at each request.
+   * @param handshakes The handshakes of the server.
+   */
+  constructor(server: ServerStages<R>, handshakes: HandshakeStage) {
+    this.#server = server;
+    this.#handshakes = handshakes;
+    this.#requests = requestsOf(server);
+  }
+
+  /**
+   * Gets a request that is ready and takes it through its stages.
+   *
+   * @returns The verdict on a failure of `getRequest`; undefined if there was a request.
+   */
+  async handleOne(): Promise<AcceptVerdict | undefined> {
+    let got: [R, Address];
+    try {
+      const getting = this.#server.getRequest();
+      got = Array.isArray(getting) ? getting : await getting;
+    } catch (error) {
+      return await this.#acceptFailed(error);
+    }
+    this.#failures.passed();
+    const [request, clientAddress] = got;
+    const active = this.#requests.begin(request, clientAddress);
+    try {
+      const verdict = this.#admits(request, clientAddress);
+      if (this.#requests.concurrent && verdict !== true) {
+        this.#judge(active, clientAddress, verdict);
+      } else if (verdict === true || await verdict) {
+        const step = this.#accept(active, clientAddress);
+        if (step !== undefined) await step;
+      } else await this.#reject(request, clientAddress);
+    } catch (error) {
+      await this.#requestFailed(active, clientAddress, error);
+    } finally {
+      if (!active.detached) this.#requests.end(active);
+    }
+  }
+
+  /** Begins the handshake of an accepted request, or processes the request. */
+  #accept(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+  ): void | Promise<void> {
+    if (this.#handshakes.wanted) {
+      return this.#handshakes.begin(active, clientAddress);
+    }
+    return this.#server.processRequest(active.request, clientAddress);
+  }
+
+  /** Takes a request that has ended its handshake through the other stages. */
+  async handleSecured(
+    { active, clientAddress }: {
+      readonly active: ActiveRequest;
+      readonly clientAddress: Address;
+    },
+  ): Promise<void> {
+    active.detached = false;
+    try {
+      const request = active.request as R;
+      await this.#server.processRequest(request, clientAddress);
+    } catch (error) {
+      await this.#requestFailed(
+        active as ActiveRequest<R>,
+        clientAddress,
+        error,
+      );
+    } finally {
+      if (!active.detached) this.#requests.end(active);
+    }
+  }
+
+  /** Reports whether to accept a request. A server that shuts down accepts none. */
+  #admits(request: R, clientAddress: Address): boolean | Promise<boolean> {
+    if (this.#requests.draining) return false;
+    return this.#server.verifyRequest(request, clientAddress);
+  }
+
+  /** Closes a request that was not accepted. */
+  #reject(request: R, clientAddress: Address): Promise<void> {
+    const reason = this.#requests.draining ? "draining" : "verifyRequest";
+    return rejectAndShutdown(this.#server, request, clientAddress, reason);
+  }
+
+  /**
+   * Goes on with a request whose verdict is not there yet, or is no, so that the loop gets the next request meanwhile.
+   * The request counts from the start: a limit holds for requests that wait for their verdict, too.
+   */
+  #judge(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+    verdict: boolean | Promise<boolean>,
+  ): void {
+    const { request } = active;
+    const draining = this.#requests.draining ? "draining" : undefined;
+    const reason = verdict === false
+      ? draining ?? "verifyRequest"
+      : this.#requests.exceeds(request);
+    if (reason === undefined) {
+      active.detached = true;
+      return void this.#verify(active, clientAddress, Promise.resolve(verdict));
+    }
+    Promise.resolve(verdict).catch(() => {}); // the client is turned away in any case
+    void turnAway(this.#server, request, clientAddress, reason);
+  }
+
+  /** Waits for a verdict, and then goes on as the loop does. */
+  async #verify(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+    verdict: Promise<boolean>,
+  ): Promise<void> {
+    const { request } = active;
+    const server = this.#server;
+    try {
+      const accepted = await verdict.finally(() => active.detached = false);
+      if (active.end !== undefined) await shutdown(server, request); // cut off meanwhile
+      else if (accepted) await this.#accept(active, clientAddress);
+      else void turnAway(server, request, clientAddress, "verifyRequest");
+    } catch (error) {
+      await this.#requestFailed(active, clientAddress, error);
+    } finally {
+      if (!active.detached) this.#requests.end(active);
+    }
+  }
+
+  /** Counts a failure of `getRequest` and calls the hooks. Throws a failure that ends the loop. */
+  async #acceptFailed(error: unknown): Promise<AcceptVerdict> {
+    const verdict = this.#failures.judge(error, listens(this.#server));
+    if (verdict === "fatal") throw error;
+    const { status } = this.#requests;
+    if (verdict === "resource") status.resourceErrors++;
+    else status.transientErrors++;
+    await this.#server.handleAcceptError(error);
+    if (verdict === "resource" && this.#failures.short()) {
+      await this.#server.handleShortage(systemError(error)!);
+    }
+    return verdict;
+  }
+
+  /**
+   * Reports an error of a stage and closes the request: in the background if the server has a mix-in. Errors of the hooks
+   * end the loop of a server without one.
+   */
+  async #requestFailed(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+    error: unknown,
+  ): Promise<void> {
+    const { request } = active;
+    const report = () =>
+      reportAndShutdown(this.#server, request, clientAddress, error);
+    if (!this.#requests.concurrent) return await report();
+    if (active.detached) { // its task ends it
+      report().catch((thrown) => hookFailed(request, clientAddress, thrown));
+    } else {
+      active.detached = true;
+      void runOwnTask(this.#server, active, clientAddress, report);
+    }
+  }
+}
+
+/** Reports whether the socket of a server is open and takes requests. */
+function listens(server: ServerStages): boolean {
+  const socket = ownerOf(server.fileno());
+  return socket instanceof Socket && stateOf(socket).listens;
+}

@@ -1,0 +1,82 @@
+/**
+ * Turning requests away: at a limit, while the server closes, or because `verifyRequest` says so.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { hookFailed } from "./report.ts";
+import { requestsOf } from "./request_registry.ts";
+import type { RejectReason, ServerStages } from "./stages.ts";
+
+/** The milliseconds that `rejectRequest` may take: as long as `shutdownRequest` waits for a client. */
+const REJECT_MS = 2000;
+
+/**
+ * The most calls of `rejectRequest` at a time, so that a flood of clients beyond the limit holds no more descriptors.
+ * Arbitrary.
+ */
+const REJECTING_MAX = 128;
+
+/**
+ * Turns a request away in the background. The request does not count meanwhile, so a client that delays its end takes
+ * neither a place nor the time of the loop.
+ */
+export async function turnAway<R>(
+  server: ServerStages<R>,
+  request: R,
+  clientAddress: Address,
+  reason: RejectReason,
+): Promise<void> {
+  const requests = requestsOf(server);
+  requests.end(requests.detach(request));
+  try {
+    await rejectAndShutdown(server, request, clientAddress, reason);
+  } catch (error) {
+    hookFailed(request, clientAddress, error);
+  }
+}
+
+/** Calls `rejectRequest`, reports its error, and closes the request. Throws the error of another stage. */
+export async function rejectAndShutdown<R>(
+  server: ServerStages<R>,
+  request: R,
+  clientAddress: Address,
+  reason: RejectReason,
+): Promise<void> {
+  const requests = requestsOf(server);
+  requests.status.rejected++;
+  try {
+    if (requests.rejecting < REJECTING_MAX) {
+      requests.rejecting++;
+      await rejectInTime(server, request, clientAddress, reason)
+        .finally(() => requests.rejecting--);
+    }
+  } catch (error) {
+    await server.handleError(request, clientAddress, error);
+  } finally {
+    await server.shutdownRequest(request);
+  }
+}
+
+/** Calls `rejectRequest`, and cuts the connection off when the time is up. */
+async function rejectInTime<R>(
+  server: ServerStages<R>,
+  request: R,
+  clientAddress: Address,
+  reason: RejectReason,
+): Promise<void> {
+  const rejected = server.rejectRequest(request, clientAddress, reason);
+  if (rejected === undefined) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), REJECT_MS);
+  });
+  try {
+    if (await Promise.race([rejected, late]) !== "late") return;
+  } finally {
+    clearTimeout(timer);
+  }
+  if (request instanceof Socket) stateOf(request).close(true);
+}
