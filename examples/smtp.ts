@@ -1,10 +1,10 @@
 /**
  * A mail server that receives mail for any address into a maildir.
  *
- *     deno run --allow-net --allow-read --allow-write examples/smtp.ts [host] [port] [maildir] [seconds]
+ *     deno run --allow-net --allow-read --allow-write examples/smtp.ts [host] [port] [maildir] [seconds] [certificate] [key]
  *
  * A client has 300 seconds for a command, and ten times as many for a mail, unless the command names another number.
- * Then `swaks --server localhost:2525 --to you@example.org`.
+ * With a certificate it offers STARTTLS. Then `swaks --server localhost:2525 --to you@example.org`, and `--tls`.
  */
 import {
   AF_INET,
@@ -13,6 +13,10 @@ import {
   formatAddress,
   serve,
 } from "@socketserver/socketserver";
+import {
+  PROTOCOL_TLS_SERVER,
+  SSLContext,
+} from "@socketserver/socketserver/ssl";
 import { SMTPHandler } from "./smtp/handler.ts";
 import { Maildir } from "./smtp/maildir.ts";
 
@@ -21,6 +25,8 @@ const [
   port = "2525",
   maildir = "Maildir",
   seconds = "300",
+  certificate,
+  key,
 ] = Deno.args;
 
 class Handler extends SMTPHandler {
@@ -28,6 +34,10 @@ class Handler extends SMTPHandler {
 }
 
 try {
+  if (certificate !== undefined) {
+    Handler.ssl = new SSLContext(PROTOCOL_TLS_SERVER);
+    Handler.ssl.loadCertChain(certificate, key);
+  }
   Handler.maildir = await Maildir.open(maildir);
   const server = new AsyncTCPServer([host, Number(port)], Handler, {
     addressFamily: host.includes(":") ? AF_INET6 : AF_INET,

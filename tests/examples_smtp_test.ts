@@ -1,6 +1,7 @@
 /** examples/smtp.ts against Python's smtplib, swaks, ncat, and clients that are up to no good. */
 
 import { createConnection, type Socket } from "../mod.ts";
+import { createDefaultContext } from "../ssl.ts";
 import {
   assert,
   assertEquals,
@@ -17,10 +18,15 @@ interface Post {
   readonly maildir: string;
 }
 
-/** Runs `fn` with a server that gives a client `seconds` for a command. The server must end well, with no unfinished mail. */
+/**
+ * Runs `fn` with a server that gives a client `seconds` for a command. The server must end well, with no unfinished mail.
+ *
+ * @param files The certificate and key of the server.
+ */
 async function withPost(
   fn: (post: Post) => Promise<void>,
   seconds = "20",
+  files: string[] = [],
 ): Promise<void> {
   const base = await Deno.makeTempDir();
   const maildir = `${base}/mails`;
@@ -31,6 +37,7 @@ async function withPost(
       "0",
       maildir,
       seconds,
+      ...files,
     );
     await fn({ server, maildir });
     assertEquals(await server.end("SIGINT"), 0);
@@ -321,3 +328,87 @@ post("receives a mail that ncat types", async (post) => {
   assertEquals(codes(await talk("ncat", args, typed)).at(-1), 221);
   assertEquals(delivered(post), [GOT]);
 }, !have("ncat"));
+
+const files = ["crt", "key"].map((ending) =>
+  new URL(`testdata/localhost.${ending}`, import.meta.url).pathname
+);
+
+function secure(
+  name: string,
+  fn: (post: Post) => Promise<void>,
+  ignore = false,
+): void {
+  Deno.test({
+    name: `examples/smtp.ts with a certificate ${name}`,
+    ignore: ignore || !mayRun,
+    fn: () => withPost(fn, "20", files),
+  });
+}
+
+secure("receives mail of swaks over STARTTLS, and without", async (post) => {
+  for (const more of [["--tls"], []]) {
+    // deno-fmt-ignore
+    const said = await talk("swaks", ["--server", `127.0.0.1:${post.server.port}`,
+      "--from", "a@b.test", "--to", "c@d.test", "--timeout", "20", "--body", "hi", ...more], "");
+    assertEquals(said.includes("<~  250 the mail is stored"), more.length > 0);
+    const [{ name }] = Deno.readDirSync(`${post.maildir}/new`);
+    const mail = Deno.readTextFileSync(`${post.maildir}/new/${name}`);
+    assertEquals(mail.includes("with ESMTPS;"), more.length > 0);
+    assertEquals(delivered(post).length, 1);
+  }
+}, !have("swaks"));
+
+secure("receives mail of smtplib over STARTTLS", async (post) => {
+  const program = `
+import smtplib, ssl, sys
+context = ssl.create_default_context(cafile=sys.argv[2])
+with smtplib.SMTP("localhost", int(sys.argv[1]), timeout=20) as client:
+    client.ehlo()
+    print("starttls" in client.esmtp_features)
+    client.starttls(context=context)
+    client.ehlo()
+    print("starttls" in client.esmtp_features, client.docmd("STARTTLS")[0])
+    client.sendmail("a@b.test", ["c@d.test"], "x" * 5_000_000)
+`;
+  const args = ["-c", program, post.server.port, files[0]];
+  assertEquals(await talk("python3", args, ""), "True\nFalse 503\n");
+  assertEquals(delivered(post), [`${"x".repeat(5_000_000)}\n`]);
+}, !have("python3"));
+
+secure(
+  "forgets what was said before, and offers no STARTTLS again",
+  async (post) => {
+    const { cafile, ...options } = {
+      cafile: files[0],
+      serverHostname: "localhost",
+    };
+    const context = createDefaultContext({ cafile });
+    const plain = await connect(post);
+    await plain.sendall(bytes(`${ENVELOPE}STARTTLS now\r\nSTARTTLS\r\n`));
+    const before = plain.makefile("rb");
+    const said = text(
+      await within(before.readuntil("220 begin the handshake\r\n")),
+    );
+    assertEquals(codes(said), [220, 250, 250, 250, 501, 220]);
+    assertStringIncludes(said, "STARTTLS");
+    using client = await context.wrapSocket(plain, options);
+    await client.sendall(
+      bytes(`DATA\r\nRCPT TO:<a@b>\r\nMAIL FROM:<a@b>\r\n${HELLO}QUIT\r\n`),
+    );
+    using file = client.makefile("rb");
+    const answer = text(await within(file.read()));
+    assertEquals(codes(answer), [503, 503, 503, 250, 221]);
+    assert(!answer.includes("STARTTLS"));
+  },
+);
+
+secure(
+  "refuses commands that somebody has put behind STARTTLS",
+  async (post) => {
+    for (const more of ["RSET\r\n", "MAIL FROM:<evil@b>\r\n", "\0"]) {
+      const answer = await ask(post, `${HELLO}STARTTLS\r\n${more}`);
+      assertEquals(codes(answer), [220, 250, 220]); // and the connection is closed
+    }
+    assertEquals(codes(await ask(post, "QUIT\r\n")), [220, 221]);
+  },
+);

@@ -1,5 +1,5 @@
 /**
- * SMTP for handlers: receives mail (RFC 5321) with SIZE, PIPELINING and 8BITMIME.
+ * SMTP for handlers: receives mail (RFC 5321) with SIZE, PIPELINING, 8BITMIME and STARTTLS (RFC 3207).
  *
  * @module
  */
@@ -10,6 +10,7 @@ import {
   StreamRequestHandler,
   TimeoutError,
 } from "@socketserver/socketserver";
+import { type SSLContext, SSLSocket } from "@socketserver/socketserver/ssl";
 import type { Maildir } from "./maildir.ts";
 import { parsePath } from "./path.ts";
 import { readText, toFileLine } from "./text.ts";
@@ -30,6 +31,8 @@ const TOO_LARGE: Reply = [552, "the mail is too large"];
 export class SMTPHandler extends StreamRequestHandler {
   /** Where the mails go. */
   static maildir: Maildir;
+  /** The settings of TLS, for STARTTLS; undefined without a certificate. */
+  static ssl: SSLContext | undefined;
   /** Seconds for each command. */
   override timeout = 300;
   override lineLimit = 2048; // RFC 5321 asks for 512
@@ -44,6 +47,7 @@ export class SMTPHandler extends StreamRequestHandler {
   #recipients: string[] = [];
   #mistakes = 0;
   #ended = false;
+  #startsTls = false;
   /** Whether the handler waits for a command. */
   #isIdle = false;
 
@@ -56,6 +60,7 @@ export class SMTPHandler extends StreamRequestHandler {
       const reply = await this.#next();
       if (reply === undefined) return;
       await this.#reply(reply);
+      if (this.#startsTls) await this.#startTls(this.#ssl!);
     }
     await this.wfile.flush();
     await this.connection.lingeringClose(1);
@@ -104,6 +109,32 @@ export class SMTPHandler extends StreamRequestHandler {
     await this.wfile.write(`${text.join("\r\n")}\r\n`);
   }
 
+  /** Asks for the handshake that follows the reply. */
+  #askTls(): Reply {
+    if (this.#isSecure) return [503, "TLS is on already"];
+    if (this.#ssl === undefined) return [500, "no such command"];
+    this.#startsTls = true;
+    return [220, "begin the handshake"];
+  }
+
+  /** Makes the handshake. Fails if the client has sent more than STARTTLS: somebody between may have added it. */
+  async #startTls(ssl: SSLContext): Promise<void> {
+    this.#startsTls = false;
+    await this.wfile.flush();
+    this.request = await ssl.wrapSocket(this.request, { serverSide: true });
+    await this.setup(); // opens new files
+    this.#client = ""; // nothing that was said before counts
+    this.#reset();
+  }
+
+  get #ssl(): SSLContext | undefined {
+    return (this.constructor as typeof SMTPHandler).ssl;
+  }
+
+  get #isSecure(): boolean {
+    return this.request instanceof SSLSocket;
+  }
+
   async #execute(bytes: Uint8Array): Promise<Reply> {
     const text = new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
     const [, verb, , argument = ""] = /^([a-z]+)( (.*))?$/i.exec(text) ?? [];
@@ -118,6 +149,8 @@ export class SMTPHandler extends StreamRequestHandler {
         return this.#rcpt(argument);
       case "DATA":
         return argument ? [501, "DATA has no argument"] : await this.#data();
+      case "STARTTLS":
+        return argument ? [501, "STARTTLS has no argument"] : this.#askTls();
       case "RSET":
         this.#reset();
         return [250, "forgotten"];
@@ -135,7 +168,9 @@ export class SMTPHandler extends StreamRequestHandler {
 
   /** The extensions that EHLO announces. */
   get extensions(): string[] {
-    return [`SIZE ${this.sizeLimit}`, "8BITMIME", "PIPELINING"];
+    const extensions = [`SIZE ${this.sizeLimit}`, "8BITMIME", "PIPELINING"];
+    const offers = this.#ssl !== undefined && !this.#isSecure;
+    return offers ? [...extensions, "STARTTLS"] : extensions;
   }
 
   #greet(client: string, extensions: string[]): Reply {
@@ -202,7 +237,7 @@ export class SMTPHandler extends StreamRequestHandler {
 
   /** How the mail comes, as RFC 3848 has it. */
   get protocol(): string {
-    return "ESMTP";
+    return this.#isSecure ? "ESMTPS" : "ESMTP";
   }
 
   /** Reads the text of a mail to its end in any case, so that the next command is not taken for a part of it. */
