@@ -5,6 +5,7 @@ import {
   AF_UNIX,
   ConnectionResetError,
   MSG_PEEK,
+  OSError,
   relay,
   select,
   SHUT_WR,
@@ -328,6 +329,55 @@ Deno.test({
     client.close();
     await near.waitClosed();
   },
+});
+
+Deno.test({
+  name:
+    "relay() over TCP resets a client that is slow, once it has taken the last bytes",
+  ignore: !granted("net") || Deno.build.os === "windows",
+  async fn() {
+    const [server, far] = await tcpPair();
+    const [near, client] = await tcpSocketAndConn();
+    const controller = new AbortController();
+    const relaying = relay(near, far, { signal: controller.signal });
+    relaying.catch(() => {});
+    let sent = 0;
+    const sending = (async () => {
+      for (;; sent++) await server.sendall(new Uint8Array(100_000));
+    })();
+    sending.catch(() => {});
+    for (let stuck = -1; stuck < sent;) { // until the client holds everything up
+      stuck = sent;
+      await new Promise((next) => setTimeout(next, 50));
+    }
+    controller.abort();
+    const buffer = new Uint8Array(100_000);
+    const reading = (async () => {
+      while (await client.read(buffer) !== null);
+    })();
+    await assertRejects(() => soon(reading), Deno.errors.ConnectionReset);
+    await assertRejects(() => soon(relaying), DOMException);
+    await assertRejects(() => soon(sending), OSError);
+    client.close();
+    for (const socket of [server, near, far]) socket.close();
+    await Promise.all([near.waitClosed(), far.waitClosed()]);
+  },
+});
+
+Deno.test("relay() waits a second for a client that reads nothing, and then aborts", async () => {
+  using time = await fakeTime();
+  using pair = new Relayed(10);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const failed = relay(...pair.ends, { signal }).catch((error) => error.name);
+  await pair.server.sendall(new Uint8Array(20));
+  for (let turns = 0; turns < 9; turns++) await turn();
+  controller.abort();
+  for (let turns = 0; turns < 9; turns++) await turn();
+  assertEquals(pair.closed, [false, true]); // the server hears at once
+  await time.tickAsync(1000);
+  assertEquals(await failed, "AbortError");
+  assertEquals(pair.closed, [true, true]);
 });
 
 Deno.test({

@@ -106,29 +106,55 @@ function checkTimeout(timeout: unknown): asserts timeout is number | null {
   }
 }
 
-/** Passes on all bytes of a direction, and then its end. Returns their number. */
-async function copy(
-  from: Stream,
-  to: Stream,
-  idle: IdleTimeout | undefined,
-): Promise<number> {
-  const buffer = new RelayBuffer(from);
-  let total = 0;
-  try {
-    for (;;) {
-      const bytes = await buffer.next();
-      if (bytes.length === 0) break;
-      idle?.restart();
-      await to.sendall(bytes, null);
-      idle?.restart();
-      total += bytes.length;
-    }
-    buffer.release();
-  } finally {
-    buffer.drop();
+/**
+ * How long a failed relay waits for a write in flight, in milliseconds: while there is one, the connection cannot be
+ * reset. Arbitrary; a client that reads at all makes room sooner.
+ */
+const LAST_WRITE_MS = 1000;
+
+/** One direction of a relay. */
+class Direction {
+  readonly #from: Stream;
+  readonly #to: Stream;
+  readonly #idle: IdleTimeout | undefined;
+  #writing: Promise<void> | undefined;
+
+  constructor(from: Stream, to: Stream, idle: IdleTimeout | undefined) {
+    this.#from = from;
+    this.#to = to;
+    this.#idle = idle;
   }
-  await to.endWrite(null);
-  return total;
+
+  /** Passes on all bytes, and then the end. Returns the number of bytes. */
+  async copy(): Promise<number> {
+    const buffer = new RelayBuffer(this.#from);
+    let total = 0;
+    try {
+      for (;;) {
+        const bytes = await buffer.next();
+        if (bytes.length === 0) break;
+        this.#idle?.restart();
+        await (this.#writing = this.#to.sendall(bytes, null));
+        this.#writing = undefined;
+        this.#idle?.restart();
+        total += bytes.length;
+      }
+      buffer.release();
+    } finally {
+      buffer.drop();
+    }
+    await this.#to.endWrite(null);
+    return total;
+  }
+
+  /** Waits for the end of the write in flight, but not for a peer that reads nothing. */
+  async lastWrite(): Promise<void> {
+    if (this.#writing === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, LAST_WRITE_MS);
+    await Promise.race([promise, this.#writing.catch(() => {})]);
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -137,7 +163,7 @@ async function copy(
  * reads slowly slows the other one down: the relay holds one read of each direction, and no more.
  *
  * After an error, the timeout or the abort, both sockets are aborted, so that a TCP peer sees a reset, and does not take
- * a part of the data for all of it. After success they stay open, and the caller closes them. The timeouts of the sockets
+ * a part of the data for all of it. If a peer is slow to take the last bytes, that may wait for a second. After success they stay open, and the caller closes them. The timeouts of the sockets
  * do not apply. Nothing else may read or write meanwhile.
  *
  * @param a A connected stream socket: of a client, for instance. Bytes that it has received already are passed on; but not
@@ -200,31 +226,38 @@ async function relayAll(
   try {
     checkTimeout(timeout);
     checkSignal(signal, "relay");
-    const [first, second] = connectionsOf([a, b]);
-    return await join(first, second, timeout, signal).catch((error) => {
-      for (const socket of [a, b]) socket.abort();
-      throw error;
-    });
+    return await join([a, b], connectionsOf([a, b]), timeout, signal);
   } catch (error) {
     return await failLater(error);
   }
 }
 
 async function join(
-  first: Stream,
-  second: Stream,
+  [a, b]: Socket[],
+  [first, second]: Stream[],
   timeout: number | null,
   signal: AbortSignal | undefined,
 ): Promise<RelayReport> {
-  if (signal?.aborted) throw reasonOf(signal);
   const { promise: failed, reject } = Promise.withResolvers<never>();
   const idle = timeout === null ? undefined : new IdleTimeout(timeout, reject);
-  const forget = signal && onAbort(signal, () => reject(reasonOf(signal)));
+  const abort = () => reject(reasonOf(signal!));
+  const forget = signal && onAbort(signal, abort);
+  if (signal?.aborted) abort();
+  const [up, down] = [
+    new Direction(first, second, idle),
+    new Direction(second, first, idle),
+  ];
   try {
-    const copies = [copy(first, second, idle), copy(second, first, idle)];
-    const both = quiet(Promise.all(copies));
-    const [sent, received] = await Promise.race([both, quiet(failed)]);
+    const both = quiet(Promise.all([up.copy(), down.copy()]));
+    const [sent, received] = await Promise.race([quiet(failed), both]);
     return { sent, received };
+  } catch (error) {
+    const aborted = (socket: Socket) => () => socket.abort();
+    await Promise.all([
+      down.lastWrite().then(aborted(a)),
+      up.lastWrite().then(aborted(b)),
+    ]);
+    throw error;
   } finally {
     idle?.stop();
     forget?.();

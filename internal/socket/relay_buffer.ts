@@ -19,7 +19,7 @@ const KEPT_MAX = 8;
 /** The bytes of a read after which a direction counts as busy: the size of a slab of `ReceiveMemory`. */
 const BUSY = 4096;
 
-/** How many small reads in a row return the large buffer. Arbitrary. */
+/** How many small reads in a row end the use of a large buffer. Arbitrary. */
 const CALM = 4;
 
 const pool = new BufferPool(LARGE, KEPT_MAX);
@@ -57,9 +57,7 @@ export class RelayBuffer {
         this.#large = pool.take();
       }
     } else if (this.#large !== undefined && ++this.#calm === CALM) {
-      const last = bytes.slice();
-      this.release();
-      return last;
+      this.drop(); // `bytes` are in it
     }
     return bytes;
   }
