@@ -17,9 +17,15 @@ import {
   SOCK_DGRAM,
   Socket,
   SOL_SOCKET,
+  TimeoutError,
 } from "../socket.ts";
 import { fragment, memorySocketpair, resume, stall } from "../testing.ts";
-import { assertEquals, assertStringIncludes, assertThrows } from "./deps.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
 import { codeOf, recvToEnd, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { granted } from "./helpers/allowed.ts";
@@ -234,6 +240,21 @@ alone("stall() holds back bytes and their end until resume()", async () => {
   resume(client);
   assertEquals(text(await recvToEnd(server)), "held");
 });
+
+alone(
+  "a call of a memory socket keeps the process alive until its timeout",
+  async () => {
+    const [client, server] = memorySocketpair({ bufferSize: 1 });
+    const [datagram, other] = memorySocketpair({ type: SOCK_DGRAM });
+    const sockets = [client, server, datagram];
+    for (const socket of sockets) socket.settimeout(0.01);
+    // No deadline of the test's own: nothing else keeps the process alive.
+    await assertRejects(() => server.recv(9), TimeoutError);
+    await assertRejects(() => client.sendall(bytes("abc")), TimeoutError);
+    await assertRejects(() => datagram.recv(9), TimeoutError);
+    for (const socket of [...sockets, other]) socket.close();
+  },
+);
 
 alone(
   "a reset arrives in spite of a stall, and destroys what it held back",

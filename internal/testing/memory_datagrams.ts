@@ -6,6 +6,7 @@
 
 import { osError } from "../base/errors.ts";
 import type { DatagramTransport, TransportAddr } from "../runtime/transport.ts";
+import { keepAlive } from "./keep_alive.ts";
 
 /** The largest datagram of UDP over IPv4. */
 const DATAGRAM_MAX = 65507;
@@ -45,7 +46,7 @@ export class MemoryDatagrams implements DatagramTransport {
   > {
     while (this.#queue.length === 0) {
       this.#checkOpen("recv");
-      await this.#arrived.promise;
+      await keepAlive(this.#arrived.promise);
     }
     const [data, sender] = this.#queue.shift()!;
     this.#queued -= data.length;

@@ -6,6 +6,7 @@
 
 import { osError } from "../base/errors.ts";
 import { memory } from "../base/memory.ts";
+import { keepAlive } from "./keep_alive.ts";
 
 /**
  * Holds the bytes that one end has sent and the other has not received. If the pipe is full, a write waits. Each end
@@ -61,7 +62,7 @@ export class MemoryPipe {
         throw osError("ECONNRESET", { syscall: "recv" });
       }
       if (this.#ended && (this.#reset || !this.#stalled)) return null;
-      await this.#changed.promise;
+      await keepAlive(this.#changed.promise);
     }
   }
 
@@ -84,7 +85,7 @@ export class MemoryPipe {
       if (this.#readerClosed) throw osError("EPIPE", { syscall: "send" });
       if (p.length === 0) return 0;
       if (this.#count < this.#size) return this.#put(p);
-      await this.#changed.promise;
+      await keepAlive(this.#changed.promise);
     }
   }
 

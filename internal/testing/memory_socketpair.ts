@@ -89,14 +89,15 @@ function checkSize(size: number | undefined, what: string): void {
  * @category Testing
  * @example
  * ```ts
- * import { strictEqual } from "node:assert/strict";
+ * import { rejects, strictEqual } from "node:assert/strict";
+ * import { ConnectionResetError } from "@socketserver/socketserver";
  * import { memorySocketpair } from "@socketserver/socketserver/testing";
  *
  * const [client, server] = memorySocketpair();
  * await client.sendall(new TextEncoder().encode("hello"));
  * strictEqual(new TextDecoder().decode(await server.recv(1024)), "hello");
  * client.abort();
- * await server.recv(1024).catch((error) => strictEqual(error.code, "ECONNRESET"));
+ * await rejects(server.recv(1024), ConnectionResetError);
  * server.close();
  * ```
  */
@@ -185,14 +186,15 @@ export function fragment(socket: Socket, size = 1): void {
  * @category Testing
  * @example A server that waits too long
  * ```ts
- * import { strictEqual } from "node:assert/strict";
+ * import { rejects, strictEqual } from "node:assert/strict";
+ * import { TimeoutError } from "@socketserver/socketserver";
  * import { memorySocketpair, resume, stall } from "@socketserver/socketserver/testing";
  *
  * const [client, server] = memorySocketpair();
  * stall(client);
  * await client.sendall(new TextEncoder().encode("hello"));
  * server.settimeout(0.01);
- * await server.recv(1024).catch((error) => strictEqual(error.code, "ETIMEDOUT"));
+ * await rejects(server.recv(1024), TimeoutError);
  * resume(client);
  * strictEqual((await server.recv(1024)).length, 5);
  * ```
