@@ -306,3 +306,63 @@ Deno.test("BrokenPipeError is what a send after shutdown throws, over TLS too", 
   client.close();
   server.close();
 });
+
+Deno.test("SSLSocket.unwrap() gives the plain connection back to both sides, with what came behind the session", async () => {
+  for (const turn of ["first", "second"]) {
+    const [client, server] = await tlsPair();
+    await client.sendall(encode("CCC"));
+    assertEquals(decode(await server.recv(100)), "CCC");
+    if (turn === "second") { // the server has read the end before it unwraps
+      const ended = client.unwrap();
+      assertEquals((await within(server.recv(100))).length, 0);
+      const [near, far] = await within(Promise.all([ended, server.unwrap()]));
+      await talk(near, far);
+      continue;
+    }
+    const [near, far] = await within(Promise.all([
+      client.unwrap(),
+      server.unwrap().then(async (plain) => {
+        await plain.sendall(encode("at once"));
+        return plain;
+      }),
+    ]));
+    assertEquals([client.fileno(), server.fileno()], [-1, -1]);
+    assertEquals(decode(await within(near.recv(100))), "at once");
+    await talk(near, far);
+  }
+
+  async function talk(near: Socket, far: Socket): Promise<void> {
+    await near.sendall(encode("plain"));
+    assertEquals(decode(await within(far.recv(100))), "plain");
+    const [again, there] = await within(Promise.all([
+      clientContext().wrapSocket(near, { serverHostname: "localhost" }),
+      serverContext().wrapSocket(far, { serverSide: true }),
+    ]));
+    await again.sendall(encode("secret"));
+    assertEquals(decode(await within(there.recv(100))), "secret");
+    again.close();
+    there.close();
+  }
+});
+
+Deno.test("SSLSocket.unwrap() fails where it would lose data, wait for ever, or end the connection", async () => {
+  const [early] = await tlsPair({ kind: "Node" }).then(([client, server]) => {
+    client.close();
+    return [server];
+  });
+  assertEquals((await errorOf(OSError, early.unwrap())).code, "EOPNOTSUPP");
+  early.close();
+  assertEquals((await errorOf(OSError, early.unwrap())).code, "EBADF");
+
+  const [deaf, waiting] = await tlsPair();
+  waiting.settimeout(0.05);
+  await errorOf(TimeoutError, waiting.unwrap());
+  assertEquals(waiting.fileno(), -1);
+  deaf.close();
+
+  const [talking, hasty] = await tlsPair();
+  await talking.sendall(encode("unread"));
+  const error = await errorOf(SSLError, hasty.unwrap());
+  assertEquals(error.reason, "APPLICATION_DATA_AFTER_CLOSE_NOTIFY");
+  talking.close();
+});

@@ -74,7 +74,7 @@ export function letCome(raw: RawStream): void {
 }
 
 /** Reports whether a session has read the end of the stream, also before the program has read it. */
-function isEnded(tls: TLSSocket): boolean {
+export function isEnded(tls: TLSSocket): boolean {
   const { _readableState } = tls as unknown as {
     _readableState?: { ended: boolean };
   };

@@ -6,11 +6,11 @@
 
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
-import { setUnrefTimeout } from "../waiting/timeouts.ts";
-import { eofError, tlsError } from "./tls_errors.ts";
+import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
+import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
 import type { RawStream } from "./plain_flow.ts";
-import { holdBack, letCome, onEof } from "./tls_native.ts";
+import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 import {
   abortTransport,
   type StreamTransport,
@@ -97,6 +97,7 @@ export class TlsStream implements StreamTransport {
   #attach(tls: TLSSocket): void {
     this.#tls = tls;
     onEof(tls, (notified) => this.#ragged = !notified);
+    this.#options.raw.stopWhen?.(() => isEnded(tls));
     tls.on(
       "data",
       (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(chunk),
@@ -225,6 +226,25 @@ export class TlsStream implements StreamTransport {
   async closeWrite(): Promise<void> {
     await this.handshake();
     await new Promise<void>((resolve) => this.#tls!.end(resolve));
+  }
+
+  /**
+   * Ends the session on both sides and gives the stream under it away. The connection stays open.
+   *
+   * @param unread Whether data of the peer waits already that nobody has read.
+   * @throws {SSLError} if there is such data instead of a close_notify.
+   */
+  async unwrap(unread: boolean): Promise<void> {
+    const { raw } = this.#options;
+    raw.beginUnwrap!();
+    await this.closeWrite();
+    if (unread || await this.readOwn() !== null) {
+      const reason = "APPLICATION_DATA_AFTER_CLOSE_NOTIFY";
+      const text = "the peer has sent data that nobody has read";
+      throw sslError(reason, text, { syscall: "unwrap" });
+    }
+    await nextTurn(); // the close_notify is on its way
+    raw.release!();
   }
 
   /** Sends a close_notify and closes. */

@@ -22,12 +22,14 @@ import type { TlsProfile } from "../runtime/tls_profile.ts";
 import type { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
+import type { Stream } from "../socket/stream.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { whenReady } from "../waiting/ready.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { ContextSettings, unsupported } from "./context_settings.ts";
+import { endSession } from "./end_session.ts";
 import { ServerNames } from "./server_names.ts";
 import { checkAlpn, checkSeconds } from "./ssl_arguments.ts";
 import { wrapSocket, type WrapSocketOptions } from "./wrap_socket.ts";
@@ -374,7 +376,11 @@ export function makeSSLSocket(parts: Making): SSLSocket {
   }
 }
 
-let giveTransport: (socket: SSLSocket, transport: TlsStream) => void;
+let giveTransport: (
+  socket: SSLSocket,
+  transport: TlsStream,
+  plain: Stream | undefined,
+) => void;
 
 /** Tells a socket whose session is elsewhere what is known of that session. */
 export let giveFacts: (socket: SSLSocket, facts: SessionFacts) => void;
@@ -398,6 +404,8 @@ export class SSLSocket extends Socket {
   /** The context; on a server that chooses by name, the one that was chosen. */
   context: SSLContext;
   #transport: TlsStream | undefined;
+  /** The stream under the session, if a plain socket can have it again. */
+  #plain: Stream | undefined;
   #facts: SessionFacts | undefined;
   #handshake: PendingOperation<void> | undefined;
 
@@ -431,8 +439,9 @@ export class SSLSocket extends Socket {
   }
 
   static {
-    giveTransport = (socket, transport) => {
+    giveTransport = (socket, transport, plain) => {
       socket.#transport = transport;
+      socket.#plain = plain;
       stateOf(socket).take(transport);
     };
     giveFacts = (socket, facts) => socket.#facts = facts;
@@ -475,6 +484,44 @@ export class SSLSocket extends Socket {
   #begin(state: SocketState): PendingOperation<void> {
     const transport = this.#transport!;
     return state.handshake = new PendingOperation(() => transport.handshake());
+  }
+
+  /**
+   * Ends TLS on both sides, and returns the plain socket: the connection goes on without TLS. This socket counts as
+   * closed. To end TLS and the connection, call `shutdown(SHUT_WR)` or `close()`.
+   *
+   * @param options A signal that ends the wait.
+   * @returns The plain socket.
+   * @throws {OSError} EOPNOTSUPP on a socket of a server with the option `ssl`: there the connection ends with TLS.
+   * @throws {SSLError} APPLICATION_DATA_AFTER_CLOSE_NOTIFY if the peer has sent data that nobody has read. The connection
+   *   is closed.
+   * @throws {TimeoutError} after the timeout of the socket, if the peer does not end TLS. The connection is closed.
+   */
+  unwrap(options: AbortOptions = {}): Promise<Socket> {
+    return unawaited(this.#unwrap(options));
+  }
+
+  async #unwrap({ signal }: AbortOptions): Promise<Socket> {
+    const state = stateOf(this);
+    try {
+      checkSignal(signal, "unwrap");
+      const plain = this.#unwrappable(state);
+      const limit = state.limit("unwrap", undefined, signal);
+      return await endSession(this, plain, this.#transport!, limit);
+    } catch (error) {
+      return await failLater(error);
+    }
+  }
+
+  /** Returns the stream under the session, or throws the error of `unwrap`. */
+  #unwrappable(state: SocketState): Stream {
+    state.checkOpen("unwrap");
+    if (this.#transport?.session === undefined) {
+      const reason = "the handshake has not ended";
+      throw osError("ENOTCONN", { syscall: "unwrap", reason });
+    }
+    if (this.#plain !== undefined) return this.#plain;
+    throw unsupported("unwrap", "the connection ends with TLS");
   }
 
   /**

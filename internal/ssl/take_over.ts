@@ -56,7 +56,8 @@ export async function takeOver(
   stream: Stream,
   plaintext: PlaintextPolicy,
 ): Promise<
-  Pick<TlsStreamOptions, "raw" | "transport" | "localAddr" | "remoteAddr">
+  & Pick<TlsStreamOptions, "raw" | "transport" | "localAddr" | "remoteAddr">
+  & { plain: Stream | undefined }
 > {
   stream.sendHeld();
   await stream.sendQueue.flush();
@@ -71,7 +72,8 @@ export async function takeOver(
   const socket = releaseNetSocket(transport);
   if (first !== undefined) socket?.unshift(first);
   const raw = socket ?? plainFlow(plainStream(stream, first));
-  return { raw, transport, localAddr, remoteAddr };
+  const plain = socket === undefined ? stream : undefined;
+  return { raw, plain, transport, localAddr, remoteAddr };
 }
 
 /** Takes the bytes back that files have received, and that nobody has read. */
@@ -122,6 +124,7 @@ function plainStream(
   first: Uint8Array | undefined,
 ): PlainStream {
   const { receiveBuffer } = stream;
+  let released = false;
   return {
     async receive() {
       if (first !== undefined) {
@@ -130,11 +133,16 @@ function plainStream(
         return bytes;
       }
       while (!receiveBuffer.ready) await receiveBuffer.fill();
+      if (released) return;
       const bytes = receiveBuffer.take(65_536);
       return bytes.length === 0 ? null : bytes;
     },
     send: (data) => stream.sendQueue.sendall(data),
     close: () => stream.close(),
     abort: () => stream.abort(),
+    release(rest) {
+      released = true;
+      if (rest !== undefined) receiveBuffer.putBack(rest);
+    },
   };
 }

@@ -9,6 +9,7 @@ import type { TlsProfile } from "../runtime/tls_profile.ts";
 import { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
+import type { Stream } from "../socket/stream.ts";
 import {
   type AbortOptions,
   checkAborted,
@@ -56,8 +57,8 @@ export interface Wrapping<S> {
   profile(): TlsProfile;
   /** Makes a socket like the one that is wrapped, without its transport. */
   make(from: SocketState): S;
-  /** Gives the socket its transport. */
-  give(socket: S, transport: TlsStream): void;
+  /** Gives the socket its transport, and the stream under that if a plain socket can have it again. */
+  give(socket: S, transport: TlsStream, plain: Stream | undefined): void;
   /** Returns the profile for the name that a client asks for, if it depends on that. */
   choose?: (socket: S, name: string) => Promise<TlsProfile>;
 }
@@ -98,7 +99,7 @@ async function wrap<S extends Wrapped>(
   const profile = wrapping.profile();
   const made = wrapping.make(from);
   try {
-    const taken = await takeOver(from, stream, plaintext);
+    const { plain, ...taken } = await takeOver(from, stream, plaintext);
     const transport = new TlsStream({
       ...taken,
       profile,
@@ -108,7 +109,7 @@ async function wrap<S extends Wrapped>(
       handshakeTimeout: wrapping.handshakeTimeout,
       choose: wrapping.choose?.bind(undefined, made),
     });
-    wrapping.give(made, transport);
+    wrapping.give(made, transport, plain);
     if (options.doHandshakeOnConnect !== false) {
       await made.doHandshake({ signal });
     }
