@@ -116,6 +116,12 @@ const MISTAKES: Record<string, () => unknown> = {
     "::1",
     8080,
   ]),
+  "a timeout in place of options: `createConnection(address, 5)`": () =>
+    s.createConnection(["localhost", 8080], 5),
+  'host and port as two arguments: `createConnection("localhost", 8080)`': () =>
+    s.createConnection("localhost", 8080),
+  "no `await` before `createConnection`, whose result is relayed": () =>
+    s.relay(Promise.resolve(), new s.Socket()),
   "no `new`: `TCPServer(...)`": () => s.TCPServer(LOOPBACK, Upper),
   "an object of the class: `new Upper()`": handledBy(
     Reflect.construct(Upper, []),

@@ -8,6 +8,7 @@ import { checkIterable, checkTimeout } from "../base/arguments.ts";
 import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
 import {
   checkDelay,
+  checkOptions,
   type CreateConnectionOptions,
 } from "../socket/create_connection.ts";
 import { getdefaulttimeout } from "../socket/settings.ts";
@@ -62,6 +63,7 @@ export function createConnectionSync(
     "createConnectionSync",
     "createConnection",
   );
+  checkOptions(address, options);
   const { timeout = getdefaulttimeout(), signal, ...rest } = options;
   checkTimeout(timeout);
   checkSignal(signal, "connect");

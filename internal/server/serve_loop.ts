@@ -6,6 +6,7 @@
 
 import { nextTurn } from "../waiting/timeouts.ts";
 import { checkTimeout } from "../base/arguments.ts";
+import { warnOfMilliseconds } from "../base/seconds.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
@@ -89,6 +90,7 @@ export class ServeLoop<R> {
         `Cannot serve: pollInterval must be positive, got ${pollInterval}`,
       );
     }
+    warnOfMilliseconds(pollInterval);
     const idle = untimedActions.has(this.#server.serviceActions);
     return this.#loop = new LoopWaiter(idle ? undefined : pollInterval * 1000);
   }

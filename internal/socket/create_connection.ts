@@ -81,6 +81,7 @@ export async function createConnection(
   options: CreateConnectionOptions = {},
 ): Promise<Socket> {
   try {
+    checkOptions(address, options);
     const { signal } = options;
     checkSignal(signal, "connect");
     checkAborted(signal);
@@ -91,6 +92,18 @@ export async function createConnection(
   } catch (error) {
     return await failLater(error);
   }
+}
+
+/** Throws unless the options of a connection are an object. Python has the timeout in their place. */
+export function checkOptions(address: unknown, options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  const cure = typeof address === "string"
+    ? `[${JSON.stringify(address)}, ${options}]`
+    : `{ timeout: ${options} }`;
+  const hint = typeof options === "number" ? `; write ${cure}` : "";
+  throw new TypeError(
+    `Cannot connect: the second argument must be an object of options, got ${options}${hint}`,
+  );
 }
 
 async function connectToAny(

@@ -6,6 +6,8 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
+import { awaitHint, numberHint } from "../base/hints.ts";
+import { warnOfMilliseconds } from "../base/seconds.ts";
 import {
   type AbortOptions,
   checkSignal,
@@ -81,7 +83,9 @@ function connectionsOf(sockets: readonly Socket[]): Stream[] {
   for (const socket of sockets) {
     if (!(socket instanceof Socket) || socket.type !== SOCK_STREAM) {
       throw new TypeError(
-        `${doing}: it needs two stream sockets, got ${socket}`,
+        `${doing}: it needs two stream sockets, got ${socket}${
+          awaitHint(socket)
+        }`,
       );
     }
   }
@@ -99,11 +103,14 @@ function checkTimeout(timeout: unknown): asserts timeout is number | null {
   if (timeout === null) return;
   const doing = "Cannot relay: timeout must be";
   if (typeof timeout !== "number") {
-    throw new TypeError(`${doing} a number or null, got ${typeof timeout}`);
+    throw new TypeError(
+      `${doing} a number or null, got ${typeof timeout}${numberHint(timeout)}`,
+    );
   }
   if (!(timeout > 0 && timeout < Infinity)) {
     throw new RangeError(`${doing} finite and above 0, got ${timeout}`);
   }
+  warnOfMilliseconds(timeout);
 }
 
 /**

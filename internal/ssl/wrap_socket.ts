@@ -4,6 +4,7 @@
  * @module
  */
 
+import { awaitHint } from "../base/hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
 import { TlsStream } from "../runtime/tls_stream.ts";
@@ -89,7 +90,9 @@ async function wrap<S extends Wrapped>(
 ): Promise<S> {
   const { signal, plaintext = "refuse" } = options;
   if (!(socket instanceof Socket)) {
-    throw new TypeError(`Cannot wrapSocket: expected a Socket, got ${socket}`);
+    throw new TypeError(
+      `Cannot wrapSocket: expected a Socket, got ${socket}${awaitHint(socket)}`,
+    );
   }
   checkOptions(wrapping.settings, socket, options);
   checkSignal(signal, "wrapSocket");
