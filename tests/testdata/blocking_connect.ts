@@ -90,6 +90,9 @@ const TASKS: Record<string, (handler: Tasks, given: Given) => unknown> = {
     talks.recv(100);
     look(0);
     found.push(names(selectSync([quiet], both, [])[1]));
+    talks.sendall(encode("more")); // found although another is ready at once
+    while (selectSync([talks], [quiet], [])[0].length === 0);
+    talks.recv(100);
     talks.shutdown(SHUT_WR);
     look(null); // the end of the stream
     found.push(talks.recv(1).length);
