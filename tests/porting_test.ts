@@ -1,6 +1,7 @@
 import * as main from "../mod.ts";
 import * as ssl from "../ssl.ts";
 import { assert, assertEquals } from "./deps.ts";
+import { granted } from "./helpers/allowed.ts";
 import { readable, readTable } from "./porting_table.ts";
 import { havePython, python } from "./python.ts";
 
@@ -100,5 +101,19 @@ Deno.test({
       );
       assertEquals(names.filter((name) => !there.has(name)), [], section);
     }
+  },
+});
+
+Deno.test({
+  name: "each class, function and constant of the package is named on a page",
+  ignore: !readable || !granted("read"),
+  async fn() {
+    const folder = new URL("../docs/", import.meta.url);
+    let text = "";
+    for await (const { name } of Deno.readDir(folder)) {
+      text += await Deno.readTextFile(new URL(name, folder));
+    }
+    const words = new Set(text.match(/\w+/g));
+    assertEquals(Object.keys(module).filter((name) => !words.has(name)), []);
   },
 });
