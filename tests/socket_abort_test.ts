@@ -12,6 +12,7 @@ import {
   Socket,
   TimeoutError,
 } from "../socket.ts";
+import { AsyncTCPServer, BaseRequestHandler } from "../mod.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import {
   Aborting,
@@ -118,6 +119,10 @@ const CALLS: Record<string, Waiting> = {
       },
     }
     : {}),
+  lingeringClose: {
+    open: pair,
+    call: (s, signal) => s.lingeringClose(30, 5, { signal }),
+  },
   waitClosed: { open: pair, call: (s, signal) => s.waitClosed({ signal }) },
   select: {
     open: pair,
@@ -141,23 +146,6 @@ for (const [name, { open, call }] of Object.entries(CALLS)) {
     for (const other of others) other[Symbol.dispose]();
   });
 
-  Deno.test(
-    `a timeout ends ${name} before an abort does, and leaves no listener`,
-    {
-      ignore: name === "waitClosed" || name === "select", // have no timeout of the socket
-    },
-    async () => {
-      const { socket, others } = await open();
-      const aborting = new Aborting();
-      socket.settimeout(0.02);
-      const waiting = thrownBy(call(socket, aborting.signal));
-      assertEquals(await waiting instanceof TimeoutError, true);
-      assertEquals(aborting.listeners, 0);
-      socket.abort();
-      for (const other of others) other[Symbol.dispose]();
-    },
-  );
-
   Deno.test(`close() ends ${name} with a signal, and leaves no listener`, async () => {
     const { socket, others } = await open();
     const aborting = new Aborting();
@@ -169,6 +157,44 @@ for (const [name, { open, call }] of Object.entries(CALLS)) {
     for (const other of others) other[Symbol.dispose]();
   });
 }
+
+/** The calls that no timeout of the socket ends with an error. */
+const UNTIMED = ["lingeringClose", "select", "waitClosed"];
+
+for (const [name, { open, call }] of Object.entries(CALLS)) {
+  if (UNTIMED.includes(name)) continue;
+  Deno.test(`a timeout ends ${name} before an abort, and leaves no listener`, async () => {
+    const { socket, others } = await open();
+    const aborting = new Aborting();
+    socket.settimeout(0.02);
+    const thrown = await thrownBy(call(socket, aborting.signal));
+    assertEquals(thrown instanceof TimeoutError, true);
+    assertEquals(aborting.listeners, 0);
+    socket.abort();
+    for (const other of others) other[Symbol.dispose]();
+  });
+}
+
+/** Waits for its client until the server drains. */
+class WaitsForDrain extends BaseRequestHandler {
+  override async handle() {
+    const { request, signal } = this;
+    await request.sendall(bytes("go"));
+    const thrown = await thrownBy(request.recv(1, { signal }));
+    await request.sendall(bytes(` ${thrown === signal.reason}`));
+  }
+}
+
+Deno.test("the signal of a handler ends a recv() when the server drains", async () => {
+  const server = new AsyncTCPServer(["127.0.0.1", 0], WaitsForDrain);
+  const serving = server.serveForever();
+  using client = await createConnection(server.serverAddress);
+  assertEquals(text(await within(client.recv(2))), "go");
+  const report = await within(server.serverClose({ timeout: 20 }));
+  assertEquals(report, { finished: 1, forced: 0 });
+  assertEquals(text(await recvToEnd(client)), " true");
+  await serving;
+});
 
 withPair("the reason is thrown as it is, of whatever kind", async (client) => {
   for (const reason of ["no error", null, 7, new TypeError("mine")]) {

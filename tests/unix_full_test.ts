@@ -359,6 +359,9 @@ for (const [name, Server] of Object.entries(SERVERS)) {
   });
 }
 
+/** The `code` of a DOMException with the name TimeoutError. */
+const ABORTED = 23;
+
 const LIMITED: [name: string, Server: unknown, Handler: unknown][] = [
   ["a worker", ThreadingUnixDatagramServer, LimitedSends],
   ["a blocked worker", ThreadingUnixDatagramServer, BlockingLimitedSends],
@@ -367,7 +370,7 @@ const LIMITED: [name: string, Server: unknown, Handler: unknown][] = [
 
 for (const [name, Server, Handler] of LIMITED) {
   Deno.test(
-    `Socket.settimeout() of a datagram handler in ${name} limits its sends`,
+    `Socket.settimeout() of a datagram handler in ${name} limits its sends, and a signal does`,
     {
       ignore: ignore || name === "a child" && !granted("run", "env"),
     },
@@ -378,6 +381,11 @@ for (const [name, Server, Handler] of LIMITED) {
         await ask(server, deaf, 1);
         await until(() => errors.length > 0);
         assertEquals((errors[0] as Error).message, "ETIMEDOUT");
+        if (Handler !== LimitedSends) return;
+        using other = bound(); // as deaf as the first
+        await within(other.sendto(bytes("abort"), server.serverAddress));
+        await until(() => errors.length > 1);
+        assertEquals((errors[1] as Error).message, `${ABORTED}`);
       });
     },
   );

@@ -456,8 +456,8 @@ export class BlockingSocketShell implements BlockingSocket {
     this.#stream?.close();
   }
 
-  lingeringClose(seconds = 30, timeout = 5): void {
-    lingeringCloseSync(this, seconds, timeout);
+  lingeringClose(seconds = 30, timeout = 5, options: AbortOptions = {}): void {
+    lingeringCloseSync(this, seconds, timeout, options);
   }
 
   abort(): void {

@@ -7,7 +7,12 @@
 import { checkDirection, checkTimeout } from "../base/arguments.ts";
 import { SHUT_RD, SHUT_WR } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
-import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
+import {
+  type AbortOptions,
+  checkAborted,
+  checkSignal,
+  endOf,
+} from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { failLater, nextTurn } from "../waiting/timeouts.ts";
 import type { SocketState } from "./state.ts";
@@ -64,8 +69,12 @@ export function waitClosed(
 interface LingeringSocket {
   settimeout(seconds: number | null): void;
   setdeadline(seconds: number | null): void;
-  shutdown(how: number): Promise<void>;
-  recvInto(buffer: Uint8Array): Promise<number>;
+  shutdown(how: number, options: AbortOptions): Promise<void>;
+  recvInto(
+    buffer: Uint8Array,
+    nbytes: number,
+    flags: number | AbortOptions,
+  ): Promise<number>;
   close(): void;
 }
 
@@ -76,22 +85,27 @@ interface LingeringSocket {
  * @param socket The socket. Closed at the end, also after an error.
  * @param seconds The limit of the whole close.
  * @param timeout The limit of the wait for more bytes.
+ * @param options A signal that closes the socket at once.
  */
 export async function lingeringClose(
   socket: LingeringSocket,
   seconds: number,
   timeout: number,
+  options: AbortOptions,
 ): Promise<void> {
   checkTimeout(seconds);
   checkTimeout(timeout);
+  checkSignal(options.signal, "lingeringClose");
   try {
     socket.settimeout(null);
     socket.setdeadline(seconds);
-    await socket.shutdown(SHUT_WR);
+    await socket.shutdown(SHUT_WR, options);
     socket.settimeout(timeout);
     const dropped = new Uint8Array(CHUNK);
-    while (await socket.recvInto(dropped) > 0);
+    const flags = options.signal === undefined ? 0 : options;
+    while (await socket.recvInto(dropped, 0, flags) > 0);
   } catch (error) {
+    checkAborted(options.signal);
     if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
     await nextTurn(); // or the socket was closed before
   } finally {

@@ -571,9 +571,14 @@ export class Socket implements Disposable {
    *
    * @param seconds The limit of the whole close.
    * @param timeout The limit of the wait for more data.
+   * @param options A signal that closes the socket at once.
    */
-  lingeringClose(seconds = 30, timeout = 5): Promise<void> {
-    return unawaited(closing.lingeringClose(this, seconds, timeout));
+  lingeringClose(
+    seconds = 30,
+    timeout = 5,
+    options: AbortOptions = {},
+  ): Promise<void> {
+    return unawaited(closing.lingeringClose(this, seconds, timeout, options));
   }
 
   /**
