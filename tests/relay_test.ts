@@ -14,6 +14,11 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
+import {
+  createDefaultContext,
+  PROTOCOL_TLS_SERVER,
+  SSLContext,
+} from "../ssl.ts";
 import { fragment, memorySocketpair, resume, stall } from "../testing.ts";
 import {
   assert,
@@ -34,6 +39,7 @@ import {
   tcpSocketAndReset,
   turn,
 } from "./helpers.ts";
+import { fileURLToPath as fromFileUrl } from "node:url";
 import { granted, haveUnix } from "./helpers/allowed.ts";
 import { within as soon } from "./helpers/within.ts";
 import { bytes, cut, FrozenClock, seeded, text } from "./stream_fakes.ts";
@@ -395,6 +401,34 @@ Deno.test({
     assertEquals(text(await recvToEnd(client)), "back");
     assertEquals(await soon(relaying), { sent: 4, received: 4 });
     for (const socket of [client, near, far]) socket.close();
+  },
+});
+
+Deno.test({
+  name: "relay() does not end TLS as if all was sent when the server resets",
+  ignore: !granted("net", "read"),
+  async fn() {
+    const file = (name: string) =>
+      fromFileUrl(new URL(`testdata/localhost.${name}`, import.meta.url));
+    const context = new SSLContext(PROTOCOL_TLS_SERVER);
+    context.loadCertChain(file("crt"), file("key"));
+    const trust = createDefaultContext({ cafile: file("crt") });
+    const [plain, accepted] = await tcpPair();
+    const [client, near] = await soon(Promise.all([
+      trust.wrapSocket(plain, {
+        serverHostname: "localhost",
+        suppressRaggedEofs: false,
+      }),
+      context.wrapSocket(accepted, { serverSide: true }),
+    ]));
+    using _client = client;
+    const [far, reset] = await tcpSocketAndReset();
+    const relaying = relay(near, far);
+    const reading = client.recv(9);
+    reading.catch(() => {});
+    reset();
+    await assertRejects(() => soon(relaying), ConnectionResetError);
+    await assertRejects(() => soon(reading), OSError);
   },
 });
 

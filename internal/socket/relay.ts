@@ -169,9 +169,10 @@ class Direction {
  * ended. The end of one direction is passed on with `shutdown(SHUT_WR)`, and the other direction goes on. A peer that
  * reads slowly slows the other one down: the relay holds one read of each direction, and no more.
  *
- * After an error, the timeout or the abort, both sockets are aborted, so that a TCP peer sees a reset, and does not take
- * a part of the data for all of it. If a peer is slow to take the last bytes, that may wait for a second. After success they stay open, and the caller closes them. The timeouts of the sockets
- * do not apply. Nothing else may read or write meanwhile.
+ * After an error, the timeout or the abort, `relay` aborts both sockets: a TCP peer sees a reset, and a TLS peer a missing
+ * end, and neither takes a part of the data for all of it. Unix sockets and a `Deno.TlsConn` can only end. If a peer is
+ * slow to take the last bytes, the abort waits for a second. After success the sockets stay open, and the caller closes
+ * them. The timeouts of the sockets do not apply. Nothing else may read or write meanwhile.
  *
  * @param a A connected stream socket: of a client, for instance. Bytes that it has received already are passed on; but not
  *   those in a file over it.
