@@ -69,6 +69,7 @@ export type {
   ServerCloseReport,
 } from "./internal/server/server_options.ts";
 export type {
+  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
   ServerStatus,

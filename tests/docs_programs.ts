@@ -190,7 +190,7 @@ async function serveOne(
 
 /** Throws, with what the program said. */
 async function failOf(program: Program, what: string): Promise<never> {
-  const status = await program.end(0, what);
+  const status = await program.end(2, what); // it may be about to say why
   throw new Error(`${what}, with exit code ${status.code}`);
 }
 
