@@ -150,7 +150,13 @@ const CASES: Record<string, Case> = {
   },
   inVain: {},
   closed: {},
-  aborted: {},
+  aborted: {
+    async client(client) {
+      await client.shutdown(SHUT_WR);
+      return await readAll(client).catch(({ code }) => code); // abort() resets the connection
+    },
+    gets: "ECONNRESET",
+  },
   halves: {
     async client(client) {
       const got = await readAll(client);
