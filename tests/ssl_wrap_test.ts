@@ -300,3 +300,14 @@ Deno.test({
     await Deno.remove(folder, { recursive: true });
   },
 });
+
+Deno.test("SSLSocket.readable and writable carry data, and end one direction at a time", async () => {
+  const [client, server] = await tlsPair();
+  using _client = client;
+  using _server = server;
+  const data = "over TLS ".repeat(200_000);
+  const echoing = server.readable.pipeTo(server.writable);
+  const answer = new Response(data).body!.pipeThrough(client);
+  assertEquals(await within(new Response(answer).text()), data);
+  await echoing;
+});
