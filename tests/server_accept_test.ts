@@ -155,7 +155,7 @@ Deno.test("AcceptFailures.judge() counts invalid ones in a row only", () => {
   const failures = new AcceptFailures();
   const invalid = new OSError("EINVAL", { code: "EINVAL" });
   for (let i = 0; i < 9; i++) failures.judge(invalid, true);
-  failures.passed();
+  failures.reset();
   for (let i = 0; i < 9; i++) {
     assertEquals(failures.judge(invalid, true), "invalid");
   }

@@ -9,7 +9,7 @@ import { runHandler } from "../internal/server/run_handler.ts";
 import { errorReport, reprAddress } from "../internal/server/report.ts";
 import { Requests, requestsOf } from "../internal/server/request_registry.ts";
 import {
-  both,
+  bothReady,
   LoopWaiter,
   readyWithin,
 } from "../internal/server/loop_waiter.ts";
@@ -89,9 +89,9 @@ Deno.test("LoopWaiter.pause() does not end at a tick, nor keep it", async () => 
   waiter.end();
 });
 
-Deno.test("both() asks the second source when the first is ready", async () => {
+Deno.test("bothReady() asks the second source when the first is ready", async () => {
   const [first, second] = [new FakeSource(), new FakeSource()];
-  const source = both(first, second);
+  const source = bothReady(first, second);
   assertEquals(source.ready, false);
   const filled = source.fill();
   first.arrive();

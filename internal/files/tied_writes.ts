@@ -18,7 +18,7 @@ import type { Tied } from "./raw_streams.ts";
  * The number of microtasks without a write after which the held bytes are sent. A handler that only parses and answers
  * takes fewer from one write to the next. Counting them takes as long as one system call.
  */
-const CALM = 50;
+const QUIET_MICROTASKS = 50;
 
 /**
  * The most milliseconds for which bytes are held while handlers compute: too short to notice, and longer than 64
@@ -47,7 +47,11 @@ export function cancelSend(writer: Tied): void {
 
 async function watch(): Promise<void> {
   const start = performance.now();
-  for (let calm = 0, seen = 0; holding.size > 0 && calm < CALM; calm++) {
+  for (
+    let calm = 0, seen = 0;
+    holding.size > 0 && calm < QUIET_MICROTASKS;
+    calm++
+  ) {
     if (writes !== seen) {
       if (performance.now() - start > HOLD_MS) break;
       seen = writes;

@@ -5,7 +5,7 @@
  */
 
 /** The most aliases, one for each peer. A new one replaces the oldest. Arbitrary. */
-const MOST = 64;
+const ALIASES_MAX = 64;
 
 /**
  * Manages symbolic links to the paths of peers. Deno repeats a send to a Unix datagram socket with a full queue for
@@ -27,7 +27,7 @@ export class PeerAliases {
 
   #make(path: string): string | undefined {
     if (path === "" || path.startsWith("\0") || !this.#may) return undefined;
-    const oldest = this.#paths.size < MOST
+    const oldest = this.#paths.size < ALIASES_MAX
       ? undefined
       : this.#paths.keys().next().value;
     if (oldest !== undefined) this.revoke(oldest);

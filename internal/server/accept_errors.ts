@@ -56,7 +56,7 @@ export class AcceptFailures {
   #shortage = 0;
 
   /** Notes a successful `getRequest`. */
-  passed(): void {
+  reset(): void {
     if (this.#invalid > 0) this.#invalid = 0;
     if (this.#shortage > 0) this.#shortage--;
   }
@@ -77,7 +77,7 @@ export class AcceptFailures {
   }
 
   /** Notes a shortage of resources. Reports whether it is the first since the last one ended. */
-  short(): boolean {
+  noteShortage(): boolean {
     const first = this.#shortage === 0;
     this.#shortage = RECOVERED;
     return first;

@@ -65,7 +65,7 @@ export class Dispatcher<R> {
     } catch (error) {
       return await this.#acceptFailed(error);
     }
-    this.#failures.passed();
+    this.#failures.reset();
     const [request, clientAddress] = got;
     const active = this.#requests.begin(request, clientAddress);
     try {
@@ -178,7 +178,7 @@ export class Dispatcher<R> {
     if (verdict === "resource") status.resourceErrors++;
     else status.transientErrors++;
     await this.#server.handleAcceptError(error);
-    if (verdict === "resource" && this.#failures.short()) {
+    if (verdict === "resource" && this.#failures.noteShortage()) {
       await this.#server.handleShortage(systemError(error)!);
     }
     return verdict;

@@ -12,10 +12,10 @@ import { say, sayHookFailed } from "./report.ts";
 import type { ActiveRequest, Requests } from "./request_registry.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
-const SILENCE_MS = 1000;
+const REPORT_AFTER_MS = 1000;
 
 /** The number of clients that the report names. Arbitrary. */
-const NAMED = 5;
+const CLIENTS_NAMED = 5;
 
 /** The part of a server that hears of a slow drain. */
 interface Listener {
@@ -42,7 +42,7 @@ export async function drain(
   const slow = setTimeout(() => {
     const left = timeout === null ? null : (due - performance.now()) / 1000;
     tell(server, [...requests], left);
-  }, SILENCE_MS);
+  }, REPORT_AFTER_MS);
   await anyReady([requests.quiet], timeout);
   clearTimeout(slow);
   for (const active of requests.giveUp()) {
@@ -74,10 +74,10 @@ export function saySlowClose(
     ? "1 request has"
     : `${clients.length} requests have`;
   const names = [...new Set(clients.filter((client) => client !== ""))];
-  const more = names.length > NAMED ? " and others" : "";
+  const more = names.length > CLIENTS_NAMED ? " and others" : "";
   const from = names.length === 0
     ? ""
-    : ` (from ${names.slice(0, NAMED).join(", ")}${more})`;
+    : ` (from ${names.slice(0, CLIENTS_NAMED).join(", ")}${more})`;
   const then = seconds === null
     ? "there is no time limit"
     : `they are cut off in ${Math.ceil(seconds)} s`;

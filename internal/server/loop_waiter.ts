@@ -15,7 +15,7 @@ import {
 export const untimedActions: WeakSet<object> = new WeakSet();
 
 /** Returns a readiness that is ready when both sources are. Starts the second one only when the first is ready. */
-export function both(first: Readiness, second: Readiness): Readiness {
+export function bothReady(first: Readiness, second: Readiness): Readiness {
   return {
     get ready() {
       return first.ready && second.ready;

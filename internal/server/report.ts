@@ -45,7 +45,7 @@ function describe(error: unknown, shown: Set<unknown> = new Set()): string {
     return describeUnguarded(error, shown);
   } catch (thrown) { // a getter, a custom inspect, a revoked proxy
     return `Uncaught value that cannot be shown: to show it throws ${
-      plainly(thrown)
+      asText(thrown)
     }`;
   }
 }
@@ -63,7 +63,7 @@ function describeUnguarded(error: unknown, shown: Set<unknown>): string {
 }
 
 /** Returns a short text for any thrown value. */
-function plainly(thrown: unknown): string {
+function asText(thrown: unknown): string {
   try {
     return String(thrown);
   } catch {

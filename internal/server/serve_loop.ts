@@ -28,7 +28,7 @@ import type {
 } from "./server_options.ts";
 import { type Requests, requestsOf } from "./request_registry.ts";
 import {
-  both,
+  bothReady,
   LoopWaiter,
   readyWithin,
   untimedActions,
@@ -159,7 +159,7 @@ export class ServeLoop<R> {
     this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
-    const next = both(this.#requests.room, stateOf(socket).readable);
+    const next = bothReady(this.#requests.room, stateOf(socket).readable);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null
     );

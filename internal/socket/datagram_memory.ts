@@ -16,13 +16,13 @@ import type { TransportAddr } from "../runtime/transport.ts";
 const SLAB = 4096;
 
 /** A larger datagram has an array of its own: a slab of four would be no better. */
-const MOST = SLAB / 4;
+const VIEW_MAX = SLAB / 4;
 
 /**
  * The number of datagrams after which a peer gets a slab. Before that each datagram has memory of its own, so a program
  * that keeps one keeps no other bytes alive. Arbitrary; as for connections.
  */
-const USED = 8;
+const DATAGRAMS_BEFORE_SLAB = 8;
 
 /** The number of peers that have a slab: 256 KiB in all. Arbitrary, a power of two. */
 const PLACES = 64;
@@ -31,7 +31,7 @@ const PLACES = 64;
 class Peer {
   readonly #hostname: string | undefined;
   readonly #port: number;
-  #used = 0;
+  #datagrams = 0;
   #slab: Bytes | undefined;
   #at = 0;
 
@@ -45,8 +45,8 @@ class Peer {
   }
 
   copy(data: Uint8Array): Bytes {
-    if (this.#used < USED) {
-      this.#used++;
+    if (this.#datagrams < DATAGRAMS_BEFORE_SLAB) {
+      this.#datagrams++;
       return copyOf(data, 0, data.length);
     }
     let slab = this.#slab;
@@ -67,7 +67,7 @@ export class DatagramMemory {
 
   /** Copies a datagram for the caller to keep. */
   copy(data: Uint8Array, { hostname, port }: TransportAddr): Bytes {
-    if (port === undefined || data.length > MOST) { // Unix peers may have no name
+    if (port === undefined || data.length > VIEW_MAX) { // Unix peers may have no name
       return copyOf(data, 0, data.length);
     }
     const place = port % PLACES;

@@ -23,10 +23,10 @@ export type { Bytes } from "../base/memory.ts";
 const SMALL = 1000;
 
 /** The number of reads in a row that must fit the small buffer before it is used again. Arbitrary. */
-const CALM = 4;
+const SMALL_READS = 4;
 
 /** The number of reads after which a connection gets a slab. Many connections end earlier. Arbitrary. */
-const USED = 8;
+const READS_BEFORE_SLAB = 8;
 
 /** The size of a slab: a page. A size of two pages made no measurable difference. */
 const SLAB = 4096;
@@ -85,10 +85,10 @@ export class ReceiveMemory {
   #slab: Bytes | undefined;
   /** The large buffer, while a read into it is in flight or bytes wait in it. */
   #large: Bytes | undefined;
-  /** The number of reads in a row that would have fitted the small buffer, up to {@linkcode CALM}. */
-  #calm = CALM;
-  /** The number of reads so far, up to {@linkcode USED}. */
-  #used = 0;
+  /** The number of reads in a row that would have fitted the small buffer, up to {@linkcode SMALL_READS}. */
+  #smallReads = SMALL_READS;
+  /** The number of reads so far, up to {@linkcode READS_BEFORE_SLAB}. */
+  #reads = 0;
   /** Whether the last read filled its buffer, so that more data is likely to follow. */
   #more = false;
   /** Adopted memory, until all bytes in it are taken. */
@@ -96,11 +96,11 @@ export class ReceiveMemory {
 
   /** Returns the memory for the next read. */
   next(): Bytes {
-    if (this.#calm < CALM) {
+    if (this.#smallReads < SMALL_READS) {
       const large = this.#large = takeLarge(this.#more);
       if (large !== undefined) return large;
     }
-    if (this.#used < USED || slabsWaiting >= SLABS_WAITING_MAX) {
+    if (this.#reads < READS_BEFORE_SLAB || slabsWaiting >= SLABS_WAITING_MAX) {
       return this.#small ??= new Uint8Array(SMALL);
     }
     slabsWaiting++;
@@ -125,10 +125,10 @@ export class ReceiveMemory {
     if (target === this.#large) this.#largeFilled(target, count);
     else if (target === this.#slab) this.#advance(count);
     else if (target !== this.#small) return false;
-    else if (this.#used < USED) this.#used++;
+    else if (this.#reads < READS_BEFORE_SLAB) this.#reads++;
     this.#more = count === target.length;
-    if (count >= SMALL) this.#calm = 0;
-    else if (this.#calm < CALM) this.#calm++;
+    if (count >= SMALL) this.#smallReads = 0;
+    else if (this.#smallReads < SMALL_READS) this.#smallReads++;
     return true;
   }
 

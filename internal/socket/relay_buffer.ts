@@ -20,7 +20,7 @@ const KEPT_MAX = 8;
 const BUSY = 4096;
 
 /** How many small reads in a row end the use of a large buffer. Arbitrary. */
-const CALM = 4;
+const SMALL_READS = 4;
 
 const pool = new BufferPool(LARGE, KEPT_MAX);
 let lent = 0;
@@ -32,7 +32,7 @@ let lent = 0;
 export class RelayBuffer {
   readonly #from: Stream;
   #large: Uint8Array | undefined;
-  #calm = 0;
+  #smallReads = 0;
 
   /** @param from The connection to read. */
   constructor(from: Stream) {
@@ -51,12 +51,14 @@ export class RelayBuffer {
 
   #note(bytes: Uint8Array): Uint8Array {
     if (bytes.length >= BUSY) {
-      this.#calm = 0;
+      this.#smallReads = 0;
       if (this.#large === undefined && lent < LARGE_MAX) {
         lent++;
         this.#large = pool.take();
       }
-    } else if (this.#large !== undefined && ++this.#calm === CALM) {
+    } else if (
+      this.#large !== undefined && ++this.#smallReads === SMALL_READS
+    ) {
       this.drop(); // `bytes` are in it
     }
     return bytes;
