@@ -39,6 +39,10 @@ const CANARIES: Record<string, Canary> = {
   "resolver-error": { probe: ["sockets.ts", "resolverError"] },
   "error-codes": { probe: ["sockets.ts", "errorCodes"] },
   "tls-close-write": { probe: ["sockets.ts", "tlsCloseWrite"] },
+  "tls-forged": { probe: ["tls.ts", "forgedCertificate"] },
+  "tls-expired": { probe: ["tls.ts", "nameOfExpiry"] },
+  "tls-paused": { probe: ["tls.ts", "pausedSession"] },
+  "tls-ragged": { probe: ["tls.ts", "raggedEnd"] },
   "permission-query": {
     probe: ["sockets.ts", "permissionQuery"],
     flags: ["--allow-read", "--allow-net", "--deny-net=127.0.0.1:80"],
