@@ -8,6 +8,7 @@ import {
   PermissionError,
 } from "../mod.ts";
 import { fromFailure, toFailure } from "../internal/handoff/failure.ts";
+import { SSLCertVerificationError, SSLEOFError, SSLError } from "../ssl.ts";
 import {
   assert,
   assertEquals,
@@ -45,6 +46,24 @@ Deno.test("fromFailure() makes an OSError of its class, with its parts", () => {
   const gai = over(new GaiError("name", -2, { code: "EAI_NONAME" }));
   assertInstanceOf(gai, GaiError);
   assertStrictEquals(gai.errno, -2);
+});
+
+Deno.test("fromFailure() makes errors of TLS, with their reasons", () => {
+  const reason = "NO_SHARED_CIPHER";
+  const error = over(new SSLError("no", { reason, syscall: "doHandshake" }));
+  assertInstanceOf(error, SSLError);
+  assertEquals([error.reason, error.code], [reason, "EPROTO"]);
+  const parts = { verifyCode: 10, verifyMessage: "certificate has expired" };
+  const refused = over(new SSLCertVerificationError("no", parts));
+  assertInstanceOf(refused, SSLCertVerificationError);
+  assertEquals([refused.verifyCode, refused.verifyMessage, refused.reason], [
+    parts.verifyCode,
+    parts.verifyMessage,
+    "CERTIFICATE_VERIFY_FAILED",
+  ]);
+  const ended = over(new SSLEOFError("gone"));
+  assertInstanceOf(ended, SSLEOFError);
+  assertEquals(ended.code, "ECONNRESET");
 });
 
 Deno.test("fromFailure() keeps name, stack and code of an error of any class", () => {

@@ -5,6 +5,7 @@
  */
 
 import * as family from "../base/errors.ts";
+import * as tls from "../base/ssl_errors.ts";
 import { DENO_ERRORS } from "../runtime/deno.ts";
 import {
   IncompleteReadError,
@@ -19,6 +20,9 @@ export interface ErrorParts {
   errno?: number;
   syscall?: string;
   address?: string;
+  reason?: string;
+  verifyCode?: number;
+  verifyMessage?: string;
   partial?: Uint8Array<ArrayBuffer>;
   expected?: number;
   consumed?: number;
@@ -47,6 +51,14 @@ function os(Class: typeof family.OSError): Kind {
     Class,
     make: ({ message, options, code, syscall, address }) =>
       new Class(message, { ...options, code, syscall, address }),
+  };
+}
+
+function ssl(Class: typeof tls.SSLError): Kind {
+  return {
+    Class,
+    make: ({ message, options, ...parts }) =>
+      new Class(message, { ...parts, ...options }),
   };
 }
 
@@ -111,6 +123,7 @@ const OWN_WAYS: Kind[] = [
 /** All kinds by name. A later one of the same name wins. Deno's classes share names with those of `OSError`. */
 const KINDS = new Map<string, Kind>([
   ...named(FAMILY.map(os)),
+  ...named(Object.values(tls).map(ssl)),
   ...named(BUILT_IN.map(plain)),
   ...named(OWN_WAYS),
   ...Array.from(DENO_ERRORS, ([name, Class]): [string, Kind] => [

@@ -9,6 +9,7 @@ import {
   LimitOverrunError,
 } from "../files/read_errors.ts";
 import type { OSError } from "../base/errors.ts";
+import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
 import { inspect } from "../runtime/deno.ts";
 import { mayRenderStack } from "../runtime/scarce.ts";
 import { define, kindOf, makeError } from "./error_classes.ts";
@@ -26,6 +27,11 @@ export interface Failure {
   errno?: number;
   syscall?: string;
   address?: string;
+  /** The reason of an `SSLError`. */
+  reason?: string;
+  /** The number and the text of an `SSLCertVerificationError`. */
+  verifyCode?: number;
+  verifyMessage?: string;
   /** The bytes of an `IncompleteReadError`, as Base64. */
   partial?: string;
   /** The count of bytes that an `IncompleteReadError` expected. */
@@ -112,6 +118,12 @@ function facts(error: Error, budget: Budget): Failure {
     failure.expected = error.expected;
   } else if (error instanceof LimitOverrunError) {
     failure.consumed = error.consumed;
+  } else if (error instanceof SSLError) {
+    failure.reason = budget.cut(error.reason);
+  }
+  if (error instanceof SSLCertVerificationError) {
+    failure.verifyCode = error.verifyCode;
+    failure.verifyMessage = budget.cut(error.verifyMessage);
   }
   tellInner(error, failure, budget);
   return failure;
