@@ -19,7 +19,7 @@ import {
   CERT_REQUIRED,
   PROTOCOL_TLS_SERVER,
   SSLContext,
-  type SSLSocket,
+  SSLSocket,
 } from "@socketserver/socketserver/ssl";
 
 const [
@@ -38,7 +38,8 @@ function nameOf(socket: SSLSocket): string | undefined {
 
 class Greeter extends StreamRequestHandler {
   override async handle() {
-    const request = this.request as SSLSocket;
+    const { request } = this;
+    if (!(request instanceof SSLSocket)) throw new TypeError("no TLS");
     await this.wfile.write(
       `hello ${nameOf(request)}, over ${request.version()}\n`,
     );
