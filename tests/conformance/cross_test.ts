@@ -14,6 +14,7 @@ import { ready } from "./setup.ts";
 
 const TRANSPORTS: Transport[] = [
   "TCPServer",
+  "TLSServer",
   "UDPServer",
   "UnixStreamServer",
   "UnixDatagramServer",
@@ -76,5 +77,5 @@ async function cross(
 Deno.test("cross runs: every transport and every way to run has some", () => {
   const ways = (transport: Transport) =>
     new Set(crossing(transport).map(({ server }) => server.way)).size;
-  assertEquals(TRANSPORTS.map(ways), [4, 4, 4, 4]);
+  assertEquals(TRANSPORTS.map(ways), [4, 4, 4, 4, 4]);
 });

@@ -8,6 +8,7 @@
  * - `show name`: writes a value down; `lines name`: all lines of a file, by iteration
  * - `drain name`: receives until the end; `take name n`: receives until there are n bytes
  * - `with name`: enters and leaves a `with` block; `raise text`: throws
+ * - `create_tls_connection address`: `create_connection`, and then the handshake of a client
  * - `tell`: a handler sends its client what it has written down so far
  * - `join name`: waits for a step that was begun in the background, `"&name = target.method"`
  *
@@ -66,9 +67,10 @@ export interface ServerSpec {
   manual?: boolean;
 }
 
-/** The servers without a mix-in. */
+/** The servers without a mix-in. `TLSServer` is a `TCPServer` that speaks TLS. */
 export type Transport =
   | "TCPServer"
+  | "TLSServer"
   | "UDPServer"
   | "UnixStreamServer"
   | "UnixDatagramServer";

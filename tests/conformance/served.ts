@@ -7,6 +7,7 @@
 import * as module from "../../mod.ts";
 import { until } from "../server_helpers.ts";
 import type { HandlerSpec, ServerSpec } from "./scenario.ts";
+import { serverContext } from "./tls.ts";
 import { camel, World } from "./world.ts";
 
 // deno-lint-ignore no-explicit-any
@@ -47,7 +48,8 @@ async function open(
   const { Handler } = await import(`./script_handler.ts?${query}`);
   const maxChildren = spec.attrs?.max_children ?? 1;
   const childPermissions = { read: true }; // for the file of steps
-  const options = { maxWorkers: 1, maxChildren, childPermissions };
+  const ssl = spec.transport === "TLSServer" ? serverContext() : null;
+  const options = { maxWorkers: 1, maxChildren, childPermissions, ssl };
   return new Served(
     new Server(addressFor(spec, where), Handler, options),
     hooks,
@@ -119,7 +121,8 @@ function addressFor(spec: ServerSpec, where: string): Any {
 }
 
 function serverClass(spec: ServerSpec, hooks: string[]): Any {
-  const Base = (module as Any)[spec.way + spec.transport];
+  const name = spec.way + spec.transport.replace("TLS", "TCP");
+  const Base = (module as Any)[name];
   const Server = class extends Base {
     handleError() {}
   };

@@ -8,6 +8,7 @@ import re
 import select
 import socket
 import socketserver
+import ssl
 import tempfile
 import threading
 
@@ -153,6 +154,10 @@ class World:
             file.write(content)
         return open(path, "rb")
 
+    def do_create_tls_connection(self, *args):
+        plain = socket.create_connection(*args)
+        return client_context.wrap_socket(plain, server_hostname="localhost")
+
     def do_show(self, name):
         return self.find(name)
 
@@ -258,8 +263,22 @@ def handler_class(spec):
     return Handler
 
 
+testdata = os.path.join(os.path.dirname(__file__), "../testdata")
+certificate = os.path.join(testdata, "localhost.crt")
+client_context = ssl.create_default_context(cafile=certificate)
+server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server_context.load_cert_chain(certificate, os.path.join(testdata, "localhost.key"))
+
+
+class TLSServer(socketserver.TCPServer):
+    def get_request(self):
+        plain, address = super().get_request()
+        return server_context.wrap_socket(plain, server_side=True), address
+
+
 def server_class(spec, hooks):
-    base = getattr(socketserver, spec["transport"])
+    tls = spec["transport"] == "TLSServer"
+    base = TLSServer if tls else getattr(socketserver, spec["transport"])
     mixin = {"": None, "Async": "Threading"}.get(spec["way"], spec["way"])
     bases = (base,) if mixin is None else (getattr(socketserver, mixin + "MixIn"), base)
     Server = type("Server", bases, dict(spec.get("attrs", {})))

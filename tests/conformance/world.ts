@@ -6,8 +6,9 @@
  */
 
 import * as module from "../../mod.ts";
-import { Socket } from "../../mod.ts";
+import { type Address, Socket } from "../../mod.ts";
 import type { Step, Value } from "./scenario.ts";
+import { clientContext } from "./tls.ts";
 
 // deno-lint-ignore no-explicit-any
 type Any = any;
@@ -219,9 +220,17 @@ export class World {
 }
 
 /** The runner's own words. */
+/** Connects, and makes the handshake of a client. */
+async function connectTls(address: Address): Promise<Socket> {
+  const plain = await module.createConnection(address);
+  const serverHostname = "localhost";
+  return await clientContext().wrapSocket(plain, { serverHostname });
+}
+
 const WORDS: Record<string, (world: World, ...args: Any[]) => unknown> = {
   bytearray: (_, size) => new Uint8Array(size),
   file: (world, content) => world.file(content),
+  create_tls_connection: (_, ...args) => connectTls(...args as [Address]),
   show: (world, name) => world.names.get(name),
   join: (world, name) => world.names.get(name),
   tell: (world) => world.tell(),

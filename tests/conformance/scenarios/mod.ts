@@ -18,10 +18,11 @@ import { recv } from "./recv.ts";
 import { select } from "./select.ts";
 import { send } from "./send.ts";
 import { servers } from "./servers.ts";
+import { overTls } from "./tls.ts";
 import { timeouts } from "./timeouts.ts";
 
-/** The scenarios. */
-export const GROUPS: Record<string, Scenario[]> = {
+/** The scenarios over sockets without TLS. */
+const PLAIN: Record<string, Scenario[]> = {
   recv,
   send,
   timeouts,
@@ -36,4 +37,10 @@ export const GROUPS: Record<string, Scenario[]> = {
   handlers,
   "mix-ins": mixins,
   differences,
+};
+
+/** The scenarios. */
+export const GROUPS: Record<string, Scenario[]> = {
+  ...PLAIN,
+  TLS: overTls(Object.values(PLAIN).flat()),
 };
