@@ -6,10 +6,12 @@ import {
   type BaseRequestHandler,
   type BufferedReader,
   createConnection,
+  ForkingTCPServer,
   type MakefileOptions,
   type Socket,
   StreamRequestHandler,
   type TextReader,
+  ThreadingTCPServer,
 } from "../mod.ts";
 import {
   assertEquals,
@@ -21,7 +23,9 @@ import { Aborting, tcpPair, thrownBy, turn } from "./helpers.ts";
 import { BlockingTextReaderShell } from "../internal/blocking/blocking_text_reader.ts";
 import { BlockingReaderShell } from "../internal/blocking/blocking_reader.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
+import { UntilDrain } from "./testdata/handlers.ts";
 
 /** A read that waits for more than "par": what it reads of "part\nrest\n", as text. */
 type Read<F> = (file: F, options?: AbortOptions) => Promise<unknown>;
@@ -244,9 +248,10 @@ Deno.test("an abort leaves a line that was too long to be skipped", async () => 
 /** Runs a handler until the server closes, and returns what `handleError` heard and the client got. */
 async function drained(
   Handler: new (...args: never[]) => BaseRequestHandler,
+  Base: typeof AsyncTCPServer = AsyncTCPServer,
 ): Promise<{ errors: unknown[]; heard: string; forced: number }> {
   const errors: unknown[] = [];
-  class Server extends AsyncTCPServer {
+  class Server extends Base {
     override handleError(_request: Socket, _client: unknown, error: unknown) {
       errors.push(error);
     }
@@ -263,22 +268,24 @@ async function drained(
   return { errors, heard: text(await within(file.read())), forced };
 }
 
-Deno.test("a handler that reads with its signal ends when the server closes, and reports nothing", async () => {
-  class Talks extends StreamRequestHandler {
-    override async handle() {
-      const { signal } = this;
-      for await (const line of this.rfile.lines({ signal })) {
-        await this.wfile.write(line);
-      }
-    }
-
-    override async finish() {
-      this.wfile.write("bye\n");
-      await super.finish();
-    }
-  }
-  assertEquals(await drained(Talks), { errors: [], heard: "bye\n", forced: 0 });
-});
+for (
+  const [Base, ignore] of [
+    [AsyncTCPServer, false],
+    [ThreadingTCPServer, !mayRead],
+    [ForkingTCPServer, !mayFork],
+  ] as const
+) {
+  Deno.test({
+    name:
+      `a handler of ${Base.name} that reads with its signal ends when the server closes, and reports nothing`,
+    ignore,
+    async fn() {
+      const outcome = { errors: [], heard: "bye\n", forced: 0 };
+      // deno-lint-ignore no-explicit-any -- the constructors differ in their options
+      assertEquals(await drained(UntilDrain, Base as any), outcome);
+    },
+  });
+}
 
 Deno.test("a handler may catch the end of its reads, and say something", async () => {
   class Catches extends StreamRequestHandler {

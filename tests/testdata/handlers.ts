@@ -35,6 +35,23 @@ export class Echo extends BaseRequestHandler {
   }
 }
 
+/** Echoes lines until its signal ends the reads, and says goodbye. */
+export class UntilDrain extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const { signal } = this;
+    for await (const line of this.rfile.lines({ signal })) {
+      await this.wfile.write(line);
+    }
+  }
+
+  override async finish() {
+    this.wfile.write("bye\n");
+    await super.finish();
+  }
+}
+
 /** Gives a read up, says so, and sends back what a later read takes. */
 export class GivesUp extends BaseRequestHandler {
   static readonly moduleUrl = import.meta.url;
