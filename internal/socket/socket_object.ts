@@ -1,5 +1,6 @@
 /**
- * The socket object: its methods and their documentation. Each method makes one call of this room.
+ * The socket object: its methods and their documentation, which the page of the class shows in one place. Each method
+ * makes one call of this room.
  *
  * @module
  */
@@ -46,8 +47,9 @@ export function accepted(
 }
 
 /**
- * A socket as in BSD and Python. Calls that wait return promises; all others act at once. A timeout loses nothing: data
- * that arrives later stays for the next call.
+ * A socket as in BSD and Python. Calls that wait return promises; all others act at once. A call that waits rejects with
+ * a `TimeoutError` after the timeout of the socket, and with the reason of its `signal` when that aborts. Neither loses
+ * anything: data that arrives later stays for the next call.
  *
  * The socket owns its transport. Close it with {@linkcode Socket.close}, or with `using`.
  *
@@ -299,7 +301,8 @@ export class Socket implements Disposable {
    * @param data The bytes. They must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
    * @throws {OSError} EPIPE, ECONNRESET and so on.
-   * @throws {TimeoutError} after the timeout of the whole call. The number of bytes sent is unknown, as in Python.
+   * @throws {TimeoutError} after the timeout of the whole call. The number of bytes sent is unknown, as in Python
+   *   and after an abort.
    */
   sendall(data: BytesLike, flags: number | MessageOptions = 0): Promise<void> {
     try {
