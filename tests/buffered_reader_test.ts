@@ -1,9 +1,9 @@
-import { TimeoutError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
 import {
+  BufferedReader,
   IncompleteReadError,
   LimitOverrunError,
-} from "../internal/files/read_errors.ts";
+  TimeoutError,
+} from "../mod.ts";
 import {
   assert,
   assertEquals,

@@ -1,9 +1,9 @@
-import { BrokenPipeError } from "../internal/base/errors.ts";
 import {
+  BrokenPipeError,
   BufferedWriter,
   type WriteData,
   type Writer,
-} from "../internal/files/buffered_writer.ts";
+} from "../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   bytes,

@@ -1,12 +1,11 @@
 /** Encodings: their names, and what begins, ends or is repeated. `text_stream_test.ts` compares with CPython. */
 
+import { BufferedReader, TextReader } from "../mod.ts";
 import {
   type Decode,
   decoderFor,
   encoderFor,
 } from "../internal/files/codecs.ts";
-import { TextReader } from "../internal/files/text_reader.ts";
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
 import { assertEquals, assertInstanceOf, assertThrows } from "./deps.ts";
 import { FakeSource, fromLatin1, latin1 } from "./stream_fakes.ts";
 

@@ -7,8 +7,7 @@ import {
   DualRequestHandler,
 } from "../handlers.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
-import { type Address, type OSError, Socket } from "../socket.ts";
-import type { Bytes } from "../internal/socket/receive_memory.ts";
+import { type Address, type Bytes, type OSError, Socket } from "../socket.ts";
 import { BytesSource } from "../internal/files/memory_files.ts";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "./deps.ts";
 import {

@@ -1,7 +1,6 @@
 import { DatagramMemory } from "../internal/socket/datagram_memory.ts";
-import type { Bytes } from "../internal/socket/receive_memory.ts";
 import { jobFor } from "../internal/children/job.ts";
-import { AF_INET, SOCK_DGRAM, Socket } from "../socket.ts";
+import { AF_INET, type Bytes, SOCK_DGRAM, Socket } from "../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "./deps.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";

@@ -1,6 +1,6 @@
 /** The handlers: what they have, and what arrives of what they write. */
 
-import { LimitOverrunError } from "../internal/files/read_errors.ts";
+import { LimitOverrunError } from "../mod.ts";
 import {
   BaseRequestHandler,
   DualRequestHandler,

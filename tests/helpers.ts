@@ -13,10 +13,15 @@ import {
 import { memoryUsage } from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Address } from "../internal/base/address.ts";
 import { SharedTimer, Timeout } from "../internal/waiting/timeouts.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
-import { AF_INET, OSError, SOCK_DGRAM, Socket } from "../socket.ts";
+import {
+  type Address,
+  AF_INET,
+  OSError,
+  SOCK_DGRAM,
+  Socket,
+  type TransportAddr,
+} from "../socket.ts";
 import type { DatagramTransport, StreamTransport } from "../socket.ts";
 import { assertEquals, assertInstanceOf } from "./deps.ts";
 import { within } from "./helpers/within.ts";

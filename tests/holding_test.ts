@@ -1,10 +1,12 @@
 /** Small writes that are held while a tied reader has more, and sent when their turn ends. */
 
-import { BrokenPipeError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import { BufferedWriter } from "../internal/files/buffered_writer.ts";
-import type { BufferedWriterOptions } from "../internal/files/writer_core.ts";
-import type { Tied } from "../internal/files/raw_streams.ts";
+import {
+  BrokenPipeError,
+  BufferedReader,
+  BufferedWriter,
+  type BufferedWriterOptions,
+  type Tied,
+} from "../mod.ts";
 import { cancelSend, scheduleSend } from "../internal/files/tied_writes.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {

@@ -1,17 +1,18 @@
-import { AF_INET, AF_INET6, AF_UNIX } from "../internal/base/constants.ts";
-import { OSError } from "../internal/base/errors.ts";
 import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
   htonl,
   htons,
   inetAton,
   inetNtoa,
   inetNtop,
   inetPton,
-  isIPv4,
-  isIPv6,
   ntohl,
   ntohs,
-} from "../internal/base/inet.ts";
+  OSError,
+} from "../mod.ts";
+import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "./deps.ts";
 import { havePython, python } from "./python.ts";
 

@@ -1,17 +1,16 @@
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import { BufferedRWPair, TextRWPair } from "../internal/files/rw_pair.ts";
 import {
+  BufferedReader,
+  BufferedRWPair,
   BufferedWriter,
-  type Writer,
-} from "../internal/files/buffered_writer.ts";
-import {
-  makefile,
+  LimitOverrunError,
   type MakefileModes,
   type SocketFile,
-} from "../internal/files/makefile.ts";
-import { TextReader } from "../internal/files/text_reader.ts";
-import { TextWriter } from "../internal/files/text_writer.ts";
-import { LimitOverrunError } from "../internal/files/read_errors.ts";
+  TextReader,
+  TextRWPair,
+  TextWriter,
+  type Writer,
+} from "../mod.ts";
+import { makefile } from "../internal/files/makefile.ts";
 import {
   assert,
   assertEquals,

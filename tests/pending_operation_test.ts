@@ -1,10 +1,10 @@
+import { TimeoutError } from "../mod.ts";
 import { Mutex } from "../internal/waiting/mutex.ts";
 import {
   PendingOperation,
   READY,
   whenEnded,
 } from "../internal/waiting/pending_operation.ts";
-import { TimeoutError } from "../internal/base/errors.ts";
 import {
   assertEquals,
   assertRejects,

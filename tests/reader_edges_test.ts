@@ -1,8 +1,6 @@
 /** Edges of readers and writers that only a certain division into chunks shows. */
 
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import { BufferedWriter } from "../internal/files/buffered_writer.ts";
-import { LimitOverrunError } from "../mod.ts";
+import { BufferedReader, BufferedWriter, LimitOverrunError } from "../mod.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { turn } from "./helpers.ts";
 import { bytes, text, timeout } from "./stream_fakes.ts";

@@ -1,4 +1,4 @@
-import { OSError, TimeoutError } from "../internal/base/errors.ts";
+import { OSError, TimeoutError } from "../mod.ts";
 import {
   type OwningTransport,
   ReceiveBuffer,

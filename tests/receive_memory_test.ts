@@ -1,12 +1,11 @@
-import {
-  type Bytes,
-  ReceiveMemory,
-} from "../internal/socket/receive_memory.ts";
+import { ReceiveMemory } from "../internal/socket/receive_memory.ts";
 import {
   AF_INET,
+  type Bytes,
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_WAITALL,
+  OSError,
   SOCK_DGRAM,
   socketpair,
   TimeoutError,
@@ -18,7 +17,6 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "./deps.ts";
-import { OSError } from "../internal/base/errors.ts";
 import { FakeStream, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";

@@ -1,16 +1,18 @@
-import * as c from "../internal/base/constants.ts";
-import { GaiError, OSError, PermissionError } from "../internal/base/errors.ts";
-import { lookupError } from "../internal/runtime/dns.ts";
-import { nodeDns } from "../internal/runtime/builtins.ts";
 import {
   type AddrInfo,
+  GaiError,
   getaddrinfo,
   getfqdn,
   gethostbyname,
   gethostname,
   getnameinfo,
-  resolveHost,
-} from "../internal/runtime/getaddrinfo.ts";
+  OSError,
+  PermissionError,
+} from "../mod.ts";
+import * as c from "../internal/base/constants.ts";
+import { lookupError } from "../internal/runtime/dns.ts";
+import { nodeDns } from "../internal/runtime/builtins.ts";
+import { resolveHost } from "../internal/runtime/getaddrinfo.ts";
 import {
   assertEquals,
   assertInstanceOf,

@@ -1,8 +1,4 @@
-import {
-  BlockingIOError,
-  BrokenPipeError,
-  TimeoutError,
-} from "../internal/base/errors.ts";
+import { BlockingIOError, BrokenPipeError, TimeoutError } from "../mod.ts";
 import { SendQueue } from "../internal/socket/send_queue.ts";
 import {
   assertEquals,

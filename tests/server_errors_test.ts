@@ -1,5 +1,6 @@
 /** What a server does when requests cannot be got, and what it prints when one fails. */
 
+import { IncompleteReadError } from "../mod.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { StreamRequestHandler } from "../handlers.ts";
@@ -12,7 +13,6 @@ import {
   Socket,
   TimeoutError,
 } from "../socket.ts";
-import { IncompleteReadError } from "../internal/files/read_errors.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./deps.ts";
 import {
   ask,

@@ -1,6 +1,7 @@
 import {
   AF_INET,
   AF_INET6,
+  type DatagramTransport,
   MSG_DONTWAIT,
   MSG_PEEK,
   MSG_WAITALL,
@@ -10,7 +11,6 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import type { DatagramTransport } from "../internal/runtime/transport.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";

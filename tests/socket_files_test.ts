@@ -1,7 +1,6 @@
 /** Files over real connections, with every kind of buffer and in text: what `makefile()` is for. */
 
-import type { MakefileOptions } from "../internal/files/makefile.ts";
-import { Socket } from "../socket.ts";
+import { type MakefileOptions, Socket } from "../socket.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import { codeOf, concat, recvToEnd, withPair } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";

@@ -10,8 +10,8 @@ import {
   Socket,
   type StreamTransport,
   TimeoutError,
+  type TransportAddr,
 } from "../socket.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { assertEquals, assertGreater, delay } from "./deps.ts";
 import {
   concat,

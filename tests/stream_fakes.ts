@@ -3,9 +3,7 @@
  *
  * @module
  */
-
-import type { ByteSink, ByteSource } from "../internal/files/raw_streams.ts";
-import { TimeoutError } from "../internal/base/errors.ts";
+import { type ByteSink, type ByteSource, TimeoutError } from "../mod.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,13 +1,14 @@
-import { BrokenPipeError, TimeoutError } from "../internal/base/errors.ts";
-import { BufferedReader } from "../internal/files/buffered_reader.ts";
-import { BufferedWriter } from "../internal/files/buffered_writer.ts";
-import { LimitOverrunError } from "../internal/files/read_errors.ts";
-import { TextReader } from "../internal/files/text_reader.ts";
-import type {
-  TextReaderOptions,
-  TextWriterOptions,
-} from "../internal/files/text_core.ts";
-import { TextWriter } from "../internal/files/text_writer.ts";
+import {
+  BrokenPipeError,
+  BufferedReader,
+  BufferedWriter,
+  LimitOverrunError,
+  TextReader,
+  type TextReaderOptions,
+  TextWriter,
+  type TextWriterOptions,
+  TimeoutError,
+} from "../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   askCPython,

@@ -1,3 +1,4 @@
+import { BlockingIOError, TimeoutError } from "../mod.ts";
 import {
   MAX_DELAY,
   poll,
@@ -5,7 +6,6 @@ import {
   StartTime,
   Timeout,
 } from "../internal/waiting/timeouts.ts";
-import { BlockingIOError, TimeoutError } from "../internal/base/errors.ts";
 import { anyReady, whenReady } from "../internal/waiting/ready.ts";
 import {
   PendingOperation,

@@ -1,7 +1,12 @@
-import { AF_UNIX, SOCK_DGRAM, Socket, socketpair } from "../socket.ts";
+import {
+  AF_UNIX,
+  SOCK_DGRAM,
+  Socket,
+  socketpair,
+  type TransportAddr,
+} from "../socket.ts";
 import type { DenoDatagramConn } from "../internal/runtime/deno_datagram.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { codesOf, turn } from "./helpers.ts";

@@ -1,7 +1,7 @@
 /** Unix datagrams to a peer that does not read: what is kept, given back, remembered and ended. */
 
+import type { TransportAddr } from "../mod.ts";
 import type { DenoDatagramConn } from "../internal/runtime/deno_datagram.ts";
-import type { TransportAddr } from "../internal/runtime/transport.ts";
 import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertInstanceOf, assertRejects } from "./deps.ts";
 import { codeOf, timeoutByHand, turn } from "./helpers.ts";

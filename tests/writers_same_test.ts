@@ -1,7 +1,7 @@
 /** The same writes to `BufferedWriter`, to `BlockingWriter` and to CPython's `io.BufferedWriter`. */
 
+import { BufferedWriter } from "../mod.ts";
 import { BlockingWriterShell } from "../internal/blocking/blocking_writer.ts";
-import { BufferedWriter } from "../internal/files/buffered_writer.ts";
 import { assertEquals } from "./deps.ts";
 import { havePython, python } from "./python.ts";
 import { bytes, FakeSink, latin1, seeded } from "./stream_fakes.ts";
