@@ -30,11 +30,10 @@ export function launch(options: LaunchOptions): ChildProcess {
   const execArgv = [
     "run",
     "--quiet",
-    `--v8-flags=--max-semi-space-size=${YOUNG_MIB}`,
     ...permissionFlags(permissions, modules),
   ];
   if (unstableNet) execArgv.push("--unstable-net");
-  execArgv.push(...flags, `--preload=${entry(moduleUrl)}`);
+  execArgv.push(...withYoungLimit(flags), `--preload=${entry(moduleUrl)}`);
   const { fork } = nodeChildProcess();
   const how: ForkOptions = {
     execPath: execPath(),
@@ -44,6 +43,18 @@ export function launch(options: LaunchOptions): ChildProcess {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   };
   return withoutStack(() => fork(mainModule(moduleUrl), [], how));
+}
+
+/** Adds the limit of the semi-space to the flags for V8: in one flag, because Deno 2.9.0 does not accept two. */
+function withYoungLimit(flags: readonly string[]): string[] {
+  const start = "--v8-flags=";
+  const isForV8 = (flag: string) => flag.startsWith(start);
+  const forV8 = flags.filter(isForV8).map((flag) => flag.slice(start.length));
+  forV8.unshift(`--max-semi-space-size=${YOUNG_MIB}`);
+  return [
+    start + forV8.join(","),
+    ...flags.filter((flag) => !isForV8(flag)),
+  ];
 }
 
 /**
