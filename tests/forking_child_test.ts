@@ -308,6 +308,41 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
+Deno.test("PoolChild stops the server's loop for a child, and answers with its error", async () => {
+  const gate = Promise.withResolvers<void>();
+  let calls = 0;
+  const shutdown = () => {
+    calls++;
+    return gate.promise;
+  };
+  const { child } = fakeMember({ shutdown });
+  const results = () =>
+    child.sent.map(([message]) => message)
+      .filter((message) => message.type === "result");
+  child.say({ type: "shutdown", call: 1 });
+  assertEquals([calls, results()], [1, []]);
+  gate.resolve();
+  while (results().length === 0) await delay(0);
+  assertEquals(results(), [{ type: "result", call: 1, error: undefined }]);
+
+  const failing = fakeMember({
+    shutdown: () => Promise.reject(new Error("no")),
+  });
+  failing.child.say({ type: "shutdown", call: 7 });
+  await delay(0);
+  const [answer] = failing.child.sent.map(([message]) => message)
+    .filter((message) => message.type === "result");
+  assertEquals([answer.call, answer.error?.message], [7, "no"]);
+});
+
+Deno.test("PoolChild kills a child that asks for a second shutdown before the result", () => {
+  const { child } = fakeMember({ shutdown: () => new Promise(() => {}) });
+  child.say({ type: "shutdown", call: 1 });
+  assertEquals(child.signals, []);
+  child.say({ type: "shutdown", call: 2 });
+  assertEquals(child.signals, ["SIGKILL"]);
+});
+
 Deno.test("PoolChild kills a child that does not exit when it is told to", async () => {
   const { child, poolChild } = fakeMember();
   poolChild.leave();

@@ -34,6 +34,7 @@ import type {
   ServerOptions,
   Socket,
 } from "../mod.ts";
+import { PROTOCOL_TLS_SERVER, SSLContext } from "../ssl.ts";
 import { assertEquals } from "./deps.ts";
 import { ask, LOOPBACK, serving } from "./server_helpers.ts";
 
@@ -340,6 +341,15 @@ function CountingMixIn<B extends ServerConstructor>(Base: B) {
 }
 class CountingServer extends CountingMixIn(AsyncTCPServer) {}
 
+/** The connection over TLS takes the place of the plain one. */
+class OverTLS extends StreamRequestHandler {
+  override async setup() {
+    const context = new SSLContext(PROTOCOL_TLS_SERVER);
+    this.request = await context.wrapSocket(this.request, { serverSide: true });
+    await super.setup();
+  }
+}
+
 /** Never runs: only its types count. */
 function addresses(): void {
   const shared = new Int32Array(1);
@@ -504,4 +514,19 @@ Deno.test("a mix-in over a constructor of one's own passes its arguments on", as
   assertEquals(server.maxConnections, 1024);
   await using fixed = new AsyncFixed(0);
   assertEquals(fixed.maxConnections, 1024);
+});
+
+Deno.test("the options of a server are those given, or else the static fields of its class", async () => {
+  class Own extends AsyncTCPServer {
+    static greeting = "hello";
+    static farewell = "bye";
+    static override maxConnections = 7;
+  }
+  const options: object = { farewell: "adieu", timeout: undefined, shared: 1 };
+  await using server = new Own(LOOPBACK, Raw, options);
+  const { greeting, farewell, maxConnections, timeout, shared } =
+    server.options;
+  assertEquals([greeting, farewell], ["hello", "adieu"]);
+  assertEquals([maxConnections, timeout, shared], [7, null, undefined]);
+  assertEquals(server.shared, 1);
 });

@@ -15,6 +15,7 @@ import {
 } from "../internal/server/loop_waiter.ts";
 import { BaseRequestHandler } from "../handlers.ts";
 import type { BaseServer } from "../server.ts";
+import { Socket } from "../socket.ts";
 import {
   assert,
   assertEquals,
@@ -209,6 +210,26 @@ Deno.test("Requests knows each request under way, in whatever order they come an
   assertEquals(requests.giveUp(), [c]);
   requests.end(c);
   assertEquals([left(), requests.size, c.end], ["", 0, "forced"]);
+});
+
+Deno.test("Requests.replace() has the new request drained, cut off and ended", async () => {
+  const requests = new Requests({});
+  const [former, current] = [new Socket(), new Socket()];
+  const active = requests.begin(former, ["192.0.2.1", 1]);
+  const signal = requests.signal(former);
+  requests.replace(former, current);
+  assertStrictEquals(requests.signal(current), signal);
+  assertEquals([requests.size, active.request === current], [1, true]);
+  assertEquals(requests.giveUp(), [active]);
+  assert(!requests.reports(current), "cut off");
+  const late = new Socket();
+  requests.replace(current, late); // the server has given the request up
+  assertEquals([late.fileno(), requests.reports(late)], [-1, false]);
+  assertStrictEquals(requests.replaced!.currentOf(former), late);
+  requests.replaced!.closeFormer(late);
+  assertEquals([former.fileno(), current.fileno()], [-1, -1]);
+  requests.replace(late, late);
+  await undefined;
 });
 
 Deno.test("Requests counts a request that is got twice, and ends each", () => {
