@@ -309,7 +309,7 @@ export class SocketState {
 
   #keepReader(reader: SocketReader): void {
     const open = this.readers?.filter(({ closed }) => !closed) ?? [];
-    this.readers = [...open, reader];
+    this.readers = open.concat(reader); // an array with a spread has room for 17: 130 bytes of an idle connection
   }
 
   /** Creates a file over `socket`. The last file closes the socket, if `close` was called. */
