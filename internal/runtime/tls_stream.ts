@@ -49,7 +49,7 @@ export class TlsStream implements StreamTransport {
   #waiting: Bytes[] = [];
   #size = 0;
   #paused = false;
-  #wake: (() => void) | undefined;
+  #reader: PromiseWithResolvers<Bytes | null> | undefined;
   #ended = false;
   #ragged = false;
   #failure: unknown;
@@ -106,16 +106,21 @@ export class TlsStream implements StreamTransport {
     tls.on("close", () => this.#end());
     const fail = (error: unknown) => {
       this.#failure ??= tlsError(error, "recv");
-      this.#wake?.();
+      this.#wake();
     };
     tls.on("error", fail);
     tls.on("_tlsError", fail);
   }
 
   #arrive({ buffer, byteOffset, length }: Bytes): void {
-    this.#waiting.push(new Uint8Array(buffer, byteOffset, length)); // no Buffer, whose slice() is another
+    const bytes = new Uint8Array(buffer, byteOffset, length); // no Buffer, whose slice() is another
+    const reader = this.#reader;
+    if (reader !== undefined) { // nothing else waits then
+      this.#reader = undefined;
+      return reader.resolve(bytes);
+    }
+    this.#waiting.push(bytes);
     this.#size += length;
-    if (this.#wake !== undefined) return this.#wake();
     if (this.#size < WAITING_MAX || this.#paused) return;
     this.#paused = true;
     holdBack(this.#options.raw);
@@ -123,7 +128,7 @@ export class TlsStream implements StreamTransport {
 
   #end(): void {
     this.#ended = true;
-    this.#wake?.();
+    this.#wake();
   }
 
   /** Returns the next bytes; null at the end, undefined if there are none yet. */
@@ -161,20 +166,28 @@ export class TlsStream implements StreamTransport {
   }
 
   #read(): Promise<Bytes | null> {
-    return new Promise((resolve, reject) => {
-      const look = () => {
-        try {
-          const chunk = this.#take();
-          if (chunk === undefined) return void (this.#wake = look);
-          this.#wake = undefined;
-          resolve(chunk);
-        } catch (error) {
-          this.#wake = undefined;
-          reject(error);
-        }
-      };
-      look();
-    });
+    try {
+      const chunk = this.#take();
+      if (chunk !== undefined) return Promise.resolve(chunk);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return (this.#reader = Promise.withResolvers()).promise;
+  }
+
+  /** Ends the read that waits, if there is one, with what there is by now. */
+  #wake(): void {
+    const reader = this.#reader;
+    if (reader === undefined) return;
+    try {
+      const chunk = this.#take();
+      if (chunk === undefined) return;
+      this.#reader = undefined;
+      reader.resolve(chunk);
+    } catch (error) {
+      this.#reader = undefined;
+      reader.reject(error);
+    }
   }
 
   async read(p: Uint8Array): Promise<number | null> {
@@ -252,7 +265,7 @@ export class TlsStream implements StreamTransport {
     this.#closed = true;
     if (this.#tls === undefined) this.#options.raw.destroy();
     else this.#tls.destroySoon();
-    this.#wake?.();
+    this.#wake();
   }
 
   /** Closes at once. The peer sees a reset, or an end without a close_notify. */
@@ -262,7 +275,7 @@ export class TlsStream implements StreamTransport {
     if (raw.abort === undefined) abortTransport(transport);
     else raw.abort();
     this.#tls?.destroy();
-    this.#wake?.();
+    this.#wake();
   }
 
   setNoDelay(on?: boolean): void {
