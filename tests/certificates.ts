@@ -6,6 +6,8 @@
 
 import {
   createHash,
+  createPrivateKey,
+  createPublicKey,
   generateKeyPairSync,
   type KeyObject,
   randomBytes,
@@ -78,10 +80,15 @@ function hostName(host: string): Uint8Array {
 
 const keyHash = (key: Uint8Array) => createHash("sha1").update(key).digest();
 
+interface KeyPair {
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+}
+
 /** An authority, which issues certificates. */
 export class Authority {
   readonly #name: string;
-  readonly #keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  readonly #keys: KeyPair;
   /** Its own certificate, as PEM. */
   readonly cert: string;
 
@@ -91,9 +98,13 @@ export class Authority {
   /**
    * @param name Its name.
    * @param version The version of X.509 of its certificate.
+   * @param key Its key, as PEM; a new one by default.
    */
-  constructor(name = "Test CA", version: 1 | 3 = 3) {
+  constructor(name = "Test CA", version: 1 | 3 = 3, key?: string) {
     this.#name = name;
+    this.#keys = key === undefined
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
+      : { privateKey: createPrivateKey(key), publicKey: createPublicKey(key) };
     this.cert = this.#certify({ name, version }, this.#keys.publicKey, true);
     const { privateKey } = this.#keys;
     this.key = String(privateKey.export({ type: "pkcs8", format: "pem" }));

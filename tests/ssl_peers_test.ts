@@ -270,10 +270,16 @@ Deno.test({
       context.verifyMode = CERT_REQUIRED;
       context.loadVerifyLocations(authority.cert);
     });
+    const elsewhere = serverContext(localhost, (context) => {
+      context.verifyMode = CERT_REQUIRED;
+      context.loadVerifyLocations(new Authority("Another CA").cert);
+    });
     using open = listenKind("Node");
     using closed = listenKind("Node");
+    using other = listenKind("Node");
     serveAll(open);
     const failures = serveAll(closed, asking);
+    const strangers = serveAll(other, elsewhere);
     const program = `
 import socket, ssl, sys
 def ask(context, port, session=None):
@@ -285,7 +291,7 @@ def ask(context, port, session=None):
             except OSError:
                 got = b"refused"
             return got.decode() or "refused", tls.session_reused, tls.session
-first, second = int(sys.argv[1]), int(sys.argv[2])
+first, second, third = map(int, sys.argv[1:])
 for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     plain = ssl.create_default_context(cafile="ca.crt")
     plain.maximum_version = version
@@ -298,8 +304,9 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     got, reused, session = ask(own, second)
     print(got, reused)
     print(*ask(own, second, session)[:2])
+    print(ask(own, third, session)[0])
 `;
-    const ports = [open, closed].map((each) =>
+    const ports = [open, closed, other].map((each) =>
       String(portOf(each.getsockname()))
     );
     const { out, err } = await run(
@@ -307,11 +314,15 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
       ["-c", program, ...ports],
       given.folder,
     );
-    const each = "x False\nrefused\nx False\nx True\n";
+    const each = "x False\nrefused\nx False\nx True\nrefused\n";
     assertEquals(out, each + each, err);
     assertEquals(
       failures.map((error) => (error as SSLError).reason),
       Array(2).fill("PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+    );
+    assertEquals(
+      strangers.map((error) => (error as SSLError).reason),
+      Array(2).fill("CERTIFICATE_VERIFY_FAILED"),
     );
   },
 });
@@ -322,46 +333,51 @@ Deno.test({
   ignore: ignoreSsl,
   async fn() {
     await using given = await files();
-    const forger = new Authority(); // has the name of the authority of the tests
-    const hosts = ["localhost"];
+    const owner = authority.issue({ name: "owner", hosts: ["owner"] });
+    const forgers = [
+      new Authority(), // has the name of the authority of the tests
+      new Authority("owner", 3, owner.key), // has a certificate of it, and is no authority
+    ];
     const EXTENDED_KEY_USAGE = 0x25;
-    const forged = forger.issue({
-      name: "localhost",
-      hosts,
-      malformed: EXTENDED_KEY_USAGE,
-    });
-    const own = authority.issue({ name: "nobody", hosts: ["nobody"] });
-    await Deno.writeTextFile(
-      `${given.folder}/forged.crt`,
-      forged.cert + own.cert,
-    );
-    await Deno.writeTextFile(`${given.folder}/forged.key`, forged.key);
-    const child = boundedCommand("openssl", {
-      args: [
-        ...["s_server", "-accept", "127.0.0.1:0", "-naccept", "1"],
-        ...["-cert", "forged.crt", "-key", "forged.key"],
-      ],
-      cwd: given.folder,
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const reader = child.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
-    let said = "";
-    while (!/ACCEPT [\d.]+:(\d+)\n/.test(said)) {
-      said += (await within(reader.read())).value;
+    for (const forger of forgers) {
+      const forged = forger.issue({
+        name: "localhost",
+        hosts: ["localhost"],
+        malformed: EXTENDED_KEY_USAGE,
+      });
+      const chain = forged.cert + owner.cert;
+      await Deno.writeTextFile(`${given.folder}/forged.crt`, chain);
+      await Deno.writeTextFile(`${given.folder}/forged.key`, forged.key);
+      assertEquals(await verifyCodeOf(given.folder), 21);
     }
-    const port = Number(/ACCEPT [\d.]+:(\d+)\n/.exec(said)![1]);
-    const plain = await createConnection(["127.0.0.1", port]);
-    const wrapped = clientContext().wrapSocket(plain, {
-      serverHostname: "localhost",
-    });
-    const { verifyCode } = await errorOf(SSLCertVerificationError, wrapped);
-    assertEquals(verifyCode, 21);
-    await reader.cancel();
-    await child.stdin.close();
-    child.kill();
-    await child.status;
   },
 });
+
+/** The code with which a client refuses openssl s_server with `forged.crt`. */
+async function verifyCodeOf(cwd: string): Promise<number> {
+  const child = boundedCommand("openssl", {
+    args: [
+      ...["s_server", "-accept", "127.0.0.1:0", "-naccept", "1"],
+      ...["-cert", "forged.crt", "-cert_chain", "forged.crt"],
+      ...["-key", "forged.key"],
+    ],
+    cwd,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const LISTENS = /ACCEPT [\d.]+:(\d+)\n/;
+  let said = "";
+  while (!LISTENS.test(said)) said += (await within(reader.read())).value;
+  const port = Number(LISTENS.exec(said)![1]);
+  const plain = await createConnection(["127.0.0.1", port]);
+  const options = { serverHostname: "localhost" };
+  const wrapped = clientContext().wrapSocket(plain, options);
+  const { verifyCode } = await errorOf(SSLCertVerificationError, wrapped);
+  await reader.cancel();
+  await child.stdin.close();
+  child.kill();
+  await child.status;
+  return verifyCode;
+}
