@@ -64,8 +64,8 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  * The handler class must be exported from its module and say where that is: `static readonly moduleUrl =
  * import.meta.url`. Children import that module, so a program that defines both starts its server only
  * `if (import.meta.main)`. Children do not inherit `--config` and `--import-map`: name them in `childFlags`. In a
- * child, `this.server` has `serverAddress` and the `options` that `childOptions` names. When the connection has ended
- * in the child, this process still calls `shutdownRequest`, with a socket that is closed already.
+ * child, `this.server` is a stand-in with a copy of `shared` and the `options` that `childOptions` names. When the
+ * connection has ended in the child, this process still calls `shutdownRequest`, with a socket that is closed already.
  *
  * Children start when requests need them, and stay for the next requests. A request goes to an idle child, or to a new
  * one up to `maxChildren`, or to the child with the fewest requests. A child that has not taken its last request,
