@@ -7,6 +7,7 @@ import {
   type InetAddress,
   MSG_PEEK,
   OSError,
+  setdefaulttimeout,
   type Socket,
   StreamRequestHandler,
   ThreadingTCPServer,
@@ -338,6 +339,26 @@ Deno.test("an error of handleHandshakeError is printed, and the server goes on",
     assertEquals(stderr.texts.length, 1);
     assert(stderr.texts[0].includes("of the hook"));
   }
+});
+
+Deno.test("a client whose handshake the timeout of its socket ends is closed", async () => {
+  const server = makeServer(
+    AsyncTCPServer as unknown as AnyServerClass,
+    TlsLines,
+    { ssl: impatient(60) },
+  );
+  setdefaulttimeout(0.2);
+  try {
+    await serving(server, async () => {
+      using client = await connectTo(server);
+      await until(() => server.handshakes.length === 1);
+      const end = await client.recv(1).catch((error) => error.code);
+      assert(end === "ECONNRESET" || end.length === 0);
+    });
+  } finally {
+    setdefaulttimeout(null);
+  }
+  assertEquals(server.handshakes, ["ETIMEDOUT"]);
 });
 
 Deno.test("verifyRequest may look at the first bytes of the handshake", async () => {
