@@ -39,7 +39,12 @@ async function ask(
   await client.sendall(typeof request === "string" ? bytes(request) : request);
   await client.shutdown(SHUT_WR);
   using file = client.makefile("rb");
-  return text(await within(file.read()));
+  try {
+    return text(await within(file.read()));
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ECONNRESET") throw error;
+    return ""; // a request of HTTP is cut off
+  }
 }
 
 /** A command as clients send it. */
