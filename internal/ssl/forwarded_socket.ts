@@ -9,16 +9,15 @@ import type { SessionFacts } from "../runtime/session_facts.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import {
-  giveFacts,
-  knownFacts,
   makeSSLSocket,
+  sessionOf,
   SSLContext,
   SSLSocket,
 } from "./ssl_context.ts";
 
 /** Returns what is known of the session of a socket; undefined for a socket without TLS. */
 export function sessionFacts(socket: Socket): SessionFacts | undefined {
-  return socket instanceof SSLSocket ? knownFacts(socket) : undefined;
+  return socket instanceof SSLSocket ? sessionOf(socket).facts : undefined;
 }
 
 /** Returns a socket over a transport that the server forwards: one with TLS if there are facts of a session. */
@@ -35,7 +34,7 @@ export function forwardedSocket(
     from: stateOf(plain),
     options: { serverSide: true },
   });
-  giveFacts(socket, facts);
+  sessionOf(socket).forward(facts);
   stateOf(socket).take(transport);
   return socket;
 }

@@ -5,7 +5,6 @@
  */
 
 import { osError } from "../base/errors.ts";
-import { SSLWantReadError } from "../base/ssl_errors.ts";
 import {
   PROTOCOL_TLS_CLIENT,
   PROTOCOL_TLS_SERVER,
@@ -13,25 +12,16 @@ import {
 } from "../base/ssl_constants.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import type { PeerCertificate } from "../runtime/peer_certificate.ts";
-import {
-  factsOf,
-  peerCertificate,
-  type SessionFacts,
-} from "../runtime/session_facts.ts";
+import { peerCertificate } from "../runtime/session_facts.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
-import type { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
-import type { Stream } from "../socket/stream.ts";
-import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
-import { PendingOperation } from "../waiting/pending_operation.ts";
+import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
-import { whenReady } from "../waiting/ready.ts";
-import { failLater } from "../waiting/timeouts.ts";
 import { ContextSettings, unsupported } from "./context_settings.ts";
-import { endSession } from "./end_session.ts";
 import { ServerNames } from "./server_names.ts";
 import { checkAlpn, checkSeconds } from "./ssl_arguments.ts";
+import { TlsSession } from "./tls_session.ts";
 import { wrapSocket, type WrapSocketOptions } from "./wrap_socket.ts";
 
 /**
@@ -285,7 +275,8 @@ export class SSLContext {
         settings: this.#settings,
         profile: () => this.#profile(),
         make: (from) => makeSSLSocket({ context: this, from, options }),
-        give: giveTransport,
+        attach: (made, transport, plain) =>
+          sessionOf(made).attach(transport, plain),
         choose: this.#chooses
           ? async (made, name) => (await this.#choose(made, name)).#profile()
           : undefined,
@@ -376,17 +367,8 @@ export function makeSSLSocket(parts: Making): SSLSocket {
   }
 }
 
-let giveTransport: (
-  socket: SSLSocket,
-  transport: TlsStream,
-  plain: Stream | undefined,
-) => void;
-
-/** Tells a socket whose session is elsewhere what is known of that session. */
-export let giveFacts: (socket: SSLSocket, facts: SessionFacts) => void;
-
-/** Returns what is known of the session of a socket; undefined before the handshake. */
-export let knownFacts: (socket: SSLSocket) => SessionFacts | undefined;
+/** Returns the session of a socket. */
+export let sessionOf: (socket: SSLSocket) => TlsSession;
 
 /**
  * A socket with TLS: a {@linkcode Socket} whose bytes are encrypted, and what is known of the peer.
@@ -403,11 +385,7 @@ export class SSLSocket extends Socket {
   readonly serverHostname: string | null;
   /** The context; on a server that chooses by name, the one that was chosen. */
   context: SSLContext;
-  #transport: TlsStream | undefined;
-  /** The stream under the session, if a plain socket can have it again. */
-  #plain: Stream | undefined;
-  #facts: SessionFacts | undefined;
-  #handshake: PendingOperation<void> | undefined;
+  readonly #session: TlsSession = new TlsSession(this);
 
   /**
    * Throws: {@linkcode SSLContext.wrapSocket} makes these sockets.
@@ -439,13 +417,7 @@ export class SSLSocket extends Socket {
   }
 
   static {
-    giveTransport = (socket, transport, plain) => {
-      socket.#transport = transport;
-      socket.#plain = plain;
-      stateOf(socket).take(transport);
-    };
-    giveFacts = (socket, facts) => socket.#facts = facts;
-    knownFacts = (socket) => socket.#known();
+    sessionOf = (socket) => socket.#session;
   }
 
   /**
@@ -461,29 +433,7 @@ export class SSLSocket extends Socket {
    *   of the context, when the connection is closed.
    */
   doHandshake(options: AbortOptions = {}): Promise<void> {
-    return unawaited(this.#doHandshake(options));
-  }
-
-  async #doHandshake({ signal }: AbortOptions): Promise<void> {
-    if (this.#facts !== undefined) return; // it has been made
-    const state = stateOf(this);
-    try {
-      checkSignal(signal, "doHandshake");
-      state.checkOpen("doHandshake");
-      const limit = state.limit("doHandshake", undefined, signal);
-      const handshake = this.#handshake ??= this.#begin(state);
-      await whenReady(handshake, limit, "doHandshake", () => handshake.take());
-      this.#handshake = state.handshake = undefined;
-    } catch (error) {
-      if (isWouldBlock(error)) throw wantRead();
-      this.#handshake = state.handshake = undefined;
-      return await failLater(error);
-    }
-  }
-
-  #begin(state: SocketState): PendingOperation<void> {
-    const transport = this.#transport!;
-    return state.handshake = new PendingOperation(() => transport.handshake());
+    return unawaited(this.#session.handshake(options));
   }
 
   /**
@@ -498,30 +448,7 @@ export class SSLSocket extends Socket {
    * @throws {TimeoutError} after the timeout of the socket, if the peer does not end TLS. The connection is closed.
    */
   unwrap(options: AbortOptions = {}): Promise<Socket> {
-    return unawaited(this.#unwrap(options));
-  }
-
-  async #unwrap({ signal }: AbortOptions): Promise<Socket> {
-    const state = stateOf(this);
-    try {
-      checkSignal(signal, "unwrap");
-      const plain = this.#unwrappable(state);
-      const limit = state.limit("unwrap", undefined, signal);
-      return await endSession(this, plain, this.#transport!, limit);
-    } catch (error) {
-      return await failLater(error);
-    }
-  }
-
-  /** Returns the stream under the session, or throws the error of `unwrap`. */
-  #unwrappable(state: SocketState): Stream {
-    state.checkOpen("unwrap");
-    if (this.#transport?.session === undefined) {
-      const reason = "the handshake has not ended";
-      throw osError("ENOTCONN", { syscall: "unwrap", reason });
-    }
-    if (this.#plain !== undefined) return this.#plain;
-    throw unsupported("unwrap", "the connection ends with TLS");
+    return unawaited(this.#session.unwrap(options));
   }
 
   /**
@@ -544,7 +471,7 @@ export class SSLSocket extends Socket {
     binaryForm = false,
   ): PeerCertificate | Uint8Array<ArrayBuffer> | null {
     stateOf(this).checkOpen("getpeercert");
-    const facts = this.#known();
+    const { facts } = this.#session;
     if (facts !== undefined) return peerCertificate(facts, binaryForm);
     const reason = "the handshake has not ended";
     throw osError("ENOTCONN", { syscall: "getpeercert", reason });
@@ -552,39 +479,21 @@ export class SSLSocket extends Socket {
 
   /** Returns the version of TLS, `"TLSv1.2"` or `"TLSv1.3"`; null before the handshake. */
   version(): string | null {
-    return this.#known()?.version ?? null;
+    return this.#session.facts?.version ?? null;
   }
 
   /** Returns the name of the cipher, the version of TLS, and the bits of the key; null before the handshake. */
   cipher(): [name: string, version: string, bits: number] | null {
-    return this.#known()?.cipher ?? null;
+    return this.#session.facts?.cipher ?? null;
   }
 
   /** Returns the protocol that ALPN chose; null if there is none. */
   selectedAlpnProtocol(): string | null {
-    return this.#known()?.alpnProtocol ?? null;
+    return this.#session.facts?.alpnProtocol ?? null;
   }
 
   /** Returns number, kind and addresses, for a log, as a {@linkcode Socket} does. */
   override toString(): string {
     return super.toString().replace("<Socket", "<SSLSocket");
   }
-
-  /** Returns what is known of the session, which is asked once; undefined before the handshake. */
-  #known(): SessionFacts | undefined {
-    const session = this.#transport?.session;
-    if (session === undefined) return this.#facts;
-    return this.#facts ??= factsOf(session, this.context.verifyMode);
-  }
-}
-
-function isWouldBlock(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === "EAGAIN";
-}
-
-function wantRead(): SSLWantReadError {
-  const text = "the peer has not answered yet (EAGAIN)";
-  return new SSLWantReadError(`Cannot doHandshake: WANT_READ: ${text}`, {
-    syscall: "doHandshake",
-  });
 }

@@ -7,7 +7,7 @@
 import { awaitHint } from "../base/hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
-import { TlsStream } from "../runtime/tls_stream.ts";
+import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
@@ -59,7 +59,7 @@ export interface Wrapping<S> {
   /** Makes a socket like the one that is wrapped, without its transport. */
   make(from: SocketState): S;
   /** Gives the socket its transport, and the stream under that if a plain socket can have it again. */
-  give(socket: S, transport: TlsStream, plain: Stream | undefined): void;
+  attach(socket: S, transport: TlsStream, plain: Stream | undefined): void;
   /** Returns the profile for the name that a client asks for, if it depends on that. */
   choose?: (socket: S, name: string) => Promise<TlsProfile>;
 }
@@ -88,34 +88,21 @@ async function wrap<S extends Wrapped>(
   socket: Socket,
   options: WrapSocketOptions,
 ): Promise<S> {
-  const { signal, plaintext = "refuse" } = options;
-  if (!(socket instanceof Socket)) {
-    throw new TypeError(
-      `Cannot wrapSocket: expected a Socket, got ${socket}${awaitHint(socket)}`,
-    );
-  }
-  checkOptions(wrapping.settings, socket, options);
-  checkSignal(signal, "wrapSocket");
-  checkAborted(signal);
+  checkSocket(socket, options, wrapping.settings);
+  checkSignal(options.signal, "wrapSocket");
+  checkAborted(options.signal);
   const from = stateOf(socket);
   const stream = checkWrappable(from);
   const profile = wrapping.profile();
   const made = wrapping.make(from);
   try {
+    const { plaintext = "refuse" } = options;
     const { plain, ...taken } = await takeOver(from, stream, plaintext);
-    const transport = new TlsStream({
-      ...taken,
-      profile,
-      suppressRaggedEofs: options.suppressRaggedEofs ?? true,
-      serverHostname: options.serverHostname ?? undefined,
-      checkHostname: wrapping.settings.checkHostname,
-      handshakeTimeout: wrapping.handshakeTimeout,
-      choose: wrapping.choose?.bind(undefined, made),
-    });
-    wrapping.give(made, transport, plain);
-    if (options.doHandshakeOnConnect !== false) {
-      await made.doHandshake({ signal });
-    }
+    const choose = wrapping.choose?.bind(undefined, made);
+    const settings = transportSettings(wrapping, options);
+    const transport = new TlsStream({ ...taken, ...settings, profile, choose });
+    wrapping.attach(made, transport, plain);
+    if (options.doHandshakeOnConnect !== false) await made.doHandshake(options);
     return made;
   } catch (error) {
     made.close(); // no abort, which might destroy the alert on its way
@@ -124,23 +111,61 @@ async function wrap<S extends Wrapped>(
   }
 }
 
-function checkOptions(
-  settings: ContextSettings,
+function transportSettings<S>(
+  { settings, handshakeTimeout }: Wrapping<S>,
+  { suppressRaggedEofs = true, serverHostname }: WrapSocketOptions,
+): Pick<
+  TlsStreamOptions,
+  | "checkHostname"
+  | "handshakeTimeout"
+  | "serverHostname"
+  | "suppressRaggedEofs"
+> {
+  const { checkHostname } = settings;
+  return {
+    checkHostname,
+    handshakeTimeout,
+    serverHostname: serverHostname ?? undefined,
+    suppressRaggedEofs,
+  };
+}
+
+/** Throws unless a socket can be wrapped with these options. */
+function checkSocket(
   socket: Socket,
   options: WrapSocketOptions,
+  settings: ContextSettings,
 ): void {
-  const { serverSide = false, serverHostname, doHandshakeOnConnect = true } =
-    options;
-  if (serverSide !== settings.serverSide) {
-    const [side, name] = serverSide
-      ? ["server", "PROTOCOL_TLS_CLIENT"]
-      : ["client", "PROTOCOL_TLS_SERVER"];
-    const reason = "WRONG_CONTEXT";
-    throw new SSLError(
-      `Cannot wrapSocket: ${reason}: a ${side} socket needs another context than one with ${name} (EPROTO)`,
-      { reason, syscall: "wrapSocket" },
+  if (!(socket instanceof Socket)) {
+    throw new TypeError(
+      `Cannot wrapSocket: expected a Socket, got ${socket}${awaitHint(socket)}`,
     );
   }
+  const { serverSide = false, doHandshakeOnConnect = true } = options;
+  if (serverSide !== settings.serverSide) throw wrongContext(serverSide);
+  checkServerHostname(options, settings.checkHostname);
+  if (doHandshakeOnConnect && socket.gettimeout() === 0) {
+    throw new TypeError(
+      "Cannot wrapSocket: doHandshakeOnConnect must be false for a socket with timeout 0",
+    );
+  }
+}
+
+function wrongContext(serverSide: boolean): SSLError {
+  const [side, name] = serverSide
+    ? ["server", "PROTOCOL_TLS_CLIENT"]
+    : ["client", "PROTOCOL_TLS_SERVER"];
+  const reason = "WRONG_CONTEXT";
+  return new SSLError(
+    `Cannot wrapSocket: ${reason}: a ${side} socket needs another context than one with ${name} (EPROTO)`,
+    { reason, syscall: "wrapSocket" },
+  );
+}
+
+function checkServerHostname(
+  { serverSide = false, serverHostname }: WrapSocketOptions,
+  checkHostname: boolean,
+): void {
   if (serverSide && serverHostname != null) {
     throw new TypeError(
       "Cannot wrapSocket: serverHostname is for clients only",
@@ -154,14 +179,9 @@ function checkOptions(
       }`,
     );
   }
-  if (!serverSide && settings.checkHostname && !named) {
+  if (!serverSide && checkHostname && !named) {
     throw new TypeError(
       "Cannot wrapSocket: checkHostname needs serverHostname",
-    );
-  }
-  if (doHandshakeOnConnect && socket.gettimeout() === 0) {
-    throw new TypeError(
-      "Cannot wrapSocket: doHandshakeOnConnect must be false for a socket with timeout 0",
     );
   }
 }
