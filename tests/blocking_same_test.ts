@@ -15,7 +15,7 @@ import {
   BlockingRWPairShell,
   BlockingTextRWPairShell,
 } from "../internal/blocking/blocking_rw_pair.ts";
-import { BlockingSocketShell } from "../internal/blocking/blocking_socket.ts";
+import { BlockingSocketShell } from "../internal/blocking/blocking_socket_shell.ts";
 import { BlockingTextReaderShell } from "../internal/blocking/blocking_text_reader.ts";
 import { BlockingTextWriterShell } from "../internal/blocking/blocking_text_writer.ts";
 import { BlockingWriterShell } from "../internal/blocking/blocking_writer.ts";

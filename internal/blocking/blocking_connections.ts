@@ -9,7 +9,8 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
-import { type BlockingSocket, BlockingSocketShell } from "./blocking_socket.ts";
+import type { BlockingSocket } from "./blocking_socket.ts";
+import { BlockingSocketShell } from "./blocking_socket_shell.ts";
 import { BlockingStream } from "./blocking_stream.ts";
 import { Deadline } from "./deadline.ts";
 

@@ -18,7 +18,8 @@ import {
   checkSignal,
 } from "../waiting/abort.ts";
 import { connectionsOfThread } from "./blocking_connections.ts";
-import { type BlockingSocket, readinessOf } from "./blocking_socket.ts";
+import type { BlockingSocket } from "./blocking_socket.ts";
+import { readinessOf } from "./blocking_socket_shell.ts";
 import { Deadline } from "./deadline.ts";
 
 /**

@@ -10,7 +10,8 @@ import {
   type SessionFacts,
 } from "../runtime/session_facts.ts";
 import type { SSLSocket } from "../ssl/ssl_context.ts";
-import { type BlockingSocket, BlockingSocketShell } from "./blocking_socket.ts";
+import type { BlockingSocket } from "./blocking_socket.ts";
+import { BlockingSocketShell } from "./blocking_socket_shell.ts";
 import type { BlockingStream } from "./blocking_stream.ts";
 
 /**

@@ -87,6 +87,15 @@ function parseKey(
       syscall,
     });
   }
+  return decodeKey(block, name, password, syscall);
+}
+
+function decodeKey(
+  block: string,
+  name: string,
+  password: string | undefined,
+  syscall: string,
+): KeyObject {
   const encrypted = block.includes("ENCRYPTED");
   if (encrypted && password === undefined) {
     const text = `the key in ${name} is encrypted: pass its password`;
@@ -95,15 +104,10 @@ function parseKey(
   try {
     return nodeCrypto().createPrivateKey({ key: block, passphrase: password });
   } catch (cause) {
-    throw encrypted
-      ? sslError("BAD_DECRYPT", `the password of the key in ${name} is wrong`, {
-        syscall,
-        cause,
-      })
-      : sslError("PEM_LIB", `the key in ${name} cannot be decoded`, {
-        syscall,
-        cause,
-      });
+    const [reason, text] = encrypted
+      ? ["BAD_DECRYPT", `the password of the key in ${name} is wrong`]
+      : ["PEM_LIB", `the key in ${name} cannot be decoded`];
+    throw sslError(reason, text, { syscall, cause });
   }
 }
 

@@ -251,19 +251,16 @@ async function join(
   const abort = () => reject(reasonOf(signal!));
   const forget = signal && onAbort(signal, abort);
   if (signal?.aborted) abort();
-  const [up, down] = [
-    new Direction(first, second, idle),
-    new Direction(second, first, idle),
-  ];
+  const up = new Direction(first, second, idle);
+  const down = new Direction(second, first, idle);
   try {
     const both = quiet(Promise.all([up.copy(), down.copy()]));
     const [sent, received] = await Promise.race([quiet(failed), both]);
     return { sent, received };
   } catch (error) {
-    const aborted = (socket: Socket) => () => socket.abort();
     await Promise.all([
-      down.lastWrite().then(aborted(a)),
-      up.lastWrite().then(aborted(b)),
+      down.lastWrite().then(() => a.abort()),
+      up.lastWrite().then(() => b.abort()),
     ]);
     throw error;
   } finally {

@@ -106,33 +106,35 @@ function run<R, H extends Runnable>(
   options: ServeRequestOptions,
 ): ServedRequest<H> {
   const { clientAddress = client.getsockname() } = options;
-  const ends = new TestServer(
-    socket.getsockname(),
-    options.options,
-    options.shared,
-  );
+  const address = socket.getsockname();
+  const ends = new TestServer(address, options.options, options.shared);
   const server = options.server ?? ends;
   const handler = new Handler(request, clientAddress, server);
-  const runAll = async () => {
-    try {
-      await runHandler(handler);
-    } finally {
-      const { request: current = request } = handler as { request?: unknown };
-      await ends.shutdownRequest(current);
-    }
-  };
-  const close = () => {
-    client.abort();
-    socket.abort();
-  };
   return {
     client,
     handler,
     server,
-    done: quiet(runAll()),
+    done: quiet(runToEnd(handler, request, ends)),
     drain: () => ends.drain(),
-    [Symbol.dispose]: close,
+    [Symbol.dispose]: () => {
+      client.abort();
+      socket.abort();
+    },
   };
+}
+
+/** Runs a handler, and then ends its request or the one that it has put in that place. */
+async function runToEnd(
+  handler: Runnable & { request?: unknown },
+  request: unknown,
+  server: TestServer,
+): Promise<void> {
+  try {
+    await runHandler(handler);
+  } finally {
+    const { request: current = request } = handler;
+    await server.shutdownRequest(current);
+  }
 }
 
 /**
