@@ -81,12 +81,11 @@ export async function serve(
     await new Promise((end) => stopped.addEventListener("abort", end));
   }
   const closed = await Promise.allSettled(
-    all.map((server) => {
-      const { closeTimeout } = server;
-      return server.serverClose({
-        timeout: timeout === undefined ? closeTimeout : timeout,
-      });
-    }),
+    all.map((server) =>
+      server.serverClose({
+        timeout: timeout === undefined ? server.closeTimeout : timeout,
+      })
+    ),
   );
   rethrow([...await loops, ...closed]);
   return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));

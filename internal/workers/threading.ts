@@ -190,16 +190,19 @@ function check(
   const workerTimeout = options.workerTimeout === undefined
     ? statics.workerTimeout
     : options.workerTimeout;
-  if (
-    workerTimeout !== null && !(workerTimeout > 0 && workerTimeout < Infinity)
-  ) {
-    throw new RangeError(
-      `Cannot set workerTimeout: it must be positive seconds or null, got ${workerTimeout}`,
-    );
-  }
-  if (workerTimeout !== null) warnOfMilliseconds(workerTimeout);
+  checkWorkerTimeout(workerTimeout);
   const resourceLimits = checkLimits(
     options.resourceLimits ?? statics.resourceLimits,
   );
   return { maxWorkers, workerTimeout, resourceLimits };
+}
+
+function checkWorkerTimeout(seconds: number | null): void {
+  if (seconds === null) return;
+  if (!(seconds > 0 && seconds < Infinity)) {
+    throw new RangeError(
+      `Cannot set workerTimeout: it must be positive seconds or null, got ${seconds}`,
+    );
+  }
+  warnOfMilliseconds(seconds);
 }
