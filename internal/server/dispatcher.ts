@@ -13,6 +13,7 @@ import {
   type AcceptVerdict,
   systemError,
 } from "./accept_errors.ts";
+import type { Handshakes, SecuredRequest } from "./handshakes.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "./report.ts";
 import {
@@ -23,14 +24,6 @@ import {
 import { reportAndShutdown, runOwnTask, shutdown } from "./request_stages.ts";
 import type { ServerStages } from "./stages.ts";
 
-/** The stage between `verifyRequest` and `processRequest`: TLS handshakes. */
-export interface HandshakeStage {
-  /** Whether the next request makes a handshake. */
-  readonly wanted: boolean;
-  /** Begins the handshake of a request. */
-  begin(active: ActiveRequest, clientAddress: Address): void;
-}
-
 /**
  * Takes requests through the stages of a server.
  *
@@ -39,14 +32,14 @@ export interface HandshakeStage {
 export class Dispatcher<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
-  readonly #handshakes: HandshakeStage;
+  readonly #handshakes: Handshakes;
   readonly #failures = new AcceptFailures();
 
   /**
    * @param server The server. Its stages are looked up at each request.
    * @param handshakes The handshakes of the server.
    */
-  constructor(server: ServerStages<R>, handshakes: HandshakeStage) {
+  constructor(server: ServerStages<R>, handshakes: Handshakes) {
     this.#server = server;
     this.#handshakes = handshakes;
     this.#requests = requestsOf(server);
@@ -96,10 +89,7 @@ export class Dispatcher<R> {
 
   /** Takes a request that has ended its handshake through the other stages. */
   async handleSecured(
-    { active, clientAddress }: {
-      readonly active: ActiveRequest;
-      readonly clientAddress: Address;
-    },
+    { active, clientAddress }: SecuredRequest,
   ): Promise<void> {
     active.detached = false;
     try {

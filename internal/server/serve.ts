@@ -44,7 +44,6 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * @returns The numbers of open requests that finished, and that were cut off, over all servers.
  * @throws The error of the first loop that failed, or else of closing a server.
  * @category Servers
- *
  * @example TCP and UDP on the same port
  * ```ts
  * import { AsyncTCPServer, AsyncUDPServer, DualRequestHandler, serve } from "@socketserver/socketserver";
