@@ -200,6 +200,27 @@ export class UnixStreamServer<S extends AnyHandlerServer = any>
  *
  * @category Servers
  * @typeParam S The server that the handlers need, from their class.
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { AF_UNIX, DatagramRequestHandler, SOCK_DGRAM, Socket, UnixDatagramServer } from "@socketserver/socketserver";
+ *
+ * class Upper extends DatagramRequestHandler {
+ *   override async handle() {
+ *     const text = new TextDecoder().decode(this.packet);
+ *     await this.wfile.write(text.toUpperCase());
+ *   }
+ * }
+ *
+ * const path = `${Deno.makeTempDirSync()}/socket`;
+ * await using server = new UnixDatagramServer(path, Upper);
+ * server.serveForever();
+ *
+ * using client = new Socket(AF_UNIX, SOCK_DGRAM);
+ * client.bind(`${path}-client`); // an answer needs an address
+ * await client.sendto(new TextEncoder().encode("hello"), server.serverAddress);
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO");
+ * ```
  */
 // deno-lint-ignore no-explicit-any
 export class UnixDatagramServer<S extends AnyHandlerServer = any>

@@ -131,6 +131,18 @@ export interface CreateServerOptions extends PathOptions {
  * @throws {TypeError} for an option of a path where the address is none.
  * @throws {RangeError} for a dual stack of another family, or a wrong mode.
  * @category Sockets
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { createConnection, createServer } from "@socketserver/socketserver";
+ *
+ * using listener = createServer(["127.0.0.1", 0]);
+ * using client = await createConnection(listener.getsockname());
+ * const [connection] = await listener.accept();
+ * await connection.sendall(new TextEncoder().encode("hello"));
+ * connection.close();
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * ```
  */
 export function createServer(
   address: AddressLike,
@@ -181,8 +193,20 @@ export function hasDualstackIPv6(): boolean {
  *   `AF_INET6` or `AF_UNIX`.
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
  * @param proto The protocol number.
- * @returns The two.
+ * @returns The two. Close both.
  * @category Sockets
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { socketpair } from "@socketserver/socketserver";
+ *
+ * const [a, b] = await socketpair();
+ * await a.sendall(new TextEncoder().encode("hello"));
+ * a.close();
+ * strictEqual(new TextDecoder().decode(await b.recv(1024)), "hello");
+ * strictEqual((await b.recv(1024)).length, 0); // the end
+ * b.close();
+ * ```
  */
 export async function socketpair(
   family: number = C.AF_INET,

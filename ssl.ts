@@ -120,6 +120,18 @@ export interface DefaultContextOptions {
  * @returns The context.
  * @throws {OSError} as {@linkcode SSLContext.loadVerifyLocations}.
  * @category TLS
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { CERT_NONE, CERT_REQUIRED, createDefaultContext, Purpose } from "@socketserver/socketserver/ssl";
+ *
+ * const forClients = createDefaultContext();
+ * strictEqual(forClients.verifyMode, CERT_REQUIRED);
+ * strictEqual(forClients.checkHostname, true);
+ *
+ * const forServers = createDefaultContext({ purpose: Purpose.CLIENT_AUTH });
+ * strictEqual(forServers.verifyMode, CERT_NONE);
+ * ```
  */
 export function createDefaultContext(
   options: DefaultContextOptions = {},

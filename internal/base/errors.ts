@@ -33,6 +33,21 @@ export interface OSErrorOptions {
  * which a peer goes away, catch {@linkcode ConnectionError}.
  *
  * @category Errors
+ * @example
+ * ```ts
+ * import { ok, strictEqual } from "node:assert/strict";
+ * import { createConnection, createServer, OSError } from "@socketserver/socketserver";
+ *
+ * const listener = createServer(["127.0.0.1", 0]);
+ * const address = listener.getsockname();
+ * listener.close(); // nobody listens there any more
+ * await listener.waitClosed();
+ *
+ * const error = await createConnection(address).catch((error) => error);
+ * ok(error instanceof OSError);
+ * strictEqual(error.name, "ConnectionRefusedError");
+ * strictEqual(error.code, "ECONNREFUSED");
+ * ```
  */
 export class OSError extends Error {
   /** The number of the error on this system; `undefined` if it has none. */

@@ -10,6 +10,20 @@ import { noMistake } from "../waiting/promises.ts";
  * Thrown if the stream ends before all the requested bytes have come.
  *
  * @category Files
+ * @example
+ * ```ts
+ * import { ok, strictEqual } from "node:assert/strict";
+ * import { IncompleteReadError, socketpair } from "@socketserver/socketserver";
+ *
+ * const [a, b] = await socketpair();
+ * using file = b.makefile("rb");
+ * await a.sendall(new TextEncoder().encode("half"));
+ * a.close();
+ * const error = await file.readexactly(8).catch((error) => error);
+ * ok(error instanceof IncompleteReadError);
+ * strictEqual(new TextDecoder().decode(error.partial), "half");
+ * b.close();
+ * ```
  */
 export class IncompleteReadError extends Error {
   /** The name of the class. */

@@ -377,6 +377,18 @@ export let sessionOf: (socket: SSLSocket) => TlsSession;
  * `close()` sends a close_notify, and `shutdown(SHUT_WR)` sends one and leaves the socket open for reading.
  *
  * @category TLS
+ * @example
+ * ```ts
+ * import { createConnection } from "@socketserver/socketserver";
+ * import { createDefaultContext } from "@socketserver/socketserver/ssl";
+ *
+ * async function inspect(host: string) {
+ *   const plain = await createConnection([host, 443], { timeout: 10 });
+ *   const context = createDefaultContext();
+ *   using socket = await context.wrapSocket(plain, { serverHostname: host });
+ *   return [socket.version(), socket.cipher(), socket.getpeercert()?.notAfter];
+ * }
+ * ```
  */
 export class SSLSocket extends Socket {
   /** Whether this is the side of the server. */

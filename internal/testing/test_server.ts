@@ -12,6 +12,23 @@ import { ServerStub } from "../handoff/server_stub.ts";
  * It has the members that all servers have.
  *
  * @category Testing
+ * @example
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { StreamRequestHandler } from "@socketserver/socketserver";
+ * import { serveRequest, TestServer } from "@socketserver/socketserver/testing";
+ *
+ * class Stop extends StreamRequestHandler {
+ *   override async handle() {
+ *     await this.server.shutdown();
+ *   }
+ * }
+ *
+ * const server = new TestServer(["127.0.0.1", 9999]);
+ * using served = serveRequest(Stop, { server });
+ * await served.done;
+ * strictEqual(server.stopped, true);
+ * ```
  */
 export class TestServer extends ServerStub {
   /** Whether the handler has called `shutdown()`. */
