@@ -42,7 +42,8 @@ import type {
  * number of the socket that the loop waits on, and `getRequest`.
  *
  * A request goes through these stages, in this order: `getRequest`, `verifyRequest`, `processRequest`, `finishRequest`
- * (the handler's `setup`, `handle`, `finish`), `shutdownRequest`, `closeRequest`.
+ * (the handler's `setup`, `handle`, `finish`), `shutdownRequest`, `closeRequest`. A request that is not accepted goes
+ * through `rejectRequest`, `shutdownRequest` and `closeRequest`.
  *
  * Resource handling: the server owns its socket and its requests. {@linkcode BaseServer.serverClose}, or `await using`,
  * closes them.
@@ -287,7 +288,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
 
   /**
    * Does nothing. The loop calls this hook if {@linkcode BaseServer.getRequest} has failed and the server goes on: the
-   * client was gone, a handshake failed, or descriptors ran out. `status` counts these failures. May be overridden.
+   * client was gone, descriptors ran out, or an override made a handshake that failed. `status` counts these failures.
+   * Handshakes of the option `ssl` have a hook of their own, `handleHandshakeError`. May be overridden.
    *
    * @param _error The error of `getRequest`.
    */

@@ -34,7 +34,7 @@ export interface ServerStatus {
   accepted: number;
   /** Requests closed because `verifyRequest` rejected them, at a limit, or while the server closed. */
   rejected: number;
-  /** Failures of `getRequest` that the server passed over: the client was gone, or its handshake failed. */
+  /** Failures of `getRequest` that the server passed over: the client was gone, or an override made a handshake that failed. */
   transientErrors: number;
   /** Failures of `getRequest` for lack of descriptors or memory. The server pauses after each. */
   resourceErrors: number;
