@@ -7,8 +7,8 @@
 import { checkIterable, checkTimeout } from "../base/arguments.ts";
 import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
 import {
+  checkConnectOptions,
   checkDelay,
-  checkOptions,
   type CreateConnectionOptions,
 } from "../socket/create_connection.ts";
 import { getdefaulttimeout } from "../socket/settings.ts";
@@ -18,8 +18,12 @@ import {
   checkSignal,
 } from "../waiting/abort.ts";
 import { connectionsOfThread } from "./blocking_connections.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
-import { readinessOf } from "./blocking_socket_shell.ts";
+import {
+  type BlockingReadiness,
+  readinessOf,
+} from "./blocking_socket_shell.ts";
 import { Deadline } from "./deadline.ts";
 
 /**
@@ -64,7 +68,7 @@ export function createConnectionSync(
     "createConnectionSync",
     "createConnection",
   );
-  checkOptions(address, options);
+  checkConnectOptions(address, options);
   const { timeout = getdefaulttimeout(), signal, ...rest } = options;
   checkTimeout(timeout);
   checkSignal(signal, "connect");
@@ -142,29 +146,36 @@ export function selectSync<
   ];
   let ready: [R[], W[], X[]] = [[], [], []];
   const limit = new Deadline(timeout === 0 ? "now" : timeout, options.signal);
+  const check = () => {
+    ready = found();
+    return ready[0].length > 0 || ready[1].length > 0;
+  };
+  blockUntil(check, channel, limit, options.signal);
+  return ready;
+}
+
+/** Blocks until `check` returns true, or until the limit. Throws the reason of an aborted signal. */
+function blockUntil(
+  check: () => boolean,
+  channel: FrameChannel,
+  limit: Deadline,
+  signal: AbortSignal | undefined,
+): void {
   channel.receive(); // bytes that have come since the last call
   try {
-    limit.wait(channel, () => {
-      ready = found();
-      return ready[0].length > 0 || ready[1].length > 0;
-    }, "select");
+    limit.wait(channel, check, "select");
   } catch (error) {
-    checkAborted(options.signal);
+    checkAborted(signal);
     const late = error instanceof TimeoutError ||
       error instanceof BlockingIOError;
     if (!late) throw error;
   }
-  return ready;
-}
-
-/** What `selectSync` asks a socket. */
-interface Readiness {
-  readonly readable: boolean;
-  readonly writable: boolean;
 }
 
 /** Returns a socket with its readiness. Throws EBADF if the socket is closed. */
-function withReadiness<S extends BlockingSocket>(socket: S): [S, Readiness] {
+function withReadiness<S extends BlockingSocket>(
+  socket: S,
+): [S, BlockingReadiness] {
   const readiness = readinessOf(socket);
   if (readiness !== undefined) return [socket, readiness];
   throw osError("EBADF", { syscall: "select", reason: "the socket is closed" });

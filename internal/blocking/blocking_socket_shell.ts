@@ -54,18 +54,25 @@ import { Deadline, type Seconds } from "./deadline.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;
 
+/** The calls of a socket that would not block. */
+export interface BlockingReadiness {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+
 /** A socket of datagrams in `selectSync`: each datagram is a request of its own, and a send is never put off. */
-const DATAGRAM_READINESS = { readable: false, writable: true };
+const DATAGRAM_READINESS: BlockingReadiness = {
+  readable: false,
+  writable: true,
+};
 
-/** Reports which calls of a socket would not block. Set by the class. */
-let readiness: (
-  socket: BlockingSocketShell,
-) => { readonly readable: boolean; readonly writable: boolean } | undefined;
+/** Set by the class. */
+let readiness: (socket: BlockingSocketShell) => BlockingReadiness | undefined;
 
-/** Reports which calls of a socket would not block; undefined if it is closed. */
+/** Returns the calls of a socket that would not block; undefined if the socket is closed. */
 export function readinessOf(
   socket: BlockingSocket,
-): { readonly readable: boolean; readonly writable: boolean } | undefined {
+): BlockingReadiness | undefined {
   if (socket instanceof BlockingSocketShell) return readiness(socket);
   throw new TypeError(
     `Cannot select: the lists must hold BlockingSockets, got ${

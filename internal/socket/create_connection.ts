@@ -70,10 +70,13 @@ export interface CreateConnectionOptions extends AbortOptions {
  * @category Sockets
  * @example
  * ```ts
+ * import { deepStrictEqual } from "node:assert/strict";
  * import { createConnection, createServer } from "@socketserver/socketserver";
  *
  * using listener = createServer(["127.0.0.1", 0]);
- * using client = await createConnection(listener.getsockname(), { timeout: 5 });
+ * const address = listener.getsockname();
+ * using client = await createConnection(address, { timeout: 5 });
+ * deepStrictEqual(client.getpeername(), address);
  * ```
  */
 export async function createConnection(
@@ -81,7 +84,7 @@ export async function createConnection(
   options: CreateConnectionOptions = {},
 ): Promise<Socket> {
   try {
-    checkOptions(address, options);
+    checkConnectOptions(address, options);
     const { signal } = options;
     checkSignal(signal, "connect");
     checkAborted(signal);
@@ -95,7 +98,7 @@ export async function createConnection(
 }
 
 /** Throws unless the options of a connection are an object. Python has the timeout in their place. */
-export function checkOptions(address: unknown, options: unknown): void {
+export function checkConnectOptions(address: unknown, options: unknown): void {
   if (typeof options === "object" && options !== null) return;
   const cure = typeof address === "string"
     ? `[${JSON.stringify(address)}, ${options}]`
