@@ -73,7 +73,7 @@ export {
   ntohs,
 } from "./internal/base/inet.ts";
 export type { OptionValue } from "./internal/runtime/socket_options.ts";
-export type { Bytes } from "./internal/socket/receive_memory.ts";
+export type { Bytes } from "./internal/base/memory.ts";
 export {
   getaddrinfo,
   getfqdn,

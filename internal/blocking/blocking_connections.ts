@@ -18,7 +18,7 @@ import { Deadline } from "./deadline.ts";
 const CONNECTIONS_MAX = 1024;
 
 /** The result of an attempt; both undefined while it goes on. */
-interface Attempt {
+interface PendingConnect {
   stream?: WorkerStream;
   failure?: Failure;
 }
@@ -27,7 +27,7 @@ interface Attempt {
 export class BlockingConnections {
   /** The channel to the main thread. */
   readonly channel: FrameChannel;
-  readonly #attempts = new Map<number, Attempt>();
+  readonly #attempts = new Map<number, PendingConnect>();
   readonly #open = new Map<number, WorkerStream>();
   #lastId = 0;
 
@@ -48,7 +48,7 @@ export class BlockingConnections {
   ): BlockingSocket {
     this.#makeRoom();
     const id = --this.#lastId;
-    const attempt: Attempt = {};
+    const attempt: PendingConnect = {};
     const limit = new Deadline(null, signal); // the main thread has the timeout
     this.#attempts.set(id, attempt);
     this.channel.send(P.CONNECT, id, P.pack(call));

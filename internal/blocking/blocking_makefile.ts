@@ -8,9 +8,9 @@ import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { BufferedRWPair, TextRWPair } from "../files/rw_pair.ts";
 import {
   type FileForMode,
+  makeFile,
   type MakefileHooks,
   type MakefileOptions,
-  openFile,
 } from "../files/makefile.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import type { TextWriter } from "../files/text_writer.ts";
@@ -72,5 +72,5 @@ export function blockingMakefile<M extends string>(
   mode: M,
   options: MakefileOptions & MakefileHooks,
 ): BlockingFileForMode<M> {
-  return openFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
+  return makeFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bytes } from "../base/memory.ts";
 import {
   type AbortOptions,
   checkAborted,
@@ -23,8 +24,6 @@ import {
 } from "../files/read_steps.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import type { Blocking, BlockingBytes } from "./blocking_types.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * Reads bytes from a blocking socket: the methods of {@linkcode BufferedReader}, with its errors, but they block the

@@ -5,9 +5,8 @@
  */
 
 import { joinBytes } from "../base/arguments.ts";
-import { memory } from "../base/memory.ts";
+import { type Bytes, memory } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
-import type { Bytes } from "../base/memory.ts";
 import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
 import type { WorkerStream } from "../channel/worker_stream.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";

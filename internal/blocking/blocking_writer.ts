@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toBytes } from "../files/file_arguments.ts";
+import { encodeData } from "../files/file_arguments.ts";
 import { closedFile } from "../files/read_errors.ts";
 import { inBlocks, type WriteData, type Writer } from "../files/file_writer.ts";
 import {
@@ -63,7 +63,7 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 
   write(data: WriteData): number {
-    const bytes = toBytes(data);
+    const bytes = encodeData(data);
     this.#checkOpen();
     const capacity = this.#core.capacity();
     if (this.#core.length + bytes.length > capacity) this.sendHeld();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bytes } from "../base/memory.ts";
 import type { AbortOptions } from "../waiting/abort.ts";
 import { begun, unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
@@ -25,8 +26,6 @@ import {
 import { type Convert, SingleReceive } from "./single_receive.ts";
 import type { ByteQueue } from "./queues.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 const NEWLINE = new Uint8Array([10]);
 

@@ -5,7 +5,7 @@
  */
 
 import { PendingWrites } from "./pending_writes.ts";
-import { toBytes } from "./file_arguments.ts";
+import { encodeData } from "./file_arguments.ts";
 import { quiet } from "../waiting/promises.ts";
 import { cancelSend, scheduleSend } from "./tied_writes.ts";
 import type { ByteSink, Tied } from "./raw_streams.ts";
@@ -94,7 +94,7 @@ export class BufferedWriter implements Writer {
    * @throws {TypeError} at once, if `data` is neither; as a rejection, if the writer is closed.
    */
   write(data: WriteData): Promise<number> {
-    const bytes = toBytes(data);
+    const bytes = encodeData(data);
     if (this.#writes.rejects) return this.#writes.reject();
     const core = this.#core;
     const count = bytes.length;

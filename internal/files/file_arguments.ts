@@ -71,7 +71,7 @@ export function checkBuffer(value: unknown): Uint8Array {
 }
 
 /** Returns the bytes of data to write; throws if it is neither bytes nor a string. */
-export function toBytes(data: unknown): Uint8Array {
+export function encodeData(data: unknown): Uint8Array {
   if (typeof data === "string") return encoder.encode(data);
   const bytes = bytesOf(data);
   if (bytes !== undefined) return bytes;

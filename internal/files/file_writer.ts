@@ -4,7 +4,7 @@
  * @module
  */
 
-import { toBytes } from "./file_arguments.ts";
+import { encodeData } from "./file_arguments.ts";
 import { checkIterable, joinBytes } from "../base/arguments.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
 
@@ -135,7 +135,7 @@ export function inBlocks(
     length = 0;
   };
   for (const line of lines) {
-    const bytes = toBytes(line);
+    const bytes = encodeData(line);
     if (length + bytes.length > BLOCK) join();
     parts.push(bytes);
     length += bytes.length;

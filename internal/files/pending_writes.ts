@@ -18,7 +18,7 @@ export interface SendOptions {
 }
 
 /** A failure, which may be any value. */
-interface Failure {
+interface FailedWrite {
   readonly error: unknown;
 }
 
@@ -29,9 +29,9 @@ export class PendingWrites {
   #pending = 0;
   #pendingBytes = 0;
   /** The first failure since the last flush, which the next flush throws. */
-  #failure: Failure | undefined;
+  #failure: FailedWrite | undefined;
   /** The failure of bytes whose write had succeeded already, which the next write throws too. */
-  #unreported: Failure | undefined;
+  #unreported: FailedWrite | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { memory } from "../base/memory.ts";
+import { type Bytes, memory } from "../base/memory.ts";
 
 /**
  * Finds something in one chunk.
@@ -129,8 +129,6 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
     return -1;
   }
 }
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /**
  * The size below which a chunk is copied to its neighbour. A typed array costs about 200 bytes, so otherwise a peer

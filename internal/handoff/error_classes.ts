@@ -137,7 +137,7 @@ const NAMES = new Map<unknown, string>(
 );
 
 /** Returns the name of the nearest known class of an error; undefined for a plain `Error`. */
-export function kindOf(error: Error): string | undefined {
+export function errorKind(error: Error): string | undefined {
   for (
     let prototype = Object.getPrototypeOf(error);
     prototype !== null;

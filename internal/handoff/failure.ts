@@ -12,7 +12,7 @@ import type { OSError } from "../base/errors.ts";
 import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
 import { inspect } from "../runtime/deno.ts";
 import { mayRenderStack } from "../runtime/scarce.ts";
-import { define, kindOf, makeError } from "./error_classes.ts";
+import { define, errorKind, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */
 export interface Failure {
@@ -104,7 +104,7 @@ function failureOf(error: unknown, budget: Budget): Failure {
 function facts(error: Error, budget: Budget): Failure {
   const { code, errno, syscall, address } = error as Partial<OSError>;
   const failure: Failure = {
-    kind: kindOf(error),
+    kind: errorKind(error),
     name: budget.cut(error.name) ?? "Error",
     message: budget.cut(error.message) ?? "",
     stack: mayRenderStack(error) ? budget.cut(error.stack) : undefined,

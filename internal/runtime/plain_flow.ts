@@ -39,7 +39,7 @@ export interface PlainOwner {
 
 type Callback = (error?: Error | null) => void;
 
-type Listener = (...args: unknown[]) => void;
+type StreamListener = (...args: unknown[]) => void;
 
 /** The members of a `Duplex` that `node:tls` uses. A real `Duplex` costs a quarter of the speed. */
 class PlainFlow implements PlainOwner {
@@ -64,17 +64,17 @@ class PlainFlow implements PlainOwner {
     this.#plain = plain;
   }
 
-  on(name: string, listener: Listener): this {
+  on(name: string, listener: StreamListener): this {
     this.#events.on(name, listener);
     return this;
   }
 
-  once(name: string, listener: Listener): this {
+  once(name: string, listener: StreamListener): this {
     this.#events.once(name, listener);
     return this;
   }
 
-  removeListener(name: string, listener: Listener): this {
+  removeListener(name: string, listener: StreamListener): this {
     this.#events.off(name, listener);
     return this;
   }

@@ -4,12 +4,11 @@
  * @module
  */
 
+import type { Bytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { CERT_NONE } from "../base/ssl_constants.ts";
 import { nodeCrypto } from "./builtins.ts";
 import { certificateParts, type PeerCertificate } from "./peer_certificate.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The name of a cipher, the version of TLS, and the bits of the key. */
 export type Cipher = [name: string, version: string, bits: number];

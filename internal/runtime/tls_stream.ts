@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
@@ -16,8 +17,6 @@ import {
   type StreamTransport,
   type TransportAddr,
 } from "./transport.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The most bytes that wait for a read before the peer is held back: the size of one read of the system. */
 const WAITING_MAX = 65_536;

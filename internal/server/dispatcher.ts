@@ -21,7 +21,11 @@ import {
   type Requests,
   requestsOf,
 } from "./request_registry.ts";
-import { reportAndShutdown, runOwnTask, shutdown } from "./request_stages.ts";
+import {
+  reportAndShutdown,
+  runOwnTask,
+  shutdownCurrent,
+} from "./request_stages.ts";
 import type { ServerStages } from "./stages.ts";
 
 /**
@@ -150,7 +154,7 @@ export class Dispatcher<R> {
     const server = this.#server;
     try {
       const accepted = await verdict.finally(() => active.detached = false);
-      if (active.end !== undefined) await shutdown(server, request); // cut off meanwhile
+      if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
       else if (accepted) await this.#accept(active, clientAddress);
       else void turnAway(server, request, clientAddress, "verifyRequest");
     } catch (error) {

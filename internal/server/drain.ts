@@ -18,7 +18,7 @@ const REPORT_AFTER_MS = 1000;
 const CLIENTS_NAMED = 5;
 
 /** The part of a server that hears of a slow drain. */
-interface Listener {
+interface DrainingServer {
   handleSlowClose(
     clients: string[],
     seconds: number | null,
@@ -33,7 +33,7 @@ interface Listener {
  * @param timeout Seconds; null is no limit.
  */
 export async function drain(
-  server: Listener,
+  server: DrainingServer,
   requests: Requests,
   timeout: number | null,
 ): Promise<ServerCloseReport> {
@@ -54,7 +54,7 @@ export async function drain(
 }
 
 function tell(
-  server: Listener,
+  server: DrainingServer,
   left: ActiveRequest[],
   seconds: number | null,
 ): void {

@@ -25,7 +25,9 @@ export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
  */
 export const getsUsualRequests: WeakSet<object> = new WeakSet();
 
-function kindOf(Handler: { prototype: object }): HandlerKind | undefined {
+function handlerKindOf(
+  Handler: { prototype: object },
+): HandlerKind | undefined {
   let prototype: object | null = Handler.prototype;
   while (prototype !== null) {
     const kind = handlerKinds.get(prototype);
@@ -48,7 +50,7 @@ export function checkHandlerKind(
   doing: string,
 ): void {
   const datagrams = socketType === SOCK_DGRAM;
-  const kind = kindOf(Handler);
+  const kind = handlerKindOf(Handler);
   if (kind === undefined || kind.datagrams === datagrams) return;
   const is = handlerKinds.has(Handler.prototype)
     ? ""

@@ -20,7 +20,7 @@ export async function processRequest<R>(
   clientAddress: Address,
 ): Promise<void> {
   await server.finishRequest(request, clientAddress);
-  await shutdown(server, request);
+  await shutdownCurrent(server, request);
 }
 
 /** Handles a request as a task: reports its error, and closes the request in any case. */
@@ -34,12 +34,12 @@ export async function processRequestTask<R>(
   } catch (error) {
     return await reportAndShutdown(server, request, clientAddress, error);
   }
-  const ended = shutdown(server, request);
+  const ended = shutdownCurrent(server, request);
   if (ended !== undefined) await ended;
 }
 
 /** Shuts a request down, or the one that its handler has put in its place. */
-export function shutdown<R>(
+export function shutdownCurrent<R>(
   server: ServerStages<R>,
   request: R,
 ): void | Promise<void> {
@@ -74,7 +74,7 @@ export async function reportAndShutdown<R>(
       await server.handleError(current as R, clientAddress, error);
     }
   } finally {
-    await shutdown(server, request);
+    await shutdownCurrent(server, request);
   }
 }
 
@@ -94,7 +94,7 @@ export async function runTask<R>(
     return void failTask(server, active, clientAddress, error);
   }
   try {
-    const ended = shutdown(server, active.request);
+    const ended = shutdownCurrent(server, active.request);
     if (ended !== undefined) await ended;
   } catch (error) {
     hookFailed(active.request, clientAddress, error);

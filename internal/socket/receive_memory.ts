@@ -14,8 +14,6 @@
 
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 
-export type { Bytes } from "../base/memory.ts";
-
 /**
  * The size of the buffer of an idle or slow connection. An idle connection costs about 7 KiB in the runtime, so 1 KiB
  * more is little. It is not 1024, because a peer that sends blocks of this size would seem to have more to send.

@@ -99,7 +99,7 @@ function connectionsOf(sockets: readonly Socket[]): Stream[] {
   });
 }
 
-function checkTimeout(timeout: unknown): asserts timeout is number | null {
+function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
   if (timeout === null) return;
   const doing = "Cannot relay: timeout must be";
   if (typeof timeout !== "number") {
@@ -232,7 +232,7 @@ async function relayAll(
   { timeout = null, signal }: RelayOptions,
 ): Promise<RelayReport> {
   try {
-    checkTimeout(timeout);
+    checkIdleTimeout(timeout);
     checkSignal(signal, "relay");
     return await join([a, b], connectionsOf([a, b]), timeout, signal);
   } catch (error) {

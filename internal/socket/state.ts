@@ -42,7 +42,7 @@ import type { PathOptions } from "../runtime/unix_path.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
 /** The deadline of all calls of a socket. */
-export interface Deadline {
+export interface SocketDeadline {
   /** The seconds of `setdeadline`. */
   readonly seconds: number;
   /** The time of the deadline on the clock of `performance.now()`. */
@@ -68,7 +68,7 @@ export class SocketState {
   /** The timeout in seconds; null waits without limit. */
   timeout: number | null;
   /** The deadline of all calls. */
-  deadline: Deadline | undefined;
+  deadline: SocketDeadline | undefined;
   /** The connection of a connected socket. */
   stream: Stream | undefined;
   /** The listener of a bound stream socket. */
@@ -137,7 +137,7 @@ export class SocketState {
   }
 
   #untilDeadline(
-    { seconds, due }: Deadline,
+    { seconds, due }: SocketDeadline,
     timeout: number | null,
     syscall: string,
   ): Timeout {

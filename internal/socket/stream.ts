@@ -13,10 +13,9 @@ import {
 import { whenReady } from "../waiting/ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
-import { copyOf, memory } from "../base/memory.ts";
+import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
-import type { Bytes } from "../base/memory.ts";
 import { abortTransport, type StreamTransport } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import { isResettable, resetConn } from "../runtime/reset.ts";

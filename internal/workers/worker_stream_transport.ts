@@ -4,7 +4,7 @@
  * @module
  */
 
-import { copyOf } from "../base/memory.ts";
+import { type Bytes, copyOf } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type {
@@ -12,8 +12,6 @@ import type {
   TransportAddr,
 } from "../runtime/transport.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A pending read. */
 interface Reading {
