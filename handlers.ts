@@ -1,7 +1,33 @@
 /**
  * The handlers of Python's `socketserver`: one object for each request. Extend {@linkcode StreamRequestHandler} for
  * connections, {@linkcode DatagramRequestHandler} for datagrams, {@linkcode DualRequestHandler} for both, and
- * {@linkcode BlockingStreamRequestHandler} for code without `await`.
+ * {@linkcode BlockingStreamRequestHandler} for code without `await`. A server creates the handler, and calls its `setup`,
+ * `handle` and `finish`.
+ *
+ * @example A handler of lines
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { StreamRequestHandler } from "@socketserver/socketserver/handlers";
+ * import { TCPServer } from "@socketserver/socketserver/server";
+ * import { createConnection } from "@socketserver/socketserver/socket";
+ *
+ * class Upper extends StreamRequestHandler {
+ *   override timeout = 30; // seconds for each read and write
+ *
+ *   override async handle() {
+ *     for await (const line of this.rfile) {
+ *       await this.wfile.write(new TextDecoder().decode(line).toUpperCase());
+ *     }
+ *   }
+ * }
+ *
+ * await using server = new TCPServer(["127.0.0.1", 0], Upper);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * await client.sendall(new TextEncoder().encode("hello\n"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO\n");
+ * ```
  *
  * @module
  */

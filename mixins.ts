@@ -3,6 +3,36 @@
  * tasks on the event loop ({@linkcode AsyncMixIn}), in Web Workers ({@linkcode ThreadingMixIn}) or in child processes
  * ({@linkcode ForkingMixIn}).
  *
+ * @example A server with a mix-in, and hooks of its own
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { StreamRequestHandler } from "@socketserver/socketserver/handlers";
+ * import { AsyncMixIn } from "@socketserver/socketserver/mixins";
+ * import { TCPServer } from "@socketserver/socketserver/server";
+ * import { createConnection, type Socket } from "@socketserver/socketserver/socket";
+ *
+ * class Hello extends StreamRequestHandler {
+ *   override async handle() {
+ *     await this.wfile.write("hello");
+ *   }
+ * }
+ *
+ * class BusyServer extends AsyncMixIn(TCPServer) {
+ *   static override maxConnections = 100;
+ *   static override maxConnectionsPolicy = "reject" as const;
+ *
+ *   override async rejectRequest(request: Socket) {
+ *     await request.sendall(new TextEncoder().encode("try again later"));
+ *   }
+ * }
+ *
+ * await using server = new BusyServer(["127.0.0.1", 0], Hello);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * ```
+ *
  * @module
  */
 

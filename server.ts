@@ -1,6 +1,33 @@
 /**
  * The servers of Python's `socketserver`: {@linkcode TCPServer}, {@linkcode UDPServer}, {@linkcode UnixStreamServer} and
- * {@linkcode UnixDatagramServer}. Each stage of a request is one method that you can override.
+ * {@linkcode UnixDatagramServer}. They handle one request at a time; the mix-ins of `@socketserver/socketserver/mixins`
+ * handle many. Each stage of a request is one method that you can override.
+ *
+ * @example A server of local clients only
+ * ```ts
+ * import { strictEqual } from "node:assert/strict";
+ * import { BaseRequestHandler } from "@socketserver/socketserver/handlers";
+ * import { TCPServer } from "@socketserver/socketserver/server";
+ * import { createConnection, type Socket } from "@socketserver/socketserver/socket";
+ *
+ * class Hello extends BaseRequestHandler {
+ *   override async handle() {
+ *     await this.request.sendall(new TextEncoder().encode("hello"));
+ *   }
+ * }
+ *
+ * class LocalServer extends TCPServer {
+ *   override verifyRequest(_request: Socket, [host]: [string, number]) {
+ *     return host === "127.0.0.1";
+ *   }
+ * }
+ *
+ * await using server = new LocalServer(["127.0.0.1", 0], Hello);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello");
+ * ```
  *
  * @module
  */
