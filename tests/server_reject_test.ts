@@ -4,6 +4,7 @@ import * as module from "../mod.ts";
 import {
   type Address,
   AsyncTCPServer,
+  ConnectionResetError,
   type InetAddress,
   OSError,
   type RejectReason,
@@ -11,7 +12,7 @@ import {
   Socket,
   TCPServer,
 } from "../mod.ts";
-import { assertEquals, assertStrictEquals } from "./deps.ts";
+import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 import {
@@ -158,6 +159,39 @@ for (
       using second = await connectTo(server);
       assertEquals(await asks(second), "HELLO");
     });
+  });
+}
+
+for (const name of ["AsyncTCPServer", "ForkingTCPServer"]) {
+  Deno.test({
+    name: `${name} resets a connection that rejectRequest() aborts`,
+    ignore: name === "ForkingTCPServer" && !mayFork,
+    async fn() {
+      const connected = Promise.withResolvers<void>();
+      class Aborting extends (classOf(name) as unknown as typeof TCPServer) {
+        override async verifyRequest(request: Socket) {
+          return (await request.recv(1)).length === 0; // used here, or fresh
+        }
+        override rejectRequest(request: Socket) {
+          request.abort();
+        }
+      }
+      class Fresh extends Aborting {
+        override async verifyRequest() {
+          await connected.promise; // or the client cannot even connect
+          return false;
+        }
+      }
+      for (const Server of [Fresh, Aborting]) {
+        await serving(new Server(LOOPBACK, H.Echo), async (server) => {
+          using client = await connectTo(server);
+          const reading = client.recv(1);
+          await client.sendall(bytes("x"));
+          connected.resolve();
+          await assertRejects(() => within(reading), ConnectionResetError);
+        });
+      }
+    },
   });
 }
 

@@ -7,6 +7,7 @@
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import { NodeStream } from "./node_stream.ts";
 import type {
+  AbortableTransport,
   ListenerTransport,
   StreamTransport,
   TransportAddr,
@@ -158,7 +159,7 @@ export class NodeListener implements ListenerTransport {
 }
 
 /** A connection that another process can take over before any byte is read here. Owns the connection until then. */
-export class PassableStream implements StreamTransport {
+export class PassableStream implements AbortableTransport {
   readonly #socket: NetSocket;
   readonly #addr: TransportAddr;
   #stream: NodeStream | undefined;
@@ -229,7 +230,14 @@ export class PassableStream implements StreamTransport {
   }
 
   close(): void {
-    this.#socket.destroy();
+    if (this.#stream === undefined) this.#socket.destroy();
+    else this.#stream.close();
+  }
+
+  /** Resets the connection. */
+  abort(): void {
+    if (this.#stream === undefined) this.#socket.resetAndDestroy();
+    else this.#stream.abort();
   }
 
   setNoDelay(on?: boolean): void {
