@@ -167,6 +167,36 @@ Deno.test("relay() resets the other side when one is reset", async () => {
   }
 });
 
+/** A connection that a reset ends as in Linux: the write in flight fails, and the read finds an end, here first. */
+function resetInWrite(): { socket: Socket; reset: () => void } {
+  const { promise: gone, resolve } = Promise.withResolvers<void>();
+  const addr = { transport: "tcp", hostname: "127.0.0.1", port: 9 } as const;
+  const socket = Socket.from({
+    localAddr: addr,
+    remoteAddr: addr,
+    read: () => gone.then(() => null),
+    write: async () => {
+      for (let ticks = 0; ticks < 9; ticks++) await gone;
+      throw new Deno.errors.ConnectionReset("reset");
+    },
+    closeWrite: () => Promise.resolve(),
+    close() {},
+  });
+  return { socket, reset: resolve };
+}
+
+Deno.test("relay() passes on no end that a reset is behind", async () => {
+  const [client, end] = memorySocketpair();
+  const { socket, reset } = resetInWrite();
+  const relaying = codeOf(() => relay(end, socket));
+  await client.sendall(bytes("upload"));
+  await turn();
+  reset();
+  assertEquals(await relaying, "ECONNRESET");
+  assertEquals(await codeOf(() => client.recv(99)), "ECONNRESET");
+  client.close();
+});
+
 Deno.test("relay() resets the sender when the receiver is gone", async () => {
   using pair = new Relayed(10);
   const { client, server } = pair;

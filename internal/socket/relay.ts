@@ -15,7 +15,7 @@ import {
   reasonOf,
 } from "../waiting/abort.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
-import { failLater, setUnrefTimeout } from "../waiting/timeouts.ts";
+import { failLater, nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { RelayBuffer } from "./relay_buffer.ts";
 import { Socket, stateOf } from "./socket_object.ts";
 import type { Stream } from "./stream.ts";
@@ -125,6 +125,7 @@ class Direction {
   readonly #to: Stream;
   readonly #idle: IdleTimeout | undefined;
   #writing: Promise<void> | undefined;
+  #stopped = false;
 
   constructor(from: Stream, to: Stream, idle: IdleTimeout | undefined) {
     this.#from = from;
@@ -139,7 +140,7 @@ class Direction {
     try {
       for (;;) {
         const bytes = await buffer.next();
-        if (bytes.length === 0) break;
+        if (bytes.length === 0 || this.#stopped) break;
         this.#idle?.restart();
         await (this.#writing = this.#to.sendall(bytes, null));
         this.#writing = undefined;
@@ -150,8 +151,14 @@ class Direction {
     } finally {
       buffer.drop();
     }
-    await this.#to.endWrite(null);
+    await nextTurn(); // after a reset, one call of a connection fails, and the others find its end
+    if (!this.#stopped) await this.#to.endWrite(null);
     return total;
+  }
+
+  /** Passes nothing more on, not even the end. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   /** Waits for the end of the write in flight, but not for a peer that reads nothing. */
@@ -258,6 +265,7 @@ async function join(
     const [sent, received] = await Promise.race([quiet(failed), both]);
     return { sent, received };
   } catch (error) {
+    for (const direction of [up, down]) direction.stop();
     await Promise.all([
       down.lastWrite().then(() => a.abort()),
       up.lastWrite().then(() => b.abort()),
