@@ -59,7 +59,7 @@ export class PendingWrites {
     if (this.closed) throw closedFile("write");
   }
 
-  /** Whether the next write fails, with {@linkcode reject}. */
+  /** Whether the next write fails, with {@linkcode PendingWrites.reject}. */
   get rejects(): boolean {
     return this.#closing !== undefined || this.#unreported !== undefined;
   }

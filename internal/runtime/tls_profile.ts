@@ -34,7 +34,7 @@ export interface TlsSettings {
 /** The settings, and the objects that all connections share. */
 export interface TlsProfile extends TlsSettings {
   readonly secureContext: SecureContext;
-  /** The clients' certificates that were found valid; see {@linkcode isResumable}. */
+  /** The clients' certificates that were found valid; a session that is resumed needs one of them. */
   readonly verified: Set<string>;
 }
 

@@ -4,8 +4,7 @@
  * @module
  */
 
-/** The longest delay of a timer; the timer does nothing. */
-const LONG_MS = 2147483647;
+import { MAX_DELAY } from "../waiting/timeouts.ts";
 
 let waiting = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
@@ -15,7 +14,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
  * not keep it alive.
  */
 export async function keepAlive(event: Promise<void>): Promise<void> {
-  if (waiting++ === 0) timer = setInterval(() => {}, LONG_MS);
+  if (waiting++ === 0) timer = setInterval(() => {}, MAX_DELAY);
   try {
     await event;
   } finally {

@@ -7,7 +7,7 @@
 import { joinBytes } from "../base/arguments.ts";
 import { isRaggedEnd, translate } from "../base/errors.ts";
 import type { Stream } from "../socket/stream.ts";
-import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./relay_buffers.ts";
+import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./buffer_pools.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 

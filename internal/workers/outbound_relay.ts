@@ -7,7 +7,7 @@
 import { joinBytes } from "../base/arguments.ts";
 import { osError, translate } from "../base/errors.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
-import { acquireBuffer, releaseBuffer } from "./relay_buffers.ts";
+import { acquireBuffer, releaseBuffer } from "./buffer_pools.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
