@@ -29,7 +29,7 @@ const LOOK_MS = 1000;
  * @param importHandler Imports the module of the handler.
  * @returns Never.
  */
-export function serve(
+export function runChild(
   parent: number,
   importHandler: ImportHandler,
 ): Promise<never> {

@@ -65,8 +65,8 @@ function withYoungLimit(flags: readonly string[]): string[] {
 function entry(moduleUrl: string): string {
   const child = JSON.stringify(new URL("./child.ts", import.meta.url).href);
   const handler = JSON.stringify(moduleUrl);
-  const code = `import { serve } from ${child};` +
-    `await serve(${Deno.pid}, () => import(${handler}));`;
+  const code = `import { runChild } from ${child};` +
+    `await runChild(${Deno.pid}, () => import(${handler}));`;
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
