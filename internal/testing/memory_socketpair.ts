@@ -197,6 +197,7 @@ export function fragment(socket: Socket, size = 1): void {
  * await rejects(server.recv(1024), TimeoutError);
  * resume(client);
  * strictEqual((await server.recv(1024)).length, 5);
+ * for (const socket of [client, server]) socket.close();
  * ```
  */
 export function stall(socket: Socket): void {
