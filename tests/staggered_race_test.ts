@@ -145,3 +145,11 @@ Deno.test("staggeredRace() ends all attempts when its signal aborts", async () =
     "discard too late",
   ]);
 });
+
+Deno.test("staggeredRace() begins no attempt if its signal has aborted before", async () => {
+  const course = new Course(2);
+  const reason = new Error("enough");
+  const race = course.run(0.25, AbortSignal.abort(reason));
+  assertStrictEquals(await assertRejects(() => within(race)), reason);
+  assertEquals(course.log, []);
+});

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { onAbort, reasonOf } from "./abort.ts";
+import { checkAborted, onAbort, reasonOf } from "./abort.ts";
 import { setUnrefTimeout } from "./timeouts.ts";
 
 /** Makes an attempt, which ends early when the signal aborts. */
@@ -48,6 +48,7 @@ class StaggeredRace<T> {
 
   async run(): Promise<T> {
     const { signal } = this.#options;
+    checkAborted(signal);
     const forget = signal && onAbort(signal, () => {
       this.#over.abort();
       this.#end.reject(reasonOf(signal));
