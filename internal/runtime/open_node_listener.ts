@@ -10,27 +10,13 @@ import { AF_INET6 } from "../base/constants.ts";
 import { OSError, osError } from "../base/errors.ts";
 import { hostFor } from "./dns.ts";
 import { isIPv4, isIPv6 } from "../base/inet.ts";
+import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";
 import { nodeNet } from "./builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { type ListenHandle, NodeListener } from "./node_listener.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
-
-/**
- * Creates a handle at once, while `server.listen` looks the host up first. Returns the negative errno if the system
- * refuses.
- */
-type CreateHandle = (
-  address: string,
-  port: number,
-  addressType: number,
-  fd: null,
-  flags: number,
-) => ListenHandle | number;
-
-/** The port and address type of `_createServerHandle` for the path of a Unix socket. */
-const UNIX = -1;
 
 /** The listener to open. */
 export interface NodeListenOptions extends PathOptions {
@@ -44,12 +30,7 @@ export interface NodeListenOptions extends PathOptions {
 
 /** Reports whether this system and this Deno can pass connections to another process. */
 export function canPass(): boolean {
-  return Deno.build.os !== "windows" && createHandle() !== undefined;
-}
-
-function createHandle(): CreateHandle | undefined {
-  const net = nodeNet() as unknown as { _createServerHandle?: CreateHandle };
-  return net._createServerHandle;
+  return canBindHandles();
 }
 
 /**
@@ -100,7 +81,7 @@ const NAMES_MAX = 100;
 function open(options: NodeListenOptions): ListenerTransport {
   const { family, address, backlog } = options;
   const [host, port] = typeof address === "string"
-    ? [address, UNIX]
+    ? [address, UNIX_PATH]
     : [literalHost(family, address), address[1]];
   const server = nodeNet().createServer({
     allowHalfOpen: true,
@@ -120,10 +101,10 @@ function listen(
   family: number,
   backlog: number,
 ): ListenHandle | undefined {
-  const type = port === UNIX ? UNIX : family === AF_INET6 ? 6 : 4;
+  const type = port === UNIX_PATH ? UNIX_PATH : family === AF_INET6 ? 6 : 4;
   let handle: ListenHandle | number;
   try {
-    handle = createHandle()!(host, port, type, null, 0);
+    handle = bindHandle<ListenHandle>(host, port, type);
   } catch {
     return; // a missing permission: `openFailure` reports it
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
+import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";
 import { nodeNet } from "./builtins.ts";
 import { NodeStream } from "./node_stream.ts";
 import {
@@ -20,23 +21,9 @@ interface Pipe {
   close(...args: unknown[]): void;
 }
 
-/** Creates a bound handle at once, or returns the negative errno. -1 as port and type means a path. */
-type CreateHandle = (
-  path: string,
-  port: -1,
-  type: -1,
-  fd: null,
-  flags: number,
-) => Pipe | number;
-
-function createHandle(): CreateHandle | undefined {
-  return (nodeNet() as unknown as { _createServerHandle?: CreateHandle })
-    ._createServerHandle;
-}
-
 /** Reports whether this Deno and this system can connect a bound Unix socket. */
 export function canNameClients(): boolean {
-  return Deno.build.os !== "windows" && createHandle() !== undefined;
+  return canBindHandles();
 }
 
 /** A connection of a bound socket. Closing the connection removes its path, unless the name is abstract. */
@@ -134,7 +121,7 @@ function connected<T>(
 }
 
 function bindPipe(path: string): Pipe {
-  const handle = createHandle()!(path, -1, -1, null, 0);
+  const handle = bindHandle<Pipe>(path, UNIX_PATH, UNIX_PATH);
   if (typeof handle !== "number") return handle;
   throw new Deno.errors.AddrInUse(`cannot bind to ${path}`);
 }

@@ -19,7 +19,7 @@ import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind.ts";
 import { bindPassable } from "./bind_passable.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
-import { checkServerContext } from "./server_context.ts";
+import { checkSslOption } from "./ssl_option.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type {
   RequestHandlerConstructor,
@@ -159,7 +159,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
     this.ssl = setting(this, options, "ssl");
-    checkServerContext(this.ssl, this.socketType);
+    checkSslOption(this.ssl, this.socketType);
     this.#socket = new Socket(this.addressFamily, this.socketType);
     if (options.bindAndActivate === false) return;
     bindAndActivate(this);

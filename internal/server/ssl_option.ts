@@ -1,5 +1,5 @@
 /**
- * The TLS settings of a server.
+ * The option `ssl` of a server.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { checkComplete, SSLContext } from "../ssl/ssl_context.ts";
  * @throws {TypeError} if it is no context for servers, or the server is for datagrams.
  * @throws {SSLError} if the context lacks a certificate, or authorities to verify clients with.
  */
-export function checkServerContext(
+export function checkSslOption(
   ssl: SSLContext | null,
   socketType: number,
 ): void {
