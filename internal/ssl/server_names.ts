@@ -21,7 +21,7 @@ export class ServerNames<T> {
    * Sets the value of a name.
    *
    * @param name A host name such as `"www.example.com"`, or `"*.example.com"` for each name with one label more.
-   * @throws {TypeError} if the name is none.
+   * @throws {TypeError} if the name is not a host name.
    */
   set(name: string, value: T): void {
     const key = normalized(name);

@@ -30,8 +30,8 @@ import { wrapSocket, type WrapSocketOptions } from "./wrap_socket.ts";
  * @param socket The socket whose handshake is under way.
  * @param serverName The name; null if the client named none.
  * @param context The context of the server.
- * @returns The context to go on with; nothing to go on with the one that {@linkcode SSLContext.addContext} has for the
- *   name, or else with `context`.
+ * @returns The context for the handshake. If the function returns nothing, the one that {@linkcode SSLContext.addContext}
+ *   has for the name is used, or else `context`.
  *
  * @category TLS
  */
@@ -103,9 +103,9 @@ export class SSLContext {
   }
 
   /**
-   * Loads the own certificate and its key. They are checked against each other.
+   * Loads the certificate of this side and its key, and checks that the two belong together.
    *
-   * @param cert The certificate, and those of the authorities between it and the root: PEM text or a path.
+   * @param cert The certificate, followed by those of the authorities between it and the root: PEM text or a path.
    * @param key The key: PEM text or a path; by default it is beside the certificate.
    * @param password The password of an encrypted key.
    * @throws {SSLError} if a text is no PEM, the password is missing or wrong, or the key is not that of the certificate.
@@ -120,9 +120,9 @@ export class SSLContext {
   }
 
   /**
-   * Loads authorities, whose certificates the peer's may come from.
+   * Loads the certificates of authorities, to verify peers with.
    *
-   * @param ca Their certificates: PEM text or a path. A server sends them to its clients, so keep them few.
+   * @param ca The certificates: PEM text or a path. A server sends them to its clients, so load few.
    * @throws {SSLError} if there is no certificate, or one that cannot be decoded.
    * @throws {OSError} if the file cannot be read; EOPNOTSUPP for a list of revoked certificates, which Deno ignores.
    */
@@ -133,7 +133,7 @@ export class SSLContext {
   /**
    * Loads the authorities of Deno: those of Mozilla, or what `DENO_TLS_CA_STORE` and `--cert` say.
    *
-   * @throws {OSError} EOPNOTSUPP on a context for servers: Deno has them for servers only.
+   * @throws {OSError} EOPNOTSUPP on a context for servers: Deno verifies no clients with them.
    */
   loadDefaultCerts(): void {
     this.#settings.loadDefaultRoots();
@@ -153,8 +153,8 @@ export class SSLContext {
   }
 
   /**
-   * Whether the certificate of a server must have its name. Setting it to true sets `verifyMode` to `CERT_REQUIRED` if that is
-   * `CERT_NONE`, as in Python.
+   * Whether the certificate of a server must be for the `serverHostname`. Setting it to true sets `verifyMode` to
+   * `CERT_REQUIRED` if that is `CERT_NONE`, as in Python.
    *
    * @default {true} for clients, {false} for servers.
    */
@@ -220,7 +220,7 @@ export class SSLContext {
    *
    * @param serverName The name: `"www.example.com"`, or `"*.example.com"` for each name with one label more.
    * @param context A context for servers. Of its settings, those of the certificate and of the authorities count.
-   * @throws {TypeError} if the name is none, or the context not for servers.
+   * @throws {TypeError} if `serverName` is not a host name, or `context` is not for servers.
    */
   addContext(serverName: string, context: SSLContext): void {
     if (
@@ -234,8 +234,8 @@ export class SSLContext {
   }
 
   /**
-   * Loads all files again, also those of the added contexts, for the handshakes that begin from then on: a certificate that
-   * was renewed. If one cannot be loaded, nothing changes.
+   * Loads all files again, such as a certificate that was renewed, also those of the added contexts. The handshakes that
+   * begin afterwards use them. If a file cannot be loaded, nothing changes.
    *
    * @throws {SSLError} as `loadCertChain` and `loadVerifyLocations`.
    * @throws {OSError} as these.

@@ -81,7 +81,7 @@ function checkSize(size: number | undefined, what: string): void {
  * and at once. They have all methods of a {@linkcode Socket}: timeouts, half-close, `MSG_PEEK`, files, `select`.
  *
  * If one end closes with bytes that it has not received, or calls `abort()`, the other end fails with ECONNRESET, as
- * over TCP. {@linkcode fragment}, {@linkcode stall} and {@linkcode resume} make the network worse.
+ * over TCP. {@linkcode fragment}, {@linkcode stall} and {@linkcode resume} simulate a bad network.
  *
  * @param options The family, the type, and the size of the buffers.
  * @returns The client and the server. The addresses look like those of a real connection.
