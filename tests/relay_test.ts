@@ -167,7 +167,7 @@ Deno.test("relay() resets the other side when one is reset", async () => {
   }
 });
 
-/** A connection that a reset ends as in Linux: the write in flight fails, and the read finds an end, here first. */
+/** A connection that a reset ends as in Linux: the write in flight fails, and the read finds an end, here long before. */
 function resetInWrite(): { socket: Socket; reset: () => void } {
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   const addr = { transport: "tcp", hostname: "127.0.0.1", port: 9 } as const;
@@ -176,7 +176,8 @@ function resetInWrite(): { socket: Socket; reset: () => void } {
     remoteAddr: addr,
     read: () => gone.then(() => null),
     write: async () => {
-      for (let ticks = 0; ticks < 9; ticks++) await gone;
+      await gone;
+      for (let turns = 0; turns < 9; turns++) await turn();
       throw new Deno.errors.ConnectionReset("reset");
     },
     closeWrite: () => Promise.resolve(),

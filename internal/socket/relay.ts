@@ -114,8 +114,8 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
 }
 
 /**
- * How long a failed relay waits for a write in flight, in milliseconds: while there is one, the connection cannot be
- * reset. Arbitrary; a client that reads at all makes room sooner.
+ * How long a relay waits for a write in flight, in milliseconds: after a failure, because the connection cannot be reset
+ * meanwhile, and at an end, because a reset may be behind it. Arbitrary; a client that reads at all makes room sooner.
  */
 const LAST_WRITE_MS = 1000;
 
@@ -126,6 +126,8 @@ class Direction {
   readonly #idle: IdleTimeout | undefined;
   #writing: Promise<void> | undefined;
   #stopped = false;
+  /** The other direction of the relay. */
+  opposite: Direction | undefined;
 
   constructor(from: Stream, to: Stream, idle: IdleTimeout | undefined) {
     this.#from = from;
@@ -151,7 +153,8 @@ class Direction {
     } finally {
       buffer.drop();
     }
-    await nextTurn(); // after a reset, one call of a connection fails, and the others find its end
+    await this.opposite?.lastWrite(); // after a reset, a write fails, perhaps later, and a read finds an end
+    await nextTurn();
     if (!this.#stopped) await this.#to.endWrite(null);
     return total;
   }
@@ -260,6 +263,8 @@ async function join(
   if (signal?.aborted) abort();
   const up = new Direction(first, second, idle);
   const down = new Direction(second, first, idle);
+  up.opposite = down;
+  down.opposite = up;
   try {
     const both = quiet(Promise.all([up.copy(), down.copy()]));
     const [sent, received] = await Promise.race([quiet(failed), both]);
