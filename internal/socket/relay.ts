@@ -119,6 +119,9 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
  */
 const LAST_WRITE_MS = 1000;
 
+/** How many writes to a peer whose end has come must succeed before the end is passed on. Arbitrary. */
+const END_WRITES = 4;
+
 /** One direction of a relay. */
 class Direction {
   readonly #from: Stream;
@@ -153,10 +156,22 @@ class Direction {
     } finally {
       buffer.drop();
     }
-    await this.opposite?.lastWrite(); // after a reset, a write fails, perhaps later, and a read finds an end
-    await nextTurn();
+    await this.#endSettled();
     if (!this.#stopped) await this.#to.endWrite(null);
     return total;
+  }
+
+  /**
+   * Waits until a reset behind the end would have shown: a read finds an end then, and only the writes to the same peer
+   * fail, below TLS and from a worker or a child some turns later.
+   */
+  async #endSettled(): Promise<void> {
+    const until = performance.now() + LAST_WRITE_MS;
+    for (let writes = 0; writes < END_WRITES; writes++) {
+      await this.opposite?.lastWrite();
+      await nextTurn();
+      if (performance.now() > until) return;
+    }
   }
 
   /** Passes nothing more on, not even the end. */
