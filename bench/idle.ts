@@ -53,10 +53,14 @@ class Idle implements AsyncDisposable {
   }
 
   /** Opens them, and lets each echo once. */
-  static async open(port: number, count: number): Promise<Idle> {
+  static async open(
+    port: number,
+    count: number,
+    load = "idle",
+  ): Promise<Idle> {
     const [command, ...args] = [
       ...await pinned(1),
-      await program("load/idle.c"),
+      await program(`load/${load}.c`),
       String(port),
       String(count),
     ];
@@ -93,9 +97,11 @@ async function cost(
   contender: Contender,
   count: number,
   kib: number,
+  load?: string,
 ): Promise<number> {
+  if (load !== undefined) await program(`load/${load}.c`);
   await using server = await ServerProcess.start(contender.server, true);
-  await using idle = await Idle.open(server.port, count);
+  await using idle = await Idle.open(server.port, count, load);
   if (kib > 0) await idle.move(kib);
   await server.quiet();
   return (server.memoryKiB - server.startKiB) / count;
@@ -107,6 +113,7 @@ async function costs(
   rounds: number,
   plan: Plan,
   kib: (name: string) => number,
+  load?: string,
 ): Promise<Pick<Outcome, "contenders" | "skipped">> {
   const values: Record<string, number[]> = {};
   const skipped: Record<string, string> = {};
@@ -115,7 +122,7 @@ async function costs(
       if (name in skipped || (plan.only && !plan.only.has(name))) continue;
       progress(`round ${round + 1} of ${rounds}: ${name}`);
       try {
-        const found = await cost(contender, plan.connections, kib(name));
+        const found = await cost(contender, plan.connections, kib(name), load);
         (values[name] ??= []).push(found);
       } catch (error) {
         if (!(error instanceof Missing)) throw error;
@@ -127,12 +134,21 @@ async function costs(
   return { contenders: Object.fromEntries(kept), skipped };
 }
 
+/** What each of some servers costs, when its connections have echoed once; `load` opens them. */
+export function idleCosts(
+  contenders: Record<string, Contender>,
+  plan: Plan,
+  load: string,
+): Promise<Pick<Outcome, "contenders" | "skipped">> {
+  return costs(contenders, Math.min(plan.rounds, 3), plan, () => 0, load);
+}
+
 /** Memory of connections that have echoed once. */
 export async function idle(plan: Plan): Promise<Omit<Outcome, "command">> {
   return {
     title: "Memory of an idle connection, of 10,000",
     unit: "KiB",
-    ...await costs(idlers, Math.min(plan.rounds, 3), plan, () => 0),
+    ...await idleCosts(idlers, plan, "idle"),
   };
 }
 

@@ -16,6 +16,7 @@ import { type Outcome, readResults, record, type Results } from "./results.ts";
 import { startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
 import { describe, fallen, judge, reached, TARGETS } from "./targets.ts";
+import { tlsBenchmarks } from "./tls.ts";
 import { Missing, program, removeFolder, temporaryFolder } from "./tools.ts";
 
 type Run = (plan: Plan) => Promise<Omit<Outcome, "command">>;
@@ -34,6 +35,7 @@ function benchmarks(): Map<string, Run> {
   all.set("idle", idle);
   all.set("idle-quiet", idleQuiet);
   all.set("idle-neighbour", idleNeighbour);
+  for (const [name, run] of tlsBenchmarks()) all.set(name, run);
   all.set("import", startup);
   return all;
 }

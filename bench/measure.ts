@@ -68,9 +68,11 @@ export async function compare(
   await using servers = new AsyncDisposableStack();
   const running = new Map<string, ServerProcess>();
   const skipped: Record<string, string> = {};
-  for (const [name, { server }] of Object.entries(comparison.contenders)) {
+  for (const [name, contender] of Object.entries(comparison.contenders)) {
     if (plan.only && !plan.only.has(name)) continue;
+    const { server, load = comparison.load } = contender;
     try {
+      await program(`load/${load[0]}.c`);
       const started = await ServerProcess.start(server, !comparison.shared);
       running.set(name, servers.use(started));
       await comparison.before?.(name, started);

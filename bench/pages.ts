@@ -49,8 +49,11 @@ export function outcomeTables(results: Results): string {
   ).join("\n");
 }
 
-function contenderTable({ unit, contenders }: Outcome): string {
+function contenderTable({ unit, contenders, skipped }: Outcome): string {
   const [first] = Object.entries(contenders);
+  if (first === undefined) {
+    return `Not measured: ${Object.values(skipped)[0]}.\n`;
+  }
   return table(
     ["", unit, `${first[0]} / this`, "µs each", "load busy"],
     Object.entries(contenders).map(([name, found]) => [
@@ -68,11 +71,11 @@ function name({ benchmark }: Target): string {
 }
 
 function subject({ of, against, by, figure }: Target, unit: string): string {
-  if (figure) return `${of}: growth of its memory, MiB`;
+  if (figure === "memory") return `${of}: growth of its memory, MiB`;
   if (against === undefined) return `${of}: ${unit}`;
   return by === "difference"
     ? `${of}: ms more than ${against}`
-    : `${of} / ${against}`;
+    : `${of} / ${against}${figure ? `, by ${figure}` : ""}`;
 }
 
 function bound({ atLeast, atMost }: Target): string {

@@ -17,8 +17,11 @@ export interface Target {
   against?: string;
   /** How to compare. @default "ratio" */
   by?: "ratio" | "difference";
-  /** What counts, instead of the values: the growth of memory in MiB. */
-  figure?: "memory";
+  /**
+   * What counts, instead of the values: the growth of memory in MiB, or the processor time. Of that, the ratio is that of
+   * the peer to the contender, so that more is better.
+   */
+  figure?: "memory" | "processor time";
   /** The least that is good. */
   atLeast?: number;
   /** The most that is good. */
@@ -49,6 +52,7 @@ export function reached(
   if (against === undefined) return judged?.median;
   const peer = contenders[against];
   if (!judged || !peer) return undefined;
+  if (figure === "processor time") return peer.cost! / judged.cost!;
   return by === "difference"
     ? difference(judged.values, peer.values)
     : ratio(judged.values, peer.values);
@@ -162,6 +166,19 @@ export const TARGETS: readonly Target[] = [
   ...atLeast("threads-work", ["ThreadingTCPServer", "AsyncTCPServer", 1.9]),
   ...atLeast("threads-bulk", ["ThreadingTCPServer", "AsyncTCPServer", 0.5]),
   ...atLeast("timeout", ["with settimeout", "without", 0.97]),
+  ...["tls-echo", "tls-bulk"].map((benchmark): Target => ({
+    benchmark,
+    of: "socketserver",
+    against: "node:tls in Deno",
+    figure: "processor time",
+    atLeast: 0.95,
+  })),
+  {
+    benchmark: "tls-idle",
+    of: "socketserver",
+    against: "node:tls in Deno",
+    atMost: 1.15,
+  },
   ...atLeast("sendfile", ["socketserver", "readable.pipeTo", 0.9]),
   { benchmark: "sendfile", of: "socketserver", figure: "memory", atMost: 32 },
   {

@@ -56,11 +56,19 @@ async function compile(name: string): Promise<string> {
   const cc = await program("cc");
   const to = `${temporaryFolder()}/${name.replaceAll(/\W/g, "_")}`;
   const { success, stderr } = await new Deno.Command(cc, {
-    args: ["-O2", "-o", to, `${here}/${name}`],
+    args: ["-O2", "-o", to, `${here}/${name}`, ...libraries(name)],
     stderr: "piped",
   }).output();
   if (success) return to;
-  throw new Missing(`cc cannot compile: ${text(stderr)}`);
+  const [first] = text(stderr).split("\n").filter((line) =>
+    /error|cannot/.test(line)
+  );
+  throw new Missing(`cc cannot compile ${name}: ${first}`);
+}
+
+/** What a C file is linked with. */
+function libraries(name: string): string[] {
+  return name.startsWith("load/tls_") ? ["-lssl", "-lcrypto"] : [];
 }
 
 /** The last line that a command prints; empty where it fails or is not there. */

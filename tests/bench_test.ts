@@ -14,11 +14,13 @@ import {
   type Target,
   TARGETS,
 } from "../bench/targets.ts";
+import { tlsComparisons } from "../bench/tls.ts";
 import { Missing, program, removeFolder } from "../bench/tools.ts";
 import {
   assert,
   assertEquals,
   assertGreater,
+  assertMatch,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -80,12 +82,17 @@ Deno.test("judge() leaves a target open where a contender or a benchmark is miss
   assertStringIncludes(verdictTable([open]), "not measured");
 });
 
-Deno.test("judge() takes differences and memory where the target says so", () => {
+Deno.test("judge() takes differences, memory and processor time where the target says so", () => {
   const results = resultsOf("import", { ours: [40, 50], peer: [20, 30] });
   const target = { ...MOST, benchmark: "import", against: "peer" };
   assertEquals(judge({ ...target, by: "difference" }, results).reached, 20);
-  results["import"].contenders["ours"].memory = 7;
+  const { ours, peer } = results["import"].contenders;
+  ours.memory = 7;
   assertEquals(judge({ ...target, figure: "memory" }, results).reached, 7);
+  Object.assign(ours, { cost: 20 });
+  peer.cost = 18;
+  const figure = "processor time";
+  assertEquals(judge({ ...target, figure }, results).reached, 0.9);
 });
 
 Deno.test("fallen() passes 14 percent under the record and names 16", () => {
@@ -150,7 +157,7 @@ Deno.test("TARGETS have one bound each, and read as such", () => {
 });
 
 Deno.test("TARGETS name contenders that their comparisons have", () => {
-  const all = comparisons("file");
+  const all = { ...comparisons("file"), ...tlsComparisons("pem") };
   const missing = TARGETS.filter(({ benchmark, of, against = of }) =>
     benchmark in all &&
     !(of in all[benchmark].contenders && against in all[benchmark].contenders)
@@ -169,20 +176,24 @@ Deno.test("Lines gives line after line, and an empty one at the end", async () =
 });
 
 Deno.test({
-  name: "compare() skips a peer that is not there, and says so",
-  ignore: !granted("run", "read"),
+  name:
+    "compare() skips a peer or a load generator that is not there, and says so",
+  ignore: !granted("run", "read", "write"),
   async fn() {
     await assertRejects(() => program("no-such-program"), Missing);
     const { contenders, skipped } = await compare({
       title: "nothing",
       unit: "x",
       load: ["echo", 1, 1, 1],
-      contenders: { gone: { server: ["no-such-program"] } },
+      contenders: {
+        gone: { server: ["no-such-program"] },
+        loadless: { server: ["sh"], load: ["no_such_load", 1] },
+      },
     }, SMOKE);
     removeFolder();
     assertEquals(contenders, {});
-    assertEquals(skipped, { gone: "no no-such-program" });
-    assert(!("gone" in contenders));
+    assertMatch(skipped["gone"], /^no (no-such-program|cc)$/);
+    assertMatch(skipped["loadless"], /^cc cannot compile|^no cc$/);
   },
 });
 

@@ -1,7 +1,10 @@
-/** The echo over `Bun.listen`. Prints its port. */
+/** The echo over `Bun.listen`. Prints its port; with an argument, a file with certificate and key, over TLS. */
+const [, , pem] = process.argv;
+const file = pem && await Bun.file(pem).text();
 const server = globalThis.Bun.listen({
   hostname: "127.0.0.1",
   port: 0,
+  tls: file && { cert: file, key: file },
   socket: {
     data(socket, data) {
       const rest = socket.rest?.length ? joined(socket.rest, data) : data;

@@ -9,7 +9,11 @@ import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
-import { type HandshakeOptions, shakeHands } from "./tls_handshake.ts";
+import {
+  type HandshakeOptions,
+  type SessionOwner,
+  shakeHands,
+} from "./tls_handshake.ts";
 import type { RawStream } from "./plain_flow.ts";
 import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 import {
@@ -39,7 +43,7 @@ export interface TlsStreamOptions extends HandshakeOptions {
  * Reads and writes a TLS session, and owns it. The handshake begins with the first call that needs it. A waiting call
  * gets new bytes at once; other bytes wait for the next call.
  */
-export class TlsStream implements StreamTransport {
+export class TlsStream implements StreamTransport, SessionOwner {
   readonly localAddr: TransportAddr;
   readonly remoteAddr: TransportAddr;
   readonly #options: TlsStreamOptions;
@@ -48,7 +52,8 @@ export class TlsStream implements StreamTransport {
   #waiting: Bytes[] = [];
   #size = 0;
   #paused = false;
-  #reader: PromiseWithResolvers<Bytes | null> | undefined;
+  /** Ends the read that waits. A rejected promise makes it fail: a function for that would take 64 bytes when idle. */
+  #resolve: ((bytes: Bytes | null | Promise<never>) => void) | undefined;
   #ended = false;
   #ragged = false;
   #failure: unknown;
@@ -59,7 +64,7 @@ export class TlsStream implements StreamTransport {
     this.#options = options;
     this.localAddr = options.localAddr;
     this.remoteAddr = options.remoteAddr;
-    options.raw.on("error", () => {}); // the session reports it
+    options.raw.on("error", ignore);
   }
 
   /** The session, once the handshake has ended. */
@@ -81,7 +86,7 @@ export class TlsStream implements StreamTransport {
     }, (handshakeTimeout ?? Infinity) * 1000);
     try {
       if (raw.readableEnded || raw.destroyed) throw goneError();
-      this.#attach(await shakeHands(raw, this.#options));
+      this.#attach(await shakeHands(raw, this.#options, this));
     } catch (error) {
       raw.destroy();
       if (this.#closed) {
@@ -101,33 +106,31 @@ export class TlsStream implements StreamTransport {
       "data",
       (chunk: Uint8Array<ArrayBuffer>) => this.#arrive(chunk),
     );
-    tls.on("end", () => this.#end());
-    tls.on("close", () => this.#end());
-    const fail = (error: unknown) => {
-      this.#failure ??= tlsError(error, "recv");
-      this.#wake();
-    };
-    tls.on("error", fail);
-    tls.on("_tlsError", fail);
+    tls.on("end", () => this.onClose());
+  }
+
+  onFailure(error: unknown): void {
+    this.#failure ??= tlsError(error, "recv");
+    this.#wake();
+  }
+
+  onClose(): void {
+    this.#ended = true;
+    this.#wake();
   }
 
   #arrive({ buffer, byteOffset, length }: Bytes): void {
     const bytes = new Uint8Array(buffer, byteOffset, length); // no Buffer, whose slice() is another
-    const reader = this.#reader;
-    if (reader !== undefined) { // nothing else waits then
-      this.#reader = undefined;
-      return reader.resolve(bytes);
+    const resolve = this.#resolve;
+    if (resolve !== undefined) { // nothing else waits then
+      this.#resolve = undefined;
+      return resolve(bytes);
     }
     this.#waiting.push(bytes);
     this.#size += length;
     if (this.#size < WAITING_MAX || this.#paused) return;
     this.#paused = true;
     holdBack(this.#options.raw);
-  }
-
-  #end(): void {
-    this.#ended = true;
-    this.#wake();
   }
 
   /** Returns the next bytes; null at the end, undefined if there are none yet. */
@@ -171,21 +174,21 @@ export class TlsStream implements StreamTransport {
     } catch (error) {
       return Promise.reject(error);
     }
-    return (this.#reader = Promise.withResolvers()).promise;
+    return new Promise((resolve) => this.#resolve = resolve);
   }
 
   /** Ends the read that waits, if there is one, with what there is by now. */
   #wake(): void {
-    const reader = this.#reader;
-    if (reader === undefined) return;
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
     try {
       const chunk = this.#take();
       if (chunk === undefined) return;
-      this.#reader = undefined;
-      reader.resolve(chunk);
+      this.#resolve = undefined;
+      resolve(chunk);
     } catch (error) {
-      this.#reader = undefined;
-      reader.reject(error);
+      this.#resolve = undefined;
+      resolve(Promise.reject(error));
     }
   }
 
@@ -285,6 +288,9 @@ export class TlsStream implements StreamTransport {
     this.#options.transport.setKeepAlive?.(on);
   }
 }
+
+/** Ignores an error of the connection: the session reports it. */
+function ignore(): void {}
 
 function goneError(): Error {
   const text = "the peer has closed the connection";
