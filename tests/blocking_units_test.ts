@@ -79,6 +79,24 @@ Deno.test("Deadline.wait() asks once more after the time has run out, and then t
   );
 });
 
+Deno.test("Deadline.wait() blocks no more once its signal has aborted, also while the call went on", () => {
+  const controller = new AbortController();
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
+  const deadline = new Deadline(5, controller.signal);
+  const aborts = () => {
+    controller.abort(new RangeError("enough"));
+    return true;
+  };
+  deadline.wait(channel, aborts, "send"); // a part is sent
+  const before = performance.now();
+  assertThrows(
+    () => deadline.wait(channel, () => false, "send"),
+    RangeError,
+    "enough",
+  );
+  assert(performance.now() - before < 4000);
+});
+
 Deno.test("Deadline.endless is for calls with no limit only", () => {
   const limits = [null, "now", 0.5, 1e9] as const;
   const endless = limits.map((limit) => new Deadline(limit).endless);

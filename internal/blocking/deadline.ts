@@ -60,16 +60,18 @@ export class Deadline {
    * @param syscall The name of the call, for errors.
    * @throws {BlockingIOError} if the call would have to block and must not.
    * @throws {TimeoutError} if the time runs out.
+   * @throws The signal's reason if it aborts.
    */
   wait(channel: FrameChannel, ready: () => boolean, syscall: string): void {
     if (ready()) return;
     if (this.now) return poll(channel, ready, syscall);
     for (;;) {
+      checkAborted(this.#signal); // also of an abort that came with frames handled before
       const left = this.#due - performance.now();
       channel.block(Math.min(Math.max(left, 0), SLEEP_MAX_MS)); // handles frames that have come even if no time is left
       if (ready()) return;
-      checkAborted(this.#signal);
       if (left > 0) continue;
+      checkAborted(this.#signal);
       throw osError("ETIMEDOUT", { syscall, reason: this.#reason });
     }
   }
