@@ -56,6 +56,7 @@ class SocksHandler extends StreamRequestHandler {
 
 const [host = "localhost", port = "1080"] = Deno.args;
 const server = new AsyncTCPServer([host, Number(port)], SocksHandler, {
+  addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
   reportLostClients: false,
 });
 console.log(`Listening on ${formatAddress(server.serverAddress)}`);

@@ -188,6 +188,7 @@ const SERVERS: [script: string, args: string[]][] = [
     "dns",
     "http",
     "redis",
+    "socks5",
   ]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
   ...["blocking_echo", "threaded_hash", "forking_sandbox"]
