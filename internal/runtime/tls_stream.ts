@@ -7,6 +7,7 @@
 import type { Bytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
+import { memory } from "../base/memory.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import {
@@ -135,10 +136,11 @@ export class TlsStream implements StreamTransport, SessionOwner {
 
   /** Returns the next bytes; null at the end, undefined if there are none yet. */
   #take(): Bytes | null | undefined {
-    const chunk = this.#waiting.shift();
-    if (chunk !== undefined) {
-      this.#size -= chunk.length;
-      if (this.#paused && this.#size === 0) {
+    if (this.#waiting.length > 0) {
+      const chunk = joined(this.#waiting, this.#size);
+      this.#waiting = [];
+      this.#size = 0;
+      if (this.#paused) {
         this.#paused = false;
         letCome(this.#options.raw);
       }
@@ -300,4 +302,16 @@ function goneError(): Error {
 function timeoutError(seconds: number): Error {
   const reason = `the handshake timed out after ${seconds} s`;
   return osError("ETIMEDOUT", { syscall: "doHandshake", reason });
+}
+
+/** Joins the records that wait: a program that answers them writes once, as `node:tls` does. */
+function joined(pieces: readonly Bytes[], size: number): Bytes {
+  if (pieces.length === 1) return pieces[0];
+  const whole = memory(size);
+  let position = 0;
+  for (const piece of pieces) {
+    whole.set(piece, position);
+    position += piece.length;
+  }
+  return whole;
 }
