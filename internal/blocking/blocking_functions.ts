@@ -4,13 +4,14 @@
  * @module
  */
 
-import { checkIterable, checkTimeout } from "../base/arguments.ts";
+import { checkTimeout } from "../base/arguments.ts";
 import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
 import {
   checkConnectOptions,
   checkDelay,
   type CreateConnectionOptions,
 } from "../socket/create_connection.ts";
+import { checkSelect } from "../socket/select.ts";
 import { getdefaulttimeout } from "../socket/settings.ts";
 import {
   type AbortOptions,
@@ -131,11 +132,7 @@ export function selectSync<
   options: AbortOptions = {},
 ): [R[], W[], X[]] {
   const { channel } = connectionsOfThread("selectSync", "select");
-  checkTimeout(timeout);
-  checkSignal(options.signal, "select");
-  checkIterable(rlist, "select", "rlist");
-  checkIterable(wlist, "select", "wlist");
-  checkIterable(xlist, "select", "xlist");
+  checkSelect(rlist, wlist, xlist, timeout, options.signal);
   const readers = Array.from(rlist, withReadiness);
   const writers = Array.from(wlist, withReadiness);
   for (const socket of xlist) withReadiness(socket);

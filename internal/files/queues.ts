@@ -4,6 +4,7 @@
  * @module
  */
 
+import { joinBytes } from "../base/arguments.ts";
 import { type Bytes, memory } from "../base/memory.ts";
 
 /**
@@ -160,14 +161,8 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     return chunk.subarray(start, end);
   }
 
-  protected override join(parts: Bytes[], length: number): Bytes {
-    const whole = memory(length);
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+  protected override join(parts: Bytes[]): Bytes {
+    return joinBytes(parts);
   }
 
   protected override merge(tail: Bytes, chunk: Bytes): Bytes | undefined {

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { joinBytes } from "../base/arguments.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
-import { memory } from "../base/memory.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import {
@@ -137,7 +137,9 @@ export class TlsStream implements StreamTransport, SessionOwner {
   /** Returns the next bytes; null at the end, undefined if there are none yet. */
   #take(): Bytes | null | undefined {
     if (this.#waiting.length > 0) {
-      const chunk = joined(this.#waiting, this.#size);
+      const [first] = this.#waiting;
+      const single = this.#waiting.length === 1;
+      const chunk = single ? first : joinBytes(this.#waiting); // a program that answers them writes once, as node:tls does
       this.#waiting = [];
       this.#size = 0;
       if (this.#paused) {
@@ -302,16 +304,4 @@ function goneError(): Error {
 function timeoutError(seconds: number): Error {
   const reason = `the handshake timed out after ${seconds} s`;
   return osError("ETIMEDOUT", { syscall: "doHandshake", reason });
-}
-
-/** Joins the records that wait: a program that answers them writes once, as `node:tls` does. */
-function joined(pieces: readonly Bytes[], size: number): Bytes {
-  if (pieces.length === 1) return pieces[0];
-  const whole = memory(size);
-  let position = 0;
-  for (const piece of pieces) {
-    whole.set(piece, position);
-    position += piece.length;
-  }
-  return whole;
 }

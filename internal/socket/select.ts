@@ -73,11 +73,7 @@ async function selectNow<
   timeout: number | null,
   { signal }: AbortOptions,
 ): Promise<[R[], W[], X[]]> {
-  checkTimeout(timeout);
-  checkSignal(signal, "select");
-  checkIterable(rlist, "select", "rlist");
-  checkIterable(wlist, "select", "wlist");
-  checkIterable(xlist, "select", "xlist");
+  checkSelect(rlist, wlist, xlist, timeout, signal);
   const lists: [R[], W[], X[]] = [[...rlist], [...wlist], [...xlist]];
   checkAborted(signal);
   const starts = lists.flat().map(startOf).filter((start) =>
@@ -89,6 +85,21 @@ async function selectNow<
     timeout = left;
   }
   return await selectStarted(lists, timeout, signal);
+}
+
+/** Checks the arguments of a `select`, async or blocking. */
+export function checkSelect(
+  rlist: unknown,
+  wlist: unknown,
+  xlist: unknown,
+  timeout: number | null,
+  signal: AbortSignal | undefined,
+): void {
+  checkTimeout(timeout);
+  checkSignal(signal, "select");
+  checkIterable(rlist, "select", "rlist");
+  checkIterable(wlist, "select", "wlist");
+  checkIterable(xlist, "select", "xlist");
 }
 
 async function selectStarted<
