@@ -1,5 +1,5 @@
 /**
- * What is compared by load: each comparison has a server of ours, its peers and the limit.
+ * The comparisons under load: each has a server of ours, its peers and the limit.
  *
  * @module
  */

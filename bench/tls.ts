@@ -1,5 +1,5 @@
 /**
- * What is compared over TLS. All servers have the same certificate, which is made here.
+ * The comparisons over TLS. All servers have the same certificate, which is made here.
  *
  * @module
  */

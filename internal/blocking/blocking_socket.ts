@@ -1,5 +1,5 @@
 /**
- * What a blocking handler sees of its socket.
+ * The socket of a blocking handler, as its public page shows it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is known of a TLS session, as plain data: it goes with a connection to a worker or a child process.
+ * The facts about a TLS session as plain data, which go with a connection to a worker or a child process.
  *
  * @module
  */
