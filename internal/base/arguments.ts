@@ -7,7 +7,7 @@
 import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
 import { awaitHint, numberHint } from "./hints.ts";
-import { memory } from "./memory.ts";
+import { joinBytes } from "./memory.ts";
 import { warnOfMilliseconds } from "./seconds.ts";
 
 /**
@@ -43,19 +43,6 @@ export function ownBytes(
   bytes: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
   return bytes.byteLength < bytes.buffer.byteLength ? bytes.slice() : bytes;
-}
-
-/** Joins buffers into one. */
-export function joinBytes(
-  parts: readonly Uint8Array[],
-): Uint8Array<ArrayBuffer> {
-  const joined = memory(parts.reduce((sum, part) => sum + part.length, 0));
-  let start = 0;
-  for (const part of parts) {
-    joined.set(part, start);
-    start += part.length;
-  }
-  return joined;
 }
 
 /** Throws unless the mode is one, and the options of a path are for a path. */

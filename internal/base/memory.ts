@@ -33,6 +33,17 @@ export function copyOf(data: Uint8Array, start: number, end: number): Bytes {
   return copy;
 }
 
+/** Joins buffers into one. */
+export function joinBytes(parts: readonly Uint8Array[]): Bytes {
+  const joined = memory(parts.reduce((sum, part) => sum + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    joined.set(part, start);
+    start += part.length;
+  }
+  return joined;
+}
+
 /** A pool of buffers of one size. A pooled buffer costs less than a new one. */
 export class BufferPool {
   readonly #free: Uint8Array[] = [];

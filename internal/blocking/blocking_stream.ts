@@ -4,8 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
-import { type Bytes, memory } from "../base/memory.ts";
+import { type Bytes, joinBytes, memory } from "../base/memory.ts";
 import { osError } from "../base/errors.ts";
 import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
 import type { WorkerStream } from "../channel/worker_stream.ts";

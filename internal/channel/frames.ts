@@ -4,9 +4,9 @@
  * @module
  */
 
+import { joinBytes } from "../base/memory.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { Address, AddressLike } from "../base/address.ts";
-import { joinBytes } from "../base/arguments.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { SessionFacts } from "../runtime/session_facts.ts";

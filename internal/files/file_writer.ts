@@ -5,7 +5,8 @@
  */
 
 import { encodeData } from "./file_arguments.ts";
-import { checkIterable, joinBytes } from "../base/arguments.ts";
+import { checkIterable } from "../base/arguments.ts";
+import { joinBytes } from "../base/memory.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
+import { joinBytes } from "../base/memory.ts";
 import type { ByteSink, ByteSource } from "./raw_streams.ts";
 
 /** A source of bytes in memory. */

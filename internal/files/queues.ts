@@ -4,8 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
-import { type Bytes, memory } from "../base/memory.ts";
+import { type Bytes, joinBytes, memory } from "../base/memory.ts";
 
 /**
  * Finds something in one chunk.

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
-import type { Bytes } from "../base/memory.ts";
+import { type Bytes, joinBytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/errors.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";

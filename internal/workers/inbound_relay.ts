@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
+import { joinBytes } from "../base/memory.ts";
 import { isRaggedEnd, translate } from "../base/errors.ts";
 import type { Stream } from "../socket/stream.ts";
 import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./buffer_pools.ts";

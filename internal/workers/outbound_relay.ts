@@ -4,7 +4,7 @@
  * @module
  */
 
-import { joinBytes } from "../base/arguments.ts";
+import { joinBytes } from "../base/memory.ts";
 import { osError, translate } from "../base/errors.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
 import { acquireBuffer, releaseBuffer } from "./buffer_pools.ts";
