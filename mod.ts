@@ -124,6 +124,7 @@ export type {
   DatagramRequest,
   FitsServer,
   HandlerServer,
+  LimitName,
   OwnOptions,
   RejectReason,
   RequestHandler,

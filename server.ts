@@ -63,6 +63,7 @@ export type {
   DatagramRequest,
   FitsServer,
   HandlerServer,
+  LimitName,
   OwnOptions,
   RejectReason,
   RequestHandler,

@@ -397,6 +397,11 @@ async function play(
   assertEquals(server.status, {
     ...{ active: 0, accepted: accepted + 1, rejected: 0 },
     ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
+    limits: {
+      maxConnections: 0,
+      maxConnectionsPerClient: 0,
+      handshakeTimeout: 0,
+    },
   });
   if (fails === undefined) return;
   assertEquals(seen.from, [client.getsockname()], "who asked");

@@ -30,6 +30,7 @@ import {
   setting,
 } from "./server_options.ts";
 import type {
+  LimitName,
   RejectReason,
   RequestHandlerConstructor,
   ServerAddress,
@@ -296,6 +297,19 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   handleAcceptError(_error: unknown): void | Promise<void> {}
 
   /**
+   * Does nothing. The server calls this hook each time a limit is reached, and counts it in `status.limits`. The server
+   * does not wait for the hook, and prints an error of it. May be overridden.
+   *
+   * @param _limit The name of the limit's setting.
+   * @param _clientAddress The client that is over the limit; null if the limit holds for all clients together and the
+   *   server stops accepting.
+   */
+  handleLimit(
+    _limit: LimitName,
+    _clientAddress: A | null,
+  ): void | Promise<void> {}
+
+  /**
    * Prints one line to stderr. The loop calls this hook if descriptors or memory run out, once until the server has got
    * ten requests in a row again. May be overridden.
    *
@@ -332,7 +346,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   /** Returns a snapshot of the server's counters. */
   get status(): ServerStatus {
     const requests = requestsOf(this);
-    return { ...requests.status, active: requests.size };
+    const limits = { ...requests.limitHits };
+    return { ...requests.status, active: requests.size, limits };
   }
 
   /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */

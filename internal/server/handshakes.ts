@@ -8,11 +8,12 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { OSError } from "../base/errors.ts";
+import { type OSError, TimeoutError } from "../base/errors.ts";
 import { Queue } from "../base/queue.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
 import { systemError } from "./accept_errors.ts";
+import { noteLimit } from "./note_limit.ts";
 import { sayHookFailed } from "./report.ts";
 import {
   type ActiveRequest,
@@ -161,6 +162,9 @@ export class Handshakes {
     await server.closeRequest(request);
     if (this.#requests.draining) return;
     this.#requests.status.handshakeErrors++;
+    if (failure instanceof TimeoutError) {
+      noteLimit(server, "handshakeTimeout", clientAddress);
+    }
     await server.handleHandshakeError!(failure, clientAddress);
   }
 

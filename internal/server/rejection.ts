@@ -6,9 +6,10 @@
 
 import type { Address } from "../base/address.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import { noteLimit } from "./note_limit.ts";
 import { hookFailed } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";
-import type { RejectReason, ServerStages } from "./stages.ts";
+import type { LimitName, RejectReason, ServerStages } from "./stages.ts";
 
 /** The milliseconds that `rejectRequest` may take: as long as `shutdownRequest` waits for a client. */
 const REJECT_MS = 2000;
@@ -47,6 +48,7 @@ export async function rejectAndShutdown<R>(
 ): Promise<void> {
   const requests = requestsOf(server);
   requests.status.rejected++;
+  if (isLimit(reason)) noteLimit(server, reason, clientAddress);
   try {
     if (requests.rejecting < REJECTING_MAX) {
       requests.rejecting++;
@@ -58,6 +60,11 @@ export async function rejectAndShutdown<R>(
   } finally {
     await server.shutdownRequest(request);
   }
+}
+
+/** Reports whether a request is turned away because of a limit. */
+function isLimit(reason: RejectReason): reason is RejectReason & LimitName {
+  return reason === "maxConnections" || reason === "maxConnectionsPerClient";
 }
 
 /** Calls `rejectRequest`, and cuts the connection off when the time is up. */

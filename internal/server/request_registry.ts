@@ -9,7 +9,7 @@ import type { Readiness } from "../waiting/pending_operation.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./scope.ts";
-import type { ServerStatus } from "./stages.ts";
+import type { LimitName, ServerStatus } from "./stages.ts";
 
 /**
  * What to do when `maxConnections` requests are open: stop accepting, or accept and close.
@@ -100,13 +100,19 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
   /** The counters. */
-  readonly status: ServerStatus = {
+  readonly status: Omit<ServerStatus, "limits"> = {
     active: 0,
     accepted: 0,
     rejected: 0,
     transientErrors: 0,
     resourceErrors: 0,
     handshakeErrors: 0,
+  };
+  /** How often each limit was reached. */
+  readonly limitHits: Record<LimitName, number> = {
+    maxConnections: 0,
+    maxConnectionsPerClient: 0,
+    handshakeTimeout: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */

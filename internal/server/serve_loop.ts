@@ -26,6 +26,7 @@ import type {
   ServerCloseOptions,
   ServerCloseReport,
 } from "./server_options.ts";
+import { noteLimit } from "./note_limit.ts";
 import { type Requests, requestsOf } from "./request_registry.ts";
 import {
   bothReady,
@@ -47,6 +48,8 @@ export class ServeLoop<R> {
   #loop: LoopWaiter | undefined;
   /** Whether `shutdown` was called without a loop: the next loop ends at once, as in CPython. */
   #stopWanted = false;
+  /** The number of requests got when the loop last began to wait for room. */
+  #fullSince = 0;
 
   /** @param server The server. The constructor does not use its members. */
   constructor(server: ServerStages<R>) {
@@ -106,12 +109,21 @@ export class ServeLoop<R> {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);
       } else if (!waiter.takeTick()) {
+        if (source === room) this.#noteFull();
         await waiter.wait(source);
         continue;
       }
       const actions = this.#server.serviceActions();
       if (actions !== undefined) await actions;
     }
+  }
+
+  /** Notes that the loop waits for room, once for each request that has filled the server. */
+  #noteFull(): void {
+    const { accepted } = this.#requests.status;
+    if (accepted === this.#fullSince) return;
+    this.#fullSince = accepted;
+    noteLimit(this.#server, "maxConnections", null);
   }
 
   /**
@@ -159,6 +171,7 @@ export class ServeLoop<R> {
     this.#checkOpen("handle a request");
     const server = this.#server;
     const socket = socketOf(server);
+    if (!this.#requests.room.ready) this.#noteFull();
     const next = bothReady(this.#requests.room, stateOf(socket).readable);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null

@@ -40,7 +40,20 @@ export interface ServerStatus {
   resourceErrors: number;
   /** TLS handshakes that failed. */
   handshakeErrors: number;
+  /** How often each limit was reached. */
+  readonly limits: Readonly<Record<LimitName, number>>;
 }
+
+/**
+ * A limit of a server, by the name of its setting: a counter in `status.limits`, and a call of `handleLimit` each time
+ * that the limit is reached.
+ *
+ * @category Servers
+ */
+export type LimitName =
+  | "maxConnections"
+  | "maxConnectionsPerClient"
+  | "handshakeTimeout";
 
 /**
  * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or
@@ -285,6 +298,11 @@ export interface ServerStages<R = unknown, A extends Address = Address> extends
   ): void | Promise<void>;
   /** Runs when `getRequest` has failed and the server goes on. */
   handleAcceptError(error: unknown): void | Promise<void>;
+  /** Runs when a limit is reached. */
+  handleLimit(
+    limit: LimitName,
+    clientAddress: A | null,
+  ): void | Promise<void>;
   /** Runs when descriptors or memory run out. */
   handleShortage(error: OSError): void | Promise<void>;
   /** Runs when a closing server has waited a second for its requests. */
