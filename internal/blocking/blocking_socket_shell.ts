@@ -41,12 +41,12 @@ import {
   type BlockingFileForMode,
   blockingMakefile,
 } from "./blocking_makefile.ts";
-import { lingeringCloseSync } from "./blocking_linger.ts";
 import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
 import {
   checkMessageOptions,
   type MessageOptions,
 } from "../socket/message_options.ts";
+import { lingeringCloseSync } from "../socket/lingering_close.ts";
 import { checkTarget } from "../socket/receive.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingStream } from "./blocking_stream.ts";

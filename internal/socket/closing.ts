@@ -4,21 +4,12 @@
  * @module
  */
 
-import { checkDirection, checkTimeout } from "../base/arguments.ts";
+import { checkDirection } from "../base/arguments.ts";
 import { SHUT_RD, SHUT_WR } from "../base/constants.ts";
-import { OSError } from "../base/errors.ts";
-import {
-  type AbortOptions,
-  checkAborted,
-  checkSignal,
-  endOf,
-} from "../waiting/abort.ts";
+import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
-import { failLater, nextTurn } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/timeouts.ts";
 import type { SocketState } from "./state.ts";
-
-/** The most bytes dropped at a time. */
-const CHUNK = 16384;
 
 /** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */
 const END_SECONDS = 2;
@@ -63,52 +54,4 @@ export function waitClosed(
   const released = state.whenReleased();
   if (signal === undefined) return released;
   return unawaited(endOf(released, signal, "waitClosed"));
-}
-
-/** The methods of a `Socket` that a lingering close calls. */
-interface LingeringSocket {
-  settimeout(seconds: number | null): void;
-  setdeadline(seconds: number | null): void;
-  shutdown(how: number, options: AbortOptions): Promise<void>;
-  recvInto(
-    buffer: Uint8Array,
-    nbytes: number,
-    flags: number | AbortOptions,
-  ): Promise<number>;
-  close(): void;
-}
-
-/**
- * Ends sending, drops received bytes until the peer closes, and closes. The limit is time and not bytes, as in nginx: a
- * limit in bytes would cut off a peer with a large upload, which then loses the answer.
- *
- * @param socket The socket. Closed at the end, also after an error.
- * @param seconds The limit of the whole close.
- * @param timeout The limit of the wait for more bytes.
- * @param options A signal that closes the socket at once.
- */
-export async function lingeringClose(
-  socket: LingeringSocket,
-  seconds: number,
-  timeout: number,
-  options: AbortOptions,
-): Promise<void> {
-  checkTimeout(seconds);
-  checkTimeout(timeout);
-  checkSignal(options.signal, "lingeringClose");
-  try {
-    socket.settimeout(null);
-    socket.setdeadline(seconds);
-    await socket.shutdown(SHUT_WR, options);
-    socket.settimeout(timeout);
-    const dropped = new Uint8Array(CHUNK);
-    const flags = options.signal === undefined ? 0 : options;
-    while (await socket.recvInto(dropped, 0, flags) > 0);
-  } catch (error) {
-    checkAborted(options.signal);
-    if (!(error instanceof OSError)) throw error; // the peer has gone, or takes too long
-    await nextTurn(); // or the socket was closed before
-  } finally {
-    socket.close();
-  }
 }

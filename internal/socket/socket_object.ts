@@ -19,6 +19,7 @@ import { unawaited } from "../waiting/promises.ts";
 import * as binding from "./binding.ts";
 import * as closing from "./closing.ts";
 import { connect, errorOf } from "./connect.ts";
+import { lingeringClose } from "./lingering_close.ts";
 import type { MessageOptions } from "./message_options.ts";
 import * as names from "./names.ts";
 import * as receiving from "./receive.ts";
@@ -581,7 +582,7 @@ export class Socket implements Disposable {
     timeout = 5,
     options: AbortOptions = {},
   ): Promise<void> {
-    return unawaited(closing.lingeringClose(this, seconds, timeout, options));
+    return unawaited(lingeringClose(this, seconds, timeout, options));
   }
 
   /**
