@@ -234,6 +234,7 @@ export {
   setdefaulttimeout,
   Socket,
   socketpair,
+  warnings,
 } from "./socket.ts";
 export type {
   AbortOptions,
@@ -259,6 +260,7 @@ export type {
   StreamTransport,
   Transport,
   TransportAddr,
+  Warnings,
 } from "./socket.ts";
 
 export {

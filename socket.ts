@@ -40,6 +40,8 @@ export type {
 export type { BytesLike } from "./internal/base/arguments.ts";
 export * from "./internal/base/constants.ts";
 export type { OSErrorOptions } from "./internal/base/errors.ts";
+export { warnings } from "./internal/base/warnings.ts";
+export type { Warnings } from "./internal/base/warnings.ts";
 export {
   BlockingIOError,
   BrokenPipeError,

@@ -42,6 +42,7 @@ const samples: Record<string, object> = {
     serverSide: true,
     serverHostname: null,
   }),
+  warnings: module.warnings,
   SSLError: new module.SSLError(""),
   SSLCertVerificationError: new module.SSLCertVerificationError(""),
 };

@@ -7,6 +7,7 @@ import {
   SHUT_WR,
   Socket,
   TimeoutError,
+  warnings,
 } from "../socket.ts";
 import {
   assertEquals,
@@ -33,6 +34,42 @@ async function fullListener(): Promise<[Socket, Socket[]]> {
 
 /** Whether a full backlog makes others wait here. */
 const backlogHolds = Deno.build.os === "linux";
+
+/** Puts a method in the place of an object's until the end of the block. */
+function replaced<K extends string>(
+  owner: Record<K, unknown>,
+  name: K,
+  method: (message: string) => void,
+): Disposable {
+  const original = owner[name];
+  owner[name] = method;
+  return { [Symbol.dispose]: () => owner[name] = original };
+}
+
+Deno.test("warnings.showwarning() prints, and does not throw if stderr takes nothing", () => {
+  const printed: string[] = [];
+  using _full = replaced(console, "warn", (message) => {
+    printed.push(message);
+    throw new Error("No space left on device");
+  });
+  warnings.showwarning("the warning");
+  assertEquals(printed, ["the warning"]);
+});
+
+Deno.test("a time in milliseconds is shown once, by the program's own warnings.showwarning()", () => {
+  const shown: string[] = [];
+  using _own = replaced(warnings, "showwarning", (message) => {
+    shown.push(message);
+  });
+  using socket = new Socket();
+  socket.settimeout(86_400);
+  assertEquals(shown, []);
+  socket.settimeout(5000);
+  socket.setdeadline(6000);
+  assertEquals(shown, [
+    "A timeout of 5000 is 1.4 hours: timeouts are in seconds. For 5000 milliseconds write 5, for no limit null.",
+  ]);
+});
 
 Deno.test("Socket.settimeout() takes seconds, 0 and null, and nothing else", () => {
   using socket = new Socket();

@@ -8,7 +8,7 @@ import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
 import { awaitHint, numberHint } from "./hints.ts";
 import { joinBytes } from "./memory.ts";
-import { warnOfMilliseconds } from "./seconds.ts";
+import { warnOfMilliseconds } from "./warnings.ts";
 
 /**
  * Bytes as a parameter: any view of memory, or an `ArrayBuffer`.

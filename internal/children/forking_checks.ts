@@ -4,7 +4,7 @@
  * @module
  */
 
-import { warnOfMilliseconds } from "../base/seconds.ts";
+import { warnOfMilliseconds } from "../base/warnings.ts";
 import { nodeV8 } from "../runtime/builtins.ts";
 import { checkMax } from "../server/concurrent.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";

@@ -6,7 +6,7 @@
 
 import { nextTurn } from "../waiting/timeouts.ts";
 import { checkTimeout } from "../base/arguments.ts";
-import { warnOfMilliseconds } from "../base/seconds.ts";
+import { warnOfMilliseconds } from "../base/warnings.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";

@@ -14,7 +14,7 @@ import { sayHookFailed } from "../server/report.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
-import { warnOfMilliseconds } from "../base/seconds.ts";
+import { warnOfMilliseconds } from "../base/warnings.ts";
 import {
   handlerReference,
   plainOptions,
