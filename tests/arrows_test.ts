@@ -47,7 +47,7 @@ const KNOWN_NAMES: readonly string[] = [
   // internal/server
   "internal/server/accept_errors.ts: Deno.errors",
   "internal/server/report.ts: Deno.inspect",
-  "internal/server/scope.ts: node:async_hooks",
+  "internal/server/request_scope.ts: node:async_hooks",
   "internal/server/serve.ts: Deno.Signal",
   "internal/server/serve.ts: Deno.addSignalListener",
   "internal/server/serve.ts: Deno.build",

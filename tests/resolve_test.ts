@@ -11,7 +11,7 @@ import {
 } from "../mod.ts";
 import * as c from "../internal/base/constants.ts";
 import { lookupError } from "../internal/runtime/dns.ts";
-import { nodeDns } from "../internal/runtime/builtins.ts";
+import { nodeDns } from "../internal/runtime/node_builtins.ts";
 import { resolveHost } from "../internal/runtime/getaddrinfo.ts";
 import {
   assertEquals,

@@ -16,7 +16,7 @@ import {
   socketpair,
   SOL_SOCKET,
 } from "../socket.ts";
-import { nodeDns } from "../internal/runtime/builtins.ts";
+import { nodeDns } from "../internal/runtime/node_builtins.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assertEquals,

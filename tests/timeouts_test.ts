@@ -6,7 +6,7 @@ import {
   StartTime,
   Timeout,
 } from "../internal/waiting/timeouts.ts";
-import { anyReady, whenReady } from "../internal/waiting/ready.ts";
+import { anyReady, whenReady } from "../internal/waiting/when_ready.ts";
 import {
   PendingOperation,
   type Readiness,

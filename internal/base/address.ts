@@ -6,7 +6,7 @@
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
 import { osError } from "./errors.ts";
-import { addressHint, awaitHint, numberHint } from "./hints.ts";
+import { addressHint, awaitHint, numberHint } from "./message_hints.ts";
 
 /**
  * An address of AF_INET or AF_INET6.

@@ -6,7 +6,7 @@
 
 import * as C from "./constants.ts";
 import { osError } from "./errors.ts";
-import { awaitHint, numberHint } from "./hints.ts";
+import { awaitHint, numberHint } from "./message_hints.ts";
 import { joinBytes } from "./memory.ts";
 import { warnOfMilliseconds } from "./warnings.ts";
 

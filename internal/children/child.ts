@@ -10,7 +10,7 @@ import {
   ChildRequestRunner,
   type ImportHandler,
 } from "./child_request_runner.ts";
-import { withoutStack } from "../runtime/scarce.ts";
+import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ParentLink } from "./parent_link.ts";
 

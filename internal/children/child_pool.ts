@@ -7,7 +7,7 @@
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { type Job, jobFor } from "./job.ts";
-import { launch } from "./launch.ts";
+import { launch } from "./launch_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";

@@ -8,7 +8,7 @@ import { Queue } from "../base/queue.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/errors.ts";
-import { withoutStack } from "../runtime/scarce.ts";
+import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { ToChild } from "./messages.ts";
 
 /** A connection to pass to a child. */

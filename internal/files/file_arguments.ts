@@ -5,7 +5,7 @@
  */
 
 import { bytesOf } from "../base/arguments.ts";
-import { awaitHint } from "../base/hints.ts";
+import { awaitHint } from "../base/message_hints.ts";
 
 const encoder = new TextEncoder();
 

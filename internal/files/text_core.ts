@@ -4,7 +4,7 @@
  * @module
  */
 
-import { awaitHint } from "../base/hints.ts";
+import { awaitHint } from "../base/message_hints.ts";
 import { checkCount, checkLimit, typeName } from "./file_arguments.ts";
 import {
   type Decode,

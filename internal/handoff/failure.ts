@@ -11,7 +11,7 @@ import {
 import type { OSError } from "../base/errors.ts";
 import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
 import { inspect } from "../runtime/deno.ts";
-import { mayRenderStack } from "../runtime/scarce.ts";
+import { mayRenderStack } from "../runtime/free_descriptors.ts";
 import { define, errorKind, makeError } from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { nodeNet } from "./builtins.ts";
+import { nodeNet } from "./node_builtins.ts";
 
 /** The port and the address type for the path of a Unix socket. */
 export const UNIX_PATH = -1;

@@ -28,7 +28,7 @@ import {
   isIPv6,
   readAton,
 } from "../base/ip.ts";
-import { nodeDns } from "./builtins.ts";
+import { nodeDns } from "./node_builtins.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */
 const GAI = {

@@ -17,7 +17,7 @@ import {
   SOCK_STREAM,
 } from "../base/constants.ts";
 import { failingLater } from "../waiting/timeouts.ts";
-import { endpointsOf } from "./services.ts";
+import { endpointsOf } from "./service_ports.ts";
 import {
   gaiError,
   type HostAddress,

@@ -18,7 +18,7 @@ import {
 } from "../base/constants.ts";
 import { OSError, translate } from "../base/errors.ts";
 import { gaiError, parseAddress, resolveAll, reverseLookUp } from "./dns.ts";
-import { serviceOf } from "./services.ts";
+import { serviceOf } from "./service_ports.ts";
 
 const KNOWN = NI_NUMERICHOST | NI_NUMERICSERV | NI_NAMEREQD | NI_DGRAM;
 

@@ -9,7 +9,7 @@ import { formatAddress } from "../base/address.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { AF_INET } from "../base/constants.ts";
 import { mayUse } from "./dns.ts";
-import { nodeDgram } from "./builtins.ts";
+import { nodeDgram } from "./node_builtins.ts";
 import type {
   DatagramOption,
   DatagramTransport,

@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { InetAddress } from "../base/address.ts";
-import { nodeNet } from "./builtins.ts";
+import { nodeNet } from "./node_builtins.ts";
 import type {
   AbortableTransport,
   StreamTransport,

@@ -11,7 +11,7 @@ import { OSError, osError } from "../base/errors.ts";
 import { hostFor } from "./dns.ts";
 import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";
-import { nodeNet } from "./builtins.ts";
+import { nodeNet } from "./node_builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { type ListenHandle, NodeListener } from "./node_listener.ts";

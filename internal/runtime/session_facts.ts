@@ -7,7 +7,7 @@
 import type { Bytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { CERT_NONE } from "../base/ssl_constants.ts";
-import { nodeCrypto } from "./builtins.ts";
+import { nodeCrypto } from "./node_builtins.ts";
 import { certificateParts, type PeerCertificate } from "./peer_certificate.ts";
 
 /** The name of a cipher, the version of TLS, and the bits of the key. */

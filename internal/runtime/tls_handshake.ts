@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../base/ssl_constants.ts";
-import { nodeNet, nodeTls } from "./builtins.ts";
+import { nodeNet, nodeTls } from "./node_builtins.ts";
 import { checkClient, checkServer } from "./peer_checks.ts";
 import { eofError, handshakeError } from "./tls_errors.ts";
 import { onEof } from "./tls_native.ts";

@@ -7,7 +7,7 @@
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { osError, translate } from "../base/errors.ts";
-import { nodeCrypto } from "./builtins.ts";
+import { nodeCrypto } from "./node_builtins.ts";
 import { sslError } from "./tls_errors.ts";
 
 /** A certificate chain and its key. */

@@ -5,7 +5,7 @@
  */
 
 import type { TLSSocket } from "node:tls";
-import type { RawStream } from "./plain_flow.ts";
+import type { RawStream } from "./plain_duplex.ts";
 
 /** The native session. */
 interface NativeSession {

@@ -7,7 +7,7 @@
 import type { SecureContext } from "node:tls";
 import type { X509Certificate } from "node:crypto";
 import { CERT_NONE } from "../base/ssl_constants.ts";
-import { nodeTls } from "./builtins.ts";
+import { nodeTls } from "./node_builtins.ts";
 import type { CertChain } from "./tls_material.ts";
 
 /** A version as Node names it. */

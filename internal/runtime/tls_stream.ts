@@ -14,7 +14,7 @@ import {
   type SessionOwner,
   shakeHands,
 } from "./tls_handshake.ts";
-import type { RawStream } from "./plain_flow.ts";
+import type { RawStream } from "./plain_duplex.ts";
 import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 import {
   abortTransport,

@@ -8,7 +8,7 @@
 
 import type { WaitLimit } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
-import { awaitHint } from "../base/hints.ts";
+import { awaitHint } from "../base/message_hints.ts";
 import type { TransportAddr } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 

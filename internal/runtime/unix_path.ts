@@ -5,7 +5,7 @@
  */
 
 import { isAbsolute, join } from "node:path";
-import { removeStale, temporaryName } from "./unix_stale.ts";
+import { removeStale, temporaryName } from "./unix_stale_path.ts";
 
 /**
  * Options of `bind` for the path of a Unix socket.

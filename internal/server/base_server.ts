@@ -13,7 +13,7 @@ import {
   checkHandlerClass,
   checkNotLoading,
 } from "./handler_class.ts";
-import { noteClosed, noteServing, warnIfJustBegun } from "./forgotten.ts";
+import { noteClosed, noteServing, warnIfJustBegun } from "./never_served.ts";
 import { untimedActions } from "./loop_waiter.ts";
 import { errorReport, isLostClient, say } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";

@@ -6,7 +6,7 @@
 
 import { begun } from "../waiting/promises.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { anyReady } from "../waiting/ready.ts";
+import { anyReady } from "../waiting/when_ready.ts";
 import type { ServerCloseReport } from "./server_options.ts";
 import { say, sayHookFailed } from "./report.ts";
 import type { ActiveRequest, Requests } from "./request_registry.ts";

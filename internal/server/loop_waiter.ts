@@ -5,7 +5,7 @@
  */
 
 import { MAX_DELAY } from "../waiting/timeouts.ts";
-import { anyReady } from "../waiting/ready.ts";
+import { anyReady } from "../waiting/when_ready.ts";
 import {
   PendingOperation,
   type Readiness,

@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
-import { isInside } from "./scope.ts";
+import { isInside } from "./request_scope.ts";
 import type { LimitName, ServerStatus } from "./stages.ts";
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { awaitHint } from "../base/hints.ts";
+import { awaitHint } from "../base/message_hints.ts";
 import { inspect } from "../runtime/deno.ts";
 import type {
   ServeForeverOptions,

@@ -11,7 +11,7 @@ import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
-import { anyReady } from "../waiting/ready.ts";
+import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { ServerStages } from "./stages.ts";
@@ -19,7 +19,7 @@ import { socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes } from "./handshakes.ts";
-import { enter, isInside } from "./scope.ts";
+import { enter, isInside } from "./request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type {
   ServeForeverOptions,

@@ -16,7 +16,7 @@ import {
 import { Socket } from "../socket/socket_object.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 import { BaseServer } from "./base_server.ts";
-import { bindAndActivate } from "./bind.ts";
+import { bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { checkSslOption } from "./ssl_option.ts";

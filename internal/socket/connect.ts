@@ -16,7 +16,7 @@ import {
   untilAborted,
 } from "../waiting/abort.ts";
 import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
-import { whenReady } from "../waiting/ready.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { ensureBound, rebind } from "./binding.ts";
 import { getsockname } from "./names.ts";

@@ -14,7 +14,7 @@ import {
 import { AF_INET, AF_UNIX } from "../base/constants.ts";
 import { parseAddress } from "../runtime/dns.ts";
 import { connectAddresses } from "../runtime/getaddrinfo.ts";
-import { tcpPort } from "../runtime/services.ts";
+import { tcpPort } from "../runtime/service_ports.ts";
 import {
   type AbortOptions,
   checkAborted,

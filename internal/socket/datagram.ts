@@ -6,7 +6,7 @@
 
 import { type Address, formatAddress, fromTransport } from "../base/address.ts";
 import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
-import { whenReady } from "../waiting/ready.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 import { begun, quiet } from "../waiting/promises.ts";
 import { DatagramMemory } from "./datagram_memory.ts";
 import { type Doing, osError, translate } from "../base/errors.ts";

@@ -10,7 +10,7 @@ import {
   fromTransport,
 } from "../base/address.ts";
 import type { WaitLimit } from "../waiting/timeouts.ts";
-import { whenReady } from "../waiting/ready.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import type {

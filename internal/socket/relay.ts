@@ -6,7 +6,7 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
-import { awaitHint, numberHint } from "../base/hints.ts";
+import { awaitHint, numberHint } from "../base/message_hints.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import {
   type AbortOptions,

@@ -12,7 +12,7 @@ import {
   checkSignal,
 } from "../waiting/abort.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import { anyReady } from "../waiting/ready.ts";
+import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { ownerOf } from "./fileno.ts";

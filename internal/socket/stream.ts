@@ -10,7 +10,7 @@ import {
   setUnrefTimeout,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
-import { whenReady } from "../waiting/ready.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 import { osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
@@ -18,7 +18,7 @@ import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
 import { abortTransport, type StreamTransport } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
-import { isResettable, resetConn } from "../runtime/reset.ts";
+import { isResettable, resetConn } from "../runtime/tcp_reset.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /**

@@ -11,7 +11,7 @@ import { BufferedReader, unreadBytesOf } from "../files/buffered_reader.ts";
 import { unreadTextOf } from "../files/text_reader.ts";
 import type { SocketReader, SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
-import { plainFlow, type PlainStream } from "../runtime/plain_flow.ts";
+import { plainDuplex, type PlainStream } from "../runtime/plain_duplex.ts";
 import { releaseNetSocket } from "../runtime/tls_raw.ts";
 import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
 
@@ -71,7 +71,7 @@ export async function takeOver(
     : undefined;
   const socket = releaseNetSocket(transport);
   if (first !== undefined) socket?.unshift(first);
-  const raw = socket ?? plainFlow(plainStream(stream, first));
+  const raw = socket ?? plainDuplex(plainStream(stream, first));
   const plain = socket === undefined ? stream : undefined;
   return { raw, plain, transport, localAddr, remoteAddr };
 }

@@ -13,7 +13,7 @@ import type { SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
-import { whenReady } from "../waiting/ready.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { unsupported } from "./context_settings.ts";
 

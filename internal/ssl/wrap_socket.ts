@@ -4,7 +4,7 @@
  * @module
  */
 
-import { awaitHint } from "../base/hints.ts";
+import { awaitHint } from "../base/message_hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
 import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";

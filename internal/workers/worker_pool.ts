@@ -7,7 +7,7 @@
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
-import { checkDescriptors } from "../runtime/scarce.ts";
+import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import {
   PoolWorker,
   type PoolWorkerHooks,

@@ -6,7 +6,7 @@
 
 import type { EventEmitter } from "node:events";
 import type { Duplex } from "node:stream";
-import { nodeEvents } from "./builtins.ts";
+import { nodeEvents } from "./node_builtins.ts";
 
 /** The stream under a TLS session. */
 export interface PlainStream {
@@ -42,7 +42,7 @@ type Callback = (error?: Error | null) => void;
 type StreamListener = (...args: unknown[]) => void;
 
 /** The members of a `Duplex` that `node:tls` uses. A real `Duplex` costs a quarter of the speed. */
-class PlainFlow implements PlainOwner {
+class PlainDuplex implements PlainOwner {
   readonly readable = true;
   readonly writable = true;
   readonly allowHalfOpen = true;
@@ -209,6 +209,6 @@ class RecordWalker {
 }
 
 /** Wraps a plain stream. The result owns the stream. */
-export function plainFlow(plain: PlainStream): RawStream {
-  return new PlainFlow(plain) as unknown as RawStream;
+export function plainDuplex(plain: PlainStream): RawStream {
+  return new PlainDuplex(plain) as unknown as RawStream;
 }

@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";
-import { nodeNet } from "./builtins.ts";
+import { nodeNet } from "./node_builtins.ts";
 import { NodeStream } from "./node_stream.ts";
 import {
   absolute,
@@ -14,7 +14,7 @@ import {
   OwnPath,
   type PathOptions,
 } from "./unix_path.ts";
-import { temporaryName } from "./unix_stale.ts";
+import { temporaryName } from "./unix_stale_path.ts";
 
 /** The handle of a bound socket of `node:net`. */
 interface Pipe {

@@ -7,9 +7,9 @@
 import type { ChildProcess, ForkOptions } from "node:child_process";
 import { unstableNet } from "../runtime/open.ts";
 import { hasPermission } from "../runtime/deno.ts";
-import { nodeChildProcess } from "../runtime/builtins.ts";
+import { nodeChildProcess } from "../runtime/node_builtins.ts";
 import { execPath, permissionFlags } from "../handoff/permissions.ts";
-import { withoutStack } from "../runtime/scarce.ts";
+import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**
