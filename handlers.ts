@@ -95,6 +95,7 @@ export type {
   ServerCloseReport,
 } from "./internal/server/server_options.ts";
 export type {
+  LimitName,
   RejectReason,
   RequestHandler,
   RequestHandlerConstructor,

@@ -127,6 +127,7 @@ export type {
   DatagramRequest,
   DatagramServer,
   FitsServer,
+  LimitName,
   OwnOptions,
   RejectReason,
   RequestHandler,
