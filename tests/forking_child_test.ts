@@ -77,6 +77,11 @@ Deno.test("ParentLink sends with the next message what ended while one was on it
   assertStrictEquals(said.length, 2);
   link.done(4, 8);
   assertEquals(said.at(-1), { type: "done", ids: [4], ms: 8 });
+  link.done(5, 9);
+  link.done(6, 10, { bytesIn: 7, bytesOut: 1 });
+  sent[2]();
+  const bytes = [0, 0, 7, 1];
+  assertEquals(said.at(-1), { type: "done", ids: [5, 6], ms: 10, bytes });
 });
 
 Deno.test("ParentLink says that a request has come, unless that is clear already", async () => {

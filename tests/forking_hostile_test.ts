@@ -349,6 +349,12 @@ Deno.test("PoolChild kills a child that says what the library would not", async 
       [{ type: "done", ids: [2], ms: 1 }, "no request 2"],
       [{ type: "done", ids: [1, 2], ms: 1 }, "no request 2"],
       [{ type: "done", ms: 1 }, "of undefined"],
+      [{ type: "done", ids: [1], ms: 1, bytes: [1, -1] }, "-1 bytes"],
+      [{ type: "done", ids: [1], ms: 1, bytes: [NaN, 1] }, "NaN bytes"],
+      [{ type: "done", ids: [1], ms: 1, bytes: ["9", 1] }, '"9" bytes'],
+      [{ type: "done", ids: [1], ms: 1, bytes: [9] }, "undefined bytes"],
+      [{ type: "done", ids: [1], ms: 1, bytes: null }, "of null"],
+      [{ type: "error", id: 1, error: { thrown: "" }, bytes: [1.5, 1] }, "1.5"],
       [{ type: "error", id: 2, error: { thrown: "" } }, "no request 2"],
       [{ type: "error", id: 1 }, "of undefined"],
       [{ type: "acknowledge", id: 0 }, "no request 0"],
@@ -433,6 +439,17 @@ Deno.test("PoolChild believes no request that took longer than it was away", asy
   const ran = poolChild.run(fakeJob());
   child.say({ type: "done", ids: [1], ms: 1e308 });
   assert(await within(ran) < 20_000);
+});
+
+Deno.test("PoolChild believes no request that moved more bytes than a machine can", async () => {
+  const { child, poolChild } = fakeMember();
+  const counted: { bytesIn: number; bytesOut: number }[] = [];
+  const ran = poolChild.run(fakeJob({ count: (bytes) => counted.push(bytes) }));
+  const bytes = [Number.MAX_SAFE_INTEGER, 5];
+  child.say({ type: "done", ids: [1], ms: 1, bytes });
+  await within(ran);
+  assertEquals(counted[0].bytesOut, 5);
+  assert(counted[0].bytesIn < 1e13, `${counted[0].bytesIn} bytes`);
 });
 
 Deno.test("streamExecutor() does what is asked for, on the connection", async () => {

@@ -394,7 +394,8 @@ async function play(
     seen.hooks.includes("closeRequest") && server.status.active === 0
   );
   assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED, "the hooks");
-  assertEquals(server.status, {
+  const { bytesIn: _received, bytesOut: _sent, ...status } = server.status;
+  assertEquals(status, {
     ...{ active: 0, accepted: accepted + 1, rejected: 0 },
     ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
     limits: {
@@ -422,6 +423,31 @@ async function askThree(server: AnyServer): Promise<void> {
     const answer = datagrams ? await client.recv(100) : await all(client);
     assertEquals(text(answer).trim(), word.toUpperCase());
   }
+}
+
+/** The server counts the bytes of each request that has ended, also if the handler failed. */
+async function countBytes(server: AnyServer): Promise<void> {
+  const datagrams = server.socketType !== SOCK_STREAM;
+  await until(() => server.status.active === 0);
+  const before = server.status;
+  const moved = async () => {
+    await until(() => server.status.active === 0);
+    const { bytesIn, bytesOut } = server.status;
+    return [bytesIn - before.bytesIn, bytesOut - before.bytesOut];
+  };
+  if (datagrams) {
+    using client = await clientOf(server, "Datagram");
+    await replies("hello", "HELLO")(client, server, "Datagram");
+    return assertEquals(await moved(), ["Datagram\nhello".length, 5]);
+  }
+  using client = await clientOf(server, "Streams");
+  const question = bytes("x".repeat(300_000));
+  await answers(question, "X".repeat(300_000))(client, server, "Streams");
+  assertEquals(await moved(), ["Streams\n".length + 300_000, 300_000]);
+  using failing = await clientOf(server, "ThrowInHandle");
+  assertEquals(text(await all(failing)), "setup handle finish");
+  const [received, sent] = [300_022, 300_019];
+  assertEquals(await moved(), [received, sent]);
 }
 
 /** A handler finds the same in its server in every way, and may end its request, and the server. */
@@ -508,6 +534,7 @@ for (const [prefix, options, unable] of WAYS) {
             () => within(answerLate(server)),
           );
         }
+        await t.step("counts the bytes", () => within(countBytes(server)));
         await t.step(
           "gives handlers a server",
           () => within(askServer(server)),

@@ -21,6 +21,16 @@ import {
  */
 const UNWRITTEN_MAX = 2 * OPERATIONS.length;
 
+/** The most bytes in a millisecond that a child is believed to have moved: 100 GB a second, more than memory allows. */
+const BYTES_PER_MS_MAX = 1e8;
+
+function checkBytes(count: unknown, most: number): number {
+  if (Number.isSafeInteger(count) && count as number >= 0) {
+    return Math.min(count as number, most);
+  }
+  throw new TypeError(`it counted ${Deno.inspect(count)} bytes`);
+}
+
 /** A request in a child: its end, its time limit, and the calls that the child makes for it. */
 export class ChildRequest {
   readonly job: Job;
@@ -87,7 +97,26 @@ export class ChildRequest {
 
   /** Ends the request. The child says how many milliseconds it took; more than have passed are not believed. */
   resolve(ms: number): void {
-    this.#end.resolve(Math.min(ms, performance.now() - this.#given));
+    this.#end.resolve(Math.min(ms, this.#passed));
+  }
+
+  get #passed(): number {
+    return performance.now() - this.#given;
+  }
+
+  /**
+   * Notes the bytes that the child says it has received and sent on a connection of its own. More than a machine can move
+   * in the time are not believed.
+   *
+   * @throws {TypeError} if these are no numbers of bytes.
+   */
+  count(bytesIn: unknown, bytesOut: unknown): void {
+    const most = Math.ceil(this.#passed + 1) * BYTES_PER_MS_MAX;
+    const counts = {
+      bytesIn: checkBytes(bytesIn, most),
+      bytesOut: checkBytes(bytesOut, most),
+    };
+    this.job.count?.(counts);
   }
 
   /** Fails the request, and closes a connection that has not arrived in the child. */

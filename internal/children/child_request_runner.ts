@@ -9,7 +9,11 @@ import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { runHandler } from "../server/run_handler.ts";
-import { type Requests, requestsOf } from "../server/request_registry.ts";
+import {
+  type ActiveRequest,
+  type Requests,
+  requestsOf,
+} from "../server/request_registry.ts";
 import {
   ChildDatagramTransport,
   ChildStreamTransport,
@@ -110,10 +114,7 @@ export class ChildRequestRunner {
       ? takenSocket(message, socket)
       : this.#relayed(message);
     try {
-      const loaded = await this.#loaded!;
-      const begun = performance.now();
-      await this.#run(loaded, message, base);
-      this.#link.done(message.id, performance.now() - begun);
+      await this.#run(await this.#loaded!, message, base);
     } catch (error) {
       this.#link.failed(message.id, error);
     }
@@ -128,22 +129,42 @@ export class ChildRequestRunner {
       : Socket.from(new ChildDatagramTransport(this.#link, message));
   }
 
-  /** Runs the handler, and then closes a connection as the server does. */
+  /** Runs the handler, closes a connection as the server does, and reports the end to the server. */
   async #run(
     { server, Handler }: LoadedHandler,
     message: RequestMessage,
     socket: Socket,
   ): Promise<void> {
-    const { kind, client, packet } = message;
+    const { id, kind, client, packet } = message;
     const request = kind === "datagram" ? [packet, socket] : socket;
-    const requests = requestsOf(server);
-    const active = requests.begin(request, client);
+    const active = requestsOf(server).begin(request, client);
+    const counts = () =>
+      kind === "handle" && active.request instanceof Socket
+        ? stateOf(active.request).byteCounts
+        : undefined; // the server counts the others itself
+    const begun = performance.now();
     try {
-      await runHandler(new Handler(request, client, server));
-    } finally {
-      if (kind !== "datagram") await endStreams(requests, socket);
-      requests.end(active);
+      const run = () => runHandler(new Handler(request, client, server));
+      await runAndEnd(run, requestsOf(server), active);
+      this.#link.done(id, performance.now() - begun, counts());
+    } catch (error) {
+      this.#link.failed(id, error, counts());
     }
+  }
+}
+
+/** Runs the handler of a request, and ends the request. */
+async function runAndEnd(
+  run: () => void | Promise<void>,
+  requests: Requests,
+  active: ActiveRequest,
+): Promise<void> {
+  const { request } = active;
+  try {
+    await run();
+  } finally {
+    if (request instanceof Socket) await endStreams(requests, request);
+    requests.end(active);
   }
 }
 

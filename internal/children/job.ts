@@ -9,6 +9,7 @@ import type { Address } from "../base/address.ts";
 import { ownBytes } from "../base/arguments.ts";
 import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { ByteCounts } from "../socket/stream.ts";
 import { PassableStream } from "../runtime/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
@@ -26,6 +27,8 @@ export interface Job {
   message: Omit<RequestMessage, "id">;
   /** The connection to pass. Closed in this process if it does not arrive. */
   socket?: NetSocket;
+  /** Notes the bytes of a connection that was passed. */
+  count?: (counts: ByteCounts) => void;
   /** Executes the calls of the child; undefined if it gets the connection itself. */
   execute?: CallExecutor;
 }
@@ -73,7 +76,12 @@ function handleJob(
     message.remote = transport.remoteAddr;
   }
   request.detach();
-  return { message, socket: transport.take() };
+  const state = stateOf(request);
+  return {
+    message,
+    socket: transport.take(),
+    count: (counts) => state.closedCounts = counts,
+  };
 }
 
 function relayJob(request: Socket, client: Address): Job {

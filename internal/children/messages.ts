@@ -96,6 +96,8 @@ export interface DoneMessage {
   ids: number[];
   /** The milliseconds that the last of them took. */
   ms: number;
+  /** The bytes received and sent by each, two numbers for each id; undefined if none has moved bytes itself. */
+  bytes?: number[];
 }
 
 /** From a child: a request has ended with an error. */
@@ -103,6 +105,8 @@ export interface ErrorMessage {
   type: "error";
   id: number;
   error: Failure;
+  /** The bytes received and sent, if the request had its connection itself. */
+  bytes?: number[];
 }
 
 /** The operations on a request's connection or socket that a child asks the server for. */

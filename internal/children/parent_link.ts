@@ -6,6 +6,7 @@
 
 import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/errors.ts";
+import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type {
   CallMessage,
   ChildMessage,
@@ -34,6 +35,7 @@ export class ParentLink {
   #lastCall = 0;
   #done: number[] = [];
   #ms = 0;
+  #bytes: number[] = [];
   #sending = false;
 
   /** @param send Sends a message. */
@@ -69,17 +71,19 @@ export class ParentLink {
   }
 
   /** Reports that a request has ended. Requests that end while a message is being written share the next one. */
-  done(id: number, ms: number): void {
+  done(id: number, ms: number, counts = NO_BYTES): void {
     this.#requests.delete(id);
     this.#done.push(id);
+    this.#bytes.push(counts.bytesIn, counts.bytesOut);
     this.#ms = ms;
     this.#flush();
   }
 
   /** Reports that a request has ended with an error. */
-  failed(id: number, error: unknown): void {
+  failed(id: number, error: unknown, counts?: ByteCounts): void {
     this.#requests.delete(id);
-    this.#post({ type: "error", id, error: toFailure(error) });
+    const bytes = counts && [counts.bytesIn, counts.bytesOut];
+    this.#post({ type: "error", id, error: toFailure(error), bytes });
   }
 
   /** Makes a call to the server for a request. Rejects with EBADF if the request has ended. */
@@ -127,7 +131,9 @@ export class ParentLink {
     if (this.#sending || this.#done.length === 0) return;
     this.#sending = true;
     const ids = this.#done.splice(0);
-    this.#post({ type: "done", ids, ms: this.#ms }, () => {
+    const bytes = this.#bytes.splice(0);
+    const moved = bytes.some((count) => count > 0) && { bytes };
+    this.#post({ type: "done", ids, ms: this.#ms, ...moved }, () => {
       this.#sending = false;
       this.#flush();
     });

@@ -210,8 +210,9 @@ export class PoolChild {
     });
   }
 
-  #finish({ ids, ms }: DoneMessage): void {
+  #finish({ ids, ms, bytes }: DoneMessage): void {
     if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
+    if (bytes !== undefined) this.#count(ids, bytes);
     this.#settle(ids, (request) => request.resolve(ms));
   }
 
@@ -229,7 +230,15 @@ export class PoolChild {
     else ended.forEach(settle);
   }
 
-  #failed({ id, error }: ErrorMessage): void {
+  /** Notes the bytes of requests that have ended: two numbers for each. */
+  #count(ids: number[], bytes: number[]): void {
+    ids.forEach((id, at) => {
+      this.#requestOf(id).count(bytes[2 * at], bytes[2 * at + 1]);
+    });
+  }
+
+  #failed({ id, error, bytes }: ErrorMessage): void {
+    if (bytes !== undefined) this.#count([id], bytes);
     const reason = fromFailure(error);
     this.#settle([id], (request) => request.reject(reason));
   }

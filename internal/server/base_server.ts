@@ -346,8 +346,12 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   /** Returns a snapshot of the server's counters. */
   get status(): ServerStatus {
     const requests = requestsOf(this);
-    const limits = { ...requests.limitHits };
-    return { ...requests.status, active: requests.size, limits };
+    return {
+      ...requests.status,
+      active: requests.size,
+      ...requests.byteCounts(),
+      limits: { ...requests.limitHits },
+    };
   }
 
   /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */

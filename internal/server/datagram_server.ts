@@ -16,7 +16,7 @@ import type {
   ServerCloseReport,
 } from "./server_options.ts";
 import { SocketServer } from "./socket_server.ts";
-import type { DatagramRequest } from "./stages.ts";
+import type { DatagramRequest, ServerStatus } from "./stages.ts";
 
 /** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
 const FLUSH_SECONDS = 1;
@@ -51,6 +51,12 @@ export abstract class DatagramServer<A extends Address = Address>
         await stateOf(this.socket).released;
       });
     }
+  }
+
+  /** Returns a snapshot of the server's counters. The bytes are those of the datagrams. */
+  override get status(): ServerStatus {
+    const { bytesIn, bytesOut } = stateOf(this.socket).byteCounts;
+    return { ...super.status, bytesIn, bytesOut };
   }
 
   async #flush(timeout: number | null = null): Promise<void> {

@@ -10,6 +10,8 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { LimitName, ServerStatus } from "./stages.ts";
+import { ByteTotals } from "./byte_totals.ts";
+import type { ByteCounts } from "../socket/stream.ts";
 
 /**
  * What to do when `maxConnections` requests are open: stop accepting, or accept and close.
@@ -99,9 +101,13 @@ export class Requests implements Iterable<ActiveRequest> {
   rejecting = 0;
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
+  /** The bytes of the requests that have ended. */
+  readonly ended: ByteTotals = new ByteTotals();
   /** The counters. */
-  readonly status: Omit<ServerStatus, "limits"> = {
-    active: 0,
+  readonly status: Omit<
+    ServerStatus,
+    "active" | "bytesIn" | "bytesOut" | "limits"
+  > = {
     accepted: 0,
     rejected: 0,
     transientErrors: 0,
@@ -175,7 +181,10 @@ export class Requests implements Iterable<ActiveRequest> {
     const { request, client } = active;
     const last = this.#active.get(request) === active;
     const counted = this.#active.delete(last ? request : active);
-    if (counted) active.end = "finished";
+    if (counted) {
+      active.end = "finished";
+      this.ended.add(request);
+    }
     if (counted && this.#perClient) count(this.#perClient, client, -1);
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
@@ -258,12 +267,18 @@ export class Requests implements Iterable<ActiveRequest> {
     const left = [...this.#active.values()];
     for (const active of left) {
       active.end = "forced";
+      this.ended.add(active.request);
       this.#givenUp.add(active.request);
     }
     this.#active.clear();
     this.#perClient?.clear();
     this.#idle = settle(this.#idle);
     return left;
+  }
+
+  /** Returns the numbers of bytes of all requests, open and ended. */
+  byteCounts(): ByteCounts {
+    return this.ended.with(this.#active.keys());
   }
 
   /** Iterates over the open requests. */

@@ -42,6 +42,14 @@ export interface ServerStatus {
   handshakeErrors: number;
   /** How often each limit was reached. */
   readonly limits: Readonly<Record<LimitName, number>>;
+  /**
+   * Bytes received from clients so far. Over TLS the bytes count without the encryption, but with it if the handler
+   * itself has started TLS in a worker. A child process that has the connection itself reports its bytes when the request
+   * ends; if it dies, they are not counted.
+   */
+  bytesIn: number;
+  /** Bytes sent to clients so far, counted as {@linkcode ServerStatus.bytesIn}. */
+  bytesOut: number;
 }
 
 /**

@@ -50,6 +50,10 @@ export class Datagram {
   /** The number of sends of a bounded transport in flight. */
   #sends = 0;
   #closed = false;
+  /** The number of bytes of the datagrams taken. */
+  bytesIn = 0;
+  /** The number of bytes of the datagrams sent. */
+  bytesOut = 0;
 
   /** @param transport The transport to own. */
   constructor(transport: DatagramTransport) {
@@ -88,6 +92,7 @@ export class Datagram {
     this.#sender = sender;
     const address = fromTransport(sender) || null;
     const taken = size < data.length ? data.subarray(0, size) : data;
+    if (!keep) this.bytesIn += taken.length;
     return [this.#memory.copy(taken, sender), address];
   }
 
@@ -161,7 +166,7 @@ export class Datagram {
     const { answering } = this;
     const sent = begun(() => transport.send(data, addr, limit, answering));
     return quiet(
-      sent.catch((error) => {
+      sent.then(this.#count, (error) => {
         const address = formatAddress(fromTransport(addr));
         throw this.#failure(error, { syscall: "sendto", address });
       }).finally(() => this.#sends--),
@@ -178,9 +183,14 @@ export class Datagram {
     return sent;
   }
 
+  readonly #count = (count: number): number => {
+    this.bytesOut += count;
+    return count;
+  };
+
   readonly #sent = (count: number): number => {
     this.sending.release();
-    return count;
+    return this.#count(count);
   };
 
   #unsent(error: unknown, addr: TransportAddr): unknown {

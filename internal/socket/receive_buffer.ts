@@ -90,6 +90,8 @@ export class ReceiveBuffer implements Readiness {
   #stopped = false;
   #closed = false;
   #error: unknown;
+  /** The number of bytes received. */
+  bytesIn = 0;
 
   /** @param transport The transport to read from. The caller closes it. */
   constructor(transport: StreamTransport) {
@@ -168,7 +170,10 @@ export class ReceiveBuffer implements Readiness {
     this.#target = undefined;
     const own = this.#memory.filled(target, count ?? 0);
     if (count === null) this.#ended = true;
-    else if (!this.#ended) this.#keep(target, count, own);
+    else {
+      this.bytesIn += count;
+      if (!this.#ended) this.#keep(target, count, own);
+    }
     if (this.available === 0) this.#empty();
     this.#wake();
   }

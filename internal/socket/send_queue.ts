@@ -43,10 +43,18 @@ export class SendQueue implements Readiness {
   readonly #mutex = new Mutex();
   #failure: unknown;
   #stuck = false;
+  /** The number of bytes written. */
+  bytesOut = 0;
+  /** The queue that counts the bytes of this one, which has its turn: itself, but for {@linkcode SendQueue.together}. */
+  readonly #counter: SendQueue;
 
-  /** @param transport The transport to write to. The caller closes it. */
-  constructor(transport: StreamTransport) {
+  /**
+   * @param transport The transport to write to. The caller closes it.
+   * @param counter The queue that counts the bytes, if it is another one.
+   */
+  constructor(transport: StreamTransport, counter?: SendQueue) {
     this.#transport = transport;
+    this.#counter = counter ?? this;
   }
 
   get ready(): boolean {
@@ -84,6 +92,7 @@ export class SendQueue implements Readiness {
   #writeAll(data: Uint8Array): Promise<void> {
     const sent: Promise<void> = writeTo(this.#transport, data).then(
       (count) => {
+        this.#counter.bytesOut += count;
         if (count === data.length) return this.#mutex.release();
         quiet(sent);
         return this.#writeRest(data, count);
@@ -104,7 +113,9 @@ export class SendQueue implements Readiness {
   ): Promise<void> {
     try {
       while (start < data.length && !stop?.()) {
-        start += await this.#transport.write(data.subarray(start));
+        const count = await this.#transport.write(data.subarray(start));
+        this.#counter.bytesOut += count;
+        start += count;
       }
     } catch (error) {
       this.#fail(error);
@@ -152,6 +163,7 @@ export class SendQueue implements Readiness {
       rejectQuietly(call, error);
     };
     writeTo(this.#transport, data).then((count) => {
+      this.#counter.bytesOut += count;
       if (count < data.length) {
         return void this.#writeRest(data, count, () => expired)
           .then(done, fail);
@@ -194,7 +206,9 @@ export class SendQueue implements Readiness {
   async #writeAccepted(data: Uint8Array): Promise<void> {
     try {
       for (let start = 0; start < data.length;) {
-        start += await this.#transport.write(data.subarray(start));
+        const count = await this.#transport.write(data.subarray(start));
+        this.#counter.bytesOut += count;
+        start += count;
       }
     } catch (error) {
       this.#failure = translate(error, { syscall: "send" });
@@ -214,7 +228,7 @@ export class SendQueue implements Readiness {
   ): Promise<T> {
     if (limit === null) await this.#mutex.acquire();
     else await this.#mutex.acquireWithin(limit, "send");
-    const own = new SendQueue(this.#transport);
+    const own = new SendQueue(this.#transport, this);
     try {
       return await use(own);
     } finally {

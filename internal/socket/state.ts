@@ -36,7 +36,7 @@ import {
 } from "../waiting/pending_operation.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { TextReader } from "../files/text_reader.ts";
-import { Stream } from "./stream.ts";
+import { type ByteCounts, NO_BYTES, Stream } from "./stream.ts";
 import type { Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
 import { UnixDatagram } from "../runtime/unix_datagram.ts";
@@ -95,6 +95,8 @@ export class SocketState {
   readers: SocketReader[] | undefined;
   /** Set on close: resolves when the system has released the address. */
   released: Promise<void> | undefined;
+  /** The counts of a connection that is closed, or that a child process has got. */
+  closedCounts: ByteCounts | undefined;
   /** The options that were set. */
   options: Map<OptionName, number> | undefined;
   #fileno = 0;
@@ -158,6 +160,11 @@ export class SocketState {
   /** The endpoint: a stream, a listener or a datagram socket. */
   get endpoint(): Stream | Listener | Datagram | undefined {
     return this.stream ?? this.listener ?? this.datagram;
+  }
+
+  /** The numbers of bytes that the connection, or the datagram socket, has received and sent. */
+  get byteCounts(): ByteCounts {
+    return this.stream ?? this.datagram ?? this.closedCounts ?? NO_BYTES;
   }
 
   /** Reports whether the socket can wait for connections, datagrams, or the data of a connection. */
@@ -286,6 +293,7 @@ export class SocketState {
     if (this.#resting) this.#resume(); // the process waits for the end of the call in flight
     this.attempt?.giveUp.abort();
     this.#timer?.stop();
+    this.closedCounts = this.stream ?? this.datagram;
     this.released = this.listener?.close() ?? this.datagram?.close() ??
       this.#closeStream(abort);
     this.stream = this.listener = this.datagram = undefined;

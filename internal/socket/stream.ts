@@ -27,8 +27,17 @@ import { SendQueue } from "./send_queue.ts";
  */
 export const LINGER_MS = 30_000;
 
+/** The numbers of bytes that a connection has received and sent. */
+export interface ByteCounts {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** The counts of a socket that was never connected. */
+export const NO_BYTES: ByteCounts = { bytesIn: 0, bytesOut: 0 };
+
 /** Both halves of a connection. Owns the transport and closes it. */
-export class Stream {
+export class Stream implements ByteCounts {
   /** The transport. */
   readonly transport: StreamTransport;
   /** The reading half. */
@@ -49,6 +58,22 @@ export class Stream {
   /** The writing half; made when it is first used, since an idle connection that only listens needs none: 120 bytes. */
   get sendQueue(): SendQueue {
     return this.#sendQueue ??= new SendQueue(this.transport);
+  }
+
+  /** The number of bytes received, also those that no call has taken. */
+  get bytesIn(): number {
+    return this.receiveBuffer.bytesIn;
+  }
+
+  /** The number of bytes sent. */
+  get bytesOut(): number {
+    return this.#sendQueue?.bytesOut ?? 0;
+  }
+
+  /** Goes on with the counts of the stream that this one takes the place of: TLS over a connection, or the end of TLS. */
+  countOn({ bytesIn, bytesOut }: ByteCounts): void {
+    this.receiveBuffer.bytesIn = bytesIn;
+    if (bytesOut > 0) this.sendQueue.bytesOut = bytesOut;
   }
 
   /** Whether a detach would lose data or a call in flight. */

@@ -275,8 +275,7 @@ export class SSLContext {
         settings: this.#settings,
         profile: () => this.#profile(),
         make: (from) => makeSSLSocket({ context: this, from, options }),
-        attach: (made, transport, plain) =>
-          sessionOf(made).attach(transport, plain),
+        attach: (made, ...given) => sessionOf(made).attach(...given),
         choose: this.#chooses
           ? async (made, name) => (await this.#choose(made, name)).#profile()
           : undefined,

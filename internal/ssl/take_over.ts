@@ -10,8 +10,8 @@ import { SSLError } from "../base/ssl_errors.ts";
 import { BufferedReader, unreadBytesOf } from "../files/buffered_reader.ts";
 import { unreadTextOf } from "../files/text_reader.ts";
 import type { SocketReader, SocketState } from "../socket/state.ts";
-import type { Stream } from "../socket/stream.ts";
 import { plainDuplex, type PlainStream } from "../runtime/plain_duplex.ts";
+import type { ByteCounts, Stream } from "../socket/stream.ts";
 import { releaseNetSocket } from "../runtime/tls_raw.ts";
 import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
 
@@ -57,7 +57,7 @@ export async function takeOver(
   plaintext: PlaintextPolicy,
 ): Promise<
   & Pick<TlsStreamOptions, "raw" | "transport" | "localAddr" | "remoteAddr">
-  & { plain: Stream | undefined }
+  & { plain: Stream | undefined; counts: ByteCounts }
 > {
   stream.sendHeld();
   await stream.sendQueue.flush();
@@ -65,6 +65,7 @@ export async function takeOver(
   checkPlaintext(state.readers ?? [], stream, plaintext);
   const { transport, receiveBuffer } = stream;
   const { localAddr, remoteAddr } = transport;
+  const counts = plainCounts(stream);
   state.give();
   const first = receiveBuffer.available > 0
     ? receiveBuffer.take(receiveBuffer.available)
@@ -73,7 +74,12 @@ export async function takeOver(
   if (first !== undefined) socket?.unshift(first);
   const raw = socket ?? plainDuplex(plainStream(stream, first));
   const plain = socket === undefined ? stream : undefined;
-  return { raw, plain, transport, localAddr, remoteAddr };
+  return { raw, plain, counts, transport, localAddr, remoteAddr };
+}
+
+/** Returns the counts of a connection without the bytes that the handshake reads. */
+function plainCounts({ bytesIn, bytesOut, receiveBuffer }: Stream): ByteCounts {
+  return { bytesIn: bytesIn - receiveBuffer.available, bytesOut };
 }
 
 /** Takes the bytes back that files have received, and that nobody has read. */

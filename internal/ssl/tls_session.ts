@@ -10,7 +10,7 @@ import { factsOf, type SessionFacts } from "../runtime/session_facts.ts";
 import type { TlsStream } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
-import type { Stream } from "../socket/stream.ts";
+import type { ByteCounts, Stream } from "../socket/stream.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { whenReady } from "../waiting/when_ready.ts";
@@ -39,11 +39,18 @@ export class TlsSession {
    *
    * @param transport The transport, before its handshake.
    * @param plain The stream under it, if a plain socket can have that again.
+   * @param counts The counts of the plain bytes so far.
    */
-  attach(transport: TlsStream, plain: Stream | undefined): void {
+  attach(
+    transport: TlsStream,
+    plain: Stream | undefined,
+    counts: ByteCounts,
+  ): void {
     this.#transport = transport;
     this.#plain = plain;
-    stateOf(this.#socket).take(transport);
+    const state = stateOf(this.#socket);
+    state.take(transport);
+    state.stream!.countOn(counts);
   }
 
   /** Takes the facts of a session that is in another process or thread. */
@@ -107,7 +114,8 @@ export class TlsSession {
   async #end(plain: Stream, limit: WaitLimit): Promise<Socket> {
     const socket = this.#socket;
     const state = stateOf(socket);
-    const { receiveBuffer, sendQueue } = state.connected("unwrap", "ENOTCONN");
+    const secured = state.connected("unwrap", "ENOTCONN");
+    const { receiveBuffer, sendQueue } = secured;
     const reading = receiveBuffer.reading && !receiveBuffer.ready;
     if (reading || receiveBuffer.awaited) {
       const reason = "a read is in flight";
@@ -119,6 +127,10 @@ export class TlsSession {
       const transport = this.#transport!;
       const ended = new PendingOperation(() => transport.unwrap(unread));
       await whenReady(ended, limit, "unwrap", () => ended.take());
+      plain.countOn({
+        bytesIn: secured.bytesIn + plain.receiveBuffer.available,
+        bytesOut: secured.bytesOut,
+      });
       state.give();
       return plainSocket(socket, plain);
     } catch (error) {

@@ -10,7 +10,7 @@ import type { TlsProfile } from "../runtime/tls_profile.ts";
 import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
-import type { Stream } from "../socket/stream.ts";
+import type { ByteCounts, Stream } from "../socket/stream.ts";
 import {
   type AbortOptions,
   checkAborted,
@@ -58,8 +58,16 @@ export interface Wrapping<S> {
   profile(): TlsProfile;
   /** Makes a socket like the one that is wrapped, without its transport. */
   make(from: SocketState): S;
-  /** Gives the socket its transport, and the stream under that if a plain socket can have it again. */
-  attach(socket: S, transport: TlsStream, plain: Stream | undefined): void;
+  /**
+   * Gives the socket its transport, the stream under that if a plain socket can have it again, and the counts of the
+   * plain bytes so far.
+   */
+  attach(
+    socket: S,
+    transport: TlsStream,
+    plain: Stream | undefined,
+    counts: ByteCounts,
+  ): void;
   /** Returns the profile for the name that a client asks for, if it depends on that. */
   choose?: (socket: S, name: string) => Promise<TlsProfile>;
 }
@@ -97,11 +105,11 @@ async function wrap<S extends Wrapped>(
   const made = wrapping.make(from);
   try {
     const { plaintext = "refuse" } = options;
-    const { plain, ...taken } = await takeOver(from, stream, plaintext);
+    const { plain, counts, ...taken } = await takeOver(from, stream, plaintext);
     const choose = wrapping.choose?.bind(undefined, made);
     const settings = transportSettings(wrapping, options);
     const transport = new TlsStream({ ...taken, ...settings, profile, choose });
-    wrapping.attach(made, transport, plain);
+    wrapping.attach(made, transport, plain, counts);
     if (options.doHandshakeOnConnect !== false) await made.doHandshake(options);
     return made;
   } catch (error) {

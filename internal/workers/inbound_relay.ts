@@ -88,7 +88,7 @@ export class InboundRelay {
       try {
         receiveBuffer.takeInto(data);
         this.#buffer = data;
-        this.#onRead(data.length || null);
+        this.#arrived(data.length || null);
       } catch (error) {
         this.#onReadError(error);
       }
@@ -165,6 +165,13 @@ export class InboundRelay {
   }
 
   readonly #onRead = (count: number | null): void => {
+    if (count !== null && this.#adoptedRead === undefined) { // the socket counts a read that it has adopted
+      this.#stream.receiveBuffer.bytesIn += count;
+    }
+    this.#arrived(count);
+  };
+
+  #arrived(count: number | null): void {
     this.#readPending = false;
     this.#uncountLarge();
     if (this.#ended) return this.#handOver(count);
@@ -173,7 +180,7 @@ export class InboundRelay {
     this.#start = 0;
     this.#end = count;
     this.#move();
-  };
+  }
 
   readonly #onReadError = (error: unknown): void => {
     if (isRaggedEnd(error)) return this.#onRead(null);

@@ -80,6 +80,7 @@ export class OutboundRelay {
 
   readonly #wrote = (count: number): void => {
     this.#stream.writingPastQueue = false;
+    this.#stream.sendQueue.bytesOut += count;
     if (this.#failed) return;
     this.#credit(count);
     const data = this.#data!;
