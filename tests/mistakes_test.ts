@@ -197,6 +197,9 @@ const MISTAKES: Record<string, () => unknown> = {
       static timeout = 5;
     },
   ),
+  "no connections per second: `{ maxAcceptRate: 0 }`": withOptions({
+    maxAcceptRate: 0,
+  }),
   'a timeout as a string: `"5"`': () => new s.Socket().settimeout("5"),
   "no `super.setup()`": reported(
     class Upper extends Stream {

@@ -3,12 +3,24 @@
 import {
   type Address,
   AsyncTCPServer,
+  AsyncUDPServer,
+  ForkingTCPServer,
   type LimitName,
   type ServerStatus,
+  TCPServer,
+  ThreadingTCPServer,
 } from "../mod.ts";
-import { assertEquals, assertStringIncludes } from "./deps.ts";
+import { AcceptRate, type Clock } from "../internal/server/accept_rate.ts";
+import {
+  assertEquals,
+  assertGreater,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
 import { serverContext } from "./ssl_helpers.ts";
 import {
+  type AnyServerClass,
+  ask,
   connectTo,
   EchoLine,
   LOOPBACK,
@@ -16,8 +28,26 @@ import {
   Stderr,
   until,
 } from "./server_helpers.ts";
-import { granted } from "./helpers/allowed.ts";
+import { granted, mayFork, mayRead } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
+import * as H from "./testdata/handlers.ts";
+
+/** The ways to run. */
+const WAYS = [
+  TCPServer,
+  AsyncTCPServer,
+  ThreadingTCPServer,
+  ForkingTCPServer,
+] as unknown as AnyServerClass[];
+
+/** Values that a setting refuses, and what it says. */
+const REFUSED: [limit: string, value: unknown, message: string][] = [
+  ...[0, -1, NaN, "5", null].map((value): [string, unknown, string] => [
+    "maxAcceptRate",
+    value,
+    `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${value}`,
+  ]),
+];
 
 /** Returns the counters of the limits that were reached. */
 function reached({ limits }: ServerStatus): Record<string, number> {
@@ -123,6 +153,212 @@ Deno.test("AsyncTCPServer.handleLimit() that fails is printed, and the server go
     assertStringIncludes(stderr.texts[1], "Error: async");
     assertEquals(server.status.limits.maxConnections, 2);
   });
+});
+
+/** A clock that a test moves, and that calls its timers on time. */
+class TestClock implements Clock {
+  ms = 0;
+  readonly #timers = new Map<number, [due: number, callback: () => void]>();
+  #count = 0;
+  now(): number {
+    return this.ms;
+  }
+  setTimeout(callback: () => void, ms: number): number {
+    this.#timers.set(++this.#count, [this.ms + ms, callback]);
+    return this.#count;
+  }
+  clearTimeout(timer: unknown) {
+    this.#timers.delete(timer as number);
+  }
+  /** The time until the next timer; undefined if there is none. */
+  get next(): number | undefined {
+    const dues = [...this.#timers.values()].map(([due]) => due - this.ms);
+    return dues.length === 0 ? undefined : Math.min(...dues);
+  }
+  advance(ms: number) {
+    this.ms += ms;
+    for (const [timer, [due, callback]] of [...this.#timers]) {
+      if (due > this.ms || !this.#timers.delete(timer)) continue;
+      callback();
+    }
+  }
+}
+
+/** Returns the number of connections that may come now. */
+function takeAll(rate: AcceptRate): number {
+  let count = 0;
+  while (rate.take()) count++;
+  return count;
+}
+
+Deno.test("AcceptRate allows a second's worth at once, and then the rate", () => {
+  for (
+    const [perSecond, burst] of [
+      [1, 1],
+      [0.5, 1],
+      [3, 3],
+      [100, 100],
+      [2.5, 2],
+      [1000, 1000],
+    ]
+  ) {
+    const clock = new TestClock();
+    let waits = 0;
+    const rate = new AcceptRate(() => waits++, clock);
+    assertEquals([rate.ready, rate.rate], [true, Infinity]);
+    rate.rate = perSecond;
+    assertEquals(takeAll(rate), burst);
+    let taken = 0;
+    while (clock.ms < 60_000) {
+      void rate.fill();
+      void rate.fill(); // as a tick of the loop does
+      clock.advance(clock.next!);
+      assertEquals(rate.take(), true, "the timer is not early");
+      taken++;
+    }
+    assertEquals(waits, taken, "each connection that had to wait");
+    const seconds = clock.ms / 1000;
+    const most = perSecond * seconds;
+    assertEquals(
+      taken <= most && taken > most * 0.9,
+      true,
+      `${taken} of ${most}`,
+    );
+    clock.advance(1000 * Math.max(1, 1 / perSecond));
+    assertEquals(takeAll(rate), burst, "the burst is there again");
+    assertEquals(clock.next, undefined, "no timer is left");
+  }
+});
+
+Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer than the new one says", async () => {
+  const clock = new TestClock();
+  const rate = new AcceptRate(() => {}, clock);
+  rate.rate = 0.001;
+  assertEquals(takeAll(rate), 1);
+  const waiting = rate.fill();
+  assertEquals([rate.ready, clock.next], [false, 1_000_000]);
+  rate.rate = 100;
+  await within(waiting);
+  assertEquals(clock.next, undefined);
+  assertEquals(takeAll(rate), 1); // and not a burst: the bucket was empty
+  void rate.fill();
+  assertEquals(clock.next, 10);
+  rate.rate = Infinity;
+  assertEquals([rate.ready, clock.next, rate.take()], [true, undefined, true]);
+});
+
+for (const Server of WAYS) {
+  Deno.test({
+    name:
+      `${Server.name} accepts no faster than maxAcceptRate, and lets clients queue`,
+    ignore: /^Thread/.test(Server.name) && !mayRead ||
+      /^Fork/.test(Server.name) && !mayFork,
+    async fn() {
+      const heard: (Address | null)[] = [];
+      class Limited extends Server {
+        override handleLimit(limit: LimitName, client: Address | null) {
+          assertEquals(limit, "maxAcceptRate");
+          heard.push(client);
+        }
+      }
+      const options = { maxAcceptRate: 20, maxWorkers: 1, maxChildren: 4 };
+      await serving(new Limited(LOOPBACK, H.Echo, options), async (server) => {
+        await ask(server, "start the worker");
+        const start = performance.now();
+        const answers = await Promise.all(
+          Array.from({ length: 30 }, () => ask(server, "hello")),
+        );
+        const seconds = (performance.now() - start) / 1000;
+        assertEquals(new Set(answers), new Set(["hello"]));
+        assertGreater(seconds, 10 / 20 - 0.06); // the burst, and 10 later
+        const { maxAcceptRate } = server.status.limits;
+        assertGreater(maxAcceptRate, 0);
+        assertEquals(heard, new Array(maxAcceptRate).fill(null));
+        server.maxAcceptRate = 0.001;
+        await ask(server, "the burst");
+        const waited = server.status.limits.maxAcceptRate;
+        const late = ask(server, "late");
+        await until(() => server.status.limits.maxAcceptRate > waited);
+        server.maxAcceptRate = Infinity; // ends the wait
+        assertEquals(await within(late), "late");
+      });
+    },
+  });
+}
+
+Deno.test("AsyncTCPServer stops and closes at once while clients wait for maxAcceptRate", async () => {
+  const server = new Noting(LOOPBACK, EchoLine, { maxAcceptRate: 0.001 });
+  for (const stop of ["shutdown", "serverClose"] as const) {
+    const served = server.serveForever();
+    using _first = await connectTo(server);
+    using _second = await connectTo(server);
+    await until(() => server.status.limits.maxAcceptRate > 0);
+    using _third = await connectTo(server);
+    const stopped = stop === "shutdown"
+      ? server.shutdown()
+      : server.serverClose({ timeout: 0 });
+    await within<unknown>(stopped, 5000);
+    await within(served, 5000);
+  }
+  assertEquals(server.status.accepted, 1);
+});
+
+Deno.test("TCPServer.handleRequest() waits for maxAcceptRate, and no longer than its timeout", async () => {
+  let late = 0;
+  class Once extends TCPServer {
+    override handleTimeout() {
+      late++;
+    }
+  }
+  await using server = new Once(LOOPBACK, EchoLine, {
+    maxAcceptRate: 0.01,
+    timeout: 0.02,
+  });
+  for (const accepted of [1, 1]) {
+    const answer = ask(server, "hello\n").catch(() => {});
+    do await within(server.handleRequest()); while (
+      server.status.accepted < accepted
+    );
+    if (late === 0) await answer;
+  }
+  assertEquals([server.status.accepted, server.status.limits.maxAcceptRate], [
+    1,
+    1,
+  ]);
+  assertGreater(late, 0);
+  server.maxAcceptRate = 1000;
+  while (server.status.accepted < 2) await within(server.handleRequest());
+});
+
+Deno.test("a server refuses limits that are none, at its creation and later", async () => {
+  await using server = new AsyncTCPServer(LOOPBACK, EchoLine);
+  await using datagrams = new AsyncUDPServer(LOOPBACK, H.Datagram);
+  for (const [limit, value, message] of REFUSED) {
+    const Class = typeof value === "number" ? RangeError : TypeError;
+    const options = { [limit]: value };
+    assertThrows(
+      () => new AsyncTCPServer(LOOPBACK, EchoLine, options),
+      Class,
+      message,
+    );
+    assertThrows(() => Object.assign(server, options), Class, message);
+  }
+  for (const options of [{ maxAcceptRate: 5 }]) {
+    const message = `Cannot set ${
+      Object.keys(options)
+    }: it is for servers of streams, and this one is for datagrams`;
+    assertThrows(
+      () => new AsyncUDPServer(LOOPBACK, H.Datagram, options),
+      TypeError,
+      message,
+    );
+    assertThrows(() => Object.assign(datagrams, options), TypeError, message);
+  }
+  datagrams.maxAcceptRate = Infinity;
+  assertEquals([server.maxAcceptRate, datagrams.maxAcceptRate], [
+    Infinity,
+    Infinity,
+  ]);
 });
 
 Deno.test({

@@ -395,14 +395,11 @@ async function play(
   );
   assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED, "the hooks");
   const { bytesIn: _received, bytesOut: _sent, ...status } = server.status;
+  const limits = Object.keys(status.limits);
   assertEquals(status, {
     ...{ active: 0, accepted: accepted + 1, rejected: 0 },
     ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
-    limits: {
-      maxConnections: 0,
-      maxConnectionsPerClient: 0,
-      handshakeTimeout: 0,
-    },
+    limits: Object.fromEntries(limits.map((limit) => [limit, 0])),
   });
   if (fails === undefined) return;
   assertEquals(seen.from, [client.getsockname()], "who asked");

@@ -7,6 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { AcceptRate } from "./accept_rate.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { LimitName, ServerStatus } from "./stages.ts";
@@ -91,6 +92,8 @@ export class Requests implements Iterable<ActiveRequest> {
     maxConnectionsPerClient: Infinity,
     blockOnClose: true,
   };
+  /** The limit of the rate of connections; undefined if there was none yet. */
+  rate: AcceptRate | undefined = undefined;
   /** Whether the server drains. */
   draining = false;
   /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
@@ -118,6 +121,7 @@ export class Requests implements Iterable<ActiveRequest> {
   readonly limitHits: Record<LimitName, number> = {
     maxConnections: 0,
     maxConnectionsPerClient: 0,
+    maxAcceptRate: 0,
     handshakeTimeout: 0,
   };
 

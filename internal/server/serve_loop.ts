@@ -105,12 +105,12 @@ export class ServeLoop<R> {
       const source = room.ready ? this.#source : room;
       if (this.#handshakes.ready) {
         await this.#dispatcher.handleSecured(this.#handshakes.take()!);
-      } else if (source.ready) {
+      } else if (source.ready && this.#requests.rate?.take() !== false) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);
       } else if (!waiter.takeTick()) {
         if (source === room) this.#noteFull();
-        await waiter.wait(source);
+        await waiter.wait(source.ready ? this.#requests.rate! : source);
         continue;
       }
       const actions = this.#server.serviceActions();
@@ -153,6 +153,7 @@ export class ServeLoop<R> {
 
   /** Lets the program end although an accept or a receive is in flight. The next call or loop takes its result. */
   #rest(): void {
+    this.#requests.rate?.rest();
     const socket = ownerOf(this.#server.fileno());
     if (socket instanceof Socket) stateOf(socket).rest();
   }
@@ -172,12 +173,15 @@ export class ServeLoop<R> {
     const server = this.#server;
     const socket = socketOf(server);
     if (!this.#requests.room.ready) this.#noteFull();
-    const next = bothReady(this.#requests.room, stateOf(socket).readable);
+    const { room, rate } = this.#requests;
+    const waits = bothReady(room, stateOf(socket).readable);
+    const next = rate === undefined ? waits : bothReady(waits, rate);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null
     );
     const limit = limits.length > 0 ? Math.min(...limits) : null;
     if (await readyWithin(next, limit)) {
+      rate?.take();
       await enter(server, () => this.#handleWhole());
     } else await server.handleTimeout();
     if (this.#loop === undefined) this.#rest();

@@ -97,6 +97,12 @@ export interface ServerOptions extends BaseServerOptions {
   /** The most bytes of a datagram. The rest of a longer one is dropped. @default {8192} */
   maxPacketSize?: number;
   /**
+   * The most connections per second that the server accepts, a positive number; `Infinity` for no limit. After a pause as
+   * many as a second allows may come at once. Beyond the rate the server stops accepting, so clients queue in the backlog.
+   * For servers of streams. @default {Infinity}
+   */
+  maxAcceptRate?: number;
+  /**
    * The settings of TLS. Each connection makes its handshake in a task of its own, within the context's
    * `handshakeTimeout`, and the handler gets an `SSLSocket`. For servers of streams. @default {null}
    */

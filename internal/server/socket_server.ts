@@ -20,6 +20,7 @@ import { bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { checkSslOption } from "./ssl_option.ts";
+import { acceptRateOf, setAcceptRate } from "./limit_settings.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type {
   RequestHandlerConstructor,
@@ -52,6 +53,8 @@ export abstract class SocketServer<R, A extends Address = Address>
   static replaceStalePath = false;
   /** The most bytes of a datagram. */
   static maxPacketSize = 8192;
+  /** The most connections per second that the server accepts, for servers of streams; `Infinity` for no limit. */
+  static maxAcceptRate: number = Infinity;
   /** The settings of TLS, for servers of streams; null for a server without TLS. */
   static ssl: SSLContext | null = null;
 
@@ -126,6 +129,15 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#settings.replaceStalePath = replaceStalePath;
   }
 
+  /** The most connections per second that the server accepts. May be changed at any time. */
+  get maxAcceptRate(): number {
+    return acceptRateOf(this);
+  }
+
+  set maxAcceptRate(maxAcceptRate: number) {
+    setAcceptRate(this, maxAcceptRate);
+  }
+
   /** The most bytes of a datagram. */
   maxPacketSize: number;
   /** The settings of TLS; null for a server without TLS. */
@@ -158,6 +170,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#checkHandlers();
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
+    this.maxAcceptRate = setting(this, options, "maxAcceptRate");
     this.ssl = setting(this, options, "ssl");
     checkSslOption(this.ssl, this.socketType);
     this.#socket = new Socket(this.addressFamily, this.socketType);

@@ -61,6 +61,7 @@ export interface ServerStatus {
 export type LimitName =
   | "maxConnections"
   | "maxConnectionsPerClient"
+  | "maxAcceptRate"
   | "handshakeTimeout";
 
 /**
