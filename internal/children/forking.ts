@@ -18,7 +18,6 @@ import {
 } from "../server/server_options.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
 import type {
-  RequestHandlerConstructor,
   ServerCloseOptions,
   ServerCloseReport,
   SocketServer,
@@ -46,6 +45,8 @@ import type {
   LaunchOptions,
 } from "./forking_options.ts";
 
+type Options = BaseServerOptions & MixInOptions & ForkingOptions;
+
 /** Returns a subclass of a server that runs the handlers in child processes. */
 export function forking<B extends ServerConstructor>(Base: B) {
   abstract class Forking extends concurrent(Base) {
@@ -71,22 +72,16 @@ export function forking<B extends ServerConstructor>(Base: B) {
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
       checkNotLoading(); // first, as a child lacks what the rest needs
-      const Handler: RequestHandlerConstructor = args[1];
-      const options: BaseServerOptions & MixInOptions & ForkingOptions =
-        args[2] ?? {};
-      const statics = new.target as unknown as ForkingStatics & {
-        shared: unknown;
-      };
-      const origin = handlerReference(Handler, "in another process");
+      const options: Options = args[2] ?? {};
+      const statics = new.target as unknown as ForkingStatics;
+      const reference = handlerReference(args[1], "in another process");
+      const { exportName, moduleUrl } = reference;
       const limits = checkPool(poolOptions(options, statics));
-      const launch = checkLaunch(
-        launchOptions(origin.moduleUrl, options, statics),
-      );
+      const launch = checkLaunch(launchOptions(moduleUrl, options, statics));
       const names = namesOf(options, statics);
       const told = selectOptions(effectiveOptions(new.target, options), names);
       checkShared(setting({ constructor: new.target }, options, "shared"));
       super(...args);
-      const { exportName } = origin;
       this.#limits = limits;
       this.#launch = launch;
       this.#init = () => ({

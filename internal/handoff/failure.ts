@@ -113,6 +113,13 @@ function facts(error: Error, budget: Budget): Failure {
     syscall: budget.cut(syscall),
     address: budget.cut(address),
   };
+  tellKind(error, failure, budget);
+  tellInner(error, failure, budget);
+  return failure;
+}
+
+/** Adds the properties that only the error's class has. */
+function tellKind(error: Error, failure: Failure, budget: Budget): void {
   if (error instanceof IncompleteReadError) {
     failure.partial = budget.base64(error.partial);
     failure.expected = error.expected;
@@ -125,8 +132,6 @@ function facts(error: Error, budget: Budget): Failure {
     failure.verifyCode = error.verifyCode;
     failure.verifyMessage = budget.cut(error.verifyMessage);
   }
-  tellInner(error, failure, budget);
-  return failure;
 }
 
 /** Adds the inner errors and the cause to a failure, as far as the budget goes. */

@@ -133,25 +133,19 @@ function checkHints(
   family: number,
   flags: number,
 ): void {
+  const error = (code: Parameters<typeof gaiError>[0], reason: string) =>
+    gaiError(code, question, { reason });
   if (question.host === null && port === null) {
-    throw gaiError("EAI_NONAME", question, {
-      reason: "the host and the port are both null",
-    });
+    throw error("EAI_NONAME", "the host and the port are both null");
   }
   if (flags & ~KNOWN) {
-    throw gaiError("EAI_BADFLAGS", question, {
-      reason: `flags ${flags} are not supported`,
-    });
+    throw error("EAI_BADFLAGS", `flags ${flags} are not supported`);
   }
   if (question.host === null && flags & AI_CANONNAME) {
-    throw gaiError("EAI_BADFLAGS", question, {
-      reason: "AI_CANONNAME needs a host",
-    });
+    throw error("EAI_BADFLAGS", "AI_CANONNAME needs a host");
   }
   if (family !== AF_UNSPEC && family !== AF_INET && family !== AF_INET6) {
-    throw gaiError("EAI_FAMILY", question, {
-      reason: `family ${family} is not supported`,
-    });
+    throw error("EAI_FAMILY", `family ${family} is not supported`);
   }
 }
 

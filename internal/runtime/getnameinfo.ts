@@ -61,17 +61,14 @@ async function namesOf(
   const [host, port] = checkAddress(AF_INET, sockaddr, syscall) as InetAddress;
   const question = { syscall, host };
   if (flags & ~KNOWN) {
-    throw gaiError("EAI_BADFLAGS", question, {
-      reason: `flags ${flags} are not supported`,
-    });
+    const reason = `flags ${flags} are not supported`;
+    throw gaiError("EAI_BADFLAGS", question, { reason });
   }
-  const found = parseAddress(host);
-  if (found === undefined) {
-    throw gaiError("EAI_NONAME", question, {
-      reason: "the host must be an IP address",
-    });
+  const ip = parseAddress(host)?.address;
+  if (ip === undefined) {
+    const reason = "the host must be an IP address";
+    throw gaiError("EAI_NONAME", question, { reason });
   }
-  const ip = found.address;
   const name = flags & NI_NUMERICHOST
     ? undefined
     : await reverseLookUp(ip, question);

@@ -125,13 +125,8 @@ export function connectFrom(
 ): Promise<StreamTransport> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const socket = nodeNet().connect({
-      host,
-      port,
-      localAddress,
-      localPort,
-      allowHalfOpen: true,
-    });
+    const where = { host, port, localAddress, localPort };
+    const socket = nodeNet().connect({ ...where, allowHalfOpen: true });
     const abort = () => {
       socket.destroy();
       reject(signal?.reason);

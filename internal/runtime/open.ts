@@ -162,19 +162,13 @@ function openUnixDatagram(
 ): DatagramTransport {
   const listen = listenDatagram;
   if (listen === undefined) {
-    throw osError("EPROTONOSUPPORT", {
-      syscall: "bind",
-      address: formatAddress(path),
-      reason: "Unix datagram sockets need deno run --unstable-net",
-    });
+    const reason = "Unix datagram sockets need deno run --unstable-net";
+    const address = formatAddress(path);
+    throw osError("EPROTONOSUPPORT", { syscall: "bind", address, reason });
   }
   if (path === "" || path.startsWith("\0")) { // no other socket can have such a name
-    const transport = "unixpacket";
-    return opening(
-      "bind",
-      path,
-      () => adoptDatagram(listen({ transport, path })),
-    );
+    const unnamed = { transport: "unixpacket", path } as const;
+    return opening("bind", path, () => adoptDatagram(listen(unnamed)));
   }
   const [conn, twins] = opening("bind", path, () => {
     if (options.replaceStalePath) removeStale(path);
@@ -251,19 +245,12 @@ export async function openStream(
     if (typeof address === "string") {
       return await openUnixStream(address, from, pathOptions, signal);
     }
-    const hostname = await resolveHost(
-      family,
-      address[0],
-      address[1],
-      "connect",
-    );
-    const port = address[1];
+    const [host, port] = address;
+    const hostname = await resolveHost(family, host, port, "connect");
     if (port === 0) throw refused(address);
-    if (Array.isArray(from)) {
-      const conn = await connectFrom(from, [hostname, port], signal);
-      return scopedStream(conn, scopeOf(hostname));
-    }
-    const conn = await Deno.connect({ hostname, port, signal });
+    const conn = Array.isArray(from)
+      ? await connectFrom(from, [hostname, port], signal)
+      : await Deno.connect({ hostname, port, signal });
     return scopedStream(conn, scopeOf(hostname));
   } catch (error) {
     throw openError(error, "connect", address);

@@ -116,18 +116,38 @@ function alpnOf({ alpnProtocols }: TlsProfile): { ALPNProtocols?: string[] } {
     : { ALPNProtocols: [...alpnProtocols] };
 }
 
-/**
- * Waits for the end of a handshake and checks the peer. A session that is refused is destroyed.
- *
- * The listeners stay: removing one makes V8 keep the listeners of the session in a hash table, 830 bytes for each idle
- * connection. And each serves the owner too: a third listener of an event takes 140 bytes.
- */
+/** Waits for the end of a handshake and checks the peer. A session that is refused is destroyed. */
 async function ended(
   tls: TLSSocket,
   owner: SessionOwner,
   event: string,
   check: () => void,
 ): Promise<TLSSocket> {
+  const { promise, handOver } = listen(tls, owner, event);
+  try {
+    await promise;
+    check();
+    return tls;
+  } catch (error) {
+    tls.destroy();
+    throw error;
+  } finally {
+    handOver();
+  }
+}
+
+/**
+ * Listens to a session. The promise settles with its handshake; after `handOver`, failures and the close go to the
+ * owner.
+ *
+ * The listeners stay: removing one makes V8 keep the listeners of the session in a hash table, 830 bytes for each idle
+ * connection. And each serves the owner too: a third listener of an event takes 140 bytes.
+ */
+function listen(
+  tls: TLSSocket,
+  owner: SessionOwner,
+  event: string,
+): { promise: Promise<void>; handOver: () => void } {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let over = false;
   const fail = (error: unknown) => {
@@ -144,15 +164,9 @@ async function ended(
   tls.on("close", gone);
   tls.on(event, resolve);
   const forget = onEof(tls, gone);
-  try {
-    await promise;
-    check();
-    return tls;
-  } catch (error) {
-    tls.destroy();
-    throw error;
-  } finally {
+  const handOver = () => {
     over = true;
     forget();
-  }
+  };
+  return { promise, handOver };
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { begun } from "../waiting/promises.ts";
 import { poll } from "../waiting/timeouts.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import type { TransportAddr } from "./transport.ts";
 import { PeerAliases } from "./unix_aliases.ts";
 import type { UnixConn } from "./unix_conn.ts";
 import type { Twins } from "./unix_twins.ts";
@@ -130,16 +130,9 @@ export class UnixSender {
     done: (stuck?: Promise<number>) => void,
   ): Promise<Outcome> {
     const alias = this.#aliases.of(path);
-    const addr: TransportAddr = {
-      transport: "unixpacket",
-      path: alias ?? path,
-    };
-    let sent: Promise<number>;
-    try {
-      sent = conn.send(alias === undefined ? p.slice() : p, addr); // the send may outlast the call, and the caller reuses `p`
-    } catch (error) {
-      sent = Promise.reject(error);
-    }
+    const addr = { transport: "unixpacket", path: alias ?? path } as const;
+    const bytes = alias === undefined ? p.slice() : p; // the send may outlast the call, and the caller reuses `p`
+    const sent = begun(() => conn.send(bytes, addr));
     let settled = await settles(sent);
     if (!settled && alias !== undefined) {
       this.#aliases.revoke(path);

@@ -267,7 +267,7 @@ async function relayAll(
 
 async function join(
   [a, b]: Socket[],
-  [first, second]: Stream[],
+  streams: Stream[],
   timeout: number | null,
   signal: AbortSignal | undefined,
 ): Promise<RelayReport> {
@@ -276,23 +276,35 @@ async function join(
   const abort = () => reject(reasonOf(signal!));
   const forget = signal && onAbort(signal, abort);
   if (signal?.aborted) abort();
-  const up = new Direction(first, second, idle);
-  const down = new Direction(second, first, idle);
-  up.opposite = down;
-  down.opposite = up;
+  const [up, down] = directions(streams, idle);
   try {
     const both = quiet(Promise.all([up.copy(), down.copy()]));
     const [sent, received] = await Promise.race([quiet(failed), both]);
     return { sent, received };
   } catch (error) {
     for (const direction of [up, down]) direction.stop();
-    await Promise.all([
-      down.lastWrite().then(() => a.abort()),
-      up.lastWrite().then(() => b.abort()),
-    ]);
+    await Promise.all([resetAfter(down, a), resetAfter(up, b)]);
     throw error;
   } finally {
     idle?.stop();
     forget?.();
   }
+}
+
+/** Returns the two directions between two streams. Each knows the other. */
+function directions(
+  [a, b]: Stream[],
+  idle: IdleTimeout | undefined,
+): [up: Direction, down: Direction] {
+  const up = new Direction(a, b, idle);
+  const down = new Direction(b, a, idle);
+  up.opposite = down;
+  down.opposite = up;
+  return [up, down];
+}
+
+/** Resets a connection after the last write to it. */
+async function resetAfter(direction: Direction, to: Socket): Promise<void> {
+  await direction.lastWrite();
+  to.abort();
 }

@@ -9,7 +9,7 @@ import {
   poll,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
-import { quiet, rejectQuietly } from "../waiting/promises.ts";
+import { begun, quiet, rejectQuietly } from "../waiting/promises.ts";
 import { translate } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
@@ -20,18 +20,6 @@ import type { StreamTransport } from "../runtime/transport.ts";
  * buffer does, so that a `send` either takes bytes or throws.
  */
 const ACCEPT_MAX = 65536;
-
-/** Begins a write. A transport that throws instead of rejecting, as a test double may, rejects too. */
-function writeTo(
-  transport: StreamTransport,
-  data: Uint8Array,
-): Promise<number> {
-  try {
-    return transport.write(data);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
 
 /**
  * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
@@ -88,14 +76,15 @@ export class SendQueue implements Readiness {
     return quiet(this.#mutex.acquire().then(() => this.#writeAll(data)));
   }
 
-  /** Writes all of `data`. Makes one promise if one write takes all, as mostly. */
-  #writeAll(data: Uint8Array): Promise<void> {
-    const sent: Promise<void> = writeTo(this.#transport, data).then(
+  /** Writes all of `data`, unless `stop` returns true. Makes one promise if one write takes all, as mostly. */
+  #writeAll(data: Uint8Array, stop?: () => boolean): Promise<void> {
+    const writing = begun(() => this.#transport.write(data));
+    const sent: Promise<void> = writing.then(
       (count) => {
         this.#counter.bytesOut += count;
-        if (count === data.length) return this.#mutex.release();
+        if (count === data.length) return this.#release();
         quiet(sent);
-        return this.#writeRest(data, count);
+        return this.#writeRest(data, count, stop);
       },
       (error) => {
         quiet(sent);
@@ -109,7 +98,7 @@ export class SendQueue implements Readiness {
   async #writeRest(
     data: Uint8Array,
     start: number,
-    stop?: () => boolean,
+    stop: (() => boolean) | undefined,
   ): Promise<void> {
     try {
       while (start < data.length && !stop?.()) {
@@ -150,30 +139,16 @@ export class SendQueue implements Readiness {
       expired = this.#stuck = true;
       rejectQuietly(call, error);
     });
-    if (expired) { // aborted since the call got its turn
-      this.#release();
-      return call.promise;
+    if (expired) this.#release(); // aborted since the call got its turn
+    else {
+      this.#writeAll(data, () => expired).then(() => {
+        timeout.cancel();
+        call.resolve();
+      }, (error) => {
+        timeout.cancel();
+        rejectQuietly(call, error);
+      });
     }
-    const done = () => {
-      timeout.cancel();
-      call.resolve();
-    };
-    const fail = (error: unknown) => {
-      timeout.cancel();
-      rejectQuietly(call, error);
-    };
-    writeTo(this.#transport, data).then((count) => {
-      this.#counter.bytesOut += count;
-      if (count < data.length) {
-        return void this.#writeRest(data, count, () => expired)
-          .then(done, fail);
-      }
-      this.#release();
-      done();
-    }, (error) => {
-      this.#release();
-      fail(translate(error, { syscall: "send" }));
-    });
     return call.promise;
   }
 

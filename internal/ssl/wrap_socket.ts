@@ -85,6 +85,9 @@ export async function wrapSocket<S extends Wrapped>(
   options: WrapSocketOptions,
 ): Promise<S> {
   try {
+    checkSocket(socket, options, wrapping.settings);
+    checkSignal(options.signal, "wrapSocket");
+    checkAborted(options.signal);
     return await wrap(wrapping, socket, options);
   } catch (error) {
     return await failLater(error);
@@ -96,9 +99,6 @@ async function wrap<S extends Wrapped>(
   socket: Socket,
   options: WrapSocketOptions,
 ): Promise<S> {
-  checkSocket(socket, options, wrapping.settings);
-  checkSignal(options.signal, "wrapSocket");
-  checkAborted(options.signal);
   const from = stateOf(socket);
   const stream = checkWrappable(from);
   const profile = wrapping.profile();

@@ -12,6 +12,7 @@ import {
 import { type BaseServerOptions, setting } from "../server/server_options.ts";
 import { sayHookFailed } from "../server/report.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
+
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
@@ -21,7 +22,7 @@ import {
 } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../server/handler_class.ts";
 import { checkReadable } from "../handoff/permissions.ts";
-import type { WorkerPool } from "./worker_pool.ts";
+import type { WorkerPool, WorkerPoolOptions } from "./worker_pool.ts";
 import {
   checkLimits,
   DEFAULT_LIMITS,
@@ -110,17 +111,9 @@ export function threading<B extends ServerConstructor>(Base: B) {
         throw new Error("Cannot run the handler: the server was closed");
       }
       const { WorkerPool } = await import("./worker_pool.ts");
-      const { serverAddress, shared } = this;
       const { maxWorkers, workerTimeout, resourceLimits } = this;
-      const handler = handlerReference(this.RequestHandlerClass, "in a worker");
-      const { blocking } = this.RequestHandlerClass as { blocking?: unknown };
-      const server = {
-        serverAddress,
-        shared,
-        options: plainOptions(this.options),
-      };
       const pool = new WorkerPool({
-        init: { handler, blocking: blocking === true, server },
+        init: this.#workerInit(),
         maxWorkers,
         workerTimeout,
         resourceLimits,
@@ -133,6 +126,17 @@ export function threading<B extends ServerConstructor>(Base: B) {
       });
       if (requestsOf(this).draining) pool.drain();
       return pool;
+    }
+
+    /** Returns the data that a worker starts with. */
+    #workerInit(): WorkerPoolOptions["init"] {
+      const { RequestHandlerClass, serverAddress, shared } = this;
+      const { blocking } = RequestHandlerClass as { blocking?: unknown };
+      return {
+        handler: handlerReference(RequestHandlerClass, "in a worker"),
+        blocking: blocking === true,
+        server: { serverAddress, shared, options: plainOptions(this.options) },
+      };
     }
 
     /** Reports an error that no request waits for. */
