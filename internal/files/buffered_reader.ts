@@ -10,6 +10,7 @@ import { begun, unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
 import { checkBuffer } from "./file_arguments.ts";
+import { fillBuffer } from "./fill_buffer.ts";
 import { iterateLines, toResult } from "./lines.ts";
 import {
   type BufferedReaderOptions,
@@ -268,45 +269,15 @@ export class BufferedReader implements Disposable {
     }
     try {
       this.#core.checkOpen();
-      return await this.#fillBuffer(checkBuffer(buffer), once, signal);
+      return await fillBuffer(this.#core, checkBuffer(buffer), once, {
+        fill: (wanted) => this.#fill(wanted, signal),
+        direct: signal === undefined
+          ? (rest) => this.#receiveTo(rest)
+          : undefined,
+      });
     } finally {
       this.#turns.release();
     }
-  }
-
-  async #fillBuffer(
-    target: Uint8Array,
-    once: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    let filled = this.#core.queue.takeInto(target);
-    this.#core.lines.stopSkipping();
-    try {
-      while (filled < target.length && !(once && filled > 0)) {
-        const rest = target.subarray(filled);
-        const count = await this.#receiveInto(rest, signal);
-        if (count === 0) break;
-        filled += count;
-      }
-      return filled;
-    } catch (error) {
-      this.#core.queue.putBack([new Uint8Array(target.subarray(0, filled))]);
-      throw error;
-    }
-  }
-
-  /** Receives once into `rest`, while the queue is empty. With a signal the queue is between, and keeps late bytes. */
-  async #receiveInto(
-    rest: Uint8Array,
-    signal: AbortSignal | undefined,
-  ): Promise<number> {
-    if (signal !== undefined || rest.length < this.#core.bufferSize) {
-      await this.#fill(rest.length, signal);
-      return this.#core.queue.takeInto(rest);
-    }
-    const count = await this.#receiveTo(rest);
-    this.#core.checkOpen();
-    return count;
   }
 
   /**
