@@ -130,7 +130,7 @@ export interface CreateServerOptions extends PathOptions {
  * @param options Family, backlog and so on.
  * @returns The listening socket.
  * @throws {OSError} as {@linkcode Socket.bind}.
- * @throws {TypeError} for an option of a path where the address is none.
+ * @throws {TypeError} for an option of a path if the address is no path.
  * @throws {RangeError} for a dual stack of another family, or a wrong mode.
  * @category Sockets
  * @example
@@ -191,7 +191,7 @@ export function hasDualstackIPv6(): boolean {
 /**
  * Creates two sockets that are connected to each other.
  *
- * @param family `AF_INET` (the default here, where Python's is AF_UNIX: it needs no file permission),
+ * @param family `AF_INET` (the default; Python's is AF_UNIX, which needs permissions for files here),
  *   `AF_INET6` or `AF_UNIX`.
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
  * @param proto The protocol number.

@@ -29,7 +29,7 @@ const TOO_LARGE: Reply = [552, "the mail is too large"];
 
 /** Receives mail for any address into one maildir. */
 export class SMTPHandler extends StreamRequestHandler {
-  /** Where the mails go. */
+  /** The destination of the mails. */
   static maildir: Maildir;
   /** The settings of TLS, for STARTTLS; undefined without a certificate. */
   static ssl: SSLContext | undefined;

@@ -11,7 +11,7 @@ let delivered = 0;
 
 /** A directory of mails. A reader sees a mail once it is complete. */
 export class Maildir {
-  /** @param directory Where it is. */
+  /** @param directory The path of the directory. */
   private constructor(readonly directory: string) {}
 
   /** Opens a maildir, and makes it if there is none. */
@@ -78,7 +78,10 @@ export class NewMail implements AsyncDisposable {
     }
   }
 
-  /** Puts the mail on the disk, and then where readers look: from now on this server is responsible for it. */
+  /**
+   * Writes the mail to the disk, and moves it to the directory that readers look at. From now on this server is
+   * responsible for it.
+   */
   async commit(): Promise<void> {
     await this.#flush();
     await this.#file.syncData();

@@ -17,8 +17,8 @@ export interface SSLErrorOptions extends OSErrorOptions {
 }
 
 /**
- * An error of TLS: a failed handshake, or a record that cannot be read. Its `code` is EPROTO, unless a subclass says
- * otherwise.
+ * An error of TLS: a failed handshake, or a record that cannot be read. Its `code` is EPROTO, unless a subclass has
+ * another.
  *
  * @category Errors
  */
@@ -33,7 +33,7 @@ export class SSLError extends OSError {
   /**
    * Creates an error.
    *
-   * @param message What failed and why.
+   * @param message The failure and the reason.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: SSLErrorOptions = {}) {
@@ -70,7 +70,7 @@ export class SSLCertVerificationError extends SSLError {
   /**
    * Creates an error.
    *
-   * @param message What failed and why.
+   * @param message The failure and the reason.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: SSLCertVerificationErrorOptions = {}) {
@@ -93,7 +93,7 @@ export class SSLEOFError extends SSLError {
   /**
    * Creates an error.
    *
-   * @param message What failed and why.
+   * @param message The failure and the reason.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: SSLErrorOptions = {}) {
@@ -125,7 +125,7 @@ export class SSLWantReadError extends SSLError {
   /**
    * Creates an error.
    *
-   * @param message What failed and why.
+   * @param message The failure and the reason.
    * @param options The parts of the message, for programs.
    */
   constructor(message: string, options: SSLErrorOptions = {}) {

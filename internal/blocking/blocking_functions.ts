@@ -28,8 +28,8 @@ import {
 import { Deadline } from "./deadline.ts";
 
 /**
- * Opens a connection from a blocking handler, and blocks until it is open: Python's `socket.create_connection`. It does
- * what {@linkcode createConnection} does, with its options and errors.
+ * Opens a connection from a blocking handler, and blocks until it is open: Python's `socket.create_connection`. The
+ * options and the errors are those of {@linkcode createConnection}.
  *
  * The main thread opens the connection, with its permissions, and moves the bytes. The connection is closed with the
  * request of the handler, if the handler has not closed it before; one that the module opens as it is loaded is closed

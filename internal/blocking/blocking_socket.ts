@@ -15,7 +15,7 @@ import type { Blocking } from "./blocking_types.ts";
  * The socket of a blocking handler, a class with `static readonly blocking = true`. The server creates it and closes it.
  *
  * It has the methods of {@linkcode Socket}, with the same parameters, results and errors, but the methods block the
- * worker and return what those of `Socket` resolve to:
+ * worker and return the values that those of `Socket` resolve to:
  *
  * | to | methods |
  * | -- | ------- |

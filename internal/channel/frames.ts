@@ -35,7 +35,7 @@ export const CLOSE = 10;
 export const OPTION = 11;
 /**
  * To the main thread: the handler has ended; a {@linkcode count} of the connection's bytes that have come to the
- * worker, followed by the {@linkcode Failure} of what the handler threw, if it threw.
+ * worker, followed by the {@linkcode Failure} of the handler's error, if it threw one.
  */
 export const FINISHED = 12;
 /** To the main thread: sends the datagram in the `DATA` frame that follows; a {@linkcode SendCall}. */
@@ -86,7 +86,7 @@ export interface Opening {
   remoteAddr?: TransportAddr;
   /** The timeout of the connection. */
   timeout: number | null;
-  /** What is known of the TLS session of the connection. */
+  /** The facts about the TLS session of the connection. */
   tls?: SessionFacts;
 }
 

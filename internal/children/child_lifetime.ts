@@ -39,7 +39,7 @@ export class ChildLifetime {
     });
   }
 
-  /** Resolves when the process has ended, to a text that says how. */
+  /** Resolves when the process has ended, to a text for its exit code or signal. */
   get ended(): Promise<string> {
     return this.#ended.promise;
   }

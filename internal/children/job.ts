@@ -21,7 +21,7 @@ import {
 } from "./call_executor.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 
-/** A request for a child: the message, and what stays in this process for it. */
+/** A request for a child: the message, and the part that stays in this process. */
 export interface Job {
   /** The message, without its id. */
   message: Omit<RequestMessage, "id">;
@@ -39,7 +39,8 @@ export interface Job {
  *
  * @param request The request.
  * @param client The address of the client.
- * @param permissions The permissions of the child: it sends datagrams to others only where it could itself.
+ * @param permissions The permissions of the child: a datagram goes to another address only if the child may send
+ *   there itself.
  * @throws {TypeError} if the request is none of these.
  */
 export function jobFor(

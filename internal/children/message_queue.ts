@@ -136,7 +136,7 @@ export class MessageQueue {
     }
   }
 
-  /** Sends a message whose client is gone already. The handler runs, and sees that. */
+  /** Sends a message whose client is gone already. The handler runs, and finds the connection closed. */
   #sendWithoutConnection(message: ToChild): void {
     this.#unread = true;
     this.#post({ message });

@@ -40,7 +40,7 @@ export interface RequestMessage {
   local?: TransportAddr;
   /** The address of the client's side; undefined for a TCP connection that is passed. */
   remote?: TransportAddr;
-  /** What is known of the TLS session of a relayed connection. */
+  /** The facts about the TLS session of a relayed connection. */
   tls?: SessionFacts;
   /** The datagram. */
   packet?: Uint8Array<ArrayBuffer>;

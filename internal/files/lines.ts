@@ -14,7 +14,7 @@ export const DEFAULT_LINE_LIMIT = 65536;
 export interface LineQueue<T> {
   /** The number of elements that wait. */
   readonly length: number;
-  /** Returns where the line that begins at or before `from` ends; -1 if no line end has come. */
+  /** Returns the end of the line that begins at or before `from`; -1 if no line end has come. */
   lineEnd(from: number): number;
   /** Takes `count` elements. */
   take(count: number): T;
@@ -41,7 +41,7 @@ export interface LineReaderParts<T> {
  */
 export class LineReader<T extends { readonly length: number }> {
   readonly #parts: LineReaderParts<T>;
-  /** Whether the stream is inside a line that was too long, whose rest is to be skipped. */
+  /** Whether the stream is inside a line that was too long. The next read skips the rest of the line. */
   #skipping = false;
 
   constructor(parts: LineReaderParts<T>) {
@@ -106,7 +106,7 @@ export class LineReader<T extends { readonly length: number }> {
     this.#skipping = false;
   }
 
-  /** Returns where the line ends. Throws if it is too long, and drops it if `discard` is set. */
+  /** Returns the end of the line. Throws if the line is too long, and drops it if `discard` is set. */
   *#whole(discard: boolean): ReadSteps<number> {
     const { queue, limit, unit } = this.#parts;
     const found = yield* this.#find(limit + 1);
@@ -122,7 +122,7 @@ export class LineReader<T extends { readonly length: number }> {
     );
   }
 
-  /** Returns where the line ends; -1 if no line end is among `enough` elements or the rest of the stream. */
+  /** Returns the end of the line; -1 if no line end is among `enough` elements or the rest of the stream. */
   *#find(enough: number): ReadSteps<number> {
     const { queue } = this.#parts;
     for (let from = 0;;) {

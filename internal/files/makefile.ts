@@ -38,7 +38,7 @@ export interface MakefileOptions {
    */
   encoding?: string;
   /**
-   * What a text file does with data that cannot be decoded or encoded.
+   * What to do with data that a text file cannot decode or encode.
    *
    * @default {"strict"}
    */
@@ -136,8 +136,8 @@ export interface MakefileHooks {
  * @param options Buffering, encoding and line ends.
  * @returns The file.
  * @throws {TypeError} if the mode is invalid, or `errors` or `newline` has none of its values.
- * @throws {RangeError} if a size or limit is out of range, the encoding is unknown, or a text
- * file is to be unbuffered.
+ * @throws {RangeError} if a size or limit is out of range, the encoding is unknown, or `buffering`
+ *   is 0 for a text file.
  */
 export function makefile<M extends string = "r">(
   socket: ByteSource & ByteSink,

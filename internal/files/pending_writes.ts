@@ -30,13 +30,13 @@ export class PendingWrites {
   #pendingBytes = 0;
   /** The first failure since the last flush, which the next flush throws. */
   #failure: FailedWrite | undefined;
-  /** The failure of bytes whose write had succeeded already, which the next write throws too. */
+  /** The failure to send bytes whose write had succeeded already. The next write throws it too. */
   #unreported: FailedWrite | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
-   * @param sink Where to send the bytes.
+   * @param sink The destination of the bytes.
    * @param onClose Called once, when the writer is closed.
    */
   constructor(sink: ByteSink, onClose: (() => void) | undefined) {

@@ -111,7 +111,7 @@ export abstract class ChunkQueue<T extends { readonly length: number }> {
 
   /**
    * Searches each chunk from the position `from` on. Locates that position from the end, because a search continues
-   * where the latest chunk begins.
+   * at the beginning of the latest chunk.
    *
    * @returns The position, or -1.
    */
@@ -211,7 +211,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     return copied;
   }
 
-  /** Returns where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if unknown. */
   lineEnd(from: number): number {
     return this.scan(from, findLineEnd);
   }
@@ -267,7 +267,7 @@ export class TextQueue extends ChunkQueue<string> {
     return tail.length + chunk.length <= BLOCK ? tail + chunk : undefined;
   }
 
-  /** Returns where the line that begins at or before `from` ends, its line end included; -1 if unknown. */
+  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if unknown. */
   lineEnd(from: number): number {
     return this.scan(from, this.#find);
   }

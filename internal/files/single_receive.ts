@@ -8,11 +8,11 @@ import type { Mutex } from "../waiting/mutex.ts";
 import { quietFailure } from "../waiting/promises.ts";
 
 /**
- * Converts received data to what the caller wants. Throws, or receives more, if the data is not enough.
+ * Converts received data to the result of the call. Throws, or receives more, if the data is not enough.
  *
  * @typeParam R The reader.
  * @typeParam C The received data: bytes, or their number.
- * @typeParam T What the caller wants.
+ * @typeParam T The result of the call.
  */
 export type Convert<R, C, T> = (reader: R, received: C) => T | Promise<T>;
 

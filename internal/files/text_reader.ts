@@ -56,7 +56,7 @@ export class TextReader implements Disposable {
   /**
    * Opens a text file on a reader. Nothing is received yet.
    *
-   * @param reader Where the bytes come from. The reader belongs to this file from now on.
+   * @param reader The source of the bytes. The reader belongs to this file from now on.
    * @param options Encoding and line ends.
    * @throws {TypeError} if `errors` or `newline` has none of its values.
    * @throws {RangeError} if the encoding is unknown, or the limit is out of range.

@@ -38,7 +38,7 @@ export class TextWriter implements AsyncDisposable {
   /**
    * Opens a text file on a writer.
    *
-   * @param writer Where the bytes go. The writer belongs to this file from now on.
+   * @param writer The destination of the bytes. The writer belongs to this file from now on.
    * @param options Encoding and line ends.
    * @throws {TypeError} if `errors` or `newline` has none of its values.
    * @throws {RangeError} if the encoding cannot be written.

@@ -61,7 +61,7 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  * without this process. Connections that cannot be handed over are relayed: TLS, SO_REUSEPORT, and all on Windows.
  * Datagrams are passed on, and their answers leave from the server's own address.
  *
- * The handler class must be exported from its module and say where that is: `static readonly moduleUrl =
+ * The handler class must be exported from its module and hold the module's address: `static readonly moduleUrl =
  * import.meta.url`. Children import that module, so a program that defines both starts its server only
  * `if (import.meta.main)`. Children do not inherit `--config` and `--import-map`: name them in `childFlags`. In a
  * child, `this.server` is a stand-in with a copy of `shared` and the `options` that `childOptions` names. When the
@@ -125,7 +125,7 @@ export function ForkingMixIn<B extends ServerConstructor>(
  * Create one with `new ForkingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Children load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
  *
@@ -174,7 +174,7 @@ export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
  * Create one with `new ForkingUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Children load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
  *
@@ -222,7 +222,7 @@ export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
  * Create one with `new ForkingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Children load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
  *
@@ -274,7 +274,7 @@ export type ForkingUnixStreamServer = InstanceType<
  * Create one with `new ForkingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Children load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
  *

@@ -80,8 +80,8 @@ export type MixedInParameters<
   : ConstructorParameters<B>;
 
 /**
- * The handler classes that a server class with a mix-in takes. If the constructor of the server class itself says which
- * server its handlers need, that holds.
+ * The handler classes that a server class with a mix-in takes. If the constructor of the server class itself names
+ * the server that its handlers need, that holds.
  *
  * @category Mix-ins
  * @typeParam H The handler classes that the server class takes.

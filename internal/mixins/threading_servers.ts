@@ -45,7 +45,7 @@ export interface ThreadingMixIn
  * block. The main thread accepts and verifies requests and moves the bytes. In its worker, a handler has the same
  * `Socket` as everywhere.
  *
- * The handler class must be exported from its module and say where that is: `static readonly moduleUrl =
+ * The handler class must be exported from its module and hold the module's address: `static readonly moduleUrl =
  * import.meta.url`. Workers load that module again, so a program that defines both starts its server only
  * `if (import.meta.main)`. Workers load modules from the disk, which needs `--allow-read`.
  *
@@ -101,7 +101,7 @@ export function ThreadingMixIn<B extends ServerConstructor>(
  * Create one with `new ThreadingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Workers load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
@@ -149,7 +149,7 @@ export type ThreadingTCPServer = InstanceType<typeof ThreadingTCPServer>;
  * Create one with `new ThreadingUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Workers load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
@@ -196,7 +196,7 @@ export type ThreadingUDPServer = InstanceType<typeof ThreadingUDPServer>;
  * Create one with `new ThreadingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Workers load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers
@@ -247,7 +247,7 @@ export type ThreadingUnixStreamServer = InstanceType<
  * Create one with `new ThreadingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
- * The handler class must be exported and say `static readonly moduleUrl = import.meta.url`. Workers load its module
+ * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
  * @category Servers

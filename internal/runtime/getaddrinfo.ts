@@ -33,7 +33,7 @@ import {
 export { getfqdn, gethostname, getnameinfo } from "./getnameinfo.ts";
 
 /**
- * One result of {@linkcode getaddrinfo}: what to pass to `new Socket` and to `connect` or `bind`.
+ * One result of {@linkcode getaddrinfo}: the arguments of `new Socket`, and of `connect` or `bind`.
  *
  * @category Addresses
  */

@@ -208,7 +208,7 @@ class NodeDatagram implements DatagramTransport {
 }
 
 /**
- * Returns the error of a failed send. Deno's `node:dgram` only says UNKNOWN if the permissions do not allow the send,
+ * Returns the error of a failed send. Deno's `node:dgram` reports UNKNOWN if the permissions do not allow the send,
  * or if the system does not (EACCES, for a broadcast address without SO_BROADCAST).
  */
 function sendError(error: Error, { hostname, port }: TransportAddr): Error {

@@ -179,7 +179,7 @@ class PlainDuplex implements PlainOwner {
   }
 }
 
-/** Finds where the records of TLS end. Source: RFC 8446, 5.1: a header of five bytes ends with the length. */
+/** Finds the ends of the records of TLS. Source: RFC 8446, 5.1: a header of five bytes ends with the length. */
 class RecordWalker {
   /** How many bytes of the header of the record have come. */
   #header = 0;

@@ -13,7 +13,7 @@ import { certificateParts, type PeerCertificate } from "./peer_certificate.ts";
 /** The name of a cipher, the version of TLS, and the bits of the key. */
 export type Cipher = [name: string, version: string, bits: number];
 
-/** What is known of a session. */
+/** The facts about a session. */
 export interface SessionFacts {
   /** The version of TLS. */
   readonly version: string | null;
@@ -26,7 +26,7 @@ export interface SessionFacts {
   readonly verified: boolean;
 }
 
-/** Returns what is known of a session of Node. */
+/** Returns the facts about a session of Node. */
 export function factsOf(session: TLSSocket, verifyMode: number): SessionFacts {
   const version = session.getProtocol();
   const { name, standardName = name } = session.getCipher();

@@ -29,7 +29,7 @@ export interface HandshakeOptions {
   readonly choose?: (name: string) => Promise<TlsProfile>;
 }
 
-/** Is told what happens to a session after its handshake. */
+/** Gets the failures and the close of a session after its handshake. */
 export interface SessionOwner {
   /** Called with each error. */
   onFailure(error: unknown): void;

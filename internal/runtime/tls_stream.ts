@@ -180,7 +180,7 @@ export class TlsStream implements StreamTransport, SessionOwner {
     return new Promise((resolve) => this.#resolve = resolve);
   }
 
-  /** Ends the read that waits, if there is one, with what there is by now. */
+  /** Ends the read that waits, if there is one, with the bytes that have come. */
   #wake(): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;

@@ -97,7 +97,7 @@ export function connectUnixFrom(
   );
 }
 
-/** Connects a socket to a path, and returns what `take` makes of it. Destroys a socket that cannot connect. */
+/** Connects a socket to a path, and returns the result of `take`. Destroys a socket that cannot connect. */
 function connected<T>(
   socket: NetSocket,
   path: string,

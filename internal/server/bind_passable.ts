@@ -23,7 +23,7 @@ export interface BoundServer {
   readonly replaceStalePath: boolean;
 }
 
-/** Binds a server to a listener of `node:net`. Returns false if `node:net` cannot do as the server says. */
+/** Binds a server to a listener of `node:net`. Returns false if the server has a setting that `node:net` lacks. */
 export function bindPassable(server: BoundServer): boolean {
   if (!acceptsPassable(server)) return false;
   const { addressFamily: family, pathMode, replaceStalePath } = server;

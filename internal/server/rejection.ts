@@ -1,5 +1,5 @@
 /**
- * Turning requests away: at a limit, while the server closes, or because `verifyRequest` says so.
+ * Turning requests away: at a limit, while the server closes, or by the verdict of `verifyRequest`.
  *
  * @module
  */

@@ -217,7 +217,7 @@ export type RequestHandlerConstructor<R = any, A = any, S = any> = new (
 ) => RequestHandler;
 
 /**
- * Checks that a server is what a handler needs: a handler that names no server fits each.
+ * Checks that a server is the one that a handler needs. A handler that names no server fits each.
  *
  * @category Handlers
  * @typeParam S The server that the handler needs.
@@ -228,7 +228,7 @@ export type FitsServer<S, Self> = AnyHandlerServer extends S ? unknown
   : { readonly "the handler needs another server": S };
 
 /**
- * The options of your own that a handler reads, and the type of `shared`, as the server of the handler says.
+ * The options of your own that a handler reads, and the type of `shared`: those of the server that the handler names.
  *
  * @category Options
  * @typeParam S The server that the handler needs.

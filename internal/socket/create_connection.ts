@@ -188,8 +188,8 @@ export function checkDelay(seconds: unknown): asserts seconds is number | null {
 type Candidate = [family: number, address: InetAddress];
 
 /**
- * Returns the addresses that the local address can reach; all of them if none fits, so that the error of an attempt
- * says so.
+ * Returns the addresses that the local address can reach; all of them if none fits, so that an attempt fails with the
+ * error of the system.
  */
 function usable(
   candidates: Candidate[],

@@ -119,7 +119,7 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
  */
 const LAST_WRITE_MS = 1000;
 
-/** How many writes to a peer whose end has come must succeed before the end is passed on. Arbitrary. */
+/** The writes to a peer that must succeed after the peer's end has come, before the end is passed on. Arbitrary. */
 const END_WRITES = 4;
 
 /** One direction of a relay. */

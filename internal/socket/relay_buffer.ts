@@ -7,7 +7,7 @@
 import { BufferPool } from "../base/memory.ts";
 import type { Stream } from "./stream.ts";
 
-/** What a read takes at most: fewer calls for the same bytes. */
+/** The most bytes of one read. Large reads need fewer calls for the same bytes. */
 const LARGE = 262144;
 
 /** How many relays may read into large buffers at the same time: 16 MiB. Arbitrary. */

@@ -44,7 +44,7 @@ export class ContextSettings {
   };
   #alpnProtocols: readonly string[] = [];
   #profile: TlsProfile | undefined;
-  /** The profile before the last change, for what it remembers. */
+  /** The profile before the last change. The next one remembers the servers that it has verified. */
   #before: TlsProfile | undefined;
 
   /** @param serverSide Whether the context is for servers. */

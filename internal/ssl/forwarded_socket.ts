@@ -15,7 +15,7 @@ import {
   SSLSocket,
 } from "./ssl_context.ts";
 
-/** Returns what is known of the session of a socket; undefined for a socket without TLS. */
+/** Returns the facts about the session of a socket; undefined for a socket without TLS. */
 export function sessionFacts(socket: Socket): SessionFacts | undefined {
   return socket instanceof SSLSocket ? sessionOf(socket).facts : undefined;
 }

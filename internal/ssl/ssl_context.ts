@@ -50,7 +50,7 @@ export let checkComplete: (context: SSLContext) => void;
 
 /**
  * The settings of TLS for many sockets: Python's `ssl.SSLContext`. A change holds for the handshakes that begin after it;
- * connections keep what they have.
+ * connections keep the settings they began with.
  *
  * What Deno cannot do is refused by name: ciphers, curves, lists of revoked certificates, TLS 1.1 and older.
  *
@@ -131,7 +131,7 @@ export class SSLContext {
   }
 
   /**
-   * Loads the authorities of Deno: those of Mozilla, or what `DENO_TLS_CA_STORE` and `--cert` say.
+   * Loads the authorities of Deno: those of Mozilla, unless `DENO_TLS_CA_STORE` or `--cert` name others.
    *
    * @throws {OSError} EOPNOTSUPP on a context for servers: Deno verifies no clients with them.
    */
@@ -260,7 +260,7 @@ export class SSLContext {
    * @param socket The socket: connected, accepted, or peeked at. It may be one with TLS, for TLS inside of TLS.
    * @param options The side, the name of the server, and when to make the handshake.
    * @returns The socket with TLS, after the handshake unless `doHandshakeOnConnect` is false.
-   * @throws {SSLError} if the handshake fails; `reason` tells why. UNEXPECTED_PLAINTEXT if plain bytes came before it.
+   * @throws {SSLError} if the handshake fails; `reason` names the cause. UNEXPECTED_PLAINTEXT if plain bytes came before it.
    * @throws {SSLCertVerificationError} if the certificate of the peer is not accepted.
    * @throws {OSError} ENOTCONN, EINVAL, EBADF or EOPNOTSUPP for a socket that cannot be wrapped.
    * @throws {TimeoutError} after the timeout of the socket, or the `handshakeTimeout`.
@@ -342,7 +342,7 @@ export class SSLContext {
   }
 }
 
-/** What {@linkcode makeSSLSocket} makes a socket of. */
+/** The parts of a socket that {@linkcode makeSSLSocket} makes. */
 interface Making {
   readonly context: SSLContext;
   /** The part of the state of the socket that is wrapped. */
@@ -370,7 +370,7 @@ export function makeSSLSocket(parts: Making): SSLSocket {
 export let sessionOf: (socket: SSLSocket) => TlsSession;
 
 /**
- * A socket with TLS: a {@linkcode Socket} whose bytes are encrypted, and what is known of the peer.
+ * A socket with TLS: a {@linkcode Socket} whose bytes are encrypted, with the facts about the peer.
  * {@linkcode SSLContext.wrapSocket} makes one; there is no public constructor, as in Python.
  *
  * `close()` sends a close_notify, and `shutdown(SHUT_WR)` sends one and leaves the socket open for reading.
@@ -436,10 +436,10 @@ export class SSLSocket extends Socket {
    * reads or writes does.
    *
    * @param options A signal that ends the wait.
-   * @throws {SSLError} if the handshake fails; `reason` tells why. The connection is closed.
+   * @throws {SSLError} if the handshake fails; `reason` names the cause. The connection is closed.
    * @throws {SSLCertVerificationError} if the certificate of the peer is not accepted.
    * @throws {SSLEOFError} if the peer closes the connection.
-   * @throws {SSLWantReadError} with timeout 0, if the peer is to be waited for.
+   * @throws {SSLWantReadError} with timeout 0, if the call would have to wait for the peer.
    * @throws {TimeoutError} after the timeout of the socket, when the next call goes on; or after the `handshakeTimeout`
    *   of the context, when the connection is closed.
    */

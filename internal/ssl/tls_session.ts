@@ -1,5 +1,5 @@
 /**
- * The session of a socket with TLS: its handshake, what is known of the peer, and its end.
+ * The session of a socket with TLS: its handshake, the facts about the peer, and its end.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { whenReady } from "../waiting/when_ready.ts";
 import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { unsupported } from "./context_settings.ts";
 
-/** A socket with a session, and the setting of its context that decides what the facts say. */
+/** A socket with a session, and the setting of its context that the facts depend on. */
 type SessionSocket = Socket & { context: { readonly verifyMode: number } };
 
 /** The session of one socket. The socket owns the transport, whose close ends the session. */
@@ -58,7 +58,7 @@ export class TlsSession {
     this.#facts = facts;
   }
 
-  /** Returns what is known of the session, which is asked once; undefined before the handshake. */
+  /** Returns the facts about the session, which are read once; undefined before the handshake. */
   get facts(): SessionFacts | undefined {
     const session = this.#transport?.session;
     if (session === undefined) return this.#facts;

@@ -30,8 +30,8 @@ let largeWaiting = 0;
 
 /**
  * Reads a connection ahead, at most one window, and sends the bytes to the worker. Takes what the socket has buffered
- * first, and then reads from the transport: with one promise for each read, where the socket needs four for timeouts
- * and `select`.
+ * first, and then reads from the transport: one promise for each read. The socket makes four, for timeouts and
+ * `select`.
  */
 export class InboundRelay {
   readonly #channel: FrameChannel;

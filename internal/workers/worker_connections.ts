@@ -57,7 +57,7 @@ export class WorkerConnections {
     relay.open({ clientAddress: socket.getpeername() });
   }
 
-  /** Ends all attempts and connections: the worker is dead. What it has sent is still written. */
+  /** Ends all attempts and connections: the worker is dead. The bytes that it has sent are still written. */
   close(): void {
     for (const attempt of this.#attempts.values()) attempt.abort(GIVEN_UP);
     for (const [relay, socket] of this.#open.values()) {
