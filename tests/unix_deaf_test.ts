@@ -54,12 +54,12 @@ class FakeConn implements DenoDatagramConn {
   }
 }
 
-function fakes(twins: FakeConn[] = []): [UnixDatagram, FakeConn] {
+function fakes(sendSockets: FakeConn[] = []): [UnixDatagram, FakeConn] {
   const conn = new FakeConn();
   const noWaker = () => {
     throw new Error("nothing receives");
   };
-  return [new UnixDatagram(conn, noWaker, twins), conn];
+  return [new UnixDatagram(conn, noWaker, sendSockets), conn];
 }
 
 /** Lets the event loop turn for longer than attempts to send take: each is polled for 64 turns. */
@@ -199,22 +199,22 @@ Deno.test("UnixDatagram remembers a peer that did not read in time, until it rea
 });
 
 Deno.test("UnixDatagram sends from the socket itself to a peer that is connected to it, and remembers the peer", async () => {
-  const twin = new FakeConn();
+  const sendSocket = new FakeConn();
   const eperm = new Deno.errors.PermissionDenied("connected");
-  twin.failure = Object.assign(eperm, { code: "EPERM" });
-  const [own, conn] = fakes([twin, twin]);
+  sendSocket.failure = Object.assign(eperm, { code: "EPERM" });
+  const [own, conn] = fakes([sendSocket, sendSocket]);
   conn.read();
   for (const data of ["a", "b", "c"]) {
     assertEquals(await within(own.send(bytes(data), DEAF)), 1);
   }
-  assertEquals([conn.got, twin.tries], [["a", "b", "c"], 1]);
+  assertEquals([conn.got, sendSocket.tries], [["a", "b", "c"], 1]);
 });
 
-Deno.test("UnixDatagram tells other errors of a twin", async () => {
-  const twin = new FakeConn();
+Deno.test("UnixDatagram tells other errors of a send socket", async () => {
+  const sendSocket = new FakeConn();
   const denied = new Deno.errors.PermissionDenied("refused");
-  twin.failure = Object.assign(denied, { code: "EACCES" });
-  const [own, conn] = fakes([twin, twin]);
+  sendSocket.failure = Object.assign(denied, { code: "EACCES" });
+  const [own, conn] = fakes([sendSocket, sendSocket]);
   const error = await assertRejects(() => within(own.send(bytes("x"), DEAF)));
   assertEquals([error, conn.tries], [denied, 0]);
 });

@@ -6,9 +6,9 @@
 
 import { AF_INET, AF_INET6 } from "./constants.ts";
 import { type OSError, osError } from "./errors.ts";
-import { bytesOfIPv6, formatIPv6, readAton, readIPv4 } from "./ip.ts";
+import { bytesOfIPv6, formatIPv6, readAton, readIPv4 } from "./ip_text.ts";
 
-export { isIPv4, isIPv6 } from "./ip.ts";
+export { isIPv4, isIPv6 } from "./ip_text.ts";
 
 /**
  * Turns the text of an IPv4 address into 4 bytes, in network byte order. Reads all that

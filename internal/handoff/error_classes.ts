@@ -12,20 +12,29 @@ import {
   LimitOverrunError,
 } from "../files/read_errors.ts";
 
-/** The parts of an error of a known class. */
-export interface ErrorParts {
+/** The parts of an error that are plain data. */
+export interface PlainParts {
   name: string;
   message: string;
   code?: string;
   errno?: number;
   syscall?: string;
   address?: string;
+  /** The reason of an `SSLError`. */
   reason?: string;
+  /** The number and the text of an `SSLCertVerificationError`. */
   verifyCode?: number;
   verifyMessage?: string;
-  partial?: Uint8Array<ArrayBuffer>;
+  /** The count of bytes that an `IncompleteReadError` expected. */
   expected?: number;
+  /** The count of a `LimitOverrunError`. */
   consumed?: number;
+}
+
+/** The parts of an error of a known class. */
+export interface ErrorParts extends PlainParts {
+  /** The bytes of an `IncompleteReadError`. */
+  partial?: Uint8Array<ArrayBuffer>;
   /** The errors of an `AggregateError` or a `SuppressedError`. */
   errors?: unknown[];
   /** The cause, if there is one. */

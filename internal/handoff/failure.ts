@@ -12,32 +12,22 @@ import type { OSError } from "../base/errors.ts";
 import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
 import { inspect } from "../runtime/deno.ts";
 import { mayRenderStack } from "../runtime/free_descriptors.ts";
-import { define, errorKind, makeError } from "./error_classes.ts";
+import {
+  define,
+  errorKind,
+  makeError,
+  type PlainParts,
+} from "./error_classes.ts";
 
 /** An error as plain data, for JSON or a structured clone. */
-export interface Failure {
+export interface Failure extends PlainParts {
   /** The thrown value if it is not an error: a string, or another value as text. */
   thrown?: string;
   /** The name of the nearest class that both sides know; undefined for `Error`. */
   kind?: string;
-  name: string;
-  message: string;
   stack?: string;
-  code?: string;
-  errno?: number;
-  syscall?: string;
-  address?: string;
-  /** The reason of an `SSLError`. */
-  reason?: string;
-  /** The number and the text of an `SSLCertVerificationError`. */
-  verifyCode?: number;
-  verifyMessage?: string;
   /** The bytes of an `IncompleteReadError`, as Base64. */
   partial?: string;
-  /** The count of bytes that an `IncompleteReadError` expected. */
-  expected?: number;
-  /** The count of a `LimitOverrunError`. */
-  consumed?: number;
   cause?: Failure;
   /** The errors of an `AggregateError`; the error and the suppressed one of a `SuppressedError`. */
   errors?: Failure[];

@@ -27,7 +27,7 @@ import {
   isIPv4,
   isIPv6,
   readAton,
-} from "../base/ip.ts";
+} from "../base/ip_text.ts";
 import { nodeDns } from "./node_builtins.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */

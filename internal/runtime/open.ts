@@ -34,7 +34,7 @@ import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
 import { removeStale } from "./unix_stale_path.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
-import { bindWithTwins } from "./unix_twins.ts";
+import { bindWithSendSockets } from "./unix_send_sockets.ts";
 import type {
   DatagramTransport,
   ListenerTransport,
@@ -170,11 +170,11 @@ function openUnixDatagram(
     const unnamed = { transport: "unixpacket", path } as const;
     return opening("bind", path, () => adoptDatagram(listen(unnamed)));
   }
-  const [conn, twins] = opening("bind", path, () => {
+  const [conn, sendSockets] = opening("bind", path, () => {
     if (options.replaceStalePath) removeStale(path);
-    return bindWithTwins(path, options.pathMode);
+    return bindWithSendSockets(path, options.pathMode);
   });
-  return new UnixDatagram(conn, openWaker, twins);
+  return new UnixDatagram(conn, openWaker, sendSockets);
 }
 
 /** Wraps a datagram socket of Deno's with the features that it lacks. */

@@ -12,7 +12,7 @@ import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";
 import { type OpenWaker, UnixConn } from "./unix_conn.ts";
 import { type Outcome, UnixSender } from "./unix_sender.ts";
-import { Twins } from "./unix_twins.ts";
+import { SendSockets } from "./unix_send_sockets.ts";
 
 /**
  * The first and the longest pause, in ms, before another attempt to send to a full peer. An attempt takes 0.1 ms.
@@ -77,15 +77,15 @@ export class UnixDatagram implements BoundedDatagramTransport {
    *
    * @param conn The socket; nothing else may use it.
    * @param openWaker Opens another socket, when it is first needed to end a receive.
-   * @param twins Sockets of the same name to send with. They are closed with the socket.
+   * @param sendSockets Sockets of the same name to send with. They are closed with the socket.
    */
   constructor(
     conn: DenoDatagramConn,
     openWaker: OpenWaker,
-    twins: readonly DenoDatagramConn[] = [],
+    sendSockets: readonly DenoDatagramConn[] = [],
   ) {
     this.#own = new UnixConn(conn, openWaker);
-    this.#sender = new UnixSender(this.#own, new Twins(twins));
+    this.#sender = new UnixSender(this.#own, new SendSockets(sendSockets));
   }
 
   get addr(): TransportAddr {

@@ -10,7 +10,7 @@ import { Mutex } from "../waiting/mutex.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import { PeerAliases } from "./unix_aliases.ts";
 import type { UnixConn } from "./unix_conn.ts";
-import type { Twins } from "./unix_twins.ts";
+import type { SendSockets } from "./unix_send_sockets.ts";
 
 /**
  * The outcome of an attempt: the number of bytes sent; `"full"` if the queue of the peer is full, and no byte was sent;
@@ -54,12 +54,12 @@ function isGone(error: unknown): boolean {
 }
 
 /**
- * Sends through the twins of a socket, which can send while the socket receives. Sends through the socket itself to
- * peers that are connected to it, and if there are no twins.
+ * Sends through the send sockets of a socket, which can send while the socket receives. Sends through the socket itself
+ * to peers that are connected to it, and if there are no send sockets.
  */
 export class UnixSender {
   readonly #own: UnixConn;
-  readonly #twins: Twins;
+  readonly #sendSockets: SendSockets;
   readonly #aliases = new PeerAliases();
   /** The peers that are connected to the socket. */
   readonly #connected = new Set<string>();
@@ -69,20 +69,20 @@ export class UnixSender {
 
   /**
    * @param own The socket.
-   * @param twins The twins of the socket. `close` closes them.
+   * @param sendSockets The send sockets of the socket. `close` closes them.
    */
-  constructor(own: UnixConn, twins: Twins) {
+  constructor(own: UnixConn, sendSockets: SendSockets) {
     this.#own = own;
-    this.#twins = twins;
+    this.#sendSockets = sendSockets;
   }
 
   /** Sends a datagram to `path`, if possible without waiting. */
   async attempt(p: Uint8Array, path: string): Promise<Outcome> {
-    if (!this.#twins.any || this.#connected.has(path)) {
+    if (!this.#sendSockets.any || this.#connected.has(path)) {
       return await this.#throughOwn(p, path);
     }
     try {
-      return await this.#throughTwin(p, path);
+      return await this.#throughSendSocket(p, path);
     } catch (error) {
       if (!isConnected(error)) throw error;
       if (this.#connected.size >= CONNECTED_MAX) this.#connected.clear();
@@ -91,13 +91,13 @@ export class UnixSender {
     }
   }
 
-  async #throughTwin(p: Uint8Array, path: string): Promise<Outcome> {
+  async #throughSendSocket(p: Uint8Array, path: string): Promise<Outcome> {
     const risky = this.#aliases.of(path) === undefined;
-    const twin = await this.#twins.take(risky);
-    if (twin === undefined) return "full";
-    return await this.#over(twin, p, path, (stuck) => {
-      if (stuck === undefined) this.#twins.give(twin, risky);
-      else this.#twins.lose(twin, risky, stuck);
+    const sendSocket = await this.#sendSockets.take(risky);
+    if (sendSocket === undefined) return "full";
+    return await this.#over(sendSocket, p, path, (stuck) => {
+      if (stuck === undefined) this.#sendSockets.give(sendSocket, risky);
+      else this.#sendSockets.lose(sendSocket, risky, stuck);
     });
   }
 
@@ -160,9 +160,9 @@ export class UnixSender {
     }
   }
 
-  /** Closes the twins, and cancels the sends that have an alias. */
+  /** Closes the send sockets, and cancels the sends that have an alias. */
   close(): void {
-    this.#twins.close();
+    this.#sendSockets.close();
     this.#aliases.close();
   }
 }

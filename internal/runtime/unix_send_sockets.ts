@@ -1,5 +1,5 @@
 /**
- * Twins of a Unix datagram socket: sockets of the same name, to send with.
+ * The sockets that send for a Unix datagram socket, under its name.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { type DenoDatagramConn, listenDatagram } from "./deno_datagram.ts";
 import { bindWithMode } from "./unix_path.ts";
 
 /**
- * The number of twins of a socket. Each peer that has an abstract name and does not read can block one of them; the
- * last one is kept for the other peers. Arbitrary.
+ * The number of send sockets of a socket. Each peer that has an abstract name and does not read can block one of them;
+ * the last one is kept for the other peers. Arbitrary.
  */
-const TWINS = 4;
+const SEND_SOCKETS = 4;
 
 /**
- * Binds the twins and then the socket to the same path, which is removed after each twin. The twins keep the name, so
- * their datagrams come from that path; datagrams to the path reach the socket, which was bound last.
+ * Binds the send sockets and then the socket to the same path, which is removed after each send socket. These keep the
+ * name, so their datagrams come from that path; datagrams to the path reach the socket, which was bound last.
  *
  * @param path The path.
  * @param mode The permissions of the path; null leaves them to the umask.
  * @throws The errors of `Deno.listenDatagram`, such as `AddrInUse`. No socket is left open then.
  */
-export function bindWithTwins(
+export function bindWithSendSockets(
   path: string,
   mode: number | null = null,
 ): [DenoDatagramConn, DenoDatagramConn[]] {
   const listen = () => listenDatagram!({ transport: "unixpacket", path });
   const opened: DenoDatagramConn[] = [];
   try {
-    while (opened.length < TWINS) {
+    while (opened.length < SEND_SOCKETS) {
       opened.push(listen());
       Deno.removeSync(path);
     }
@@ -39,38 +39,38 @@ export function bindWithTwins(
   }
 }
 
-/** A call that waits for a twin. */
+/** A call that waits for a send socket. */
 interface Waiter {
   readonly risky: boolean;
-  readonly resolve: (twin: DenoDatagramConn | undefined) => void;
+  readonly resolve: (sendSocket: DenoDatagramConn | undefined) => void;
 }
 
-/** Lends the twins of a socket to sends. A send that may get stuck never gets the last one. */
-export class Twins {
+/** Lends the send sockets of a socket to sends. A send that may get stuck never gets the last one. */
+export class SendSockets {
   readonly #all: readonly DenoDatagramConn[];
   readonly #free: DenoDatagramConn[];
-  /** The number of twins that may not come back: lent to a risky send, or stuck. */
+  /** The number of send sockets that may not come back: lent to a risky send, or stuck. */
   #unsure = 0;
-  /** The number of stuck twins. */
+  /** The number of stuck send sockets. */
   #stuck = 0;
   #waiters: Waiter[] = [];
 
-  /** @param twins The twins. `close` closes them. */
-  constructor(twins: readonly DenoDatagramConn[]) {
-    this.#all = twins;
-    this.#free = [...twins];
+  /** @param sendSockets The send sockets. `close` closes them. */
+  constructor(sendSockets: readonly DenoDatagramConn[]) {
+    this.#all = sendSockets;
+    this.#free = [...sendSockets];
   }
 
-  /** Reports whether there are any twins. */
+  /** Reports whether there are any send sockets. */
   get any(): boolean {
     return this.#all.length > 0;
   }
 
   /**
-   * Lends a twin, as soon as one is free.
+   * Lends a send socket, as soon as one is free.
    *
    * @param risky Whether the send cannot be cancelled.
-   * @returns The twin; undefined if all twins that the send may have are stuck.
+   * @returns The send socket; undefined if all send sockets that the send may have are stuck.
    */
   take(risky: boolean): Promise<DenoDatagramConn | undefined> {
     if (this.#hopeless(risky)) return Promise.resolve(undefined);
@@ -92,26 +92,30 @@ export class Twins {
     return this.#free.pop()!;
   }
 
-  /** Returns a twin after a send. */
-  give(twin: DenoDatagramConn, risky: boolean): void {
+  /** Returns a send socket after a send. */
+  give(sendSocket: DenoDatagramConn, risky: boolean): void {
     if (risky) this.#unsure--;
-    this.#free.push(twin);
+    this.#free.push(sendSocket);
     this.#serve();
   }
 
-  /** Leaves a twin to a send that is stuck, until the send has ended. */
-  lose(twin: DenoDatagramConn, risky: boolean, sent: Promise<unknown>): void {
+  /** Leaves a send socket to a send that is stuck, until the send has ended. */
+  lose(
+    sendSocket: DenoDatagramConn,
+    risky: boolean,
+    sent: Promise<unknown>,
+  ): void {
     if (!risky) this.#unsure++;
     this.#stuck++;
     const back = () => {
       this.#stuck--;
-      this.give(twin, true);
+      this.give(sendSocket, true);
     };
     sent.then(back, back);
     this.#serve();
   }
 
-  /** Lends free twins to the calls that wait. Calls that can no longer get one get undefined. */
+  /** Lends free send sockets to the calls that wait. Calls that can no longer get one get undefined. */
   #serve(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
@@ -123,8 +127,8 @@ export class Twins {
     }
   }
 
-  /** Closes all twins. */
+  /** Closes all send sockets. */
   close(): void {
-    for (const twin of this.#all) twin.close();
+    for (const sendSocket of this.#all) sendSocket.close();
   }
 }
