@@ -24,11 +24,11 @@ import { MessageQueue } from "./message_queue.ts";
 
 /** The options of a child. */
 export interface PoolChildOptions {
-  /** The first message to it. */
+  /** The first message to the child. */
   init: Omit<InitMessage, "token">;
   /** Stops the loop of the server. */
   shutdown: () => Promise<void>;
-  /** The count of requests after which it exits. */
+  /** The count of requests after which the child exits. */
   requestsPerChild: number;
   /** The seconds that a request may take; null is no limit. */
   childTimeout: number | null;
@@ -63,7 +63,7 @@ export class PoolChild {
   /**
    * @param process The process, which has just been started.
    * @param options The options.
-   * @param onCapacity Called when it may take another request.
+   * @param onCapacity Called when the child may take another request.
    */
   constructor(
     process: ChildProcess,

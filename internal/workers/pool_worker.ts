@@ -55,7 +55,7 @@ interface Running {
  * (denoland/deno#35657). And a Web Worker that ends itself raises no event; this one raises `exit`.
  */
 export class PoolWorker {
-  /** The count of requests that it has or is about to get. */
+  /** The count of requests that the worker has or is about to get. */
   load = 0;
   /** Whether the handler's class is loaded. */
   ready = false;
@@ -65,7 +65,7 @@ export class PoolWorker {
   readonly #running = new Map<number, Running>();
   /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
   readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
-  /** The connections that its handlers have opened. */
+  /** The connections that the handlers of the worker have opened. */
   readonly #connections: WorkerConnections;
   readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
@@ -73,15 +73,15 @@ export class PoolWorker {
   #cause: Error | undefined;
   #leaving = false;
   #dead = false;
-  /** The error that its requests ended with when it died. */
+  /** The error with which the requests ended when the worker died. */
   #death: Error | undefined;
   readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
 
   /**
-   * @param init The data that it starts with.
-   * @param hooks The calls that it makes to its pool.
-   * @param limits Its limits.
+   * @param init The data that the worker starts with.
+   * @param hooks The calls that the worker makes to its pool.
+   * @param limits The limits of the worker.
    */
   constructor(
     init: PoolWorkerInit,
