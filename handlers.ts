@@ -48,6 +48,7 @@ export type {
   DatagramRequest,
   HandlerServer,
   ServerStages,
+  ServerState,
   WorkerServer,
 } from "./internal/server/stages.ts";
 export { BufferedReader } from "./internal/files/buffered_reader.ts";

@@ -139,6 +139,7 @@ export type {
   ServerOptions,
   ServerSocket,
   ServerStages,
+  ServerState,
   ServerStatus,
   SocketServer,
   StreamServer,
@@ -146,6 +147,7 @@ export type {
   UDPServer,
   UnixDatagramServer,
   UnixStreamServer,
+  WaitForConnectionsOptions,
 } from "./server.ts";
 export type {
   Blocking,

@@ -136,7 +136,9 @@ export type {
   ServerOptions,
   ServerSocket,
   ServerStages,
+  ServerState,
   ServerStatus,
+  WaitForConnectionsOptions,
 } from "./server.ts";
 export { serve } from "./internal/server/serve.ts";
 export type { ServeOptions } from "./internal/server/serve.ts";

@@ -56,6 +56,7 @@ export type {
   ServerCloseOptions,
   ServerCloseReport,
   ServerOptions,
+  WaitForConnectionsOptions,
 } from "./internal/server/server_options.ts";
 export type {
   AddressOf,
@@ -71,6 +72,7 @@ export type {
   ServerAddress,
   ServerSocket,
   ServerStages,
+  ServerState,
   ServerStatus,
 } from "./internal/server/stages.ts";
 

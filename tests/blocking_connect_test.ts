@@ -287,7 +287,7 @@ for (const how of ["select", "recv", "file", "close"]) {
         running.server.serverClose({ timeout: 20 }),
         25_000,
       );
-      assertEquals(report, { finished: 1, forced: 0 });
+      assertEquals(report, { idle: 0, finished: 1, forced: 0 });
       const answer = how === "close" ? '["OSError","EBADF",true]\n' : "";
       assertEquals(await readAll(client), answer);
       assertEquals(await echo.next(1), ["waiting"]);
@@ -312,7 +312,7 @@ workerTest(
       running.server.serverClose({ timeout: 20 }),
       25_000,
     );
-    assertEquals(report, { finished: 1, forced: 0 });
+    assertEquals(report, { idle: 0, finished: 1, forced: 0 });
     assertEquals([await readAll(client), running.reports.left], ["", 0]);
   },
 );
@@ -330,7 +330,7 @@ workerTest(
       running.server.serverClose({ timeout: 0 }),
       20_000,
     );
-    assertEquals(report, { finished: 0, forced: 1 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 1 });
     assertEquals(await echo.next(1), [""]);
   },
 );

@@ -177,7 +177,7 @@ for (const how of ["handler", "kept", "throw"]) {
         running.server.serverClose({ timeout: 20 }),
         25_000,
       );
-      assertEquals(report, { finished: 1, forced: 0 });
+      assertEquals(report, { idle: 0, finished: 1, forced: 0 });
       const rest = how === "throw" ? "" : " drained";
       assertEquals(await readAll(client), rest);
       assertEquals(running.reports.left, 0); // the reason of its own signal is no error

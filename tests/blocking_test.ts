@@ -163,7 +163,11 @@ workerTest(
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     const closing = running.server.serverClose({ timeout: 0.05 });
-    assertEquals(await deadline(closing, 5000), { finished: 0, forced: 2 });
+    assertEquals(await deadline(closing, 5000), {
+      idle: 0,
+      finished: 0,
+      forced: 2,
+    });
     for (const socket of [client, second]) {
       await readAll(socket).catch((error) => assertInstanceOf(error, OSError));
     }

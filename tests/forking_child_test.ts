@@ -387,7 +387,7 @@ Deno.test({
     drains.resolve();
     assertStrictEquals(await client.ask("drain"), "aborted");
     client.close();
-    assertEquals(await closed, { finished: 1, forced: 0 });
+    assertEquals(await closed, { idle: 0, finished: 1, forced: 0 });
     await served;
   },
 });
@@ -444,7 +444,7 @@ Deno.test({
     using second = await LineClient.connect(server.serverAddress);
     while (server.status.active < 2) await delay(1);
     const report = await server.serverClose({ timeout: 0.05 });
-    assertEquals(report, { finished: 0, forced: 2 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 2 });
     for (const client of [first, second]) {
       const end = await client.line().catch(({ code }) => code);
       assert(["", "ECONNRESET"].includes(end), end);

@@ -222,7 +222,7 @@ Deno.test({
     const pid = Number(await stuck.ask("pid"));
     await stuck.send("spin");
     const report = await server.serverClose({ timeout: 0.1 });
-    assertEquals(report, { finished: 0, forced: 1 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 1 });
     assert(!exists(pid));
     assertStrictEquals(server.reports.left, 0);
     await served;

@@ -232,7 +232,7 @@ async function checkClose(server: TCP | UnixStream): Promise<void> {
   const { accepted, rejected } = server.status;
   assertStrictEquals(server.reports.left, 0);
   assertStrictEquals(good, accepted - rejected - before);
-  assertEquals(report, { finished: under, forced: 0 });
+  assertEquals(report, { idle: 0, finished: under, forced: 0 });
   await served;
 }
 

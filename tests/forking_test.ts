@@ -340,12 +340,16 @@ Deno.test({
     const closing = server.serverClose({ timeout: 1 });
     assertStrictEquals(await a.line(), "aborted");
     a.close();
-    assertEquals(await closing, { finished: 1, forced: 1 });
+    assertEquals(await closing, { idle: 0, finished: 1, forced: 1 });
     assertStrictEquals(await b.line(), "");
     assertStrictEquals(server.activeChildren!.size, 0);
     assertStrictEquals(server.reports.left, 0);
     await served;
-    assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+    assertEquals(await server.serverClose(), {
+      idle: 0,
+      finished: 0,
+      forced: 0,
+    });
   },
 });
 
@@ -358,7 +362,11 @@ Deno.test({
     const served = server.serveForever();
     using client = await LineClient.connect(server.serverAddress);
     await client.ask("x");
-    assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+    assertEquals(await server.serverClose(), {
+      idle: 0,
+      finished: 0,
+      forced: 0,
+    });
     assertStrictEquals(await client.ask("still here"), "STILL");
     client.close();
     await server.collectChildren({ blocking: true });
@@ -833,7 +841,7 @@ Deno.test({
     first.close(); // makes room for the second, in a child of its own
     assertStrictEquals(await second.ask("drain"), "aborted");
     second.close();
-    assertEquals(await closing, { finished: 2, forced: 0 });
+    assertEquals(await closing, { idle: 0, finished: 2, forced: 0 });
     await served;
   },
 });

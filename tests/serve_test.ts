@@ -45,7 +45,7 @@ Deno.test("serve() serves with several servers until its signal, and closes them
     assertEquals(await ask(server, "hello\n"), "hello\n");
   }
   stop.abort();
-  assertEquals(await within(served), { finished: 0, forced: 0 });
+  assertEquals(await within(served), { idle: 0, finished: 0, forced: 0 });
   assertEquals(servers.map((server) => server.fileno()), [-1, -1]);
 });
 
@@ -93,7 +93,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     using _client = await connectTo(servers[0]);
     await running.wait();
     stop.abort();
-    assertEquals(await within(served), { finished: 0, forced: 1 });
+    assertEquals(await within(served), { idle: 0, finished: 0, forced: 1 });
   });
 }
 
@@ -119,7 +119,7 @@ Deno.test({
       using _client = await connectTo(server);
       await running.wait();
       Deno.kill(Deno.pid, "SIGUSR2");
-      assertEquals(await within(served), { finished: 1, forced: 0 });
+      assertEquals(await within(served), { idle: 0, finished: 1, forced: 0 });
       assertEquals(others, 1);
     } finally {
       Deno.removeSignalListener("SIGUSR2", count);

@@ -55,7 +55,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     assertEquals(server.status.active, 1);
     release.set();
     assertEquals(await answer, "done\n");
-    assertEquals(await within(closing), { finished: 1, forced: 0 });
+    assertEquals(await within(closing), { idle: 0, finished: 1, forced: 0 });
     await within(served);
     assertEquals(server.status.active, 0);
   });
@@ -140,7 +140,7 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     await getting.wait();
     const closing = server.serverClose();
     release.set();
-    assertEquals(await within(closing), { finished: 0, forced: 0 });
+    assertEquals(await within(closing), { idle: 0, finished: 0, forced: 0 });
     assertEquals(await answer, "");
     await within(served);
     assertEquals(handled, 0);
@@ -166,7 +166,7 @@ async function forced(
   await began.wait();
   const patient = server.serverClose(); // without a limit: the other one's counts for both
   const report = await within(server.serverClose({ timeout: 0.02 }));
-  assertEquals(report, { finished: 0, forced: 1 });
+  assertEquals(report, { idle: 0, finished: 0, forced: 1 });
   await within(patient);
   await within(server.serverClose()); // as `await using` does
   assertEquals(server.status.active, 0);
@@ -199,7 +199,7 @@ Deno.test("AsyncTCPServer.serverClose() counts what finished and what was forced
   while (server.status.active < 2) await ask(server, "end\n");
   const closing = server.serverClose({ timeout: 0.05 });
   await end.sendall(bytes("end\n"));
-  assertEquals(await within(closing), { finished: 1, forced: 1 });
+  assertEquals(await within(closing), { idle: 0, finished: 1, forced: 1 });
   await within(served);
 });
 
@@ -220,7 +220,11 @@ Deno.test("AsyncTCPServer.serverClose() does not wait where blockOnClose is fals
   const served = server.serveForever();
   const answer = ask(server, "hello\n");
   const signal = await began.wait();
-  assertEquals(await within(server.serverClose()), { finished: 0, forced: 0 });
+  assertEquals(await within(server.serverClose()), {
+    idle: 0,
+    finished: 0,
+    forced: 0,
+  });
   await within(served);
   assertEquals(signal.aborted, true);
   assertEquals(server.fileno(), -1);
@@ -247,7 +251,7 @@ Deno.test("AsyncUDPServer.serverClose() lets handlers answer before it closes th
   assert(server.fileno() > 0);
   release.set();
   assertEquals(await answer, "done");
-  assertEquals(await within(closing), { finished: 1, forced: 0 });
+  assertEquals(await within(closing), { idle: 0, finished: 1, forced: 0 });
   assertEquals(server.fileno(), -1);
 });
 
@@ -265,7 +269,7 @@ Deno.test("AsyncUDPServer.serverClose() leaves a handler behind that never ends"
   await client.sendall(bytes("hello"));
   await began.wait();
   const report = await within(server.serverClose({ timeout: 0.02 }));
-  assertEquals(report, { finished: 0, forced: 1 });
+  assertEquals(report, { idle: 0, finished: 0, forced: 1 });
   await within(served);
 });
 
@@ -314,7 +318,7 @@ Deno.test("BaseRequestHandler.signal aborts also where a hook put another reques
   assertEquals(signal.aborted, true);
   release.set();
   assertEquals(await answer, "done\n");
-  assertEquals(await within(closing), { finished: 1, forced: 0 });
+  assertEquals(await within(closing), { idle: 0, finished: 1, forced: 0 });
   await within(served);
 });
 

@@ -251,6 +251,7 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
     const answer = ask(server, "x");
     assertEquals((await began.wait()).aborted, false);
     assertEquals(await within(server.serverClose()), {
+      idle: 0,
       finished: 1,
       forced: 0,
     });

@@ -69,7 +69,7 @@ for (
         piece = (await client.recv(1 << 20)).length;
       }
       assertEquals(count, SIZE);
-      assertEquals(await within(closing), { finished: 1, forced: 0 });
+      assertEquals(await within(closing), { idle: 0, finished: 1, forced: 0 });
       await within(served);
     },
   });

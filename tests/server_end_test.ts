@@ -91,7 +91,7 @@ each("serve() ends after closeTimeout", async (kind) => {
   await client.sendall(bytes("x"));
   await began.wait();
   stop.abort();
-  assertEquals(await within(served), { finished: 0, forced: 1 });
+  assertEquals(await within(served), { idle: 0, finished: 0, forced: 1 });
 });
 
 for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
@@ -120,7 +120,11 @@ for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
           const served = serve(server, { signal: stop.signal });
           using _client = await idle(server);
           stop.abort();
-          assertEquals(await within(served), { finished: 0, forced: 1 });
+          assertEquals(await within(served), {
+            idle: 0,
+            finished: 0,
+            forced: 1,
+          });
         }
       }
     },
@@ -211,7 +215,7 @@ Deno.test("handleSlowClose() is not called by a close that ends soon, and may th
   const closing = server.serverClose();
   await until(() => stderr.texts.length > 0);
   release.set();
-  assertEquals(await within(closing), { finished: 1, forced: 0 });
+  assertEquals(await within(closing), { idle: 0, finished: 1, forced: 0 });
   await within(served);
   assertEquals(calls, 1);
   assertStringIncludes(stderr.texts[0], "Error: a bug");
@@ -266,7 +270,7 @@ for (const place of PLACES) {
     await client.sendall(bytes("x"));
     await within(served);
     await until(() => reports.length === 1);
-    assertEquals(reports, [{ finished: 0, forced: 0 }]);
+    assertEquals(reports, [{ idle: 0, finished: 0, forced: 0 }]);
     await within(server.serverClose());
     assertEquals(server.fileno(), -1);
     assertEquals(server.status.active, 0);
@@ -324,7 +328,7 @@ for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
         await until(() => server.status.active === 1);
         assertEquals(await ask(server, "a symbol\n"), "");
         await until(() => report !== undefined);
-        assertEquals(report, { finished: 0, forced: 0 });
+        assertEquals(report, { idle: 0, finished: 0, forced: 0 });
         await other.sendall(bytes("hello\n"));
         assertEquals(text(await other.recv(100)), "hello\n");
         await within(served);
@@ -433,7 +437,7 @@ Deno.test("AsyncTCPServer.serverClose() tells each of two that wait what was for
   using _client = await connectTo(server);
   await began.wait();
   const patient = server.serverClose();
-  const report = { finished: 0, forced: 1 };
+  const report = { idle: 0, finished: 0, forced: 1 };
   assertEquals(await within(server.serverClose({ timeout: 0 })), report);
   assertEquals(await within(patient), report);
   await within(served);

@@ -66,7 +66,7 @@ each("stops when shutdown() follows serveForever() at once", async (kind) => {
 
 each("closes before any request", async (kind) => {
   const server = make(kind);
-  assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+  assertEquals(await server.serverClose(), { idle: 0, finished: 0, forced: 0 });
   assertEquals(server.fileno(), -1);
   assertEquals(server.socket.fileno(), -1);
   await server.serverClose(); // twice is fine

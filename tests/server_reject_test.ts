@@ -208,7 +208,7 @@ Deno.test("AsyncTCPServer counts requests that wait for their verdict, and serve
   assertEquals(server.status.active, 1);
   server.verdict.resolve(true);
   assertEquals(await asks(first), "HELLO");
-  assertEquals(await within(closed), { finished: 1, forced: 0 });
+  assertEquals(await within(closed), { idle: 0, finished: 1, forced: 0 });
   await within(served);
 });
 
@@ -245,7 +245,7 @@ Deno.test("AsyncTCPServer turns away at the limits where every verdict takes tim
     assertEquals(await hear(third), "");
     assertEquals(server.reasons, [reason]);
     const report = await within(server.serverClose({ timeout: 0.01 }));
-    assertEquals(report, { finished: 0, forced: 2 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 2 });
     await within(served);
   }
 });
@@ -269,7 +269,7 @@ Deno.test("AsyncTCPServer runs no handler of a request that was cut off before i
     using client = await connectTo(server);
     await server.waits.promise;
     const report = await within(server.serverClose({ timeout: 0.01 }));
-    assertEquals(report, { finished: 0, forced: 1 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 1 });
     assertEquals(await hear(client), "");
     if (verdict instanceof Error) server.verdict.reject(verdict);
     else server.verdict.resolve(verdict);

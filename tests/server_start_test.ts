@@ -147,7 +147,7 @@ Deno.test("a serverBind() that rejects closes the socket, and all who wait get i
   }
   assertEquals(server.fileno(), -1);
   assertStrictEquals(await assertRejects(() => server.serveForever()), error);
-  assertEquals(await server.serverClose(), { finished: 0, forced: 0 });
+  assertEquals(await server.serverClose(), { idle: 0, finished: 0, forced: 0 });
 });
 
 Deno.test("the error of a serverBind() is not unhandled where the program waits for it later", async () => {
@@ -247,7 +247,7 @@ Deno.test("serverClose() closes what a serverBind() opens after it", async () =>
 Deno.test("serverClose() waits for a serverBind() no longer than its timeout", async () => {
   const { server, bind } = lateServer();
   const report = await within(server.serverClose({ timeout: 0.01 }));
-  assertEquals(report, { finished: 0, forced: 0 });
+  assertEquals(report, { idle: 0, finished: 0, forced: 0 });
   bind.reject(boom()); // too late to matter
   await turn();
 });

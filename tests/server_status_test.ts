@@ -1,29 +1,37 @@
-/** What `status` of a server says: the bytes of its requests. */
+/** What `status` of a server says: its state, how its requests ended, and their bytes. */
 
 import {
   AsyncTCPServer,
+  AsyncUDPServer,
   BaseRequestHandler,
   createConnection,
   relay,
   type RequestHandlerConstructor,
+  serve,
   SHUT_WR,
   type Socket,
   StreamRequestHandler,
+  TCPServer,
+  TimeoutError,
 } from "../mod.ts";
-import { assert, assertEquals } from "./deps.ts";
+import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   type AnyServer,
+  ask,
   bytes,
   connectTo,
+  EchoDatagram,
   Event,
   LOOPBACK,
   serving,
+  Stderr,
   text,
   until,
 } from "./server_helpers.ts";
 import { clientContext, serverContext } from "./ssl_helpers.ts";
 import { connectTls, makeServer } from "./ssl_server_helpers.ts";
 import { memorySocketpair } from "../testing.ts";
+import { within } from "./helpers/within.ts";
 
 /** The bytes that a server has received and sent. */
 function moved({ status }: AnyServer): [bytesIn: number, bytesOut: number] {
@@ -223,3 +231,179 @@ class StreamEcho extends StreamRequestHandler {
     for await (const line of this.rfile) await this.wfile.write(line);
   }
 }
+
+/** Asserts that each request got so far is under way or has ended in one way. */
+function assertComplete({ status }: AnyServer): void {
+  const { accepted, active, finished, failed, forced } = status;
+  const { rejected, handshakeErrors } = status;
+  const sum = active + finished + failed + forced + rejected + handshakeErrors;
+  assertEquals(sum, accepted, JSON.stringify(status));
+}
+
+/** Does what the first line asks for. */
+class Obeys extends StreamRequestHandler {
+  override async handle(): Promise<void> {
+    const line = text(await this.rfile.readline()).trim();
+    if (line === "throw") throw new Error("as asked");
+    if (line === "wait") await new Promise(() => {});
+    await this.wfile.write(`${line}\n`);
+  }
+}
+
+for (const Server of [TCPServer, AsyncTCPServer]) {
+  Deno.test(`${Server.name}.status counts each request once, by its end`, async () => {
+    using stderr = new Stderr();
+    class Picky extends Server {
+      override verifyRequest() {
+        return this.status.accepted !== 2;
+      }
+    }
+    const server = new Picky(LOOPBACK, Obeys) as AnyServer;
+    assertEquals(server.status.state, "created");
+    const served = server.serveForever();
+    assertEquals(server.status.state, "serving");
+    for (const line of ["one", "two", "throw", "three"]) {
+      await ask(server, `${line}\n`).catch(() => {}); // the server resets a connection with unread bytes
+      await until(() => server.status.active === 0);
+      assertComplete(server);
+    }
+    const { finished, failed, rejected, bytesIn } = server.status;
+    assertEquals([finished, failed, rejected], [2, 1, 1]);
+    using _waits = await connectTo(server);
+    await _waits.sendall(bytes("wait\n"));
+    await until(() => server.status.bytesIn === bytesIn + 5);
+    const closing = server.serverClose({ timeout: 0.05 });
+    assertEquals(server.status.state, "draining");
+    assertEquals(await within(closing), { idle: 0, finished: 0, forced: 1 });
+    assertEquals(server.status.state, "closed");
+    assertEquals(server.status.forced, 1);
+    assertComplete(server);
+    await within(served);
+    assertEquals(stderr.texts.length, 1);
+  });
+
+  Deno.test(`${Server.name}.suspend() stops accepting, and resume() lets the clients in that have waited`, async () => {
+    const server = new Server(LOOPBACK, StreamEcho) as AnyServer;
+    server.suspend();
+    server.suspend();
+    assertEquals(server.status.state, "suspended");
+    const served = server.serveForever();
+    const clients: Socket[] = [];
+    for (let count = 0; count < 3; count++) {
+      clients.push(await connectTo(server)); // the backlog takes it
+    }
+    for (const client of clients) await client.sendall(bytes("hello\n"));
+    clients[0].settimeout(0.1);
+    await assertRejects(() => clients[0].recv(100), TimeoutError);
+    assertEquals(server.status.accepted, 0);
+    server.resume();
+    server.resume();
+    for (const client of clients) {
+      client.settimeout(20);
+      assertEquals(text(await client.recv(100)), "hello\n");
+      if (client === clients[0]) server.suspend(); // its request goes on
+      if (client === clients[0]) {
+        await client.sendall(bytes("again\n"));
+        assertEquals(text(await client.recv(100)), "again\n");
+        server.resume();
+      }
+      client.close();
+    }
+    await until(() => server.status.finished === 3);
+    await within(server.shutdown());
+    await within(served);
+    assertEquals(server.status.state, "stopped");
+    await within(server.serverClose());
+    server.suspend();
+    server.resume();
+    assertEquals(server.status.state, "closed");
+  });
+}
+
+Deno.test("a suspended server leaves the other servers of serve() alone, and closes", async () => {
+  const servers = [Obeys, Obeys].map((Handler) =>
+    new AsyncTCPServer(LOOPBACK, Handler)
+  );
+  const stop = new AbortController();
+  const served = serve(servers, { signal: stop.signal });
+  servers[0].suspend();
+  using waits = await connectTo(servers[0]);
+  assertEquals(await ask(servers[1], "hello\n"), "hello\n");
+  stop.abort();
+  const report = await within(served);
+  assertEquals(report, { idle: 0, finished: 0, forced: 0 });
+  assertEquals(servers[0].status.accepted, 0);
+  await waits.recv(1).catch(() => {}); // its connection is closed, or reset
+});
+
+Deno.test("handleRequest() of a suspended server waits, and calls handleTimeout() in time", async () => {
+  let timeouts = 0;
+  class Server extends TCPServer {
+    override handleTimeout() {
+      timeouts++;
+    }
+  }
+  await using server = new Server(LOOPBACK, StreamEcho, { timeout: 0.05 });
+  using client = await connectTo(server);
+  await client.shutdown(SHUT_WR);
+  server.suspend();
+  await within(server.handleRequest());
+  assertEquals([timeouts, server.status.accepted], [1, 0]);
+  server.timeout = null;
+  const handled = server.handleRequest();
+  server.resume();
+  await within(handled);
+  assertEquals([timeouts, server.status.accepted], [1, 1]);
+});
+
+Deno.test("a suspended UDP server receives later what has come meanwhile", async () => {
+  const server = new AsyncUDPServer(LOOPBACK, EchoDatagram);
+  await serving(server, async () => {
+    server.suspend();
+    using client = await connectTo(server);
+    await client.sendall(bytes("one"));
+    client.settimeout(0.1);
+    await assertRejects(() => client.recv(100), TimeoutError);
+    assertEquals(server.status.accepted, 0);
+    server.resume();
+    client.settimeout(20);
+    assertEquals(text(await client.recv(100)), "one");
+  });
+});
+
+Deno.test("server.waitForConnections() resolves when at most so many requests are open", async () => {
+  const server = new AsyncTCPServer(LOOPBACK, StreamEcho);
+  await serving(server, async () => {
+    await server.waitForConnections(0);
+    const clients = [await connectTo(server), await connectTo(server)];
+    await until(() => server.status.active === 2);
+    await server.waitForConnections(2);
+    let fewer = false;
+    const waits = server.waitForConnections(1).then(() => fewer = true);
+    const none = server.waitForConnections(0, { timeout: 20 });
+    await assertRejects(
+      () => server.waitForConnections(1, { timeout: 0.01 }),
+      TimeoutError,
+      "2 requests are open after 0.01 s",
+    );
+    assertEquals(fewer, false);
+    clients[0].close();
+    await within(waits);
+    assertEquals(server.status.active, 1);
+    const stop = new AbortController();
+    const aborted = server.waitForConnections(0, { signal: stop.signal });
+    const reason = new Error("no longer");
+    stop.abort(reason);
+    assertEquals(await aborted.catch((error) => error), reason);
+    clients[1].close();
+    await within(none);
+    for (const count of [-1, 1.5, NaN, "1" as unknown as number]) {
+      await assertRejects(() => server.waitForConnections(count), RangeError);
+    }
+    const timeout = { timeout: -1 };
+    await assertRejects(
+      () => server.waitForConnections(0, timeout),
+      RangeError,
+    );
+  });
+});

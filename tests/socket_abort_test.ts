@@ -191,7 +191,7 @@ Deno.test("the signal of a handler ends a recv() when the server drains", async 
   using client = await createConnection(server.serverAddress);
   assertEquals(text(await within(client.recv(2))), "go");
   const report = await within(server.serverClose({ timeout: 20 }));
-  assertEquals(report, { finished: 1, forced: 0 });
+  assertEquals(report, { idle: 0, finished: 1, forced: 0 });
   assertEquals(text(await recvToEnd(client)), " true");
   await serving;
 });

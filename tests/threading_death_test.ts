@@ -106,7 +106,7 @@ workerTest("serverClose() ends a worker in an endless loop", async () => {
     running.server.serverClose({ timeout: 0.1 }),
     5000,
   );
-  assertEquals(report, { finished: 0, forced: 1 });
+  assertEquals(report, { idle: 0, finished: 0, forced: 1 });
   assertLess(performance.now() - before, 3000);
   assertEquals(running.reports.left, 0);
 });

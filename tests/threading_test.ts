@@ -381,7 +381,7 @@ workerTest(
     using client = await running.connect();
     assertEquals(await readText(client, 5), "ready");
     const report = await running.server.serverClose();
-    assertEquals(report, { finished: 1, forced: 0 });
+    assertEquals(report, { idle: 0, finished: 1, forced: 0 });
     assertEquals(await readAll(client), " drained");
   },
 );
@@ -393,7 +393,7 @@ workerTest(
     using client = await running.connect();
     assertEquals(await readText(client, 5), "ready");
     const report = await running.server.serverClose({ timeout: 0.01 });
-    assertEquals(report, { finished: 0, forced: 1 });
+    assertEquals(report, { idle: 0, finished: 0, forced: 1 });
     await readAll(client).catch((error) => assertInstanceOf(error, OSError));
     assertEquals(running.reports.left, 0);
   },
@@ -406,6 +406,7 @@ workerTest(
     using client = await running.connect();
     assertEquals(await readText(client, 5), "ready");
     assertEquals(await running.server.serverClose(), {
+      idle: 0,
       finished: 0,
       forced: 1,
     });
@@ -420,6 +421,7 @@ workerTest(
     using client = await running.connect();
     assertEquals(await readText(client, 5), "ready");
     assertEquals(await running.server.serverClose(), {
+      idle: 0,
       finished: 0,
       forced: 0,
     });

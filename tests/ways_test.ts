@@ -387,7 +387,7 @@ async function play(
   { Handler, talk, fails }: Scenario,
 ): Promise<void> {
   for (const list of Object.values(seen)) list.length = 0;
-  const { accepted } = server.status;
+  const { accepted, finished, failed } = server.status;
   using client = await clientOf(server, Handler);
   await talk(client, server, Handler);
   await until(() =>
@@ -396,8 +396,11 @@ async function play(
   assertEquals(seen.hooks, fails === undefined ? ORDER : FAILED, "the hooks");
   const { bytesIn: _received, bytesOut: _sent, ...status } = server.status;
   const limits = Object.keys(status.limits);
-  assertEquals(status, {
-    ...{ active: 0, accepted: accepted + 1, rejected: 0 },
+  assertEquals<unknown>(status, {
+    ...{ state: "serving", active: 0, idle: 0 },
+    ...{ accepted: accepted + 1, rejected: 0, forced: 0 },
+    finished: finished + Number(fails === undefined),
+    failed: failed + Number(fails !== undefined),
     ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
     limits: Object.fromEntries(limits.map((limit) => [limit, 0])),
   });

@@ -9,11 +9,8 @@ import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { runHandler } from "../server/run_handler.ts";
-import {
-  type ActiveRequest,
-  type Requests,
-  requestsOf,
-} from "../server/request_registry.ts";
+import type { ActiveRequest } from "../server/active_request.ts";
+import { type Requests, requestsOf } from "../server/request_registry.ts";
 import {
   ChildDatagramTransport,
   ChildStreamTransport,

@@ -20,6 +20,8 @@ import { requestsOf } from "./request_registry.ts";
 import { processRequest } from "./request_stages.ts";
 import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
+import { unawaited } from "../waiting/promises.ts";
+import { waitForConnections } from "./wait_for_connections.ts";
 import {
   type BaseServerOptions,
   checkOptions,
@@ -28,6 +30,7 @@ import {
   type ServerCloseOptions,
   type ServerCloseReport,
   setting,
+  type WaitForConnectionsOptions,
 } from "./server_options.ts";
 import type {
   LimitName,
@@ -154,6 +157,37 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
    */
   shutdown(): Promise<void> {
     return this.#loop.shutdown();
+  }
+
+  /**
+   * Stops accepting until {@linkcode BaseServer.resume}, also in a `serveForever` or `handleRequest` that begins later.
+   * Open requests go on. Clients wait in the system's backlog meanwhile: once it is full, `requestQueueSize`, Linux
+   * ignores further attempts, which TCP clients repeat for about two minutes, and a client of a Unix socket waits, or
+   * fails with EAGAIN. Datagrams wait in the system's receive buffer, and are dropped once that is full.
+   */
+  suspend(): void {
+    requestsOf(this).suspended = true;
+  }
+
+  /** Accepts again after {@linkcode BaseServer.suspend}: the clients that wait first. */
+  resume(): void {
+    requestsOf(this).suspended = false;
+  }
+
+  /**
+   * Waits until at most `count` requests are open: before an update, for instance, after {@linkcode BaseServer.suspend}.
+   *
+   * @param count The most requests, an integer from 0.
+   * @param options The limit of the wait, and a signal that ends it.
+   * @throws {TimeoutError} after `timeout` seconds.
+   * @throws {RangeError} if `count` is not an integer from 0, or `timeout` is negative.
+   * @throws The reason of the signal.
+   */
+  waitForConnections(
+    count: number,
+    options: WaitForConnectionsOptions = {},
+  ): Promise<void> {
+    return unawaited(waitForConnections(requestsOf(this), count, options));
   }
 
   /** Does nothing. The loop calls this hook after each request and every `pollInterval`. May be overridden. */
@@ -348,6 +382,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     const requests = requestsOf(this);
     return {
       ...requests.status,
+      state: this.#loop.state,
       active: requests.size,
       ...requests.byteCounts(),
       limits: { ...requests.limitHits },

@@ -7,8 +7,8 @@
 import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "./stages.ts";
 import type { Address } from "../base/address.ts";
+import type { ActiveRequest } from "./active_request.ts";
 import {
-  type ActiveRequest,
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,

@@ -16,11 +16,8 @@ import {
 import type { Handshakes, SecuredRequest } from "./handshakes.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "./report.ts";
-import {
-  type ActiveRequest,
-  type Requests,
-  requestsOf,
-} from "./request_registry.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import {
   reportAndShutdown,
   runOwnTask,

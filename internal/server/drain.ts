@@ -9,7 +9,8 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { ServerCloseReport } from "./server_options.ts";
 import { say, sayHookFailed } from "./report.ts";
-import type { ActiveRequest, Requests } from "./request_registry.ts";
+import type { ActiveRequest, RequestEnd } from "./active_request.ts";
+import type { Requests } from "./request_registry.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
 const REPORT_AFTER_MS = 1000;
@@ -49,8 +50,10 @@ export async function drain(
     under.add(active);
     if (active.request instanceof Socket) stateOf(active.request).close(true);
   }
-  const forced = [...under].filter(({ end }) => end === "forced").length;
-  return { finished: under.size - forced, forced };
+  const ended = (how: RequestEnd) =>
+    under.values().filter(({ end }) => end === how).toArray().length;
+  const [idle, forced] = [ended("idle"), ended("forced")];
+  return { idle, finished: under.size - idle - forced, forced };
 }
 
 function tell(

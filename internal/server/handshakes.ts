@@ -15,11 +15,8 @@ import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
 import { systemError } from "./accept_errors.ts";
 import { noteLimit } from "./note_limit.ts";
 import { sayHookFailed } from "./report.ts";
-import {
-  type ActiveRequest,
-  type Requests,
-  requestsOf,
-} from "./request_registry.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
 import type { RejectReason, ServerStages } from "./stages.ts";
@@ -160,8 +157,8 @@ export class Handshakes {
       return await reportAndShutdown(server, request, clientAddress, error);
     }
     await server.closeRequest(request);
-    if (this.#requests.draining) return;
-    this.#requests.status.handshakeErrors++;
+    if (this.#requests.draining) return this.#requests.reject(request);
+    this.#requests.failHandshake(request);
     if (failure instanceof TimeoutError) {
       noteLimit(server, "handshakeTimeout", clientAddress);
     }

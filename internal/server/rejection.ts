@@ -31,7 +31,9 @@ export async function turnAway<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
-  requests.end(requests.detach(request));
+  const active = requests.detach(request);
+  active.result = "rejected";
+  requests.end(active);
   try {
     await rejectAndShutdown(server, request, clientAddress, reason);
   } catch (error) {
@@ -47,7 +49,7 @@ export async function rejectAndShutdown<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
-  requests.status.rejected++;
+  requests.reject(request);
   if (isLimit(reason)) noteLimit(server, reason, clientAddress);
   try {
     if (requests.rejecting < REJECTING_MAX) {

@@ -8,6 +8,8 @@ import type { Address } from "../base/address.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { AcceptRate } from "./accept_rate.ts";
+import { ActiveRequest, type RequestEnd } from "./active_request.ts";
+import { ClientCounts, clientOf } from "./client_counts.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { LimitName, ServerStatus } from "./stages.ts";
@@ -33,44 +35,11 @@ export interface Limits {
   blockOnClose: boolean;
 }
 
-/** An open request. */
-export class ActiveRequest<R = unknown> {
-  /** Whether a task ends the request, and not the loop. */
-  detached = false;
-  /** Aborted when the server shuts down. Created when the handler asks for its signal. */
-  controller: AbortController | undefined = undefined;
-  /** How the request ended; undefined while it is under way. */
-  end: "finished" | "forced" | undefined = undefined;
-
-  /**
-   * @param request The request itself, or the one that its handler has put in its place.
-   * @param client The client's host, or path; undefined for a client without a name.
-   */
-  constructor(
-    public request: R,
-    readonly client: string | undefined,
-  ) {}
-}
-
 /**
  * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes. As many as a
  * mix-in allows by default.
  */
 const HANDSHAKES_MAX = 1024;
-
-/** The number of requests of each client. A client without a name is not counted. */
-type Counts = Map<string, number>;
-
-function count(
-  counts: Counts,
-  client: string | undefined,
-  change: 1 | -1,
-): void {
-  if (client === undefined) return;
-  const now = (counts.get(client) ?? 0) + change;
-  if (now > 0) counts.set(client, now);
-  else counts.delete(client);
-}
 
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests implements Iterable<ActiveRequest> {
@@ -80,10 +49,12 @@ export class Requests implements Iterable<ActiveRequest> {
    * twice, the object leads to the last request, and an earlier one is its own key.
    */
   readonly #active = new Map<unknown, ActiveRequest>();
-  #perClient: Counts | undefined;
+  #perClient: ClientCounts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
+  #fewer: PromiseWithResolvers<void> | undefined;
+  #suspended = false;
   #others: AbortController | undefined;
   /** The limits that {@linkcode Requests.limit} has set. */
   readonly limits: Limits = {
@@ -109,9 +80,13 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The counters. */
   readonly status: Omit<
     ServerStatus,
-    "active" | "bytesIn" | "bytesOut" | "limits"
+    "state" | "active" | "bytesIn" | "bytesOut" | "limits"
   > = {
+    idle: 0,
     accepted: 0,
+    finished: 0,
+    failed: 0,
+    forced: 0,
     rejected: 0,
     transientErrors: 0,
     resourceErrors: 0,
@@ -141,6 +116,16 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
   }
 
+  /** Whether the server gets no requests for a while. */
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
+  set suspended(suspended: boolean) {
+    this.#suspended = suspended;
+    if (this.#room && this.room.ready) this.#room = settle(this.#room);
+  }
+
   /** The most requests at a time. */
   get max(): number {
     return this.#server.maxConnections ?? HANDSHAKES_MAX;
@@ -151,11 +136,16 @@ export class Requests implements Iterable<ActiveRequest> {
     return this.#server.blockOnClose ?? true;
   }
 
+  /** Whether as many requests are open as may be, and the server waits for one to end. */
+  get full(): boolean {
+    return this.#server.maxConnectionsPolicy !== "reject" &&
+      this.size >= this.max;
+  }
+
   /** Ready while the server may get another request. */
   readonly room: Readiness = ((requests: Requests) => ({
     get ready() {
-      return requests.#server.maxConnectionsPolicy === "reject" ||
-        requests.size < requests.max;
+      return !requests.#suspended && !requests.full;
     },
     fill: () => (requests.#room ??= Promise.withResolvers()).promise,
   }))(this);
@@ -168,10 +158,21 @@ export class Requests implements Iterable<ActiveRequest> {
     fill: () => (requests.#idle ??= Promise.withResolvers()).promise,
   }))(this);
 
+  /** Returns a readiness that is ready while at most `count` requests are open. */
+  atMost(count: number): Readiness {
+    const ready = () => this.size <= count;
+    return {
+      get ready() {
+        return ready();
+      },
+      fill: () => (this.#fewer ??= Promise.withResolvers()).promise,
+    };
+  }
+
   /** Begins a request. */
   begin<R>(request: R, clientAddress?: Address): ActiveRequest<R> {
     const client = clientOf(clientAddress);
-    if (this.#perClient) count(this.#perClient, client, 1);
+    this.#perClient?.change(client, 1);
     this.status.accepted++;
     const active = new ActiveRequest(request, client);
     const earlier = this.#active.get(request);
@@ -186,13 +187,42 @@ export class Requests implements Iterable<ActiveRequest> {
     const last = this.#active.get(request) === active;
     const counted = this.#active.delete(last ? request : active);
     if (counted) {
-      active.end = "finished";
-      this.ended.add(request);
+      this.#perClient?.change(client, -1);
+      this.#count(active, active.result);
     }
-    if (counted && this.#perClient) count(this.#perClient, client, -1);
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
+    if (this.#fewer) this.#fewer = settle(this.#fewer);
+  }
+
+  #count(active: ActiveRequest, end: RequestEnd): void {
+    active.end = end;
+    this.ended.add(active.request);
+    if (end === "finished" || end === "idle") this.status.finished++;
+    else if (end === "failed" || end === "forced") this.status[end]++;
+  }
+
+  /** Notes that a request is turned away. */
+  reject(request: unknown): void {
+    this.status.rejected++;
+    this.#setResult(request, "rejected");
+  }
+
+  /** Notes that the TLS handshake of a request has failed. */
+  failHandshake(request: unknown): void {
+    this.status.handshakeErrors++;
+    this.#setResult(request, "rejected");
+  }
+
+  /** Notes that an error is reported for a request. */
+  fail(request: unknown): void {
+    this.#setResult(request, "failed");
+  }
+
+  #setResult(request: unknown, result: RequestEnd): void {
+    const active = this.#active.get(request);
+    if (active !== undefined) active.result = result;
   }
 
   /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
@@ -209,13 +239,8 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns the number of open requests of a client. Starts counting at the first call. */
   #countOf(client: string): number {
-    if (this.#perClient === undefined) {
-      this.#perClient = new Map();
-      for (const { client } of this.#active.values()) {
-        count(this.#perClient, client, 1);
-      }
-    }
-    return this.#perClient.get(client) ?? 0;
+    this.#perClient ??= new ClientCounts(this.#active.values());
+    return this.#perClient.of(client);
   }
 
   /** Marks a request as ended by its task. */
@@ -270,13 +295,13 @@ export class Requests implements Iterable<ActiveRequest> {
   giveUp(): ActiveRequest[] {
     const left = [...this.#active.values()];
     for (const active of left) {
-      active.end = "forced";
-      this.ended.add(active.request);
+      this.#perClient?.change(active.client, -1);
+      this.#count(active, "forced");
       this.#givenUp.add(active.request);
     }
     this.#active.clear();
-    this.#perClient?.clear();
     this.#idle = settle(this.#idle);
+    this.#fewer = settle(this.#fewer);
     return left;
   }
 
@@ -289,11 +314,6 @@ export class Requests implements Iterable<ActiveRequest> {
   [Symbol.iterator](): Iterator<ActiveRequest> {
     return this.#active.values();
   }
-}
-
-/** Returns the key of a client: its host or path; undefined for an unnamed Unix socket. */
-function clientOf(address: Address | undefined): string | undefined {
-  return (typeof address === "string" ? address : address?.[0]) || undefined;
 }
 
 function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {

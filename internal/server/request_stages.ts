@@ -10,7 +10,8 @@
 import type { Address } from "../base/address.ts";
 import type { ReplacedRequests } from "./replaced_requests.ts";
 import { hookFailed } from "./report.ts";
-import { type ActiveRequest, requestsOf } from "./request_registry.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "./stages.ts";
 
 /** Handles a request and closes it. Throws the error of a stage, which the loop reports. */
@@ -69,8 +70,9 @@ export async function reportAndShutdown<R>(
 ): Promise<void> {
   const requests = requestsOf(server);
   try {
+    const current = requests.replaced?.currentOf(request) ?? request;
+    requests.fail(current);
     if (requests.reports(request)) {
-      const current = requests.replaced?.currentOf(request) ?? request;
       await server.handleError(current as R, clientAddress, error);
     }
   } finally {
@@ -97,6 +99,7 @@ export async function runTask<R>(
     const ended = shutdownCurrent(server, active.request);
     if (ended !== undefined) await ended;
   } catch (error) {
+    active.result = "failed";
     hookFailed(active.request, clientAddress, error);
   } finally {
     requestsOf(server).end(active);
@@ -125,6 +128,7 @@ export async function runOwnTask(
   try {
     await task();
   } catch (error) {
+    active.result = "failed";
     hookFailed(active.request, clientAddress, error);
   } finally {
     requestsOf(server).end(active);

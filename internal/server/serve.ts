@@ -6,10 +6,11 @@
 
 import { awaitHint } from "../base/message_hints.ts";
 import { inspect } from "../runtime/deno.ts";
-import type {
-  ServeForeverOptions,
-  ServerCloseOptions,
-  ServerCloseReport,
+import {
+  NO_REQUESTS,
+  type ServeForeverOptions,
+  type ServerCloseOptions,
+  type ServerCloseReport,
 } from "./server_options.ts";
 import type { ServerStages } from "./stages.ts";
 
@@ -41,7 +42,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  *
  * @param servers The servers. They are closed at the end.
  * @param options The signals, and the time to wait for open requests.
- * @returns The numbers of open requests that finished, and that were cut off, over all servers.
+ * @returns The numbers of open requests that were idle, that finished and that were cut off, over all servers.
  * @throws The error of the first loop that failed, or else of closing a server.
  * @category Servers
  * @example TCP and UDP on the same port
@@ -126,8 +127,9 @@ function rethrow(results: PromiseSettledResult<unknown>[]): void {
 }
 
 function sum(reports: ServerCloseReport[]): ServerCloseReport {
-  const total = { finished: 0, forced: 0 };
-  for (const { finished, forced } of reports) {
+  const total = { ...NO_REQUESTS };
+  for (const { idle, finished, forced } of reports) {
+    total.idle += idle;
     total.finished += finished;
     total.forced += forced;
   }

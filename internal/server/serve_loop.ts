@@ -14,17 +14,18 @@ import { ownerOf } from "../socket/fileno.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages, ServerState } from "./stages.ts";
 import { socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes } from "./handshakes.ts";
 import { enter, isInside } from "./request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type {
-  ServeForeverOptions,
-  ServerCloseOptions,
-  ServerCloseReport,
+import {
+  NO_REQUESTS,
+  type ServeForeverOptions,
+  type ServerCloseOptions,
+  type ServerCloseReport,
 } from "./server_options.ts";
 import { noteLimit } from "./note_limit.ts";
 import { type Requests, requestsOf } from "./request_registry.ts";
@@ -48,6 +49,10 @@ export class ServeLoop<R> {
   #loop: LoopWaiter | undefined;
   /** Whether `shutdown` was called without a loop: the next loop ends at once, as in CPython. */
   #stopWanted = false;
+  /** Whether the server has served. */
+  #served = false;
+  /** The number of calls of `handleRequest` under way. */
+  #handling = 0;
   /** The number of requests got when the loop last began to wait for room. */
   #fullSince = 0;
 
@@ -57,6 +62,15 @@ export class ServeLoop<R> {
     this.#requests = requestsOf(server);
     this.#handshakes = new Handshakes(server, () => this.#loop?.rouse());
     this.#dispatcher = new Dispatcher(server, this.#handshakes);
+  }
+
+  /** The state of the server. */
+  get state(): ServerState {
+    const { draining, suspended, size } = this.#requests;
+    if (draining) return size > 0 ? "draining" : "closed";
+    if (suspended) return "suspended";
+    if (this.#loop !== undefined || this.#handling > 0) return "serving";
+    return this.#served ? "stopped" : "created";
   }
 
   /** Handles requests until {@linkcode ServeLoop.shutdown}. */
@@ -94,6 +108,7 @@ export class ServeLoop<R> {
       );
     }
     warnOfMilliseconds(pollInterval);
+    this.#served = true;
     const idle = untimedActions.has(this.#server.serviceActions);
     return this.#loop = new LoopWaiter(idle ? undefined : pollInterval * 1000);
   }
@@ -109,7 +124,7 @@ export class ServeLoop<R> {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);
       } else if (!waiter.takeTick()) {
-        if (source === room) this.#noteFull();
+        if (this.#requests.full) this.#noteFull();
         await waiter.wait(source.ready ? this.#requests.rate! : source);
         continue;
       }
@@ -167,6 +182,16 @@ export class ServeLoop<R> {
 
   /** Handles one request without a loop, or calls `handleTimeout`. */
   async handleRequest(): Promise<void> {
+    this.#served = true;
+    this.#handling++;
+    try {
+      await this.#handleRequest();
+    } finally {
+      this.#handling--;
+    }
+  }
+
+  async #handleRequest(): Promise<void> {
     const start = Start.of(this.#server);
     if (start !== undefined) await start.wait();
     this.#checkOpen("handle a request");
@@ -228,9 +253,9 @@ export class ServeLoop<R> {
     this.#loop?.stop();
     requests.drain();
     this.#handshakes.drain();
-    if (!requests.blockOnClose) return { finished: 0, forced: 0 };
+    if (!requests.blockOnClose) return { ...NO_REQUESTS };
     const drained = requests.drained = this.#drain(timeout);
-    return isInside(this.#server) ? { finished: 0, forced: 0 } : await drained;
+    return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
   }
 
   async #drain(timeout: number | null): Promise<ServerCloseReport> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { AbortOptions } from "../waiting/abort.ts";
 import { typoOf } from "../base/typos.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 
@@ -57,12 +58,31 @@ export interface ServerCloseOptions {
 }
 
 /**
- * The numbers of requests that were open when the server closed.
+ * Options of {@linkcode BaseServer.waitForConnections}.
+ *
+ * @category Options
+ */
+export interface WaitForConnectionsOptions extends AbortOptions {
+  /** Seconds after which the wait fails; null is no limit. @default {null} */
+  timeout?: number | null;
+}
+
+/** The report of a close that waited for nothing. */
+export const NO_REQUESTS: Readonly<ServerCloseReport> = {
+  idle: 0,
+  finished: 0,
+  forced: 0,
+};
+
+/**
+ * The numbers of requests that were open when the server closed. Each request counts once.
  *
  * @category Servers
  */
 export interface ServerCloseReport {
-  /** The number of requests that ended by themselves. */
+  /** The number of requests whose handlers waited in `waitForRequest` for the next message, and ended at once. */
+  idle: number;
+  /** The number of other requests that ended by themselves. */
   finished: number;
   /** The number of requests that were cut off after the timeout. */
   forced: number;

@@ -28,10 +28,26 @@ export type DatagramRequest = [packet: Uint8Array<ArrayBuffer>, socket: Socket];
  * @category Servers
  */
 export interface ServerStatus {
+  /** What the server does. */
+  state: ServerState;
   /** Requests under way. */
   active: number;
-  /** Requests got so far. */
+  /**
+   * Requests under way whose handlers wait for the next message in `waitForRequest`. Child processes report theirs a
+   * tenth of a second late at most.
+   */
+  idle: number;
+  /**
+   * Requests got so far. Each of them is under way, or is counted once in `finished`, `failed`, `forced`, `rejected` or
+   * `handshakeErrors`.
+   */
   accepted: number;
+  /** Requests whose handlers have returned. */
+  finished: number;
+  /** Requests that ended with an error, also because the client was gone. */
+  failed: number;
+  /** Requests that the server has cut off as it closed. */
+  forced: number;
   /** Requests closed because `verifyRequest` rejected them, at a limit, or while the server closed. */
   rejected: number;
   /** Failures of `getRequest` that the server passed over: the client was gone, or an override made a handshake that failed. */
@@ -51,6 +67,21 @@ export interface ServerStatus {
   /** Bytes sent to clients so far, counted as {@linkcode ServerStatus.bytesIn}. */
   bytesOut: number;
 }
+
+/**
+ * What a server does: `"created"`, before it serves; `"serving"`, in `serveForever` or `handleRequest`; `"suspended"`,
+ * until `resume`; `"stopped"`, after `shutdown`; `"draining"`, while it closes and waits for the open requests;
+ * `"closed"`.
+ *
+ * @category Servers
+ */
+export type ServerState =
+  | "created"
+  | "serving"
+  | "suspended"
+  | "stopped"
+  | "draining"
+  | "closed";
 
 /**
  * A limit of a server, by the name of its setting: a counter in `status.limits`, and a call of `handleLimit` each time

@@ -1,0 +1,32 @@
+/**
+ * An open request of a server.
+ *
+ * @module
+ */
+
+/**
+ * How a request ends: its handler has returned, has thrown, or was between two messages as the server shut down; the
+ * server has cut it off, or has turned it away.
+ */
+export type RequestEnd = "finished" | "failed" | "idle" | "forced" | "rejected";
+
+/** An open request. */
+export class ActiveRequest<R = unknown> {
+  /** Whether a task ends the request, and not the loop. */
+  detached = false;
+  /** Aborted when the server shuts down. Created when the handler asks for its signal. */
+  controller: AbortController | undefined = undefined;
+  /** How the request counts when it ends. */
+  result: RequestEnd = "finished";
+  /** How the request ended; undefined while it is under way. */
+  end: RequestEnd | undefined = undefined;
+
+  /**
+   * @param request The request itself, or the one that its handler has put in its place.
+   * @param client The client's host, or path; undefined for a client without a name.
+   */
+  constructor(
+    public request: R,
+    readonly client: string | undefined,
+  ) {}
+}

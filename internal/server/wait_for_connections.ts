@@ -1,0 +1,40 @@
+/**
+ * Waits until few enough requests of a server are open.
+ *
+ * @module
+ */
+
+import { checkTimeout } from "../base/arguments.ts";
+import { osError } from "../base/errors.ts";
+import { checkAborted, checkSignal } from "../waiting/abort.ts";
+import { failLater } from "../waiting/timeouts.ts";
+import { anyReady } from "../waiting/when_ready.ts";
+import type { Requests } from "./request_registry.ts";
+import type { WaitForConnectionsOptions } from "./server_options.ts";
+
+const SYSCALL = "waitForConnections";
+
+/** Waits until at most `count` requests are open. */
+export async function waitForConnections(
+  requests: Requests,
+  count: number,
+  { timeout = null, signal }: WaitForConnectionsOptions,
+): Promise<void> {
+  try {
+    if (!(Number.isInteger(count) && count >= 0)) {
+      throw new RangeError(
+        `Cannot ${SYSCALL}: count must be an integer from 0, got ${count}`,
+      );
+    }
+    checkTimeout(timeout);
+    checkSignal(signal, SYSCALL);
+    checkAborted(signal);
+    const few = requests.atMost(count);
+    await anyReady([few], timeout, signal);
+    if (few.ready) return;
+    const reason = `${requests.size} requests are open after ${timeout} s`;
+    throw osError("ETIMEDOUT", { syscall: SYSCALL, reason });
+  } catch (error) {
+    return await failLater(error);
+  }
+}
