@@ -194,11 +194,8 @@ export function makeFile<S, R, W, TR, TW>(
   if (binary) return join(kinds.RWPair, reader, writer);
   const textReader = reader && new kinds.TextReader(reader, options);
   if (textReader !== undefined) onReader?.(textReader);
-  return join(
-    kinds.TextRWPair,
-    textReader,
-    writer && new kinds.TextWriter(writer, options),
-  );
+  const textWriter = writer && new kinds.TextWriter(writer, options);
+  return join(kinds.TextRWPair, textReader, textWriter);
 }
 
 /** Returns a pair of both, or the only one. */

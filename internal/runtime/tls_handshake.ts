@@ -15,6 +15,7 @@ import { onEof } from "./tls_native.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
 const SYSCALL = "doHandshake";
+const CLOSED = "the peer closed the connection in the handshake";
 
 const NOTHING = new Uint8Array(0);
 
@@ -156,8 +157,7 @@ function listen(
   };
   const gone = () => {
     if (over) return owner.onClose();
-    const text = "the peer closed the connection in the handshake";
-    reject(eofError(text, { syscall: SYSCALL }));
+    reject(eofError(CLOSED, { syscall: SYSCALL }));
   };
   tls.on("error", fail);
   tls.on("_tlsError", fail); // the event of Node that names the server of a socket

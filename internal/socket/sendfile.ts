@@ -28,19 +28,28 @@ let lent = 0;
 
 /** The memory for the part of a file that is being sent, sized by the speed of the client. */
 class Chunk {
+  readonly #now: () => number;
   #small: Uint8Array | undefined;
   #large: Uint8Array | undefined;
+  /** The time at which the current part began. */
+  #begun = 0;
 
-  /** Returns a view to read into, of at most `left` bytes. */
+  /** @param now The clock, in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Begins a part. Returns a view to read it into, of at most `left` bytes. */
   view(left: number): Uint8Array {
+    this.#begun = this.#now();
     const buffer = this.#large ??
       (this.#small ??= memory(Math.min(CHUNK, left)));
     return left < buffer.length ? buffer.subarray(0, left) : buffer;
   }
 
-  /** Adapts the size to a client that took `bytes` in `ms`, with `left` bytes left. */
-  fit(bytes: number, ms: number, left: number): void {
-    const fast = bytes >= FAST * ms;
+  /** Adapts the size to a client that has taken the part, of `bytes`, with `left` bytes left. */
+  fit(bytes: number, left: number): void {
+    const fast = bytes >= FAST * (this.#now() - this.#begun);
     if (!fast) this.release();
     else if (!this.#large && left >= LARGE && lent < LARGE_MAX) {
       lent++;
@@ -107,11 +116,12 @@ export async function sendFile(
   write: Write,
   now: () => number = () => performance.now(),
 ): Promise<number> {
+  const chunk = new Chunk(now);
   if (typeof file !== "string" && !(file instanceof URL)) {
-    return await copyFile(file, offset, count, write, now);
+    return await copyFile(file, offset, count, write, chunk);
   }
   using opened = await openFile(file);
-  return await copyFile(opened, offset, count, write, now);
+  return await copyFile(opened, offset, count, write, chunk);
 }
 
 async function copyFile(
@@ -119,20 +129,18 @@ async function copyFile(
   offset: number,
   count: number,
   write: Write,
-  now: () => number,
+  chunk: Chunk,
 ): Promise<number> {
   await file.seek(offset, SEEK_SET);
-  const chunk = new Chunk();
   let sent = 0;
   try {
     while (sent < count) {
       const view = chunk.view(count - sent);
-      const from = now();
       const length = await file.read(view);
       if (length === null) break;
       await write(length < view.length ? view.subarray(0, length) : view);
       sent += length;
-      chunk.fit(length, now() - from, count - sent);
+      chunk.fit(length, count - sent);
     }
     chunk.release();
   } finally {

@@ -130,14 +130,11 @@ function plainStream(
   first: Uint8Array | undefined,
 ): PlainStream {
   const { receiveBuffer } = stream;
+  const unread = first === undefined ? [] : [first];
   let released = false;
   return {
     async receive() {
-      if (first !== undefined) {
-        const bytes = first;
-        first = undefined;
-        return bytes;
-      }
+      if (unread.length > 0) return unread.pop()!;
       while (!receiveBuffer.ready) await receiveBuffer.fill();
       if (released) return;
       const bytes = receiveBuffer.take(65_536);

@@ -116,11 +116,7 @@ export class TlsSession {
     const state = stateOf(socket);
     const secured = state.connected("unwrap", "ENOTCONN");
     const { receiveBuffer, sendQueue } = secured;
-    const reading = receiveBuffer.reading && !receiveBuffer.ready;
-    if (reading || receiveBuffer.awaited) {
-      const reason = "a read is in flight";
-      throw osError("EBUSY", { syscall: "unwrap", reason });
-    }
+    checkNotReading(receiveBuffer);
     try {
       await sendQueue.flush();
       const unread = receiveBuffer.available > 0;
@@ -138,6 +134,14 @@ export class TlsSession {
       throw error;
     }
   }
+}
+
+/** Throws if a call reads, or will get the bytes of a read in flight. */
+function checkNotReading(receiveBuffer: Stream["receiveBuffer"]): void {
+  const reading = receiveBuffer.reading && !receiveBuffer.ready;
+  if (!reading && !receiveBuffer.awaited) return;
+  const reason = "a read is in flight";
+  throw osError("EBUSY", { syscall: "unwrap", reason });
 }
 
 /** Makes a plain socket with the settings of the one with TLS. */
