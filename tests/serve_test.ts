@@ -126,3 +126,50 @@ Deno.test({
     }
   },
 });
+
+Deno.test("serve() goes on accepting in its shutdownDelay, as status.state says, until a server ends", async () => {
+  const [tcp, udp] = both();
+  const stop = new AbortController();
+  const served = serve([tcp, udp], { signal: stop.signal, shutdownDelay: 60 });
+  assertEquals(await ask(tcp, "before\n"), "before\n");
+  assertEquals([tcp, udp].map(({ status }) => status.state), [
+    ...["serving", "serving"],
+  ]);
+  stop.abort();
+  assertEquals([tcp, udp].map(({ status }) => status.state), [
+    ...["stopping", "stopping"],
+  ]);
+  assertEquals(await ask(tcp, "after\n"), "after\n");
+  await udp.shutdown();
+  await within(served);
+  assertEquals([tcp, udp].map(({ status }) => status.state), [
+    ...["closed", "closed"],
+  ]);
+});
+
+Deno.test("serve() closes its servers after shutdownDelay, but at once if its signal is aborted before", async () => {
+  const stop = new AbortController();
+  const late = serve(new AsyncTCPServer(LOOPBACK, Echo), {
+    signal: stop.signal,
+    shutdownDelay: 0.02,
+  });
+  stop.abort();
+  await within(late);
+  const server = new AsyncTCPServer(LOOPBACK, Echo);
+  const signal = AbortSignal.abort();
+  await within(serve(server, { signal, shutdownDelay: 3600 }));
+});
+
+Deno.test("serve() refuses a shutdownDelay that is no time", async () => {
+  await using server = new AsyncTCPServer(LOOPBACK, Echo);
+  for (
+    const [value, Kind] of [[null, TypeError], ["5", TypeError], [
+      -1,
+      RangeError,
+    ], [Infinity, RangeError]] as const
+  ) {
+    const shutdownDelay = value as number;
+    await assertRejects(() => serve(server, { shutdownDelay }), Kind);
+  }
+  await server.serverClose();
+});

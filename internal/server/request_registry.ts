@@ -67,6 +67,8 @@ export class Requests implements Iterable<ActiveRequest> {
   rate: AcceptRate | undefined = undefined;
   /** Whether the server drains. */
   draining = false;
+  /** Whether the server is about to stop, and still accepts. */
+  stopping = false;
   /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
   drained: Promise<unknown> | undefined;
   /** Whether each request is a task, whose failures do not end the loop. */

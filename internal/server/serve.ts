@@ -5,7 +5,9 @@
  */
 
 import { awaitHint } from "../base/message_hints.ts";
+import { checkTimeout } from "../base/arguments.ts";
 import { inspect } from "../runtime/deno.ts";
+import { requestsOf } from "./request_registry.ts";
 import {
   NO_REQUESTS,
   type ServeForeverOptions,
@@ -23,6 +25,12 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   /** Seconds to wait for the requests under way; null is no limit. @default {server.closeTimeout} */
   timeout?: number | null;
   /**
+   * Seconds to go on accepting after a signal, before the servers stop: the time in which load balancers learn of the
+   * stop and send no further connections. Meanwhile `status.state` is `"stopping"`, which a health check should tell.
+   * A server that stops at once resets the connections that still wait in its backlog. @default {0}
+   */
+  shutdownDelay?: number;
+  /**
    * The signals of the system that stop the servers. After the first signal they have their usual effect again: a
    * second Ctrl-C ends the program at once.
    * @default {["SIGINT", "SIGTERM"]}
@@ -37,8 +45,9 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 
 /**
  * Runs one server, or several at a time, until a signal of the system, until `signal` is aborted, or until one of the
- * servers ends. Then all servers stop accepting, wait for their open requests, cut off those that are left after
- * `timeout` seconds, and close. By default the timeout is the `closeTimeout` of each server, 10 seconds.
+ * servers ends. Then, after `shutdownDelay` seconds, all servers stop accepting, wait for their open requests, cut off
+ * those that are left after `timeout` seconds, and close. By default the timeout is the `closeTimeout` of each server,
+ * 10 seconds.
  *
  * @param servers The servers. They are closed at the end.
  * @param options The signals, and the time to wait for open requests.
@@ -66,19 +75,23 @@ export async function serve(
   options: ServeOptions = {},
 ): Promise<ServerCloseReport> {
   const { signal, signals = SIGNALS, pollInterval, timeout } = options;
+  const { shutdownDelay = 0 } = options;
   const all = [servers].flat();
   all.forEach(checkServer);
+  checkDelay(shutdownDelay);
   const stop = new AbortController();
-  const stopped = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-  using _signals = onSignals(signals, () => stop.abort());
+  const leave = () => stopLater(all, stop, shutdownDelay);
+  if (signal?.aborted) stop.abort();
+  signal?.addEventListener("abort", leave, { signal: stop.signal });
+  using _signals = onSignals(signals, leave);
   const loops = Promise.allSettled(
     all.map((server) =>
-      server.serveForever({ signal: stopped, pollInterval })
+      server.serveForever({ signal: stop.signal, pollInterval })
         .finally(() => stop.abort())
     ),
   );
-  if (!stopped.aborted) {
-    await new Promise((end) => stopped.addEventListener("abort", end));
+  if (!stop.signal.aborted) {
+    await new Promise((end) => stop.signal.addEventListener("abort", end));
   }
   const closed = await Promise.allSettled(
     all.map((server) =>
@@ -102,6 +115,28 @@ function checkServer(value: unknown): void {
       inspect(value, { depth: 0, breakLength: Infinity })
     }${hint}`,
   );
+}
+
+/** Throws unless a value is a number of seconds. */
+function checkDelay(seconds: number | null): void {
+  checkTimeout(seconds);
+  if (seconds !== null) return;
+  throw new TypeError(
+    "Cannot serve: shutdownDelay must be a number of seconds, got null",
+  );
+}
+
+/** Marks the servers as stopping, and stops them after a delay, or when one of them ends. */
+function stopLater(
+  servers: readonly object[],
+  stop: AbortController,
+  seconds: number,
+): void {
+  if (stop.signal.aborted) return;
+  for (const server of servers) requestsOf(server).stopping = true;
+  if (seconds === 0) return stop.abort();
+  const timer = setTimeout(() => stop.abort(), seconds * 1000);
+  stop.signal.addEventListener("abort", () => clearTimeout(timer));
 }
 
 /** Calls `end` at the first of the signals. Listens until then, or until it is disposed of. */

@@ -66,10 +66,12 @@ export class ServeLoop<R> {
 
   /** The state of the server. */
   get state(): ServerState {
-    const { draining, suspended, size } = this.#requests;
+    const { draining, stopping, suspended, size } = this.#requests;
     if (draining) return size > 0 ? "draining" : "closed";
     if (suspended) return "suspended";
-    if (this.#loop !== undefined || this.#handling > 0) return "serving";
+    if (this.#loop !== undefined || this.#handling > 0) {
+      return stopping ? "stopping" : "serving";
+    }
     return this.#served ? "stopped" : "created";
   }
 

@@ -70,7 +70,7 @@ export interface ServerStatus {
 
 /**
  * What a server does: `"created"`, before it serves; `"serving"`, in `serveForever` or `handleRequest`; `"suspended"`,
- * until `resume`; `"stopped"`, after `shutdown`; `"draining"`, while it closes and waits for the open requests;
+ * until `resume`; `"stopping"`, while it still serves in the `shutdownDelay` of `serve`; `"stopped"`, after `shutdown`; `"draining"`, while it closes and waits for the open requests;
  * `"closed"`.
  *
  * @category Servers
@@ -79,6 +79,7 @@ export type ServerState =
   | "created"
   | "serving"
   | "suspended"
+  | "stopping"
   | "stopped"
   | "draining"
   | "closed";
