@@ -58,6 +58,11 @@ export class ServerProcess implements AsyncDisposable {
     return this.#status("VmRSS");
   }
 
+  /** The memory of the server and its children, in KiB. What several of them share counts once. */
+  get proportionalKiB(): number {
+    return sum(treeOf(this.#child.pid).map(proportionalKiB));
+  }
+
   /** By how much the memory grew at its peak, in MiB. */
   get grownMiB(): number {
     return (this.#status("VmHWM") - this.startKiB) / 1024;
@@ -83,6 +88,12 @@ export class ServerProcess implements AsyncDisposable {
     return processorTicks(this.#child.pid) / 100;
   }
 
+  /** Processor time of its first thread, to a hundredth. */
+  get mainSeconds(): number {
+    const { pid } = this.#child;
+    return sum(ticks(`/proc/${pid}/task/${pid}/stat`).slice(0, 2)) / 100;
+  }
+
   /** Ends it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
@@ -93,10 +104,30 @@ export class ServerProcess implements AsyncDisposable {
 
 /** The processor time of a process and of its children, also of those that have ended; see proc(5). */
 function processorTicks(pid: number): number {
-  const stat = read(`/proc/${pid}/stat`);
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const own = fields.slice(11, 15).map(Number);
-  return sum([...own, ...childrenOf(pid).map(processorTicks)]);
+  return sum([
+    ...ticks(`/proc/${pid}/stat`),
+    ...childrenOf(pid).map(processorTicks),
+  ]);
+}
+
+/** Returns utime, stime, cutime and cstime of a stat file; see proc(5). */
+function ticks(path: string): number[] {
+  const stat = read(path);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 15)
+    .map(Number);
+}
+
+/** A process and all below it. */
+function treeOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(treeOf)];
+}
+
+/** Memory of a process; pages of several processes count in parts. */
+function proportionalKiB(pid: number): number {
+  const [, kib = "0"] = /^Pss: +(\d+) kB/m.exec(
+    read(`/proc/${pid}/smaps_rollup`),
+  ) ?? [];
+  return Number(kib);
 }
 
 /** The children of a process's first thread, which is the one to start them in all that is measured. */

@@ -1,5 +1,5 @@
 /**
- * Runs one of our servers with one of the handlers. Prints its port.
+ * Runs one of our servers with one of the handlers, and with options in JSON. Prints its port.
  *
  *     deno run -A --unstable-net bench/servers/serve.ts AsyncTCPServer Echo
  */
@@ -16,6 +16,10 @@ const { [Deno.args[1]]: Handler } = handlers as any;
 
 Server.prototype.handleError = () => {}; // the load generator goes away in the middle of a message
 
-const server = new Server(["127.0.0.1", 0], Handler, { maxConnections: MOST });
+const options = Deno.args[2]?.startsWith("{") ? JSON.parse(Deno.args[2]) : {};
+const server = new Server(["127.0.0.1", 0], Handler, {
+  maxConnections: MOST,
+  ...options,
+});
 console.log(server.serverAddress[1]);
 await server.serveForever();

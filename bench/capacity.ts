@@ -1,0 +1,186 @@
+/**
+ * The capacity of each way to run: from measured figures on paper, and by a simulation of threads and processors.
+ *
+ *     deno run -A bench/capacity.ts             # writes the tables of docs/operating.md
+ *     deno run -A bench/capacity.ts --measure   # measures the figures again, and writes them to capacity.json
+ *     deno run -A bench/capacity.ts --check     # compares the simulation with servers that run
+ *
+ * @module
+ */
+
+import {
+  costs,
+  type Figures,
+  measureFigures,
+  underLoad,
+} from "./capacity_figures.ts";
+import { filled } from "./pages.ts";
+import { ours } from "./peers.ts";
+import { type Command, ServerProcess } from "./server_process.ts";
+import { type Costs, simulate } from "./simulation.ts";
+import { removeFolder } from "./tools.ts";
+
+const file = new URL("capacity.json", import.meta.url);
+const page = new URL("../docs/operating.md", import.meta.url);
+
+/** The measured figures by way to run. */
+export function readFigures(): Record<string, Figures> {
+  return JSON.parse(Deno.readTextFileSync(file));
+}
+
+/** The servers whose handlers run on other threads or processes. */
+const SPREADS = ["ThreadingTCPServer", "ForkingTCPServer"];
+
+/** What each way costs, and what follows from that for a GiB and for a processor. */
+export function costTable(figures: Record<string, Figures>): string {
+  const rows = Object.entries(figures).map(([name, way]) => {
+    const { baseMiB, connectionKiB, echo, connect } = way;
+    const us = ({ mainUs, otherUs }: Costs) => mainUs + otherUs;
+    return [
+      `\`${name}\``,
+      round(baseMiB),
+      connectionKiB === null ? "-" : round(connectionKiB),
+      connectionKiB === null
+        ? "1"
+        : round((1024 - baseMiB) * 1024 / connectionKiB),
+      costText(echo),
+      round(1e6 / us(echo)),
+      costText(connect),
+      round(1e6 / us(connect)),
+    ];
+  });
+  return table([
+    "",
+    "MiB at rest",
+    "KiB per connection",
+    "connections per GiB",
+    "µs per echo",
+    "echoes/s per processor",
+    "µs per connection",
+    "connections/s per processor",
+  ], rows);
+}
+
+/** The processors of the simulated machines. */
+const CORES = [1, 2, 4, 8, 16, 32];
+
+/** The work of a handler, in microseconds. */
+const WORK = [0, 100, 1000];
+
+/** Requests per second by the number of processors, and the number at which more of them add little. */
+export function scalingTable(figures: Record<string, Figures>): string {
+  const rows: string[][] = [];
+  const add = (name: string, load: string, costs: Costs, workUs: number) => {
+    const rates = CORES.map((cores) => rateOf(name, costs, cores, workUs));
+    rows.push([`\`${name}\``, load, ...rates.map(round), stopText(rates)]);
+  };
+  for (const [name, { echo, connect }] of Object.entries(figures)) {
+    for (const work of WORK) {
+      add(name, work === 0 ? "echo" : `echo, ${work} µs of work`, echo, work);
+    }
+    add(name, "connect, echo, close", connect, 0);
+  }
+  return table(["", "load", ...CORES.map(String), "stops at"], rows);
+}
+
+/** Simulates a way to run under as many clients as it needs. */
+function rateOf(
+  name: string,
+  costs: Costs,
+  cores: number,
+  workUs: number,
+): number {
+  const spreads = SPREADS.includes(name);
+  const all = { mainUs: costs.mainUs + costs.otherUs, otherUs: 0 }; // helpers of the engine take from the same processor
+  const { rate } = simulate({
+    ...spreads ? costs : all,
+    cores,
+    workers: spreads ? cores : 0,
+    workUs,
+    clients: name === "TCPServer" ? 1 : 16 * cores,
+    requests: 10_000,
+  });
+  return rate;
+}
+
+/** Returns the processors from which on twice as many make less than a third more. */
+function stopText(rates: number[]): string {
+  const at = rates.findIndex((rate, i) => rates[i + 1] < rate * 4 / 3);
+  return at < 0 ? "-" : String(CORES[at]);
+}
+
+function costText({ mainUs, otherUs }: Costs): string {
+  return otherUs < 1 ? round(mainUs) : `${round(mainUs)} + ${round(otherUs)}`;
+}
+
+/** Three significant digits. */
+function round(value: number): string {
+  return Number(value.toPrecision(3)).toLocaleString("en");
+}
+
+function table(head: string[], rows: string[][]): string {
+  return [head, head.map((_, i) => i === 0 ? "---" : "--:"), ...rows]
+    .map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+/** A prediction, and what a server did. */
+interface Check {
+  name: string;
+  predicted: number;
+  measured: number;
+}
+
+/** The clients of the check, as many as in `deno task bench threads-work`. */
+const CLIENTS = 64;
+const LOAD: [load: string, args: number[]] = ["echo", [CLIENTS, 64, 1]];
+
+/** Predicts the rate of servers with work from that of a server without, and measures it. All share this machine. */
+export async function check(): Promise<Check[]> {
+  const echo = await costs(server("AsyncTCPServer", "Echo"), ...LOAD);
+  const working = await costs(server("AsyncTCPServer", "Work"), ...LOAD);
+  const workUs = working.mainUs - echo.mainUs;
+  const checks: Check[] = [];
+  for (const name of ["AsyncTCPServer", "ThreadingTCPServer"]) {
+    const without = await costs(server(name, "Echo"), ...LOAD);
+    await using running = await ServerProcess.start(
+      server(name, "Work"),
+      false,
+    );
+    await underLoad(running, ...LOAD, 1);
+    const { count, seconds, busy } = await underLoad(running, ...LOAD, 3);
+    const cores = navigator.hardwareConcurrency;
+    const { rate: predicted } = simulate({
+      ...without,
+      cores,
+      workers: SPREADS.includes(name) ? cores : 0,
+      workUs,
+      clients: CLIENTS,
+      clientUs: busy * seconds / count * 1e6,
+    });
+    checks.push({ name, predicted, measured: count / seconds });
+  }
+  return checks;
+}
+
+function server(name: string, handler: string): Command {
+  return ours(name, handler).server;
+}
+
+if (import.meta.main) {
+  try {
+    if (Deno.args.includes("--check")) console.log(await check());
+    else {
+      if (Deno.args.includes("--measure")) {
+        const figures = JSON.stringify(await measureFigures(), null, 2);
+        Deno.writeTextFileSync(file, figures + "\n");
+      }
+      const figures = readFigures();
+      let text = Deno.readTextFileSync(page);
+      text = filled(text, "costs", costTable(figures));
+      text = filled(text, "scaling", scalingTable(figures));
+      Deno.writeTextFileSync(page, text);
+    }
+  } finally {
+    removeFolder();
+  }
+}
