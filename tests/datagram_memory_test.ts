@@ -1,5 +1,5 @@
 import { DatagramMemory } from "../internal/socket/datagram_memory.ts";
-import { jobFor } from "../internal/children/job.ts";
+import { jobFor } from "../internal/children/child_job.ts";
 import { AF_INET, type Bytes, SOCK_DGRAM, Socket } from "../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "./deps.ts";
 import { bytes, text } from "./stream_fakes.ts";

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
-import { jobFor } from "../internal/children/job.ts";
+import { jobFor } from "../internal/children/child_job.ts";
 import { openNodeListener } from "../internal/runtime/open_node_listener.ts";
 import {
   type Address,

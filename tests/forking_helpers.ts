@@ -7,7 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import type { Socket as NetSocket } from "node:net";
-import type { Job } from "../internal/children/job.ts";
+import type { Job } from "../internal/children/child_job.ts";
 import type { ChildMessage, ToChild } from "../internal/children/messages.ts";
 import {
   PoolChild,

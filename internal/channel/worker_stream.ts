@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteQueue } from "../files/queues.ts";
+import { ByteQueue } from "../files/unread_queues.ts";
 import { copyOf } from "../base/memory.ts";
 import {
   IPPROTO_TCP,

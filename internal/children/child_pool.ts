@@ -6,7 +6,7 @@
 
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
-import { type Job, jobFor } from "./job.ts";
+import { type Job, jobFor } from "./child_job.ts";
 import { launch } from "./launch_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";

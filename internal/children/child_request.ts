@@ -5,7 +5,7 @@
  */
 
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
-import type { Job } from "./job.ts";
+import type { Job } from "./child_job.ts";
 import { type Failure, toFailure } from "../handoff/failure.ts";
 import {
   type CallMessage,

@@ -10,7 +10,7 @@ import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure } from "../handoff/failure.ts";
 import { ChildRequest, ShutdownCalls } from "./child_request.ts";
-import type { Job } from "./job.ts";
+import type { Job } from "./child_job.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
 import type {
   CallMessage,

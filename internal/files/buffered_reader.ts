@@ -25,7 +25,7 @@ import {
   takeTurn,
 } from "./read_steps.ts";
 import { type Convert, SingleReceive } from "./single_receive.ts";
-import type { ByteQueue } from "./queues.ts";
+import type { ByteQueue } from "./unread_queues.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
 
 const NEWLINE = new Uint8Array([10]);

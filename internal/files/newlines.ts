@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LineEndFinder } from "./queues.ts";
+import type { LineEndFinder } from "./unread_queues.ts";
 
 /**
  * The line ends of a text file, as for Python's `open`.

@@ -15,7 +15,7 @@ import {
 } from "./file_arguments.ts";
 import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
-import { ByteQueue, isLine } from "./queues.ts";
+import { ByteQueue, isLine } from "./unread_queues.ts";
 import type { Tied } from "./raw_streams.ts";
 import type { ReadSteps } from "./read_steps.ts";
 

@@ -20,7 +20,7 @@ import {
   type NewlineDecoder,
   newlineDecoder,
 } from "./newlines.ts";
-import { TextQueue } from "./queues.ts";
+import { TextQueue } from "./unread_queues.ts";
 import type { ReadSteps } from "./read_steps.ts";
 
 /**

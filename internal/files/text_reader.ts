@@ -5,7 +5,7 @@
  */
 
 import type { AbortOptions } from "../waiting/abort.ts";
-import type { TextQueue } from "./queues.ts";
+import type { TextQueue } from "./unread_queues.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";

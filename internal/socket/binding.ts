@@ -19,7 +19,7 @@ import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import type { Datagram } from "./datagram.ts";
 import { isHeld, Listener } from "./listener.ts";
-import { getsockname } from "./names.ts";
+import { getsockname } from "./socket_names.ts";
 import type { SocketState } from "./state.ts";
 
 /** Deno's default backlog, and that of `bind`. */

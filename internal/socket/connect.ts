@@ -19,7 +19,7 @@ import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/when_ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { ensureBound, rebind } from "./binding.ts";
-import { getsockname } from "./names.ts";
+import { getsockname } from "./socket_names.ts";
 import type { Attempt, SocketState } from "./state.ts";
 import { type ErrnoName, errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, osError, TimeoutError } from "../base/errors.ts";

@@ -21,7 +21,7 @@ import * as closing from "./closing.ts";
 import { connect, errorOf } from "./connect.ts";
 import { lingeringClose } from "./lingering_close.ts";
 import type { MessageOptions } from "./message_options.ts";
-import * as names from "./names.ts";
+import * as names from "./socket_names.ts";
 import * as receiving from "./receive.ts";
 import * as sending from "./send.ts";
 import type { FileLike } from "./sendfile.ts";

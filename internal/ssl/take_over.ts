@@ -12,7 +12,7 @@ import { unreadTextOf } from "../files/text_reader.ts";
 import type { SocketReader, SocketState } from "../socket/state.ts";
 import { plainDuplex, type PlainStream } from "../runtime/plain_duplex.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import { releaseNetSocket } from "../runtime/tls_raw.ts";
+import { releaseNetSocket } from "../runtime/release_net_socket.ts";
 import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
 
 const SYSCALL = "wrapSocket";

@@ -1,5 +1,5 @@
 /**
- * The sockets of Node that TLS can run over directly.
+ * Takes the socket of Node out of a connection, for TLS to run over it directly.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-import { ByteQueue } from "../internal/files/queues.ts";
+import { ByteQueue } from "../internal/files/unread_queues.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { type Bytes, cut, fromLatin1, latin1, seeded } from "./stream_fakes.ts";
 
