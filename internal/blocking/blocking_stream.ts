@@ -107,18 +107,20 @@ export class BlockingStream {
 
   /** Sends the start of `data`. Without a time limit sends all of it, as blocking sockets do. */
   send(data: Uint8Array, deadline: Deadline): number {
-    if (!deadline.endless) return this.#inTurn(data, deadline, "send", false);
-    this.#inTurn(data, deadline, "send", true);
+    if (!deadline.endless) {
+      return this.#sendInTurn(data, deadline, "send", false);
+    }
+    this.#sendInTurn(data, deadline, "send", true);
     return data.length;
   }
 
   /** Sends all of `data` within the time limit. */
   sendall(data: Uint8Array, deadline: Deadline, syscall = "send"): void {
-    this.#inTurn(data, deadline, syscall, true);
+    this.#sendInTurn(data, deadline, syscall, true);
   }
 
   /** Sends `data` or its start, then the data of calls made meanwhile. Returns the count of bytes of `data` sent. */
-  #inTurn(
+  #sendInTurn(
     data: Uint8Array,
     deadline: Deadline,
     syscall: string,
@@ -132,8 +134,8 @@ export class BlockingStream {
     }
     const later: Uint8Array[] = this.#later = [];
     try {
-      const count = this.#put(data, deadline, syscall, whole);
-      for (const each of later) this.#put(each, deadline, syscall, true);
+      const count = this.#sendPiece(data, deadline, syscall, whole);
+      for (const each of later) this.#sendPiece(each, deadline, syscall, true);
       return count;
     } finally {
       this.#later = undefined;
@@ -142,7 +144,7 @@ export class BlockingStream {
   }
 
   /** Blocks for room and sends: until all is sent, or only once if a part is enough. */
-  #put(
+  #sendPiece(
     data: Uint8Array,
     deadline: Deadline,
     syscall: string,

@@ -20,7 +20,7 @@ export class Deadline {
   readonly now: boolean;
   readonly #seconds: Seconds;
   readonly #due: number;
-  readonly #whole: number | undefined;
+  readonly #deadlineSeconds: number | undefined;
   /** Ends the call, if it aborts. */
   readonly #signal: AbortSignal | undefined;
 
@@ -34,7 +34,7 @@ export class Deadline {
     checkAborted(signal);
     this.#signal = signal;
     this.now = seconds === "now";
-    this.#whole = whole;
+    this.#deadlineSeconds = whole;
     this.#seconds = this.now ? 0 : seconds as Seconds;
     this.#due = this.#seconds === null
       ? Infinity
@@ -77,9 +77,9 @@ export class Deadline {
   }
 
   get #reason(): string {
-    return this.#whole === undefined
+    return this.#deadlineSeconds === undefined
       ? `timed out after ${this.#seconds} s`
-      : `the deadline of ${this.#whole} s has passed`;
+      : `the deadline of ${this.#deadlineSeconds} s has passed`;
   }
 }
 

@@ -73,12 +73,12 @@ export class DenoDatagram implements DatagramTransport {
   }
 
   receive(p: Uint8Array): Promise<[Uint8Array, TransportAddr]> {
-    if (this.#calm) return this.conn.receive(p);
+    if (this.#settled) return this.conn.receive(p);
     return this.#afterChanges(() => this.conn.receive(p));
   }
 
   send(p: Uint8Array, addr: TransportAddr): Promise<number> {
-    if (this.#calm) return this.conn.send(p, addr);
+    if (this.#settled) return this.conn.send(p, addr);
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
@@ -100,7 +100,7 @@ export class DenoDatagram implements DatagramTransport {
   }
 
   /** Reports whether no change is in progress and none has failed. */
-  get #calm(): boolean {
+  get #settled(): boolean {
     return this.#changing === undefined && this.#failure === undefined;
   }
 

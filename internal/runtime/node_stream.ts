@@ -55,7 +55,7 @@ export class NodeStream implements AbortableTransport {
   async read(p: Uint8Array): Promise<number | null> {
     for (;;) {
       const chunk: Uint8Array | null = this.#rest ?? this.#socket.read();
-      if (chunk !== null) return this.#hand(chunk, p);
+      if (chunk !== null) return this.#deliver(chunk, p);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#socket.readableEnded) return null;
       if (this.#socket.destroyed) {
@@ -65,7 +65,7 @@ export class NodeStream implements AbortableTransport {
     }
   }
 
-  #hand(chunk: Uint8Array, p: Uint8Array): number {
+  #deliver(chunk: Uint8Array, p: Uint8Array): number {
     const count = Math.min(chunk.length, p.length);
     p.set(chunk.subarray(0, count));
     this.#rest = count < chunk.length ? chunk.subarray(count) : undefined;

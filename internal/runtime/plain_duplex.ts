@@ -102,7 +102,7 @@ class PlainDuplex implements PlainOwner {
           : this.#held;
         if (bytes === undefined) return; // released
         this.#held = bytes;
-        if (this.#wanted) this.#hand(bytes);
+        if (this.#wanted) this.#deliver(bytes);
       }
     } catch (error) {
       this.#fail(error);
@@ -116,7 +116,7 @@ class PlainDuplex implements PlainOwner {
       !this.#over();
   }
 
-  #hand(bytes: Uint8Array | null): void {
+  #deliver(bytes: Uint8Array | null): void {
     this.#held = undefined;
     if (bytes === null) {
       this.readableEnded = true;

@@ -26,13 +26,15 @@ export class PeerAliases {
   }
 
   #make(path: string): string | undefined {
-    if (path === "" || path.startsWith("\0") || !this.#may) return undefined;
+    if (path === "" || path.startsWith("\0") || !this.#allowed) {
+      return undefined;
+    }
     const oldest = this.#paths.size < ALIASES_MAX
       ? undefined
       : this.#paths.keys().next().value;
     if (oldest !== undefined) this.revoke(oldest);
     try {
-      const alias = `${this.#home()}/${++this.#made}`;
+      const alias = `${this.#openDirectory()}/${++this.#made}`;
       const target = path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
       Deno.symlinkSync(target, alias);
       this.#paths.set(path, alias);
@@ -44,13 +46,13 @@ export class PeerAliases {
   }
 
   /** Reports whether the permissions allow links, and sending to them. Never prompts. */
-  get #may(): boolean {
+  get #allowed(): boolean {
     return this.#usable ??= (["read", "write", "net"] as const).every((name) =>
       Deno.permissions.querySync({ name }).state === "granted"
     );
   }
 
-  #home(): string {
+  #openDirectory(): string {
     if (this.#directory === undefined) {
       this.#directory = Deno.makeTempDirSync({ prefix: "socketserver-" });
       addEventListener("unload", this.#remove);

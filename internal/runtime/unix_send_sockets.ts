@@ -50,7 +50,7 @@ export class SendSockets {
   readonly #all: readonly DenoDatagramConn[];
   readonly #free: DenoDatagramConn[];
   /** The number of send sockets that may not come back: lent to a risky send, or stuck. */
-  #unsure = 0;
+  #atRisk = 0;
   /** The number of stuck send sockets. */
   #stuck = 0;
   #waiters: Waiter[] = [];
@@ -74,27 +74,27 @@ export class SendSockets {
    */
   take(risky: boolean): Promise<DenoDatagramConn | undefined> {
     if (this.#hopeless(risky)) return Promise.resolve(undefined);
-    if (this.#may(risky)) return Promise.resolve(this.#hand(risky));
+    if (this.#mayLend(risky)) return Promise.resolve(this.#lend(risky));
     return new Promise((resolve) => this.#waiters.push({ risky, resolve }));
   }
 
-  #may(risky: boolean): boolean {
+  #mayLend(risky: boolean): boolean {
     return this.#free.length > 0 &&
-      !(risky && this.#unsure >= this.#all.length - 1);
+      !(risky && this.#atRisk >= this.#all.length - 1);
   }
 
   #hopeless(risky: boolean): boolean {
     return this.#stuck >= this.#all.length - Number(risky);
   }
 
-  #hand(risky: boolean): DenoDatagramConn {
-    if (risky) this.#unsure++;
+  #lend(risky: boolean): DenoDatagramConn {
+    if (risky) this.#atRisk++;
     return this.#free.pop()!;
   }
 
   /** Returns a send socket after a send. */
   give(sendSocket: DenoDatagramConn, risky: boolean): void {
-    if (risky) this.#unsure--;
+    if (risky) this.#atRisk--;
     this.#free.push(sendSocket);
     this.#serve();
   }
@@ -105,7 +105,7 @@ export class SendSockets {
     risky: boolean,
     sent: Promise<unknown>,
   ): void {
-    if (!risky) this.#unsure++;
+    if (!risky) this.#atRisk++;
     this.#stuck++;
     const back = () => {
       this.#stuck--;
@@ -121,7 +121,7 @@ export class SendSockets {
     this.#waiters = [];
     for (const waiter of waiters) {
       const { risky, resolve } = waiter;
-      if (this.#may(risky)) resolve(this.#hand(risky));
+      if (this.#mayLend(risky)) resolve(this.#lend(risky));
       else if (this.#hopeless(risky)) resolve(undefined);
       else this.#waiters.push(waiter);
     }

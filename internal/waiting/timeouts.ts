@@ -184,7 +184,7 @@ export class Timeout extends Cancellation {
 
 /** The timeout of a call that the deadline of its socket ends. */
 export class DeadlineTimeout extends Timeout {
-  readonly #whole: number;
+  readonly #deadlineSeconds: number;
 
   /**
    * @param shared The timer of the socket.
@@ -199,11 +199,11 @@ export class DeadlineTimeout extends Timeout {
     whole: number,
   ) {
     super(shared, seconds, syscall);
-    this.#whole = whole;
+    this.#deadlineSeconds = whole;
   }
 
   protected override get reason(): string {
-    return `the deadline of ${this.#whole} s has passed`;
+    return `the deadline of ${this.#deadlineSeconds} s has passed`;
   }
 }
 
