@@ -67,6 +67,7 @@ export type {
   DatagramTransport,
   FileForMode,
   FileLike,
+  FromFdOptions,
   InetAddress,
   ListenerTransport,
   MakefileModes,

@@ -95,6 +95,7 @@ export type {
   DatagramTransport,
   FileForMode,
   FileLike,
+  FromFdOptions,
   InetAddress,
   ListenerTransport,
   MakefileModes,

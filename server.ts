@@ -108,13 +108,14 @@ export class TCPServer<S extends AnyHandlerServer = any>
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    *
-   * @param serverAddress `[host, port]`. With port 0 the system chooses a free port.
+   * @param serverAddress `[host, port]`, or a socket that is bound already, such as one of {@linkcode inheritedSocket}.
+   *   With port 0 the system chooses a free port.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
    */
   constructor(
-    serverAddress: readonly [host: string, port: number],
+    serverAddress: readonly [host: string, port: number] | Socket,
     RequestHandlerClass:
       // deno-lint-ignore no-explicit-any
       & RequestHandlerConstructor<Socket, any, S>
@@ -157,13 +158,14 @@ export class UDPServer<S extends AnyHandlerServer = any>
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    *
-   * @param serverAddress `[host, port]`. With port 0 the system chooses a free port.
+   * @param serverAddress `[host, port]`, or a socket that is bound already, such as one of {@linkcode inheritedSocket}.
+   *   With port 0 the system chooses a free port.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
    */
   constructor(
-    serverAddress: readonly [host: string, port: number],
+    serverAddress: readonly [host: string, port: number] | Socket,
     RequestHandlerClass:
       // deno-lint-ignore no-explicit-any
       & RequestHandlerConstructor<DatagramRequest, any, S>
@@ -208,13 +210,13 @@ export class UnixStreamServer<S extends AnyHandlerServer = any>
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    *
-   * @param serverAddress A path.
+   * @param serverAddress A path, or a socket that is bound already, such as one of {@linkcode inheritedSocket}.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
    */
   constructor(
-    serverAddress: string,
+    serverAddress: string | Socket,
     RequestHandlerClass:
       // deno-lint-ignore no-explicit-any
       & RequestHandlerConstructor<Socket, any, S>
@@ -261,13 +263,13 @@ export class UnixDatagramServer<S extends AnyHandlerServer = any>
   /**
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    *
-   * @param serverAddress A path.
+   * @param serverAddress A path, or a socket that is bound already, such as one of {@linkcode inheritedSocket}.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
    */
   constructor(
-    serverAddress: string,
+    serverAddress: string | Socket,
     RequestHandlerClass:
       // deno-lint-ignore no-explicit-any
       & RequestHandlerConstructor<DatagramRequest, any, S>
@@ -291,6 +293,7 @@ export type {
   DatagramTransport,
   FileForMode,
   FileLike,
+  FromFdOptions,
   InetAddress,
   ListenerTransport,
   MakefileModes,

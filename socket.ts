@@ -59,6 +59,11 @@ export {
   TimeoutError,
 } from "./internal/base/errors.ts";
 export { Socket } from "./internal/socket/socket_object.ts";
+export type { FromFdOptions } from "./internal/socket/socket_object.ts";
+export {
+  inheritedSocket,
+  inheritedSockets,
+} from "./internal/socket/inherited_sockets.ts";
 export {
   getdefaulttimeout,
   setdefaulttimeout,

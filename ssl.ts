@@ -70,6 +70,7 @@ export type {
   DatagramTransport,
   FileForMode,
   FileLike,
+  FromFdOptions,
   InetAddress,
   ListenerTransport,
   MakefileModes,

@@ -69,6 +69,7 @@ export type {
   DatagramTransport,
   FileForMode,
   FileLike,
+  FromFdOptions,
   InetAddress,
   ListenerTransport,
   MakefileModes,

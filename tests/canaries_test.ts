@@ -35,6 +35,7 @@ const CANARIES: Record<string, Canary> = {
   },
   "listen-datagram": { probe: ["sockets.ts", "listenDatagramUnstable"] },
   "connect-port-0": { probe: ["sockets.ts", "connectPort0"] },
+  "listen-fd": { probe: ["sockets.ts", "listenFd"] },
   "close-is-end": { probe: ["sockets.ts", "closeIsEnd"] },
   "resolver-error": { probe: ["sockets.ts", "resolverError"] },
   "error-codes": { probe: ["sockets.ts", "errorCodes"] },

@@ -1,6 +1,8 @@
 /** Mistakes of programs: the first line of each message names the cure, and docs/mistakes.md shows it word for word. */
 
 import * as module from "../mod.ts";
+import { parseListenFds } from "../internal/runtime/listen_fds.ts";
+import { pick } from "../internal/socket/inherited_sockets.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { read, withDirectory } from "./docs_programs.ts";
 import { granted, mayFork } from "./helpers/allowed.ts";
@@ -256,6 +258,21 @@ const MISTAKES: Record<string, () => unknown> = {
     using _b = b;
     await a.sendall("hello");
   },
+  "`npx`, or a shell that stays, between systemd and Deno": () =>
+    parseListenFds({ LISTEN_FDS: "1", LISTEN_PID: "41" }, 42),
+  'a wrong name of a socket: `inheritedSocket("web")`': () =>
+    pick(
+      parseListenFds({ LISTEN_FDS: "1", LISTEN_FDNAMES: "http" }, 42),
+      "web",
+    ),
+  "a number that is no descriptor: `Socket.fromFd(99)`": () =>
+    s.Socket.fromFd(99),
+  "a connection for a server: `new TCPServer(connection, Upper)`": async () => {
+    const [a, b] = await s.socketpair();
+    using _a = a;
+    using _b = b;
+    new s.TCPServer(a, Upper);
+  },
   "a class for `serve`: `serve(AsyncTCPServer)`": () =>
     s.serve(class AsyncTCPServer {}),
 };
@@ -272,6 +289,7 @@ const PROGRAMS: Record<string, [flags: string[], code: string]> = {
     "new s.Socket().settimeout(5000); new s.Socket().settimeout(6000);",
   ],
   "no `--allow-net`": [[], "make('AsyncTCPServer')"],
+  "no `--allow-env`, for the sockets of systemd": [[], "s.inheritedSocket()"],
   "no `--allow-read`, for workers": [
     ["--allow-net"],
     "make('ThreadingTCPServer')",

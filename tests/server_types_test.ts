@@ -14,6 +14,7 @@ import {
   ForkingTCPServer,
   ForkingUDPServer,
   ForkingUnixStreamServer,
+  inheritedSocket,
   StreamRequestHandler,
   TCPServer,
   ThreadingTCPServer,
@@ -374,7 +375,18 @@ function addresses(): void {
   new LoudChat(LOOPBACK, ChatHandler, { motd: "hi", maxConnections: 5 });
   new TimedNumbers(LOOPBACK, Raw, { maxConnections: 1 }).times.push(1);
   new CountingServer(LOOPBACK, Portable, { maxConnections: 1 }).count++;
+  const given = inheritedSocket();
+  new TCPServer(given ?? ["localhost", 80], Portable);
+  new AsyncTCPServer(given ?? LOOPBACK, Greets, { shared, greeting: "hi" });
+  new ThreadingUnixStreamServer(given ?? "/tmp/socket", OnUnixAnywhere);
+  new ForkingUDPServer(given ?? LOOPBACK, PortableDatagram);
 
+  // @ts-expect-error a program may have got no socket
+  new TCPServer(given, Portable);
+  // @ts-expect-error the options are checked on a given socket too
+  new AsyncTCPServer(given ?? LOOPBACK, Greets, { shared, greeting: 1 });
+  // @ts-expect-error and so are the handlers
+  new ThreadingTCPServer(given ?? LOOPBACK, CountingHandler);
   // @ts-expect-error a path is no address of TCP
   new TCPServer("/tmp/socket", Raw);
   // @ts-expect-error nor of a mixed-in class

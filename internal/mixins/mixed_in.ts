@@ -39,7 +39,7 @@ export type MixedIn<
      * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the
      * socket.
      *
-     * @param serverAddress `[host, port]`, or a path for a Unix server.
+     * @param serverAddress `[host, port]`, a path for a Unix server, or a socket that is bound already.
      * @param RequestHandlerClass The class that handles requests.
      * @param options Settings that replace the static fields of the same names, and the options of your own that the
      *   handler names.

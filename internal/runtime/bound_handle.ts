@@ -12,10 +12,10 @@ export const UNIX_PATH = -1;
 
 /** Node's function. The types lack it. */
 type CreateHandle = (
-  address: string,
+  address: string | null,
   port: number,
   addressType: number,
-  fd: null,
+  fd: number | null,
   flags: number,
 ) => unknown;
 
@@ -45,4 +45,15 @@ export function bindHandle<H>(
   addressType: number,
 ): H | number {
   return createHandle()!(address, port, addressType, null, 0) as H | number;
+}
+
+/**
+ * Makes a handle of the descriptor of a bound socket.
+ *
+ * @typeParam H The type of the handle.
+ * @param fd The descriptor, which the handle owns.
+ * @returns The handle, or the negative errno if the system refuses.
+ */
+export function handleOf<H>(fd: number): H | number {
+  return createHandle()!(null, 0, 0, fd, 0) as H | number;
 }

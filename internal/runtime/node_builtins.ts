@@ -44,3 +44,11 @@ export function nodeEvents(): typeof import("node:events").EventEmitter {
 export function nodeV8(): typeof import("node:v8") {
   return globalThis.process.getBuiltinModule("node:v8");
 }
+
+/** A module inside of Node, whose classes `node:net` and `node:dgram` are made of. The types lack it. */
+// deno-lint-ignore no-explicit-any
+export function nodeBinding(name: string): any {
+  return (globalThis.process as unknown as {
+    binding(name: string): unknown;
+  }).binding(name);
+}

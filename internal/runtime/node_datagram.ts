@@ -55,13 +55,7 @@ type Receiver = PromiseWithResolvers<Received> & { into: Uint8Array };
 export function bindNodeDatagram(
   options: NodeDatagramOptions,
 ): DatagramTransport {
-  const family = options.family === AF_INET ? 4 : 6;
-  const lookup: Lookup = (host, _options, done) => done(null, host, family);
-  const socket = nodeDgram().createSocket({
-    type: family === 4 ? "udp4" : "udp6",
-    reuseAddr: options.reuseAddr,
-    lookup,
-  });
+  const socket = createSocket(options.family, options.reuseAddr);
   let failure: Error | undefined;
   const fail = (error: Error) => failure = error;
   socket.once("error", fail);
@@ -70,6 +64,23 @@ export function bindNodeDatagram(
   if (failure === undefined) return new NodeDatagram(socket);
   socket.close();
   throw failure;
+}
+
+/** Makes a datagram socket of a handle of Node, which is bound. */
+export function datagramOf(handle: object, family: number): DatagramTransport {
+  const socket = createSocket(family, false);
+  socket.bind(handle as never); // as Node's cluster does; the types lack it
+  return new NodeDatagram(socket);
+}
+
+function createSocket(family: number, reuseAddr: boolean): DgramSocket {
+  const version = family === AF_INET ? 4 : 6;
+  const lookup: Lookup = (host, _options, done) => done(null, host, version);
+  return nodeDgram().createSocket({
+    type: version === 4 ? "udp4" : "udp6",
+    reuseAddr,
+    lookup,
+  });
 }
 
 class NodeDatagram implements DatagramTransport {

@@ -35,6 +35,22 @@ export interface ListenHandle {
   close(): void;
 }
 
+/** Lets a server listen at a handle, at once. Returns 0, or the negative errno. */
+export function listenAt(
+  server: NetServer,
+  handle: ListenHandle,
+  backlog: number,
+): number {
+  let status = 0;
+  const listenNow = handle.listen.bind(handle);
+  handle.listen = (backlog) => status = listenNow(backlog);
+  const ignore = () => {}; // `status` has reported it already
+  server.on("error", ignore);
+  server.listen(handle, backlog);
+  if (status === 0) server.off("error", ignore);
+  return status;
+}
+
 /**
  * Accepts connections through `node:net`, which accepts them before anybody asks. But Deno (2.9.6) takes one TCP
  * connection at a time from the system, and the next one only after `onconnection` has accepted the last. So this class
@@ -49,6 +65,7 @@ export class NodeListener implements ListenerTransport {
   readonly #queue: NetSocket[] = [];
   readonly #kept: number;
   readonly #waits: boolean;
+  readonly takeAhead: (() => StreamTransport[]) | undefined;
   readonly #listen: () => void;
   readonly #take: (status: number) => void;
   readonly #watchdog: ReturnType<typeof setInterval>;
@@ -62,17 +79,20 @@ export class NodeListener implements ListenerTransport {
    * @param handle The handle of the server.
    * @param addr The address of the server.
    * @param backlog The number of connections that may wait.
+   * @param shared Whether another process has the socket too, and accepts after this one.
    */
   constructor(
     server: NetServer,
     handle: ListenHandle,
     addr: TransportAddr,
     backlog: number,
+    shared = false,
   ) {
     this.#server = server;
     this.addr = addr;
     this.#kept = Math.max(backlog, KEPT_MAX);
     this.#waits = addr.transport === "tcp";
+    if (shared) this.takeAhead = () => this.#takeAhead();
     this.#listen = () => void handle.listen(backlog);
     this.#take = handle.onconnection.bind(handle);
     handle.onconnection = (status) => this.#offer(status);
@@ -128,6 +148,21 @@ export class NodeListener implements ListenerTransport {
     this.#server.ref();
     if (this.#waits) this.#next();
     return promise;
+  }
+
+  /** Takes the connections that Deno has accepted and nobody has asked for. The next process cannot get them. */
+  #takeAhead(): StreamTransport[] {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    for (let count = -1; this.#waits && this.#queue.length > count;) {
+      count = this.#queue.length;
+      this.#take(0); // puts a connection into the queue, or fails
+    }
+    this.#held = false;
+    this.#waiter = waiter;
+    return this.#queue.splice(0)
+      .map((socket) => new PassableStream(socket, this.addr))
+      .filter((stream) => !stream.gone);
   }
 
   /** Takes the waiting connection, and lets Deno look for another one, which it does not always do by itself. */

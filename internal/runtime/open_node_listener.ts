@@ -14,7 +14,7 @@ import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";
 import { nodeNet } from "./node_builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
-import { type ListenHandle, NodeListener } from "./node_listener.ts";
+import { listenAt, type ListenHandle, NodeListener } from "./node_listener.ts";
 import { openUnixListener } from "./unix_listener.ts";
 import type { PathOptions } from "./unix_path.ts";
 
@@ -109,15 +109,7 @@ function listen(
     return; // a missing permission: `openFailure` reports it
   }
   if (typeof handle === "number") return;
-  let status = 0;
-  const listenNow = handle.listen.bind(handle);
-  handle.listen = (backlog) => status = listenNow(backlog);
-  const ignore = () => {}; // `status` has reported it already
-  server.on("error", ignore);
-  server.listen(handle, backlog);
-  if (status !== 0) return;
-  server.off("error", ignore);
-  return handle;
+  return listenAt(server, handle, backlog) === 0 ? handle : undefined;
 }
 
 /** Returns the host as an IP address. Looks a name up in the only way that does not wait: by binding to it. */

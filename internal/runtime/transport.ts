@@ -54,6 +54,8 @@ export interface ListenerTransport {
   ref?(): void;
   /** The address of the listening socket. */
   readonly addr: TransportAddr;
+  /** Takes the connections that were accepted before anybody asked for them, if closing the listener would lose them. */
+  takeAhead?(): StreamTransport[];
 }
 
 /**

@@ -18,15 +18,15 @@ interface StartingServer {
 }
 
 /**
- * Binds and activates a server. If one of the two returns a promise, the start goes on in the background, and
+ * Binds and activates a server; only activates it if `bound` says that its socket is bound already. If one of the two returns a promise, the start goes on in the background, and
  * {@linkcode Start.of} has it. A failure closes the socket.
  *
  * @throws The error of a stage that returned no promise.
  */
-export function bindAndActivate(server: StartingServer): void {
+export function bindAndActivate(server: StartingServer, bound = false): void {
   let starting: void | Promise<void>;
   try {
-    starting = begin(server);
+    starting = bound ? server.serverActivate() : begin(server);
   } catch (error) {
     server.socket.close();
     throw error;

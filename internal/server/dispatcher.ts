@@ -107,6 +107,23 @@ export class Dispatcher<R> {
     }
   }
 
+  /** Handles a connection that was accepted before the server was closed, and that the next process cannot get. */
+  async handleAhead(
+    { active, clientAddress }: SecuredRequest,
+  ): Promise<void> {
+    const request = active.request as R;
+    try {
+      if (await this.#server.verifyRequest(request, clientAddress)) {
+        await this.#accept(active as ActiveRequest<R>, clientAddress);
+      } else await this.#reject(request, clientAddress);
+    } catch (error) {
+      const failed = active as ActiveRequest<R>;
+      await this.#requestFailed(failed, clientAddress, error);
+    } finally {
+      if (!active.detached) this.#requests.end(active);
+    }
+  }
+
   /** Reports whether to accept a request. A server that shuts down accepts none. */
   #admits(request: R, clientAddress: Address): boolean | Promise<boolean> {
     if (this.#requests.draining) return false;

@@ -81,6 +81,11 @@ export class LoopWaiter {
     return this.#abandoned.promise;
   }
 
+  /** Resolves when the loop has ended. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
   /** Reports whether the loop is waiting, and not getting a request. */
   get waiting(): boolean {
     return this.#wake !== undefined;

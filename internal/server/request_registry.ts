@@ -71,6 +71,8 @@ export class Requests implements Iterable<ActiveRequest> {
   stopping = false;
   /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
   drained: Promise<unknown> | undefined;
+  /** Whether the server takes the last connections, whatever `maxConnections` is. */
+  closing = false;
   /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
   /** The number of requests that are being turned away, and told why. */
@@ -231,7 +233,7 @@ export class Requests implements Iterable<ActiveRequest> {
   exceeds(
     request: unknown,
   ): "maxConnections" | "maxConnectionsPerClient" | undefined {
-    if (this.size > this.max) return "maxConnections";
+    if (this.size > this.max && !this.closing) return "maxConnections";
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return undefined;
     const client = this.#active.get(request)?.client;

@@ -16,9 +16,10 @@ import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { ServerStages, ServerState } from "./stages.ts";
 import { socketOf } from "../socket/select.ts";
+import { acceptedAhead } from "../socket/server_calls.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
-import { Handshakes } from "./handshakes.ts";
+import { Handshakes, type SecuredRequest } from "./handshakes.ts";
 import { enter, isInside } from "./request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
@@ -53,6 +54,7 @@ export class ServeLoop<R> {
   #served = false;
   /** The number of calls of `handleRequest` under way. */
   #handling = 0;
+  readonly #ahead: SecuredRequest[] = [];
   /** The number of requests got when the loop last began to wait for room. */
   #fullSince = 0;
 
@@ -253,11 +255,36 @@ export class ServeLoop<R> {
   async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
     const requests = this.#requests;
     this.#loop?.stop();
+    this.#takeAhead();
     requests.drain();
     this.#handshakes.drain();
     if (!requests.blockOnClose) return { ...NO_REQUESTS };
     const drained = requests.drained = this.#drain(timeout);
     return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
+  }
+
+  /**
+   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is. Another process
+   * accepts the next ones, but cannot get these.
+   */
+  #takeAhead(): void {
+    const socket = ownerOf(this.#server.fileno());
+    if (!(socket instanceof Socket)) return;
+    const requests = this.#requests;
+    for (const [request, clientAddress] of acceptedAhead(socket)) {
+      requests.closing = true;
+      const active = requests.begin(request, clientAddress);
+      this.#ahead.push({ active, clientAddress });
+    }
+    if (requests.concurrent || this.#loop === undefined) this.#handleAhead();
+    else this.#loop.ended.then(() => this.#handleAhead()); // one at a time
+  }
+
+  async #handleAhead(): Promise<void> {
+    for (const next of this.#ahead.splice(0)) {
+      const handled = this.#dispatcher.handleAhead(next);
+      if (!this.#requests.concurrent) await handled;
+    }
   }
 
   async #drain(timeout: number | null): Promise<ServerCloseReport> {

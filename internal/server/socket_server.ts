@@ -18,6 +18,7 @@ import type { SSLContext } from "../ssl/ssl_context.ts";
 import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
+import { addressOfGiven } from "./given_socket.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { checkSslOption } from "./ssl_option.ts";
 import { acceptRateOf, setAcceptRate } from "./limit_settings.ts";
@@ -156,16 +157,17 @@ export abstract class SocketServer<R, A extends Address = Address>
    * Creates a server, binds its socket and activates it, unless `bindAndActivate` is false. A failure closes the socket.
    * If `serverBind` or `serverActivate` returns a promise, the server is bound later, and `serveForever` waits for it.
    *
-   * @param serverAddress `[host, port]`, or a path.
+   * @param serverAddress `[host, port]`, a path, or a socket that is bound already.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names.
    */
   constructor(
-    serverAddress: ServerAddress<A>,
+    serverAddress: ServerAddress<A> | Socket,
     RequestHandlerClass: RequestHandlerConstructor<R>,
     options: ServerOptions = {},
   ) {
-    super(serverAddress, RequestHandlerClass, options);
+    const address = addressOfGiven(serverAddress, new.target, Object(options));
+    super(address, RequestHandlerClass, options);
     this.#settings = settingsOf(this, options);
     this.#checkHandlers();
     this.maxPacketSize = setting(this, options, "maxPacketSize");
@@ -173,9 +175,12 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.maxAcceptRate = setting(this, options, "maxAcceptRate");
     this.ssl = setting(this, options, "ssl");
     checkSslOption(this.ssl, this.socketType);
-    this.#socket = new Socket(this.addressFamily, this.socketType);
-    if (options.bindAndActivate === false) return;
-    bindAndActivate(this);
+    const given = serverAddress instanceof Socket;
+    if (given) this.addressFamily = serverAddress.family;
+    this.#socket = given
+      ? serverAddress
+      : new Socket(this.addressFamily, this.socketType);
+    if (options.bindAndActivate !== false) bindAndActivate(this, given);
   }
 
   /** Refuses handlers of connections for datagrams, and the reverse, unless an override of `getRequest` may suit them. */
@@ -187,7 +192,8 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   /**
-   * Binds the socket to `serverAddress`, and sets `serverAddress` to the real address. May be overridden.
+   * Binds the socket to `serverAddress`, and sets `serverAddress` to the real address. Not called if the constructor got
+   * a socket. May be overridden.
    *
    * @returns A promise if an override takes time: `serveForever`, `handleRequest`, `select` and `serve` wait for it, and
    *   reject with its error. Until then `serverAddress` is the address that the constructor got.

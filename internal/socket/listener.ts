@@ -72,6 +72,14 @@ export class Listener {
     }
   }
 
+  /** Takes the connections that were accepted and that no call took, if another process listens on the socket next. */
+  takeAhead(): StreamTransport[] {
+    const rest = this.transport.takeAhead?.();
+    if (rest === undefined) return [];
+    const first = this.pending.ready ? this.pending.drop() : undefined;
+    return first === undefined ? rest : [first, ...rest];
+  }
+
   /**
    * Closes. A connection that no call took is closed too.
    *

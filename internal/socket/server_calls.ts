@@ -21,6 +21,13 @@ export function acceptNow(socket: Socket): [Socket, Address] | undefined {
   return accepted(socket, listener.take());
 }
 
+/** Takes the connections that a socket has accepted before anybody asked, if a close would lose them to the next process. */
+export function acceptedAhead(socket: Socket): [Socket, Address][] {
+  const { listener } = stateOf(socket);
+  if (listener === undefined) return [];
+  return listener.takeAhead().map((transport) => accepted(socket, transport));
+}
+
 /** Ends the stream of a request in a limited time, or calls an override of `shutdown`. */
 export function endRequest(socket: Socket): Promise<void> {
   return socket.shutdown === Socket.prototype.shutdown

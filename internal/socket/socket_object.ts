@@ -11,6 +11,7 @@ import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import { throwAtCaller } from "../base/errors.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { FileForMode, MakefileOptions } from "../files/makefile.ts";
+import { adoptDescriptor } from "../runtime/adopt_descriptor.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { StreamTransport, Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
@@ -45,6 +46,18 @@ export function accepted(
   if (options !== undefined) state.options = new Map(options);
   state.take(transport);
   return [socket, socket.getpeername()];
+}
+
+/**
+ * Options of {@linkcode Socket.fromFd}.
+ *
+ * @category Options
+ */
+export interface FromFdOptions {
+  /** The family that the socket must have: `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  family?: number;
+  /** The type that the socket must have: `SOCK_STREAM` or `SOCK_DGRAM`. */
+  type?: number;
 }
 
 /**
@@ -114,6 +127,27 @@ export class Socket implements Disposable {
     const socket = new Socket(...names.kindOf(transport));
     socket.#state.take(transport);
     return socket;
+  }
+
+  /**
+   * Adopts a descriptor that this process got from the one that started it: a TCP or Unix socket that listens or is
+   * connected, or a UDP socket. Tells these apart by itself. Needs no permission. For sockets of a service manager,
+   * {@linkcode inheritedSocket} finds the descriptors.
+   *
+   * The descriptor is closed, and the socket owns a copy of it that programs started later do not inherit. A listener
+   * gets a backlog of 4096; closing it leaves the path of a Unix socket, and the socket open in other processes.
+   *
+   * `getsockname()` of a Unix socket returns "" without `--allow-all`, because only `/proc` tells the path.
+   *
+   * @param fd The number of the descriptor.
+   * @param options What the socket must be; without them it may be any.
+   * @returns The socket.
+   * @throws {OSError} EBADF if the descriptor is not open, ENOTSOCK if it is no socket, EBUSY if it was adopted before,
+   *   EAFNOSUPPORT or EINVAL for another family or type, or a socket without an address, and EOPNOTSUPP for a kind that
+   *   Deno cannot adopt, such as a Unix datagram socket.
+   */
+  static fromFd(fd: number, options: FromFdOptions = {}): Socket {
+    return Socket.from(adoptDescriptor(fd, options));
   }
 
   /**

@@ -70,6 +70,13 @@ export async function connectPort0(): Promise<boolean> {
   return !(error instanceof Deno.errors.ConnectionRefused);
 }
 
+/** Whether `Deno.listen` listens on a random port where it should use a descriptor. */
+export function listenFd(): Promise<boolean> {
+  const options = { hostname, port: 0, fd: 99 } as Deno.TcpListenOptions;
+  using listener = Deno.listen(options);
+  return Promise.resolve(listener.addr.port > 0);
+}
+
 /** A close with unread data sends a FIN first: the peer sees an end, where the kernel's close is a reset. */
 export async function closeIsEnd(): Promise<boolean> {
   const listener = Deno.listen({ hostname, port: 0 });
