@@ -207,5 +207,6 @@ export function fakeMember(
 /** A request, with what it has besides. */
 export function fakeJob(rest: Partial<Job> = {}): Job {
   const client: Address = ["127.0.0.1", 1];
-  return { message: { type: "request", kind: "relay", client }, ...rest };
+  const message: Job["message"] = { type: "request", kind: "relay", client };
+  return { request: undefined, message, ...rest };
 }

@@ -202,6 +202,9 @@ const MISTAKES: Record<string, () => unknown> = {
   "no connections per second: `{ maxAcceptRate: 0 }`": withOptions({
     maxAcceptRate: 0,
   }),
+  "no time for a request: `{ requestTimeout: 0 }`": withOptions({
+    requestTimeout: 0,
+  }),
   'a timeout as a string: `"5"`': () => new s.Socket().settimeout("5"),
   "no `super.setup()`": reported(
     class Upper extends Stream {

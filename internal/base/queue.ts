@@ -41,6 +41,11 @@ export class Queue<T> {
     return this.#first?.value;
   }
 
+  /** Iterates over the elements. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let at = this.#first; at !== undefined; at = at.behind) yield at.value;
+  }
+
   /** Removes and returns the first element; undefined if there is none. */
   shift(): T | undefined {
     const first = this.#first;

@@ -63,6 +63,13 @@ export const ABORT = 21;
 export const CONNECT = 22;
 /** To the worker: a connection cannot be opened; a {@linkcode Failure}. */
 export const CONNECT_FAILED = 23;
+/** To the worker: the time of the request is up; a {@linkcode Failure}. `ABORT_SIGNAL` follows. */
+export const EXPIRE = 24;
+/**
+ * To the worker: aborts the signal of the request, with the failure of `EXPIRE`. A frame of its own, without a payload,
+ * because the listeners of the signal may receive frames, and a frame with a payload is in the ring until it is handled.
+ */
+export const ABORT_SIGNAL = 25;
 
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that

@@ -201,6 +201,11 @@ export class WorkerStream {
     else if (type === P.EOF) this.#ended = true;
     else if (type === P.READ_FAILED) this.#readFailure = P.unpack(payload);
     else if (type === P.WRITE_FAILED) this.#writeFailure = P.unpack(payload);
+    else if (type === P.EXPIRE) {
+      this.#queue.clear();
+      this.#readFailure = this.#writeFailure = P.unpack(payload);
+      this.onWritable?.();
+    }
     if (type === P.CREDIT || type === P.WRITE_FAILED) this.onWritable?.();
     else this.onReadable?.();
   }

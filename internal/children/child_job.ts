@@ -23,6 +23,8 @@ import type { ChildPermissions } from "../handoff/permissions.ts";
 
 /** A request for a child: the message, and the part that stays in this process. */
 export interface Job {
+  /** The request. */
+  request: unknown;
   /** The message, without its id. */
   message: Omit<RequestMessage, "id">;
   /** The connection to pass. Closed in this process if it does not arrive. */
@@ -57,7 +59,8 @@ export function jobFor(
   if (Array.isArray(request) && request[1] instanceof Socket) {
     const [packet, socket] = request;
     const execute = datagramExecutor(socket, client, permissions);
-    return { message: datagramMessage(packet, socket, client), execute };
+    const message = datagramMessage(packet, socket, client);
+    return { request, message, execute };
   }
   throw new TypeError(
     `Cannot hand a request to a child process: it must be a stream socket or a datagram with its socket, got ${
@@ -79,6 +82,7 @@ function handleJob(
   request.detach();
   const state = stateOf(request);
   return {
+    request,
     message,
     socket: transport.take(),
     count: (counts) => state.closedCounts = counts,
@@ -94,7 +98,7 @@ function relayJob(request: Socket, client: Address): Job {
     remote: transportAddr(client, "tcp", "unix"),
     tls: sessionFacts(request),
   };
-  return { message, execute: streamExecutor(request) };
+  return { request, message, execute: streamExecutor(request) };
 }
 
 function datagramMessage(

@@ -6,6 +6,7 @@
 
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
+import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
 import { type Job, jobFor } from "./child_job.ts";
 import { launch } from "./launch_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
@@ -39,6 +40,8 @@ export interface ChildPoolServer {
 interface QueuedJob {
   readonly job: Job;
   readonly ended: PromiseWithResolvers<number>;
+  /** Takes the request out of the queue. */
+  leave?: () => boolean;
 }
 
 /**
@@ -83,6 +86,7 @@ export class ChildPool {
 
   /** Runs a request in a child. Rejects with the error of the handler, or with the reason why there is no child. */
   async run(request: unknown, client: Address): Promise<void> {
+    checkTime(request);
     const job = jobFor(request, client, this.#server.launch.permissions);
     try {
       if (this.#closed) throw closedError();
@@ -96,8 +100,8 @@ export class ChildPool {
   }
 
   #queue(job: Job): Promise<number> {
-    const queued = { job, ended: Promise.withResolvers<number>() };
-    this.#waiting.push(queued);
+    const queued: QueuedJob = { job, ended: Promise.withResolvers() };
+    queued.leave = this.#waiting.push(queued);
     this.#dispatch();
     return queued.ended.promise;
   }
@@ -219,6 +223,15 @@ export class ChildPool {
   /** Resolves when all children that run now have exited. */
   async exited(): Promise<void> {
     await Promise.all([...this.#children].map((child) => child.exited));
+  }
+
+  /** Ends requests whose time is up. */
+  expire(expired: ExpiredRequests): void {
+    for (const child of this.#children) child.expire(expired);
+    for (const { job, ended, leave } of [...this.#waiting]) {
+      const error = expired.get(job.request);
+      if (error !== undefined && leave!()) ended.reject(error);
+    }
   }
 
   /** Tells all children that the server shuts down, also those that start later. */

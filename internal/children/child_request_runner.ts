@@ -8,6 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
+import { endNow } from "../server/time_limits.ts";
 import { runHandler } from "../server/run_handler.ts";
 import type { ActiveRequest } from "../server/active_request.ts";
 import { type Requests, requestsOf } from "../server/request_registry.ts";
@@ -19,9 +20,14 @@ import {
 import { type HandlerClass, loadModule } from "../server/handler_class.ts";
 import { ServerStub } from "../handoff/server_stub.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
-import { toFailure } from "../handoff/failure.ts";
+import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { exportedHandler } from "../handoff/handler_reference.ts";
-import type { InitMessage, RequestMessage, ToChild } from "./messages.ts";
+import type {
+  ExpireMessage,
+  InitMessage,
+  RequestMessage,
+  ToChild,
+} from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 
 /** The stand-in of the server in a child process: `this.server` of its handlers. */
@@ -55,6 +61,7 @@ export type ImportHandler = () => Promise<Record<string, unknown>>;
 export class ChildRequestRunner {
   readonly #link: ParentLink;
   readonly #importHandler: ImportHandler;
+  readonly #active = new Map<number, ActiveRequest>();
   #loaded: Promise<LoadedHandler> | undefined;
 
   /**
@@ -79,12 +86,20 @@ export class ChildRequestRunner {
         return this.#link.synced();
       case "leave":
         return Deno.exit();
+      case "expire":
+        return void this.#loaded?.then(() => this.#expire(message), () => {});
       case "drain":
         this.#loaded?.then(
           ({ server }) => requestsOf(server).drain(),
           () => {},
         );
     }
+  }
+
+  /** Ends a request whose time is up, unless it has ended. */
+  #expire({ id, error }: ExpireMessage): void {
+    const active = this.#active.get(id);
+    if (active !== undefined) endNow(active, fromFailure(error) as OSError);
   }
 
   #init(message: InitMessage): void {
@@ -135,6 +150,7 @@ export class ChildRequestRunner {
     const { id, kind, client, packet } = message;
     const request = kind === "datagram" ? [packet, socket] : socket;
     const active = requestsOf(server).begin(request, client);
+    this.#active.set(id, active);
     const counts = () =>
       kind === "handle" && active.request instanceof Socket
         ? stateOf(active.request).byteCounts
@@ -146,6 +162,8 @@ export class ChildRequestRunner {
       this.#link.done(id, performance.now() - begun, counts());
     } catch (error) {
       this.#link.failed(id, error, counts());
+    } finally {
+      this.#active.delete(id);
     }
   }
 }

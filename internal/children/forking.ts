@@ -151,6 +151,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
           init: this.#init,
           shutdown: async () => await this.shutdown(),
         }, this.#limits);
+        requestsOf(this).pools.push(this.#pool);
         if (requestsOf(this).draining) this.#pool.drain();
       }
       return this.#pool;

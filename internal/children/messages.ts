@@ -26,6 +26,13 @@ export interface InitMessage {
   options: Record<string, unknown>;
 }
 
+/** To a child: the time of a request is up. */
+export interface ExpireMessage {
+  type: "expire";
+  id: number;
+  error: Failure;
+}
+
 /** To a child: a request. */
 export interface RequestMessage {
   type: "request";
@@ -74,6 +81,7 @@ export type ToChild =
   | InitMessage
   | RequestMessage
   | ResultMessage
+  | ExpireMessage
   | DrainMessage
   | LeaveMessage
   | SyncMessage;

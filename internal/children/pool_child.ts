@@ -8,7 +8,8 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
-import { fromFailure } from "../handoff/failure.ts";
+import { fromFailure, toFailure } from "../handoff/failure.ts";
+import type { ExpiredRequests } from "../server/remote_runner.ts";
 import { ChildRequest, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
@@ -267,6 +268,15 @@ export class PoolChild {
     if (this.load > 0) return;
     this.#lifetime.keepAlive(false);
     if (!this.open) this.leave();
+  }
+
+  /** Tells the child which of its requests end because their time is up. */
+  expire(expired: ExpiredRequests): void {
+    for (const [id, { job }] of this.#requests) {
+      const error = expired.get(job.request);
+      if (error === undefined) continue;
+      this.#messages.send({ type: "expire", id, error: toFailure(error) });
+    }
   }
 
   /** Tells the handlers of the child that the server shuts down. */

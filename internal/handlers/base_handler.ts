@@ -76,7 +76,10 @@ export class BaseRequestHandler<
     this.#request = request;
   }
 
-  /** Aborted when the server shuts down. Long-running handlers should stop. */
+  /**
+   * Aborted when the server shuts down, and, with a `TimeoutError` as its reason, when the request takes longer than the
+   * server's `requestTimeout`. Long-running handlers should stop.
+   */
   get signal(): AbortSignal {
     return this.server.requestSignal(this.request);
   }

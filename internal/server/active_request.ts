@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
+
 /**
  * How a request ends: its handler has returned, has thrown, or was between two messages as the server shut down; the
  * server has cut it off, or has turned it away.
@@ -24,9 +26,11 @@ export class ActiveRequest<R = unknown> {
   /**
    * @param request The request itself, or the one that its handler has put in its place.
    * @param client The client's host, or path; undefined for a client without a name.
+   * @param clientAddress The client's address; undefined for a request that the server did not get itself.
    */
   constructor(
     public request: R,
     readonly client: string | undefined,
+    readonly clientAddress?: Address,
   ) {}
 }

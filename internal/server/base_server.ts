@@ -18,6 +18,7 @@ import { untimedActions } from "./loop_waiter.ts";
 import { errorReport, isLostClient, say } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";
 import { processRequest } from "./request_stages.ts";
+import { requestTimeoutOf, setRequestTimeout } from "./limit_settings.ts";
 import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { unawaited } from "../waiting/promises.ts";
@@ -68,6 +69,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   static reportLostClients = true;
   /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   static closeTimeout: number | null = 10;
+  /** The seconds that a request may take; null is no limit. */
+  static requestTimeout: number | null = null;
   /** A value for the handlers, which read it as `this.server.shared`. */
   static shared: unknown = undefined;
 
@@ -81,6 +84,18 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   reportLostClients: boolean;
   /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
   closeTimeout: number | null;
+  /**
+   * The seconds that a request may take; null is no limit. May be changed at any time, and holds for the open requests
+   * too: if there was no limit, their time begins with the change.
+   */
+  get requestTimeout(): number | null {
+    return requestTimeoutOf(this);
+  }
+
+  set requestTimeout(requestTimeout: number | null) {
+    setRequestTimeout(this, requestTimeout);
+  }
+
   /** A value for the handlers, which read it as `this.server.shared`. */
   readonly shared: unknown;
   /**
@@ -122,6 +137,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     this.timeout = setting(this, options, "timeout");
     this.reportLostClients = setting(this, options, "reportLostClients");
     this.closeTimeout = setting(this, options, "closeTimeout");
+    this.requestTimeout = setting(this, options, "requestTimeout");
     this.shared = setting(this, options, "shared");
     this.options = Object.freeze(effectiveOptions(this.constructor, options));
     checkTimeout(this.timeout);

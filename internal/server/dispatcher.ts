@@ -85,6 +85,15 @@ export class Dispatcher<R> {
     if (this.#handshakes.wanted) {
       return this.#handshakes.begin(active, clientAddress);
     }
+    return this.#process(active, clientAddress);
+  }
+
+  /** Processes a request. Its time begins. */
+  #process(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+  ): void | Promise<void> {
+    this.#requests.deadlines?.begin(active);
     return this.#server.processRequest(active.request, clientAddress);
   }
 
@@ -94,8 +103,7 @@ export class Dispatcher<R> {
   ): Promise<void> {
     active.detached = false;
     try {
-      const request = active.request as R;
-      await this.#server.processRequest(request, clientAddress);
+      await this.#process(active as ActiveRequest<R>, clientAddress);
     } catch (error) {
       await this.#requestFailed(
         active as ActiveRequest<R>,

@@ -5,10 +5,14 @@
  */
 
 import { SOCK_STREAM } from "../base/constants.ts";
+import { warnOfMilliseconds } from "../base/warnings.ts";
 import { AcceptRate } from "./accept_rate.ts";
 import { noteLimit } from "./note_limit.ts";
+import { RequestDeadlines } from "./request_deadlines.ts";
+import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "./stages.ts";
+import { expire } from "./time_limits.ts";
 
 /** Returns the connections per second that a server accepts at most. */
 export function acceptRateOf(server: object): number {
@@ -44,4 +48,42 @@ export function setAcceptRate(
     noteLimit(server, "maxAcceptRate", null)
   );
   requests.rate.rate = rate;
+}
+
+/** Throws unless the value of a time limit is positive seconds, or null. */
+function checkSeconds(name: string, seconds: unknown): void {
+  if (seconds === null) return;
+  if (typeof seconds !== "number" || !(seconds > 0 && seconds < Infinity)) {
+    const Class = typeof seconds === "number" ? RangeError : TypeError;
+    throw new Class(
+      `Cannot set ${name}: it must be positive seconds or null, got ${seconds}`,
+    );
+  }
+  warnOfMilliseconds(seconds);
+}
+
+/** Returns the seconds that a request of a server may take. */
+export function requestTimeoutOf(server: object): number | null {
+  return requestsOf(server).deadlines?.seconds ?? null;
+}
+
+/**
+ * Sets the seconds that a request may take.
+ *
+ * @param server The server.
+ * @param seconds The seconds; null is no limit.
+ * @throws {RangeError} if the seconds are not positive.
+ * @throws {TypeError} if they are neither a number nor null.
+ */
+export function setRequestTimeout(
+  server: ServerStages,
+  seconds: number | null,
+): void {
+  checkSeconds("requestTimeout", seconds);
+  const requests = requestsOf(server);
+  if (requests.deadlines === undefined && seconds === null) return;
+  requests.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
+    void expire(server, over, "requestTimeout", seconds)
+  );
+  requests.deadlines.limit(seconds, requests);
 }

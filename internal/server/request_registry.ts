@@ -10,8 +10,10 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { AcceptRate } from "./accept_rate.ts";
 import { ActiveRequest, type RequestEnd } from "./active_request.ts";
 import { ClientCounts, clientOf } from "./client_counts.ts";
+import type { RequestDeadlines } from "./request_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
+import type { RemoteRunner } from "./remote_runner.ts";
 import type { LimitName, ServerStatus } from "./stages.ts";
 import { ByteTotals } from "./byte_totals.ts";
 import type { ByteCounts } from "../socket/stream.ts";
@@ -65,6 +67,10 @@ export class Requests implements Iterable<ActiveRequest> {
   };
   /** The limit of the rate of connections; undefined if there was none yet. */
   rate: AcceptRate | undefined = undefined;
+  /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
+  deadlines: RequestDeadlines<ActiveRequest> | undefined = undefined;
+  /** The pools that run requests elsewhere. */
+  readonly pools: RemoteRunner[] = [];
   /** Whether the server drains. */
   draining = false;
   /** Whether the server is about to stop, and still accepts. */
@@ -102,6 +108,7 @@ export class Requests implements Iterable<ActiveRequest> {
     maxConnectionsPerClient: 0,
     maxAcceptRate: 0,
     handshakeTimeout: 0,
+    requestTimeout: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
@@ -178,7 +185,7 @@ export class Requests implements Iterable<ActiveRequest> {
     const client = clientOf(clientAddress);
     this.#perClient?.change(client, 1);
     this.status.accepted++;
-    const active = new ActiveRequest(request, client);
+    const active = new ActiveRequest(request, client, clientAddress);
     const earlier = this.#active.get(request);
     if (earlier !== undefined) this.#active.set(earlier, earlier);
     this.#active.set(request, active);
@@ -195,6 +202,7 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#count(active, active.result);
     }
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
+    if (this.deadlines !== undefined) this.#endTime(active);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
     if (this.#fewer) this.#fewer = settle(this.#fewer);
@@ -227,6 +235,12 @@ export class Requests implements Iterable<ActiveRequest> {
   #setResult(request: unknown, result: RequestEnd): void {
     const active = this.#active.get(request);
     if (active !== undefined) active.result = result;
+  }
+
+  /** Ends the time of a request, and the timer after the last request of a server that closes. */
+  #endTime(active: ActiveRequest): void {
+    this.deadlines!.end(active);
+    if (this.draining && this.deadlines!.idle) this.deadlines!.rest();
   }
 
   /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
@@ -291,6 +305,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Aborts the signals of all requests, also of later ones. */
   drain(): void {
     this.draining = true;
+    if (this.deadlines?.idle) this.deadlines.rest();
     this.#others?.abort();
     for (const { controller } of this.#active.values()) controller?.abort();
   }
@@ -300,6 +315,7 @@ export class Requests implements Iterable<ActiveRequest> {
     const left = [...this.#active.values()];
     for (const active of left) {
       this.#perClient?.change(active.client, -1);
+      if (this.deadlines !== undefined) this.#endTime(active);
       this.#count(active, "forced");
       this.#givenUp.add(active.request);
     }

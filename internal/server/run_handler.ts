@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TimeoutError } from "../base/errors.ts";
 import { begun } from "../waiting/promises.ts";
 
 /**
@@ -61,7 +62,11 @@ async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
   if (!isStop(handler, error)) throw error;
 }
 
-/** Reports whether `handle` stopped because the server shuts down: its error is the reason of its own signal. */
+/**
+ * Reports whether `handle` stopped because the server shuts down: its error is the reason of its own signal. The reason
+ * of a request that took too long is a `TimeoutError`, which is reported.
+ */
 function isStop({ signal }: Runnable, error: unknown): boolean {
-  return signal !== undefined && signal.aborted && signal.reason === error;
+  return signal !== undefined && signal.aborted && signal.reason === error &&
+    !(error instanceof TimeoutError);
 }

@@ -28,6 +28,12 @@ export interface BaseServerOptions {
    */
   closeTimeout?: number | null;
   /**
+   * Seconds that a request may take, from `processRequest` to the end of the handler; null is no limit. Then the handler's
+   * `signal` aborts with a `TimeoutError`, and the connection is cut off: calls on it throw the same error. A handler that
+   * ignores both goes on, and counts as a request. @default {null}
+   */
+  requestTimeout?: number | null;
+  /**
    * A value for the handlers, which read it as `this.server.shared`. Without a mix-in and with `AsyncMixIn` handlers get
    * the value itself. Each worker gets a structured clone, in which a `SharedArrayBuffer` is shared memory. Each child
    * process gets a copy, which must be plain data. @default {undefined}

@@ -94,7 +94,8 @@ export type LimitName =
   | "maxConnections"
   | "maxConnectionsPerClient"
   | "maxAcceptRate"
-  | "handshakeTimeout";
+  | "handshakeTimeout"
+  | "requestTimeout";
 
 /**
  * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or

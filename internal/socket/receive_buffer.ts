@@ -92,6 +92,8 @@ export class ReceiveBuffer implements Readiness {
   #error: unknown;
   /** The number of bytes received. */
   bytesIn = 0;
+  /** The error of calls after the close, if it is not EBADF. */
+  declare failure: OSError | undefined; // no field until it is set: 8 bytes of each connection
 
   /** @param transport The transport to read from. The caller closes it. */
   constructor(transport: StreamTransport) {
@@ -339,7 +341,7 @@ export class ReceiveBuffer implements Readiness {
       this.#empty();
       throw lostError();
     }
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw this.failure ?? closedError();
     if (this.#error === undefined) return;
     const error = this.#error;
     this.#error = undefined;

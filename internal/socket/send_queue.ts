@@ -10,7 +10,7 @@ import {
   type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { begun, quiet, rejectQuietly } from "../waiting/promises.ts";
-import { translate } from "../base/errors.ts";
+import { type OSError, translate } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
@@ -33,6 +33,8 @@ export class SendQueue implements Readiness {
   #stuck = false;
   /** The number of bytes written. */
   bytesOut = 0;
+  /** The error of writes that fail after the transport is closed, if it is not that of the transport. */
+  declare failure: OSError | undefined; // no field until it is set
   /** The queue that counts the bytes of this one, which has its turn: itself, but for {@linkcode SendQueue.together}. */
   readonly #counter: SendQueue;
 
@@ -114,7 +116,11 @@ export class SendQueue implements Readiness {
 
   #fail(error: unknown): never {
     this.#release();
-    throw translate(error, { syscall: "send" });
+    throw this.#translate(error);
+  }
+
+  #translate(error: unknown): unknown {
+    return this.#counter.failure ?? translate(error, { syscall: "send" });
   }
 
   #release(): void {
@@ -186,7 +192,7 @@ export class SendQueue implements Readiness {
         start += count;
       }
     } catch (error) {
-      this.#failure = translate(error, { syscall: "send" });
+      this.#failure = this.#translate(error);
     }
     this.#mutex.release();
   }

@@ -14,7 +14,7 @@ import {
 import { withSignal } from "../waiting/abort.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
-import { osError } from "../base/errors.ts";
+import { type OSError, osError } from "../base/errors.ts";
 import {
   type FileForMode,
   makefile,
@@ -48,6 +48,9 @@ export interface SocketDeadline {
   /** The time of the deadline on the clock of `performance.now()`. */
   readonly due: number;
 }
+
+/** The errors of sockets that were closed with one. */
+const failures = new WeakMap<SocketState, OSError>();
 
 /** A reader over a socket. */
 export type SocketReader = BufferedReader | TextReader;
@@ -150,11 +153,24 @@ export class SocketState {
       : new Timeout(timer, timeout, syscall);
   }
 
-  /** Throws EBADF on a closed socket. */
+  /** Throws on a closed socket: EBADF, or what {@linkcode SocketState.fail} got. */
   checkOpen(syscall: string): void {
-    if (this.closed) {
-      throw osError("EBADF", { syscall, reason: "the socket is closed" });
-    }
+    if (!this.closed) return;
+    throw failures.get(this) ??
+      osError("EBADF", { syscall, reason: "the socket is closed" });
+  }
+
+  /**
+   * Closes the socket, and lets the calls under way and all later ones throw an error.
+   *
+   * @param failure The error.
+   * @param abort Whether to drop the bytes that are not sent yet.
+   */
+  fail(failure: OSError, abort: boolean): void {
+    if (this.closed) return;
+    failures.set(this, failure);
+    this.stream?.fail(failure);
+    this.close(abort);
   }
 
   /** The endpoint: a stream, a listener or a datagram socket. */

@@ -11,7 +11,7 @@ import {
   type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/when_ready.ts";
-import { osError, translate } from "../base/errors.ts";
+import { type OSError, osError, translate } from "../base/errors.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
@@ -238,6 +238,12 @@ export class Stream implements ByteCounts {
     if (most === null) return transport.closeWrite();
     const closed = new PendingOperation(() => transport.closeWrite());
     return whenReady(closed, most, "shutdown", () => closed.take());
+  }
+
+  /** Lets the calls under way throw `failure` once the stream is closed. */
+  fail(failure: OSError): void {
+    this.receiveBuffer.failure = failure;
+    this.sendQueue.failure = failure;
   }
 
   /** Closes. Accepted bytes go out first, in the background. */

@@ -6,7 +6,7 @@
 
 import { sendtoWithin } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { osError } from "../base/errors.ts";
+import { type OSError, osError } from "../base/errors.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
@@ -74,6 +74,12 @@ export class DatagramRelay {
     const sent = sendtoWithin(this.#socket, data, address, timeout);
     const answered = answer(this.#channel, call, sent);
     this.#sent = this.#sent.then(() => answered);
+  }
+
+  /** Tells the worker that the time of the request is up. */
+  expire(error: OSError): void {
+    this.#channel.send(P.EXPIRE, this.#id, P.packFailure(error));
+    this.#channel.send(P.ABORT_SIGNAL, this.#id);
   }
 
   /** Ends the relay. Resolves when the answers have been sent. */

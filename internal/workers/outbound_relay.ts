@@ -142,8 +142,10 @@ export class OutboundRelay {
   }
 
   /** Drops the bytes that are not written yet. The connection is closed. */
-  abort(): void {
-    this.#giveUp(osError("EBADF", { syscall: "send", reason: "aborted" }));
+  abort(
+    error: Error = osError("EBADF", { syscall: "send", reason: "aborted" }),
+  ): void {
+    this.#giveUp(error);
   }
 
   /** Fails without waiting for the write in flight. */

@@ -7,6 +7,7 @@
 import { Worker } from "node:worker_threads";
 import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
+import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
@@ -42,6 +43,7 @@ export interface PoolWorkerHooks {
 }
 
 interface Running {
+  readonly request: unknown;
   readonly relay: StreamRelay | DatagramRelay;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -147,6 +149,7 @@ export class PoolWorker {
     const id = this.#lastId = this.#lastId % ID_MAX + 1;
     let relay: StreamRelay | DatagramRelay;
     try {
+      checkTime(request);
       relay = this.#open(id, request, clientAddress);
     } catch (error) {
       this.#release();
@@ -155,7 +158,7 @@ export class PoolWorker {
     this.#last = [request, clientAddress];
     this.#watchdog?.start();
     return new Promise((resolve, reject) => {
-      this.#running.set(id, { relay, resolve, reject });
+      this.#running.set(id, { request, relay, resolve, reject });
       if (this.#running.size === 1) this.#worker.ref();
     });
   }
@@ -242,6 +245,14 @@ export class PoolWorker {
   #awaitUnread(id: number, relay: StreamRelay | DatagramRelay): void {
     this.#returning.set(id, relay);
     relay.unreadReturned!.then(() => this.#returning.delete(id));
+  }
+
+  /** Ends the requests among `expired`: their time is up. */
+  expire(expired: ExpiredRequests): void {
+    for (const { request, relay } of this.#running.values()) {
+      const error = expired.get(request);
+      if (error !== undefined) relay.expire(error);
+    }
   }
 
   /** Tells the handlers that the server shuts down. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../base/errors.ts";
+import { type OSError, osError } from "../base/errors.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
@@ -83,6 +83,15 @@ export class StreamRelay {
     } catch {
       // the client is gone, and the next read or write fails; the worker has checked the option
     }
+  }
+
+  /** Tells the worker that the time of the request is up, and moves no more bytes. The caller closes the connection. */
+  expire(error: OSError): void {
+    this.#closed = true;
+    this.#channel.send(P.EXPIRE, this.#id, P.packFailure(error));
+    this.#channel.send(P.ABORT_SIGNAL, this.#id);
+    this.#inbound.stop();
+    this.#outbound.abort(error);
   }
 
   #abort(): void {

@@ -124,6 +124,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
           onUnownedError: (...what) => this.#report(...what),
         },
       });
+      requestsOf(this).pools.push(pool);
       if (requestsOf(this).draining) pool.drain();
       return pool;
     }

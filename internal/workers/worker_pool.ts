@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ExpiredRequests } from "../server/remote_runner.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
@@ -146,6 +147,11 @@ export class WorkerPool {
         this.#waiting.shift()!.reject(error); // no worker can start
       }
     }
+  }
+
+  /** Ends requests whose time is up. Those that wait for a worker end when it is their turn. */
+  expire(expired: ExpiredRequests): void {
+    for (const worker of this.#workers) worker.expire(expired);
   }
 
   /** Tells all handlers that the server shuts down. */

@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { OSError } from "../base/errors.ts";
 import { copyOf } from "../base/memory.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
 import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
@@ -54,6 +56,10 @@ export class WorkerRequestRunner {
   readonly #stub: WorkerServerStub;
   readonly #calls = new PendingCalls();
   readonly #streams = new Map<number, WorkerStream>();
+  /** The requests whose handlers run. */
+  readonly #requests = new Map<number, unknown>();
+  /** The failures of the requests whose signals are about to be aborted. */
+  readonly #failures = new Map<number, Failure>();
   /** The datagrams whose bytes come with the next frame. */
   readonly #datagrams = new Map<number, P.Opening>();
   readonly #handler: Promise<HandlerClass>;
@@ -92,6 +98,8 @@ export class WorkerRequestRunner {
     if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
     if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
     if (type === P.DRAIN) return this.#stub.drain();
+    if (type === P.EXPIRE) this.#failures.set(id, P.unpack(payload)!);
+    if (type === P.ABORT_SIGNAL) return this.#abortSignal(id);
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream.onFrame(type, payload);
     const opening = this.#datagrams.get(id);
@@ -101,6 +109,15 @@ export class WorkerRequestRunner {
     }
     this.#datagrams.delete(id);
     this.#openDatagram(id, opening, copyOf(payload, 0, payload.length));
+  }
+
+  /** Aborts the signal of a request whose time is up. */
+  #abortSignal(id: number): void {
+    const failure = this.#failures.get(id)!;
+    this.#failures.delete(id);
+    const request = this.#requests.get(id);
+    if (request === undefined) return; // it has ended
+    this.#stub.expire(request, fromFailure(failure) as OSError);
   }
 
   #open(id: number, opening: P.Opening): void {
@@ -202,6 +219,7 @@ export class WorkerRequestRunner {
     release: () => number | Promise<number>,
   ): Promise<void> {
     let end: Uint8Array | undefined;
+    this.#requests.set(id, request);
     const { lastId } = this.#connections;
     try {
       const Handler = await this.#handler;
@@ -214,6 +232,7 @@ export class WorkerRequestRunner {
     }
     this.#connections.closeSince(lastId);
     const received = await release();
+    this.#requests.delete(id);
     this.#stub.forget(request);
     this.channel.send(P.FINISHED, id, P.count(received, end));
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { OSError } from "../base/errors.ts";
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 
 /** Implements {@linkcode WorkerServer} in a worker. */
@@ -52,6 +53,15 @@ export class WorkerServerStub extends ServerStub {
   drain(): void {
     this.#draining = true;
     for (const controller of this.#signals.values()) controller.abort();
+  }
+
+  /** Aborts the signal of a request whose time is up. */
+  expire(request: unknown, error: OSError): void {
+    let controller = this.#signals.get(request);
+    if (controller === undefined) {
+      this.#signals.set(request, controller = new AbortController());
+    }
+    controller.abort(error);
   }
 
   /** Drops the signal of a request that has ended. */

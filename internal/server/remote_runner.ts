@@ -1,0 +1,30 @@
+/**
+ * What a pool of workers or children does for the limits of its server.
+ *
+ * @module
+ */
+
+import type { OSError } from "../base/errors.ts";
+
+/** Requests whose time is up, and the errors that end them. */
+export type ExpiredRequests = ReadonlyMap<unknown, OSError>;
+
+/** A pool that runs the requests of a server elsewhere. */
+export interface RemoteRunner {
+  /** Ends requests whose time is up: aborts their signals, and lets the calls on their connections fail. */
+  expire(expired: ExpiredRequests): void;
+}
+
+/** The errors of the requests whose time is up: they may still wait for a worker or a child. */
+const errors = new WeakMap<object, OSError>();
+
+/** Notes that the time of a request is up. */
+export function noteExpired(request: unknown, error: OSError): void {
+  errors.set(request as object, error);
+}
+
+/** Throws the error of a request whose time is up. */
+export function checkTime(request: unknown): void {
+  const error = errors.get(request as object);
+  if (error !== undefined) throw error;
+}

@@ -1,0 +1,80 @@
+/**
+ * The end of requests whose time is up.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { type OSError, osError } from "../base/errors.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { nextTurn } from "../waiting/timeouts.ts";
+import { noteLimit } from "./note_limit.ts";
+import { noteExpired } from "./remote_runner.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import { requestsOf } from "./request_registry.ts";
+import type { ServerStages } from "./stages.ts";
+
+/** A limit for the time of a request. */
+export type TimeLimit = "requestTimeout";
+
+/** The time limits, and what a request has done that is over one. */
+const REASONS: Record<TimeLimit, string> = {
+  requestTimeout: "the request took longer than",
+};
+
+/** The most requests that end in one turn of the event loop, so that the others go on. Arbitrary. */
+const BATCH = 64;
+
+/**
+ * Ends requests whose time is up: aborts their signals, and closes their connections. Calls on a connection throw the
+ * same `TimeoutError` as the signal has for its reason.
+ *
+ * @param server The server.
+ * @param over The requests.
+ * @param limit The limit.
+ * @param seconds The value of the limit.
+ */
+export async function expire(
+  server: ServerStages,
+  over: readonly ActiveRequest[],
+  limit: TimeLimit,
+  seconds: number,
+): Promise<void> {
+  for (let start = 0; start < over.length; start += BATCH) {
+    if (start > 0) await nextTurn();
+    const batch = over.slice(start, start + BATCH)
+      .filter(({ end }) => end === undefined);
+    expireBatch(server, batch, limit, seconds);
+  }
+}
+
+function expireBatch(
+  server: ServerStages,
+  batch: readonly ActiveRequest[],
+  limit: TimeLimit,
+  seconds: number,
+): void {
+  const expired = new Map<unknown, OSError>();
+  for (const { request } of batch) {
+    const error = timeError(limit, seconds);
+    expired.set(request, error);
+    noteExpired(request, error);
+  }
+  for (const pool of requestsOf(server).pools) pool.expire(expired);
+  for (const active of batch) {
+    noteLimit(server, limit, active.clientAddress as Address);
+    endNow(active, expired.get(active.request)!);
+  }
+}
+
+/** Aborts the signal of a request with an error, and closes its connection with the same. */
+export function endNow(active: ActiveRequest, error: OSError): void {
+  const { request } = active;
+  (active.controller ??= new AbortController()).abort(error);
+  if (request instanceof Socket) stateOf(request).fail(error, true);
+}
+
+function timeError(limit: TimeLimit, seconds: number): OSError {
+  const reason = `${REASONS[limit]} ${limit}, ${seconds} s`;
+  return osError("ETIMEDOUT", { syscall: "handle", reason });
+}

@@ -1,0 +1,254 @@
+/** The time limits of requests, in all ways to run them. */
+
+import * as module from "../mod.ts";
+import {
+  type Address,
+  AsyncTCPServer,
+  type LimitName,
+  OSError,
+  type RequestHandlerConstructor,
+  type Socket,
+  TimeoutError,
+} from "../mod.ts";
+import { assertEquals, assertInstanceOf, delay } from "./deps.ts";
+import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
+import {
+  type AnyServerClass,
+  bytes,
+  connectTo,
+  EchoLine,
+  LOOPBACK,
+  newPath,
+  serving,
+  text,
+  until,
+} from "./server_helpers.ts";
+import { serverContext } from "./ssl_helpers.ts";
+import { connectTls } from "./ssl_server_helpers.ts";
+import { BlockingHeld, Held, HeldDatagram } from "./testdata/limit_handlers.ts";
+
+/** A way to run a server that a client can hold up. */
+interface Way {
+  name: string;
+  Handler: RequestHandlerConstructor;
+  address: Address;
+  options: object;
+  ignore: boolean;
+}
+
+function way(name: string, Handler: RequestHandlerConstructor = Held): Way {
+  const ignore = name.startsWith("Threading") && !mayRead ||
+    name.startsWith("Forking") && !mayFork ||
+    name.includes("Unix") && !haveUnix ||
+    name.includes("UnixDatagram") && !unstableNet;
+  const address = name.includes("Unix") ? newPath() : LOOPBACK;
+  const options = { maxWorkers: 1, maxChildren: 3 };
+  return { name, Handler, address, options, ignore };
+}
+
+const WAYS: Way[] = [
+  way("TCPServer"),
+  way("AsyncTCPServer"),
+  way("ThreadingTCPServer"),
+  way("ForkingTCPServer"),
+  way("AsyncUnixStreamServer"),
+  way("ForkingUnixStreamServer"),
+];
+const BLOCKING = way("ThreadingTCPServer", BlockingHeld);
+const TLS = ["AsyncTCPServer", "ThreadingTCPServer", "ForkingTCPServer"]
+  .map((name) => way(name));
+
+/** A server that keeps what its hooks hear. */
+function noting(name: string) {
+  const Server = (module as unknown as Record<string, AnyServerClass>)[name];
+  return class extends Server {
+    readonly errors: unknown[] = [];
+    readonly heard: [limit: LimitName, client: Address | null][] = [];
+    override handleLimit(limit: LimitName, client: Address | null) {
+      this.heard.push([limit, client]);
+    }
+    override handleError(_request: unknown, _from: Address, error: unknown) {
+      this.errors.push(error);
+    }
+  };
+}
+
+type Noting = InstanceType<ReturnType<typeof noting>>;
+
+/** Holds a server up: sends a byte now and then, or reads nothing. Resolves when the connection has ended. */
+async function hold(client: Socket, how: string): Promise<void> {
+  try {
+    await client.sendall(bytes(how));
+    while (how === "r") {
+      client.settimeout(0.02);
+      await client.sendall(bytes("x"));
+      const end = await client.recv(1).catch((error) => {
+        if (!(error instanceof TimeoutError)) throw error;
+      });
+      if (end !== undefined) return;
+    }
+    if (how === "s") return; // reads nothing, and closes with the test
+    await client.recv(1);
+  } catch (error) {
+    if (!(error instanceof OSError)) throw error; // a reset
+  }
+}
+
+/** Holds a server up until the requests are over a limit, and looks at what the server says of it. */
+async function exceed(
+  server: Noting,
+  hows: string[],
+  connect: () => Promise<Socket>,
+  limit: LimitName,
+  reason: string,
+): Promise<void> {
+  const before = server.status.limits[limit];
+  const clients = await Promise.all(hows.map(connect));
+  const held = clients.map((client, at) => hold(client, hows[at]));
+  await until(() => server.errors.length === hows.length);
+  await within(Promise.all(held));
+  await until(() => server.status.active === 0);
+  for (const error of server.errors) {
+    assertInstanceOf(error, TimeoutError);
+    const [, said] = error.message.split(": ");
+    assertEquals([error.code, said], ["ETIMEDOUT", `${reason} (ETIMEDOUT)`]);
+  }
+  const names = clients.map((client) => client.getsockname());
+  const order = (heard: unknown) => JSON.stringify(heard);
+  assertEquals(
+    server.heard.map(order).sort(),
+    names.map((name) => order([limit, name])).sort(),
+  );
+  assertEquals(server.status.limits[limit] - before, hows.length);
+  for (const client of clients) client.close();
+  server.errors.length = server.heard.length = 0;
+}
+
+/** Runs the handler once, so that a worker or a child has started. */
+async function warmUp(
+  server: Noting,
+  connect: () => Promise<Socket>,
+): Promise<void> {
+  using client = await connect();
+  await client.sendall(bytes("e"));
+  await within(client.recv(1), 60_000).catch(() => {});
+  await until(() => server.status.active === 0);
+}
+
+const REQUEST = "the request took longer than requestTimeout, 0.3 s";
+
+for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
+  Deno.test({
+    name:
+      `${name} ends ${Handler.name} at requestTimeout: one that reads, that sends, that waits`,
+    ignore,
+    async fn() {
+      await serving(
+        new (noting(name))(address, Handler, options),
+        async (server) => {
+          const connect = () => connectTo(server);
+          await warmUp(server, connect);
+          server.requestTimeout = 0.3;
+          const one = name === "TCPServer" || Handler === BlockingHeld;
+          const together = one ? [["r"], ["s"], ["w"]] : [];
+          if (name !== "TCPServer") together.push(["r", "s", "w"]); // two of them may wait for a worker
+          for (const hows of together) {
+            await exceed(server, hows, connect, "requestTimeout", REQUEST);
+          }
+          await warmUp(server, connect);
+        },
+      );
+    },
+  });
+}
+
+for (const { name, Handler, options, ignore } of TLS) {
+  Deno.test({
+    name: `${name} with TLS ends requests at requestTimeout`,
+    ignore,
+    async fn() {
+      const server = new (noting(name))(LOOPBACK, Handler, {
+        ...options,
+        ssl: serverContext(),
+      });
+      await serving(server, async () => {
+        const connect = () => connectTls(server);
+        await warmUp(server, connect);
+        server.requestTimeout = 0.3;
+        await exceed(server, ["r", "w"], connect, "requestTimeout", REQUEST);
+        await warmUp(server, connect);
+      });
+    },
+  });
+}
+
+for (
+  const name of [
+    "AsyncUDPServer",
+    "ThreadingUDPServer",
+    "ForkingUDPServer",
+    "UDPServer",
+    "AsyncUnixDatagramServer",
+  ]
+) {
+  const { address, options, ignore } = way(name);
+  Deno.test({
+    name: `${name} aborts the signal of a handler at requestTimeout`,
+    ignore,
+    async fn() {
+      const server = new (noting(name))(address, HeldDatagram, options);
+      await serving(server, async () => {
+        using client = await connectTo(server);
+        await client.sendall(bytes("now"));
+        await within(client.recv(100), 60_000); // the worker or the child has started
+        await until(() => server.status.active === 0);
+        server.requestTimeout = 0.05;
+        for (const count of [1, 2]) {
+          await client.sendall(bytes("x"));
+          assertEquals(
+            text(await within(client.recv(1000), 60_000)),
+            "TimeoutError: Cannot handle: the request took longer than requestTimeout, 0.05 s (ETIMEDOUT)",
+          );
+          assertEquals(server.heard.length, count);
+        }
+        assertEquals(server.heard[0], ["requestTimeout", client.getsockname()]);
+        assertEquals(server.errors, []);
+        await until(() => server.status.active === 0);
+      });
+    },
+  });
+}
+
+Deno.test("requestTimeout holds for open requests too, from its change on, and a longer or no limit as well", async () => {
+  const server = new (noting("AsyncTCPServer"))(LOOPBACK, Held);
+  await serving(server, async () => {
+    using client = await connectTo(server);
+    await client.sendall(bytes("r"));
+    await until(() => server.status.active === 1);
+    server.requestTimeout = 0.05;
+    server.requestTimeout = null;
+    await delay(100);
+    assertEquals([server.errors.length, server.requestTimeout], [0, null]);
+    server.requestTimeout = 1000.5;
+    server.requestTimeout = 0.05; // shorter than the time that has passed, or almost
+    await hold(client, "r");
+    await until(() => server.errors.length === 1);
+    assertEquals(server.heard, [["requestTimeout", client.getsockname()]]);
+  });
+});
+
+Deno.test("requestTimeout does not end requests that are quick, however many come on", async () => {
+  await serving(
+    new AsyncTCPServer(LOOPBACK, EchoLine, { requestTimeout: 0.4 }),
+    async (server) => {
+      const until = performance.now() + 600;
+      while (performance.now() < until) {
+        using client = await connectTo(server);
+        await client.sendall(bytes("hello\n"));
+        assertEquals(text(await within(client.recv(100))), "hello\n");
+      }
+      assertEquals(server.status.limits.requestTimeout, 0);
+    },
+  );
+});

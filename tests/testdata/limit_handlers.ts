@@ -1,0 +1,61 @@
+/**
+ * Handlers that a client can hold up, for the tests of limits.
+ *
+ * @module
+ */
+
+import {
+  BaseRequestHandler,
+  BlockingRequestHandler,
+  DatagramRequestHandler,
+} from "../../mod.ts";
+
+const MANY = new Uint8Array(1_000_000);
+
+/** Does what the first byte says: reads, sends, or waits for its signal, without an end. */
+export class Held extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const how = new TextDecoder().decode(await this.request.recv(1));
+    if (how === "r") { while ((await this.request.recv(100)).length > 0); }
+    if (how === "s") { for (;;) await this.request.sendall(MANY); }
+    if (how === "w") await this.#waits();
+  }
+
+  async #waits() {
+    const { signal } = this;
+    await new Promise((end) => signal.addEventListener("abort", end));
+    await this.request.recv(1).catch(() => {}); // the connection is gone
+    throw signal.reason;
+  }
+}
+
+/** The same, blocking. */
+export class BlockingHeld extends BlockingRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override handle() {
+    const how = new TextDecoder().decode(this.request.recv(1));
+    if (how === "r") { while (this.request.recv(100).length > 0); }
+    if (how === "s") { for (;;) this.request.sendall(MANY); }
+    if (how === "w") {
+      while (!this.signal.aborted);
+      throw this.signal.reason;
+    }
+  }
+}
+
+/** Waits for its signal, and answers with its reason; at once, if it is asked to. */
+export class HeldDatagram extends DatagramRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const { signal, packet } = this;
+    if (packet.length === 3) return void await this.wfile.write("now");
+    if (!signal.aborted) {
+      await new Promise((end) => signal.addEventListener("abort", end));
+    }
+    await this.wfile.write(`${signal.reason.name}: ${signal.reason.message}`);
+  }
+}
