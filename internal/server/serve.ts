@@ -38,6 +38,9 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   signals?: readonly Deno.Signal[];
 }
 
+// deno-lint-ignore no-explicit-any
+type AnyServer = ServerStages<any>;
+
 /** The signals of Ctrl-C and of a service manager. Windows has no SIGTERM. */
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
@@ -84,24 +87,41 @@ export async function serve(
   if (signal?.aborted) stop.abort();
   signal?.addEventListener("abort", leave, { signal: stop.signal });
   using _signals = onSignals(signals, leave);
-  const loops = Promise.allSettled(
-    all.map((server) =>
-      server.serveForever({ signal: stop.signal, pollInterval })
-        .finally(() => stop.abort())
-    ),
-  );
+  const loops = runLoops(all, stop, pollInterval);
   if (!stop.signal.aborted) {
     await new Promise((end) => stop.signal.addEventListener("abort", end));
   }
-  const closed = await Promise.allSettled(
-    all.map((server) =>
+  const closed = await closeAll(all, timeout);
+  rethrow([...await loops, ...closed]);
+  return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
+}
+
+/** Runs the loops of servers. The first that ends stops the others. */
+function runLoops(
+  servers: readonly AnyServer[],
+  stop: AbortController,
+  pollInterval: number | undefined,
+): Promise<PromiseSettledResult<void>[]> {
+  const { signal } = stop;
+  return Promise.allSettled(
+    servers.map((server) =>
+      server.serveForever({ signal, pollInterval }).finally(() => stop.abort())
+    ),
+  );
+}
+
+/** Closes servers; without `timeout`, each within its own `closeTimeout`. */
+function closeAll(
+  servers: readonly AnyServer[],
+  timeout: number | null | undefined,
+): Promise<PromiseSettledResult<ServerCloseReport>[]> {
+  return Promise.allSettled(
+    servers.map((server) =>
       server.serverClose({
         timeout: timeout === undefined ? server.closeTimeout : timeout,
       })
     ),
   );
-  rethrow([...await loops, ...closed]);
-  return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
 }
 
 /** Throws unless a value is a server. */
