@@ -9,8 +9,8 @@ import { granted } from "./helpers/allowed.ts";
 
 /** From the top to the bottom. Rooms on one line do not import each other. */
 const LAYERS: readonly (readonly string[])[] = [
-  ["mod.ts", "testing.ts"],
-  ["mixins.ts", "internal/testing"],
+  ["mod.ts", "testing.ts", "telemetry.ts"],
+  ["mixins.ts", "internal/testing", "internal/telemetry"],
   ["internal/mixins"],
   ["internal/workers", "internal/children"],
   ["server.ts", "handlers.ts"],

@@ -60,6 +60,10 @@ const CANARIES: Record<string, Canary> = {
   "dgram-membership": { probe: ["node_sockets.ts", "dgramMembership"] },
   "accept-stops": { probe: ["node_sockets.ts", "acceptStops"], scarce: true },
   "write-cancelled": { probe: ["node_sockets.ts", "writeCancelled"] },
+  "subscriber-throws": {
+    probe: ["node_sockets.ts", "subscriberThrows"],
+    dies: /a subscriber that throws/,
+  },
   "terminate-needs-lock": { probe: ["workers.ts", "terminateNeedsLock"] },
   "web-worker-terminate": { probe: ["workers.ts", "webTerminate"] },
   "web-worker-silent-end": { probe: ["workers.ts", "webSilentEnd"] },

@@ -270,7 +270,7 @@ async function readAll(client: Deno.Conn): Promise<string> {
 }
 
 /** Returns a port that nobody has. */
-function freePort(): number {
+export function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }

@@ -13,6 +13,8 @@ import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { within } from "./helpers/within.ts";
+import { freePort } from "./docs_programs.ts";
+import { parsePrometheus } from "./prometheus.ts";
 
 const run = (name: string): Promise<Running> =>
   start(`examples/${name}.ts`, "127.0.0.1", "0");
@@ -320,6 +322,33 @@ Deno.test({
     using bob = await Chatter.join(server, "bob1");
     await bob.say("still there?");
     while (await ann.hear() !== "bob1: still there?");
+    await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/metrics.ts counts the bytes of its clients for Prometheus",
+  ignore: !mayRun,
+  async fn() {
+    const metricsPort = freePort();
+    await using server = await start(
+      "examples/metrics.ts",
+      ...["127.0.0.1", "0", String(metricsPort)],
+    );
+    using client = await connect(server);
+    await client.sendall(bytes("hello\n"));
+    assertEquals(text(await client.recv(100)), "hello\n");
+    const response = await within(
+      fetch(`http://127.0.0.1:${metricsPort}/metrics`),
+    );
+    const type = "text/plain; version=0.0.4; charset=utf-8";
+    assertEquals(response.headers.get("content-type"), type);
+    const { value } = parsePrometheus(await response.text());
+    const labels = { server: `127.0.0.1:${server.port}`, transport: "tcp" };
+    const io = "socketserver_io_bytes_total";
+    assertEquals(value(io, { ...labels, direction: "receive" }), 6);
+    assertEquals(value(io, { ...labels, direction: "transmit" }), 6);
+    assertEquals(value("socketserver_requests_active", labels), 1);
     await endWell(server);
   },
 });

@@ -11,6 +11,9 @@ import {
   root,
 } from "./published.ts";
 
+/** The entry points whose names mod.ts does not export. */
+const APART = ["ssl.ts", "telemetry.ts", "testing.ts"];
+
 /** Whether a published file is a module of the library. */
 function isLibrary(path: string): boolean {
   return path.endsWith(".ts") && !path.startsWith("examples/");
@@ -18,11 +21,11 @@ function isLibrary(path: string): boolean {
 
 Deno.test({
   name:
-    "the module graphs of mod.ts, ssl.ts and testing.ts have each published module of the library",
+    "the module graphs of the entry points have each published module of the library",
   ignore: !mayAsk,
   async fn() {
     const graphs = await Promise.all(
-      ["mod.ts", "ssl.ts", "testing.ts"].map((path) => graph(path)),
+      ["mod.ts", ...APART].map((path) => graph(path)),
     );
     const all = graphs.flatMap(({ modules }) => modules);
     const own = new Set(all.map(({ specifier }) => specifier));
@@ -57,11 +60,11 @@ Deno.test({
   },
 });
 
-Deno.test("mod.ts exports all that the other entry points export, but ssl.ts and testing.ts", async () => {
+Deno.test("mod.ts exports all that the other entry points export, but those that stand apart", async () => {
   const all = await import("../mod.ts");
   const missing: string[] = [];
   for (const [, path] of ENTRY_POINTS) {
-    if (path === "ssl.ts" || path === "testing.ts") continue;
+    if (APART.includes(path)) continue;
     const part = await import(new URL(path, root).href);
     for (const [name, value] of Object.entries(part)) {
       if ((all as Record<string, unknown>)[name] !== value) missing.push(name);
@@ -94,6 +97,7 @@ for (const [subpath, path] of ENTRY_POINTS) {
 const CATEGORIES = [
   ...["Servers", "Mix-ins", "Handlers", "Sockets", "Files", "Addresses"],
   ...["Errors", "Options", "Constants", "Testing", "TLS"],
+  ...["Events", "Logs", "Metrics", "OpenTelemetry"],
 ];
 
 Deno.test({

@@ -16,6 +16,7 @@ import { CONFIG } from "./forking_helpers.ts";
 import { readAll, readText, start, workerTest } from "./threading_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { granted } from "./helpers/allowed.ts";
+import { Events } from "./telemetry_helpers.ts";
 
 /** What makes a module load once: how often it was loaded, and how it fails then. */
 function once(how: "throws" | "closes"): Int32Array {
@@ -147,6 +148,7 @@ for (const how of ["at once", "promise", "timer"]) {
   workerTest(
     `A worker out of memory costs its own requests only (${how})`,
     async () => {
+      using events = new Events();
       await using running = start(G.Eats, { resourceLimits: SMALL });
       const who = async (client: Socket, line: string) => {
         await client.sendall(bytes(`${line}\n`));
@@ -166,6 +168,8 @@ for (const how of ["at once", "promise", "timer"]) {
       const fresh = await who(three, "who");
       assert(fresh !== lost && fresh !== other);
       assertEquals(running.reports.left, 0);
+      const exit = await events.next("socketserver.worker.exit");
+      assertEquals([exit.reason, exit.requests], ["memory", 1]);
     },
   );
 }

@@ -42,6 +42,7 @@ function poolOf(Handler: unknown) {
     shared: undefined,
   };
   const pool = new WorkerPool({
+    server: {} as never, // named by the events only
     init: {
       handler: handlerReference(Handler, "in a worker"),
       blocking: true,

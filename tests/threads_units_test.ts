@@ -149,6 +149,7 @@ Deno.test({
 
 workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
   const pool = new WorkerPool({
+    server: {} as never, // named by the events only
     init: {
       handler: handlerReference(B.BlockingEcho, "in a worker"),
       blocking: true,

@@ -32,6 +32,7 @@ import {
 import * as H from "./testdata/handlers.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
+import { assertPaired, Events } from "./telemetry_helpers.ts";
 
 /** The ways to run handlers: what the names of the classes begin with, and what that takes. */
 const WAYS: [prefix: string, options: object, ignore: boolean][] = [
@@ -450,6 +451,73 @@ async function countBytes(server: AnyServer): Promise<void> {
   assertEquals(await moved(), [received, sent]);
 }
 
+/** The server publishes the start, the end and the error of requests, wherever their handlers run. */
+async function publishes(server: AnyServer, events: Events): Promise<void> {
+  const datagrams = server.socketType !== SOCK_STREAM;
+  await until(() => server.status.active === 0);
+  events.clear();
+  using client = await clientOf(server, datagrams ? "Datagram" : "Streams");
+  const talk = datagrams
+    ? replies("hello", "HELLO")
+    : answers(bytes("hello"), "HELLO");
+  await talk(client, server, datagrams ? "Datagram" : "Streams");
+  const stop = await events.next("socketserver.request.stop");
+  const bytesIn = (datagrams ? "Datagram\nhello" : "Streams\nhello").length;
+  const { request: _connection, duration: _seconds, ...rest } = stop;
+  assertEquals(rest, {
+    server,
+    id: events.of("socketserver.request.start")[0].id,
+    clientAddress: client.getsockname(),
+    bytesIn,
+    bytesOut: datagrams ? null : 5,
+    reason: "finished",
+    rejected: undefined,
+    error: undefined,
+  });
+
+  events.clear();
+  using failing = await clientOf(server, datagrams ? "Datagram" : "Dual");
+  await failing.sendall(bytes(datagrams ? "Datagram\nthrow" : "throw"));
+  if (!datagrams) await failing.shutdown(SHUT_WR);
+  const failed = await events.next("socketserver.request.stop");
+  const [reported] = events.of("socketserver.handler.error");
+  assertEquals(failed.reason, "failed");
+  assertEquals(failed.error, reported.error);
+  assertInstanceOf(failed.error, Error);
+  assertEquals(reported.clientAddress, failing.getsockname());
+  assertPaired(events);
+}
+
+/** Checks the events of a server's life, and of its worker or child. */
+function assertLife(prefix: string, server: AnyServer, events: Events): void {
+  const ofPool: Record<string, string> = {
+    Threading: "worker",
+    Forking: "child",
+  };
+  const pool = ofPool[prefix];
+  const life = events.names.filter((name) => !/^(request|handler)/.test(name));
+  const expected = pool === undefined ? [] : [`${pool}.start`, `${pool}.exit`];
+  assertEquals(
+    life.sort(),
+    [
+      ...expected,
+      "listener.start",
+      "listener.stop",
+    ].sort(),
+  );
+  const [{ address }] = events.of("socketserver.listener.start");
+  assertEquals(address, server.serverAddress);
+  for (const { reason, requests } of events.of("socketserver.worker.exit")) {
+    assertEquals([reason, requests], ["closed", 0]);
+  }
+  for (const exit of events.of("socketserver.child.exit")) {
+    const { server: _, pid, ...end } = exit;
+    assertEquals(pid, events.of("socketserver.child.start")[0].pid);
+    const reason = "closed";
+    assertEquals(end, { reason, code: 0, signal: null, requests: 0 });
+  }
+}
+
 /** A handler finds the same in its server in every way, and may end its request, and the server. */
 async function askServer(server: AnyServer): Promise<void> {
   const datagrams = server.socketType !== SOCK_STREAM;
@@ -515,6 +583,7 @@ for (const [prefix, options, unable] of WAYS) {
       ignore: unable || missing,
       async fn(t) {
         const seen: Seen = { hooks: [], errors: [], from: [] };
+        using life = new Events();
         const server = new (noting(Server, seen))(address(), H.Named, {
           ...options,
           ...OWN,
@@ -535,6 +604,11 @@ for (const [prefix, options, unable] of WAYS) {
           );
         }
         await t.step("counts the bytes", () => within(countBytes(server)));
+        using events = new Events(server);
+        await t.step(
+          "publishes events",
+          () => within(publishes(server, events)),
+        );
         await t.step(
           "gives handlers a server",
           () => within(askServer(server)),
@@ -542,6 +616,8 @@ for (const [prefix, options, unable] of WAYS) {
         await within(served); // the last of them has stopped it
         await within(server.serverClose({ timeout: 5 }));
         assertNothingLeft(server);
+        assertLife(prefix, server, life);
+        assertPaired(life);
       },
     });
     if (kind !== "TCPServer") continue;

@@ -5,6 +5,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
+import type { ChildExitReason } from "../server/event_types.ts";
 
 /**
  * The milliseconds that a child may take to exit once it was told to, or has lost its channel; then it is killed.
@@ -24,6 +25,12 @@ export class ChildLifetime {
   #killer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
   #gone = false;
+  /** Why the server ends the process; undefined while it does not. */
+  why: ChildExitReason | undefined;
+  /** The exit code; null before the process has ended, and if a signal has ended it. */
+  code: number | null = null;
+  /** The signal that has ended the process. */
+  signal: string | null = null;
   /** Whether something else killed the process, such as a system that is short of memory. */
   killedExternally = false;
 
@@ -33,6 +40,8 @@ export class ChildLifetime {
     process.on("exit", (code, signal) => {
       this.killedExternally = signal === "SIGKILL" &&
         this.#reason === undefined;
+      this.code = code;
+      this.signal = signal;
       this.#finish(
         signal === null ? `exit code ${code}` : `killed by ${signal}`,
       );
@@ -57,6 +66,13 @@ export class ChildLifetime {
     }
   }
 
+  /** Why the process has ended. */
+  get exitReason(): ChildExitReason {
+    if (this.#reason !== undefined) return this.why ?? "killed";
+    if (this.signal !== null) return "signal";
+    return this.code === 0 && this.why || "exited";
+  }
+
   /** Waits for the process to exit, and kills it if it does not. */
   awaitExit(): void {
     if (this.#gone || this.#killer !== undefined) return;
@@ -66,8 +82,9 @@ export class ChildLifetime {
   }
 
   /** Kills the process. */
-  kill(reason: string): void {
+  kill(reason: string, why: ChildExitReason = "killed"): void {
     if (this.#gone) return;
+    if (this.#reason === undefined) this.why = why;
     this.#reason ??= reason;
     if (this.#process.pid === undefined) return this.#finish("never started");
     this.keepAlive(true);

@@ -8,6 +8,8 @@ import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
 import { type Job, jobFor } from "./child_job.ts";
+import type { AnyServer } from "../server/event_types.ts";
+import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
@@ -28,6 +30,8 @@ export interface ChildPoolOptions
 
 /** The server of a pool. */
 export interface ChildPoolServer {
+  /** The server itself, for the events of the children. */
+  readonly server: AnyServer;
   /** The options of each start of a child. */
   readonly launch: LaunchOptions;
   /** Returns the first message to a child. */
@@ -209,6 +213,7 @@ export class ChildPool {
     const { pid } = child;
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
+    publishChild(this.#server.server, child);
     child.exited.then(() => this.#remove(child, pid));
     return child;
   }
@@ -253,14 +258,14 @@ export class ChildPool {
         job.ended.reject(closedError());
       }
       for (const child of this.#children) {
-        if (child.load > 0) child.kill("the server was closed");
+        if (child.load > 0) child.kill("the server was closed", "closed");
       }
     }
     this.#dispatch();
   }
 
   #leave(): void {
-    for (const child of this.#children) child.leave();
+    for (const child of this.#children) child.leave("closed");
   }
 }
 

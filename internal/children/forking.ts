@@ -147,6 +147,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
         this.#pool = new ChildPool({
+          server: this,
           launch: this.#launch,
           init: this.#init,
           shutdown: async () => await this.shutdown(),

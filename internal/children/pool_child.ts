@@ -10,8 +10,10 @@ import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import type { ExpiredRequests } from "../server/remote_runner.ts";
+import type { ChildExitReason } from "../server/event_types.ts";
 import { ChildRequest, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
+import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
 import type {
   CallMessage,
@@ -50,10 +52,12 @@ export class PoolChild {
   #unacknowledged = 0;
   #leaving = false;
   #toldToLeave = false;
+  /** The number of requests that have failed with the process. */
+  #lost = 0;
   /** The pid of the child; undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
-  readonly exited: Promise<void>;
+  readonly exited: Promise<ChildEnd>;
   /** Whether the module of the handler is loaded. */
   ready = false;
   /** The time at which the child last got its first request or ended one, on the clock of `performance.now()`. */
@@ -134,8 +138,12 @@ export class PoolChild {
         `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
         { code: "ETIMEDOUT", syscall: "handle" },
       );
+      this.#lost++;
       this.#fail(id, error);
-      this.kill("another of its requests took longer than childTimeout");
+      this.kill(
+        "another of its requests took longer than childTimeout",
+        "timeout",
+      );
     });
   }
 
@@ -200,7 +208,8 @@ export class PoolChild {
   #crash(error: unknown): void {
     if (!this.ready) this.failure = error;
     this.#endAll(error);
-    this.kill(this.ready ? "its channel failed" : "it could not be made ready");
+    if (this.ready) this.kill("its channel failed");
+    else this.kill("it could not be made ready", "load");
   }
 
   #execute(message: CallMessage): void {
@@ -260,6 +269,7 @@ export class PoolChild {
   }
 
   #endAll(error: unknown): void {
+    this.#lost += this.load;
     for (const id of [...this.#requests.keys()]) this.#fail(id, error);
   }
 
@@ -285,8 +295,9 @@ export class PoolChild {
   }
 
   /** Tells the child to exit after its last request, and gives it no further one. */
-  leave(): void {
+  leave(why: ChildExitReason = "retired"): void {
     this.#leaving = true;
+    this.#lifetime.why ??= why;
     if (this.load > 0 || this.#toldToLeave) return;
     this.#toldToLeave = true;
     this.#messages.send({ type: "leave" });
@@ -294,9 +305,9 @@ export class PoolChild {
   }
 
   /** Kills the child. Its requests fail. */
-  kill(reason: string): void {
+  kill(reason: string, why?: ChildExitReason): void {
     this.#leaving = true;
-    this.#lifetime.kill(reason);
+    this.#lifetime.kill(reason, why);
   }
 
   /** Waits for the child to exit after its channel has closed, and kills it if it does not. */
@@ -305,7 +316,7 @@ export class PoolChild {
     this.#lifetime.awaitExit();
   }
 
-  #exit(how: string): void {
+  #exit(how: string): ChildEnd {
     this.#leaving = true;
     this.#timer.stop();
     const early = this.ready ? "" : " before it was ready";
@@ -315,6 +326,9 @@ export class PoolChild {
     const broken = !this.ready && !this.#lifetime.killedExternally;
     if (broken && this.load > 0) this.failure ??= error;
     this.#endAll(error);
+    const { exitReason, code, signal } = this.#lifetime;
+    const reason = exitReason === "exited" && !this.ready ? "load" : exitReason;
+    return { reason, code, signal, requests: this.#lost };
   }
 }
 

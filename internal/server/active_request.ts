@@ -5,6 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
+import type { ObservedRequest } from "./observed_request.ts";
 
 /**
  * How a request ends: its handler has returned, has thrown, or was between two messages as the server shut down; the
@@ -22,6 +23,8 @@ export class ActiveRequest<R = unknown> {
   result: RequestEnd = "finished";
   /** How the request ended; undefined while it is under way. */
   end: RequestEnd | undefined = undefined;
+  /** Publishes the events of the request; undefined if nobody listened when the request began. */
+  observed: ObservedRequest | undefined = undefined;
 
   /**
    * @param request The request itself, or the one that its handler has put in its place.

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { Start } from "../waiting/start.ts";
+import { publishListening } from "./events.ts";
 import { noteBound } from "./never_served.ts";
 
 /** The part of a server that starts. */
@@ -31,7 +32,7 @@ export function bindAndActivate(server: StartingServer, bound = false): void {
     server.socket.close();
     throw error;
   }
-  if (starting === undefined) return noteBound(server);
+  if (starting === undefined) return started(server);
   const start: Start = new Start(
     server,
     finish(server, starting, () => start.cancelled),
@@ -65,5 +66,10 @@ async function finish(
     throw error;
   }
   if (isClosed()) server.socket.close();
-  else noteBound(server);
+  else started(server);
+}
+
+function started(server: StartingServer): void {
+  noteBound(server);
+  publishListening(server);
 }

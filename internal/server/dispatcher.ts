@@ -13,6 +13,7 @@ import {
   type AcceptVerdict,
   systemError,
 } from "./accept_errors.ts";
+import { acceptError } from "./events.ts";
 import type { Handshakes, SecuredRequest } from "./handshakes.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "./report.ts";
@@ -189,6 +190,9 @@ export class Dispatcher<R> {
   /** Counts a failure of `getRequest` and calls the hooks. Throws a failure that ends the loop. */
   async #acceptFailed(error: unknown): Promise<AcceptVerdict> {
     const verdict = this.#failures.judge(error, listens(this.#server));
+    if (acceptError.hasSubscribers) {
+      acceptError.publish({ server: this.#server, error, verdict });
+    }
     if (verdict === "fatal") throw error;
     const { status } = this.#requests;
     if (verdict === "resource") status.resourceErrors++;

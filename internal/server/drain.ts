@@ -49,6 +49,7 @@ export async function drain(
   for (const active of requests.giveUp()) {
     under.add(active);
     if (active.request instanceof Socket) stateOf(active.request).close(true);
+    active.observed?.stop(active.request, "forced");
   }
   const ended = (how: RequestEnd) =>
     under.values().filter(({ end }) => end === how).toArray().length;

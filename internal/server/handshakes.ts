@@ -13,6 +13,7 @@ import { Queue } from "../base/queue.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
 import { systemError } from "./accept_errors.ts";
+import { handshake } from "./events.ts";
 import { noteLimit } from "./note_limit.ts";
 import { sayHookFailed } from "./report.ts";
 import type { ActiveRequest } from "./active_request.ts";
@@ -114,9 +115,12 @@ export class Handshakes {
     clientAddress: Address,
   ): Promise<boolean> {
     const server = this.#server;
+    const since = handshake.hasSubscribers ? performance.now() : undefined;
     try {
       await this.#handshake(active);
+      publishHandshake(server, clientAddress, since, undefined);
     } catch (error) {
+      publishHandshake(server, clientAddress, since, error);
       await this.#failed(active, clientAddress, error);
       return false;
     }
@@ -157,8 +161,10 @@ export class Handshakes {
       return await reportAndShutdown(server, request, clientAddress, error);
     }
     await server.closeRequest(request);
-    if (this.#requests.draining) return this.#requests.reject(request);
-    this.#requests.failHandshake(request);
+    if (this.#requests.draining) {
+      return this.#requests.reject(request, "draining");
+    }
+    this.#requests.failHandshake(request, failure);
     if (failure instanceof TimeoutError) {
       noteLimit(server, "handshakeTimeout", clientAddress);
     }
@@ -186,6 +192,18 @@ export class Handshakes {
   ): void {
     void turnAway(this.#server, active.request, clientAddress, reason);
   }
+}
+
+/** Publishes the end of a handshake, if somebody listened when it began. */
+function publishHandshake(
+  server: ServerStages,
+  clientAddress: Address,
+  since: number | undefined,
+  error: unknown,
+): void {
+  if (since === undefined) return;
+  const duration = (performance.now() - since) / 1000;
+  handshake.publish({ server, clientAddress, duration, error });
 }
 
 function closeNow(request: unknown): void {

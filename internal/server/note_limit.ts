@@ -6,6 +6,8 @@
 
 import type { Address } from "../base/address.ts";
 import { begun } from "../waiting/promises.ts";
+import { limitReached } from "./events.ts";
+import type { AnyServer } from "./event_types.ts";
 import { sayHookFailed } from "./report.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { LimitName } from "./stages.ts";
@@ -31,6 +33,9 @@ export function noteLimit(
   clientAddress: Address | null,
 ): void {
   requestsOf(server).limitHits[limit]++;
+  if (limitReached.hasSubscribers) {
+    limitReached.publish({ server: server as AnyServer, limit, clientAddress });
+  }
   const told = begun(() => server.handleLimit(limit, clientAddress));
   if (told === undefined) return;
   Promise.resolve(told).catch((error) =>

@@ -8,6 +8,7 @@ import type { Address } from "../base/address.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { noteLimit } from "./note_limit.ts";
 import { hookFailed } from "./report.ts";
+import { reportError } from "./report_error.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { LimitName, RejectReason, ServerStages } from "./stages.ts";
 
@@ -32,12 +33,17 @@ export async function turnAway<R>(
 ): Promise<void> {
   const requests = requestsOf(server);
   const active = requests.detach(request);
+  const { observed } = active;
+  active.observed = undefined; // its end comes after the rejection
   active.result = "rejected";
   requests.end(active);
   try {
     await rejectAndShutdown(server, request, clientAddress, reason);
   } catch (error) {
     hookFailed(request, clientAddress, error);
+  } finally {
+    observed?.note({ rejected: reason });
+    observed?.stop(request, "rejected");
   }
 }
 
@@ -49,7 +55,7 @@ export async function rejectAndShutdown<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
-  requests.reject(request);
+  requests.reject(request, reason);
   if (isLimit(reason)) noteLimit(server, reason, clientAddress);
   try {
     if (requests.rejecting < REJECTING_MAX) {
@@ -58,7 +64,7 @@ export async function rejectAndShutdown<R>(
         .finally(() => requests.rejecting--);
     }
   } catch (error) {
-    await server.handleError(request, clientAddress, error);
+    await reportError(server, request, clientAddress, error);
   } finally {
     await server.shutdownRequest(request);
   }

@@ -157,6 +157,15 @@ export function say(text: string): void {
   }
 }
 
+/** Prints the first error of a subscriber of a channel of `node:diagnostics_channel`. */
+export function saySubscriberFailed(name: string, error: unknown): void {
+  say(
+    `A subscriber of ${name} has thrown; later errors of it are not printed\n${
+      describe(error)
+    }`,
+  );
+}
+
 /** Prints an error of a hook that must not end the server, as Python's threads do. */
 export function sayHookFailed(clientAddress: Address, error: unknown): void {
   say(errorReport(clientAddress, error, "the end of the"));

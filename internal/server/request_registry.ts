@@ -14,7 +14,12 @@ import type { RequestDeadlines } from "./request_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { RemoteRunner } from "./remote_runner.ts";
-import type { LimitName, ServerStatus } from "./stages.ts";
+import type { LimitName, RejectReason, ServerStatus } from "./stages.ts";
+import {
+  hasRequestSubscribers,
+  ObservedRequest,
+  type RequestDetails,
+} from "./observed_request.ts";
 import { ByteTotals } from "./byte_totals.ts";
 import type { ByteCounts } from "../socket/stream.ts";
 
@@ -189,7 +194,19 @@ export class Requests implements Iterable<ActiveRequest> {
     const earlier = this.#active.get(request);
     if (earlier !== undefined) this.#active.set(earlier, earlier);
     this.#active.set(request, active);
+    if (hasRequestSubscribers()) {
+      active.observed = new ObservedRequest(
+        this.#server,
+        request,
+        clientAddress,
+      );
+    }
     return active;
+  }
+
+  /** Returns the observation of an open request; undefined if there is none. */
+  observed(request: unknown): ObservedRequest | undefined {
+    return this.#active.get(request)?.observed;
   }
 
   /** Ends a request. */
@@ -206,6 +223,8 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
     if (this.#fewer) this.#fewer = settle(this.#fewer);
+    const { observed, result } = active;
+    if (observed !== undefined) observed.stop(request, active.end ?? result);
   }
 
   #count(active: ActiveRequest, end: RequestEnd): void {
@@ -216,25 +235,31 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Notes that a request is turned away. */
-  reject(request: unknown): void {
+  reject(request: unknown, reason: RejectReason): void {
     this.status.rejected++;
-    this.#setResult(request, "rejected");
+    this.#setResult(request, "rejected", { rejected: reason });
   }
 
   /** Notes that the TLS handshake of a request has failed. */
-  failHandshake(request: unknown): void {
+  failHandshake(request: unknown, error: unknown): void {
     this.status.handshakeErrors++;
-    this.#setResult(request, "rejected");
+    this.#setResult(request, "rejected", { reason: "handshake", error });
   }
 
   /** Notes that an error is reported for a request. */
-  fail(request: unknown): void {
-    this.#setResult(request, "failed");
+  fail(request: unknown, error: unknown): void {
+    this.#setResult(request, "failed", { error });
   }
 
-  #setResult(request: unknown, result: RequestEnd): void {
+  #setResult(
+    request: unknown,
+    result: RequestEnd,
+    details: RequestDetails,
+  ): void {
     const active = this.#active.get(request);
-    if (active !== undefined) active.result = result;
+    if (active === undefined) return;
+    active.result = result;
+    active.observed?.note(details);
   }
 
   /** Ends the time of a request, and the timer after the last request of a server that closes. */

@@ -10,6 +10,7 @@
 import type { Address } from "../base/address.ts";
 import type { ReplacedRequests } from "./replaced_requests.ts";
 import { hookFailed } from "./report.ts";
+import { reportError } from "./report_error.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "./stages.ts";
@@ -71,9 +72,9 @@ export async function reportAndShutdown<R>(
   const requests = requestsOf(server);
   try {
     const current = requests.replaced?.currentOf(request) ?? request;
-    requests.fail(current);
+    requests.fail(current, error);
     if (requests.reports(request)) {
-      await server.handleError(current as R, clientAddress, error);
+      await reportError(server, current as R, clientAddress, error);
     }
   } finally {
     await shutdownCurrent(server, request);

@@ -20,6 +20,7 @@ import { acceptedAhead } from "../socket/server_calls.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes, type SecuredRequest } from "./handshakes.ts";
+import { publishClosed, publishListening } from "./events.ts";
 import { enter, isInside } from "./request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
@@ -88,6 +89,7 @@ export class ServeLoop<R> {
       const start = Start.of(this.#server);
       if (start !== undefined && !await startedBefore(loop, start)) return;
       this.#checkOpen("serve");
+      publishListening(this.#server);
       const served = enter(
         this.#server, // here and not for each request, which would cost 0.4 us
         () => this.#serve(loop),
@@ -199,6 +201,7 @@ export class ServeLoop<R> {
     const start = Start.of(this.#server);
     if (start !== undefined) await start.wait();
     this.#checkOpen("handle a request");
+    publishListening(this.#server);
     const server = this.#server;
     const socket = socketOf(server);
     if (!this.#requests.room.ready) this.#noteFull();
@@ -258,7 +261,10 @@ export class ServeLoop<R> {
     this.#takeAhead();
     requests.drain();
     this.#handshakes.drain();
-    if (!requests.blockOnClose) return { ...NO_REQUESTS };
+    if (!requests.blockOnClose) {
+      publishClosed(this.#server, NO_REQUESTS);
+      return { ...NO_REQUESTS };
+    }
     const drained = requests.drained = this.#drain(timeout);
     return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
   }
@@ -290,6 +296,7 @@ export class ServeLoop<R> {
   async #drain(timeout: number | null): Promise<ServerCloseReport> {
     const report = await drain(this.#server, this.#requests, timeout);
     if (report.forced > 0) this.#loop?.abandon();
+    publishClosed(this.#server, report);
     return report;
   }
 }

@@ -8,12 +8,14 @@ import { Worker } from "node:worker_threads";
 import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
+import type { WorkerExitReason } from "../server/event_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { answer, checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import { WorkerConnections } from "./worker_connections.ts";
+import { endOf, type WorkerEnd } from "./worker_events.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
 import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -78,7 +80,9 @@ export class PoolWorker {
   /** The error with which the requests ended when the worker died. */
   #death: Error | undefined;
   readonly #started = Promise.withResolvers<void>();
-  readonly #exited = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<WorkerEnd>();
+  /** How it ends; set when it is terminated. */
+  #end: WorkerEnd | undefined;
 
   /**
    * @param init The data that the worker starts with.
@@ -97,7 +101,7 @@ export class PoolWorker {
     const { workerTimeout, resourceLimits } = limits;
     if (workerTimeout !== null) {
       this.#watchdog = new Watchdog(workerTimeout, this.#channel, (reason) => {
-        this.#terminate(new Error(reason));
+        this.#terminate(new Error(reason), "timeout");
       });
     }
     this.#started.promise.catch(() => {}); // each request that waits for the start handles it
@@ -115,10 +119,15 @@ export class PoolWorker {
       this.#cause ??= asError(error);
     });
     worker.on("exit", () => {
-      this.#exited.resolve();
       this.#terminate(undefined);
+      this.#exited.resolve(this.#end!);
     });
     return worker;
+  }
+
+  /** Resolves when the thread has ended. */
+  get exited(): Promise<WorkerEnd> {
+    return this.#exited.promise;
   }
 
   /** Whether the worker takes no more requests. */
@@ -211,7 +220,7 @@ export class PoolWorker {
   #onLoadFailed(reason: unknown): void {
     this.#started.reject(new StartFailure(reason));
     this.#leave();
-    queueMicrotask(() => this.#terminate(undefined));
+    queueMicrotask(() => this.#terminate(asError(reason), "load"));
   }
 
   /** Ends a request whose handler has ended, once all of its bytes are sent. */
@@ -261,23 +270,29 @@ export class PoolWorker {
   }
 
   /** Terminates the worker, whatever it does. Resolves when it has exited. */
-  close(): Promise<void> {
-    this.#terminate(new Error("the server was closed"));
+  close(): Promise<unknown> {
+    this.#terminate(new Error("the server was closed"), "closed");
     return this.#exited.promise;
   }
 
   /** Terminates the worker and fails its requests. Also called once it has exited by itself. */
-  #terminate(cause: Error | undefined): void {
+  #terminate(
+    cause: Error | undefined,
+    reason?: WorkerExitReason,
+  ): void {
     if (this.#dead) return;
     this.#dead = true;
     this.#leave();
     this.#channel.receive(); // its last frames may say why
+    const error = this.#cause ?? cause;
+    const why = reason ?? (this.ready ? undefined : "load");
+    this.#end = endOf(why, error, this.#running.size);
     this.#watchdog?.stop();
     this.#worker.ref(); // the exit must be seen
     this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
     this.#channel.close();
     this.#connections.close();
-    this.#failRequests(this.#cause ?? cause);
+    this.#failRequests(error);
   }
 
   #failRequests(cause: Error | undefined): void {

@@ -11,8 +11,8 @@ import {
 } from "../server/concurrent.ts";
 import { type BaseServerOptions, setting } from "../server/server_options.ts";
 import { sayHookFailed } from "../server/report.ts";
+import { reportError } from "../server/report_error.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
-
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
@@ -113,6 +113,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const { WorkerPool } = await import("./worker_pool.ts");
       const { maxWorkers, workerTimeout, resourceLimits } = this;
       const pool = new WorkerPool({
+        server: this,
         init: this.#workerInit(),
         maxWorkers,
         workerTimeout,
@@ -147,7 +148,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       error: Error,
     ): Promise<void> {
       try {
-        await this.handleError(request, clientAddress, error);
+        await reportError(this, request, clientAddress, error);
       } catch (thrown) {
         sayHookFailed(clientAddress, thrown);
       }

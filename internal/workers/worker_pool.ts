@@ -9,6 +9,7 @@ import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";
+import type { AnyServer } from "../server/event_types.ts";
 import {
   PoolWorker,
   type PoolWorkerHooks,
@@ -16,12 +17,15 @@ import {
   StartFailure,
 } from "./pool_worker.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
+import { publishWorker } from "./worker_events.ts";
 
 /** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;
 
 /** The options of a pool. */
 export interface WorkerPoolOptions extends WorkerLimits {
+  /** The server, for the events of the workers. */
+  readonly server: AnyServer;
   /** The data that each worker starts with. */
   readonly init: Omit<PoolWorkerInit, "draining">;
   /** The most workers. */
@@ -102,7 +106,7 @@ export class WorkerPool {
   }
 
   #start(): PoolWorker {
-    const { init, hooks } = this.#options;
+    const { server, init, hooks } = this.#options;
     checkReadable(import.meta.url, init.handler.moduleUrl);
     checkDescriptors(import.meta.url, init.handler.moduleUrl);
     const onCapacity = () => this.#dispatch();
@@ -117,6 +121,7 @@ export class WorkerPool {
       this.#options,
     );
     this.#workers.add(worker);
+    publishWorker(server, worker);
     return worker;
   }
 

@@ -1,6 +1,7 @@
-/** Faults of `node:net` and `node:dgram` in Deno. */
+/** Faults of `node:net`, `node:dgram` and `node:diagnostics_channel` in Deno. */
 
 import { createSocket } from "node:dgram";
+import { channel } from "node:diagnostics_channel";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
 import { once } from "node:events";
 import { sleep, takeDescriptors } from "./helpers.ts";
@@ -26,6 +27,17 @@ export function dgramUnref(): Promise<boolean> {
       setTimeout(() => {}, 100);
     }, 100);`;
   return endsWith(3, source);
+}
+
+/** The error of a subscriber of a channel ends the process. */
+export async function subscriberThrows(): Promise<boolean> {
+  const events = channel("a channel");
+  events.subscribe(() => {
+    throw new Error("a subscriber that throws");
+  });
+  setTimeout(() => events.publish({}));
+  await sleep(200);
+  return false;
 }
 
 /** Runs a program, and reports whether it still ran after a second, when it exits with that code. */

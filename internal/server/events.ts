@@ -1,0 +1,70 @@
+/**
+ * The channels on which a server publishes its events. Each event is made only if its channel has a subscriber.
+ *
+ * @module
+ */
+
+import { EventChannel } from "../runtime/event_channel.ts";
+import type { AnyServer, EventName, ServerEvents } from "./event_types.ts";
+import { saySubscriberFailed } from "./report.ts";
+import type { ServerCloseReport } from "./server_options.ts";
+
+/** The names of the channels. */
+export const EVENT_NAMES: Set<EventName> = new Set();
+
+function channel<N extends EventName>(
+  name: N,
+): EventChannel<ServerEvents[N]> {
+  EVENT_NAMES.add(name);
+  return new EventChannel(name, saySubscriberFailed);
+}
+
+/** A server listens. */
+export const listenerStart = channel("socketserver.listener.start");
+/** A server has closed. */
+export const listenerStop = channel("socketserver.listener.stop");
+/** A call of `getRequest` has failed. */
+export const acceptError = channel("socketserver.accept.error");
+/** A server has got a request. */
+export const requestStart = channel("socketserver.request.start");
+/** A request has ended. */
+export const requestStop = channel("socketserver.request.stop");
+/** A TLS handshake has ended. */
+export const handshake = channel("socketserver.handshake");
+/** A limit was reached. */
+export const limitReached = channel("socketserver.limit");
+/** A handler has thrown. */
+export const handlerError = channel("socketserver.handler.error");
+/** A worker has started. */
+export const workerStart = channel("socketserver.worker.start");
+/** A worker has ended. */
+export const workerExit = channel("socketserver.worker.exit");
+/** A child process has started. */
+export const childStart = channel("socketserver.child.start");
+/** A child process has ended. */
+export const childExit = channel("socketserver.child.exit");
+
+/** The servers whose start was published. */
+const started = new WeakSet<AnyServer>();
+/** The servers whose stop was published. */
+const stopped = new WeakSet<AnyServer>();
+
+/** Publishes that a server listens, once: when it is bound, or when it begins to serve if nobody listened before. */
+export function publishListening(
+  bound: Pick<AnyServer, "serverAddress">,
+): void {
+  const server = bound as AnyServer;
+  if (!listenerStart.hasSubscribers || started.has(server)) return;
+  started.add(server);
+  listenerStart.publish({ server, address: server.serverAddress });
+}
+
+/** Publishes that a server has closed, once. */
+export function publishClosed(
+  server: AnyServer,
+  report: ServerCloseReport,
+): void {
+  if (!listenerStop.hasSubscribers || stopped.has(server)) return;
+  stopped.add(server);
+  listenerStop.publish({ server, address: server.serverAddress, report });
+}

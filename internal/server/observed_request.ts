@@ -1,0 +1,106 @@
+/**
+ * A request whose events somebody listens to.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import type {
+  AnyServer,
+  RequestEndReason,
+  RequestStopEvent,
+} from "./event_types.ts";
+import { requestStart, requestStop } from "./events.ts";
+
+/** What an end says besides how the request counts. */
+export type RequestDetails = Partial<
+  Pick<RequestStopEvent, "reason" | "rejected" | "error">
+>;
+
+let lastId = 0;
+
+/** Publishes the start and the end of one request. */
+export class ObservedRequest {
+  readonly #server: AnyServer;
+  readonly #id = ++lastId;
+  readonly #since = performance.now();
+  #clientAddress: Address;
+  #stopped = false;
+  #details: RequestDetails = {};
+
+  /** The number of the request. */
+  get id(): number {
+    return this.#id;
+  }
+
+  /**
+   * Publishes the start.
+   *
+   * @param server The server.
+   * @param request The request.
+   * @param clientAddress The client's address.
+   */
+  constructor(server: object, request: unknown, clientAddress: Address = "") {
+    this.#server = server as AnyServer;
+    this.#clientAddress = clientAddress;
+    if (!requestStart.hasSubscribers) return;
+    requestStart.publish({
+      server: this.#server,
+      id: this.#id,
+      request,
+      clientAddress,
+    });
+  }
+
+  /** Notes what the end says besides how the request counts. */
+  note(details: RequestDetails): void {
+    this.#details = details;
+  }
+
+  /** Publishes the end, once: when the last bytes are sent, if they are on their way. */
+  stop(request: unknown, end: RequestEndReason): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    const { closed, released } = request instanceof Socket
+      ? stateOf(request)
+      : {};
+    const publish = () => this.#publish(request, end);
+    if (!closed || !released || end === "forced") publish();
+    else released.then(publish, publish);
+  }
+
+  #publish(request: unknown, end: RequestEndReason): void {
+    if (!requestStop.hasSubscribers) return;
+    const { reason = end, rejected, error } = this.#details;
+    requestStop.publish({
+      server: this.#server,
+      id: this.#id,
+      request,
+      clientAddress: this.#clientAddress,
+      duration: (performance.now() - this.#since) / 1000,
+      ...byteCountsOf(request),
+      reason,
+      rejected,
+      error,
+    });
+  }
+}
+
+/** Reports whether anybody listens to the events of requests. */
+export function hasRequestSubscribers(): boolean {
+  return requestStart.hasSubscribers || requestStop.hasSubscribers;
+}
+
+/** Returns the bytes of a request: of its connection, or of its datagram. */
+function byteCountsOf(
+  request: unknown,
+): Pick<RequestStopEvent, "bytesIn" | "bytesOut"> {
+  if (request instanceof Socket) {
+    const { bytesIn, bytesOut } = stateOf(request).byteCounts;
+    return { bytesIn, bytesOut };
+  }
+  const packet = Array.isArray(request) ? request[0] : undefined;
+  const bytesIn = packet instanceof Uint8Array ? packet.length : 0;
+  return { bytesIn, bytesOut: null };
+}

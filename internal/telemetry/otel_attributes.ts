@@ -1,0 +1,53 @@
+/**
+ * Attributes in the words of OpenTelemetry.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import type { Attributes } from "../runtime/open_telemetry.ts";
+import type { AnyServer } from "../server/event_types.ts";
+import type { Labels } from "./metrics.ts";
+import { protocolOf } from "./protocol.ts";
+
+/** Returns the attributes of a server. */
+export function serverAttributes(server: AnyServer): Attributes {
+  const { transport, type } = protocolOf(server);
+  return {
+    ...addressAttributes("server", server.serverAddress),
+    "network.transport": transport,
+    ...(type === undefined ? {} : { "network.type": type }),
+  };
+}
+
+/** Returns the attributes of the address of a side; none for a client on an unnamed Unix socket. */
+export function addressAttributes(
+  side: "server" | "client",
+  address: Address,
+): Attributes {
+  if (!Array.isArray(address)) {
+    return address ? { [`${side}.address`]: String(address) } : {};
+  }
+  const [host, port] = address;
+  return { [`${side}.address`]: host, [`${side}.port`]: port };
+}
+
+/** Returns the labels of a metric as attributes. */
+export function labelAttributes(labels: Labels): Attributes {
+  const named = Object.entries(labels).map(([label, value]) => [
+    label === "direction" ? "network.io.direction" : `socketserver.${label}`,
+    value,
+  ]);
+  return Object.fromEntries(named);
+}
+
+/** Returns the attribute `error.type`: the code of an error of the system, or the name of its class. Never throws. */
+export function errorType(error: unknown): string {
+  try {
+    const { code, name } = Object(error);
+    const type = typeof code === "string" ? code : name;
+    return typeof type === "string" && type !== "" ? type : typeof error;
+  } catch {
+    return "_OTHER"; // the value that the conventions have for this
+  }
+}

@@ -1,0 +1,491 @@
+/** The events of servers: their subscribers, and how requests, workers and children end. */
+
+import {
+  channel,
+  subscribe as subscribeRaw,
+  unsubscribe,
+} from "node:diagnostics_channel";
+import {
+  AsyncTCPServer,
+  BaseRequestHandler,
+  DatagramRequestHandler,
+  ForkingTCPServer,
+  type RequestHandlerConstructor,
+  SHUT_WR,
+  type Socket,
+  TCPServer,
+  ThreadingTCPServer,
+  UDPServer,
+} from "../mod.ts";
+import {
+  type RequestStopEvent,
+  type ServerEvents,
+  subscribe,
+} from "../telemetry.ts";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+  assertThrows,
+} from "./deps.ts";
+import {
+  ask,
+  bytes,
+  connectTo,
+  EchoLine,
+  Event,
+  LOOPBACK,
+  serving,
+  Stderr,
+  text,
+  until,
+} from "./server_helpers.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
+import { clientContext, serverContext } from "./ssl_helpers.ts";
+import { askTls } from "./ssl_server_helpers.ts";
+import { assertPaired, Events, NAMES } from "./telemetry_helpers.ts";
+import { Bad } from "./testdata/bad_module.ts";
+import { Dies } from "./testdata/dying_handlers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+
+const STOP = "socketserver.request.stop";
+
+Deno.test("subscribe() refuses a channel that does not exist", () => {
+  const error = assertThrows(
+    // deno-lint-ignore no-explicit-any
+    () => subscribe("socketserver.request.end" as any, () => {}),
+    TypeError,
+  );
+  assertStringIncludes(error.message, '"socketserver.request.end"');
+  assertStringIncludes(error.message, STOP);
+});
+
+Deno.test("subscribe() ends when it is disposed of", async () => {
+  const heard: string[] = [];
+  await serving(new AsyncTCPServer(LOOPBACK, EchoLine), async (server) => {
+    {
+      using _ = subscribe(STOP, () => heard.push("first"));
+      using _twice = subscribe(STOP, () => heard.push("second"));
+      assertEquals(await ask(server, "one\n"), "one\n");
+      await until(() => server.status.active === 0);
+    }
+    assertEquals(await ask(server, "two\n"), "two\n");
+    await until(() => server.status.active === 0);
+  });
+  assertEquals(heard, ["first", "second"]);
+  assert(NAMES.every((name) => !channel(name).hasSubscribers));
+});
+
+Deno.test("A subscriber that throws, or rejects, does no harm and is printed once", async () => {
+  const heard: unknown[] = [];
+  let thrown = 0;
+  const throws = () => {
+    thrown++;
+    throw new RangeError("a bad subscriber");
+  };
+  const rejects = async () => {
+    thrown++;
+    await Promise.resolve();
+    throw new RangeError("a bad promise");
+  };
+  const listens = (event: unknown) => heard.push(event);
+  const odd = () => {
+    throw new Proxy({}, {
+      get() {
+        throw new Error("odd");
+      },
+    });
+  };
+  const subscribers = [throws, rejects, odd, listens];
+  for (const name of NAMES) {
+    for (const each of subscribers) subscribeRaw(name, each);
+  }
+  try {
+    using stderr = new Stderr();
+    await serving(new AsyncTCPServer(LOOPBACK, EchoLine), async (server) => {
+      for (const word of ["one\n", "two\n"]) {
+        assertEquals(await ask(server, word), word);
+      }
+      await until(() => server.status.active === 0);
+    });
+    // a start and a stop of the listener, and of two requests
+    assertEquals(heard.length, 6);
+    assertEquals(thrown, 2 * 6);
+    const printed = stderr.texts.filter((line) => line.includes("bad"));
+    assertEquals(printed.length, 2 * 4); // each of two, on each of four channels
+    assertStringIncludes(printed[0], "socketserver.listener.start");
+    assertStringIncludes(printed[0], "telemetry_test.ts");
+  } finally {
+    for (const name of NAMES) {
+      for (const each of subscribers) unsubscribe(name, each);
+    }
+  }
+});
+
+Deno.test("A subscriber that comes in the middle of a request hears of later ones only", async () => {
+  await serving(new AsyncTCPServer(LOOPBACK, EchoLine), async (server) => {
+    using early = await connectTo(server);
+    await until(() => server.status.active === 1);
+    using events = new Events(server);
+    using late = await connectTo(server);
+    const { id } = await events.next("socketserver.request.start");
+    for (const client of [early, late]) {
+      await client.sendall(bytes("hello\n"));
+      assertEquals(text(await client.recv(100)), "hello\n");
+    }
+    await until(() => server.status.active === 0);
+    const stops = events.of(STOP);
+    assertEquals(stops.map((stop) => stop.id), [id]);
+    assertEquals(stops[0].clientAddress, late.getsockname());
+  });
+});
+
+Deno.test("A subscriber that leaves in the middle of a request harms nobody", async () => {
+  await serving(new AsyncTCPServer(LOOPBACK, EchoLine), async (server) => {
+    const events = new Events(server);
+    using client = await connectTo(server);
+    await events.next("socketserver.request.start");
+    events[Symbol.dispose]();
+    await client.sendall(bytes("hello\n"));
+    assertEquals(text(await client.recv(100)), "hello\n");
+    await until(() => server.status.active === 0);
+    assertEquals(events.of(STOP), []);
+  });
+});
+
+Deno.test("A subscriber may unsubscribe, and close the server, within an event", async () => {
+  let heard = 0;
+  const closed = new Event<unknown>();
+  const server = new AsyncTCPServer(LOOPBACK, EchoLine);
+  const once = ({ server }: ServerEvents[typeof STOP]) => {
+    heard++;
+    subscription[Symbol.dispose]();
+    server.serverClose().then((report) => closed.set(report));
+  };
+  const subscription = subscribe(STOP, once);
+  const served = server.serveForever();
+  assertEquals(await ask(server, "one\n"), "one\n");
+  assertEquals(Object(await closed.wait()).forced, 0);
+  await within(served);
+  assertEquals(heard, 1);
+});
+
+/** A handler that waits until the server drains, and then for longer. */
+class Stays extends BaseRequestHandler {
+  override async handle() {
+    await new Promise((resolve) =>
+      this.signal.addEventListener("abort", resolve)
+    );
+    await new Promise(() => {});
+  }
+}
+
+Deno.test("A request that the drain cuts off ends once, as forced", async () => {
+  using events = new Events();
+  const server = new AsyncTCPServer(LOOPBACK, Stays);
+  const served = server.serveForever();
+  using client = await connectTo(server);
+  await events.next("socketserver.request.start");
+  await within(server.serverClose({ timeout: 0 }));
+  await within(served);
+  const [stop, ...more] = events.of(STOP);
+  assertEquals([stop.reason, stop.clientAddress, more], [
+    "forced",
+    client.getsockname(),
+    [],
+  ]);
+  const [{ report }] = events.of("socketserver.listener.stop");
+  assertEquals(report.forced, 1);
+});
+
+/** Answers a client that is turned away. */
+function busy(Server: typeof TCPServer): typeof TCPServer {
+  return class extends Server {
+    override async rejectRequest(request: Socket) {
+      await request.sendall(bytes("busy\n"));
+    }
+    override verifyRequest() {
+      return false;
+    }
+  };
+}
+
+for (
+  const Server of [TCPServer, AsyncTCPServer as unknown as typeof TCPServer]
+) {
+  Deno.test(`${Server.name} publishes why it turns a client away, with the bytes of its answer`, async () => {
+    using events = new Events();
+    await serving(new (busy(Server))(LOOPBACK, EchoLine), async (server) => {
+      using client = await connectTo(server);
+      assertEquals(text(await client.recv(100)), "busy\n");
+      const stop = await events.next(STOP);
+      assertEquals([stop.reason, stop.rejected, stop.bytesOut], [
+        "rejected",
+        "verifyRequest",
+        5,
+      ]);
+      assertPaired(events);
+    });
+  });
+}
+
+Deno.test("A limit is published with the client over it", async () => {
+  using events = new Events();
+  const server = new AsyncTCPServer(LOOPBACK, Stays, {
+    maxConnectionsPerClient: 1,
+  });
+  const served = server.serveForever();
+  using _first = await connectTo(server);
+  await events.next("socketserver.request.start");
+  using second = await connectTo(server);
+  const { limit, clientAddress } = await events.next("socketserver.limit");
+  assertEquals([limit, clientAddress], [
+    "maxConnectionsPerClient",
+    second.getsockname(),
+  ]);
+  const stop = await events.next(STOP);
+  assertEquals([stop.reason, stop.rejected], ["rejected", limit]);
+  await within(server.serverClose({ timeout: 0 }));
+  await within(served);
+});
+
+Deno.test("A failure of getRequest is published with its verdict, also the one that ends the loop", async () => {
+  using events = new Events();
+  const errors = [
+    Object.assign(new Deno.errors.ConnectionReset("gone")),
+    new TypeError("broken"),
+  ];
+  class Failing extends AsyncTCPServer {
+    override getRequest(): never {
+      throw errors.shift();
+    }
+  }
+  const server = new Failing(LOOPBACK, EchoLine);
+  const served = server.serveForever().catch((error) => error);
+  using _client = await connectTo(server);
+  assertInstanceOf(await within(served), TypeError);
+  await within(server.serverClose());
+  const verdicts = events.of("socketserver.accept.error").map(
+    ({ verdict, error }) => [verdict, (error as Error).message],
+  );
+  assertEquals(verdicts, [["transient", "gone"], ["fatal", "broken"]]);
+});
+
+Deno.test("A handshake is published with its duration, and ends the request if it fails", async () => {
+  using events = new Events();
+  const options = { ssl: serverContext() };
+  await serving(
+    new AsyncTCPServer(LOOPBACK, EchoLine, options),
+    async (server) => {
+      assertEquals(await askTls(server, "hello", clientContext()), "hello");
+      const good = await events.next("socketserver.handshake");
+      assertEquals(good.error, undefined);
+      assert(good.duration > 0 && good.duration < 60);
+      const { bytesIn, bytesOut, reason } = await events.next(STOP);
+      assertEquals([bytesIn, bytesOut, reason], [6, 6, "finished"]);
+
+      using client = await connectTo(server);
+      await client.sendall(bytes("GET / HTTP/1.0\r\n\r\n"));
+      const bad = await events.next("socketserver.handshake", 1);
+      const stop = await events.next(STOP, 1);
+      assertEquals(stop.reason, "handshake");
+      assertEquals(stop.error, bad.error);
+      assertEquals(events.of("socketserver.handler.error"), []);
+      assertPaired(events);
+    },
+  );
+});
+
+Deno.test("A server that is bound later, or heard later, publishes its start once", async () => {
+  const server = new TCPServer(LOOPBACK, EchoLine, { bindAndActivate: false });
+  using events = new Events(server);
+  assertEquals(events.names, []);
+  server.serverBind();
+  server.serverActivate();
+  await serving(server, async () => {
+    assertEquals(await ask(server, "one\n"), "one\n");
+  });
+  await within(server.serverClose());
+  const life = events.names.filter((name) => name.startsWith("listener"));
+  assertEquals(life, ["listener.start", "listener.stop"]);
+});
+
+Deno.test("A datagram has the bytes of its packet", async () => {
+  using events = new Events();
+  class Answer extends DatagramRequestHandler {
+    override async handle() {
+      await this.wfile.write("yes");
+    }
+  }
+  await serving(new UDPServer(LOOPBACK, Answer), async (server) => {
+    assertEquals(await ask(server, "hello"), "yes");
+    const { bytesIn, bytesOut, reason } = await events.next(STOP);
+    assertEquals([bytesIn, bytesOut, reason], [5, null, "finished"]);
+  });
+});
+
+const SIGKILL = "SIGKILL";
+
+/** Serves, lets a client say something or kills the child, and returns how the worker or the child has ended. */
+async function endOf<N extends "worker" | "child">(
+  pool: N,
+  Server: typeof ThreadingTCPServer | typeof ForkingTCPServer,
+  Handler: RequestHandlerConstructor,
+  options: object,
+  said: string,
+): Promise<
+  { exit: ServerEvents[`socketserver.${N}.exit`]; stop: RequestStopEvent }
+> {
+  using events = new Events();
+  using _stderr = new Stderr();
+  const server = new (Server as unknown as typeof AsyncTCPServer)(
+    LOOPBACK,
+    Handler,
+    options,
+  );
+  const served = server.serveForever();
+  using client = await connectTo(server);
+  if (said === SIGKILL) {
+    const { pid } = await events.next("socketserver.child.start");
+    Deno.kill(pid, SIGKILL);
+  } else await client.sendall(bytes(said));
+  if (said === "hello\n") await client.shutdown(SHUT_WR);
+  const exit = await events.next(`socketserver.${pool}.exit`);
+  const stop = await events.next(STOP);
+  assertEquals(events.of(`socketserver.${pool}.start`).length, 1);
+  await within(server.serverClose({ timeout: 5 }));
+  await within(served);
+  assertPaired(events);
+  // deno-lint-ignore no-explicit-any
+  return { exit: exit as any, stop };
+}
+
+const WORKER_ENDS: [said: string, reason: string, message?: RegExp][] = [
+  ["throw\n", "crashed", /thrown outside/],
+  ["exit\n", "exited"],
+  ["loop\n", "timeout", /no sign of life/],
+];
+
+for (const [said, reason, message] of WORKER_ENDS) {
+  Deno.test({
+    name: `The end of a worker by "${said.trim()}" is published as "${reason}"`,
+    ignore: !mayRead,
+    async fn() {
+      const options = { maxWorkers: 1, workerTimeout: 0.5 };
+      const { exit, stop } = await endOf(
+        "worker",
+        ThreadingTCPServer,
+        Dies,
+        options,
+        said,
+      );
+      assertEquals([exit.reason, exit.requests], [reason, 1]);
+      if (message === undefined) assertEquals(exit.error, undefined);
+      else assert(message.test(String(exit.error)), String(exit.error));
+      assertEquals(stop.reason, "failed");
+    },
+  });
+}
+
+Deno.test({
+  name: "A worker that cannot load its handler is published",
+  ignore: !mayRead,
+  async fn() {
+    const { exit } = await endOf(
+      "worker",
+      ThreadingTCPServer,
+      Bad,
+      {},
+      "x",
+    );
+    assertEquals(exit.reason, "load");
+    assertInstanceOf(exit.error, Error);
+  },
+});
+
+const CHILD_ENDS: [
+  said: string,
+  options: object,
+  end: [
+    reason: string,
+    code: number | null,
+    signal: string | null,
+    requests: number,
+  ],
+  stop: string,
+][] = [
+  ["exit 3\n", {}, ["exited", 3, null, 1], "failed"],
+  [SIGKILL, {}, ["signal", null, "SIGKILL", 1], "failed"],
+  ["spin\n", { childTimeout: 0.5 }, ["timeout", null, "SIGKILL", 1], "failed"],
+  ["hello\n", { requestsPerChild: 1 }, ["retired", 0, null, 0], "finished"],
+];
+
+for (const [said, options, end, reason] of CHILD_ENDS) {
+  Deno.test({
+    name: `The end of a child by "${said.trim()}" is published as "${end[0]}"`,
+    ignore: !mayFork,
+    async fn() {
+      const { exit, stop } = await endOf(
+        "child",
+        ForkingTCPServer,
+        Asks,
+        { ...options, maxChildren: 1 },
+        said,
+      );
+      assertEquals([exit.reason, exit.code, exit.signal, exit.requests], end);
+      assertEquals(stop.reason, reason);
+      if (reason === "finished") assertEquals(stop.bytesIn, said.length);
+    },
+  });
+}
+
+/** The fields of each interface of an event, with those that it inherits, as the source has them. */
+function fieldsOf(source: string): Map<string, string[]> {
+  const fields = new Map<string, string[]>();
+  const interfaces = source.matchAll(
+    /^export interface (\w+)(?: extends (\w+))? \{\n([^]*?)^\}/gm,
+  );
+  for (const [, name, base, body] of interfaces) {
+    const own = Array.from(
+      body.matchAll(/^ {2}readonly (\w+):/gm),
+      (m) => m[1],
+    );
+    fields.set(name, [...fields.get(base) ?? [], ...own]);
+  }
+  return fields;
+}
+
+Deno.test({
+  name: "docs/telemetry.md has each channel with its fields, and no other",
+  ignore: !mayRead,
+  fn() {
+    const read = (path: string) =>
+      Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
+    const source = read("internal/server/event_types.ts");
+    const fields = fieldsOf(source);
+    const interfaces = source.matchAll(
+      /^ {2}"(socketserver\.[\w.]+)": (\w+);$/gm,
+    );
+    const expected = Array.from(
+      interfaces,
+      ([, name, type]) => [
+        name,
+        fields.get(type)!.filter((field) => field !== "server"),
+      ],
+    );
+    assertEquals(expected.map(([name]) => name), NAMES);
+    const [, table] = read("docs/telemetry.md").split("<!-- events -->");
+    const rows = table.matchAll(
+      /^\| `(socketserver\.[\w.]+)` *\|.*?\| (.*?) *\|$/gm,
+    );
+    assertEquals(
+      Array.from(rows, ([, name, cell]) => [
+        name,
+        Array.from(cell.matchAll(/`(\w+)`/g), (match) => match[1]),
+      ]),
+      expected,
+    );
+  },
+});
