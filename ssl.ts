@@ -114,8 +114,8 @@ export interface DefaultContextOptions {
 }
 
 /**
- * Creates a context with the settings that are right for most programs. One for clients verifies the server and its name, with
- * the authorities of Deno; one for servers verifies nobody.
+ * Creates a context with the settings that are right for most programs. One for clients verifies the server and its
+ * name, with the authorities of Deno; one for servers verifies nobody.
  *
  * @param options The purpose, and other authorities.
  * @returns The context.

@@ -63,7 +63,10 @@ export interface ChildPermissions {
   run?: boolean | string[];
   /** Paths of libraries, as in `--allow-ffi`. */
   ffi?: boolean | string[];
-  /** Hosts to import code from, as in `--allow-import`. The default is the hosts of the handler's module and of this one. */
+  /**
+   * Hosts to import code from, as in `--allow-import`. The default is the hosts of the handler's module and of this
+   * one.
+   */
   import?: boolean | string[];
 }
 

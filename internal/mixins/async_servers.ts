@@ -139,7 +139,8 @@ export const AsyncUDPServer: MixedIn<typeof UDPServer, AsyncMixIn> = AsyncMixIn(
 export type AsyncUDPServer = InstanceType<typeof AsyncUDPServer>;
 
 /**
- * Serves connections to a Unix socket as tasks on the event loop, many at a time: {@linkcode UnixStreamServer} with {@linkcode AsyncMixIn}.
+ * Serves connections to a Unix socket as tasks on the event loop, many at a time: {@linkcode UnixStreamServer} with
+ * {@linkcode AsyncMixIn}.
  *
  * Create one with `new AsyncUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
@@ -183,7 +184,8 @@ export const AsyncUnixStreamServer: MixedIn<
 export type AsyncUnixStreamServer = InstanceType<typeof AsyncUnixStreamServer>;
 
 /**
- * Serves datagrams to a Unix socket as tasks on the event loop, many at a time: {@linkcode UnixDatagramServer} with {@linkcode AsyncMixIn}.
+ * Serves datagrams to a Unix socket as tasks on the event loop, many at a time: {@linkcode UnixDatagramServer} with
+ * {@linkcode AsyncMixIn}.
  *
  * Create one with `new AsyncUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.

@@ -120,7 +120,8 @@ export function ForkingMixIn<B extends ServerConstructor>(
 }
 
 /**
- * Serves TCP connections in a pool of child processes, each with the permissions that you name: {@linkcode TCPServer} with {@linkcode ForkingMixIn}.
+ * Serves TCP connections in a pool of child processes, each with the permissions that you name: {@linkcode TCPServer}
+ * with {@linkcode ForkingMixIn}.
  *
  * Create one with `new ForkingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
@@ -169,7 +170,8 @@ export const ForkingTCPServer: MixedIn<
 export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
 
 /**
- * Serves UDP datagrams in a pool of child processes, each with the permissions that you name: {@linkcode UDPServer} with {@linkcode ForkingMixIn}.
+ * Serves UDP datagrams in a pool of child processes, each with the permissions that you name: {@linkcode UDPServer}
+ * with {@linkcode ForkingMixIn}.
  *
  * Create one with `new ForkingUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
@@ -217,7 +219,8 @@ export const ForkingUDPServer: MixedIn<
 export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
 
 /**
- * Serves connections to a Unix socket in a pool of child processes, each with the permissions that you name: {@linkcode UnixStreamServer} with {@linkcode ForkingMixIn}.
+ * Serves connections to a Unix socket in a pool of child processes, each with the permissions that you name:
+ * {@linkcode UnixStreamServer} with {@linkcode ForkingMixIn}.
  *
  * Create one with `new ForkingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
@@ -269,7 +272,8 @@ export type ForkingUnixStreamServer = InstanceType<
 >;
 
 /**
- * Serves datagrams to a Unix socket in a pool of child processes, each with the permissions that you name: {@linkcode UnixDatagramServer} with {@linkcode ForkingMixIn}.
+ * Serves datagrams to a Unix socket in a pool of child processes, each with the permissions that you name:
+ * {@linkcode UnixDatagramServer} with {@linkcode ForkingMixIn}.
  *
  * Create one with `new ForkingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.

@@ -96,7 +96,8 @@ export function ThreadingMixIn<B extends ServerConstructor>(
 }
 
 /**
- * Serves TCP connections in a pool of Web Workers, on all processors: {@linkcode TCPServer} with {@linkcode ThreadingMixIn}.
+ * Serves TCP connections in a pool of Web Workers, on all processors: {@linkcode TCPServer} with
+ * {@linkcode ThreadingMixIn}.
  *
  * Create one with `new ThreadingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
@@ -191,7 +192,8 @@ export const ThreadingUDPServer: MixedIn<
 export type ThreadingUDPServer = InstanceType<typeof ThreadingUDPServer>;
 
 /**
- * Serves connections to a Unix socket in a pool of Web Workers, on all processors: {@linkcode UnixStreamServer} with {@linkcode ThreadingMixIn}.
+ * Serves connections to a Unix socket in a pool of Web Workers, on all processors: {@linkcode UnixStreamServer} with
+ * {@linkcode ThreadingMixIn}.
  *
  * Create one with `new ThreadingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
@@ -242,7 +244,8 @@ export type ThreadingUnixStreamServer = InstanceType<
 >;
 
 /**
- * Serves datagrams to a Unix socket in a pool of Web Workers, on all processors: {@linkcode UnixDatagramServer} with {@linkcode ThreadingMixIn}.
+ * Serves datagrams to a Unix socket in a pool of Web Workers, on all processors: {@linkcode UnixDatagramServer} with
+ * {@linkcode ThreadingMixIn}.
  *
  * Create one with `new ThreadingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.

@@ -101,8 +101,8 @@ function sentChain(tls: TLSSocket): X509Certificate[] {
 }
 
 /**
- * Checks the certificate of a server, after `node:tls` has found it valid. Deno (2.9.6) compares only the names of issuer and
- * subject, and verifies no signature, if the certificate has version 1 or cannot be decoded.
+ * Checks the certificate of a server, after `node:tls` has found it valid. Deno (2.9.6) compares only the names of
+ * issuer and subject, and verifies no signature, if the certificate has version 1 or cannot be decoded.
  *
  * @param hostname The name that the certificate must have; undefined for any.
  */

@@ -19,8 +19,8 @@ interface StartingServer {
 }
 
 /**
- * Binds and activates a server; only activates it if `bound` says that its socket is bound already. If one of the two returns a promise, the start goes on in the background, and
- * {@linkcode Start.of} has it. A failure closes the socket.
+ * Binds and activates a server, or only activates a server whose socket is bound already (`bound`). If one of the two
+ * returns a promise, the start goes on in the background, and {@linkcode Start.of} has it. A failure closes the socket.
  *
  * @throws The error of a stage that returned no promise.
  */

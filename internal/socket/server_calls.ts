@@ -21,7 +21,10 @@ export function acceptNow(socket: Socket): [Socket, Address] | undefined {
   return accepted(socket, listener.take());
 }
 
-/** Takes the connections that a socket has accepted before anybody asked, if a close would lose them to the next process. */
+/**
+ * Takes the connections that a socket has accepted before anybody asked, if a close would lose them to the next
+ * process.
+ */
 export function acceptedAhead(socket: Socket): [Socket, Address][] {
   const { listener } = stateOf(socket);
   if (listener === undefined) return [];

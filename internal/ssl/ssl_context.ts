@@ -260,7 +260,8 @@ export class SSLContext {
    * @param socket The socket: connected, accepted, or peeked at. It may be one with TLS, for TLS inside of TLS.
    * @param options The side, the name of the server, and when to make the handshake.
    * @returns The socket with TLS, after the handshake unless `doHandshakeOnConnect` is false.
-   * @throws {SSLError} if the handshake fails; `reason` names the cause. UNEXPECTED_PLAINTEXT if plain bytes came before it.
+   * @throws {SSLError} if the handshake fails; `reason` names the cause. UNEXPECTED_PLAINTEXT if plain bytes came
+   *   before it.
    * @throws {SSLCertVerificationError} if the certificate of the peer is not accepted.
    * @throws {OSError} ENOTCONN, EINVAL, EBADF or EOPNOTSUPP for a socket that cannot be wrapped.
    * @throws {TimeoutError} after the timeout of the socket, or the `handshakeTimeout`.
