@@ -8,6 +8,7 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import {
   costs,
   type Figures,
@@ -17,6 +18,7 @@ import {
 import { filled } from "./pages.ts";
 import { ours } from "./peers.ts";
 import { type Command, ServerProcess } from "./server_process.ts";
+import { type Outcome, readResults, type Results } from "./results.ts";
 import { type Costs, simulate } from "./simulation.ts";
 import { removeFolder } from "./tools.ts";
 
@@ -98,7 +100,7 @@ function rateOf(
     workers: spreads ? cores : 0,
     workUs,
     clients: name === "TCPServer" ? 1 : 16 * cores,
-    requests: 10_000,
+    requests: 5000,
   });
   return rate;
 }
@@ -124,10 +126,70 @@ function table(head: string[], rows: string[][]): string {
 }
 
 /** A prediction, and what a server did. */
-interface Check {
+export interface Check {
   name: string;
   predicted: number;
   measured: number;
+}
+
+/**
+ * Predicts the rates of `deno task bench threads-work`, in which two processors serve 64 clients and run them too. The
+ * costs are those of the same run without work, and the work is what the costs of AsyncTCPServer grow by.
+ */
+export function predictions(
+  figures: Record<string, Figures>,
+  results: Results,
+): Check[] {
+  const [idle, working] = [results["threads"], results["threads-work"]];
+  const cost = (outcome: Outcome, name: string) =>
+    outcome.contenders[name].cost!;
+  const workUs = cost(working, "AsyncTCPServer") - cost(idle, "AsyncTCPServer");
+  return Object.entries(working.contenders).map(([name, found]) => {
+    const { mainUs, otherUs } = figures[name].echo;
+    const part = mainUs / (mainUs + otherUs);
+    const spreads = SPREADS.includes(name);
+    const { rate } = simulate({
+      mainUs: cost(idle, name) * (spreads ? part : 1),
+      otherUs: cost(idle, name) * (spreads ? 1 - part : 0),
+      cores: 2,
+      workers: spreads ? 2 : 0,
+      workUs,
+      clients: CLIENTS,
+      clientUs: found.busy! * 1e6 / found.median,
+    });
+    return { name, predicted: rate, measured: found.median };
+  });
+}
+
+/** The predictions beside the measurements. */
+export function checkTable(checks: Check[]): string {
+  const rows = checks.map(({ name, predicted, measured }) => [
+    `\`${name}\``,
+    round(predicted),
+    round(measured),
+    (predicted / measured).toFixed(2),
+  ]);
+  const head = [
+    "",
+    "predicted, requests/s",
+    "measured",
+    "predicted / measured",
+  ];
+  return table(head, rows);
+}
+
+/** Writes the tables of docs/operating.md, and formats it. */
+export async function writeCapacity(
+  figures: Record<string, Figures>,
+  results: Results,
+): Promise<void> {
+  let text = Deno.readTextFileSync(page);
+  text = filled(text, "costs", costTable(figures));
+  text = filled(text, "scaling", scalingTable(figures));
+  text = filled(text, "checked", checkTable(predictions(figures, results)));
+  Deno.writeTextFileSync(page, text);
+  const args = ["fmt", "--quiet", fileURLToPath(page)];
+  await new Deno.Command(Deno.execPath(), { args }).output();
 }
 
 /** The clients of the check, as many as in `deno task bench threads-work`. */
@@ -168,17 +230,13 @@ function server(name: string, handler: string): Command {
 
 if (import.meta.main) {
   try {
-    if (Deno.args.includes("--check")) console.log(await check());
+    if (Deno.args.includes("--check")) console.log(checkTable(await check()));
     else {
       if (Deno.args.includes("--measure")) {
         const figures = JSON.stringify(await measureFigures(), null, 2);
         Deno.writeTextFileSync(file, figures + "\n");
       }
-      const figures = readFigures();
-      let text = Deno.readTextFileSync(page);
-      text = filled(text, "costs", costTable(figures));
-      text = filled(text, "scaling", scalingTable(figures));
-      Deno.writeTextFileSync(page, text);
+      await writeCapacity(readFigures(), readResults());
     }
   } finally {
     removeFolder();

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { readFigures, writeCapacity } from "./capacity.ts";
 import { comparisons } from "./comparisons.ts";
 import { idle, idleNeighbour, idleQuiet } from "./idle.ts";
 import { compare } from "./measure.ts";
@@ -97,6 +98,7 @@ async function measure(names: string[], plan: Plan): Promise<boolean> {
   const { draw } = await import("./plot.ts"); // with its libraries from npm
   await draw(all);
   await writePage(all);
+  await writeCapacity(readFigures(), all);
   say(verdictTable(
     TARGETS.filter(({ benchmark }) => names.includes(benchmark))
       .map((target) => judge(target, all)),

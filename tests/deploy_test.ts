@@ -1,6 +1,7 @@
 /** The files of deploy/: they are valid, they fit together, and servers behind HAProxy restart without a failed request. */
 
 import { parseAllDocuments } from "npm:yaml@2.9.1";
+import { loopbackNetwork } from "../bench/operating/process.ts";
 import { measureLoss } from "../bench/operating/reuse_port.ts";
 import { rollingRestart } from "../bench/operating/rolling_restart.ts";
 import {
@@ -11,7 +12,7 @@ import {
   assertStringIncludes,
   delay,
 } from "./deps.ts";
-import { granted, have } from "./helpers/allowed.ts";
+import { granted, have, havePython } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
 const root = new URL("../", import.meta.url);
@@ -63,6 +64,26 @@ Deno.test({
     assertGreater(counts.kept, 100);
     assertEquals(codes, [0, 0, 0]);
     for (const line of stopped) assertMatch(line, /^Stopped: .*"forced":0/);
+  },
+});
+
+Deno.test({
+  name:
+    "deploy/server.ts: a restart on an inherited socket loses no client, and needs no permission for it",
+  ignore: !mayRun || !havePython(),
+  timeout: 120_000,
+  async fn() {
+    const host = `${loopbackNetwork()}1`;
+    const [code, text] = await run("python3", [
+      ...["tests/testdata/hand_over.py", "2", "lines", Deno.execPath()],
+      ...["run", "--no-prompt", "--no-check", `--allow-net=${host}:8081`],
+      "--allow-env=LISTEN_FDS,LISTEN_PID,LISTEN_FDNAMES",
+      ...["deploy/server.ts", "--activated", `--health-host=${host}`],
+    ]);
+    assertEquals(code, 0, text);
+    const { answered, failures, reports } = JSON.parse(text);
+    assertEquals([answered, failures], [true, []]);
+    for (const line of reports) assertMatch(line, /^Stopped: .*"forced":0/);
   },
 });
 
@@ -224,7 +245,7 @@ Deno.test({
       const [, entry] = /^ENTRYPOINT (\[.+\])$/m.exec(text)!;
       const [deno, ...args] = JSON.parse(entry);
       assertEquals(deno, "deno");
-      const host = "127.84.19.1"; // an address of this test's own
+      const host = `${loopbackNetwork()}1`;
       const flags = args.map((arg: string) => arg.replaceAll("0.0.0.0", host));
       await using child = boundedCommand("unshare", {
         args: [

@@ -22,6 +22,9 @@ export interface Counts {
 /** The milliseconds that a client waits for an answer. Longer than a loaded machine needs. */
 const ANSWER_MS = 15_000;
 
+/** The milliseconds between two looks at the counts. */
+const LOOK_MS = 20;
+
 const REQUEST = new TextEncoder().encode("hello\n");
 const ANSWER = "HELLO\n";
 
@@ -47,9 +50,13 @@ export class Load {
     ];
   }
 
-  /** The counts so far. */
-  get counts(): Readonly<Counts> {
-    return this.#counts;
+  /** Waits until the clients have had so many more answers. */
+  async answers(count: number): Promise<void> {
+    const answered = () => this.#counts.short + this.#counts.kept;
+    const from = answered();
+    while (answered() < from + count) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   /** Lets each client finish its request. */
@@ -61,13 +68,15 @@ export class Load {
 
   async #askEach(): Promise<void> {
     while (!this.#stopped) {
+      let connection: Deno.Conn | undefined;
       try {
-        using connection = await Deno.connect(this.#address);
+        connection = await Deno.connect(this.#address);
         await ask(connection);
         this.#counts.short++;
       } catch (error) {
         this.#fail("short", error);
       }
+      close(connection);
     }
   }
 
@@ -80,19 +89,27 @@ export class Load {
         await ask(connection);
         this.#counts.kept++;
       } catch (error) {
-        connection?.close();
+        close(connection);
         connection = undefined;
         if (used && error instanceof Unanswered) this.#counts.retried++;
         else this.#fail("kept", error);
       }
     }
-    connection?.close();
+    close(connection);
   }
 
   #fail(kind: string, error: unknown): void {
     const reason = `${kind}: ${(error as Error).message}`;
     const { failed } = this.#counts;
     failed[reason] = (failed[reason] ?? 0) + 1;
+  }
+}
+
+function close(connection: Deno.Conn | undefined): void {
+  try {
+    connection?.close();
+  } catch {
+    // the limit of time has closed it
   }
 }
 

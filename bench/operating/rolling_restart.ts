@@ -9,13 +9,11 @@
  * @module
  */
 
-import { Lines } from "../lines.ts";
 import { type Counts, Load } from "./load.ts";
+import { loopbackNetwork, Process, root } from "./process.ts";
 
-const root = new URL("../../", import.meta.url);
-
-/** Servers of this machine: the configuration says 192.0.2.11, .12 and .13. */
-const NETWORK = "127.84.17.";
+/** A part of the loopback network that no other run has: the configuration says 192.0.2.11, .12 and .13. */
+const NETWORK = loopbackNetwork();
 const SERVERS = { a: `${NETWORK}11`, b: `${NETWORK}12`, c: `${NETWORK}13` };
 const ENTRY = { hostname: `${NETWORK}1`, port: 9999 };
 
@@ -32,52 +30,12 @@ export interface RollingRestart {
   codes: number[];
 }
 
-/** A process that is killed if it is left. */
-class Process implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly lines: Lines;
-
-  constructor(command: string, args: string[]) {
-    this.#child = new Deno.Command(command, {
-      args,
-      cwd: root,
-      stdin: "null",
-      stdout: "piped",
-      env: { NO_COLOR: "1" },
-    }).spawn();
-    this.lines = new Lines(this.#child.stdout);
-  }
-
-  /** Sends SIGTERM. Resolves with the last line and the exit code. */
-  async stop(): Promise<[line: string, code: number]> {
-    this.#child.kill("SIGTERM");
-    const line = await this.lines.next();
-    return [line, (await this.#child.status).code];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // it has ended
-    }
-    await this.#child.status;
-    await this.lines[Symbol.asyncDispose]();
-  }
-}
-
 /** Starts a server, and waits until it listens. */
-async function startServer(host: string, delay: number): Promise<Process> {
-  const args = [
-    ...["run", "--no-prompt", "--no-check", "--allow-net", "deploy/server.ts"],
-    ...[`--host=${host}`, `--trusted-proxies=127.0.0.0/8`],
+function startServer(host: string, delay: number): Promise<Process> {
+  return Process.serve("--allow-net", [
+    `--host=${host}`,
     `--shutdown-delay=${delay}`,
-  ];
-  const server = new Process(Deno.execPath(), args);
-  const line = await server.lines.next();
-  if (line.startsWith("Listening")) return server;
-  await server[Symbol.asyncDispose]();
-  throw new Error(`Cannot start a server on ${host}`);
+  ]);
 }
 
 /** HAProxy with the configuration of deploy/, for addresses of this machine. */
@@ -153,27 +111,18 @@ export async function rollingRestart(delay: number): Promise<RollingRestart> {
   left.defer(async () => void await load.stop());
   const ended: [line: string, code: number][] = [];
   for (const [name, host] of Object.entries(SERVERS)) {
-    await moreThan(load, 100);
+    await load.answers(100);
     ended.push(await servers[name].stop());
     servers[name] = left.use(await startServer(host, delay));
     await proxy.waitFor(name, "UP");
   }
-  await moreThan(load, 100);
+  await load.answers(100);
   const counts = await load.stop();
   const [stopped, codes] = [
     ended.map(([line]) => line),
     ended.map(([, code]) => code),
   ];
   return { counts, stopped, codes };
-}
-
-/** Waits until the clients have had so many more answers. */
-async function moreThan(load: Load, count: number): Promise<void> {
-  const answered = () => load.counts.short + load.counts.kept;
-  const from = answered();
-  while (answered() < from + count) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
 }
 
 if (import.meta.main) {
