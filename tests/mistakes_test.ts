@@ -293,6 +293,20 @@ const PROGRAMS: Record<string, [flags: string[], code: string]> = {
   ],
   "no `--allow-net`": [[], "make('AsyncTCPServer')"],
   "no `--allow-env`, for the sockets of systemd": [[], "s.inheritedSocket()"],
+  "no `--allow-env`, with `serve(server, { notify: true })`": [
+    ["--allow-net"],
+    "await s.serve(make('AsyncTCPServer'), { notify: true, ...once });",
+  ],
+  "no `--unstable-net`, for the service manager": [
+    ["--allow-net", "--allow-env"],
+    `Deno.env.set("NOTIFY_SOCKET", "/run/none");
+    await s.serve(make('AsyncTCPServer'), once);`,
+  ],
+  "a NOTIFY_SOCKET that is not there": [
+    ["--allow-all", "--unstable-net"],
+    `Deno.env.set("NOTIFY_SOCKET", "/run/none");
+    await s.serve(make('AsyncTCPServer'), once);`,
+  ],
   "no `--allow-read`, for workers": [
     ["--allow-net"],
     "make('ThreadingTCPServer')",
@@ -337,6 +351,7 @@ export class Upper extends s.StreamRequestHandler {
 export class Datagrams extends s.DatagramRequestHandler {
   async handle() {}
 }
+const once = { signal: AbortSignal.abort() };
 const make = (name, address = ["127.0.0.1", 0]) =>
   new s[name](address, /Datagram/.test(name) ? Datagrams : Upper);
 `;

@@ -14,6 +14,7 @@ import {
   type ServerCloseOptions,
   type ServerCloseReport,
 } from "./server_options.ts";
+import { ServiceNotifier } from "./service_notifier.ts";
 import type { ServerStages } from "./stages.ts";
 
 /**
@@ -36,6 +37,13 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
    * @default {["SIGINT", "SIGTERM"]}
    */
   signals?: readonly Deno.Signal[];
+  /**
+   * Whether to tell the service manager, such as systemd with `Type=notify`, when the servers serve and when they stop:
+   * READY, STOPPING, WATCHDOG and, in a long drain, EXTEND_TIMEOUT_USEC, as with {@linkcode sdNotify}. By default `serve`
+   * does so if NOTIFY_SOCKET is set and may be read. `true` prints a line if it may not be read. A manager that cannot be
+   * reached is printed once, and the servers go on.
+   */
+  notify?: boolean;
 }
 
 // deno-lint-ignore no-explicit-any
@@ -83,14 +91,22 @@ export async function serve(
   all.forEach(checkServer);
   checkDelay(shutdownDelay);
   const stop = new AbortController();
-  const leave = () => stopLater(all, stop, shutdownDelay);
+  await using service = options.notify === false
+    ? undefined
+    : ServiceNotifier.for(all, options.notify);
+  const leave = () => {
+    service?.stopping();
+    stopLater(all, stop, shutdownDelay);
+  };
   if (signal?.aborted) stop.abort();
   signal?.addEventListener("abort", leave, { signal: stop.signal });
   using _signals = onSignals(signals, leave);
   const loops = runLoops(all, stop, pollInterval);
+  service?.ready();
   if (!stop.signal.aborted) {
     await new Promise((end) => stop.signal.addEventListener("abort", end));
   }
+  service?.stopping();
   const closed = await closeAll(all, timeout);
   rethrow([...await loops, ...closed]);
   return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));

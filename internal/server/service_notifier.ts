@@ -1,0 +1,119 @@
+/**
+ * What `serve` tells the service manager: that the servers serve, that they stop, and that the event loop runs.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../base/address.ts";
+import {
+  mayReadNotifySocket,
+  notifyPath,
+  watchdogSeconds,
+} from "../runtime/notify_socket.ts";
+import { Start } from "../waiting/start.ts";
+import { say } from "./report.ts";
+import { sdNotify, type ServiceNotification } from "./sd_notify.ts";
+import type { ServerStages } from "./stages.ts";
+
+/** The interval in ms of the messages of a drain. Arbitrary. */
+const TICK_MS = 1000;
+
+/**
+ * The time in microseconds that each tick of a drain asks for, beyond the manager's own limit: several ticks, so that a
+ * busy event loop misses none, and a stuck one is killed soon. Arbitrary.
+ */
+const EXTENSION_USEC = 10_000_000;
+
+/** Tells the service manager about servers. The first failure is printed, and ends the messages. */
+export class ServiceNotifier implements AsyncDisposable {
+  readonly #servers: readonly ServerStages[];
+  #sent: Promise<void> = Promise.resolve();
+  #ended = false;
+  #watchdog: ReturnType<typeof setInterval> | undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+  #stopping = false;
+
+  private constructor(servers: readonly ServerStages[]) {
+    this.#servers = servers;
+  }
+
+  /**
+   * Returns a notifier; undefined without a service manager.
+   *
+   * @param servers The servers.
+   * @param wanted Whether the program has asked for one: a missing permission to look for the manager is printed then.
+   */
+  static for(
+    servers: readonly ServerStages[],
+    wanted = false,
+  ): ServiceNotifier | undefined {
+    try {
+      if (!wanted && !mayReadNotifySocket()) return undefined;
+      return notifyPath() && new ServiceNotifier(servers) || undefined;
+    } catch (error) {
+      sayFailed(error);
+    }
+  }
+
+  /** Says that the servers are ready as soon as each is bound, unless they stop before, and starts the watchdog. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => Start.of(server)?.fill()));
+    if (this.#stopping || this.#servers.some((one) => Start.of(one))) return; // a start that has failed
+    const addresses = this.#servers.map((one) =>
+      formatAddress(one.serverAddress).replace("\0", "@")
+    );
+    this.#send("READY=1", `STATUS=Serving on ${addresses.join(", ")}`);
+    try {
+      const seconds = watchdogSeconds();
+      if (seconds === undefined || this.#ended) return;
+      const beat = () => this.#send("WATCHDOG=1");
+      this.#watchdog = setInterval(beat, seconds * 500); // twice as often as needed
+    } catch (error) {
+      sayFailed(error);
+    }
+  }
+
+  /** Says that the servers stop. Says each second how many requests are left, and asks for time for them. */
+  stopping(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#send("STOPPING=1", this.#left());
+    this.#ticker = setInterval(() => {
+      this.#send(this.#left(), `EXTEND_TIMEOUT_USEC=${EXTENSION_USEC}`);
+    }, TICK_MS);
+  }
+
+  #left(): ServiceNotification {
+    const left = this.#servers.reduce((sum, one) => sum + one.status.active, 0);
+    return `STATUS=Stopping, ${left} request${left === 1 ? "" : "s"} left`;
+  }
+
+  #send(...assignments: ServiceNotification[]): void {
+    if (this.#ended) return;
+    this.#sent = this.#sent.then(async () => {
+      if (!this.#ended) await sdNotify(...assignments);
+    }).catch((error) => {
+      this.#end();
+      sayFailed(error);
+    });
+  }
+
+  #end(): void {
+    this.#ended = true;
+    clearInterval(this.#watchdog);
+    clearInterval(this.#ticker);
+  }
+
+  /** Ends the watchdog, and waits for the last message. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watchdog);
+    clearInterval(this.#ticker);
+    await this.#sent;
+    this.#end();
+  }
+}
+
+function sayFailed(error: unknown): void {
+  const { message } = error as Error;
+  say(`${message}; the servers go on`);
+}
