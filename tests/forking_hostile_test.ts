@@ -349,6 +349,8 @@ Deno.test("PoolChild kills a child that says what the library would not", async 
       [{ type: "done", ids: [2], ms: 1 }, "no request 2"],
       [{ type: "done", ids: [1, 2], ms: 1 }, "no request 2"],
       [{ type: "done", ms: 1 }, "of undefined"],
+      [{ type: "limit", id: 2, limit: "idleTimeout" }, "no request 2"],
+      [{ type: "limit", id: 1, limit: "maxConnections" }, "no limit"],
       [{ type: "done", ids: [1], ms: 1, bytes: [1, -1] }, "-1 bytes"],
       [{ type: "done", ids: [1], ms: 1, bytes: [NaN, 1] }, "NaN bytes"],
       [{ type: "done", ids: [1], ms: 1, bytes: ["9", 1] }, '"9" bytes'],

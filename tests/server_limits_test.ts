@@ -50,13 +50,15 @@ const REFUSED: [limit: string, value: unknown, message: string][] = [
   ]),
 ];
 
-REFUSED.push(
-  ...[0, -1, NaN, Infinity, "5", {}].map((value): [string, unknown, string] => [
-    "requestTimeout",
-    value,
-    `Cannot set requestTimeout: it must be positive seconds or null, got ${value}`,
-  ]),
-);
+for (const limit of ["requestTimeout", "idleTimeout"]) {
+  for (const value of [0, -1, NaN, Infinity, "5", {}]) {
+    REFUSED.push([
+      limit,
+      value,
+      `Cannot set ${limit}: it must be positive seconds or null, got ${value}`,
+    ]);
+  }
+}
 
 /** Returns the counters of the limits that were reached. */
 function reached({ limits }: ServerStatus): Record<string, number> {
@@ -352,7 +354,7 @@ Deno.test("a server refuses limits that are none, at its creation and later", as
     );
     assertThrows(() => Object.assign(server, options), Class, message);
   }
-  for (const options of [{ maxAcceptRate: 5 }]) {
+  for (const options of [{ maxAcceptRate: 5 }, { idleTimeout: 5 }]) {
     const message = `Cannot set ${
       Object.keys(options)
     }: it is for servers of streams, and this one is for datagrams`;

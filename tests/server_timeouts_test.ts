@@ -7,6 +7,7 @@ import {
   type LimitName,
   OSError,
   type RequestHandlerConstructor,
+  SHUT_WR,
   type Socket,
   TimeoutError,
 } from "../mod.ts";
@@ -79,7 +80,7 @@ type Noting = InstanceType<ReturnType<typeof noting>>;
 /** Holds a server up: sends a byte now and then, or reads nothing. Resolves when the connection has ended. */
 async function hold(client: Socket, how: string): Promise<void> {
   try {
-    await client.sendall(bytes(how));
+    if (how !== "silent") await client.sendall(bytes(how));
     while (how === "r") {
       client.settimeout(0.02);
       await client.sendall(bytes("x"));
@@ -102,13 +103,14 @@ async function exceed(
   connect: () => Promise<Socket>,
   limit: LimitName,
   reason: string,
+  others = 0,
 ): Promise<void> {
   const before = server.status.limits[limit];
   const clients = await Promise.all(hows.map(connect));
   const held = clients.map((client, at) => hold(client, hows[at]));
   await until(() => server.errors.length === hows.length);
   await within(Promise.all(held));
-  await until(() => server.status.active === 0);
+  await until(() => server.status.active === others);
   for (const error of server.errors) {
     assertInstanceOf(error, TimeoutError);
     const [, said] = error.message.split(": ");
@@ -163,6 +165,41 @@ for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
   });
 }
 
+const IDLE = "no byte came or went for idleTimeout, 0.3 s";
+
+for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
+  Deno.test({
+    name:
+      `${name} closes idle connections of ${Handler.name} at idleTimeout, and no busy one`,
+    ignore,
+    async fn() {
+      const server = new (noting(name))(address, Handler, options);
+      await serving(server, async () => {
+        const connect = () => connectTo(server);
+        await warmUp(server, connect);
+        const one = name === "TCPServer" || Handler === BlockingHeld;
+        const kept = one ? [] : [await connect()];
+        const busy = kept.map((client) => hold(client, "r"));
+        server.idleTimeout = 0.3;
+        const together = one
+          ? [["silent"], ["w"], ["s"]]
+          : [["silent", "w", "s"]];
+        for (const hows of together) {
+          await exceed(server, hows, connect, "idleTimeout", IDLE, kept.length);
+        }
+        assertEquals(server.status.active, kept.length, "those that go on");
+        server.idleTimeout = null;
+        for (const client of kept) {
+          await client.shutdown(SHUT_WR).catch(() => {});
+        }
+        await Promise.all(busy.map((ended) => within(ended)));
+        for (const client of kept) client.close();
+        await until(() => server.status.active === 0);
+      });
+    },
+  });
+}
+
 for (const { name, Handler, options, ignore } of TLS) {
   Deno.test({
     name: `${name} with TLS ends requests at requestTimeout`,
@@ -177,6 +214,9 @@ for (const { name, Handler, options, ignore } of TLS) {
         await warmUp(server, connect);
         server.requestTimeout = 0.3;
         await exceed(server, ["r", "w"], connect, "requestTimeout", REQUEST);
+        server.requestTimeout = null;
+        server.idleTimeout = 0.3;
+        await exceed(server, ["w", "w"], connect, "idleTimeout", IDLE);
         await warmUp(server, connect);
       });
     },

@@ -23,7 +23,7 @@ const RETRY_MS = 1000;
 
 /** The options of a pool. */
 export interface ChildPoolOptions
-  extends Omit<PoolChildOptions, "init" | "shutdown"> {
+  extends Omit<PoolChildOptions, "init" | "shutdown" | "onLimit"> {
   /** The most children at a time. */
   maxChildren: number;
 }
@@ -38,6 +38,8 @@ export interface ChildPoolServer {
   readonly init: () => PoolChildOptions["init"];
   /** Stops the loop of the server. */
   readonly shutdown: () => Promise<void>;
+  /** Called when a request is over a limit that its child looks after. */
+  readonly onLimit: PoolChildOptions["onLimit"];
 }
 
 /** A request that waits for a child. */
@@ -205,8 +207,9 @@ export class ChildPool {
   }
 
   #fork(): PoolChild {
-    const { launch: how, init, shutdown } = this.#server;
-    const options = { ...this.#options, init: init(), shutdown };
+    const { launch: how, init, shutdown, onLimit } = this.#server;
+    const own = { init: init(), shutdown, onLimit };
+    const options = { ...this.#options, ...own };
     const child = new PoolChild(launch(how), options, this.#dispatch);
     this.#children.add(child);
     if (this.#draining) child.drain();
@@ -237,6 +240,11 @@ export class ChildPool {
       const error = expired.get(job.request);
       if (error !== undefined && leave!()) ended.reject(error);
     }
+  }
+
+  /** Sets the seconds that a connection of a child may be idle. */
+  limitIdle(seconds: number | null): void {
+    for (const child of this.#children) child.limitIdle(seconds);
   }
 
   /** Tells all children that the server shuts down, also those that start later. */

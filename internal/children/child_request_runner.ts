@@ -8,7 +8,8 @@ import type { Socket as NetSocket } from "node:net";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
-import { endNow } from "../server/time_limits.ts";
+import { IdleSweep } from "../server/idle_sweep.ts";
+import { endNow, timeError } from "../server/time_limits.ts";
 import { runHandler } from "../server/run_handler.ts";
 import type { ActiveRequest } from "../server/active_request.ts";
 import { type Requests, requestsOf } from "../server/request_registry.ts";
@@ -62,6 +63,9 @@ export class ChildRequestRunner {
   readonly #link: ParentLink;
   readonly #importHandler: ImportHandler;
   readonly #active = new Map<number, ActiveRequest>();
+  /** The requests whose connections this process has itself. */
+  readonly #own = new Set<ActiveRequest>();
+  readonly #idleSweep = new IdleSweep(this.#endIdle.bind(this));
   #loaded: Promise<LoadedHandler> | undefined;
 
   /**
@@ -88,11 +92,27 @@ export class ChildRequestRunner {
         return Deno.exit();
       case "expire":
         return void this.#loaded?.then(() => this.#expire(message), () => {});
+      case "limitIdle":
+        return this.#limitIdle(message.idleTimeout);
       case "drain":
         this.#loaded?.then(
           ({ server }) => requestsOf(server).drain(),
           () => {},
         );
+    }
+  }
+
+  /** Sets the seconds that a connection may be idle which this process has itself. */
+  #limitIdle(seconds: number | null): void {
+    this.#idleSweep.limit(seconds, this.#own);
+  }
+
+  /** Ends requests whose connections were idle for too long, and tells the server. */
+  #endIdle(over: ActiveRequest[], seconds: number): void {
+    for (const [id, active] of this.#active) {
+      if (!over.includes(active)) continue;
+      this.#link.limit(id, "idleTimeout");
+      endNow(active, timeError("idleTimeout", seconds));
     }
   }
 
@@ -104,6 +124,7 @@ export class ChildRequestRunner {
 
   #init(message: InitMessage): void {
     this.#link.identify(message.token);
+    this.#limitIdle(message.idleTimeout);
     const server = new ChildServerStub(message, this.#link);
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({
@@ -151,6 +172,8 @@ export class ChildRequestRunner {
     const request = kind === "datagram" ? [packet, socket] : socket;
     const active = requestsOf(server).begin(request, client);
     this.#active.set(id, active);
+    if (kind === "handle") this.#own.add(active); // the server looks after the others
+    if (kind === "handle") this.#idleSweep.begin(active);
     const counts = () =>
       kind === "handle" && active.request instanceof Socket
         ? stateOf(active.request).byteCounts
@@ -164,6 +187,8 @@ export class ChildRequestRunner {
       this.#link.failed(id, error, counts());
     } finally {
       this.#active.delete(id);
+      this.#own.delete(active);
+      this.#idleSweep.end(active);
     }
   }
 }

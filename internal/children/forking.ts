@@ -9,6 +9,7 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
+import { noteLimit } from "../server/note_limit.ts";
 import { bindPassable } from "../server/bind_passable.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
 import {
@@ -90,6 +91,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
         serverAddress: this.serverAddress,
         shared: this.shared,
         options: told,
+        idleTimeout: requestsOf(this).idleSweep?.seconds ?? null,
       });
     }
 
@@ -151,6 +153,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
           launch: this.#launch,
           init: this.#init,
           shutdown: async () => await this.shutdown(),
+          onLimit: (limit, client) => noteLimit(this, limit, client),
         }, this.#limits);
         requestsOf(this).pools.push(this.#pool);
         if (requestsOf(this).draining) this.#pool.drain();

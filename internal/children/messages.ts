@@ -24,6 +24,8 @@ export interface InitMessage {
   shared: unknown;
   /** The server's options that `childOptions` names. */
   options: Record<string, unknown>;
+  /** The seconds that a connection may be idle which the child has itself. */
+  idleTimeout: number | null;
 }
 
 /** To a child: the time of a request is up. */
@@ -31,6 +33,25 @@ export interface ExpireMessage {
   type: "expire";
   id: number;
   error: Failure;
+}
+
+/** To a child: the seconds that a connection may be idle which the child has itself. */
+export interface LimitIdleMessage {
+  type: "limitIdle";
+  idleTimeout: number | null;
+}
+
+/** The limits that a child looks after itself. */
+export const CHILD_LIMITS = ["idleTimeout"] as const;
+
+/** A limit that a child looks after itself. */
+export type ChildLimit = typeof CHILD_LIMITS[number];
+
+/** From a child: a request is over a limit. */
+export interface LimitMessage {
+  type: "limit";
+  id: number;
+  limit: ChildLimit;
 }
 
 /** To a child: a request. */
@@ -82,6 +103,7 @@ export type ToChild =
   | RequestMessage
   | ResultMessage
   | ExpireMessage
+  | LimitIdleMessage
   | DrainMessage
   | LeaveMessage
   | SyncMessage;
@@ -159,6 +181,7 @@ export type ChildMessage =
   | DoneMessage
   | ErrorMessage
   | CallMessage
+  | LimitMessage
   | ShutdownMessage
   | SyncMessage;
 

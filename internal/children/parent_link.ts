@@ -9,6 +9,7 @@ import { osError } from "../base/errors.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type {
   CallMessage,
+  ChildLimit,
   ChildMessage,
   FromChild,
   ResultMessage,
@@ -84,6 +85,11 @@ export class ParentLink {
     this.#requests.delete(id);
     const bytes = counts && [counts.bytesIn, counts.bytesOut];
     this.#post({ type: "error", id, error: toFailure(error), bytes });
+  }
+
+  /** Reports that a request is over a limit. */
+  limit(id: number, limit: ChildLimit): void {
+    this.#post({ type: "limit", id, limit });
   }
 
   /** Makes a call to the server for a request. Rejects with EBADF if the request has ended. */

@@ -6,6 +6,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
+import type { Address } from "../base/address.ts";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
@@ -15,13 +16,16 @@ import { ChildRequest, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
-import type {
-  CallMessage,
-  DoneMessage,
-  ErrorMessage,
-  FromChild,
-  InitMessage,
-  ReadyMessage,
+import {
+  type CallMessage,
+  CHILD_LIMITS,
+  type ChildLimit,
+  type DoneMessage,
+  type ErrorMessage,
+  type FromChild,
+  type InitMessage,
+  type LimitMessage,
+  type ReadyMessage,
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
@@ -31,6 +35,8 @@ export interface PoolChildOptions {
   init: Omit<InitMessage, "token">;
   /** Stops the loop of the server. */
   shutdown: () => Promise<void>;
+  /** Called when a request of the child is over a limit. */
+  onLimit: (limit: ChildLimit, client: Address) => void;
   /** The count of requests after which the child exits. */
   requestsPerChild: number;
   /** The seconds that a request may take; null is no limit. */
@@ -177,11 +183,21 @@ export class PoolChild {
         return this.#messages.synced();
       case "call":
         return this.#execute(message);
+      case "limit":
+        return this.#limit(message);
       case "shutdown":
         return this.#shutdowns.execute(message, this.#messages);
       default:
         throw new TypeError(`its type is ${Deno.inspect(message)}`);
     }
+  }
+
+  #limit({ id, limit }: LimitMessage): void {
+    const { client } = this.#requestOf(id).job.message;
+    if (!CHILD_LIMITS.includes(limit)) {
+      throw new TypeError(`there is no limit ${Deno.inspect(limit)}`);
+    }
+    this.#options.onLimit(limit, client);
   }
 
   #requestOf(id: number): ChildRequest {
@@ -287,6 +303,11 @@ export class PoolChild {
       if (error === undefined) continue;
       this.#messages.send({ type: "expire", id, error: toFailure(error) });
     }
+  }
+
+  /** Sets the seconds that a connection of the child may be idle. */
+  limitIdle(idleTimeout: number | null): void {
+    this.#messages.send({ type: "limitIdle", idleTimeout });
   }
 
   /** Tells the handlers of the child that the server shuts down. */

@@ -77,8 +77,8 @@ export class BaseRequestHandler<
   }
 
   /**
-   * Aborted when the server shuts down, and, with a `TimeoutError` as its reason, when the request takes longer than the
-   * server's `requestTimeout`. Long-running handlers should stop.
+   * Aborted when the server shuts down, and, with a `TimeoutError` as its reason, when the request is over the
+   * server's `requestTimeout` or `idleTimeout`. Long-running handlers should stop.
    */
   get signal(): AbortSignal {
     return this.server.requestSignal(this.request);

@@ -94,7 +94,7 @@ export class Dispatcher<R> {
     active: ActiveRequest<R>,
     clientAddress: Address,
   ): void | Promise<void> {
-    this.#requests.deadlines?.begin(active);
+    this.#requests.beginTime(active);
     return this.#server.processRequest(active.request, clientAddress);
   }
 

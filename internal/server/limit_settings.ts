@@ -7,12 +7,15 @@
 import { SOCK_STREAM } from "../base/constants.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { AcceptRate } from "./accept_rate.ts";
+import { IdleSweep } from "./idle_sweep.ts";
 import { noteLimit } from "./note_limit.ts";
 import { RequestDeadlines } from "./request_deadlines.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "./stages.ts";
 import { expire } from "./time_limits.ts";
+
+type AnyServer = ServerStages & { readonly socketType: number };
 
 /** Returns the connections per second that a server accepts at most. */
 export function acceptRateOf(server: object): number {
@@ -28,7 +31,7 @@ export function acceptRateOf(server: object): number {
  * @throws {TypeError} if the rate is not a number, or the server is for datagrams.
  */
 export function setAcceptRate(
-  server: ServerStages & { readonly socketType: number },
+  server: AnyServer,
   rate: number,
 ): void {
   if (typeof rate !== "number" || !(rate > 0)) {
@@ -39,15 +42,18 @@ export function setAcceptRate(
   }
   const requests = requestsOf(server);
   if (requests.rate === undefined && rate === Infinity) return;
-  if (server.socketType !== SOCK_STREAM) {
-    throw new TypeError(
-      "Cannot set maxAcceptRate: it is for servers of streams, and this one is for datagrams",
-    );
-  }
+  checkStreams(server, "maxAcceptRate");
   requests.rate ??= new AcceptRate(() =>
     noteLimit(server, "maxAcceptRate", null)
   );
   requests.rate.rate = rate;
+}
+
+function checkStreams({ socketType }: AnyServer, name: string): void {
+  if (socketType === SOCK_STREAM) return;
+  throw new TypeError(
+    `Cannot set ${name}: it is for servers of streams, and this one is for datagrams`,
+  );
 }
 
 /** Throws unless the value of a time limit is positive seconds, or null. */
@@ -86,4 +92,32 @@ export function setRequestTimeout(
     void expire(server, over, "requestTimeout", seconds)
   );
   requests.deadlines.limit(seconds, requests);
+}
+
+/** Returns the seconds that a connection of a server may be idle. */
+export function idleTimeoutOf(server: object): number | null {
+  return requestsOf(server).idleSweep?.seconds ?? null;
+}
+
+/**
+ * Sets the seconds that a connection may be idle.
+ *
+ * @param server The server.
+ * @param seconds The seconds; null is no limit.
+ * @throws {RangeError} if the seconds are not positive.
+ * @throws {TypeError} if they are neither a number nor null, or the server is for datagrams.
+ */
+export function setIdleTimeout(
+  server: AnyServer,
+  seconds: number | null,
+): void {
+  checkSeconds("idleTimeout", seconds);
+  const requests = requestsOf(server);
+  if (requests.idleSweep === undefined && seconds === null) return;
+  checkStreams(server, "idleTimeout");
+  requests.idleSweep ??= new IdleSweep((over, seconds) =>
+    void expire(server, over, "idleTimeout", seconds)
+  );
+  requests.idleSweep.limit(seconds, requests);
+  for (const pool of requests.pools) pool.limitIdle(seconds);
 }

@@ -13,6 +13,8 @@ export type ExpiredRequests = ReadonlyMap<unknown, OSError>;
 export interface RemoteRunner {
   /** Ends requests whose time is up: aborts their signals, and lets the calls on their connections fail. */
   expire(expired: ExpiredRequests): void;
+  /** Sets the seconds that a connection may be idle which a child has itself; null is no limit. */
+  limitIdle(seconds: number | null): void;
 }
 
 /** The errors of the requests whose time is up: they may still wait for a worker or a child. */

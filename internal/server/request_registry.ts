@@ -11,6 +11,7 @@ import type { AcceptRate } from "./accept_rate.ts";
 import { ActiveRequest, type RequestEnd } from "./active_request.ts";
 import { ClientCounts, clientOf } from "./client_counts.ts";
 import type { RequestDeadlines } from "./request_deadlines.ts";
+import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { RemoteRunner } from "./remote_runner.ts";
@@ -74,6 +75,8 @@ export class Requests implements Iterable<ActiveRequest> {
   rate: AcceptRate | undefined = undefined;
   /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
   deadlines: RequestDeadlines<ActiveRequest> | undefined = undefined;
+  /** The search for idle connections; undefined if there was no `idleTimeout` yet. */
+  idleSweep: IdleSweep | undefined = undefined;
   /** The pools that run requests elsewhere. */
   readonly pools: RemoteRunner[] = [];
   /** Whether the server drains. */
@@ -114,6 +117,7 @@ export class Requests implements Iterable<ActiveRequest> {
     maxAcceptRate: 0,
     handshakeTimeout: 0,
     requestTimeout: 0,
+    idleTimeout: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
@@ -219,7 +223,7 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#count(active, active.result);
     }
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
-    if (this.deadlines !== undefined) this.#endTime(active);
+    if (this.#timed) this.#endTime(active);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
     if (this.#fewer) this.#fewer = settle(this.#fewer);
@@ -262,10 +266,26 @@ export class Requests implements Iterable<ActiveRequest> {
     active.observed?.note(details);
   }
 
-  /** Ends the time of a request, and the timer after the last request of a server that closes. */
+  /** Begins the time of a request. */
+  beginTime(active: ActiveRequest): void {
+    this.deadlines?.begin(active);
+    this.idleSweep?.begin(active);
+  }
+
+  /** Ends the time of a request, and the timers after the last request of a server that closes. */
   #endTime(active: ActiveRequest): void {
-    this.deadlines!.end(active);
-    if (this.draining && this.deadlines!.idle) this.deadlines!.rest();
+    this.deadlines?.end(active);
+    this.idleSweep?.end(active);
+    if (this.draining) this.#restTimers();
+  }
+
+  #restTimers(): void {
+    if (this.deadlines?.idle) this.deadlines.rest();
+    if (this.idleSweep?.idle) this.idleSweep.rest();
+  }
+
+  get #timed(): boolean {
+    return this.deadlines !== undefined || this.idleSweep !== undefined;
   }
 
   /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
@@ -330,7 +350,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Aborts the signals of all requests, also of later ones. */
   drain(): void {
     this.draining = true;
-    if (this.deadlines?.idle) this.deadlines.rest();
+    this.#restTimers();
     this.#others?.abort();
     for (const { controller } of this.#active.values()) controller?.abort();
   }
@@ -340,7 +360,7 @@ export class Requests implements Iterable<ActiveRequest> {
     const left = [...this.#active.values()];
     for (const active of left) {
       this.#perClient?.change(active.client, -1);
-      if (this.deadlines !== undefined) this.#endTime(active);
+      if (this.#timed) this.#endTime(active);
       this.#count(active, "forced");
       this.#givenUp.add(active.request);
     }

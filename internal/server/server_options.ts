@@ -129,6 +129,13 @@ export interface ServerOptions extends BaseServerOptions {
    */
   maxAcceptRate?: number;
   /**
+   * Seconds after which a connection is closed if no byte came or went meanwhile, also if its handler computes or waits
+   * for something else; null is no limit. The handler's `signal` aborts with a `TimeoutError`, and calls on the connection
+   * throw the same error. The server looks at its connections eight times in this time, and at least every 5 seconds, so
+   * a connection ends so much later. For servers of streams. @default {null}
+   */
+  idleTimeout?: number | null;
+  /**
    * The settings of TLS. Each connection makes its handshake in a task of its own, within the context's
    * `handshakeTimeout`, and the handler gets an `SSLSocket`. For servers of streams. @default {null}
    */

@@ -21,7 +21,12 @@ import { bindPassable } from "./bind_passable.ts";
 import { addressOfGiven } from "./given_socket.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
 import { checkSslOption } from "./ssl_option.ts";
-import { acceptRateOf, setAcceptRate } from "./limit_settings.ts";
+import {
+  acceptRateOf,
+  idleTimeoutOf,
+  setAcceptRate,
+  setIdleTimeout,
+} from "./limit_settings.ts";
 import { type ServerOptions, setting } from "./server_options.ts";
 import type {
   RequestHandlerConstructor,
@@ -56,6 +61,8 @@ export abstract class SocketServer<R, A extends Address = Address>
   static maxPacketSize = 8192;
   /** The most connections per second that the server accepts, for servers of streams; `Infinity` for no limit. */
   static maxAcceptRate: number = Infinity;
+  /** The seconds that a connection may be idle, for servers of streams; null is no limit. */
+  static idleTimeout: number | null = null;
   /** The settings of TLS, for servers of streams; null for a server without TLS. */
   static ssl: SSLContext | null = null;
 
@@ -139,6 +146,15 @@ export abstract class SocketServer<R, A extends Address = Address>
     setAcceptRate(this, maxAcceptRate);
   }
 
+  /** The seconds that a connection may be idle; null is no limit. May be changed at any time, for open connections too. */
+  get idleTimeout(): number | null {
+    return idleTimeoutOf(this);
+  }
+
+  set idleTimeout(idleTimeout: number | null) {
+    setIdleTimeout(this, idleTimeout);
+  }
+
   /** The most bytes of a datagram. */
   maxPacketSize: number;
   /** The settings of TLS; null for a server without TLS. */
@@ -173,6 +189,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.maxPacketSize = setting(this, options, "maxPacketSize");
     checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
     this.maxAcceptRate = setting(this, options, "maxAcceptRate");
+    this.idleTimeout = setting(this, options, "idleTimeout");
     this.ssl = setting(this, options, "ssl");
     checkSslOption(this.ssl, this.socketType);
     const given = serverAddress instanceof Socket;

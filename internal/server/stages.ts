@@ -95,7 +95,8 @@ export type LimitName =
   | "maxConnectionsPerClient"
   | "maxAcceptRate"
   | "handshakeTimeout"
-  | "requestTimeout";
+  | "requestTimeout"
+  | "idleTimeout";
 
 /**
  * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import { type OSError, osError, TimeoutError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
 import { noteLimit } from "./note_limit.ts";
@@ -15,11 +15,15 @@ import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "./stages.ts";
 
 /** A limit for the time of a request. */
-export type TimeLimit = "requestTimeout";
+export type TimeLimit = "requestTimeout" | "idleTimeout";
 
-/** The time limits, and what a request has done that is over one. */
-const REASONS: Record<TimeLimit, string> = {
-  requestTimeout: "the request took longer than",
+/** What the error of a limit says. */
+const ERRORS: Record<TimeLimit, { syscall: string; reason: string }> = {
+  requestTimeout: {
+    syscall: "handle",
+    reason: "the request took longer than",
+  },
+  idleTimeout: { syscall: "wait", reason: "no byte came or went for" },
 };
 
 /** The most requests that end in one turn of the event loop, so that the others go on. Arbitrary. */
@@ -67,14 +71,27 @@ function expireBatch(
   }
 }
 
-/** Aborts the signal of a request with an error, and closes its connection with the same. */
+/**
+ * Aborts the signal of a request with an error, and closes its connection with the same. Cuts the connection off if it
+ * still sends: the client must not take a part for the whole.
+ */
 export function endNow(active: ActiveRequest, error: OSError): void {
   const { request } = active;
   (active.controller ??= new AbortController()).abort(error);
-  if (request instanceof Socket) stateOf(request).fail(error, true);
+  if (!(request instanceof Socket)) return;
+  const state = stateOf(request);
+  state.fail(error, !isIdle(error) || state.stream?.writing === true);
 }
 
-function timeError(limit: TimeLimit, seconds: number): OSError {
-  const reason = `${REASONS[limit]} ${limit}, ${seconds} s`;
-  return osError("ETIMEDOUT", { syscall: "handle", reason });
+/** Reports whether an error is that of a connection on which no byte came or went for `idleTimeout`. */
+export function isIdle(error: unknown): boolean {
+  return error instanceof TimeoutError &&
+    error.syscall === ERRORS.idleTimeout.syscall;
+}
+
+/** Creates the error of a request that is over a limit. */
+export function timeError(limit: TimeLimit, seconds: number): OSError {
+  const { syscall, reason } = ERRORS[limit];
+  const whole = `${reason} ${limit}, ${seconds} s`;
+  return osError("ETIMEDOUT", { syscall, reason: whole });
 }

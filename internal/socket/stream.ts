@@ -76,6 +76,11 @@ export class Stream implements ByteCounts {
     if (bytesOut > 0) this.sendQueue.bytesOut = bytesOut;
   }
 
+  /** Whether bytes are being sent. */
+  get writing(): boolean {
+    return this.writingPastQueue || this.#sendQueue?.ready === false;
+  }
+
   /** Whether a detach would lose data or a call in flight. */
   get busy(): boolean {
     return this.receiveBuffer.reading || this.receiveBuffer.available > 0 ||
@@ -278,8 +283,7 @@ export class Stream implements ByteCounts {
   abort(): void {
     this.receiveBuffer.close();
     const { transport } = this;
-    const writing = this.writingPastQueue || !this.sendQueue.ready;
-    if (this.#writeEnded || writing || !isResettable(transport)) {
+    if (this.#writeEnded || this.writing || !isResettable(transport)) {
       return this.#release(abortTransport);
     }
     this.#flushed = resetConn(transport, () => this.#readEnded());

@@ -159,6 +159,9 @@ export class WorkerPool {
     for (const worker of this.#workers) worker.expire(expired);
   }
 
+  /** Does nothing: the bytes of all connections pass through the server. */
+  limitIdle(): void {}
+
   /** Tells all handlers that the server shuts down. */
   drain(): void {
     this.#draining = true;
