@@ -382,3 +382,29 @@ Deno.test({
     await Deno.remove(directory, { recursive: true });
   },
 });
+
+Deno.test({
+  name:
+    "inheritedSocket() leaves a descriptor of Deno itself alone, which has the number if nobody passed a socket",
+  ignore: !activate,
+  async fn() {
+    const code = `import { inheritedSocket } from "${new URL(
+      "../mod.ts",
+      import.meta.url,
+    )}";
+      try { inheritedSocket(); } catch (error) { console.log(error.message); }
+      setTimeout(() => console.log("goes on"), 10);`;
+    const shell =
+      'LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$@" 3<&-';
+    await using program = start("sh", [
+      ...["-c", shell, "sh", Deno.execPath(), "eval", code],
+    ]);
+    assertEquals(
+      [await program.line(), await program.line()],
+      [
+        "Cannot adopt descriptor 3: Socket operation on non-socket (ENOTSOCK)",
+        "goes on",
+      ],
+    );
+  },
+});

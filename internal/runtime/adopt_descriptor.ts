@@ -206,22 +206,33 @@ function adoptUnix(fd: number, wanted: WantedSocket): Transport {
   return new PassableStream(connectionOf({ handle: listening[1] }), addr);
 }
 
+/**
+ * Adopts a UDP socket by way of a copy: a handle of UDP closes a descriptor that it refuses, and the event loop of Deno
+ * has one of the first numbers if the process got no sockets.
+ */
 function adoptUdp(fd: number, wanted: WantedSocket): Transport {
-  let handle: Handle;
-  try {
-    handle = look(fd, "udp_wrap", "UDP");
-  } catch (error) {
-    const { code } = error as { code: string };
-    if (code !== "EINVAL") throw error;
-    throw refusal(
-      fd,
-      "EOPNOTSUPP",
-      "Deno can adopt TCP and UDP sockets and Unix streams, and no Unix datagram socket or other kind",
-    );
-  }
+  const original = look(fd, "pipe_wrap", "Pipe");
+  refused.push(original);
+  const handle = lookAtUdp(fd, original.fdForIpc());
   const [, family] = inspectInet(fd, handle, SOCK_DGRAM, wanted);
-  const copy = replace(fd, handle);
-  return datagramOf(look(copy, "udp_wrap", "UDP"), family);
+  refused.splice(refused.indexOf(original), 1);
+  original.close();
+  adopted.add(fd);
+  return datagramOf(handle, family);
+}
+
+/** Opens a handle over the copy of a descriptor. */
+function lookAtUdp(fd: number, copy: number): Handle {
+  if (!(copy >= 0)) throw refusal(fd, "EMFILE");
+  const handle: Handle = new (nodeBinding("udp_wrap").UDP)(SOCKET_HANDLE);
+  const status = handle.open(copy);
+  if (status === 0) return handle;
+  if (status !== -errnoOf("EINVAL")) throw failure(fd, status);
+  throw refusal(
+    fd,
+    "EOPNOTSUPP",
+    "Deno can adopt TCP and UDP sockets and Unix streams, and no Unix datagram socket or other kind",
+  );
 }
 
 /** Opens a server over a descriptor, which does not accept yet. */
