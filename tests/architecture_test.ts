@@ -1,4 +1,4 @@
-/** ARCHITECTURE.md names files and functions that exist. */
+/** ARCHITECTURE.md names files and functions that exist, and each test file is in a suite. */
 
 import { assert, assertEquals } from "./deps.ts";
 import { architecture, readable, workarounds } from "./architecture.ts";
@@ -77,5 +77,28 @@ Deno.test({
     );
     assert(rooms.length > 10, `only ${rooms.length} layers were read`);
     assertEquals(layers(), rooms);
+  },
+});
+
+/** The test files in a folder of the tests. */
+function testsIn(folder: string): string[] {
+  const names = Array.from(Deno.readDirSync(new URL(folder, import.meta.url)));
+  return names.map(({ name }) => folder + name)
+    .filter((path) => path.endsWith("_test.ts"));
+}
+
+Deno.test({
+  name: "each test file is in one suite",
+  ignore: !readable,
+  fn() {
+    const listed = testsIn("./suites/").flatMap((suite) => {
+      const source = Deno.readTextFileSync(new URL(suite, import.meta.url));
+      return Array.from(
+        source.matchAll(/^import "\.(.*)";$/gm),
+        ([, path]) => path,
+      );
+    });
+    const files = [...testsIn("./"), ...testsIn("./conformance/")];
+    assertEquals(listed.sort(), files.sort());
   },
 });

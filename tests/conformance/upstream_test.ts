@@ -63,7 +63,7 @@ function toRow(file: string, group: string, cells: string[]): Row {
   };
 }
 
-/** The names that a file of tests registers, which it does when it is loaded. */
+/** The names that a file of tests registers as it is loaded; by a name of its own, because its suite may have loaded it. */
 async function namesIn(file: string): Promise<string[]> {
   const names: string[] = [];
   const register = (...args: (string | { name?: string })[]) => {
@@ -76,7 +76,7 @@ async function namesIn(file: string): Promise<string[]> {
   const replace = (value: unknown) => Object.assign(Deno, { test: value });
   replace(Object.assign(register, { ignore: register, only: register }));
   try {
-    await import(new URL(`../${file}`, import.meta.url).href);
+    await import(new URL(`../${file}?names`, import.meta.url).href);
   } finally {
     replace(test);
   }

@@ -1,0 +1,11 @@
+/** Tests of handlers in child processes. */
+
+import "../forking_test.ts";
+import "../forking_child_test.ts";
+import "../forking_death_test.ts";
+import "../forking_handover_test.ts";
+import "../forking_hostile_test.ts";
+import "../forking_permissions_test.ts";
+import "../forking_property_test.ts";
+import "../forking_scarce_test.ts";
+import "../forking_tls_test.ts";

@@ -1,0 +1,30 @@
+/** Tests of servers whose handlers run in their own process. */
+
+import "../datagram_handler_test.ts";
+import "../dual_handler_test.ts";
+import "../handler_setup_test.ts";
+import "../handlers_test.ts";
+import "../mixins_test.ts";
+import "../options_test.ts";
+import "../sd_notify_test.ts";
+import "../serve_test.ts";
+import "../serve_request_test.ts";
+import "../server_test.ts";
+import "../server_accept_test.ts";
+import "../server_close_test.ts";
+import "../server_datagram_test.ts";
+import "../server_delivery_test.ts";
+import "../server_errors_test.ts";
+import "../server_limits_test.ts";
+import "../server_loop_test.ts";
+import "../server_matrix_test.ts";
+import "../server_misuse_test.ts";
+import "../server_reject_test.ts";
+import "../server_start_test.ts";
+import "../server_status_test.ts";
+import "../server_timeouts_test.ts";
+import "../server_types_test.ts";
+import "../server_units_test.ts";
+import "../telemetry_test.ts";
+import "../telemetry_logs_test.ts";
+import "../telemetry_otel_test.ts";

@@ -1,0 +1,11 @@
+/** Tests of handlers on workers. */
+
+import "../threading_test.ts";
+import "../threading_death_test.ts";
+import "../threading_memory_test.ts";
+import "../threading_rest_test.ts";
+import "../threading_start_test.ts";
+import "../threading_tls_test.ts";
+import "../threads_pool_test.ts";
+import "../threads_ring_test.ts";
+import "../threads_units_test.ts";
