@@ -66,6 +66,8 @@ export {
   ForkingUnixDatagramServer,
   ForkingUnixStreamServer,
 } from "./internal/mixins/forking_servers.ts";
+export { ProxyProtocolMixIn } from "./internal/mixins/proxy_protocol.ts";
+export type { ProxyProtocolOptions } from "./internal/mixins/proxy_protocol.ts";
 export type { ChildPermissions } from "./internal/handoff/permissions.ts";
 export type {
   CollectOptions,

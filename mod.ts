@@ -189,6 +189,7 @@ export {
   ForkingUDPServer,
   ForkingUnixDatagramServer,
   ForkingUnixStreamServer,
+  ProxyProtocolMixIn,
   ThreadingMixIn,
   ThreadingTCPServer,
   ThreadingUDPServer,
@@ -208,6 +209,7 @@ export type {
   MixedInParameters,
   MixInOptions,
   MixInStatics,
+  ProxyProtocolOptions,
   ResourceLimits,
   ServerConstructor,
   ThreadingOptions,
@@ -217,6 +219,8 @@ export type {
 export {
   createConnection,
   createServer,
+  decodeProxyHeader,
+  encodeProxyHeader,
   formatAddress,
   getaddrinfo,
   getdefaulttimeout,
@@ -235,6 +239,7 @@ export {
   inheritedSockets,
   ntohl,
   ntohs,
+  proxyHeaderOf,
   relay,
   select,
   setdefaulttimeout,
@@ -286,7 +291,13 @@ export {
   PermissionError,
   TimeoutError,
 } from "./socket.ts";
-export type { OSErrorOptions } from "./socket.ts";
+export type {
+  OSErrorOptions,
+  ProxyHeader,
+  ProxyHeaderOptions,
+  ProxySsl,
+  ProxyTlv,
+} from "./socket.ts";
 
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type {

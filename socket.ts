@@ -58,6 +58,17 @@ export {
   PermissionError,
   TimeoutError,
 } from "./internal/base/errors.ts";
+export {
+  decodeProxyHeader,
+  encodeProxyHeader,
+} from "./internal/proxy/codec.ts";
+export type { ProxyHeaderOptions } from "./internal/proxy/codec.ts";
+export type {
+  ProxyHeader,
+  ProxySsl,
+  ProxyTlv,
+} from "./internal/proxy/header.ts";
+export { proxyHeaderOf } from "./internal/proxy/known_headers.ts";
 export { Socket } from "./internal/socket/socket_object.ts";
 export type { FromFdOptions } from "./internal/socket/socket_object.ts";
 export {

@@ -25,7 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["internal/socket"],
   ["internal/files"],
   ["internal/runtime"],
-  ["internal/waiting"],
+  ["internal/waiting", "internal/proxy"],
   ["internal/base"],
 ];
 

@@ -88,6 +88,7 @@ const CANARIES: Record<string, Canary> = {
   },
   "handle-type": { probe: ["children.ts", "invalidHandle"], scarce: true },
   "close-notifies": { probe: ["children.ts", "closeNotifies"] },
+  "passed-ended": { probe: ["children.ts", "passedEnded"] },
   "no-disconnect": { probe: ["children.ts", "noDisconnect"] },
 };
 

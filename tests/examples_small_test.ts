@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import {
+  AsyncTCPServer,
   createConnection,
   SHUT_WR,
   type Socket,
@@ -11,7 +12,9 @@ import { assert, assertEquals, assertMatch } from "./deps.ts";
 import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
-import { bytes, text } from "./server_helpers.ts";
+import { hear, makeProxied } from "./proxy_helpers.ts";
+import { type AnyServerClass, bytes, serving, text } from "./server_helpers.ts";
+import { Facts } from "./testdata/proxy_handlers.ts";
 import { within } from "./helpers/within.ts";
 import { freePort } from "./docs_programs.ts";
 import { parsePrometheus } from "./prometheus.ts";
@@ -125,6 +128,37 @@ Deno.test({
     assertEquals(await curl("socks5h", closed), "000 97\n"); // the proxy said no
     await web.shutdown();
     await endWell(server);
+  },
+});
+
+Deno.test({
+  name: "examples/tcp_proxy.ts tells the server behind it who the client is",
+  ignore: !mayRun,
+  async fn() {
+    const backend = makeProxied(
+      AsyncTCPServer as unknown as AnyServerClass,
+      Facts,
+    );
+    await serving(backend, async () => {
+      const [host, port] = backend.serverAddress;
+      const script = "examples/tcp_proxy.ts";
+      await using server = await start(
+        script,
+        "127.0.0.1",
+        "0",
+        host,
+        `${port}`,
+      );
+      using client = await connect(server);
+      await client.sendall(bytes("hello\n"));
+      await client.shutdown(SHUT_WR);
+      const { told, rest } = await within(hear(client));
+      assertEquals(told.client, client.getsockname());
+      assertEquals(told.header?.destination, client.getpeername());
+      assertEquals([told.header?.checksum, rest], [true, "hello\n"]);
+      await endWell(server);
+    });
+    assertEquals(backend.failures, []);
   },
 });
 

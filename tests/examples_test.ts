@@ -189,6 +189,7 @@ const SERVERS: [script: string, args: string[]][] = [
     "http",
     "redis",
     "socks5",
+    "tcp_proxy",
   ]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
   ...["blocking_echo", "threaded_hash", "forking_sandbox"]

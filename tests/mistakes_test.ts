@@ -86,6 +86,13 @@ function reported(Handler: unknown, Server = "AsyncTCPServer") {
 
 const Stream = s.StreamRequestHandler;
 
+const proxied = (options: unknown, classes: string[]) =>
+  inEach(
+    classes,
+    (name) =>
+      new (s.ProxyProtocolMixIn(s[name]))(LOOPBACK, handlerFor(name), options),
+  );
+
 /** The mistakes, by the first column of the page. Each throws, or returns, its message. */
 const MISTAKES: Record<string, () => unknown> = {
   'a port as a string: `["localhost", "8080"]`': addressed([
@@ -194,6 +201,18 @@ const MISTAKES: Record<string, () => unknown> = {
     allow_reuse_address: true,
   }),
   "Python's `bind_and_activate`: `false`": withOptions(false),
+  "no proxies: `ProxyProtocolMixIn(TCPServer)` without `proxyTrusted`": proxied(
+    {},
+    INET.filter((name) => name.includes("TCP")),
+  ),
+  'a network that is an address: `proxyTrusted: ["10.1.2.3/8"]`': proxied(
+    { proxyTrusted: ["10.1.2.3/8"] },
+    INET.filter((name) => name.includes("TCP")),
+  ),
+  "the PROXY protocol for datagrams: `ProxyProtocolMixIn(UDPServer)`": proxied(
+    { proxyTrusted: ["127.0.0.1"] },
+    INET.filter((name) => name.includes("UDP")),
+  ),
   "a static `timeout` of a handler": reported(
     class Upper extends Stream {
       static timeout = 5;

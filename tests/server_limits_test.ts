@@ -6,6 +6,7 @@ import {
   AsyncUDPServer,
   ForkingTCPServer,
   type LimitName,
+  ProxyProtocolMixIn,
   type ServerStatus,
   SHUT_WR,
   TCPServer,
@@ -386,6 +387,7 @@ Deno.test({
     const settings: Record<string, unknown> = {
       ...server.options,
       handshakeTimeout,
+      proxyTimeout: ProxyProtocolMixIn(TCPServer).proxyTimeout,
     };
     const table = Object.keys(server.status.limits).map((
       limit,

@@ -95,6 +95,8 @@ export interface Opening {
   timeout: number | null;
   /** The facts about the TLS session of the connection. */
   tls?: SessionFacts;
+  /** The bytes of the connection's PROXY header, in base 64. */
+  proxy?: string;
 }
 
 /** A call of `setsockopt`. */

@@ -8,8 +8,10 @@ import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
 import { ownBytes } from "../base/arguments.ts";
 import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
+import { joinBytes } from "../base/memory.ts";
+import { headerBytesOf } from "../proxy/known_headers.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import type { ByteCounts } from "../socket/stream.ts";
+import type { ByteCounts, Stream } from "../socket/stream.ts";
 import { PassableStream } from "../runtime/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
@@ -36,8 +38,8 @@ export interface Job {
 }
 
 /**
- * Returns the job for a request. It passes the connection itself if it can; the bytes are relayed if it cannot (TLS, or
- * `verifyRequest` has read some). A datagram is sent as it is.
+ * Returns the job for a request. It passes the connection itself if it can, with the bytes behind a PROXY header that
+ * have come; the bytes are relayed if it cannot (TLS, or `verifyRequest` has read some). A datagram is sent as it is.
  *
  * @param request The request.
  * @param client The address of the client.
@@ -51,10 +53,10 @@ export function jobFor(
   permissions: ChildPermissions,
 ): Job {
   if (request instanceof Socket && request.type === SOCK_STREAM) {
-    const transport = stateOf(request).endpoint?.transport;
-    return transport instanceof PassableStream && transport.fresh
-      ? handleJob(request, transport, client)
-      : relayJob(request, client);
+    const transport = passableOf(request);
+    return transport === undefined
+      ? relayJob(request, client)
+      : handleJob(request, transport, client);
   }
   if (Array.isArray(request) && request[1] instanceof Socket) {
     const [packet, socket] = request;
@@ -69,34 +71,72 @@ export function jobFor(
   );
 }
 
+/** Returns the connection of a request, if a child can get it: nothing was read but a PROXY header, and no call uses it. */
+function passableOf(request: Socket): PassableStream | undefined {
+  const { endpoint, stream, readers } = stateOf(request);
+  const transport = endpoint?.transport;
+  if (!(transport instanceof PassableStream)) return undefined;
+  if (transport.fresh) return transport;
+  const { receiveBuffer, sendQueue } = stream!;
+  const idle = !receiveBuffer.reading && readers === undefined &&
+    (receiveBuffer.hasBytes || !receiveBuffer.ready) && sendQueue.ready;
+  const introduced = headerBytesOf(request) !== undefined;
+  return introduced && idle ? transport : undefined;
+}
+
 function handleJob(
   request: Socket,
   transport: PassableStream,
   client: Address,
 ): Job {
   const message: Job["message"] = { type: "request", kind: "handle", client };
+  message.proxy = headerBytesOf(request);
   if (request.family === AF_UNIX) {
     message.local = transport.localAddr;
     message.remote = transport.remoteAddr;
   }
-  request.detach();
   const state = stateOf(request);
+  const { bytesIn, bytesOut } = state.byteCounts;
+  const unread = state.stream?.receiveBuffer.available ?? 0; // the child counts them
+  const early = transport.fresh
+    ? undefined
+    : earlyBytes(state.stream!, transport);
+  message.early = early;
+  request.detach();
   return {
     request,
     message,
     socket: transport.take(),
-    count: (counts) => state.closedCounts = counts,
+    count: (counts) =>
+      state.closedCounts = {
+        bytesIn: bytesIn - unread + counts.bytesIn,
+        bytesOut: bytesOut + counts.bytesOut,
+      },
   };
 }
 
+/** Stops reading a connection, and returns the bytes that no call has taken; undefined if there are none. */
+function earlyBytes(
+  { receiveBuffer }: Stream,
+  transport: PassableStream,
+): Uint8Array | undefined {
+  const taken = receiveBuffer.take(receiveBuffer.available);
+  const early = joinBytes([taken, transport.stop()]);
+  return early.length === 0 ? undefined : early.slice();
+}
+
 function relayJob(request: Socket, client: Address): Job {
+  const proxy = headerBytesOf(request);
   const message: Job["message"] = {
     type: "request",
     kind: "relay",
     client,
     local: transportAddr(request.getsockname(), "tcp", "unix"),
-    remote: transportAddr(client, "tcp", "unix"),
+    remote: proxy === undefined
+      ? transportAddr(client, "tcp", "unix")
+      : stateOf(request).stream!.transport.remoteAddr,
     tls: sessionFacts(request),
+    proxy,
   };
   return { request, message, execute: streamExecutor(request) };
 }

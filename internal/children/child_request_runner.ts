@@ -10,6 +10,7 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { IdleSweep } from "../server/idle_sweep.ts";
 import { endNow, timeError } from "../server/time_limits.ts";
+import { noteHeader } from "../proxy/known_headers.ts";
 import { runHandler } from "../server/run_handler.ts";
 import type { ActiveRequest } from "../server/active_request.ts";
 import { type Requests, requestsOf } from "../server/request_registry.ts";
@@ -146,6 +147,7 @@ export class ChildRequestRunner {
     const base = message.kind === "handle"
       ? takenSocket(message, socket)
       : this.#relayed(message);
+    if (message.proxy !== undefined) noteHeader(base, message.proxy);
     try {
       await this.#run(await this.#loaded!, message, base);
     } catch (error) {
@@ -210,8 +212,8 @@ async function runAndEnd(
 
 function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
   if (socket === undefined) return new Socket(); // the client was gone
-  const { local, remote } = message;
-  return Socket.from(new ReceivedStream(socket, local, remote));
+  const { local, remote, early } = message;
+  return Socket.from(new ReceivedStream(socket, local, remote, early));
 }
 
 /** Ends the stream of a request, or of the one that its handler has put in its place. */

@@ -7,7 +7,12 @@
 import type { Socket as NetSocket } from "node:net";
 import { NodeStream } from "../runtime/node_stream.ts";
 import { untilAborted } from "../waiting/abort.ts";
-import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
+import {
+  poll,
+  secondsLeft,
+  signalOf,
+  type WaitLimit,
+} from "../waiting/timeouts.ts";
 import { osError } from "../base/errors.ts";
 import type {
   AbortableTransport,
@@ -154,22 +159,46 @@ export class ReceivedStream extends NodeStream {
   readonly #socket: NetSocket;
   readonly #local: TransportAddr | undefined;
   readonly #remote: TransportAddr | undefined;
+  /** Whether the event loop has looked at the connection. */
+  #seen = false;
 
   /**
    * @param socket The connection.
    * @param local The address on this side; undefined asks the connection.
    * @param remote The address on the other side; undefined asks the connection.
+   * @param early Bytes that the server has read already.
    */
   constructor(
     socket: NetSocket,
     local?: TransportAddr,
     remote?: TransportAddr,
+    early?: Uint8Array,
   ) {
     socket.allowHalfOpen = true; // as in the server; passing does not keep it
-    super(socket);
+    super(socket, early);
     this.#socket = socket;
     this.#local = local;
     this.#remote = remote;
+  }
+
+  /**
+   * Writes, but not before the event loop has looked at the connection. A write before that fails with EPIPE (Deno 2.9.6)
+   * if the client has ended its side.
+   */
+  override write(p: Uint8Array): Promise<number> {
+    return this.#seen ? super.write(p) : this.#writeFirst(p);
+  }
+
+  async #writeFirst(p: Uint8Array): Promise<number> {
+    const socket = this.#socket;
+    await poll({
+      get ready() {
+        return socket.bytesRead > 0 || socket.readableEnded;
+      },
+      fill() {},
+    });
+    this.#seen = true;
+    return await super.write(p);
   }
 
   override get localAddr(): TransportAddr {

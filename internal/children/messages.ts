@@ -70,6 +70,10 @@ export interface RequestMessage {
   remote?: TransportAddr;
   /** The facts about the TLS session of a relayed connection. */
   tls?: SessionFacts;
+  /** The bytes of the connection's PROXY header. */
+  proxy?: Uint8Array;
+  /** The bytes of a connection that is passed that the server has read already. */
+  early?: Uint8Array;
   /** The datagram. */
   packet?: Uint8Array<ArrayBuffer>;
 }

@@ -27,7 +27,7 @@ import type {
 export type MixedIn<
   B extends ServerConstructor,
   M,
-  O extends MixInOptions = MixInOptions,
+  O extends object = MixInOptions,
   X extends RequestHandlerConstructor = never,
   // deno-lint-ignore no-explicit-any
   D extends AnyHandlerServer = any,
@@ -67,7 +67,7 @@ export type MixedIn<
  */
 export type MixedInParameters<
   B extends ServerConstructor,
-  O extends MixInOptions,
+  O extends object,
   X extends RequestHandlerConstructor,
   S extends AnyHandlerServer,
   Seen,

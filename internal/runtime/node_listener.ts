@@ -233,13 +233,20 @@ export class PassableStream implements AbortableTransport {
   }
 
   /**
-   * Returns the connection to the caller; it must be fresh. Cuts its link to its server: closing the server would send
+   * Returns the connection to the caller; it must be fresh, or stopped. Cuts its link to its server: closing the server would send
    * a message to each process that ever got a connection, past the queue of messages, and a connection on its way would
    * be lost (Deno 2.9.6).
    */
   take(): NetSocket {
     const socket = this.#socket;
     return Object.assign(socket, { server: null, _server: null });
+  }
+
+  /** Stops the reads of a connection that is not fresh, before it is taken. Returns the bytes that no read has taken. */
+  stop(): Uint8Array {
+    const early = this.#stream!.stop();
+    this.#socket.on("error", ignore);
+    return early;
   }
 
   /** Gives the connection away to TLS, with the bytes that no read has taken. */

@@ -6,6 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import type { InetAddress } from "../base/address.ts";
+import { joinBytes } from "../base/memory.ts";
 import { nodeNet } from "./node_builtins.ts";
 import type {
   AbortableTransport,
@@ -15,6 +16,12 @@ import type {
 
 /** The events after which a read may end. */
 const CHANGES = ["readable", "end", "close"];
+
+/** The private members of a socket of Node that read. */
+interface Readings {
+  _read: () => void;
+  readonly _handle: { readStop(): void } | null;
+}
 
 /** Reads and writes a socket of Node, and owns it: `close` destroys the socket. */
 export class NodeStream implements AbortableTransport {
@@ -26,20 +33,44 @@ export class NodeStream implements AbortableTransport {
   #wake: (() => void) | undefined;
   #closed = false;
 
-  /** @param socket A connected socket that was made with `allowHalfOpen`. No other code may read it. */
-  constructor(socket: NetSocket) {
+  /**
+   * @param socket A connected socket that was made with `allowHalfOpen`. No other code may read it.
+   * @param early Bytes that were read before.
+   */
+  constructor(socket: NetSocket, early?: Uint8Array) {
     this.#socket = socket;
+    this.#rest = early;
     for (const event of CHANGES) socket.on(event, this.#onChange);
     socket.on("error", this.#onError);
   }
 
   /** Gives the socket away, with the bytes that no read has taken. A read in flight never ends. */
   release(): NetSocket {
+    const socket = this.#leave();
+    if (this.#rest !== undefined) socket.unshift(this.#rest);
+    return socket;
+  }
+
+  #leave(): NetSocket {
     const socket = this.#socket;
     for (const event of CHANGES) socket.off(event, this.#onChange);
     socket.off("error", this.#onError);
-    if (this.#rest !== undefined) socket.unshift(this.#rest);
     return socket;
+  }
+
+  /**
+   * Gives the socket away, and stops its reads, so that another process can read on. Without `readStop`, a function that
+   * is private to Node, Deno (2.9.6) goes on to take bytes.
+   *
+   * @returns The bytes that no read has taken.
+   */
+  stop(): Uint8Array {
+    const socket = this.#leave() as NetSocket & Readings;
+    socket._read = () => {};
+    socket._handle?.readStop();
+    const { readableLength } = socket;
+    const buffered = readableLength > 0 ? [socket.read(readableLength)] : [];
+    return joinBytes([this.#rest ?? new Uint8Array(0), ...buffered]);
   }
 
   get localAddr(): TransportAddr {

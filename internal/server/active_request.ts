@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import type { ObservedRequest } from "./observed_request.ts";
+import { clientOf } from "./client_counts.ts";
 
 /**
  * How a request ends: its handler has returned, has thrown, or was between two messages as the server shut down; the
@@ -28,12 +29,15 @@ export class ActiveRequest<R = unknown> {
 
   /**
    * @param request The request itself, or the one that its handler has put in its place.
-   * @param client The client's host, or path; undefined for a client without a name.
-   * @param clientAddress The client's address; undefined for a request that the server did not get itself.
+   * @param clientAddress The client's address; undefined while the PROXY header that has it is to come.
    */
   constructor(
     public request: R,
-    readonly client: string | undefined,
-    readonly clientAddress?: Address,
+    public clientAddress: Address | undefined,
   ) {}
+
+  /** The client's host, or path; undefined for a client without a name. */
+  get client(): string | undefined {
+    return clientOf(this.clientAddress);
+  }
 }

@@ -1,6 +1,6 @@
 /**
- * The stages of a request up to `processRequest`: `getRequest`, `verifyRequest`, and the handshake of TLS. Awaits a stage
- * only if the stage gave a promise.
+ * The stages of a request up to `processRequest`: `getRequest`, the PROXY header, `verifyRequest`, and the handshake of
+ * TLS. Awaits a stage only if the stage gave a promise.
  *
  * @module
  */
@@ -15,6 +15,7 @@ import {
 } from "./accept_errors.ts";
 import { acceptError } from "./events.ts";
 import type { Handshakes, SecuredRequest } from "./handshakes.ts";
+import type { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "./report.ts";
 import type { ActiveRequest } from "./active_request.ts";
@@ -26,6 +27,9 @@ import {
 } from "./request_stages.ts";
 import type { ServerStages } from "./stages.ts";
 
+/** A request whose client is known. */
+type KnownRequest<R> = ActiveRequest<R> & { clientAddress: Address };
+
 /**
  * Takes requests through the stages of a server.
  *
@@ -34,35 +38,47 @@ import type { ServerStages } from "./stages.ts";
 export class Dispatcher<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
+  readonly #proxyHeaders: ProxyHeaders<R>;
   readonly #handshakes: Handshakes;
   readonly #failures = new AcceptFailures();
 
   /**
    * @param server The server. Its stages are looked up at each request.
+   * @param proxyHeaders The PROXY headers of the server.
    * @param handshakes The handshakes of the server.
    */
-  constructor(server: ServerStages<R>, handshakes: Handshakes) {
+  constructor(
+    server: ServerStages<R>,
+    proxyHeaders: ProxyHeaders<R>,
+    handshakes: Handshakes,
+  ) {
     this.#server = server;
+    this.#proxyHeaders = proxyHeaders;
     this.#handshakes = handshakes;
     this.#requests = requestsOf(server);
   }
 
   /**
-   * Gets a request that is ready and takes it through its stages.
+   * Gets a request that is ready and takes it through its stages, up to its PROXY header if it begins with one.
    *
+   * @param introduced A request whose PROXY header has come, to take through the other stages instead.
    * @returns The verdict on a failure of `getRequest`; undefined if there was a request.
    */
-  async handleOne(): Promise<AcceptVerdict | undefined> {
-    let got: [R, Address];
-    try {
-      const getting = this.#server.getRequest();
-      got = Array.isArray(getting) ? getting : await getting;
-    } catch (error) {
-      return await this.#acceptFailed(error);
+  async handleOne(
+    introduced?: ActiveRequest<R>,
+  ): Promise<AcceptVerdict | undefined> {
+    let active = introduced;
+    if (active !== undefined) active.detached = false;
+    else {
+      try {
+        const getting = this.#server.getRequest();
+        active = this.#begin(Array.isArray(getting) ? getting : await getting);
+      } catch (error) {
+        return await this.#acceptFailed(error);
+      }
+      if (active === undefined) return;
     }
-    this.#failures.reset();
-    const [request, clientAddress] = got;
-    const active = this.#requests.begin(request, clientAddress);
+    const { request, clientAddress } = active as KnownRequest<R>;
     try {
       const verdict = this.#admits(request, clientAddress);
       if (this.#requests.concurrent && verdict !== true) {
@@ -76,6 +92,15 @@ export class Dispatcher<R> {
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
+  }
+
+  /** Begins a request. Returns undefined if its PROXY header must come first. */
+  #begin([request, address]: [R, Address]): ActiveRequest<R> | undefined {
+    this.#failures.reset();
+    if (!this.#proxyHeaders.wanted) {
+      return this.#requests.begin(request, address);
+    }
+    this.#proxyHeaders.begin(request, address);
   }
 
   /** Begins the handshake of an accepted request, or processes the request. */
@@ -122,9 +147,13 @@ export class Dispatcher<R> {
   ): Promise<void> {
     const request = active.request as R;
     try {
-      if (await this.#server.verifyRequest(request, clientAddress)) {
-        await this.#accept(active as ActiveRequest<R>, clientAddress);
-      } else await this.#reject(request, clientAddress);
+      const client = this.#proxyHeaders.wanted
+        ? await this.#proxyHeaders.introduce(active, clientAddress)
+        : clientAddress;
+      if (client === undefined) return;
+      if (await this.#server.verifyRequest(request, client)) {
+        await this.#accept(active as ActiveRequest<R>, client);
+      } else await this.#reject(request, client);
     } catch (error) {
       const failed = active as ActiveRequest<R>;
       await this.#requestFailed(failed, clientAddress, error);

@@ -19,7 +19,7 @@ const REJECT_MS = 2000;
  * The most calls of `rejectRequest` at a time, so that a flood of clients beyond the limit holds no more descriptors.
  * Arbitrary.
  */
-const REJECTING_MAX = 128;
+export const REJECTING_MAX = 128;
 
 /**
  * Turns a request away in the background. The request does not count meanwhile, so a client that delays its end takes

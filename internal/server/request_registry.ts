@@ -5,11 +5,12 @@
  */
 
 import type { Address } from "../base/address.ts";
+import type { TrustedPeers } from "../proxy/trusted_peers.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { AcceptRate } from "./accept_rate.ts";
 import { ActiveRequest, type RequestEnd } from "./active_request.ts";
-import { ClientCounts, clientOf } from "./client_counts.ts";
+import { ClientCounts } from "./client_counts.ts";
 import type { RequestDeadlines } from "./request_deadlines.ts";
 import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
@@ -44,8 +45,8 @@ export interface Limits {
 }
 
 /**
- * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes. As many as a
- * mix-in allows by default.
+ * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes, or send
+ * their PROXY headers. As many as a mix-in allows by default.
  */
 const HANDSHAKES_MAX = 1024;
 
@@ -71,6 +72,8 @@ export class Requests implements Iterable<ActiveRequest> {
     maxConnectionsPerClient: Infinity,
     blockOnClose: true,
   };
+  /** The peers whose PROXY headers are believed; undefined for a server that expects none. */
+  trustedPeers: TrustedPeers | undefined = undefined;
   /** The limit of the rate of connections; undefined if there was none yet. */
   rate: AcceptRate | undefined = undefined;
   /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
@@ -109,6 +112,7 @@ export class Requests implements Iterable<ActiveRequest> {
     transientErrors: 0,
     resourceErrors: 0,
     handshakeErrors: 0,
+    proxyErrors: 0,
   };
   /** How often each limit was reached. */
   readonly limitHits: Record<LimitName, number> = {
@@ -118,6 +122,7 @@ export class Requests implements Iterable<ActiveRequest> {
     handshakeTimeout: 0,
     requestTimeout: 0,
     idleTimeout: 0,
+    proxyTimeout: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
@@ -191,26 +196,39 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Begins a request. */
   begin<R>(request: R, clientAddress?: Address): ActiveRequest<R> {
-    const client = clientOf(clientAddress);
-    this.#perClient?.change(client, 1);
+    const active = new ActiveRequest(request, clientAddress);
+    this.#perClient?.change(active.client, 1);
     this.status.accepted++;
-    const active = new ActiveRequest(request, client, clientAddress);
     const earlier = this.#active.get(request);
     if (earlier !== undefined) this.#active.set(earlier, earlier);
     this.#active.set(request, active);
-    if (hasRequestSubscribers()) {
-      active.observed = new ObservedRequest(
-        this.#server,
-        request,
-        clientAddress,
-      );
-    }
+    const awaitsHeader = this.trustedPeers !== undefined &&
+      clientAddress === undefined;
+    if (!awaitsHeader) this.#observe(active);
     return active;
+  }
+
+  /** Publishes the start of a request whose client is known, if anybody listens. */
+  #observe(active: ActiveRequest): void {
+    if (!hasRequestSubscribers()) return;
+    const { request, clientAddress } = active;
+    active.observed = new ObservedRequest(
+      this.#server,
+      request,
+      clientAddress,
+    );
   }
 
   /** Returns the observation of an open request; undefined if there is none. */
   observed(request: unknown): ObservedRequest | undefined {
     return this.#active.get(request)?.observed;
+  }
+
+  /** Sets the address of the client of a request that has begun without one. */
+  introduce(active: ActiveRequest, clientAddress: Address): void {
+    active.clientAddress = clientAddress;
+    if (active.end === undefined) this.#perClient?.change(active.client, 1);
+    this.#observe(active);
   }
 
   /** Ends a request. */
@@ -248,6 +266,12 @@ export class Requests implements Iterable<ActiveRequest> {
   failHandshake(request: unknown, error: unknown): void {
     this.status.handshakeErrors++;
     this.#setResult(request, "rejected", { reason: "handshake", error });
+  }
+
+  /** Notes that a request has no PROXY header that counts. */
+  failProxyHeader(request: unknown): void {
+    this.status.proxyErrors++;
+    this.#setResult(request, "rejected", {});
   }
 
   /** Notes that an error is reported for a request. */

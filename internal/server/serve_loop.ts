@@ -21,6 +21,7 @@ import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes, type SecuredRequest } from "./handshakes.ts";
 import { publishClosed, publishListening } from "./events.ts";
+import { ProxyHeaders } from "./proxy_headers.ts";
 import { enter, isInside } from "./request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
@@ -46,6 +47,7 @@ import {
 export class ServeLoop<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
+  readonly #proxyHeaders: ProxyHeaders<R>;
   readonly #handshakes: Handshakes;
   readonly #dispatcher: Dispatcher<R>;
   #loop: LoopWaiter | undefined;
@@ -63,8 +65,14 @@ export class ServeLoop<R> {
   constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
-    this.#handshakes = new Handshakes(server, () => this.#loop?.rouse());
-    this.#dispatcher = new Dispatcher(server, this.#handshakes);
+    const wake = () => this.#loop?.rouse();
+    this.#proxyHeaders = new ProxyHeaders(server, wake);
+    this.#handshakes = new Handshakes(server, wake);
+    this.#dispatcher = new Dispatcher(
+      server,
+      this.#proxyHeaders,
+      this.#handshakes,
+    );
   }
 
   /** The state of the server. */
@@ -126,6 +134,8 @@ export class ServeLoop<R> {
       const source = room.ready ? this.#source : room;
       if (this.#handshakes.ready) {
         await this.#dispatcher.handleSecured(this.#handshakes.take()!);
+      } else if (this.#proxyHeaders.ready) {
+        await this.#dispatcher.handleOne(this.#proxyHeaders.take());
       } else if (source.ready && this.#requests.rate?.take() !== false) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);
@@ -219,9 +229,13 @@ export class ServeLoop<R> {
     if (this.#loop === undefined) this.#rest();
   }
 
-  /** Handles one request, and waits for its handshake if there is one. */
+  /** Handles one request, and waits for its PROXY header and its handshake if there are any. */
   async #handleWhole(): Promise<void> {
     await this.#dispatcher.handleOne();
+    await this.#proxyHeaders.settled();
+    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
+      await this.#dispatcher.handleOne(next);
+    }
     await this.#handshakes.settled();
     for (let next; (next = this.#handshakes.take()) !== undefined;) {
       await this.#dispatcher.handleSecured(next);
@@ -260,6 +274,7 @@ export class ServeLoop<R> {
     this.#loop?.stop();
     this.#takeAhead();
     requests.drain();
+    this.#proxyHeaders.drain();
     this.#handshakes.drain();
     if (!requests.blockOnClose) {
       publishClosed(this.#server, NO_REQUESTS);
@@ -279,7 +294,8 @@ export class ServeLoop<R> {
     const requests = this.#requests;
     for (const [request, clientAddress] of acceptedAhead(socket)) {
       requests.closing = true;
-      const active = requests.begin(request, clientAddress);
+      const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
+      const active = requests.begin(request, client);
       this.#ahead.push({ active, clientAddress });
     }
     if (requests.concurrent || this.#loop === undefined) this.#handleAhead();

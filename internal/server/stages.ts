@@ -56,6 +56,8 @@ export interface ServerStatus {
   resourceErrors: number;
   /** TLS handshakes that failed. */
   handshakeErrors: number;
+  /** Connections without a PROXY header that counts: of a peer that is not trusted, malformed, or too late. */
+  proxyErrors: number;
   /** How often each limit was reached. */
   readonly limits: Readonly<Record<LimitName, number>>;
   /**
@@ -96,7 +98,8 @@ export type LimitName =
   | "maxAcceptRate"
   | "handshakeTimeout"
   | "requestTimeout"
-  | "idleTimeout";
+  | "idleTimeout"
+  | "proxyTimeout";
 
 /**
  * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or

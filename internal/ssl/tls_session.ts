@@ -4,6 +4,7 @@
  * @module
  */
 
+import { passHeaderOn } from "../proxy/known_headers.ts";
 import { osError } from "../base/errors.ts";
 import { SSLWantReadError } from "../base/ssl_errors.ts";
 import { factsOf, type SessionFacts } from "../runtime/session_facts.ts";
@@ -150,6 +151,7 @@ function plainSocket(from: Socket, stream: Stream): Socket {
   const { timeout, deadline, options } = stateOf(from);
   const state = stateOf(socket);
   Object.assign(state, { timeout, deadline, options, stream });
+  passHeaderOn(from, socket);
   return socket;
 }
 

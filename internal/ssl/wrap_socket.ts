@@ -6,6 +6,7 @@
 
 import { awaitHint } from "../base/message_hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
+import { passHeaderOn } from "../proxy/known_headers.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
 import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
@@ -103,6 +104,7 @@ async function wrap<S extends Wrapped>(
   const stream = checkWrappable(from);
   const profile = wrapping.profile();
   const made = wrapping.make(from);
+  passHeaderOn(socket, made);
   try {
     const { plaintext = "refuse" } = options;
     const { plain, counts, ...taken } = await takeOver(from, stream, plaintext);

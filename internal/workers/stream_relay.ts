@@ -5,6 +5,7 @@
  */
 
 import { type OSError, osError } from "../base/errors.ts";
+import { headerBytesOf } from "../proxy/known_headers.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
@@ -50,12 +51,14 @@ export class StreamRelay {
     const { localAddr, remoteAddr } = this.#stream.transport;
     const timeout = this.#socket.gettimeout();
     const tls = sessionFacts(this.#socket);
+    const proxy = headerBytesOf(this.#socket)?.toBase64();
     const whole: P.Opening = {
       ...opening,
       localAddr,
       remoteAddr,
       timeout,
       tls,
+      proxy,
     };
     this.#channel.send(P.OPEN, this.#id, P.pack(whole));
     this.#inbound.start();

@@ -7,6 +7,7 @@
 import type { OSError } from "../base/errors.ts";
 import { copyOf } from "../base/memory.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
+import { noteHeader } from "../proxy/known_headers.ts";
 import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
@@ -131,6 +132,7 @@ export class WorkerRequestRunner {
     const conn = new WorkerStreamTransport(id, opening, this.channel);
     this.#streams.set(id, conn);
     const socket = forwardedSocket(conn, opening.tls);
+    noteProxyHeader(socket, opening);
     socket.settimeout(opening.timeout);
     const { receiveBuffer, sendQueue } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
@@ -157,6 +159,7 @@ export class WorkerRequestRunner {
     const socket = opening.tls === undefined
       ? new BlockingSocketShell(io)
       : new BlockingSSLSocketShell(io, opening.tls);
+    noteProxyHeader(socket, opening);
     socket.settimeout(opening.timeout);
     this.#handle(id, opening, socket, () => {
       this.channel.receive();
@@ -236,6 +239,10 @@ export class WorkerRequestRunner {
     this.#stub.forget(request);
     this.channel.send(P.FINISHED, id, P.count(received, end));
   }
+}
+
+function noteProxyHeader(socket: object, { proxy }: P.Opening): void {
+  if (proxy !== undefined) noteHeader(socket, Uint8Array.fromBase64(proxy));
 }
 
 async function loadHandler(

@@ -171,3 +171,21 @@ export async function noDisconnect(): Promise<boolean> {
     await sleep(20);
   }
 }
+
+/** A write to a passed connection fails, if the client has ended its side and the event loop has not looked yet. */
+export async function passedEnded(): Promise<boolean> {
+  const child = await start(`
+    process.on("message", (message, socket) => {
+      socket.allowHalfOpen = true;
+      socket.write("hello", (error) => process.send(String(error?.code)));
+      socket.on("error", () => {});
+    });
+    process.send("up");`);
+  const { accept } = await acceptor();
+  const [socket, client] = await accept();
+  await client.closeWrite();
+  await sleep(50);
+  const said = once(child, "message");
+  child.send("take", socket);
+  return (await said)[0] === "EPIPE";
+}

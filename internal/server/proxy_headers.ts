@@ -1,0 +1,235 @@
+/**
+ * The PROXY headers of a server with `ProxyProtocolMixIn`: the stage between `getRequest` and `verifyRequest`.
+ *
+ * A header is read in a task of its own, also on a server without a mix-in for many requests, so that a peer that stalls
+ * delays nobody. After the header the loop takes the request through the other stages, with the address of the client.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { type OSError, osError, TimeoutError } from "../base/errors.ts";
+import { Queue } from "../base/queue.ts";
+import { type ProxyHeader, READING } from "../proxy/header.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import { systemError } from "./accept_errors.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import { noteLimit } from "./note_limit.ts";
+import { readProxyHeader } from "./read_proxy_header.ts";
+import { rejectAndShutdown, REJECTING_MAX, turnAway } from "./rejection.ts";
+import { sayHookFailed } from "./report.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
+import { reportAndShutdown } from "./request_stages.ts";
+import type { ServerStages } from "./stages.ts";
+
+/** The members of a server with `ProxyProtocolMixIn`, besides those of every server. */
+export interface ProxiedStages {
+  /** The seconds that a header may take; null is no limit. */
+  proxyTimeout: number | null;
+  /** Runs when a connection has no header that counts. */
+  handleProxyError(
+    error: OSError,
+    peerAddress: Address,
+  ): void | Promise<void>;
+}
+
+type ProxiedServer = ServerStages<unknown> & ProxiedStages;
+
+/**
+ * Reads the headers of a server, and keeps the requests whose clients are known.
+ *
+ * @typeParam R The type of a request.
+ */
+export class ProxyHeaders<R> {
+  readonly #server: ProxiedServer;
+  readonly #requests: Requests;
+  readonly #wake: () => void;
+  /** The connections whose headers are being read. */
+  readonly #reading = new Set<unknown>();
+  readonly #introduced = new Queue<ActiveRequest<R>>();
+  #quiet: PromiseWithResolvers<void> | undefined;
+
+  /**
+   * @param server The server.
+   * @param wake Called when a header has come.
+   */
+  constructor(server: ServerStages<R>, wake: () => void) {
+    this.#server = server as unknown as ProxiedServer;
+    this.#requests = requestsOf(server);
+    this.#wake = wake;
+  }
+
+  /** Reports whether the next request begins with a header. */
+  get wanted(): boolean {
+    return this.#requests.trustedPeers !== undefined;
+  }
+
+  /** Reports whether the client of a request is known, and the request waits for the loop. */
+  get ready(): boolean {
+    return this.#introduced.first !== undefined;
+  }
+
+  /** Takes the request whose client was known first. */
+  take(): ActiveRequest<R> | undefined {
+    return this.#introduced.shift();
+  }
+
+  /** Begins a request, and reads its header. */
+  begin(request: R, peerAddress: Address): void {
+    const active = this.#requests.begin(request);
+    active.detached = true;
+    this.#reading.add(request);
+    void this.#run(active, peerAddress);
+  }
+
+  /**
+   * Reads the header of a request that has begun, and that the loop does not take.
+   *
+   * @returns The address of the client; undefined if no header counts, and the connection is closed.
+   */
+  async introduce(
+    active: ActiveRequest,
+    peerAddress: Address,
+  ): Promise<Address | undefined> {
+    const client = await this.#clientOf(active, peerAddress, false);
+    if (client !== undefined) this.#requests.introduce(active, client);
+    return client;
+  }
+
+  async #run(active: ActiveRequest<R>, peerAddress: Address): Promise<void> {
+    const { request } = active;
+    try {
+      await this.#readAndHand(active, peerAddress);
+    } catch (thrown) {
+      sayHookFailed(peerAddress, thrown);
+      closeNow(request);
+      this.#requests.end(active);
+    }
+    this.#reading.delete(request);
+    this.#wake();
+    if (this.#reading.size === 0) this.#quiet?.resolve();
+  }
+
+  /** Reads a header, and hands the request on, turns it away, or closes it. */
+  async #readAndHand(
+    active: ActiveRequest<R>,
+    peerAddress: Address,
+  ): Promise<void> {
+    const { request } = active;
+    const requests = this.#requests;
+    const full = requests.exceeds(request) !== undefined;
+    if (full) { // it takes no place while it is told so
+      active.result = "rejected";
+      requests.end(active);
+    }
+    const client = await this.#clientOf(active, peerAddress, full);
+    if (client === undefined) return requests.end(active);
+    requests.introduce(active, client);
+    if (full) return await this.#rejectFull(active, client);
+    if (!requests.draining) return void this.#introduced.push(active);
+    void turnAway(this.#server, request, client, "draining");
+  }
+
+  /** Turns a request away that no longer counts. */
+  async #rejectFull(
+    { request, observed }: ActiveRequest<R>,
+    client: Address,
+  ): Promise<void> {
+    const rejected = "maxConnections";
+    try {
+      await rejectAndShutdown(this.#server, request, client, rejected);
+    } finally {
+      observed?.note({ rejected });
+      observed?.stop(request, "rejected");
+    }
+  }
+
+  /** Returns the address of the client; undefined if there is no header that counts, and the connection is closed. */
+  async #clientOf(
+    { request }: ActiveRequest,
+    peerAddress: Address,
+    full: boolean,
+  ): Promise<Address | undefined> {
+    const requests = this.#requests;
+    if (full && requests.rejecting >= REJECTING_MAX) return peerAddress;
+    if (full) requests.rejecting++;
+    try {
+      const header = await this.#read(request as Socket, peerAddress, full);
+      return clientAddressOf(header, peerAddress);
+    } catch (error) {
+      await this.#failed(request, peerAddress, error);
+    } finally {
+      if (full) requests.rejecting--;
+    }
+  }
+
+  async #read(
+    request: Socket,
+    peerAddress: Address,
+    full: boolean,
+  ): Promise<ProxyHeader> {
+    if (!this.#requests.trustedPeers!.includes(peerAddress)) {
+      const reason = "the peer is no trusted proxy";
+      throw osError("EACCES", { syscall: READING, reason });
+    }
+    const { proxyTimeout } = this.#server;
+    const seconds = full
+      ? Math.min(REJECT_SECONDS, proxyTimeout ?? REJECT_SECONDS)
+      : proxyTimeout;
+    return await readProxyHeader(request, seconds);
+  }
+
+  /** Closes a connection, counts the failure and calls the hook. Errors of another kind are the program's. */
+  async #failed(
+    request: unknown,
+    peerAddress: Address,
+    error: unknown,
+  ): Promise<void> {
+    const server = this.#server;
+    const failure = systemError(error);
+    if (failure === undefined) {
+      return await reportAndShutdown(server, request, peerAddress, error);
+    }
+    await server.closeRequest(request);
+    if (this.#requests.draining) {
+      return this.#requests.reject(request, "draining");
+    }
+    this.#requests.failProxyHeader(request);
+    if (failure instanceof TimeoutError) {
+      noteLimit(server, "proxyTimeout", peerAddress);
+    }
+    await server.handleProxyError(failure, peerAddress);
+  }
+
+  /** Resolves when no header is being read. */
+  async settled(): Promise<void> {
+    if (this.#reading.size === 0) return;
+    await (this.#quiet ??= Promise.withResolvers()).promise;
+    this.#quiet = undefined;
+  }
+
+  /** Closes the requests that the loop has not taken: the server shuts down. */
+  drain(): void {
+    for (const request of this.#reading) closeNow(request);
+    for (let next; (next = this.#introduced.shift()) !== undefined;) {
+      const { request, clientAddress } = next;
+      void turnAway(this.#server, request, clientAddress!, "draining");
+    }
+  }
+}
+
+/** The seconds that the header of a client may take that is turned away: as many as `rejectRequest` has. */
+const REJECT_SECONDS = 2;
+
+/**
+ * Returns the address of the client: that of the peer if the header has none. A server over TCP has no place for a path:
+ * the addresses of its clients are `[host, port]`, and the specification has a receiver fall back to the peer's then.
+ */
+function clientAddressOf({ source }: ProxyHeader, peer: Address): Address {
+  const fits = typeof source !== "string" || typeof peer === "string";
+  return fits ? source ?? peer : peer;
+}
+
+function closeNow(request: unknown): void {
+  if (request instanceof Socket) stateOf(request).close(true);
+}
