@@ -1,6 +1,7 @@
 /** Mistakes of programs: the first line of each message names the cure, and docs/mistakes.md shows it word for word. */
 
 import * as module from "../mod.ts";
+import * as telemetry from "../telemetry.ts";
 import { parseListenFds } from "../internal/runtime/listen_fds.ts";
 import { pick } from "../internal/socket/inherited_sockets.ts";
 import { assert, assertEquals } from "./deps.ts";
@@ -12,6 +13,8 @@ import { handlers } from "./testdata/mistaken_handlers.ts";
 // Programs with mistakes do not pass the type checker.
 // deno-lint-ignore no-explicit-any
 const s: any = module;
+// deno-lint-ignore no-explicit-any
+const t: any = telemetry;
 const LOOPBACK = ["127.0.0.1", 0];
 
 class Upper extends s.StreamRequestHandler {
@@ -295,6 +298,10 @@ const MISTAKES: Record<string, () => unknown> = {
     using _b = b;
     new s.TCPServer(a, Upper);
   },
+  'a channel that does not exist: `subscribe("socketserver.request.end", …)`':
+    () => t.subscribe("socketserver.request.end", () => {}),
+  'a level that does not exist: `consoleLogger(server, { level: "verbose" })`':
+    () => t.consoleLogger({}, { level: "verbose" }),
   "a class for `serve`: `serve(AsyncTCPServer)`": () =>
     s.serve(class AsyncTCPServer {}),
 };

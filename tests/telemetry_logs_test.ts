@@ -233,7 +233,8 @@ Deno.test("ServerMetrics.prometheus() is text that Prometheus takes, with the co
       value(`socketserver_${name}`, { ...labels, ...more });
     assertEquals(of("requests_active"), 1);
     assertEquals(of("requests_accepted_total"), 3);
-    assertEquals(of("requests_rejected_total"), 0);
+    assertEquals(of("requests_ended_total", { reason: "finished" }), 1);
+    assertEquals(of("requests_ended_total", { reason: "failed" }), 1);
     assertEquals(of("handler_errors_total"), 1);
     assertEquals(of("io_bytes_total", { direction: "receive" }), 10);
     assertEquals(of("io_bytes_total", { direction: "transmit" }), 4);

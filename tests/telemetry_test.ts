@@ -308,6 +308,8 @@ Deno.test("A server that is bound later, or heard later, publishes its start onc
     assertEquals(await ask(server, "one\n"), "one\n");
   });
   await within(server.serverClose());
+  const unbound = { bindAndActivate: false };
+  await new TCPServer(LOOPBACK, EchoLine, unbound).serverClose();
   const life = events.names.filter((name) => name.startsWith("listener"));
   assertEquals(life, ["listener.start", "listener.stop"]);
 });

@@ -44,27 +44,25 @@ export const childStart = channel("socketserver.child.start");
 /** A child process has ended. */
 export const childExit = channel("socketserver.child.exit");
 
-/** The servers whose start was published. */
-const started = new WeakSet<AnyServer>();
-/** The servers whose stop was published. */
-const stopped = new WeakSet<AnyServer>();
+/** The servers that listen, and whether their start was published. */
+const listening = new WeakMap<AnyServer, boolean>();
 
 /** Publishes that a server listens, once: when it is bound, or when it begins to serve if nobody listened before. */
 export function publishListening(
   bound: Pick<AnyServer, "serverAddress">,
 ): void {
   const server = bound as AnyServer;
-  if (!listenerStart.hasSubscribers || started.has(server)) return;
-  started.add(server);
+  if (listening.get(server)) return;
+  listening.set(server, listenerStart.hasSubscribers);
+  if (!listenerStart.hasSubscribers) return;
   listenerStart.publish({ server, address: server.serverAddress });
 }
 
-/** Publishes that a server has closed, once. */
+/** Publishes that a server that listened has closed, once. */
 export function publishClosed(
   server: AnyServer,
   report: ServerCloseReport,
 ): void {
-  if (!listenerStop.hasSubscribers || stopped.has(server)) return;
-  stopped.add(server);
+  if (!listening.delete(server) || !listenerStop.hasSubscribers) return;
   listenerStop.publish({ server, address: server.serverAddress, report });
 }

@@ -51,6 +51,13 @@ export const METRICS: readonly Metric[] = [
     values: ({ status }) => [[status.active, {}]],
   },
   {
+    name: "socketserver.requests.idle",
+    kind: "gauge",
+    unit: "{request}",
+    help: "Open requests whose handlers wait for the next message.",
+    values: ({ status }) => [[status.idle, {}]],
+  },
+  {
     name: "socketserver.requests.accepted",
     kind: "counter",
     unit: "{request}",
@@ -58,11 +65,17 @@ export const METRICS: readonly Metric[] = [
     values: ({ status }) => [[status.accepted, {}]],
   },
   {
-    name: "socketserver.requests.rejected",
+    name: "socketserver.requests.ended",
     kind: "counter",
     unit: "{request}",
-    help: "Requests turned away.",
-    values: ({ status }) => [[status.rejected, {}]],
+    help: "Requests that have ended, by reason.",
+    values: ({ status }) => [
+      [status.finished, { reason: "finished" }],
+      [status.failed, { reason: "failed" }],
+      [status.rejected, { reason: "rejected" }],
+      [status.handshakeErrors, { reason: "handshake" }],
+      [status.forced, { reason: "forced" }],
+    ],
   },
   {
     name: "socketserver.io",
@@ -78,11 +91,10 @@ export const METRICS: readonly Metric[] = [
     name: "socketserver.accept.errors",
     kind: "counter",
     unit: "{error}",
-    help: "Failures to get a request, and failed TLS handshakes.",
+    help: "Failures to get a request.",
     values: ({ status }) => [
       [status.transientErrors, { kind: "transient" }],
       [status.resourceErrors, { kind: "resource" }],
-      [status.handshakeErrors, { kind: "handshake" }],
     ],
   },
   {

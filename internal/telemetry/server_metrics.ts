@@ -38,9 +38,9 @@ interface Counted {
  *
  * | metric | type | labels |
  * | ------ | ---- | ------ |
- * | `socketserver_requests_active` | gauge | |
+ * | `socketserver_requests_active`, `socketserver_requests_idle` | gauge | |
  * | `socketserver_requests_accepted_total` | counter | |
- * | `socketserver_requests_rejected_total` | counter | |
+ * | `socketserver_requests_ended_total` | counter | `reason` |
  * | `socketserver_io_bytes_total` | counter | `direction` |
  * | `socketserver_accept_errors_total` | counter | `kind` |
  * | `socketserver_limit_hits_total` | counter | `limit` |
