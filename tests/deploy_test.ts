@@ -12,7 +12,7 @@ import {
   assertStringIncludes,
   delay,
 } from "./deps.ts";
-import { granted, have, havePython } from "./helpers/allowed.ts";
+import { granted, have, havePython, unstableNet } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
 const root = new URL("../", import.meta.url);
@@ -67,24 +67,47 @@ Deno.test({
   },
 });
 
+/** Receives messages for a service manager until it is closed. */
+async function received(manager: Deno.DatagramConn): Promise<string[]> {
+  const messages: string[] = [];
+  for await (const [message] of manager) {
+    messages.push(new TextDecoder().decode(message));
+  }
+  return messages;
+}
+
 Deno.test({
   name:
-    "deploy/server.ts: a restart on an inherited socket loses no client, and needs no permission for it",
-  ignore: !mayRun || !havePython(),
+    "deploy/socketserver.service: its command restarts without losing a client, and says so to systemd",
+  ignore: !mayRun || !havePython() || !unstableNet,
   timeout: 120_000,
-  async fn() {
-    const host = `${loopbackNetwork()}1`;
-    const [code, text] = await run("python3", [
-      ...["tests/testdata/hand_over.py", "2", "lines", Deno.execPath()],
-      ...["run", "--no-prompt", "--no-check", `--allow-net=${host}:8081`],
-      "--allow-env=LISTEN_FDS,LISTEN_PID,LISTEN_FDNAMES",
-      ...["deploy/server.ts", "--activated", `--health-host=${host}`],
-    ]);
-    assertEquals(code, 0, text);
-    const { answered, failures, reports } = JSON.parse(text);
-    assertEquals([answered, failures], [true, []]);
-    for (const line of reports) assertMatch(line, /^Stopped: .*"forced":0/);
-  },
+  fn: () =>
+    withDirectory(async (directory) => {
+      const host = `${loopbackNetwork()}1`;
+      const path = `${directory}/notify`;
+      const unit = read("deploy/socketserver.service")
+        .replaceAll("127.0.0.1", host)
+        .replaceAll("/run/systemd/notify", path)
+        .replace("/usr/local/bin/deno", Deno.execPath());
+      const [, command] = /^ExecStart=((?:.*\\\n)*.*)$/m.exec(unit)!;
+      const name = /^FileDescriptorName=(.+)$/m
+        .exec(read("deploy/socketserver.socket"))![1];
+      const transport = "unixpacket";
+      const manager = Deno.listenDatagram({ transport, path });
+      const messages = received(manager);
+      const [code, text] = await run("python3", [
+        ...["tests/testdata/hand_over.py", "2", name],
+        ...command.split(/[ \\\n]+/),
+      ], { env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "30000000" } });
+      manager.close();
+      assertEquals(code, 0, text);
+      const { answered, failures, reports } = JSON.parse(text);
+      assertEquals([answered, failures], [true, []]);
+      for (const line of reports) assertMatch(line, /^Stopped: .*"forced":0/);
+      const told = (await messages).filter((each) => /READY|STOPP/.test(each));
+      const words = told.map((each) => each.split("=")[0]);
+      assertEquals(words, Array(3).fill(["READY", "STOPPING"]).flat());
+    }),
 });
 
 Deno.test({
