@@ -243,6 +243,7 @@ Deno.test({
       packets: adopt(13, other),
       file: adopt(14, "it is no socket (ENOTSOCK)"),
       pipe: adopt(15, "Socket operation on non-socket (ENOTSOCK)"),
+      exchanged: ["true", "one", "two\n", "TimeoutError", "THREE"],
       twice: adopt(3, "it was adopted before (EBUSY)"),
       variables: {},
       leaked: [],

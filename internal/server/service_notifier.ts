@@ -60,7 +60,7 @@ export class ServiceNotifier implements AsyncDisposable {
     await Promise.all(this.#servers.map((server) => Start.of(server)?.fill()));
     if (this.#stopping || this.#servers.some((one) => Start.of(one))) return; // a start that has failed
     const addresses = this.#servers.map((one) =>
-      formatAddress(one.serverAddress).replace("\0", "@")
+      formatAddress(one.serverAddress).replace("\0", "@") || "a Unix socket"
     );
     this.#send("READY=1", `STATUS=Serving on ${addresses.join(", ")}`);
     try {

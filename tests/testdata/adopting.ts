@@ -1,12 +1,16 @@
 /** Adopts the descriptors that pass_sockets.py passes, and prints what each of them is, as one JSON object. */
 
 import {
+  AF_INET,
   AF_UNIX,
   inheritedSocket,
   inheritedSockets,
+  SOCK_DGRAM,
   SOCK_STREAM,
   Socket,
+  UDPServer,
 } from "../../mod.ts";
+import { UpperPacket } from "./activated_server.ts";
 
 const attempt = (call: () => unknown) => {
   try {
@@ -26,6 +30,29 @@ const passed = new Set(
   names.map((name) => Deno.readLinkSync(`/proc/self/fd/${fdOf(name)}`)),
 );
 
+/** Uses adopted sockets: an accept, both ends of a connection, a file over it, a timeout, and a server of datagrams. */
+async function exchange(): Promise<string[]> {
+  const got: string[] = [];
+  const [tcp, connected] = [sockets.get("tcp")!, sockets.get("connected")!];
+  const [server, peer] = await tcp.accept();
+  got.push(`${String(peer) === String(connected.getsockname())}`);
+  await connected.sendall(new TextEncoder().encode("one"));
+  got.push(new TextDecoder().decode(await server.recv(10)));
+  await server.sendall(new TextEncoder().encode("two\n"));
+  got.push(await connected.makefile("r").readline());
+  tcp.settimeout(0.01);
+  await tcp.accept().catch((error) => got.push(error.name));
+  const packets = new UDPServer(sockets.get("udp")!, UpperPacket);
+  const handled = packets.handleRequest();
+  using client = new Socket(AF_INET, SOCK_DGRAM);
+  await client.sendto(new TextEncoder().encode("three"), packets.serverAddress);
+  await handled;
+  got.push(new TextDecoder().decode(await client.recv(10)));
+  for (const socket of [tcp, connected, server]) socket.close();
+  await packets.serverClose();
+  return got;
+}
+
 const told: Record<string, unknown> = {
   paths: Deno.args[0],
   several: attempt(() => inheritedSocket()),
@@ -33,6 +60,7 @@ const told: Record<string, unknown> = {
   negative: attempt(() => Socket.fromFd(-1)),
   closed: attempt(() => Socket.fromFd(99)),
 };
+const sockets = new Map<string, Socket>();
 for (const name of names) {
   told[name] = attempt(() => {
     const socket = name === "wrong"
@@ -40,6 +68,7 @@ for (const name of names) {
       : name === "wrongtype"
       ? Socket.fromFd(fdOf(name), { type: SOCK_STREAM })
       : inheritedSockets(name)[0];
+    sockets.set(name, socket);
     const hostOf = (address: unknown) =>
       Array.isArray(address) ? address[0] : address;
     return {
@@ -50,6 +79,7 @@ for (const name of names) {
     };
   });
 }
+told.exchanged = await exchange();
 told.twice = attempt(() => Socket.fromFd(3));
 const { LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES } = Deno.env.toObject();
 told.variables = { LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES };

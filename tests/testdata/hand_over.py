@@ -7,7 +7,7 @@ what went wrong, as JSON.
 import json, os, signal, socket, sys, tempfile, threading
 
 CLIENTS = 4  # of each socket: more than the server's maxConnections
-ANSWERS = 20  # of each socket and server
+ANSWERS = 8  # of each socket and server
 
 restarts, ways, program = int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3:]
 directory = tempfile.mkdtemp()
