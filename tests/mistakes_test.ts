@@ -140,6 +140,12 @@ const MISTAKES: Record<string, () => unknown> = {
   ),
   "a function: `async (socket) => { ... }`": handledBy(async () => {}),
   "no handler": handledBy(undefined),
+  "`waitForRequest` for a datagram": async () => {
+    const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
+    const request = [new Uint8Array(1), socket];
+    await Reflect.construct(Datagrams, [request, LOOPBACK, {}])
+      .waitForRequest();
+  },
   "a handler of connections for UDP": handledBy(
     class Upper extends Stream {
       static moduleUrl = import.meta.url;

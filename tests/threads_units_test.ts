@@ -48,17 +48,18 @@ Deno.test("WorkerServerStub.requestSignal() is aborted where the server drains a
     const stub = new WorkerServerStub(FACTS, draining, () => Promise.resolve());
     const early = stub.requestSignal("early");
     assertEquals(early.aborted, draining);
-    stub.drain();
+    stub.requests.drain();
     assertEquals(early.aborted, true);
     assertEquals(stub.requestSignal("late").aborted, true);
   }
 });
 
-Deno.test("WorkerServerStub.forget() forgets the signal of a request", () => {
+Deno.test("WorkerServerStub.requestSignal() has a signal of its own for each open request", () => {
   const stub = new WorkerServerStub(FACTS, false, () => Promise.resolve());
+  const active = stub.requests.begin("request");
   const signal = stub.requestSignal("request");
   assert(stub.requestSignal("request") === signal);
-  stub.forget("request");
+  stub.requests.end(active);
   assert(stub.requestSignal("request") !== signal);
 });
 

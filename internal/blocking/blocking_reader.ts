@@ -65,6 +65,11 @@ export class BlockingReaderShell implements BlockingReader {
     return this.#core.closed;
   }
 
+  /** Whether the reader has bytes that nobody has read. */
+  get unread(): boolean {
+    return this.#core.queue.length > 0;
+  }
+
   #read<T>(steps: () => ReadSteps<T>, signal: AbortSignal | undefined): T {
     checkSignal(signal, "read");
     checkAborted(signal);

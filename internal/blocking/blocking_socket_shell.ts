@@ -60,6 +60,12 @@ export interface BlockingReadiness {
   readonly writable: boolean;
 }
 
+/** A reader over a socket, which may hold bytes that nobody has read. */
+interface UnreadReader {
+  readonly closed: boolean;
+  readonly unread: boolean;
+}
+
 /** A socket of datagrams in `selectSync`: each datagram is a request of its own, and a send is never put off. */
 const DATAGRAM_READINESS: BlockingReadiness = {
   readable: false,
@@ -81,6 +87,18 @@ export function readinessOf(
   );
 }
 
+/** Reports whether a file over a socket has bytes or text that nobody has read. Set by the class. */
+export let hasUnread: (socket: BlockingSocketShell) => boolean;
+
+/**
+ * Blocks until a socket has bytes, or until `over`. Returns whether it has bytes, and not the end of the stream; undefined
+ * if it is over. Set by the class.
+ */
+export let waitReadable: (
+  socket: BlockingSocketShell,
+  over: () => boolean,
+) => boolean | undefined;
+
 /** Reads and writes for a {@linkcode BlockingSocket} through the main thread. */
 export class BlockingSocketShell implements BlockingSocket {
   readonly family: number;
@@ -97,10 +115,15 @@ export class BlockingSocketShell implements BlockingSocket {
   #closed = false;
   #closeWanted = false;
   #files = 0;
+  /** The readers over the socket. */
+  #readers: UnreadReader[] = [];
 
   static {
     readiness = (socket) =>
       socket.#closed ? undefined : socket.#stream ?? DATAGRAM_READINESS;
+    hasUnread = (socket) => socket.#readers.some(({ unread }) => unread);
+    waitReadable = (socket, over) =>
+      socket.#reading().waitReadable(socket.#limit(), over);
   }
 
   /**
@@ -341,9 +364,15 @@ export class BlockingSocketShell implements BlockingSocket {
     const file = blockingMakefile(this, (mode ?? "r") as M, {
       ...options,
       onClose,
+      onReader: (reader) => this.#keepReader(reader as UnreadReader),
     });
     this.#files++;
     return file;
+  }
+
+  #keepReader(reader: UnreadReader): void {
+    this.#readers = this.#readers.filter(({ closed }) => !closed);
+    this.#readers.push(reader);
   }
 
   shutdown(how: number, { signal }: AbortOptions = {}): void {

@@ -63,6 +63,15 @@ export class BlockingStream {
     return stream.available;
   }
 
+  /** Blocks until bytes have come, or until `over`; see `waitReadable` of the shell. */
+  waitReadable(deadline: Deadline, over: () => boolean): boolean | undefined {
+    const ready = () => this.readable || over();
+    if (this.#readEnded || over()) this.#channel.receive();
+    else deadline.wait(this.#channel, ready, "recv");
+    if (!this.readable) return undefined;
+    return this.#stream.peek(1).length > 0; // throws the failure of reading, once
+  }
+
   /** Receives at most `size` bytes. */
   recv(size: number, deadline: Deadline): Bytes {
     const target = memory(Math.min(size, this.#wait(deadline)));

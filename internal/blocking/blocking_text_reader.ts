@@ -44,6 +44,11 @@ export class BlockingTextReaderShell implements BlockingTextReader {
     return this.#reader.closed;
   }
 
+  /** Whether the reader has text, or a part of a character, that nobody has read. */
+  get unread(): boolean {
+    return this.#core.unread;
+  }
+
   #read<T>(steps: () => ReadSteps<T>, signal: AbortSignal | undefined): T {
     checkSignal(signal, "read");
     checkAborted(signal);

@@ -71,6 +71,11 @@ export const EXPIRE = 24;
  */
 export const ABORT_SIGNAL = 25;
 
+/** To the worker: the waits of handlers between two messages end, because the server shuts down. */
+export const END_IDLE = 26;
+/** To the main thread: as `FINISHED`, of a handler whose wait between two messages `END_IDLE` has ended. */
+export const FINISHED_IDLE = 27;
+
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that
  * one is on its way while the handler works on the other.

@@ -11,6 +11,8 @@ import { type Job, jobFor } from "./child_job.ts";
 import type { AnyServer } from "../server/event_types.ts";
 import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
+import type { JobEnd } from "./child_request.ts";
+import { settleReads } from "../waiting/timeouts.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
@@ -45,7 +47,7 @@ export interface ChildPoolServer {
 /** A request that waits for a child. */
 interface QueuedJob {
   readonly job: Job;
-  readonly ended: PromiseWithResolvers<number>;
+  readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
 }
@@ -63,6 +65,8 @@ export class ChildPool {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failed: { error: unknown; until: number } | undefined;
   #draining = false;
+  /** Whether the waits of handlers between two messages have ended for good. */
+  #idleOver = false;
   #closed = false;
   /** The pids of the children; null before the first one starts. */
   pids: Set<number> | null = null;
@@ -90,13 +94,19 @@ export class ChildPool {
     this.#dispatch(); // the new limits may allow another child
   }
 
-  /** Runs a request in a child. Rejects with the error of the handler, or with the reason why there is no child. */
-  async run(request: unknown, client: Address): Promise<void> {
+  /**
+   * Runs a request in a child. Rejects with the error of the handler, or with the reason why there is no child.
+   *
+   * @returns Whether the drain has ended the wait of the handler between two messages.
+   */
+  async run(request: unknown, client: Address): Promise<boolean> {
     checkTime(request);
     const job = jobFor(request, client, this.#server.launch.permissions);
     try {
       if (this.#closed) throw closedError();
-      this.#limit.record(await this.#queue(job));
+      const { ms, idle } = await this.#queue(job);
+      this.#limit.record(ms);
+      return idle;
     } catch (error) {
       job.socket?.destroy();
       throw error;
@@ -105,7 +115,7 @@ export class ChildPool {
     }
   }
 
-  #queue(job: Job): Promise<number> {
+  #queue(job: Job): Promise<JobEnd> {
     const queued: QueuedJob = { job, ended: Promise.withResolvers() };
     queued.leave = this.#waiting.push(queued);
     this.#dispatch();
@@ -213,6 +223,7 @@ export class ChildPool {
     const child = new PoolChild(launch(how), options, this.#dispatch);
     this.#children.add(child);
     if (this.#draining) child.drain();
+    if (this.#idleOver) child.endIdle();
     const { pid } = child;
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
@@ -247,10 +258,21 @@ export class ChildPool {
     for (const child of this.#children) child.limitIdle(seconds);
   }
 
-  /** Tells all children that the server shuts down, also those that start later. */
-  drain(): void {
+  /** The number of handlers that wait between two messages. */
+  get idle(): number {
+    return this.#children.values().reduce((sum, { idle }) => sum + idle, 0);
+  }
+
+  /**
+   * Tells all children that the server shuts down, also those that start later. Their waits between two messages end after
+   * the bytes that have arrived are on their way to the children.
+   */
+  async drain(): Promise<void> {
     this.#draining = true;
     for (const child of this.#children) child.drain();
+    await settleReads();
+    this.#idleOver = true;
+    for (const child of this.#children) child.endIdle();
   }
 
   /**

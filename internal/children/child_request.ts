@@ -31,10 +31,18 @@ function checkBytes(count: unknown, most: number): number {
   throw new TypeError(`it counted ${Deno.inspect(count)} bytes`);
 }
 
+/** How a job has ended without an error. */
+export interface JobEnd {
+  /** The milliseconds that it took. */
+  readonly ms: number;
+  /** Whether the drain has ended the wait of the handler between two messages. */
+  readonly idle: boolean;
+}
+
 /** A request in a child: its end, its time limit, and the calls that the child makes for it. */
 export class ChildRequest {
   readonly job: Job;
-  readonly #end = Promise.withResolvers<number>();
+  readonly #end = Promise.withResolvers<JobEnd>();
   readonly #given = performance.now();
   readonly #asked = new Set<Operation>();
   #unwritten = 0;
@@ -47,8 +55,8 @@ export class ChildRequest {
     this.job = job;
   }
 
-  /** Resolves when the handler has ended, to the milliseconds that it took. Rejects with the error of the handler. */
-  get ended(): Promise<number> {
+  /** Resolves when the handler has ended. Rejects with the error of the handler. */
+  get ended(): Promise<JobEnd> {
     return this.#end.promise;
   }
 
@@ -96,8 +104,8 @@ export class ChildRequest {
   }
 
   /** Ends the request. The child says how many milliseconds it took; more than have passed are not believed. */
-  resolve(ms: number): void {
-    this.#end.resolve(Math.min(ms, this.#passed));
+  resolve(ms: number, idle: boolean): void {
+    this.#end.resolve({ ms: Math.min(ms, this.#passed), idle });
   }
 
   get #passed(): number {

@@ -100,6 +100,12 @@ export class ChildRequestRunner {
           ({ server }) => requestsOf(server).drain(),
           () => {},
         );
+        return;
+      case "endIdle":
+        this.#loaded?.then(
+          ({ server }) => requestsOf(server).idle.drain(),
+          () => {},
+        );
     }
   }
 
@@ -127,6 +133,8 @@ export class ChildRequestRunner {
     this.#link.identify(message.token);
     this.#limitIdle(message.idleTimeout);
     const server = new ChildServerStub(message, this.#link);
+    const { idle } = requestsOf(server);
+    idle.onChange = () => this.#link.idle(() => idle.size);
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({
       server,
@@ -184,7 +192,8 @@ export class ChildRequestRunner {
     try {
       const run = () => runHandler(new Handler(request, client, server));
       await runAndEnd(run, requestsOf(server), active);
-      this.#link.done(id, performance.now() - begun, counts());
+      const idle = active.end === "idle";
+      this.#link.done(id, performance.now() - begun, counts(), idle);
     } catch (error) {
       this.#link.failed(id, error, counts());
     } finally {

@@ -140,7 +140,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): Promise<void> {
       const pool = this.#pool ?? await this.#startPool();
-      await pool.run(request, clientAddress);
+      const idle = await pool.run(request, clientAddress);
+      if (idle) requestsOf(this).endIdle(request);
     }
 
     /** Loads and creates the pool. */
@@ -155,8 +156,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
           shutdown: async () => await this.shutdown(),
           onLimit: (limit, client) => noteLimit(this, limit, client),
         }, this.#limits);
-        requestsOf(this).pools.push(this.#pool);
-        if (requestsOf(this).draining) this.#pool.drain();
+        const pool = this.#pool;
+        const requests = requestsOf(this);
+        requests.idle.elsewhere = () => pool.idle;
+        requests.pools.push(pool);
+        if (requests.draining) void pool.drain();
       }
       return this.#pool;
     }
@@ -186,7 +190,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
       const closing = super.serverClose(options);
-      this.#pool?.drain();
+      void this.#pool?.drain();
       try {
         return await closing;
       } finally {

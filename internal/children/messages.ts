@@ -91,6 +91,11 @@ export interface DrainMessage {
   type: "drain";
 }
 
+/** To a child: the waits of handlers between two messages end, because the server shuts down. */
+export interface EndIdleMessage {
+  type: "endIdle";
+}
+
 /** To a child: asks it to answer once it has read all messages before this one. From a child: the answer. */
 export interface SyncMessage {
   type: "sync";
@@ -109,6 +114,7 @@ export type ToChild =
   | ExpireMessage
   | LimitIdleMessage
   | DrainMessage
+  | EndIdleMessage
   | LeaveMessage
   | SyncMessage;
 
@@ -132,6 +138,14 @@ export interface DoneMessage {
   ms: number;
   /** The bytes received and sent by each, two numbers for each id; undefined if none has moved bytes itself. */
   bytes?: number[];
+  /** The ids among them whose wait between two messages the drain has ended; undefined if there are none. */
+  idle?: number[];
+}
+
+/** From a child: the number of requests that wait between two messages has changed. */
+export interface IdleMessage {
+  type: "idle";
+  count: number;
 }
 
 /** From a child: a request has ended with an error. */
@@ -183,6 +197,7 @@ export type ChildMessage =
   | ReadyMessage
   | AcknowledgeMessage
   | DoneMessage
+  | IdleMessage
   | ErrorMessage
   | CallMessage
   | LimitMessage

@@ -6,6 +6,7 @@
 
 import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/errors.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type {
   CallMessage,
@@ -23,6 +24,9 @@ export type ServerCall = Pick<
 
 type Send = (message: FromChild, sent: () => void) => void;
 
+/** The milliseconds for which changes of the number of idle handlers are reported together. Arbitrary. */
+const IDLE_MS = 100;
+
 /** Whether the server knows that a request has come. */
 type Acknowledgement = "acknowledged" | "unacknowledged";
 
@@ -37,6 +41,8 @@ export class ParentLink {
   #done: number[] = [];
   #ms = 0;
   #bytes: number[] = [];
+  #idle: number[] = [];
+  #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #sending = false;
 
   /** @param send Sends a message. */
@@ -71,10 +77,23 @@ export class ParentLink {
     this.#post({ type: "acknowledge", id });
   }
 
-  /** Reports that a request has ended. Requests that end while a message is being written share the next one. */
-  done(id: number, ms: number, counts = NO_BYTES): void {
+  /** Reports the number of handlers that wait between two messages, soon. */
+  idle(count: () => number): void {
+    this.#idleTimer ??= setUnrefTimeout(() => {
+      this.#idleTimer = undefined;
+      this.#post({ type: "idle", count: count() });
+    }, IDLE_MS);
+  }
+
+  /**
+   * Reports that a request has ended. Requests that end while a message is being written share the next one.
+   *
+   * @param idle Whether the drain has ended the wait of its handler.
+   */
+  done(id: number, ms: number, counts = NO_BYTES, idle = false): void {
     this.#requests.delete(id);
     this.#done.push(id);
+    if (idle) this.#idle.push(id);
     this.#bytes.push(counts.bytesIn, counts.bytesOut);
     this.#ms = ms;
     this.#flush();
@@ -139,7 +158,9 @@ export class ParentLink {
     const ids = this.#done.splice(0);
     const bytes = this.#bytes.splice(0);
     const moved = bytes.some((count) => count > 0) && { bytes };
-    this.#post({ type: "done", ids, ms: this.#ms, ...moved }, () => {
+    const idle = this.#idle.splice(0);
+    const ended = { ids, ms: this.#ms, ...moved, ...idle.length && { idle } };
+    this.#post({ type: "done", ...ended }, () => {
       this.#sending = false;
       this.#flush();
     });

@@ -12,7 +12,7 @@ import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import type { ExpiredRequests } from "../server/remote_runner.ts";
 import type { ChildExitReason } from "../server/event_types.ts";
-import { ChildRequest, ShutdownCalls } from "./child_request.ts";
+import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
@@ -23,6 +23,7 @@ import {
   type DoneMessage,
   type ErrorMessage,
   type FromChild,
+  type IdleMessage,
   type InitMessage,
   type LimitMessage,
   type ReadyMessage,
@@ -56,6 +57,7 @@ export class PoolChild {
   /** The number of requests given to the child so far. */
   assigned = 0;
   #unacknowledged = 0;
+  #idleCount = 0;
   #leaving = false;
   #toldToLeave = false;
   /** The number of requests that have failed with the process. */
@@ -119,10 +121,9 @@ export class PoolChild {
   }
 
   /**
-   * Gives the child a request. Resolves when the handler has ended, to the milliseconds that it took. Rejects with the
-   * error of the handler.
+   * Gives the child a request. Resolves when the handler has ended. Rejects with the error of the handler.
    */
-  run(job: Job): Promise<number> {
+  run(job: Job): Promise<JobEnd> {
     if (this.load === 0) this.lastProgress = performance.now();
     const id = ++this.assigned;
     const request = new ChildRequest(job);
@@ -179,6 +180,8 @@ export class PoolChild {
         return this.#finish(message);
       case "error":
         return this.#failed(message);
+      case "idle":
+        return this.#noteIdle(message);
       case "sync":
         return this.#messages.synced();
       case "call":
@@ -236,10 +239,24 @@ export class PoolChild {
     });
   }
 
-  #finish({ ids, ms, bytes }: DoneMessage): void {
+  #finish({ ids, ms, bytes, idle = [] }: DoneMessage): void {
     if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
     if (bytes !== undefined) this.#count(ids, bytes);
-    this.#settle(ids, (request) => request.resolve(ms));
+    const idlers = new Set(idle.map((id) => this.#requestOf(id)));
+    this.#settle(ids, (request) => request.resolve(ms, idlers.has(request)));
+  }
+
+  /** Notes the number of idle requests. More than the child has are not believed. */
+  #noteIdle({ count }: IdleMessage): void {
+    if (!(Number.isInteger(count) && count >= 0)) {
+      throw new TypeError(`it has ${Deno.inspect(count)} idle requests`);
+    }
+    this.#idleCount = count;
+  }
+
+  /** The number of handlers that wait between two messages, as the child has reported it. */
+  get idle(): number {
+    return Math.min(this.#idleCount, this.load);
   }
 
   /**
@@ -313,6 +330,11 @@ export class PoolChild {
   /** Tells the handlers of the child that the server shuts down. */
   drain(): void {
     this.#messages.send({ type: "drain" });
+  }
+
+  /** Ends the waits of handlers between two messages. */
+  endIdle(): void {
+    this.#messages.send({ type: "endIdle" });
   }
 
   /** Tells the child to exit after its last request, and gives it no further one. */

@@ -91,12 +91,15 @@ export class TextReaderCore {
   readonly lines: LineReader<string>;
   readonly #decode: Decode;
   readonly #newlines: NewlineDecoder;
+  readonly #isUtf8: boolean;
+  #partial = false;
 
   /** @param options Encoding, line ends and limit. */
   constructor(options: TextReaderOptions) {
     const { encoding = "utf-8", errors = "strict", newline = null } = options;
     const { lineLimit = DEFAULT_LINE_LIMIT } = options;
     this.#decode = decoderFor(encoding, errors);
+    this.#isUtf8 = /^utf[-_]?8$/i.test(encoding.trim());
     this.#newlines = newlineDecoder(checkNewline(newline));
     const queue = this.queue = new TextQueue(this.#newlines.find);
     this.lines = new LineReader({
@@ -104,6 +107,11 @@ export class TextReaderCore {
       limit: checkLimit(lineLimit, "Cannot open a reader: lineLimit"),
       unit: "characters",
     });
+  }
+
+  /** Whether text was not read yet, or the file has a part of a character. */
+  get unread(): boolean {
+    return this.queue.length > 0 || this.#partial;
   }
 
   /**
@@ -114,6 +122,8 @@ export class TextReaderCore {
   decode(bytes: Uint8Array): boolean | undefined {
     const last = bytes.length === 0;
     const text = this.#newlines.translate(this.#decode(bytes, last), last);
+    const more = text === "" || this.#isUtf8 && endsInCharacter(bytes);
+    this.#partial = !last && more;
     if (text === "") return last ? false : undefined;
     this.queue.push(text);
     return true;
@@ -139,6 +149,15 @@ export class TextReaderCore {
     checkCount(hint, "Cannot read lines: hint", true);
     return this.lines.lines(hint);
   }
+}
+
+/** Reports whether bytes end in the middle of a character of UTF-8. */
+function endsInCharacter(bytes: Uint8Array): boolean {
+  let lead = bytes.length - 1;
+  while (lead >= 0 && (bytes[lead] & 0xc0) === 0x80) lead--;
+  const first = bytes[lead] ?? 0;
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  return lead + length > bytes.length;
 }
 
 /**

@@ -17,6 +17,9 @@ import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 /** Returns the text that a reader has decoded and that nobody has read. */
 export let unreadTextOf: (reader: TextReader) => TextQueue;
 
+/** Reports whether a reader has received anything that nobody has read, also a part of a character. */
+export let hasUnreadText: (reader: TextReader) => boolean;
+
 /**
  * Reads text from a socket, as the reading half of Python's `io.TextIOWrapper`. `socket.makefile("r")` returns one.
  *
@@ -47,6 +50,7 @@ export class TextReader implements Disposable {
   static {
     refuseFor(this);
     unreadTextOf = (reader) => reader.#core.queue;
+    hasUnreadText = (reader) => reader.#core.unread;
   }
 
   readonly #reader: BufferedReader;

@@ -5,6 +5,7 @@
  */
 
 import { checkHandled, ownHandlers } from "../server/handler_class.ts";
+import { waitForRequest } from "../server/wait_for_request.ts";
 import { requestsOf } from "../server/request_registry.ts";
 import type {
   AddressOf,
@@ -82,6 +83,20 @@ export class BaseRequestHandler<
    */
   get signal(): AbortSignal {
     return this.server.requestSignal(this.request);
+  }
+
+  /**
+   * Waits for the first byte of the next message: call this method between two messages of a connection, before the read
+   * of a line or a frame. When the server shuts down, such a wait ends at once, so that a client that is silent does not
+   * delay the end. A message whose first byte has arrived is still handled. No byte is read.
+   *
+   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down: return from
+   *   `handle` then. A handler that blocks gets the value itself.
+   * @throws {OSError} if the connection fails, or the wait takes longer than its timeout.
+   * @throws {TypeError} if the request is not a connection.
+   */
+  waitForRequest(): boolean | Promise<boolean> {
+    return waitForRequest(this.server, this.request);
   }
 
   /** Does nothing. The server calls `setup` before `handle`. May be extended; call super. */

@@ -5,6 +5,7 @@
  */
 
 import { OSError } from "../base/errors.ts";
+import { waitForRequestSync } from "../blocking/blocking_wait_for_request.ts";
 import type { BlockingReader } from "../blocking/blocking_reader.ts";
 import type { BlockingSocket } from "../blocking/blocking_socket.ts";
 import type { BlockingWriter } from "../blocking/blocking_writer.ts";
@@ -69,6 +70,18 @@ export class BlockingRequestHandler<
     throw new TypeError(
       `Cannot run ${this.constructor.name}: a blocking handler needs a server with ThreadingMixIn`,
     );
+  }
+
+  /**
+   * Waits for the first byte of the next message, as {@linkcode BaseRequestHandler.waitForRequest}, and blocks the worker
+   * meanwhile.
+   *
+   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @throws {OSError} if the connection fails, or the wait takes longer than its timeout.
+   * @throws {TypeError} if the request is not a connection.
+   */
+  override waitForRequest(): boolean {
+    return waitForRequestSync(this.server, this.request);
   }
 
   /** Does nothing. A subclass handles the request here. May be overridden. */
@@ -167,6 +180,17 @@ export class BlockingStreamRequestHandler<
     applySettings(this, connection);
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
     this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
+  }
+
+  /**
+   * Waits for the first byte of the next message, as {@linkcode StreamRequestHandler.waitForRequest}, and blocks the worker
+   * meanwhile.
+   *
+   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
+   */
+  override waitForRequest(): boolean {
+    return waitForRequestSync(this.server, this.connection, this.wfile);
   }
 
   /** Flushes and closes the files. May be extended; call super. */

@@ -12,6 +12,7 @@ import type {
   DatagramRequest,
   HandlerServer,
 } from "../server/stages.ts";
+import { waitForRequest } from "../server/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { DatagramRequestHandler } from "./datagram_handler.ts";
@@ -116,6 +117,17 @@ export class DualRequestHandler<
       new StreamRequestHandler(request, clientAddress, server),
       { rbufsize, lineLimit, wbufsize, timeout, disableNagleAlgorithm },
     );
+  }
+
+  /**
+   * Waits for the first byte of the next message of a connection, as {@linkcode StreamRequestHandler.waitForRequest}.
+   *
+   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
+   * @throws {TypeError} for a datagram, which is the whole request.
+   */
+  override waitForRequest(): Promise<boolean> {
+    return waitForRequest(this.server, this.request, this.wfile);
   }
 
   /** Flushes and closes the files of a connection, or sends the answer to a datagram. May be extended; call super. */

@@ -10,6 +10,7 @@ import type { Writer } from "../files/buffered_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
 import type { AnyHandlerServer, HandlerServer } from "../server/stages.ts";
+import { waitForRequest } from "../server/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {
@@ -112,6 +113,32 @@ export class StreamRequestHandler<
     applySettings(this, connection);
     this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
     this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
+  }
+
+  /**
+   * Waits for the first byte of the next message, in `rfile` or on the connection: call this method between two
+   * messages, before the read of a line or a frame. When the server shuts down, such a wait ends at once, so that a
+   * client that is silent does not delay the end. A message whose first byte has arrived is still handled. No byte is
+   * read; `wfile` is sent before the wait.
+   *
+   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down: return from
+   *   `handle` then.
+   * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
+   * @example
+   * ```ts
+   * import { StreamRequestHandler } from "@socketserver/socketserver";
+   *
+   * class EchoLines extends StreamRequestHandler {
+   *   override async handle() {
+   *     while (await this.waitForRequest()) {
+   *       await this.wfile.write(await this.rfile.readline());
+   *     }
+   *   }
+   * }
+   * ```
+   */
+  override waitForRequest(): Promise<boolean> {
+    return waitForRequest(this.server, this.connection, this.wfile);
   }
 
   /** Flushes and closes the files. May be extended; call super. */

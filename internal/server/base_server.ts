@@ -284,7 +284,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
    * there, `serverClose` resolves to zeros at once, and the rest goes on in the background. May be extended; call super.
    *
    * @param options The time to wait.
-   * @returns The number of requests that finished, and of those that were cut off.
+   * @returns The numbers of open requests that were idle, that finished, and that were cut off.
    */
   serverClose(options: ServerCloseOptions = {}): Promise<ServerCloseReport> {
     noteClosed(this);
@@ -400,6 +400,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
       ...requests.status,
       state: this.#loop.state,
       active: requests.size,
+      idle: requests.idle.size,
       ...requests.byteCounts(),
       limits: { ...requests.limitHits },
     };

@@ -11,6 +11,7 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { AcceptRate } from "./accept_rate.ts";
 import { ActiveRequest, type RequestEnd } from "./active_request.ts";
 import { ClientCounts } from "./client_counts.ts";
+import { IdleWaits } from "./idle_waits.ts";
 import type { RequestDeadlines } from "./request_deadlines.ts";
 import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
@@ -96,14 +97,15 @@ export class Requests implements Iterable<ActiveRequest> {
   rejecting = 0;
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
+  /** The waits of handlers between two messages. */
+  readonly idle: IdleWaits = new IdleWaits();
   /** The bytes of the requests that have ended. */
   readonly ended: ByteTotals = new ByteTotals();
   /** The counters. */
   readonly status: Omit<
     ServerStatus,
-    "state" | "active" | "bytesIn" | "bytesOut" | "limits"
+    "state" | "active" | "idle" | "bytesIn" | "bytesOut" | "limits"
   > = {
-    idle: 0,
     accepted: 0,
     finished: 0,
     failed: 0,
@@ -256,6 +258,16 @@ export class Requests implements Iterable<ActiveRequest> {
     else if (end === "failed" || end === "forced") this.status[end]++;
   }
 
+  /** Returns an open request; undefined for a request that the server did not get itself, or that has ended. */
+  of(request: unknown): ActiveRequest | undefined {
+    return this.#active.get(this.replaced?.currentOf(request) ?? request);
+  }
+
+  /** Notes that a worker or a child has ended the wait of a request because the server drains. */
+  endIdle(request: unknown): void {
+    if (this.draining) this.#setResult(request, "idle", {});
+  }
+
   /** Notes that a request is turned away. */
   reject(request: unknown, reason: RejectReason): void {
     this.status.rejected++;
@@ -371,9 +383,9 @@ export class Requests implements Iterable<ActiveRequest> {
     return controller.signal;
   }
 
-  /** Aborts the signals of all requests, also of later ones. */
+  /** Aborts the signals of all requests, also of later ones. The waits between messages go on. */
   drain(): void {
-    this.draining = true;
+    this.draining = this.idle.draining = true;
     this.#restTimers();
     this.#others?.abort();
     for (const { controller } of this.#active.values()) controller?.abort();

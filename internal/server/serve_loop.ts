@@ -275,6 +275,7 @@ export class ServeLoop<R> {
     this.#takeAhead();
     requests.drain();
     this.#proxyHeaders.drain();
+    void requests.idle.drain();
     this.#handshakes.drain();
     if (!requests.blockOnClose) {
       publishClosed(this.#server, NO_REQUESTS);

@@ -248,6 +248,14 @@ export async function poll(
   return source.ready;
 }
 
+/**
+ * Lets the event loop turn until each read in flight whose bytes have come has ended, also through TLS, which takes some
+ * turns more.
+ */
+export async function settleReads(): Promise<void> {
+  for (let turn = 0; turn < 2 * POLL_TURNS; turn++) await nextTurn();
+}
+
 /** The limit of a call: null for none, "now" for a call that must not wait, or what ends the wait. */
 export type WaitLimit = null | "now" | Cancellation;
 

@@ -47,7 +47,7 @@ export interface PoolWorkerHooks {
 interface Running {
   readonly request: unknown;
   readonly relay: StreamRelay | DatagramRelay;
-  readonly resolve: () => void;
+  readonly resolve: (idle: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -65,6 +65,7 @@ export class PoolWorker {
   ready = false;
   readonly #worker: Worker;
   readonly #channel: FrameChannel;
+  readonly #idleCount: Int32Array;
   readonly #hooks: PoolWorkerHooks;
   readonly #running = new Map<number, Running>();
   /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
@@ -96,6 +97,7 @@ export class PoolWorker {
   ) {
     this.#hooks = hooks;
     const memory = frameChannelMemory();
+    this.#idleCount = new Int32Array(memory.idle);
     this.#channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
     this.#connections = new WorkerConnections(this.#channel);
     const { workerTimeout, resourceLimits } = limits;
@@ -144,16 +146,17 @@ export class PoolWorker {
   /**
    * Runs the handler for a request in the worker.
    *
+   * @returns Whether the handler ended because {@linkcode PoolWorker.endIdle} has ended its wait.
    * @throws {StartFailure} if the worker does not start.
    */
-  run(request: unknown, clientAddress: Address): Promise<void> {
+  run(request: unknown, clientAddress: Address): Promise<boolean> {
     if (this.ready) return this.#runNow(request, clientAddress);
     return this.#started.promise.then(() =>
       this.#runNow(request, clientAddress)
     );
   }
 
-  #runNow(request: unknown, clientAddress: Address): Promise<void> {
+  #runNow(request: unknown, clientAddress: Address): Promise<boolean> {
     if (this.#dead) return Promise.reject(new StartFailure(this.#death));
     const id = this.#lastId = this.#lastId % ID_MAX + 1;
     let relay: StreamRelay | DatagramRelay;
@@ -190,9 +193,8 @@ export class PoolWorker {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.FINISHED) {
-      const failure = P.unpack<Failure>(payload.subarray(P.COUNT_BYTES));
-      this.#finish(id, P.uncount(payload), failure);
+    if (type === P.FINISHED || type === P.FINISHED_IDLE) {
+      this.#finish(id, type, payload);
     } else if (type === P.HEARTBEAT) this.#watchdog?.alive();
     else if (type === P.READY) this.#onReady();
     else if (type === P.LOAD_FAILED) {
@@ -224,13 +226,15 @@ export class PoolWorker {
   }
 
   /** Ends a request whose handler has ended, once all of its bytes are sent. */
-  #finish(id: number, received: number, failure: Failure | undefined): void {
+  #finish(id: number, type: number, payload: Uint8Array): void {
+    const received = P.uncount(payload);
+    const failure = P.unpack<Failure>(payload.subarray(P.COUNT_BYTES));
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
     if (this.#running.size === 0) this.#idle();
     const failed = failure && { thrown: fromFailure(failure) };
-    this.#settle(running, failed, received);
+    this.#settle(running, failed, received, type === P.FINISHED_IDLE);
     if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
     this.#release(); // the main thread writes what is left
   }
@@ -244,9 +248,10 @@ export class PoolWorker {
     { relay, resolve, reject }: Running,
     failed?: { thrown: unknown },
     received?: number,
+    idle = false,
   ): void {
     relay.end(received).then(() =>
-      failed === undefined ? resolve() : reject(failed.thrown)
+      failed === undefined ? resolve(idle) : reject(failed.thrown)
     );
   }
 
@@ -264,9 +269,19 @@ export class PoolWorker {
     }
   }
 
+  /** The number of handlers that wait between two messages. */
+  get idle(): number {
+    return Atomics.load(this.#idleCount, 0);
+  }
+
   /** Tells the handlers that the server shuts down. */
   drain(): void {
     this.#channel.send(P.DRAIN, 0);
+  }
+
+  /** Ends the waits of handlers between two messages. */
+  endIdle(): void {
+    if (!this.#dead) this.#channel.send(P.END_IDLE, 0);
   }
 
   /** Terminates the worker, whatever it does. Resolves when it has exited. */

@@ -97,7 +97,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): Promise<void> {
       const pool = await (this.#pool ??= this.#startPool());
-      await pool.run(request, clientAddress);
+      const idle = await pool.run(request, clientAddress);
+      if (idle) requestsOf(this).endIdle(request);
     }
 
     #startPool(): Promise<WorkerPool> {
@@ -125,8 +126,10 @@ export function threading<B extends ServerConstructor>(Base: B) {
           onUnownedError: (...what) => this.#report(...what),
         },
       });
-      requestsOf(this).pools.push(pool);
-      if (requestsOf(this).draining) pool.drain();
+      const requests = requestsOf(this);
+      requests.idle.elsewhere = () => pool.idle;
+      requests.pools.push(pool);
+      if (requests.draining) void pool.drain();
       return pool;
     }
 

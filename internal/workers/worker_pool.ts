@@ -7,6 +7,7 @@
 import type { ExpiredRequests } from "../server/remote_runner.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
+import { settleReads } from "../waiting/timeouts.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { AnyServer } from "../server/event_types.ts";
@@ -53,8 +54,8 @@ export class WorkerPool {
     this.#options = options;
   }
 
-  /** Runs the handler for a request in a worker. */
-  async run(request: unknown, clientAddress: Address): Promise<void> {
+  /** Runs the handler for a request in a worker. Returns whether the drain has ended its wait between two messages. */
+  async run(request: unknown, clientAddress: Address): Promise<boolean> {
     for (;;) {
       const worker = this.#acquire() ?? await this.#waitForWorker();
       if (worker.dead) continue;
@@ -162,10 +163,20 @@ export class WorkerPool {
   /** Does nothing: the bytes of all connections pass through the server. */
   limitIdle(): void {}
 
-  /** Tells all handlers that the server shuts down. */
-  drain(): void {
+  /** The number of handlers that wait between two messages. */
+  get idle(): number {
+    return this.#workers.values().reduce((sum, { idle }) => sum + idle, 0);
+  }
+
+  /**
+   * Tells all handlers that the server shuts down. Their waits between two messages end after the bytes that have arrived
+   * are on their way to the workers.
+   */
+  async drain(): Promise<void> {
     this.#draining = true;
     for (const worker of this.#workers) worker.drain();
+    await settleReads();
+    for (const worker of this.#workers) worker.endIdle();
   }
 
   /** Terminates all workers. Resolves when they have exited. */

@@ -78,6 +78,9 @@ export class WorkerRequestRunner {
       () => this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
       init.blocking ? () => this.channel.receive() : undefined,
     );
+    const { idle } = this.#stub.requests;
+    const idleCount = new Int32Array(init.memory.idle);
+    idle.onChange = () => Atomics.store(idleCount, 0, idle.size);
     this.#connections = new BlockingConnections(this.channel);
     if (init.blocking) setConnections(this.#connections);
     this.#handler = loadHandler(init.handler);
@@ -98,7 +101,8 @@ export class WorkerRequestRunner {
     if (id < 0) return this.#connections.onFrame(type, id, payload);
     if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
     if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
-    if (type === P.DRAIN) return this.#stub.drain();
+    if (type === P.DRAIN) return this.#stub.requests.drain();
+    if (type === P.END_IDLE) return this.#stub.requests.idle.end();
     if (type === P.EXPIRE) this.#failures.set(id, P.unpack(payload)!);
     if (type === P.ABORT_SIGNAL) return this.#abortSignal(id);
     const stream = this.#streams.get(id);
@@ -205,7 +209,6 @@ export class WorkerRequestRunner {
       const { request: current = request } = handler;
       if (current !== request) {
         await this.#stub.shutdownRequest(current);
-        this.#stub.forget(current);
       }
     }
   }
@@ -224,6 +227,8 @@ export class WorkerRequestRunner {
     let end: Uint8Array | undefined;
     this.#requests.set(id, request);
     const { lastId } = this.#connections;
+    const { requests } = this.#stub;
+    const active = requests.begin(request, opening.clientAddress);
     try {
       const Handler = await this.#handler;
       await this.#runHandler(
@@ -236,8 +241,10 @@ export class WorkerRequestRunner {
     this.#connections.closeSince(lastId);
     const received = await release();
     this.#requests.delete(id);
-    this.#stub.forget(request);
-    this.channel.send(P.FINISHED, id, P.count(received, end));
+    requests.end(active);
+    const idle = active.end === "idle" && end === undefined;
+    const finished = idle ? P.FINISHED_IDLE : P.FINISHED;
+    this.channel.send(finished, id, P.count(received, end));
   }
 }
 

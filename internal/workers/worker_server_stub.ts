@@ -6,13 +6,16 @@
 
 import type { OSError } from "../base/errors.ts";
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
+import { type Requests, requestsOf } from "../server/request_registry.ts";
 
 /** Implements {@linkcode WorkerServer} in a worker. */
 export class WorkerServerStub extends ServerStub {
   readonly #shutdown: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
-  readonly #signals = new Map<unknown, AbortController>();
-  #draining: boolean;
+  /** The signals that receive frames before each look at them. */
+  readonly #receiving = new WeakSet<AbortSignal>();
+  /** The open requests of the worker. */
+  readonly requests: Requests = requestsOf(this);
 
   /**
    * @param init The facts about the server.
@@ -27,21 +30,23 @@ export class WorkerServerStub extends ServerStub {
     receive?: () => void,
   ) {
     super(init);
-    this.#draining = draining;
     this.#shutdown = shutdown;
     this.#receive = receive;
+    if (!draining) return;
+    this.requests.drain();
+    this.requests.idle.end();
   }
 
   /** Returns the signal of a request. It is aborted when the server shuts down. */
   override requestSignal(request: unknown): AbortSignal {
-    this.#receive?.();
-    let controller = this.#signals.get(request);
-    if (controller === undefined) {
-      this.#signals.set(request, controller = new AbortController());
-      if (this.#receive) receiveBeforeReading(controller.signal, this.#receive);
-      if (this.#draining) controller.abort();
+    const receive = this.#receive;
+    receive?.();
+    const signal = this.requests.signal(request);
+    if (receive !== undefined && !this.#receiving.has(signal)) {
+      this.#receiving.add(signal);
+      receiveBeforeReading(signal, receive);
     }
-    return controller.signal;
+    return signal;
   }
 
   /** Calls the server's `shutdown`. */
@@ -49,24 +54,11 @@ export class WorkerServerStub extends ServerStub {
     return this.#shutdown();
   }
 
-  /** Aborts the signals of all requests. */
-  drain(): void {
-    this.#draining = true;
-    for (const controller of this.#signals.values()) controller.abort();
-  }
-
   /** Aborts the signal of a request whose time is up. */
   expire(request: unknown, error: OSError): void {
-    let controller = this.#signals.get(request);
-    if (controller === undefined) {
-      this.#signals.set(request, controller = new AbortController());
-    }
-    controller.abort(error);
-  }
-
-  /** Drops the signal of a request that has ended. */
-  forget(request: unknown): void {
-    this.#signals.delete(request);
+    const active = this.requests.of(request);
+    if (active === undefined) return;
+    (active.controller ??= new AbortController()).abort(error);
   }
 }
 

@@ -1,0 +1,39 @@
+/**
+ * Waits for the first byte of the next message of a blocking handler.
+ *
+ * @module
+ */
+
+import type { Tied } from "../files/raw_streams.ts";
+import { requestsOf } from "../server/request_registry.ts";
+import { checkConnected } from "../server/wait_for_request.ts";
+import {
+  BlockingSocketShell,
+  hasUnread,
+  waitReadable,
+} from "./blocking_socket_shell.ts";
+
+/**
+ * Blocks until a connection has a byte that nobody has read.
+ *
+ * @param server The stand-in of the server.
+ * @param request The connection.
+ * @param tie A writer whose bytes are sent before the wait.
+ * @returns Whether there is one. False at the end of the stream, and if the server drains.
+ */
+export function waitForRequestSync(
+  server: object,
+  request: unknown,
+  tie?: Tied,
+): boolean {
+  checkConnected(request, request instanceof BlockingSocketShell);
+  const socket = request as BlockingSocketShell;
+  if (hasUnread(socket)) return true;
+  tie?.sendHeld();
+  const requests = requestsOf(server);
+  const { idle } = requests;
+  return idle.block(
+    requests.of(request),
+    () => waitReadable(socket, () => idle.over),
+  );
+}

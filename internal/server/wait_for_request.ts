@@ -1,0 +1,102 @@
+/**
+ * Waits for the first byte of a handler's next message.
+ *
+ * @module
+ */
+
+import { unreadBytesOf } from "../files/buffered_reader.ts";
+import type { Tied } from "../files/raw_streams.ts";
+import { hasUnreadText, TextReader } from "../files/text_reader.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { SocketState } from "../socket/state.ts";
+import type { Stream } from "../socket/stream.ts";
+import { unawaited } from "../waiting/promises.ts";
+import {
+  failingLater,
+  nextTurn,
+  poll,
+  wouldBlock,
+} from "../waiting/timeouts.ts";
+import { requestsOf } from "./request_registry.ts";
+
+/**
+ * Waits until a connection has a byte that nobody has read.
+ *
+ * @param server The server, or its stand-in.
+ * @param request The connection.
+ * @param tie A writer whose bytes are sent before the wait.
+ * @returns Whether there is one. False at the end of the stream, and if the server drains.
+ */
+export function waitForRequest(
+  server: object,
+  request: unknown,
+  tie?: Tied,
+): Promise<boolean> {
+  if (request instanceof Socket) {
+    const state = stateOf(request);
+    if (state.stream?.receiveBuffer.hasBytes || hasUnread(state)) {
+      return Promise.resolve(true);
+    }
+  }
+  return unawaited(failingLater(() => wait(server, request, tie)));
+}
+
+/** Throws unless a request is a connection. */
+export function checkConnected(
+  request: unknown,
+  isSocket: boolean,
+): void {
+  if (isSocket) return;
+  const what = Array.isArray(request)
+    ? "a datagram is the whole request"
+    : `the request is no socket`;
+  throw new TypeError(`Cannot wait for a request: ${what}`);
+}
+
+/** Reports whether a file over a socket has bytes or text that nobody has read. */
+function hasUnread({ readers }: SocketState): boolean {
+  if (readers === undefined) return false;
+  for (const reader of readers) {
+    const unread = reader instanceof TextReader
+      ? hasUnreadText(reader)
+      : unreadBytesOf(reader).length > 0;
+    if (unread) return true;
+  }
+  return false;
+}
+
+async function wait(
+  server: object,
+  request: unknown,
+  tie: Tied | undefined,
+): Promise<boolean> {
+  checkConnected(request, request instanceof Socket);
+  const state = stateOf(request as Socket);
+  state.checkOpen("recv");
+  const stream = state.connected("recv", "ENOTCONN");
+  const { receiveBuffer } = stream;
+  tie?.sendHeld();
+  stream.sendHeld();
+  const limit = state.limit("recv");
+  const requests = requestsOf(server);
+  if (requests.idle.over || limit === "now") {
+    if (await poll(receiveBuffer)) return await begins(stream);
+    if (requests.idle.over) return false;
+    throw wouldBlock("recv");
+  }
+  using idle = requests.idle.begin(requests.of(request), limit);
+  while (!receiveBuffer.ready) {
+    const filled = await idle.race(receiveBuffer.fill());
+    if (filled || receiveBuffer.ready) continue;
+    if (idle.drained) return false;
+    throw idle.error();
+  }
+  return await begins(stream);
+}
+
+/** Reports whether a stream that is ready has bytes, and not its end. Throws its error. */
+async function begins(stream: Stream): Promise<boolean> {
+  if (stream.receiveBuffer.hasBytes) return true;
+  await nextTurn(); // a handler that ignores the end must not starve the others
+  return (await stream.peek(1, null)).length > 0;
+}
