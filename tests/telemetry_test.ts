@@ -10,11 +10,14 @@ import {
   BaseRequestHandler,
   DatagramRequestHandler,
   ForkingTCPServer,
+  OSError,
+  ProxyProtocolMixIn,
   type RequestHandlerConstructor,
   SHUT_WR,
   type Socket,
   TCPServer,
   ThreadingTCPServer,
+  TimeoutError,
   UDPServer,
 } from "../mod.ts";
 import {
@@ -294,6 +297,70 @@ Deno.test("A handshake is published with its duration, and ends the request if i
       assertEquals(stop.error, bad.error);
       assertEquals(events.of("socketserver.handler.error"), []);
       assertPaired(events);
+    },
+  );
+});
+
+Deno.test("A request behind a proxy has the address of its client, or fails with its header", async () => {
+  using events = new Events();
+  using _stderr = new Stderr();
+  const server = new (ProxyProtocolMixIn(AsyncTCPServer))(LOOPBACK, EchoLine, {
+    proxyTrusted: ["127.0.0.1"],
+    maxConnections: 1,
+    maxConnectionsPolicy: "reject",
+  });
+  await serving(server, async (server) => {
+    using client = await connectTo(server);
+    await client.sendall(bytes("PROXY TCP4 192.0.2.7 "));
+    await client.sendall(bytes("192.0.2.1 4711 80\r\nhello\n"));
+    assertEquals(text(await client.recv(100)), "hello\n");
+    const start = await events.next("socketserver.request.start");
+    const stop = await events.next(STOP);
+    for (const { clientAddress } of [start, stop]) {
+      assertEquals(clientAddress, ["192.0.2.7", 4711]);
+    }
+    assertEquals([stop.reason, stop.bytesOut], ["finished", 6]);
+
+    using hostile = await connectTo(server);
+    await hostile.sendall(bytes("GET / HTTP/1.1\r\n\r\n"));
+    const failed = await events.next(STOP, 1);
+    assertEquals(failed.reason, "proxy");
+    assertInstanceOf(failed.error, OSError);
+    assertEquals(failed.clientAddress, hostile.getsockname());
+
+    using holder = await connectTo(server);
+    await holder.sendall(bytes("PROXY TCP4 192.0.2.8 192.0.2.1 1 80\r\n"));
+    await events.next("socketserver.request.start", 2);
+    using extra = await connectTo(server);
+    await extra.sendall(bytes("PROXY TCP4 192.0.2.9 192.0.2.1 1 80\r\n"));
+    const { reason, rejected, clientAddress } = await events.next(STOP, 2);
+    assertEquals([reason, rejected], ["rejected", "maxConnections"]);
+    assertEquals(clientAddress, ["192.0.2.9", 1]);
+    await holder.sendall(bytes("x\n"));
+    await events.next(STOP, 3);
+    assertPaired(events);
+  });
+});
+
+Deno.test("A request that takes too long is a limit, and fails with a TimeoutError", async () => {
+  using events = new Events();
+  using _stderr = new Stderr();
+  const options = { requestTimeout: 0.05 };
+  await serving(
+    new AsyncTCPServer(LOOPBACK, EchoLine, options),
+    async (server) => {
+      using client = await connectTo(server);
+      const { limit, clientAddress } = await events.next("socketserver.limit");
+      assertEquals([limit, clientAddress], [
+        "requestTimeout",
+        client.getsockname(),
+      ]);
+      const { reason, error, duration } = await events.next(STOP);
+      assertEquals(reason, "failed");
+      assertInstanceOf(error, TimeoutError);
+      assert(duration >= 0.04, `${duration} s`);
+      const [reported] = events.of("socketserver.handler.error");
+      assertEquals(reported.error, error);
     },
   );
 });

@@ -85,6 +85,7 @@ export interface RequestStartEvent extends ServerEvent {
  * - `"failed"`: the handler or a stage of the server has thrown.
  * - `"rejected"`: the server has turned the client away.
  * - `"handshake"`: the TLS handshake has failed.
+ * - `"proxy"`: the connection has no PROXY header that counts.
  * - `"forced"`: the server has cut the request off, because it closes.
  *
  * @category Events
@@ -95,6 +96,7 @@ export type RequestEndReason =
   | "failed"
   | "rejected"
   | "handshake"
+  | "proxy"
   | "forced";
 
 /**
@@ -104,7 +106,7 @@ export type RequestEndReason =
  * @category Events
  */
 export interface RequestStopEvent extends RequestStartEvent {
-  /** The seconds since the server has got the request. */
+  /** The seconds since the server has got the request; handshake and PROXY header count. */
   readonly duration: number;
   /** The number of bytes received from the client. */
   readonly bytesIn: number;
@@ -114,7 +116,7 @@ export interface RequestStopEvent extends RequestStartEvent {
   readonly reason: RequestEndReason;
   /** Why the client was turned away; undefined if it was not. */
   readonly rejected: RejectReason | undefined;
-  /** The error of a request that has failed, or of its handshake; otherwise undefined. */
+  /** The error of a request that has failed, of its handshake or of its PROXY header; otherwise undefined. */
   readonly error: unknown;
 }
 

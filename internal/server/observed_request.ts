@@ -25,7 +25,8 @@ export class ObservedRequest {
   readonly #server: AnyServer;
   readonly #id = ++lastId;
   readonly #since = performance.now();
-  #clientAddress: Address;
+  #clientAddress: Address = "";
+  #started = false;
   #stopped = false;
   #details: RequestDetails = {};
 
@@ -34,16 +35,16 @@ export class ObservedRequest {
     return this.#id;
   }
 
-  /**
-   * Publishes the start.
-   *
-   * @param server The server.
-   * @param request The request.
-   * @param clientAddress The client's address.
-   */
-  constructor(server: object, request: unknown, clientAddress: Address = "") {
+  /** @param server The server, which has got the request now. */
+  constructor(server: object) {
     this.#server = server as AnyServer;
+  }
+
+  /** Publishes the start, once: when the client is known, which may take a PROXY header. */
+  start(request: unknown, clientAddress: Address = ""): void {
     this.#clientAddress = clientAddress;
+    if (this.#started) return;
+    this.#started = true;
     if (!requestStart.hasSubscribers) return;
     requestStart.publish({
       server: this.#server,
@@ -62,6 +63,7 @@ export class ObservedRequest {
   stop(request: unknown, end: RequestEndReason): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.start(request, this.#clientAddress);
     const { closed, released } = request instanceof Socket
       ? stateOf(request)
       : {};

@@ -119,8 +119,11 @@ export class ProxyHeaders<R> {
     const requests = this.#requests;
     const full = requests.exceeds(request) !== undefined;
     if (full) { // it takes no place while it is told so
+      const { observed } = active;
+      active.observed = undefined;
       active.result = "rejected";
       requests.end(active);
+      active.observed = observed; // its end comes later
     }
     const client = await this.#clientOf(active, peerAddress, full);
     if (client === undefined) return requests.end(active);
@@ -146,7 +149,7 @@ export class ProxyHeaders<R> {
 
   /** Returns the address of the client; undefined if there is no header that counts, and the connection is closed. */
   async #clientOf(
-    { request }: ActiveRequest,
+    active: ActiveRequest,
     peerAddress: Address,
     full: boolean,
   ): Promise<Address | undefined> {
@@ -154,10 +157,11 @@ export class ProxyHeaders<R> {
     if (full && requests.rejecting >= REJECTING_MAX) return peerAddress;
     if (full) requests.rejecting++;
     try {
-      const header = await this.#read(request as Socket, peerAddress, full);
+      const request = active.request as Socket;
+      const header = await this.#read(request, peerAddress, full);
       return clientAddressOf(header, peerAddress);
     } catch (error) {
-      await this.#failed(request, peerAddress, error);
+      await this.#failed(active, peerAddress, error);
     } finally {
       if (full) requests.rejecting--;
     }
@@ -181,12 +185,13 @@ export class ProxyHeaders<R> {
 
   /** Closes a connection, counts the failure and calls the hook. Errors of another kind are the program's. */
   async #failed(
-    request: unknown,
+    { request, observed }: ActiveRequest,
     peerAddress: Address,
     error: unknown,
   ): Promise<void> {
     const server = this.#server;
     const failure = systemError(error);
+    observed?.start(request, peerAddress);
     if (failure === undefined) {
       return await reportAndShutdown(server, request, peerAddress, error);
     }
@@ -195,6 +200,7 @@ export class ProxyHeaders<R> {
       return this.#requests.reject(request, "draining");
     }
     this.#requests.failProxyHeader(request);
+    observed?.note({ reason: "proxy", error: failure });
     if (failure instanceof TimeoutError) {
       noteLimit(server, "proxyTimeout", peerAddress);
     }

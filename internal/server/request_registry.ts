@@ -204,21 +204,16 @@ export class Requests implements Iterable<ActiveRequest> {
     const earlier = this.#active.get(request);
     if (earlier !== undefined) this.#active.set(earlier, earlier);
     this.#active.set(request, active);
-    const awaitsHeader = this.trustedPeers !== undefined &&
-      clientAddress === undefined;
-    if (!awaitsHeader) this.#observe(active);
+    if (hasRequestSubscribers()) this.#observe(active);
     return active;
   }
 
-  /** Publishes the start of a request whose client is known, if anybody listens. */
+  /** Publishes the start of a request, unless a PROXY header with the address of the client is to come. */
   #observe(active: ActiveRequest): void {
-    if (!hasRequestSubscribers()) return;
     const { request, clientAddress } = active;
-    active.observed = new ObservedRequest(
-      this.#server,
-      request,
-      clientAddress,
-    );
+    active.observed = new ObservedRequest(this.#server);
+    if (clientAddress === undefined && this.trustedPeers !== undefined) return;
+    active.observed.start(request, clientAddress);
   }
 
   /** Returns the observation of an open request; undefined if there is none. */
@@ -230,7 +225,7 @@ export class Requests implements Iterable<ActiveRequest> {
   introduce(active: ActiveRequest, clientAddress: Address): void {
     active.clientAddress = clientAddress;
     if (active.end === undefined) this.#perClient?.change(active.client, 1);
-    this.#observe(active);
+    active.observed?.start(active.request, clientAddress);
   }
 
   /** Ends a request. */

@@ -158,12 +158,13 @@ function requestLines(log: Log): Listeners {
 function levelOfEnd(
   { reason }: ServerEvents["socketserver.request.stop"],
 ): LogLevel {
-  return reason === "rejected" || reason === "forced" ? "warn" : "debug";
+  return /rejected|forced|proxy/.test(reason) ? "warn" : "debug";
 }
 
 function endText(event: ServerEvents["socketserver.request.stop"]): string {
-  const { id, clientAddress, reason, rejected, duration } = event;
-  const why = rejected === undefined ? reason : `${reason} (${rejected})`;
+  const { id, clientAddress, reason, rejected, error, duration } = event;
+  const detail = rejected ?? (error === undefined ? "" : errorText(error));
+  const why = detail === "" ? reason : `${reason} (${detail})`;
   const bytes = `${event.bytesIn} bytes in, ${event.bytesOut ?? "-"} out`;
   return `request ${id} from ${addressField(clientAddress)} ${why}: ${
     secondsText(duration)

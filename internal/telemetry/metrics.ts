@@ -74,6 +74,7 @@ export const METRICS: readonly Metric[] = [
       [status.failed, { reason: "failed" }],
       [status.rejected, { reason: "rejected" }],
       [status.handshakeErrors, { reason: "handshake" }],
+      [status.proxyErrors, { reason: "proxy" }],
       [status.forced, { reason: "forced" }],
     ],
   },
