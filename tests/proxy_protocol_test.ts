@@ -22,6 +22,7 @@ import {
   ThreadingUnixStreamServer,
 } from "../mod.ts";
 import { SSLSocket } from "../ssl.ts";
+import { subscribe } from "../telemetry.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
 import {
   type AnyServerClass,
@@ -488,6 +489,40 @@ Deno.test(
     }
   },
 );
+
+Deno.test("ProxyProtocolMixIn publishes a request once its client is known", async () => {
+  const events: [string, Address, string?][] = [];
+  using _starts = subscribe("socketserver.request.start", (event) => {
+    events.push(["start", event.clientAddress]);
+  });
+  using _stops = subscribe("socketserver.request.stop", (event) => {
+    events.push(["stop", event.clientAddress, event.rejected]);
+  });
+  const server = makeProxied(anyClass(AsyncTCPServer), Facts, {
+    maxConnections: 1,
+    maxConnectionsPolicy: "reject",
+  });
+  await serving(server, async () => {
+    using bad = await connectTo(server);
+    await bad.sendall(bytes("none"));
+    await until(() => server.failures.length === 1);
+    using open = await connectTo(server);
+    await open.sendall(headerOf("192.0.2.1"));
+    await until(() => events.length === 1);
+    using full = await connectTo(server);
+    await full.sendall(headerOf("192.0.2.2"));
+    assertEquals((await within(full.recv(9))).length, 0);
+    open.close();
+    await until(() => events.length === 4);
+  });
+  const clients = [["192.0.2.1", 56324], ["192.0.2.2", 56324]] as const;
+  assertEquals<unknown>(events, [
+    ["start", clients[0]],
+    ["start", clients[1]],
+    ["stop", clients[1], "maxConnections"],
+    ["stop", clients[0], undefined],
+  ]);
+});
 
 Deno.test("ProxyProtocolMixIn closes connections without a header when the server closes", async () => {
   for (const Server of [TCPServer, AsyncTCPServer].map(anyClass)) {

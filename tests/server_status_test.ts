@@ -235,8 +235,9 @@ class StreamEcho extends StreamRequestHandler {
 /** Asserts that each request got so far is under way or has ended in one way. */
 function assertComplete({ status }: AnyServer): void {
   const { accepted, active, finished, failed, forced } = status;
-  const { rejected, handshakeErrors } = status;
-  const sum = active + finished + failed + forced + rejected + handshakeErrors;
+  const { rejected, handshakeErrors, proxyErrors } = status;
+  const sum = active + finished + failed + forced + rejected +
+    handshakeErrors + proxyErrors;
   assertEquals(sum, accepted, JSON.stringify(status));
 }
 

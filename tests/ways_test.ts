@@ -403,6 +403,7 @@ async function play(
     finished: finished + Number(fails === undefined),
     failed: failed + Number(fails !== undefined),
     ...{ transientErrors: 0, resourceErrors: 0, handshakeErrors: 0 },
+    proxyErrors: 0,
     limits: Object.fromEntries(limits.map((limit) => [limit, 0])),
   });
   if (fails === undefined) return;

@@ -14,6 +14,7 @@ import "../multicast_test.ts";
 import "../mutex_queue_test.ts";
 import "../node_stream_test.ts";
 import "../pending_operation_test.ts";
+import "../proxy_header_test.ts";
 import "../receive_buffer_test.ts";
 import "../receive_memory_test.ts";
 import "../relay_test.ts";

@@ -6,6 +6,7 @@ import "../blocking_ends_test.ts";
 import "../blocking_same_test.ts";
 import "../blocking_units_test.ts";
 import "../failure_test.ts";
+import "../proxy_protocol_test.ts";
 import "../relay_servers_test.ts";
 import "../remote_abort_test.ts";
 import "../remote_errors_test.ts";
