@@ -33,7 +33,7 @@ export interface RollingRestart {
 /** Starts a server, and waits until it listens. */
 function startServer(host: string, delay: number): Promise<Process> {
   return Process.serve("--allow-net", [
-    `--host=${host}`,
+    ...[`--host=${host}`, "--proxies=127.0.0.0/8"],
     `--shutdown-delay=${delay}`,
   ]);
 }
@@ -101,10 +101,13 @@ class HAProxy implements AsyncDisposable {
  */
 export async function rollingRestart(delay: number): Promise<RollingRestart> {
   await using left = new AsyncDisposableStack();
-  const servers: Record<string, Process> = {};
-  for (const [name, host] of Object.entries(SERVERS)) {
-    servers[name] = left.use(await startServer(host, delay));
-  }
+  const servers = Object.fromEntries(
+    await Promise.all(
+      Object.entries(SERVERS).map(async ([name, host]) => {
+        return [name, left.use(await startServer(host, delay))] as const;
+      }),
+    ),
+  );
   const proxy = left.use(await HAProxy.start());
   for (const name of Object.keys(SERVERS)) await proxy.waitFor(name, "UP");
   const load = new Load(ENTRY, 8, 4);
