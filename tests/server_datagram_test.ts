@@ -271,14 +271,14 @@ Deno.test("UDPServer.getRequest() waits where no datagram is there, and takes on
   assertEquals(from, client.getsockname());
 });
 
-Deno.test("UDPServer.getRequest() checks maxPacketSize, which may be changed", async () => {
+Deno.test("UDPServer.maxPacketSize may be changed, and is checked at once", async () => {
   await using server = new UDPServer(LOOPBACK, Echo);
-  server.maxPacketSize = -1;
   assertThrows(
-    () => server.getRequest(),
+    () => server.maxPacketSize = -1,
     RangeError,
-    "Cannot recv: maxPacketSize must not be negative, got -1",
+    "Cannot set maxPacketSize: the number of bytes must not be negative, got -1",
   );
+  assertEquals(server.maxPacketSize, 8192);
 });
 
 Deno.test("AsyncUDPServer finds the signal of each of several datagrams that are under way", async () => {

@@ -1,17 +1,25 @@
 /** The limits of a server: a counter and a call of `handleLimit` for each time that one is reached. */
 
+import * as module from "../mod.ts";
 import {
   type Address,
+  AF_INET,
   AsyncTCPServer,
   AsyncUDPServer,
+  AsyncUnixDatagramServer,
   ForkingTCPServer,
+  type InetAddress,
   type LimitName,
   ProxyProtocolMixIn,
   type ServerStatus,
   SHUT_WR,
+  Socket,
+  StreamRequestHandler,
   TCPServer,
   ThreadingTCPServer,
+  UDPServer,
 } from "../mod.ts";
+import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { AcceptRate, type Clock } from "../internal/server/accept_rate.ts";
 import {
   assertEquals,
@@ -23,16 +31,31 @@ import { serverContext } from "./ssl_helpers.ts";
 import {
   type AnyServerClass,
   ask,
+  bytes,
   connectTo,
   EchoLine,
   LOOPBACK,
+  newPath,
   serving,
   Stderr,
+  text,
   until,
 } from "./server_helpers.ts";
-import { granted, mayFork, mayRead } from "./helpers/allowed.ts";
+import {
+  granted,
+  haveUnix,
+  mayFork,
+  mayRead,
+  unstableNet,
+} from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 import * as H from "./testdata/handlers.ts";
+import {
+  BlockingShortLines,
+  DatagramSize,
+  DualShortLines,
+  ShortLines,
+} from "./testdata/limit_handlers.ts";
 
 /** The ways to run. */
 const WAYS = [
@@ -41,6 +64,11 @@ const WAYS = [
   ThreadingTCPServer,
   ForkingTCPServer,
 ] as unknown as AnyServerClass[];
+
+/** Reports whether a server cannot run here. */
+function missing({ name }: AnyServerClass): boolean {
+  return /^Thread/.test(name) && !mayRead || /^Fork/.test(name) && !mayFork;
+}
 
 /** Values that a setting refuses, and what it says. */
 const REFUSED: [limit: string, value: unknown, message: string][] = [
@@ -60,6 +88,19 @@ for (const limit of ["requestTimeout", "idleTimeout"]) {
     ]);
   }
 }
+
+REFUSED.push(
+  [
+    "maxPacketSize",
+    -1,
+    "Cannot set maxPacketSize: the number of bytes must not be negative, got -1",
+  ],
+  [
+    "maxPacketSize",
+    "5",
+    "Cannot set maxPacketSize: the number of bytes must be",
+  ],
+);
 
 /** Returns the counters of the limits that were reached. */
 function reached({ limits }: ServerStatus): Record<string, number> {
@@ -263,8 +304,7 @@ for (const Server of WAYS) {
   Deno.test({
     name:
       `${Server.name} accepts no faster than maxAcceptRate, and lets clients queue`,
-    ignore: /^Thread/.test(Server.name) && !mayRead ||
-      /^Fork/.test(Server.name) && !mayFork,
+    ignore: missing(Server),
     async fn() {
       const heard: (Address | null)[] = [];
       class Limited extends Server {
@@ -275,24 +315,29 @@ for (const Server of WAYS) {
       }
       const options = { maxAcceptRate: 5, maxWorkers: 1, maxChildren: 2 };
       await serving(new Limited(LOOPBACK, H.Echo, options), async (server) => {
-        assertEquals(await ask(server, "hello"), "hello");
-        const { accepted } = server.status;
+        const clients: Socket[] = [];
+        const connect = async () => {
+          const client = await connectTo(server);
+          clients.push(client);
+          await client.shutdown(SHUT_WR); // so that the handler ends
+        };
         const start = performance.now();
-        const clients = Array.from({ length: 8 }, () => connectTo(server));
-        for (const client of clients) await (await client).shutdown(SHUT_WR);
-        await until(() => server.status.accepted === accepted + 8);
+        for (let i = 0; i < 8; i++) await connect();
+        await until(() => server.status.accepted === 8);
         assertGreater(performance.now() - start, 550); // a burst of 5, and 3 later
-        for (const client of clients) (await client).close();
         const { maxAcceptRate } = server.status.limits;
         assertGreater(maxAcceptRate, 0);
         assertEquals(heard, new Array(maxAcceptRate).fill(null));
         server.maxAcceptRate = 0.001;
-        await ask(server, "the burst");
+        await connect();
+        await until(() => server.status.accepted === 9); // the burst
         const waited = server.status.limits.maxAcceptRate;
-        const late = ask(server, "late");
+        await connect();
         await until(() => server.status.limits.maxAcceptRate > waited);
+        assertEquals(server.status.accepted, 9);
         server.maxAcceptRate = Infinity; // ends the wait
-        assertEquals(await within(late), "late");
+        await until(() => server.status.accepted === 10);
+        for (const client of clients) client.close();
       });
     },
   });
@@ -373,6 +418,164 @@ Deno.test("a server refuses limits that are none, at its creation and later", as
   ]);
 });
 
+for (
+  const [Server, Handler] of [
+    ...WAYS.map((Server) => [Server, ShortLines] as const),
+    [WAYS[1], DualShortLines] as const,
+    [WAYS[2], BlockingShortLines] as const,
+  ]
+) {
+  Deno.test({
+    name:
+      `${Server.name} counts the lines that are too long for ${Handler.name}`,
+    ignore: missing(Server),
+    async fn() {
+      const heard: [LimitName, Address | null][] = [];
+      class Hearing extends Server {
+        override handleLimit(limit: LimitName, client: Address | null) {
+          heard.push([limit, client]);
+        }
+        override handleError() {}
+      }
+      const options: object = { maxWorkers: 1, maxChildren: 1 };
+      await serving(new Hearing(LOOPBACK, Handler, options), async (server) => {
+        using client = await connectTo(server);
+        await using file = client.makefile("rw");
+        const say = async (line: string) => {
+          await file.write(`${line}\n`);
+          await file.flush();
+          return await within(file.readline(), 60_000);
+        };
+        assertEquals(await say("1234567"), "1234567\n");
+        const answer = Handler === DualShortLines ? "" : "500\n";
+        assertEquals(await say("12345678"), answer);
+        const own: [LimitName, Address][] = [[
+          "lineLimit",
+          client.getsockname(),
+        ]];
+        await until(() => heard.length === 1);
+        assertEquals(heard, own);
+        if (answer !== "") assertEquals(await say("x".repeat(100)), answer);
+        const count = answer === "" ? 1 : 2;
+        await until(() => server.status.limits.lineLimit === count);
+        assertEquals(reached(server.status), { lineLimit: count });
+      });
+    },
+  });
+}
+
+Deno.test("a limit that a program gives a read of its own is none of the server's", async () => {
+  class Own extends StreamRequestHandler {
+    override async handle() {
+      await this.rfile.readuntil("\n", { limit: 4 }).catch(() => {});
+      await this.rfile.readuntil(";").catch(() => {});
+    }
+    override lineLimit = 8;
+  }
+  await serving(new Noting(LOOPBACK, Own), async (server) => {
+    using client = await connectTo(server);
+    await client.sendall(new Uint8Array(20));
+    await within(client.recv(1)).catch(() => {});
+    await until(() => server.status.active === 0);
+    assertEquals(reached(server.status), { lineLimit: 1 }); // of the second read
+  });
+});
+
+for (
+  const name of [
+    "UDPServer",
+    "AsyncUDPServer",
+    "ThreadingUDPServer",
+    "ForkingUDPServer",
+    "AsyncUnixDatagramServer",
+  ]
+) {
+  const Server = (module as unknown as Record<string, AnyServerClass>)[name];
+  Deno.test({
+    name:
+      `${name} counts the datagrams that are longer than maxPacketSize, and handles their beginning`,
+    ignore: missing(Server) ||
+      name.includes("Unix") && (!haveUnix || !unstableNet),
+    async fn() {
+      const heard: [LimitName, Address | null][] = [];
+      class Hearing extends Server {
+        override handleLimit(limit: LimitName, client: Address | null) {
+          heard.push([limit, client]);
+        }
+      }
+      const address = name.includes("Unix") ? newPath() : LOOPBACK;
+      const options = { maxPacketSize: 5, maxWorkers: 1, maxChildren: 1 };
+      await serving(
+        new Hearing(address, H.Datagram, options),
+        async (server) => {
+          using client = await connectTo(server);
+          const say = async (question: string) => {
+            await client.sendall(bytes(question));
+            return text(await within(client.recv(100), 60_000));
+          };
+          assertEquals(await say("12345"), "12345");
+          assertEquals(server.status.limits.maxPacketSize, 0);
+          assertEquals(await say("123456"), "12345");
+          assertEquals(await say("1234567"), "12345");
+          server.maxPacketSize = 7;
+          assertEquals(await say("1234567"), "1234567");
+          assertEquals(reached(server.status), { maxPacketSize: 2 });
+          assertEquals(
+            heard,
+            new Array(2).fill(["maxPacketSize", client.getsockname()]),
+          );
+        },
+      );
+    },
+  });
+}
+
+Deno.test("UDPServer counts a truncated datagram over node:dgram, and that of a getRequest() that waits", async () => {
+  class Hearing extends UDPServer {
+    override serverBind() {
+      this.socket = Socket.from(
+        bindNodeDatagram({
+          family: AF_INET,
+          hostname: "127.0.0.1",
+          port: 0,
+          reuseAddr: false,
+        }),
+      );
+      this.serverAddress = this.socket.getsockname() as InetAddress;
+    }
+  }
+  await using server = new Hearing(LOOPBACK, H.Datagram, { maxPacketSize: 5 });
+  using client = await connectTo(server);
+  for (const count of [1, 2]) {
+    const waiting = server.getRequest();
+    await client.sendall(bytes("123456"));
+    const [[packet]] = await within(Promise.resolve(waiting));
+    assertEquals([text(packet), server.status.limits.maxPacketSize], [
+      "12345",
+      count,
+    ]);
+  }
+});
+
+Deno.test({
+  name:
+    "AsyncUnixDatagramServer counts a datagram that is longer than a socket can receive",
+  ignore: !haveUnix || !unstableNet,
+  async fn() {
+    const server = new AsyncUnixDatagramServer(newPath(), DatagramSize, {
+      maxPacketSize: 100_000,
+    });
+    await serving(server, async () => {
+      using client = await connectTo(server);
+      for (const [size, count] of [[65_536, 0], [65_537, 1], [80_000, 2]]) {
+        await client.sendall(new Uint8Array(size));
+        assertEquals(text(await within(client.recv(100))), "65536");
+        assertEquals(server.status.limits.maxPacketSize, count);
+      }
+    });
+  },
+});
+
 Deno.test({
   name: "docs/guide.md lists the limits and their defaults",
   ignore: !granted("read"),
@@ -384,10 +587,15 @@ Deno.test({
     ];
     await using server = new AsyncTCPServer(LOOPBACK, EchoLine);
     const { handshakeTimeout } = serverContext();
+    const request = {} as Socket;
+    const { lineLimit } = new StreamRequestHandler(request, LOOPBACK, server);
+    const { maxPacketSize } = AsyncUDPServer;
     const settings: Record<string, unknown> = {
       ...server.options,
       handshakeTimeout,
       proxyTimeout: ProxyProtocolMixIn(TCPServer).proxyTimeout,
+      lineLimit,
+      maxPacketSize,
     };
     const table = Object.keys(server.status.limits).map((
       limit,

@@ -51,7 +51,11 @@ function poolOf(Handler: unknown) {
     maxWorkers: 1,
     workerTimeout: null,
     resourceLimits: {},
-    hooks: { shutdown: () => Promise.resolve(), onUnownedError: () => {} },
+    hooks: {
+      shutdown: () => Promise.resolve(),
+      onUnownedError: () => {},
+      onLimit: () => {},
+    },
   });
   return { pool, init };
 }

@@ -159,7 +159,11 @@ workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
     maxWorkers: 1,
     workerTimeout: null,
     resourceLimits: {},
-    hooks: { shutdown: () => Promise.resolve(), onUnownedError: () => {} },
+    hooks: {
+      shutdown: () => Promise.resolve(),
+      onUnownedError: () => {},
+      onLimit: () => {},
+    },
   });
   const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
   const runs = pairs.map(([, server]) =>

@@ -75,6 +75,8 @@ export const ABORT_SIGNAL = 25;
 export const END_IDLE = 26;
 /** To the main thread: as `FINISHED`, of a handler whose wait between two messages `END_IDLE` has ended. */
 export const FINISHED_IDLE = 27;
+/** To the main thread: the request is over a limit; the name of it. */
+export const LIMIT = 28;
 
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that

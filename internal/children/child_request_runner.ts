@@ -8,6 +8,8 @@ import type { Socket as NetSocket } from "node:net";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
+import { reportLimits } from "../server/note_limit.ts";
+import type { LimitName } from "../server/stages.ts";
 import { IdleSweep } from "../server/idle_sweep.ts";
 import { endNow, timeError } from "../server/time_limits.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
@@ -25,6 +27,7 @@ import { forwardedSocket } from "../ssl/forwarded_socket.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { exportedHandler } from "../handoff/handler_reference.ts";
 import type {
+  ChildLimit,
   ExpireMessage,
   InitMessage,
   RequestMessage,
@@ -114,6 +117,13 @@ export class ChildRequestRunner {
     this.#idleSweep.limit(seconds, this.#own);
   }
 
+  /** Tells the server that a request is over a limit. */
+  #report(limit: LimitName, request: unknown): void {
+    for (const [id, active] of this.#active) {
+      if (active.request === request) this.#link.limit(id, limit as ChildLimit);
+    }
+  }
+
   /** Ends requests whose connections were idle for too long, and tells the server. */
   #endIdle(over: ActiveRequest[], seconds: number): void {
     for (const [id, active] of this.#active) {
@@ -135,6 +145,7 @@ export class ChildRequestRunner {
     const server = new ChildServerStub(message, this.#link);
     const { idle } = requestsOf(server);
     idle.onChange = () => this.#link.idle(() => idle.size);
+    reportLimits(server, (limit, request) => this.#report(limit, request));
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({
       server,

@@ -42,7 +42,7 @@ export interface LimitIdleMessage {
 }
 
 /** The limits that a child looks after itself. */
-export const CHILD_LIMITS = ["idleTimeout"] as const;
+export const CHILD_LIMITS = ["idleTimeout", "lineLimit"] as const;
 
 /** A limit that a child looks after itself. */
 export type ChildLimit = typeof CHILD_LIMITS[number];

@@ -32,6 +32,20 @@ export interface LineReaderParts<T> {
   limit: number;
   /** The unit of the limit, for messages. */
   unit: "bytes" | "characters";
+  /** The handler that reads, which {@linkcode onLongLine} is told. */
+  owner?: object;
+}
+
+let tell: (owner: object) => void = () => {};
+
+/** Calls `listener` with the owner of each reader that meets a line longer than its limit. */
+export function onLongLine(listener: (owner: object) => void): void {
+  tell = listener;
+}
+
+/** Notes that a reader has met a line longer than its limit. */
+export function noteLongLine(owner: object | undefined): void {
+  if (owner !== undefined) tell(owner);
 }
 
 /**
@@ -46,6 +60,11 @@ export class LineReader<T extends { readonly length: number }> {
 
   constructor(parts: LineReaderParts<T>) {
     this.#parts = parts;
+  }
+
+  /** The handler that reads, if there is one. */
+  get owner(): object | undefined {
+    return this.#parts.owner;
   }
 
   /** Reads on inside a line that was too long. Call this when something other than a line is read. */
@@ -108,7 +127,7 @@ export class LineReader<T extends { readonly length: number }> {
 
   /** Returns the end of the line. Throws if the line is too long, and drops it if `discard` is set. */
   *#whole(discard: boolean): ReadSteps<number> {
-    const { queue, limit, unit } = this.#parts;
+    const { queue, limit, unit, owner } = this.#parts;
     const found = yield* this.#find(limit + 1);
     const end = found < 0 ? queue.length : found;
     if (end <= limit) return end;
@@ -116,6 +135,7 @@ export class LineReader<T extends { readonly length: number }> {
       queue.drop(end);
       this.#skipping = found < 0;
     }
+    noteLongLine(owner);
     throw new LimitOverrunError(
       `Cannot read a line: no line end within ${limit} ${unit}`,
       discard ? end : 0,

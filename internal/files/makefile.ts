@@ -5,7 +5,10 @@
  */
 
 import { BufferedReader } from "./buffered_reader.ts";
-import type { BufferedReaderOptions } from "./reader_core.ts";
+import type {
+  BufferedReaderOptions,
+  OwnedReaderOptions,
+} from "./reader_core.ts";
 import { BufferedRWPair, TextRWPair } from "./rw_pair.ts";
 import { BufferedWriter } from "./buffered_writer.ts";
 import type { BufferedWriterOptions } from "./writer_core.ts";
@@ -125,6 +128,8 @@ export interface MakefileHooks {
   onHold?: (writer: Tied) => void;
   /** Called with each reader that the file consists of. */
   onReader?: (reader: unknown) => void;
+  /** The handler that reads the file: told of lines that are too long. */
+  owner?: object;
 }
 
 /**
@@ -181,9 +186,10 @@ export function makeFile<S, R, W, TR, TW>(
 ): unknown {
   const { binary, reads, writes } = parseMode(mode);
   const bufferSize = checkBuffering(options.buffering ?? -1, binary);
-  const { lineLimit, tie, onClose, onHold, onReader } = options;
+  const { lineLimit, tie, onClose, onHold, onReader, owner } = options;
+  const own: OwnedReaderOptions = { lineLimit, tie, onClose, owner };
   const reader = reads
-    ? new kinds.Reader(socket, { bufferSize, lineLimit, tie, onClose })
+    ? new kinds.Reader(socket, { bufferSize, ...own })
     : undefined;
   // A pair closes its reader last, so the reader's `onClose` serves for both.
   const last = reads ? undefined : onClose;

@@ -14,7 +14,7 @@ import {
   checkSeparator,
 } from "./file_arguments.ts";
 import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
-import { DEFAULT_LINE_LIMIT, LineReader } from "./lines.ts";
+import { DEFAULT_LINE_LIMIT, LineReader, noteLongLine } from "./lines.ts";
 import { ByteQueue, isLine } from "./unread_queues.ts";
 import type { Tied } from "./raw_streams.ts";
 import type { ReadSteps } from "./read_steps.ts";
@@ -52,6 +52,12 @@ export interface BufferedReaderOptions {
   onClose?: () => void;
 }
 
+/** Options of a reader that no program sets. */
+export interface OwnedReaderOptions extends BufferedReaderOptions {
+  /** The handler that reads. */
+  owner?: object;
+}
+
 /**
  * Options of {@linkcode BufferedReader.readuntil}.
  *
@@ -81,14 +87,16 @@ export class ReaderCore {
   readonly #onClose: (() => void) | undefined;
 
   /** @param options Sizes and limits. */
-  constructor(options: BufferedReaderOptions) {
+  constructor(options: OwnedReaderOptions) {
     const { bufferSize = -1, lineLimit = DEFAULT_LINE_LIMIT } = options;
     checkCount(bufferSize, "Cannot open a reader: bufferSize", true);
     this.bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
     this.lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
     this.#onClose = options.onClose;
     const { queue } = this;
-    this.lines = new LineReader({ queue, limit: lineLimit, unit: "bytes" });
+    const { owner } = options;
+    const limits = { limit: lineLimit, unit: "bytes" } as const;
+    this.lines = new LineReader({ queue, ...limits, owner });
   }
 
   /** Throws if the reader is closed. */
@@ -198,6 +206,7 @@ export class ReaderCore {
     if (start < 0 && length <= limit) {
       throw incomplete(`until ${name}`, this.take(Infinity));
     }
+    if (options.limit === undefined) noteLongLine(this.lines.owner);
     throw new LimitOverrunError(
       `Cannot read until ${name}: no such separator within ${limit} bytes`,
       start < 0 ? length + 1 - pattern.length : start,

@@ -118,7 +118,10 @@ export class BlockingStreamRequestHandler<
 > extends BlockingRequestHandler<BlockingSocket, S> {
   /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
-  /** The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`. */
+  /**
+   * The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
+   * in `status.limits`.
+   */
   lineLimit = 65536;
   /**
    * The size of the write buffer in bytes: 0 writes at once, -1 is the default size. The buffer is sent when it is full,

@@ -46,7 +46,10 @@ export class DualRequestHandler<
 > extends BaseRequestHandler<Socket | DatagramRequest, S> {
   /** The size of the read buffer of a connection in bytes: -1 is the default size, 0 no buffer. */
   rbufsize: number = -1;
-  /** The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`. */
+  /**
+   * The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
+   * in `status.limits`.
+   */
   lineLimit = 65536;
   /** The size of the write buffer of a connection in bytes, as {@linkcode StreamRequestHandler.wbufsize}. */
   wbufsize = 0;

@@ -5,8 +5,10 @@
  */
 
 import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
-import type { MakefileOptions } from "../files/makefile.ts";
+import { onLongLine } from "../files/lines.ts";
+import type { MakefileHooks, MakefileOptions } from "../files/makefile.ts";
 import type { Tied } from "../files/raw_streams.ts";
+import { type LimitedHandler, noteHandlerLimit } from "../server/note_limit.ts";
 
 /** Returns a member that `setup` sets. Throws if an override of `setup` has not called `super.setup()`. */
 export function fromSetup<T>(
@@ -84,8 +86,13 @@ export function applySettings(
 
 /** Returns the options of `rfile`; `wfile` is sent before `rfile` has to wait. */
 export function readerOptions(
-  { rbufsize, lineLimit }: StreamSettings,
+  owner: StreamSettings,
   wfile: Tied,
-): MakefileOptions {
-  return { buffering: rbufsize, lineLimit, tie: wfile };
+): MakefileOptions & Pick<MakefileHooks, "owner"> {
+  const { rbufsize, lineLimit } = owner;
+  return { buffering: rbufsize, lineLimit, tie: wfile, owner };
 }
+
+onLongLine((handler) =>
+  noteHandlerLimit(handler as LimitedHandler, "lineLimit")
+);

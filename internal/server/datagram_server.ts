@@ -5,11 +5,11 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { checkSize } from "../base/arguments.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { getsUsualRequests } from "./handler_kinds.ts";
 import { readyWithin } from "./loop_waiter.ts";
+import { noteLimit } from "./note_limit.ts";
 import { afterDrain, requestsOf } from "./request_registry.ts";
 import type {
   ServerCloseOptions,
@@ -70,7 +70,6 @@ export abstract class DatagramServer<A extends Address = Address>
     | [DatagramRequest, A]
     | Promise<[DatagramRequest, A]> {
     const { socket, maxPacketSize } = this;
-    checkSize(maxPacketSize, "recv", "maxPacketSize");
     const datagram = stateOf(socket).datagram;
     if (datagram !== undefined) datagram.answering = true;
     if (
@@ -78,11 +77,21 @@ export abstract class DatagramServer<A extends Address = Address>
       socket.recvfrom !== Socket.prototype.recvfrom
     ) return this.#receive();
     const [packet, sender] = datagram.take(maxPacketSize);
-    return [[packet, socket], (sender ?? "") as A];
+    const client = (sender ?? "") as A;
+    if (datagram.truncated) this.#noteTruncated(datagram, client);
+    return [[packet, socket], client];
+  }
+
+  #noteTruncated(datagram: { truncated: boolean }, client: A): void {
+    datagram.truncated = false;
+    noteLimit(this, "maxPacketSize", client);
   }
 
   async #receive(): Promise<[DatagramRequest, A]> {
     const [packet, sender] = await this.socket.recvfrom(this.maxPacketSize);
-    return [[packet, this.socket], (sender ?? "") as A];
+    const client = (sender ?? "") as A;
+    const { datagram } = stateOf(this.socket);
+    if (datagram?.truncated) this.#noteTruncated(datagram, client);
+    return [[packet, this.socket], client];
   }
 }

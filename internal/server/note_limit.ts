@@ -20,6 +20,37 @@ interface LimitedServer {
   ): void | Promise<void>;
 }
 
+/** Reports to the server that a limit was reached in a worker or a child, by a request if it is known. */
+type Report = (limit: LimitName, request: unknown) => void;
+
+/** How the stand-ins of servers in workers and children report. */
+const reports = new WeakMap<object, Report>();
+
+/** Lets a stand-in of a server report the limits that are reached in a worker or a child. */
+export function reportLimits(server: object, report: Report): void {
+  reports.set(server, report);
+}
+
+/** The part of a handler that its limits need. */
+export interface LimitedHandler {
+  readonly server: object;
+  readonly request: unknown;
+  readonly clientAddress: Address;
+}
+
+/** Counts that the request of a handler was over a limit, wherever the handler runs. */
+export function noteHandlerLimit(
+  handler: LimitedHandler,
+  limit: LimitName,
+): void {
+  const { server, request, clientAddress } = handler;
+  const report = reports.get(server);
+  if (report !== undefined) report(limit, request);
+  else if ("handleLimit" in server) { // a double in a test may have no such hook
+    noteLimit(server as LimitedServer, limit, clientAddress);
+  }
+}
+
 /**
  * Counts that a limit was reached, and calls `handleLimit`. Never throws: an error of the hook is printed.
  *

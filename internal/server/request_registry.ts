@@ -125,6 +125,8 @@ export class Requests implements Iterable<ActiveRequest> {
     requestTimeout: 0,
     idleTimeout: 0,
     proxyTimeout: 0,
+    lineLimit: 0,
+    maxPacketSize: 0,
   };
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */

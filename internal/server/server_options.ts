@@ -120,7 +120,10 @@ export interface ServerOptions extends BaseServerOptions {
    * is no socket, the constructor fails with EADDRINUSE. @default {false}
    */
   replaceStalePath?: boolean;
-  /** The most bytes of a datagram. The rest of a longer one is dropped. @default {8192} */
+  /**
+   * The most bytes of a datagram. The rest of a longer one is dropped, as by Python, and the request is handled. A Unix
+   * datagram has 65,536 bytes at most. @default {8192}
+   */
   maxPacketSize?: number;
   /**
    * The most connections per second that the server accepts, a positive number; `Infinity` for no limit. After a pause as

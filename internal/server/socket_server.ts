@@ -70,6 +70,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   // error: a subclass sets the static field.
   readonly #settings: Settings;
   #socket: Socket;
+  #maxPacketSize = 0;
 
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. A subclass sets the static field. */
   get addressFamily(): number {
@@ -155,8 +156,16 @@ export abstract class SocketServer<R, A extends Address = Address>
     setIdleTimeout(this, idleTimeout);
   }
 
-  /** The most bytes of a datagram. */
-  maxPacketSize: number;
+  /** The most bytes of a datagram. May be changed at any time. */
+  get maxPacketSize(): number {
+    return this.#maxPacketSize;
+  }
+
+  set maxPacketSize(maxPacketSize: number) {
+    checkSize(maxPacketSize, "set maxPacketSize", "the number of bytes");
+    this.#maxPacketSize = maxPacketSize;
+  }
+
   /** The settings of TLS; null for a server without TLS. */
   ssl: SSLContext | null;
 
@@ -187,7 +196,6 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#settings = settingsOf(this, options);
     this.#checkHandlers();
     this.maxPacketSize = setting(this, options, "maxPacketSize");
-    checkSize(this.maxPacketSize, "make a server", "maxPacketSize");
     this.maxAcceptRate = setting(this, options, "maxAcceptRate");
     this.idleTimeout = setting(this, options, "idleTimeout");
     this.ssl = setting(this, options, "ssl");

@@ -87,7 +87,8 @@ export type ServerState =
   | "closed";
 
 /**
- * A limit of a server, by the name of its setting: a counter in `status.limits`, and a call of `handleLimit` each time
+ * A limit of a server, by the name of its setting, which is one of the server, of its `SSLContext` (`handshakeTimeout`) or
+ * of its handlers (`lineLimit`): a counter in `status.limits`, and a call of `handleLimit` each time
  * that the limit is reached.
  *
  * @category Servers
@@ -99,7 +100,9 @@ export type LimitName =
   | "handshakeTimeout"
   | "requestTimeout"
   | "idleTimeout"
-  | "proxyTimeout";
+  | "proxyTimeout"
+  | "lineLimit"
+  | "maxPacketSize";
 
 /**
  * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or

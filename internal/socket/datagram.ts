@@ -24,7 +24,10 @@ import {
   type TransportAddr,
 } from "../runtime/transport.ts";
 
-/** The largest datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. */
+/**
+ * The most bytes of a datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. A Unix datagram may be longer; the
+ * buffer has room for one byte more, which shows that.
+ */
 const DATAGRAM_MAX = 65536;
 
 type Received = [data: Uint8Array, sender: TransportAddr];
@@ -50,6 +53,8 @@ export class Datagram {
   /** The number of sends of a bounded transport in flight. */
   #sends = 0;
   #closed = false;
+  /** Whether a datagram was longer than its call took. A server looks at this, and clears it. */
+  truncated = false;
   /** The number of bytes of the datagrams taken. */
   bytesIn = 0;
   /** The number of bytes of the datagrams sent. */
@@ -60,7 +65,8 @@ export class Datagram {
     this.transport = transport;
     this.#limited = isBounded(transport) ? transport : undefined;
     this.pending = new PendingOperation(
-      () => transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX)),
+      () =>
+        transport.receive(this.#buffer ??= new Uint8Array(DATAGRAM_MAX + 1)),
       ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
     );
   }
@@ -91,9 +97,15 @@ export class Datagram {
     const [data, sender] = this.#take(keep);
     this.#sender = sender;
     const address = fromTransport(sender) || null;
-    const taken = size < data.length ? data.subarray(0, size) : data;
+    const whole = data.length <= Math.min(size, DATAGRAM_MAX);
+    const taken = whole ? data : this.#cut(data, size);
     if (!keep) this.bytesIn += taken.length;
     return [this.#memory.copy(taken, sender), address];
+  }
+
+  #cut(data: Uint8Array, size: number): Uint8Array {
+    this.truncated = true;
+    return data.subarray(0, Math.min(size, DATAGRAM_MAX));
   }
 
   #take(keep: boolean): Received {

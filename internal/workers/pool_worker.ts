@@ -9,6 +9,7 @@ import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
 import type { WorkerExitReason } from "../server/event_types.ts";
+import type { LimitName } from "../server/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
@@ -40,11 +41,14 @@ export interface PoolWorkerHooks {
   onExit(worker: PoolWorker): void;
   /** Reports an error that ended the worker while it had no request; `request` is its last one. */
   onUnownedError(request: unknown, clientAddress: Address, error: Error): void;
+  /** Called when a request is over a limit; null for a request that has ended. */
+  onLimit(limit: LimitName, clientAddress: Address | null): void;
   /** Calls the server's `shutdown`. */
   shutdown(): Promise<void>;
 }
 
 interface Running {
+  readonly clientAddress: Address;
   readonly request: unknown;
   readonly relay: StreamRelay | DatagramRelay;
   readonly resolve: (idle: boolean) => void;
@@ -170,7 +174,7 @@ export class PoolWorker {
     this.#last = [request, clientAddress];
     this.#watchdog?.start();
     return new Promise((resolve, reject) => {
-      this.#running.set(id, { request, relay, resolve, reject });
+      this.#running.set(id, { request, clientAddress, relay, resolve, reject });
       if (this.#running.size === 1) this.#worker.ref();
     });
   }
@@ -201,6 +205,9 @@ export class PoolWorker {
       this.#onLoadFailed(fromFailure(P.unpack(payload)!));
     } else if (type === P.SHUTDOWN) {
       answer(this.#channel, id, this.#hooks.shutdown());
+    } else if (type === P.LIMIT) {
+      const client = this.#running.get(id)?.clientAddress ?? null;
+      this.#hooks.onLimit(P.unpack(payload)!, client);
     } else if (type === P.CRASHED) {
       this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
       this.#leave(); // so that it gets no other request

@@ -10,6 +10,7 @@ import {
   type ServerConstructor,
 } from "../server/concurrent.ts";
 import { type BaseServerOptions, setting } from "../server/server_options.ts";
+import { noteLimit } from "../server/note_limit.ts";
 import { sayHookFailed } from "../server/report.ts";
 import { reportError } from "../server/report_error.ts";
 import { afterDrain, requestsOf } from "../server/request_registry.ts";
@@ -123,6 +124,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
           shutdown: async () => {
             await this.shutdown(); // drops what an override returns: a frame may not hold it
           },
+          onLimit: (limit, client) => noteLimit(this, limit, client),
           onUnownedError: (...what) => this.#report(...what),
         },
       });

@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { OSError } from "../base/errors.ts";
 import { copyOf } from "../base/memory.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
+import type { ActiveRequest } from "../server/active_request.ts";
+import type { LimitName } from "../server/stages.ts";
+import { reportLimits } from "../server/note_limit.ts";
 import { runHandler, type Runnable } from "../server/run_handler.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
@@ -58,7 +60,7 @@ export class WorkerRequestRunner {
   readonly #calls = new PendingCalls();
   readonly #streams = new Map<number, WorkerStream>();
   /** The requests whose handlers run. */
-  readonly #requests = new Map<number, unknown>();
+  readonly #active = new Map<number, ActiveRequest>();
   /** The failures of the requests whose signals are about to be aborted. */
   readonly #failures = new Map<number, Failure>();
   /** The datagrams whose bytes come with the next frame. */
@@ -81,6 +83,7 @@ export class WorkerRequestRunner {
     const { idle } = this.#stub.requests;
     const idleCount = new Int32Array(init.memory.idle);
     idle.onChange = () => Atomics.store(idleCount, 0, idle.size);
+    reportLimits(this.#stub, (limit, request) => this.#report(limit, request));
     this.#connections = new BlockingConnections(this.channel);
     if (init.blocking) setConnections(this.#connections);
     this.#handler = loadHandler(init.handler);
@@ -116,13 +119,21 @@ export class WorkerRequestRunner {
     this.#openDatagram(id, opening, copyOf(payload, 0, payload.length));
   }
 
-  /** Aborts the signal of a request whose time is up. */
+  /** Tells the main thread that a request is over a limit. */
+  #report(limit: LimitName, request: unknown): void {
+    for (const [id, active] of this.#active) {
+      if (active.request !== request) continue;
+      this.channel.send(P.LIMIT, id, P.pack(limit));
+    }
+  }
+
+  /** Aborts the signal of a request whose time is up, unless its handler has ended. */
   #abortSignal(id: number): void {
     const failure = this.#failures.get(id)!;
     this.#failures.delete(id);
-    const request = this.#requests.get(id);
-    if (request === undefined) return; // it has ended
-    this.#stub.expire(request, fromFailure(failure) as OSError);
+    const active = this.#active.get(id);
+    if (active === undefined) return;
+    (active.controller ??= new AbortController()).abort(fromFailure(failure));
   }
 
   #open(id: number, opening: P.Opening): void {
@@ -225,10 +236,10 @@ export class WorkerRequestRunner {
     release: () => number | Promise<number>,
   ): Promise<void> {
     let end: Uint8Array | undefined;
-    this.#requests.set(id, request);
     const { lastId } = this.#connections;
     const { requests } = this.#stub;
     const active = requests.begin(request, opening.clientAddress);
+    this.#active.set(id, active);
     try {
       const Handler = await this.#handler;
       await this.#runHandler(
@@ -240,7 +251,7 @@ export class WorkerRequestRunner {
     }
     this.#connections.closeSince(lastId);
     const received = await release();
-    this.#requests.delete(id);
+    this.#active.delete(id);
     requests.end(active);
     const idle = active.end === "idle" && end === undefined;
     const finished = idle ? P.FINISHED_IDLE : P.FINISHED;

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { OSError } from "../base/errors.ts";
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 import { type Requests, requestsOf } from "../server/request_registry.ts";
 
@@ -52,13 +51,6 @@ export class WorkerServerStub extends ServerStub {
   /** Calls the server's `shutdown`. */
   override shutdown(): Promise<void> {
     return this.#shutdown();
-  }
-
-  /** Aborts the signal of a request whose time is up. */
-  expire(request: unknown, error: OSError): void {
-    const active = this.requests.of(request);
-    if (active === undefined) return;
-    (active.controller ??= new AbortController()).abort(error);
   }
 }
 

@@ -7,7 +7,11 @@
 import {
   BaseRequestHandler,
   BlockingRequestHandler,
+  BlockingStreamRequestHandler,
   DatagramRequestHandler,
+  DualRequestHandler,
+  LimitOverrunError,
+  StreamRequestHandler,
 } from "../../mod.ts";
 
 const MANY = new Uint8Array(1_000_000);
@@ -57,5 +61,60 @@ export class HeldDatagram extends DatagramRequestHandler {
       await new Promise((end) => signal.addEventListener("abort", end));
     }
     await this.wfile.write(`${signal.reason.name}: ${signal.reason.message}`);
+  }
+}
+
+/** Answers lines, and says which are too long. */
+export class ShortLines extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  override lineLimit = 8;
+
+  override async handle() {
+    for (;;) {
+      try {
+        const line = await this.rfile.readline();
+        if (line.length === 0) return;
+        await this.wfile.write(line);
+      } catch (error) {
+        if (!(error instanceof LimitOverrunError)) throw error;
+        await this.wfile.write("500\n");
+      }
+    }
+  }
+}
+
+/** The same, blocking. */
+export class BlockingShortLines extends BlockingStreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  override lineLimit = 8;
+
+  override handle() {
+    for (;;) {
+      try {
+        const line = this.rfile.readline();
+        if (line.length === 0) return;
+        this.wfile.write(line);
+      } catch (error) {
+        if (!(error instanceof LimitOverrunError)) throw error;
+        this.wfile.write("500\n");
+      }
+    }
+  }
+}
+
+/** Echoes lines, and fails at one that is too long. */
+export class DualShortLines extends DualRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+  override lineLimit = 8;
+
+  override async handle() {
+    for await (const line of this.rfile) await this.wfile.write(line);
+  }
+}
+
+/** Answers with the number of bytes of a datagram. */
+export class DatagramSize extends DatagramRequestHandler {
+  override async handle() {
+    await this.wfile.write(`${this.packet.length}`);
   }
 }
