@@ -301,7 +301,7 @@ Deno.test({
     "a restart on an inherited socket loses no client, at maxConnections too",
   ignore: !python || !mayFork,
   async fn() {
-    const ways = "plain,Async,Async,Forking";
+    const ways = "plain,Async,Async,Forking,Secure"; // the second and the fourth on Unix sockets
     await using program = start("python3", [
       ...[testdata("hand_over.py"), "1", ways],
       ...deno("activated_server.ts", "--allow-all", "--unstable-net"),

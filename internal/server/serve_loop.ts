@@ -16,7 +16,7 @@ import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { ServerStages, ServerState } from "./stages.ts";
 import { socketOf } from "../socket/select.ts";
-import { acceptedAhead } from "../socket/server_calls.ts";
+import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes, type SecuredRequest } from "./handshakes.ts";
@@ -38,6 +38,12 @@ import {
   readyWithin,
   untimedActions,
 } from "./loop_waiter.ts";
+
+/**
+ * The most seconds that a closing server with an inherited socket waits for PROXY headers and handshakes, before it
+ * aborts the signals of its handlers: some round trips, and soon for a person who waits. Arbitrary.
+ */
+const FINISH_ACCEPTS_SECONDS = 2;
 
 /**
  * Runs the loop of a server, and closes the server.
@@ -232,6 +238,11 @@ export class ServeLoop<R> {
   /** Handles one request, and waits for its PROXY header and its handshake if there are any. */
   async #handleWhole(): Promise<void> {
     await this.#dispatcher.handleOne();
+    await this.#handleIntroduced();
+  }
+
+  /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
+  async #handleIntroduced(): Promise<void> {
     await this.#proxyHeaders.settled();
     for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
       await this.#dispatcher.handleOne(next);
@@ -271,8 +282,10 @@ export class ServeLoop<R> {
 
   async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
     const requests = this.#requests;
+    const begun = performance.now();
     this.#loop?.stop();
-    this.#takeAhead();
+    const finishing = this.#passesOn && this.#finishAccepts(timeout);
+    if (finishing) await finishing;
     requests.drain();
     this.#proxyHeaders.drain();
     void requests.idle.drain();
@@ -281,33 +294,54 @@ export class ServeLoop<R> {
       publishClosed(this.#server, NO_REQUESTS);
       return { ...NO_REQUESTS };
     }
-    const drained = requests.drained = this.#drain(timeout);
+    const passed = (performance.now() - begun) / 1000;
+    const left = timeout === null ? null : Math.max(0, timeout - passed);
+    const drained = requests.drained = this.#drain(left);
     return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
   }
 
-  /**
-   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is. Another process
-   * accepts the next ones, but cannot get these.
-   */
-  #takeAhead(): void {
+  /** Reports whether another process accepts on the server's socket next: a socket that this process has inherited. */
+  get #passesOn(): boolean {
     const socket = ownerOf(this.#server.fileno());
-    if (!(socket instanceof Socket)) return;
+    return socket instanceof Socket && isPassedOn(socket);
+  }
+
+  /**
+   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is: another process
+   * accepts the next connections, but cannot get these. Waits for their PROXY headers and handshakes.
+   */
+  #finishAccepts(timeout: number | null): void | Promise<boolean> {
     const requests = this.#requests;
+    const socket = ownerOf(this.#server.fileno()) as Socket;
     for (const [request, clientAddress] of acceptedAhead(socket)) {
       requests.closing = true;
       const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
       const active = requests.begin(request, client);
       this.#ahead.push({ active, clientAddress });
     }
-    if (requests.concurrent || this.#loop === undefined) this.#handleAhead();
-    else this.#loop.ended.then(() => this.#handleAhead()); // one at a time
+    let ready = false;
+    const handled = enter(this.#server, () => this.#handleAhead())
+      .then(() => void (ready = true));
+    if (!this.#proxyHeaders.wanted && !this.#handshakes.wanted) return;
+    const source = {
+      fill: () => handled,
+      get ready() {
+        return ready;
+      },
+    };
+    const seconds = Math.min(timeout ?? Infinity, FINISH_ACCEPTS_SECONDS);
+    return readyWithin(source, seconds);
   }
 
   async #handleAhead(): Promise<void> {
-    for (const next of this.#ahead.splice(0)) {
-      const handled = this.#dispatcher.handleAhead(next);
-      if (!this.#requests.concurrent) await handled;
-    }
+    const { concurrent } = this.#requests;
+    if (!concurrent) await this.#loop?.ended; // one at a time
+    const handled = this.#ahead.splice(0).map((next) => () =>
+      this.#dispatcher.handleAhead(next)
+    );
+    if (concurrent) await Promise.all(handled.map((handle) => handle()));
+    else for (const handle of handled) await handle();
+    await this.#handleIntroduced();
   }
 
   async #drain(timeout: number | null): Promise<ServerCloseReport> {

@@ -49,3 +49,8 @@ export function sendtoWithin(
     ? socket.sendto(data, address)
     : sendto(stateOf(socket), data, 0, address, timeout);
 }
+
+/** Reports whether another process accepts on a socket next. */
+export function isPassedOn(socket: Socket): boolean {
+  return stateOf(socket).listener?.transport.takeAhead !== undefined;
+}

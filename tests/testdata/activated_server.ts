@@ -6,6 +6,7 @@
 import * as module from "../../mod.ts";
 import {
   AF_UNIX,
+  AsyncTCPServer,
   DatagramRequestHandler,
   inheritedSockets,
   serve,
@@ -13,6 +14,7 @@ import {
   type Socket,
   StreamRequestHandler,
 } from "../../mod.ts";
+import { PROTOCOL_TLS_SERVER, SSLContext } from "../../ssl.ts";
 
 export class Upper extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
@@ -35,6 +37,12 @@ export class UpperPacket extends DatagramRequestHandler {
 
 /** Makes a server of the class that a name such as `"Forking"` begins. */
 function serverOf(way: string, socket: Socket, options: object) {
+  if (way === "Secure") {
+    const ssl = new SSLContext(PROTOCOL_TLS_SERVER);
+    const file = (name: string) => new URL(name, import.meta.url);
+    ssl.loadCertChain(file("localhost.crt"), file("localhost.key"));
+    return new AsyncTCPServer(socket, Upper, { ssl, ...options });
+  }
   const datagrams = socket.type === SOCK_DGRAM;
   const kind = datagrams
     ? "UDPServer"
