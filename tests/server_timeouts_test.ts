@@ -27,6 +27,11 @@ import {
 } from "./server_helpers.ts";
 import { serverContext } from "./ssl_helpers.ts";
 import { connectTls } from "./ssl_server_helpers.ts";
+import {
+  BlockingLines,
+  WaitingLines,
+  WaitingSocket,
+} from "./testdata/waiting_handlers.ts";
 import { BlockingHeld, Held, HeldDatagram } from "./testdata/limit_handlers.ts";
 
 /** A way to run a server that a client can hold up. */
@@ -195,6 +200,37 @@ for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
         await Promise.all(busy.map((ended) => within(ended)));
         for (const client of kept) client.close();
         await until(() => server.status.active === 0);
+      });
+    },
+  });
+}
+
+for (
+  const { name, Handler, options, ignore } of [
+    way("TCPServer", WaitingLines),
+    way("AsyncTCPServer", WaitingLines),
+    way("AsyncTCPServer", WaitingSocket),
+    way("ThreadingTCPServer", WaitingLines),
+    way("ThreadingTCPServer", BlockingLines),
+    way("ForkingTCPServer", WaitingLines),
+  ]
+) {
+  Deno.test({
+    name:
+      `${name} ends a waitForRequest() of ${Handler.name} at idleTimeout, and reports nothing`,
+    ignore,
+    async fn() {
+      const server = new (noting(name))(LOOPBACK, Handler, options);
+      await serving(server, async () => {
+        using client = await connectTo(server);
+        using file = client.makefile("rb");
+        assertEquals(text(await within(file.readline(), 60_000)), "hello\n");
+        server.idleTimeout = 0.2;
+        assertEquals(text(await within(file.readline())), "");
+        await until(() => server.status.active === 0);
+        assertEquals(server.heard, [["idleTimeout", client.getsockname()]]);
+        const { finished, failed } = server.status;
+        assertEquals([server.errors, finished, failed], [[], 1, 0]);
       });
     },
   });

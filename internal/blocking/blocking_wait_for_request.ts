@@ -5,6 +5,7 @@
  */
 
 import type { Tied } from "../files/raw_streams.ts";
+import { endsIdle } from "../server/idle_end.ts";
 import { requestsOf } from "../server/request_registry.ts";
 import { checkConnected } from "../server/wait_for_request.ts";
 import {
@@ -19,7 +20,7 @@ import {
  * @param server The stand-in of the server.
  * @param request The connection.
  * @param tie A writer whose bytes are sent before the wait.
- * @returns Whether there is one. False at the end of the stream, and if the server drains.
+ * @returns Whether there is one. False at the end of the stream, at the server's `idleTimeout`, and if the server drains.
  */
 export function waitForRequestSync(
   server: object,
@@ -32,8 +33,12 @@ export function waitForRequestSync(
   tie?.sendHeld();
   const requests = requestsOf(server);
   const { idle } = requests;
-  return idle.block(
-    requests.of(request),
-    () => waitReadable(socket, () => idle.over),
-  );
+  try {
+    return idle.block(
+      requests.of(request),
+      () => waitReadable(socket, () => idle.over),
+    );
+  } catch (error) {
+    return endsIdle(socket, error);
+  }
 }

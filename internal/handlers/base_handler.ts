@@ -90,8 +90,8 @@ export class BaseRequestHandler<
    * of a line or a frame. When the server shuts down, such a wait ends at once, so that a client that is silent does not
    * delay the end. A message whose first byte has arrived is still handled. No byte is read.
    *
-   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down: return from
-   *   `handle` then. A handler that blocks gets the value itself.
+   * @returns Whether the next message begins. False at the end of the stream, at the server's `idleTimeout`, and if the
+   *   server shuts down: return from `handle` then. A handler that blocks gets the value itself.
    * @throws {OSError} if the connection fails, or the wait takes longer than its timeout.
    * @throws {TypeError} if the request is not a connection.
    */

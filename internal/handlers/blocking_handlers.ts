@@ -76,7 +76,8 @@ export class BlockingRequestHandler<
    * Waits for the first byte of the next message, as {@linkcode BaseRequestHandler.waitForRequest}, and blocks the worker
    * meanwhile.
    *
-   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @returns Whether the next message begins. False at the end of the stream, at the server's `idleTimeout`, and if the
+   *   server shuts down.
    * @throws {OSError} if the connection fails, or the wait takes longer than its timeout.
    * @throws {TypeError} if the request is not a connection.
    */
@@ -189,7 +190,8 @@ export class BlockingStreamRequestHandler<
    * Waits for the first byte of the next message, as {@linkcode StreamRequestHandler.waitForRequest}, and blocks the worker
    * meanwhile.
    *
-   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @returns Whether the next message begins. False at the end of the stream, at the server's `idleTimeout`, and if the
+   *   server shuts down.
    * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
    */
   override waitForRequest(): boolean {

@@ -125,7 +125,8 @@ export class DualRequestHandler<
   /**
    * Waits for the first byte of the next message of a connection, as {@linkcode StreamRequestHandler.waitForRequest}.
    *
-   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down.
+   * @returns Whether the next message begins. False at the end of the stream, at the server's `idleTimeout`, and if the
+   *   server shuts down.
    * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
    * @throws {TypeError} for a datagram, which is the whole request.
    */

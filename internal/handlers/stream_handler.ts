@@ -124,8 +124,8 @@ export class StreamRequestHandler<
    * client that is silent does not delay the end. A message whose first byte has arrived is still handled. No byte is
    * read; `wfile` is sent before the wait.
    *
-   * @returns Whether the next message begins. False at the end of the stream, and if the server shuts down: return from
-   *   `handle` then.
+   * @returns Whether the next message begins. False at the end of the stream, at the server's `idleTimeout`, and if the
+   *   server shuts down: return from `handle` then.
    * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
    * @example
    * ```ts

@@ -5,6 +5,7 @@
  */
 
 import { TimeoutError } from "../base/errors.ts";
+import { isGoodbye } from "./idle_end.ts";
 import { begun } from "../waiting/promises.ts";
 
 /**
@@ -21,6 +22,8 @@ export interface Runnable {
   finish(): void | Promise<void>;
   /** The error that `handle` threw. */
   failure?: unknown;
+  /** The request. */
+  readonly request?: unknown;
   /** Aborted when the server shuts down. */
   readonly signal?: AbortSignal;
 }
@@ -59,6 +62,7 @@ async function finishFailed(handler: Runnable, error: unknown): Promise<void> {
     const message = "finish() threw after handle() had thrown";
     throw new SuppressedError(second, error, message);
   }
+  if (isGoodbye(handler.request, error)) return;
   if (!isStop(handler, error)) throw error;
 }
 

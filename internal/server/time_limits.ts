@@ -5,9 +5,10 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, osError, TimeoutError } from "../base/errors.ts";
+import { type OSError, osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
+import { IDLE_CALL, isIdle } from "./idle_end.ts";
 import { noteLimit } from "./note_limit.ts";
 import { noteExpired } from "./remote_runner.ts";
 import type { ActiveRequest } from "./active_request.ts";
@@ -23,7 +24,7 @@ const ERRORS: Record<TimeLimit, { syscall: string; reason: string }> = {
     syscall: "handle",
     reason: "the request took longer than",
   },
-  idleTimeout: { syscall: "wait", reason: "no byte came or went for" },
+  idleTimeout: { syscall: IDLE_CALL, reason: "no byte came or went for" },
 };
 
 /** The most requests that end in one turn of the event loop, so that the others go on. Arbitrary. */
@@ -81,12 +82,6 @@ export function endNow(active: ActiveRequest, error: OSError): void {
   if (!(request instanceof Socket)) return;
   const state = stateOf(request);
   state.fail(error, !isIdle(error) || state.stream?.writing === true);
-}
-
-/** Reports whether an error is that of a connection on which no byte came or went for `idleTimeout`. */
-export function isIdle(error: unknown): boolean {
-  return error instanceof TimeoutError &&
-    error.syscall === ERRORS.idleTimeout.syscall;
 }
 
 /** Creates the error of a request that is over a limit. */

@@ -17,6 +17,7 @@ import {
   poll,
   wouldBlock,
 } from "../waiting/timeouts.ts";
+import { endsIdle } from "./idle_end.ts";
 import { requestsOf } from "./request_registry.ts";
 
 /**
@@ -25,7 +26,7 @@ import { requestsOf } from "./request_registry.ts";
  * @param server The server, or its stand-in.
  * @param request The connection.
  * @param tie A writer whose bytes are sent before the wait.
- * @returns Whether there is one. False at the end of the stream, and if the server drains.
+ * @returns Whether there is one. False at the end of the stream, at the server's `idleTimeout`, and if the server drains.
  */
 export function waitForRequest(
   server: object,
@@ -38,7 +39,13 @@ export function waitForRequest(
       return Promise.resolve(true);
     }
   }
-  return unawaited(failingLater(() => wait(server, request, tie)));
+  return unawaited(
+    failingLater(() =>
+      wait(server, request, tie).catch((error) =>
+        endsIdle(request as object, error)
+      )
+    ),
+  );
 }
 
 /** Throws unless a request is a connection. */
