@@ -108,7 +108,7 @@ for (const free of [3, 6, 12]) {
       });
       const { stdout, stderr, code } = await within(child.output());
       const out = new TextDecoder().decode(stdout).trim().split("\n");
-      const report = '{"finished":3,"forced":0}';
+      const report = '{"idle":0,"finished":3,"forced":0}';
       const err = new TextDecoder().decode(stderr);
       assertEquals(out, ["hello", "hello", "hello", report], err);
       assertEquals(code, 0);

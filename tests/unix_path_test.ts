@@ -60,14 +60,24 @@ const OWNERS = {
 /** Told from a stale path by a datagram only. */
 const NOT_LISTENING = "s=socket.socket(socket.AF_UNIX);s.bind(p)";
 
-/** The owners to try a server with: all with one server, because the others look in the same way, and each look costs a worker. */
+/** The owners to try a server with. All of them with one server: the others look in the same way, and a look costs a worker. */
 function ownersFor(name: string): Record<string, string> {
-  if (name !== "UnixStreamServer") {
-    const { "a stream socket": stream, "a datagram socket": datagram } = OWNERS;
-    return { "a stream socket": stream, "a datagram socket": datagram };
+  if (name === "UnixStreamServer") {
+    return unstableNet
+      ? { ...OWNERS, "one that does not listen": NOT_LISTENING }
+      : OWNERS;
   }
-  if (!unstableNet) return OWNERS;
-  return { ...OWNERS, "one that does not listen": NOT_LISTENING };
+  const who = name.endsWith("StreamServer")
+    ? "a stream socket"
+    : "a datagram socket";
+  return { [who]: OWNERS[who] };
+}
+
+/** The owners that leave a path: as above, one of each kind with one server. */
+function leaversFor(name: string): string[] {
+  const { "a socketserver": stream, "a datagram socket": datagram } = OWNERS;
+  if (name === "UnixStreamServer") return [stream, datagram];
+  return [name.endsWith("StreamServer") ? datagram : stream];
 }
 
 /** Has Python take a path for each of the codes. Disposing kills it, and the paths stay. */
@@ -143,11 +153,7 @@ for (const [name, make, ignore] of SERVERS) {
       `${name}.replaceStalePath replaces the path of a program that was killed`,
     ignore: ignore || !python,
     async fn() {
-      const paths = await stale(
-        OWNERS["a socketserver"],
-        OWNERS["a datagram socket"],
-      );
-      for (const path of paths) {
+      for (const path of await stale(...leaversFor(name))) {
         const refused = assertThrows(() => make(path, {}), OSError);
         assertEquals(refused.code, "EADDRINUSE");
         await using server = make(path, { replaceStalePath: true });

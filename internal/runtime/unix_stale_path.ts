@@ -6,8 +6,8 @@
 
 import { join } from "node:path";
 
-/** The time to wait for the answer of the probe, in ms. Without an answer the path stays. Arbitrary. */
-const PROBE_MS = 5000;
+/** The time to wait for the answer of the probe, in ms. Without an answer the path stays. On a busy machine a worker starts late. */
+const PROBE_MS = 20_000;
 
 /**
  * The program of a worker that connects to a path, because `bind` is synchronous and Deno has no synchronous connect.

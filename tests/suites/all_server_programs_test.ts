@@ -5,4 +5,3 @@ import "../lingering_test.ts";
 import "../proxy_haproxy_test.ts";
 import "../server_end_test.ts";
 import "../server_report_test.ts";
-import "../unawaited_test.ts";

@@ -15,6 +15,7 @@ import "../server_close_test.ts";
 import "../server_datagram_test.ts";
 import "../server_delivery_test.ts";
 import "../server_errors_test.ts";
+import "../server_idle_test.ts";
 import "../server_limits_test.ts";
 import "../server_loop_test.ts";
 import "../server_matrix_test.ts";
