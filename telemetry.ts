@@ -85,5 +85,6 @@ export type {
   RequestHandler,
   RequestHandlerConstructor,
   ServerStages,
+  ServerState,
   ServerStatus,
 } from "./internal/server/stages.ts";
