@@ -506,3 +506,14 @@ Deno.test({
     }
   },
 });
+
+Deno.test("PoolChild goes on with a child that has ended before Deno tells", async () => {
+  const { child, poolChild } = fakeMember();
+  child.ref = child.unref = () => {
+    throw new Deno.errors.BadResource("Bad resource ID");
+  };
+  const run = poolChild.run(fakeJob());
+  poolChild.kill("it did not exit when it was told to");
+  await assertRejects(() => run, Error, "it did not exit when it was told to");
+  assertEquals(child.signals, ["SIGKILL"]);
+});

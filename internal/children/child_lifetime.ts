@@ -57,13 +57,14 @@ export class ChildLifetime {
   keepAlive(on: boolean): void {
     const { channel, pid } = this.#process;
     if (pid === undefined) return; // the process could not be started
-    if (on) {
-      this.#process.ref();
-      channel?.ref();
-    } else {
-      this.#process.unref();
-      channel?.unref();
+    try {
+      if (on) this.#process.ref();
+      else this.#process.unref();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.BadResource)) throw error; // it has ended, and Deno (2.9.6) has not told yet
     }
+    if (on) channel?.ref();
+    else channel?.unref();
   }
 
   /** Why the process has ended. */
