@@ -13,7 +13,6 @@ import {
   formatAddress,
   LimitOverrunError,
   serve,
-  SHUT_RD,
   StreamRequestHandler,
 } from "@socketserver/socketserver";
 
@@ -34,7 +33,6 @@ class Member extends StreamRequestHandler {
   override timeout = 30; // seconds to say a name
 
   override async handle() {
-    this.signal.addEventListener("abort", () => this.request.shutdown(SHUT_RD));
     await this.wfile.write("* your name?\n");
     const name = await this.#line();
     if (!/^[\p{L}\p{N}]{1,20}$/u.test(name ?? "") || members.has(name!)) {
@@ -55,12 +53,12 @@ class Member extends StreamRequestHandler {
     }
   }
 
-  /** Reads the next line without control characters; undefined at the end of the stream. */
+  /** Reads the next line without control characters; undefined at the end of the stream or of the server. */
   async #line(): Promise<string | undefined> {
     for (;;) {
       try {
+        if (!await this.waitForRequest()) return undefined;
         const line = await this.rfile.readline();
-        if (line.length === 0) return undefined;
         return new TextDecoder().decode(line).replace(/\p{C}/gu, "").trim();
       } catch (error) {
         if (!(error instanceof LimitOverrunError)) throw error;

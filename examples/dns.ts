@@ -31,8 +31,9 @@ class DnsHandler extends DualRequestHandler {
     }
     for (;;) { // RFC 1035, section 4.2.2: two bytes with the length, and the message
       this.socket.setdeadline(this.timeout); // for all of it, however it is divided
+      if (!await this.waitForRequest()) return; // the client has no more to ask, or Ctrl-C
       const [high, low] = await this.rfile.read(2);
-      if (low === undefined) return; // the client has no more to ask
+      if (low === undefined) return;
       const query = await this.rfile.readexactly(high << 8 | low);
       const answer = respond(zone, query, false);
       if (answer.length === 0) return await this.socket.lingeringClose();

@@ -16,9 +16,8 @@ import {
 
 class UpperHandler extends BaseRequestHandler {
   override async handle() {
-    for (;;) {
+    while (await this.waitForRequest()) { // until the client ends its side, or Ctrl-C
       const data = await this.request.recv(65536);
-      if (data.length === 0) return; // the client has ended its side
       await this.request.sendall(data.map(upper));
     }
   }

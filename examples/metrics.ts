@@ -17,7 +17,9 @@ import { ServerMetrics } from "@socketserver/socketserver/telemetry";
 
 class Echo extends StreamRequestHandler {
   override async handle() {
-    for await (const line of this.rfile) await this.wfile.write(line);
+    while (await this.waitForRequest()) {
+      await this.wfile.write(await this.rfile.readline());
+    }
   }
 }
 

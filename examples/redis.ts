@@ -26,7 +26,9 @@ class RedisHandler extends StreamRequestHandler {
   override async handle() {
     using session = new Session(store);
     try {
-      for (let args; (args = await readCommand(this.rfile)) !== undefined;) {
+      while (await this.waitForRequest()) {
+        const args = await readCommand(this.rfile);
+        if (args === undefined) return;
         if (args.length === 0) continue;
         const reply = session.execute(args);
         if (session.isHttp) return this.request.abort();

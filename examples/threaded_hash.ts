@@ -18,7 +18,8 @@ export class HashHandler extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
-    for await (const line of this.rfile) {
+    while (await this.waitForRequest()) {
+      const line = await this.rfile.readline();
       const hash = scryptSync(line, "salt", 32, { N: 1 << 14 });
       await this.wfile.write(`${hash.toString("hex")}\n`);
     }

@@ -6,7 +6,6 @@
 
 import {
   OSError,
-  SHUT_RD,
   StreamRequestHandler,
   TimeoutError,
 } from "@socketserver/socketserver";
@@ -52,16 +51,11 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
   #minor = 1;
   /** Whether a response has begun. */
   #begun = false;
-  /** Whether the handler waits for a further request. */
-  #isIdle = false;
   /** Whether the client may be sending bytes that nobody will read, so that a close could destroy the response. */
   #lingers = false;
 
   /** Answers requests until the connection should be closed. */
   override async handle(): Promise<void> {
-    this.signal.addEventListener("abort", () => {
-      if (this.#isIdle) this.request.shutdown(SHUT_RD);
-    });
     try {
       do {
         await this.handleOneRequest();
@@ -114,15 +108,12 @@ export class BaseHTTPRequestHandler extends StreamRequestHandler {
 
   /** Returns the first bytes of the next request; none at the end of the stream, or when the server closes. */
   async #firstBytes(): Promise<Uint8Array> {
-    if (this.signal.aborted) this.request.setdeadline(0);
-    this.#isIdle = true;
     try {
+      if (!await this.waitForRequest()) return new Uint8Array();
       return await this.rfile.peek(5);
     } catch (error) {
       if (error instanceof OSError) return new Uint8Array(); // it was kept for nothing
       throw error;
-    } finally {
-      this.#isIdle = false;
     }
   }
 

@@ -6,7 +6,6 @@
 
 import {
   LimitOverrunError,
-  SHUT_RD,
   StreamRequestHandler,
   TimeoutError,
 } from "@socketserver/socketserver";
@@ -48,13 +47,8 @@ export class SMTPHandler extends StreamRequestHandler {
   #mistakes = 0;
   #ended = false;
   #startsTls = false;
-  /** Whether the handler waits for a command. */
-  #isIdle = false;
 
   override async handle(): Promise<void> {
-    this.signal.addEventListener("abort", () => {
-      if (this.#isIdle) this.connection.shutdown(SHUT_RD);
-    });
     await this.#reply([220, "localhost ESMTP"]);
     while (!this.#ended) {
       const reply = await this.#next();
@@ -69,21 +63,19 @@ export class SMTPHandler extends StreamRequestHandler {
   /** Reads the next command and executes it. Returns undefined at the end of the stream. */
   async #next(): Promise<Reply | undefined> {
     this.connection.setdeadline(this.timeout);
-    this.#isIdle = true;
     try {
-      if (this.signal.aborted) return this.#close("the server closes");
-      const line = await this.rfile.readline();
-      this.#isIdle = false;
-      if (line.length > 0) return this.#count(await this.#execute(line));
-      return this.signal.aborted ? this.#close("the server closes") : undefined;
+      if (!await this.waitForRequest()) {
+        return this.signal.aborted
+          ? this.#close("the server closes")
+          : undefined;
+      }
+      return this.#count(await this.#execute(await this.rfile.readline()));
     } catch (error) {
       if (error instanceof LimitOverrunError) {
         return this.#count([500, "the line is too long"]);
       }
       if (error instanceof TimeoutError) return this.#close("too slow");
       throw error;
-    } finally {
-      this.#isIdle = false;
     }
   }
 
