@@ -64,7 +64,7 @@ export class IdleWait extends Cancellation {
   }
 
   /** Notes that the handler goes on. */
-  [Symbol.dispose](): void {
+  end(): void {
     this.cancel();
     this.#waits.delete(this);
   }

@@ -11,14 +11,11 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { Stream } from "../socket/stream.ts";
 import { unawaited } from "../waiting/promises.ts";
-import {
-  failingLater,
-  nextTurn,
-  poll,
-  wouldBlock,
-} from "../waiting/timeouts.ts";
+import { failLater, nextTurn, poll, wouldBlock } from "../waiting/timeouts.ts";
+import type { Readiness } from "../waiting/pending_operation.ts";
 import { endsIdle } from "./idle_end.ts";
-import { requestsOf } from "./request_registry.ts";
+import type { IdleWait } from "./idle_waits.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 
 /**
  * Waits until a connection has a byte that nobody has read.
@@ -39,13 +36,7 @@ export function waitForRequest(
       return Promise.resolve(true);
     }
   }
-  return unawaited(
-    failingLater(() =>
-      wait(server, request, tie).catch((error) =>
-        endsIdle(request as object, error)
-      )
-    ),
-  );
+  return unawaited(wait(server, request, tie));
 }
 
 /** Throws unless a request is a connection. */
@@ -77,28 +68,57 @@ async function wait(
   request: unknown,
   tie: Tied | undefined,
 ): Promise<boolean> {
-  checkConnected(request, request instanceof Socket);
-  const state = stateOf(request as Socket);
-  state.checkOpen("recv");
-  const stream = state.connected("recv", "ENOTCONN");
-  const { receiveBuffer } = stream;
-  tie?.sendHeld();
-  stream.sendHeld();
-  const limit = state.limit("recv");
-  const requests = requestsOf(server);
-  if (requests.idle.over || limit === "now") {
-    if (await poll(receiveBuffer)) return await begins(stream);
-    if (requests.idle.over) return false;
-    throw wouldBlock("recv");
+  try {
+    checkConnected(request, request instanceof Socket);
+    const state = stateOf(request as Socket);
+    state.checkOpen("recv");
+    const stream = state.connected("recv", "ENOTCONN");
+    tie?.sendHeld();
+    stream.sendHeld();
+    const limit = state.limit("recv");
+    const requests = requestsOf(server);
+    if (requests.idle.over || limit === "now") {
+      return await look(stream, requests);
+    }
+    const idle = requests.idle.begin(requests.of(request), limit);
+    return await waitIdle(stream, idle).finally(() => idle.end());
+  } catch (error) {
+    return await failLater(error).catch((failure) =>
+      endsIdle(request as object, failure)
+    );
   }
-  using idle = requests.idle.begin(requests.of(request), limit);
+}
+
+/** Reports whether a message has begun, and does not wait for it. */
+async function look(
+  stream: Stream,
+  { idle: { over } }: Requests,
+): Promise<boolean> {
+  if (await poll(stream.receiveBuffer)) return await begins(stream);
+  if (over) return false;
+  throw wouldBlock("recv");
+}
+
+async function waitIdle(stream: Stream, idle: IdleWait): Promise<boolean> {
+  const { receiveBuffer } = stream;
+  try {
+    if (!receiveBuffer.ready) {
+      if (receiveBuffer.reading) await fill(receiveBuffer, idle);
+      else await receiveBuffer.takeNext(0, idle);
+    }
+  } catch (error) {
+    if (!idle.drained) throw error;
+    return receiveBuffer.hasBytes;
+  }
+  return receiveBuffer.hasBytes || await begins(stream);
+}
+
+/** Waits for a read that an earlier call has begun. */
+async function fill(receiveBuffer: Readiness, idle: IdleWait): Promise<void> {
   while (!receiveBuffer.ready) {
     const filled = await idle.race(receiveBuffer.fill());
-    if (filled || receiveBuffer.ready) continue;
-    if (idle.drained) return false;
-    throw idle.error();
+    if (!filled && !receiveBuffer.ready) throw idle.error();
   }
-  return await begins(stream);
 }
 
 /** Reports whether a stream that is ready has bytes, and not its end. Throws its error. */

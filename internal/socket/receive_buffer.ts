@@ -220,12 +220,19 @@ export class ReceiveBuffer implements Readiness {
     this.#timeout?.cancel();
     try {
       this.#resolve!(
-        into === undefined ? this.take(this.#size) : this.#takeDirect(into),
+        into === undefined ? this.#takeCall() : this.#takeDirect(into),
       );
     } catch (error) {
       this.#reject(error);
     }
     this.#forgetCall();
+  }
+
+  /** Takes the bytes for the waiting call; none for one that only waits for them. */
+  #takeCall(): Bytes {
+    if (this.#size > 0) return this.take(this.#size);
+    this.#check();
+    return NOTHING;
   }
 
   /** Rejects the call that waits; the call may go unawaited. */
@@ -258,7 +265,7 @@ export class ReceiveBuffer implements Readiness {
   /**
    * Takes at most `size` bytes as soon as some come. The buffer must be empty, with no read in flight.
    *
-   * @param size The most bytes.
+   * @param size The most bytes; 0 waits for bytes and leaves them.
    * @param timeout Ends the wait, but not the read.
    */
   takeNext(size: number, timeout?: Cancellation): Promise<Bytes> {
