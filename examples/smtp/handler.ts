@@ -57,7 +57,7 @@ export class SMTPHandler extends StreamRequestHandler {
       if (this.#startsTls) await this.#startTls(this.#ssl!);
     }
     await this.wfile.flush();
-    await this.connection.lingeringClose(1);
+    if (!this.signal.aborted) await this.connection.lingeringClose(1);
   }
 
   /** Reads the next command and executes it. Returns undefined at the end of the stream. */
