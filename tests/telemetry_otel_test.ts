@@ -137,6 +137,7 @@ Deno.test({
       const known = {
         "network.transport": "tcp",
         "network.type": "ipv4",
+        "network.peer.address": "127.0.0.1",
         "socketserver.reason": "finished",
         "socketserver.bytes_in": 6,
         "socketserver.bytes_out": 6,

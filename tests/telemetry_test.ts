@@ -215,6 +215,51 @@ Deno.test("A request that the drain cuts off ends once, as forced", async () => 
   assertEquals(report.forced, 1);
 });
 
+/** Waits for messages, and answers none. */
+class Waits extends BaseRequestHandler {
+  override async handle() {
+    while (await this.waitForRequest()) await this.request.recv(100);
+  }
+}
+
+Deno.test("A request that waits for its next message as the server drains ends as idle", async () => {
+  using events = new Events();
+  const server = new AsyncTCPServer(LOOPBACK, Waits);
+  const served = server.serveForever();
+  using _client = await connectTo(server);
+  await until(() => server.status.idle === 1);
+  await within(server.serverClose({ timeout: 5 }));
+  await within(served);
+  assertEquals(events.of(STOP).map(({ reason }) => reason), ["idle"]);
+});
+
+/** More than the buffers of the system take. */
+const BIG = 16 * 2 ** 20;
+
+/** Leaves its answer to be sent after its end. */
+class Pushes extends BaseRequestHandler {
+  override handle() {
+    void this.request.sendall(new Uint8Array(BIG));
+  }
+}
+
+Deno.test("A request whose last bytes are on their way ends when they are sent", async () => {
+  using events = new Events();
+  class Hasty extends AsyncTCPServer {
+    override async shutdownRequest(request: Socket) {
+      await this.closeRequest(request);
+    }
+  }
+  await serving(new Hasty(LOOPBACK, Pushes), async (server) => {
+    using client = await connectTo(server);
+    await until(() => server.status.finished === 1);
+    assertEquals(events.of(STOP), []);
+    while ((await client.recv(2 ** 20)).length > 0);
+    const { bytesOut, reason } = await events.next(STOP);
+    assertEquals([bytesOut, reason], [BIG, "finished"]);
+  });
+});
+
 /** Answers a client that is turned away. */
 function busy(Server: typeof TCPServer): typeof TCPServer {
   return class extends Server {

@@ -64,12 +64,12 @@ export class ObservedRequest {
     if (this.#stopped) return;
     this.#stopped = true;
     this.start(request, this.#clientAddress);
-    const { closed, released } = request instanceof Socket
-      ? stateOf(request)
-      : {};
+    const flushed = request instanceof Socket
+      ? stateOf(request).flushed
+      : undefined;
     const publish = () => this.#publish(request, end);
-    if (!closed || !released || end === "forced") publish();
-    else released.then(publish, publish);
+    if (flushed === undefined || end === "forced") publish();
+    else flushed.then(publish, publish);
   }
 
   #publish(request: unknown, end: RequestEndReason): void {

@@ -183,6 +183,12 @@ export class SocketState {
     return this.stream ?? this.datagram ?? this.closedCounts ?? NO_BYTES;
   }
 
+  /** Resolves when a closed connection has sent its last bytes; undefined if there were none on their way. */
+  get flushed(): Promise<void> | undefined {
+    const { closedCounts } = this;
+    return closedCounts instanceof Stream ? closedCounts.flushed : undefined;
+  }
+
   /** Reports whether the socket can wait for connections, datagrams, or the data of a connection. */
   get listens(): boolean {
     return this.listening || (this.stream ?? this.datagram) !== undefined;

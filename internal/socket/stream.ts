@@ -262,6 +262,11 @@ export class Stream implements ByteCounts {
     });
   }
 
+  /** Resolves when a closed stream has sent all accepted bytes; undefined if it had none to send. */
+  get flushed(): Promise<void> | undefined {
+    return this.#flushed;
+  }
+
   /** Resolves when a closed stream has sent all accepted bytes and no call is in flight. */
   async released(): Promise<void> {
     await this.#flushed;

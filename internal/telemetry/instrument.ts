@@ -38,8 +38,8 @@ export interface Instrumentation extends Disposable {
  * and nothing is printed. No package and no permission is needed.
  *
  * Each request is a span of the kind "server", from the accept to the close, with the name of the handler's class. It has
- * the attributes `server.address`, `server.port`, `client.address`, `client.port`, `network.transport`, `network.type`,
- * and at its end `socketserver.reason`, `socketserver.bytes_in`, `socketserver.bytes_out` and, if it has failed,
+ * the attributes `server.address`, `server.port`, `client.address`, `client.port`, `network.peer.address`,
+ * `network.peer.port`, `network.transport`, `network.type`, and at its end `socketserver.reason`, `socketserver.bytes_in`, `socketserver.bytes_out` and, if it has failed,
  * `error.type`. Spans that a handler starts, such as those of `fetch`, are children of it, except in workers and child
  * processes.
  *

@@ -7,6 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Attributes } from "../runtime/open_telemetry.ts";
 import type { AnyServer } from "../server/event_types.ts";
+import { Socket } from "../socket/socket_object.ts";
 import type { Labels } from "./metrics.ts";
 import { protocolOf } from "./protocol.ts";
 
@@ -30,6 +31,19 @@ export function addressAttributes(
   }
   const [host, port] = address;
   return { [`${side}.address`]: host, [`${side}.port`]: port };
+}
+
+/** Returns the attributes of the other end of a connection, which may be a proxy and not the client. */
+export function peerAttributes(request: unknown): Attributes {
+  if (!(request instanceof Socket)) return {};
+  try {
+    const peer = request.getpeername();
+    return typeof peer === "string"
+      ? peer === "" ? {} : { "network.peer.address": peer }
+      : { "network.peer.address": peer[0], "network.peer.port": peer[1] };
+  } catch {
+    return {}; // the client has gone
+  }
 }
 
 /** Returns the labels of a metric as attributes. */

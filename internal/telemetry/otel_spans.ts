@@ -23,6 +23,7 @@ import { errorText } from "./log_text.ts";
 import {
   addressAttributes,
   errorType,
+  peerAttributes,
   serverAttributes,
 } from "./otel_attributes.ts";
 import { listen } from "./subscribe.ts";
@@ -74,7 +75,7 @@ export class OtelSpans implements Disposable {
     return span === undefined ? finish() : withSpan(span, finish);
   };
 
-  #start({ id, clientAddress }: RequestStartEvent): void {
+  #start({ id, request, clientAddress }: RequestStartEvent): void {
     if (!this.#mayBegin()) return this.#onDropped();
     const span = this.#tracer.startSpan(this.#server.RequestHandlerClass.name, {
       root: true, // the loop may run within a span of the program
@@ -82,6 +83,7 @@ export class OtelSpans implements Disposable {
       attributes: {
         ...serverAttributes(this.#server),
         ...addressAttributes("client", clientAddress),
+        ...peerAttributes(request),
       },
     });
     this.#spans.set(id, span);
@@ -117,7 +119,6 @@ export class OtelSpans implements Disposable {
 function endAttributes(event: RequestStopEvent): Attributes {
   const { reason, rejected, bytesIn, bytesOut } = event;
   return {
-    ...addressAttributes("client", event.clientAddress), // a PROXY header may have changed it
     "socketserver.reason": reason,
     ...(rejected === undefined ? {} : { "socketserver.rejected": rejected }),
     "socketserver.bytes_in": bytesIn,
