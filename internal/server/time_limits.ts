@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
 import { type OSError, osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
@@ -67,7 +66,7 @@ function expireBatch(
   }
   for (const pool of requestsOf(server).pools) pool.expire(expired);
   for (const active of batch) {
-    noteLimit(server, limit, active.clientAddress as Address);
+    noteLimit(server, limit, active.clientAddress ?? null);
     endNow(active, expired.get(active.request)!);
   }
 }
