@@ -21,6 +21,8 @@ interface Network {
 export class TrustedPeers {
   readonly #networks: Network[] = [];
   #unix = false;
+  /** The last host, and whether it is trusted: a server has few proxies, and many connections of each. */
+  #last: readonly [host: string, trusted: boolean] = ["", false];
 
   /**
    * @param list Networks such as `"10.0.0.0/8"`, addresses, and `"unix"` for the peers on Unix sockets.
@@ -44,7 +46,13 @@ export class TrustedPeers {
   /** Reports whether a peer is trusted. An IPv4 address within IPv6, such as `::ffff:10.0.0.1`, counts as IPv4. */
   includes(peer: Address): boolean {
     if (typeof peer === "string") return this.#unix;
-    const bytes = readHost(peer[0].replace(/%.*/, "")); // without a scope
+    const [host] = peer;
+    if (this.#last[0] !== host) this.#last = [host, this.#contains(host)];
+    return this.#last[1];
+  }
+
+  #contains(host: string): boolean {
+    const bytes = readHost(host.replace(/%.*/, "")); // without a scope
     return bytes !== undefined &&
       this.#networks.some((network) => contains(network, bytes));
   }

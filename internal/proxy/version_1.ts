@@ -14,6 +14,8 @@ import {
 import { bytesOfIPv6, formatIPv6, isIPv4 } from "../base/ip_text.ts";
 import { badHeader, type ProxyHeader } from "./header.ts";
 
+const latin1 = new TextDecoder("latin1");
+
 /** The longest line in bytes, with CR and LF. */
 const LINE_MAX = 107;
 
@@ -84,7 +86,7 @@ function readPort(text: string): number {
 
 /** Returns bytes as text, one character for each. */
 function textOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+  return latin1.decode(bytes);
 }
 
 /** Writes the line for two addresses of one family; without addresses, that they are not known. */
