@@ -10,12 +10,13 @@ import {
 } from "../socket.ts";
 import { connectFrom, NodeStream } from "../internal/runtime/node_stream.ts";
 import { EventEmitter } from "node:events";
-import type { Socket as NetSocket } from "node:net";
+import { connect, type Socket as NetSocket } from "node:net";
 import {
   assert,
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  delay,
 } from "./deps.ts";
 import {
   codeOf,
@@ -67,6 +68,31 @@ withNodePair(
     assertEquals(await client.recv(1), bytes("")); // and again
   },
 );
+
+Deno.test("NodeStream.stop() gives what was read, and leaves what comes later to another process", async () => {
+  using listener = listen();
+  const accepted = listener.accept();
+  const net = connect({
+    port: portOf(listener.getsockname()),
+    host: "127.0.0.1",
+  });
+  const stream = new NodeStream(net);
+  const [server] = await within(accepted);
+  try {
+    await server.sendall(bytes("one two "));
+    const three = new Uint8Array(3);
+    assertEquals(await within(stream.read(three)), 3);
+    await server.sendall(bytes("three "));
+    while (net.readableLength === 0) await delay(1);
+    assertEquals(text(stream.stop()), " two three ");
+    await server.sendall(bytes("four"));
+    await delay(50); // nothing happens
+    assertEquals([net.readableLength, net.bytesRead], [0, 14]);
+  } finally {
+    net.destroy();
+    server.close();
+  }
+});
 
 withNodePair(
   "NodeStream goes on reading after closeWrite()",

@@ -17,9 +17,8 @@ import type {
 /** The events after which a read may end. */
 const CHANGES = ["readable", "end", "close"];
 
-/** The private members of a socket of Node that read. */
-interface Readings {
-  _read: () => void;
+/** The private member of a socket of Node that reads. */
+interface Reading {
   readonly _handle: { readStop(): void } | null;
 }
 
@@ -65,8 +64,7 @@ export class NodeStream implements AbortableTransport {
    * @returns The bytes that no read has taken.
    */
   stop(): Uint8Array {
-    const socket = this.#leave() as NetSocket & Readings;
-    socket._read = () => {};
+    const socket = this.#leave() as NetSocket & Reading;
     socket._handle?.readStop();
     const { readableLength } = socket;
     const buffered = readableLength > 0 ? [socket.read(readableLength)] : [];
