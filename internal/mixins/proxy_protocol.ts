@@ -43,7 +43,7 @@ export interface ProxyProtocolOptions {
 export interface ProxyProtocolMixIn {
   /** The networks of the proxies. A change holds for later connections. */
   proxyTrusted: readonly string[];
-  /** Seconds that a header may take; null is no limit. A change holds for later connections. */
+  /** Seconds that a header may take; null is no limit. A change holds for the headers under way, too. */
   proxyTimeout: number | null;
   /**
    * Prints one line to stderr. The server calls this hook after it has closed a connection that has no header that
@@ -141,7 +141,6 @@ function proxied<B extends ServerConstructor>(Base: B) {
     }
 
     #trusted: readonly string[] = [];
-    #timeout: number | null = null;
 
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
@@ -167,12 +166,12 @@ function proxied<B extends ServerConstructor>(Base: B) {
     }
 
     get proxyTimeout(): number | null {
-      return this.#timeout;
+      return requestsOf(this).headerDeadlines.seconds;
     }
 
     set proxyTimeout(seconds: number | null) {
       checkTimeout(seconds);
-      this.#timeout = seconds;
+      requestsOf(this).headerDeadlines.seconds = seconds;
     }
 
     handleProxyError(

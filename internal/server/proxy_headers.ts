@@ -24,8 +24,6 @@ import type { ServerStages } from "./stages.ts";
 
 /** The members of a server with `ProxyProtocolMixIn`, besides those of every server. */
 export interface ProxiedStages {
-  /** The seconds that a header may take; null is no limit. */
-  proxyTimeout: number | null;
   /** Runs when a connection has no header that counts. */
   handleProxyError(
     error: OSError,
@@ -107,7 +105,9 @@ export class ProxyHeaders<R> {
     }
     this.#reading.delete(request);
     this.#wake();
-    if (this.#reading.size === 0) this.#quiet?.resolve();
+    if (this.#reading.size > 0) return;
+    if (this.#requests.draining) this.#requests.headerDeadlines.rest();
+    this.#quiet?.resolve();
   }
 
   /** Reads a header, and hands the request on, turns it away, or closes it. */
@@ -176,11 +176,17 @@ export class ProxyHeaders<R> {
       const reason = "the peer is no trusted proxy";
       throw osError("EACCES", { syscall: READING, reason });
     }
-    const { proxyTimeout } = this.#server;
-    const seconds = full
-      ? Math.min(REJECT_SECONDS, proxyTimeout ?? REJECT_SECONDS)
-      : proxyTimeout;
-    return await readProxyHeader(request, seconds);
+    if (full) {
+      const limit = stateOf(request).limit(READING, REJECT_SECONDS);
+      return await readProxyHeader(request, limit);
+    }
+    const { headerDeadlines } = this.#requests;
+    const limit = headerDeadlines.begin();
+    try {
+      return await readProxyHeader(request, limit);
+    } finally {
+      headerDeadlines.end(limit);
+    }
   }
 
   /** Closes a connection, counts the failure and calls the hook. Errors of another kind are the program's. */
@@ -217,6 +223,7 @@ export class ProxyHeaders<R> {
   /** Closes the requests that the loop has not taken: the server shuts down. */
   drain(): void {
     for (const request of this.#reading) closeNow(request);
+    if (this.#reading.size === 0) this.#requests.headerDeadlines.rest();
     for (let next; (next = this.#introduced.shift()) !== undefined;) {
       const { request, clientAddress } = next;
       void turnAway(this.#server, request, clientAddress!, "draining");

@@ -10,6 +10,7 @@ import { headerLength, readHeader } from "../proxy/codec.ts";
 import { HEADER_MAX, type ProxyHeader, READING } from "../proxy/header.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
 
 /** The bytes of connections that have ended before their first byte: checks that they can be opened, mostly. */
 const silent = new WeakSet<Error>();
@@ -23,16 +24,14 @@ export function leftSilently(error: Error): boolean {
  * Reads the header of a connection, in however many pieces it comes. The bytes behind it stay in the socket.
  *
  * @param socket The connection.
- * @param seconds The time that the header may take; null is no limit.
+ * @param limit Ends the wait.
  * @throws {OSError} EPROTO for bytes that are no header, ETIMEDOUT, or ECONNRESET if the peer left before its end.
  */
 export async function readProxyHeader(
   socket: Socket,
-  seconds: number | null,
+  limit: WaitLimit,
 ): Promise<ProxyHeader> {
-  const state = stateOf(socket);
-  const stream = state.connected(READING, "ENOTCONN");
-  const limit = state.limit(READING, seconds);
+  const stream = stateOf(socket).connected(READING, "ENOTCONN");
   let bytes = new Uint8Array(0);
   for (;;) {
     const piece = await stream.recv(HEADER_MAX, limit);

@@ -13,6 +13,7 @@ import { ActiveRequest, type RequestEnd } from "./active_request.ts";
 import { ClientCounts } from "./client_counts.ts";
 import { IdleWaits } from "./idle_waits.ts";
 import type { RequestDeadlines } from "./request_deadlines.ts";
+import { HeaderDeadlines } from "./header_deadlines.ts";
 import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
@@ -75,6 +76,8 @@ export class Requests implements Iterable<ActiveRequest> {
   };
   /** The peers whose PROXY headers are believed; undefined for a server that expects none. */
   trustedPeers: TrustedPeers | undefined = undefined;
+  /** The deadlines of these headers. */
+  readonly headerDeadlines: HeaderDeadlines = new HeaderDeadlines();
   /** The limit of the rate of connections; undefined if there was none yet. */
   rate: AcceptRate | undefined = undefined;
   /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
