@@ -384,6 +384,7 @@ Deno.test({
     const run = `ulimit -n 80 && exec "$0" run --no-prompt --allow-net "$1"`;
     await using child = boundedCommand("sh", {
       args: ["-c", run, Deno.execPath(), script.pathname],
+      env: { DENO_NO_UPDATE_CHECK: "1" }, // which needs descriptors too, some time after the start
       stdin: "piped",
       stdout: "piped",
     }).spawn();

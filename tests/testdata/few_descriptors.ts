@@ -3,6 +3,7 @@
  * Run by `server_errors_test.ts`, with `--allow-net`.
  */
 
+import "./early_signals.ts";
 import { AsyncTCPServer, StreamRequestHandler } from "../../mod.ts";
 
 class Echo extends StreamRequestHandler {

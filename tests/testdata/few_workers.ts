@@ -3,6 +3,7 @@
  * get. Run by `threading_start_test.ts` in a process that may have few of them.
  */
 
+import "./early_signals.ts";
 import {
   type Address,
   createConnection,

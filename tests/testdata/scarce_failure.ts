@@ -1,5 +1,6 @@
 /** Tells of an error while no descriptor is left, and when there are some again. Run by `failure_test.ts`. */
 
+import "./early_signals.ts";
 import { toFailure } from "../../internal/handoff/failure.ts";
 
 const held: Deno.FsFile[] = [];

@@ -3,6 +3,7 @@
  * becomes of the connections then. Run by `forking_scarce_test.ts`.
  */
 
+import "./early_signals.ts";
 import {
   createConnection,
   ForkingTCPServer,
