@@ -140,6 +140,97 @@ async function drainOne(
   await within(served);
 }
 
+/** What a client under load has seen. */
+interface Seen {
+  sent: number;
+  answered: number;
+  goodbye: boolean;
+}
+
+/** Sends a line, and the next one after each answer, until the server ends the connection. */
+async function load(
+  server: AnyServer,
+  lines: Iterable<string>,
+  seen: Seen,
+): Promise<void> {
+  using client = await connectTo(server);
+  using file = client.makefile("rb");
+  try {
+    assertEquals(text(await file.readline()), "hello\n");
+    for (const line of lines) {
+      seen.sent++;
+      await client.sendall(bytes(line));
+      const answer = text(await file.readline());
+      seen.goodbye = answer === "bye\n";
+      if (answer !== line) return;
+      seen.answered++;
+    }
+    seen.goodbye = text(await file.readline()) === "bye\n";
+  } catch (error) {
+    if (!(error instanceof module.OSError)) throw error; // reset: cut off, or its line came too late
+  }
+}
+
+/** Yields a line again and again. */
+function* always(line: string): Generator<string> {
+  for (;;) yield line;
+}
+
+const LOADED: Way[] = [
+  { name: "AsyncTCPServer", Handler: WaitingLines, ignore: false },
+  { name: "ThreadingTCPServer", Handler: WaitingLines, ...workers },
+  { name: "ForkingTCPServer", Handler: WaitingLines, ...children },
+];
+for (const { name, Handler, options, ignore } of LOADED) {
+  Deno.test({
+    name: `${name}.serverClose() under load reports what its clients see`,
+    ignore,
+    fn: () => drainUnderLoad(name, Handler, options),
+  });
+}
+
+/** Drains a server with 10 idle clients, 10 that ask on and on, 5 whose request takes until the drain, 2 that hang. */
+async function drainUnderLoad(
+  name: string,
+  Handler: RequestHandlerConstructor,
+  options: object | undefined,
+): Promise<void> {
+  const Server = (module as unknown as Record<string, AnyServerClass>)[name];
+  const server = new Server(LOOPBACK, Handler, options);
+  const served = server.serveForever();
+  const start = (count: number, lines: () => Iterable<string>) =>
+    Array.from({ length: count }, () => {
+      const seen: Seen = { sent: 0, answered: 0, goodbye: false };
+      return { seen, ended: load(server, lines(), seen) };
+    });
+  const idle = start(10, () => []);
+  const busy = start(10, () => always("ping\n"));
+  const working = start(5, () => ["work\n"]);
+  const hung = start(2, () => ["hang\n"]);
+  const all = [...idle, ...busy, ...working, ...hung];
+  const sum = (of: "sent" | "answered", clients = all) =>
+    clients.reduce((sum, { seen }) => sum + seen[of], 0);
+  await until(() =>
+    sum("answered") > 300 && server.status.idle >= 10 &&
+    sum("sent", [...working, ...hung]) === 7
+  );
+  const report = await within(server.serverClose({ timeout: 0.9 }));
+  await within(Promise.all(all.map(({ ended }) => ended)));
+  await within(served);
+  const shown = JSON.stringify({ report, sent: sum("sent") });
+  const polite = all.filter(({ seen }) => seen.goodbye).length;
+  assertEquals([report.forced, polite], [2, 25], shown);
+  assertEquals(report.idle + report.finished, 25, shown);
+  assert(report.idle >= 10 && report.finished >= 5, shown);
+  assertEquals(sum("answered", working), 5, shown);
+  const late = sum("sent", busy) - sum("answered", busy); // sent as the server said goodbye
+  assert(late <= busy.length, shown);
+  const { bytesOut } = server.status;
+  const answers = 5 * sum("answered") + 25 * ("hello\nbye\n".length);
+  const greetings = bytesOut - answers; // of the two that hang, unless their child was killed
+  assert(greetings === 0 || greetings === 12, `${greetings} ${shown}`);
+}
+
 /** Serves one client of a handler. */
 async function withClient(
   handle: (this: StreamRequestHandler) => Promise<void>,
@@ -219,6 +310,26 @@ Deno.test("waitForRequest() ends after the drain has begun, but not before a byt
     assertEquals(report, { idle: 0, finished: 1, forced: 0 });
   });
   assertEquals(results, [true, "one\n", false]);
+});
+
+Deno.test("waitForRequest() is false in the end for a client that asks on and on", async () => {
+  const pings = bytes("ping\n".repeat(1000));
+  await withClient(async function () {
+    while (await this.waitForRequest()) {
+      this.wfile.write(await this.rfile.readline());
+    }
+  }, async (client, server) => {
+    const ended = new Event();
+    const asks = (async () => {
+      while (!ended.isSet) await client.sendall(pings);
+    })().catch(() => {}); // the server has closed the connection
+    const reads = rest(client).catch(() => {});
+    await until(() => server.status.bytesIn > 10_000);
+    const report = await server.serverClose(); // without a limit
+    ended.set();
+    assertEquals(report.forced, 0);
+    await Promise.all([asks, reads]);
+  });
 });
 
 Deno.test("waitForRequest() keeps the timeout of the connection, and throws its errors", async () => {

@@ -7,6 +7,12 @@
 import { Cancellation, settleReads } from "../waiting/timeouts.ts";
 import type { ActiveRequest } from "./active_request.ts";
 
+/**
+ * How many more times a handler may look for a message that has arrived once the waits are over: a client that asks on and
+ * on would keep the server otherwise. A read takes 64 KiB, so 1 MiB of requests that came together is handled. Arbitrary.
+ */
+const LOOKS_MAX = 16;
+
 /** The wait of one handler. The end of the waits, or the timeout of the connection, cancels it. */
 export class IdleWait extends Cancellation {
   readonly #waits: IdleWaits;
@@ -81,12 +87,22 @@ export class IdleWaits {
   onChange: (() => void) | undefined = undefined;
   /** Returns the number of waits in workers or child processes. */
   elsewhere: (() => number) | undefined = undefined;
+  /** How often the handlers of requests have looked for a message since the waits are over. */
+  readonly #looks = new WeakMap<ActiveRequest, number>();
   /** The number of blocking handlers that wait: one at most. */
   #blocked = 0;
 
   /** The number of handlers that wait. */
   get size(): number {
     return this.#waits.size + this.#blocked + (this.elsewhere?.() ?? 0);
+  }
+
+  /** Reports whether a handler may look for a message that has arrived, although the waits are over. */
+  mayLook(active: ActiveRequest | undefined): boolean {
+    if (active === undefined) return true;
+    const looks = (this.#looks.get(active) ?? 0) + 1;
+    this.#looks.set(active, looks);
+    return looks <= LOOKS_MAX;
   }
 
   /** Begins the wait of a handler. */

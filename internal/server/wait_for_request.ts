@@ -78,7 +78,7 @@ async function wait(
     const limit = state.limit("recv");
     const requests = requestsOf(server);
     if (requests.idle.over || limit === "now") {
-      return await look(stream, requests);
+      return await look(stream, requests, request);
     }
     const idle = requests.idle.begin(requests.of(request), limit);
     return await waitIdle(stream, idle).finally(() => idle.end());
@@ -92,8 +92,11 @@ async function wait(
 /** Reports whether a message has begun, and does not wait for it. */
 async function look(
   stream: Stream,
-  { idle: { over } }: Requests,
+  requests: Requests,
+  request: unknown,
 ): Promise<boolean> {
+  const { over } = requests.idle;
+  if (over && !requests.idle.mayLook(requests.of(request))) return false;
   if (await poll(stream.receiveBuffer)) return await begins(stream);
   if (over) return false;
   throw wouldBlock("recv");

@@ -15,7 +15,10 @@ import {
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Says hello, answers each line, and says goodbye after the last. `work` takes until the server drains. */
+/**
+ * Says hello, answers each line, and says goodbye after the last. `work` takes until the server drains, and `hang` for
+ * ever.
+ */
 export class WaitingLines extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
@@ -24,6 +27,7 @@ export class WaitingLines extends StreamRequestHandler {
     while (await this.waitForRequest()) {
       const line = await this.rfile.readline();
       if (decode(line) === "work\n") await drained(this.signal);
+      if (decode(line) === "hang\n") await new Promise(() => {});
       await this.wfile.write(line);
     }
     await this.wfile.write("bye\n");
