@@ -308,6 +308,8 @@ const MISTAKES: Record<string, () => unknown> = {
     () => t.subscribe("socketserver.request.end", () => {}),
   'a level that does not exist: `consoleLogger(server, { level: "verbose" })`':
     () => t.consoleLogger({}, { level: "verbose" }),
+  "no limit for a delay: `serve(server, { shutdownDelay: null })`": () =>
+    s.serve({ serveForever() {} }, { shutdownDelay: null }),
   "a class for `serve`: `serve(AsyncTCPServer)`": () =>
     s.serve(class AsyncTCPServer {}),
 };

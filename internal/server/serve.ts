@@ -158,7 +158,7 @@ function checkDelay(seconds: number | null): void {
   checkTimeout(seconds);
   if (seconds !== null) return;
   throw new TypeError(
-    "Cannot serve: shutdownDelay must be a number of seconds, got null",
+    "Cannot serve: shutdownDelay must be a number of seconds, got null; write 0 for none",
   );
 }
 
