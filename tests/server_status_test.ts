@@ -5,6 +5,7 @@ import {
   AsyncUDPServer,
   BaseRequestHandler,
   createConnection,
+  ProxyProtocolMixIn,
   relay,
   type RequestHandlerConstructor,
   serve,
@@ -14,7 +15,7 @@ import {
   TCPServer,
   TimeoutError,
 } from "../mod.ts";
-import { assert, assertEquals, assertRejects } from "./deps.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./deps.ts";
 import {
   type AnyServer,
   ask,
@@ -30,6 +31,7 @@ import {
 } from "./server_helpers.ts";
 import { clientContext, serverContext } from "./ssl_helpers.ts";
 import { connectTls, makeServer } from "./ssl_server_helpers.ts";
+import { ServerMetrics } from "../telemetry.ts";
 import { memorySocketpair } from "../testing.ts";
 import { within } from "./helpers/within.ts";
 
@@ -236,8 +238,8 @@ class StreamEcho extends StreamRequestHandler {
 function assertComplete({ status }: AnyServer): void {
   const { accepted, active, finished, failed, forced } = status;
   const { rejected, handshakeErrors, proxyErrors } = status;
-  const sum = active + finished + failed + forced + rejected +
-    handshakeErrors + proxyErrors;
+  const ended = finished + failed + forced + rejected;
+  const sum = active + ended + handshakeErrors + proxyErrors;
   assertEquals(sum, accepted, JSON.stringify(status));
 }
 
@@ -320,6 +322,90 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
     assertEquals(server.status.state, "closed");
   });
 }
+
+for (const Server of [TCPServer, AsyncTCPServer]) {
+  for (const stage of ["verifyRequest", "verifyPeer"] as const) {
+    Deno.test(`${Server.name} counts a request once that it cuts off while ${stage} judges it`, async () => {
+      const [judging, judged, ended] = [new Event(), new Event(), new Event()];
+      const ssl = stage === "verifyPeer" ? serverContext() : null;
+      const server = new Server(LOOPBACK, Obeys, { ssl }) as AnyServer;
+      const judge = async () => {
+        judging.set();
+        await judged.wait();
+        return false;
+      };
+      Object.assign(server, { [stage]: judge });
+      server.shutdownRequest = () => ended.set(); // the connection is cut off already
+      const served = server.serveForever();
+      using _client = await (ssl === null ? connectTo : connectTls)(server);
+      await judging.wait();
+      const report = await within(server.serverClose({ timeout: 0.01 }));
+      assertEquals(report, { idle: 0, finished: 0, forced: 1 });
+      judged.set();
+      await within(ended.wait());
+      await within(served);
+      const { accepted, forced, rejected } = server.status;
+      assertEquals([accepted, forced, rejected], [1, 1, 0]);
+    });
+  }
+}
+
+Deno.test("a request that waits for its header or its handshake as the server closes is turned away, and not finished", async () => {
+  class Proxied extends ProxyProtocolMixIn(AsyncTCPServer) {
+    static override proxyTrusted = ["127.0.0.1"];
+  }
+  for (
+    const server of [
+      new Proxied(LOOPBACK, Obeys),
+      new AsyncTCPServer(LOOPBACK, Obeys, { ssl: serverContext() }),
+    ] as unknown as AnyServer[]
+  ) {
+    const served = server.serveForever();
+    const clients = await Promise.all([1, 2, 3].map(() => connectTo(server)));
+    await until(() => server.status.active === 3);
+    const report = await within(server.serverClose());
+    assertEquals(report, { idle: 0, finished: 0, forced: 0 });
+    assertEquals(server.status.rejected, 3);
+    assertComplete(server);
+    await within(served);
+    for (const client of clients) client.close();
+  }
+});
+
+Deno.test("a request is counted as what it is, also if closeRequest throws", async () => {
+  class Proxied extends ProxyProtocolMixIn(AsyncTCPServer) {
+    static override proxyTrusted = ["127.0.0.1"];
+  }
+  for (
+    const [server, counter, ended] of [
+      [
+        new Proxied(LOOPBACK, Obeys),
+        "proxyErrors",
+        /requests_ended_total.*"proxy"} 1/,
+      ],
+      [
+        new AsyncTCPServer(LOOPBACK, Obeys, { ssl: serverContext() }),
+        "handshakeErrors",
+        /requests_ended_total.*"handshake"} 1/,
+      ],
+    ] as unknown as [AnyServer, "proxyErrors" | "handshakeErrors", RegExp][]
+  ) {
+    using stderr = new Stderr();
+    server.closeRequest = () => {
+      throw new Error("closeRequest");
+    };
+    await serving(server, async () => {
+      using client = await connectTo(server);
+      await client.sendall(bytes("neither a header nor a handshake\r\n"));
+      await until(() => server.status.active === 0);
+      assertEquals(server.status[counter], 1);
+      assertComplete(server);
+      using metrics = new ServerMetrics(server);
+      assertMatch(metrics.prometheus(), ended);
+    });
+    assert(stderr.texts.join("").includes("Error: closeRequest"));
+  }
+});
 
 Deno.test("a suspended server leaves the other servers of serve() alone, and closes", async () => {
   const servers = [Obeys, Obeys].map((Handler) =>

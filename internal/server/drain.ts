@@ -54,7 +54,8 @@ export async function drain(
   const ended = (how: RequestEnd) =>
     under.values().filter(({ end }) => end === how).toArray().length;
   const [idle, forced] = [ended("idle"), ended("forced")];
-  return { idle, finished: under.size - idle - forced, forced };
+  const finished = under.size - idle - forced - ended("rejected");
+  return { idle, finished, forced };
 }
 
 function tell(

@@ -160,11 +160,11 @@ export class Handshakes {
     if (failure === undefined) {
       return await reportAndShutdown(server, request, clientAddress, error);
     }
+    const { draining } = this.#requests;
+    if (draining) this.#requests.reject(request, "draining");
+    else this.#requests.failHandshake(request, failure);
     await server.closeRequest(request);
-    if (this.#requests.draining) {
-      return this.#requests.reject(request, "draining");
-    }
-    this.#requests.failHandshake(request, failure);
+    if (draining) return;
     if (failure instanceof TimeoutError) {
       noteLimit(server, "handshakeTimeout", clientAddress);
     }

@@ -201,12 +201,14 @@ export class ProxyHeaders<R> {
     if (failure === undefined) {
       return await reportAndShutdown(server, request, peerAddress, error);
     }
-    await server.closeRequest(request);
-    if (this.#requests.draining) {
-      return this.#requests.reject(request, "draining");
+    const { draining } = this.#requests;
+    if (draining) this.#requests.reject(request, "draining");
+    else {
+      this.#requests.failProxyHeader(request);
+      observed?.note({ reason: "proxy", error: failure });
     }
-    this.#requests.failProxyHeader(request);
-    observed?.note({ reason: "proxy", error: failure });
+    await server.closeRequest(request);
+    if (draining) return;
     if (failure instanceof TimeoutError) {
       noteLimit(server, "proxyTimeout", peerAddress);
     }

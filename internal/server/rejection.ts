@@ -9,7 +9,8 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { noteLimit } from "./note_limit.ts";
 import { hookFailed } from "./report.ts";
 import { reportError } from "./report_error.ts";
-import { requestsOf } from "./request_registry.ts";
+import type { ObservedRequest } from "./observed_request.ts";
+import { type Requests, requestsOf } from "./request_registry.ts";
 import type { LimitName, RejectReason, ServerStages } from "./stages.ts";
 
 /** The milliseconds that `rejectRequest` may take: as long as `shutdownRequest` waits for a client. */
@@ -31,12 +32,7 @@ export async function turnAway<R>(
   clientAddress: Address,
   reason: RejectReason,
 ): Promise<void> {
-  const requests = requestsOf(server);
-  const active = requests.detach(request);
-  const { observed } = active;
-  active.observed = undefined; // its end comes after the rejection
-  active.result = "rejected";
-  requests.end(active);
+  const observed = endRejected(requestsOf(server), request);
   try {
     await rejectAndShutdown(server, request, clientAddress, reason);
   } catch (error) {
@@ -47,7 +43,24 @@ export async function turnAway<R>(
   }
 }
 
-/** Calls `rejectRequest`, reports its error, and closes the request. Throws the error of another stage. */
+/** Ends a request, unless the server has cut it off. Returns its observation, because its end comes after the rejection. */
+function endRejected(
+  requests: Requests,
+  request: unknown,
+): ObservedRequest | undefined {
+  if (!requests.reports(request)) return undefined;
+  const active = requests.detach(request);
+  const { observed } = active;
+  active.observed = undefined;
+  active.result = "rejected";
+  requests.end(active);
+  return observed;
+}
+
+/**
+ * Calls `rejectRequest`, reports its error, and closes the request. Only closes a request that the server has cut off.
+ * Throws the error of another stage.
+ */
 export async function rejectAndShutdown<R>(
   server: ServerStages<R>,
   request: R,
@@ -55,6 +68,7 @@ export async function rejectAndShutdown<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
+  if (!requests.reports(request)) return await server.shutdownRequest(request);
   requests.reject(request, reason);
   if (isLimit(reason)) noteLimit(server, reason, clientAddress);
   try {

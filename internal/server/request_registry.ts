@@ -270,20 +270,28 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Notes that a request is turned away. */
   reject(request: unknown, reason: RejectReason): void {
-    this.status.rejected++;
-    this.#setResult(request, "rejected", { rejected: reason });
+    this.#refuse(request, "rejected", { rejected: reason });
   }
 
   /** Notes that the TLS handshake of a request has failed. */
   failHandshake(request: unknown, error: unknown): void {
-    this.status.handshakeErrors++;
-    this.#setResult(request, "rejected", { reason: "handshake", error });
+    this.#refuse(request, "handshakeErrors", { reason: "handshake", error });
   }
 
   /** Notes that a request has no PROXY header that counts. */
   failProxyHeader(request: unknown): void {
-    this.status.proxyErrors++;
-    this.#setResult(request, "rejected", {});
+    this.#refuse(request, "proxyErrors", {});
+  }
+
+  /** Counts a request that gets no handler, unless it was cut off before, and counts as that. */
+  #refuse(
+    request: unknown,
+    counter: "rejected" | "handshakeErrors" | "proxyErrors",
+    details: RequestDetails,
+  ): void {
+    if (!this.reports(request)) return;
+    this.status[counter]++;
+    this.#setResult(request, "rejected", details);
   }
 
   /** Notes that an error is reported for a request. */
@@ -368,7 +376,7 @@ export class Requests implements Iterable<ActiveRequest> {
     if (current instanceof Socket) stateOf(current).close(true);
   }
 
-  /** Reports whether to report errors of a request: not after the server has cut it off. */
+  /** Reports whether to report and count what becomes of a request: not after the server has cut it off. */
   reports(request: unknown): boolean {
     return !this.#givenUp.has(request);
   }

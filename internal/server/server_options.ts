@@ -81,7 +81,8 @@ export const NO_REQUESTS: Readonly<ServerCloseReport> = {
 };
 
 /**
- * The numbers of requests that were open when the server closed. Each request counts once.
+ * The numbers of requests that were open when the server closed. Each request counts once; one that was still waiting for
+ * its PROXY header, its handshake or its verdict is turned away, and counts in `status.rejected` only.
  *
  * @category Servers
  */

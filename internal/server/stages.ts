@@ -38,8 +38,8 @@ export interface ServerStatus {
    */
   idle: number;
   /**
-   * Requests got so far. Each of them is under way, or is counted once in `finished`, `failed`, `forced`, `rejected` or
-   * `handshakeErrors`.
+   * Requests got so far. Each of them is under way, or is counted once in `finished`, `failed`, `forced`, `rejected`,
+   * `handshakeErrors` or `proxyErrors`.
    */
   accepted: number;
   /** Requests whose handlers have returned. */
