@@ -1,4 +1,7 @@
-/** Handing connections over: to a child that takes none, with no descriptor left, and while the server closes. */
+/**
+ * Handing connections over: to a child that takes none, with no descriptor left, and while the server closes. The bytes
+ * of TLS connections, whose descriptors cannot be passed, go to the children instead.
+ */
 
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";
@@ -22,6 +25,7 @@ import {
 } from "./deps.ts";
 import {
   all,
+  CONFIG,
   decode,
   dial,
   encode,
@@ -33,11 +37,12 @@ import {
   TCP,
   UnixStream,
 } from "./forking_helpers.ts";
-import { turn } from "./helpers.ts";
+import { digest, randomBytes, recvToEnd, turn } from "./helpers.ts";
+import { seeded } from "./stream_fakes.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { Echo } from "./testdata/handlers.ts";
 import { mayFork } from "./helpers/allowed.ts";
-import { within } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignoreProc = !mayFork || Deno.build.os !== "linux";
@@ -257,5 +262,72 @@ Deno.test({
       await checkClose(new UnixStream(`${dir}/${i}`, Echo, { maxChildren: 2 }));
     }
     await Deno.remove(dir, { recursive: true });
+  },
+});
+
+const read = (name: string): string =>
+  Deno.readTextFileSync(new URL(`./testdata/${name}`, import.meta.url));
+
+Deno.test({
+  name: "ForkingTCPServer serves clients over TLS",
+  ignore: !mayFork,
+  async fn() {
+    const [cert, key] = [read("localhost.crt"), read("localhost.key")];
+    /** A server whose socket stands on a listener for TLS. */
+    class TlsServer extends TCP {
+      override serverBind(): void {
+        const [hostname, port] = this.serverAddress as [string, number];
+        const listener = Deno.listenTls({ hostname, port, cert, key });
+        this.socket = Socket.from(listener);
+        this.serverAddress = this.socket.getsockname();
+      }
+
+      override serverActivate(): void {} // it listens
+    }
+    const data = randomBytes(200_000, seeded(1));
+    const server = new TlsServer(["127.0.0.1", 0], Echo, { maxChildren: 2 });
+    await using _serving = serving(server);
+    const [hostname, port] = server.serverAddress as [string, number];
+    const one = async (): Promise<string> => {
+      const options = { hostname, port, caCerts: [cert] };
+      using client = Socket.from(await Deno.connectTls(options));
+      const received = recvToEnd(client);
+      await client.sendall(data);
+      await client.shutdown(SHUT_WR);
+      return digest(await received);
+    };
+    const got = await Promise.all(Array.from({ length: 6 }, one));
+    assertEquals(new Set(got), new Set([digest(data)]));
+    assertEquals(server.reports.left, 0);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingTCPServer with no descriptor left, here or in a child, loses that connection only",
+  ignore: !mayFork || Deno.build.os !== "linux",
+  async fn() {
+    const program = new URL("./testdata/scarce_server.ts", import.meta.url);
+    const run = `${Deno.execPath()} run --no-check -A ${CONFIG} ${program}`;
+    const { stdout, stderr } = await within(
+      boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
+        .output(),
+    );
+    assertEquals(
+      [decode(stdout).trim().split("\n").sort(), decode(stderr)],
+      [[
+        "again true", // after the child had some
+        "again true 1", // after this process had some
+        "child true",
+        "dup EMFILE", // the copy for the child
+        "fork EMFILE", // the first child
+        "fork EMFILE",
+        "fork true", // another child could not start: the first takes the request
+        "recvmsg EMFILE", // the child's own
+        "server true",
+        "start true", // the request of a child that could not start
+        "start true",
+      ], ""],
+    );
   },
 });

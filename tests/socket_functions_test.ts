@@ -16,9 +16,11 @@ import {
   socketpair,
   SOL_SOCKET,
 } from "../socket.ts";
+import * as socketModule from "../socket.ts";
 import { nodeDns } from "../internal/runtime/node_builtins.ts";
 import { unstableNet } from "../internal/runtime/open.ts";
 import {
+  assert,
   assertEquals,
   assertLess,
   assertRejects,
@@ -26,6 +28,7 @@ import {
 } from "./deps.ts";
 import { codeOf, deadPort, listen, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
+import { havePython, python } from "./python.ts";
 import { within } from "./helpers/within.ts";
 
 /** Makes the resolver answer with these addresses, until the end of the scope. */
@@ -343,4 +346,33 @@ Deno.test("socketpair() connects whatever the default timeout is", async () => {
 Deno.test("socketpair() refuses families and types that it does not know", async () => {
   assertEquals(await codeOf(() => socketpair(99)), "EAFNOSUPPORT");
   assertEquals(await codeOf(() => socketpair(AF_INET, 99)), "EPROTONOSUPPORT");
+});
+
+/** The constants that are exported. */
+const CONSTANTS = Object.entries(socketModule).filter(([, value]) =>
+  typeof value === "number"
+) as [string, number][];
+
+Deno.test("the constants that every program needs are there", () => {
+  const names = new Set(CONSTANTS.map(([name]) => name));
+  for (
+    const name of [
+      ...["AF_INET", "AF_INET6", "AF_UNIX", "SOCK_STREAM", "SOCK_DGRAM"],
+      ...["SOL_SOCKET", "SO_REUSEADDR", "SHUT_RD", "SHUT_WR", "SHUT_RDWR"],
+      ...["IPPROTO_TCP", "IPPROTO_UDP", "IPPROTO_IPV6"],
+    ]
+  ) assert(names.has(name), name);
+});
+
+Deno.test({
+  name: "constants are CPython's",
+  ignore: !havePython(),
+  async fn() {
+    const names = CONSTANTS.map(([name]) => [name]);
+    const body = "return getattr(socket, row[0], None)";
+    assertEquals(
+      await python(body, names),
+      CONSTANTS.map(([, value]) => value),
+    );
+  },
 });

@@ -1,6 +1,5 @@
 import { createServer, Socket, socketpair } from "../mod.ts";
 import { AF_INET, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM } from "../mod.ts";
-import { stateOf } from "../internal/socket/socket_object.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 
 /** Runs `use`, and two turns of the event loop, in which the runtime looks for unhandled rejections. */
@@ -48,7 +47,7 @@ for (const [name, call] of Object.entries(calls)) {
     const [socket, peer] = await socketpair();
     const seen = await unhandled(() => {
       call(socket);
-      stateOf(socket).close(false); // close() would wait for a file
+      socket.abort(); // close() would wait for a file
       peer.close();
     });
     assertEquals(seen, []);
@@ -79,7 +78,7 @@ Deno.test("Socket.accept() that nobody awaits may fail", async () => {
   const seen = await unhandled(async () => {
     listener.accept();
     listener.close();
-    await stateOf(listener).released;
+    await listener.waitClosed();
   });
   assertEquals(seen, []);
 });

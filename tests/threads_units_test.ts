@@ -25,7 +25,7 @@ import {
 } from "./deps.ts";
 import { CONFIG } from "./forking_helpers.ts";
 import { concat, FakeStream, tcpPair, turn } from "./helpers.ts";
-import { bytes, text } from "./server_helpers.ts";
+import { bytes, text, until } from "./server_helpers.ts";
 import * as B from "./testdata/blocking_handlers.ts";
 import * as L from "./testdata/leftover_handlers.ts";
 import { LoadsOnce } from "./testdata/loads_once.ts";
@@ -34,14 +34,6 @@ import { granted, mayRead } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
 const FACTS = { serverAddress: "", options: {}, shared: undefined };
-
-/** Waits until something is so; the timer keeps the event loop alive, which a flag does not. */
-async function until(so: () => boolean, what: string): Promise<void> {
-  for (const end = performance.now() + 10_000; !so();) {
-    assert(performance.now() < end, what);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 Deno.test("WorkerServerStub.requestSignal() is aborted where the server drains already", () => {
   for (const draining of [false, true]) {
@@ -89,7 +81,7 @@ workerTest(
     const shared = new Int32Array(new SharedArrayBuffer(4));
     await using running = start(L.KeepsSignal, { shared });
     assertEquals(await running.ask(""), "go");
-    await until(() => Atomics.load(shared, 0) !== 0, "it tells");
+    await until(() => Atomics.load(shared, 0) !== 0);
     assertEquals(shared[0], 1);
   },
 );
@@ -126,7 +118,7 @@ Deno.test({
     });
     const run = runner.run();
     const served = main.receiveAll();
-    await until(() => got.length === 1, "it is ready");
+    await until(() => got.length === 1);
     const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
     const opening: P.Opening = {
       clientAddress: "",
@@ -135,13 +127,13 @@ Deno.test({
       timeout: null,
     };
     main.send(P.OPEN, 7, P.pack(opening));
-    await until(() => got.some(([type]) => type === P.FINISHED), "it ends");
+    await until(() => got.some(([type]) => type === P.FINISHED));
     main.send(P.DATA, 7, bytes("late"));
-    await until(() => got.at(-1)![0] === P.UNREAD, "it comes back");
+    await until(() => got.at(-1)![0] === P.UNREAD);
     assertEquals(got.at(-1), [P.UNREAD, 7, "late"]);
     main.send(P.EOF, 7);
     main.send(P.HEARTBEAT, 0);
-    await until(() => got.at(-1)![0] === P.HEARTBEAT, "it answers");
+    await until(() => got.at(-1)![0] === P.HEARTBEAT);
     runner.channel.close();
     main.close();
     await deadline(Promise.all([run, served]), 10_000);
@@ -191,7 +183,7 @@ Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while 
   await turn(); // it sleeps
   worker.block(1);
   main.send(1, 5);
-  await until(() => got.length === 1, "it takes the frame");
+  await until(() => got.length === 1);
   worker.close();
   main.flush();
   await deadline(Promise.all([served, turn()]), 10_000);
@@ -219,7 +211,7 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
   while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
   makeRoom();
   const served = main.receiveAll();
-  await until(() => resumed.length === 2, "who waits is told");
+  await until(() => resumed.length === 2);
   assertEquals(resumed, ["first", "second"]);
   main.close();
   await deadline(Promise.all([served, turn()]), 10_000);
@@ -331,7 +323,7 @@ workerTest(
       assertEquals(await readText(client, 2), "x\n");
       await client.shutdown(1);
       assertEquals(await readAll(client), "");
-      await until(() => running.server.status.active === 0, "it ends");
+      await until(() => running.server.status.active === 0);
     }
     assertEquals(shared[0], 1, "one worker is enough");
   },

@@ -7,5 +7,3 @@ import "../forking_handover_test.ts";
 import "../forking_hostile_test.ts";
 import "../forking_permissions_test.ts";
 import "../forking_property_test.ts";
-import "../forking_scarce_test.ts";
-import "../forking_tls_test.ts";

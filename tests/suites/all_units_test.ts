@@ -1,7 +1,6 @@
 /** Tests of parsers, queues, rings, timers: the units under the sockets, servers and files. */
 
 import "../codecs_test.ts";
-import "../constants_test.ts";
 import "../datagram_memory_test.ts";
 import "../deno_version_test.ts";
 import "../errors_test.ts";

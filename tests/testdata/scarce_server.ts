@@ -1,6 +1,6 @@
 /**
  * A forking server for a process with few descriptors: uses up those of this process, or of its child, and says what
- * becomes of the connections then. Run by `forking_scarce_test.ts`.
+ * becomes of the connections then. Run by `forking_handover_test.ts`.
  */
 
 import "./early_signals.ts";
