@@ -155,6 +155,16 @@ Deno.test("AsyncTCPServer counts each time that it stops accepting at maxConnect
   }, { pollInterval: 0.01 });
 });
 
+Deno.test("AsyncTCPServer counts no limit while it is suspended", async () => {
+  await using server = new Noting(LOOPBACK, EchoLine, { timeout: 0.01 });
+  using _client = await connectTo(server);
+  await within(server.handleRequest());
+  server.suspend();
+  await within(server.handleRequest());
+  assertEquals(server.status.accepted, 1);
+  assertEquals(reached(server.status), {});
+});
+
 Deno.test("status.limits is a snapshot", async () => {
   await using server = new Noting(LOOPBACK, EchoLine, { maxConnections: 1 });
   const before = server.status.limits;

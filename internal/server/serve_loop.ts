@@ -220,7 +220,7 @@ export class ServeLoop<R> {
     publishListening(this.#server);
     const server = this.#server;
     const socket = socketOf(server);
-    if (!this.#requests.room.ready) this.#noteFull();
+    if (this.#requests.full) this.#noteFull();
     const { room, rate } = this.#requests;
     const waits = bothReady(room, stateOf(socket).readable);
     const next = rate === undefined ? waits : bothReady(waits, rate);
