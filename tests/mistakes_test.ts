@@ -140,6 +140,10 @@ const MISTAKES: Record<string, () => unknown> = {
   ),
   "a function: `async (socket) => { ... }`": handledBy(async () => {}),
   "no handler": handledBy(undefined),
+  "`requestQueueSize` of a server that is bound": async () => {
+    await using server = new s.TCPServer(LOOPBACK, Upper);
+    server.requestQueueSize = 5;
+  },
   "`waitForRequest` for a datagram": async () => {
     const socket = new s.Socket(s.AF_INET, s.SOCK_DGRAM);
     const request = [new Uint8Array(1), socket];

@@ -5,6 +5,8 @@ import {
   AsyncUDPServer,
   BaseRequestHandler,
   createConnection,
+  ForkingTCPServer,
+  MSG_WAITALL,
   ProxyProtocolMixIn,
   relay,
   type RequestHandlerConstructor,
@@ -13,9 +15,16 @@ import {
   type Socket,
   StreamRequestHandler,
   TCPServer,
+  ThreadingTCPServer,
   TimeoutError,
 } from "../mod.ts";
-import { assert, assertEquals, assertMatch, assertRejects } from "./deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "./deps.ts";
 import {
   type AnyServer,
   ask,
@@ -33,7 +42,9 @@ import { clientContext, serverContext } from "./ssl_helpers.ts";
 import { connectTls, makeServer } from "./ssl_server_helpers.ts";
 import { ServerMetrics } from "../telemetry.ts";
 import { memorySocketpair } from "../testing.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
+import { WhichWorker } from "./testdata/waiting_handlers.ts";
 
 /** The bytes that a server has received and sent. */
 function moved({ status }: AnyServer): [bytesIn: number, bytesOut: number] {
@@ -493,4 +504,135 @@ Deno.test("server.waitForConnections() resolves when at most so many requests ar
       RangeError,
     );
   });
+});
+
+Deno.test("settings of a server are checked when they are assigned, while it serves too", async () => {
+  const server = new AsyncTCPServer(LOOPBACK, StreamEcho);
+  // deno-lint-ignore no-explicit-any
+  const any = server as any;
+  await serving(server, async () => {
+    for (
+      const [name, value, message] of [
+        ["timeout", -1, "Cannot set the timeout"],
+        ["closeTimeout", "5", "Cannot set the timeout"],
+        ["maxConnections", 0, "Cannot set maxConnections"],
+        ["maxConnectionsPerClient", 1.5, "Cannot set maxConnectionsPerClient"],
+        ["maxConnectionsPolicy", "drop", "Cannot set maxConnectionsPolicy"],
+        ["blockOnClose", "no", "Cannot set blockOnClose"],
+        ["requestQueueSize", 5, "the server is bound already"],
+        ["allowReuseAddress", true, "the server is bound already"],
+        ["allowReusePort", true, "the server is bound already"],
+        ["addressFamily", 2, "the server is bound already"],
+        ["socketType", 1, "the server is bound already"],
+        ["pathMode", 0o600, "the server is bound already"],
+        ["replaceStalePath", true, "the server is bound already"],
+      ] as const
+    ) {
+      const before = any[name];
+      assertThrows(() => any[name] = value, Error, message);
+      assertEquals(any[name], before, name);
+    }
+    server.closeTimeout = 3;
+    assertEquals(server.closeTimeout, 3);
+    await server.shutdown();
+  });
+  const unbound = new AsyncTCPServer(LOOPBACK, StreamEcho, {
+    bindAndActivate: false,
+  });
+  unbound.requestQueueSize = 7;
+  assertEquals(unbound.requestQueueSize, 7);
+  await unbound.serverClose();
+});
+
+Deno.test("a lower maxConnections ends no request, and lets no other in until there is room", async () => {
+  const server = new AsyncTCPServer(LOOPBACK, StreamEcho);
+  await serving(server, async () => {
+    const [first, second] = [await connectTo(server), await connectTo(server)];
+    await until(() => server.status.active === 2);
+    server.maxConnections = 1;
+    const third = await connectTo(server);
+    await third.sendall(bytes("third\n"));
+    for (const client of [first, second]) {
+      await client.sendall(bytes("on\n"));
+      assertEquals(text(await client.recv(100)), "on\n");
+      assertEquals(server.status.active, 2);
+    }
+    first.close();
+    await until(() => server.status.active === 1);
+    await second.sendall(bytes("on\n"));
+    assertEquals(text(await second.recv(100)), "on\n");
+    assertEquals(server.status.accepted, 2);
+    second.close();
+    assertEquals(text(await third.recv(100)), "third\n");
+    third.close();
+  });
+});
+
+Deno.test({
+  name: "a lower maxWorkers lets workers end when they have no request",
+  ignore: !mayRead,
+  async fn() {
+    const options = { maxWorkers: 2 };
+    await using server = new ThreadingTCPServer(LOOPBACK, WhichWorker, options);
+    const served = server.serveForever();
+    const talk = async () => {
+      const pair = () => Promise.all([connectTo(server), connectTo(server)]);
+      const ids = async (clients: Socket[]) => {
+        const said = clients.map(async (client) => {
+          return text(await client.recv(36, MSG_WAITALL));
+        });
+        return new Set(await Promise.all(said));
+      };
+      const clients = await pair();
+      assertEquals((await ids(clients)).size, 2);
+      server.maxWorkers = 1;
+      for (const client of clients) {
+        await client.sendall(bytes("on\n")); // both go on
+        assertEquals(text(await client.recv(3, MSG_WAITALL)), "on\n");
+        client.close();
+      }
+      await until(() => server.status.active === 0);
+      const later = await pair();
+      assertEquals((await ids(later)).size, 1);
+      for (const client of later) client.close();
+      for (const value of [0, 1.5, NaN]) {
+        assertThrows(() => server.maxWorkers = value, RangeError);
+      }
+      assertThrows(() => server.workerTimeout = -1, RangeError);
+      const wrong = { stack: 1 } as never;
+      assertThrows(() => server.resourceLimits = wrong, TypeError);
+      const no = "no" as unknown as boolean;
+      assertThrows(() => server.daemonThreads = no, TypeError);
+      assertEquals([server.maxWorkers, server.workerTimeout], [1, null]);
+    };
+    await within(talk(), 60_000); // the first worker of a run has its types checked
+    await server.shutdown();
+    await within(served);
+  },
+});
+
+Deno.test({
+  name: "a lower maxChildren lets children end when they have no request",
+  ignore: !mayFork,
+  async fn() {
+    const options = { maxChildren: 2 };
+    const server = new ForkingTCPServer(LOOPBACK, WhichWorker, options);
+    await serving(server as AnyServer, async () => {
+      const clients = await Promise.all([
+        connectTo(server),
+        connectTo(server),
+      ]);
+      for (const client of clients) await client.recv(36, MSG_WAITALL);
+      await until(() => server.activeChildren!.size === 2);
+      server.maxChildren = 1;
+      for (const client of clients) {
+        await client.sendall(bytes("on\n"));
+        assertEquals(text(await client.recv(3, MSG_WAITALL)), "on\n");
+        client.close();
+      }
+      await until(() => server.activeChildren!.size === 1);
+      using client = await connectTo(server);
+      assertEquals((await client.recv(36, MSG_WAITALL)).length, 36);
+    });
+  },
 });

@@ -91,6 +91,7 @@ export class ChildPool {
 
   set options(options: ChildPoolOptions) {
     this.#options = options;
+    this.#retire();
     this.#dispatch(); // the new limits may allow another child
   }
 
@@ -111,6 +112,7 @@ export class ChildPool {
       job.socket?.destroy();
       throw error;
     } finally {
+      this.#retire();
       this.#dispatch();
     }
   }
@@ -237,6 +239,18 @@ export class ChildPool {
     if (pid !== undefined) this.pids!.delete(pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
     this.#dispatch();
+  }
+
+  /** Ends idle children beyond the most. */
+  #retire(): void {
+    const open = [...this.#children].filter((child) => child.open);
+    let surplus = open.length - this.#options.maxChildren;
+    for (const child of open) {
+      if (surplus <= 0) return;
+      if (!child.ready || child.load > 0) continue;
+      surplus--;
+      child.leave();
+    }
   }
 
   /** Resolves when all children that run now have exited. */

@@ -38,7 +38,8 @@ export type BlockingHandlerConstructor =
 export interface ThreadingMixIn
   extends
     ConcurrentServer,
-    Readonly<Required<Omit<ThreadingOptions, keyof MixInOptions>>> {}
+    Required<Omit<ThreadingOptions, keyof MixInOptions | "shared">>,
+    Pick<Readonly<Required<ThreadingOptions>>, "shared"> {}
 
 /**
  * Extends a server class so that handlers run in a pool of Web Workers, on all processors: for handlers that compute or

@@ -78,12 +78,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   serverAddress: A;
   /** The class that handles requests. */
   RequestHandlerClass: RequestHandlerConstructor;
-  /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
-  timeout: number | null;
   /** Whether `handleError` prints the errors of clients that are gone or silent. */
   reportLostClients: boolean;
-  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
-  closeTimeout: number | null;
   /**
    * The seconds that a request may take; null is no limit. May be changed at any time, and holds for the open requests
    * too: if there was no limit, their time begins with the change.
@@ -105,6 +101,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   // deno-lint-ignore no-explicit-any
   readonly options: Readonly<Record<string, any>>;
 
+  #timeout: number | null = null;
+  #closeTimeout: number | null = null;
   readonly #loop: ServeLoop<R> = new ServeLoop(this);
 
   static {
@@ -140,8 +138,26 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     this.requestTimeout = setting(this, options, "requestTimeout");
     this.shared = setting(this, options, "shared");
     this.options = Object.freeze(effectiveOptions(this.constructor, options));
-    checkTimeout(this.timeout);
-    checkTimeout(this.closeTimeout);
+  }
+
+  /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
+  get timeout(): number | null {
+    return this.#timeout;
+  }
+
+  set timeout(seconds: number | null) {
+    checkTimeout(seconds);
+    this.#timeout = seconds;
+  }
+
+  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  get closeTimeout(): number | null {
+    return this.#closeTimeout;
+  }
+
+  set closeTimeout(seconds: number | null) {
+    checkTimeout(seconds);
+    this.#closeTimeout = seconds;
   }
 
   /**

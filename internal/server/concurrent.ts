@@ -126,7 +126,9 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set blockOnClose(blockOnClose: boolean) {
-      requestsOf(this).limit({ blockOnClose });
+      requestsOf(this).limit({
+        blockOnClose: checkBoolean(blockOnClose, "blockOnClose"),
+      });
     }
 
     override processRequest(
@@ -184,6 +186,11 @@ function limitsOf(statics: MixInStatics, given: unknown): Limits {
     ),
     blockOnClose: options.blockOnClose ?? statics.blockOnClose,
   };
+}
+
+export function checkBoolean(value: boolean, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`Cannot set ${name}: it must be a boolean, got ${value}`);
 }
 
 export function checkMax(max: number, name: string): number {

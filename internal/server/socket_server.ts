@@ -13,7 +13,7 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../base/constants.ts";
-import { Socket } from "../socket/socket_object.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind_and_activate.ts";
@@ -78,6 +78,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set addressFamily(addressFamily: number) {
+    this.#checkUnbound("addressFamily");
     this.#settings.addressFamily = addressFamily;
   }
 
@@ -87,6 +88,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set socketType(socketType: number) {
+    this.#checkUnbound("socketType");
     this.#settings.socketType = socketType;
   }
 
@@ -96,6 +98,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set requestQueueSize(requestQueueSize: number) {
+    this.#checkUnbound("requestQueueSize");
     this.#settings.requestQueueSize = requestQueueSize;
   }
 
@@ -105,6 +108,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set allowReuseAddress(allowReuseAddress: boolean) {
+    this.#checkUnbound("allowReuseAddress");
     this.#settings.allowReuseAddress = allowReuseAddress;
   }
 
@@ -114,6 +118,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set allowReusePort(allowReusePort: boolean) {
+    this.#checkUnbound("allowReusePort");
     this.#settings.allowReusePort = allowReusePort;
   }
 
@@ -126,6 +131,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set pathMode(pathMode: number | null) {
+    this.#checkUnbound("pathMode");
     this.#settings.pathMode = pathMode;
   }
 
@@ -135,6 +141,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set replaceStalePath(replaceStalePath: boolean) {
+    this.#checkUnbound("replaceStalePath");
     this.#settings.replaceStalePath = replaceStalePath;
   }
 
@@ -206,6 +213,14 @@ export abstract class SocketServer<R, A extends Address = Address>
       ? serverAddress
       : new Socket(this.addressFamily, this.socketType);
     if (options.bindAndActivate !== false) bindAndActivate(this, given);
+  }
+
+  /** Throws if the socket is bound: the system has used the setting then. */
+  #checkUnbound(name: string): void {
+    if (stateOf(this.#socket).endpoint === undefined) return;
+    throw new Error(
+      `Cannot set ${name}: the server is bound already; pass it as an option`,
+    );
   }
 
   /** Refuses handlers of connections for datagrams, and the reverse, unless an override of `getRequest` may suit them. */

@@ -276,6 +276,11 @@ export class PoolWorker {
     }
   }
 
+  /** Whether the worker has started, and has no request, nor bytes of one on their way back. */
+  get vacant(): boolean {
+    return this.ready && this.load === 0 && this.#returning.size === 0;
+  }
+
   /** The number of handlers that wait between two messages. */
   get idle(): number {
     return Atomics.load(this.#idleCount, 0);

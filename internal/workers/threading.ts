@@ -5,6 +5,7 @@
  */
 
 import {
+  checkBoolean,
   concurrent,
   type MixInOptions,
   type ServerConstructor,
@@ -37,7 +38,10 @@ import {
  */
 export interface ThreadingOptions
   extends MixInOptions, Pick<BaseServerOptions, "shared"> {
-  /** The most workers, an integer from 1. Workers start when requests need them. @default {navigator.hardwareConcurrency} */
+  /**
+   * The most workers, an integer from 1. Workers start when requests need them. If the limit is lowered, workers beyond it
+   * end when they have no request. @default {navigator.hardwareConcurrency}
+   */
   maxWorkers?: number;
   /**
    * Whether `serverClose` terminates the workers at once. Their requests fail. Otherwise it waits for them, as
@@ -59,6 +63,12 @@ export interface ThreadingOptions
 
 type Statics = Required<ThreadingOptions>;
 
+/** The settings of the pool that may change while the server runs. */
+type PoolLimits = Pick<
+  Statics,
+  "maxWorkers" | "workerTimeout" | "resourceLimits"
+>;
+
 /** Returns a subclass of a server that runs the handlers in workers. */
 export function threading<B extends ServerConstructor>(Base: B) {
   abstract class Threading extends concurrent(Base) {
@@ -70,10 +80,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
       Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
     }
 
-    readonly maxWorkers: number;
-    readonly daemonThreads: boolean;
-    readonly workerTimeout: number | null;
-    readonly resourceLimits: ResourceLimits;
+    #limits: PoolLimits;
+    #daemonThreads: boolean;
     #pool: Promise<WorkerPool> | undefined;
     #closed = false;
 
@@ -87,10 +95,46 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const checked = check(options, statics);
       structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
       super(...args);
-      this.maxWorkers = checked.maxWorkers;
-      this.workerTimeout = checked.workerTimeout;
-      this.daemonThreads = options.daemonThreads ?? statics.daemonThreads;
-      this.resourceLimits = checked.resourceLimits;
+      this.#limits = checked;
+      this.#daemonThreads = options.daemonThreads ?? statics.daemonThreads;
+    }
+
+    get maxWorkers(): number {
+      return this.#limits.maxWorkers;
+    }
+
+    set maxWorkers(maxWorkers: number) {
+      this.#set({ maxWorkers });
+    }
+
+    get workerTimeout(): number | null {
+      return this.#limits.workerTimeout;
+    }
+
+    set workerTimeout(workerTimeout: number | null) {
+      this.#set({ workerTimeout });
+    }
+
+    get resourceLimits(): ResourceLimits {
+      return this.#limits.resourceLimits;
+    }
+
+    set resourceLimits(resourceLimits: ResourceLimits) {
+      this.#set({ resourceLimits });
+    }
+
+    get daemonThreads(): boolean {
+      return this.#daemonThreads;
+    }
+
+    set daemonThreads(daemonThreads: boolean) {
+      this.#daemonThreads = checkBoolean(daemonThreads, "daemonThreads");
+    }
+
+    #set(change: Partial<PoolLimits>): void {
+      this.#limits = check(change, this.#limits);
+      const limits = this.#limits;
+      this.#pool?.then((pool) => pool.limit(limits), () => {});
     }
 
     override async finishRequest(
@@ -113,13 +157,11 @@ export function threading<B extends ServerConstructor>(Base: B) {
         throw new Error("Cannot run the handler: the server was closed");
       }
       const { WorkerPool } = await import("./worker_pool.ts");
-      const { maxWorkers, workerTimeout, resourceLimits } = this;
+      const limits = this.#limits;
       const pool = new WorkerPool({
         server: this,
         init: this.#workerInit(),
-        maxWorkers,
-        workerTimeout,
-        resourceLimits,
+        ...limits,
         hooks: {
           shutdown: async () => {
             await this.shutdown(); // drops what an override returns: a frame may not hold it
@@ -128,6 +170,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
           onUnownedError: (...what) => this.#report(...what),
         },
       });
+      pool.limit(this.#limits); // changed meanwhile, perhaps
       const requests = requestsOf(this);
       requests.idle.elsewhere = () => pool.idle;
       requests.pools.push(pool);
@@ -187,11 +230,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
 
 function check(
   options: ThreadingOptions,
-  statics: Statics,
-): Pick<
-  Statics,
-  "maxWorkers" | "workerTimeout" | "resourceLimits"
-> {
+  statics: PoolLimits,
+): PoolLimits {
   const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
   if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
     throw new RangeError(

@@ -40,7 +40,7 @@ export interface WorkerPoolOptions extends WorkerLimits {
  * replaces workers that died. A blocking handler has a worker to itself; other requests wait for a free one.
  */
 export class WorkerPool {
-  readonly #options: WorkerPoolOptions;
+  #options: WorkerPoolOptions;
   readonly #workers = new Set<PoolWorker>();
   readonly #waiting = new Queue<PromiseWithResolvers<PoolWorker>>();
   #draining = false;
@@ -142,8 +142,30 @@ export class WorkerPool {
     return turn.promise;
   }
 
+  /**
+   * Changes the limits. Workers that start from now on have the new ones. Workers beyond the most end when they have no
+   * request.
+   */
+  limit(limits: WorkerLimits & Pick<WorkerPoolOptions, "maxWorkers">): void {
+    this.#options = { ...this.#options, ...limits };
+    this.#retire();
+    this.#dispatch();
+  }
+
+  /** Ends idle workers beyond the most. */
+  #retire(): void {
+    let surplus = this.#workers.size - this.#options.maxWorkers;
+    for (const worker of [...this.#workers]) {
+      if (surplus <= 0) return;
+      if (!worker.vacant) continue;
+      surplus--;
+      void worker.close();
+    }
+  }
+
   /** Gives free workers to the requests that wait. */
   #dispatch(): void {
+    this.#retire();
     while (this.#waiting.first !== undefined && !this.#closed) {
       try {
         const worker = this.#acquire();

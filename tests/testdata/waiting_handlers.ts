@@ -150,3 +150,15 @@ export class BlockingMessages extends BlockingRequestHandler {
     request.sendall(new TextEncoder().encode("bye\n"));
   }
 }
+
+const id = crypto.randomUUID();
+
+/** Says which worker or child it is in, and answers lines. */
+export class WhichWorker extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    await this.wfile.write(id);
+    for await (const line of this.rfile) await this.wfile.write(line);
+  }
+}
