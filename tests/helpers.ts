@@ -10,6 +10,7 @@ import {
   createServer as createNetServer,
   type Socket as NetSocket,
 } from "node:net";
+import { constants } from "node:os";
 import { memoryUsage } from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -26,6 +27,9 @@ import type { DatagramTransport, StreamTransport } from "../socket.ts";
 import { assertEquals, assertInstanceOf } from "./deps.ts";
 import { within } from "./helpers/within.ts";
 import type { Bytes } from "./stream_fakes.ts";
+
+/** The numbers of errors on this system, by code. */
+export const ERRNO = constants.errno;
 
 /** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
 export function turn(): Promise<void> {

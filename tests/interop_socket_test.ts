@@ -10,9 +10,8 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import { assert, assertEquals } from "./deps.ts";
-import { haveUnix } from "./helpers/allowed.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import {
   codeOf,
   digest,

@@ -11,8 +11,8 @@ import {
   Socket,
 } from "../socket.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertMatch, assertThrows } from "./deps.ts";
+import { unstableNet } from "./helpers/allowed.ts";
 import { codeOf, concat, FakeDatagram, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";

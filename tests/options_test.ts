@@ -27,7 +27,6 @@ import {
   TCP_NODELAY,
 } from "../socket.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assert,
   assertEquals,
@@ -45,7 +44,7 @@ import {
 } from "./helpers.ts";
 import { bytes } from "./stream_fakes.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
-import { granted } from "./helpers/allowed.ts";
+import { granted, unstableNet } from "./helpers/allowed.ts";
 
 /** A UDP socket over `node:dgram`, whatever the flags. */
 function nodeUdp(hostname = "127.0.0.1"): Socket {

@@ -12,7 +12,6 @@ import {
   Socket,
   SOL_SOCKET,
 } from "../socket.ts";
-import { errnoOf } from "../internal/base/errno.ts";
 import {
   assert,
   assertEquals,
@@ -23,6 +22,7 @@ import {
 import {
   codeOf,
   deadPort,
+  ERRNO,
   FakeStream,
   listen,
   portOf,
@@ -295,7 +295,7 @@ Deno.test("Socket.connect() to port 0 is refused, as by the system", async () =>
       );
       assertEquals(
         await within(socket.connectEx([host, 0])),
-        errnoOf("ECONNREFUSED"),
+        ERRNO.ECONNREFUSED,
       );
       assertEquals(
         await codeOf(() => socket.connect([host, 0])),

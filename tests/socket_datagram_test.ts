@@ -12,8 +12,8 @@ import {
   Socket,
 } from "../socket.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import { unstableNet } from "./helpers/allowed.ts";
 import { codeOf, codesOf, FakeDatagram, portOf, turn, udp } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";

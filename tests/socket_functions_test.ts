@@ -18,7 +18,6 @@ import {
 } from "../socket.ts";
 import * as socketModule from "../socket.ts";
 import { nodeDns } from "../internal/runtime/node_builtins.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assert,
   assertEquals,
@@ -26,6 +25,7 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
+import { unstableNet } from "./helpers/allowed.ts";
 import { codeOf, deadPort, listen, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { havePython, python } from "./python.ts";

@@ -13,6 +13,7 @@ import { assertEquals, assertRejects } from "./deps.ts";
 import {
   codeOf,
   deadPort,
+  ERRNO,
   listen,
   portOf,
   recvToEnd,
@@ -20,7 +21,6 @@ import {
   udp,
 } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-import { errnoOf } from "../internal/base/errno.ts";
 import { within } from "./helpers/within.ts";
 
 const MIB = 1024 * 1024;
@@ -140,7 +140,7 @@ Deno.test("Socket.connect() with timeout 0 does not begin twice", async () => {
   ];
   if (backlogHolds) assertEquals(codes, ["EINPROGRESS", "EALREADY"]);
   if (backlogHolds) {
-    assertEquals(await socket.connectEx(address), errnoOf("EALREADY"));
+    assertEquals(await socket.connectEx(address), ERRNO.EALREADY);
   }
   for (const client of clients) client.close();
   listener.close();
@@ -152,7 +152,7 @@ Deno.test("Socket.connect() with timeout 0 tells a failure through SO_ERROR, onc
   const port = deadPort();
   assertEquals(
     await socket.connectEx(["127.0.0.1", port]),
-    errnoOf("EINPROGRESS"),
+    ERRNO.EINPROGRESS,
   );
   assertEquals(await select([socket], [socket], [], 20), [
     [socket],
@@ -161,7 +161,7 @@ Deno.test("Socket.connect() with timeout 0 tells a failure through SO_ERROR, onc
   ]);
   assertEquals(
     socket.getsockopt(SOL_SOCKET, SO_ERROR),
-    errnoOf("ECONNREFUSED"),
+    ERRNO.ECONNREFUSED,
   );
   assertEquals(socket.getsockopt(SOL_SOCKET, SO_ERROR), 0);
   assertEquals(await codeOf(() => socket.recv(1)), "ENOTCONN");
@@ -181,12 +181,12 @@ Deno.test("Socket.connectEx() gives the error number", async () => {
   using socket = new Socket();
   assertEquals(
     await socket.connectEx(["127.0.0.1", deadPort()]),
-    errnoOf("ECONNREFUSED"),
+    ERRNO.ECONNREFUSED,
   );
   assertEquals(await socket.connectEx(listener.getsockname()), 0);
   assertEquals(
     await socket.connectEx(listener.getsockname()),
-    errnoOf("EISCONN"),
+    ERRNO.EISCONN,
   );
   using other = new Socket();
   assertEquals(

@@ -11,8 +11,6 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
-import { errnoOf } from "../internal/base/errno.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import {
   assert,
   assertEquals,
@@ -20,9 +18,16 @@ import {
   assertNotStrictEquals,
   assertRejects,
 } from "./deps.ts";
-import { codeOf, digest, randomBytes, recvToEnd, turn } from "./helpers.ts";
+import {
+  codeOf,
+  digest,
+  ERRNO,
+  randomBytes,
+  recvToEnd,
+  turn,
+} from "./helpers.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
-import { haveUnix } from "./helpers/allowed.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
 const linux = Deno.build.os === "linux";
@@ -338,7 +343,7 @@ inDirectory(
     const late = new Socket(AF_UNIX);
     clients.push(late);
     late.settimeout(0.05);
-    assertEquals(await within(late.connectEx(path)), errnoOf("EAGAIN"));
+    assertEquals(await within(late.connectEx(path)), ERRNO.EAGAIN);
     late.setblocking(false);
     assertEquals(await codeOf(() => late.connect(path)), "EINPROGRESS");
     const closed = new Socket(AF_UNIX);

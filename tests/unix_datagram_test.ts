@@ -6,12 +6,11 @@ import {
   type TransportAddr,
 } from "../socket.ts";
 import type { DenoDatagramConn } from "../internal/runtime/deno_datagram.ts";
-import { unstableNet } from "../internal/runtime/open.ts";
 import { UnixDatagram } from "../internal/runtime/unix_datagram.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { codesOf, turn } from "./helpers.ts";
 import { type Bytes, bytes, text } from "./stream_fakes.ts";
-import { haveUnix } from "./helpers/allowed.ts";
+import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
 const addrOf = (path: string): TransportAddr => ({
