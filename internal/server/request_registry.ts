@@ -18,7 +18,12 @@ import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { RemoteRunner } from "./remote_runner.ts";
-import type { LimitName, RejectReason, ServerStatus } from "./stages.ts";
+import {
+  noLimitHits,
+  noRequests,
+  type RequestCounters,
+} from "./server_counters.ts";
+import type { LimitName, RejectReason } from "./stages.ts";
 import {
   hasRequestSubscribers,
   ObservedRequest,
@@ -105,32 +110,9 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The bytes of the requests that have ended. */
   readonly ended: ByteTotals = new ByteTotals();
   /** The counters. */
-  readonly status: Omit<
-    ServerStatus,
-    "state" | "active" | "idle" | "bytesIn" | "bytesOut" | "limits"
-  > = {
-    accepted: 0,
-    finished: 0,
-    failed: 0,
-    forced: 0,
-    rejected: 0,
-    transientErrors: 0,
-    resourceErrors: 0,
-    handshakeErrors: 0,
-    proxyErrors: 0,
-  };
+  readonly status: RequestCounters = noRequests();
   /** How often each limit was reached. */
-  readonly limitHits: Record<LimitName, number> = {
-    maxConnections: 0,
-    maxConnectionsPerClient: 0,
-    maxAcceptRate: 0,
-    handshakeTimeout: 0,
-    requestTimeout: 0,
-    idleTimeout: 0,
-    proxyTimeout: 0,
-    lineLimit: 0,
-    maxPacketSize: 0,
-  };
+  readonly limitHits: Record<LimitName, number> = noLimitHits();
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
   constructor(server: Readonly<Partial<Limits>>) {
