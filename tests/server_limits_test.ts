@@ -75,7 +75,9 @@ const REFUSED: [limit: string, value: unknown, message: string][] = [
   ...[0, -1, NaN, "5", null].map((value): [string, unknown, string] => [
     "maxAcceptRate",
     value,
-    `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${value}`,
+    `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${
+      Deno.inspect(value)
+    }`,
   ]),
 ];
 
@@ -84,7 +86,9 @@ for (const limit of ["requestTimeout", "idleTimeout"]) {
     REFUSED.push([
       limit,
       value,
-      `Cannot set ${limit}: it must be positive seconds or null, got ${value}`,
+      `Cannot set ${limit}: it must be positive seconds or null, got ${
+        Deno.inspect(value)
+      }`,
     ]);
   }
 }
@@ -308,6 +312,11 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer tha
   assertEquals(clock.next, 10);
   rate.rate = Infinity;
   assertEquals([rate.ready, clock.next, rate.take()], [true, undefined, true]);
+  rate.rate = Number.MIN_VALUE; // 1000 ms by this are too many for a number
+  assertEquals(takeAll(rate), 1);
+  void rate.fill();
+  assertEquals(clock.next! > 1e9, true);
+  rate.rate = Infinity;
 });
 
 for (const Server of WAYS) {

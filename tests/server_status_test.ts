@@ -452,6 +452,10 @@ Deno.test("handleRequest() of a suspended server waits, and calls handleTimeout(
   server.resume();
   await within(handled);
   assertEquals([timeouts, server.status.accepted], [1, 1]);
+  server.suspend();
+  server.timeout = 0.05;
+  await within(server.handleRequest());
+  assertEquals([timeouts, server.status.limits.maxConnections], [2, 0]);
 });
 
 Deno.test("a suspended UDP server receives later what has come meanwhile", async () => {

@@ -6,6 +6,7 @@ import {
   AsyncTCPServer,
   type LimitName,
   OSError,
+  ProxyProtocolMixIn,
   type RequestHandlerConstructor,
   SHUT_WR,
   type Socket,
@@ -312,6 +313,47 @@ Deno.test("requestTimeout holds for open requests too, from its change on, and a
     await until(() => server.errors.length === 1);
     assertEquals(server.heard, [["requestTimeout", client.getsockname()]]);
   });
+});
+
+Deno.test("requestTimeout and idleTimeout leave a PROXY header to its own limit, also if they are set meanwhile", async () => {
+  const Base = noting("AsyncTCPServer") as unknown as typeof AsyncTCPServer;
+  const server = new (ProxyProtocolMixIn(Base))(LOOPBACK, EchoLine, {
+    proxyTrusted: ["127.0.0.1"],
+  });
+  await serving(server, async () => {
+    using client = await connectTo(server);
+    await until(() => server.status.active === 1);
+    server.requestTimeout = 0.05;
+    server.idleTimeout = 0.05;
+    await delay(200);
+    assertEquals((server as unknown as Noting).heard, []);
+    await client.sendall(bytes("PROXY UNKNOWN\r\nhello\n"));
+    assertEquals(text(await within(client.recv(100))), "hello\n");
+  });
+});
+
+Deno.test({
+  name:
+    "a request that waits for a worker ends at requestTimeout, also if the worker computes without an end",
+  ignore: !mayRead,
+  async fn() {
+    const Server = noting("ThreadingTCPServer");
+    const options: object = { maxWorkers: 1 };
+    const server = new Server(LOOPBACK, BlockingHeld, options);
+    const served = server.serveForever();
+    using computes = await connectTo(server);
+    await computes.sendall(bytes("c"));
+    await until(() => server.status.bytesIn === 1, 60_000);
+    using waits = await connectTo(server);
+    await until(() => server.status.active === 2);
+    server.requestTimeout = 0.05;
+    await hold(waits, "silent");
+    await until(() => server.errors.length === 1);
+    await until(() => server.status.active === 1);
+    const report = await within(server.serverClose({ timeout: 0 }));
+    assertEquals(report, { idle: 0, finished: 0, forced: 1 });
+    await served;
+  },
 });
 
 Deno.test("requestTimeout does not end requests that are quick, however many come on", async () => {

@@ -62,7 +62,7 @@ export class AcceptRate implements Readiness {
   set rate(rate: number) {
     const burst = rate === Infinity ? 1 : Math.max(1, Math.floor(rate));
     this.#rate = rate;
-    this.#interval = 1000 / rate;
+    this.#interval = Math.min(1000 / rate, Number.MAX_VALUE);
     this.#ahead = (burst - 1) * this.#interval;
     this.#full = Math.min(this.#full, this.#clock.now() + this.#ahead); // waits no longer than the new rate asks
     this.rest();

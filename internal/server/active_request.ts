@@ -18,6 +18,8 @@ export type RequestEnd = "finished" | "failed" | "idle" | "forced" | "rejected";
 export class ActiveRequest<R = unknown> {
   /** Whether a task ends the request, and not the loop. */
   detached = false;
+  /** Whether its time has begun: not while its PROXY header, its verdict or its handshake is to come. */
+  timed = false;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
   controller: AbortController | undefined = undefined;
   /** How the request counts when it ends. */

@@ -6,6 +6,7 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
+import { inspect } from "../runtime/deno.ts";
 import { AcceptRate } from "./accept_rate.ts";
 import { IdleSweep } from "./idle_sweep.ts";
 import { noteLimit } from "./note_limit.ts";
@@ -37,7 +38,9 @@ export function setAcceptRate(
   if (typeof rate !== "number" || !(rate > 0)) {
     const Class = typeof rate === "number" ? RangeError : TypeError;
     throw new Class(
-      `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${rate}`,
+      `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${
+        inspect(rate)
+      }`,
     );
   }
   const requests = requestsOf(server);
@@ -62,7 +65,9 @@ function checkSeconds(name: string, seconds: unknown): void {
   if (typeof seconds !== "number" || !(seconds > 0 && seconds < Infinity)) {
     const Class = typeof seconds === "number" ? RangeError : TypeError;
     throw new Class(
-      `Cannot set ${name}: it must be positive seconds or null, got ${seconds}`,
+      `Cannot set ${name}: it must be positive seconds or null, got ${
+        inspect(seconds)
+      }`,
     );
   }
   warnOfMilliseconds(seconds);
@@ -91,7 +96,7 @@ export function setRequestTimeout(
   requests.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
     void expire(server, over, "requestTimeout", seconds)
   );
-  requests.deadlines.limit(seconds, requests);
+  requests.deadlines.limit(seconds, requests.timed);
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
@@ -118,6 +123,6 @@ export function setIdleTimeout(
   requests.idleSweep ??= new IdleSweep((over, seconds) =>
     void expire(server, over, "idleTimeout", seconds)
   );
-  requests.idleSweep.limit(seconds, requests);
+  requests.idleSweep.limit(seconds, requests.timed);
   for (const pool of requests.pools) pool.limitIdle(seconds);
 }

@@ -292,8 +292,14 @@ export class Requests implements Iterable<ActiveRequest> {
     active.observed?.note(details);
   }
 
+  /** The open requests whose time has begun. */
+  get timed(): Iterable<ActiveRequest> {
+    return this.#active.values().filter(({ timed }) => timed);
+  }
+
   /** Begins the time of a request. */
   beginTime(active: ActiveRequest): void {
+    active.timed = true;
     this.deadlines?.begin(active);
     this.idleSweep?.begin(active);
   }

@@ -35,6 +35,14 @@ export interface WorkerPoolOptions extends WorkerLimits {
   readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onExit">;
 }
 
+/** A request that waits for a worker. */
+interface QueuedRequest {
+  readonly request: unknown;
+  readonly turn: PromiseWithResolvers<PoolWorker>;
+  /** Takes the request out of the queue. */
+  leave?: () => boolean;
+}
+
 /**
  * Gives each request to the worker with the fewest requests. Workers start when requests need them, which also
  * replaces workers that died. A blocking handler has a worker to itself; other requests wait for a free one.
@@ -42,7 +50,7 @@ export interface WorkerPoolOptions extends WorkerLimits {
 export class WorkerPool {
   #options: WorkerPoolOptions;
   readonly #workers = new Set<PoolWorker>();
-  readonly #waiting = new Queue<PromiseWithResolvers<PoolWorker>>();
+  readonly #waiting = new Queue<QueuedRequest>();
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
@@ -57,7 +65,7 @@ export class WorkerPool {
   /** Runs the handler for a request in a worker. Returns whether the drain has ended its wait between two messages. */
   async run(request: unknown, clientAddress: Address): Promise<boolean> {
     for (;;) {
-      const worker = this.#acquire() ?? await this.#waitForWorker();
+      const worker = this.#acquire() ?? await this.#waitForWorker(request);
       if (worker.dead) continue;
       try {
         return await worker.run(request, clientAddress);
@@ -136,9 +144,10 @@ export class WorkerPool {
     Deno.unrefTimer(this.#pause);
   }
 
-  #waitForWorker(): Promise<PoolWorker> {
+  #waitForWorker(request: unknown): Promise<PoolWorker> {
     const turn = Promise.withResolvers<PoolWorker>();
-    this.#waiting.push(turn);
+    const queued: QueuedRequest = { request, turn };
+    queued.leave = this.#waiting.push(queued);
     return turn.promise;
   }
 
@@ -170,16 +179,20 @@ export class WorkerPool {
       try {
         const worker = this.#acquire();
         if (worker === undefined) return;
-        this.#waiting.shift()!.resolve(worker);
+        this.#waiting.shift()!.turn.resolve(worker);
       } catch (error) {
-        this.#waiting.shift()!.reject(error); // no worker can start
+        this.#waiting.shift()!.turn.reject(error); // no worker can start
       }
     }
   }
 
-  /** Ends requests whose time is up. Those that wait for a worker end when it is their turn. */
+  /** Ends requests whose time is up, also those that wait for a worker: it may compute without an end. */
   expire(expired: ExpiredRequests): void {
     for (const worker of this.#workers) worker.expire(expired);
+    for (const { request, turn, leave } of [...this.#waiting]) {
+      const error = expired.get(request);
+      if (error !== undefined && leave!()) turn.reject(error);
+    }
   }
 
   /** Does nothing: the bytes of all connections pass through the server. */
@@ -205,8 +218,8 @@ export class WorkerPool {
   close(): Promise<unknown> {
     this.#closed = true;
     clearTimeout(this.#pause);
-    for (let turn; (turn = this.#waiting.shift()) !== undefined;) {
-      turn.reject(closedError());
+    for (let queued; (queued = this.#waiting.shift()) !== undefined;) {
+      queued.turn.reject(closedError());
     }
     return this.#gone ??= Promise.all(
       Array.from(this.#workers, (worker) => worker.close()),

@@ -43,6 +43,7 @@ export class BlockingHeld extends BlockingRequestHandler {
     const how = new TextDecoder().decode(this.request.recv(1));
     if (how === "r") { while (this.request.recv(100).length > 0); }
     if (how === "s") { for (;;) this.request.sendall(MANY); }
+    if (how === "c") { for (;;); }
     if (how === "w") {
       while (!this.signal.aborted);
       throw this.signal.reason;
