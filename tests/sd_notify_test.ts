@@ -142,11 +142,19 @@ Deno.test({
     const server = new TCPServer(LOOPBACK, EchoLine);
     await within(serve(server, { ...options, signal, notify: false }));
     await sdNotify("READY=1");
-    assertEquals(await service.message(), [
-      "STOPPING=1",
-      "STATUS=Stopping, 0 requests left",
-    ]);
+    const stopping = ["STOPPING=1", "STATUS=Stopping, 0 requests left"];
+    assertEquals(await service.message(), stopping);
     assertEquals(await service.message(), ["READY=1"]);
+    using _longer = managed({
+      WATCHDOG_USEC: "999999999999999", // half of it is longer than a timer can be
+      WATCHDOG_PID: `${Deno.pid}`,
+    });
+    const other = new TCPServer(LOOPBACK, EchoLine);
+    const later = AbortSignal.timeout(50);
+    await within(serve(other, { ...options, signal: later }));
+    const [ready] = await service.message();
+    assertEquals(ready, "READY=1");
+    assertEquals(await service.message(), stopping);
   },
 });
 

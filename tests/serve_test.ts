@@ -7,6 +7,7 @@ import {
   serve,
   StreamRequestHandler,
   TCPServer,
+  warnings,
 } from "../mod.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { ask, connectTo, EchoLine, Event, LOOPBACK } from "./server_helpers.ts";
@@ -130,7 +131,11 @@ Deno.test({
 Deno.test("serve() goes on accepting in its shutdownDelay, as status.state says, until a server ends", async () => {
   const [tcp, udp] = both();
   const stop = new AbortController();
-  const served = serve([tcp, udp], { signal: stop.signal, shutdownDelay: 60 });
+  const { showwarning } = warnings;
+  warnings.showwarning = () => {}; // longer than a timer can be, and so than a day
+  const shutdownDelay = 2 ** 31 / 1000;
+  const served = serve([tcp, udp], { signal: stop.signal, shutdownDelay });
+  warnings.showwarning = showwarning;
   assertEquals(await ask(tcp, "before\n"), "before\n");
   assertEquals([tcp, udp].map(({ status }) => status.state), [
     ...["serving", "serving"],
@@ -140,6 +145,7 @@ Deno.test("serve() goes on accepting in its shutdownDelay, as status.state says,
     ...["stopping", "stopping"],
   ]);
   assertEquals(await ask(tcp, "after\n"), "after\n");
+  assertEquals(tcp.status.state, "stopping");
   await udp.shutdown();
   await within(served);
   assertEquals([tcp, udp].map(({ status }) => status.state), [

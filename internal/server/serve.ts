@@ -7,6 +7,7 @@
 import { awaitHint } from "../base/message_hints.ts";
 import { checkTimeout } from "../base/arguments.ts";
 import { inspect } from "../runtime/deno.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { requestsOf } from "./request_registry.ts";
 import {
   NO_REQUESTS,
@@ -171,7 +172,8 @@ function stopLater(
   if (stop.signal.aborted) return;
   for (const server of servers) requestsOf(server).stopping = true;
   if (seconds === 0) return stop.abort();
-  const timer = setTimeout(() => stop.abort(), seconds * 1000);
+  const ms = Math.min(seconds * 1000, MAX_DELAY);
+  const timer = setTimeout(() => stop.abort(), ms);
   stop.signal.addEventListener("abort", () => clearTimeout(timer));
 }
 

@@ -11,6 +11,7 @@ import {
   watchdogSeconds,
 } from "../runtime/notify_socket.ts";
 import { Start } from "../waiting/start.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { say } from "./report.ts";
 import { sdNotify, type ServiceNotification } from "./sd_notify.ts";
 import type { ServerStages } from "./stages.ts";
@@ -67,7 +68,8 @@ export class ServiceNotifier implements AsyncDisposable {
       const seconds = watchdogSeconds();
       if (seconds === undefined || this.#ended) return;
       const beat = () => this.#send("WATCHDOG=1");
-      this.#watchdog = setInterval(beat, seconds * 500); // twice as often as needed
+      const ms = Math.min(seconds * 500, MAX_DELAY); // twice as often as needed
+      this.#watchdog = setInterval(beat, ms);
     } catch (error) {
       sayFailed(error);
     }
