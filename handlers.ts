@@ -50,7 +50,7 @@ export type {
   ServerStages,
   ServerState,
   WorkerServer,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type { Writer } from "./internal/files/buffered_writer.ts";
 
@@ -95,14 +95,14 @@ export type {
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
-} from "./internal/server/server_options.ts";
+} from "./internal/stages/server_options.ts";
 export type {
   LimitName,
   RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
   ServerStatus,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";
 export type {
   BlockingFileForMode,
   BlockingFileOf,

@@ -79,10 +79,10 @@ export type {
   MixInStatics,
   ServerConstructor,
 } from "./internal/server/concurrent.ts";
-export type { MaxConnectionsPolicy } from "./internal/server/request_registry.ts";
+export type { MaxConnectionsPolicy } from "./internal/requests/request_registry.ts";
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
 export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
-export type { WorkerServer } from "./internal/server/stages.ts";
+export type { WorkerServer } from "./internal/stages/stages.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {

@@ -35,7 +35,7 @@
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import { DatagramServer } from "./internal/server/datagram_server.ts";
-import type { ServerOptions } from "./internal/server/server_options.ts";
+import type { ServerOptions } from "./internal/stages/server_options.ts";
 import { StreamServer } from "./internal/server/stream_server.ts";
 import type {
   AnyHandlerServer,
@@ -43,7 +43,7 @@ import type {
   FitsServer,
   OwnOptions,
   RequestHandlerConstructor,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";
 import { AF_UNIX, type InetAddress, type Socket } from "./socket.ts";
 
 export { BaseServer } from "./internal/server/base_server.ts";
@@ -57,7 +57,7 @@ export type {
   ServerCloseReport,
   ServerOptions,
   WaitForConnectionsOptions,
-} from "./internal/server/server_options.ts";
+} from "./internal/stages/server_options.ts";
 export type {
   AddressOf,
   AnyHandlerServer,
@@ -74,7 +74,7 @@ export type {
   ServerStages,
   ServerState,
   ServerStatus,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";
 
 /**
  * Serves TCP connections, one at a time: the next connection waits until the handler of this one has ended. For many at

@@ -53,7 +53,7 @@ export type {
   WorkerExitEvent,
   WorkerExitReason,
   WorkerStartEvent,
-} from "./internal/server/event_types.ts";
+} from "./internal/stages/event_types.ts";
 export { subscribe } from "./internal/telemetry/subscribe.ts";
 export { consoleLogger } from "./internal/telemetry/console_logger.ts";
 export type {
@@ -77,7 +77,7 @@ export type {
   ServeForeverOptions,
   ServerCloseOptions,
   ServerCloseReport,
-} from "./internal/server/server_options.ts";
+} from "./internal/stages/server_options.ts";
 export type {
   HandlerServer,
   LimitName,
@@ -87,4 +87,4 @@ export type {
   ServerStages,
   ServerState,
   ServerStatus,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";

@@ -50,7 +50,7 @@ export type {
   AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
-} from "./internal/server/stages.ts";
+} from "./internal/stages/stages.ts";
 export type {
   ServerFacts,
   ServerStub,

@@ -19,6 +19,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["internal/channel"],
   ["internal/handoff"],
   ["internal/server"],
+  ["internal/requests"],
+  ["internal/stages"],
   ["ssl.ts"],
   ["socket.ts"],
   ["internal/ssl"],
@@ -44,15 +46,14 @@ const ALLOWED_NAMES: readonly string[] = [
 
 /** The names of the system that still stand outside the rooms of the runtime. */
 const KNOWN_NAMES: readonly string[] = [
-  // internal/server
   "internal/server/accept_errors.ts: Deno.errors",
-  "internal/server/report.ts: Deno.inspect",
-  "internal/server/request_scope.ts: node:async_hooks",
+  "internal/stages/report.ts: Deno.inspect",
+  "internal/requests/request_scope.ts: node:async_hooks",
   "internal/server/serve.ts: Deno.Signal",
   "internal/server/serve.ts: Deno.addSignalListener",
   "internal/server/serve.ts: Deno.build",
   "internal/server/serve.ts: Deno.removeSignalListener",
-  "internal/server/server_options.ts: Deno.inspect",
+  "internal/stages/server_options.ts: Deno.inspect",
 ];
 
 const ROOT = new URL("../", import.meta.url);

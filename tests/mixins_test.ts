@@ -10,7 +10,7 @@ import {
   type MixInOptions,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import { requestsOf } from "../internal/server/request_registry.ts";
+import { requestsOf } from "../internal/requests/request_registry.ts";
 import type { Address } from "../socket.ts";
 import { AF_INET, SHUT_WR, Socket } from "../socket.ts";
 import {

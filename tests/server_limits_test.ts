@@ -20,7 +20,7 @@ import {
   UDPServer,
 } from "../mod.ts";
 import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
-import { AcceptRate, type Clock } from "../internal/server/accept_rate.ts";
+import { AcceptRate, type Clock } from "../internal/requests/accept_rate.ts";
 import {
   assertEquals,
   assertGreater,

@@ -1,6 +1,6 @@
 /** What is printed of failures: whatever was thrown, wherever it goes, no server ends by it. */
 
-import { errorReport, isLostClient } from "../internal/server/report.ts";
+import { errorReport, isLostClient } from "../internal/stages/report.ts";
 import type { RequestHandlerConstructor } from "../server.ts";
 import {
   AsyncTCPServer,

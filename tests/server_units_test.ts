@@ -6,8 +6,8 @@ import {
 } from "../internal/waiting/pending_operation.ts";
 import { runOwnTask } from "../internal/server/request_stages.ts";
 import { runHandler } from "../internal/server/run_handler.ts";
-import { errorReport, reprAddress } from "../internal/server/report.ts";
-import { Requests, requestsOf } from "../internal/server/request_registry.ts";
+import { errorReport, reprAddress } from "../internal/stages/report.ts";
+import { Requests, requestsOf } from "../internal/requests/request_registry.ts";
 import {
   bothReady,
   LoopWaiter,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { EVENT_NAMES } from "../internal/server/events.ts";
+import { EVENT_NAMES } from "../internal/stages/events.ts";
 import {
   type AnyServer,
   type EventName,

@@ -589,7 +589,7 @@ Deno.test({
   fn() {
     const read = (path: string) =>
       Deno.readTextFileSync(new URL(`../${path}`, import.meta.url));
-    const source = read("internal/server/event_types.ts");
+    const source = read("internal/stages/event_types.ts");
     const fields = fieldsOf(source);
     const interfaces = source.matchAll(
       /^ {2}"(socketserver\.[\w.]+)": (\w+);$/gm,

@@ -5,9 +5,9 @@
  */
 
 import type { Tied } from "../files/raw_streams.ts";
-import { endsIdle } from "../server/idle_end.ts";
-import { requestsOf } from "../server/request_registry.ts";
-import { checkConnected } from "../server/wait_for_request.ts";
+import { endsIdle } from "../requests/idle_end.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { checkConnected } from "../requests/wait_for_request.ts";
 import {
   BlockingSocketShell,
   hasUnread,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AnyServer, ChildExitReason } from "../server/event_types.ts";
-import { childExit, childStart } from "../server/events.ts";
+import type { AnyServer, ChildExitReason } from "../stages/event_types.ts";
+import { childExit, childStart } from "../stages/events.ts";
 
 /** The end of a child process. */
 export interface ChildEnd {

@@ -5,7 +5,7 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import type { ChildExitReason } from "../server/event_types.ts";
+import type { ChildExitReason } from "../stages/event_types.ts";
 
 /**
  * The milliseconds that a child may take to exit once it was told to, or has lost its channel; then it is killed.

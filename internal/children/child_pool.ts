@@ -6,9 +6,9 @@
 
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
-import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
+import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
 import { type Job, jobFor } from "./child_job.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";

@@ -8,14 +8,14 @@ import type { Socket as NetSocket } from "node:net";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
-import { reportLimits } from "../server/note_limit.ts";
-import type { LimitName } from "../server/stages.ts";
-import { IdleSweep } from "../server/idle_sweep.ts";
-import { endNow, timeError } from "../server/time_limits.ts";
+import { reportLimits } from "../requests/note_limit.ts";
+import type { LimitName } from "../stages/stages.ts";
+import { IdleSweep } from "../requests/idle_sweep.ts";
+import { endNow, timeError } from "../requests/time_limits.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
 import { runHandler } from "../server/run_handler.ts";
-import type { ActiveRequest } from "../server/active_request.ts";
-import { type Requests, requestsOf } from "../server/request_registry.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   ChildDatagramTransport,
   ChildStreamTransport,

@@ -9,14 +9,14 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
-import { noteLimit } from "../server/note_limit.ts";
+import { noteLimit } from "../requests/note_limit.ts";
 import { bindPassable } from "../server/bind_passable.ts";
-import { afterDrain, requestsOf } from "../server/request_registry.ts";
+import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import {
   type BaseServerOptions,
   effectiveOptions,
   setting,
-} from "../server/server_options.ts";
+} from "../stages/server_options.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
 import type {
   ServerCloseOptions,

@@ -5,13 +5,13 @@
  */
 
 import { checkHandled, ownHandlers } from "../server/handler_class.ts";
-import { waitForRequest } from "../server/wait_for_request.ts";
-import { requestsOf } from "../server/request_registry.ts";
+import { waitForRequest } from "../requests/wait_for_request.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import type {
   AddressOf,
   AnyHandlerServer,
   HandlerServer,
-} from "../server/stages.ts";
+} from "../stages/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 
 /**

@@ -15,7 +15,7 @@ import {
   ownHandlers,
 } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
-import type { AnyHandlerServer, HandlerServer } from "../server/stages.ts";
+import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {

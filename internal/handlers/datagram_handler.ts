@@ -13,7 +13,7 @@ import type {
   AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
-} from "../server/stages.ts";
+} from "../stages/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { fromSetup } from "./handler_setup.ts";

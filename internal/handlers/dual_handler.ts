@@ -11,8 +11,8 @@ import type {
   AnyHandlerServer,
   DatagramRequest,
   HandlerServer,
-} from "../server/stages.ts";
-import { waitForRequest } from "../server/wait_for_request.ts";
+} from "../stages/stages.ts";
+import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { DatagramRequestHandler } from "./datagram_handler.ts";

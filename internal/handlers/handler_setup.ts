@@ -8,7 +8,10 @@ import { IPPROTO_TCP, TCP_NODELAY } from "../base/constants.ts";
 import { onLongLine } from "../files/lines.ts";
 import type { MakefileHooks, MakefileOptions } from "../files/makefile.ts";
 import type { Tied } from "../files/raw_streams.ts";
-import { type LimitedHandler, noteHandlerLimit } from "../server/note_limit.ts";
+import {
+  type LimitedHandler,
+  noteHandlerLimit,
+} from "../requests/note_limit.ts";
 
 /** Returns a member that `setup` sets. Throws if an override of `setup` has not called `super.setup()`. */
 export function fromSetup<T>(

@@ -9,8 +9,8 @@ import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import { handlerKinds } from "../server/handler_kinds.ts";
-import type { AnyHandlerServer, HandlerServer } from "../server/stages.ts";
-import { waitForRequest } from "../server/wait_for_request.ts";
+import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
+import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {

@@ -15,14 +15,17 @@ import {
 } from "./handler_class.ts";
 import { noteClosed, noteServing, warnIfJustBegun } from "./never_served.ts";
 import { untimedActions } from "./loop_waiter.ts";
-import { errorReport, isLostClient, say } from "./report.ts";
-import { requestsOf } from "./request_registry.ts";
+import { errorReport, isLostClient, say } from "../stages/report.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import { processRequest } from "./request_stages.ts";
-import { requestTimeoutOf, setRequestTimeout } from "./limit_settings.ts";
+import {
+  requestTimeoutOf,
+  setRequestTimeout,
+} from "../requests/limit_settings.ts";
 import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { unawaited } from "../waiting/promises.ts";
-import { waitForConnections } from "./wait_for_connections.ts";
+import { waitForConnections } from "../requests/wait_for_connections.ts";
 import {
   type BaseServerOptions,
   checkOptions,
@@ -32,7 +35,7 @@ import {
   type ServerCloseReport,
   setting,
   type WaitForConnectionsOptions,
-} from "./server_options.ts";
+} from "../stages/server_options.ts";
 import type {
   LimitName,
   RejectReason,
@@ -40,7 +43,7 @@ import type {
   ServerAddress,
   ServerStages,
   ServerStatus,
-} from "./stages.ts";
+} from "../stages/stages.ts";
 
 /**
  * The base of all servers: the loop, and one method for each stage of a request. A subclass provides `fileno`, the

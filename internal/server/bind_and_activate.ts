@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { Start } from "../waiting/start.ts";
-import { publishListening } from "./events.ts";
+import { publishListening } from "../stages/events.ts";
 import { noteBound } from "./never_served.ts";
 
 /** The part of a server that starts. */

@@ -5,14 +5,14 @@
  */
 
 import { turnAway } from "./rejection.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 import type { Address } from "../base/address.ts";
-import type { ActiveRequest } from "./active_request.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
 import {
   type Limits,
   type MaxConnectionsPolicy,
   requestsOf,
-} from "./request_registry.ts";
+} from "../requests/request_registry.ts";
 import { processRequestTask, runOwnTask, runTask } from "./request_stages.ts";
 
 /**

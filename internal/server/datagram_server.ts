@@ -9,14 +9,14 @@ import { SOCK_DGRAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { getsUsualRequests } from "./handler_kinds.ts";
 import { readyWithin } from "./loop_waiter.ts";
-import { noteLimit } from "./note_limit.ts";
-import { afterDrain, requestsOf } from "./request_registry.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type {
   ServerCloseOptions,
   ServerCloseReport,
-} from "./server_options.ts";
+} from "../stages/server_options.ts";
 import { SocketServer } from "./socket_server.ts";
-import type { DatagramRequest, ServerStatus } from "./stages.ts";
+import type { DatagramRequest, ServerStatus } from "../stages/stages.ts";
 
 /** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
 const FLUSH_SECONDS = 1;

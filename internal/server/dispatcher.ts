@@ -13,19 +13,19 @@ import {
   type AcceptVerdict,
   systemError,
 } from "./accept_errors.ts";
-import { acceptError } from "./events.ts";
+import { acceptError } from "../stages/events.ts";
 import type { Handshakes, SecuredRequest } from "./handshakes.ts";
 import type { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
-import { hookFailed } from "./report.ts";
-import type { ActiveRequest } from "./active_request.ts";
-import { type Requests, requestsOf } from "./request_registry.ts";
+import { hookFailed } from "../stages/report.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   reportAndShutdown,
   runOwnTask,
   shutdownCurrent,
 } from "./request_stages.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /** A request whose client is known. */
 type KnownRequest<R> = ActiveRequest<R> & { clientAddress: Address };

@@ -7,10 +7,10 @@
 import { begun } from "../waiting/promises.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { anyReady } from "../waiting/when_ready.ts";
-import type { ServerCloseReport } from "./server_options.ts";
-import { say, sayHookFailed } from "./report.ts";
-import type { ActiveRequest, RequestEnd } from "./active_request.ts";
-import type { Requests } from "./request_registry.ts";
+import type { ServerCloseReport } from "../stages/server_options.ts";
+import { say, sayHookFailed } from "../stages/report.ts";
+import type { ActiveRequest, RequestEnd } from "../requests/active_request.ts";
+import type { Requests } from "../requests/request_registry.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
 const REPORT_AFTER_MS = 1000;

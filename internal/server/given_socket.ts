@@ -7,8 +7,8 @@
 import type { Address } from "../base/address.ts";
 import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { type ServerOptions, setting } from "./server_options.ts";
-import type { ServerAddress } from "./stages.ts";
+import { type ServerOptions, setting } from "../stages/server_options.ts";
+import type { ServerAddress } from "../stages/stages.ts";
 
 /**
  * Returns the address of a server whose constructor got an address or a socket.

@@ -13,14 +13,14 @@ import { Queue } from "../base/queue.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
 import { systemError } from "./accept_errors.ts";
-import { handshake } from "./events.ts";
-import { noteLimit } from "./note_limit.ts";
-import { sayHookFailed } from "./report.ts";
-import type { ActiveRequest } from "./active_request.ts";
-import { type Requests, requestsOf } from "./request_registry.ts";
+import { handshake } from "../stages/events.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { sayHookFailed } from "../stages/report.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
-import type { RejectReason, ServerStages } from "./stages.ts";
+import type { RejectReason, ServerStages } from "../stages/stages.ts";
 
 /** The stages of a server with TLS, besides those of every server. */
 export interface SecureStages {

@@ -6,8 +6,8 @@
 
 import { formatAddress } from "../base/address.ts";
 import { StartTime } from "../waiting/timeouts.ts";
-import { say } from "./report.ts";
-import type { ServerStages } from "./stages.ts";
+import { say } from "../stages/report.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 // deno-lint-ignore no-explicit-any
 type Server = Pick<ServerStages<any>, "serverAddress" | "fileno">;

@@ -13,14 +13,14 @@ import { Queue } from "../base/queue.ts";
 import { type ProxyHeader, READING } from "../proxy/header.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { systemError } from "./accept_errors.ts";
-import type { ActiveRequest } from "./active_request.ts";
-import { noteLimit } from "./note_limit.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
+import { noteLimit } from "../requests/note_limit.ts";
 import { readProxyHeader } from "./read_proxy_header.ts";
 import { rejectAndShutdown, REJECTING_MAX, turnAway } from "./rejection.ts";
-import { sayHookFailed } from "./report.ts";
-import { type Requests, requestsOf } from "./request_registry.ts";
+import { sayHookFailed } from "../stages/report.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { reportAndShutdown } from "./request_stages.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /** The members of a server with `ProxyProtocolMixIn`, besides those of every server. */
 export interface ProxiedStages {

@@ -6,12 +6,16 @@
 
 import type { Address } from "../base/address.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { noteLimit } from "./note_limit.ts";
-import { hookFailed } from "./report.ts";
-import { reportError } from "./report_error.ts";
-import type { ObservedRequest } from "./observed_request.ts";
-import { type Requests, requestsOf } from "./request_registry.ts";
-import type { LimitName, RejectReason, ServerStages } from "./stages.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { hookFailed } from "../stages/report.ts";
+import { reportError } from "../stages/report_error.ts";
+import type { ObservedRequest } from "../requests/observed_request.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
+import type {
+  LimitName,
+  RejectReason,
+  ServerStages,
+} from "../stages/stages.ts";
 
 /** The milliseconds that `rejectRequest` may take: as long as `shutdownRequest` waits for a client. */
 const REJECT_MS = 2000;

@@ -8,12 +8,12 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { ReplacedRequests } from "./replaced_requests.ts";
-import { hookFailed } from "./report.ts";
-import { reportError } from "./report_error.ts";
-import type { ActiveRequest } from "./active_request.ts";
-import { requestsOf } from "./request_registry.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ReplacedRequests } from "../requests/replaced_requests.ts";
+import { hookFailed } from "../stages/report.ts";
+import { reportError } from "../stages/report_error.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /** Handles a request and closes it. Throws the error of a stage, which the loop reports. */
 export async function processRequest<R>(

@@ -8,15 +8,15 @@ import { awaitHint } from "../base/message_hints.ts";
 import { checkTimeout } from "../base/arguments.ts";
 import { inspect } from "../runtime/deno.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
-import { requestsOf } from "./request_registry.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import {
   NO_REQUESTS,
   type ServeForeverOptions,
   type ServerCloseOptions,
   type ServerCloseReport,
-} from "./server_options.ts";
+} from "../stages/server_options.ts";
 import { ServiceNotifier } from "./service_notifier.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /**
  * Options of {@linkcode serve}.

@@ -14,24 +14,24 @@ import { ownerOf } from "../socket/fileno.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import type { ServerStages, ServerState } from "./stages.ts";
+import type { ServerStages, ServerState } from "../stages/stages.ts";
 import { socketOf } from "../socket/select.ts";
 import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { drain } from "./drain.ts";
 import { Handshakes, type SecuredRequest } from "./handshakes.ts";
-import { publishClosed, publishListening } from "./events.ts";
+import { publishClosed, publishListening } from "../stages/events.ts";
 import { ProxyHeaders } from "./proxy_headers.ts";
-import { enter, isInside } from "./request_scope.ts";
+import { enter, isInside } from "../requests/request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import {
   NO_REQUESTS,
   type ServeForeverOptions,
   type ServerCloseOptions,
   type ServerCloseReport,
-} from "./server_options.ts";
-import { noteLimit } from "./note_limit.ts";
-import { type Requests, requestsOf } from "./request_registry.ts";
+} from "../stages/server_options.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   bothReady,
   LoopWaiter,

@@ -12,9 +12,9 @@ import {
 } from "../runtime/notify_socket.ts";
 import { Start } from "../waiting/start.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
-import { say } from "./report.ts";
+import { say } from "../stages/report.ts";
 import { sdNotify, type ServiceNotification } from "./sd_notify.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /** The interval in ms of the messages of a drain. Arbitrary. */
 const TICK_MS = 1000;

@@ -26,13 +26,13 @@ import {
   idleTimeoutOf,
   setAcceptRate,
   setIdleTimeout,
-} from "./limit_settings.ts";
-import { type ServerOptions, setting } from "./server_options.ts";
+} from "../requests/limit_settings.ts";
+import { type ServerOptions, setting } from "../stages/server_options.ts";
 import type {
   RequestHandlerConstructor,
   ServerAddress,
   ServerSocket,
-} from "./stages.ts";
+} from "../stages/stages.ts";
 
 /**
  * The base of the servers over a socket: binds, activates and closes that socket.

@@ -13,7 +13,7 @@ import { getsUsualRequests } from "./handler_kinds.ts";
 import type {
   ServerCloseOptions,
   ServerCloseReport,
-} from "./server_options.ts";
+} from "../stages/server_options.ts";
 import { SocketServer } from "./socket_server.ts";
 
 /**

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AnyServer, ServerEvents } from "../server/event_types.ts";
-import { isLostClient } from "../server/report.ts";
+import type { AnyServer, ServerEvents } from "../stages/event_types.ts";
+import { isLostClient } from "../stages/report.ts";
 import {
   addressField,
   errorText,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AnyServer, RequestStopEvent } from "../server/event_types.ts";
+import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { listen } from "./subscribe.ts";
 
 /** Counts by a reason. */

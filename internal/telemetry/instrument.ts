@@ -5,7 +5,7 @@
  */
 
 import { openTelemetry } from "../runtime/open_telemetry.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import { OtelMetrics } from "./otel_metrics.ts";
 import { OtelSpans } from "./otel_spans.ts";
 

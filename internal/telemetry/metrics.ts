@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import type { Counts, EventCounts } from "./event_counts.ts";
 
 /** The labels of a value. */

@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import type { Attributes } from "../runtime/open_telemetry.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import type { Labels } from "./metrics.ts";
 import { protocolOf } from "./protocol.ts";

@@ -12,7 +12,7 @@ import type {
   Observable,
   ObservableResult,
 } from "../runtime/open_telemetry.ts";
-import type { AnyServer, RequestStopEvent } from "../server/event_types.ts";
+import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Metric, METRICS } from "./metrics.ts";
 import {

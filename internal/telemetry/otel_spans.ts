@@ -17,8 +17,8 @@ import type {
   AnyServer,
   RequestStartEvent,
   RequestStopEvent,
-} from "../server/event_types.ts";
-import { requestsOf } from "../server/request_registry.ts";
+} from "../stages/event_types.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import { errorText } from "./log_text.ts";
 import {
   addressAttributes,

@@ -5,7 +5,7 @@
  */
 
 import { AF_INET6, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 
 /** The protocol of a server. */
 export interface Protocol {

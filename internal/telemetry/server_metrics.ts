@@ -5,7 +5,7 @@
  */
 
 import { formatAddress } from "../base/address.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import { DurationHistogram } from "./duration_histogram.ts";
 import { EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Labels, METRICS } from "./metrics.ts";

@@ -9,8 +9,8 @@ import type {
   AnyServer,
   EventName,
   ServerEvents,
-} from "../server/event_types.ts";
-import { EVENT_NAMES } from "../server/events.ts";
+} from "../stages/event_types.ts";
+import { EVENT_NAMES } from "../stages/events.ts";
 
 /**
  * Calls a function for each event of a channel, of all servers of the process. The same as `subscribe` of

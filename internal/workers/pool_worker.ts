@@ -7,9 +7,9 @@
 import { Worker } from "node:worker_threads";
 import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
-import { checkTime, type ExpiredRequests } from "../server/remote_runner.ts";
-import type { WorkerExitReason } from "../server/event_types.ts";
-import type { LimitName } from "../server/stages.ts";
+import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
+import type { WorkerExitReason } from "../stages/event_types.ts";
+import type { LimitName } from "../stages/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";

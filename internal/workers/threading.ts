@@ -10,11 +10,11 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
-import { type BaseServerOptions, setting } from "../server/server_options.ts";
-import { noteLimit } from "../server/note_limit.ts";
-import { sayHookFailed } from "../server/report.ts";
-import { reportError } from "../server/report_error.ts";
-import { afterDrain, requestsOf } from "../server/request_registry.ts";
+import { type BaseServerOptions, setting } from "../stages/server_options.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { sayHookFailed } from "../stages/report.ts";
+import { reportError } from "../stages/report_error.ts";
+import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { AnyServer, WorkerExitReason } from "../server/event_types.ts";
-import { workerExit, workerStart } from "../server/events.ts";
+import type { AnyServer, WorkerExitReason } from "../stages/event_types.ts";
+import { workerExit, workerStart } from "../stages/events.ts";
 
 /** The end of a worker. */
 export interface WorkerEnd {

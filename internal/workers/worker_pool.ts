@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { ExpiredRequests } from "../server/remote_runner.ts";
+import type { ExpiredRequests } from "../requests/remote_runner.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { settleReads } from "../waiting/timeouts.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";
-import type { AnyServer } from "../server/event_types.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import {
   PoolWorker,
   type PoolWorkerHooks,

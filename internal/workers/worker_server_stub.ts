@@ -5,7 +5,7 @@
  */
 
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
-import { type Requests, requestsOf } from "../server/request_registry.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
 
 /** Implements {@linkcode WorkerServer} in a worker. */
 export class WorkerServerStub extends ServerStub {

@@ -10,7 +10,7 @@ import {
   type Socket,
   StreamRequestHandler,
 } from "@socketserver/socketserver";
-import { requestsOf } from "../../internal/server/request_registry.ts";
+import { requestsOf } from "../../internal/requests/request_registry.ts";
 import { Datagram, Echo } from "./handlers.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);

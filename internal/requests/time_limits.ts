@@ -12,7 +12,7 @@ import { noteLimit } from "./note_limit.ts";
 import { noteExpired } from "./remote_runner.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 
 /** A limit for the time of a request. */
 export type TimeLimit = "requestTimeout" | "idleTimeout";

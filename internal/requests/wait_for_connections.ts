@@ -10,7 +10,7 @@ import { checkAborted, checkSignal } from "../waiting/abort.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { Requests } from "./request_registry.ts";
-import type { WaitForConnectionsOptions } from "./server_options.ts";
+import type { WaitForConnectionsOptions } from "../stages/server_options.ts";
 
 const SYSCALL = "waitForConnections";
 

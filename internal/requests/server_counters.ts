@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LimitName, ServerStatus } from "./stages.ts";
+import type { LimitName, ServerStatus } from "../stages/stages.ts";
 
 /** The counters that only grow. The rest of `status` is asked when it is read. */
 export type RequestCounters = Omit<

@@ -10,8 +10,8 @@ import type {
   AnyServer,
   RequestEndReason,
   RequestStopEvent,
-} from "./event_types.ts";
-import { requestStart, requestStop } from "./events.ts";
+} from "../stages/event_types.ts";
+import { requestStart, requestStop } from "../stages/events.ts";
 
 /** What an end says besides how the request counts. */
 export type RequestDetails = Partial<

@@ -13,7 +13,7 @@ import { noteLimit } from "./note_limit.ts";
 import { RequestDeadlines } from "./request_deadlines.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
-import type { ServerStages } from "./stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
 import { expire } from "./time_limits.ts";
 
 type AnyServer = ServerStages & { readonly socketType: number };

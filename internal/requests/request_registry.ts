@@ -23,7 +23,7 @@ import {
   noRequests,
   type RequestCounters,
 } from "./server_counters.ts";
-import type { LimitName, RejectReason } from "./stages.ts";
+import type { LimitName, RejectReason } from "../stages/stages.ts";
 import {
   hasRequestSubscribers,
   ObservedRequest,

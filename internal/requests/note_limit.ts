@@ -6,11 +6,11 @@
 
 import type { Address } from "../base/address.ts";
 import { begun } from "../waiting/promises.ts";
-import { limitReached } from "./events.ts";
-import type { AnyServer } from "./event_types.ts";
-import { sayHookFailed } from "./report.ts";
+import { limitReached } from "../stages/events.ts";
+import type { AnyServer } from "../stages/event_types.ts";
+import { sayHookFailed } from "../stages/report.ts";
 import { requestsOf } from "./request_registry.ts";
-import type { LimitName } from "./stages.ts";
+import type { LimitName } from "../stages/stages.ts";
 
 /** The part of a server that hears of its limits. */
 interface LimitedServer {
