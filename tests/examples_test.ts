@@ -194,6 +194,7 @@ const SERVERS: [script: string, args: string[]][] = [
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["::1", "0"]]),
   ...["blocking_echo", "threaded_hash", "forking_sandbox"]
     .map((name): [string, string[]] => [`examples/${name}.ts`, ["0", "::1"]]),
+  ["examples/metrics.ts", ["::1", "0", "0"]],
 ];
 
 Deno.test({
