@@ -310,6 +310,8 @@ const MISTAKES: Record<string, () => unknown> = {
   },
   'a channel that does not exist: `subscribe("socketserver.request.end", …)`':
     () => t.subscribe("socketserver.request.end", () => {}),
+  "a log without its server: `accessLog(undefined)`": () =>
+    t.accessLog(undefined),
   'a level that does not exist: `consoleLogger(server, { level: "verbose" })`':
     () => t.consoleLogger({}, { level: "verbose" }),
   "no limit for a delay: `serve(server, { shutdownDelay: null })`": () =>

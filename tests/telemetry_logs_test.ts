@@ -77,6 +77,20 @@ async function logged(
   );
 }
 
+Deno.test("each of several servers has its start in its log, also if another one is observed before", async () => {
+  await using servers = new AsyncDisposableStack();
+  for (let count = 0; count < 2; count++) {
+    const server = servers.use(new AsyncTCPServer(LOOPBACK, EchoLine));
+    const lines: string[] = [];
+    servers.use(consoleLogger(server, { write: (line) => lines.push(line) }));
+    const served = server.serveForever();
+    servers.defer(() => served);
+    servers.defer(() => server.shutdown());
+    assertEquals(lines.length, 1);
+    assertMatch(lines[0], /listens$/);
+  }
+});
+
 Deno.test("consoleLogger() writes the events of its level and above", async () => {
   const info = [
     "INFO AsyncTCPServer on 127.0.0.1:PORT (TCP) listens",

@@ -58,6 +58,11 @@ export function publishListening(
   listenerStart.publish({ server, address: server.serverAddress });
 }
 
+/** Reports whether a server listens and its start was published, so that a new subscriber does not hear of it. */
+export function isListening(server: AnyServer): boolean {
+  return listening.get(server) === true;
+}
+
 /** Publishes that a server that listened has closed, once. */
 export function publishClosed(
   server: AnyServer,

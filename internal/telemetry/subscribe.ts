@@ -4,13 +4,15 @@
  * @module
  */
 
+import { awaitHint } from "../base/message_hints.ts";
+import { inspect } from "../runtime/deno.ts";
 import { subscribeTo } from "../runtime/event_channel.ts";
 import type {
   AnyServer,
   EventName,
   ServerEvents,
 } from "../stages/event_types.ts";
-import { EVENT_NAMES } from "../stages/events.ts";
+import { EVENT_NAMES, isListening } from "../stages/events.ts";
 
 /**
  * Calls a function for each event of a channel, of all servers of the process. The same as `subscribe` of
@@ -62,8 +64,14 @@ export type Listeners = {
   readonly [N in EventName]?: (event: ServerEvents[N]) => void;
 };
 
-/** Calls functions for the events of one server, until the result is disposed of. */
+/**
+ * Calls functions for the events of one server, until the result is disposed of. If the start of the server was published
+ * before, to the subscribers of another server, calls the function for that at once.
+ *
+ * @throws {TypeError} if it is no server.
+ */
 export function listen(server: AnyServer, listeners: Listeners): Disposable {
+  checkServer(server);
   const subscriptions = new DisposableStack();
   for (const name of EVENT_NAMES) {
     const listener = listeners[name] as
@@ -74,5 +82,18 @@ export function listen(server: AnyServer, listeners: Listeners): Disposable {
       if (event.server === server) listener(event);
     }));
   }
+  if (isListening(server)) {
+    const started = { server, address: server.serverAddress };
+    listeners["socketserver.listener.start"]?.(started);
+  }
   return subscriptions;
+}
+
+function checkServer(value: unknown): void {
+  if (typeof Object(value).serveForever === "function") return;
+  throw new TypeError(
+    `Cannot observe: pass a server, got ${inspect(value, { depth: 0 })}${
+      awaitHint(value)
+    }`,
+  );
 }
