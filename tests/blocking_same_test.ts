@@ -429,7 +429,8 @@ Deno.test("BlockingSocket and its files have what Socket and its files have", ()
     [S.TextRWPair, BlockingTextRWPairShell],
   ];
   for (const [File, Blocking] of pairs) {
-    assertEquals(members(Blocking), members(File));
+    const shared = members(Blocking).filter((name) => name !== "unread"); // not in its type: for waitForRequest()
+    assertEquals(shared, members(File));
   }
 });
 
