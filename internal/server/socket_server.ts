@@ -208,7 +208,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.ssl = setting(this, options, "ssl");
     checkSslOption(this.ssl, this.socketType);
     const given = serverAddress instanceof Socket;
-    if (given) this.addressFamily = serverAddress.family;
+    if (given) this.#settings.addressFamily = serverAddress.family;
     this.#socket = given
       ? serverAddress
       : new Socket(this.addressFamily, this.socketType);
