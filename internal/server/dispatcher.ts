@@ -162,6 +162,35 @@ export class Dispatcher<R> {
     }
   }
 
+  /** Reports whether a request begins with a PROXY header or a handshake. */
+  get introduces(): boolean {
+    return this.#proxyHeaders.wanted || this.#handshakes.wanted;
+  }
+
+  /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
+  async handleIntroduced(): Promise<void> {
+    await this.#proxyHeaders.settled();
+    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
+      await this.handleOne(next);
+    }
+    await this.#handshakes.settled();
+    for (let next; (next = this.#handshakes.take()) !== undefined;) {
+      await this.handleSecured(next);
+    }
+  }
+
+  /** Closes the requests that have not sent their PROXY header or ended their handshake: the server shuts down. */
+  drain(): void {
+    this.#proxyHeaders.drain();
+    this.#handshakes.drain();
+  }
+
+  /** Begins a request that was accepted before the server was closed. */
+  beginAhead(request: R, clientAddress: Address): SecuredRequest {
+    const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
+    return { active: this.#requests.begin(request, client), clientAddress };
+  }
+
   /** Reports whether to accept a request. A server that shuts down accepts none. */
   #admits(request: R, clientAddress: Address): boolean | Promise<boolean> {
     if (this.#requests.draining) return false;

@@ -1,34 +1,30 @@
 /**
- * The loop of a server: gets requests, handles them, and closes the server.
+ * The loop of a server: gets requests and handles them.
  *
  * @module
  */
 
 import { nextTurn } from "../waiting/timeouts.ts";
-import { checkTimeout } from "../base/arguments.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
-import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { ServerStages, ServerState } from "../stages/stages.ts";
 import { socketOf } from "../socket/select.ts";
-import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
-import { drain } from "./drain.ts";
-import { Handshakes, type SecuredRequest } from "./handshakes.ts";
-import { publishClosed, publishListening } from "../stages/events.ts";
+import { Handshakes } from "./handshakes.ts";
+import { publishListening } from "../stages/events.ts";
 import { ProxyHeaders } from "./proxy_headers.ts";
-import { enter, isInside } from "../requests/request_scope.ts";
+import { enter } from "../requests/request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import {
-  NO_REQUESTS,
-  type ServeForeverOptions,
-  type ServerCloseOptions,
-  type ServerCloseReport,
+import { ServerCloser } from "./server_closer.ts";
+import type {
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
 } from "../stages/server_options.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
@@ -40,13 +36,7 @@ import {
 } from "./loop_waiter.ts";
 
 /**
- * The most seconds that a closing server with an inherited socket waits for PROXY headers and handshakes, before it
- * aborts the signals of its handlers: some round trips, and soon for a person who waits. Arbitrary.
- */
-const FINISH_ACCEPTS_SECONDS = 2;
-
-/**
- * Runs the loop of a server, and closes the server.
+ * Runs the loop of a server.
  *
  * @typeParam R The type of a request.
  */
@@ -56,6 +46,7 @@ export class ServeLoop<R> {
   readonly #proxyHeaders: ProxyHeaders<R>;
   readonly #handshakes: Handshakes;
   readonly #dispatcher: Dispatcher<R>;
+  readonly #closer: ServerCloser<R>;
   #loop: LoopWaiter | undefined;
   /** Whether `shutdown` was called without a loop: the next loop ends at once, as in CPython. */
   #stopWanted = false;
@@ -63,7 +54,6 @@ export class ServeLoop<R> {
   #served = false;
   /** The number of calls of `handleRequest` under way. */
   #handling = 0;
-  readonly #ahead: SecuredRequest[] = [];
   /** The number of requests got when the loop last began to wait for room. */
   #fullSince = 0;
 
@@ -78,6 +68,11 @@ export class ServeLoop<R> {
       server,
       this.#proxyHeaders,
       this.#handshakes,
+    );
+    this.#closer = new ServerCloser(
+      server,
+      this.#dispatcher,
+      () => this.#loop,
     );
   }
 
@@ -202,6 +197,11 @@ export class ServeLoop<R> {
     return Promise.resolve();
   }
 
+  /** Closes the server. */
+  close(options: ServerCloseOptions): Promise<ServerCloseReport> {
+    return this.#closer.close(options);
+  }
+
   /** Handles one request without a loop, or calls `handleTimeout`. */
   async handleRequest(): Promise<void> {
     this.#served = true;
@@ -238,117 +238,7 @@ export class ServeLoop<R> {
   /** Handles one request, and waits for its PROXY header and its handshake if there are any. */
   async #handleWhole(): Promise<void> {
     await this.#dispatcher.handleOne();
-    await this.#handleIntroduced();
-  }
-
-  /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
-  async #handleIntroduced(): Promise<void> {
-    await this.#proxyHeaders.settled();
-    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
-      await this.#dispatcher.handleOne(next);
-    }
-    await this.#handshakes.settled();
-    for (let next; (next = this.#handshakes.take()) !== undefined;) {
-      await this.#dispatcher.handleSecured(next);
-    }
-  }
-
-  /**
-   * Stops the loop, aborts the signals of the open requests, waits for them, and cuts off the rest. A request cannot
-   * wait for its own end: if a request closes the server, this method resolves at once and goes on in the background.
-   */
-  async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
-    const { timeout = null } = options;
-    checkTimeout(timeout);
-    const start = Start.of(this.#server);
-    if (start !== undefined) return await this.#closeStarting(start, timeout);
-    return await this.#closeStarted(timeout);
-  }
-
-  /**
-   * Closes a server whose start is in progress or has failed. Waits for the start, and throws an error that no call has
-   * thrown.
-   */
-  async #closeStarting(
-    start: Start,
-    timeout: number | null,
-  ): Promise<ServerCloseReport> {
-    start.cancelled = true;
-    const report = await this.#closeStarted(timeout);
-    await anyReady([start], timeout);
-    if (start.untaken) start.check();
-    return report;
-  }
-
-  async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
-    const requests = this.#requests;
-    const begun = performance.now();
-    this.#loop?.stop();
-    const finishing = this.#passesOn && this.#finishAccepts(timeout);
-    if (finishing) await finishing;
-    requests.drain();
-    this.#proxyHeaders.drain();
-    void requests.idle.drain();
-    this.#handshakes.drain();
-    if (!requests.blockOnClose) {
-      publishClosed(this.#server, NO_REQUESTS);
-      return { ...NO_REQUESTS };
-    }
-    const passed = (performance.now() - begun) / 1000;
-    const left = timeout === null ? null : Math.max(0, timeout - passed);
-    const drained = requests.drained = this.#drain(left);
-    return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
-  }
-
-  /** Reports whether another process accepts on the server's socket next: a socket that this process has inherited. */
-  get #passesOn(): boolean {
-    const socket = ownerOf(this.#server.fileno());
-    return socket instanceof Socket && isPassedOn(socket);
-  }
-
-  /**
-   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is: another process
-   * accepts the next connections, but cannot get these. Waits for their PROXY headers and handshakes.
-   */
-  #finishAccepts(timeout: number | null): void | Promise<boolean> {
-    const requests = this.#requests;
-    const socket = ownerOf(this.#server.fileno()) as Socket;
-    for (const [request, clientAddress] of acceptedAhead(socket)) {
-      requests.closing = true;
-      const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
-      const active = requests.begin(request, client);
-      this.#ahead.push({ active, clientAddress });
-    }
-    let ready = false;
-    const handled = enter(this.#server, () => this.#handleAhead())
-      .then(() => void (ready = true));
-    if (!this.#proxyHeaders.wanted && !this.#handshakes.wanted) return;
-    const source = {
-      fill: () => handled,
-      get ready() {
-        return ready;
-      },
-    };
-    const seconds = Math.min(timeout ?? Infinity, FINISH_ACCEPTS_SECONDS);
-    return readyWithin(source, seconds);
-  }
-
-  async #handleAhead(): Promise<void> {
-    const { concurrent } = this.#requests;
-    if (!concurrent) await this.#loop?.ended; // one at a time
-    const handled = this.#ahead.splice(0).map((next) => () =>
-      this.#dispatcher.handleAhead(next)
-    );
-    if (concurrent) await Promise.all(handled.map((handle) => handle()));
-    else for (const handle of handled) await handle();
-    await this.#handleIntroduced();
-  }
-
-  async #drain(timeout: number | null): Promise<ServerCloseReport> {
-    const report = await drain(this.#server, this.#requests, timeout);
-    if (report.forced > 0) this.#loop?.abandon();
-    publishClosed(this.#server, report);
-    return report;
+    await this.#dispatcher.handleIntroduced();
   }
 }
 

@@ -1,0 +1,158 @@
+/**
+ * Closes a server: stops its loop, hands over or finishes what has been accepted, and drains its requests.
+ *
+ * @module
+ */
+
+import { checkTimeout } from "../base/arguments.ts";
+import { enter, isInside } from "../requests/request_scope.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
+import { ownerOf } from "../socket/fileno.ts";
+import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
+import { Socket } from "../socket/socket_object.ts";
+import { publishClosed } from "../stages/events.ts";
+import {
+  NO_REQUESTS,
+  type ServerCloseOptions,
+  type ServerCloseReport,
+} from "../stages/server_options.ts";
+import type { ServerStages } from "../stages/stages.ts";
+import { Start } from "../waiting/start.ts";
+import { anyReady } from "../waiting/when_ready.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { drain } from "./drain.ts";
+import type { SecuredRequest } from "./handshakes.ts";
+import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
+
+/**
+ * The most seconds that a closing server with an inherited socket waits for PROXY headers and handshakes, before it
+ * aborts the signals of its handlers: some round trips, and soon for a person who waits. Arbitrary.
+ */
+const FINISH_ACCEPTS_SECONDS = 2;
+
+/**
+ * Closes a server.
+ *
+ * @typeParam R The type of a request.
+ */
+export class ServerCloser<R> {
+  readonly #server: ServerStages<R>;
+  readonly #requests: Requests;
+  readonly #dispatcher: Dispatcher<R>;
+  readonly #loop: () => LoopWaiter | undefined;
+  /** The connections that were accepted ahead, and that the next process cannot get. */
+  readonly #ahead: SecuredRequest[] = [];
+
+  /**
+   * @param server The server.
+   * @param dispatcher The stages of its requests.
+   * @param loop Returns the run of its loop; undefined if it does not serve.
+   */
+  constructor(
+    server: ServerStages<R>,
+    dispatcher: Dispatcher<R>,
+    loop: () => LoopWaiter | undefined,
+  ) {
+    this.#server = server;
+    this.#requests = requestsOf(server);
+    this.#dispatcher = dispatcher;
+    this.#loop = loop;
+  }
+
+  /**
+   * Stops the loop, aborts the signals of the open requests, waits for them, and cuts off the rest. A request cannot
+   * wait for its own end: if a request closes the server, this method resolves at once and goes on in the background.
+   */
+  async close(options: ServerCloseOptions): Promise<ServerCloseReport> {
+    const { timeout = null } = options;
+    checkTimeout(timeout);
+    const start = Start.of(this.#server);
+    if (start !== undefined) return await this.#closeStarting(start, timeout);
+    return await this.#closeStarted(timeout);
+  }
+
+  /**
+   * Closes a server whose start is in progress or has failed. Waits for the start, and throws an error that no call has
+   * thrown.
+   */
+  async #closeStarting(
+    start: Start,
+    timeout: number | null,
+  ): Promise<ServerCloseReport> {
+    start.cancelled = true;
+    const report = await this.#closeStarted(timeout);
+    await anyReady([start], timeout);
+    if (start.untaken) start.check();
+    return report;
+  }
+
+  async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
+    const requests = this.#requests;
+    const begun = performance.now();
+    this.#loop()?.stop();
+    const finishing = this.#passesOn && this.#finishAccepts(timeout);
+    if (finishing) await finishing;
+    requests.drain();
+    this.#dispatcher.drain();
+    void requests.idle.drain();
+    if (!requests.blockOnClose) {
+      publishClosed(this.#server, NO_REQUESTS);
+      return { ...NO_REQUESTS };
+    }
+    const passed = (performance.now() - begun) / 1000;
+    const left = timeout === null ? null : Math.max(0, timeout - passed);
+    const drained = requests.drained = this.#drain(left);
+    return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
+  }
+
+  /** Reports whether another process accepts on the server's socket next: a socket that this process has inherited. */
+  get #passesOn(): boolean {
+    const socket = ownerOf(this.#server.fileno());
+    return socket instanceof Socket && isPassedOn(socket);
+  }
+
+  /**
+   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is: another process
+   * accepts the next connections, but cannot get these. Waits for their PROXY headers and handshakes.
+   */
+  #finishAccepts(timeout: number | null): void | Promise<boolean> {
+    const requests = this.#requests;
+    const socket = ownerOf(this.#server.fileno()) as Socket;
+    for (const [request, clientAddress] of acceptedAhead(socket)) {
+      requests.closing = true;
+      this.#ahead.push(
+        this.#dispatcher.beginAhead(request as R, clientAddress),
+      );
+    }
+    let ready = false;
+    const handled = enter(this.#server, () => this.#handleAhead())
+      .then(() => void (ready = true));
+    if (!this.#dispatcher.introduces) return;
+    const source = {
+      fill: () => handled,
+      get ready() {
+        return ready;
+      },
+    };
+    const seconds = Math.min(timeout ?? Infinity, FINISH_ACCEPTS_SECONDS);
+    return readyWithin(source, seconds);
+  }
+
+  async #handleAhead(): Promise<void> {
+    const { concurrent } = this.#requests;
+    if (!concurrent) await this.#loop()?.ended; // one at a time
+    const handled = this.#ahead.splice(0).map((next) => () =>
+      this.#dispatcher.handleAhead(next)
+    );
+    if (concurrent) await Promise.all(handled.map((handle) => handle()));
+    else for (const handle of handled) await handle();
+    await this.#dispatcher.handleIntroduced();
+  }
+
+  async #drain(timeout: number | null): Promise<ServerCloseReport> {
+    const report = await drain(this.#server, this.#requests, timeout);
+    if (report.forced > 0) this.#loop()?.abandon();
+    publishClosed(this.#server, report);
+    return report;
+  }
+}
