@@ -32,11 +32,11 @@ export function waitForRequestSync(
   if (hasUnread(socket)) return true;
   tie?.sendHeld();
   const requests = requestsOf(server);
-  const { idle } = requests;
+  const { idleWaits } = requests;
   try {
-    return idle.block(
+    return idleWaits.block(
       requests.of(request),
-      () => waitReadable(socket, () => idle.over),
+      () => waitReadable(socket, () => idleWaits.over),
     );
   } catch (error) {
     return endsIdle(socket, error);

@@ -106,7 +106,7 @@ export class ChildRequestRunner {
         return;
       case "endIdle":
         this.#loaded?.then(
-          ({ server }) => requestsOf(server).idle.drain(),
+          ({ server }) => requestsOf(server).idleWaits.drain(),
           () => {},
         );
     }
@@ -114,7 +114,7 @@ export class ChildRequestRunner {
 
   /** Sets the seconds that a connection may be idle which this process has itself. */
   #limitIdle(seconds: number | null): void {
-    this.#idleSweep.limit(seconds, this.#own);
+    this.#idleSweep.setLimit(seconds, this.#own);
   }
 
   /** Tells the server that a request is over a limit. */
@@ -143,8 +143,8 @@ export class ChildRequestRunner {
     this.#link.identify(message.token);
     this.#limitIdle(message.idleTimeout);
     const server = new ChildServerStub(message, this.#link);
-    const { idle } = requestsOf(server);
-    idle.onChange = () => this.#link.idle(() => idle.size);
+    const { idleWaits } = requestsOf(server);
+    idleWaits.onChange = () => this.#link.idle(() => idleWaits.size);
     reportLimits(server, (limit, request) => this.#report(limit, request));
     const loaded = loadModule("in another process", this.#importHandler);
     this.#loaded = loaded.then((module) => ({

@@ -158,7 +158,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
         }, this.#limits);
         const pool = this.#pool;
         const requests = requestsOf(this);
-        requests.idle.elsewhere = () => pool.idle;
+        requests.idleWaits.elsewhere = () => pool.idle;
         requests.pools.push(pool);
         if (requests.draining) void pool.drain();
       }

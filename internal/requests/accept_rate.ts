@@ -65,7 +65,7 @@ export class AcceptRate implements Readiness {
     this.#interval = Math.min(1000 / rate, Number.MAX_VALUE);
     this.#ahead = (burst - 1) * this.#interval;
     this.#full = Math.min(this.#full, this.#clock.now() + this.#ahead); // waits no longer than the new rate asks
-    this.rest();
+    this.endWait();
   }
 
   /** Whether another connection may come. */
@@ -96,13 +96,13 @@ export class AcceptRate implements Readiness {
     if (this.#waiting === undefined) {
       const ms = Math.min(Math.ceil(this.#left()), MAX_DELAY);
       this.#waiting = Promise.withResolvers();
-      this.#timer = this.#clock.setTimeout(() => this.rest(), ms);
+      this.#timer = this.#clock.setTimeout(() => this.endWait(), ms);
     }
     return this.#waiting.promise;
   }
 
   /** Ends the wait: the loop looks again, or has ended. */
-  rest(): void {
+  endWait(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#waiting?.resolve();
     this.#waiting = undefined;

@@ -48,7 +48,7 @@ export class HeaderDeadlines {
   }
 
   set seconds(seconds: number | null) {
-    this.#deadlines.limit(seconds, this.#open);
+    this.#deadlines.setLimit(seconds, this.#open);
   }
 
   /** Begins the time of a header. */
@@ -66,7 +66,7 @@ export class HeaderDeadlines {
   }
 
   /** Stops the timer of a server that closes. */
-  rest(): void {
-    this.#deadlines.rest();
+  stopTimer(): void {
+    this.#deadlines.stopTimer();
   }
 }

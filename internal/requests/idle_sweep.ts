@@ -48,10 +48,10 @@ export class IdleSweep {
    * @param seconds The seconds; null is no limit.
    * @param open The open requests.
    */
-  limit(seconds: number | null, open: Iterable<ActiveRequest>): void {
+  setLimit(seconds: number | null, open: Iterable<ActiveRequest>): void {
     const first = this.#seconds === null;
     this.#seconds = seconds;
-    this.rest();
+    this.stopTimer();
     if (seconds === null) return this.#seen.clear();
     if (first) { for (const active of open) this.begin(active); }
     if (this.#timer === undefined) this.#setTimer();
@@ -98,13 +98,13 @@ export class IdleSweep {
   };
 
   /** Stops the timer, if no connection is open or the limit changes. */
-  rest(): void {
+  stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   /** Whether no connection is open. */
-  get idle(): boolean {
+  get empty(): boolean {
     return this.#seen.size === 0;
   }
 }

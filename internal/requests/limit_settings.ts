@@ -96,7 +96,7 @@ export function setRequestTimeout(
   requests.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
     void expire(server, over, "requestTimeout", seconds)
   );
-  requests.deadlines.limit(seconds, requests.timed);
+  requests.deadlines.setLimit(seconds, requests.timed);
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
@@ -123,6 +123,6 @@ export function setIdleTimeout(
   requests.idleSweep ??= new IdleSweep((over, seconds) =>
     void expire(server, over, "idleTimeout", seconds)
   );
-  requests.idleSweep.limit(seconds, requests.timed);
+  requests.idleSweep.setLimit(seconds, requests.timed);
   for (const pool of requests.pools) pool.limitIdle(seconds);
 }

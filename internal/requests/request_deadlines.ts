@@ -35,10 +35,10 @@ export class RequestDeadlines<T> {
    * @param seconds The seconds; null is no limit.
    * @param open The open requests.
    */
-  limit(seconds: number | null, open: Iterable<T>): void {
+  setLimit(seconds: number | null, open: Iterable<T>): void {
     const first = this.#seconds === null;
     this.#seconds = seconds;
-    this.rest();
+    this.stopTimer();
     if (seconds === null) return this.#begun.clear();
     if (first) { for (const active of open) this.begin(active); }
     if (this.#timer === undefined) this.#setTimer();
@@ -80,13 +80,13 @@ export class RequestDeadlines<T> {
   };
 
   /** Stops the timer, if no request is open or the limit changes. */
-  rest(): void {
+  stopTimer(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
   /** Whether no request is open. */
-  get idle(): boolean {
+  get empty(): boolean {
     return this.#begun.size === 0;
   }
 }

@@ -68,11 +68,11 @@ export class Requests implements Iterable<ActiveRequest> {
   #perClient: ClientCounts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
-  #idle: PromiseWithResolvers<void> | undefined;
+  #quiet: PromiseWithResolvers<void> | undefined;
   #fewer: PromiseWithResolvers<void> | undefined;
   #suspended = false;
   #others: AbortController | undefined;
-  /** The limits that {@linkcode Requests.limit} has set. */
+  /** The limits that {@linkcode Requests.setLimits} has set. */
   readonly limits: Limits = {
     maxConnections: Infinity,
     maxConnectionsPolicy: "wait",
@@ -106,7 +106,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
   /** The waits of handlers between two messages. */
-  readonly idle: IdleWaits = new IdleWaits();
+  readonly idleWaits: IdleWaits = new IdleWaits();
   /** The bytes of the requests that have ended. */
   readonly ended: ByteTotals = new ByteTotals();
   /** The counters. */
@@ -125,7 +125,7 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Sets limits, and wakes the loop, because there may be room now. */
-  limit(limits: Partial<Limits>): void {
+  setLimits(limits: Partial<Limits>): void {
     Object.assign(this.limits, limits);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
   }
@@ -169,7 +169,7 @@ export class Requests implements Iterable<ActiveRequest> {
     get ready() {
       return requests.size === 0;
     },
-    fill: () => (requests.#idle ??= Promise.withResolvers()).promise,
+    fill: () => (requests.#quiet ??= Promise.withResolvers()).promise,
   }))(this);
 
   /** Returns a readiness that is ready while at most `count` requests are open. */
@@ -227,7 +227,7 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
     if (this.#timed) this.#endTime(active);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
-    if (this.#idle && this.size === 0) this.#idle = settle(this.#idle);
+    if (this.#quiet && this.size === 0) this.#quiet = settle(this.#quiet);
     if (this.#fewer) this.#fewer = settle(this.#fewer);
     const { observed, result } = active;
     if (observed !== undefined) observed.stop(request, active.end ?? result);
@@ -308,12 +308,12 @@ export class Requests implements Iterable<ActiveRequest> {
   #endTime(active: ActiveRequest): void {
     this.deadlines?.end(active);
     this.idleSweep?.end(active);
-    if (this.draining) this.#restTimers();
+    if (this.draining) this.#stopTimers();
   }
 
-  #restTimers(): void {
-    if (this.deadlines?.idle) this.deadlines.rest();
-    if (this.idleSweep?.idle) this.idleSweep.rest();
+  #stopTimers(): void {
+    if (this.deadlines?.empty) this.deadlines.stopTimer();
+    if (this.idleSweep?.empty) this.idleSweep.stopTimer();
   }
 
   get #timed(): boolean {
@@ -381,8 +381,8 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Aborts the signals of all requests, also of later ones. The waits between messages go on. */
   drain(): void {
-    this.draining = this.idle.draining = true;
-    this.#restTimers();
+    this.draining = this.idleWaits.draining = true;
+    this.#stopTimers();
     this.#others?.abort();
     for (const { controller } of this.#active.values()) controller?.abort();
   }
@@ -397,7 +397,7 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#givenUp.add(active.request);
     }
     this.#active.clear();
-    this.#idle = settle(this.#idle);
+    this.#quiet = settle(this.#quiet);
     this.#fewer = settle(this.#fewer);
     return left;
   }

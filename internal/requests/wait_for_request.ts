@@ -77,10 +77,10 @@ async function wait(
     stream.sendHeld();
     const limit = state.limit("recv");
     const requests = requestsOf(server);
-    if (requests.idle.over || limit === "now") {
+    if (requests.idleWaits.over || limit === "now") {
       return await look(stream, requests, request);
     }
-    const idle = requests.idle.begin(requests.of(request), limit);
+    const idle = requests.idleWaits.begin(requests.of(request), limit);
     return await waitIdle(stream, idle).finally(() => idle.end());
   } catch (error) {
     return await failLater(error).catch((failure) =>
@@ -95,8 +95,8 @@ async function look(
   requests: Requests,
   request: unknown,
 ): Promise<boolean> {
-  const { over } = requests.idle;
-  if (over && !requests.idle.mayLook(requests.of(request))) return false;
+  const { over } = requests.idleWaits;
+  if (over && !requests.idleWaits.mayLook(requests.of(request))) return false;
   if (await poll(stream.receiveBuffer)) return await begins(stream);
   if (over) return false;
   throw wouldBlock("recv");

@@ -90,7 +90,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       super(...args);
       const requests = requestsOf(this);
       requests.concurrent = true;
-      requests.limit(limits);
+      requests.setLimits(limits);
     }
 
     get maxConnections(): number {
@@ -98,7 +98,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set maxConnections(max: number) {
-      requestsOf(this).limit({
+      requestsOf(this).setLimits({
         maxConnections: checkMax(max, "maxConnections"),
       });
     }
@@ -108,7 +108,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set maxConnectionsPolicy(policy: MaxConnectionsPolicy) {
-      requestsOf(this).limit({ maxConnectionsPolicy: checkPolicy(policy) });
+      requestsOf(this).setLimits({ maxConnectionsPolicy: checkPolicy(policy) });
     }
 
     get maxConnectionsPerClient(): number {
@@ -116,7 +116,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set maxConnectionsPerClient(max: number) {
-      requestsOf(this).limit({
+      requestsOf(this).setLimits({
         maxConnectionsPerClient: checkMax(max, "maxConnectionsPerClient"),
       });
     }
@@ -126,7 +126,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set blockOnClose(blockOnClose: boolean) {
-      requestsOf(this).limit({
+      requestsOf(this).setLimits({
         blockOnClose: checkBoolean(blockOnClose, "blockOnClose"),
       });
     }

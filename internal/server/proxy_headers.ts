@@ -106,7 +106,7 @@ export class ProxyHeaders<R> {
     this.#reading.delete(request);
     this.#wake();
     if (this.#reading.size > 0) return;
-    if (this.#requests.draining) this.#requests.headerDeadlines.rest();
+    if (this.#requests.draining) this.#requests.headerDeadlines.stopTimer();
     this.#quiet?.resolve();
   }
 
@@ -225,7 +225,7 @@ export class ProxyHeaders<R> {
   /** Closes the requests that the loop has not taken: the server shuts down. */
   drain(): void {
     for (const request of this.#reading) closeNow(request);
-    if (this.#reading.size === 0) this.#requests.headerDeadlines.rest();
+    if (this.#reading.size === 0) this.#requests.headerDeadlines.stopTimer();
     for (let next; (next = this.#introduced.shift()) !== undefined;) {
       const { request, clientAddress } = next;
       void turnAway(this.#server, request, clientAddress!, "draining");

@@ -185,7 +185,7 @@ export class ServeLoop<R> {
 
   /** Lets the program end although an accept or a receive is in flight. The next call or loop takes its result. */
   #rest(): void {
-    this.#requests.rate?.rest();
+    this.#requests.rate?.endWait();
     const socket = ownerOf(this.#server.fileno());
     if (socket instanceof Socket) stateOf(socket).rest();
   }

@@ -94,7 +94,7 @@ export class ServerCloser<R> {
     if (finishing) await finishing;
     requests.drain();
     this.#dispatcher.drain();
-    void requests.idle.drain();
+    void requests.idleWaits.drain();
     if (!requests.blockOnClose) {
       publishClosed(this.#server, NO_REQUESTS);
       return { ...NO_REQUESTS };

@@ -80,9 +80,9 @@ export class WorkerRequestRunner {
       () => this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
       init.blocking ? () => this.channel.receive() : undefined,
     );
-    const { idle } = this.#stub.requests;
+    const { idleWaits } = this.#stub.requests;
     const idleCount = new Int32Array(init.memory.idle);
-    idle.onChange = () => Atomics.store(idleCount, 0, idle.size);
+    idleWaits.onChange = () => Atomics.store(idleCount, 0, idleWaits.size);
     reportLimits(this.#stub, (limit, request) => this.#report(limit, request));
     this.#connections = new BlockingConnections(this.channel);
     if (init.blocking) setConnections(this.#connections);
@@ -105,7 +105,7 @@ export class WorkerRequestRunner {
     if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
     if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
     if (type === P.DRAIN) return this.#stub.requests.drain();
-    if (type === P.END_IDLE) return this.#stub.requests.idle.end();
+    if (type === P.END_IDLE) return this.#stub.requests.idleWaits.end();
     if (type === P.EXPIRE) this.#failures.set(id, P.unpack(payload)!);
     if (type === P.ABORT_SIGNAL) return this.#abortSignal(id);
     const stream = this.#streams.get(id);

@@ -33,7 +33,7 @@ export class WorkerServerStub extends ServerStub {
     this.#receive = receive;
     if (!draining) return;
     this.requests.drain();
-    this.requests.idle.end();
+    this.requests.idleWaits.end();
   }
 
   /** Returns the signal of a request. It is aborted when the server shuts down. */
