@@ -198,28 +198,32 @@ export function writeBinary(header: BinaryHeader): Uint8Array<ArrayBuffer> {
     writeTlvs(header),
     checksum ? writeTlv(TYPE.checksum, new Uint8Array(4)) : memory(0),
   ]);
-  if (block.length > 65_535) {
-    throw new RangeError(
-      `Cannot write a PROXY header: it must have at most 65551 bytes, got ${
-        FIXED_LENGTH + block.length
-      }`,
-    );
-  }
   const protocol = addresses === undefined
     ? 0
     : FAMILIES.indexOf(family) << 4 | TYPES.indexOf(type);
-  const fixed = Uint8Array.of(
-    0x20 | (local ? LOCAL : PROXY),
-    protocol,
-    block.length >>> 8,
-    block.length & 255,
-  );
+  const fixed = writeFixed(local ? LOCAL : PROXY, protocol, block.length);
   const bytes = joinBytes([SIGNATURE, fixed, block]);
   if (checksum) {
     new DataView(bytes.buffer, bytes.byteOffset)
       .setUint32(bytes.length - 4, crc32c(bytes));
   }
   return bytes;
+}
+
+/** Writes what follows the signature: version and command, protocol, and length of the rest. */
+function writeFixed(
+  command: number,
+  protocol: number,
+  length: number,
+): Uint8Array {
+  if (length > 65_535) {
+    throw new RangeError(
+      `Cannot write a PROXY header: it must have at most 65551 bytes, got ${
+        FIXED_LENGTH + length
+      }`,
+    );
+  }
+  return Uint8Array.of(0x20 | command, protocol, length >>> 8, length & 255);
 }
 
 function writeAddresses(

@@ -41,6 +41,12 @@ export interface ConsoleLoggerOptions {
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
+/** The levels of the failures of `getRequest`. */
+const LEVEL_OF_VERDICT: Record<
+  ServerEvents["socketserver.accept.error"]["verdict"],
+  LogLevel
+> = { transient: "debug", resource: "warn", invalid: "warn", fatal: "error" };
+
 type Log = (level: LogLevel, text: string) => void;
 
 /**
@@ -114,12 +120,10 @@ function listenerLines(log: Log): Listeners {
       log("info", `${nameOf(server, address)} closed: ${counts.join(", ")}`);
     },
     "socketserver.accept.error": ({ error, verdict }) => {
-      const level = verdict === "fatal"
-        ? "error"
-        : verdict === "transient"
-        ? "debug"
-        : "warn";
-      log(level, `accept failed (${verdict}): ${errorText(error)}`);
+      log(
+        LEVEL_OF_VERDICT[verdict],
+        `accept failed (${verdict}): ${errorText(error)}`,
+      );
     },
     "socketserver.limit": ({ limit, clientAddress }) => {
       const client = clientAddress === null
