@@ -209,7 +209,7 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Sets the address of the client of a request that has begun without one. */
-  introduce(active: ActiveRequest, clientAddress: Address): void {
+  setClient(active: ActiveRequest, clientAddress: Address): void {
     active.clientAddress = clientAddress;
     if (active.end === undefined) this.#perClient?.change(active.client, 1);
     active.observed?.start(active.request, clientAddress);

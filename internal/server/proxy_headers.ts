@@ -16,7 +16,13 @@ import { systemError } from "./accept_errors.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { readProxyHeader } from "./read_proxy_header.ts";
-import { rejectAndShutdown, REJECTING_MAX, turnAway } from "./rejection.ts";
+import {
+  endBeforeRejection,
+  REJECT_MS,
+  rejectAndShutdown,
+  REJECTING_MAX,
+  turnAway,
+} from "./rejection.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { reportAndShutdown } from "./request_stages.ts";
@@ -90,7 +96,7 @@ export class ProxyHeaders<R> {
     peerAddress: Address,
   ): Promise<Address | undefined> {
     const client = await this.#clientOf(active, peerAddress, false);
-    if (client !== undefined) this.#requests.introduce(active, client);
+    if (client !== undefined) this.#requests.setClient(active, client);
     return client;
   }
 
@@ -118,16 +124,10 @@ export class ProxyHeaders<R> {
     const { request } = active;
     const requests = this.#requests;
     const full = requests.exceeds(request) !== undefined;
-    if (full) { // it takes no place while it is told so
-      const { observed } = active;
-      active.observed = undefined;
-      active.result = "rejected";
-      requests.end(active);
-      active.observed = observed; // its end comes later
-    }
+    if (full) active.observed = endBeforeRejection(requests, active);
     const client = await this.#clientOf(active, peerAddress, full);
     if (client === undefined) return requests.end(active);
-    requests.introduce(active, client);
+    requests.setClient(active, client);
     if (full) return await this.#rejectFull(active, client);
     if (!requests.draining) return void this.#introduced.push(active);
     void turnAway(this.#server, request, client, "draining");
@@ -177,7 +177,7 @@ export class ProxyHeaders<R> {
       throw osError("EACCES", { syscall: READING, reason });
     }
     if (full) {
-      const limit = stateOf(request).limit(READING, REJECT_SECONDS);
+      const limit = stateOf(request).limit(READING, REJECT_MS / 1000);
       return await readProxyHeader(request, limit);
     }
     const { headerDeadlines } = this.#requests;
@@ -232,9 +232,6 @@ export class ProxyHeaders<R> {
     }
   }
 }
-
-/** The seconds that the header of a client may take that is turned away: as many as `rejectRequest` has. */
-const REJECT_SECONDS = 2;
 
 /**
  * Returns the address of the client: that of the peer if the header has none. A server over TCP has no place for a path:

@@ -9,6 +9,7 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { hookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/report_error.ts";
+import type { ActiveRequest } from "../requests/active_request.ts";
 import type { ObservedRequest } from "../requests/observed_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import type {
@@ -17,8 +18,11 @@ import type {
   ServerStages,
 } from "../stages/stages.ts";
 
-/** The milliseconds that `rejectRequest` may take: as long as `shutdownRequest` waits for a client. */
-const REJECT_MS = 2000;
+/**
+ * The milliseconds that `rejectRequest` may take, and the PROXY header before it: as long as `shutdownRequest` waits for a
+ * client.
+ */
+export const REJECT_MS = 2000;
 
 /**
  * The most calls of `rejectRequest` at a time, so that a flood of clients beyond the limit holds no more descriptors.
@@ -47,13 +51,20 @@ export async function turnAway<R>(
   }
 }
 
-/** Ends a request, unless the server has cut it off. Returns its observation, because its end comes after the rejection. */
+/** Ends a request before its rejection, unless the server has cut it off. */
 function endRejected(
   requests: Requests,
   request: unknown,
 ): ObservedRequest | undefined {
   if (!requests.reports(request)) return undefined;
-  const active = requests.detach(request);
+  return endBeforeRejection(requests, requests.detach(request));
+}
+
+/** Ends a request that is told later why: it takes no place meanwhile. Returns its observation, whose end comes later. */
+export function endBeforeRejection(
+  requests: Requests,
+  active: ActiveRequest,
+): ObservedRequest | undefined {
   const { observed } = active;
   active.observed = undefined;
   active.result = "rejected";
