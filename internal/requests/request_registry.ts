@@ -108,7 +108,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The waits of handlers between two messages. */
   readonly idleWaits: IdleWaits = new IdleWaits();
   /** The bytes of the requests that have ended. */
-  readonly ended: ByteTotals = new ByteTotals();
+  readonly endedBytes: ByteTotals = new ByteTotals();
   /** The counters. */
   readonly status: RequestCounters = noRequests();
   /** How often each limit was reached. */
@@ -235,7 +235,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   #count(active: ActiveRequest, end: RequestEnd): void {
     active.end = end;
-    this.ended.add(active.request);
+    this.endedBytes.add(active.request);
     if (end === "finished" || end === "idle") this.status.finished++;
     else if (end === "failed" || end === "forced") this.status[end]++;
   }
@@ -404,7 +404,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns the numbers of bytes of all requests, open and ended. */
   byteCounts(): ByteCounts {
-    return this.ended.with(this.#active.keys());
+    return this.endedBytes.with(this.#active.keys());
   }
 
   /** Iterates over the open requests. */

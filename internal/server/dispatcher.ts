@@ -14,7 +14,7 @@ import {
   systemError,
 } from "./accept_errors.ts";
 import { acceptError } from "../stages/events.ts";
-import type { Handshakes, SecuredRequest } from "./handshakes.ts";
+import type { BegunRequest, Handshakes } from "./handshakes.ts";
 import type { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "../stages/report.ts";
@@ -125,7 +125,7 @@ export class Dispatcher<R> {
 
   /** Takes a request that has ended its handshake through the other stages. */
   async handleSecured(
-    { active, clientAddress }: SecuredRequest,
+    { active, clientAddress }: BegunRequest,
   ): Promise<void> {
     active.detached = false;
     try {
@@ -143,7 +143,7 @@ export class Dispatcher<R> {
 
   /** Handles a connection that was accepted before the server was closed, and that the next process cannot get. */
   async handleAhead(
-    { active, clientAddress }: SecuredRequest,
+    { active, clientAddress }: BegunRequest,
   ): Promise<void> {
     const request = active.request as R;
     try {
@@ -186,7 +186,7 @@ export class Dispatcher<R> {
   }
 
   /** Begins a request that was accepted before the server was closed. */
-  beginAhead(request: R, clientAddress: Address): SecuredRequest {
+  beginAhead(request: R, clientAddress: Address): BegunRequest {
     const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
     return { active: this.#requests.begin(request, client), clientAddress };
   }

@@ -40,8 +40,8 @@ export interface SecureStages {
 
 type SecureServer = ServerStages<unknown> & Partial<SecureStages>;
 
-/** A request whose handshake has ended. */
-export interface SecuredRequest {
+/** A request that has begun, and the address of its client, or of the proxy while the PROXY header is to come. */
+export interface BegunRequest {
   readonly active: ActiveRequest;
   readonly clientAddress: Address;
 }
@@ -52,7 +52,7 @@ export class Handshakes {
   readonly #requests: Requests;
   readonly #wake: () => void;
   readonly #pending = new Set<ActiveRequest>();
-  readonly #secured = new Queue<SecuredRequest>();
+  readonly #secured = new Queue<BegunRequest>();
   #quiet: PromiseWithResolvers<void> | undefined;
 
   /**
@@ -77,7 +77,7 @@ export class Handshakes {
   }
 
   /** Takes the request that has ended its handshake first. */
-  take(): SecuredRequest | undefined {
+  take(): BegunRequest | undefined {
     return this.#secured.shift();
   }
 
@@ -92,8 +92,8 @@ export class Handshakes {
     void this.#run({ active, clientAddress });
   }
 
-  async #run(secured: SecuredRequest): Promise<void> {
-    const { active, clientAddress } = secured;
+  async #run(begun: BegunRequest): Promise<void> {
+    const { active, clientAddress } = begun;
     let accepted = false;
     try {
       accepted = await this.#secure(active, clientAddress);
@@ -103,8 +103,8 @@ export class Handshakes {
     }
     this.#pending.delete(active);
     if (!accepted) this.#requests.end(active);
-    else if (this.#requests.draining) this.#turnAway(secured, "draining");
-    else this.#secured.push(secured);
+    else if (this.#requests.draining) this.#turnAway(begun, "draining");
+    else this.#secured.push(begun);
     this.#wake();
     if (this.#pending.size === 0) this.#quiet?.resolve();
   }
@@ -187,7 +187,7 @@ export class Handshakes {
   }
 
   #turnAway(
-    { active, clientAddress }: SecuredRequest,
+    { active, clientAddress }: BegunRequest,
     reason: RejectReason,
   ): void {
     void turnAway(this.#server, active.request, clientAddress, reason);

@@ -21,7 +21,7 @@ import { Start } from "../waiting/start.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { drain } from "./drain.ts";
-import type { SecuredRequest } from "./handshakes.ts";
+import type { BegunRequest } from "./handshakes.ts";
 import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
 
 /**
@@ -41,7 +41,7 @@ export class ServerCloser<R> {
   readonly #dispatcher: Dispatcher<R>;
   readonly #loop: () => LoopWaiter | undefined;
   /** The connections that were accepted ahead, and that the next process cannot get. */
-  readonly #ahead: SecuredRequest[] = [];
+  readonly #ahead: BegunRequest[] = [];
 
   /**
    * @param server The server.

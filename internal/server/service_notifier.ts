@@ -50,7 +50,7 @@ export class ServiceNotifier implements AsyncDisposable {
   ): ServiceNotifier | undefined {
     try {
       if (!wanted && !mayReadNotifySocket()) return undefined;
-      return notifyPath() && new ServiceNotifier(servers) || undefined;
+      if (notifyPath() !== undefined) return new ServiceNotifier(servers);
     } catch (error) {
       sayFailed(error);
     }
