@@ -16,7 +16,7 @@ const APART = ["ssl.ts", "telemetry.ts", "testing.ts"];
 
 /** Whether a published file is a module of the library. */
 function isLibrary(path: string): boolean {
-  return path.endsWith(".ts") && !path.startsWith("examples/");
+  return path.endsWith(".ts") && !/^(examples|deploy)\//.test(path);
 }
 
 Deno.test({
@@ -97,7 +97,7 @@ for (const [subpath, path] of ENTRY_POINTS) {
 const CATEGORIES = [
   ...["Servers", "Mix-ins", "Handlers", "Sockets", "Files", "Addresses"],
   ...["Errors", "Options", "Constants", "Testing", "TLS"],
-  ...["Events", "Logs", "Metrics", "OpenTelemetry"],
+  ...["Events", "Logs", "Metrics", "OpenTelemetry", "PROXY protocol"],
 ];
 
 Deno.test({

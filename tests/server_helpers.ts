@@ -33,7 +33,7 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { delay } from "./deps.ts";
+import { assert, delay } from "./deps.ts";
 import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
@@ -268,4 +268,10 @@ export function descriptors(): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Throws if more descriptors are open than before. Fewer is fine: an earlier test may have closed its own since. */
+export function assertNoneLeft(before: number | undefined): void {
+  const left = (descriptors() ?? 0) - (before ?? 0);
+  assert(left <= 0, `${left} descriptors are left`);
 }
