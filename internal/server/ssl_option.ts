@@ -6,7 +6,8 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { PROTOCOL_TLS_SERVER } from "../base/ssl_constants.ts";
-import { checkComplete, SSLContext } from "../ssl/ssl_context.ts";
+import { contextCheck } from "../base/ssl_contexts.ts";
+import type { SSLContext } from "../ssl/ssl_context.ts";
 
 /**
  * Throws unless a server can serve with a context: it must be complete, and for servers.
@@ -26,13 +27,14 @@ export function checkSslOption(
       "Cannot make a server: ssl is for servers of streams, and this one is for datagrams",
     );
   }
-  if (!(ssl instanceof SSLContext) || ssl.protocol !== PROTOCOL_TLS_SERVER) {
-    const got = ssl as unknown instanceof SSLContext
-      ? "one with PROTOCOL_TLS_CLIENT"
-      : String(ssl);
+  const check = contextCheck(ssl);
+  if (check === undefined || ssl.protocol !== PROTOCOL_TLS_SERVER) {
+    const got = check === undefined
+      ? String(ssl)
+      : "one with PROTOCOL_TLS_CLIENT";
     throw new TypeError(
       `Cannot make a server: ssl must be an SSLContext with PROTOCOL_TLS_SERVER, got ${got}`,
     );
   }
-  checkComplete(ssl);
+  check();
 }

@@ -11,6 +11,7 @@ import {
   type TLSVersion,
 } from "../base/ssl_constants.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
+import { noteContext } from "../base/ssl_contexts.ts";
 import type { PeerCertificate } from "../runtime/peer_certificate.ts";
 import { peerCertificate } from "../runtime/session_facts.ts";
 import type { TlsProfile } from "../runtime/tls_profile.ts";
@@ -40,13 +41,6 @@ export type SniCallback = (
   serverName: string | null,
   context: SSLContext,
 ) => SSLContext | void | Promise<SSLContext | void>;
-
-/**
- * Throws unless handshakes can be made with a context.
- *
- * @throws {SSLError} if it lacks a certificate, or authorities to verify peers with.
- */
-export let checkComplete: (context: SSLContext) => void;
 
 /**
  * The settings of TLS for many sockets: Python's `ssl.SSLContext`. A change holds for the handshakes that begin after it;
@@ -79,10 +73,6 @@ export class SSLContext {
   readonly #names = new ServerNames<SSLContext>();
   #handshakeTimeout: number | null = 10;
 
-  static {
-    checkComplete = (context) => void context.#profile();
-  }
-
   /**
    * Creates a context. One for clients verifies the server and its name, as in Python, and has no authorities before
    * `loadDefaultCerts` or `loadVerifyLocations`.
@@ -100,6 +90,7 @@ export class SSLContext {
     }
     this.protocol = protocol;
     this.#settings = new ContextSettings(protocol === PROTOCOL_TLS_SERVER);
+    noteContext(this, () => void this.#profile());
   }
 
   /**
