@@ -43,3 +43,12 @@ export class ActiveRequest<R = unknown> {
     return clientOf(this.clientAddress);
   }
 }
+
+/**
+ * An open request whose client is known.
+ *
+ * @typeParam R The type of a request.
+ */
+export type KnownRequest<R = unknown> = ActiveRequest<R> & {
+  clientAddress: Address;
+};

@@ -7,9 +7,13 @@
 import type { Address } from "../base/address.ts";
 import type { TrustedPeers } from "../proxy/trusted_peers.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
+import { cutOff } from "../socket/server_calls.ts";
 import type { AcceptRate } from "./accept_rate.ts";
-import { ActiveRequest, type RequestEnd } from "./active_request.ts";
+import {
+  ActiveRequest,
+  type KnownRequest,
+  type RequestEnd,
+} from "./active_request.ts";
 import { ClientCounts } from "./client_counts.ts";
 import { IdleWaits } from "./idle_waits.ts";
 import type { RequestDeadlines } from "./request_deadlines.ts";
@@ -209,10 +213,14 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Sets the address of the client of a request that has begun without one. */
-  setClient(active: ActiveRequest, clientAddress: Address): void {
+  setClient<R>(
+    active: ActiveRequest<R>,
+    clientAddress: Address,
+  ): KnownRequest<R> {
     active.clientAddress = clientAddress;
     if (active.end === undefined) this.#perClient?.change(active.client, 1);
     active.observed?.start(active.request, clientAddress);
+    return active as KnownRequest<R>;
   }
 
   /** Ends a request. */
@@ -361,7 +369,7 @@ export class Requests implements Iterable<ActiveRequest> {
     }
     if (!this.#givenUp.has(former)) return;
     this.#givenUp.add(current);
-    if (current instanceof Socket) stateOf(current).close(true);
+    cutOff(current);
   }
 
   /** Reports whether to report and count what becomes of a request: not after the server has cut it off. */

@@ -14,11 +14,14 @@ import {
   systemError,
 } from "./accept_errors.ts";
 import { acceptError } from "../stages/events.ts";
-import type { BegunRequest, Handshakes } from "./handshakes.ts";
+import type { Handshakes } from "./handshakes.ts";
 import type { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "../stages/report.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type {
+  ActiveRequest,
+  KnownRequest,
+} from "../requests/active_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   reportAndShutdown,
@@ -27,8 +30,12 @@ import {
 } from "./request_stages.ts";
 import type { ServerStages } from "../stages/stages.ts";
 
-/** A request whose client is known. */
-type KnownRequest<R> = ActiveRequest<R> & { clientAddress: Address };
+/** A connection that was accepted before the server was closed. */
+export interface AcceptedAhead<R> {
+  readonly active: ActiveRequest<R>;
+  /** The address of the client, or of the proxy while the PROXY header is to come. */
+  readonly peerAddress: Address;
+}
 
 /**
  * Takes requests through the stages of a server.
@@ -39,7 +46,7 @@ export class Dispatcher<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
   readonly #proxyHeaders: ProxyHeaders<R>;
-  readonly #handshakes: Handshakes;
+  readonly #handshakes: Handshakes<R>;
   readonly #failures = new AcceptFailures();
 
   /**
@@ -50,7 +57,7 @@ export class Dispatcher<R> {
   constructor(
     server: ServerStages<R>,
     proxyHeaders: ProxyHeaders<R>,
-    handshakes: Handshakes,
+    handshakes: Handshakes<R>,
   ) {
     this.#server = server;
     this.#proxyHeaders = proxyHeaders;
@@ -84,7 +91,7 @@ export class Dispatcher<R> {
       if (this.#requests.concurrent && verdict !== true) {
         this.#judge(active, clientAddress, verdict);
       } else if (verdict === true || await verdict) {
-        const step = this.#accept(active, clientAddress);
+        const step = this.#accept(active as KnownRequest<R>);
         if (step !== undefined) await step;
       } else await this.#reject(request, clientAddress);
     } catch (error) {
@@ -104,59 +111,42 @@ export class Dispatcher<R> {
   }
 
   /** Begins the handshake of an accepted request, or processes the request. */
-  #accept(
-    active: ActiveRequest<R>,
-    clientAddress: Address,
-  ): void | Promise<void> {
-    if (this.#handshakes.wanted) {
-      return this.#handshakes.begin(active, clientAddress);
-    }
-    return this.#process(active, clientAddress);
+  #accept(active: KnownRequest<R>): void | Promise<void> {
+    if (this.#handshakes.wanted) return this.#handshakes.begin(active);
+    return this.#process(active);
   }
 
   /** Processes a request. Its time begins. */
-  #process(
-    active: ActiveRequest<R>,
-    clientAddress: Address,
-  ): void | Promise<void> {
+  #process(active: KnownRequest<R>): void | Promise<void> {
     this.#requests.beginTime(active);
-    return this.#server.processRequest(active.request, clientAddress);
+    return this.#server.processRequest(active.request, active.clientAddress);
   }
 
   /** Takes a request that has ended its handshake through the other stages. */
-  async handleSecured(
-    { active, clientAddress }: BegunRequest,
-  ): Promise<void> {
+  async handleSecured(active: KnownRequest<R>): Promise<void> {
     active.detached = false;
     try {
-      await this.#process(active as ActiveRequest<R>, clientAddress);
+      await this.#process(active);
     } catch (error) {
-      await this.#requestFailed(
-        active as ActiveRequest<R>,
-        clientAddress,
-        error,
-      );
+      await this.#requestFailed(active, active.clientAddress, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
   }
 
   /** Handles a connection that was accepted before the server was closed, and that the next process cannot get. */
-  async handleAhead(
-    { active, clientAddress }: BegunRequest,
-  ): Promise<void> {
-    const request = active.request as R;
+  async handleAhead({ active, peerAddress }: AcceptedAhead<R>): Promise<void> {
+    const { request } = active;
     try {
       const client = this.#proxyHeaders.wanted
-        ? await this.#proxyHeaders.introduce(active, clientAddress)
-        : clientAddress;
+        ? await this.#proxyHeaders.introduce(active, peerAddress)
+        : peerAddress;
       if (client === undefined) return;
       if (await this.#server.verifyRequest(request, client)) {
-        await this.#accept(active as ActiveRequest<R>, client);
+        await this.#accept(active as KnownRequest<R>);
       } else await this.#reject(request, client);
     } catch (error) {
-      const failed = active as ActiveRequest<R>;
-      await this.#requestFailed(failed, clientAddress, error);
+      await this.#requestFailed(active, peerAddress, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
@@ -169,12 +159,12 @@ export class Dispatcher<R> {
 
   /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
   async handleIntroduced(): Promise<void> {
-    await this.#proxyHeaders.settled();
-    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
+    await this.#proxyHeaders.pending.settled();
+    for (let next; (next = this.#proxyHeaders.pending.take()) !== undefined;) {
       await this.handleOne(next);
     }
-    await this.#handshakes.settled();
-    for (let next; (next = this.#handshakes.take()) !== undefined;) {
+    await this.#handshakes.pending.settled();
+    for (let next; (next = this.#handshakes.pending.take()) !== undefined;) {
       await this.handleSecured(next);
     }
   }
@@ -182,13 +172,13 @@ export class Dispatcher<R> {
   /** Closes the requests that have not sent their PROXY header or ended their handshake: the server shuts down. */
   drain(): void {
     this.#proxyHeaders.drain();
-    this.#handshakes.drain();
+    this.#handshakes.pending.drain();
   }
 
   /** Begins a request that was accepted before the server was closed. */
-  beginAhead(request: R, clientAddress: Address): BegunRequest {
-    const client = this.#proxyHeaders.wanted ? undefined : clientAddress;
-    return { active: this.#requests.begin(request, client), clientAddress };
+  beginAhead(request: R, peerAddress: Address): AcceptedAhead<R> {
+    const client = this.#proxyHeaders.wanted ? undefined : peerAddress;
+    return { active: this.#requests.begin(request, client), peerAddress };
   }
 
   /** Reports whether to accept a request. A server that shuts down accepts none. */
@@ -236,7 +226,7 @@ export class Dispatcher<R> {
     try {
       const accepted = await verdict.finally(() => active.detached = false);
       if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
-      else if (accepted) await this.#accept(active, clientAddress);
+      else if (accepted) await this.#accept(active as KnownRequest<R>);
       else void turnAway(server, request, clientAddress, "verifyRequest");
     } catch (error) {
       await this.#requestFailed(active, clientAddress, error);

@@ -5,7 +5,7 @@
  */
 
 import { begun } from "../waiting/promises.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
+import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { say, sayHookFailed } from "../stages/report.ts";
@@ -48,7 +48,7 @@ export async function drain(
   clearTimeout(slow);
   for (const active of requests.giveUp()) {
     under.add(active);
-    if (active.request instanceof Socket) stateOf(active.request).close(true);
+    cutOff(active.request);
     active.observed?.stop(active.request, "forced");
   }
   const ended = (how: RequestEnd) =>

@@ -9,15 +9,16 @@
 
 import type { Address } from "../base/address.ts";
 import { type OSError, TimeoutError } from "../base/errors.ts";
-import { Queue } from "../base/queue.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
+import { cutOff } from "../socket/server_calls.ts";
+import type { Socket } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
 import { systemError } from "./accept_errors.ts";
 import { handshake } from "../stages/events.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { KnownRequest } from "../requests/active_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
+import { PendingRequests } from "./pending_requests.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
 import type { RejectReason, ServerStages } from "../stages/stages.ts";
@@ -40,29 +41,25 @@ export interface SecureStages {
 
 type SecureServer = ServerStages<unknown> & Partial<SecureStages>;
 
-/** A request that has begun, and the address of its client, or of the proxy while the PROXY header is to come. */
-export interface BegunRequest {
-  readonly active: ActiveRequest;
-  readonly clientAddress: Address;
-}
-
-/** Makes the handshakes of a server, and keeps the requests that have ended theirs. */
-export class Handshakes {
+/**
+ * Makes the handshakes of a server.
+ *
+ * @typeParam R The type of a request.
+ */
+export class Handshakes<R> {
   readonly #server: SecureServer;
   readonly #requests: Requests;
-  readonly #wake: () => void;
-  readonly #pending = new Set<ActiveRequest>();
-  readonly #secured = new Queue<BegunRequest>();
-  #quiet: PromiseWithResolvers<void> | undefined;
+  /** The requests whose handshakes are under way, and those that have ended theirs. */
+  readonly pending: PendingRequests<R>;
 
   /**
    * @param server The server.
    * @param wake Called when a handshake has ended.
    */
-  constructor(server: ServerStages, wake: () => void) {
-    this.#server = server as SecureServer;
+  constructor(server: ServerStages<R>, wake: () => void) {
+    this.#server = server as unknown as SecureServer;
     this.#requests = requestsOf(server);
-    this.#wake = wake;
+    this.pending = new PendingRequests(server, wake);
   }
 
   /** Reports whether the next request makes a handshake. */
@@ -71,57 +68,39 @@ export class Handshakes {
     return ssl !== null && ssl !== undefined;
   }
 
-  /** Reports whether a request has ended its handshake and waits for the loop. */
-  get ready(): boolean {
-    return this.#secured.first !== undefined;
-  }
-
-  /** Takes the request that has ended its handshake first. */
-  take(): BegunRequest | undefined {
-    return this.#secured.shift();
-  }
-
   /** Begins the handshake of a request, and ends the request if the handshake fails. */
-  begin(active: ActiveRequest, clientAddress: Address): void {
+  begin(active: KnownRequest<R>): void {
     const limit = this.#requests.exceeds(active.request);
-    if (limit !== undefined) {
-      return this.#turnAway({ active, clientAddress }, limit);
-    }
-    active.detached = true;
-    this.#pending.add(active);
-    void this.#run({ active, clientAddress });
+    if (limit !== undefined) return this.#turnAway(active, limit);
+    this.pending.begin(active);
+    void this.#run(active);
   }
 
-  async #run(begun: BegunRequest): Promise<void> {
-    const { active, clientAddress } = begun;
+  async #run(active: KnownRequest<R>): Promise<void> {
     let accepted = false;
     try {
-      accepted = await this.#secure(active, clientAddress);
+      accepted = await this.#secure(active);
     } catch (thrown) {
-      sayHookFailed(clientAddress, thrown);
-      closeNow(active.request);
+      sayHookFailed(active.clientAddress, thrown);
+      cutOff(active.request);
     }
-    this.#pending.delete(active);
     if (!accepted) this.#requests.end(active);
-    else if (this.#requests.draining) this.#turnAway(begun, "draining");
-    else this.#secured.push(begun);
-    this.#wake();
-    if (this.#pending.size === 0) this.#quiet?.resolve();
+    else if (this.#requests.draining) this.#turnAway(active, "draining");
+    else this.pending.hand(active);
+    this.pending.end(active);
   }
 
   /** Makes a handshake. Returns whether the request goes on; otherwise it is closed. */
-  async #secure(
-    active: ActiveRequest,
-    clientAddress: Address,
-  ): Promise<boolean> {
+  async #secure(active: KnownRequest<R>): Promise<boolean> {
     const server = this.#server;
+    const { clientAddress } = active;
     const since = handshake.hasSubscribers ? performance.now() : undefined;
     try {
       await this.#handshake(active);
       publishHandshake(server, clientAddress, since, undefined);
     } catch (error) {
       publishHandshake(server, clientAddress, since, error);
-      await this.#failed(active, clientAddress, error);
+      await this.#failed(active, error);
       return false;
     }
     const request = active.request as SSLSocket;
@@ -134,25 +113,24 @@ export class Handshakes {
       return false;
     }
     const reason = this.#requests.draining ? "draining" : "verifyPeer";
-    this.#turnAway({ active, clientAddress }, reason);
+    this.#turnAway(active, reason);
     return false;
   }
 
-  async #handshake(active: ActiveRequest): Promise<void> {
+  async #handshake(active: KnownRequest<R>): Promise<void> {
     const request = active.request as Socket;
     const secured = await this.#server.ssl!.wrapSocket(request, {
       serverSide: true,
       doHandshakeOnConnect: false,
     });
     this.#requests.replace(request, secured);
-    if (this.#requests.draining) closeNow(secured);
+    if (this.#requests.draining) cutOff(secured);
     await secured.doHandshake();
   }
 
   /** Counts a failed handshake and calls the hook. Errors of another kind are the program's, and are reported. */
   async #failed(
-    { request }: ActiveRequest,
-    clientAddress: Address,
+    { request, clientAddress }: KnownRequest<R>,
     error: unknown,
   ): Promise<void> {
     const server = this.#server;
@@ -171,26 +149,11 @@ export class Handshakes {
     await server.handleHandshakeError!(failure, clientAddress);
   }
 
-  /** Resolves when no handshake is under way. */
-  async settled(): Promise<void> {
-    if (this.#pending.size === 0) return;
-    await (this.#quiet ??= Promise.withResolvers()).promise;
-    this.#quiet = undefined;
-  }
-
-  /** Closes the requests that the loop has not taken: the server shuts down. */
-  drain(): void {
-    for (const { request } of this.#pending) closeNow(request);
-    for (let next; (next = this.#secured.shift()) !== undefined;) {
-      this.#turnAway(next, "draining");
-    }
-  }
-
   #turnAway(
-    { active, clientAddress }: BegunRequest,
+    { request, clientAddress }: KnownRequest<R>,
     reason: RejectReason,
   ): void {
-    void turnAway(this.#server, active.request, clientAddress, reason);
+    void turnAway(this.#server, request, clientAddress, reason);
   }
 }
 
@@ -204,8 +167,4 @@ function publishHandshake(
   if (since === undefined) return;
   const duration = (performance.now() - since) / 1000;
   handshake.publish({ server, clientAddress, duration, error });
-}
-
-function closeNow(request: unknown): void {
-  if (request instanceof Socket) stateOf(request).close(true);
 }

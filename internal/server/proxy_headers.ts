@@ -9,11 +9,12 @@
 
 import type { Address } from "../base/address.ts";
 import { type OSError, osError, TimeoutError } from "../base/errors.ts";
-import { Queue } from "../base/queue.ts";
 import { type ProxyHeader, READING } from "../proxy/header.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
+import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { systemError } from "./accept_errors.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
+import { cutOff } from "../socket/server_calls.ts";
+import { PendingRequests } from "./pending_requests.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { readProxyHeader } from "./read_proxy_header.ts";
 import {
@@ -40,18 +41,15 @@ export interface ProxiedStages {
 type ProxiedServer = ServerStages<unknown> & ProxiedStages;
 
 /**
- * Reads the headers of a server, and keeps the requests whose clients are known.
+ * Reads the headers of a server.
  *
  * @typeParam R The type of a request.
  */
 export class ProxyHeaders<R> {
   readonly #server: ProxiedServer;
   readonly #requests: Requests;
-  readonly #wake: () => void;
-  /** The connections whose headers are being read. */
-  readonly #reading = new Set<unknown>();
-  readonly #introduced = new Queue<ActiveRequest<R>>();
-  #quiet: PromiseWithResolvers<void> | undefined;
+  /** The requests whose headers are being read, and those whose clients are known. */
+  readonly pending: PendingRequests<R>;
 
   /**
    * @param server The server.
@@ -60,7 +58,7 @@ export class ProxyHeaders<R> {
   constructor(server: ServerStages<R>, wake: () => void) {
     this.#server = server as unknown as ProxiedServer;
     this.#requests = requestsOf(server);
-    this.#wake = wake;
+    this.pending = new PendingRequests(server, wake);
   }
 
   /** Reports whether the next request begins with a header. */
@@ -68,21 +66,10 @@ export class ProxyHeaders<R> {
     return this.#requests.trustedPeers !== undefined;
   }
 
-  /** Reports whether the client of a request is known, and the request waits for the loop. */
-  get ready(): boolean {
-    return this.#introduced.first !== undefined;
-  }
-
-  /** Takes the request whose client was known first. */
-  take(): ActiveRequest<R> | undefined {
-    return this.#introduced.shift();
-  }
-
   /** Begins a request, and reads its header. */
   begin(request: R, peerAddress: Address): void {
     const active = this.#requests.begin(request);
-    active.detached = true;
-    this.#reading.add(request);
+    this.pending.begin(active);
     void this.#run(active, peerAddress);
   }
 
@@ -101,19 +88,15 @@ export class ProxyHeaders<R> {
   }
 
   async #run(active: ActiveRequest<R>, peerAddress: Address): Promise<void> {
-    const { request } = active;
     try {
       await this.#readAndHand(active, peerAddress);
     } catch (thrown) {
       sayHookFailed(peerAddress, thrown);
-      closeNow(request);
+      cutOff(active.request);
       this.#requests.end(active);
     }
-    this.#reading.delete(request);
-    this.#wake();
-    if (this.#reading.size > 0) return;
-    if (this.#requests.draining) this.#requests.headerDeadlines.stopTimer();
-    this.#quiet?.resolve();
+    this.pending.end(active);
+    if (this.#requests.draining) this.#stopTimer();
   }
 
   /** Reads a header, and hands the request on, turns it away, or closes it. */
@@ -127,9 +110,9 @@ export class ProxyHeaders<R> {
     if (full) active.observed = endBeforeRejection(requests, active);
     const client = await this.#clientOf(active, peerAddress, full);
     if (client === undefined) return requests.end(active);
-    requests.setClient(active, client);
+    const known = requests.setClient(active, client);
     if (full) return await this.#rejectFull(active, client);
-    if (!requests.draining) return void this.#introduced.push(active);
+    if (!requests.draining) return this.pending.hand(known);
     void turnAway(this.#server, request, client, "draining");
   }
 
@@ -215,21 +198,15 @@ export class ProxyHeaders<R> {
     await server.handleProxyError(failure, peerAddress);
   }
 
-  /** Resolves when no header is being read. */
-  async settled(): Promise<void> {
-    if (this.#reading.size === 0) return;
-    await (this.#quiet ??= Promise.withResolvers()).promise;
-    this.#quiet = undefined;
-  }
-
   /** Closes the requests that the loop has not taken: the server shuts down. */
   drain(): void {
-    for (const request of this.#reading) closeNow(request);
-    if (this.#reading.size === 0) this.#requests.headerDeadlines.stopTimer();
-    for (let next; (next = this.#introduced.shift()) !== undefined;) {
-      const { request, clientAddress } = next;
-      void turnAway(this.#server, request, clientAddress!, "draining");
-    }
+    this.pending.drain();
+    this.#stopTimer();
+  }
+
+  /** Stops the timer of a server that drains, after the last header. */
+  #stopTimer(): void {
+    if (this.pending.empty) this.#requests.headerDeadlines.stopTimer();
   }
 }
 
@@ -240,8 +217,4 @@ export class ProxyHeaders<R> {
 function clientAddressOf({ source }: ProxyHeader, peer: Address): Address {
   const fits = typeof source !== "string" || typeof peer === "string";
   return fits ? source ?? peer : peer;
-}
-
-function closeNow(request: unknown): void {
-  if (request instanceof Socket) stateOf(request).close(true);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
+import { cutOff } from "../socket/server_calls.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { hookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/report_error.ts";
@@ -122,5 +122,5 @@ async function rejectInTime<R>(
   } finally {
     clearTimeout(timer);
   }
-  if (request instanceof Socket) stateOf(request).close(true);
+  cutOff(request);
 }

@@ -44,7 +44,7 @@ export class ServeLoop<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
   readonly #proxyHeaders: ProxyHeaders<R>;
-  readonly #handshakes: Handshakes;
+  readonly #handshakes: Handshakes<R>;
   readonly #dispatcher: Dispatcher<R>;
   readonly #closer: ServerCloser<R>;
   #loop: LoopWaiter | undefined;
@@ -133,10 +133,10 @@ export class ServeLoop<R> {
     const { room } = this.#requests;
     while (!waiter.stopping) {
       const source = room.ready ? this.#source : room;
-      if (this.#handshakes.ready) {
-        await this.#dispatcher.handleSecured(this.#handshakes.take()!);
-      } else if (this.#proxyHeaders.ready) {
-        await this.#dispatcher.handleOne(this.#proxyHeaders.take());
+      if (this.#handshakes.pending.ready) {
+        await this.#dispatcher.handleSecured(this.#handshakes.pending.take()!);
+      } else if (this.#proxyHeaders.pending.ready) {
+        await this.#dispatcher.handleOne(this.#proxyHeaders.pending.take());
       } else if (source.ready && this.#requests.rate?.take() !== false) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) await rest(waiter, failed);

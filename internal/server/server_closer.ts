@@ -19,9 +19,8 @@ import {
 import type { ServerStages } from "../stages/stages.ts";
 import { Start } from "../waiting/start.ts";
 import { anyReady } from "../waiting/when_ready.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { AcceptedAhead, Dispatcher } from "./dispatcher.ts";
 import { drain } from "./drain.ts";
-import type { BegunRequest } from "./handshakes.ts";
 import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
 
 /**
@@ -40,8 +39,6 @@ export class ServerCloser<R> {
   readonly #requests: Requests;
   readonly #dispatcher: Dispatcher<R>;
   readonly #loop: () => LoopWaiter | undefined;
-  /** The connections that were accepted ahead, and that the next process cannot get. */
-  readonly #ahead: BegunRequest[] = [];
 
   /**
    * @param server The server.
@@ -118,14 +115,13 @@ export class ServerCloser<R> {
   #finishAccepts(timeout: number | null): void | Promise<boolean> {
     const requests = this.#requests;
     const socket = ownerOf(this.#server.fileno()) as Socket;
-    for (const [request, clientAddress] of acceptedAhead(socket)) {
+    const ahead: AcceptedAhead<R>[] = [];
+    for (const [request, peerAddress] of acceptedAhead(socket)) {
       requests.closing = true;
-      this.#ahead.push(
-        this.#dispatcher.beginAhead(request as R, clientAddress),
-      );
+      ahead.push(this.#dispatcher.beginAhead(request as R, peerAddress));
     }
     let ready = false;
-    const handled = enter(this.#server, () => this.#handleAhead())
+    const handled = enter(this.#server, () => this.#handleAhead(ahead))
       .then(() => void (ready = true));
     if (!this.#dispatcher.introduces) return;
     const source = {
@@ -138,15 +134,15 @@ export class ServerCloser<R> {
     return readyWithin(source, seconds);
   }
 
-  async #handleAhead(): Promise<void> {
-    const { concurrent } = this.#requests;
-    if (!concurrent) await this.#loop()?.ended; // one at a time
-    const handled = this.#ahead.splice(0).map((next) => () =>
-      this.#dispatcher.handleAhead(next)
-    );
-    if (concurrent) await Promise.all(handled.map((handle) => handle()));
-    else for (const handle of handled) await handle();
-    await this.#dispatcher.handleIntroduced();
+  async #handleAhead(ahead: readonly AcceptedAhead<R>[]): Promise<void> {
+    const dispatcher = this.#dispatcher;
+    if (this.#requests.concurrent) {
+      await Promise.all(ahead.map((next) => dispatcher.handleAhead(next)));
+    } else {
+      await this.#loop()?.ended; // one at a time
+      for (const next of ahead) await dispatcher.handleAhead(next);
+    }
+    await dispatcher.handleIntroduced();
   }
 
   async #drain(timeout: number | null): Promise<ServerCloseReport> {

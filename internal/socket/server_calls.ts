@@ -38,6 +38,11 @@ export function endRequest(socket: Socket): Promise<void> {
     : socket.shutdown(SHUT_WR);
 }
 
+/** Closes the connection of a request, and drops the bytes that are not sent yet. Does nothing for a datagram. */
+export function cutOff(request: unknown): void {
+  if (request instanceof Socket) stateOf(request).close(true);
+}
+
 /** Sends a datagram as `sendto` does, with its own timeout if there is one. */
 export function sendtoWithin(
   socket: Socket,
