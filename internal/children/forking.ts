@@ -149,18 +149,13 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const { ChildPool } = await import("./child_pool.ts");
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
-        this.#pool = new ChildPool({
+        this.#pool = requestsOf(this).pool = new ChildPool({
           server: this,
           launch: this.#launch,
           init: this.#init,
           shutdown: async () => await this.shutdown(),
           onLimit: (limit, client) => noteLimit(this, limit, client),
         }, this.#limits);
-        const pool = this.#pool;
-        const requests = requestsOf(this);
-        requests.idleWaits.elsewhere = () => pool.idle;
-        requests.pools.push(pool);
-        if (requests.draining) void pool.drain();
       }
       return this.#pool;
     }

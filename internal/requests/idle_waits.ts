@@ -85,16 +85,14 @@ export class IdleWaits {
   over = false;
   /** Called when the number of waits has changed. */
   onChange: (() => void) | undefined = undefined;
-  /** Returns the number of waits in workers or child processes. */
-  elsewhere: (() => number) | undefined = undefined;
   /** How often the handlers of requests have looked for a message since the waits are over. */
   readonly #looks = new WeakMap<ActiveRequest, number>();
   /** The number of blocking handlers that wait: one at most. */
   #blocked = 0;
 
-  /** The number of handlers that wait. */
+  /** The number of handlers that wait here. */
   get size(): number {
-    return this.#waits.size + this.#blocked + (this.elsewhere?.() ?? 0);
+    return this.#waits.size + this.#blocked;
   }
 
   /** Reports whether a handler may look for a message that has arrived, although the waits are over. */

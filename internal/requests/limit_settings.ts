@@ -16,7 +16,8 @@ import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import { expire } from "./time_limits.ts";
 
-type AnyServer = ServerStages & { readonly socketType: number };
+/** A server of connections or of datagrams. */
+type SocketServer = ServerStages & { readonly socketType: number };
 
 /** Returns the connections per second that a server accepts at most. */
 export function acceptRateOf(server: object): number {
@@ -32,16 +33,11 @@ export function acceptRateOf(server: object): number {
  * @throws {TypeError} if the rate is not a number, or the server is for datagrams.
  */
 export function setAcceptRate(
-  server: AnyServer,
+  server: SocketServer,
   rate: number,
 ): void {
   if (typeof rate !== "number" || !(rate > 0)) {
-    const Class = typeof rate === "number" ? RangeError : TypeError;
-    throw new Class(
-      `Cannot set maxAcceptRate: it must be a positive number, or Infinity, got ${
-        inspect(rate)
-      }`,
-    );
+    throw wrong("maxAcceptRate", "a positive number, or Infinity", rate);
   }
   const requests = requestsOf(server);
   if (requests.rate === undefined && rate === Infinity) return;
@@ -52,10 +48,18 @@ export function setAcceptRate(
   requests.rate.rate = rate;
 }
 
-function checkStreams({ socketType }: AnyServer, name: string): void {
+function checkStreams({ socketType }: SocketServer, name: string): void {
   if (socketType === SOCK_STREAM) return;
   throw new TypeError(
     `Cannot set ${name}: it is for servers of streams, and this one is for datagrams`,
+  );
+}
+
+/** Returns the error for a value that a limit cannot have. */
+function wrong(name: string, wanted: string, got: unknown): Error {
+  const Class = typeof got === "number" ? RangeError : TypeError;
+  return new Class(
+    `Cannot set ${name}: it must be ${wanted}, got ${inspect(got)}`,
   );
 }
 
@@ -63,12 +67,7 @@ function checkStreams({ socketType }: AnyServer, name: string): void {
 function checkSeconds(name: string, seconds: unknown): void {
   if (seconds === null) return;
   if (typeof seconds !== "number" || !(seconds > 0 && seconds < Infinity)) {
-    const Class = typeof seconds === "number" ? RangeError : TypeError;
-    throw new Class(
-      `Cannot set ${name}: it must be positive seconds or null, got ${
-        inspect(seconds)
-      }`,
-    );
+    throw wrong(name, "positive seconds or null", seconds);
   }
   warnOfMilliseconds(seconds);
 }
@@ -113,7 +112,7 @@ export function idleTimeoutOf(server: object): number | null {
  * @throws {TypeError} if they are neither a number nor null, or the server is for datagrams.
  */
 export function setIdleTimeout(
-  server: AnyServer,
+  server: SocketServer,
   seconds: number | null,
 ): void {
   checkSeconds("idleTimeout", seconds);
@@ -124,5 +123,5 @@ export function setIdleTimeout(
     void expire(server, over, "idleTimeout", seconds)
   );
   requests.idleSweep.setLimit(seconds, requests.timed);
-  for (const pool of requests.pools) pool.limitIdle(seconds);
+  requests.pool?.limitIdle(seconds);
 }

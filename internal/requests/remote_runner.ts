@@ -1,5 +1,5 @@
 /**
- * What a pool of workers or children does for the limits of its server.
+ * The pools of workers or children, as the registry of requests sees them.
  *
  * @module
  */
@@ -11,6 +11,10 @@ export type ExpiredRequests = ReadonlyMap<unknown, OSError>;
 
 /** A pool that runs the requests of a server elsewhere. */
 export interface RemoteRunner {
+  /** The number of handlers that wait between two messages. */
+  readonly idle: number;
+  /** Ends the waits between two messages: the server drains. */
+  drain(): void | Promise<void>;
   /** Ends requests whose time is up: aborts their signals, and lets the calls on their connections fail. */
   expire(expired: ExpiredRequests): void;
   /** Sets the seconds that a connection may be idle which a child has itself; null is no limit. */

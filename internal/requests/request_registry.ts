@@ -93,8 +93,8 @@ export class Requests implements Iterable<ActiveRequest> {
   deadlines: RequestDeadlines<ActiveRequest> | undefined = undefined;
   /** The search for idle connections; undefined if there was no `idleTimeout` yet. */
   idleSweep: IdleSweep | undefined = undefined;
-  /** The pools that run requests elsewhere. */
-  readonly pools: RemoteRunner[] = [];
+  /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
+  #pool: RemoteRunner | undefined = undefined;
   /** Whether the server drains. */
   draining = false;
   /** Whether the server is about to stop, and still accepts. */
@@ -126,6 +126,21 @@ export class Requests implements Iterable<ActiveRequest> {
   /** The number of open requests. */
   get size(): number {
     return this.#active.size;
+  }
+
+  /** The number of handlers that wait between two messages, wherever they run. */
+  get idle(): number {
+    return this.idleWaits.size + (this.#pool?.idle ?? 0);
+  }
+
+  /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
+  get pool(): RemoteRunner | undefined {
+    return this.#pool;
+  }
+
+  set pool(pool: RemoteRunner | undefined) {
+    this.#pool = pool;
+    if (this.draining) void pool?.drain();
   }
 
   /** Sets limits, and wakes the loop, because there may be room now. */

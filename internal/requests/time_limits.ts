@@ -64,7 +64,7 @@ function expireBatch(
     expired.set(request, error);
     noteExpired(request, error);
   }
-  for (const pool of requestsOf(server).pools) pool.expire(expired);
+  requestsOf(server).pool?.expire(expired);
   for (const active of batch) {
     noteLimit(server, limit, active.clientAddress ?? null);
     endNow(active, expired.get(active.request)!);

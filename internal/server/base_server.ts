@@ -419,7 +419,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
       ...requests.status,
       state: this.#loop.state,
       active: requests.size,
-      idle: requests.idleWaits.size,
+      idle: requests.idle,
       ...requests.byteCounts(),
       limits: { ...requests.limitHits },
     };

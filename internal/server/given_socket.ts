@@ -50,15 +50,13 @@ function kindOf(family: number, type: number): string {
 
 /** Returns the state and the kind of a socket, for a message. */
 function describe(socket: Socket): string {
+  return `${conditionOf(socket)} ${kindOf(socket.family, socket.type)}`;
+}
+
+function conditionOf(socket: Socket): string {
   const { closed, stream, listening, listener, datagram } = stateOf(socket);
-  const state = closed
-    ? "a closed"
-    : stream !== undefined
-    ? "a connected"
-    : listening
-    ? "a listening"
-    : (listener ?? datagram) !== undefined
-    ? "a bound"
-    : "an unbound";
-  return `${state} ${kindOf(socket.family, socket.type)}`;
+  if (closed) return "a closed";
+  if (stream !== undefined) return "a connected";
+  if (listening) return "a listening";
+  return (listener ?? datagram) !== undefined ? "a bound" : "an unbound";
 }

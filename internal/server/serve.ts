@@ -16,6 +16,7 @@ import {
   type ServerCloseReport,
 } from "../stages/server_options.ts";
 import { ServiceNotifier } from "./service_notifier.ts";
+import type { AnyServer } from "../stages/event_types.ts";
 import type { ServerStages } from "../stages/stages.ts";
 
 /**
@@ -46,9 +47,6 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
    */
   notify?: boolean;
 }
-
-// deno-lint-ignore no-explicit-any
-type AnyServer = ServerStages<any>;
 
 /** The signals of Ctrl-C and of a service manager. Windows has no SIGTERM. */
 const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"

@@ -171,10 +171,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
         },
       });
       pool.limit(this.#limits); // changed meanwhile, perhaps
-      const requests = requestsOf(this);
-      requests.idleWaits.elsewhere = () => pool.idle;
-      requests.pools.push(pool);
-      if (requests.draining) void pool.drain();
+      requestsOf(this).pool = pool;
       return pool;
     }
 
