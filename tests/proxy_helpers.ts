@@ -1,5 +1,5 @@
 /**
- * What the tests of the PROXY protocol share: servers that note what happens, and what a client of them hears.
+ * Shared by the tests of the PROXY protocol: servers that note their calls, and the answers that a client gets.
  *
  * @module
  */

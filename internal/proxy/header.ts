@@ -22,7 +22,7 @@ export interface ProxyTlv {
 }
 
 /**
- * What a proxy says of the TLS connection of its client (PP2_TYPE_SSL).
+ * The facts about the TLS connection between a proxy and its client (PP2_TYPE_SSL).
  *
  * @category PROXY protocol
  */

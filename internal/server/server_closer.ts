@@ -25,7 +25,7 @@ import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
 
 /**
  * The most seconds that a closing server with an inherited socket waits for PROXY headers and handshakes, before it
- * aborts the signals of its handlers: some round trips, and soon for a person who waits. Arbitrary.
+ * aborts the signals of its handlers: long enough for some round trips, and short for a person who waits. Arbitrary.
  */
 const FINISH_ACCEPTS_SECONDS = 2;
 

@@ -71,7 +71,7 @@ export interface ServerStatus {
 }
 
 /**
- * What a server does: `"created"`, before it serves; `"serving"`, in `serveForever` or `handleRequest`; `"suspended"`,
+ * The state of a server: `"created"`, before it serves; `"serving"`, in `serveForever` or `handleRequest`; `"suspended"`,
  * until `resume`; `"stopping"`, while it still serves in the `shutdownDelay` of `serve`; `"stopped"`, after `shutdown`;
  * `"draining"`, while it closes and waits for the open requests; `"closed"`.
  *

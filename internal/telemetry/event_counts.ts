@@ -1,5 +1,5 @@
 /**
- * What the events of a server add up to, for metrics.
+ * Adds up the events of a server, for metrics.
  *
  * @module
  */

@@ -39,9 +39,9 @@ export interface Instrumentation extends Disposable {
  *
  * Each request is a span of the kind "server", from the accept to the close, with the name of the handler's class. It has
  * the attributes `server.address`, `server.port`, `client.address`, `client.port`, `network.peer.address`,
- * `network.peer.port`, `network.transport`, `network.type`, and at its end `socketserver.reason`, `socketserver.bytes_in`, `socketserver.bytes_out` and, if it has failed,
- * `error.type`. Spans that a handler starts, such as those of `fetch`, are children of it, except in workers and child
- * processes.
+ * `network.peer.port`, `network.transport`, `network.type`, and at its end `socketserver.reason`,
+ * `socketserver.bytes_in`, `socketserver.bytes_out` and, if it has failed, `error.type`. Spans that a handler starts,
+ * such as those of `fetch`, are children of it, except in workers and child processes.
  *
  * The metrics are those of {@linkcode ServerMetrics}, with dots in their names and without their units:
  * `socketserver.request.duration`.
