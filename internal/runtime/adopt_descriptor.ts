@@ -153,11 +153,8 @@ function checkKind(
 
 function nameOf(family: number): string {
   if (family === AF_UNIX) return "AF_UNIX";
-  return family === AF_INET6
-    ? "AF_INET6"
-    : family === AF_INET
-    ? "AF_INET"
-    : `${family}`;
+  if (family === AF_INET6) return "AF_INET6";
+  return family === AF_INET ? "AF_INET" : `${family}`;
 }
 
 /** Checks an Internet socket, and returns its address and its family. */

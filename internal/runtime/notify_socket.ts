@@ -5,6 +5,7 @@
  */
 
 import { osError, translate } from "../base/errors.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
 import { hasPermission } from "./deno.ts";
 
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
@@ -83,24 +84,13 @@ export async function sendMessage(
   const address = { transport: "unixpacket", path: path.replace(/^@/, "\0") };
   try {
     const data = new TextEncoder().encode(message);
-    await inTime(socket.send(data, address as Deno.Addr));
+    const sending = socket.send(data, address as Deno.Addr);
+    if (await resolvesWithin(sending, SEND_MS)) return;
+    const reason = "nobody reads its socket";
+    throw osError("ETIMEDOUT", { syscall, reason });
   } catch (error) {
     throw translate(error, { syscall, address: path });
   } finally {
     socket.close();
-  }
-}
-
-async function inTime(sending: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const reason = "nobody reads its socket";
-  const timer = setTimeout(
-    () => late.reject(osError("ETIMEDOUT", { syscall, reason })),
-    SEND_MS,
-  );
-  try {
-    await Promise.race([sending, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -7,6 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { noteLimit } from "../requests/note_limit.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
 import { hookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/report_error.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
@@ -112,15 +113,8 @@ async function rejectInTime<R>(
   reason: RejectReason,
 ): Promise<void> {
   const rejected = server.rejectRequest(request, clientAddress, reason);
-  if (rejected === undefined) return;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => {
-    timer = setTimeout(() => resolve("late"), REJECT_MS);
-  });
-  try {
-    if (await Promise.race([rejected, late]) !== "late") return;
-  } finally {
-    clearTimeout(timer);
+  if (rejected === undefined || await resolvesWithin(rejected, REJECT_MS)) {
+    return;
   }
   cutOff(request);
 }

@@ -70,3 +70,23 @@ export function rejectQuietly<T>(
   quiet(call.promise);
   call.reject(error);
 }
+
+/**
+ * Waits for a promise, but not for longer than a time.
+ *
+ * @param promise The promise. Its rejection is thrown, or passed over once the time is up.
+ * @param ms The time.
+ * @returns Whether the promise has resolved in time.
+ */
+export async function resolvesWithin(
+  promise: Promise<unknown>,
+  ms: number,
+): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), ms);
+  try {
+    return await Promise.race([promise.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
