@@ -144,7 +144,9 @@ export function predictions(
   const cost = (outcome: Outcome, name: string) =>
     outcome.contenders[name].cost!;
   const workUs = cost(working, "AsyncTCPServer") - cost(idle, "AsyncTCPServer");
-  return Object.entries(working.contenders).map(([name, found]) => {
+  const known = Object.entries(working.contenders)
+    .filter(([name]) => name in figures);
+  return known.map(([name, found]) => {
     const { mainUs, otherUs } = figures[name].echo;
     const part = mainUs / (mainUs + otherUs);
     const spreads = SPREADS.includes(name);

@@ -7,11 +7,13 @@
 import type { Comparison, Contender } from "./measure.ts";
 import {
   ASYNCIO,
+  bun,
   BUN_LISTEN,
   cpython,
   DENO,
   deno,
   DENO_FRESH,
+  DENO_FRESH_SMALL,
   DENO_NODE_NET,
   EPOLL,
   NODE,
@@ -20,10 +22,13 @@ import {
 } from "./peers.ts";
 
 const ECHO = ours("AsyncTCPServer", "Echo");
+const ECHO_INTO = ours("AsyncTCPServer", "EchoInto");
 
-/** The servers that echo. */
+/** The servers that echo. Each of ours has a plain loop of its kind: with an array for each read, and with one for all. */
 const echoes = {
-  "socketserver": ECHO,
+  "socketserver recv": ECHO,
+  "socketserver recvInto": ECHO_INTO,
+  "Deno.listen, fresh arrays of 1 KiB": DENO_FRESH_SMALL,
   "Deno.listen": DENO,
   "node:net in Deno": DENO_NODE_NET,
   "node:net in Node": NODE,
@@ -38,6 +43,7 @@ const lines = {
   "socketserver": ours("AsyncTCPServer", "Lines"),
   "socketserver, wbufsize -1": ours("AsyncTCPServer", "BufferedLines"),
   "Deno.listen": deno("peers/deno_lines.ts"),
+  "Bun.listen": bun("peers/bun_lines.mjs"),
   "CPython threading": cpython("threading", "lines"),
 };
 
@@ -60,10 +66,14 @@ function growth(): Record<string, Contender> {
   );
 }
 
+/** The steps of the handler `Work`, for servers that are not ours. */
+const STEPS = "65000";
+
 /** The servers that send a file. */
 const senders = (path: string) => ({
   "socketserver": ours("AsyncTCPServer", "SendFile", path),
   "readable.pipeTo": deno("peers/deno_pipe.ts", path),
+  "Bun.file().stream()": bun("peers/bun_sendfile.mjs", path),
 });
 
 /**
@@ -89,7 +99,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     unit: "requests/s",
     load: ["echo", 16, 65536, 1],
     contenders: {
-      "socketserver recvInto": ours("AsyncTCPServer", "EchoInto"),
+      "socketserver recvInto": ECHO_INTO,
       "socketserver recv": ECHO,
       "socketserver rfile": ours("AsyncTCPServer", "Copy"),
       "socketserver rfile, readinto1": ours("AsyncTCPServer", "CopyInto"),
@@ -143,9 +153,11 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     unit: "datagrams/s",
     load: ["udp", 32, 64],
     contenders: {
-      "socketserver": ours("AsyncUDPServer", "Datagram"),
+      "socketserver AsyncUDPServer": ours("AsyncUDPServer", "Datagram"),
+      "socketserver UDPServer": ours("UDPServer", "Datagram"),
       "Deno.listenDatagram": deno("peers/deno_datagram.ts"),
       "node:dgram in Node": { server: ["node", "peers/node_dgram.mjs"] },
+      "Bun.udpSocket": bun("peers/bun_udp.mjs"),
       "CPython UDPServer": cpython("udp", "datagram"),
       "C recvfrom": { server: ["peers/udp_echo.c"] },
     },
@@ -159,6 +171,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
       "AsyncTCPServer": ECHO,
       "rings alone": deno("peers/deno_rings.ts"),
+      "Bun workers": bun("peers/bun_workers.mjs", "2"),
     },
   },
   "threads-work": {
@@ -169,6 +182,8 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Work"),
       "AsyncTCPServer": ours("AsyncTCPServer", "Work"),
+      "Bun workers": bun("peers/bun_workers.mjs", "2", STEPS),
+      "Bun.listen": bun("peers/bun_workers.mjs", "0", STEPS),
     },
   },
   "threads-bulk": {
@@ -179,6 +194,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
       "AsyncTCPServer": ECHO,
+      "Bun workers": bun("peers/bun_workers.mjs", "2"),
     },
   },
   "timeout": {
@@ -188,6 +204,8 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     contenders: {
       "with settimeout": ours("AsyncTCPServer", "EchoWithTimeout"),
       "without": ECHO,
+      "Bun.listen with timeout": bun("peers/bun_listen.mjs", "--timeout"),
+      "Bun.listen without": BUN_LISTEN,
     },
   },
   "sendfile": {

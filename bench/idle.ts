@@ -9,9 +9,11 @@ import { Lines } from "./lines.ts";
 import { compare, type Contender } from "./measure.ts";
 import {
   ASYNCIO,
+  BUN_LISTEN,
   cpython,
   DENO,
   deno,
+  DENO_FRESH_SMALL,
   DENO_SMALL,
   NODE,
   ours,
@@ -35,7 +37,9 @@ const idlers: Record<string, Contender> = {
   ),
   "Deno.listen": DENO,
   "Deno.listen, 1 KiB": DENO_SMALL,
+  "Deno.listen, fresh arrays of 1 KiB": DENO_FRESH_SMALL,
   "node:net in Node": NODE,
+  "Bun.listen": BUN_LISTEN,
   "CPython asyncio": ASYNCIO,
   "CPython threading": cpython("threading"),
 };
@@ -163,9 +167,10 @@ const movers: Record<
   "socketserver": { server: ECHO, kib: ({ idleKiB }) => idleKiB },
   "Deno.listen, 1 KiB": { server: DENO_SMALL, kib: () => 0 },
   "Deno.listen, fresh arrays of 1 KiB": {
-    server: deno("peers/deno_listen.ts", "fresh", "1024"),
+    server: DENO_FRESH_SMALL,
     kib: ({ idleKiB }) => Math.min(idleKiB, SMALL_KIB),
   },
+  "Bun.listen": { server: BUN_LISTEN, kib: ({ idleKiB }) => idleKiB },
 };
 
 /**
@@ -193,9 +198,16 @@ export async function idleNeighbour(
       title: "Echo of 64 bytes over 16 connections, beside 10,000 idle ones",
       unit: "requests/s",
       load: ["echo", 16, 64, 1],
-      contenders: { "beside the idle": ECHO, "alone": ECHO },
+      contenders: {
+        "beside the idle": ECHO,
+        "alone": ECHO,
+        "Deno.listen beside the idle": DENO_FRESH_SMALL,
+        "Deno.listen alone": DENO_FRESH_SMALL,
+        "Bun.listen beside the idle": BUN_LISTEN,
+        "Bun.listen alone": BUN_LISTEN,
+      },
       before: async (name, server) => {
-        if (name === "alone") return;
+        if (name.endsWith("alone")) return;
         connections.push(await Idle.open(server.port, plan.connections));
       },
     }, plan);

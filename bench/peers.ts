@@ -24,10 +24,17 @@ export function deno(...args: string[]): Contender {
   };
 }
 
+/** A program in Bun. */
+export function bun(...args: string[]): Contender {
+  return { server: ["bun", ...args] };
+}
+
 /** The plain loop that keeps its buffer of 64 KiB. */
 export const DENO = deno("peers/deno_listen.ts", "reuse");
 /** The plain loop with a fresh buffer of 64 KiB for each read. */
 export const DENO_FRESH = deno("peers/deno_listen.ts", "fresh");
+/** The plain loop with a fresh buffer of 1 KiB for each read. */
+export const DENO_FRESH_SMALL = deno("peers/deno_listen.ts", "fresh", "1024");
 /** The plain loop with a buffer of 1 KiB. */
 export const DENO_SMALL = deno("peers/deno_listen.ts", "reuse", "1024");
 /** `node:net` in Deno. */
@@ -35,9 +42,7 @@ export const DENO_NODE_NET = deno("peers/node_net.mjs");
 /** `node:net` in Node. */
 export const NODE: Contender = { server: ["node", "peers/node_net.mjs"] };
 /** `Bun.listen`. */
-export const BUN_LISTEN: Contender = {
-  server: ["bun", "peers/bun_listen.mjs"],
-};
+export const BUN_LISTEN = bun("peers/bun_listen.mjs");
 /** CPython's streams. */
 export const ASYNCIO: Contender = {
   server: ["python3", "peers/python_asyncio.py"],

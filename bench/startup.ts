@@ -1,5 +1,5 @@
 /**
- * What an import costs: the time of a program that imports the module, beside an empty one.
+ * What an import costs: the time of a program that imports the module, beside an empty one, also in Node and in Bun.
  *
  * @module
  */
@@ -7,47 +7,69 @@
 import type { Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
-import { pinned, program, temporaryFolder } from "./tools.ts";
+import { Missing, pinned, program, temporaryFolder } from "./tools.ts";
 
 /** Programs are quick: three of them for each round. */
 const TIMES = 3;
 
+/** The programs, and what runs each. */
+const PROGRAMS: Record<string, { text: string; runner: string[] }> = {
+  "mod.ts": {
+    text: `import ${JSON.stringify(import.meta.resolve("../mod.ts"))};\n`,
+    runner: ["deno", "run", "--no-check"],
+  },
+  "empty program": { text: "", runner: ["deno", "run", "--no-check"] },
+  "empty program in Node": { text: "", runner: ["node"] },
+  "empty program in Bun": { text: "", runner: ["bun"] },
+};
+
 /** Measures it. */
 export async function startup(plan: Plan): Promise<Omit<Outcome, "command">> {
-  const programs = {
-    "mod.ts": `import ${JSON.stringify(import.meta.resolve("../mod.ts"))};\n`,
-    "empty program": "export {};\n",
-  };
-  const values: Record<string, number[]> = {};
-  const files = Object.entries(programs).map(([name, text]) => {
-    const file = `${temporaryFolder()}/${name.replaceAll(/\W/g, "_")}.ts`;
+  const commands = new Map<string, string[]>();
+  const skipped: Record<string, string> = {};
+  for (const [name, { text, runner }] of Object.entries(PROGRAMS)) {
+    if (plan.only && !plan.only.has(name)) continue;
+    const file = `${temporaryFolder()}/${name.replaceAll(/\W/g, "_")}.mjs`;
     Deno.writeTextFileSync(file, text);
-    return [name, file];
-  });
-  for (let round = -1; round < plan.rounds * TIMES; round++) {
-    for (const [name, file] of files) {
-      progress(`round ${round + 1} of ${plan.rounds * TIMES}: ${name}`);
-      const ms = await run(file);
-      if (round >= 0) (values[name] ??= []).push(ms); // the first compiles
+    try {
+      const [command, ...args] = runner;
+      commands.set(name, [await program(command), ...args, file]);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      skipped[name] = error.message;
     }
   }
-  const all = Object.entries(values).map(([n, v]) => [n, measured(v)]);
+  const contenders = await rounds(commands, plan.rounds * TIMES);
   return {
     title: "Start of a program that imports the module",
     unit: "ms",
-    contenders: Object.fromEntries(all),
-    skipped: {},
+    contenders,
+    skipped,
   };
 }
 
-async function run(file: string): Promise<number> {
-  const [command, ...args] = [
-    ...await pinned(0),
-    await program("deno"),
-    ...["run", "--no-check", file],
-  ];
+async function rounds(
+  commands: Map<string, string[]>,
+  count: number,
+): Promise<Outcome["contenders"]> {
+  const values: Record<string, number[]> = {};
+  for (let round = -1; round < count; round++) {
+    for (const [name, command] of commands) {
+      progress(`round ${round + 1} of ${count}: ${name}`);
+      const ms = await run(command);
+      if (round >= 0) (values[name] ??= []).push(ms); // the first compiles
+    }
+  }
+  return Object.fromEntries(
+    Object.entries(values).map(([name, all]) => [name, measured(all)]),
+  );
+}
+
+/** Milliseconds that a command takes. */
+async function run(given: string[]): Promise<number> {
+  const [command, ...args] = [...await pinned(0), ...given];
   const from = performance.now();
   const { success } = await new Deno.Command(command, { args }).output();
-  if (!success) throw new Error(`Cannot run ${file}`);
+  if (!success) throw new Error(`Cannot run ${given.join(" ")}`);
   return performance.now() - from;
 }

@@ -1,35 +1,28 @@
-/** The echo over `Bun.listen`. Prints its port; with an argument, a file with certificate and key, over TLS. */
-const [, , pem] = process.argv;
+/**
+ * The echo over `Bun.listen`. Prints its port.
+ *
+ *     bun bench/peers/bun_listen.mjs [file with certificate and key] [--timeout]
+ *
+ * With a file over TLS; with `--timeout` a connection may be quiet for 30 seconds.
+ */
+import { sendRest, write } from "./bun_rest.mjs";
+
+const args = process.argv.slice(2);
+const timeout = args.includes("--timeout");
+const pem = args.find((arg) => arg !== "--timeout");
 const file = pem && await Bun.file(pem).text();
-const server = globalThis.Bun.listen({
+const server = Bun.listen({
   hostname: "127.0.0.1",
   port: 0,
   tls: file && { cert: file, key: file },
   socket: {
-    data(socket, data) {
-      const rest = socket.rest?.length ? joined(socket.rest, data) : data;
-      keep(socket, rest, socket.write(rest));
+    open(socket) {
+      if (timeout) socket.timeout(30);
     },
-    drain(socket) {
-      if (socket.rest?.length) {
-        keep(socket, socket.rest, socket.write(socket.rest));
-      }
-    },
+    data: write,
+    drain: sendRest,
+    timeout: (socket) => socket.end(),
     error() {},
   },
 });
 console.log(server.port);
-
-/** Keeps what was not written; `drain` goes on with it. */
-function keep(socket, data, written) {
-  socket.rest = written < data.length
-    ? data.slice(Math.max(written, 0))
-    : undefined;
-}
-
-function joined(a, b) {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
