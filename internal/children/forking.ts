@@ -10,6 +10,11 @@ import {
   type ServerConstructor,
 } from "../server/concurrent.ts";
 import { noteLimit } from "../requests/note_limit.ts";
+import {
+  checkAcceptIn,
+  checkAcceptsElsewhere,
+  ownStages,
+} from "../server/accept_in.ts";
 import { bindPassable } from "../server/bind_passable.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import {
@@ -58,7 +63,9 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static childEnv: ForkingStatics["childEnv"] = null;
     static childFlags: readonly string[] = [];
     static childOptions: readonly string[] = [];
+    static acceptIn: ForkingStatics["acceptIn"] = "parent";
 
+    readonly acceptIn: ForkingStatics["acceptIn"];
     readonly #launch: LaunchOptions;
     readonly #init: () => PoolChildOptions["init"];
     #limits: ChildPoolOptions;
@@ -68,6 +75,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
       untimedActions.add(this.prototype.serviceActions);
+      ownStages.add(this.prototype);
     }
 
     // deno-lint-ignore no-explicit-any
@@ -82,7 +90,16 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const names = namesOf(options, statics);
       const told = selectOptions(effectiveOptions(new.target, options), names);
       checkShared(setting({ constructor: new.target }, options, "shared"));
+      const acceptIn = checkAcceptIn(
+        options.acceptIn ?? statics.acceptIn,
+        "children",
+      );
+      if (acceptIn === "children") {
+        checkAcceptsElsewhere(new.target, args, "children");
+        throw new Error('Cannot make a server: acceptIn "children" is to come');
+      }
       super(...args);
+      this.acceptIn = acceptIn;
       this.#limits = limits;
       this.#launch = launch;
       this.#init = () => ({

@@ -29,6 +29,8 @@ import type { MixedIn } from "./mixed_in.ts";
  * @category Mix-ins
  */
 export interface ForkingMixIn extends ConcurrentServer {
+  /** Where connections are accepted. */
+  readonly acceptIn: "parent" | "children";
   /** The most child processes that run at a time. */
   maxChildren: number;
   /** The number of requests that a child handles before another child replaces it. */

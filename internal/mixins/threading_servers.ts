@@ -35,11 +35,12 @@ export type BlockingHandlerConstructor =
  *
  * @category Mix-ins
  */
-export interface ThreadingMixIn
-  extends
-    ConcurrentServer,
-    Required<Omit<ThreadingOptions, keyof MixInOptions | "shared">>,
-    Pick<Readonly<Required<ThreadingOptions>>, "shared"> {}
+export interface ThreadingMixIn extends
+  ConcurrentServer,
+  Required<
+    Omit<ThreadingOptions, keyof MixInOptions | "shared" | "acceptIn">
+  >,
+  Pick<Readonly<Required<ThreadingOptions>>, "shared" | "acceptIn"> {}
 
 /**
  * Extends a server class so that handlers run in a pool of Web Workers, on all processors: for handlers that compute or

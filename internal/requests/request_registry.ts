@@ -95,6 +95,8 @@ export class Requests implements Iterable<ActiveRequest> {
   idleSweep: IdleSweep | undefined = undefined;
   /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
   #pool: RemoteRunner | undefined = undefined;
+  /** Where connections are accepted, if not by the server itself. */
+  acceptedIn: "children" | "workers" | undefined = undefined;
   /** Whether the server drains. */
   draining = false;
   /** Whether the server is about to stop, and still accepts. */

@@ -15,6 +15,7 @@ import {
 } from "./handler_class.ts";
 import { noteClosed, noteServing, warnIfJustBegun } from "./never_served.ts";
 import { untimedActions } from "./loop_waiter.ts";
+import { ownStages } from "./accept_in.ts";
 import { errorReport, isLostClient, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { processRequest } from "./request_stages.ts";
@@ -110,6 +111,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
 
   static {
     untimedActions.add(this.prototype.serviceActions);
+    ownStages.add(this.prototype);
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkChange, ownStages } from "./accept_in.ts";
 import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { Address } from "../base/address.ts";
@@ -82,6 +83,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     static blockOnClose = true;
     static {
       Object.defineProperty(this, "name", { value: `Async${Base.name}` });
+      ownStages.add(this.prototype);
     }
 
     // deno-lint-ignore no-explicit-any
@@ -108,7 +110,10 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set maxConnectionsPolicy(policy: MaxConnectionsPolicy) {
-      requestsOf(this).setLimits({ maxConnectionsPolicy: checkPolicy(policy) });
+      const requests = requestsOf(this);
+      checkPolicy(policy);
+      checkChange(requests.acceptedIn, "maxConnectionsPolicy", policy);
+      requests.setLimits({ maxConnectionsPolicy: policy });
     }
 
     get maxConnectionsPerClient(): number {
@@ -116,9 +121,10 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     set maxConnectionsPerClient(max: number) {
-      requestsOf(this).setLimits({
-        maxConnectionsPerClient: checkMax(max, "maxConnectionsPerClient"),
-      });
+      const requests = requestsOf(this);
+      checkMax(max, "maxConnectionsPerClient");
+      checkChange(requests.acceptedIn, "maxConnectionsPerClient", max);
+      requests.setLimits({ maxConnectionsPerClient: max });
     }
 
     get blockOnClose(): boolean {

@@ -15,6 +15,7 @@ import {
 } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
+import { checkChange } from "./accept_in.ts";
 import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
@@ -27,6 +28,7 @@ import {
   setAcceptRate,
   setIdleTimeout,
 } from "../requests/limit_settings.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import { type ServerOptions, setting } from "../stages/server_options.ts";
 import type {
   RequestHandlerConstructor,
@@ -151,6 +153,8 @@ export abstract class SocketServer<R, A extends Address = Address>
   }
 
   set maxAcceptRate(maxAcceptRate: number) {
+    const { acceptedIn } = requestsOf(this);
+    checkChange(acceptedIn, "maxAcceptRate", maxAcceptRate);
     setAcceptRate(this, maxAcceptRate);
   }
 

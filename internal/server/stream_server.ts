@@ -9,6 +9,7 @@ import { OSError } from "../base/errors.ts";
 import { acceptNow, endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLSocket } from "../ssl/ssl_context.ts";
+import { ownStages } from "./accept_in.ts";
 import { getsUsualRequests } from "./handler_kinds.ts";
 import type {
   ServerCloseOptions,
@@ -26,6 +27,7 @@ export abstract class StreamServer<A extends Address = Address>
   extends SocketServer<Socket, A> {
   static {
     getsUsualRequests.add(this.prototype.getRequest);
+    ownStages.add(this.prototype);
   }
 
   /** Listens. May be overridden. */

@@ -14,6 +14,11 @@ import { type BaseServerOptions, setting } from "../stages/server_options.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/report_error.ts";
+import {
+  checkAcceptIn,
+  checkAcceptsElsewhere,
+  ownStages,
+} from "../server/accept_in.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
@@ -38,6 +43,12 @@ import {
  */
 export interface ThreadingOptions
   extends MixInOptions, Pick<BaseServerOptions, "shared"> {
+  /**
+   * Where connections are accepted: `"parent"` is the main thread, which gives each connection to a worker; in
+   * `"workers"` each worker accepts by itself. For TCP servers. A class with hooks or limits that need the server's own
+   * accept is refused. @default {"parent"}
+   */
+  acceptIn?: "parent" | "workers";
   /**
    * The most workers, an integer from 1. Workers start when requests need them. If the limit is lowered, workers beyond it
    * end when they have no request. @default {navigator.hardwareConcurrency}
@@ -76,10 +87,13 @@ export function threading<B extends ServerConstructor>(Base: B) {
     static daemonThreads = false;
     static workerTimeout: number | null = null;
     static resourceLimits: ResourceLimits = DEFAULT_LIMITS;
+    static acceptIn: Statics["acceptIn"] = "parent";
     static {
       Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
+      ownStages.add(this.prototype);
     }
 
+    readonly acceptIn: Statics["acceptIn"];
     #limits: PoolLimits;
     #daemonThreads: boolean;
     #pool: Promise<WorkerPool> | undefined;
@@ -94,7 +108,16 @@ export function threading<B extends ServerConstructor>(Base: B) {
       checkReadable(import.meta.url, handler.moduleUrl);
       const checked = check(options, statics);
       structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
+      const acceptIn = checkAcceptIn(
+        options.acceptIn ?? statics.acceptIn,
+        "workers",
+      );
+      if (acceptIn === "workers") {
+        checkAcceptsElsewhere(new.target, args, "workers");
+        throw new Error('Cannot make a server: acceptIn "workers" is to come');
+      }
       super(...args);
+      this.acceptIn = acceptIn;
       this.#limits = checked;
       this.#daemonThreads = options.daemonThreads ?? statics.daemonThreads;
     }

@@ -1,0 +1,209 @@
+/**
+ * The setting `acceptIn`: where connections are accepted, and what cannot hold if the server itself does not accept them.
+ *
+ * @module
+ */
+
+import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
+import { inspect } from "../runtime/deno.ts";
+import { Socket } from "../socket/socket_object.ts";
+
+/** Where connections are accepted, if not by the server itself. */
+export type AcceptPlace = "children" | "workers";
+
+/**
+ * The methods that a server calls between the accept of a connection and its handler, and when the handler has ended. A
+ * child or a worker has no server whose methods it could call.
+ */
+const HOOKS = [
+  "getRequest",
+  "verifyRequest",
+  "verifyPeer",
+  "rejectRequest",
+  "processRequest",
+  "processRequestTask",
+  "finishRequest",
+  "shutdownRequest",
+  "closeRequest",
+  "handleAcceptError",
+  "handleShortage",
+  "handleHandshakeError",
+] as const;
+
+/** The values that a setting cannot have, and why. `$` stands for the place. */
+interface Refusal {
+  readonly refuses: (value: unknown) => boolean;
+  readonly reason: string;
+}
+
+const isLimit = (value: unknown) => value !== undefined && value !== Infinity;
+
+/** The settings that need one place that sees all connections, or the server between the client and the handler. */
+const EVERYWHERE: Readonly<Record<string, Refusal>> = {
+  maxConnectionsPerClient: {
+    refuses: isLimit,
+    reason: "none of the $ knows the clients of the others",
+  },
+  maxConnectionsPolicy: {
+    refuses: (value) => value === "reject",
+    reason: "none of the $ knows whether the others are full",
+  },
+  maxAcceptRate: {
+    refuses: isLimit,
+    reason: "none of the $ knows when the others accept",
+  },
+  ssl: {
+    refuses: (value) => value !== undefined && value !== null,
+    reason: "the server makes the handshakes, and the $ get the connections",
+  },
+  proxyTrusted: {
+    refuses: (value) => value !== undefined,
+    reason: "the server reads PROXY headers, and the $ get the connections",
+  },
+};
+
+const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
+  children: {
+    ...EVERYWHERE,
+    allowReusePort: {
+      refuses: (value) => value === true,
+      reason: "such a socket cannot be passed to the $",
+    },
+  },
+  workers: {
+    ...EVERYWHERE,
+    addressFamily: {
+      refuses: (value) => value === AF_UNIX,
+      reason: "a Unix socket cannot be shared by the $",
+    },
+  },
+};
+
+/** The prototypes of the module's own classes. Their methods are not overrides. */
+export const ownStages: WeakSet<object> = new WeakSet();
+
+/**
+ * Checks the value of `acceptIn`.
+ *
+ * @param value The value.
+ * @param place The place that the mix-in has besides `"parent"`.
+ * @throws {TypeError} if the value is neither.
+ */
+export function checkAcceptIn<P extends AcceptPlace>(
+  value: unknown,
+  place: P,
+): "parent" | P {
+  if (value === "parent" || value === place) return value as "parent" | P;
+  throw new TypeError(
+    `Cannot set acceptIn: it must be "parent" or "${place}", got ${
+      inspect(value)
+    }`,
+  );
+}
+
+/**
+ * Checks that a class of servers and its settings can do without the server's own accepts.
+ *
+ * @param Class The class.
+ * @param args The arguments of the constructor: the address, the class of handlers, and the options.
+ * @param place Where connections are accepted.
+ * @throws {TypeError} that names the hook or the setting, and the reason.
+ */
+export function checkAcceptsElsewhere(
+  Class: { readonly name: string; readonly prototype: object },
+  [address, , options]: readonly unknown[],
+  place: AcceptPlace,
+): void {
+  const statics = Class as unknown as Record<string, unknown>;
+  const given = Object(options) as Record<string, unknown>;
+  const doing = `Cannot make a ${Class.name} with acceptIn "${place}"`;
+  if (statics.socketType !== SOCK_STREAM) {
+    throw new TypeError(
+      `${doing}: that is for servers of streams, and this one is for datagrams`,
+    );
+  }
+  if (place === "workers" && address instanceof Socket) {
+    throw new TypeError(
+      `${doing}: it cannot have a socket that is bound already, because each worker opens its own; use acceptIn "parent"`,
+    );
+  }
+  checkHooks(overridden(Class.prototype), doing, place);
+  for (const name of Object.keys(SETTINGS[place])) {
+    checkSetting(name, given[name] ?? statics[name], doing, place);
+  }
+}
+
+/**
+ * Checks a server as it begins to serve: a program may have set a hook or a setting of the object meanwhile.
+ *
+ * @throws {TypeError} that names the hook or the setting, and the reason.
+ */
+export function checkServesElsewhere(server: object, place: AcceptPlace): void {
+  const doing =
+    `Cannot serve with a ${server.constructor.name} and acceptIn "${place}"`;
+  checkHooks(HOOKS.filter((name) => Object.hasOwn(server, name)), doing, place);
+  const values = server as Record<string, unknown>;
+  for (const name of Object.keys(SETTINGS[place])) {
+    checkSetting(name, values[name], doing, place);
+  }
+}
+
+/**
+ * Checks a setting that changes while a server runs.
+ *
+ * @throws {TypeError} if it cannot have that value.
+ */
+export function checkChange(
+  place: AcceptPlace | undefined,
+  name: string,
+  value: unknown,
+): void {
+  if (place === undefined) return;
+  checkSetting(
+    name,
+    value,
+    `Cannot change a server that has acceptIn "${place}"`,
+    place,
+  );
+}
+
+function checkSetting(
+  name: string,
+  value: unknown,
+  doing: string,
+  place: AcceptPlace,
+): void {
+  const setting = SETTINGS[place][name];
+  if (setting === undefined || !setting.refuses(value)) return;
+  const reason = setting.reason.replace("$", place);
+  throw new TypeError(
+    `${doing}: it cannot have ${name}, because ${reason}; use acceptIn "parent"`,
+  );
+}
+
+function checkHooks(
+  names: readonly string[],
+  doing: string,
+  place: AcceptPlace,
+): void {
+  if (names.length === 0) return;
+  throw new TypeError(
+    `${doing}: it overrides ${
+      names.join(" and ")
+    }, which is not called if the ${place} accept; use acceptIn "parent"`,
+  );
+}
+
+/** Returns the hooks that a class or a class below it overrides. */
+function overridden(prototype: object): string[] {
+  const found = new Set<string>();
+  for (
+    let at: object | null = prototype;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at)
+  ) {
+    if (ownStages.has(at)) continue;
+    for (const name of HOOKS) if (Object.hasOwn(at, name)) found.add(name);
+  }
+  return HOOKS.filter((name) => found.has(name));
+}
