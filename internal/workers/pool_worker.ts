@@ -4,34 +4,33 @@
  * @module
  */
 
-import { Worker } from "node:worker_threads";
-import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
+import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
-import type { WorkerExitReason } from "../stages/event_types.ts";
 import type { LimitName } from "../stages/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
-import { FrameChannel, frameChannelMemory } from "../channel/frame_channel.ts";
+import {
+  type FrameChannel,
+  frameChannelMemory,
+} from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { answer, checkDatagram, DatagramRelay } from "./datagram_relay.ts";
+import { checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import { WorkerConnections } from "./worker_connections.ts";
-import { endOf, type WorkerEnd } from "./worker_events.ts";
+import type { WorkerEnd } from "./worker_events.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
-import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
-import { Watchdog } from "./watchdog.ts";
+import type { WorkerLimits } from "./resource_limits.ts";
+import {
+  StartFailure,
+  type ThreadHooks,
+  WorkerThread,
+} from "./worker_thread.ts";
 
 /** The last number of a request before they begin again at 1. Negative numbers are those of the worker's connections. */
 const ID_MAX = 2 ** 31 - 1;
 
 /** The data that all workers of a pool start with. */
 export type PoolWorkerInit = Omit<WorkerInit, "memory">;
-
-/** Rejects a request whose worker did not start. The request is untouched, and another worker may run it. */
-export class StartFailure {
-  /** @param reason Why the worker did not start. */
-  constructor(readonly reason: unknown) {}
-}
 
 /** The calls that a worker makes to its pool. */
 export interface PoolWorkerHooks {
@@ -55,20 +54,11 @@ interface Running {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * Owns a worker: starts it, gives it requests, notices its end and terminates it.
- *
- * The worker comes from `node:worker_threads` and is not a Web Worker, for two reasons. In Deno 2.9.6 `terminate()` of a
- * Web Worker does not stop a loop or a blocked `Atomics.wait`: the thread goes on, and keeps the process alive
- * (denoland/deno#35657). And a Web Worker that ends itself raises no event; this one raises `exit`.
- */
+/** Gives requests to a worker, and relays their connections. */
 export class PoolWorker {
   /** The count of requests that the worker has or is about to get. */
   load = 0;
-  /** Whether the handler's class is loaded. */
-  ready = false;
-  readonly #worker: Worker;
-  readonly #channel: FrameChannel;
+  readonly #thread: WorkerThread;
   readonly #idleCount: Int32Array;
   readonly #hooks: PoolWorkerHooks;
   readonly #running = new Map<number, Running>();
@@ -76,18 +66,8 @@ export class PoolWorker {
   readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
   /** The connections that the handlers of the worker have opened. */
   readonly #connections: WorkerConnections;
-  readonly #watchdog: Watchdog | undefined;
   #last: [request: unknown, clientAddress: Address] | undefined;
   #lastId = 0;
-  #cause: Error | undefined;
-  #leaving = false;
-  #dead = false;
-  /** The error with which the requests ended when the worker died. */
-  #death: Error | undefined;
-  readonly #started = Promise.withResolvers<void>();
-  readonly #exited = Promise.withResolvers<WorkerEnd>();
-  /** How it ends; set when it is terminated. */
-  #end: WorkerEnd | undefined;
 
   /**
    * @param init The data that the worker starts with.
@@ -102,49 +82,40 @@ export class PoolWorker {
     this.#hooks = hooks;
     const memory = frameChannelMemory();
     this.#idleCount = new Int32Array(memory.idle);
-    this.#channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
+    this.#thread = new WorkerThread(init, this.#threadHooks(), limits, memory);
     this.#connections = new WorkerConnections(this.#channel);
-    const { workerTimeout, resourceLimits } = limits;
-    if (workerTimeout !== null) {
-      this.#watchdog = new Watchdog(workerTimeout, this.#channel, (reason) => {
-        this.#terminate(new Error(reason), "timeout");
-      });
-    }
-    this.#started.promise.catch(() => {}); // each request that waits for the start handles it
-    this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
-    this.#channel.receiveAll().catch((error) =>
-      this.#terminate(asError(error))
-    );
   }
 
-  #startWorker(init: WorkerInit, resourceLimits: ResourceLimits): Worker {
-    const name = `socketserver ${init.handler.exportName}`;
-    const options = { name, workerData: init, resourceLimits };
-    const worker = new Worker(entry(), options);
-    worker.on("error", (error: unknown) => {
-      this.#cause ??= asError(error);
-    });
-    worker.on("exit", () => {
-      this.#terminate(undefined);
-      this.#exited.resolve(this.#end!);
-    });
-    return worker;
+  #threadHooks(): ThreadHooks {
+    return {
+      onFrame: this.#onFrame.bind(this),
+      onLeave: () => this.#hooks.onExit(this),
+      onDeath: (error, cause) => {
+        this.#connections.close();
+        this.#failRequests(error, cause);
+      },
+      openRequests: () => this.#running.size,
+      shutdown: () => this.#hooks.shutdown(),
+    };
+  }
+
+  get #channel(): FrameChannel {
+    return this.#thread.channel;
+  }
+
+  /** Whether the handler's class is loaded. */
+  get ready(): boolean {
+    return this.#thread.ready;
   }
 
   /** Resolves when the thread has ended. */
   get exited(): Promise<WorkerEnd> {
-    return this.#exited.promise;
+    return this.#thread.exited;
   }
 
   /** Whether the worker takes no more requests. */
   get dead(): boolean {
-    return this.#leaving;
-  }
-
-  #leave(): void {
-    if (this.#leaving) return;
-    this.#leaving = true;
-    this.#hooks.onExit(this);
+    return this.#thread.leaving;
   }
 
   /**
@@ -155,13 +126,14 @@ export class PoolWorker {
    */
   run(request: unknown, clientAddress: Address): Promise<boolean> {
     if (this.ready) return this.#runNow(request, clientAddress);
-    return this.#started.promise.then(() =>
+    return this.#thread.started.then(() =>
       this.#runNow(request, clientAddress)
     );
   }
 
   #runNow(request: unknown, clientAddress: Address): Promise<boolean> {
-    if (this.#dead) return Promise.reject(new StartFailure(this.#death));
+    const thread = this.#thread;
+    if (thread.dead) return Promise.reject(new StartFailure(thread.death));
     const id = this.#lastId = this.#lastId % ID_MAX + 1;
     let relay: StreamRelay | DatagramRelay;
     try {
@@ -172,10 +144,10 @@ export class PoolWorker {
       return Promise.reject(error);
     }
     this.#last = [request, clientAddress];
-    this.#watchdog?.start();
+    thread.watchdog?.start();
     return new Promise((resolve, reject) => {
       this.#running.set(id, { request, clientAddress, relay, resolve, reject });
-      if (this.#running.size === 1) this.#worker.ref();
+      if (this.#running.size === 1) thread.ref();
     });
   }
 
@@ -199,37 +171,14 @@ export class PoolWorker {
   #onFrame(type: number, id: number, payload: Uint8Array): void {
     if (type === P.FINISHED || type === P.FINISHED_IDLE) {
       this.#finish(id, type, payload);
-    } else if (type === P.HEARTBEAT) this.#watchdog?.alive();
-    else if (type === P.READY) this.#onReady();
-    else if (type === P.LOAD_FAILED) {
-      this.#onLoadFailed(fromFailure(P.unpack(payload)!));
-    } else if (type === P.SHUTDOWN) {
-      answer(this.#channel, id, this.#hooks.shutdown());
     } else if (type === P.LIMIT) {
       const client = this.#running.get(id)?.clientAddress ?? null;
       this.#hooks.onLimit(P.unpack(payload)!, client);
-    } else if (type === P.CRASHED) {
-      this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
-      this.#leave(); // so that it gets no other request
-      queueMicrotask(() => this.#terminate(undefined));
     } else if (id < 0) this.#connections.onFrame(type, id, payload);
     else {
       const relay = this.#running.get(id)?.relay ?? this.#returning.get(id);
       relay?.onFrame(type, payload);
     }
-  }
-
-  #onReady(): void {
-    this.#worker.unref(); // an idle worker does not keep the process alive
-    this.ready = true;
-    this.#started.resolve();
-  }
-
-  /** Ends a worker that cannot load the handler's class. Its requests go to other workers, or fail with `reason`. */
-  #onLoadFailed(reason: unknown): void {
-    this.#started.reject(new StartFailure(reason));
-    this.#leave();
-    queueMicrotask(() => this.#terminate(asError(reason), "load"));
   }
 
   /** Ends a request whose handler has ended, once all of its bytes are sent. */
@@ -247,8 +196,8 @@ export class PoolWorker {
   }
 
   #idle(): void {
-    this.#watchdog?.stop();
-    this.#worker.unref();
+    this.#thread.watchdog?.stop();
+    this.#thread.unref();
   }
 
   #settle(
@@ -293,46 +242,17 @@ export class PoolWorker {
 
   /** Ends the waits of handlers between two messages. */
   endIdle(): void {
-    if (!this.#dead) this.#channel.send(P.END_IDLE, 0);
+    if (!this.#thread.dead) this.#channel.send(P.END_IDLE, 0);
   }
 
   /** Terminates the worker, whatever it does. Resolves when it has exited. */
   close(): Promise<unknown> {
-    this.#terminate(new Error("the server was closed"), "closed");
-    return this.#exited.promise;
+    return this.#thread.close();
   }
 
-  /** Terminates the worker and fails its requests. Also called once it has exited by itself. */
-  #terminate(
-    cause: Error | undefined,
-    reason?: WorkerExitReason,
-  ): void {
-    if (this.#dead) return;
-    this.#dead = true;
-    this.#leave();
-    this.#channel.receive(); // its last frames may say why
-    const error = this.#cause ?? cause;
-    const why = reason ?? (this.ready ? undefined : "load");
-    this.#end = endOf(why, error, this.#running.size);
-    this.#watchdog?.stop();
-    this.#worker.ref(); // the exit must be seen
-    this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
-    this.#channel.close();
-    this.#connections.close();
-    this.#failRequests(error);
-  }
-
-  #failRequests(cause: Error | undefined): void {
-    const reason = cause === undefined
-      ? "it ended itself, with close() or Deno.exit()"
-      : cause.message;
-    const error = this.#death = new Error(
-      `Cannot go on with the request: its worker died: ${reason}`,
-      cause && { cause },
-    );
-    this.#started.reject(new StartFailure(error));
+  #failRequests(error: Error, cause: Error | undefined): void {
     if (
-      this.#running.size === 0 && this.#cause !== undefined &&
+      this.#running.size === 0 && cause !== undefined &&
       this.#last !== undefined
     ) this.#hooks.onUnownedError(...this.#last, error);
     for (const running of this.#running.values()) {
@@ -340,20 +260,4 @@ export class PoolWorker {
     }
     this.#running.clear();
   }
-}
-
-/** Returns the entry of the worker. `node:worker_threads` takes only file and data URLs, so other URLs are imported. */
-function entry(): URL {
-  const url = new URL("./worker.ts", import.meta.url);
-  if (url.protocol === "file:") return url;
-  const source = `import ${JSON.stringify(url.href)};`;
-  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
-}
-
-/**
- * Puts the entry of the worker into the module graph. Never called: without this literal `deno cache` does not store the
- * entry, and no worker can start offline.
- */
-export function entryInGraph(): Promise<unknown> {
-  return import("./worker.ts");
 }

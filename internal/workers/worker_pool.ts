@@ -15,8 +15,8 @@ import {
   PoolWorker,
   type PoolWorkerHooks,
   type PoolWorkerInit,
-  StartFailure,
 } from "./pool_worker.ts";
+import { StartFailure } from "./worker_thread.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
 import { publishWorker } from "./worker_events.ts";
 

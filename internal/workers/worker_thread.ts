@@ -1,0 +1,222 @@
+/**
+ * The thread of one worker: its start, its end, and the frames of every worker.
+ *
+ * @module
+ */
+
+import { Worker } from "node:worker_threads";
+import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
+import type { HandlerReference } from "../handoff/handler_reference.ts";
+import type { WorkerExitReason } from "../stages/event_types.ts";
+import {
+  FrameChannel,
+  type FrameChannelMemory,
+  frameChannelMemory,
+  type OnFrame,
+} from "../channel/frame_channel.ts";
+import * as P from "../channel/frames.ts";
+import { answer } from "./datagram_relay.ts";
+import { endOf, type WorkerEnd } from "./worker_events.ts";
+import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** Rejects a request whose worker did not start. The request is untouched, and another worker may run it. */
+export class StartFailure {
+  /** @param reason Why the worker did not start. */
+  constructor(readonly reason: unknown) {}
+}
+
+/** The calls that a thread makes to its owner. */
+export interface ThreadHooks {
+  /** Handles a frame that is not one of every worker. */
+  readonly onFrame: OnFrame;
+  /** Called once, when the worker takes no more requests. */
+  onLeave(): void;
+  /** Fails the requests of the worker: it is dead. Its last frames have been handled. */
+  onDeath(error: Error, cause: Error | undefined): void;
+  /** The number of requests that fail with the worker. */
+  openRequests(): number;
+  /** Calls the server's `shutdown`. */
+  shutdown(): Promise<void>;
+}
+
+/** The data of each worker that the thread itself needs. */
+export interface ThreadInit {
+  /** The handler's class. */
+  readonly handler: HandlerReference;
+}
+
+/**
+ * Starts a thread, notices its end and terminates it.
+ *
+ * The worker comes from `node:worker_threads` and is not a Web Worker, for two reasons. In Deno 2.9.6 `terminate()` of a
+ * Web Worker does not stop a loop or a blocked `Atomics.wait`: the thread goes on, and keeps the process alive
+ * (denoland/deno#35657). And a Web Worker that ends itself raises no event; this one raises `exit`.
+ */
+export class WorkerThread {
+  /** Whether the handler's class is loaded. */
+  ready = false;
+  /** Whether the worker takes no more requests. */
+  leaving = false;
+  /** Whether the worker has ended, or is being terminated. */
+  dead = false;
+  /** The error with which the requests ended when the worker died. */
+  death: Error | undefined;
+  /** The channel to the worker. */
+  readonly channel: FrameChannel;
+  /** Watches the worker; undefined without a `workerTimeout`. */
+  readonly watchdog: Watchdog | undefined;
+  readonly #worker: Worker;
+  readonly #hooks: ThreadHooks;
+  #cause: Error | undefined;
+  readonly #started = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<WorkerEnd>();
+  /** How it ends; set when it is terminated. */
+  #end: WorkerEnd | undefined;
+
+  /**
+   * @param init The data that the worker starts with.
+   * @param hooks The calls that the thread makes to its owner.
+   * @param limits The limits of the worker.
+   * @param memory The memory of the channel.
+   */
+  constructor(
+    init: ThreadInit,
+    hooks: ThreadHooks,
+    limits: WorkerLimits,
+    memory: FrameChannelMemory = frameChannelMemory(),
+  ) {
+    this.#hooks = hooks;
+    this.channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
+    const { workerTimeout, resourceLimits } = limits;
+    if (workerTimeout !== null) {
+      this.watchdog = new Watchdog(workerTimeout, this.channel, (reason) => {
+        this.terminate(new Error(reason), "timeout");
+      });
+    }
+    this.#started.promise.catch(() => {}); // each request that waits for the start handles it
+    this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
+    this.channel.receiveAll().catch((error) => this.terminate(asError(error)));
+  }
+
+  #startWorker(
+    init: ThreadInit & { memory: FrameChannelMemory },
+    resourceLimits: ResourceLimits,
+  ): Worker {
+    const name = `socketserver ${init.handler.exportName}`;
+    const options = { name, workerData: init, resourceLimits };
+    const worker = new Worker(entry(), options);
+    worker.on("error", (error: unknown) => {
+      this.#cause ??= asError(error);
+    });
+    worker.on("exit", () => {
+      this.terminate(undefined);
+      this.#exited.resolve(this.#end!);
+    });
+    return worker;
+  }
+
+  /** Resolves when the handler's class is loaded. Rejects with a {@linkcode StartFailure}. */
+  get started(): Promise<void> {
+    return this.#started.promise;
+  }
+
+  /** Resolves when the thread has ended. */
+  get exited(): Promise<WorkerEnd> {
+    return this.#exited.promise;
+  }
+
+  /** Keeps the process alive while the thread runs. */
+  ref(): void {
+    this.#worker.ref();
+  }
+
+  /** Lets the process end while the thread runs. */
+  unref(): void {
+    this.#worker.unref();
+  }
+
+  #leave(): void {
+    if (this.leaving) return;
+    this.leaving = true;
+    this.#hooks.onLeave();
+  }
+
+  #onFrame(type: number, id: number, payload: Uint8Array): void {
+    if (type === P.HEARTBEAT) this.watchdog?.alive();
+    else if (type === P.READY) this.#onReady();
+    else if (type === P.LOAD_FAILED) {
+      this.#onLoadFailed(fromFailure(P.unpack(payload)!));
+    } else if (type === P.SHUTDOWN) {
+      answer(this.channel, id, this.#hooks.shutdown());
+    } else if (type === P.CRASHED) {
+      this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
+      this.#leave(); // so that it gets no other request
+      queueMicrotask(() => this.terminate(undefined));
+    } else this.#hooks.onFrame(type, id, payload);
+  }
+
+  #onReady(): void {
+    this.#worker.unref(); // an idle worker does not keep the process alive
+    this.ready = true;
+    this.#started.resolve();
+  }
+
+  /** Ends a worker that cannot load the handler's class. Its requests go to other workers, or fail with `reason`. */
+  #onLoadFailed(reason: unknown): void {
+    this.#started.reject(new StartFailure(reason));
+    this.#leave();
+    queueMicrotask(() => this.terminate(asError(reason), "load"));
+  }
+
+  /** Terminates the worker, whatever it does. Resolves when it has exited. */
+  close(): Promise<unknown> {
+    this.terminate(new Error("the server was closed"), "closed");
+    return this.#exited.promise;
+  }
+
+  /** Terminates the worker and fails its requests. Also called once it has exited by itself. */
+  terminate(cause: Error | undefined, reason?: WorkerExitReason): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#leave();
+    this.channel.receive(); // its last frames may say why
+    const error = this.#cause ?? cause;
+    const why = reason ?? (this.ready ? undefined : "load");
+    this.#end = endOf(why, error, this.#hooks.openRequests());
+    this.watchdog?.stop();
+    this.#worker.ref(); // the exit must be seen
+    this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
+    this.channel.close();
+    const death = this.death = deathOf(error);
+    this.#started.reject(new StartFailure(death));
+    this.#hooks.onDeath(death, this.#cause);
+  }
+}
+
+/** Returns the error of the requests of a worker that has died. */
+function deathOf(cause: Error | undefined): Error {
+  const reason = cause === undefined
+    ? "it ended itself, with close() or Deno.exit()"
+    : cause.message;
+  return new Error(
+    `Cannot go on with the request: its worker died: ${reason}`,
+    cause && { cause },
+  );
+}
+
+/** Returns the entry of the worker. `node:worker_threads` takes only file and data URLs, so other URLs are imported. */
+function entry(): URL {
+  const url = new URL("./worker.ts", import.meta.url);
+  if (url.protocol === "file:") return url;
+  const source = `import ${JSON.stringify(url.href)};`;
+  return new URL(`data:text/javascript,${encodeURIComponent(source)}`);
+}
+
+/**
+ * Puts the entry of the worker into the module graph. Never called: without this literal `deno cache` does not store the
+ * entry, and no worker can start offline.
+ */
+export function entryInGraph(): Promise<unknown> {
+  return import("./worker.ts");
+}
