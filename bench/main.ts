@@ -1,7 +1,7 @@
 /**
  * Measures the module against its peers.
  *
- *     deno task bench [names...] [--check | --smoke] [--rounds=25] [--seconds=0.2]
+ *     deno task bench [names...] [--check | --smoke | --page] [--rounds=17] [--seconds=0.2]
  *
  * @module
  */
@@ -16,9 +16,10 @@ import { say } from "./progress.ts";
 import { type Outcome, readResults, record, type Results } from "./results.ts";
 import { startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
-import { describe, fallen, judge, reached, TARGETS } from "./targets.ts";
+import { TARGETS } from "./targets.ts";
 import { tlsBenchmarks } from "./tls.ts";
 import { Missing, program, removeFolder, temporaryFolder } from "./tools.ts";
+import { describe, fallen, judge, reached } from "./verdicts.ts";
 
 type Run = (plan: Plan) => Promise<Omit<Outcome, "command">>;
 
@@ -57,10 +58,12 @@ async function run(
   const results: Results = {};
   for (const name of names) {
     say(`== ${name}`);
+    const from = performance.now();
     const found = await all.get(name)!(plan(name));
     const command = `deno task bench ${name}`;
     results[name] = { ...found, command };
-    say(outcomeTable(results[name]));
+    const seconds = (performance.now() - from) / 1000;
+    say(`${outcomeTable(results[name])}\n  took ${seconds.toFixed(0)} s`);
   }
   return results;
 }
@@ -91,14 +94,20 @@ async function check(names: string[]): Promise<boolean> {
   return worse.length === 0;
 }
 
-/** Measures, records, and prints what was reached. */
-async function measure(names: string[], plan: Plan): Promise<boolean> {
-  for (const name of names) record(await run([name], () => plan));
+/** Draws the plots and writes the pages from what is recorded. */
+async function publish(): Promise<void> {
   const all = readResults();
   const { draw } = await import("./plot.ts"); // with its libraries from npm
   await draw(all);
   await writePage(all);
   await writeCapacity(readFigures(), all);
+}
+
+/** Measures, records, and prints what was reached. */
+async function measure(names: string[], plan: Plan): Promise<boolean> {
+  for (const name of names) record(await run([name], () => plan));
+  await publish();
+  const all = readResults();
   say(verdictTable(
     TARGETS.filter(({ benchmark }) => names.includes(benchmark))
       .map((target) => judge(target, all)),
@@ -131,6 +140,10 @@ function number(flags: string[], name: string): number | undefined {
 async function main(args: string[]): Promise<boolean> {
   const flags = args.filter((arg) => arg.startsWith("--"));
   const wanted = names(args.filter((arg) => !arg.startsWith("--")));
+  if (flags.includes("--page")) {
+    await publish();
+    return true;
+  }
   const plan = {
     ...FULL,
     rounds: number(flags, "--rounds=") ?? FULL.rounds,

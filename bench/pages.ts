@@ -6,7 +6,9 @@
 
 import type { Outcome, Results } from "./results.ts";
 import { parts } from "./tables.ts";
-import { judge, type Target, TARGETS } from "./targets.ts";
+import { markdownTable } from "./markdown.ts";
+import { peerTable } from "./peer_table.ts";
+import { changeTable, targetTables } from "./target_tables.ts";
 
 /** What is put between `<!-- name -->` and `<!-- end of name -->` of a page. */
 export function filled(page: string, name: string, text: string): string {
@@ -16,24 +18,6 @@ export function filled(page: string, name: string, text: string): string {
     throw new RangeError(`Cannot fill in "${name}": the page has no such part`);
   }
   return `${page.slice(0, from + begin.length)}\n\n${text}\n${page.slice(to)}`;
-}
-
-/** The targets and what was reached. */
-export function targetTable(results: Results): string {
-  return table(
-    ["Measured", "Target", "Reached", ""],
-    TARGETS.map((target) => {
-      const { reached, good } = judge(target, results);
-      return [
-        `${name(target)}, ${
-          subject(target, results[target.benchmark]?.unit ?? "")
-        }`,
-        bound(target),
-        reached === undefined ? "-" : reached.toFixed(2),
-        good === undefined ? "not measured" : good ? "" : "missed",
-      ];
-    }),
-  );
 }
 
 /** All contenders of all benchmarks. */
@@ -54,7 +38,7 @@ function contenderTable({ unit, contenders, skipped }: Outcome): string {
   if (first === undefined) {
     return `Not measured: ${Object.values(skipped)[0]}.\n`;
   }
-  return table(
+  return markdownTable(
     ["", unit, `${first[0]} / this`, "µs each", "load busy"],
     Object.entries(contenders).map(([name, found]) => [
       name,
@@ -66,36 +50,13 @@ function contenderTable({ unit, contenders, skipped }: Outcome): string {
   );
 }
 
-function name({ benchmark }: Target): string {
-  return `\`${benchmark}\``;
-}
-
-function subject({ of, against, by, figure }: Target, unit: string): string {
-  if (figure === "memory") return `${of}: growth of its memory, MiB`;
-  if (against === undefined) return `${of}: ${unit}`;
-  return by === "difference"
-    ? `${of}: ms more than ${against}`
-    : `${of} / ${against}${figure ? `, by ${figure}` : ""}`;
-}
-
-function bound({ atLeast, atMost }: Target): string {
-  return atLeast !== undefined ? `at least ${atLeast}` : `at most ${atMost}`;
-}
-
-function table(head: string[], rows: string[][]): string {
-  const lines = [
-    head,
-    head.map((_, i) => i === 0 ? "---" : "--:"),
-    ...rows,
-  ].map((cells) => `| ${cells.join(" | ")} |`);
-  return lines.join("\n") + "\n";
-}
-
 /** Writes the tables of a page, and formats it. */
 export async function writePage(results: Results): Promise<void> {
   const file = new URL("README.md", import.meta.url);
   let page = Deno.readTextFileSync(file);
-  page = filled(page, "targets", targetTable(results));
+  page = filled(page, "targets", targetTables(results));
+  page = filled(page, "peers", peerTable(results));
+  page = filled(page, "changes", changeTable());
   page = filled(page, "contenders", outcomeTables(results));
   Deno.writeTextFileSync(file, page);
   const written = ["README.md", "results.json"];

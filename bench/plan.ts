@@ -27,7 +27,7 @@ export interface Plan {
  * seconds of each other see the same machine.
  */
 export const FULL: Plan = {
-  rounds: 25,
+  rounds: 17,
   seconds: 0.2,
   warmUp: 1,
   connections: 10_000,

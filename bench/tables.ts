@@ -6,7 +6,7 @@
 
 import type { Measured, Outcome } from "./results.ts";
 import { ratio } from "./statistics.ts";
-import { describe, type Verdict } from "./targets.ts";
+import { describe, type Verdict } from "./verdicts.ts";
 
 /** A benchmark's contenders: value, ratio of the first to each, what each took, and how busy the load was. */
 export function outcomeTable(

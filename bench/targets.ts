@@ -1,11 +1,8 @@
 /**
- * What is to be reached, and whether it is.
+ * What is to be reached.
  *
  * @module
  */
-
-import type { Results } from "./results.ts";
-import { difference, ratio } from "./statistics.ts";
 
 /** A bound on what a contender reaches against another in the same run. */
 export interface Target {
@@ -28,82 +25,6 @@ export interface Target {
   atMost?: number;
   /** The target before this one, and why it was raised, lowered or exchanged. */
   changed?: { from: string; why: string };
-}
-
-/** A target with what was reached. */
-export interface Verdict {
-  /** The target. */
-  target: Target;
-  /** What was reached; undefined where a contender was not there. */
-  reached: number | undefined;
-  /** Whether that is good; undefined where nothing was reached. */
-  good: boolean | undefined;
-}
-
-/** By how much a figure may be worse than the recorded one. */
-export const TOLERANCE = 0.15;
-
-/** What was reached of a target; undefined where a contender was not there. */
-export function reached(
-  { benchmark, of, against, by, figure }: Target,
-  results: Results,
-): number | undefined {
-  const contenders = results[benchmark]?.contenders ?? {};
-  const judged = contenders[of];
-  if (figure === "memory") return judged?.memory;
-  if (against === undefined) return judged?.median;
-  const peer = contenders[against];
-  if (!judged || !peer) return undefined;
-  if (figure === "processor time") return peer.cost! / judged.cost!;
-  return by === "difference"
-    ? difference(judged.values, peer.values)
-    : ratio(judged.values, peer.values);
-}
-
-/** Judges a target by results. */
-export function judge(target: Target, results: Results): Verdict {
-  const value = reached(target, results);
-  const { atLeast = -Infinity, atMost = Infinity } = target;
-  const good = value === undefined
-    ? undefined
-    : value >= atLeast && value <= atMost;
-  return { target, reached: value, good };
-}
-
-/** Whether a figure is worse than the recorded one by more than the tolerance. */
-export function fell(
-  target: Target,
-  recorded: number,
-  now: number,
-): boolean {
-  return target.atLeast !== undefined
-    ? now < recorded * (1 - TOLERANCE)
-    : now > recorded * (1 + TOLERANCE);
-}
-
-/** Those targets whose figures fell; those that cannot be compared do not count. */
-export function fallen(
-  targets: readonly Target[],
-  recorded: Results,
-  now: Results,
-): Target[] {
-  return targets.filter((target) => {
-    const before = reached(target, recorded);
-    const after = reached(target, now);
-    return before !== undefined && after !== undefined &&
-      fell(target, before, after);
-  });
-}
-
-/** A target in words: what, against what, and the bound. */
-export function describe(target: Target): string {
-  const { benchmark, of, against, by, figure, atLeast, atMost } = target;
-  const sign = by === "difference" ? " - " : " / ";
-  const what = against === undefined ? of : of + sign + against;
-  const bound = atLeast !== undefined
-    ? `at least ${atLeast}`
-    : `at most ${atMost}`;
-  return `${benchmark}: ${what}${figure ? `, ${figure}` : ""}: ${bound}`;
 }
 
 /** Targets of one benchmark: contender, peer, the least ratio. */
@@ -199,7 +120,7 @@ export const TARGETS: readonly Target[] = [
   ]),
   ...changed(
     "9 KiB, and 1.15 of a plain loop with 1 KiB",
-    "raised: see below what of it is Deno's, V8's and the module's",
+    "raised: most of it is Deno's and V8's, as explained below",
     [{ benchmark: "idle", of: "socketserver", atMost: 11.5 }],
   ),
   ...changed(

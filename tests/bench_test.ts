@@ -1,23 +1,20 @@
 import { comparisons } from "../bench/comparisons.ts";
 import { Lines } from "../bench/lines.ts";
 import { compare } from "../bench/measure.ts";
-import { filled, targetTable } from "../bench/pages.ts";
+import { filled } from "../bench/pages.ts";
+import { peerTable } from "../bench/peer_table.ts";
 import { SMOKE } from "../bench/plan.ts";
-import { measured, type Results } from "../bench/results.ts";
+import { reasonFor } from "../bench/reasons.ts";
+import { measured, readResults, type Results } from "../bench/results.ts";
 import { difference, median, ratio } from "../bench/statistics.ts";
 import { ServerProcess } from "../bench/server_process.ts";
 import { outcomeTable, verdictTable } from "../bench/tables.ts";
-import {
-  describe,
-  fallen,
-  judge,
-  type Target,
-  TARGETS,
-} from "../bench/targets.ts";
+import { changeTable, targetTables } from "../bench/target_tables.ts";
+import { type Target, TARGETS } from "../bench/targets.ts";
 import { tlsComparisons } from "../bench/tls.ts";
 import { Missing, program, removeFolder } from "../bench/tools.ts";
+import { describe, fallen, judge } from "../bench/verdicts.ts";
 import {
-  assert,
   assertEquals,
   assertGreater,
   assertMatch,
@@ -137,11 +134,98 @@ Deno.test("filled() puts a text between two comments, in place of the last", () 
   assertThrows(() => filled(page, "u", ""), RangeError, '"u"');
 });
 
-Deno.test("targetTable() has a row for each target, measured or not", () => {
-  const [head, line, ...rows] = targetTable({}).trim().split("\n");
-  assertEquals([head, line].map((row) => row.split("|").length), [6, 6]);
-  assertEquals(rows.length, TARGETS.length);
-  assert(rows.every((row) => row.endsWith("| - | not measured |")));
+Deno.test("targetTables() lists each target once, with the reason if it is missed", () => {
+  const open = targetTables({});
+  assertStringIncludes(open, `**0 of ${TARGETS.length} targets are reached.**`);
+  assertEquals(open.match(/^\| `/gm)?.length, TARGETS.length);
+  const at = (ours: number) => {
+    const results = resultsOf("connect", {
+      "socketserver": [ours],
+      "Deno.listen": [100],
+    });
+    Object.assign(results["connect"].contenders["Deno.listen"], { cost: 8 });
+    Object.assign(results["connect"].contenders["socketserver"], { cost: 10 });
+    return targetTables(results);
+  };
+  const row = "| `connect`, socketserver / Deno.listen | at least 1 | ";
+  assertStringIncludes(at(110), `### Reached`);
+  assertStringIncludes(at(110), `${row}**1.1** | 0.8 |\n`);
+  const target = TARGETS.find(({ benchmark }) => benchmark === "connect")!;
+  assertStringIncludes(at(90), `### Missed`);
+  assertStringIncludes(at(90), `${row}**0.9** | 0.8 | ${reasonFor(target)} |`);
+});
+
+Deno.test("targetTables() prints the figure that a target names in bold", () => {
+  const results = resultsOf("timeout", {
+    "with settimeout": [90],
+    "without": [100],
+  });
+  const { contenders } = results["timeout"];
+  contenders["with settimeout"].cost = 10;
+  contenders["without"].cost = 9.8;
+  assertStringIncludes(targetTables(results), "| 0.9 | **0.98** |");
+});
+
+Deno.test("peerTable() has a judged contender beside each peer that was measured", () => {
+  const results = resultsOf("udp", {
+    "socketserver UDPServer": [50],
+    "Bun.udpSocket": [100],
+    "CPython UDPServer": [25],
+  });
+  results["udp"].contenders["socketserver UDPServer"].cost = 10;
+  results["udp"].contenders["Bun.udpSocket"].cost = 4;
+  const [head, , row, ...rest] = peerTable(results).trimEnd().split("\n")
+    .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+  const cell = (peer: string) => row[head.indexOf(peer)];
+  assertEquals(row[0], "`udp`, socketserver UDPServer");
+  assertEquals([cell("Bun"), cell("CPython")], ["0.5 (0.4)", "2"]);
+  assertEquals([cell("Node"), rest.length], ["", 0]);
+});
+
+Deno.test("peerTable() takes the peer that a target names, or that does the same", () => {
+  const values = {
+    "socketserver recv": [1],
+    "Deno.listen, fresh arrays of 1 KiB": [2],
+    "Deno.listen": [4],
+  };
+  assertStringIncludes(
+    peerTable(resultsOf("echo-64", values)),
+    "| `echo-64`, socketserver recv | 0.5 |",
+  );
+  const beside = {
+    "beside the idle": [1],
+    "Bun.listen alone": [2],
+    "Bun.listen beside the idle": [4],
+  };
+  assertStringIncludes(
+    peerTable(resultsOf("idle-neighbour", beside)),
+    "| 0.25 |",
+  );
+});
+
+Deno.test("changeTable() says from what to what targets changed, and why", () => {
+  const lines = changeTable().split("\n");
+  for (const { benchmark, changed, atLeast, atMost } of TARGETS) {
+    if (!changed) continue;
+    const { from, why } = changed;
+    const row = lines.find((line) =>
+      line.includes(`| ${from} | `) && line.includes(`| ${why} |`)
+    );
+    assertStringIncludes(row!, `\`${benchmark}\``);
+    assertStringIncludes(row!, ` ${atLeast ?? atMost}`);
+  }
+});
+
+Deno.test({
+  name: "reasonFor() knows why each target is missed that is",
+  ignore: !granted("read"),
+  fn() {
+    const results = readResults();
+    const unexplained = TARGETS.filter((target) =>
+      judge(target, results).good === false && !reasonFor(target)
+    );
+    assertEquals(unexplained.map(describe), []);
+  },
 });
 
 Deno.test("TARGETS have one bound each, and read as such", () => {

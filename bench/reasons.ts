@@ -1,0 +1,47 @@
+/**
+ * Why targets are missed: a line for each, which the page shows beside those that are. The page has the details.
+ *
+ * @module
+ */
+
+import type { Target } from "./targets.ts";
+
+/** The reasons by benchmark; where one of its contenders has its own, by `benchmark: contender`. */
+const REASONS: Record<string, string> = {
+  "echo-64":
+    "The stages of a server, a task for each connection and the checks of arguments take about a microsecond of a request",
+  "echo-512":
+    "As `echo-64`; 512 connections leave the processor's cache more often, and the module's have more objects",
+  "bulk":
+    "The kernel copies 64 KiB twice for each request, which is most of the time of every server but Node's: the plain " +
+    "loop is no further ahead of CPython",
+  "connect":
+    "A connection has more objects than in the plain loop, which are made and collected",
+  "connect-forking":
+    "The parent accepts, passes each connection by a message, and wakes a child for it: that takes most of the time",
+  "udp": "A copy, a handler and the stages of a server for each datagram",
+  "idle":
+    "A connection's objects take 1.4 KiB more than those of the plain loop, and V8's young generation grows once more",
+  "idle-quiet":
+    "Each `recv` allocates the array that it returns, and V8 keeps the memory of those that it has collected",
+  "idle-neighbour":
+    "V8 marks the objects of the idle connections in each collection",
+  "threads":
+    "Each byte crosses two threads: the rings alone, without sockets, reach 0.8",
+  "threads-work":
+    "Two processors run the main thread, two workers and the load generator",
+  "threads-bulk": "Each byte is copied twice more, into the ring and out of it",
+  "timeout": "A call with a timeout makes one object and reads the clock",
+  "tls-echo": "A copy and a promise for each record, over what `node:tls` does",
+  "tls-bulk":
+    "Records that come while the handler writes are joined, which copies them; `node:tls` hands each on",
+  "import":
+    "Deno reads, parses and links each module for itself, and the module has many",
+  "growth: socketserver, 10000":
+    "10,000 connections do not fit into the processor's cache: the plain loop falls as far",
+};
+
+/** Why a target is missed; undefined where nobody knows. */
+export function reasonFor({ benchmark, of }: Target): string | undefined {
+  return REASONS[`${benchmark}: ${of}`] ?? REASONS[benchmark];
+}
