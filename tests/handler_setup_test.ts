@@ -147,36 +147,39 @@ for (const [Handler, message] of UDP) {
   });
 }
 
-workerTest("A handler that blocks says what is missing", async () => {
-  const options = { maxWorkers: 1 };
-  const address = ["127.0.0.1", 0] as const;
-  for (
-    const [Handler, what] of [[BlocksForgetful, "rfile"], [
-      BlocksForgetfulAtEnd,
-      "wfile",
-    ]] as const
-  ) {
-    const server = new ThreadingTCPServer(
-      [...address],
-      Handler as unknown as Constructor,
-      options,
+workerTest(
+  "A handler of TCP or UDP that blocks says what is missing",
+  async () => {
+    const options = { maxWorkers: 1 };
+    const address = ["127.0.0.1", 0] as const;
+    for (
+      const [Handler, what] of [[BlocksForgetful, "rfile"], [
+        BlocksForgetfulAtEnd,
+        "wfile",
+      ]] as const
+    ) {
+      const server = new ThreadingTCPServer(
+        [...address],
+        Handler as unknown as Constructor,
+        options,
+      );
+      assertEquals(
+        await reported(server as unknown as AsyncTCPServer),
+        forgotten(Handler.name, what),
+      );
+    }
+    await using running = new Running(
+      new OwnThreadingUDP(
+        [...address],
+        BlocksForStreams as unknown as Constructor,
+        options,
+      ),
     );
+    using client = udp();
+    await client.sendto(bytes("?"), running.server.serverAddress);
     assertEquals(
-      await reported(server as unknown as AsyncTCPServer),
-      forgotten(Handler.name, what),
+      String((await running.reports.next()).error),
+      "TypeError: Cannot handle a datagram with BlocksForStreams: extend BlockingRequestHandler",
     );
-  }
-  await using running = new Running(
-    new OwnThreadingUDP(
-      [...address],
-      BlocksForStreams as unknown as Constructor,
-      options,
-    ),
-  );
-  using client = udp();
-  await client.sendto(bytes("?"), running.server.serverAddress);
-  assertEquals(
-    String((await running.reports.next()).error),
-    "TypeError: Cannot handle a datagram with BlocksForStreams: extend BlockingRequestHandler",
-  );
-});
+  },
+);

@@ -21,7 +21,7 @@ class Echo extends DualRequestHandler {
 }
 
 /** A TCP and a UDP server on one port. */
-function both(): [AsyncTCPServer, AsyncUDPServer] {
+function tcpAndUdp(): [AsyncTCPServer, AsyncUDPServer] {
   const tcp = new AsyncTCPServer(LOOPBACK, Echo);
   return [tcp, new AsyncUDPServer(tcp.serverAddress, Echo)];
 }
@@ -39,7 +39,7 @@ function stuck() {
 }
 
 Deno.test("serve() serves with several servers until its signal, and closes them", async () => {
-  const servers = both();
+  const servers = tcpAndUdp();
   const stop = new AbortController();
   const served = serve(servers, { signal: stop.signal });
   for (const server of servers) {
@@ -57,7 +57,7 @@ Deno.test("serve() with a signal that is aborted already closes the server", asy
 });
 
 Deno.test("serve() ends with the first of the servers that ends", async () => {
-  const servers = both();
+  const servers = tcpAndUdp();
   const served = serve(servers);
   assertEquals(await ask(servers[1], "hello\n"), "hello\n");
   await servers[0].shutdown();
@@ -71,7 +71,7 @@ Deno.test("serve() throws what a loop ends with, when all servers are closed", a
       throw new TypeError("a bug");
     }
   }
-  const [tcp, udp] = both();
+  const [tcp, udp] = tcpAndUdp();
   const failing = new Failing(LOOPBACK, Echo);
   const served = serve([tcp, failing, udp]);
   const failed = assertRejects(() => within(served), TypeError, "a bug");
@@ -129,7 +129,7 @@ Deno.test({
 });
 
 Deno.test("serve() goes on accepting in its shutdownDelay, as status.state says, until a server ends", async () => {
-  const [tcp, udp] = both();
+  const [tcp, udp] = tcpAndUdp();
   const stop = new AbortController();
   const { showwarning } = warnings;
   warnings.showwarning = () => {}; // longer than a timer can be, and so than a day

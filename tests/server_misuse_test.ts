@@ -53,7 +53,7 @@ const SERVERS = [
 
 Deno.test({
   name:
-    "no server can be made while a handler's module is loaded, and all can afterwards",
+    "no server of TCP or UDP can be made while a handler's module is loaded, and all can afterwards",
   ignore: !mayRun,
   async fn() {
     for (const Server of SERVERS) {

@@ -72,7 +72,7 @@ withPair(
 );
 
 withPair(
-  "Socket.shutdown() refuses other directions and sockets",
+  "Socket.shutdown() refuses other directions",
   async (client) => {
     assertEquals(await codeOf(() => client.shutdown(3)), "EINVAL");
     for (const how of ["2" as unknown as number, 1.5, NaN]) {
@@ -82,7 +82,10 @@ withPair(
         `Cannot shutdown: how must be an integer, got ${how}`,
       );
     }
-    using datagrams = udp();
-    assertEquals(await codeOf(() => datagrams.shutdown(SHUT_WR)), "ENOTCONN");
   },
 );
+
+Deno.test("Socket.shutdown() refuses a datagram socket", async () => {
+  using datagrams = udp();
+  assertEquals(await codeOf(() => datagrams.shutdown(SHUT_WR)), "ENOTCONN");
+});
