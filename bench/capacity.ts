@@ -1,7 +1,7 @@
 /**
  * The capacity of each way to run: from measured figures on paper, and by a simulation of threads and processors.
  *
- *     deno run -A bench/capacity.ts             # writes the tables of docs/operating.md
+ *     deno run -A bench/capacity.ts             # writes the tables of docs/operating.md and docs/scaling.md
  *     deno run -A bench/capacity.ts --measure   # measures the figures again, and writes them to capacity.json
  *     deno run -A bench/capacity.ts --check     # compares the simulation with servers that run
  *
@@ -23,7 +23,8 @@ import { type Costs, simulate } from "./simulation.ts";
 import { removeFolder } from "./tools.ts";
 
 const file = new URL("capacity.json", import.meta.url);
-const page = new URL("../docs/operating.md", import.meta.url);
+const operating = new URL("../docs/operating.md", import.meta.url);
+const scaling = new URL("../docs/scaling.md", import.meta.url);
 
 /** The measured figures by way to run. */
 export function readFigures(): Record<string, Figures> {
@@ -64,7 +65,7 @@ export function costTable(figures: Record<string, Figures>): string {
 }
 
 /** The processors of the simulated machines. */
-const CORES = [1, 2, 4, 8, 16, 32];
+export const CORES = [1, 2, 4, 8, 16, 32];
 
 /** The work of a handler, in microseconds. */
 const WORK = [0, 100, 1000];
@@ -86,7 +87,7 @@ export function scalingTable(figures: Record<string, Figures>): string {
 }
 
 /** Simulates a way to run under as many clients as it needs. */
-function rateOf(
+export function rateOf(
   name: string,
   costs: Costs,
   cores: number,
@@ -180,18 +181,30 @@ export function checkTable(checks: Check[]): string {
   return table(head, rows);
 }
 
-/** Writes the tables of docs/operating.md, and formats it. */
+/** Writes the tables of docs/operating.md and docs/scaling.md, and formats these. */
 export async function writeCapacity(
   figures: Record<string, Figures>,
   results: Results,
 ): Promise<void> {
-  let text = Deno.readTextFileSync(page);
-  text = filled(text, "costs", costTable(figures));
-  text = filled(text, "scaling", scalingTable(figures));
-  text = filled(text, "checked", checkTable(predictions(figures, results)));
-  Deno.writeTextFileSync(page, text);
-  const args = ["fmt", "--quiet", fileURLToPath(page)];
+  fillIn(operating, { costs: costTable(figures) });
+  fillIn(scaling, {
+    scaling: scalingTable(figures),
+    checked: checkTable(predictions(figures, results)),
+  });
+  const args = [
+    "fmt",
+    "--quiet",
+    ...[operating, scaling].map((page) => fileURLToPath(page)),
+  ];
   await new Deno.Command(Deno.execPath(), { args }).output();
+}
+
+function fillIn(page: URL, tables: Record<string, string>): void {
+  let text = Deno.readTextFileSync(page);
+  for (const [name, table] of Object.entries(tables)) {
+    text = filled(text, name, table);
+  }
+  Deno.writeTextFileSync(page, text);
 }
 
 /** The clients of the check, as many as in `deno task bench threads-work`. */
@@ -208,7 +221,6 @@ export async function check(): Promise<Check[]> {
     const without = await costs(server(name, "Echo"), ...LOAD);
     await using running = await ServerProcess.start(
       server(name, "Work"),
-      false,
     );
     await underLoad(running, ...LOAD, 1);
     const { count, seconds, busy } = await underLoad(running, ...LOAD, 3);

@@ -99,7 +99,7 @@ async function memoryWith(
   prefix: string,
   count: number,
 ): Promise<number> {
-  await using server = await ServerProcess.start(command, false);
+  await using server = await ServerProcess.start(command);
   const clients = new Deno.Command(await program(`load/${prefix}idle.c`), {
     args: [server.port, count].map(String),
     stdin: "piped",
@@ -123,7 +123,7 @@ export async function costs(
   load: string,
   args: number[],
 ): Promise<Costs> {
-  await using server = await ServerProcess.start(command, false);
+  await using server = await ServerProcess.start(command);
   await underLoad(server, load, args, WARM_UP);
   let least = { mainUs: Infinity, otherUs: Infinity };
   for (let round = 0; round < ROUNDS; round++) {

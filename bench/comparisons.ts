@@ -141,7 +141,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     title: "Connect, echo 64 bytes, close, in processes; 16 at a time",
     unit: "connections/s",
     load: ["connect", 16, 64],
-    shared: true,
+    processors: Infinity,
     contenders: {
       "socketserver": ours("ForkingTCPServer", "Echo"),
       "fork and send": deno("peers/deno_fork_send.ts"),
@@ -166,7 +166,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     title: "Echo of 64 bytes over 64 connections, in workers",
     unit: "requests/s",
     load: ["echo", 64, 64, 1],
-    shared: true,
+    processors: Infinity,
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
       "AsyncTCPServer": ECHO,
@@ -178,7 +178,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     title: "Echo with 100 us of work in each request, in workers",
     unit: "requests/s",
     load: ["echo", 64, 64, 1],
-    shared: true,
+    processors: Infinity,
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Work"),
       "AsyncTCPServer": ours("AsyncTCPServer", "Work"),
@@ -190,7 +190,7 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     title: "Echo of 64 KiB over 16 connections, in workers",
     unit: "requests/s",
     load: ["echo", 16, 65536, 1],
-    shared: true,
+    processors: Infinity,
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
       "AsyncTCPServer": ECHO,

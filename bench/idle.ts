@@ -18,6 +18,7 @@ import {
   NODE,
   ours,
 } from "./peers.ts";
+import { placement } from "./placement.ts";
 import type { Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
@@ -104,7 +105,10 @@ async function cost(
   load?: string,
 ): Promise<number> {
   if (load !== undefined) await program(`load/${load}.c`);
-  await using server = await ServerProcess.start(contender.server, true);
+  await using server = await ServerProcess.start(
+    contender.server,
+    placement(1).server,
+  );
   await using idle = await Idle.open(server.port, count, load);
   if (kib > 0) await idle.move(kib);
   await server.quiet();

@@ -14,6 +14,7 @@ import { writePage } from "./pages.ts";
 import { FULL, type Plan, SHORT, SMOKE } from "./plan.ts";
 import { say } from "./progress.ts";
 import { type Outcome, readResults, record, type Results } from "./results.ts";
+import { smoke as smokeScale } from "./scale.ts";
 import { startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
 import { TARGETS } from "./targets.ts";
@@ -115,9 +116,10 @@ async function measure(names: string[], plan: Plan): Promise<boolean> {
   return true;
 }
 
-/** Runs each once, to see that it works. */
-async function smoke(names: string[]): Promise<boolean> {
+/** Runs each once, to see that it works; without names also `scale.ts`. */
+async function smoke(names: string[], all: boolean): Promise<boolean> {
   await run(names, () => SMOKE);
+  if (all) await smokeScale();
   return true;
 }
 
@@ -156,7 +158,9 @@ async function main(args: string[]): Promise<boolean> {
     say("No C compiler (cc), so no load generator: nothing is measured");
     return flags.includes("--smoke");
   }
-  if (flags.includes("--smoke")) return await smoke(wanted);
+  if (flags.includes("--smoke")) {
+    return await smoke(wanted, flags.length === args.length);
+  }
   if (flags.includes("--check")) return await check(wanted);
   return await measure(wanted, plan);
 }

@@ -5,6 +5,7 @@
  */
 
 import { longer, type Plan } from "./plan.ts";
+import { placement } from "./placement.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
 import { type Command, ServerProcess } from "./server_process.ts";
@@ -34,8 +35,11 @@ export interface Comparison {
   times?: number;
   /** By how many times its rounds are longer than others, and fewer; 1 where it says nothing. */
   longer?: number;
-  /** Whether server and load share all processors, instead of having one each. */
-  shared?: boolean;
+  /**
+   * The processors of each server. The load has as many others, with a generator on each; where too few are left, all
+   * share all. @default 1
+   */
+  processors?: number;
   /** The servers by name, in the order of the tables. */
   contenders: Record<string, Contender>;
   /** What to do with each server before the first round. */
@@ -71,12 +75,13 @@ export async function compare(
   await using servers = new AsyncDisposableStack();
   const running = new Map<string, ServerProcess>();
   const skipped: Record<string, string> = {};
+  const placed = placement(comparison.processors ?? 1);
   for (const [name, contender] of Object.entries(comparison.contenders)) {
     if (plan.only && !plan.only.has(name)) continue;
     const { server, load = comparison.load } = contender;
     try {
       await program(`load/${load[0]}.c`);
-      const started = await ServerProcess.start(server, !comparison.shared);
+      const started = await ServerProcess.start(server, placed.server);
       running.set(name, servers.use(started));
       await comparison.before?.(name, started);
     } catch (error) {
@@ -121,22 +126,34 @@ function shuffled(names: string[], round: number): string[] {
 }
 
 async function apply(
-  { load, contenders, shared, times = 1 }: Comparison,
+  { load, contenders, processors = 1, times = 1 }: Comparison,
   name: string,
   server: ServerProcess,
   plan: Plan,
   seconds: number,
 ): Promise<Round> {
   const chosen = contenders[name].load ?? load;
-  const pin = shared ? [] : await pinned(1);
+  const { generators } = placement(processors);
   const before = server.processorSeconds;
-  const run = (seconds: number) =>
-    runLoad(pin, chosen, server.port, plan, seconds);
+  const run = async (seconds: number) =>
+    together(
+      await Promise.all(generators.map(async (own) =>
+        await runLoad(await pinned(...own), chosen, server.port, plan, seconds)
+      )),
+    );
   let sample = await run(seconds);
   if (sample.count === 0) sample = await run(seconds + PATIENCE_SECONDS);
   if (!(sample.count > 0)) throw new Error(`${name} answered nothing`);
   const processor = server.processorSeconds - before;
   return { ...sample, count: sample.count * times, processor };
+}
+
+/** What several load generators say of the same time: their rates add up. The busiest tells whether they are the limit. */
+function together(samples: Sample[]): Sample {
+  const count = sum(samples.map(({ count }) => count));
+  const rate = sum(samples.map(({ count, seconds }) => count / seconds));
+  const busy = Math.max(...samples.map(({ busy }) => busy));
+  return { count, seconds: count === 0 ? 0 : count / rate, busy };
 }
 
 async function runLoad(

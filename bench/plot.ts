@@ -10,11 +10,13 @@ import { GROWTH } from "./comparisons.ts";
 import type { Results } from "./results.ts";
 import { ratio } from "./statistics.ts";
 
-/** Ours, and the others. */
-const OURS = "#0b6bcb";
+/** The colour of ours. */
+export const OURS = "#0b6bcb";
+/** The colour of the others. */
 const OTHERS = "#a9b4c0";
 
-const CONFIG: TopLevelSpec["config"] = {
+/** What all pictures have in common. */
+export const CONFIG: TopLevelSpec["config"] = {
   background: "white",
   font: "sans-serif",
   padding: 12,
@@ -180,7 +182,8 @@ function idleSpec(bars: Bar[]): TopLevelSpec {
   } as TopLevelSpec;
 }
 
-async function write(name: string, spec: TopLevelSpec): Promise<void> {
+/** Writes a picture as SVG. */
+export async function write(name: string, spec: TopLevelSpec): Promise<void> {
   const view = new View(parse(compile(spec).spec as Spec), {
     renderer: "none",
   });

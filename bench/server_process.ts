@@ -31,12 +31,15 @@ export class ServerProcess implements AsyncDisposable {
    * Starts a server and waits for its port.
    *
    * @param command The command.
-   * @param pin Whether it has the first processor only.
+   * @param processors Those that it may use, by number; all where this says nothing.
    * @throws {Missing} Where the program is not there.
    */
-  static async start(command: Command, pin: boolean): Promise<ServerProcess> {
+  static async start(
+    command: Command,
+    processors?: number[],
+  ): Promise<ServerProcess> {
     const [path, ...args] = [
-      ...pin ? await pinned(0) : [],
+      ...processors ? await pinned(...processors) : [],
       await program(command[0]),
       ...command.slice(1),
     ];

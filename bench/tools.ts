@@ -85,11 +85,11 @@ async function output([command, ...args]: string[]): Promise<string> {
   }
 }
 
-/** What keeps a command on one processor; nothing where that cannot be. */
-export async function pinned(cpu: 0 | 1): Promise<string[]> {
-  if (navigator.hardwareConcurrency < 2) return [];
+/** What keeps a command on some processors; nothing where that cannot be. */
+export async function pinned(...processors: number[]): Promise<string[]> {
+  if (processors.length >= navigator.hardwareConcurrency) return [];
   try {
-    return [await program("taskset"), "-c", String(cpu)];
+    return [await program("taskset"), "-c", processors.join(",")];
   } catch (error) {
     if (error instanceof Missing) return [];
     throw error;

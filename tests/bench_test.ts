@@ -288,7 +288,7 @@ Deno.test({
   async fn() {
     const burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
     const script = `sh -c '${burn}'; echo 1; sh -c '${burn}'; exec sleep 20`;
-    await using server = await ServerProcess.start(["sh", "-c", script], false);
+    await using server = await ServerProcess.start(["sh", "-c", script]);
     const ended = server.processorSeconds;
     assertGreater(ended, 0);
     await until(() => server.processorSeconds > ended);
