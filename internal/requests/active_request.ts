@@ -14,20 +14,20 @@ import { clientOf } from "./client_counts.ts";
  */
 export type RequestEnd = "finished" | "failed" | "idle" | "forced" | "rejected";
 
-/** An open request. */
+/** An open request. A member with `declare` has no field until it is set. */
 export class ActiveRequest<R = unknown> {
   /** Whether a task ends the request, and not the loop. */
   detached = false;
   /** Whether its time has begun: not while its PROXY header, its verdict or its handshake is to come. */
   timed = false;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
-  controller: AbortController | undefined = undefined;
+  declare controller: AbortController | undefined;
   /** How the request counts when it ends. */
   result: RequestEnd = "finished";
   /** How the request ended; undefined while it is under way. */
-  end: RequestEnd | undefined = undefined;
+  declare end: RequestEnd | undefined;
   /** Publishes the events of the request; undefined if nobody listened when the request began. */
-  observed: ObservedRequest | undefined = undefined;
+  declare observed: ObservedRequest | undefined;
 
   /**
    * @param request The request itself, or the one that its handler has put in its place.

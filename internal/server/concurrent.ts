@@ -148,7 +148,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       }
       const active = requests.detach(request);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
-        void runTask(this, active, clientAddress);
+        runTask(this, active, clientAddress);
       } else this.#runOwnTask(active, request, clientAddress);
     }
 
