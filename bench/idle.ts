@@ -97,40 +97,48 @@ class Idle implements AsyncDisposable {
   }
 }
 
-/** KiB for each connection, in a new server; `kib` are moved over each before that. */
+/** What connections do before their memory is measured. */
+interface Life {
+  /** How often to measure. */
+  rounds: number;
+  /** How many KiB each moves, by the name of its server. @default 0 */
+  kib?: (name: string) => number;
+  /** The seconds for which they are then idle. @default 0 */
+  seconds?: number;
+  /** The program that opens them. @default "idle" */
+  load?: string;
+}
+
+/** KiB for each connection, in a new server. */
 async function cost(
-  contender: Contender,
+  name: string,
+  { server: command }: Contender,
+  { kib = () => 0, seconds = 0, load }: Life,
   count: number,
-  kib: number,
-  load?: string,
 ): Promise<number> {
   if (load !== undefined) await program(`load/${load}.c`);
-  await using server = await ServerProcess.start(
-    contender.server,
-    placement(1).server,
-  );
+  await using server = await ServerProcess.start(command, placement(1).server);
   await using idle = await Idle.open(server.port, count, load);
-  if (kib > 0) await idle.move(kib);
+  if (kib(name) > 0) await idle.move(kib(name));
   await server.quiet();
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   return (server.memoryKiB - server.startKiB) / count;
 }
 
-/** What each of some servers costs; `kib` says how much is moved. */
+/** What a connection of each of some servers costs. */
 async function costs(
   contenders: Record<string, Contender>,
-  rounds: number,
+  life: Life,
   plan: Plan,
-  kib: (name: string) => number,
-  load?: string,
 ): Promise<Pick<Outcome, "contenders" | "skipped">> {
   const values: Record<string, number[]> = {};
   const skipped: Record<string, string> = {};
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < life.rounds; round++) {
     for (const [name, contender] of Object.entries(contenders)) {
       if (name in skipped || (plan.only && !plan.only.has(name))) continue;
-      progress(`round ${round + 1} of ${rounds}: ${name}`);
+      progress(`round ${round + 1} of ${life.rounds}: ${name}`);
       try {
-        const found = await cost(contender, plan.connections, kib(name), load);
+        const found = await cost(name, contender, life, plan.connections);
         (values[name] ??= []).push(found);
       } catch (error) {
         if (!(error instanceof Missing)) throw error;
@@ -148,7 +156,7 @@ export function idleCosts(
   plan: Plan,
   load: string,
 ): Promise<Pick<Outcome, "contenders" | "skipped">> {
-  return costs(contenders, Math.min(plan.rounds, 3), plan, () => 0, load);
+  return costs(contenders, { rounds: Math.min(plan.rounds, 3), load }, plan);
 }
 
 /** Memory of connections that have echoed once. */
@@ -157,6 +165,61 @@ export async function idle(plan: Plan): Promise<Omit<Outcome, "command">> {
     title: "Memory of an idle connection, of 10,000",
     unit: "KiB",
     ...await idleCosts(idlers, plan, "idle"),
+  };
+}
+
+/** Our servers by the way in which their connections wait. */
+const ways: Record<string, Contender> = {
+  "recv": ECHO,
+  "recvInto, 1 KiB": ours("AsyncTCPServer", "IdleInto"),
+  "recv with settimeout": ours("AsyncTCPServer", "IdleTimeout"),
+  "recv with idleTimeout": ours(
+    "AsyncTCPServer",
+    "Echo",
+    JSON.stringify({ idleTimeout: 600 }),
+  ),
+  "recv with requestTimeout": ours(
+    "AsyncTCPServer",
+    "Echo",
+    JSON.stringify({ requestTimeout: 600 }),
+  ),
+  "waitForRequest": ours("AsyncTCPServer", "IdleRequests"),
+  "rfile, lines": ours("AsyncTCPServer", "IdleLines"),
+  "rfile, waitForRequest": ours("AsyncTCPServer", "IdleLineRequests"),
+  "makefile, lines of text": ours("AsyncTCPServer", "IdleText"),
+  "recv in workers": ours("ThreadingTCPServer", "Echo"),
+};
+
+/** Memory of idle connections by the way in which they wait. */
+export async function idleWays(plan: Plan): Promise<Omit<Outcome, "command">> {
+  return {
+    title: "Memory of an idle connection, of 10,000, by how it waits",
+    unit: "KiB",
+    ...await costs(ways, { rounds: 1 }, plan),
+  };
+}
+
+/** The servers whose memory is compared when their connections have been idle for a while. */
+const settlers: Record<string, Contender> = {
+  "socketserver": ECHO,
+  "Deno.listen, 1 KiB": DENO_SMALL,
+  "node:net in Node": NODE,
+  "Bun.listen": BUN_LISTEN,
+  "CPython asyncio": ASYNCIO,
+};
+
+/**
+ * Memory of connections that have been idle for a while. V8's young generation grows while many connections begin in a
+ * short time, and shrinks after about 25 seconds in which little happens.
+ */
+export async function idleSettled(
+  plan: Plan,
+): Promise<Omit<Outcome, "command">> {
+  const { idleSeconds: seconds } = plan;
+  return {
+    title: "Memory of an idle connection, of 10,000, after half a minute",
+    unit: "KiB",
+    ...await costs(settlers, { rounds: 1, seconds }, plan),
   };
 }
 
@@ -188,7 +251,11 @@ export async function idleQuiet(plan: Plan): Promise<Omit<Outcome, "command">> {
   return {
     title: "Memory of a connection that moved 1 MiB and went quiet, of 10,000",
     unit: "KiB",
-    ...await costs(contenders, 1, plan, (name) => movers[name].kib(plan)),
+    ...await costs(
+      contenders,
+      { rounds: 1, kib: (name) => movers[name].kib(plan) },
+      plan,
+    ),
   };
 }
 

@@ -8,7 +8,13 @@
 
 import { readFigures, writeCapacity } from "./capacity.ts";
 import { comparisons } from "./comparisons.ts";
-import { idle, idleNeighbour, idleQuiet } from "./idle.ts";
+import {
+  idle,
+  idleNeighbour,
+  idleQuiet,
+  idleSettled,
+  idleWays,
+} from "./idle.ts";
 import { compare } from "./measure.ts";
 import { writePage } from "./pages.ts";
 import { FULL, type Plan, SHORT, SMOKE } from "./plan.ts";
@@ -36,6 +42,8 @@ function benchmarks(): Map<string, Run> {
     return await compare(comparisons(file.path).sendfile, plan);
   });
   all.set("idle", idle);
+  all.set("idle-settled", idleSettled);
+  all.set("idle-ways", idleWays);
   all.set("idle-quiet", idleQuiet);
   all.set("idle-neighbour", idleNeighbour);
   for (const [name, run] of tlsBenchmarks()) all.set(name, run);

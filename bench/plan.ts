@@ -18,6 +18,8 @@ export interface Plan {
   fileMiB: number;
   /** KiB that each of the idle connections moves before it goes quiet. */
   idleKiB: number;
+  /** The seconds for which idle connections settle. */
+  idleSeconds: number;
   /** The contenders that are measured; all of them where this says nothing. */
   only?: ReadonlySet<string>;
 }
@@ -33,6 +35,7 @@ export const FULL: Plan = {
   connections: 10_000,
   fileMiB: 1024,
   idleKiB: 1024,
+  idleSeconds: 30,
 };
 
 /** What the guard runs. */
@@ -51,6 +54,7 @@ export const SMOKE: Plan = {
   connections: 16,
   fileMiB: 1,
   idleKiB: 64,
+  idleSeconds: 0,
 };
 
 /** The plan for what needs rounds that are longer by so many times: there are as many fewer. */

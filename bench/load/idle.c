@@ -3,13 +3,13 @@
  *
  *     idle PORT CONNECTIONS
  *
- * Opens them, lets each echo once, and says so. For each line on its input, which is a number, it echoes
+ * Opens them, lets each echo a line, and says so. For each line on its input, which is a number, it echoes
  * that many KiB over each, 64 KiB at a time and 500 connections at a time, and says so. Ends with its input.
  */
 #include "common.h"
 
 /* A piece fits into the buffers of the kernel, so that a send does not wait for the echo. */
-enum { PIECE = 65536, GROUP = 500 };
+enum { PIECE = 65536, GROUP = 500, LINE = 16 };
 
 static void say(const char *what) {
   printf("%s\n", what);
@@ -39,11 +39,11 @@ static void move(const int *fds, int count, long kib, const char *message, char 
 int main(int argc, char **argv) {
   int port = number(argc, argv, 1), count = number(argc, argv, 2);
   int *fds = calloc(count, sizeof *fds);
-  char *message = message_of(PIECE, 1), *buffer = malloc(PIECE);
+  char *message = message_of(PIECE, PIECE / LINE), *buffer = malloc(PIECE);
   alarm(110);
   for (int i = 0; i < count; i++) {
     fds[i] = connected(SOCK_STREAM, port);
-    round_trip(fds[i], message, buffer, 16);
+    round_trip(fds[i], message, buffer, LINE);
   }
   say("open");
   long kib;

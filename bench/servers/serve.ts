@@ -4,7 +4,8 @@
  *     deno run -A --unstable-net bench/servers/serve.ts AsyncTCPServer Echo
  */
 import * as socketserver from "../../mod.ts";
-import * as handlers from "./handlers.ts";
+import * as echoing from "./handlers.ts";
+import * as idling from "./idle_handlers.ts";
 
 /** More than any benchmark opens. */
 const MOST = 20_000;
@@ -12,7 +13,7 @@ const MOST = 20_000;
 // deno-lint-ignore no-explicit-any -- the names are those of the command line
 const { [Deno.args[0]]: Server } = socketserver as any;
 // deno-lint-ignore no-explicit-any
-const { [Deno.args[1]]: Handler } = handlers as any;
+const { [Deno.args[1]]: Handler } = { ...echoing, ...idling } as any;
 
 Server.prototype.handleError = () => {}; // the load generator goes away in the middle of a message
 
