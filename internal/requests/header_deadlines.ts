@@ -26,7 +26,9 @@ export class HeaderLimit extends Cancellation {
   /** Ends the wait: the header took longer than `seconds`. */
   expire(seconds: number): void {
     this.#seconds = seconds;
-    this.#onCancel?.(this.error());
+    const onCancel = this.#onCancel;
+    this.cancel();
+    onCancel?.(this.error());
   }
 
   error(): OSError {

@@ -48,7 +48,10 @@ export class IdleWait extends Cancellation {
   start(onCancel: (error: unknown) => void): void {
     if (this.drained) return onCancel(undefined);
     this.#onCancel = onCancel;
-    this.#timeout?.start(onCancel);
+    this.#timeout?.start((error) => {
+      this.cancel();
+      onCancel(error);
+    });
   }
 
   cancel(): void {

@@ -80,6 +80,7 @@ export class ReceiveBuffer implements Readiness {
   /** The memory of the caller, if the call reads into it. */
   #into: Uint8Array | undefined;
   #timeout: Cancellation | undefined;
+  #onExpire: ((error: unknown) => void) | undefined;
   /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.fill}. */
   #filled: PromiseWithResolvers<void> | undefined;
   /** The bytes that wait: from `#start` to `#end` of `#data`. */
@@ -296,11 +297,12 @@ export class ReceiveBuffer implements Readiness {
 
   #limit(timeout: Cancellation): void {
     this.#timeout = timeout;
-    timeout.start((error) => {
-      if (this.#timeout !== timeout) return; // served before, in the turn in which the time ran out
-      this.#reject(error);
-      this.#forgetCall();
-    });
+    timeout.start(this.#onExpire ??= this.#expire.bind(this));
+  }
+
+  #expire(error: unknown): void {
+    this.#reject(error);
+    this.#forgetCall();
   }
 
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */

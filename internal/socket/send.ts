@@ -62,7 +62,7 @@ export function send(
   if (state.type === SOCK_DGRAM) {
     return sendDatagram(state, bytes, undefined, limit);
   }
-  return quiet(state.connected("send", "EPIPE").send(bytes, limit));
+  return state.connected("send", "EPIPE").send(bytes, limit);
 }
 
 /** Sends all of the data. Throws for wrong arguments. The caller need not await the promise. */

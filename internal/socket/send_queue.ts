@@ -9,7 +9,7 @@ import {
   poll,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
-import { begun, quiet, rejectQuietly } from "../waiting/promises.ts";
+import { quiet } from "../waiting/promises.ts";
 import { type OSError, translate } from "../base/errors.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
@@ -21,6 +21,21 @@ import type { StreamTransport } from "../runtime/transport.ts";
  */
 const ACCEPT_MAX = 65536;
 
+/** What a call resolves to: the number of its bytes for `send`, nothing for `sendall`. */
+type Result = number | undefined;
+
+/** Begins a write. A transport that throws instead of rejecting, as a test double may, rejects too. */
+function writeTo(
+  transport: StreamTransport,
+  data: Uint8Array,
+): Promise<number> {
+  try {
+    return transport.write(data);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /**
  * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
  * with a timeout were accepted before their write fails, the next call or `flush` throws the failure. Ready when a
@@ -31,6 +46,19 @@ export class SendQueue implements Readiness {
   readonly #mutex = new Mutex();
   #failure: unknown;
   #stuck = false;
+  /** The bytes of the call that has its turn. */
+  #data: Uint8Array | undefined;
+  /** Its promise, until it has timed out. */
+  #sent: Promise<Result> | undefined;
+  /** What that promise resolves to. */
+  #result: Result;
+  /** The end of its promise, if it has a timeout; to a rejected promise if the call fails. */
+  #resolve: ((result: undefined | Promise<never>) => void) | undefined;
+  #timeout: Cancellation | undefined;
+  /** The handlers of a write, bound once for all: closures of each write would take 250 bytes. */
+  #onWritten: ((count: number) => Result | Promise<Result>) | undefined;
+  #onFailure: ((error: unknown) => undefined) | undefined;
+  #onExpire: ((error: unknown) => void) | undefined;
   /** The number of bytes written. */
   bytesOut = 0;
   /** The error of writes that fail after the transport is closed, if it is not that of the transport. */
@@ -74,58 +102,97 @@ export class SendQueue implements Readiness {
 
   /** Writes all of `data`. The caller need not await the promise. */
   sendall(data: Uint8Array): Promise<void> {
-    if (this.#mutex.tryAcquire()) return this.#writeAll(data);
-    return quiet(this.#mutex.acquire().then(() => this.#writeAll(data)));
+    return this.#inTurn(data, undefined) as Promise<void>;
   }
 
-  /** Writes all of `data`, unless `stop` returns true. Makes one promise if one write takes all, as mostly. */
-  #writeAll(data: Uint8Array, stop?: () => boolean): Promise<void> {
-    const writing = begun(() => this.#transport.write(data));
-    const sent: Promise<void> = writing.then(
-      (count) => {
-        this.#counter.bytesOut += count;
-        if (count === data.length) return this.#release();
-        quiet(sent);
-        return this.#writeRest(data, count, stop);
-      },
-      (error) => {
-        quiet(sent);
-        this.#fail(error);
-      },
+  /** Writes all of `data`, and returns the number of bytes. The caller need not await the promise. */
+  send(data: Uint8Array): Promise<number> {
+    return this.#inTurn(data, data.length) as Promise<number>;
+  }
+
+  #inTurn(data: Uint8Array, result: Result): Promise<Result> {
+    if (this.#mutex.tryAcquire()) return this.#writeAll(data, result);
+    return this.#later(data, result);
+  }
+
+  /** Separate from {@linkcode SendQueue.#inTurn}, which would otherwise allocate a scope at each call. */
+  #later(data: Uint8Array, result: Result): Promise<Result> {
+    const turn = this.#mutex.acquire();
+    return quiet(turn.then(() => this.#writeAll(data, result)));
+  }
+
+  /** Writes all of `data`. Makes one promise if one write takes all, as mostly. */
+  #writeAll(data: Uint8Array, result: Result): Promise<Result> {
+    this.#result = result;
+    return this.#sent = this.#write(data);
+  }
+
+  #write(data: Uint8Array): Promise<Result> {
+    this.#data = data;
+    return writeTo(this.#transport, data).then(
+      this.#onWritten ??= this.#written.bind(this),
+      this.#onFailure ??= this.#fail.bind(this),
     );
-    return sent;
   }
 
-  /** Writes the rest after a partial write, until `stop` returns true. */
-  async #writeRest(
-    data: Uint8Array,
-    start: number,
-    stop: (() => boolean) | undefined,
-  ): Promise<void> {
+  #written(count: number): Result | Promise<Result> {
+    const data = this.#data!;
+    this.#counter.bytesOut += count;
+    if (count === data.length) return this.#end();
+    if (this.#sent !== undefined) quiet(this.#sent);
+    return this.#writeRest(data, count);
+  }
+
+  /** Writes the rest after a partial write, until the call has timed out. */
+  async #writeRest(data: Uint8Array, start: number): Promise<Result> {
     try {
-      while (start < data.length && !stop?.()) {
+      while (start < data.length && !this.#stuck) {
         const count = await this.#transport.write(data.subarray(start));
         this.#counter.bytesOut += count;
         start += count;
       }
     } catch (error) {
-      this.#fail(error);
+      return this.#fail(error);
     }
-    this.#release();
+    return this.#end();
   }
 
-  #fail(error: unknown): never {
+  /** Ends the call that has its turn. */
+  #end(): Result {
+    const result = this.#result;
+    const resolve = this.#resolve;
     this.#release();
-    throw this.#translate(error);
+    resolve?.(undefined);
+    return result;
+  }
+
+  /** Fails the call that has its turn, unless it has timed out. */
+  #fail(error: unknown): undefined {
+    const failure = this.#translate(error);
+    const sent = this.#sent;
+    const resolve = this.#resolve;
+    this.#release();
+    if (sent === undefined) return;
+    quiet(sent);
+    if (resolve === undefined) throw failure;
+    resolve(Promise.reject(failure));
   }
 
   #translate(error: unknown): unknown {
     return this.#counter.failure ?? translate(error, { syscall: "send" });
   }
 
+  /** Passes the turn on. */
   #release(): void {
+    this.#timeout?.cancel();
+    this.#forgetCall();
+    this.#data = undefined;
     this.#stuck = false;
     this.#mutex.release();
+  }
+
+  #forgetCall(): void {
+    this.#sent = this.#resolve = this.#timeout = undefined;
   }
 
   /**
@@ -139,23 +206,25 @@ export class SendQueue implements Readiness {
   }
 
   #writeAllWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
-    const call = Promise.withResolvers<void>();
-    let expired = false;
-    timeout.start((error) => {
-      expired = this.#stuck = true;
-      rejectQuietly(call, error);
-    });
-    if (expired) this.#release(); // aborted since the call got its turn
-    else {
-      this.#writeAll(data, () => expired).then(() => {
-        timeout.cancel();
-        call.resolve();
-      }, (error) => {
-        timeout.cancel();
-        rejectQuietly(call, error);
-      });
-    }
-    return call.promise;
+    const sent = this.#limited();
+    this.#timeout = timeout;
+    timeout.start(this.#onExpire ??= this.#expire.bind(this));
+    if (this.#stuck) this.#release(); // aborted since the call got its turn
+    else this.#write(data);
+    return sent as Promise<void>;
+  }
+
+  /** Returns the promise of a call that may end before its write. */
+  #limited(): Promise<Result> {
+    this.#result = undefined;
+    return this.#sent = new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  #expire(error: unknown): void {
+    quiet(this.#sent!);
+    this.#resolve!(Promise.reject(error));
+    this.#forgetCall();
+    this.#stuck = true;
   }
 
   /**

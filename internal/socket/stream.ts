@@ -5,6 +5,7 @@
  */
 
 import {
+  type Cancellation,
   nextTurn,
   poll,
   setUnrefTimeout,
@@ -168,14 +169,19 @@ export class Stream implements ByteCounts {
   /** Sends all of `data`, or the start of it if the call has a limit. */
   send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
-    return this.#send(data, limit);
+    return limit === null
+      ? this.sendQueue.send(data)
+      : quiet(this.#sendWithin(data, limit));
   }
 
-  async #send(data: Uint8Array, limit: WaitLimit): Promise<number> {
-    if (limit !== null && (limit === "now" || limit.timed)) {
+  async #sendWithin(
+    data: Uint8Array,
+    limit: "now" | Cancellation,
+  ): Promise<number> {
+    if (limit === "now" || limit.timed) {
       return await this.sendQueue.sendWithin(data, limit);
     }
-    await sendall(this.sendQueue, data, limit);
+    await this.sendQueue.sendallWithin(data, limit);
     return data.length;
   }
 

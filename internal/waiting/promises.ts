@@ -60,18 +60,6 @@ export function begun(start: () => unknown): unknown {
 }
 
 /**
- * Rejects a call that the program need not await. Only a failure marks its promise, so that a successful call costs no
- * more than the promise.
- */
-export function rejectQuietly<T>(
-  call: PromiseWithResolvers<T>,
-  error: unknown,
-): void {
-  quiet(call.promise);
-  call.reject(error);
-}
-
-/**
  * Waits for a promise, but not for longer than a time.
  *
  * @param promise The promise. Its rejection is thrown, or passed over once the time is up.

@@ -103,7 +103,7 @@ export abstract class Cancellation {
 
   /** When the time runs out, on the clock of `performance.now()`; Infinity without a timeout. */
   abstract readonly due: number;
-  /** Calls `onCancel` with the error if the wait must end from now on. */
+  /** Calls `onCancel` with the error, once, if the wait must end from now on. */
   abstract start(onCancel: (error: unknown) => void): void;
   /** Calls nothing if the wait must end from now on. */
   abstract cancel(): void;
@@ -159,13 +159,15 @@ export class Timeout extends Cancellation {
 
   /** Stops calling `onExpire`. */
   cancel(): void {
+    this.#onExpire = undefined;
     this.#shared.delete(this);
   }
 
   /** Calls `onExpire`: the time has run out. */
   expire(): void {
+    const onExpire = this.#onExpire;
     this.cancel();
-    this.#onExpire?.(this.error());
+    onExpire?.(this.error());
   }
 
   /** Creates the error of a call that timed out. */
