@@ -109,20 +109,31 @@ interface Life {
   load?: string;
 }
 
-/** KiB for each connection, in a new server. */
-async function cost(
+/** A server whose connections do nothing any more. */
+interface Quiet extends AsyncDisposable {
+  /** KiB of memory for each connection. */
+  kib(): number;
+}
+
+/** Starts a server, and opens its connections. */
+async function quiet(
   name: string,
   { server: command }: Contender,
-  { kib = () => 0, seconds = 0, load }: Life,
+  { kib = () => 0, load }: Life,
   count: number,
-): Promise<number> {
+): Promise<Quiet> {
   if (load !== undefined) await program(`load/${load}.c`);
-  await using server = await ServerProcess.start(command, placement(1).server);
-  await using idle = await Idle.open(server.port, count, load);
+  await using opened = new AsyncDisposableStack();
+  const processors = placement(1).server;
+  const server = opened.use(await ServerProcess.start(command, processors));
+  const idle = opened.use(await Idle.open(server.port, count, load));
   if (kib(name) > 0) await idle.move(kib(name));
   await server.quiet();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  return (server.memoryKiB - server.startKiB) / count;
+  const kept = opened.move();
+  return {
+    kib: () => (server.memoryKiB - server.startKiB) / count,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 /** What a connection of each of some servers costs. */
@@ -133,21 +144,48 @@ async function costs(
 ): Promise<Pick<Outcome, "contenders" | "skipped">> {
   const values: Record<string, number[]> = {};
   const skipped: Record<string, string> = {};
+  const names = Object.keys(contenders).filter((name) =>
+    plan.only?.has(name) ?? true
+  );
+  const open = async (name: string) => {
+    progress(name);
+    try {
+      return await quiet(name, contenders[name], life, plan.connections);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      skipped[name] = error.message;
+    }
+  };
+  const add = (name: string, found: Quiet) =>
+    (values[name] ??= []).push(found.kib());
   for (let round = 0; round < life.rounds; round++) {
-    for (const [name, contender] of Object.entries(contenders)) {
-      if (name in skipped || (plan.only && !plan.only.has(name))) continue;
-      progress(`round ${round + 1} of ${life.rounds}: ${name}`);
-      try {
-        const found = await cost(name, contender, life, plan.connections);
-        (values[name] ??= []).push(found);
-      } catch (error) {
-        if (!(error instanceof Missing)) throw error;
-        skipped[name] = error.message;
-      }
+    await measureAll(names.filter((n) => !(n in skipped)), open, add, life);
+  }
+  const all = Object.entries(values).map(([n, v]) => [n, measured(v)]);
+  return { contenders: Object.fromEntries(all), skipped };
+}
+
+/** Measures one server after the other, or all of them when they have been idle together for some seconds. */
+async function measureAll(
+  names: string[],
+  open: (name: string) => Promise<Quiet | undefined>,
+  measure: (name: string, found: Quiet) => void,
+  { seconds = 0 }: Life,
+): Promise<void> {
+  await using settling = new AsyncDisposableStack();
+  const found = new Map<string, Quiet>();
+  for (const name of names) {
+    const one = await open(name);
+    if (one === undefined) continue;
+    if (seconds > 0) found.set(name, settling.use(one));
+    else {
+      await using now = one;
+      measure(name, now);
     }
   }
-  const kept = Object.entries(values).map(([n, v]) => [n, measured(v)]);
-  return { contenders: Object.fromEntries(kept), skipped };
+  if (found.size === 0) return;
+  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+  for (const [name, one] of found) measure(name, one);
 }
 
 /** What each of some servers costs, when its connections have echoed once; `load` opens them. */

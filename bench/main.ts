@@ -1,7 +1,7 @@
 /**
  * Measures the module against its peers.
  *
- *     deno task bench [names...] [--check | --smoke | --page] [--rounds=17] [--seconds=0.2]
+ *     deno task bench [names...] [--check | --smoke | --page] [--rounds=15] [--seconds=0.2]
  *
  * @module
  */

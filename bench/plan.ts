@@ -29,7 +29,7 @@ export interface Plan {
  * seconds of each other see the same machine.
  */
 export const FULL: Plan = {
-  rounds: 17,
+  rounds: 15,
   seconds: 0.2,
   warmUp: 1,
   connections: 10_000,
