@@ -7,13 +7,18 @@
 /** The polynomial 0x1EDC6F41, with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78;
 
-const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) {
-    value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
-  }
-  return value;
-});
+/** The checksums of the single bytes, computed at the first use. */
+let table: Uint32Array | undefined;
+
+function makeTable(): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let value = byte;
+    for (let bit = 0; bit < 8; bit++) {
+      value = value & 1 ? (value >>> 1) ^ POLYNOMIAL : value >>> 1;
+    }
+    return value;
+  });
+}
 
 /**
  * Returns the checksum of some bytes, as a number from 0 to 2^32 - 1.
@@ -22,10 +27,11 @@ const table: Uint32Array = Uint32Array.from({ length: 256 }, (_, byte) => {
  * @param zeroedAt The place of four bytes that count as zeros: those of the checksum itself.
  */
 export function crc32c(bytes: Uint8Array, zeroedAt = Infinity): number {
+  const sums = table ??= makeTable();
   let crc = 0xffffffff;
   for (let at = 0; at < bytes.length; at++) {
     const zeroed = at >= zeroedAt && at < zeroedAt + 4;
-    crc = table[(crc ^ (zeroed ? 0 : bytes[at])) & 255] ^ (crc >>> 8);
+    crc = sums[(crc ^ (zeroed ? 0 : bytes[at])) & 255] ^ (crc >>> 8);
   }
   return ~crc >>> 0;
 }

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { isAbsolute, join } from "node:path";
 import { removeStale, temporaryName } from "./unix_stale_path.ts";
 
 /**
@@ -141,9 +140,9 @@ function linkTo(
 
 /** Returns the absolute form of a path, if the permissions show the working directory. */
 export function absolute(path: string): string {
-  if (isAbsolute(path)) return path;
+  if (path.startsWith("/")) return path;
   try {
-    return join(Deno.cwd(), path);
+    return `${Deno.cwd()}/${path}`;
   } catch {
     return path; // the permission to read the working directory is missing
   }

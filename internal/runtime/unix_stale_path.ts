@@ -4,8 +4,6 @@
  * @module
  */
 
-import { join } from "node:path";
-
 /** The time to wait for the answer of the probe, in ms. Without an answer the path stays. On a busy machine a worker starts late. */
 const PROBE_MS = 20_000;
 
@@ -85,5 +83,6 @@ export function removeStale(path: string): void {
 
 /** Returns a new name in the directory of a path. */
 export function temporaryName(path: string): string {
-  return join(path, "..", `.${crypto.randomUUID().slice(0, 8)}`);
+  const directory = path.slice(0, path.lastIndexOf("/") + 1);
+  return `${directory}.${crypto.randomUUID().slice(0, 8)}`;
 }
