@@ -4,7 +4,7 @@
  * `Deno` or `node:`. No two files, and no two classes, share a name.
  */
 
-import { assertEquals } from "./deps.ts";
+import { assert, assertEquals } from "./deps.ts";
 import { granted } from "./helpers/allowed.ts";
 
 /** From the top to the bottom. Rooms on one line do not import each other. */
@@ -100,6 +100,21 @@ function importsOf(path: string, source: string): string[] {
     ([, specifier]) =>
       new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length),
   );
+}
+
+/** The modules that run when a module is imported: types and later imports aside. Built-in ones too. */
+function loadedWith(path: string, sources: Map<string, string>): string[] {
+  const loaded = new Set<string>([path]);
+  for (const next of loaded) {
+    const statements = (sources.get(next) ?? "").matchAll(
+      /^(?:import|export)(?! type\b)(?: [^;"]+ from)? "([^"]+)";/gm,
+    );
+    for (const [, specifier] of statements) {
+      const { href } = new URL(specifier, new URL(next, ROOT));
+      loaded.add(href.replace(ROOT.href, ""));
+    }
+  }
+  return [...loaded];
 }
 
 /** The room of a module: its folder, or itself in the root. */
@@ -198,4 +213,42 @@ Deno.test("no two classes of the library share a name", { ignore }, () => {
     for (const [, name, other] of classes) entries.push([name ?? other, path]);
   }
   assertEquals(shared(entries), []);
+});
+
+/** The parts of a room that programs without its servers load: the mix-in, and the functions that say what is missing. */
+const PARTS = new Map<string, RegExp>([
+  ["internal/blocking", /\/blocking_(?:functions|thread)\.ts$/],
+  ["internal/workers", /\/(?:threading|resource_limits)\.ts$/],
+  ["internal/children", /\/(?:forking|forking_checks)\.ts$/],
+  ["internal/channel", /^$/],
+  ["internal/ssl", /^$/],
+  ["internal/telemetry", /^$/],
+  ["internal/testing", /^$/],
+]);
+
+Deno.test(
+  "the import of mod.ts loads no TLS, workers, children or blocking files",
+  { ignore },
+  () => {
+    const loaded = loadedWith("mod.ts", modules());
+    assert(loaded.length > 100, `only ${loaded.length} modules were found`);
+    const needless = loaded.filter((path) =>
+      PARTS.get(roomOf(path))?.test(path) === false
+    );
+    assertEquals(needless, []);
+    assertEquals(
+      loaded.filter((path) => path.startsWith("node:")).sort(),
+      ["node:async_hooks", "node:diagnostics_channel"],
+    );
+  },
+);
+
+Deno.test("the import of socket.ts loads no server", { ignore }, () => {
+  const loaded = loadedWith("socket.ts", modules());
+  assert(loaded.length > 50, `only ${loaded.length} modules were found`);
+  const above = loaded.filter((path) =>
+    path.startsWith("node:") ||
+    layerOf(path) < LAYERS.findIndex(([room]) => room === "socket.ts")
+  );
+  assertEquals(above, []);
 });

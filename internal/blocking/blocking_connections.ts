@@ -9,9 +9,12 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
+import { blockForSockets } from "./blocking_select.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingSocketShell } from "./blocking_socket_shell.ts";
 import { BlockingStream } from "./blocking_stream.ts";
+import { setBlockingThread } from "./blocking_thread.ts";
+import { waitForRequestSync } from "./blocking_wait_for_request.ts";
 import { Deadline } from "./deadline.ts";
 
 /** The most open connections of a worker: as many descriptors as a process has by default on most systems. */
@@ -107,20 +110,12 @@ export class BlockingConnections {
   }
 }
 
-let current: BlockingConnections | undefined;
-
-/** Sets the connections of this thread, a worker whose handlers may block it. */
+/** Allows the handlers of this thread, a worker, to block it: its connections are these. */
 export function setConnections(connections: BlockingConnections): void {
-  current = connections;
-}
-
-/** Returns the connections of this thread. Throws if its code must not block. */
-export function connectionsOfThread(
-  name: string,
-  instead: string,
-): BlockingConnections {
-  if (current !== undefined) return current;
-  throw new TypeError(
-    `Cannot call ${name}() here: it blocks, which only a blocking handler of a server with ThreadingMixIn may do; await ${instead}() instead`,
-  );
+  setBlockingThread({
+    connect: (call, signal) => connections.connect(call, signal),
+    select: (lists, timeout, signal) =>
+      blockForSockets(connections.channel, lists, timeout, signal),
+    waitForRequest: waitForRequestSync,
+  });
 }

@@ -5,7 +5,6 @@
  */
 
 import { checkTimeout } from "../base/arguments.ts";
-import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
 import {
   checkConnectOptions,
   checkDelay,
@@ -13,19 +12,9 @@ import {
 } from "../socket/create_connection.ts";
 import { checkSelect } from "../socket/select.ts";
 import { getdefaulttimeout } from "../socket/settings.ts";
-import {
-  type AbortOptions,
-  checkAborted,
-  checkSignal,
-} from "../waiting/abort.ts";
-import { connectionsOfThread } from "./blocking_connections.ts";
-import type { FrameChannel } from "../channel/frame_channel.ts";
+import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
-import {
-  type BlockingReadiness,
-  readinessOf,
-} from "./blocking_socket_shell.ts";
-import { Deadline } from "./deadline.ts";
+import { type BlockingThread, blockingThread } from "./blocking_thread.ts";
 
 /**
  * Opens a connection from a blocking handler, and blocks until it is open: Python's `socket.create_connection`. The
@@ -65,10 +54,7 @@ export function createConnectionSync(
   address: readonly [host: string, port: number | string] | string,
   options: CreateConnectionOptions = {},
 ): BlockingSocket {
-  const connections = connectionsOfThread(
-    "createConnectionSync",
-    "createConnection",
-  );
+  const thread = threadThatMayBlock("createConnectionSync", "createConnection");
   checkConnectOptions(address, options);
   const { timeout = getdefaulttimeout(), signal, ...rest } = options;
   checkTimeout(timeout);
@@ -76,7 +62,7 @@ export function createConnectionSync(
   if (rest.happyEyeballsDelay !== undefined) {
     checkDelay(rest.happyEyeballsDelay);
   }
-  return connections.connect({ ...rest, address, timeout }, signal);
+  return thread.connect({ ...rest, address, timeout }, signal);
 }
 
 /**
@@ -131,49 +117,20 @@ export function selectSync<
   timeout: number | null = null,
   options: AbortOptions = {},
 ): [R[], W[], X[]] {
-  const { channel } = connectionsOfThread("selectSync", "select");
+  const thread = threadThatMayBlock("selectSync", "select");
   checkSelect(rlist, wlist, xlist, timeout, options.signal);
-  const readers = Array.from(rlist, withReadiness);
-  const writers = Array.from(wlist, withReadiness);
-  for (const socket of xlist) withReadiness(socket);
-  const found = (): [R[], W[], X[]] => [
-    readers.filter(([, now]) => now.readable).map(([socket]) => socket),
-    writers.filter(([, now]) => now.writable).map(([socket]) => socket),
-    [],
-  ];
-  let ready: [R[], W[], X[]] = [[], [], []];
-  const limit = new Deadline(timeout === 0 ? "now" : timeout, options.signal);
-  const check = () => {
-    ready = found();
-    return ready[0].length > 0 || ready[1].length > 0;
-  };
-  blockUntil(check, channel, limit, options.signal);
-  return ready;
+  return thread.select(
+    [[...rlist], [...wlist], [...xlist]],
+    timeout,
+    options.signal,
+  );
 }
 
-/** Blocks until `check` returns true, or until the limit. Throws the reason of an aborted signal. */
-function blockUntil(
-  check: () => boolean,
-  channel: FrameChannel,
-  limit: Deadline,
-  signal: AbortSignal | undefined,
-): void {
-  channel.receive(); // bytes that have come since the last call
-  try {
-    limit.wait(channel, check, "select");
-  } catch (error) {
-    checkAborted(signal);
-    const late = error instanceof TimeoutError ||
-      error instanceof BlockingIOError;
-    if (!late) throw error;
-  }
-}
-
-/** Returns a socket with its readiness. Throws EBADF if the socket is closed. */
-function withReadiness<S extends BlockingSocket>(
-  socket: S,
-): [S, BlockingReadiness] {
-  const readiness = readinessOf(socket);
-  if (readiness !== undefined) return [socket, readiness];
-  throw osError("EBADF", { syscall: "select", reason: "the socket is closed" });
+/** Returns the calls of this thread. Throws if its code must not block. */
+function threadThatMayBlock(name: string, instead: string): BlockingThread {
+  const thread = blockingThread();
+  if (thread !== undefined) return thread;
+  throw new TypeError(
+    `Cannot call ${name}() here: it blocks, which only a blocking handler of a server with ThreadingMixIn may do; await ${instead}() instead`,
+  );
 }

@@ -7,7 +7,7 @@
 import type { Tied } from "../files/raw_streams.ts";
 import { endsIdle } from "../requests/idle_end.ts";
 import { requestsOf } from "../requests/request_registry.ts";
-import { checkConnected } from "../requests/wait_for_request.ts";
+import { notConnected } from "../requests/wait_for_request.ts";
 import {
   BlockingSocketShell,
   hasUnread,
@@ -27,18 +27,17 @@ export function waitForRequestSync(
   request: unknown,
   tie?: Tied,
 ): boolean {
-  checkConnected(request, request instanceof BlockingSocketShell);
-  const socket = request as BlockingSocketShell;
-  if (hasUnread(socket)) return true;
+  if (!(request instanceof BlockingSocketShell)) throw notConnected(request);
+  if (hasUnread(request)) return true;
   tie?.sendHeld();
   const requests = requestsOf(server);
   const { idleWaits } = requests;
   try {
     return idleWaits.block(
       requests.of(request),
-      () => waitReadable(socket, () => idleWaits.over),
+      () => waitReadable(request, () => idleWaits.over),
     );
   } catch (error) {
-    return endsIdle(socket, error);
+    return endsIdle(request, error);
   }
 }

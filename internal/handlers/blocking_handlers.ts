@@ -5,10 +5,12 @@
  */
 
 import { OSError } from "../base/errors.ts";
-import { waitForRequestSync } from "../blocking/blocking_wait_for_request.ts";
 import type { BlockingReader } from "../blocking/blocking_reader.ts";
 import type { BlockingSocket } from "../blocking/blocking_socket.ts";
+import { blockingThread } from "../blocking/blocking_thread.ts";
 import type { BlockingWriter } from "../blocking/blocking_writer.ts";
+import type { Tied } from "../files/raw_streams.ts";
+import { notConnected } from "../requests/wait_for_request.ts";
 import {
   blockingHandlers,
   checkHandled,
@@ -82,7 +84,7 @@ export class BlockingRequestHandler<
    * @throws {TypeError} if the request is not a connection.
    */
   override waitForRequest(): boolean {
-    return waitForRequestSync(this.server, this.request);
+    return waitInThread(this.server, this.request);
   }
 
   /** Does nothing. A subclass handles the request here. May be overridden. */
@@ -195,7 +197,7 @@ export class BlockingStreamRequestHandler<
    * @throws {OSError} if the connection fails, or the wait takes longer than `timeout`.
    */
   override waitForRequest(): boolean {
-    return waitForRequestSync(this.server, this.connection, this.wfile);
+    return waitInThread(this.server, this.connection, this.wfile);
   }
 
   /** Flushes and closes the files. May be extended; call super. */
@@ -209,4 +211,10 @@ export class BlockingStreamRequestHandler<
       this.#rfile?.close();
     }
   }
+}
+
+function waitInThread(server: object, request: unknown, tie?: Tied): boolean {
+  const thread = blockingThread();
+  if (thread !== undefined) return thread.waitForRequest(server, request, tie);
+  throw notConnected(request); // only a thread that may block has blocking sockets
 }

@@ -39,16 +39,12 @@ export function waitForRequest(
   return unawaited(wait(server, request, tie));
 }
 
-/** Throws unless a request is a connection. */
-export function checkConnected(
-  request: unknown,
-  isSocket: boolean,
-): void {
-  if (isSocket) return;
+/** Returns the error for a request that is no connection. */
+export function notConnected(request: unknown): TypeError {
   const what = Array.isArray(request)
     ? "a datagram is the whole request"
     : `the request is no socket`;
-  throw new TypeError(`Cannot wait for a request: ${what}`);
+  return new TypeError(`Cannot wait for a request: ${what}`);
 }
 
 /** Reports whether a file over a socket has bytes or text that nobody has read. */
@@ -69,8 +65,8 @@ async function wait(
   tie: Tied | undefined,
 ): Promise<boolean> {
   try {
-    checkConnected(request, request instanceof Socket);
-    const state = stateOf(request as Socket);
+    if (!(request instanceof Socket)) throw notConnected(request);
+    const state = stateOf(request);
     state.checkOpen("recv");
     const stream = state.connected("recv", "ENOTCONN");
     tie?.sendHeld();
