@@ -12,7 +12,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../mod.ts";
-import { crc32c } from "../internal/proxy/crc32c.ts";
+import { crc32c } from "../internal/proxy/version_2.ts";
 import { TrustedPeers } from "../internal/proxy/trusted_peers.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
 import { fuzz } from "./fuzz_helpers.ts";

@@ -28,7 +28,7 @@ import {
   PassableStream,
 } from "./node_listener.ts";
 import type { Transport, TransportAddr } from "./transport.ts";
-import { unixPathOf } from "./unix_path_of.ts";
+import { hasPermission } from "./deno.ts";
 
 /** The kind of socket that a descriptor must be; undefined for any. */
 export interface WantedSocket {
@@ -244,4 +244,18 @@ function openServer(fd: number, copy: number): [NetServer, ListenHandle] {
 function connectionOf(over: { fd: number } | { handle: object }): NetSocket {
   const options = { ...over, allowHalfOpen: true, pauseOnCreate: true };
   return new (nodeNet().Socket)(options);
+}
+
+/** The kinds of permissions. Deno opens the files of `/proc` only with all of them. */
+const KINDS = ["read", "write", "net", "env", "sys", "run", "ffi"];
+
+/** Returns the path of a socket; "" without `--allow-all`, or if the socket has none. */
+export function unixPathOf(fd: number): string {
+  if (
+    Deno.build.os !== "linux" || !KINDS.every((name) => hasPermission({ name }))
+  ) return "";
+  const inode = /\d+/.exec(Deno.readLinkSync(`/proc/self/fd/${fd}`))?.[0];
+  const sockets = Deno.readTextFileSync("/proc/net/unix"); // the inode and the path are the last columns
+  const row = new RegExp(`^(?:\\S+ +){6}${inode} (.*)$`, "m").exec(sockets);
+  return row?.[1].replace(/^@/, "\0") ?? "";
 }

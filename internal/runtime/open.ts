@@ -30,8 +30,7 @@ import {
 } from "./scope_id.ts";
 import { connectUnix } from "./unix_connect.ts";
 import { canNameClients, connectUnixFrom } from "./unix_bound_connect.ts";
-import { openUnixListener } from "./unix_listener.ts";
-import type { PathOptions } from "./unix_path.ts";
+import { openUnixListener, type PathOptions } from "./unix_path.ts";
 import { removeStale } from "./unix_stale_path.ts";
 import { UnixDatagram } from "./unix_datagram.ts";
 import { bindWithSendSockets } from "./unix_send_sockets.ts";

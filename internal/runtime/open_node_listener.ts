@@ -15,8 +15,7 @@ import { nodeNet } from "./node_builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { listenAt, type ListenHandle, NodeListener } from "./node_listener.ts";
-import { openUnixListener } from "./unix_listener.ts";
-import type { PathOptions } from "./unix_path.ts";
+import { openUnixListener, type PathOptions } from "./unix_path.ts";
 
 /** The listener to open. */
 export interface NodeListenOptions extends PathOptions {

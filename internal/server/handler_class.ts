@@ -4,8 +4,7 @@
  * @module
  */
 
-import { awaitHint } from "../base/message_hints.ts";
-import { typoOf } from "../base/typos.ts";
+import { awaitHint, typoOf } from "../base/message_hints.ts";
 import { inspect } from "../runtime/deno.ts";
 import type { Runnable } from "./run_handler.ts";
 

@@ -9,7 +9,7 @@ import { cutOff } from "../socket/server_calls.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { hookFailed } from "../stages/report.ts";
-import { reportError } from "../stages/report_error.ts";
+import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import type { ObservedRequest } from "../requests/observed_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";

@@ -1,5 +1,6 @@
 /**
- * The channels on which a server publishes its events. Each event is made only if its channel has a subscriber.
+ * The channels on which a server publishes its events. Each event is made only if its channel has a subscriber. An error of
+ * a handler goes to the stage `handleError` too.
  *
  * @module
  */
@@ -8,6 +9,8 @@ import { EventChannel } from "../runtime/event_channel.ts";
 import type { AnyServer, EventName, ServerEvents } from "./event_types.ts";
 import { saySubscriberFailed } from "./report.ts";
 import type { ServerCloseReport } from "./server_options.ts";
+import type { Address } from "../base/address.ts";
+import type { ServerStages } from "./stages.ts";
 
 /** The names of the channels. */
 export const EVENT_NAMES: Set<EventName> = new Set();
@@ -70,4 +73,17 @@ export function publishClosed(
 ): void {
   if (!listening.delete(server) || !listenerStop.hasSubscribers) return;
   listenerStop.publish({ server, address: server.serverAddress, report });
+}
+
+/** Publishes an error of a handler or of a stage, and calls `handleError`. */
+export function reportError<R>(
+  server: ServerStages<R>,
+  request: R,
+  clientAddress: Address,
+  error: unknown,
+): void | Promise<void> {
+  if (handlerError.hasSubscribers) {
+    handlerError.publish({ server, request, clientAddress, error });
+  }
+  return server.handleError(request, clientAddress, error);
 }

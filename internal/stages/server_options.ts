@@ -5,7 +5,7 @@
  */
 
 import type { AbortOptions } from "../waiting/abort.ts";
-import { typoOf } from "../base/typos.ts";
+import { typoOf } from "../base/message_hints.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 
 /**

@@ -13,7 +13,7 @@ import {
 import { type BaseServerOptions, setting } from "../stages/server_options.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
-import { reportError } from "../stages/report_error.ts";
+import { reportError } from "../stages/events.ts";
 import {
   checkAcceptIn,
   checkAcceptsElsewhere,
