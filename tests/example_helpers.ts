@@ -117,3 +117,33 @@ export async function complaint(
   assertMatch(text, /^[^\n]+\n$/);
   return text;
 }
+
+/**
+ * Makes tests of one server the steps of one test, because a start of the server takes longer than most of them.
+ *
+ * @param name The test.
+ * @param serve Starts the server, runs the tests with it, and ends it.
+ * @returns What adds a test.
+ */
+export function onOneServer<Given extends unknown[]>(
+  name: string,
+  serve: (tests: (...given: Given) => Promise<void>) => Promise<void>,
+): (
+  name: string,
+  fn: (...given: Given) => Promise<void>,
+  ignore?: boolean,
+) => void {
+  const tests: [string, (...given: Given) => Promise<void>, boolean][] = [];
+  Deno.test({
+    name,
+    ignore: !mayRun,
+    timeout: 300_000, // for all steps
+    fn: (t) =>
+      serve(async (...given) => {
+        for (const [name, fn, ignore] of tests) {
+          await t.step({ name, ignore, fn: () => fn(...given) });
+        }
+      }),
+  });
+  return (name, fn, ignore = false) => void tests.push([name, fn, ignore]);
+}

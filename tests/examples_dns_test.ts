@@ -14,7 +14,13 @@ import {
   assertThrows,
   delay,
 } from "./deps.ts";
-import { complaint, mayRun, type Running, start } from "./example_helpers.ts";
+import {
+  complaint,
+  mayRun,
+  onOneServer,
+  type Running,
+  start,
+} from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { haveIPv6 } from "./server_helpers.ts";
@@ -22,6 +28,16 @@ import { boundedCommand, within } from "./helpers/within.ts";
 
 const startDns = (host = "127.0.0.1", ...more: string[]) =>
   start("examples/dns.ts", host, "0", ...more);
+
+const dns = onOneServer<[Running]>(
+  "examples/dns.ts serves its clients",
+  async (tests) => {
+    await using server = await startDns();
+    await tests(server);
+    assertEquals(await server.end("SIGINT"), 0);
+    assert(!(await server.stderr).includes("Error"), await server.stderr);
+  },
+);
 const at = ({ port }: Running): [string, number] => ["127.0.0.1", Number(port)];
 
 async function run(program: string, ...args: string[]): Promise<string> {
@@ -56,17 +72,12 @@ const SHORT: [args: string, answer: string][] = [
   ["www.example.test MX", ""],
 ];
 
-Deno.test({
-  name: "examples/dns.ts answers dig with its records, and follows aliases",
-  ignore: !mayRun || !have("dig"),
-  async fn() {
-    await using server = await startDns();
-    for (const [args, answer] of SHORT) {
-      const said = await dig(server, "+short", ...args.split(" "));
-      assertEquals(said, answer, args);
-    }
-  },
-});
+dns("answers dig with its records, and follows aliases", async (server) => {
+  for (const [args, answer] of SHORT) {
+    const said = await dig(server, "+short", ...args.split(" "));
+    assertEquals(said, answer, args);
+  }
+}, !have("dig"));
 
 /** What dig is asked, and status, flags, and counts of answers and authorities. */
 const STATUS: [
@@ -97,27 +108,22 @@ const STATUS: [
   ["+tcp big.example.test TXT", "NOERROR", "qr aa rd", [1, 0]],
 ];
 
-Deno.test({
-  name: "examples/dns.ts tells dig when it has nothing, and how much fits",
-  ignore: !mayRun || !have("dig"),
-  async fn() {
-    await using server = await startDns();
-    for (const [args, status, flags, counts] of STATUS) {
-      const said = await dig(server, ...args.split(" "));
-      const [answers, authorities] = counts;
-      assertMatch(said, new RegExp(`status: ${status},`), args);
-      assertMatch(
-        said,
-        new RegExp(
-          `flags: ${flags};.* ANSWER: ${answers}, AUTHORITY: ${authorities},`,
-        ),
-        args,
-      );
-      const knows = !args.includes("+noedns ");
-      assertEquals(/^; EDNS: version: 0,/m.test(said), knows, said);
-    }
-  },
-});
+dns("tells dig when it has nothing, and how much fits", async (server) => {
+  for (const [args, status, flags, counts] of STATUS) {
+    const said = await dig(server, ...args.split(" "));
+    const [answers, authorities] = counts;
+    assertMatch(said, new RegExp(`status: ${status},`), args);
+    assertMatch(
+      said,
+      new RegExp(
+        `flags: ${flags};.* ANSWER: ${answers}, AUTHORITY: ${authorities},`,
+      ),
+      args,
+    );
+    const knows = !args.includes("+noedns ");
+    assertEquals(/^; EDNS: version: 0,/m.test(said), knows, said);
+  }
+}, !have("dig"));
 
 Deno.test({
   name: "examples/dns.ts answers dig over IPv6, with UDP and TCP",
@@ -164,16 +170,11 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "examples/dns.ts makes dig ask over TCP for what UDP does not hold",
-  ignore: !mayRun || !have("dig"),
-  async fn() {
-    await using server = await startDns();
-    const said = await dig(server, "+noedns", "big.example.test", "TXT");
-    assertMatch(said, /^;; Truncated, retrying in TCP mode\.$/m);
-    assertMatch(said, /ANSWER: 1,[^]*\(TCP\)/);
-  },
-});
+dns("makes dig ask over TCP for what UDP does not hold", async (server) => {
+  const said = await dig(server, "+noedns", "big.example.test", "TXT");
+  assertMatch(said, /^;; Truncated, retrying in TCP mode\.$/m);
+  assertMatch(said, /ANSWER: 1,[^]*\(TCP\)/);
+}, !have("dig"));
 
 for (const mode of ["udp", "tcp"]) {
   Deno.test({
@@ -213,12 +214,9 @@ const query = (id: number, name: string, more: Partial<Packet> = {}) =>
 const framed = (message: Uint8Array): Uint8Array<ArrayBuffer> =>
   Uint8Array.of(message.length >> 8, message.length & 0xff, ...message);
 
-Deno.test({
-  name:
-    "examples/dns.ts answers queries over one TCP connection in their order, split or together",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await startDns();
+dns(
+  "answers queries over one TCP connection in their order, split or together",
+  async (server) => {
     using client = await createConnection(at(server), { timeout: 10 });
     const ids = Array.from({ length: 300 }, (_, i) => i);
     const all = Buffer.concat(
@@ -238,7 +236,7 @@ Deno.test({
     }
     assertEquals(seen, ids.map((id) => [id, id % 2 ? 0 : 3]));
   },
-});
+);
 
 const edns = (options: unknown[] = []): OptAnswer => ({
   type: "OPT",
@@ -280,12 +278,9 @@ function checkAnswer(message: Uint8Array, answer: Uint8Array): void {
   if (message[2] >> 3 & 0xf) assertEquals(rcode, "NOTIMP");
 }
 
-Deno.test({
-  name:
-    "examples/dns.ts answers 3,000 wrong messages over UDP, and then a right one",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await startDns();
+dns(
+  "answers 3,000 wrong messages over UDP, and then a right one",
+  async (server) => {
     using client = new Socket(undefined, SOCK_DGRAM);
     client.settimeout(10);
     await client.connect(at(server));
@@ -298,17 +293,12 @@ Deno.test({
       checkAnswer(LAST, await client.recv(65535));
     };
     await fuzz("dns over UDP", 3000, fc.asyncProperty(mutated(CORPUS), ask));
-    assertEquals(await server.end("SIGINT"), 0);
-    assert(!(await server.stderr).includes("Error"), await server.stderr);
   },
-});
+);
 
-Deno.test({
-  name:
-    "examples/dns.ts answers 2,000 wrong messages over TCP, and then a right one",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await startDns();
+dns(
+  "answers 2,000 wrong messages over TCP, and then a right one",
+  async (server) => {
     const ask = async (messages: Uint8Array[], tail: Uint8Array) => {
       using client = await createConnection(at(server), { timeout: 10 });
       using file = client.makefile("rb");
@@ -334,10 +324,8 @@ Deno.test({
       fc.asyncProperty(messages, tail, (...args) => ask(...args).catch(lost)),
     );
     await ask([LAST], new Uint8Array());
-    assertEquals(await server.end("SIGINT"), 0);
-    assert(!(await server.stderr).includes("Error"), await server.stderr);
   },
-});
+);
 
 /** A name of 256 bytes: three labels of 63, and one of 62. */
 const longName = query(1, `${`${"x".repeat(63)}.`.repeat(3)}${"x".repeat(62)}`);
@@ -388,12 +376,9 @@ const WRONG: [name: string, message: Uint8Array, rcode: number][] = [
   ["status, for an opcode", LAST.with(2, 2 << 3), 4],
 ];
 
-Deno.test({
-  name:
-    "examples/dns.ts says FORMERR to what it cannot decode, and NOTIMP to other opcodes",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await startDns();
+dns(
+  "says FORMERR to what it cannot decode, and NOTIMP to other opcodes",
+  async (server) => {
     using client = await createConnection(at(server), { timeout: 10 });
     using file = client.makefile("rb");
     for (const [name, message, rcode] of WRONG) {
@@ -409,7 +394,7 @@ Deno.test({
     await client.sendall(framed(LAST.with(2, 0x80)));
     assertEquals((await within(file.read())).length, 0, "a response");
   },
-});
+);
 
 const SOA = "@ SOA ns me 1 2 3 4 5\n";
 /** Zones that cannot be read, and the reason. */

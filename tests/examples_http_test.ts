@@ -8,7 +8,13 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "./deps.ts";
-import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import {
+  mayRun,
+  onOneServer,
+  type Running,
+  start,
+  talk,
+} from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text } from "./server_helpers.ts";
@@ -53,14 +59,13 @@ function pattern(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => i * 7 + (i >> 8));
 }
 
-function site(
-  name: string,
-  fn: (server: Running, directory: string) => Promise<void>,
-  ignore = false,
-) {
+const site = onOneServer("examples/http.ts serves its clients", withSite);
+
+/** A test that ends its server. */
+function ending(name: string, fn: (server: Running) => Promise<void>) {
   Deno.test({
     name: `examples/http.ts ${name}`,
-    ignore: ignore || !mayRun,
+    ignore: !mayRun,
     fn: () => withSite(fn),
   });
 }
@@ -592,7 +597,7 @@ async function drain(server: Running): Promise<{ ended: Promise<number> }> {
   return { ended };
 }
 
-site(
+ending(
   "answers what is under way at SIGTERM, and says that it closes",
   async (server) => {
     using half = await connect(server);

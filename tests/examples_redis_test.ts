@@ -3,13 +3,31 @@
 import fc from "fast-check";
 import { createConnection, SHUT_WR, type Socket } from "../mod.ts";
 import { assert, assertEquals, assertMatch, deadline, delay } from "./deps.ts";
-import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import {
+  mayRun,
+  onOneServer,
+  type Running,
+  start,
+  talk,
+} from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 
-function redis(
+/** Runs `fn` with a server that has no keys yet; the server must end well. */
+async function withRedis(fn: (server: Running) => Promise<void>) {
+  await using server = await start("examples/redis.ts", "127.0.0.1", "0");
+  await fn(server);
+  assertEquals(await server.end("SIGINT"), 0);
+  const stderr = await server.stderr;
+  assert(!/error/i.test(stderr), stderr);
+}
+
+const redis = onOneServer("examples/redis.ts serves its clients", withRedis);
+
+/** A test whose server has no keys yet. */
+function empty(
   name: string,
   fn: (server: Running) => Promise<void>,
   ignore = false,
@@ -17,13 +35,7 @@ function redis(
   Deno.test({
     name: `examples/redis.ts ${name}`,
     ignore: ignore || !mayRun,
-    async fn() {
-      await using server = await start("examples/redis.ts", "127.0.0.1", "0");
-      await fn(server);
-      assertEquals(await server.end("SIGINT"), 0);
-      const stderr = await server.stderr;
-      assert(!/error/i.test(stderr), stderr);
-    },
+    fn: () => withRedis(fn),
   });
 }
 
@@ -498,7 +510,7 @@ redis(
   Deno.build.os !== "linux",
 );
 
-redis("answers as Redis does, and to all at once", async ({ port }) => {
+empty("answers as Redis does, and to all at once", async ({ port }) => {
   using client = await connect(port);
   using file = client.makefile("rb");
   for (const [asked, answer] of DIALOGUE) {
@@ -524,7 +536,7 @@ redis(
   },
 );
 
-redis("forgets what has ended", async ({ port }) => {
+empty("forgets what has ended", async ({ port }) => {
   assertEquals(
     await ask(port, command("SET", "k", "v", "PX", "1500")),
     "+OK\r\n",
@@ -551,7 +563,7 @@ redis("keeps any bytes", async ({ port }) => {
   assertEquals(new Uint8Array(await file.readexactly(value.length)), value);
 });
 
-redis("answers redis-cli", async ({ port }) => {
+empty("answers redis-cli", async ({ port }) => {
   const cli = (...args: string[]) =>
     talk("redis-cli", ["-p", port, ...args], "");
   assertEquals(await cli("SET", "key", "some value", "EX", "60"), "OK\n");

@@ -8,7 +8,13 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "./deps.ts";
-import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import {
+  mayRun,
+  onOneServer,
+  type Running,
+  start,
+  talk,
+} from "./example_helpers.ts";
 import { have } from "./python.ts";
 import { bytes, text } from "./server_helpers.ts";
 
@@ -48,17 +54,10 @@ async function withPost(
   }
 }
 
-function post(
-  name: string,
-  fn: (post: Post) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name: `examples/smtp.ts ${name}`,
-    ignore: ignore || !mayRun,
-    fn: () => withPost(fn),
-  });
-}
+const post = onOneServer<[Post]>(
+  "examples/smtp.ts serves its clients",
+  (tests) => withPost(tests),
+);
 
 const connect = ({ server }: Post): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(server.port)], { timeout: 20 });
@@ -224,6 +223,7 @@ post("stores the bytes of a mail as they came", async (post) => {
   const [{ name }] = Deno.readDirSync(`${post.maildir}/new`);
   const mail = Deno.readFileSync(`${post.maildir}/new/${name}`);
   assertEquals(mail.subarray(-body.length - 1), Uint8Array.of(...body, 10));
+  assertEquals(delivered(post).length, 1);
 });
 
 post("keeps nothing of a mail whose client leaves", async (post) => {
@@ -246,13 +246,18 @@ Deno.test({
     }, "1"),
 });
 
-post("says why it leaves its clients when it ends", async (post) => {
-  using client = await connect(post);
-  using file = client.makefile("rb");
-  assertMatch(text(await within(file.readline())), /^220 /);
-  const ended = post.server.end("SIGTERM");
-  assertMatch(text(await within(file.read())), /^421 .*\r\n$/);
-  assertEquals(await ended, 0);
+Deno.test({
+  name: "examples/smtp.ts says why it leaves its clients when it ends",
+  ignore: !mayRun,
+  fn: () =>
+    withPost(async (post) => {
+      using client = await connect(post);
+      using file = client.makefile("rb");
+      assertMatch(text(await within(file.readline())), /^220 /);
+      const ended = post.server.end("SIGTERM");
+      assertMatch(text(await within(file.read())), /^421 .*\r\n$/);
+      assertEquals(await ended, 0);
+    }),
 });
 
 Deno.test({
@@ -301,13 +306,14 @@ for got in mailbox.Maildir(sys.argv[2]):
 `;
 import { within } from "./helpers/within.ts";
 
-post("receives the mails of Python's smtplib", async ({ server, maildir }) => {
-  const args = ["-c", SMTPLIB, server.port, maildir];
+post("receives the mails of Python's smtplib", async (post) => {
+  const args = ["-c", SMTPLIB, post.server.port, post.maildir];
   assertEquals(
     await talk("python3", args, ""),
     "[('8bitmime', ''), ('pipelining', ''), ('size', '10485760')]\n552\n" +
       "<a@b.test> c@d.test True True\n".repeat(3),
   );
+  assertEquals(delivered(post).length, 3);
 }, !have("python3"));
 
 post("receives the mails of swaks, and of many at once", async (post) => {
@@ -333,17 +339,10 @@ const files = ["crt", "key"].map((ending) =>
   new URL(`testdata/localhost.${ending}`, import.meta.url).pathname
 );
 
-function secure(
-  name: string,
-  fn: (post: Post) => Promise<void>,
-  ignore = false,
-): void {
-  Deno.test({
-    name: `examples/smtp.ts with a certificate ${name}`,
-    ignore: ignore || !mayRun,
-    fn: () => withPost(fn, "20", files),
-  });
-}
+const secure = onOneServer<[Post]>(
+  "examples/smtp.ts with a certificate serves its clients",
+  (tests) => withPost(tests, "20", files),
+);
 
 secure("receives mail of swaks over STARTTLS, and without", async (post) => {
   for (const more of [["--tls"], []]) {
