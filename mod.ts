@@ -142,8 +142,8 @@ export type {
 } from "./server.ts";
 export { serve } from "./internal/server/serve.ts";
 export type { ServeOptions } from "./internal/server/serve.ts";
-export { sdNotify } from "./internal/server/sd_notify.ts";
-export type { ServiceNotification } from "./internal/server/sd_notify.ts";
+export { sdNotify } from "./internal/server/service_notifier.ts";
+export type { ServiceNotification } from "./internal/server/service_notifier.ts";
 
 export {
   BaseRequestHandler,

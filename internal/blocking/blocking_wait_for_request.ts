@@ -5,7 +5,7 @@
  */
 
 import type { Tied } from "../files/raw_streams.ts";
-import { endsIdle } from "../requests/idle_end.ts";
+import { endsIdle } from "../requests/idle_waits.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { notConnected } from "../requests/wait_for_request.ts";
 import {

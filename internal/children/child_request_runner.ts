@@ -10,7 +10,7 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { OSError } from "../base/errors.ts";
 import { reportLimits } from "../requests/note_limit.ts";
 import type { LimitName } from "../stages/stages.ts";
-import { IdleSweep } from "../requests/idle_sweep.ts";
+import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
 import { runHandler } from "../server/run_handler.ts";

@@ -14,9 +14,9 @@ import { notConnected } from "../requests/wait_for_request.ts";
 import {
   blockingHandlers,
   checkHandled,
+  handlerKinds,
   ownHandlers,
 } from "../server/handler_class.ts";
-import { handlerKinds } from "../server/handler_kinds.ts";
 import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";

@@ -7,8 +7,7 @@
 import { BufferedReader } from "../files/buffered_reader.ts";
 import { BufferedWriter, type Writer } from "../files/buffered_writer.ts";
 import { BytesSink, BytesSource } from "../files/memory_files.ts";
-import { ownHandlers } from "../server/handler_class.ts";
-import { handlerKinds } from "../server/handler_kinds.ts";
+import { handlerKinds, ownHandlers } from "../server/handler_class.ts";
 import type {
   AnyHandlerServer,
   DatagramRequest,

@@ -7,8 +7,7 @@
 import { OSError } from "../base/errors.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
-import { ownHandlers } from "../server/handler_class.ts";
-import { handlerKinds } from "../server/handler_kinds.ts";
+import { handlerKinds, ownHandlers } from "../server/handler_class.ts";
 import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
 import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";

@@ -11,7 +11,7 @@ import type { OSError } from "../base/errors.ts";
 import { TrustedPeers } from "../proxy/trusted_peers.ts";
 import type { ServerConstructor } from "../server/concurrent.ts";
 import { checkNotLoading } from "../server/handler_class.ts";
-import { leftSilently } from "../server/read_proxy_header.ts";
+import { leftSilently } from "../server/proxy_headers.ts";
 import { isLostClient, reprAddress, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type { MixedIn } from "./mixed_in.ts";

@@ -7,7 +7,7 @@
 import { type OSError, osError } from "../base/errors.ts";
 import { READING } from "../proxy/header.ts";
 import { Cancellation } from "../waiting/timeouts.ts";
-import { RequestDeadlines } from "./request_deadlines.ts";
+import { RequestDeadlines } from "./request_timer.ts";
 
 /** Ends the wait for one header. */
 export class HeaderLimit extends Cancellation {

@@ -1,9 +1,10 @@
 /**
- * The waits of handlers between two messages, which end when the server drains.
+ * The waits of handlers between two messages, which end when the server drains or the connection was idle for too long.
  *
  * @module
  */
 
+import { TimeoutError } from "../base/errors.ts";
 import { Cancellation, settleReads } from "../waiting/timeouts.ts";
 import type { ActiveRequest } from "./active_request.ts";
 
@@ -163,4 +164,27 @@ export class IdleWaits {
     this.over = true;
     for (const wait of this.#waits) wait.drain();
   }
+}
+
+/** The call that the error of an idle connection names. */
+export const IDLE_CALL = "wait";
+
+/** The requests whose handlers have heard in `waitForRequest` that the connection was idle for too long. */
+const told = new WeakSet<object>();
+
+/** Reports whether an error is that of a connection on which no byte came or went for `idleTimeout`. */
+export function isIdle(error: unknown): boolean {
+  return error instanceof TimeoutError && error.syscall === IDLE_CALL;
+}
+
+/** Returns false for the error of an idle connection: no message comes any more. Throws any other error. */
+export function endsIdle(request: object, error: unknown): false {
+  if (!isIdle(error)) throw error;
+  told.add(request);
+  return false;
+}
+
+/** Reports whether an error is that of a handler that still writes after `waitForRequest` was false: a goodbye. */
+export function isGoodbye(request: unknown, error: unknown): boolean {
+  return isIdle(error) && told.has(request as object);
 }

@@ -11,18 +11,18 @@ import { cutOff } from "../socket/server_calls.ts";
 import type { AcceptRate } from "./accept_rate.ts";
 import {
   ActiveRequest,
+  ClientCounts,
   type KnownRequest,
   type RequestEnd,
 } from "./active_request.ts";
-import { ClientCounts } from "./client_counts.ts";
 import { IdleWaits } from "./idle_waits.ts";
-import type { RequestDeadlines } from "./request_deadlines.ts";
+import type { IdleSweep, RequestDeadlines } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
-import type { IdleSweep } from "./idle_sweep.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
 import type { RemoteRunner } from "./remote_runner.ts";
 import {
+  ByteTotals,
   noLimitHits,
   noRequests,
   type RequestCounters,
@@ -33,7 +33,6 @@ import {
   ObservedRequest,
   type RequestDetails,
 } from "./observed_request.ts";
-import { ByteTotals } from "./byte_totals.ts";
 import type { ByteCounts } from "../socket/stream.ts";
 
 /**

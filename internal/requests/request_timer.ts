@@ -1,10 +1,12 @@
 /**
- * One timer for the time limit of all requests of a server.
+ * The time limits of a server, `requestTimeout` and `idleTimeout`: one timer for all of its requests.
  *
  * @module
  */
 
+import { Socket, stateOf } from "../socket/socket_object.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import type { ActiveRequest } from "./active_request.ts";
 
 /**
  * Keeps what is known of the time of each request, and looks now and then for those that are over the limit. A subclass
@@ -13,7 +15,7 @@ import { setUnrefTimeout } from "../waiting/timeouts.ts";
  * @typeParam T A request.
  * @typeParam K What is known of its time.
  */
-export abstract class RequestTimer<T, K> {
+abstract class RequestTimer<T, K> {
   /** The requests in the order in which they began. */
   protected readonly watched: Map<T, K> = new Map();
   readonly #onOver: (over: T[], seconds: number) => void;
@@ -92,5 +94,76 @@ export abstract class RequestTimer<T, K> {
   /** Whether no request is open. */
   get empty(): boolean {
     return this.watched.size === 0;
+  }
+}
+
+/**
+ * Finds the requests that take too long, by the time at which each has begun. All have the same time, so the first of
+ * them is the next one that is due.
+ *
+ * @typeParam T A request.
+ */
+export class RequestDeadlines<T> extends RequestTimer<T, number> {
+  protected override first(): number {
+    return performance.now();
+  }
+
+  protected override delay(seconds: number): number {
+    const [begun] = this.watched.values();
+    return begun + seconds * 1000 - performance.now();
+  }
+
+  protected override look(seconds: number): T[] {
+    const latest = performance.now() - seconds * 1000;
+    const over: T[] = [];
+    for (const [request, begun] of this.watched) {
+      if (begun > latest) break;
+      over.push(request);
+    }
+    return over;
+  }
+}
+
+/** The sweeps in the time of the limit: a connection ends at most an eighth of the time late. Arbitrary. */
+const SWEEPS = 8;
+
+/** The longest time in ms between two sweeps. A sweep over 10,000 connections takes about a millisecond. Arbitrary. */
+const PERIOD_MAX = 5000;
+
+/** What a sweep has seen of a connection. */
+interface Seen {
+  /** The number of bytes that had come and gone. */
+  bytes: number;
+  /** The time of the first sweep that saw as many. */
+  since: number;
+}
+
+/**
+ * Finds connections on which no byte has come or gone for a time. One timer compares the byte counters of all
+ * connections now and then, so that a read or a write costs nothing, and a connection needs no timer of its own.
+ */
+export class IdleSweep extends RequestTimer<ActiveRequest, Seen> {
+  protected override first({ request }: ActiveRequest): Seen | undefined {
+    return request instanceof Socket ? { bytes: -1, since: 0 } : undefined;
+  }
+
+  protected override delay(seconds: number): number {
+    return Math.min(seconds * 1000 / SWEEPS, PERIOD_MAX);
+  }
+
+  protected override look(seconds: number): ActiveRequest[] {
+    const now = performance.now();
+    const over: ActiveRequest[] = [];
+    for (const [active, seen] of this.watched) {
+      const state = stateOf(active.request as Socket);
+      if (state.closed) continue; // a child may have it
+      const { bytesIn, bytesOut } = state.byteCounts;
+      const bytes = bytesIn + bytesOut;
+      if (seen.bytes !== bytes) {
+        seen.bytes = bytes;
+        seen.since = now;
+      } else if (now - seen.since >= seconds * 1000) over.push(active);
+    }
+    return over;
   }
 }

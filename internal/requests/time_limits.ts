@@ -7,7 +7,7 @@
 import { type OSError, osError } from "../base/errors.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
-import { IDLE_CALL, isIdle } from "./idle_end.ts";
+import { IDLE_CALL, isIdle } from "./idle_waits.ts";
 import { noteLimit } from "./note_limit.ts";
 import { noteExpired } from "./remote_runner.ts";
 import type { ActiveRequest } from "./active_request.ts";

@@ -13,8 +13,7 @@ import type { Stream } from "../socket/stream.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { failLater, nextTurn, poll, wouldBlock } from "../waiting/timeouts.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import { endsIdle } from "./idle_end.ts";
-import type { IdleWait } from "./idle_waits.ts";
+import { endsIdle, type IdleWait } from "./idle_waits.ts";
 import { type Requests, requestsOf } from "./request_registry.ts";
 
 /**

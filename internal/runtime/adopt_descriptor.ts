@@ -250,7 +250,7 @@ function connectionOf(over: { fd: number } | { handle: object }): NetSocket {
 const KINDS = ["read", "write", "net", "env", "sys", "run", "ffi"];
 
 /** Returns the path of a socket; "" without `--allow-all`, or if the socket has none. */
-export function unixPathOf(fd: number): string {
+function unixPathOf(fd: number): string {
   if (
     Deno.build.os !== "linux" || !KINDS.every((name) => hasPermission({ name }))
   ) return "";

@@ -101,7 +101,7 @@ export class OwnPath {
  * @returns The listener and its path; no path if a second name is impossible. The runtime removes the path then.
  * @throws {Deno.errors.AddrInUse} if the path exists. Throws the errors of `bind` too.
  */
-export function bindPath<T extends { close(): void }>(
+function bindPath<T extends { close(): void }>(
   address: string,
   options: PathOptions,
   bind: (path: string) => T,

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { getsUsualRequests } from "./handler_kinds.ts";
+import { getsUsualRequests } from "./handler_class.ts";
 import { readyWithin } from "./loop_waiter.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";

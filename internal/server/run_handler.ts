@@ -5,7 +5,7 @@
  */
 
 import { TimeoutError } from "../base/errors.ts";
-import { isGoodbye } from "../requests/idle_end.ts";
+import { isGoodbye } from "../requests/idle_waits.ts";
 import { begun } from "../waiting/promises.ts";
 
 /**

@@ -20,7 +20,7 @@ import { BaseServer } from "./base_server.ts";
 import { bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
 import { addressOfGiven } from "./given_socket.ts";
-import { checkHandlerKind, getsUsualRequests } from "./handler_kinds.ts";
+import { checkHandlerKind, getsUsualRequests } from "./handler_class.ts";
 import { checkSslOption } from "./ssl_option.ts";
 import {
   acceptRateOf,

@@ -10,7 +10,7 @@ import { acceptNow, endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLSocket } from "../ssl/ssl_context.ts";
 import { ownStages } from "./accept_in.ts";
-import { getsUsualRequests } from "./handler_kinds.ts";
+import { getsUsualRequests } from "./handler_class.ts";
 import type {
   ServerCloseOptions,
   ServerCloseReport,
