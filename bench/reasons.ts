@@ -36,7 +36,8 @@ const REASONS: Record<string, string> = {
   "tls-bulk":
     "Records that come while the handler writes are joined, which copies them; `node:tls` hands each on",
   "import":
-    "Deno reads, parses and links each module for itself, and the module has many",
+    "The module in one file would take 31 ms, `node:diagnostics_channel` and `node:async_hooks` take 16, and Deno takes " +
+    "0.25 for each file more, of which there are 270",
   "growth: socketserver, 10000":
     "10,000 connections do not fit into the processor's cache: the plain loop falls as far",
 };
