@@ -16,18 +16,11 @@ import {
   assertEquals,
   assertNotStrictEquals,
   assertRejects,
-  assertSpyCalls,
   assertStrictEquals,
   spy,
 } from "./deps.ts";
-import type { Spy } from "./deps_fallback.ts";
 import { timeoutByHand, turn } from "./helpers.ts";
 import { within } from "./helpers/within.ts";
-
-/** The delays of the timers that were set. */
-function delaysOf(timers: Spy): number[] {
-  return timers.calls.map(({ args }) => args[1]);
-}
 
 /** Resolves when the timeout has run out. */
 function expired(timeout: Timeout): Promise<Error> {
@@ -36,32 +29,18 @@ function expired(timeout: Timeout): Promise<Error> {
   );
 }
 
-Deno.test("SharedTimer sets one timer for timeouts of one length", () => {
-  using timers = spy(globalThis, "setTimeout");
+Deno.test("SharedTimer ends a timeout that is due before those that wait", async () => {
   const timer = new SharedTimer();
-  for (let i = 0; i < 100; i++) {
-    const timeout = new Timeout(timer, 60, "recv");
-    timeout.start(() => {});
-    timeout.cancel();
-  }
-  assertSpyCalls(timers, 1);
-  timer.stop();
-});
-
-Deno.test("SharedTimer sets another timer for a timeout that is due before", async () => {
-  using timers = spy(globalThis, "setTimeout");
-  const timer = new SharedTimer();
-  const long = new Timeout(timer, 60, "recv");
-  long.start(() => {});
-  const alive = setInterval(() => {}, 1000); // the timers of an timer do not keep the event loop alive
-  const error = await expired(new Timeout(timer, 0.01, "accept"));
+  let ended = false;
+  new Timeout(timer, 60, "recv").start(() => ended = true);
+  const alive = setInterval(() => {}, 1000); // the timer does not keep the event loop alive
+  const error = await within(expired(new Timeout(timer, 0.01, "accept")));
   clearInterval(alive);
   assertEquals(
     error.message,
     "Cannot accept: timed out after 0.01 s (ETIMEDOUT)",
   );
-  const [first, short, again] = delaysOf(timers);
-  assert(short <= 10 && Math.min(first, again) > 50_000, `${delaysOf(timers)}`);
+  assertEquals(ended, false);
   timer.stop();
 });
 
@@ -80,20 +59,21 @@ Deno.test("SharedTimer ends all that are due, in one go, and no other", async ()
   timer.stop();
 });
 
-Deno.test("SharedTimer waits for more than setTimeout() can", () => {
+Deno.test("SharedTimer waits for more than setTimeout() can, which would not wait at all", () => {
   using timers = spy(globalThis, "setTimeout");
   const timer = new SharedTimer();
   new Timeout(timer, 1e9, "recv").start(() => {});
-  assertEquals(delaysOf(timers), [MAX_DELAY]);
+  assertEquals(timers.calls[0].args[1], MAX_DELAY);
   timer.stop();
 });
 
-Deno.test("SharedTimer.stop() is for good", () => {
-  using timers = spy(globalThis, "setTimeout");
+Deno.test("SharedTimer.stop() is for good", async () => {
   const timer = new SharedTimer();
   timer.stop();
-  new Timeout(timer, 60, "recv").start(() => {});
-  assertSpyCalls(timers, 0);
+  let ended = false;
+  new Timeout(timer, 0.001, "recv").start(() => ended = true);
+  await new Promise((resolve) => setTimeout(resolve, 20)); // that nothing happens
+  assertEquals(ended, false);
 });
 
 Deno.test("Timeout runs from when it is made, through all that its call waits for", async () => {
