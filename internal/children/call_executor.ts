@@ -19,6 +19,7 @@ import {
 } from "../base/constants.ts";
 import { osError } from "../base/errors.ts";
 import { endRequest, sendtoWithin } from "../socket/server_calls.ts";
+import { begun } from "../waiting/promises.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 import { maySendTo } from "../handoff/permissions.ts";
@@ -39,7 +40,7 @@ export function streamExecutor(request: Socket): CallExecutor {
       case "write":
         return request.sendall(checkChunk(argument));
       case "closeWrite":
-        return endRequest(request);
+        return begun(() => endRequest(request)); // throws on a closed socket
       case "close":
         return begin(() => request.close());
       case "abort":

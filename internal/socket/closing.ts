@@ -35,12 +35,13 @@ export async function shutdown(
 
 /**
  * Ends the stream of a request within the socket's timeout. Without a timeout, the close itself is limited to
- * {@linkcode END_SECONDS}.
+ * {@linkcode END_SECONDS}. Throws on a socket that is closed or not connected. An async function would take 500 bytes more
+ * of each connection.
  */
-export async function endStream(state: SocketState): Promise<void> {
+export function endStream(state: SocketState): Promise<void> {
   state.checkOpen("shutdown");
   const stream = state.connected("shutdown", "ENOTCONN");
-  await stream.endWrite(
+  return stream.endWrite(
     state.limit("shutdown"),
     () => state.limit("shutdown", END_SECONDS),
   );
