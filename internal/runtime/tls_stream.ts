@@ -25,6 +25,12 @@ import {
 /** The most bytes that wait for a read before the peer is held back: the size of one read of the system. */
 const WAITING_MAX = 65_536;
 
+/**
+ * The most bytes that are joined for one read, so that a program that answers them writes once: the size of a record. To
+ * join 64 KiB, and to write them as one, costs more than four reads and writes.
+ */
+const JOINED_MAX = 16_384;
+
 /** The settings of a session. */
 export interface TlsStreamOptions extends HandshakeOptions {
   /** The connection under the session. */
@@ -135,23 +141,29 @@ export class TlsStream implements StreamTransport, SessionOwner {
 
   /** Returns the next bytes; null at the end, undefined if there are none yet. */
   #take(): Bytes | null | undefined {
-    if (this.#waiting.length > 0) {
-      const [first] = this.#waiting;
-      const single = this.#waiting.length === 1;
-      const chunk = single ? first : joinBytes(this.#waiting); // a program that answers them writes once, as node:tls does
-      this.#waiting = [];
-      this.#size = 0;
-      if (this.#paused) {
-        this.#paused = false;
-        letCome(this.#options.raw);
-      }
-      return chunk;
-    }
+    if (this.#waiting.length > 0) return this.#takeWaiting();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) {
       throw new Deno.errors.Interrupted("the socket was closed");
     }
     return this.#ended ? this.#endOfStream() : undefined;
+  }
+
+  /** Takes the first chunk that waits, joined with the next ones if that costs less than reads of their own. */
+  #takeWaiting(): Bytes {
+    let count = 1;
+    let size = this.#waiting[0].length;
+    for (; count < this.#waiting.length; count++) {
+      if (size + this.#waiting[count].length > JOINED_MAX) break;
+      size += this.#waiting[count].length;
+    }
+    const chunks = this.#waiting.splice(0, count);
+    this.#size -= size;
+    if (this.#paused && this.#size < WAITING_MAX) {
+      this.#paused = false;
+      letCome(this.#options.raw);
+    }
+    return count === 1 ? chunks[0] : joinBytes(chunks);
   }
 
   #endOfStream(): null {
