@@ -31,10 +31,11 @@ const REASONS: Record<string, string> = {
   "threads-work":
     "Two processors run the main thread, two workers and the load generator",
   "threads-bulk": "Each byte is copied twice more, into the ring and out of it",
-  "timeout": "A call with a timeout makes one object and reads the clock",
+  "timeout":
+    "A call with a timeout makes one object and reads the clock, and a send that can time out one more promise",
   "tls-echo": "A copy and a promise for each record, over what `node:tls` does",
   "tls-bulk":
-    "Records that come while the handler writes are joined, which copies them; `node:tls` hands each on",
+    "The handler waits for each write before it reads the next record; `node:tls` passes each record on as it comes",
   "import":
     "The module in one file would take 31 ms, `node:diagnostics_channel` and `node:async_hooks` take 16, and Deno takes " +
     "0.25 for each file more, of which there are 270",
