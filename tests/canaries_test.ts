@@ -57,6 +57,7 @@ const CANARIES: Record<string, Canary> = {
     flags: UNSTABLE,
   },
   "dgram-unref": { probe: ["node_sockets.ts", "dgramUnref"] },
+  "datagram-unref": { probe: ["node_sockets.ts", "datagramUnref"] },
   "dgram-membership": { probe: ["node_sockets.ts", "dgramMembership"] },
   "accept-stops": { probe: ["node_sockets.ts", "acceptStops"], scarce: true },
   "write-cancelled": { probe: ["node_sockets.ts", "writeCancelled"] },

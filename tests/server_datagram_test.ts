@@ -27,6 +27,7 @@ import {
   AF_UNIX,
   type InetAddress,
   type OSError,
+  select,
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
@@ -607,4 +608,77 @@ for (const [name, Server, Base, cure] of MISTAKES) {
       assertEquals(error.message.endsWith(cure), true, error.message);
     }
   });
+}
+
+/** The servers of datagrams, in all four ways to run. */
+const WAYS: Record<string, [Server: unknown, ignore: boolean]> = {
+  UDPServer: [UDPServer, false],
+  AsyncUDPServer: [AsyncUDPServer, false],
+  ThreadingUDPServer: [ThreadingUDPServer, !mayRead],
+  ForkingUDPServer: [ForkingUDPServer, !mayFork],
+};
+
+/** The datagrams that Linux has dropped at a port, because the buffer of the socket was full. */
+function droppedAt(port: number): number {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  const [line] = Deno.readTextFileSync("/proc/net/udp").split("\n")
+    .filter((each) => each.includes(`:${hex} 00000000:`));
+  return Number(line.trim().split(/\s+/).at(-1));
+}
+
+for (const [name, [Server, ignore]] of Object.entries(WAYS)) {
+  Deno.test(
+    `${name} handles each datagram once and in order, over shutdown(), an overflow and suspend()`,
+    { ignore: ignore || Deno.build.os !== "linux" || !mayRead },
+    async () => {
+      const seen: number[] = [];
+      const workers: object = { maxWorkers: 1, maxChildren: 1 };
+      class Ordered extends (Server as typeof UDPServer) {
+        override verifyRequest([packet]: DatagramRequest) {
+          seen.push(Number(text(packet)));
+          return true;
+        }
+      }
+      const server = new Ordered(LOOPBACK, AnswersDatagrams, workers);
+      using sender = await connectTo(server);
+      let sent = 0;
+      const send = async (count: number) => {
+        for (const end = sent + count; sent < end;) {
+          await sender.sendall(bytes(`${sent++}`));
+        }
+      };
+      const port = server.serverAddress[1];
+      const allSeen = (dropped = 0) =>
+        until(() => seen.length === sent - dropped);
+      let served = server.serveForever();
+      for (let burst = 0; burst < 20; burst++) { // several receives are in flight by then
+        await send(1 + burst);
+        await allSeen();
+      }
+      await send(30);
+      await server.shutdown(); // in the middle
+      await within(served);
+      await send(600);
+      const dropped = droppedAt(port);
+      assert(dropped > 100, `${dropped}`);
+      served = server.serveForever();
+      await allSeen(dropped);
+      server.suspend();
+      await send(30);
+      server.resume();
+      await allSeen(dropped);
+      await until(() => server.status.active === 0);
+      await server.shutdown();
+      await within(served);
+      assertEquals(seen, seen.toSorted((a, b) => a - b));
+      assertEquals(new Set(seen).size, seen.length);
+      await send(1);
+      await select([server], [], []); // the server has received the datagram
+      assertEquals(server.status.rejected, 0);
+      await server.serverClose();
+      const { accepted, finished, rejected } = server.status;
+      assertEquals([finished, rejected], [seen.length, 1]);
+      assertEquals(accepted + dropped, sent);
+    },
+  );
 }

@@ -5,9 +5,10 @@
  */
 
 import { translate } from "../base/errors.ts";
+import { MAX_DELAY } from "../waiting/timeouts.ts";
 import type {
   DatagramOption,
-  DatagramTransport,
+  SeveralDatagramTransport,
   TransportAddr,
 } from "./transport.ts";
 
@@ -54,13 +55,15 @@ const ALL_HOSTS = "224.0.0.1";
  * Adds the options that Deno's datagram socket has only through a multicast membership. Deno sets an option in the
  * background: the next call waits for that, and throws its failure.
  */
-export class DenoDatagram implements DatagramTransport {
+export class DenoDatagram implements SeveralDatagramTransport {
   /** Deno's socket. */
   readonly conn: DenoDatagramConn;
   /** The joined groups, also before Deno has confirmed them. */
   readonly #joined = new Set<string>();
   readonly #memberships = new Map<string, Membership>();
   #changing: Promise<void> | undefined;
+  /** Keeps the process alive in place of several receives. The timer itself does nothing. */
+  #alive: ReturnType<typeof setInterval> | undefined;
   #failure: unknown;
 
   /** @param conn The socket to own. */
@@ -82,21 +85,36 @@ export class DenoDatagram implements DatagramTransport {
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
+  /** Lets a timer keep the process alive, because Deno's `ref` and `unref` are for the latest receive only. */
+  receiveSeveral(): void {
+    this.conn.unref?.();
+    this.#alive = setInterval(() => {}, MAX_DELAY);
+  }
+
   /** Returns the socket to the caller, who closes it. */
   detach(): DenoDatagramConn {
+    if (this.#alive !== undefined) this.conn.ref?.();
+    this.endSeveral();
     return this.conn;
   }
 
   unref(): void {
-    this.conn.unref?.();
+    if (this.#alive === undefined) this.conn.unref?.();
+    else Deno.unrefTimer(this.#alive);
   }
 
   ref(): void {
-    this.conn.ref?.();
+    if (this.#alive === undefined) this.conn.ref?.();
+    else Deno.refTimer(this.#alive);
   }
 
   close(): void {
     this.conn.close();
+  }
+
+  /** Ends the timer, which the close must leave: the process waits for the receives that it ends. */
+  endSeveral(): void {
+    clearInterval(this.#alive);
   }
 
   /** Reports whether no change is in progress and none has failed. */

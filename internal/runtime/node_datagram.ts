@@ -132,6 +132,10 @@ class NodeDatagram implements DatagramTransport {
     this.#queue.push([new Uint8Array(data), sender]);
   }
 
+  get queued(): number {
+    return this.#queue.length;
+  }
+
   #fail(error: Error): void {
     if (this.#receiver === undefined) this.#failure = error;
     else this.#receiver.reject(error);

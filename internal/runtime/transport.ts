@@ -78,6 +78,8 @@ export interface DatagramTransport {
   ref?(): void;
   /** The address of the bound socket. */
   readonly addr: TransportAddr;
+  /** The number of datagrams received before anybody asked for them. */
+  readonly queued?: number;
   /** Sets an option; returns false if the runtime cannot. */
   setOption?(name: DatagramOption, value: number): boolean;
   /** Returns an option; undefined if the runtime cannot read it. */
@@ -111,6 +113,21 @@ export function isBounded(
   transport: DatagramTransport,
 ): transport is BoundedDatagramTransport {
   return "bounded" in transport;
+}
+
+/** A datagram socket that can have several receives in flight, which end in the order of arrival. */
+export interface SeveralDatagramTransport extends DatagramTransport {
+  /** Prepares for several receives. No receive may be in flight. */
+  receiveSeveral(): void;
+  /** Lets the process end, once the last receive has ended after `close`. */
+  endSeveral(): void;
+}
+
+/** Reports whether a datagram socket can have several receives in flight. */
+export function receivesSeveral(
+  transport: DatagramTransport,
+): transport is SeveralDatagramTransport {
+  return "receiveSeveral" in transport;
 }
 
 /** A stream over another thread or process, where bytes that were written may still wait to be sent. */

@@ -37,7 +37,8 @@ export abstract class DatagramServer<A extends Address = Address>
 
   /**
    * Waits for the requests under way, which answer on the server's socket, and then closes that socket. Also waits, a
-   * second at most, for the clients to read their answers.
+   * second at most, for the clients to read their answers. Datagrams that the server has received and not begun to
+   * handle are dropped, as the system drops those in its own buffer, and count as rejected in `status`.
    */
   override async serverClose(
     options: ServerCloseOptions = {},
@@ -47,8 +48,7 @@ export abstract class DatagramServer<A extends Address = Address>
     } finally {
       await afterDrain(this, async () => {
         if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
-        this.socket.close();
-        await stateOf(this.socket).released;
+        await this.#closeSocket();
       });
     }
   }
@@ -57,6 +57,18 @@ export abstract class DatagramServer<A extends Address = Address>
   override get status(): ServerStatus {
     const { bytesIn, bytesOut } = stateOf(this.socket).byteCounts;
     return { ...super.status, bytesIn, bytesOut };
+  }
+
+  /** Closes the socket. Datagrams that were received and not handled count as rejected. */
+  async #closeSocket(): Promise<void> {
+    const state = stateOf(this.socket);
+    const { datagram } = state;
+    this.socket.close();
+    await state.released;
+    const { status } = requestsOf(this);
+    const unread = datagram?.unread ?? 0;
+    status.accepted += unread;
+    status.rejected += unread;
   }
 
   async #flush(timeout: number | null = null): Promise<void> {
@@ -71,7 +83,7 @@ export abstract class DatagramServer<A extends Address = Address>
     | Promise<[DatagramRequest, A]> {
     const { socket, maxPacketSize } = this;
     const datagram = stateOf(socket).datagram;
-    if (datagram !== undefined) datagram.answering = true;
+    datagram?.serve(!requestsOf(this).concurrent);
     if (
       !datagram?.pending.ready ||
       socket.recvfrom !== Socket.prototype.recvfrom

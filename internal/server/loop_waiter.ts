@@ -7,8 +7,9 @@
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import {
-  PendingOperation,
+  isWatched,
   type Readiness,
+  type WatchedReadiness,
 } from "../waiting/pending_operation.ts";
 
 /** The `serviceActions` methods that need no timer: they have nothing to do while no request comes. */
@@ -49,8 +50,8 @@ export class LoopWaiter {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
   #wake: (() => void) | undefined;
-  /** The operation that wakes the loop when it completes. */
-  #operation: PendingOperation<unknown> | undefined;
+  /** The source that wakes the loop when it becomes ready. */
+  #watched: WatchedReadiness | undefined;
   #flight: Promise<void> | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
   #ticked = false;
@@ -94,7 +95,7 @@ export class LoopWaiter {
   /** Waits until the source may be ready, a tick has passed, or the loop should end. */
   wait(source: Readiness): Promise<void> {
     const flight = source.fill();
-    if (source instanceof PendingOperation) this.#watch(source);
+    if (isWatched(source)) this.#watch(source);
     else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
       this.#flight = flight;
       flight.then(this.rouse);
@@ -110,14 +111,14 @@ export class LoopWaiter {
   }
 
   /**
-   * Lets an operation wake the loop whenever it completes. A reaction to each single wait would cost 2 promises and a
+   * Lets a source wake the loop whenever it becomes ready. A reaction to each single wait would cost 2 promises and a
    * turn.
    */
-  #watch(operation: PendingOperation<unknown>): void {
-    if (operation === this.#operation) return;
-    this.#operation?.watchers.delete(this.rouse);
-    this.#operation = operation;
-    operation.watchers.add(this.rouse);
+  #watch(source: WatchedReadiness): void {
+    if (source === this.#watched) return;
+    this.#watched?.watchers.delete(this.rouse);
+    this.#watched = source;
+    source.watchers.add(this.rouse);
   }
 
   /** Waits until the source is ready, however often it takes, or the stop. */
@@ -156,7 +157,7 @@ export class LoopWaiter {
   /** Notes that the loop has ended. */
   end(): void {
     clearInterval(this.#ticker);
-    this.#operation?.watchers.delete(this.rouse);
+    this.#watched?.watchers.delete(this.rouse);
     this.#ended.resolve();
   }
 }

@@ -48,7 +48,10 @@ export interface ServerStatus {
   failed: number;
   /** Requests that the server has cut off as it closed. */
   forced: number;
-  /** Requests closed because `verifyRequest` rejected them, at a limit, or while the server closed. */
+  /**
+   * Requests closed because `verifyRequest` rejected them, at a limit, or while the server closed; and datagrams that were
+   * received and not handled when the server closed.
+   */
   rejected: number;
   /** Failures of `getRequest` that the server passed over: the client was gone, or an override made a handshake that failed. */
   transientErrors: number;

@@ -14,6 +14,22 @@ export interface Readiness {
   fill(): Promise<void>;
 }
 
+/** A readiness that calls back, each time that it becomes ready and in the same turn. */
+export interface WatchedReadiness extends Readiness {
+  /** The callbacks. A loop that waits again and again needs no promise for each round. */
+  readonly watchers: Set<() => void>;
+}
+
+/** Reports whether a readiness calls back. */
+export function isWatched(source: Readiness): source is WatchedReadiness {
+  return "watchers" in source;
+}
+
+/** Calls the callbacks of a readiness; allocates no iterator. */
+export function callWatchers({ watchers }: WatchedReadiness): void {
+  watchers.forEach(call);
+}
+
 function call(watcher: () => void): void {
   watcher();
 }
@@ -55,12 +71,9 @@ export const READY: Readiness = { ready: true, fill: () => Promise.resolve() };
  *
  * @typeParam T The result.
  */
-export class PendingOperation<T> implements Readiness {
+export class PendingOperation<T> implements WatchedReadiness {
   readonly #start: () => Promise<T>;
   readonly #wants: ((value: T) => boolean) | undefined;
-  /**
-   * Called when there is a result, in the same turn. A loop that waits again and again needs no promise for each round.
-   */
   readonly watchers: Set<() => void> = new Set();
   #inFlight: Promise<void> | undefined;
   /** Whether there is a result: a value or an error. Not an object, since each request would allocate one. */
@@ -128,7 +141,7 @@ export class PendingOperation<T> implements Readiness {
     this.#ended = true;
     this.#failed = failed;
     this.#result = result;
-    this.watchers.forEach(call); // allocates no iterator
+    callWatchers(this);
   }
 
   /** Takes the result, or throws the error. The operation must be ready. */

@@ -2,6 +2,7 @@
 
 import "../codecs_test.ts";
 import "../datagram_memory_test.ts";
+import "../datagram_receives_test.ts";
 import "../deno_version_test.ts";
 import "../errors_test.ts";
 import "../graph_test.ts";

@@ -1,4 +1,4 @@
-/** Faults of `node:net`, `node:dgram` and `node:diagnostics_channel` in Deno. */
+/** Faults of `node:net`, `node:dgram`, `node:diagnostics_channel` and `Deno.DatagramConn` in Deno. */
 
 import { createSocket } from "node:dgram";
 import { channel } from "node:diagnostics_channel";
@@ -42,9 +42,20 @@ export async function subscriberThrows(): Promise<boolean> {
 
 /** Runs a program, and reports whether it still ran after a second, when it exits with that code. */
 async function endsWith(code: number, source: string): Promise<boolean> {
-  const args = ["eval", source];
+  const args = ["eval", "--unstable-net", source];
   const command = new Deno.Command(Deno.execPath(), { args });
   return (await command.output()).code === code;
+}
+
+/** `unref` of a datagram socket of Deno with two receives in flight lets no process end. */
+export function datagramUnref(): Promise<boolean> {
+  const source = `
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    socket.receive(new Uint8Array(1));
+    socket.receive(new Uint8Array(1));
+    socket.unref();
+    Deno.unrefTimer(setTimeout(() => Deno.exit(3), 1000));`;
+  return endsWith(3, source);
 }
 
 /** Joining a group twice is EINVAL, where setsockopt(2) says EADDRINUSE. */
