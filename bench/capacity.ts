@@ -2,7 +2,8 @@
  * The capacity of each way to run: from measured figures on paper, and by a simulation of threads and processors.
  *
  *     deno run -A bench/capacity.ts             # writes the tables of docs/operating.md and docs/scaling.md
- *     deno run -A bench/capacity.ts --measure   # measures the figures again, and writes them to capacity.json
+ *     deno run -A bench/capacity.ts --measure   # measures the figures again, and writes them to capacity.json; of all
+ *                                               # ways, or of those that are named
  *     deno run -A bench/capacity.ts --check     # compares the simulation with servers that run
  *
  * @module
@@ -32,7 +33,7 @@ export function readFigures(): Record<string, Figures> {
 }
 
 /** The servers whose handlers run on other threads or processes. */
-const SPREADS = ["ThreadingTCPServer", "ForkingTCPServer"];
+const SPREADS = /^(Threading|Forking)/;
 
 /** What each way costs, and what follows from that for a GiB and for a processor. */
 export function costTable(figures: Record<string, Figures>): string {
@@ -93,7 +94,7 @@ export function rateOf(
   cores: number,
   workUs: number,
 ): number {
-  const spreads = SPREADS.includes(name);
+  const spreads = SPREADS.test(name);
   const all = { mainUs: costs.mainUs + costs.otherUs, otherUs: 0 }; // helpers of the engine take from the same processor
   const { rate } = simulate({
     ...spreads ? costs : all,
@@ -150,7 +151,7 @@ export function predictions(
   return known.map(([name, found]) => {
     const { mainUs, otherUs } = figures[name].echo;
     const part = mainUs / (mainUs + otherUs);
-    const spreads = SPREADS.includes(name);
+    const spreads = SPREADS.test(name);
     const { rate } = simulate({
       mainUs: cost(idle, name) * (spreads ? part : 1),
       otherUs: cost(idle, name) * (spreads ? 1 - part : 0),
@@ -228,7 +229,7 @@ export async function check(): Promise<Check[]> {
     const { rate: predicted } = simulate({
       ...without,
       cores,
-      workers: SPREADS.includes(name) ? cores : 0,
+      workers: SPREADS.test(name) ? cores : 0,
       workUs,
       clients: CLIENTS,
       clientUs: busy * seconds / count * 1e6,
@@ -247,8 +248,9 @@ if (import.meta.main) {
     if (Deno.args.includes("--check")) console.log(checkTable(await check()));
     else {
       if (Deno.args.includes("--measure")) {
-        const figures = JSON.stringify(await measureFigures(), null, 2);
-        Deno.writeTextFileSync(file, figures + "\n");
+        const ways = Deno.args.filter((arg) => !arg.startsWith("--"));
+        const found = { ...readFigures(), ...await measureFigures(ways) };
+        Deno.writeTextFileSync(file, JSON.stringify(found, null, 2) + "\n");
       }
       await writeCapacity(readFigures(), readResults());
     }

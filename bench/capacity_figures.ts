@@ -57,10 +57,13 @@ function servers(): Record<string, [server: Command, prefix: string]> {
   };
 }
 
-/** Measures all ways to run. */
-export async function measureFigures(): Promise<Record<string, Figures>> {
+/** Measures ways to run: those that are named, or all. */
+export async function measureFigures(
+  names: string[],
+): Promise<Record<string, Figures>> {
   const found: Record<string, Figures> = {};
   for (const [name, [server, prefix]] of Object.entries(servers())) {
+    if (names.length > 0 && !names.includes(name)) continue;
     console.error(name);
     const single = name === "TCPServer";
     found[name] = {
