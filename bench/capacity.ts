@@ -9,14 +9,13 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import {
   costs,
   type Figures,
   measureFigures,
   underLoad,
 } from "./capacity_figures.ts";
-import { filled } from "./pages.ts";
+import { fillIn } from "./pages.ts";
 import { ours } from "./peers.ts";
 import { type Command, ServerProcess } from "./server_process.ts";
 import { type Outcome, readResults, type Results } from "./results.ts";
@@ -24,8 +23,8 @@ import { type Costs, simulate } from "./simulation.ts";
 import { removeFolder } from "./tools.ts";
 
 const file = new URL("capacity.json", import.meta.url);
-const operating = new URL("../docs/operating.md", import.meta.url);
-const scaling = new URL("../docs/scaling.md", import.meta.url);
+const operating = "../docs/operating.md";
+const scaling = "../docs/scaling.md";
 
 /** The measured figures by way to run. */
 export function readFigures(): Record<string, Figures> {
@@ -192,20 +191,10 @@ export async function writeCapacity(
     scaling: scalingTable(figures),
     checked: checkTable(predictions(figures, results)),
   });
-  const args = [
-    "fmt",
-    "--quiet",
-    ...[operating, scaling].map((page) => fileURLToPath(page)),
-  ];
-  await new Deno.Command(Deno.execPath(), { args }).output();
-}
-
-function fillIn(page: URL, tables: Record<string, string>): void {
-  let text = Deno.readTextFileSync(page);
-  for (const [name, table] of Object.entries(tables)) {
-    text = filled(text, name, table);
-  }
-  Deno.writeTextFileSync(page, text);
+  await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", operating, scaling],
+    cwd: import.meta.dirname,
+  }).output();
 }
 
 /** The clients of the check, as many as in `deno task bench threads-work`. */

@@ -6,6 +6,7 @@
 
 import type { Outcome, Results } from "./results.ts";
 import { parts } from "./tables.ts";
+import { choosingTable } from "./choosing_table.ts";
 import { markdownTable } from "./markdown.ts";
 import { peerTable } from "./peer_table.ts";
 import { changeTable, targetTables } from "./target_tables.ts";
@@ -50,18 +51,28 @@ function contenderTable({ unit, contenders, skipped }: Outcome): string {
   );
 }
 
-/** Writes the tables of a page, and formats it. */
+/** Writes the tables of the benchmarks' page and of docs/choosing.md, and formats these. */
 export async function writePage(results: Results): Promise<void> {
-  const file = new URL("README.md", import.meta.url);
-  let page = Deno.readTextFileSync(file);
-  page = filled(page, "targets", targetTables(results));
-  page = filled(page, "peers", peerTable(results));
-  page = filled(page, "changes", changeTable());
-  page = filled(page, "contenders", outcomeTables(results));
-  Deno.writeTextFileSync(file, page);
-  const written = ["README.md", "results.json"];
+  fillIn("README.md", {
+    targets: targetTables(results),
+    peers: peerTable(results),
+    changes: changeTable(),
+    contenders: outcomeTables(results),
+  });
+  fillIn("../docs/choosing.md", { cost: choosingTable(results) });
+  const written = ["README.md", "results.json", "../docs/choosing.md"];
   await new Deno.Command(Deno.execPath(), {
     args: ["fmt", "--quiet", ...written],
     cwd: import.meta.dirname,
   }).output();
+}
+
+/** Fills in parts of a page. */
+export function fillIn(page: string, parts: Record<string, string>): void {
+  const url = new URL(page, import.meta.url);
+  let text = Deno.readTextFileSync(url);
+  for (const [name, part] of Object.entries(parts)) {
+    text = filled(text, name, part);
+  }
+  Deno.writeTextFileSync(url, text);
 }

@@ -7,6 +7,7 @@ import {
   readFigures,
   scalingTable,
 } from "../bench/capacity.ts";
+import { choosingTable } from "../bench/choosing_table.ts";
 import { placement, steps } from "../bench/placement.ts";
 import { readResults } from "../bench/results.ts";
 import { readScale } from "../bench/scale_figures.ts";
@@ -97,6 +98,16 @@ Deno.test({
     assertEquals(cellsOf("scaling.md", "measured"), cells(scaleTable(scale)));
     const counts = new Set(scale.points.map(({ processors }) => processors));
     assertEquals([...counts], steps(processors));
+  },
+});
+
+Deno.test({
+  name: "docs/choosing.md has the costs that bench/results.json gives",
+  ignore: !granted("read"),
+  fn() {
+    const table = cells(choosingTable(readResults()));
+    assertEquals(cellsOf("choosing.md", "cost"), table);
+    for (const row of table) assert(row[2] !== "-", `${row} is not measured`);
   },
 });
 
