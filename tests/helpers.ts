@@ -11,9 +11,6 @@ import {
   type Socket as NetSocket,
 } from "node:net";
 import { constants } from "node:os";
-import { memoryUsage } from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { SharedTimer, Timeout } from "../internal/waiting/timeouts.ts";
 import {
   type Address,
@@ -34,13 +31,6 @@ export const ERRNO = constants.errno;
 /** Lets all that is ready happen; for transports in memory, which wait for nothing else. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** The bytes of the heap that are in use, after a collection. */
-export function heapUsed(): number {
-  setFlagsFromString("--expose-gc");
-  runInNewContext("gc")();
-  return memoryUsage().heapUsed;
 }
 
 /** The code of the OSError with which a call ends; its message must end with it. */

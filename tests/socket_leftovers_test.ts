@@ -8,8 +8,9 @@ import {
 } from "../internal/runtime/node_listener.ts";
 import { select, SHUT_WR, Socket, TimeoutError } from "../socket.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
-import { FakeStream, heapUsed, tcpPair, turn } from "./helpers.ts";
+import { FakeStream, tcpPair, turn } from "./helpers.ts";
 import { granted } from "./helpers/allowed.ts";
+import { heapUsed } from "./helpers/heap_used.ts";
 import { within } from "./helpers/within.ts";
 
 /** Calls on an idle socket that end without a result. */

@@ -15,6 +15,7 @@ import {
 import {
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertStringIncludes,
   delay,
 } from "./deps.ts";
@@ -31,6 +32,7 @@ import {
 } from "./server_helpers.ts";
 import * as H from "./testdata/handlers.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
+import { heapUsed } from "./helpers/heap_used.ts";
 import { within } from "./helpers/within.ts";
 import { assertPaired, Events } from "./telemetry_helpers.ts";
 
@@ -561,6 +563,47 @@ async function handleTen(
   await until(() => server.status.active === 0);
 }
 
+/** Connects, sends a word, and returns the answer. */
+async function answerTo(server: AnyServer, word: string): Promise<string> {
+  using client = await connectTo(server);
+  await client.sendall(bytes(word));
+  return text(await all(client));
+}
+
+/** Serves waves of connections until one leaves nothing in the heap of the server and in that of its handlers. */
+async function serveWaves(
+  Server: AnyServerClass,
+  address: Address,
+  options: ServerOptions,
+): Promise<void> {
+  await using server = new Server(address, H.Heap, options);
+  const served = server.serveForever();
+  const wave = async () => {
+    for (let group = 0; group < 4; group++) {
+      const words = Array.from({ length: 50 }, (_, i) => `word ${i}`);
+      const answers = words.map((word) => answerTo(server, word));
+      assertEquals(await within(Promise.all(answers)), words);
+    }
+    await until(() => server.status.active === 0);
+  };
+  const heaps = async () => [
+    heapUsed(),
+    Number(await answerTo(server, "heap")),
+  ];
+  let before = await heaps();
+  let kept: number[] = [];
+  for (let count = 0; count < 15; count++) { // the first ones compile code
+    await wave();
+    const after = await heaps();
+    kept = after.map((used, i) => (used - before[i]) / 200);
+    if (Math.max(...kept) < 150) break; // what is kept of each connection is kept in each wave
+    before = after;
+  }
+  assertLess(Math.max(...kept), 150, `${kept} bytes of each connection`);
+  await server.shutdown();
+  await within(served);
+}
+
 /** A datagram is answered after the next one was received, and answered; both from the server's address. */
 async function answerLate(server: AnyServer): Promise<void> {
   using client = await connectTo(server);
@@ -633,6 +676,11 @@ for (const [prefix, options, unable] of WAYS) {
       name: `${name} keeps nothing of requests that have ended`,
       ignore: unable,
       fn: () => handleTen(Server, address(), options),
+    });
+    Deno.test({
+      name: `${name} keeps no memory of connections that have ended`,
+      ignore: unable,
+      fn: () => serveWaves(Server, address(), options),
     });
   }
 }

@@ -18,6 +18,7 @@ import {
   StreamRequestHandler,
   type StreamTransport,
 } from "../../mod.ts";
+import { heapUsed } from "../helpers/heap_used.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -32,6 +33,17 @@ export class Echo extends BaseRequestHandler {
       if (data.length === 0) return;
       await this.request.sendall(data);
     }
+  }
+}
+
+/** Answers "heap" with the bytes of the heap in use where it runs, and all else with itself. */
+export class Heap extends BaseRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const data = await this.request.recv(100);
+    const asked = decoder.decode(data) === "heap";
+    await this.request.sendall(asked ? encoder.encode(`${heapUsed()}`) : data);
   }
 }
 

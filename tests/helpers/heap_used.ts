@@ -1,0 +1,10 @@
+import { memoryUsage } from "node:process";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+/** The bytes of the heap of this thread that are in use, after a collection. */
+export function heapUsed(): number {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+  return memoryUsage().heapUsed;
+}
