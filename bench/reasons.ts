@@ -21,7 +21,8 @@ const REASONS: Record<string, string> = {
     "The parent accepts, passes each connection by a message, and wakes a child for it: that takes most of the time",
   "udp": "A copy, a handler and the stages of a server for each datagram",
   "idle":
-    "A connection's objects take 1.4 KiB more than those of the plain loop, and V8's young generation grows once more",
+    "A connection's objects take 1.5 KiB more than those of the plain loop, and V8's young generation, which shrinks later, " +
+    "grows once more",
   "idle-quiet":
     "Each `recv` allocates the array that it returns, and V8 keeps the memory of those that it has collected",
   "idle-neighbour":
@@ -40,7 +41,7 @@ const REASONS: Record<string, string> = {
     "The module in one file would take 31 ms, `node:diagnostics_channel` and `node:async_hooks` take 16, and Deno takes " +
     "0.25 for each file more, of which there are 270",
   "growth: socketserver, 10000":
-    "10,000 connections do not fit into the processor's cache: the plain loop falls as far",
+    "10,000 connections do not fit into the processor's cache",
 };
 
 /** Why a target is missed; undefined where nobody knows. */
