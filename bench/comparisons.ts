@@ -144,6 +144,11 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     processors: Infinity,
     contenders: {
       "socketserver": ours("ForkingTCPServer", "Echo"),
+      "socketserver, acceptIn children": ours(
+        "ForkingTCPServer",
+        "Echo",
+        '{"acceptIn":"children"}',
+      ),
       "fork and send": deno("peers/deno_fork_send.ts"),
       "CPython forking": cpython("forking"),
     },

@@ -4,6 +4,7 @@ import {
   ForkingMixIn,
   ForkingTCPServer,
   ForkingUDPServer,
+  ForkingUnixStreamServer,
   ProxyProtocolMixIn,
   StreamRequestHandler,
   TCPServer,
@@ -162,6 +163,11 @@ Deno.test({
       refusal(Paths, { acceptIn: "workers" }, "/tmp/never-bound"),
       'Cannot make a Paths with acceptIn "workers": it cannot have addressFamily, because a Unix socket cannot be shared by the workers; use acceptIn "parent"',
     );
+    class ForkingPaths extends ForkingUnixStreamServer {}
+    assertEquals(
+      refusal(ForkingPaths, { acceptIn: "children" }, "/tmp/never-bound"),
+      'Cannot make a ForkingPaths with acceptIn "children": it cannot have addressFamily, because Deno removes the path of a socket that only the children accept on; use acceptIn "parent"',
+    );
     using bound = createServer(LOOPBACK);
     class Threads extends ThreadingTCPServer {}
     assertEquals(
@@ -169,6 +175,10 @@ Deno.test({
       'Cannot make a Threads with acceptIn "workers": it cannot have a socket that is bound already, because each worker opens its own; use acceptIn "parent"',
     );
     class Forks extends ForkingTCPServer {}
+    assertEquals(
+      refusal(Forks, { acceptIn: "children" }, bound),
+      'Cannot make a Forks with acceptIn "children": it cannot have a socket that is bound already, because this process has accepted on it, and the children could not get that; use acceptIn "parent"',
+    );
     assertEquals(
       refusal(Forks, { acceptIn: "children", allowReusePort: true }),
       'Cannot make a Forks with acceptIn "children": it cannot have allowReusePort, because such a socket cannot be passed to the children; use acceptIn "parent"',

@@ -191,6 +191,20 @@ const MISTAKES: Record<string, () => unknown> = {
       async serve() {}
     },
   ),
+  'a hook that processes do not call, with `acceptIn: "children"`': () => {
+    class Guarded extends s.ForkingTCPServer {
+      verifyRequest() {
+        return false;
+      }
+    }
+    const options = { acceptIn: "children" };
+    Reflect.construct(Guarded, [LOOPBACK, handlerFor("TCP"), options]);
+  },
+  'a limit that processes cannot hold, with `acceptIn: "children"`': () =>
+    new s.ForkingTCPServer(LOOPBACK, handlerFor("TCP"), {
+      acceptIn: "children",
+      maxConnectionsPerClient: 10,
+    }),
   "no `moduleUrl` for workers": inEach(
     ["ThreadingTCPServer"],
     (name) => new s[name](LOOPBACK, Upper),

@@ -125,6 +125,7 @@ function fakeServer() {
     listen: () => (listens++, 0),
     onconnection() {},
     close() {},
+    fdForIpc: () => -1,
   };
   return { server, handle, listens: () => listens };
 }

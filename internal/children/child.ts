@@ -12,6 +12,7 @@ import {
 } from "./child_request_runner.ts";
 import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
+import { ChildOutbox } from "./child_outbox.ts";
 import { ParentLink } from "./parent_link.ts";
 
 /**
@@ -35,12 +36,19 @@ export function runChild(
 ): Promise<never> {
   const channel = globalThis.process;
   const send = channel.send!.bind(channel); // kept before handlers run, which may replace it
-  const link = new ParentLink((message, sent) => {
+  const outbox = new ChildOutbox((message, handle, sent) => {
     if (!channel.connected) return;
-    send(message, (error: Error | null) => error ? leave() : sent());
+    send(
+      message,
+      handle as NetSocket | undefined,
+      {},
+      (error: Error | null) => error ? leave() : sent(),
+    );
   });
+  const link = new ParentLink((message, sent) => outbox.post(message, sent));
   Object.freeze(ParentLink.prototype);
-  const runner = new ChildRequestRunner(link, importHandler);
+  Object.freeze(ChildOutbox.prototype);
+  const runner = new ChildRequestRunner(link, importHandler, outbox);
   channel.on("message", (message, socket) => {
     runner.onMessage(message as ToChild, socket as NetSocket | undefined);
   });

@@ -13,7 +13,11 @@ import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
 import { settleReads } from "../waiting/timeouts.ts";
-import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
+import {
+  type AcceptHooks,
+  PoolChild,
+  type PoolChildOptions,
+} from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
@@ -23,11 +27,27 @@ import type { LaunchOptions } from "./forking_options.ts";
  */
 const RETRY_MS = 1000;
 
+/**
+ * The milliseconds after which a child that accepts by itself, has requests and was not heard gets others only if no other
+ * child can take them: its handler may compute. Arbitrary.
+ */
+const QUIET_MS = 50;
+
 /** The options of a pool. */
 export interface ChildPoolOptions
-  extends Omit<PoolChildOptions, "init" | "shutdown" | "onLimit"> {
+  extends Omit<PoolChildOptions, "init" | "shutdown" | "onLimit" | "accepts"> {
   /** The most children at a time. */
   maxChildren: number;
+}
+
+/** What becomes of children that accept by themselves, and of their connections. */
+export interface PoolHooks extends AcceptHooks {
+  /** Called when a child has ended. */
+  exited(child: PoolChild): void;
+  /** Called when `maxConnections` or the suspension of the server may have changed. */
+  changeAccepts(): void;
+  /** Resolves when all connections that children have accepted until now are known. */
+  settled(): Promise<void>;
 }
 
 /** The server of a pool. */
@@ -40,6 +60,8 @@ export interface ChildPoolServer {
   readonly init: () => PoolChildOptions["init"];
   /** Stops the loop of the server. */
   readonly shutdown: () => Promise<void>;
+  /** Accepts in the children; undefined if the server accepts. */
+  readonly accepts?: PoolHooks;
   /** Called when a request is over a limit that its child looks after. */
   readonly onLimit: PoolChildOptions["onLimit"];
 }
@@ -117,6 +139,11 @@ export class ChildPool {
     }
   }
 
+  /** Records that a request took `ms` milliseconds whose connection a child has accepted. */
+  record(ms: number): void {
+    this.#limit.record(ms);
+  }
+
   #queue(job: Job): Promise<JobEnd> {
     const queued: QueuedJob = { job, ended: Promise.withResolvers() };
     queued.leave = this.#waiting.push(queued);
@@ -179,7 +206,10 @@ export class ChildPool {
    * one has failed to start.
    */
   #pick(): PoolChild | undefined {
+    const { accepts } = this.#server;
+    const heardSince = performance.now() - QUIET_MS;
     let best: PoolChild | undefined;
+    let quiet: PoolChild | undefined;
     let open = 0;
     let starting = 0;
     let short = 0;
@@ -190,16 +220,22 @@ export class ChildPool {
       if (!child.ready) starting++;
       else if (child.load > 0 && child.lastProgress > since) short++;
       if (!child.free) continue;
+      if (accepts && child.load > 0 && child.heard < heardSince) {
+        quiet ??= child;
+        continue;
+      }
       if (best === undefined || child.load < best.load) best = child;
     }
     this.#slowing = this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
+    best ??= quiet;
     const failure = this.#failure;
     if (failure !== undefined && open === 0) throw failure;
     const enough = failure !== undefined ||
       open > 0 && starting >= navigator.hardwareConcurrency;
-    if (enough || this.#children.size >= this.#options.maxChildren) return best;
+    if (this.#children.size >= this.#options.maxChildren) return best;
+    if (enough) return accepts && starting > 0 ? undefined : best; // one that computes could not report it
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
   }
 
@@ -219,8 +255,8 @@ export class ChildPool {
   }
 
   #fork(): PoolChild {
-    const { launch: how, init, shutdown, onLimit } = this.#server;
-    const own = { init: init(), shutdown, onLimit };
+    const { launch: how, init, shutdown, onLimit, accepts } = this.#server;
+    const own = { init: init(), shutdown, onLimit, accepts };
     const options = { ...this.#options, ...own };
     const child = new PoolChild(launch(how), options, this.#dispatch);
     this.#children.add(child);
@@ -239,6 +275,27 @@ export class ChildPool {
     if (pid !== undefined) this.pids!.delete(pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
     this.#dispatch();
+    if (!this.#closed) this.#server.accepts?.exited(child);
+  }
+
+  /** The children that run. */
+  get children(): Iterable<PoolChild> {
+    return this.#children;
+  }
+
+  /**
+   * Starts children until `count` are open. Returns false if one could not start, a second ago at most; then none is
+   * started.
+   */
+  grow(count: number): boolean {
+    const open = () => [...this.#children].filter((child) => child.open).length;
+    while (!this.#closed && open() < count) {
+      if (this.#children.size >= this.#options.maxChildren) break;
+      if (this.#failure !== undefined || this.#tryFork() === undefined) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Ends idle children beyond the most. */
@@ -270,6 +327,16 @@ export class ChildPool {
   /** Sets the seconds that a connection of a child may be idle. */
   limitIdle(seconds: number | null): void {
     for (const child of this.#children) child.limitIdle(seconds);
+  }
+
+  /** Looks at `maxConnections` and at whether the server is suspended, if the children accept. */
+  changeAccepts(): void {
+    this.#server.accepts?.changeAccepts();
+  }
+
+  /** Resolves when all connections that children have accepted until now are known. */
+  async settled(): Promise<void> {
+    await this.#server.accepts?.settled();
   }
 
   /** The number of handlers that wait between two messages. */

@@ -30,10 +30,21 @@ import type {
   ChildLimit,
   ExpireMessage,
   InitMessage,
+  ListenMessage,
+  PauseMessage,
   RequestMessage,
   ToChild,
 } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
+import { AcceptReports } from "./accept_reports.ts";
+import { type AcceptedRequests, ChildAcceptor } from "./child_acceptor.ts";
+import type { ChildOutbox } from "./child_outbox.ts";
+import { fromTransport } from "../base/address.ts";
+import { NO_BYTES } from "../socket/stream.ts";
+import type { ParkedHandle } from "../runtime/parked_listener.ts";
+
+/** The messages of a child that its event loop turns, within the time after which it counts as stuck. Arbitrary. */
+const BEATS = 4;
 
 /** The stand-in of the server in a child process: `this.server` of its handlers. */
 class ChildServerStub extends ServerStub {
@@ -70,15 +81,44 @@ export class ChildRequestRunner {
   /** The requests whose connections this process has itself. */
   readonly #own = new Set<ActiveRequest>();
   readonly #idleSweep = new IdleSweep(this.#endIdle.bind(this));
+  readonly #outbox: ChildOutbox;
+  readonly #reports: AcceptReports;
+  readonly #acceptor: ChildAcceptor;
+  #lastAccepted = 0;
   #loaded: Promise<LoadedHandler> | undefined;
+  #handler: LoadedHandler | undefined;
+  #server: ChildServerStub | undefined;
 
   /**
    * @param link The channel to the server.
    * @param importHandler Imports the module of the handler.
+   * @param outbox Returns connections to the server.
    */
-  constructor(link: ParentLink, importHandler: ImportHandler) {
+  constructor(
+    link: ParentLink,
+    importHandler: ImportHandler,
+    outbox: ChildOutbox,
+  ) {
     this.#link = link;
     this.#importHandler = importHandler;
+    this.#outbox = outbox;
+    this.#reports = new AcceptReports(link);
+    this.#acceptor = new ChildAcceptor(this.#acceptedRequests());
+  }
+
+  /** Returns the requests of this process as its accepts see them. */
+  #acceptedRequests(): AcceptedRequests {
+    const idle = () => this.#active.size === 0;
+    return {
+      get idle() {
+        return idle();
+      },
+      begin: (socket, atOnce) => void this.#begin(socket, atOnce),
+      giveBack: (socket, credit) => this.#giveBack(socket, credit),
+      listening: (on) => this.#link.tell(on ? "listens" : "rests"),
+      full: () => this.#link.tell("full"),
+      gave: (credit) => this.#link.gave(credit),
+    };
   }
 
   /** Handles a message from the server. */
@@ -92,6 +132,18 @@ export class ChildRequestRunner {
         return this.#link.settle(message);
       case "sync":
         return this.#link.synced();
+      case "listen":
+        return this.#listen(message, socket as unknown as ParkedHandle);
+      case "credit":
+        return message.credit > 0
+          ? this.#acceptor.grant(message.credit)
+          : this.#acceptor.reclaim(-message.credit);
+      case "pause":
+        return void this.#pause(message);
+      case "take":
+        return this.#outbox.take();
+      case "taken":
+        return this.#outbox.taken();
       case "leave":
         return Deno.exit();
       case "expire":
@@ -112,6 +164,70 @@ export class ChildRequestRunner {
     }
   }
 
+  /** Gets the listening socket. Tells the server from time to time that the event loop turns, if it wants to know. */
+  #listen(message: ListenMessage, handle: ParkedHandle): void {
+    const { unix, backlog, requests, timeout } = message;
+    this.#link.synced();
+    this.#acceptor.start(handle, unix, backlog, requests);
+    if (timeout === null) return;
+    setInterval(() => this.#link.tell("alive"), timeout * 1000 / BEATS);
+  }
+
+  async #pause({ paused, each }: PauseMessage): Promise<void> {
+    this.#acceptor.paused = paused;
+    await this.#acceptor.settled();
+    this.#reports.each = each;
+    this.#reports.flush();
+    this.#link.tell("paused");
+  }
+
+  /** Runs the handler for a connection that this process has accepted. */
+  async #begin(socket: NetSocket, atOnce: boolean): Promise<void> {
+    const id = --this.#lastAccepted;
+    try {
+      const { localAddress, remoteAddress: hostname, remotePort: port } =
+        socket;
+      const { serverAddress } = this.#server!;
+      const unix = typeof serverAddress === "string";
+      if (!unix && (hostname === undefined || localAddress === undefined)) {
+        socket.destroy();
+        return this.#reports.gone();
+      }
+      const local = unix
+        ? { transport: "unix", path: serverAddress }
+        : undefined;
+      const remote = unix
+        ? { transport: "unix", path: "" }
+        : { transport: "tcp", hostname, port };
+      const client = fromTransport(remote);
+      this.#reports.began(id, client);
+      if (!atOnce) await this.#reports.written();
+      const base = Socket.from(
+        new ReceivedStream(socket, local, unix ? remote : undefined),
+      );
+      const message: RequestMessage = {
+        type: "request",
+        kind: "handle",
+        id,
+        client,
+      };
+      await this.#run(this.#handler!, message, base);
+    } finally {
+      this.#acceptor.ended();
+    }
+  }
+
+  async #giveBack(socket: NetSocket, credit: number): Promise<void> {
+    const { _handle: handle } = socket as unknown as {
+      _handle: { close(): void } | null;
+    };
+    if (handle === null) { // the client is gone
+      if (credit > 0) this.#link.gave(credit);
+      return;
+    }
+    await this.#outbox.returnConnection(handle, credit, this.#link.token);
+  }
+
   /** Sets the seconds that a connection may be idle which this process has itself. */
   #limitIdle(seconds: number | null): void {
     this.#idleSweep.setLimit(seconds, this.#own);
@@ -119,6 +235,7 @@ export class ChildRequestRunner {
 
   /** Tells the server that a request is over a limit. */
   #report(limit: LimitName, request: unknown): void {
+    this.#reports.flush(); // the server knows the request then
     for (const [id, active] of this.#active) {
       if (active.request === request) this.#link.limit(id, limit as ChildLimit);
     }
@@ -126,6 +243,7 @@ export class ChildRequestRunner {
 
   /** Ends requests whose connections were idle for too long, and tells the server. */
   #endIdle(over: ActiveRequest[], seconds: number): void {
+    this.#reports.flush(); // the server knows the requests then
     for (const [id, active] of this.#active) {
       if (!over.includes(active)) continue;
       this.#link.limit(id, "idleTimeout");
@@ -155,14 +273,19 @@ export class ChildRequestRunner {
         "in another process",
       ),
     }));
+    this.#server = server;
     this.#loaded.then(
-      () => this.#link.ready(),
+      (loaded) => {
+        this.#handler = loaded;
+        this.#link.ready();
+      },
       (error) => this.#link.ready(toFailure(error)),
     );
   }
 
   async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
     this.#link.begin(message.id);
+    this.#acceptor.noteRequest();
     const base = message.kind === "handle"
       ? takenSocket(message, socket)
       : this.#relayed(message);
@@ -204,13 +327,17 @@ export class ChildRequestRunner {
       const run = () => runHandler(new Handler(request, client, server));
       await runAndEnd(run, requestsOf(server), active);
       const idle = active.end === "idle";
-      this.#link.done(id, performance.now() - begun, counts(), idle);
+      const ms = performance.now() - begun;
+      if (id > 0) this.#link.done(id, ms, counts(), idle);
+      else this.#reports.finished(id, ms, counts() ?? NO_BYTES, idle);
     } catch (error) {
-      this.#link.failed(id, error, counts());
+      if (id > 0) this.#link.failed(id, error, counts());
+      else this.#reports.failed(id, error, counts() ?? NO_BYTES);
     } finally {
       this.#active.delete(id);
       this.#own.delete(active);
       this.#idleSweep.end(active);
+      if (id > 0) this.#acceptor.look(); // the child may be idle now
     }
   }
 }

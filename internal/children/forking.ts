@@ -10,9 +10,16 @@ import {
   type ServerConstructor,
 } from "../server/concurrent.ts";
 import { noteLimit } from "../requests/note_limit.ts";
+import type { Acceptors, BegunRequest } from "./acceptors.ts";
+import type { JobEnd } from "./child_request.ts";
+import { parkedListenerOf } from "../server/bind_passable.ts";
+import { runTask } from "../server/request_stages.ts";
+import { Start } from "../waiting/start.ts";
+import type { ServeForeverOptions } from "../stages/server_options.ts";
 import {
   checkAcceptIn,
   checkAcceptsElsewhere,
+  checkServesElsewhere,
   ownStages,
 } from "../server/accept_in.ts";
 import { bindPassable } from "../server/bind_passable.ts";
@@ -35,6 +42,7 @@ import {
   selectOptions,
 } from "../handoff/handler_reference.ts";
 import {
+  checkFresh,
   checkLaunch,
   checkPool,
   checkShared,
@@ -71,6 +79,9 @@ export function forking<B extends ServerConstructor>(Base: B) {
     #limits: ChildPoolOptions;
     #pool: ChildPool | undefined;
     #closed = false;
+    #acceptors: Acceptors | undefined;
+    /** The requests whose connections children have accepted, and their ends. */
+    readonly #accepted = new WeakMap<object, Promise<JobEnd>>();
 
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
@@ -96,10 +107,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
       );
       if (acceptIn === "children") {
         checkAcceptsElsewhere(new.target, args, "children");
-        throw new Error('Cannot make a server: acceptIn "children" is to come');
+        checkFresh(limits.requestsPerChild);
       }
       super(...args);
       this.acceptIn = acceptIn;
+      if (acceptIn === "children") requestsOf(this).acceptedIn = acceptIn;
       this.#limits = limits;
       this.#launch = launch;
       this.#init = () => ({
@@ -148,14 +160,63 @@ export function forking<B extends ServerConstructor>(Base: B) {
     serverBind(): void | Promise<void> {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
-      if (bindPassable(server)) return;
+      const parked = this.options.acceptIn === "children"; // the constructor has not gone on
+      if (bindPassable(server, parked)) return;
       return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
+    }
+
+    /** Serves, with children that accept if the server does not. */
+    override async serveForever(options?: ServeForeverOptions): Promise<void> {
+      if (this.acceptIn === "parent" || this.status.state === "serving") {
+        return await super.serveForever(options);
+      }
+      checkServesElsewhere(this, "children");
+      const serving = super.serveForever(options);
+      let ended = false;
+      const end = () => ended = true;
+      serving.then(end, end);
+      try {
+        const accepting = this.#accept(() => ended);
+        await Promise.race([serving, accepting.then(() => serving)]);
+      } finally {
+        await this.#acceptors?.stop();
+      }
+    }
+
+    /** Lets the children accept, once the server has started. */
+    async #accept(ended: () => boolean): Promise<void> {
+      await Start.of(this)?.wait();
+      // deno-lint-ignore no-explicit-any
+      const { socket } = this as any as SocketServer<unknown>;
+      const listener = parkedListenerOf(socket);
+      const pool = await this.#startPool();
+      if (!ended()) this.#acceptors!.start(pool, listener);
+    }
+
+    override async shutdown(): Promise<void> {
+      const stopped = super.shutdown();
+      await this.#acceptors?.stop();
+      await stopped;
+    }
+
+    override async handleRequest(): Promise<void> {
+      if (this.acceptIn === "parent") return await super.handleRequest();
+      throw new Error(
+        'Cannot handle one request: the children accept, because acceptIn is "children"; use serveForever(), or acceptIn "parent"',
+      );
     }
 
     override async finishRequest(
       request: unknown,
       clientAddress: Address,
     ): Promise<void> {
+      const accepted = this.#accepted.get(request as object);
+      if (accepted !== undefined) {
+        const { ms, idle } = await accepted;
+        this.#pool?.record(ms);
+        if (idle) requestsOf(this).endIdle(request);
+        return;
+      }
       const pool = this.#pool ?? await this.#startPool();
       const idle = await pool.run(request, clientAddress);
       if (idle) requestsOf(this).endIdle(request);
@@ -164,6 +225,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     /** Loads and creates the pool. */
     async #startPool(): Promise<ChildPool> {
       const { ChildPool } = await import("./child_pool.ts");
+      const accepts = await this.#makeAcceptors();
       if (this.#closed) throw new Error("Cannot fork: the server is closed");
       if (this.#pool === undefined) {
         this.#pool = requestsOf(this).pool = new ChildPool({
@@ -172,9 +234,39 @@ export function forking<B extends ServerConstructor>(Base: B) {
           init: this.#init,
           shutdown: async () => await this.shutdown(),
           onLimit: (limit, client) => noteLimit(this, limit, client),
+          accepts,
         }, this.#limits);
       }
       return this.#pool;
+    }
+
+    /** Loads and creates what lets the children accept; undefined if the server accepts. */
+    async #makeAcceptors(): Promise<Acceptors | undefined> {
+      if (this.acceptIn === "parent") return undefined;
+      const { Acceptors } = await import("./acceptors.ts");
+      // deno-lint-ignore no-explicit-any
+      const { socket } = this as any as SocketServer<unknown>;
+      return this.#acceptors ??= new Acceptors({
+        server: this,
+        requests: requestsOf(this),
+        begin: (client) => this.#beginAccepted(client, socket.family),
+      });
+    }
+
+    /** Begins a request whose connection a child has accepted. */
+    #beginAccepted(client: Address, family: number): BegunRequest {
+      const request = new Socket(family);
+      request.close();
+      const active = requestsOf(this).begin(request, client);
+      active.detached = true;
+      requestsOf(this).beginTime(active);
+      return {
+        request,
+        run: (ended) => {
+          this.#accepted.set(request, ended);
+          void runTask(this, active, client);
+        },
+      };
     }
 
     override async shutdownRequest(request: unknown): Promise<void> {
@@ -201,7 +293,14 @@ export function forking<B extends ServerConstructor>(Base: B) {
     override async serverClose(
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
-      const closing = super.serverClose(options);
+      const begun = performance.now();
+      await this.#acceptors?.stop(); // the requests that it has are known then
+      const { timeout } = options;
+      const passed = (performance.now() - begun) / 1000;
+      const left = typeof timeout === "number"
+        ? { timeout: Math.max(0, timeout - passed) }
+        : options;
+      const closing = super.serverClose(this.#acceptors ? left : options);
       void this.#pool?.drain();
       try {
         return await closing;

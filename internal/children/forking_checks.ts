@@ -89,6 +89,14 @@ export function checkPool(options: ChildPoolOptions): ChildPoolOptions {
   return options;
 }
 
+/** Throws a TypeError if each request should have a process of its own: it would start when the connection is accepted. */
+export function checkFresh(requestsPerChild: number): void {
+  if (requestsPerChild > 1) return;
+  throw new TypeError(
+    'Cannot make a server with acceptIn "children": it cannot have requestsPerChild 1, because a child waits for its connections before it knows them; use acceptIn "parent"',
+  );
+}
+
 /**
  * Returns the launch options if a child can start with them, so that a mistake fails in the constructor and not at the
  * first request.

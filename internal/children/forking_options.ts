@@ -13,9 +13,9 @@ import type { ChildPermissions } from "../handoff/permissions.ts";
  */
 export interface ForkingOptions {
   /**
-   * Where connections are accepted: `"parent"` is the server itself, which gives each connection to a child; in
-   * `"children"` each child accepts by itself, which is several times as fast for short connections. For servers of
-   * streams. A class with hooks or limits that need the server's own accept is refused. @default {"parent"}
+   * Where connections are accepted: `"parent"` is the server itself, which gives each connection to a child; with
+   * `"children"` the children accept by themselves, which is faster for short connections. For TCP servers. A class with
+   * hooks or limits that need the server's own accept is refused. @default {"parent"}
    */
   acceptIn?: "parent" | "children";
   /**

@@ -18,13 +18,18 @@ export interface PassedConnection {
   readonly onLost: (error: unknown) => void;
 }
 
-/** The event that the queue waits for before it sends more: the answer to `sync`, or a connection that has arrived. */
-type Awaited = "answer" | "connection";
+/**
+ * The event that the queue waits for before it sends more: the answer to `sync` or to a listening socket, a connection that
+ * has arrived, or one that the child returns.
+ */
+type Awaited = "answer" | "connection" | "returned";
 
 /** A message in the queue. */
 interface QueuedMessage {
   readonly message: ToChild;
   readonly connection?: PassedConnection;
+  /** A listening socket to pass. It stays open in this process. */
+  readonly listener?: object;
   /** Called once the message is written. */
   readonly written?: () => void;
 }
@@ -68,6 +73,35 @@ export class MessageQueue {
     this.#flush();
   }
 
+  /** Passes a listening socket. Call {@linkcode MessageQueue.synced} once the child has answered. */
+  sendListener(message: ToChild, listener: object): void {
+    this.#queue.push({ message, listener });
+    this.#flush();
+  }
+
+  /**
+   * Asks for the connection that the child has offered, and sends nothing more until it has come: the child would lose
+   * its message behind the acknowledgement of another connection.
+   */
+  take(): void {
+    this.#queue.push({ message: { type: "take" } });
+    this.#flush();
+  }
+
+  /**
+   * Notes that the connection has come that the child has offered.
+   *
+   * @throws {TypeError} if the queue has not asked for one.
+   */
+  returned(): void {
+    if (this.#awaited !== "returned") {
+      throw new TypeError("it returned a connection that it had not offered");
+    }
+    this.#unread = true;
+    this.#post({ message: { type: "taken" } });
+    this.#proceed();
+  }
+
   /** Sends a message, and calls `written` once it is written to the channel. */
   sendThen(message: ToChild, written: () => void): void {
     this.#queue.push({ message, written });
@@ -92,21 +126,23 @@ export class MessageQueue {
 
   #flush(): void {
     while (this.#awaited === undefined && this.#queue.first !== undefined) {
-      const { connection } = this.#queue.first;
-      if (connection !== undefined && this.#unread) {
+      const { connection, listener } = this.#queue.first;
+      if ((connection ?? listener) !== undefined && this.#unread) {
         this.#awaited = "answer";
         return this.#post({ message: { type: "sync" } });
       }
       const queued = this.#queue.shift()!;
       if (connection === undefined) this.#unread = true;
+      if (listener !== undefined) this.#awaited = "answer";
+      if (queued.message.type === "take") this.#awaited = "returned";
       if (connection === undefined) this.#post(queued);
       else this.#passConnection(queued.message, connection);
     }
   }
 
-  #post({ message, written }: QueuedMessage): void {
+  #post({ message, written, listener }: QueuedMessage): void {
     if (!this.#process.connected) return this.#onLost();
-    this.#process.send(message, undefined, (error) => {
+    this.#process.send(message, listener as NetSocket | undefined, (error) => {
       if (error !== null) this.#onLost();
       else written?.();
     });

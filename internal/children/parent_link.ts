@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
 import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/errors.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
@@ -12,6 +13,7 @@ import type {
   CallMessage,
   ChildLimit,
   ChildMessage,
+  EndedMessage,
   FromChild,
   ResultMessage,
 } from "./messages.ts";
@@ -150,6 +152,32 @@ export class ParentLink {
     this.#calls.delete(call);
     if (error === undefined) result?.resolve(value);
     else result?.reject(fromFailure(error));
+  }
+
+  /** Reports requests that this process has accepted itself. */
+  accepted(ids: number[], clients: Address[], written = ignore): void {
+    for (const id of ids) this.begin(id);
+    this.#post({ type: "accepted", ids, clients }, written);
+  }
+
+  /** Reports requests that have ended before they were reported. */
+  ended(report: Omit<EndedMessage, "type">): void {
+    this.#post({ type: "ended", ...report });
+  }
+
+  /** Tells the server something without an argument. */
+  tell(type: "full" | "paused" | "alive" | "listens" | "rests"): void {
+    this.#post({ type });
+  }
+
+  /** Reports that this process has given up credit. */
+  gave(credit: number): void {
+    this.#post({ type: "gave", credit });
+  }
+
+  /** The secret that the server knows this process by. */
+  get token(): string {
+    return this.#token;
   }
 
   #flush(): void {

@@ -16,22 +16,51 @@ import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
+import { connectionOver } from "../runtime/parked_listener.ts";
+import { Queue } from "../base/queue.ts";
 import {
+  type AcceptedMessage,
   type CallMessage,
   CHILD_LIMITS,
   type ChildLimit,
   type DoneMessage,
+  type EndedMessage,
   type ErrorMessage,
   type FromChild,
+  type GaveMessage,
   type IdleMessage,
   type InitMessage,
   type LimitMessage,
+  type ListenMessage,
+  type OfferMessage,
   type ReadyMessage,
+  type ReturnedMessage,
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
+/** What becomes of the connections that a child accepts itself. */
+export interface AcceptHooks {
+  /** Begins a request that the child has accepted, and returns it. `ended` settles when its handler has ended. */
+  begin(client: Address): AcceptedRequest;
+  /** Counts requests that have ended before the child has reported them. */
+  counted(report: EndedMessage): void;
+  /** Takes a connection that the child has returned. */
+  returned(socket: NetSocket): void;
+  /** Called when the child has used its credit, or has given some up, or is ready. */
+  changed(child: PoolChild): void;
+}
+
+/** A request that a child has accepted. */
+export interface AcceptedRequest {
+  readonly job: Job;
+  /** Goes on with the request. */
+  readonly run: (ended: Promise<JobEnd>) => void;
+}
+
 /** The options of a child. */
 export interface PoolChildOptions {
+  /** What becomes of the connections that the child accepts itself; undefined if it gets them from the server. */
+  accepts?: AcceptHooks;
   /** The first message to the child. */
   init: Omit<InitMessage, "token">;
   /** Stops the loop of the server. */
@@ -60,6 +89,21 @@ export class PoolChild {
   #idleCount = 0;
   #leaving = false;
   #toldToLeave = false;
+  #accepting = false;
+  /** The answers to the pauses that were sent. */
+  readonly #pauses = new Queue<() => void>();
+  /** The number of connections that the child has offered and that have not come. */
+  #offered = 0;
+  /** The number of requests that the child may have open, of those that it accepts itself. */
+  credit = 0;
+  /** The number of open requests that the child has accepted itself. */
+  own = 0;
+  /** Whether the child has used its credit and could use more. */
+  full = false;
+  /** Whether the child accepts the next connection. */
+  listening = false;
+  /** The time at which the child was last heard, on the clock of `performance.now()`. */
+  heard = 0;
   /** The number of requests that have failed with the process. */
   #lost = 0;
   /** The pid of the child; undefined if it could not be started. */
@@ -160,11 +204,14 @@ export class PoolChild {
    */
   #onMessage(message: FromChild, handle?: NetSocket): void {
     try {
-      if (handle !== undefined) discard(handle);
+      const returned = message.type === "returned" && this.#offered > 0;
+      if (handle !== undefined && !returned) discard(handle);
       if (message.token !== this.#token) {
         throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
       }
-      this.#dispatch(message);
+      this.heard = performance.now();
+      if (returned) this.#takeReturned(message, handle);
+      else this.#dispatch(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
     }
@@ -190,9 +237,122 @@ export class PoolChild {
         return this.#limit(message);
       case "shutdown":
         return this.#shutdowns.execute(message, this.#messages);
+      case "alive":
+        return;
+      case "accepted":
+        return this.#accepted(message);
+      case "ended":
+        return this.#countEnded(message);
+      case "full":
+        this.full = true;
+        return this.#accepts.changed(this);
+      case "listens":
+      case "rests":
+        this.listening = message.type === "listens";
+        return this.#accepts.changed(this);
+      case "gave":
+        return this.#gave(message);
+      case "paused":
+        return this.#paused();
+      case "offer":
+        return this.#takeOffer(message);
       default:
         throw new TypeError(`its type is ${Deno.inspect(message)}`);
     }
+  }
+
+  get #accepts(): AcceptHooks {
+    const { accepts } = this.#options;
+    if (accepts === undefined) throw new TypeError("it does not accept");
+    return accepts;
+  }
+
+  /** Passes the listening socket. */
+  listen(message: ListenMessage, handle: object): void {
+    this.#messages.sendListener(message, handle);
+  }
+
+  /** Gives the child credit; a negative one asks it to give some up. */
+  grant(credit: number): void {
+    if (credit > 0) this.credit += credit;
+    if (credit > 0) this.full = false;
+    this.#messages.send({ type: "credit", credit });
+  }
+
+  /**
+   * Lets the child accept, or stop. Resolves when all that it has accepted until then is reported, or the child has ended.
+   * A child that accepts keeps the process of the server alive.
+   */
+  pause(paused: boolean, each: boolean): Promise<void> {
+    this.#accepting = !paused;
+    this.#lifetime.keepAlive(this.#accepting || this.load > 0);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pauses.push(resolve);
+    this.#messages.send({ type: "pause", paused, each });
+    return Promise.race([promise, this.exited.then(() => {})]);
+  }
+
+  #paused(): void {
+    const answered = this.#pauses.shift();
+    if (answered === undefined) throw new TypeError("nobody paused it");
+    answered();
+  }
+
+  #gave({ credit }: GaveMessage): void {
+    this.#takeCredit(credit);
+    this.#accepts.changed(this);
+  }
+
+  #takeCredit(credit: number): void {
+    if (!(Number.isInteger(credit) && credit >= 0 && credit <= this.credit)) {
+      throw new TypeError(`it gave up ${Deno.inspect(credit)} credits`);
+    }
+    this.credit -= credit;
+  }
+
+  #takeOffer({ count }: OfferMessage): void {
+    if (this.#offered > 0 || !(Number.isInteger(count) && count > 0)) {
+      throw new TypeError(`it offered ${Deno.inspect(count)} connections`);
+    }
+    this.#offered = count;
+    this.#messages.take();
+  }
+
+  #takeReturned({ credit }: ReturnedMessage, handle?: object): void {
+    this.#takeCredit(credit);
+    if (--this.#offered === 0) this.#messages.returned();
+    if (handle !== undefined) this.#accepts.returned(connectionOver(handle));
+  }
+
+  /** Begins the requests that the child has accepted. */
+  #accepted({ ids, clients }: AcceptedMessage): void {
+    const accepts = this.#accepts;
+    ids.forEach((id, at) => {
+      if (!(id < 0) || this.#requests.has(id)) {
+        throw new TypeError(`it cannot have accepted ${Deno.inspect(id)}`);
+      }
+      const { job, run } = accepts.begin(clients[at]);
+      const request = new ChildRequest(job);
+      if (this.load === 0) this.lastProgress = performance.now();
+      this.#unacknowledged++;
+      this.assigned++;
+      this.own++;
+      this.#lifetime.keepAlive(true);
+      this.#requests.set(id, request);
+      this.#watch(id, request);
+      run(request.ended);
+    });
+  }
+
+  #countEnded(report: EndedMessage): void {
+    for (const count of [report.count, report.gone]) {
+      if (!(Number.isSafeInteger(count) && count >= 0)) {
+        throw new TypeError(`it ended ${Deno.inspect(count)} requests`);
+      }
+    }
+    this.assigned += report.count;
+    this.#accepts.counted(report);
+    this.#idle();
   }
 
   #limit({ id, limit }: LimitMessage): void {
@@ -214,6 +374,8 @@ export class PoolChild {
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     this.#messages.synced();
+    this.#onCapacity();
+    this.#options.accepts?.changed(this);
   }
 
   #acknowledge(request: ChildRequest): void {
@@ -295,9 +457,11 @@ export class PoolChild {
     const request = this.#requests.get(id);
     if (request === undefined) return;
     this.#requests.delete(id);
+    if (id < 0) this.own--;
     if (this.load > 0) this.lastProgress = performance.now();
     request.cancelTimeout();
     this.#acknowledge(request);
+    if (id < 0) this.#onCapacity(); // the child may be idle now
     return request;
   }
 
@@ -309,7 +473,7 @@ export class PoolChild {
   /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
   #idle(): void {
     if (this.load > 0) return;
-    this.#lifetime.keepAlive(false);
+    this.#lifetime.keepAlive(this.#accepting && this.open);
     if (!this.open) this.leave();
   }
 
@@ -342,6 +506,10 @@ export class PoolChild {
     this.#leaving = true;
     this.#lifetime.why ??= why;
     if (this.load > 0 || this.#toldToLeave) return;
+    if (this.#accepting) {
+      void this.pause(true, false).then(() => this.leave(why)); // it may have accepted more than is known
+      return;
+    }
     this.#toldToLeave = true;
     this.#messages.send({ type: "leave" });
     this.#lifetime.awaitExit();

@@ -19,6 +19,10 @@ export interface RemoteRunner {
   expire(expired: ExpiredRequests): void;
   /** Sets the seconds that a connection may be idle which a child has itself; null is no limit. */
   limitIdle(seconds: number | null): void;
+  /** Looks at `maxConnections` and at whether the server is suspended, if the children accept. */
+  changeAccepts?(): void;
+  /** Resolves when all requests that began elsewhere until now are registered. */
+  settled?(): Promise<void>;
 }
 
 /** The errors of the requests whose time is up: they may still wait for a worker or a child. */

@@ -74,6 +74,7 @@ export class Requests implements Iterable<ActiveRequest> {
   #quiet: PromiseWithResolvers<void> | undefined;
   #fewer: PromiseWithResolvers<void> | undefined;
   #suspended = false;
+  #reserved = 0;
   #others: AbortController | undefined;
   /** The limits that {@linkcode Requests.setLimits} has set. */
   readonly limits: Limits = {
@@ -148,6 +149,7 @@ export class Requests implements Iterable<ActiveRequest> {
   setLimits(limits: Partial<Limits>): void {
     Object.assign(this.limits, limits);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
+    this.#pool?.changeAccepts?.();
   }
 
   /** Whether the server gets no requests for a while. */
@@ -158,6 +160,7 @@ export class Requests implements Iterable<ActiveRequest> {
   set suspended(suspended: boolean) {
     this.#suspended = suspended;
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
+    this.#pool?.changeAccepts?.();
   }
 
   /** The most requests at a time. */
@@ -173,7 +176,17 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Whether as many requests are open as may be, and the server waits for one to end. */
   get full(): boolean {
     return this.#server.maxConnectionsPolicy !== "reject" &&
-      this.size >= this.max;
+      this.size + this.#reserved >= this.max;
+  }
+
+  /** The number of requests that children may begin by themselves, besides those that are open. */
+  get reserved(): number {
+    return this.#reserved;
+  }
+
+  set reserved(reserved: number) {
+    this.#reserved = reserved;
+    if (this.#room && this.room.ready) this.#room = settle(this.#room);
   }
 
   /** Ready while the server may get another request. */

@@ -29,6 +29,7 @@ export async function waitForConnections(
     checkTimeout(timeout);
     checkSignal(signal, SYSCALL);
     checkAborted(signal);
+    await requests.pool?.settled?.();
     const few = requests.atMost(count);
     await anyReady([few], timeout, signal);
     if (few.ready) return;

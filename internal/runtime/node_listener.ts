@@ -33,6 +33,8 @@ export interface ListenHandle {
   /** Accepts a connection. Deno calls this function when there is one; `status` is 0, or the negative errno. */
   onconnection(status: number): void;
   close(): void;
+  /** Returns a copy of the descriptor that is closed on exec. */
+  fdForIpc(): number;
 }
 
 /** Lets a server listen at a handle, at once. Returns 0, or the negative errno. */

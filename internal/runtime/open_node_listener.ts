@@ -15,6 +15,7 @@ import { nodeNet } from "./node_builtins.ts";
 import { openListener } from "./open.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 import { listenAt, type ListenHandle, NodeListener } from "./node_listener.ts";
+import { ParkedListener, parkHandle } from "./parked_listener.ts";
 import { openUnixListener, type PathOptions } from "./unix_path.ts";
 
 /** The listener to open. */
@@ -25,6 +26,8 @@ export interface NodeListenOptions extends PathOptions {
   address: AddressLike;
   /** The number of connections that may wait in the backlog. */
   backlog: number;
+  /** Whether other processes accept, and this one only keeps the socket. */
+  parked?: boolean;
 }
 
 /** Reports whether this system and this Deno can pass connections to another process. */
@@ -89,7 +92,11 @@ function open(options: NodeListenOptions): ListenerTransport {
   const waiting = Math.max(1, backlog); // `node:net` takes 0 for its default
   const handle = listen(server, host, port, family, waiting);
   if (handle === undefined) throw openFailure(options);
-  return new NodeListener(server, handle, addressOf(server, host), waiting);
+  const addr = addressOf(server, host);
+  if (!options.parked) return new NodeListener(server, handle, addr, waiting);
+  const parked = parkHandle(handle, port === UNIX_PATH);
+  server.close(); // before the event loop turns: no connection is accepted
+  return new ParkedListener(parked, addr, waiting);
 }
 
 /** Listens. Returns the handle, or undefined if that failed. */

@@ -69,6 +69,10 @@ const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
       refuses: (value) => value === true,
       reason: "such a socket cannot be passed to the $",
     },
+    addressFamily: {
+      refuses: (value) => value === AF_UNIX,
+      reason: "Deno removes the path of a socket that only the $ accept on",
+    },
   },
   workers: {
     ...EVERYWHERE,
@@ -77,6 +81,13 @@ const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
       reason: "a Unix socket cannot be shared by the $",
     },
   },
+};
+
+/** Why a server cannot have a socket that is bound already. */
+const GIVEN: Record<AcceptPlace, string> = {
+  children:
+    "this process has accepted on it, and the children could not get that",
+  workers: "each worker opens its own",
 };
 
 /** The prototypes of the module's own classes. Their methods are not overrides. */
@@ -122,9 +133,11 @@ export function checkAcceptsElsewhere(
       `${doing}: that is for servers of streams, and this one is for datagrams`,
     );
   }
-  if (place === "workers" && address instanceof Socket) {
+  if (address instanceof Socket) {
     throw new TypeError(
-      `${doing}: it cannot have a socket that is bound already, because each worker opens its own; use acceptIn "parent"`,
+      `${doing}: it cannot have a socket that is bound already, because ${
+        GIVEN[place]
+      }; use acceptIn "parent"`,
     );
   }
   checkHooks(overridden(Class.prototype), doing, place);

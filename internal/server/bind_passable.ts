@@ -9,7 +9,8 @@ import { type Address, checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
-import { Socket } from "../socket/socket_object.ts";
+import { ParkedListener } from "../runtime/parked_listener.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
 
 /** The part of a server that is bound. */
 export interface BoundServer {
@@ -23,8 +24,13 @@ export interface BoundServer {
   readonly replaceStalePath: boolean;
 }
 
-/** Binds a server to a listener of `node:net`. Returns false if the server has a setting that `node:net` lacks. */
-export function bindPassable(server: BoundServer): boolean {
+/**
+ * Binds a server to a listener of `node:net`. Returns false if the server has a setting that `node:net` lacks.
+ *
+ * @param server The server.
+ * @param parked Whether other processes accept, and this one only keeps the socket.
+ */
+export function bindPassable(server: BoundServer, parked = false): boolean {
   if (!acceptsPassable(server)) return false;
   const { addressFamily: family, pathMode, replaceStalePath } = server;
   const address = checkAddress(family, server.serverAddress, "bind");
@@ -35,11 +41,25 @@ export function bindPassable(server: BoundServer): boolean {
     backlog: server.requestQueueSize,
     pathMode,
     replaceStalePath,
+    parked,
   });
   server.socket.close();
   server.socket = Socket.from(listener);
   server.serverAddress = server.socket.getsockname();
   return true;
+}
+
+/**
+ * Returns the listener that this process only keeps.
+ *
+ * @throws {Error} if the socket was bound otherwise.
+ */
+export function parkedListenerOf(socket: Socket): ParkedListener {
+  const listener = stateOf(socket).endpoint?.transport;
+  if (listener instanceof ParkedListener) return listener;
+  throw new Error(
+    'Cannot serve with acceptIn "children": an override of serverBind or this system has made a socket that cannot be passed to a child; use acceptIn "parent"',
+  );
 }
 
 /** Reports whether a server can accept connections of `node:net`. */

@@ -152,8 +152,8 @@ export class ServeLoop<R> {
 
   /** Notes that the loop waits for room, once for each request that has filled the server. */
   #noteFull(): void {
-    const { accepted } = this.#requests.status;
-    if (accepted === this.#fullSince) return;
+    const { size, max, status: { accepted } } = this.#requests;
+    if (accepted === this.#fullSince || size < max) return;
     this.#fullSince = accepted;
     noteLimit(this.#server, "maxConnections", null);
   }

@@ -1,5 +1,6 @@
 /** Tests of handlers in child processes. */
 
+import "../accept_in_children_test.ts";
 import "../accept_in_test.ts";
 import "../forking_test.ts";
 import "../forking_child_test.ts";

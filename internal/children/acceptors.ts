@@ -1,0 +1,230 @@
+/**
+ * The children that accept connections by themselves, and the credits that they share.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { hasRequestSubscribers } from "../requests/observed_request.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import type { Requests } from "../requests/request_registry.ts";
+import type { ParkedListener } from "../runtime/parked_listener.ts";
+import type { AnyServer } from "../stages/event_types.ts";
+import type { ChildPool, PoolHooks } from "./child_pool.ts";
+import { acceptedJob } from "./accepted_job.ts";
+import type { Socket } from "../socket/socket_object.ts";
+import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
+import type { EndedMessage } from "./messages.ts";
+import type { AcceptedRequest, PoolChild } from "./pool_child.ts";
+
+/** A limit that stands for none: a child cannot count to infinity in steps. */
+const UNLIMITED = 1e9;
+
+/** The milliseconds after which to start children again that could not start. As long as the pool remembers the failure. */
+const RETRY_MS = 1000;
+
+/**
+ * The most milliseconds that a stop waits for children to say that they accept no longer. A child whose handler computes
+ * accepts nothing meanwhile. Arbitrary.
+ */
+const STOP_MS = 1000;
+
+/** A request that a child has accepted, as the server has begun it. */
+export interface BegunRequest {
+  /** A closed socket, which stands for the connection. */
+  readonly request: Socket;
+  /** Goes on with the request. `ended` settles when its handler has ended. */
+  readonly run: AcceptedRequest["run"];
+}
+
+/** A server whose children accept. */
+export interface AcceptingServer {
+  /** The server itself. */
+  readonly server: AnyServer;
+  /** Its requests. */
+  readonly requests: Requests;
+  /** Begins a request that a child has accepted. */
+  readonly begin: (client: Address) => BegunRequest;
+}
+
+/**
+ * Lets children accept, as many as processors and one more, and replaces those that end. Each has credit: requests that it
+ * may have open. All credits, the open requests and what the server keeps for connections that children return are never
+ * more than `maxConnections`, so a child that dies frees its credits only when its connections are closed.
+ *
+ * While no child can accept, because handlers may compute in all of them, the server accepts itself, and the pool finds a
+ * child for each connection as it does with `acceptIn: "parent"`.
+ */
+export class Acceptors implements PoolHooks {
+  readonly #server: AcceptingServer;
+  readonly #accepting = new Set<PoolChild>();
+  #pool: ChildPool | undefined;
+  #listener: ParkedListener | undefined;
+  #on = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #each = false;
+
+  /** @param server The server. */
+  constructor(server: AcceptingServer) {
+    this.#server = server;
+  }
+
+  /** Lets the children of a pool accept on a listening socket. */
+  start(pool: ChildPool, listener: ParkedListener): void {
+    this.#pool = pool;
+    this.#listener = listener;
+    this.#on = true;
+    this.look();
+  }
+
+  /** Lets no child accept. Resolves when the server knows of all connections that children have accepted. */
+  async stop(): Promise<void> {
+    this.#on = false;
+    clearTimeout(this.#retry);
+    this.#listener?.letGo();
+    await this.settled();
+  }
+
+  /** Resolves when all connections that children have accepted until now are known to the server. */
+  async settled(): Promise<void> {
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, STOP_MS);
+    const answered = this.#accepting.values().map((child) => this.#tell(child));
+    await Promise.race([Promise.all(answered), late]);
+    clearTimeout(timer);
+  }
+
+  #tell(child: PoolChild): Promise<void> {
+    const paused = !this.#on || this.#server.requests.suspended;
+    return child.pause(paused, this.#each);
+  }
+
+  /** Stops the accepts while the server is suspended, and goes on with them. Takes a new `maxConnections`. */
+  changeAccepts(): void {
+    for (const child of this.#accepting) void this.#tell(child);
+    this.look();
+  }
+
+  /** Starts the children that are missing, and leases the credits that are free. */
+  look(): void {
+    if (this.#on && this.#pool !== undefined) this.#fill(this.#pool);
+    this.#lease();
+  }
+
+  /** The number of children that should accept. Each has at least one credit. */
+  get #wanted(): number {
+    const { maxChildren } = this.#pool!.options;
+    return Math.min(BUSY_CHILDREN_MAX, maxChildren, this.#max);
+  }
+
+  get #max(): number {
+    return Math.min(this.#server.requests.max, UNLIMITED);
+  }
+
+  #fill(pool: ChildPool): void {
+    const open = () => [...this.#accepting].filter((child) => child.open);
+    for (const child of pool.children) {
+      if (open().length >= this.#wanted) break;
+      if (child.ready && child.open && !this.#accepting.has(child)) {
+        this.#begin(child);
+      }
+    }
+    const enough = pool.grow(this.#wanted);
+    const listened = open().some(({ listening }) => listening);
+    if (listened || this.#server.requests.suspended) this.#listener!.letGo();
+    else this.#listener!.takeBack(); // until a child can: then the pool finds one, or says why there is none
+    if (!enough) this.#retryLater();
+  }
+
+  #begin(child: PoolChild): void {
+    const { handle, backlog, addr } = this.#listener!;
+    const { requestsPerChild: requests, childTimeout: timeout } =
+      this.#pool!.options;
+    this.#accepting.add(child);
+    const unix = addr.transport === "unix";
+    child.listen({ type: "listen", unix, backlog, requests, timeout }, handle);
+    this.#each = hasRequestSubscribers();
+    void this.#tell(child);
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.look(), RETRY_MS);
+  }
+
+  /** The credits of children that no request uses. */
+  get #unused(): number {
+    let unused = 0;
+    for (const { credit, own } of this.#accepting) unused += credit - own;
+    return unused;
+  }
+
+  get #free(): number {
+    return this.#max - this.#server.requests.size - this.#unused;
+  }
+
+  /** Leases the free credits: each child gets a share, the server keeps one, and a child that is full gets more. */
+  #lease(): void {
+    const children = [...this.#accepting].filter((child) => child.open);
+    const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
+    const share = Math.max(1, Math.floor(this.#max / parts));
+    if (this.#on && !this.#listener?.waits) {
+      for (const child of children) {
+        const missing = child.full
+          ? Math.max(1, Math.floor(this.#free / parts))
+          : share - child.credit;
+        const credit = Math.min(missing, this.#free);
+        if (credit > 0) child.grant(credit);
+      }
+    } else if (this.#free < 1) this.#reclaim(children, 1 - this.#free);
+    if (this.#free < 0) this.#reclaim(children, -this.#free);
+    this.#server.requests.reserved = this.#unused;
+  }
+
+  /** Asks children for credits that they do not use. */
+  #reclaim(children: PoolChild[], wanted: number): void {
+    for (const child of children) {
+      const credit = Math.min(wanted, child.credit - child.own);
+      if (credit <= 0) continue;
+      wanted -= credit;
+      child.grant(-credit);
+    }
+  }
+
+  exited(child: PoolChild): void {
+    this.#accepting.delete(child);
+    this.look();
+  }
+
+  changed(): void {
+    this.look();
+  }
+
+  begin(client: Address): AcceptedRequest {
+    const { requests, server } = this.#server;
+    const { request, run } = this.#server.begin(client);
+    if (requests.size === requests.max) {
+      noteLimit(server, "maxConnections", null);
+    }
+    return { job: acceptedJob(request, client), run };
+  }
+
+  counted({ count, gone, ms, bytesIn, bytesOut }: EndedMessage): void {
+    if (count > 0) this.#pool?.record(ms);
+    const { status, endedBytes } = this.#server.requests;
+    status.accepted += count;
+    status.finished += count;
+    status.transientErrors += gone;
+    endedBytes.bytesIn += bytesIn;
+    endedBytes.bytesOut += bytesOut;
+    if (hasRequestSubscribers() === this.#each) return;
+    this.#each = !this.#each;
+    this.changeAccepts();
+  }
+
+  returned(socket: Parameters<ParkedListener["offer"]>[0]): void {
+    if (this.#listener === undefined) socket.destroy();
+    else this.#listener.offer(socket);
+    this.#lease();
+  }
+}

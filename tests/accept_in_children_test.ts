@@ -1,0 +1,215 @@
+/** Forking servers whose children accept: what clients and the program see, also when children die, stall and retire. */
+
+import type { ForkingMixInOptions, ServerOptions } from "../mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
+import { LineClient, serving, TCP } from "./forking_helpers.ts";
+import { mayFork } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+
+const LOOPBACK: [string, number] = ["127.0.0.1", 0];
+
+/** Handlers whose module is gone when a child looks for it. */
+class Lost extends Asks {
+  static override readonly moduleUrl =
+    new URL("./testdata/gone.ts", import.meta.url).href;
+}
+
+function serverWith(options: ForkingMixInOptions & ServerOptions = {}): TCP {
+  return new TCP(LOOPBACK, Asks, { acceptIn: "children", ...options });
+}
+
+/** Asks one thing on a connection of its own. */
+async function ask(server: TCP, line: string): Promise<string> {
+  using client = await LineClient.connect(server.serverAddress);
+  return await client.ask(line);
+}
+
+/** Waits until a server knows that its requests have ended. */
+async function quiet(server: TCP): Promise<void> {
+  await server.waitForConnections(0, { timeout: 20 });
+}
+
+Deno.test({
+  name:
+    "acceptIn children serves in children, and counts and reports there as the server does",
+  ignore: !mayFork,
+  async fn() {
+    await using server = serverWith({ maxChildren: 2 });
+    await using _ = serving(server);
+    const pids = await Promise.all(
+      Array.from({ length: 8 }, () => ask(server, "pid")),
+    );
+    for (const pid of pids) assert(server.activeChildren!.has(Number(pid)));
+    const names = await ask(server, "names");
+    const [client, peer, own] = JSON.parse(names);
+    assertEquals([client, own], [peer, server.serverAddress]);
+    await quiet(server);
+    const { accepted, finished, failed, active, bytesIn, state } =
+      server.status;
+    assertEquals(
+      { accepted, finished, failed, active, state },
+      { accepted: 9, finished: 9, failed: 0, active: 0, state: "serving" },
+    );
+    assertEquals(bytesIn, 8 * 4 + 6);
+    await assertRejects(
+      () => server.handleRequest(),
+      Error,
+      "Cannot handle one request: the children accept",
+    );
+    for (
+      const change of [
+        () => server.maxAcceptRate = 5,
+        () => server.maxConnectionsPerClient = 5,
+        () => server.maxConnectionsPolicy = "reject",
+      ]
+    ) assertThrows(change, TypeError, 'acceptIn "children"');
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children never exceeds maxConnections, also while a child with credit dies",
+  ignore: !mayFork,
+  async fn() {
+    await using server = serverWith({ maxConnections: 2 });
+    await using _ = serving(server);
+    using first = await LineClient.connect(server.serverAddress);
+    using second = await LineClient.connect(server.serverAddress);
+    const pid = Number(await first.ask("pid"));
+    await second.ask("x");
+    using third = await LineClient.connect(server.serverAddress);
+    using fourth = await LineClient.connect(server.serverAddress);
+    const answers = [third.ask("third"), fourth.ask("fourth")];
+    await second.ask("x"); // the server has had time for the others
+    assertEquals(server.status.active, 2);
+    Deno.kill(pid, "SIGKILL");
+    const { error } = await server.reports.next();
+    assertEquals(error.name, "ChildProcessError");
+    await within(Promise.race(answers));
+    assert(server.status.active <= 2);
+    second.close();
+    await within(Promise.all(answers));
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children loses no connection but those of a child that is killed",
+  ignore: !mayFork,
+  async fn() {
+    await using server = serverWith({ maxChildren: 3 });
+    await using _ = serving(server);
+    using victim = await LineClient.connect(server.serverAddress);
+    const pid = Number(await victim.ask("pid"));
+    let lost = 0;
+    let killed = false;
+    const load = Array.from({ length: 8 }, async () => {
+      for (let i = 0; i < 40; i++) {
+        if (i === 10 && !killed) {
+          killed = true;
+          Deno.kill(pid, "SIGKILL");
+        }
+        const answer = await ask(server, "hello").catch(() => "");
+        if (answer !== "HELLO") lost++;
+      }
+    });
+    await within(Promise.all(load), 60_000);
+    assert(lost <= 8, `lost ${lost}`); // those that the child had at that moment: one for each client
+    assertEquals(await victim.line().catch(() => ""), "");
+    assertEquals(await ask(server, "hello"), "HELLO");
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children lets nobody wait for a child that computes, and childTimeout ends it",
+  ignore: !mayFork,
+  async fn() {
+    await using server = serverWith({ childTimeout: 4 });
+    await using _ = serving(server);
+    using stuck = await LineClient.connect(server.serverAddress);
+    await stuck.ask("hello");
+    await stuck.send("spin");
+    const answers = await within(
+      Promise.all(Array.from({ length: 12 }, () => ask(server, "hello"))),
+      20_000,
+    );
+    assertEquals(answers, Array(12).fill("HELLO"));
+    const { error } = await within(server.reports.next(), 20_000);
+    assertEquals(error.name, "TimeoutError");
+    assertEquals(await stuck.line().catch(() => ""), "");
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children retires children after requestsPerChild, and loses no connection",
+  ignore: !mayFork,
+  async fn() {
+    await using server = serverWith({ maxChildren: 3, requestsPerChild: 8 });
+    await using _ = serving(server);
+    const pids = new Set<string>();
+    const load = Array.from({ length: 4 }, async () => {
+      for (let i = 0; i < 12; i++) {
+        const pid = await ask(server, "pid");
+        assert(pid !== "");
+        pids.add(pid);
+      }
+    });
+    await within(Promise.all(load), 60_000);
+    assert(pids.size >= 4, `${pids.size} children`);
+    await quiet(server);
+    assertEquals(server.status.accepted, 48);
+    assertThrows(
+      () => serverWith({ requestsPerChild: 1 }),
+      TypeError,
+      "it cannot have requestsPerChild 1",
+    );
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children pauses with suspend, and the drain reports the requests of the children",
+  ignore: !mayFork,
+  async fn() {
+    const server = serverWith({ maxChildren: 2 });
+    const served = server.serveForever();
+    using open = await LineClient.connect(server.serverAddress);
+    await open.ask("hello");
+    server.suspend();
+    await assertRejects(() => server.waitForConnections(0, { timeout: 0.1 }));
+    assertEquals(server.status.active, 1);
+    using later = await LineClient.connect(server.serverAddress);
+    await later.send("later");
+    await server.waitForConnections(1);
+    assertEquals(server.status.active, 1);
+    server.resume();
+    assertEquals(await later.line(), "LATER");
+    await open.send("drain");
+    const closing = server.serverClose({ timeout: 20 });
+    assertEquals(await open.line(), "aborted");
+    open.close();
+    later.close();
+    const report = await within(closing, 30_000);
+    assertEquals(report, { idle: 0, finished: 2, forced: 0 });
+    await served;
+    assertEquals([...server.activeChildren!], []);
+  },
+});
+
+Deno.test({
+  name:
+    "acceptIn children tells clients and handleError if no child can start, and goes on",
+  ignore: !mayFork,
+  async fn() {
+    await using server = new TCP(LOOPBACK, Lost, { acceptIn: "children" });
+    await using _ = serving(server);
+    using client = await LineClient.connect(server.serverAddress);
+    const { error } = await within(server.reports.next(), 30_000);
+    assert(error instanceof Error);
+    assertEquals(await client.line().catch(() => ""), "");
+    assertEquals(server.status.state, "serving");
+  },
+});
