@@ -13,9 +13,10 @@ import {
   type InetAddress,
   IPPROTO_TCP,
   MSG_PEEK,
+  OSError,
   SHUT_WR,
   SO_KEEPALIVE,
-  type Socket,
+  Socket,
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../mod.ts";
@@ -221,6 +222,16 @@ Deno.test("streamExecutor() has a write wait until the connection took it", asyn
   assertStrictEquals(done, false);
   taken.resolve();
   await within(written);
+});
+
+Deno.test("streamExecutor() rejects the end of the stream of a closed connection, and does not throw", async () => {
+  const closed = new Socket();
+  closed.close();
+  const ending = streamExecutor(closed)(
+    { operation: "closeWrite" } as CallMessage,
+  );
+  const error = await assertRejects(() => ending, OSError);
+  assertStrictEquals(error.code, "EBADF");
 });
 
 /** A server that has read of each connection, and so relays it. */

@@ -14,6 +14,7 @@ import { granted } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { have, havePython } from "./python.ts";
 import { portOf } from "./helpers.ts";
+import { until } from "./server_helpers.ts";
 import {
   authority,
   clientContext,
@@ -173,6 +174,7 @@ for (const kind of KINDS) {
       assertStringIncludes(trusting.out, "TLSv1.3", trusting.err);
       const doubting = await run("curl", [...resolve, url], given.folder);
       assertEquals(doubting.code, 60); // CURLE_PEER_FAILED_VERIFICATION
+      await until(() => failures.length > 0);
       assertEquals(failures.length, 1);
       const { reason } = failures[0] as SSLError;
       assertEquals(reason, "TLSV1_ALERT_UNKNOWN_CA");

@@ -1,3 +1,4 @@
+import { IdleWaits } from "../internal/requests/idle_waits.ts";
 import { BlockingIOError, TimeoutError } from "../mod.ts";
 import {
   MAX_DELAY,
@@ -278,4 +279,15 @@ Deno.test("Timeout that a running timer serves does not read the clock for itsel
   assert(reads.count > 0);
   timer.stop();
   await turn();
+});
+
+Deno.test("IdleWait ends once, though the server drains after its timeout", () => {
+  const waits = new IdleWaits();
+  const timeout = timeoutByHand();
+  let ends = 0;
+  waits.begin(undefined, timeout).start(() => ends++);
+  timeout.expire();
+  assertStrictEquals(ends, 1);
+  waits.end();
+  assertStrictEquals(ends, 1);
 });
