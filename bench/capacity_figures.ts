@@ -45,6 +45,7 @@ function servers(): Record<string, [server: Command, prefix: string]> {
   });
   Deno.writeTextFileSync(pem, cert + key);
   const children = { maxChildren: navigator.hardwareConcurrency };
+  const childrenAccept = { acceptIn: "children" };
   return {
     "TCPServer": [ours("TCPServer", "Echo").server, ""],
     "AsyncTCPServer": [ours("AsyncTCPServer", "Echo").server, ""],
@@ -52,6 +53,10 @@ function servers(): Record<string, [server: Command, prefix: string]> {
     "ThreadingTCPServer": [ours("ThreadingTCPServer", "Echo").server, ""],
     "ForkingTCPServer": [
       ours("ForkingTCPServer", "Echo", JSON.stringify(children)).server,
+      "",
+    ],
+    "ForkingTCPServer, acceptIn children": [
+      ours("ForkingTCPServer", "Echo", JSON.stringify(childrenAccept)).server,
       "",
     ],
   };

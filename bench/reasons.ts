@@ -19,6 +19,8 @@ const REASONS: Record<string, string> = {
     "A connection has more objects than in the plain loop, which are made and collected",
   "connect-forking":
     "The parent accepts, passes each connection by a message, and wakes a child for it: that takes most of the time",
+  "connect-forking: socketserver, acceptIn children":
+    "Two processors run three children and the load generator, and a connection of `node:net` has more objects than one of Deno",
   "udp": "A copy, a handler and the stages of a server for each datagram",
   "idle":
     "A connection's objects take 1.5 KiB more than those of the plain loop, and V8's young generation, which shrinks later, " +

@@ -34,6 +34,10 @@ export const WAYS: Record<
     server: "ForkingTCPServer",
     options: (processors) => ({ maxChildren: processors }),
   },
+  "ForkingTCPServer, acceptIn children": {
+    server: "ForkingTCPServer",
+    options: () => ({ acceptIn: "children" }), // processors and one more
+  },
 };
 
 /** A load: its name in tables, the handler, what is counted, and the load of each generator. */

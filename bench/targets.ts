@@ -107,8 +107,13 @@ export const TARGETS: readonly Target[] = [
   ...atLeast("connect", ["socketserver", "CPython threading", 2]),
   ...changed(
     "10",
-    "lowered: passing each connection to a child costs more than a tenth of CPython's fork",
+    "lowered where the parent accepts: passing a connection to a child costs more than a tenth of CPython's fork. With " +
+      "`acceptIn` the target stays",
     atLeast("connect-forking", ["socketserver", "CPython forking", 3]),
+  ),
+  ...atLeast(
+    "connect-forking",
+    ["socketserver, acceptIn children", "CPython forking", 10],
   ),
   ...["socketserver AsyncUDPServer", "socketserver UDPServer"].flatMap((of) => [
     ...changed(
@@ -141,7 +146,7 @@ export const TARGETS: readonly Target[] = [
   ),
   ...changed(
     "0.95",
-    "lowered: each byte crosses two threads, and takes at least the time of the rings alone",
+    "lowered where the parent accepts: each byte crosses two threads, and takes at least the time of the rings alone",
     atLeast("threads", ["ThreadingTCPServer", "AsyncTCPServer", 0.6]),
   ),
   ...changed(
