@@ -103,7 +103,7 @@ workerTest("An abort listener ends a call that blocks", async () => {
     const { error } = await running.reports.next();
     assertEquals(error.message, `${line}: ${outcome}`);
     if (gets === "all") await client.abort();
-    else assertEquals([line, got], [line, gets]);
+    else assertEquals(got, gets, line);
     assertEquals((await within(closing)).forced, 0);
   }
 });
@@ -210,9 +210,9 @@ workerTest(
       const got = await within(file.read());
       file.close();
       const { error } = await running.reports.next();
-      assertEquals([how, got.length], [how, Number(error.message)]);
+      assertEquals(got.length, Number(error.message), how);
       const whole = how.startsWith("send");
-      assertEquals([how, got.length === 20_000_000], [how, whole]);
+      assertEquals(got.length === 20_000_000, whole, how);
       assertEquals(got.length > 0, true);
     }
   },

@@ -413,7 +413,7 @@ const APART: [string, string][] = [
 
 redis("answers as Redis does on a connection of its own", async ({ port }) => {
   for (const [asked, answer] of APART) {
-    assertEquals([asked, await ask(port, asked)], [asked, answer]);
+    assertEquals(await ask(port, asked), answer, asked);
   }
 });
 
@@ -516,7 +516,7 @@ empty("answers as Redis does, and to all at once", async ({ port }) => {
   for (const [asked, answer] of DIALOGUE) {
     await client.sendall(bytes(asked));
     const got = await within(file.readexactly(answer.length));
-    assertEquals([asked, text(got)], [asked, answer]);
+    assertEquals(text(got), answer, asked);
   }
   await client.sendall(bytes(command("FLUSHALL")));
   await file.readline();
@@ -528,10 +528,11 @@ redis(
   "ends a connection that makes no sense, and says why",
   async ({ port }) => {
     for (const [asked, answer] of WRONG) {
-      assertEquals([asked, await ask(port, command("PING") + asked)], [
-        asked,
+      assertEquals(
+        await ask(port, command("PING") + asked),
         `+PONG\r\n${answer}`,
-      ]);
+        asked,
+      );
     }
   },
 );
@@ -635,15 +636,15 @@ Deno.test({
     try {
       await deadline(up(), 10_000);
       for (const [asked, answer] of DIALOGUE) {
-        assertEquals([asked, await ask(port, asked)], [asked, answer]);
+        assertEquals(await ask(port, asked), answer, asked);
       }
       for (const [asked, answer] of [["FLUSHALL\r\n", "+OK\r\n"], ...APART]) {
-        assertEquals([asked, await ask(port, asked)], [asked, answer]);
+        assertEquals(await ask(port, asked), answer, asked);
       }
       // A client that is sending still it resets.
       const short = WRONG.filter(([asked]) => asked.length < 1000);
       for (const [asked, answer] of short) {
-        assertEquals([asked, await ask(port, asked)], [asked, answer]);
+        assertEquals(await ask(port, asked), answer, asked);
       }
     } finally {
       child.kill("SIGKILL");

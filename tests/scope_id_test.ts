@@ -39,7 +39,7 @@ for (const flags of [["--unstable-net"], []]) {
       );
       assertEquals(seen.length, 12);
       for (const [name, [host, port]] of seen) {
-        assertEquals([name, host], [name, "fe80::2%lo"]);
+        assertEquals(host, "fe80::2%lo", name);
         assert(port > 0);
       }
     },

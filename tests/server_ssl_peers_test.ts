@@ -226,9 +226,9 @@ Deno.test({
           const options = { version, lines: ["hello"] };
           const seen = await python.run(server, options, identity);
           if (reason === undefined) {
-            assertEquals([name, seen.answers], [name, ["hello"]]);
+            assertEquals(seen.answers, ["hello"], name);
           } else {
-            assertEquals([name, seen.answers], [name, undefined]);
+            assertEquals(seen.answers, undefined, name);
             await until(() => server.handshakes.length > 0);
             assertMatch(server.handshakes.shift()!, reason);
           }

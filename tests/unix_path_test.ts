@@ -175,8 +175,8 @@ for (const [name, make, ignore] of SERVERS) {
         const path = owned.paths[i];
         const { ino } = Deno.lstatSync(path);
         const refused = assertThrows(() => make(path, options), OSError, path);
-        assertEquals([who, refused.code], [who, "EADDRINUSE"]);
-        assertEquals([who, Deno.lstatSync(path).ino], [who, ino]);
+        assertEquals(refused.code, "EADDRINUSE", who);
+        assertEquals(Deno.lstatSync(path).ino, ino, who);
       }
       const [gone] = await stale();
       const [file, directory, link] = [newPath(), newPath(), newPath()];
