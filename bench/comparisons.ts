@@ -174,6 +174,11 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     processors: Infinity,
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Echo"),
+      "ThreadingTCPServer, acceptIn workers": ours(
+        "ThreadingTCPServer",
+        "Echo",
+        '{ "acceptIn": "workers" }',
+      ),
       "AsyncTCPServer": ECHO,
       "rings alone": deno("peers/deno_rings.ts"),
       "Bun workers": bun("peers/bun_workers.mjs", "2"),
@@ -186,6 +191,11 @@ export const comparisons = (path: string): Record<string, Comparison> => ({
     processors: Infinity,
     contenders: {
       "ThreadingTCPServer": ours("ThreadingTCPServer", "Work"),
+      "ThreadingTCPServer, acceptIn workers": ours(
+        "ThreadingTCPServer",
+        "Work",
+        '{ "acceptIn": "workers" }',
+      ),
       "AsyncTCPServer": ours("AsyncTCPServer", "Work"),
       "Bun workers": bun("peers/bun_workers.mjs", "2", STEPS),
       "Bun.listen": bun("peers/bun_workers.mjs", "0", STEPS),

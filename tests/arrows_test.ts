@@ -218,7 +218,10 @@ Deno.test("no two classes of the library share a name", { ignore }, () => {
 /** The parts of a room that programs without its servers load: the mix-in, and the functions that say what is missing. */
 const PARTS = new Map<string, RegExp>([
   ["internal/blocking", /\/blocking_(?:functions|thread)\.ts$/],
-  ["internal/workers", /\/(?:threading|resource_limits)\.ts$/],
+  [
+    "internal/workers",
+    /\/(?:threading|resource_limits|worker_acceptance)\.ts$/,
+  ],
   ["internal/children", /\/(?:forking|forking_checks)\.ts$/],
   ["internal/channel", /^$/],
   ["internal/ssl", /^$/],

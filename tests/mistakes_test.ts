@@ -70,6 +70,14 @@ const handledBy = (Handler: unknown, classes = INET) =>
 const withOptions = (options: unknown) =>
   inEach(INET, (name) => new s[name](LOOPBACK, handlerFor(name), options));
 
+/** Makes a server whose workers accept. */
+const inWorkers = (Handler: unknown = handlerFor("TCP"), options = {}) =>
+  new s.ThreadingTCPServer(LOOPBACK, Handler, {
+    acceptIn: "workers",
+    maxWorkers: 2,
+    ...options,
+  });
+
 /** Returns what a server reports of a request. */
 function reported(Handler: unknown, Server = "AsyncTCPServer") {
   return async () => {
@@ -245,6 +253,33 @@ const MISTAKES: Record<string, () => unknown> = {
       static timeout = 5;
     },
   ),
+  'a blocking handler and `acceptIn: "workers"`': () =>
+    inWorkers(
+      class Upper extends s.BlockingStreamRequestHandler {
+        static readonly moduleUrl = import.meta.url;
+      },
+    ),
+  '`handleRequest()` with `acceptIn: "workers"`': async () => {
+    await using server = inWorkers();
+    await server.handleRequest();
+  },
+  "fewer workers that accept: `server.maxWorkers = 1`": async () => {
+    await using server = inWorkers();
+    server.maxWorkers = 1;
+  },
+  'a hook that workers cannot call: `getRequest` with `acceptIn: "workers"`':
+    () => {
+      class MyServer extends s.ThreadingTCPServer {
+        getRequest() {
+          return super.getRequest();
+        }
+      }
+      // deno-lint-ignore no-explicit-any
+      const Server: any = MyServer;
+      new Server(LOOPBACK, handlerFor("TCP"), { acceptIn: "workers" });
+    },
+  'a limit that workers cannot keep: `maxAcceptRate` with `acceptIn: "workers"`':
+    () => inWorkers(handlerFor("TCP"), { maxAcceptRate: 5 }),
   "no connections per second: `{ maxAcceptRate: 0 }`": withOptions({
     maxAcceptRate: 0,
   }),

@@ -5,11 +5,12 @@
  */
 
 import { joinBytes } from "../base/memory.ts";
-import { toFailure } from "../handoff/failure.ts";
+import { type Failure, toFailure } from "../handoff/failure.ts";
 import type { Address, AddressLike } from "../base/address.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { SessionFacts } from "../runtime/session_facts.ts";
+import type { LimitName } from "../stages/stages.ts";
 
 /** To the worker: starts a request; an {@linkcode Opening}. */
 export const OPEN = 1;
@@ -78,6 +79,19 @@ export const FINISHED_IDLE = 27;
 /** To the main thread: the request is over a limit; the name of it. */
 export const LIMIT = 28;
 
+/** To the worker that accepts: the limits of time, or whether somebody listens to requests; a `WorkerSettings`. */
+export const SETTINGS = 29;
+/** To the worker that accepts: cuts off the open requests. `DRAIN` came before. */
+export const GIVE_UP = 30;
+/** To the main thread: the requests of a worker that accepts have ended; a `ServerCloseReport`. */
+export const DRAINED = 31;
+/** To the main thread: a request that the worker has accepted has failed, or is over a limit; an {@linkcode Incident}. */
+export const INCIDENT = 32;
+/** To the main thread: a request that the worker has accepted has begun or ended; an `AcceptEvent`. */
+export const EVENT = 33;
+/** To the main thread: the last bytes of the requests before `DRAINED` are sent. */
+export const RELEASED = 34;
+
 /**
  * The most bytes of one connection and direction between socket and handler: two reads of the large buffer, so that
  * one is on its way while the handler works on the other.
@@ -135,6 +149,16 @@ export interface ConnectCall {
   happyEyeballsDelay?: number | null;
   /** Whether a failure throws the errors of all attempts. */
   allErrors?: boolean;
+}
+
+/** The report of a request that a worker has accepted itself. */
+export interface Incident {
+  /** The client; null if it is none alone. */
+  clientAddress: Address | null;
+  /** The error of a request that has failed. */
+  failure?: Failure;
+  /** The limit that a request is over. */
+  limit?: LimitName;
 }
 
 const encoder = new TextEncoder();

@@ -10,6 +10,7 @@ import {
   type HandlerClass,
   type HandlerPlace,
   isHandler,
+  loadModule,
 } from "../server/handler_class.ts";
 
 /** The module and the export of a class of handlers. */
@@ -87,6 +88,15 @@ export function exportedHandler(
   throw new TypeError(
     `Cannot run ${exportName} ${place}: its module exports no class of handlers "${exportName}"; ${advice}`,
   );
+}
+
+/** Imports the module of a handler, and returns the class. */
+export async function loadHandler(
+  { moduleUrl, exportName }: HandlerReference,
+  place: HandlerPlace,
+): Promise<HandlerClass> {
+  const module = await loadModule(place, () => import(moduleUrl));
+  return exportedHandler(module, exportName, place);
 }
 
 /**

@@ -95,6 +95,7 @@ export function setRequestTimeout(
     void expire(server, over, "requestTimeout", seconds)
   );
   requests.deadlines.setLimit(seconds, requests.timed);
+  requests.acceptors?.limitTime({ requestTimeout: seconds });
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
@@ -123,4 +124,5 @@ export function setIdleTimeout(
   );
   requests.idleSweep.setLimit(seconds, requests.timed);
   requests.pool?.limitIdle(seconds);
+  requests.acceptors?.limitTime({ idleTimeout: seconds });
 }

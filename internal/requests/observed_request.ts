@@ -20,10 +20,15 @@ export type RequestDetails = Partial<
 
 let lastId = 0;
 
+/** Returns the number of another request. */
+export function nextRequestId(): number {
+  return ++lastId;
+}
+
 /** Publishes the start and the end of one request. */
 export class ObservedRequest {
   readonly #server: AnyServer;
-  readonly #id = ++lastId;
+  readonly #id = nextRequestId();
   readonly #since = performance.now();
   #clientAddress: Address = "";
   #started = false;

@@ -20,7 +20,9 @@ import type { IdleSweep, RequestDeadlines } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
+import type { RemoteAcceptors, RequestWatch } from "./remote_acceptors.ts";
 import type { RemoteRunner } from "./remote_runner.ts";
+import type { SharedPlaces } from "./shared_places.ts";
 import {
   ByteTotals,
   noLimitHits,
@@ -97,6 +99,11 @@ export class Requests implements Iterable<ActiveRequest> {
   #pool: RemoteRunner | undefined = undefined;
   /** Where connections are accepted, if not by the server itself. */
   acceptedIn: "children" | "workers" | undefined = undefined;
+  #acceptors: RemoteAcceptors | undefined = undefined;
+  /** The places of all workers that accept for one server, in one of them; undefined otherwise. */
+  places: SharedPlaces | undefined = undefined;
+  /** Hears of each request, in a worker that accepts; undefined otherwise. */
+  watch: RequestWatch | undefined = undefined;
   /** Whether the server drains. */
   draining = false;
   /** Whether the server is about to stop, and still accepts. */
@@ -127,12 +134,23 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The number of open requests. */
   get size(): number {
-    return this.#active.size;
+    return this.#active.size + (this.#acceptors?.size ?? 0);
   }
 
   /** The number of handlers that wait between two messages, wherever they run. */
   get idle(): number {
-    return this.idleWaits.size + (this.#pool?.idle ?? 0);
+    const { idle = 0 } = this.#acceptors ?? this.#pool ?? {};
+    return this.idleWaits.size + idle;
+  }
+
+  /** The workers that accept by themselves; undefined if there are none, or none yet. */
+  get acceptors(): RemoteAcceptors | undefined {
+    return this.#acceptors;
+  }
+
+  set acceptors(acceptors: RemoteAcceptors | undefined) {
+    this.#acceptors = acceptors;
+    if (this.draining) acceptors?.drain();
   }
 
   /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
@@ -148,6 +166,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Sets limits, and wakes the loop, because there may be room now. */
   setLimits(limits: Partial<Limits>): void {
     Object.assign(this.limits, limits);
+    this.#acceptors?.limit(this.limits);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     this.#pool?.changeAccepts?.();
   }
@@ -159,6 +178,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   set suspended(suspended: boolean) {
     this.#suspended = suspended;
+    this.#acceptors?.suspend(suspended);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     this.#pool?.changeAccepts?.();
   }
@@ -175,8 +195,9 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Whether as many requests are open as may be, and the server waits for one to end. */
   get full(): boolean {
+    if (this.places !== undefined) return this.places.full;
     return this.#server.maxConnectionsPolicy !== "reject" &&
-      this.size + this.#reserved >= this.max;
+      this.#active.size + this.#reserved >= this.max;
   }
 
   /** The number of requests that children may begin by themselves, besides those that are open. */
@@ -202,8 +223,15 @@ export class Requests implements Iterable<ActiveRequest> {
     get ready() {
       return requests.size === 0;
     },
-    fill: () => (requests.#quiet ??= Promise.withResolvers()).promise,
+    fill: () =>
+      requests.#elsewhere(() => requests.size === 0) ??
+        (requests.#quiet ??= Promise.withResolvers()).promise,
   }))(this);
+
+  /** Waits for the requests of workers that accept; returns undefined if there are none. */
+  #elsewhere(done: () => boolean): Promise<void> | undefined {
+    return this.#acceptors?.changed(done);
+  }
 
   /** Returns a readiness that is ready while at most `count` requests are open. */
   atMost(count: number): Readiness {
@@ -212,7 +240,9 @@ export class Requests implements Iterable<ActiveRequest> {
       get ready() {
         return ready();
       },
-      fill: () => (this.#fewer ??= Promise.withResolvers()).promise,
+      fill: () =>
+        this.#elsewhere(ready) ??
+          (this.#fewer ??= Promise.withResolvers()).promise,
     };
   }
 
@@ -224,6 +254,7 @@ export class Requests implements Iterable<ActiveRequest> {
     const earlier = this.#active.get(request);
     if (earlier !== undefined) this.#active.set(earlier, earlier);
     this.#active.set(request, active);
+    this.watch?.began(active);
     if (hasRequestSubscribers()) this.#observe(active);
     return active;
   }
@@ -275,6 +306,7 @@ export class Requests implements Iterable<ActiveRequest> {
     this.endedBytes.add(active.request);
     if (end === "finished" || end === "idle") this.status.finished++;
     else if (end === "failed" || end === "forced") this.status[end]++;
+    this.watch?.ended(active);
   }
 
   /** Returns an open request; undefined for a request that the server did not get itself, or that has ended. */
@@ -361,7 +393,9 @@ export class Requests implements Iterable<ActiveRequest> {
   exceeds(
     request: unknown,
   ): "maxConnections" | "maxConnectionsPerClient" | undefined {
-    if (this.size > this.max && !this.closing) return "maxConnections";
+    const { size } = this.#active;
+    const exceeded = this.places?.exceeded ?? size > this.max;
+    if (exceeded && !this.closing) return "maxConnections";
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return undefined;
     const client = this.#active.get(request)?.client;
@@ -419,6 +453,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Aborts the signals of all requests, also of later ones. The waits between messages go on. */
   drain(): void {
     this.draining = this.idleWaits.draining = true;
+    this.#acceptors?.drain();
     this.#stopTimers();
     this.#others?.abort();
     for (const { controller } of this.#active.values()) controller?.abort();
@@ -439,9 +474,10 @@ export class Requests implements Iterable<ActiveRequest> {
     return left;
   }
 
-  /** Returns the numbers of bytes of all requests, open and ended. */
-  byteCounts(): ByteCounts {
-    return this.endedBytes.with(this.#active.keys());
+  /** The counters and the bytes of all requests, open and ended: if workers accept, of theirs. */
+  get counters(): RequestCounters & ByteCounts {
+    return this.#acceptors?.counters ??
+      { ...this.status, ...this.endedBytes.with(this.#active.keys()) };
   }
 
   /** Iterates over the open requests. */
@@ -455,6 +491,11 @@ function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
 }
 
 const trackers = new WeakMap<object, Requests>();
+
+/** Lets a stand-in of a server have the server's requests. */
+export function shareRequests(standIn: object, server: object): void {
+  trackers.set(standIn, requestsOf(server));
+}
 
 /** Returns the requests of a server: one object for its lifetime. */
 export function requestsOf(server: object): Requests {

@@ -44,10 +44,6 @@ const EVERYWHERE: Readonly<Record<string, Refusal>> = {
     refuses: isLimit,
     reason: "none of the $ knows the clients of the others",
   },
-  maxConnectionsPolicy: {
-    refuses: (value) => value === "reject",
-    reason: "none of the $ knows whether the others are full",
-  },
   maxAcceptRate: {
     refuses: isLimit,
     reason: "none of the $ knows when the others accept",
@@ -65,6 +61,10 @@ const EVERYWHERE: Readonly<Record<string, Refusal>> = {
 const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
   children: {
     ...EVERYWHERE,
+    maxConnectionsPolicy: {
+      refuses: (value) => value === "reject",
+      reason: "none of the $ knows whether the others are full",
+    },
     allowReusePort: {
       refuses: (value) => value === true,
       reason: "such a socket cannot be passed to the $",
@@ -76,6 +76,10 @@ const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
   },
   workers: {
     ...EVERYWHERE,
+    allowReusePort: {
+      refuses: (value) => value === true,
+      reason: "the $ share one socket",
+    },
     addressFamily: {
       refuses: (value) => value === AF_UNIX,
       reason: "a Unix socket cannot be shared by the $",

@@ -418,11 +418,10 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   get status(): ServerStatus {
     const requests = requestsOf(this);
     return {
-      ...requests.status,
+      ...requests.counters,
       state: this.#loop.state,
       active: requests.size,
       idle: requests.idle,
-      ...requests.byteCounts(),
       limits: { ...requests.limitHits },
     };
   }

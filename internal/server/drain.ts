@@ -7,9 +7,12 @@
 import { begun } from "../waiting/promises.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
-import type { ServerCloseReport } from "../stages/server_options.ts";
+import {
+  NO_REQUESTS,
+  type ServerCloseReport,
+} from "../stages/server_options.ts";
 import { say, sayHookFailed } from "../stages/report.ts";
-import type { ActiveRequest, RequestEnd } from "../requests/active_request.ts";
+import type { RequestEnd } from "../requests/active_request.ts";
 import type { Requests } from "../requests/request_registry.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
@@ -42,7 +45,7 @@ export async function drain(
   const due = performance.now() + (timeout ?? Infinity) * 1000;
   const slow = setTimeout(() => {
     const left = timeout === null ? null : (due - performance.now()) / 1000;
-    tell(server, [...requests], left);
+    tell(server, clientsOf(requests), left);
   }, REPORT_AFTER_MS);
   await anyReady([requests.quiet], timeout);
   clearTimeout(slow);
@@ -51,19 +54,29 @@ export async function drain(
     cutOff(active.request);
     active.observed?.stop(active.request, "forced");
   }
+  const elsewhere = await requests.acceptors?.giveUp() ?? NO_REQUESTS;
   const ended = (how: RequestEnd) =>
     under.values().filter(({ end }) => end === how).toArray().length;
   const [idle, forced] = [ended("idle"), ended("forced")];
   const finished = under.size - idle - forced - ended("rejected");
-  return { idle, finished, forced };
+  return {
+    idle: idle + elsewhere.idle,
+    finished: finished + elsewhere.finished,
+    forced: forced + elsewhere.forced,
+  };
+}
+
+/** Returns the clients of the open requests, wherever they are. */
+function clientsOf(requests: Requests): string[] {
+  const own = Array.from(requests, ({ client }) => client ?? "");
+  return [...own, ...requests.acceptors?.clients ?? []];
 }
 
 function tell(
   server: DrainingServer,
-  left: ActiveRequest[],
+  clients: string[],
   seconds: number | null,
 ): void {
-  const clients = left.map(({ client }) => client ?? "");
   begun(() => server.handleSlowClose(clients, seconds))?.catch((error) => {
     sayHookFailed("", error);
   });

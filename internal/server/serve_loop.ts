@@ -130,19 +130,27 @@ export class ServeLoop<R> {
 
   /** Gets requests and handles them until the stop. */
   async #serve(waiter: LoopWaiter): Promise<void> {
-    const { room } = this.#requests;
+    const { room, places } = this.#requests;
     while (!waiter.stopping) {
-      const source = room.ready ? this.#source : room;
+      const gate = places ?? room;
+      const source = gate.ready ? this.#source : gate;
       if (this.#handshakes.pending.ready) {
         await this.#dispatcher.handleSecured(this.#handshakes.pending.take()!);
       } else if (this.#proxyHeaders.pending.ready) {
         await this.#dispatcher.handleOne(this.#proxyHeaders.pending.take());
-      } else if (source.ready && this.#requests.rate?.take() !== false) {
+      } else if (source !== gate && source.ready && this.#takePlace()) {
         const failed = await this.#dispatcher.handleOne();
-        if (failed !== undefined) await rest(waiter, failed);
+        if (failed !== undefined) {
+          places?.give();
+          await rest(waiter, failed);
+        }
       } else if (!waiter.takeTick()) {
         if (this.#requests.full) this.#noteFull();
-        await waiter.wait(source.ready ? this.#requests.rate! : source);
+        await waiter.wait(
+          source !== gate && source.ready
+            ? this.#requests.rate ?? gate
+            : source,
+        );
         continue;
       }
       const actions = this.#server.serviceActions();
@@ -150,10 +158,18 @@ export class ServeLoop<R> {
     }
   }
 
+  /** Takes the place of a request that waits, if it may come now. */
+  #takePlace(): boolean {
+    const { places, rate } = this.#requests;
+    return (places ?? rate)?.take() !== false;
+  }
+
   /** Notes that the loop waits for room, once for each request that has filled the server. */
   #noteFull(): void {
-    const { size, max, status: { accepted } } = this.#requests;
-    if (accepted === this.#fullSince || size < max) return;
+    const { places, size, max, status: { accepted } } = this.#requests;
+    if (places !== undefined) {
+      if (!places.takeFilled()) return; // the worker that has taken the last place notes it
+    } else if (accepted === this.#fullSince || size < max) return;
     this.#fullSince = accepted;
     noteLimit(this.#server, "maxConnections", null);
   }

@@ -17,8 +17,14 @@ import { reportError } from "../stages/events.ts";
 import {
   checkAcceptIn,
   checkAcceptsElsewhere,
+  checkServesElsewhere,
   ownStages,
 } from "../server/accept_in.ts";
+import { bindShared } from "../server/bind_shared.ts";
+import type { SocketServer } from "../server/socket_server.ts";
+import { anyReady } from "../waiting/when_ready.ts";
+import type { ServeForeverOptions } from "../stages/server_options.ts";
+import { WorkerAcceptance } from "./worker_acceptance.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
@@ -93,10 +99,10 @@ export function threading<B extends ServerConstructor>(Base: B) {
       ownStages.add(this.prototype);
     }
 
-    readonly acceptIn: Statics["acceptIn"];
     #limits: PoolLimits;
     #daemonThreads: boolean;
     #pool: Promise<WorkerPool> | undefined;
+    readonly #acceptance: WorkerAcceptance | undefined;
     #closed = false;
 
     // deno-lint-ignore no-explicit-any
@@ -114,12 +120,20 @@ export function threading<B extends ServerConstructor>(Base: B) {
       );
       if (acceptIn === "workers") {
         checkAcceptsElsewhere(new.target, args, "workers");
-        throw new Error('Cannot make a server: acceptIn "workers" is to come');
+        checkNotBlocking(args[1]);
       }
       super(...args);
-      this.acceptIn = acceptIn;
       this.#limits = checked;
+      if (acceptIn === "workers") {
+        requestsOf(this).acceptedIn = acceptIn;
+        const init = () => this.#workerInit();
+        this.#acceptance = new WorkerAcceptance(this, checked, init);
+      }
       this.#daemonThreads = options.daemonThreads ?? statics.daemonThreads;
+    }
+
+    get acceptIn(): Statics["acceptIn"] {
+      return this.options.acceptIn; // and not a field: the base constructor binds
     }
 
     get maxWorkers(): number {
@@ -127,6 +141,9 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     set maxWorkers(maxWorkers: number) {
+      if (this.acceptIn === "workers") {
+        checkNotFewer(this.maxWorkers, maxWorkers);
+      }
       this.#set({ maxWorkers });
     }
 
@@ -158,6 +175,34 @@ export function threading<B extends ServerConstructor>(Base: B) {
       this.#limits = check(change, this.#limits);
       const limits = this.#limits;
       this.#pool?.then((pool) => pool.limit(limits), () => {});
+      this.#acceptance?.limit(limits);
+    }
+
+    serverBind(): void | Promise<void> {
+      // deno-lint-ignore no-explicit-any
+      const server = this as any as SocketServer<unknown>;
+      if (this.acceptIn === "workers") return bindShared(server);
+      return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
+    }
+
+    override async serveForever(
+      options: ServeForeverOptions = {},
+    ): Promise<void> {
+      const acceptance = this.#acceptance;
+      if (acceptance === undefined) return await super.serveForever(options);
+      checkServesElsewhere(this, "workers");
+      const loop = super.serveForever(options);
+      await acceptance.serve(loop, () => super.shutdown());
+    }
+
+    override shutdown(): Promise<void> {
+      this.#acceptance?.rest();
+      return super.shutdown();
+    }
+
+    override async handleRequest(): Promise<void> {
+      if (this.#acceptance !== undefined) throw cannotHandleOne();
+      await super.handleRequest();
     }
 
     override async finishRequest(
@@ -232,20 +277,44 @@ export function threading<B extends ServerConstructor>(Base: B) {
       } finally {
         await afterDrain(this, async () => {
           this.#closed = true;
-          await this.#endPool(await this.#pool?.catch(() => undefined));
+          const pool = await this.#pool?.catch(() => undefined);
+          await this.#endPool(this.#acceptance ?? pool);
         });
       }
     }
 
     /** Terminates the workers: now, or after the last request if `blockOnClose` is false and requests are open. */
-    async #endPool(pool: WorkerPool | undefined): Promise<void> {
+    async #endPool(
+      pool: { close(): Promise<unknown> } | undefined,
+    ): Promise<void> {
       const { quiet } = requestsOf(this);
       if (this.blockOnClose || this.daemonThreads || quiet.ready) {
         await pool?.close();
-      } else quiet.fill().then(() => pool?.close());
+      } else anyReady([quiet], null).then(() => pool?.close());
     }
   }
   return Threading;
+}
+
+/** Throws for a class of handlers that block: the main thread does the input and output of these. */
+function checkNotBlocking(Handler: { name: string; blocking?: unknown }): void {
+  if (Handler.blocking !== true) return;
+  throw new TypeError(
+    `Cannot make a server with acceptIn "workers": ${Handler.name} is a blocking handler, and the thread that accepts is the one that it blocks; use acceptIn "parent"`,
+  );
+}
+
+function checkNotFewer(now: number, wanted: number): void {
+  if (!(wanted < now)) return;
+  throw new RangeError(
+    `Cannot set maxWorkers to ${wanted}: with acceptIn "workers" each of the ${now} workers accepts until the server closes`,
+  );
+}
+
+function cannotHandleOne(): Error {
+  return new Error(
+    'Cannot handle a single request with acceptIn "workers": each worker accepts by itself; use serveForever(), or acceptIn "parent"',
+  );
 }
 
 function check(

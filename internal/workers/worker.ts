@@ -22,7 +22,9 @@ parentPort!.on("message", () => {}); // keeps the worker alive
 
 await holdLock();
 
-const runner = new WorkerRequestRunner(workerData);
+const runner = "accept" in workerData
+  ? new (await import("./accepting_runner.ts")).AcceptingRunner(workerData)
+  : new WorkerRequestRunner(workerData);
 scope.addEventListener("error", (event) => {
   crash(event, (event as ErrorEvent).error);
 });

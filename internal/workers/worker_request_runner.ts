@@ -24,10 +24,10 @@ import { BlockingSSLSocketShell } from "../blocking/blocking_ssl_socket.ts";
 import { BlockingStream } from "../blocking/blocking_stream.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
-  exportedHandler,
   type HandlerReference,
+  loadHandler,
 } from "../handoff/handler_reference.ts";
-import { type HandlerClass, loadModule } from "../server/handler_class.ts";
+import type { HandlerClass } from "../server/handler_class.ts";
 import {
   FrameChannel,
   type FrameChannelMemory,
@@ -86,7 +86,7 @@ export class WorkerRequestRunner {
     reportLimits(this.#stub, (limit, request) => this.#report(limit, request));
     this.#connections = new BlockingConnections(this.channel);
     if (init.blocking) setConnections(this.#connections);
-    this.#handler = loadHandler(init.handler);
+    this.#handler = loadHandler(init.handler, "in a worker");
     this.#blocking = init.blocking;
   }
 
@@ -261,11 +261,4 @@ export class WorkerRequestRunner {
 
 function noteProxyHeader(socket: object, { proxy }: P.Opening): void {
   if (proxy !== undefined) noteHeader(socket, Uint8Array.fromBase64(proxy));
-}
-
-async function loadHandler(
-  { moduleUrl, exportName }: HandlerReference,
-): Promise<HandlerClass> {
-  const module = await loadModule("in a worker", () => import(moduleUrl));
-  return exportedHandler(module, exportName, "in a worker");
 }

@@ -1,6 +1,7 @@
 /** Tests of handlers on workers. */
 
 import "../threading_test.ts";
+import "../threading_accept_test.ts";
 import "../threading_death_test.ts";
 import "../threading_memory_test.ts";
 import "../threading_rest_test.ts";

@@ -1,0 +1,52 @@
+/**
+ * Workers that accept connections by themselves, as the registry of requests sees them.
+ *
+ * @module
+ */
+
+import type { ServerCloseReport } from "../stages/server_options.ts";
+import type { ActiveRequest } from "./active_request.ts";
+import type { RequestCounters } from "./server_counters.ts";
+import type { ByteCounts } from "../socket/stream.ts";
+
+/** The limits of a request's time, in seconds; null is no limit. */
+export interface TimeLimits {
+  /** The seconds that a request may take. */
+  readonly requestTimeout: number | null;
+  /** The seconds that a connection may be idle. */
+  readonly idleTimeout: number | null;
+}
+
+/** The requests of a server that it has not accepted itself. */
+export interface RemoteAcceptors {
+  /** The number of open requests. */
+  readonly size: number;
+  /** The number of handlers that wait between two messages. */
+  readonly idle: number;
+  /** The hosts of the clients with open requests. */
+  readonly clients: string[];
+  /** The counters of these requests. */
+  readonly counters: RequestCounters & ByteCounts;
+  /** Resolves when a request has ended, or at once if `done` returns true. */
+  changed(done: () => boolean): Promise<void>;
+  /** Stops or starts accepting. */
+  suspend(suspended: boolean): void;
+  /** Sets the most requests at a time, and what to do then. */
+  limit(
+    limits: { maxConnections: number; maxConnectionsPolicy: "wait" | "reject" },
+  ): void;
+  /** Sets limits of time. */
+  limitTime(limits: Partial<TimeLimits>): void;
+  /** Stops accepting for good, and tells the handlers that the server shuts down. */
+  drain(): void;
+  /** Cuts off the open requests after the drain, and reports what became of those that were open. */
+  giveUp(): Promise<ServerCloseReport>;
+}
+
+/** The calls that the registry of a worker that accepts makes. */
+export interface RequestWatch {
+  /** Called when a request has begun. */
+  began(active: ActiveRequest): void;
+  /** Called when a request no longer counts as open. */
+  ended(active: ActiveRequest): void;
+}

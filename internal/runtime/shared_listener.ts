@@ -1,0 +1,94 @@
+/**
+ * One listening TCP socket for several workers of this process, each of which accepts on it by itself.
+ *
+ * Deno shares a socket among the listeners with `loadBalanced` on the same requested address (2.9.6; no flag, and not in
+ * its types). A worker that is busy gets no connection then, and a listener that never accepts keeps the queue alive.
+ *
+ * @module
+ */
+
+import {
+  type AddressLike,
+  formatAddress,
+  fromTransport,
+} from "../base/address.ts";
+import { OSError, translate } from "../base/errors.ts";
+import { openListener } from "./open.ts";
+import { scopedListener, scopeOf } from "./scope_id.ts";
+import type { ListenerTransport, TransportAddr } from "./transport.ts";
+
+/** How often another free port is tried if another program takes the one that was free. Arbitrary. */
+const TRIES = 3;
+
+interface LoadBalanced extends Deno.TcpListenOptions {
+  loadBalanced: true;
+}
+
+/**
+ * Opens a shared socket, whose address no other socket has. The listener never accepts: while it is open, the clients in
+ * the queue wait for a worker, even if there is none for a while.
+ *
+ * Opens a usual listener first: it fails if the address is taken, which a shared one of this process would not, and it
+ * finds a free port, because the key of a shared socket is the port that was asked for.
+ *
+ * @throws {OSError} as a usual listener.
+ */
+export function openAnchor(
+  family: number,
+  address: AddressLike,
+  backlog: number,
+): ListenerTransport {
+  for (let left = TRIES;; left--) {
+    const options = { reuseAddr: false, reusePort: false };
+    const probe = openListener(family, address, backlog, options);
+    const { addr } = probe;
+    probe.close();
+    try {
+      return new Anchor(openShared(addr, backlog));
+    } catch (error) {
+      const mayRetry = address[1] === 0 && left > 1 &&
+        error instanceof OSError && error.code === "EADDRINUSE";
+      if (!mayRetry) throw error;
+    }
+  }
+}
+
+/** Opens a listener on a shared socket. `addr` is the address of its anchor. */
+export function openShared(
+  addr: TransportAddr,
+  backlog?: number,
+): ListenerTransport {
+  const { hostname, port } = addr as { hostname: string; port: number };
+  const options: LoadBalanced = { hostname, port, loadBalanced: true };
+  if (backlog !== undefined) options.tcpBacklog = backlog;
+  try {
+    return scopedListener(Deno.listen(options), scopeOf(hostname));
+  } catch (error) {
+    const address = formatAddress(fromTransport(addr));
+    throw translate(error, { syscall: "bind", address });
+  }
+}
+
+/** A listener whose `accept` waits until the close. */
+class Anchor implements ListenerTransport {
+  readonly #listener: ListenerTransport;
+  readonly #closed = Promise.withResolvers<never>();
+
+  constructor(listener: ListenerTransport) {
+    this.#listener = listener;
+    this.#closed.promise.catch(() => {});
+  }
+
+  get addr(): TransportAddr {
+    return this.#listener.addr;
+  }
+
+  accept(): Promise<never> {
+    return this.#closed.promise;
+  }
+
+  close(): void {
+    this.#listener.close();
+    this.#closed.reject(new Deno.errors.BadResource("the listener was closed"));
+  }
+}

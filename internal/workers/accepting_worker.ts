@@ -1,0 +1,200 @@
+/**
+ * The main thread's side of a worker that accepts by itself.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { frameChannelMemory } from "../channel/frame_channel.ts";
+import * as P from "../channel/frames.ts";
+import type { ServerCloseReport } from "../stages/server_options.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
+import type {
+  AcceptEvent,
+  AcceptingInit,
+  WorkerSettings,
+} from "./accepting_runner.ts";
+import { type AcceptCounters, AcceptRecord } from "./accept_record.ts";
+import type { WorkerLimits } from "./resource_limits.ts";
+import type { WorkerEnd } from "./worker_events.ts";
+import { StartFailure, WorkerThread } from "./worker_thread.ts";
+
+/**
+ * The milliseconds in which a worker reports the end of its drain after its requests are cut off. One that computes does
+ * not, and is terminated. Arbitrary, and short for a person who waits.
+ */
+const REPORT_MS = 500;
+
+/** The milliseconds in which a worker sends the last bytes of its requests, for clients that are slow to read. Arbitrary. */
+const RELEASE_MS = 2000;
+
+/** The data that all workers of a server start with. */
+export type AcceptingWorkerInit = Omit<AcceptingInit, "memory" | "accept"> & {
+  readonly accept: Omit<AcceptingInit["accept"], "record">;
+};
+
+/** The calls that a worker makes to its pool. */
+export interface AcceptingWorkerHooks {
+  /** Called when the worker has started. */
+  onReady(worker: AcceptingWorker): void;
+  /** Called when the worker accepts no more. */
+  onLeave(worker: AcceptingWorker): void;
+  /** Called when the worker is dead: `clients` have lost their requests. `cause` is what it threw itself. */
+  onDeath(worker: AcceptingWorker, error: Error, cause?: Error): void;
+  /** Called when a request has failed or is over a limit. */
+  onIncident(incident: P.Incident): void;
+  /** Called when a request has begun or ended, while somebody listens to requests. */
+  onEvent(worker: AcceptingWorker, event: AcceptEvent): void;
+  /** Calls the server's `shutdown`. */
+  shutdown(): Promise<void>;
+}
+
+/** A worker that accepts by itself: its thread, its record, and its drain. */
+export class AcceptingWorker {
+  /** The time of the start, in ms. */
+  readonly since: number = performance.now();
+  readonly #record = new AcceptRecord();
+  readonly #thread: WorkerThread;
+  readonly #report = Promise.withResolvers<ServerCloseReport>();
+  readonly #released = Promise.withResolvers<void>();
+  #draining = false;
+  #givenUp = false;
+
+  /**
+   * @param init The data that the worker starts with.
+   * @param hooks The calls that the worker makes to its pool.
+   * @param limits The limits of the worker.
+   */
+  constructor(
+    init: AcceptingWorkerInit,
+    hooks: AcceptingWorkerHooks,
+    limits: WorkerLimits,
+  ) {
+    const accept = { ...init.accept, record: this.#record.memory };
+    const threadHooks = {
+      onFrame: (type: number, _id: number, payload: Uint8Array) =>
+        this.#onFrame(hooks, type, payload),
+      onLeave: () => hooks.onLeave(this),
+      onDeath: (error: Error, cause: Error | undefined) => {
+        void this.#thread.exited.then(() => { // until then the worker still takes places and gives them back
+          hooks.onDeath(this, error, cause);
+          this.#report.resolve(this.#reportOfDeath());
+          this.#released.resolve();
+        });
+      },
+      openRequests: () => this.#record.held,
+      shutdown: () => hooks.shutdown(),
+    };
+    const memory = frameChannelMemory();
+    const data = { ...init, accept };
+    this.#thread = new WorkerThread(data, threadHooks, limits, memory);
+    this.#thread.started.then(() => {
+      this.#thread.watchdog?.start();
+      hooks.onReady(this);
+    }, () => {}); // `reason` tells why
+  }
+
+  #onFrame(
+    hooks: AcceptingWorkerHooks,
+    type: number,
+    payload: Uint8Array,
+  ): void {
+    if (type === P.INCIDENT) hooks.onIncident(P.unpack(payload)!);
+    else if (type === P.EVENT) hooks.onEvent(this, P.unpack(payload)!);
+    else if (type === P.DRAINED) this.#report.resolve(P.unpack(payload)!);
+    else if (type === P.RELEASED) this.#released.resolve();
+  }
+
+  /** Whether the worker accepts. */
+  get ready(): boolean {
+    return this.#thread.ready && !this.#thread.leaving;
+  }
+
+  /** Rejects with the reason if the worker does not start. */
+  async started(): Promise<void> {
+    try {
+      await this.#thread.started;
+    } catch (error) {
+      throw error instanceof StartFailure ? error.reason : error;
+    }
+  }
+
+  /** Whether the worker has got a request. */
+  get used(): boolean {
+    return this.#record.lastClient !== undefined;
+  }
+
+  /** Resolves when the thread has ended. */
+  get exited(): Promise<WorkerEnd> {
+    return this.#thread.exited;
+  }
+
+  /** The number of open requests. */
+  get held(): number {
+    return this.#record.held;
+  }
+
+  /** The number of handlers that wait between two messages. */
+  get idle(): number {
+    return this.#record.idle;
+  }
+
+  /** The counters of the requests of the worker. */
+  get counters(): AcceptCounters {
+    return this.#record.counters;
+  }
+
+  /** The clients with open requests. */
+  get clients(): Address[] {
+    return this.#record.clients;
+  }
+
+  /** The client of the last request; undefined before the first. */
+  get lastClient(): Address | undefined {
+    return this.#record.lastClient;
+  }
+
+  /** Changes settings. */
+  set(settings: WorkerSettings): void {
+    if (this.ready) this.#thread.channel.send(P.SETTINGS, 0, P.pack(settings));
+  }
+
+  /** Stops accepting, and tells the handlers that the server shuts down. */
+  drain(): void {
+    this.#draining = true;
+    if (this.ready) this.#thread.channel.send(P.DRAIN, 0);
+    else void this.#thread.close();
+  }
+
+  /** Cuts off the open requests after the drain. Resolves to the report of the drain. */
+  async giveUp(): Promise<ServerCloseReport> {
+    if (!this.#thread.dead) {
+      this.#givenUp = true;
+      this.#thread.channel.send(P.GIVE_UP, 0);
+      const reported = this.#report.promise.then(() => {});
+      if (!await resolvesWithin(reported, REPORT_MS)) void this.#thread.close();
+    }
+    return await this.#report.promise;
+  }
+
+  /** Whether the requests that the worker loses count as cut off. */
+  get givenUp(): boolean {
+    return this.#givenUp;
+  }
+
+  /** Returns the report of a worker that has died during the drain. */
+  #reportOfDeath(): ServerCloseReport {
+    const count = this.#draining ? this.#record.held : 0;
+    return {
+      idle: 0,
+      finished: this.#givenUp ? 0 : count,
+      forced: this.#givenUp ? count : 0,
+    };
+  }
+
+  /** Terminates the worker once the last bytes after its drain are sent. Resolves when it has exited. */
+  async close(): Promise<void> {
+    if (this.ready) await resolvesWithin(this.#released.promise, RELEASE_MS);
+    await this.#thread.close();
+  }
+}

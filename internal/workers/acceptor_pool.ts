@@ -1,0 +1,298 @@
+/**
+ * The pool of workers that accept by themselves, `acceptIn: "workers"`.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import { clientOf } from "../requests/active_request.ts";
+import type { Incident } from "../channel/frames.ts";
+import { checkReadable } from "../handoff/permissions.ts";
+import { hasRequestSubscribers } from "../requests/observed_request.ts";
+import type { RemoteAcceptors } from "../requests/remote_acceptors.ts";
+import type { Limits } from "../requests/request_registry.ts";
+import { SharedPlaces } from "../requests/shared_places.ts";
+import { checkDescriptors } from "../runtime/free_descriptors.ts";
+import type { AnyServer } from "../stages/event_types.ts";
+import type { ServerCloseReport } from "../stages/server_options.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
+import type { Socket } from "../socket/socket_object.ts";
+import { AcceptEvents } from "./accept_events.ts";
+import {
+  type AcceptCounters,
+  addCounters,
+  noAccepts,
+} from "./accept_record.ts";
+import type { WorkerSettings } from "./accepting_runner.ts";
+import {
+  AcceptingWorker,
+  type AcceptingWorkerHooks,
+  type AcceptingWorkerInit,
+} from "./accepting_worker.ts";
+import { closedRequest } from "./closed_request.ts";
+import type { WorkerLimits } from "./resource_limits.ts";
+import { publishWorker } from "./worker_events.ts";
+
+/** The milliseconds without a new worker after one that failed to start, or that died before it had a request. Arbitrary. */
+const PAUSE_MS = 1000;
+
+/** The milliseconds between two looks for a subscriber to requests. Arbitrary. */
+const LOOK_MS = 250;
+
+/** The milliseconds that the first worker waits for the others before it accepts. Arbitrary. */
+const OPEN_MS = 1000;
+
+/** The options of a pool. */
+export interface AcceptorPoolOptions extends WorkerLimits {
+  /** The server. */
+  readonly server: AnyServer;
+  /** The data that each worker starts with. */
+  readonly init: Pick<AcceptingWorkerInit, "handler" | "server"> & {
+    readonly accept: Pick<AcceptingWorkerInit["accept"], "addr" | "settings">;
+  };
+  /** The number of workers. */
+  readonly maxWorkers: number;
+  /** The limits of the server. */
+  readonly limits: Limits;
+  /** The calls to the server. */
+  readonly hooks: {
+    /** Reports what has become of a request. */
+    onIncident(incident: Incident, request: Socket): void;
+    /** Reports that the worker of a request has died. */
+    onDeath(request: Socket, client: Address, error: Error): void;
+    /** Calls the server's `shutdown`. */
+    shutdown(): Promise<void>;
+  };
+}
+
+/** Keeps `maxWorkers` workers that accept, and knows of their requests. */
+export class AcceptorPool implements RemoteAcceptors {
+  #options: AcceptorPoolOptions;
+  readonly #places = new SharedPlaces();
+  readonly #events: AcceptEvents;
+  /** The workers that have not ended. */
+  readonly #workers = new Set<AcceptingWorker>();
+  /** The counters of the workers that have ended. */
+  readonly #ended: AcceptCounters = noAccepts();
+  /** The reports of the workers that have died during the drain. */
+  readonly #lost: ServerCloseReport[] = [];
+  #settings: WorkerSettings;
+  #serving: PromiseWithResolvers<never> | undefined;
+  /** Whether the first workers have started. */
+  #opened = false;
+  #suspended = false;
+  #draining = false;
+  #pause: ReturnType<typeof setTimeout> | undefined;
+  /** Keeps the process alive while the server serves, and looks for subscribers. */
+  #look: ReturnType<typeof setInterval> | undefined;
+
+  /** @param options The options. */
+  constructor(options: AcceptorPoolOptions) {
+    this.#options = options;
+    this.#settings = {
+      ...options.init.accept.settings,
+      observed: hasRequestSubscribers(),
+    };
+    this.#events = new AcceptEvents(options.server);
+    this.#places.paused = true;
+    this.limit(options.limits);
+  }
+
+  /**
+   * Lets the workers accept until {@linkcode AcceptorPool.rest}.
+   *
+   * @returns Rejects if no worker can start; never resolves.
+   */
+  serve(): Promise<never> {
+    this.#serving = Promise.withResolvers();
+    this.#serving.promise.catch(() => {});
+    this.#look ??= setInterval(() => this.#observe(), LOOK_MS);
+    this.#fill();
+    if (this.#opened) this.#settle();
+    else void this.#open();
+    return this.#serving.promise;
+  }
+
+  /** Lets the first workers accept together: the first of them alone would take all clients that wait. */
+  async #open(): Promise<void> {
+    const starts = Array.from(this.#workers, (worker) => worker.started());
+    await Promise.any(starts).catch(() => {});
+    await resolvesWithin(Promise.allSettled(starts), OPEN_MS);
+    this.#opened = true;
+    this.#settle();
+  }
+
+  /** Stops accepting. The open requests go on. */
+  rest(): void {
+    this.#serving = undefined;
+    this.#settle();
+  }
+
+  suspend(suspended: boolean): void {
+    this.#suspended = suspended;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#places.paused = this.#suspended || this.#draining ||
+      this.#serving === undefined || !this.#opened;
+  }
+
+  /** Tells the workers whether somebody listens. Lets the process end once the server does not serve. */
+  #observe(): void {
+    const observed = hasRequestSubscribers();
+    if (observed !== this.#settings.observed) this.#set({ observed });
+    if (this.#serving !== undefined || this.size > 0) return;
+    clearInterval(this.#look);
+    this.#look = undefined;
+  }
+
+  #set(settings: WorkerSettings): void {
+    this.#settings = { ...this.#settings, ...settings };
+    for (const worker of this.#workers) worker.set(settings);
+  }
+
+  /** Starts workers until there are enough. */
+  #fill(): void {
+    if (this.#serving === undefined || this.#draining) return;
+    if (this.#pause !== undefined) return;
+    try {
+      while (this.#workers.size < this.#options.maxWorkers) this.#start();
+    } catch (error) {
+      this.#startFailed(error);
+    }
+  }
+
+  #start(): void {
+    const { server, init } = this.#options;
+    checkReadable(import.meta.url, init.handler.moduleUrl);
+    checkDescriptors(import.meta.url, init.handler.moduleUrl);
+    const settings = { ...init.accept.settings, ...this.#settings };
+    const accept = { ...init.accept, places: this.#places.memory, settings };
+    const worker = new AcceptingWorker(
+      { ...init, accept },
+      this.#hooks(),
+      this.#options,
+    );
+    this.#workers.add(worker);
+    worker.started().catch((reason) => this.#startFailed(reason));
+    publishWorker(server, worker);
+  }
+
+  #hooks(): AcceptingWorkerHooks {
+    const { onIncident, shutdown } = this.#options.hooks;
+    return {
+      onReady: (worker) => worker.set(this.#settings),
+      onLeave: (worker) => this.#onLeave(worker),
+      onDeath: (worker, error, cause) => this.#onDeath(worker, error, cause),
+      onIncident: (incident) =>
+        onIncident(incident, closedRequest(incident.clientAddress)),
+      onEvent: (worker, event) => this.#events.publish(worker, event),
+      shutdown,
+    };
+  }
+
+  /** Ends the serving if no worker accepts, or tries again later. */
+  #startFailed(reason: unknown): void {
+    if (this.#draining) return;
+    if (this.#workers.values().some(({ ready }) => ready)) this.#pauseStarts();
+    else this.#serving?.reject(reason);
+  }
+
+  #pauseStarts(): void {
+    if (this.#draining) return;
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined;
+      this.#fill();
+    }, PAUSE_MS);
+  }
+
+  #onLeave(worker: AcceptingWorker): void {
+    if (!worker.used) this.#pauseStarts();
+  }
+
+  /** Gives back the places of a worker that has died, and reports its requests. Another worker replaces it. */
+  #onDeath(worker: AcceptingWorker, error: Error, cause?: Error): void {
+    const { clients, counters, held, lastClient } = worker;
+    this.#workers.delete(worker);
+    counters[worker.givenUp ? "forced" : "failed"] += held;
+    addCounters(this.#ended, counters);
+    this.#events.end(worker, worker.givenUp ? undefined : error);
+    this.#places.release(held);
+    this.#fill();
+    if (worker.givenUp) return;
+    if (this.#draining) this.#lost.push({ idle: 0, finished: held, forced: 0 });
+    const report = (client: Address) =>
+      this.#options.hooks.onDeath(closedRequest(client), client, error);
+    if (held === 0 && cause !== undefined && lastClient !== undefined) {
+      report(lastClient);
+    }
+    for (const client of clients) report(client);
+  }
+
+  get size(): number {
+    return this.#places.taken;
+  }
+
+  get idle(): number {
+    return this.#workers.values().reduce((sum, { idle }) => sum + idle, 0);
+  }
+
+  get clients(): string[] {
+    return [...this.#workers].flatMap(({ clients }) => clients)
+      .map((client) => clientOf(client) ?? "");
+  }
+
+  get counters(): AcceptCounters {
+    const sum = { ...this.#ended };
+    for (const { counters } of this.#workers) addCounters(sum, counters);
+    return sum;
+  }
+
+  changed(done: () => boolean): Promise<void> {
+    return this.#places.changed(done);
+  }
+
+  limit({ maxConnections, maxConnectionsPolicy }: Limits): void {
+    this.#places.limit(maxConnections, maxConnectionsPolicy === "reject");
+  }
+
+  /** Changes the limits of the workers, for those that start from now on, and starts more if there may be more. */
+  limitWorkers(
+    limits: WorkerLimits & Pick<AcceptorPoolOptions, "maxWorkers">,
+  ): void {
+    this.#options = { ...this.#options, ...limits };
+    this.#fill();
+  }
+
+  limitTime(limits: WorkerSettings): void {
+    this.#set(limits);
+  }
+
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    clearTimeout(this.#pause);
+    this.#settle();
+    for (const worker of this.#workers) worker.drain();
+  }
+
+  async giveUp(): Promise<ServerCloseReport> {
+    const workers = [...this.#workers];
+    const reports = await Promise.all(workers.map((each) => each.giveUp()));
+    const sum = { idle: 0, finished: 0, forced: 0 };
+    for (const { idle, finished, forced } of [...reports, ...this.#lost]) {
+      sum.idle += idle;
+      sum.finished += finished;
+      sum.forced += forced;
+    }
+    return sum;
+  }
+
+  /** Ends the workers. Resolves when they have exited. */
+  async close(): Promise<void> {
+    this.drain();
+    clearInterval(this.#look);
+    await Promise.all(Array.from(this.#workers, (worker) => worker.close()));
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * The accept of a server whose workers accept by themselves: the pool of workers, from the first serving to the close.
+ *
+ * @module
+ */
+
+import type { Address } from "../base/address.ts";
+import type { Incident } from "../channel/frames.ts";
+import { fromFailure } from "../handoff/failure.ts";
+import { noteLimit } from "../requests/note_limit.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { type Socket, stateOf } from "../socket/socket_object.ts";
+import { socketOf } from "../socket/select.ts";
+import { sayHookFailed } from "../stages/report.ts";
+import { reportError } from "../stages/events.ts";
+import type { ServerStages } from "../stages/stages.ts";
+import type { AcceptorPool, AcceptorPoolOptions } from "./acceptor_pool.ts";
+
+/** The limits of the workers. */
+export type AcceptanceLimits = Pick<
+  AcceptorPoolOptions,
+  "maxWorkers" | "workerTimeout" | "resourceLimits"
+>;
+
+/** The data that a worker starts with, whether it accepts or not. */
+type WorkerServerInit = Pick<
+  AcceptorPoolOptions["init"],
+  "handler" | "server"
+>;
+
+/** Runs the accept of one server. */
+export class WorkerAcceptance {
+  readonly #server: ServerStages;
+  readonly #init: () => WorkerServerInit;
+  #limits: AcceptanceLimits;
+  #loading: Promise<AcceptorPool> | undefined;
+  #pool: AcceptorPool | undefined;
+  #closed = false;
+
+  /**
+   * @param server The server.
+   * @param limits The limits of the workers.
+   * @param init Returns the data that a worker starts with.
+   */
+  constructor(
+    server: ServerStages,
+    limits: AcceptanceLimits,
+    init: () => WorkerServerInit,
+  ) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#init = init;
+  }
+
+  /** Changes the limits of the workers. */
+  limit(limits: AcceptanceLimits): void {
+    this.#limits = limits;
+    this.#pool?.limitWorkers(limits);
+  }
+
+  /**
+   * Lets the workers accept while the loop of the server runs.
+   *
+   * @param loop The run of the loop.
+   * @param stop Stops the loop.
+   * @throws The error of the loop, or the reason why no worker starts.
+   */
+  async serve(loop: Promise<void>, stop: () => Promise<void>): Promise<void> {
+    let ended = false;
+    const served = loop.finally(() => {
+      ended = true;
+      this.rest();
+    });
+    try {
+      await Promise.race([served, this.#accept(() => ended)]);
+    } catch (error) {
+      if (!ended) {
+        await stop();
+        await served;
+      }
+      throw error;
+    }
+  }
+
+  /** Rejects if no worker starts; otherwise never resolves. */
+  async #accept(ended: () => boolean): Promise<void> {
+    this.#loading ??= this.#load();
+    const pool = await this.#loading;
+    await (ended() ? new Promise<never>(() => {}) : pool.serve());
+  }
+
+  async #load(): Promise<AcceptorPool> {
+    const { AcceptorPool } = await import("./acceptor_pool.ts");
+    const server = this.#server;
+    const requests = requestsOf(server);
+    const { handler, server: facts } = this.#init();
+    const settings = {
+      requestTimeout: requests.deadlines?.seconds ?? null,
+      idleTimeout: requests.idleSweep?.seconds ?? null,
+    };
+    const { addr } = stateOf(socketOf(server)).listener!.transport;
+    const pool = new AcceptorPool({
+      server,
+      init: { handler, server: facts, accept: { addr, settings } },
+      ...this.#limits,
+      limits: requests.limits,
+      hooks: {
+        onIncident: (incident, request) => this.#onIncident(incident, request),
+        onDeath: (request, client, error) =>
+          void this.#report(request, client, error),
+        shutdown: async () => {
+          await server.shutdown(); // drops what an override returns: a frame may not hold it
+        },
+      },
+    });
+    pool.suspend(requests.suspended);
+    if (this.#closed) await pool.close();
+    requests.acceptors = pool;
+    return this.#pool = pool;
+  }
+
+  #onIncident(
+    { clientAddress, failure, limit }: Incident,
+    request: Socket,
+  ): void {
+    if (limit !== undefined) noteLimit(this.#server, limit, clientAddress);
+    else void this.#report(request, clientAddress ?? "", fromFailure(failure!));
+  }
+
+  /** Reports the error of a request. */
+  async #report(
+    request: Socket,
+    client: Address,
+    error: unknown,
+  ): Promise<void> {
+    try {
+      await reportError(this.#server, request, client, error);
+    } catch (thrown) {
+      sayHookFailed(client, thrown);
+    }
+  }
+
+  /** Stops accepting. The open requests go on. */
+  rest(): void {
+    this.#pool?.rest();
+  }
+
+  /** Ends the workers. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool?.close();
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Handlers of servers whose workers accept by themselves.
+ *
+ * @module
+ */
+
+import { StreamRequestHandler } from "../../mod.ts";
+
+const decoder = new TextDecoder();
+const me = crypto.randomUUID();
+
+/** Counts the handlers that run at a time, in the words of `shared`: now, and the most so far. Echoes lines. */
+export class Counts extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    const words = new Int32Array(this.server.shared as SharedArrayBuffer);
+    const now = Atomics.add(words, 0, 1) + 1;
+    for (let most = Atomics.load(words, 1); now > most;) {
+      most = Atomics.compareExchange(words, 1, most, now);
+    }
+    try {
+      for await (const line of this.rfile) await this.wfile.write(line);
+    } finally {
+      Atomics.sub(words, 0, 1);
+    }
+  }
+}
+
+/** Does what each line says, and answers with the worker it is in. */
+export class Obeys extends StreamRequestHandler {
+  static readonly moduleUrl = import.meta.url;
+
+  override async handle() {
+    while (await this.waitForRequest()) {
+      const line = decoder.decode(await this.rfile.readline()).trimEnd();
+      await this.#do(line);
+      await this.wfile.write(`${me}\n`);
+    }
+  }
+
+  async #do(what: string): Promise<void> {
+    if (what === "throw") throw new RangeError("thrown by the handler");
+    if (what === "shutdown") await this.server.shutdown();
+    if (what === "exit") Deno.exit(3);
+    if (what === "loop" || what === "work") this.#sayBusy();
+    if (what === "loop") { for (;;); }
+    if (what === "work") {
+      for (
+        const end = Date.now() + 500;
+        Date.now() < end;
+      );
+    }
+    if (what === "wait") {
+      await new Promise((done) => this.signal.addEventListener("abort", done));
+      await this.wfile.write("aborted\n");
+    }
+    if (what === "stay") await new Promise(() => {});
+  }
+
+  /** Sets a word of `shared`: the worker gets no connection any more. */
+  #sayBusy(): void {
+    const memory = this.server.shared as SharedArrayBuffer | undefined;
+    if (memory !== undefined) Atomics.store(new Int32Array(memory), 0, 1);
+  }
+}
