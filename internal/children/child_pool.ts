@@ -335,8 +335,8 @@ export class ChildPool {
   }
 
   /** Resolves when all connections that children have accepted until now are known. */
-  async settled(): Promise<void> {
-    await this.#server.accepts?.settled();
+  settled(): Promise<void> | undefined {
+    return this.#server.accepts?.settled();
   }
 
   /** The number of handlers that wait between two messages. */

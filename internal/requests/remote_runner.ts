@@ -22,7 +22,7 @@ export interface RemoteRunner {
   /** Looks at `maxConnections` and at whether the server is suspended, if the children accept. */
   changeAccepts?(): void;
   /** Resolves when all requests that began elsewhere until now are registered. */
-  settled?(): Promise<void>;
+  settled?(): Promise<void> | undefined;
 }
 
 /** The errors of the requests whose time is up: they may still wait for a worker or a child. */

@@ -29,7 +29,8 @@ export async function waitForConnections(
     checkTimeout(timeout);
     checkSignal(signal, SYSCALL);
     checkAborted(signal);
-    await requests.pool?.settled?.();
+    const settled = requests.pool?.settled?.(); // children report later what they have accepted
+    if (settled !== undefined) await settled;
     const few = requests.atMost(count);
     await anyReady([few], timeout, signal);
     if (few.ready) return;
