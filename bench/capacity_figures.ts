@@ -44,13 +44,19 @@ function servers(): Record<string, [server: Command, prefix: string]> {
     hosts: ["localhost", "127.0.0.1"],
   });
   Deno.writeTextFileSync(pem, cert + key);
-  const children = { maxChildren: navigator.hardwareConcurrency };
+  const processors = navigator.hardwareConcurrency;
+  const children = { maxChildren: processors };
+  const workersAccept = { acceptIn: "workers", maxWorkers: processors };
   const childrenAccept = { acceptIn: "children" };
   return {
     "TCPServer": [ours("TCPServer", "Echo").server, ""],
     "AsyncTCPServer": [ours("AsyncTCPServer", "Echo").server, ""],
     "AsyncTCPServer, TLS": [deno("servers/serve_tls.ts", pem).server, "tls_"],
     "ThreadingTCPServer": [ours("ThreadingTCPServer", "Echo").server, ""],
+    "ThreadingTCPServer, acceptIn workers": [
+      ours("ThreadingTCPServer", "Echo", JSON.stringify(workersAccept)).server,
+      "",
+    ],
     "ForkingTCPServer": [
       ours("ForkingTCPServer", "Echo", JSON.stringify(children)).server,
       "",

@@ -33,6 +33,10 @@ const REASONS: Record<string, string> = {
     "Each byte crosses two threads: the rings alone, without sockets, reach 0.8",
   "threads-work":
     "Two processors run the main thread, two workers and the load generator",
+  "threads: ThreadingTCPServer, acceptIn workers":
+    "A worker counts its connections in shared memory and reports their ends",
+  "threads-work: ThreadingTCPServer, acceptIn workers":
+    "Two processors run two workers and the load generator, whose part is the distance to 2",
   "threads-bulk": "Each byte is copied twice more, into the ring and out of it",
   "timeout":
     "A call with a timeout makes one object and reads the clock, and a send that can time out one more promise",

@@ -30,6 +30,10 @@ export const WAYS: Record<
     server: "ThreadingTCPServer",
     options: (processors) => ({ maxWorkers: processors }),
   },
+  "ThreadingTCPServer, acceptIn workers": {
+    server: "ThreadingTCPServer",
+    options: (processors) => ({ acceptIn: "workers", maxWorkers: processors }),
+  },
   "ForkingTCPServer": {
     server: "ForkingTCPServer",
     options: (processors) => ({ maxChildren: processors }),

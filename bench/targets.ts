@@ -149,10 +149,18 @@ export const TARGETS: readonly Target[] = [
     "lowered where the parent accepts: each byte crosses two threads, and takes at least the time of the rings alone",
     atLeast("threads", ["ThreadingTCPServer", "AsyncTCPServer", 0.6]),
   ),
+  ...byProcessorTime(
+    "threads",
+    ["ThreadingTCPServer, acceptIn workers", "AsyncTCPServer", 0.83], // 1.2 times its time
+  ),
   ...changed(
     "1.9",
     "lowered: two processors also run the main thread and the load generator",
     atLeast("threads-work", ["ThreadingTCPServer", "AsyncTCPServer", 1.65]),
+  ),
+  ...atLeast(
+    "threads-work",
+    ["ThreadingTCPServer, acceptIn workers", "AsyncTCPServer", 1.75],
   ),
   ...changed(
     "0.5",
