@@ -9,10 +9,12 @@
 
 import {
   type AddressLike,
+  familyOf,
   formatAddress,
   fromTransport,
 } from "../base/address.ts";
-import { OSError, translate } from "../base/errors.ts";
+import { OSError, osError, translate } from "../base/errors.ts";
+import { hostFor, wrongFamily } from "./dns.ts";
 import { openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "./scope_id.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
@@ -28,8 +30,8 @@ interface LoadBalanced extends Deno.TcpListenOptions {
  * Opens a shared socket, whose address no other socket has. The listener never accepts: while it is open, the clients in
  * the queue wait for a worker, even if there is none for a while.
  *
- * Opens a usual listener first: it fails if the address is taken, which a shared one of this process would not, and it
- * finds a free port, because the key of a shared socket is the port that was asked for.
+ * For port 0 opens a usual listener first, which finds a free port: the key of a shared socket is the port that was asked
+ * for. With a port that clients know, one of them could get into the queue of that listener, and be lost with it.
  *
  * @throws {OSError} as a usual listener.
  */
@@ -38,6 +40,7 @@ export function openAnchor(
   address: AddressLike,
   backlog: number,
 ): ListenerTransport {
+  if (address[1] !== 0) return openAt(family, address, backlog);
   for (let left = TRIES;; left--) {
     const options = { reuseAddr: false, reusePort: false };
     const probe = openListener(family, address, backlog, options);
@@ -51,6 +54,29 @@ export function openAnchor(
       if (!mayRetry) throw error;
     }
   }
+}
+
+/** The addresses of the anchors of this thread: a second one would share the socket of the first. */
+const anchors = new Set<string>();
+
+/** Opens an anchor at an address with a port. */
+function openAt(
+  family: number,
+  address: AddressLike,
+  backlog: number,
+): ListenerTransport {
+  const [host, port] = address as readonly [string, number];
+  const hostname = hostFor(family, host, port, "bind");
+  const listener = openShared({ transport: "tcp", hostname, port }, backlog);
+  const anchor = new Anchor(listener);
+  if (!anchor.first) {
+    anchor.close();
+    const where = formatAddress(address);
+    throw osError("EADDRINUSE", { syscall: "bind", address: where });
+  }
+  if (familyOf(listener.addr) === family) return anchor;
+  anchor.close();
+  throw wrongFamily(family, { syscall: "bind", host });
 }
 
 /** Opens a listener on a shared socket. `addr` is the address of its anchor. */
@@ -74,8 +100,15 @@ class Anchor implements ListenerTransport {
   readonly #listener: ListenerTransport;
   readonly #closed = Promise.withResolvers<never>();
 
+  /** Whether no other anchor has the address. */
+  readonly first: boolean;
+  readonly #address: string;
+
   constructor(listener: ListenerTransport) {
     this.#listener = listener;
+    this.#address = formatAddress(fromTransport(listener.addr));
+    this.first = !anchors.has(this.#address);
+    anchors.add(this.#address);
     this.#closed.promise.catch(() => {});
   }
 
@@ -88,6 +121,7 @@ class Anchor implements ListenerTransport {
   }
 
   close(): void {
+    if (this.first) anchors.delete(this.#address);
     this.#listener.close();
     this.#closed.reject(new Deno.errors.BadResource("the listener was closed"));
   }
