@@ -24,10 +24,10 @@ import {
 } from "./deps.ts";
 import { within } from "./helpers/within.ts";
 
-/** A source that becomes ready when told, and counts who looks after its promise. */
+/** A source that becomes ready when told, and counts the reactions to its promise. */
 class FakeSource implements Readiness {
   ready = false;
-  watchers = 0;
+  reactions = 0;
   readonly #filled = Promise.withResolvers<void>();
   readonly #flight: Promise<void>;
 
@@ -36,7 +36,7 @@ class FakeSource implements Readiness {
     const then = flight.then.bind(flight);
     this.#flight = Object.assign(flight, {
       then: (...args: Parameters<typeof then>) => {
-        this.watchers++;
+        this.reactions++;
         return then(...args);
       },
     });
@@ -59,7 +59,7 @@ Deno.test("LoopWaiter.wait() ends at each tick, and looks after a flight once", 
     await within(waiter.wait(source));
     if (waiter.takeTick()) ticks++;
   }
-  assertEquals(source.watchers, 1);
+  assertEquals(source.reactions, 1);
   waiter.end();
 });
 
