@@ -294,13 +294,18 @@ export function forking<B extends ServerConstructor>(Base: B) {
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
       const begun = performance.now();
-      await this.#acceptors?.stop(); // the requests that it has are known then
+      if (this.#acceptors === undefined) return await this.#close(options);
+      await this.#acceptors.stop(); // the requests that it has are known then
       const { timeout } = options;
       const passed = (performance.now() - begun) / 1000;
       const left = typeof timeout === "number"
         ? { timeout: Math.max(0, timeout - passed) }
         : options;
-      const closing = super.serverClose(this.#acceptors ? left : options);
+      return await this.#close(left);
+    }
+
+    async #close(options: ServerCloseOptions): Promise<ServerCloseReport> {
+      const closing = super.serverClose(options);
       void this.#pool?.drain();
       try {
         return await closing;

@@ -54,9 +54,10 @@ export function listenAt(
 }
 
 /**
- * Accepts connections through `node:net`, which accepts them before anybody asks. But Deno (2.9.6) takes one TCP
- * connection at a time from the system, and the next one only after `onconnection` has accepted the last. So this class
- * delays that call until somebody asks, and all other connections wait in the backlog.
+ * Accepts connections through `node:net`, which accepts them before anybody asks. Deno (2.9.6) takes all TCP connections
+ * that wait from the system, and calls `onconnection` for one after the other: for the next one only after that function
+ * has accepted the last. So this class delays that until somebody asks. A copy of the socket in another process cannot get
+ * those that Deno has taken: {@linkcode NodeListener.takeAhead} hands them out before the socket goes there.
  *
  * Deno takes all Unix connections at once, and cannot resume after it has stopped for lack of descriptors. So this
  * class keeps those that nobody has asked for yet, up to {@linkcode KEPT_MAX}, and closes further ones.
