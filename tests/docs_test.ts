@@ -192,17 +192,18 @@ Deno.test({
     }),
 });
 
-/** The anchors of the headings of a document, as they are made of their text. */
+/** The anchors of the headings of a document, as they are made of their text. A heading that stands twice has none. */
 function anchorsOf(name: string): Set<string> {
   const headings = read(name).matchAll(/^#+ (.*)$/gm);
-  return new Set(
-    Array.from(
-      headings,
-      ([, heading]) =>
-        heading.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
-          .replaceAll(" ", "-"),
-    ),
+  const anchors = Array.from(
+    headings,
+    ([, heading]) =>
+      heading.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+        .replaceAll(" ", "-"),
   );
+  const once = (anchor: string) =>
+    anchors.indexOf(anchor) === anchors.lastIndexOf(anchor);
+  return new Set(anchors.filter(once));
 }
 
 Deno.test({
