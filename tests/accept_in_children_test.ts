@@ -181,6 +181,11 @@ Deno.test({
     server.suspend();
     await assertRejects(() => server.waitForConnections(0, { timeout: 0.1 }));
     assertEquals(server.status.active, 1);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const waits = server.waitForConnections(0, { signal });
+    stop.abort(new Error("no longer")); // while the children are asked
+    await assertRejects(() => within(waits), Error, "no longer");
     using later = await LineClient.connect(server.serverAddress);
     await later.send("later");
     await server.waitForConnections(1);

@@ -269,6 +269,11 @@ workerTest(
     );
     assertEquals(await ask(open, "who"), worker);
     assertEquals(server.status.accepted, accepted);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const waits = server.waitForConnections(0, { signal });
+    stop.abort(new Error("no longer"));
+    await assertRejects(() => within(waits), Error, "no longer");
     server.resume();
     for (const each of waiting) await ask(each, "who");
     for (const each of waiting) each.close();

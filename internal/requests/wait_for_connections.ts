@@ -6,7 +6,7 @@
 
 import { checkTimeout } from "../base/arguments.ts";
 import { osError } from "../base/errors.ts";
-import { checkAborted, checkSignal } from "../waiting/abort.ts";
+import { checkAborted, checkSignal, untilAborted } from "../waiting/abort.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { Requests } from "./request_registry.ts";
@@ -30,7 +30,8 @@ export async function waitForConnections(
     checkSignal(signal, SYSCALL);
     checkAborted(signal);
     const settled = requests.pool?.settled?.(); // children report later what they have accepted
-    if (settled !== undefined) await settled;
+    if (settled !== undefined) await untilAborted(() => settled, signal);
+    checkAborted(signal); // again: it may abort as the children answer
     const few = requests.atMost(count);
     await anyReady([few], timeout, signal);
     if (few.ready) return;
