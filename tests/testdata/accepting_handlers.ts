@@ -1,5 +1,5 @@
 /**
- * Handlers of servers whose workers accept by themselves.
+ * Handlers of servers whose workers or children accept by themselves.
  *
  * @module
  */
@@ -63,4 +63,10 @@ export class Obeys extends StreamRequestHandler {
     const memory = this.server.shared as SharedArrayBuffer | undefined;
     if (memory !== undefined) Atomics.store(new Int32Array(memory), 0, 1);
   }
+}
+
+/** As {@linkcode Obeys}, with short lines. */
+export class ObeysShort extends Obeys {
+  static override readonly moduleUrl = import.meta.url;
+  override lineLimit = 64;
 }

@@ -1,11 +1,12 @@
 /**
- * A program whose workers accept. It asks its server once, and closes it.
+ * A program whose workers accept, or, with the argument `children`, its children. It asks its server once, and closes it.
  *
  * @module
  */
 
 import {
   createConnection,
+  ForkingTCPServer,
   StreamRequestHandler,
   ThreadingTCPServer,
 } from "../../mod.ts";
@@ -20,10 +21,16 @@ export class Echo extends StreamRequestHandler {
 }
 
 if (import.meta.main) {
-  const server = new ThreadingTCPServer(["127.0.0.1", 0], Echo, {
-    acceptIn: "workers",
-    maxWorkers: 2,
-  });
+  const address = ["127.0.0.1", 0] as const;
+  const server = Deno.args[0] === "children"
+    ? new ForkingTCPServer(address, Echo, {
+      acceptIn: "children",
+      maxChildren: 1,
+    })
+    : new ThreadingTCPServer(address, Echo, {
+      acceptIn: "workers",
+      maxWorkers: 2,
+    });
   const served = server.serveForever();
   const client = await createConnection(server.serverAddress);
   await client.sendall(new TextEncoder().encode("hello\n"));
