@@ -93,7 +93,7 @@ export function checkSize(
 }
 
 /** Throws unless `value` is an integer. */
-export function checkInteger(
+function checkInteger(
   value: unknown,
   doing: string,
   name: string,

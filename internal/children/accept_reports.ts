@@ -1,5 +1,5 @@
 /**
- * What a child process reports of the requests that it has accepted itself.
+ * The reports of a child process about the requests that it has accepted itself.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { ByteCounts } from "../socket/stream.ts";
 import type { ParentLink } from "./parent_link.ts";
 
 /**
- * The milliseconds for which requests are reported together. Requests that have ended by then are counted and not named:
- * that is the speed of short connections. Arbitrary: a hundredth of a second is soon enough for a counter.
+ * The milliseconds for which requests are reported together. Requests that have ended by then are counted and not named,
+ * which makes short connections fast. Arbitrary: a hundredth of a second is soon enough for a counter.
  */
 const REPORT_MS = 10;
 
@@ -71,7 +71,7 @@ export class AcceptReports {
     this.#timer = setTimeout(() => this.flush(), Math.max(0, wait));
   }
 
-  /** Reports everything. Resolves when that is written: the server knows of a request before its handler may compute. */
+  /** Reports everything. Resolves when the report is written: the server knows of a request before its handler computes. */
   written(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.flush(resolve);

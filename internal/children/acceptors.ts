@@ -17,14 +17,14 @@ import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./messages.ts";
 import type { AcceptedRequest, PoolChild } from "./pool_child.ts";
 
-/** A limit that stands for none: a child cannot count to infinity in steps. */
+/** Stands for no limit, because credit is granted in whole numbers. */
 const UNLIMITED = 1e9;
 
-/** The milliseconds after which to start children again that could not start. As long as the pool remembers the failure. */
+/** The milliseconds after which to start a child again after a failure: as long as the pool remembers the failure. */
 const RETRY_MS = 1000;
 
 /**
- * The most milliseconds that a stop waits for children to say that they accept no longer. A child whose handler computes
+ * The most milliseconds that a stop waits until the children report that they no longer accept. A child whose handler computes
  * accepts nothing meanwhile. Arbitrary.
  */
 const STOP_MS = 1000;
@@ -37,8 +37,8 @@ export interface BegunRequest {
   readonly run: AcceptedRequest["run"];
 }
 
-/** A server whose children accept. */
-export interface AcceptingServer {
+/** The options of {@linkcode Acceptors}. */
+export interface AcceptorsOptions {
   /** The server itself. */
   readonly server: AnyServer;
   /** Its requests. */
@@ -56,7 +56,7 @@ export interface AcceptingServer {
  * child for each connection as it does with `acceptIn: "parent"`.
  */
 export class Acceptors implements PoolHooks {
-  readonly #server: AcceptingServer;
+  readonly #server: AcceptorsOptions;
   readonly #accepting = new Set<PoolChild>();
   #pool: ChildPool | undefined;
   #listener: ParkedListener | undefined;
@@ -65,7 +65,7 @@ export class Acceptors implements PoolHooks {
   #each = false;
 
   /** @param server The server. */
-  constructor(server: AcceptingServer) {
+  constructor(server: AcceptorsOptions) {
     this.#server = server;
   }
 
@@ -99,7 +99,7 @@ export class Acceptors implements PoolHooks {
     return child.pause(paused, this.#each);
   }
 
-  /** Stops the accepts while the server is suspended, and goes on with them. Takes a new `maxConnections`. */
+  /** Stops or resumes the accepts as the server is suspended or resumed, and applies a new `maxConnections`. */
   changeAccepts(): void {
     for (const child of this.#accepting) void this.#tell(child);
     this.look();

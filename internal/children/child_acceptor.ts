@@ -28,13 +28,13 @@ export interface AcceptedRequests {
    * Calls {@linkcode ChildAcceptor.ended} when the request has ended.
    */
   begin(socket: NetSocket, atOnce: boolean): void;
-  /** Gives a connection to the server, with the credit for it or without. Resolves when the server has it. */
+  /** Returns a connection to the server, with its credit or without. Resolves when the server has it. */
   giveBack(socket: NetSocket, credit: number): Promise<void>;
   /** Notes whether the child listens. */
   listening(on: boolean): void;
   /** Notes that the child has used all of its credit. */
   full(): void;
-  /** Notes that the child has given up so much of its credit. */
+  /** Notes that the child has given up `credit`. */
   gave(credit: number): void;
 }
 

@@ -40,7 +40,7 @@ export interface ChildPoolOptions
   maxChildren: number;
 }
 
-/** What becomes of children that accept by themselves, and of their connections. */
+/** The calls that a pool makes for children that accept, and for their connections. */
 export interface PoolHooks extends AcceptHooks {
   /** Called when a child has ended. */
   exited(child: PoolChild): void;

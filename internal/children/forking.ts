@@ -12,21 +12,20 @@ import {
 import { noteLimit } from "../requests/note_limit.ts";
 import type { Acceptors, BegunRequest } from "./acceptors.ts";
 import type { JobEnd } from "./child_request.ts";
-import { parkedListenerOf } from "../server/bind_passable.ts";
 import { runTask } from "../server/request_stages.ts";
 import { Start } from "../waiting/start.ts";
-import type { ServeForeverOptions } from "../stages/server_options.ts";
 import {
   checkAcceptIn,
   checkAcceptsElsewhere,
   checkServesElsewhere,
   ownStages,
 } from "../server/accept_in.ts";
-import { bindPassable } from "../server/bind_passable.ts";
+import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import {
   type BaseServerOptions,
   effectiveOptions,
+  type ServeForeverOptions,
   setting,
 } from "../stages/server_options.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
@@ -165,7 +164,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
     }
 
-    /** Serves, with children that accept if the server does not. */
+    /** Serves; with `acceptIn: "children"` the children accept meanwhile. */
     override async serveForever(options?: ServeForeverOptions): Promise<void> {
       if (this.acceptIn === "parent" || this.status.state === "serving") {
         return await super.serveForever(options);
@@ -240,7 +239,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       return this.#pool;
     }
 
-    /** Loads and creates what lets the children accept; undefined if the server accepts. */
+    /** Loads and creates the acceptors; returns undefined if the server accepts. */
     async #makeAcceptors(): Promise<Acceptors | undefined> {
       if (this.acceptIn === "parent") return undefined;
       const { Acceptors } = await import("./acceptors.ts");

@@ -274,7 +274,7 @@ export interface GaveMessage {
   credit: number;
 }
 
-/** From a child: it has stopped accepting, or goes on, and all that it has accepted is reported. */
+/** From a child: it has paused or resumed accepting, and has reported all requests that it accepted before. */
 export interface PausedMessage {
   type: "paused";
 }

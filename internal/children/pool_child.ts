@@ -38,7 +38,7 @@ import {
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
-/** What becomes of the connections that a child accepts itself. */
+/** The calls that a child makes for the connections that it accepts itself. */
 export interface AcceptHooks {
   /** Begins a request that the child has accepted, and returns it. `ended` settles when its handler has ended. */
   begin(client: Address): AcceptedRequest;
@@ -59,7 +59,7 @@ export interface AcceptedRequest {
 
 /** The options of a child. */
 export interface PoolChildOptions {
-  /** What becomes of the connections that the child accepts itself; undefined if it gets them from the server. */
+  /** The calls for connections that the child accepts itself; undefined if it gets them from the server. */
   accepts?: AcceptHooks;
   /** The first message to the child. */
   init: Omit<InitMessage, "token">;

@@ -172,7 +172,7 @@ function mayPass(kind: Kind, value: string): boolean {
 }
 
 /** Returns the hosts that `deno run` makes of `:80`, which a query does not accept. */
-export function expandHost(value: string): string[] {
+function expandHost(value: string): string[] {
   return /^:\d+$/.test(value)
     ? ["0.0.0.0", "127.0.0.1", "localhost"].map((host) => host + value)
     : [value];

@@ -39,7 +39,7 @@ const CLIENT = { secure: 1, certificate: 2, sessionCertificate: 4 } as const;
 const SSL_FIXED = 5;
 
 /** The most bytes of a unique id. */
-export const UNIQUE_ID_MAX = 128;
+const UNIQUE_ID_MAX = 128;
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();

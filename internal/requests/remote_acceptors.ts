@@ -31,7 +31,7 @@ export interface RemoteAcceptors {
   changed(done: () => boolean): Promise<void>;
   /** Stops or starts accepting. */
   suspend(suspended: boolean): void;
-  /** Sets the most requests at a time, and what to do then. */
+  /** Sets the most requests at a time, and whether to wait or to reject at the limit. */
   limit(
     limits: { maxConnections: number; maxConnectionsPolicy: "wait" | "reject" },
   ): void;
@@ -39,7 +39,7 @@ export interface RemoteAcceptors {
   limitTime(limits: Partial<TimeLimits>): void;
   /** Stops accepting for good, and tells the handlers that the server shuts down. */
   drain(): void;
-  /** Cuts off the open requests after the drain, and reports what became of those that were open. */
+  /** Cuts off the open requests after the drain, and reports how many ended in which way. */
   giveUp(): Promise<ServerCloseReport>;
 }
 

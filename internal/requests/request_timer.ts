@@ -130,7 +130,7 @@ const SWEEPS = 8;
 /** The longest time in ms between two sweeps. A sweep over 10,000 connections takes about a millisecond. Arbitrary. */
 const PERIOD_MAX = 5000;
 
-/** What a sweep has seen of a connection. */
+/** The bytes of a connection at a sweep. */
 interface Seen {
   /** The number of bytes that had come and gone. */
   bytes: number;

@@ -108,7 +108,7 @@ export function parseAddress(host: string): HostAddress | undefined {
 }
 
 /** Parses a literal address of `family`; undefined for a name. */
-export function parseAddressIn(
+function parseAddressIn(
   family: number,
   question: Question,
 ): HostAddress | undefined {

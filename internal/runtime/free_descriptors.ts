@@ -15,7 +15,7 @@ const WAYS: Open[] = [
 ];
 
 /** Reports whether an error means that the process or the system has no descriptor left. */
-export function isScarce(error: unknown): boolean {
+function isScarce(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   return code === "EMFILE" || code === "ENFILE";
 }

@@ -1,5 +1,5 @@
 /**
- * A listening socket that this process keeps without accepting: other processes accept on copies of it.
+ * A listening socket that this process keeps open without accepting. Other processes accept on copies of it.
  *
  * @module
  */
@@ -7,15 +7,19 @@
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import { handleOf } from "./bound_handle.ts";
 import { nodeBinding, nodeNet } from "./node_builtins.ts";
-import { listenAt, type ListenHandle, NodeListener } from "./node_listener.ts";
-import { PassableStream } from "./node_listener.ts";
+import {
+  listenAt,
+  type ListenHandle,
+  NodeListener,
+  PassableStream,
+} from "./node_listener.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "./transport.ts";
 
-/** The type of a handle that connects. One that listens would accept as soon as it is opened. */
+/** The type of a handle that connects. A handle that listens would accept as soon as it is opened. */
 const SOCKET_HANDLE = 0;
 
 /** A handle of Node over a listening descriptor, which does not accept. Its copies can. */

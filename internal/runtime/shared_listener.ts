@@ -19,7 +19,7 @@ import { openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "./scope_id.ts";
 import type { ListenerTransport, TransportAddr } from "./transport.ts";
 
-/** How often another free port is tried if another program takes the one that was free. Arbitrary. */
+/** The number of free ports to try, because another program may take a port in between. Arbitrary. */
 const TRIES = 3;
 
 interface LoadBalanced extends Deno.TcpListenOptions {

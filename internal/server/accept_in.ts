@@ -1,5 +1,5 @@
 /**
- * The setting `acceptIn`: where connections are accepted, and what cannot hold if the server itself does not accept them.
+ * Checks of the setting `acceptIn`: which hooks and settings need a server that accepts by itself.
  *
  * @module
  */
@@ -30,7 +30,7 @@ const HOOKS = [
   "handleHandshakeError",
 ] as const;
 
-/** The values that a setting cannot have, and why. `$` stands for the place. */
+/** The values that are refused for a setting, and the reason, in which `$` stands for the place. */
 interface Refusal {
   readonly refuses: (value: unknown) => boolean;
   readonly reason: string;
@@ -87,7 +87,7 @@ const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
   },
 };
 
-/** Why a server cannot have a socket that is bound already. */
+/** The reasons to refuse a socket that is bound already. */
 const GIVEN: Record<AcceptPlace, string> = {
   children:
     "this process has accepted on it, and the children could not get that",

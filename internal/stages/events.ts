@@ -23,9 +23,9 @@ function channel<N extends EventName>(
 }
 
 /** A server listens. */
-export const listenerStart = channel("socketserver.listener.start");
+const listenerStart = channel("socketserver.listener.start");
 /** A server has closed. */
-export const listenerStop = channel("socketserver.listener.stop");
+const listenerStop = channel("socketserver.listener.stop");
 /** A call of `getRequest` has failed. */
 export const acceptError = channel("socketserver.accept.error");
 /** A server has got a request. */
@@ -37,7 +37,7 @@ export const handshake = channel("socketserver.handshake");
 /** A limit was reached. */
 export const limitReached = channel("socketserver.limit");
 /** A handler has thrown. */
-export const handlerError = channel("socketserver.handler.error");
+const handlerError = channel("socketserver.handler.error");
 /** A worker has started. */
 export const workerStart = channel("socketserver.worker.start");
 /** A worker has ended. */

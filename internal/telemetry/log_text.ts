@@ -13,7 +13,7 @@ const TEXT_MAX = 1000;
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\\]/gu;
 
 /** Returns a text with all characters escaped that a log should not contain, and at most a thousand of the others. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   const shown = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}...` : text;
   return shown.replace(UNSAFE, escapeCharacter);
 }

@@ -1,5 +1,5 @@
 /**
- * What the main thread sees of a worker that accepts, also after the worker has died: its counters, and its clients.
+ * The counters and the clients of a worker that accepts, which the main thread can read after the worker has died too.
  *
  * @module
  */

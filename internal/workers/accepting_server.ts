@@ -5,8 +5,7 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { ServerStub } from "../handoff/server_stub.ts";
-import type { ServerFacts } from "../handoff/server_stub.ts";
+import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 import { noteLimit, reportLimits } from "../requests/note_limit.ts";
 import type { TimeLimits } from "../requests/remote_acceptors.ts";
 import { requestsOf, shareRequests } from "../requests/request_registry.ts";

@@ -21,7 +21,7 @@ import { StartFailure, WorkerThread } from "./worker_thread.ts";
 
 /**
  * The milliseconds in which a worker reports the end of its drain after its requests are cut off. One that computes does
- * not, and is terminated. Arbitrary, and short for a person who waits.
+ * not, and is terminated. Arbitrary.
  */
 const REPORT_MS = 500;
 
@@ -39,7 +39,7 @@ export interface AcceptingWorkerHooks {
   onReady(worker: AcceptingWorker): void;
   /** Called when the worker accepts no more. */
   onLeave(worker: AcceptingWorker): void;
-  /** Called when the worker is dead: `clients` have lost their requests. `cause` is what it threw itself. */
+  /** Called when the worker is dead, and its requests are lost. `cause` is the error that it threw itself. */
   onDeath(worker: AcceptingWorker, error: Error, cause?: Error): void;
   /** Called when a request has failed or is over a limit. */
   onIncident(incident: P.Incident): void;

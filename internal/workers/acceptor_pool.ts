@@ -56,7 +56,7 @@ export interface AcceptorPoolOptions extends WorkerLimits {
   readonly limits: Limits;
   /** The calls to the server. */
   readonly hooks: {
-    /** Reports what has become of a request. */
+    /** Reports that a request has failed or is over a limit. */
     onIncident(incident: Incident, request: Socket): void;
     /** Reports that the worker of a request has died. */
     onDeath(request: Socket, client: Address, error: Error): void;
@@ -65,7 +65,7 @@ export interface AcceptorPoolOptions extends WorkerLimits {
   };
 }
 
-/** Keeps `maxWorkers` workers that accept, and knows of their requests. */
+/** Keeps `maxWorkers` workers that accept, and adds up their requests. */
 export class AcceptorPool implements RemoteAcceptors {
   #options: AcceptorPoolOptions;
   readonly #places = new SharedPlaces();

@@ -10,7 +10,11 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
-import { type BaseServerOptions, setting } from "../stages/server_options.ts";
+import {
+  type BaseServerOptions,
+  type ServeForeverOptions,
+  setting,
+} from "../stages/server_options.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
@@ -23,7 +27,6 @@ import {
 import { bindShared } from "../server/bind_shared.ts";
 import type { SocketServer } from "../server/socket_server.ts";
 import { anyReady } from "../waiting/when_ready.ts";
-import type { ServeForeverOptions } from "../stages/server_options.ts";
 import { WorkerAcceptance } from "./worker_acceptance.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
@@ -50,7 +53,7 @@ import {
 export interface ThreadingOptions
   extends MixInOptions, Pick<BaseServerOptions, "shared"> {
   /**
-   * Where connections are accepted: `"parent"` is the main thread, which gives each connection to a worker; in
+   * Where connections are accepted: `"parent"` is the main thread, which gives each connection to a worker; with
    * `"workers"` each worker accepts by itself. For TCP servers. A class with hooks or limits that need the server's own
    * accept is refused. @default {"parent"}
    */
@@ -296,7 +299,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
   return Threading;
 }
 
-/** Throws for a class of handlers that block: the main thread does the input and output of these. */
+/** Throws a TypeError for a class of blocking handlers: they would block the thread that accepts. */
 function checkNotBlocking(Handler: { name: string; blocking?: unknown }): void {
   if (Handler.blocking !== true) return;
   throw new TypeError(

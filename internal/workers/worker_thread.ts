@@ -71,7 +71,7 @@ export class WorkerThread {
   #cause: Error | undefined;
   readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<WorkerEnd>();
-  /** How it ends; set when it is terminated. */
+  /** The reason of the end; set when the worker is terminated. */
   #end: WorkerEnd | undefined;
 
   /**
