@@ -15,6 +15,7 @@ import {
   assertThrows,
   deadline,
 } from "./deps.ts";
+import { SharedPlaces } from "../internal/requests/shared_places.ts";
 import type { RequestStartEvent, RequestStopEvent } from "../telemetry.ts";
 import { mayFork } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
@@ -42,11 +43,18 @@ async function twoClients(
   running: { connect(): Promise<Socket> },
 ): Promise<[Socket, Socket]> {
   const one = await running.connect();
-  const worker = await ask(one, "who");
+  return [one, await clientBeside(running, await ask(one, "who"))];
+}
+
+/** A client in another worker than one. */
+async function clientBeside(
+  running: { connect(): Promise<Socket> },
+  worker: string,
+): Promise<Socket> {
   for (;;) {
-    const two = await running.connect();
-    if (await ask(two, "who") !== worker) return [one, two];
-    two.close();
+    const client = await running.connect();
+    if (await ask(client, "who") !== worker) return client;
+    client.close();
   }
 }
 
@@ -80,9 +88,9 @@ for (const [way, message, cause] of WAYS) {
       assertEquals(await ask(bystander, "who"), survivor);
       await within(running.server.waitForConnections(1));
 
-      const [again, third] = [await running.connect(), await running.connect()];
-      await ask(again, "who"); // as many as before: no place is lost
-      await ask(third, "who");
+      const again = await within(clientBeside(running, survivor));
+      const third = await running.connect();
+      await ask(third, "who"); // as many as before: no place is lost
       assertEquals(running.reports.left, 0);
       const { accepted, active, failed, finished } = running.server.status;
       assertEquals(accepted, active + failed + finished);
@@ -92,6 +100,29 @@ for (const [way, message, cause] of WAYS) {
     },
   );
 }
+
+workerTest(
+  "What a handler leaves behind, and what ends its worker later, is reported with its client",
+  async () => {
+    const shared = new SharedArrayBuffer(4);
+    const options = { ...ACCEPT, maxWorkers: 1, shared };
+    await using running = start(Obeys, options);
+    const client = await running.connect();
+    const address = client.getsockname();
+    const worker = await ask(client, "leave");
+    client.close();
+    await within(running.server.waitForConnections(0));
+    Atomics.store(new Int32Array(shared), 0, 1);
+    Atomics.notify(new Int32Array(shared), 0);
+    const report = await within(running.reports.next());
+    assertStringIncludes(report.error.message, "left behind");
+    assertEquals(report.address, address);
+    using next = await running.connect();
+    assert(await ask(next, "who") !== worker);
+    const { accepted, active, failed, finished } = running.server.status;
+    assertEquals([accepted, active, failed, finished], [2, 1, 0, 1]);
+  },
+);
 
 workerTest(
   "The clients that queue while the only worker is dead or busy are all served",
@@ -171,6 +202,22 @@ workerTest(
     assertEquals(await readText(second, 7), "second\n");
   },
 );
+
+Deno.test("Of two threads that see the last place, one takes it", async () => {
+  const one = new SharedPlaces();
+  const other = new SharedPlaces(one.memory);
+  one.limit(1, false);
+  assert(one.ready && other.ready);
+  assert(one.take());
+  assert(!other.take());
+  assert(one.takeFilled() && !other.takeFilled());
+  const free = other.fill();
+  one.give();
+  await within(free);
+  assert(other.take());
+  one.limit(1, true); // as "reject"
+  assert(one.take() && one.exceeded);
+});
 
 workerTest(
   'maxConnectionsPolicy "reject" closes the connections beyond the limit of all workers',
@@ -283,11 +330,15 @@ workerTest(
     await within(running.served);
     assertEquals(server.status.state, "stopped");
     assertEquals((await readText(open, 37)).trimEnd(), worker);
-    using later = await running.connect();
-    await later.sendall(bytes("who\n"));
-    assertEquals(server.status.active, 1);
+    const before = server.status.accepted;
+    const later = await Promise.all(
+      Array.from({ length: 10 }, () => running.connect()),
+    );
+    assertEquals(await ask(open, "who"), worker);
+    assertEquals(server.status.accepted, before);
     const again = server.serveForever();
-    await readText(later, 37);
+    for (const each of later) await ask(each, "who");
+    for (const each of later) each.close();
     await server.shutdown();
     await within(again);
   },
@@ -352,7 +403,8 @@ workerTest(
     conn.close();
     await six.serverClose();
     await served;
-    make(["127.0.0.1", six.serverAddress[1]]).serverClose(); // free again
+    const free = make(six.serverAddress, { addressFamily: AF_INET6 }); // again
+    await free.serverClose();
   },
 );
 

@@ -43,6 +43,7 @@ export class Obeys extends StreamRequestHandler {
     if (what === "throw") throw new RangeError("thrown by the handler");
     if (what === "shutdown") await this.server.shutdown();
     if (what === "exit") Deno.exit(3);
+    if (what === "leave") this.#leave();
     if (what === "loop" || what === "work") this.#sayBusy();
     if (what === "loop") { for (;;); }
     if (what === "work") {
@@ -56,6 +57,15 @@ export class Obeys extends StreamRequestHandler {
       await this.wfile.write("aborted\n");
     }
     if (what === "stay") await new Promise(() => {});
+  }
+
+  /** Leaves behind what rejects once the program sets a word of `shared`, and ends the worker. */
+  #leave(): void {
+    const words = new Int32Array(this.server.shared as SharedArrayBuffer);
+    const set = Promise.resolve(Atomics.waitAsync(words, 0, 0).value);
+    set.then(() => {
+      throw new RangeError("left behind");
+    });
   }
 
   /** Sets a word of `shared`: the worker gets no connection any more. */
