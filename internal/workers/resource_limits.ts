@@ -1,8 +1,10 @@
 /**
- * The limits of a worker.
+ * The limits of a worker, and of a pool of workers.
  *
  * @module
  */
+
+import { warnOfMilliseconds } from "../base/warnings.ts";
 
 /**
  * The memory limits of one worker, as in `node:worker_threads`. A worker that exceeds them is terminated.
@@ -26,6 +28,12 @@ export interface WorkerLimits {
   readonly workerTimeout: number | null;
   /** The limits of its memory. */
   readonly resourceLimits: ResourceLimits;
+}
+
+/** The settings of a pool that may change while the server runs. */
+export interface PoolLimits extends WorkerLimits {
+  /** The most workers. */
+  readonly maxWorkers: number;
 }
 
 /**
@@ -69,4 +77,42 @@ export function checkLimits(limits: ResourceLimits): ResourceLimits {
     value !== undefined
   );
   return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
+}
+
+/**
+ * Returns the settings of a pool.
+ *
+ * @param options What is given.
+ * @param statics What holds for the rest.
+ * @throws {TypeError} if a name of `resourceLimits` is unknown.
+ * @throws {RangeError} if a value is out of range.
+ */
+export function checkPoolLimits(
+  options: Partial<PoolLimits>,
+  statics: PoolLimits,
+): PoolLimits {
+  const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
+  if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
+    throw new RangeError(
+      `Cannot set maxWorkers: it must be an integer from 1, got ${maxWorkers}`,
+    );
+  }
+  const workerTimeout = options.workerTimeout === undefined
+    ? statics.workerTimeout
+    : options.workerTimeout;
+  checkWorkerTimeout(workerTimeout);
+  const resourceLimits = checkLimits(
+    options.resourceLimits ?? statics.resourceLimits,
+  );
+  return { maxWorkers, workerTimeout, resourceLimits };
+}
+
+function checkWorkerTimeout(seconds: number | null): void {
+  if (seconds === null) return;
+  if (!(seconds > 0 && seconds < Infinity)) {
+    throw new RangeError(
+      `Cannot set workerTimeout: it must be positive seconds or null, got ${seconds}`,
+    );
+  }
+  warnOfMilliseconds(seconds);
 }

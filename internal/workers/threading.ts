@@ -27,11 +27,15 @@ import {
 import { bindShared } from "../server/bind_shared.ts";
 import type { SocketServer } from "../server/socket_server.ts";
 import { anyReady } from "../waiting/when_ready.ts";
-import { WorkerAcceptance } from "./worker_acceptance.ts";
+import {
+  cannotHandleOne,
+  checkNotBlocking,
+  checkNotFewer,
+  WorkerAcceptance,
+} from "./worker_acceptance.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
-import { warnOfMilliseconds } from "../base/warnings.ts";
 import {
   handlerReference,
   plainOptions,
@@ -40,8 +44,9 @@ import { checkNotLoading } from "../server/handler_class.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import type { WorkerPool, WorkerPoolOptions } from "./worker_pool.ts";
 import {
-  checkLimits,
+  checkPoolLimits,
   DEFAULT_LIMITS,
+  type PoolLimits,
   type ResourceLimits,
 } from "./resource_limits.ts";
 
@@ -83,12 +88,6 @@ export interface ThreadingOptions
 
 type Statics = Required<ThreadingOptions>;
 
-/** The settings of the pool that may change while the server runs. */
-type PoolLimits = Pick<
-  Statics,
-  "maxWorkers" | "workerTimeout" | "resourceLimits"
->;
-
 /** Returns a subclass of a server that runs the handlers in workers. */
 export function threading<B extends ServerConstructor>(Base: B) {
   abstract class Threading extends concurrent(Base) {
@@ -115,7 +114,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const statics = new.target as unknown as Statics;
       const handler = handlerReference(args[1], "in a worker");
       checkReadable(import.meta.url, handler.moduleUrl);
-      const checked = check(options, statics);
+      const checked = checkPoolLimits(options, statics);
       structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
       const acceptIn = checkAcceptIn(
         options.acceptIn ?? statics.acceptIn,
@@ -175,7 +174,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     #set(change: Partial<PoolLimits>): void {
-      this.#limits = check(change, this.#limits);
+      this.#limits = checkPoolLimits(change, this.#limits);
       const limits = this.#limits;
       this.#pool?.then((pool) => pool.limit(limits), () => {});
       this.#acceptance?.limit(limits);
@@ -297,55 +296,4 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
   }
   return Threading;
-}
-
-/** Throws a TypeError for a class of blocking handlers: they would block the thread that accepts. */
-function checkNotBlocking(Handler: { name: string; blocking?: unknown }): void {
-  if (Handler.blocking !== true) return;
-  throw new TypeError(
-    `Cannot make a server with acceptIn "workers": ${Handler.name} is a blocking handler, and the thread that accepts is the one that it blocks; use acceptIn "parent"`,
-  );
-}
-
-function checkNotFewer(now: number, wanted: number): void {
-  if (!(wanted < now)) return;
-  throw new RangeError(
-    `Cannot set maxWorkers to ${wanted}: with acceptIn "workers" each of the ${now} workers accepts until the server closes`,
-  );
-}
-
-function cannotHandleOne(): Error {
-  return new Error(
-    'Cannot handle a single request with acceptIn "workers": each worker accepts by itself; use serveForever(), or acceptIn "parent"',
-  );
-}
-
-function check(
-  options: ThreadingOptions,
-  statics: PoolLimits,
-): PoolLimits {
-  const maxWorkers = options.maxWorkers ?? statics.maxWorkers;
-  if (!(Number.isInteger(maxWorkers) && maxWorkers >= 1)) {
-    throw new RangeError(
-      `Cannot set maxWorkers: it must be an integer from 1, got ${maxWorkers}`,
-    );
-  }
-  const workerTimeout = options.workerTimeout === undefined
-    ? statics.workerTimeout
-    : options.workerTimeout;
-  checkWorkerTimeout(workerTimeout);
-  const resourceLimits = checkLimits(
-    options.resourceLimits ?? statics.resourceLimits,
-  );
-  return { maxWorkers, workerTimeout, resourceLimits };
-}
-
-function checkWorkerTimeout(seconds: number | null): void {
-  if (seconds === null) return;
-  if (!(seconds > 0 && seconds < Infinity)) {
-    throw new RangeError(
-      `Cannot set workerTimeout: it must be positive seconds or null, got ${seconds}`,
-    );
-  }
-  warnOfMilliseconds(seconds);
 }

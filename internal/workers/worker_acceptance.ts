@@ -15,12 +15,7 @@ import { sayHookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { AcceptorPool, AcceptorPoolOptions } from "./acceptor_pool.ts";
-
-/** The limits of the workers. */
-export type AcceptanceLimits = Pick<
-  AcceptorPoolOptions,
-  "maxWorkers" | "workerTimeout" | "resourceLimits"
->;
+import type { PoolLimits } from "./resource_limits.ts";
 
 /** The data that a worker starts with, whether it accepts or not. */
 type WorkerServerInit = Pick<
@@ -32,7 +27,7 @@ type WorkerServerInit = Pick<
 export class WorkerAcceptance {
   readonly #server: ServerStages;
   readonly #init: () => WorkerServerInit;
-  #limits: AcceptanceLimits;
+  #limits: PoolLimits;
   #loading: Promise<AcceptorPool> | undefined;
   #pool: AcceptorPool | undefined;
   #closed = false;
@@ -44,7 +39,7 @@ export class WorkerAcceptance {
    */
   constructor(
     server: ServerStages,
-    limits: AcceptanceLimits,
+    limits: PoolLimits,
     init: () => WorkerServerInit,
   ) {
     this.#server = server;
@@ -53,7 +48,7 @@ export class WorkerAcceptance {
   }
 
   /** Changes the limits of the workers. */
-  limit(limits: AcceptanceLimits): void {
+  limit(limits: PoolLimits): void {
     this.#limits = limits;
     this.#pool?.limitWorkers(limits);
   }
@@ -150,4 +145,29 @@ export class WorkerAcceptance {
     this.#closed = true;
     await this.#pool?.close();
   }
+}
+
+/** Throws a TypeError for a class of blocking handlers: they would block the thread that accepts. */
+export function checkNotBlocking(
+  Handler: { name: string; blocking?: unknown },
+): void {
+  if (Handler.blocking !== true) return;
+  throw new TypeError(
+    `Cannot make a server with acceptIn "workers": ${Handler.name} is a blocking handler, and the thread that accepts is the one that it blocks; use acceptIn "parent"`,
+  );
+}
+
+/** Throws a RangeError for fewer workers than there are. */
+export function checkNotFewer(now: number, wanted: number): void {
+  if (!(wanted < now)) return;
+  throw new RangeError(
+    `Cannot set maxWorkers to ${wanted}: with acceptIn "workers" each of the ${now} workers accepts until the server closes`,
+  );
+}
+
+/** Returns the error of a call for a single request. */
+export function cannotHandleOne(): Error {
+  return new Error(
+    'Cannot handle a single request with acceptIn "workers": each worker accepts by itself; use serveForever(), or acceptIn "parent"',
+  );
 }
