@@ -144,6 +144,37 @@ Deno.test({
 
 Deno.test({
   name:
+    "acceptIn children serves clients although all children that accept are stopped, and closes",
+  ignore: !mayFork,
+  async fn() {
+    const count = navigator.hardwareConcurrency + 1;
+    const server = serverWith({ maxChildren: count });
+    const served = server.serveForever();
+    const pids = new Set<string>();
+    const clients: LineClient[] = [];
+    while (pids.size < count) { // until all children are ready
+      const client = await LineClient.connect(server.serverAddress);
+      clients.push(client);
+      pids.add(await client.ask("pid"));
+    }
+    for (const client of clients) client.close();
+    await quiet(server); // each child accepts the next connection
+    for (const pid of pids) Deno.kill(Number(pid), "SIGSTOP");
+    server.maxChildren = 2 * count;
+    const later = Array.from(
+      { length: count + 1 }, // the server may give each child one before it notices
+      () => ask(server, "hello"),
+    );
+    assertEquals(await within(Promise.any(later), 60_000), "HELLO");
+    await within(server.serverClose({ timeout: 1 }), 60_000);
+    await served;
+    await Promise.allSettled(later);
+    assertEquals([...server.activeChildren!], []);
+  },
+});
+
+Deno.test({
+  name:
     "acceptIn children retires children after requestsPerChild, and loses no connection",
   ignore: !mayFork,
   async fn() {
@@ -166,6 +197,12 @@ Deno.test({
       TypeError,
       "it cannot have requestsPerChild 1",
     );
+    assertThrows(
+      () => server.requestsPerChild = 1,
+      TypeError,
+      "it cannot have requestsPerChild 1",
+    );
+    assertEquals(server.requestsPerChild, 8);
   },
 });
 

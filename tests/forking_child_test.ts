@@ -7,6 +7,7 @@ import type {
   RequestMessage,
 } from "../internal/children/messages.ts";
 import { ParentLink } from "../internal/children/parent_link.ts";
+import type { PoolChildOptions } from "../internal/children/pool_child.ts";
 import { streamExecutor } from "../internal/children/call_executor.ts";
 import type { CallMessage } from "../internal/children/messages.ts";
 import {
@@ -367,6 +368,76 @@ Deno.test("PoolChild kills a child that does not exit when it is told to", async
   assertEquals(child.signals, []);
   await within(poolChild.exited);
   assertEquals(child.signals, ["SIGKILL"]);
+});
+
+/** A child that accepts, without a server that does anything about it. */
+function acceptingMember(options: Partial<PoolChildOptions> = {}) {
+  const nothing = () => {};
+  const begin = () => ({ job: fakeJob(), run: nothing });
+  const accepts = {
+    begin,
+    counted: nothing,
+    returned: nothing,
+    changed: nothing,
+  };
+  const member = fakeMember({ accepts, ...options });
+  const unix = false;
+  const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
+  member.poolChild.listen(message, {});
+  member.child.say({ type: "sync" });
+  return member;
+}
+
+Deno.test("PoolChild tells a child that accepts to leave once all is known that it has accepted", async () => {
+  const { child, poolChild } = acceptingMember();
+  void poolChild.pause(false, false);
+  child.say({ type: "paused" });
+  poolChild.leave();
+  poolChild.leave();
+  void poolChild.pause(false, false); // as when the server goes on after suspend()
+  await turn();
+  assert(!child.types.includes("leave"));
+  child.say({ type: "accepted", ids: [-1], clients: [["127.0.0.1", 1]] });
+  child.say({ type: "paused" });
+  child.say({ type: "paused" });
+  await turn();
+  assert(!child.types.includes("leave"));
+  child.say({ type: "done", ids: [-1], ms: 1 });
+  assertStrictEquals(child.types.at(-1), "leave");
+  const pauses = child.sent.map(([message]) => message)
+    .filter((message) => message.type === "pause");
+  assertEquals(pauses.map(({ paused }) => paused), [false, true, true]);
+  await within(poolChild.exited);
+});
+
+Deno.test("PoolChild retires a child for clients that were gone when it accepted them, too", async () => {
+  const { child, poolChild } = acceptingMember({ requestsPerChild: 9 });
+  const counts = { ms: 1, bytesIn: 0, bytesOut: 0 };
+  child.say({ type: "ended", count: 4, gone: 4, ...counts });
+  assert(poolChild.open);
+  child.say({ type: "ended", count: 0, gone: 1, ...counts });
+  assert(!poolChild.open);
+  child.say({ type: "paused" });
+  await within(poolChild.exited);
+});
+
+Deno.test("PoolChild finds a child silent that does not answer, and ends it after childTimeout", async () => {
+  const { child, poolChild } = acceptingMember({ childTimeout: 0.05 });
+  poolChild.probe();
+  child.say({ type: "alive" });
+  poolChild.probe();
+  assert(!poolChild.silent);
+  poolChild.probe();
+  assert(poolChild.silent);
+  child.say({ type: "alive" });
+  assert(!poolChild.silent);
+  poolChild.probe();
+  poolChild.probe();
+  await delay(60);
+  assertEquals(child.signals, []);
+  poolChild.probe();
+  assertEquals(child.signals, ["SIGKILL"]);
+  await within(poolChild.exited);
 });
 
 Deno.test("PoolChild forgets a request that has ended", async () => {

@@ -29,6 +29,12 @@ const RETRY_MS = 1000;
  */
 const STOP_MS = 1000;
 
+/**
+ * The interval in ms at which the server asks children that it has not heard whether their event loops turn. One that does
+ * not answer until the next time counts as one that computes. Arbitrary.
+ */
+const PROBE_MS = 250;
+
 /** A request that a child has accepted, as the server has begun it. */
 export interface BegunRequest {
   /** A closed socket, which stands for the connection. */
@@ -63,6 +69,7 @@ export class Acceptors implements PoolHooks {
   #on = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #each = false;
+  #prober: ReturnType<typeof setInterval> | undefined;
 
   /** @param server The server. */
   constructor(server: AcceptorsOptions) {
@@ -74,6 +81,10 @@ export class Acceptors implements PoolHooks {
     this.#pool = pool;
     this.#listener = listener;
     this.#on = true;
+    clearInterval(this.#prober);
+    this.#prober = setInterval(() => {
+      for (const child of pool.children) child.probe();
+    }, PROBE_MS);
     this.look();
   }
 
@@ -81,6 +92,7 @@ export class Acceptors implements PoolHooks {
   async stop(): Promise<void> {
     this.#on = false;
     clearTimeout(this.#retry);
+    clearInterval(this.#prober);
     this.#listener?.letGo();
     await this.settled();
   }
@@ -122,7 +134,8 @@ export class Acceptors implements PoolHooks {
   }
 
   #fill(pool: ChildPool): void {
-    const open = () => [...this.#accepting].filter((child) => child.open);
+    const open = () =>
+      [...this.#accepting].filter(({ open, silent }) => open && !silent);
     for (const child of pool.children) {
       if (open().length >= this.#wanted) break;
       if (child.ready && child.open && !this.#accepting.has(child)) {
@@ -138,11 +151,10 @@ export class Acceptors implements PoolHooks {
 
   #begin(child: PoolChild): void {
     const { handle, backlog, addr } = this.#listener!;
-    const { requestsPerChild: requests, childTimeout: timeout } =
-      this.#pool!.options;
+    const { requestsPerChild: requests } = this.#pool!.options;
     this.#accepting.add(child);
     const unix = addr.transport === "unix";
-    child.listen({ type: "listen", unix, backlog, requests, timeout }, handle);
+    child.listen({ type: "listen", unix, backlog, requests }, handle);
     this.#each = hasRequestSubscribers();
     void this.#tell(child);
   }
@@ -167,12 +179,14 @@ export class Acceptors implements PoolHooks {
   #lease(): void {
     const children = [...this.#accepting].filter((child) => child.open);
     const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
-    const share = Math.max(1, Math.floor(this.#max / parts));
+    const part = Math.max(1, Math.floor(this.#max / parts));
+    const silent = children.some((child) => child.silent); // they give nothing back: something stays for other children
     if (this.#on && !this.#listener?.waits) {
       for (const child of children) {
-        const missing = child.full
-          ? Math.max(1, Math.floor(this.#free / parts))
-          : share - child.credit;
+        if (child.silent) continue;
+        const little = Math.max(1, Math.floor(this.#free / parts));
+        const share = silent ? Math.min(little, part) : part;
+        const missing = child.full ? little : share - child.credit;
         const credit = Math.min(missing, this.#free);
         if (credit > 0) child.grant(credit);
       }

@@ -219,7 +219,7 @@ export class ChildPool {
       open++;
       if (!child.ready) starting++;
       else if (child.load > 0 && child.lastProgress > since) short++;
-      if (!child.free) continue;
+      if (!child.free || child.silent) continue;
       if (accepts && child.load > 0 && child.heard < heardSince) {
         quiet ??= child;
         continue;
@@ -288,7 +288,8 @@ export class ChildPool {
    * started.
    */
   grow(count: number): boolean {
-    const open = () => [...this.#children].filter((child) => child.open).length;
+    const open = () =>
+      [...this.#children].filter(({ open, silent }) => open && !silent).length;
     while (!this.#closed && open() < count) {
       if (this.#children.size >= this.#options.maxChildren) break;
       if (this.#failure !== undefined || this.#tryFork() === undefined) {
@@ -369,7 +370,9 @@ export class ChildPool {
         job.ended.reject(closedError());
       }
       for (const child of this.#children) {
-        if (child.load > 0) child.kill("the server was closed", "closed");
+        if (child.load > 0 || !child.settled) {
+          child.kill("the server was closed", "closed");
+        }
       }
     }
     this.#dispatch();

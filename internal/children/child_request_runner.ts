@@ -43,9 +43,6 @@ import { fromTransport } from "../base/address.ts";
 import { NO_BYTES } from "../socket/stream.ts";
 import type { ParkedHandle } from "../runtime/parked_listener.ts";
 
-/** The messages of a child that its event loop turns, within the time after which it counts as stuck. Arbitrary. */
-const BEATS = 4;
-
 /** The stand-in of the server in a child process: `this.server` of its handlers. */
 class ChildServerStub extends ServerStub {
   readonly #link: ParentLink;
@@ -138,6 +135,8 @@ export class ChildRequestRunner {
         return message.credit > 0
           ? this.#acceptor.grant(message.credit)
           : this.#acceptor.reclaim(-message.credit);
+      case "probe":
+        return this.#link.tell("alive");
       case "pause":
         return void this.#pause(message);
       case "take":
@@ -164,13 +163,11 @@ export class ChildRequestRunner {
     }
   }
 
-  /** Gets the listening socket. Tells the server from time to time that the event loop turns, if it wants to know. */
+  /** Gets the listening socket. */
   #listen(message: ListenMessage, handle: ParkedHandle): void {
-    const { unix, backlog, requests, timeout } = message;
+    const { unix, backlog, requests } = message;
     this.#link.synced();
     this.#acceptor.start(handle, unix, backlog, requests);
-    if (timeout === null) return;
-    setInterval(() => this.#link.tell("alive"), timeout * 1000 / BEATS);
   }
 
   async #pause({ paused, each }: PauseMessage): Promise<void> {

@@ -148,7 +148,9 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     #set(change: Partial<ChildPoolOptions>): void {
-      this.#limits = checkPool({ ...this.#limits, ...change });
+      const limits = checkPool({ ...this.#limits, ...change });
+      if (this.acceptIn === "children") checkFresh(limits.requestsPerChild);
+      this.#limits = limits;
       if (this.#pool !== undefined) this.#pool.options = this.#limits;
     }
 

@@ -113,8 +113,6 @@ export interface ListenMessage {
   backlog: number;
   /** The number of connections after which the child exits. */
   requests: number;
-  /** The seconds between two messages after which a child counts as stuck; null is no limit. */
-  timeout: number | null;
 }
 
 /** To a child: changes its credit, the number of requests that it has accepted and may have open. */
@@ -122,6 +120,11 @@ export interface CreditMessage {
   type: "credit";
   /** The credits that it gets; negative for those that it is asked to give up. */
   credit: number;
+}
+
+/** To a child that was not heard for a while: asks whether its event loop turns. */
+export interface ProbeMessage {
+  type: "probe";
 }
 
 /** To a child: stops accepting, or goes on. The child answers once all that it has accepted is reported. */
@@ -146,6 +149,7 @@ export interface TakenMessage {
 export type ToChild =
   | ListenMessage
   | CreditMessage
+  | ProbeMessage
   | PauseMessage
   | TakeMessage
   | TakenMessage

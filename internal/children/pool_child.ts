@@ -90,6 +90,9 @@ export class PoolChild {
   #leaving = false;
   #toldToLeave = false;
   #accepting = false;
+  /** Whether the child has the listening socket, and was not stopped for good. */
+  #mayAccept = false;
+  #stopping = false;
   /** The answers to the pauses that were sent. */
   readonly #pauses = new Queue<() => void>();
   /** The number of connections that the child has offered and that have not come. */
@@ -104,6 +107,10 @@ export class PoolChild {
   listening = false;
   /** The time at which the child was last heard, on the clock of `performance.now()`. */
   heard = 0;
+  /** The time at which the child was asked whether its event loop turns, and has not answered. */
+  #probed: number | undefined;
+  /** Whether the child has not answered a probe: its handler computes, or it is stopped. */
+  silent = false;
   /** The number of requests that have failed with the process. */
   #lost = 0;
   /** The pid of the child; undefined if it could not be started. */
@@ -209,12 +216,46 @@ export class PoolChild {
       if (message.token !== this.#token) {
         throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
       }
-      this.heard = performance.now();
+      this.#hear();
       if (returned) this.#takeReturned(message, handle);
       else this.#dispatch(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
     }
+  }
+
+  #hear(): void {
+    this.heard = performance.now();
+    this.#probed = undefined;
+    if (!this.silent) return;
+    this.silent = false;
+    this.#onCapacity();
+    this.#accepts.changed(this);
+  }
+
+  /**
+   * Asks a child that was not heard since the last probe whether its event loop turns. One that has not answered that is
+   * silent, and ends if it stays so for `childTimeout`: it may have a request that it could not report.
+   */
+  probe(): void {
+    if (!this.ready || this.#lifetime.why !== undefined) return;
+    if (this.#probed === undefined) {
+      this.#probed = performance.now();
+      this.#messages.send({ type: "probe" });
+      return;
+    }
+    const { childTimeout } = this.#options;
+    const seconds = (performance.now() - this.#probed) / 1000;
+    if (this.silent && childTimeout !== null && seconds >= childTimeout) {
+      this.kill(
+        `it has not answered for childTimeout, ${childTimeout} s`,
+        "timeout",
+      );
+    }
+    if (this.silent) return;
+    this.silent = true;
+    this.#onCapacity();
+    this.#accepts.changed(this);
   }
 
   #dispatch(message: FromChild): void {
@@ -269,6 +310,7 @@ export class PoolChild {
 
   /** Passes the listening socket. */
   listen(message: ListenMessage, handle: object): void {
+    this.#mayAccept = true;
     this.#messages.sendListener(message, handle);
   }
 
@@ -284,12 +326,18 @@ export class PoolChild {
    * A child that accepts keeps the process of the server alive.
    */
   pause(paused: boolean, each: boolean): Promise<void> {
+    if (this.#leaving) paused = true;
     this.#accepting = !paused;
     this.#lifetime.keepAlive(this.#accepting || this.load > 0);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#pauses.push(resolve);
     this.#messages.send({ type: "pause", paused, each });
     return Promise.race([promise, this.exited.then(() => {})]);
+  }
+
+  /** Whether the child has answered all pauses: the server knows of all that it has accepted. */
+  get settled(): boolean {
+    return this.#pauses.first === undefined;
   }
 
   #paused(): void {
@@ -350,7 +398,7 @@ export class PoolChild {
         throw new TypeError(`it ended ${Deno.inspect(count)} requests`);
       }
     }
-    this.assigned += report.count;
+    this.assigned += report.count + report.gone;
     this.#accepts.counted(report);
     this.#idle();
   }
@@ -506,13 +554,21 @@ export class PoolChild {
     this.#leaving = true;
     this.#lifetime.why ??= why;
     if (this.load > 0 || this.#toldToLeave) return;
-    if (this.#accepting) {
-      void this.pause(true, false).then(() => this.leave(why)); // it may have accepted more than is known
-      return;
-    }
+    if (this.#mayAccept) return void this.#stopAccepting(why);
     this.#toldToLeave = true;
     this.#messages.send({ type: "leave" });
     this.#lifetime.awaitExit();
+  }
+
+  /** Lets the child accept no more. It may have accepted more than is known: that ends, or comes back, before it leaves. */
+  async #stopAccepting(why: ChildExitReason): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    const answered = this.pause(true, false);
+    this.#lifetime.keepAlive(true); // closing the server waits for the answer, and then for the exit
+    await answered;
+    this.#mayAccept = false;
+    this.leave(why);
   }
 
   /** Kills the child. Its requests fail. */
