@@ -17,7 +17,11 @@ import type {
 import { type AcceptCounters, AcceptRecord } from "./accept_record.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
 import type { WorkerEnd } from "./worker_events.ts";
-import { StartFailure, WorkerThread } from "./worker_thread.ts";
+import {
+  StartFailure,
+  type ThreadHooks,
+  WorkerThread,
+} from "./worker_thread.ts";
 
 /**
  * The milliseconds in which a worker reports the end of its drain after its requests are cut off. One that computes does
@@ -71,11 +75,25 @@ export class AcceptingWorker {
     limits: WorkerLimits,
   ) {
     const accept = { ...init.accept, record: this.#record.memory };
-    const threadHooks = {
-      onFrame: (type: number, _id: number, payload: Uint8Array) =>
-        this.#onFrame(hooks, type, payload),
+    const memory = frameChannelMemory();
+    const data = { ...init, accept };
+    this.#thread = new WorkerThread(
+      data,
+      this.#threadHooks(hooks),
+      limits,
+      memory,
+    );
+    this.#thread.started.then(() => {
+      this.#thread.watchdog?.start();
+      hooks.onReady(this);
+    }, () => {}); // `reason` tells why
+  }
+
+  #threadHooks(hooks: AcceptingWorkerHooks): ThreadHooks {
+    return {
+      onFrame: (type, _id, payload) => this.#onFrame(hooks, type, payload),
       onLeave: () => hooks.onLeave(this),
-      onDeath: (error: Error, cause: Error | undefined) => {
+      onDeath: (error, cause) => {
         void this.#thread.exited.then(() => { // until then the worker still takes places and gives them back
           hooks.onDeath(this, error, cause);
           this.#report.resolve(this.#reportOfDeath());
@@ -85,13 +103,6 @@ export class AcceptingWorker {
       openRequests: () => this.#record.held,
       shutdown: () => hooks.shutdown(),
     };
-    const memory = frameChannelMemory();
-    const data = { ...init, accept };
-    this.#thread = new WorkerThread(data, threadHooks, limits, memory);
-    this.#thread.started.then(() => {
-      this.#thread.watchdog?.start();
-      hooks.onReady(this);
-    }, () => {}); // `reason` tells why
   }
 
   #onFrame(

@@ -99,19 +99,23 @@ export class WorkerAcceptance {
       init: { handler, server: facts, accept: { addr, settings } },
       ...this.#limits,
       limits: requests.limits,
-      hooks: {
-        onIncident: (incident, request) => this.#onIncident(incident, request),
-        onDeath: (request, client, error) =>
-          void this.#report(request, client, error),
-        shutdown: async () => {
-          await server.shutdown(); // drops what an override returns: a frame may not hold it
-        },
-      },
+      hooks: this.#hooks(),
     });
     pool.suspend(requests.suspended);
     if (this.#closed) await pool.close();
     requests.acceptors = pool;
     return this.#pool = pool;
+  }
+
+  #hooks(): AcceptorPoolOptions["hooks"] {
+    return {
+      onIncident: (incident, request) => this.#onIncident(incident, request),
+      onDeath: (request, client, error) =>
+        void this.#report(request, client, error),
+      shutdown: async () => {
+        await this.#server.shutdown(); // drops what an override returns: a frame may not hold it
+      },
+    };
   }
 
   #onIncident(
