@@ -3,6 +3,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   AF_INET6,
+  PermissionError,
   type Socket,
   StreamRequestHandler,
   ThreadingTCPServer,
@@ -17,10 +18,11 @@ import {
 } from "./deps.ts";
 import { SharedPlaces } from "../internal/requests/shared_places.ts";
 import type { RequestStartEvent, RequestStopEvent } from "../telemetry.ts";
-import { mayFork } from "./helpers/allowed.ts";
+import { mayFork, mayRead } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { Counts, Obeys } from "./testdata/accepting_handlers.ts";
 import { Dies } from "./testdata/dying_handlers.ts";
+import { Eats } from "./testdata/greedy_handlers.ts";
 import {
   readAll,
   readText,
@@ -123,6 +125,52 @@ workerTest(
     assertEquals([accepted, active, failed, finished], [2, 1, 0, 1]);
   },
 );
+
+workerTest(
+  "A worker that accepts and runs out of memory costs its own connections only",
+  async () => {
+    const resourceLimits = { maxOldGenerationSizeMb: 48 };
+    await using running = start(Eats, { ...ACCEPT, resourceLimits });
+    const [one, other] = await twoClients(running);
+    const survivor = await ask(other, "who");
+    await one.sendall(bytes("at once\n"));
+    await readAll(one).catch(() => {});
+    const { error, address } = await within(running.reports.next());
+    assertStringIncludes(error.message, "memory");
+    assertEquals(address, one.getsockname());
+    assertEquals(await ask(other, "who"), survivor);
+    using next = await within(clientBeside(running, survivor));
+    await ask(next, "who");
+    assertEquals(running.reports.left, 0);
+    one.close();
+    other.close();
+  },
+);
+
+/** Permissions that do not do for workers that accept, and what the error says. */
+const TOO_FEW: [Deno.PermissionOptionsObject, message: string][] = [
+  [{ net: ["127.0.0.1:1"], read: true }, 'bind "127.0.0.1:0"'],
+  [{ net: ["127.0.0.1:0"], read: true }, 'bind "127.0.0.1:'], // port 0 is allowed, and not the port that it becomes
+  [{ net: true, read: false }, "run again with --allow-read"],
+];
+
+for (const [permissions, message] of TOO_FEW) {
+  Deno.test({
+    name: `Without permission no workers accept: ${
+      JSON.stringify(permissions)
+    }`,
+    ignore: !mayRead,
+    permissions,
+    fn() {
+      const error = assertThrows(
+        () => new ThreadingTCPServer(["127.0.0.1", 0], Obeys, ACCEPT),
+        PermissionError,
+        message,
+      );
+      assertEquals(error.code, "EACCES");
+    },
+  });
+}
 
 workerTest(
   "The clients that queue while the only worker is dead or busy are all served",
