@@ -1,9 +1,10 @@
 /**
  * Answers each line with its scrypt hash, in workers, which use all processors.
  *
- *     deno run --allow-net --allow-read examples/threaded_hash.ts [port] [host]
+ *     deno run --allow-net --allow-read examples/threaded_hash.ts [port] [host] [parent|workers]
  *
- * Then talk to it with `nc localhost 9999`. Workers load this file, which needs --allow-read.
+ * Then talk to it with `nc localhost 9999`. Workers load this file, which needs --allow-read. With
+ * `workers` each worker accepts connections by itself.
  */
 import { scryptSync } from "node:crypto";
 import {
@@ -27,10 +28,11 @@ export class HashHandler extends StreamRequestHandler {
 }
 
 if (import.meta.main) {
-  const [port = "9999", host = "localhost"] = Deno.args;
+  const [port = "9999", host = "localhost", place = "parent"] = Deno.args;
   const address: [string, number] = [host, Number(port)];
   const server = new ThreadingTCPServer(address, HashHandler, {
     addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
+    acceptIn: place === "workers" ? "workers" : "parent",
   });
   console.log(
     `Listening on port ${

@@ -141,31 +141,32 @@ Deno.test({
   },
 });
 
+const HASHED = new RegExp(
+  `^${
+    scryptSync("hello from python", "salt", 32, { N: 1 << 14 })
+      .toString("hex")
+  }\n\n$`,
+);
+
 /** What each example of a way to run answers the CPython client, as a pattern. */
-const WAYS: [script: string, answer: RegExp][] = [
+const WAYS: [script: string, answer: RegExp, ...args: string[]][] = [
   ["examples/blocking_echo.ts", /^HELLO FROM PYTHON\n$/],
-  [
-    "examples/threaded_hash.ts",
-    new RegExp(
-      `^${
-        scryptSync("hello from python", "salt", 32, { N: 1 << 14 })
-          .toString("hex")
-      }\n\n$`,
-    ),
-  ],
+  ["examples/threaded_hash.ts", HASHED],
+  ["examples/threaded_hash.ts", HASHED, "localhost", "workers"],
   [
     "examples/forking_sandbox.ts",
     /^3 words, counted by process \d+\nNotCapable: Requires read access to "\/etc\/passwd"[^\n]*\n\n$/,
   ],
 ];
 
-for (const [script, answer] of WAYS) {
+for (const [script, answer, ...args] of WAYS) {
   Deno.test({
-    name:
-      `${script} answers a CPython client with its documented permissions, and ends on SIGINT`,
+    name: `${
+      [script, ...args].join(" ")
+    } answers a CPython client with its documented permissions, and ends on SIGINT`,
     ignore: !mayRun || !have("python3"),
     async fn() {
-      await using server = await start(script, "0");
+      await using server = await start(script, "0", ...args);
       const said = await talk(
         "python3",
         ["-c", PYTHON_CLIENT, server.port],
