@@ -30,6 +30,8 @@ export interface AcceptedRequests {
   begin(socket: NetSocket, atOnce: boolean): void;
   /** Returns a connection to the server, with its credit or without. Resolves when the server has it. */
   giveBack(socket: NetSocket, credit: number): Promise<void>;
+  /** Notes that connections were returned, and the others have begun. */
+  sorted(): void;
   /** Notes whether the child listens. */
   listening(on: boolean): void;
   /** Notes that the child has used all of its credit. */
@@ -181,7 +183,10 @@ export class ChildAcceptor {
   #beginAfter(returned: Promise<void>[], kept: NetSocket[]): void {
     const last = this.#returning;
     this.#returning = Promise.all([last, ...returned])
-      .then(() => this.#begin(kept));
+      .then(() => {
+        this.#begin(kept);
+        this.#requests.sorted();
+      });
   }
 
   /** Resolves when the server has all connections that this child returns, and the others have begun. */

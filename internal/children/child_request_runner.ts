@@ -112,6 +112,10 @@ export class ChildRequestRunner {
       },
       begin: (socket, atOnce) => void this.#begin(socket, atOnce),
       giveBack: (socket, credit) => this.#giveBack(socket, credit),
+      sorted: () => {
+        this.#reports.flush(); // the server gives this child no other request before it knows of these
+        this.#link.tell("alive");
+      },
       listening: (on) => this.#link.tell(on ? "listens" : "rests"),
       full: () => this.#link.tell("full"),
       gave: (credit) => this.#link.gave(credit),

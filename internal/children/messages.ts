@@ -283,7 +283,7 @@ export interface PausedMessage {
   type: "paused";
 }
 
-/** From a child: its event loop turns. */
+/** From a child: its event loop turns, and what it has returned and accepted is sent. */
 export interface AliveMessage {
   type: "alive";
 }

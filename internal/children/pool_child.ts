@@ -97,6 +97,8 @@ export class PoolChild {
   readonly #pauses = new Queue<() => void>();
   /** The number of connections that the child has offered and that have not come. */
   #offered = 0;
+  /** Whether the child has connections to return, and requests of its own to begin after that. */
+  #sorting = false;
   /** The number of requests that the child may have open, of those that it accepts itself. */
   credit = 0;
   /** The number of open requests that the child has accepted itself. */
@@ -164,11 +166,11 @@ export class PoolChild {
   }
 
   /**
-   * Reports whether the child has acknowledged all of its requests. A child that is stopped or computes acknowledges
-   * none.
+   * Reports whether the child has acknowledged all of its requests, and those that it has accepted are known. A child
+   * that is stopped or computes acknowledges none.
    */
   get free(): boolean {
-    return this.#unacknowledged === 0;
+    return this.#unacknowledged === 0 && !this.#sorting;
   }
 
   /**
@@ -279,7 +281,7 @@ export class PoolChild {
       case "shutdown":
         return this.#shutdowns.execute(message, this.#messages);
       case "alive":
-        return;
+        return this.#sorted();
       case "accepted":
         return this.#accepted(message);
       case "ended":
@@ -363,7 +365,14 @@ export class PoolChild {
       throw new TypeError(`it offered ${Deno.inspect(count)} connections`);
     }
     this.#offered = count;
+    this.#sorting = true;
     this.#messages.take();
+  }
+
+  #sorted(): void {
+    if (!this.#sorting) return;
+    this.#sorting = false;
+    this.#onCapacity();
   }
 
   #takeReturned({ credit }: ReturnedMessage, handle?: object): void {
