@@ -242,6 +242,29 @@ Deno.test("Requests counts a request that is got twice, and ends each", () => {
   assertEquals([requests.size, requests.quiet.ready], [0, true]);
 });
 
+Deno.test("Requests finds a request by its object, among others", () => {
+  const requests = new Requests({});
+  const [a, b, c] = ["a", "b", "c"].map((name) => requests.begin(name));
+  const isAt = (active: unknown, name: string) =>
+    assert(requests.of(name) === active, name);
+  isAt(c, "c");
+  isAt(a, "a");
+  isAt(undefined, "d");
+  requests.replace("b", "d");
+  isAt(b, "d");
+  const e = requests.begin("e");
+  isAt(e, "e");
+  isAt(b, "d");
+  requests.end(e);
+  requests.end(a);
+  isAt(undefined, "e");
+  isAt(undefined, "a");
+  isAt(c, "c");
+  assertEquals(requests.giveUp().map(({ request }) => request), ["d", "c"]);
+  isAt(undefined, "d");
+  assertEquals(requests.size, 0);
+});
+
 Deno.test("LoopWaiter.wait() is ended by an operation itself, until the loop ends", async () => {
   const waiter = new LoopWaiter(undefined);
   const gates: PromiseWithResolvers<string>[] = [];

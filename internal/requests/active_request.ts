@@ -19,6 +19,10 @@ export class ActiveRequest<R = unknown> {
   detached = false;
   /** Whether its time has begun: not while its PROXY header, its verdict or its handshake is to come. */
   timed = false;
+  /** Whether it is one of the {@linkcode OpenRequests} of its server, and its neighbours there. */
+  open = false;
+  before: ActiveRequest | undefined = undefined;
+  behind: ActiveRequest | undefined = undefined;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
   declare controller: AbortController | undefined;
   /** How the request counts when it ends. */

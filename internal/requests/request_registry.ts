@@ -15,6 +15,7 @@ import {
   type KnownRequest,
   type RequestEnd,
 } from "./active_request.ts";
+import { OpenRequests } from "./open_requests.ts";
 import { IdleWaits } from "./idle_waits.ts";
 import type { IdleSweep, RequestDeadlines } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
@@ -65,11 +66,7 @@ const HANDSHAKES_MAX = 1024;
 /** Counts requests, knows when there is room for another and when all have ended. */
 export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<Limits>>;
-  /**
-   * The open requests by request, in the order in which they began. If an override of `getRequest` returns one object
-   * twice, the object leads to the last request, and an earlier one is its own key.
-   */
-  readonly #active = new Map<unknown, ActiveRequest>();
+  readonly #open = new OpenRequests();
   #perClient: ClientCounts | undefined;
   readonly #givenUp = new Set<unknown>();
   #room: PromiseWithResolvers<void> | undefined;
@@ -134,7 +131,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The number of open requests. */
   get size(): number {
-    return this.#active.size + (this.#acceptors?.size ?? 0);
+    return this.#open.size + (this.#acceptors?.size ?? 0);
   }
 
   /** The number of handlers that wait between two messages, wherever they run. */
@@ -197,7 +194,7 @@ export class Requests implements Iterable<ActiveRequest> {
   get full(): boolean {
     if (this.places !== undefined) return this.places.full;
     return this.#server.maxConnectionsPolicy !== "reject" &&
-      this.#active.size + this.#reserved >= this.max;
+      this.#open.size + this.#reserved >= this.max;
   }
 
   /** The number of requests that children may begin by themselves, besides those that are open. */
@@ -251,9 +248,7 @@ export class Requests implements Iterable<ActiveRequest> {
     const active = new ActiveRequest(request, clientAddress);
     this.#perClient?.change(active.client, 1);
     this.status.accepted++;
-    const earlier = this.#active.get(request);
-    if (earlier !== undefined) this.#active.set(earlier, earlier);
-    this.#active.set(request, active);
+    this.#open.add(active);
     this.watch?.began(active);
     if (hasRequestSubscribers()) this.#observe(active);
     return active;
@@ -269,7 +264,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns the observation of an open request; undefined if there is none. */
   observed(request: unknown): ObservedRequest | undefined {
-    return this.#active.get(request)?.observed;
+    return this.#open.of(request)?.observed;
   }
 
   /** Sets the address of the client of a request that has begun without one. */
@@ -286,9 +281,7 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Ends a request. */
   end(active: ActiveRequest): void {
     const { request, client } = active;
-    const last = this.#active.get(request) === active;
-    const counted = this.#active.delete(last ? request : active);
-    if (counted) {
+    if (this.#open.remove(active)) {
       this.#perClient?.change(client, -1);
       this.#count(active, active.result);
     }
@@ -311,7 +304,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns an open request; undefined for a request that the server did not get itself, or that has ended. */
   of(request: unknown): ActiveRequest | undefined {
-    return this.#active.get(this.replaced?.currentOf(request) ?? request);
+    return this.#open.of(this.replaced?.currentOf(request) ?? request);
   }
 
   /** Notes that a worker or a child has ended the wait of a request because the server drains. */
@@ -355,7 +348,7 @@ export class Requests implements Iterable<ActiveRequest> {
     result: RequestEnd,
     details: RequestDetails,
   ): void {
-    const active = this.#active.get(request);
+    const active = this.#open.of(request);
     if (active === undefined) return;
     active.result = result;
     active.observed?.note(details);
@@ -363,7 +356,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The open requests whose time has begun. */
   get timed(): Iterable<ActiveRequest> {
-    return this.#active.values().filter(({ timed }) => timed);
+    return [...this.#open].filter(({ timed }) => timed);
   }
 
   /** Begins the time of a request. */
@@ -393,25 +386,25 @@ export class Requests implements Iterable<ActiveRequest> {
   exceeds(
     request: unknown,
   ): "maxConnections" | "maxConnectionsPerClient" | undefined {
-    const { size } = this.#active;
+    const { size } = this.#open;
     const exceeded = this.places?.exceeded ?? size > this.max;
     if (exceeded && !this.closing) return "maxConnections";
     const most = this.#server.maxConnectionsPerClient ?? Infinity;
     if (most === Infinity) return undefined;
-    const client = this.#active.get(request)?.client;
+    const client = this.#open.of(request)?.client;
     const exceeds = client !== undefined && this.#countOf(client) > most;
     return exceeds ? "maxConnectionsPerClient" : undefined;
   }
 
   /** Returns the number of open requests of a client. Starts counting at the first call. */
   #countOf(client: string): number {
-    this.#perClient ??= new ClientCounts(this.#active.values());
+    this.#perClient ??= new ClientCounts(this.#open);
     return this.#perClient.of(client);
   }
 
   /** Marks a request as ended by its task. */
   detach<R>(request: R): ActiveRequest<R> {
-    const active = this.#active.get(request) ?? this.begin(request);
+    const active = this.#open.of(request) ?? this.begin(request);
     active.detached = true;
     return active as ActiveRequest<R>;
   }
@@ -424,12 +417,8 @@ export class Requests implements Iterable<ActiveRequest> {
     if (former === current) return;
     this.replaced ??= new ReplacedRequests();
     this.replaced.set(former, current);
-    const active = this.#active.get(former);
-    if (active !== undefined) {
-      this.#active.delete(former);
-      this.#active.set(current, active);
-      active.request = current;
-    }
+    const active = this.#open.of(former);
+    if (active !== undefined) this.#open.replace(active, current);
     if (!this.#givenUp.has(former)) return;
     this.#givenUp.add(current);
     cutOff(current);
@@ -442,7 +431,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Returns the signal of a request; a common one for requests that the server did not get itself. */
   signal(request: unknown): AbortSignal {
-    const active = this.#active.get(request);
+    const active = this.#open.of(request);
     const controller = active === undefined
       ? this.#others ??= new AbortController()
       : active.controller ??= new AbortController();
@@ -456,19 +445,19 @@ export class Requests implements Iterable<ActiveRequest> {
     this.#acceptors?.drain();
     this.#stopTimers();
     this.#others?.abort();
-    for (const { controller } of this.#active.values()) controller?.abort();
+    for (const { controller } of this.#open) controller?.abort();
   }
 
   /** Cuts off all open requests, and returns them. They no longer count. */
   giveUp(): ActiveRequest[] {
-    const left = [...this.#active.values()];
+    const left = [...this.#open];
     for (const active of left) {
+      this.#open.remove(active);
       this.#perClient?.change(active.client, -1);
       if (this.#timed) this.#endTime(active);
       this.#count(active, "forced");
       this.#givenUp.add(active.request);
     }
-    this.#active.clear();
     this.#quiet = settle(this.#quiet);
     this.#fewer = settle(this.#fewer);
     return left;
@@ -476,13 +465,14 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The counters and the bytes of all requests, open and ended: if workers accept, of theirs. */
   get counters(): RequestCounters & ByteCounts {
-    return this.#acceptors?.counters ??
-      { ...this.status, ...this.endedBytes.with(this.#active.keys()) };
+    if (this.#acceptors !== undefined) return this.#acceptors.counters;
+    const open = Array.from(this.#open, ({ request }) => request);
+    return { ...this.status, ...this.endedBytes.with(open) };
   }
 
   /** Iterates over the open requests. */
   [Symbol.iterator](): Iterator<ActiveRequest> {
-    return this.#active.values();
+    return this.#open[Symbol.iterator]();
   }
 }
 

@@ -23,7 +23,8 @@ export async function processRequest<R>(
   clientAddress: Address,
 ): Promise<void> {
   await server.finishRequest(request, clientAddress);
-  await shutdownCurrent(server, request);
+  const ended = shutdownCurrent(server, request);
+  if (ended !== undefined) await ended;
 }
 
 /** Handles a request as a task: reports its error, and closes the request in any case. */
