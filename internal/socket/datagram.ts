@@ -38,7 +38,10 @@ export class Datagram {
   readonly transport: DatagramTransport;
   /** The receives in flight and their results. */
   readonly pending: DatagramReceives;
-  /** Sends one datagram after the other, in the order of the calls. */
+  /**
+   * Sends one datagram after the other, in the order of the calls. Deno (2.9.6) turns the order round where sends have to
+   * wait: the first on a socket, those beyond 128 in a turn, and while the system's buffer is full.
+   */
   readonly sending: Mutex = new Mutex();
   readonly #memory = new DatagramMemory();
   /** The sender of the datagram that was taken last. */
