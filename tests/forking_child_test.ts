@@ -383,7 +383,7 @@ function acceptingMember(options: Partial<PoolChildOptions> = {}) {
   const member = fakeMember({ accepts, ...options });
   const unix = false;
   const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
-  member.poolChild.listen(message, {});
+  member.poolChild.accepting.listen(message, {});
   member.child.say({ type: "sync" });
   return member;
 }
@@ -426,11 +426,11 @@ Deno.test("PoolChild finds a child silent that does not answer, and ends it afte
   poolChild.probe();
   child.say({ type: "alive" });
   poolChild.probe();
-  assert(!poolChild.silent);
+  assert(!poolChild.accepting.silent);
   poolChild.probe();
-  assert(poolChild.silent);
+  assert(poolChild.accepting.silent);
   child.say({ type: "alive" });
-  assert(!poolChild.silent);
+  assert(!poolChild.accepting.silent);
   poolChild.probe();
   poolChild.probe();
   await delay(60);

@@ -15,7 +15,8 @@ import { acceptedJob } from "./accepted_job.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./messages.ts";
-import type { AcceptedRequest, PoolChild } from "./pool_child.ts";
+import type { AcceptedRequest, AcceptingChild } from "./accepting_child.ts";
+import type { PoolChild } from "./pool_child.ts";
 
 /** Stands for no limit, because credit is granted in whole numbers. */
 const UNLIMITED = 1e9;
@@ -135,7 +136,9 @@ export class Acceptors implements PoolHooks {
 
   #fill(pool: ChildPool): void {
     const open = () =>
-      [...this.#accepting].filter(({ open, silent }) => open && !silent);
+      [...this.#accepting].filter(({ open, accepting }) =>
+        open && !accepting.silent
+      );
     for (const child of pool.children) {
       if (open().length >= this.#wanted) break;
       if (child.ready && child.open && !this.#accepting.has(child)) {
@@ -143,7 +146,7 @@ export class Acceptors implements PoolHooks {
       }
     }
     const enough = pool.grow(this.#wanted);
-    const listened = open().some(({ listening }) => listening);
+    const listened = open().some(({ accepting }) => accepting.listening);
     if (listened || this.#server.requests.suspended) this.#listener!.letGo();
     else this.#listener!.takeBack(); // until a child can: then the pool finds one, or says why there is none
     if (!enough) this.#retryLater();
@@ -154,7 +157,7 @@ export class Acceptors implements PoolHooks {
     const { requestsPerChild: requests } = this.#pool!.options;
     this.#accepting.add(child);
     const unix = addr.transport === "unix";
-    child.listen({ type: "listen", unix, backlog, requests }, handle);
+    child.accepting.listen({ type: "listen", unix, backlog, requests }, handle);
     this.#each = hasRequestSubscribers();
     void this.#tell(child);
   }
@@ -167,7 +170,9 @@ export class Acceptors implements PoolHooks {
   /** The credits of children that no request uses. */
   get #unused(): number {
     let unused = 0;
-    for (const { credit, own } of this.#accepting) unused += credit - own;
+    for (const { accepting } of this.#accepting) {
+      unused += accepting.credit - accepting.own;
+    }
     return unused;
   }
 
@@ -177,7 +182,8 @@ export class Acceptors implements PoolHooks {
 
   /** Leases the free credits: each child gets a share, the server keeps one, and a child that is full gets more. */
   #lease(): void {
-    const children = [...this.#accepting].filter((child) => child.open);
+    const children = [...this.#accepting].filter((child) => child.open)
+      .map((child) => child.accepting);
     const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
     const part = Math.max(1, Math.floor(this.#max / parts));
     const silent = children.some((child) => child.silent); // they give nothing back: something stays for other children
@@ -196,7 +202,7 @@ export class Acceptors implements PoolHooks {
   }
 
   /** Asks children for credits that they do not use. */
-  #reclaim(children: PoolChild[], wanted: number): void {
+  #reclaim(children: AcceptingChild[], wanted: number): void {
     for (const child of children) {
       const credit = Math.min(wanted, child.credit - child.own);
       if (credit <= 0) continue;

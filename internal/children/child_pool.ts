@@ -13,11 +13,8 @@ import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
 import { settleReads } from "../waiting/timeouts.ts";
-import {
-  type AcceptHooks,
-  PoolChild,
-  type PoolChildOptions,
-} from "./pool_child.ts";
+import type { AcceptHooks } from "./accepting_child.ts";
+import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
@@ -219,8 +216,8 @@ export class ChildPool {
       open++;
       if (!child.ready) starting++;
       else if (child.load > 0 && child.lastProgress > since) short++;
-      if (!child.free || child.silent) continue;
-      if (accepts && child.load > 0 && child.heard < heardSince) {
+      if (!child.free || child.accepting.silent) continue;
+      if (accepts && child.load > 0 && child.accepting.heard < heardSince) {
         quiet ??= child;
         continue;
       }
@@ -289,7 +286,9 @@ export class ChildPool {
    */
   grow(count: number): boolean {
     const open = () =>
-      [...this.#children].filter(({ open, silent }) => open && !silent).length;
+      [...this.#children].filter(({ open, accepting }) =>
+        open && !accepting.silent
+      ).length;
     while (!this.#closed && open() < count) {
       if (this.#children.size >= this.#options.maxChildren) break;
       if (this.#failure !== undefined || this.#tryFork() === undefined) {
@@ -370,7 +369,7 @@ export class ChildPool {
         job.ended.reject(closedError());
       }
       for (const child of this.#children) {
-        if (child.load > 0 || !child.settled) {
+        if (child.load > 0 || !child.accepting.settled) {
           child.kill("the server was closed", "closed");
         }
       }

@@ -16,10 +16,8 @@ import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
-import { connectionOver } from "../runtime/parked_listener.ts";
-import { Queue } from "../base/queue.ts";
+import { type AcceptHooks, AcceptingChild } from "./accepting_child.ts";
 import {
-  type AcceptedMessage,
   type CallMessage,
   CHILD_LIMITS,
   type ChildLimit,
@@ -27,35 +25,12 @@ import {
   type EndedMessage,
   type ErrorMessage,
   type FromChild,
-  type GaveMessage,
   type IdleMessage,
   type InitMessage,
   type LimitMessage,
-  type ListenMessage,
-  type OfferMessage,
   type ReadyMessage,
-  type ReturnedMessage,
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
-
-/** The calls that a child makes for the connections that it accepts itself. */
-export interface AcceptHooks {
-  /** Begins a request that the child has accepted, and returns it. `ended` settles when its handler has ended. */
-  begin(client: Address): AcceptedRequest;
-  /** Counts requests that have ended before the child has reported them. */
-  counted(report: EndedMessage): void;
-  /** Takes a connection that the child has returned. */
-  returned(socket: NetSocket): void;
-  /** Called when the child has used its credit, or has given some up, or is ready. */
-  changed(child: PoolChild): void;
-}
-
-/** A request that a child has accepted. */
-export interface AcceptedRequest {
-  readonly job: Job;
-  /** Goes on with the request. */
-  readonly run: (ended: Promise<JobEnd>) => void;
-}
 
 /** The options of a child. */
 export interface PoolChildOptions {
@@ -89,30 +64,9 @@ export class PoolChild {
   #idleCount = 0;
   #leaving = false;
   #toldToLeave = false;
-  #accepting = false;
-  /** Whether the child has the listening socket, and was not stopped for good. */
-  #mayAccept = false;
   #stopping = false;
-  /** The answers to the pauses that were sent. */
-  readonly #pauses = new Queue<() => void>();
-  /** The number of connections that the child has offered and that have not come. */
-  #offered = 0;
-  /** Whether the child has connections to return, and requests of its own to begin after that. */
-  #sorting = false;
-  /** The number of requests that the child may have open, of those that it accepts itself. */
-  credit = 0;
-  /** The number of open requests that the child has accepted itself. */
-  own = 0;
-  /** Whether the child has used its credit and could use more. */
-  full = false;
-  /** Whether the child accepts the next connection. */
-  listening = false;
-  /** The time at which the child was last heard, on the clock of `performance.now()`. */
-  heard = 0;
-  /** The time at which the child was asked whether its event loop turns, and has not answered. */
-  #probed: number | undefined;
-  /** Whether the child has not answered a probe: its handler computes, or it is stopped. */
-  silent = false;
+  /** The accepts of the child. */
+  readonly accepting: AcceptingChild;
   /** The number of requests that have failed with the process. */
   #lost = 0;
   /** The pid of the child; undefined if it could not be started. */
@@ -143,6 +97,7 @@ export class PoolChild {
     this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
     this.#messages = new MessageQueue(process, () => this.#onDisconnect());
+    this.accepting = this.#makeAccepting();
     process.on("message", (message, handle) => {
       this.#onMessage(message as FromChild, handle as NetSocket | undefined);
     });
@@ -153,6 +108,16 @@ export class PoolChild {
     process.on("disconnect", () => this.#onDisconnect());
     this.#messages.sendFirst({ ...options.init, token: this.#token });
     this.#idle();
+  }
+
+  #makeAccepting(): AcceptingChild {
+    return new AcceptingChild({
+      messages: this.#messages,
+      hooks: this.#options.accepts,
+      begin: (id, client) => this.#begin(id, client),
+      count: (report) => this.#countEnded(report),
+      onCapacity: () => this.#onCapacity(),
+    });
   }
 
   /** The number of open requests of the child. */
@@ -170,24 +135,30 @@ export class PoolChild {
    * that is stopped or computes acknowledges none.
    */
   get free(): boolean {
-    return this.#unacknowledged === 0 && !this.#sorting;
+    return this.#unacknowledged === 0 && !this.accepting.sorting;
   }
 
   /**
    * Gives the child a request. Resolves when the handler has ended. Rejects with the error of the handler.
    */
   run(job: Job): Promise<JobEnd> {
-    if (this.load === 0) this.lastProgress = performance.now();
-    const id = ++this.assigned;
-    const request = new ChildRequest(job);
-    this.#lifetime.keepAlive(true);
-    this.#requests.set(id, request);
-    this.#unacknowledged++;
-    this.#watch(id, request);
+    const id = this.assigned + 1;
+    const request = this.#add(id, job);
     const onLost = (error: unknown) => this.#fail(id, error);
     const connection = job.socket && { socket: job.socket, onLost };
     this.#messages.send({ ...job.message, id }, connection);
     return request.ended;
+  }
+
+  #add(id: number, job: Job): ChildRequest {
+    if (this.load === 0) this.lastProgress = performance.now();
+    const request = new ChildRequest(job);
+    this.assigned++;
+    this.#lifetime.keepAlive(true);
+    this.#requests.set(id, request);
+    this.#unacknowledged++;
+    this.#watch(id, request);
+    return request;
   }
 
   #watch(id: number, request: ChildRequest): void {
@@ -213,51 +184,29 @@ export class PoolChild {
    */
   #onMessage(message: FromChild, handle?: NetSocket): void {
     try {
-      const returned = message.type === "returned" && this.#offered > 0;
+      const returned = message.type === "returned" && this.accepting.offers;
       if (handle !== undefined && !returned) discard(handle);
       if (message.token !== this.#token) {
         throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
       }
-      this.#hear();
-      if (returned) this.#takeReturned(message, handle);
+      this.accepting.hear();
+      if (returned) this.accepting.takeReturned(message, handle);
       else this.#dispatch(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
     }
   }
 
-  #hear(): void {
-    this.heard = performance.now();
-    this.#probed = undefined;
-    if (!this.silent) return;
-    this.silent = false;
-    this.#onCapacity();
-    this.#accepts.changed(this);
-  }
-
-  /**
-   * Asks a child that was not heard since the last probe whether its event loop turns. One that has not answered that is
-   * silent, and ends if it stays so for `childTimeout`: it may have a request that it could not report.
-   */
+  /** Asks a child that accepts whether its event loop turns, and ends one that is silent for `childTimeout`. */
   probe(): void {
     if (!this.ready || this.#lifetime.why !== undefined) return;
-    if (this.#probed === undefined) {
-      this.#probed = performance.now();
-      this.#messages.send({ type: "probe" });
-      return;
-    }
     const { childTimeout } = this.#options;
-    const seconds = (performance.now() - this.#probed) / 1000;
-    if (this.silent && childTimeout !== null && seconds >= childTimeout) {
-      this.kill(
-        `it has not answered for childTimeout, ${childTimeout} s`,
-        "timeout",
-      );
-    }
-    if (this.silent) return;
-    this.silent = true;
-    this.#onCapacity();
-    this.#accepts.changed(this);
+    const seconds = this.accepting.probe();
+    if (childTimeout === null || seconds < childTimeout) return;
+    this.kill(
+      `it has not answered for childTimeout, ${childTimeout} s`,
+      "timeout",
+    );
   }
 
   #dispatch(message: FromChild): void {
@@ -280,47 +229,9 @@ export class PoolChild {
         return this.#limit(message);
       case "shutdown":
         return this.#shutdowns.execute(message, this.#messages);
-      case "alive":
-        return this.#sorted();
-      case "accepted":
-        return this.#accepted(message);
-      case "ended":
-        return this.#countEnded(message);
-      case "full":
-        this.full = true;
-        return this.#accepts.changed(this);
-      case "listens":
-      case "rests":
-        this.listening = message.type === "listens";
-        return this.#accepts.changed(this);
-      case "gave":
-        return this.#gave(message);
-      case "paused":
-        return this.#paused();
-      case "offer":
-        return this.#takeOffer(message);
       default:
-        throw new TypeError(`its type is ${Deno.inspect(message)}`);
+        return this.accepting.onMessage(message);
     }
-  }
-
-  get #accepts(): AcceptHooks {
-    const { accepts } = this.#options;
-    if (accepts === undefined) throw new TypeError("it does not accept");
-    return accepts;
-  }
-
-  /** Passes the listening socket. */
-  listen(message: ListenMessage, handle: object): void {
-    this.#mayAccept = true;
-    this.#messages.sendListener(message, handle);
-  }
-
-  /** Gives the child credit; a negative one asks it to give some up. */
-  grant(credit: number): void {
-    if (credit > 0) this.credit += credit;
-    if (credit > 0) this.full = false;
-    this.#messages.send({ type: "credit", credit });
   }
 
   /**
@@ -328,87 +239,24 @@ export class PoolChild {
    * A child that accepts keeps the process of the server alive.
    */
   pause(paused: boolean, each: boolean): Promise<void> {
-    if (this.#leaving) paused = true;
-    this.#accepting = !paused;
-    this.#lifetime.keepAlive(this.#accepting || this.load > 0);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#pauses.push(resolve);
-    this.#messages.send({ type: "pause", paused, each });
-    return Promise.race([promise, this.exited.then(() => {})]);
+    const answered = this.accepting.pause(paused || this.#leaving, each);
+    this.#lifetime.keepAlive(this.accepting.on || this.load > 0);
+    return Promise.race([answered, this.exited.then(() => {})]);
   }
 
-  /** Whether the child has answered all pauses: the server knows of all that it has accepted. */
-  get settled(): boolean {
-    return this.#pauses.first === undefined;
-  }
-
-  #paused(): void {
-    const answered = this.#pauses.shift();
-    if (answered === undefined) throw new TypeError("nobody paused it");
-    answered();
-  }
-
-  #gave({ credit }: GaveMessage): void {
-    this.#takeCredit(credit);
-    this.#accepts.changed(this);
-  }
-
-  #takeCredit(credit: number): void {
-    if (!(Number.isInteger(credit) && credit >= 0 && credit <= this.credit)) {
-      throw new TypeError(`it gave up ${Deno.inspect(credit)} credits`);
+  /** Begins a request that the child has accepted. */
+  #begin(id: number, client: Address): void {
+    if (!(id < 0) || this.#requests.has(id)) {
+      throw new TypeError(`it cannot have accepted ${Deno.inspect(id)}`);
     }
-    this.credit -= credit;
-  }
-
-  #takeOffer({ count }: OfferMessage): void {
-    if (this.#offered > 0 || !(Number.isInteger(count) && count > 0)) {
-      throw new TypeError(`it offered ${Deno.inspect(count)} connections`);
-    }
-    this.#offered = count;
-    this.#sorting = true;
-    this.#messages.take();
-  }
-
-  #sorted(): void {
-    if (!this.#sorting) return;
-    this.#sorting = false;
-    this.#onCapacity();
-  }
-
-  #takeReturned({ credit }: ReturnedMessage, handle?: object): void {
-    this.#takeCredit(credit);
-    if (--this.#offered === 0) this.#messages.returned();
-    if (handle !== undefined) this.#accepts.returned(connectionOver(handle));
-  }
-
-  /** Begins the requests that the child has accepted. */
-  #accepted({ ids, clients }: AcceptedMessage): void {
-    const accepts = this.#accepts;
-    ids.forEach((id, at) => {
-      if (!(id < 0) || this.#requests.has(id)) {
-        throw new TypeError(`it cannot have accepted ${Deno.inspect(id)}`);
-      }
-      const { job, run } = accepts.begin(clients[at]);
-      const request = new ChildRequest(job);
-      if (this.load === 0) this.lastProgress = performance.now();
-      this.#unacknowledged++;
-      this.assigned++;
-      this.own++;
-      this.#lifetime.keepAlive(true);
-      this.#requests.set(id, request);
-      this.#watch(id, request);
-      run(request.ended);
-    });
+    const { job, run } = this.accepting.hooks.begin(client);
+    this.accepting.own++;
+    run(this.#add(id, job).ended);
   }
 
   #countEnded(report: EndedMessage): void {
-    for (const count of [report.count, report.gone]) {
-      if (!(Number.isSafeInteger(count) && count >= 0)) {
-        throw new TypeError(`it ended ${Deno.inspect(count)} requests`);
-      }
-    }
     this.assigned += report.count + report.gone;
-    this.#accepts.counted(report);
+    this.accepting.hooks.counted(report);
     this.#idle();
   }
 
@@ -432,7 +280,7 @@ export class PoolChild {
     this.ready = true;
     this.#messages.synced();
     this.#onCapacity();
-    this.#options.accepts?.changed(this);
+    this.#options.accepts?.changed();
   }
 
   #acknowledge(request: ChildRequest): void {
@@ -514,7 +362,7 @@ export class PoolChild {
     const request = this.#requests.get(id);
     if (request === undefined) return;
     this.#requests.delete(id);
-    if (id < 0) this.own--;
+    if (id < 0) this.accepting.own--;
     if (this.load > 0) this.lastProgress = performance.now();
     request.cancelTimeout();
     this.#acknowledge(request);
@@ -530,7 +378,7 @@ export class PoolChild {
   /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
   #idle(): void {
     if (this.load > 0) return;
-    this.#lifetime.keepAlive(this.#accepting && this.open);
+    this.#lifetime.keepAlive(this.accepting.on && this.open);
     if (!this.open) this.leave();
   }
 
@@ -563,7 +411,7 @@ export class PoolChild {
     this.#leaving = true;
     this.#lifetime.why ??= why;
     if (this.load > 0 || this.#toldToLeave) return;
-    if (this.#mayAccept) return void this.#stopAccepting(why);
+    if (this.accepting.mayAccept) return void this.#stopAccepting(why);
     this.#toldToLeave = true;
     this.#messages.send({ type: "leave" });
     this.#lifetime.awaitExit();
@@ -576,7 +424,7 @@ export class PoolChild {
     const answered = this.pause(true, false);
     this.#lifetime.keepAlive(true); // closing the server waits for the answer, and then for the exit
     await answered;
-    this.#mayAccept = false;
+    this.accepting.mayAccept = false;
     this.leave(why);
   }
 
