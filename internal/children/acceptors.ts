@@ -11,8 +11,8 @@ import type { Requests } from "../requests/request_registry.ts";
 import type { ParkedListener } from "../runtime/parked_listener.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import type { ChildPool, PoolHooks } from "./child_pool.ts";
-import { acceptedJob } from "./accepted_job.ts";
-import type { Socket } from "../socket/socket_object.ts";
+import type { Job } from "./child_job.ts";
+import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./messages.ts";
 import type { AcceptedRequest, AcceptingChild } from "./accepting_child.ts";
@@ -247,4 +247,18 @@ export class Acceptors implements PoolHooks {
     else this.#listener.offer(socket);
     this.#lease();
   }
+}
+
+/**
+ * Returns the job of a request whose connection a child has accepted.
+ *
+ * @param request A closed socket, which stands for the connection in this process.
+ * @param client The address of the client.
+ */
+function acceptedJob(request: Socket, client: Address): Job {
+  return {
+    request,
+    message: { type: "request", kind: "handle", client },
+    count: (counts) => stateOf(request).closedCounts = counts,
+  };
 }

@@ -4,11 +4,13 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
+import { AF_INET, AF_INET6, SOCK_STREAM } from "../base/constants.ts";
 import { fromFailure } from "../handoff/failure.ts";
 import { nextRequestId } from "../requests/observed_request.ts";
 import type { AnyServer, RequestStartEvent } from "../stages/event_types.ts";
 import { requestStart, requestStop } from "../stages/events.ts";
-import { closedRequest } from "./closed_request.ts";
+import { Socket } from "../socket/socket_object.ts";
 import type { AcceptEvent } from "./accepting_runner.ts";
 
 /** A request that has begun. */
@@ -68,4 +70,18 @@ export class AcceptEvents {
     }
     this.#open.delete(worker);
   }
+}
+
+/**
+ * Returns the request of a connection that a worker has accepted, for hooks and subscribers in the main thread: a closed
+ * socket of the client's family, as the connection itself is the worker's.
+ */
+export function closedRequest(client: Address | null): Socket {
+  const host = Array.isArray(client) ? client[0] : "";
+  const socket = new Socket(
+    host.includes(":") ? AF_INET6 : AF_INET,
+    SOCK_STREAM,
+  );
+  socket.close();
+  return socket;
 }

@@ -17,7 +17,7 @@ import type { AnyServer } from "../stages/event_types.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import type { Socket } from "../socket/socket_object.ts";
-import { AcceptEvents } from "./accept_events.ts";
+import { AcceptEvents, closedRequest } from "./accept_events.ts";
 import {
   type AcceptCounters,
   addCounters,
@@ -29,7 +29,6 @@ import {
   type AcceptingWorkerHooks,
   type AcceptingWorkerInit,
 } from "./accepting_worker.ts";
-import { closedRequest } from "./closed_request.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
 import { publishWorker } from "./worker_events.ts";
 
