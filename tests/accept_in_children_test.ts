@@ -46,18 +46,18 @@ Deno.test({
     const [client, peer, own] = JSON.parse(names);
     assertEquals([client, own], [peer, server.serverAddress]);
     const lanes = Array.from({ length: 5 }, async () => {
-      for (let i = 0; i < 10; i++) await ask(server, "x"); // some end before they are reported
+      for (let i = 0; i < 40; i++) await ask(server, "x"); // the later ones end before they are reported
     });
     await within(Promise.all(lanes));
-    await within(until(() => server.status.finished === 59));
+    await within(until(() => server.status.finished === 209));
     const { accepted, finished, failed, active, bytesIn, bytesOut, state } =
       server.status;
     assertEquals(
       { accepted, finished, failed, active, state },
-      { accepted: 59, finished: 59, failed: 0, active: 0, state: "serving" },
+      { accepted: 209, finished: 209, failed: 0, active: 0, state: "serving" },
     );
-    const out = pids.join("").length + 8 + names.length + 1 + 50 * 2;
-    assertEquals([bytesIn, bytesOut], [8 * 4 + 6 + 50 * 2, out]);
+    const out = pids.join("").length + 8 + names.length + 1 + 200 * 2;
+    assertEquals([bytesIn, bytesOut], [8 * 4 + 6 + 200 * 2, out]);
     await assertRejects(
       () => server.handleRequest(),
       Error,
