@@ -6,10 +6,8 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/errors.ts";
-import {
-  ChildRequestRunner,
-  type ImportHandler,
-} from "./child_request_runner.ts";
+import { ChildRequestRunner } from "./child_request_runner.ts";
+import type { ImportHandler } from "./loaded_handler.ts";
 import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ChildOutbox } from "./child_outbox.ts";

@@ -5,27 +5,23 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { OSError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
 import { reportLimits } from "../requests/note_limit.ts";
 import type { LimitName } from "../stages/stages.ts";
 import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
-import { noteHeader } from "../proxy/known_headers.ts";
 import { runHandler } from "../server/run_handler.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
-  ChildDatagramTransport,
-  ChildStreamTransport,
-  ReceivedStream,
-} from "./child_transports.ts";
-import { type HandlerClass, loadModule } from "../server/handler_class.ts";
-import { ServerStub } from "../handoff/server_stub.ts";
-import { forwardedSocket } from "../ssl/forwarded_socket.ts";
+  ChildServerStub,
+  type ImportHandler,
+  type LoadedHandler,
+  loadHandler,
+} from "./loaded_handler.ts";
+import { acceptedStream, runAndEnd, socketFor } from "./received_request.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
-import { exportedHandler } from "../handoff/handler_reference.ts";
 import type {
   ChildLimit,
   ExpireMessage,
@@ -39,36 +35,8 @@ import type { ParentLink } from "./parent_link.ts";
 import { AcceptReports } from "./accept_reports.ts";
 import { type AcceptedRequests, ChildAcceptor } from "./child_acceptor.ts";
 import type { ChildOutbox } from "./child_outbox.ts";
-import { fromTransport } from "../base/address.ts";
-import { NO_BYTES } from "../socket/stream.ts";
+import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type { ParkedHandle } from "../runtime/parked_listener.ts";
-
-/** The stand-in of the server in a child process: `this.server` of its handlers. */
-class ChildServerStub extends ServerStub {
-  readonly #link: ParentLink;
-
-  constructor(init: InitMessage, link: ParentLink) {
-    super(init);
-    this.#link = link;
-  }
-
-  override requestSignal(request: unknown): AbortSignal {
-    return requestsOf(this).signal(request);
-  }
-
-  override shutdown(): Promise<void> {
-    return this.#link.shutdown();
-  }
-}
-
-/** The handler and the server that it gets, once the first message has come and the module is loaded. */
-interface LoadedHandler {
-  readonly server: ChildServerStub;
-  readonly Handler: HandlerClass;
-}
-
-/** Imports the module of the handler. */
-export type ImportHandler = () => Promise<Record<string, unknown>>;
 
 /** Runs the handler for each request that comes over the channel. */
 export class ChildRequestRunner {
@@ -133,6 +101,29 @@ export class ChildRequestRunner {
         return this.#link.settle(message);
       case "sync":
         return this.#link.synced();
+      case "leave":
+        return Deno.exit();
+      case "expire":
+        return this.#onceLoaded(() => this.#expire(message));
+      case "limitIdle":
+        return this.#limitIdle(message.idleTimeout);
+      case "drain":
+        return this.#onceLoaded((requests) => requests.drain());
+      case "endIdle":
+        return this.#onceLoaded((requests) => requests.idleWaits.drain());
+      default:
+        return this.#onAcceptMessage(message, socket);
+    }
+  }
+
+  /** Calls `action` once the module is loaded. */
+  #onceLoaded(action: (requests: Requests) => void): void {
+    this.#loaded?.then(({ server }) => action(requestsOf(server)), () => {});
+  }
+
+  /** Handles a message about the accepts of this process. */
+  #onAcceptMessage(message: ToChild, socket?: NetSocket): void {
+    switch (message.type) {
       case "listen":
         return this.#listen(message, socket as unknown as ParkedHandle);
       case "credit":
@@ -147,23 +138,6 @@ export class ChildRequestRunner {
         return this.#outbox.take();
       case "taken":
         return this.#outbox.taken();
-      case "leave":
-        return Deno.exit();
-      case "expire":
-        return void this.#loaded?.then(() => this.#expire(message), () => {});
-      case "limitIdle":
-        return this.#limitIdle(message.idleTimeout);
-      case "drain":
-        this.#loaded?.then(
-          ({ server }) => requestsOf(server).drain(),
-          () => {},
-        );
-        return;
-      case "endIdle":
-        this.#loaded?.then(
-          ({ server }) => requestsOf(server).idleWaits.drain(),
-          () => {},
-        );
     }
   }
 
@@ -186,33 +160,13 @@ export class ChildRequestRunner {
   async #begin(socket: NetSocket, atOnce: boolean): Promise<void> {
     const id = --this.#lastAccepted;
     try {
-      const { localAddress, remoteAddress: hostname, remotePort: port } =
-        socket;
-      const { serverAddress } = this.#server!;
-      const unix = typeof serverAddress === "string";
-      if (!unix && (hostname === undefined || localAddress === undefined)) {
-        socket.destroy();
-        return this.#reports.gone();
-      }
-      const local = unix
-        ? { transport: "unix", path: serverAddress }
-        : undefined;
-      const remote = unix
-        ? { transport: "unix", path: "" }
-        : { transport: "tcp", hostname, port };
-      const client = fromTransport(remote);
+      const accepted = acceptedStream(socket, this.#server!.serverAddress);
+      if (accepted === undefined) return this.#reports.gone();
+      const { client, stream } = accepted;
       this.#reports.began(id, client);
       if (!atOnce) await this.#reports.written();
-      const base = Socket.from(
-        new ReceivedStream(socket, local, unix ? remote : undefined),
-      );
-      const message: RequestMessage = {
-        type: "request",
-        kind: "handle",
-        id,
-        client,
-      };
-      await this.#run(this.#handler!, message, base);
+      const message = { type: "request", kind: "handle", id, client } as const;
+      await this.#run(this.#handler!, message, Socket.from(stream()));
     } finally {
       this.#acceptor.ended();
     }
@@ -265,15 +219,7 @@ export class ChildRequestRunner {
     const { idleWaits } = requestsOf(server);
     idleWaits.onChange = () => this.#link.idle(() => idleWaits.size);
     reportLimits(server, (limit, request) => this.#report(limit, request));
-    const loaded = loadModule("in another process", this.#importHandler);
-    this.#loaded = loaded.then((module) => ({
-      server,
-      Handler: exportedHandler(
-        module,
-        message.exportName,
-        "in another process",
-      ),
-    }));
+    this.#loaded = loadHandler(server, message.exportName, this.#importHandler);
     this.#server = server;
     this.#loaded.then(
       (loaded) => {
@@ -287,24 +233,12 @@ export class ChildRequestRunner {
   async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
     this.#link.begin(message.id);
     this.#acceptor.noteRequest();
-    const base = message.kind === "handle"
-      ? takenSocket(message, socket)
-      : this.#relayed(message);
-    if (message.proxy !== undefined) noteHeader(base, message.proxy);
+    const base = socketFor(message, this.#link, socket);
     try {
       await this.#run(await this.#loaded!, message, base);
     } catch (error) {
       this.#link.failed(message.id, error);
     }
-  }
-
-  #relayed(message: RequestMessage): Socket {
-    return message.kind === "relay"
-      ? forwardedSocket(
-        new ChildStreamTransport(this.#link, message),
-        message.tls,
-      )
-      : Socket.from(new ChildDatagramTransport(this.#link, message));
   }
 
   /** Runs the handler, closes a connection as the server does, and reports the end to the server. */
@@ -316,24 +250,17 @@ export class ChildRequestRunner {
     const { id, kind, client, packet } = message;
     const request = kind === "datagram" ? [packet, socket] : socket;
     const active = requestsOf(server).begin(request, client);
+    const own = kind === "handle"; // the server looks after the others, and counts their bytes
     this.#active.set(id, active);
-    if (kind === "handle") this.#own.add(active); // the server looks after the others
-    if (kind === "handle") this.#idleSweep.begin(active);
-    const counts = () =>
-      kind === "handle" && active.request instanceof Socket
-        ? stateOf(active.request).byteCounts
-        : undefined; // the server counts the others itself
+    if (own) this.#own.add(active);
+    if (own) this.#idleSweep.begin(active);
     const begun = performance.now();
     try {
       const run = () => runHandler(new Handler(request, client, server));
       await runAndEnd(run, requestsOf(server), active);
-      const idle = active.end === "idle";
-      const ms = performance.now() - begun;
-      if (id > 0) this.#link.done(id, ms, counts(), idle);
-      else this.#reports.finished(id, ms, counts() ?? NO_BYTES, idle);
+      this.#finished(id, active, performance.now() - begun, own);
     } catch (error) {
-      if (id > 0) this.#link.failed(id, error, counts());
-      else this.#reports.failed(id, error, counts() ?? NO_BYTES);
+      this.#failed(id, active, error, own);
     } finally {
       this.#active.delete(id);
       this.#own.delete(active);
@@ -341,58 +268,24 @@ export class ChildRequestRunner {
       if (id > 0) this.#acceptor.look(); // the child may be idle now
     }
   }
-}
 
-/** Runs the handler of a request, and ends the request. */
-async function runAndEnd(
-  run: () => void | Promise<void>,
-  requests: Requests,
-  active: ActiveRequest,
-): Promise<void> {
-  const { request } = active;
-  try {
-    await run();
-  } finally {
-    if (request instanceof Socket) await endStreams(requests, request);
-    requests.end(active);
+  /** Reports the end of a request to the server. */
+  #finished(id: number, active: ActiveRequest, ms: number, own: boolean): void {
+    const counts = own ? countsOf(active) : undefined;
+    const idle = active.end === "idle";
+    if (id > 0) this.#link.done(id, ms, counts, idle);
+    else this.#reports.finished(id, ms, counts ?? NO_BYTES, idle);
+  }
+
+  /** Reports the error of a request to the server. */
+  #failed(id: number, active: ActiveRequest, error: unknown, own: boolean) {
+    const counts = own ? countsOf(active) : undefined;
+    if (id > 0) this.#link.failed(id, error, counts);
+    else this.#reports.failed(id, error, counts ?? NO_BYTES);
   }
 }
 
-function takenSocket(message: RequestMessage, socket?: NetSocket): Socket {
-  if (socket === undefined) return new Socket(); // the client was gone
-  const { local, remote, early } = message;
-  return Socket.from(new ReceivedStream(socket, local, remote, early));
-}
-
-/** Ends the stream of a request, or of the one that its handler has put in its place. */
-async function endStreams(requests: Requests, socket: Socket): Promise<void> {
-  const { replaced } = requests;
-  const current = replaced?.currentOf(socket) ?? socket;
-  if (current instanceof Socket) await endStream(current);
-  replaced?.closeFormer(current);
-}
-
-async function endStream(socket: Socket): Promise<void> {
-  if (!endsByClosing(socket)) await endWrite(socket);
-  stateOf(socket).close(false);
-}
-
-/**
- * Reports whether the stream can be closed without `shutdown` first: all bytes are sent, and none of the client's are
- * unread, which would reset the connection. That saves a system call and some work of `node:net`: 3 percent of the rate
- * of connections that echo 64 bytes.
- */
-function endsByClosing(socket: Socket): boolean {
-  const stream = stateOf(socket).stream;
-  return stream?.transport instanceof ReceivedStream &&
-    stream.transport.ended &&
-    stream.sendQueue.ready;
-}
-
-async function endWrite(socket: Socket): Promise<void> {
-  try {
-    await endRequest(socket);
-  } catch (error) {
-    if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
-  }
+/** Returns the bytes that the connection of a request has moved. */
+function countsOf({ request }: ActiveRequest): ByteCounts | undefined {
+  return request instanceof Socket ? stateOf(request).byteCounts : undefined;
 }
