@@ -71,6 +71,18 @@ interface QueuedJob {
   leave?: () => boolean;
 }
 
+/** The children of a pool, as the next request finds them. */
+interface Survey {
+  /** The child to give the request to, if no other one is started. */
+  readonly best: PoolChild | undefined;
+  /** The number of children that take more requests. */
+  readonly open: number;
+  /** The number of those that are not ready. */
+  readonly starting: number;
+  /** The number of those whose requests have been short so far. */
+  readonly short: number;
+}
+
 /**
  * Starts children when requests need them, and gives each request to the least busy one. Requests wait in the pool and
  * not in a child, so that a child that is stopped or computes holds up no other request.
@@ -203,37 +215,47 @@ export class ChildPool {
    * one has failed to start.
    */
   #pick(): PoolChild | undefined {
-    const { accepts } = this.#server;
-    const heardSince = performance.now() - QUIET_MS;
-    let best: PoolChild | undefined;
-    let quiet: PoolChild | undefined;
-    let open = 0;
-    let starting = 0;
-    let short = 0;
-    const since = performance.now() - SHORT_REQUEST_MS;
-    for (const child of this.#children) {
-      if (!child.open || child.pid === undefined) continue;
-      open++;
-      if (!child.ready) starting++;
-      else if (child.load > 0 && child.lastProgress > since) short++;
-      if (!child.free || child.accepting.silent) continue;
-      if (accepts && child.load > 0 && child.accepting.heard < heardSince) {
-        quiet ??= child;
-        continue;
-      }
-      if (best === undefined || child.load < best.load) best = child;
-    }
+    const { best, open, starting, short } = this.#survey();
     this.#slowing = this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
-    best ??= quiet;
     const failure = this.#failure;
     if (failure !== undefined && open === 0) throw failure;
     const enough = failure !== undefined ||
       open > 0 && starting >= navigator.hardwareConcurrency;
     if (this.#children.size >= this.#options.maxChildren) return best;
-    if (enough) return accepts && starting > 0 ? undefined : best; // one that computes could not report it
+    if (enough) { // the best one may compute, and could not have reported the request that does
+      return this.#server.accepts && starting > 0 ? undefined : best;
+    }
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
+  }
+
+  /** Returns the least busy child that can take a request, and the numbers of children that decide on another one. */
+  #survey(): Survey {
+    const now = performance.now();
+    let best: PoolChild | undefined;
+    let quiet: PoolChild | undefined;
+    let open = 0;
+    let starting = 0;
+    let short = 0;
+    for (const child of this.#children) {
+      if (!child.open || child.pid === undefined) continue;
+      open++;
+      if (!child.ready) starting++;
+      else if (child.load > 0 && child.lastProgress > now - SHORT_REQUEST_MS) {
+        short++;
+      }
+      if (!child.free || child.accepting.silent) continue;
+      if (this.#isQuiet(child, now)) quiet ??= child;
+      else if (best === undefined || child.load < best.load) best = child;
+    }
+    return { best: best ?? quiet, open, starting, short };
+  }
+
+  /** Reports whether a child that accepts has requests and was not heard for {@linkcode QUIET_MS}. */
+  #isQuiet(child: PoolChild, now: number): boolean {
+    return this.#server.accepts !== undefined && child.load > 0 &&
+      child.accepting.heard < now - QUIET_MS;
   }
 
   /** Returns a new child; undefined if it cannot start, as the running ones go on. */

@@ -113,14 +113,22 @@ export function forking<B extends ServerConstructor>(Base: B) {
       if (acceptIn === "children") requestsOf(this).acceptedIn = acceptIn;
       this.#limits = limits;
       this.#launch = launch;
-      this.#init = () => ({
+      this.#init = () => this.#firstMessage(exportName, told);
+    }
+
+    /** Returns the first message to a child. */
+    #firstMessage(
+      exportName: string,
+      options: PoolChildOptions["init"]["options"],
+    ): PoolChildOptions["init"] {
+      return {
         type: "init",
         exportName,
         serverAddress: this.serverAddress,
         shared: this.shared,
-        options: told,
+        options,
         idleTimeout: requestsOf(this).idleSweep?.seconds ?? null,
-      });
+      };
     }
 
     get maxChildren(): number {
