@@ -8,8 +8,8 @@ import type { ActiveRequest } from "./active_request.ts";
 
 /**
  * A list of requests, and an index of them that is made when it is first needed. Datagrams need none: the server looks
- * only for the request that it has just begun. A `Map` alone would cost a `UDPServer` 0.8 us for each, half of what the
- * module takes: V8 shrinks a map whenever it becomes empty.
+ * only for the request that it has just begun. With a `Map` alone an echo over UDP takes 1 to 10 percent more processor
+ * time, 5 on average (three runs of `deno task bench udp` with each): V8 shrinks a map whenever it becomes empty.
  */
 export class OpenRequests implements Iterable<ActiveRequest> {
   #first: ActiveRequest | undefined;
