@@ -13,6 +13,7 @@ import type { AnyServer } from "../stages/event_types.ts";
 import type { ChildPool, PoolHooks } from "./child_pool.ts";
 import type { Job } from "./child_job.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./messages.ts";
 import type { AcceptedRequest, AcceptingChild } from "./accepting_child.ts";
@@ -100,11 +101,8 @@ export class Acceptors implements PoolHooks {
 
   /** Resolves when all connections that children have accepted until now are known to the server. */
   async settled(): Promise<void> {
-    const { promise: late, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, STOP_MS);
     const answered = this.#accepting.values().map((child) => this.#tell(child));
-    await Promise.race([Promise.all(answered), late]);
-    clearTimeout(timer);
+    await resolvesWithin(Promise.all(answered), STOP_MS);
   }
 
   #tell(child: PoolChild): Promise<void> {
@@ -135,10 +133,7 @@ export class Acceptors implements PoolHooks {
   }
 
   #fill(pool: ChildPool): void {
-    const open = () =>
-      [...this.#accepting].filter(({ open, accepting }) =>
-        open && !accepting.silent
-      );
+    const open = () => [...this.#accepting].filter(({ answers }) => answers);
     for (const child of pool.children) {
       if (open().length >= this.#wanted) break;
       if (child.ready && child.open && !this.#accepting.has(child)) {
@@ -153,11 +148,10 @@ export class Acceptors implements PoolHooks {
   }
 
   #begin(child: PoolChild): void {
-    const { handle, backlog, addr } = this.#listener!;
+    const { handle, backlog } = this.#listener!;
     const { requestsPerChild: requests } = this.#pool!.options;
     this.#accepting.add(child);
-    const unix = addr.transport === "unix";
-    child.accepting.listen({ type: "listen", unix, backlog, requests }, handle);
+    child.accepting.listen({ type: "listen", backlog, requests }, handle);
     this.#each = hasRequestSubscribers();
     void this.#tell(child);
   }

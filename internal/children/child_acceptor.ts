@@ -74,13 +74,8 @@ export class ChildAcceptor {
   }
 
   /** Gets the listening socket of the server. */
-  start(
-    handle: ParkedHandle,
-    unix: boolean,
-    backlog: number,
-    left: number,
-  ): void {
-    this.#parked = parkHandle(handle, unix);
+  start(handle: ParkedHandle, backlog: number, left: number): void {
+    this.#parked = parkHandle(handle);
     handle.close();
     this.#backlog = backlog;
     this.#left = left;

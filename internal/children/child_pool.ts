@@ -308,9 +308,7 @@ export class ChildPool {
    */
   grow(count: number): boolean {
     const open = () =>
-      [...this.#children].filter(({ open, accepting }) =>
-        open && !accepting.silent
-      ).length;
+      [...this.#children].filter(({ answers }) => answers).length;
     while (!this.#closed && open() < count) {
       if (this.#children.size >= this.#options.maxChildren) break;
       if (this.#failure !== undefined || this.#tryFork() === undefined) {

@@ -143,9 +143,9 @@ export class ChildRequestRunner {
 
   /** Gets the listening socket. */
   #listen(message: ListenMessage, handle: ParkedHandle): void {
-    const { unix, backlog, requests } = message;
+    const { backlog, requests } = message;
     this.#link.synced();
-    this.#acceptor.start(handle, unix, backlog, requests);
+    this.#acceptor.start(handle, backlog, requests);
   }
 
   async #pause({ paused, each }: PauseMessage): Promise<void> {
@@ -160,7 +160,7 @@ export class ChildRequestRunner {
   async #begin(socket: NetSocket, atOnce: boolean): Promise<void> {
     const id = --this.#lastAccepted;
     try {
-      const accepted = acceptedStream(socket, this.#server!.serverAddress);
+      const accepted = acceptedStream(socket);
       if (accepted === undefined) return this.#reports.gone();
       const { client, stream } = accepted;
       this.#reports.began(id, client);

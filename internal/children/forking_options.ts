@@ -13,9 +13,9 @@ import type { ChildPermissions } from "../handoff/permissions.ts";
  */
 export interface ForkingOptions {
   /**
-   * Where connections are accepted: `"parent"` is the server itself, which gives each connection to a child; with
-   * `"children"` the children accept by themselves, which is faster for short connections. For TCP servers. A class with
-   * hooks or limits that need the server's own accept is refused. @default {"parent"}
+   * The place where connections are accepted. With `"parent"` the server accepts, and gives each connection to a child.
+   * With `"children"` the children accept by themselves, which is faster for short connections. For TCP servers. Refuses a
+   * class with hooks or limits that need the server's own accept. @default {"parent"}
    */
   acceptIn?: "parent" | "children";
   /**

@@ -109,7 +109,6 @@ export interface LeaveMessage {
 /** To a child, with the listening socket: accepts connections on it. */
 export interface ListenMessage {
   type: "listen";
-  unix: boolean;
   backlog: number;
   /** The number of connections after which the child exits. */
   requests: number;

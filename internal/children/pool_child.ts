@@ -130,6 +130,11 @@ export class PoolChild {
     return !this.#leaving && this.assigned < this.#options.requestsPerChild;
   }
 
+  /** Reports whether the child is open, and has answered its last probe. */
+  get answers(): boolean {
+    return this.open && !this.accepting.silent;
+  }
+
   /**
    * Reports whether the child has acknowledged all of its requests, and those that it has accepted are known. A child
    * that is stopped or computes acknowledges none.

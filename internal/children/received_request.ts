@@ -61,16 +61,7 @@ interface AcceptedStream {
 }
 
 /** Returns a connection that this process has accepted; closes it and returns undefined if the client is gone. */
-export function acceptedStream(
-  socket: NetSocket,
-  serverAddress: Address,
-): AcceptedStream | undefined {
-  if (typeof serverAddress === "string") {
-    const local = { transport: "unix", path: serverAddress } as const;
-    const remote = { transport: "unix", path: "" } as const;
-    const stream = () => new ReceivedStream(socket, local, remote);
-    return { client: fromTransport(remote), stream };
-  }
+export function acceptedStream(socket: NetSocket): AcceptedStream | undefined {
   const { localAddress, remoteAddress: hostname, remotePort: port } = socket;
   if (hostname === undefined || localAddress === undefined) {
     socket.destroy();

@@ -94,7 +94,7 @@ function open(options: NodeListenOptions): ListenerTransport {
   if (handle === undefined) throw openFailure(options);
   const addr = addressOf(server, host);
   if (!options.parked) return new NodeListener(server, handle, addr, waiting);
-  const parked = parkHandle(handle, port === UNIX_PATH);
+  const parked = parkHandle(handle);
   server.close(); // before the event loop turns: no connection is accepted
   return new ParkedListener(parked, addr, waiting);
 }

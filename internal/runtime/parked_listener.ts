@@ -31,17 +31,10 @@ export interface ParkedHandle {
   close(): void;
 }
 
-/**
- * Returns a handle over a copy of a listening handle, which does not accept.
- *
- * @param unix Whether it is a Unix socket.
- */
-export function parkHandle(
-  handle: { fdForIpc(): number },
-  unix: boolean,
-): ParkedHandle {
-  const [module, name] = unix ? ["pipe_wrap", "Pipe"] : ["tcp_wrap", "TCP"];
-  const parked: ParkedHandle = new (nodeBinding(module)[name])(SOCKET_HANDLE);
+/** Returns a handle over a copy of a TCP handle that listens. The copy does not accept. */
+export function parkHandle(handle: { fdForIpc(): number }): ParkedHandle {
+  const { TCP } = nodeBinding("tcp_wrap");
+  const parked: ParkedHandle = new TCP(SOCKET_HANDLE);
   parked.open(handle.fdForIpc());
   return parked;
 }
