@@ -49,9 +49,8 @@ export function openAnchor(
     try {
       return new Anchor(openShared(addr, backlog));
     } catch (error) {
-      const mayRetry = address[1] === 0 && left > 1 &&
-        error instanceof OSError && error.code === "EADDRINUSE";
-      if (!mayRetry) throw error;
+      const taken = error instanceof OSError && error.code === "EADDRINUSE";
+      if (!taken || left === 1) throw error;
     }
   }
 }

@@ -5,7 +5,6 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { frameChannelMemory } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
@@ -75,14 +74,8 @@ export class AcceptingWorker {
     limits: WorkerLimits,
   ) {
     const accept = { ...init.accept, record: this.#record.memory };
-    const memory = frameChannelMemory();
     const data = { ...init, accept };
-    this.#thread = new WorkerThread(
-      data,
-      this.#threadHooks(hooks),
-      limits,
-      memory,
-    );
+    this.#thread = new WorkerThread(data, this.#threadHooks(hooks), limits);
     this.#thread.started.then(() => {
       this.#thread.watchdog?.start();
       hooks.onReady(this);

@@ -75,7 +75,7 @@ export class AcceptorPool implements RemoteAcceptors {
   readonly #ended: AcceptCounters = noAccepts();
   /** The reports of the workers that have died during the drain. */
   readonly #lost: ServerCloseReport[] = [];
-  #settings: WorkerSettings;
+  #settings: AcceptingWorkerInit["accept"]["settings"];
   #serving: PromiseWithResolvers<never> | undefined;
   /** Whether the first workers have started. */
   #opened = false;
@@ -166,8 +166,8 @@ export class AcceptorPool implements RemoteAcceptors {
     const { server, init } = this.#options;
     checkReadable(import.meta.url, init.handler.moduleUrl);
     checkDescriptors(import.meta.url, init.handler.moduleUrl);
-    const settings = { ...init.accept.settings, ...this.#settings };
-    const accept = { ...init.accept, places: this.#places.memory, settings };
+    const places = this.#places.memory;
+    const accept = { ...init.accept, places, settings: this.#settings };
     const worker = new AcceptingWorker(
       { ...init, accept },
       this.#hooks(),

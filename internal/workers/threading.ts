@@ -58,9 +58,9 @@ import {
 export interface ThreadingOptions
   extends MixInOptions, Pick<BaseServerOptions, "shared"> {
   /**
-   * Where connections are accepted: `"parent"` is the main thread, which gives each connection to a worker; with
-   * `"workers"` each worker accepts by itself. For TCP servers. A class with hooks or limits that need the server's own
-   * accept is refused. @default {"parent"}
+   * The place where connections are accepted. With `"parent"` the main thread accepts, and gives each connection to a
+   * worker. With `"workers"` each worker accepts by itself. For TCP servers. Refuses a class with hooks or limits that need
+   * the server's own accept. @default {"parent"}
    */
   acceptIn?: "parent" | "workers";
   /**
