@@ -1,5 +1,5 @@
 /**
- * What is to be reached.
+ * The targets of the benchmarks.
  *
  * @module
  */
