@@ -22,9 +22,9 @@ import type {
 } from "./messages.ts";
 
 /** The calls that a child makes for the connections that it accepts itself. */
-export interface AcceptHooks {
+export interface AcceptingChildHooks {
   /** Begins a request that the child has accepted, and returns it. `ended` settles when its handler has ended. */
-  begin(client: Address): AcceptedRequest;
+  begin(client: Address): AcceptedJob;
   /** Counts requests that have ended before the child has reported them. */
   counted(report: EndedMessage): void;
   /** Takes a connection that the child has returned. */
@@ -33,8 +33,8 @@ export interface AcceptHooks {
   changed(): void;
 }
 
-/** A request that a child has accepted. */
-export interface AcceptedRequest {
+/** The job of a request that a child has accepted. */
+export interface AcceptedJob {
   readonly job: Job;
   /** Goes on with the request. */
   readonly run: (ended: Promise<JobEnd>) => void;
@@ -45,7 +45,7 @@ export interface AcceptingProcess {
   /** Sends messages to the child. */
   readonly messages: MessageQueue;
   /** The calls for the connections; undefined if the child does not accept. */
-  readonly hooks: AcceptHooks | undefined;
+  readonly hooks: AcceptingChildHooks | undefined;
   /**
    * Begins a request that the child has accepted.
    *
@@ -99,7 +99,7 @@ export class AcceptingChild {
    *
    * @throws {TypeError} if the child does not accept.
    */
-  get hooks(): AcceptHooks {
+  get hooks(): AcceptingChildHooks {
     const { hooks } = this.#process;
     if (hooks === undefined) throw new TypeError("it does not accept");
     return hooks;

@@ -16,7 +16,7 @@ import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./messages.ts";
-import type { AcceptedRequest, AcceptingChild } from "./accepting_child.ts";
+import type { AcceptedJob, AcceptingChild } from "./accepting_child.ts";
 import type { PoolChild } from "./pool_child.ts";
 
 /** Stands for no limit, because credit is granted in whole numbers. */
@@ -38,11 +38,11 @@ const STOP_MS = 1000;
 const PROBE_MS = 250;
 
 /** A request that a child has accepted, as the server has begun it. */
-export interface BegunRequest {
+export interface AcceptedRequest {
   /** A closed socket, which stands for the connection. */
   readonly request: Socket;
   /** Goes on with the request. `ended` settles when its handler has ended. */
-  readonly run: AcceptedRequest["run"];
+  readonly run: AcceptedJob["run"];
 }
 
 /** The options of {@linkcode Acceptors}. */
@@ -52,7 +52,7 @@ export interface AcceptorsOptions {
   /** Its requests. */
   readonly requests: Requests;
   /** Begins a request that a child has accepted. */
-  readonly begin: (client: Address) => BegunRequest;
+  readonly begin: (client: Address) => AcceptedRequest;
 }
 
 /**
@@ -214,7 +214,7 @@ export class Acceptors implements PoolHooks {
     this.look();
   }
 
-  begin(client: Address): AcceptedRequest {
+  begin(client: Address): AcceptedJob {
     const { requests, server } = this.#server;
     const { request, run } = this.#server.begin(client);
     if (requests.size === requests.max) {

@@ -19,8 +19,8 @@ import type { ListenHandle } from "../runtime/node_listener.ts";
  */
 const REARM_MS = 1000;
 
-/** The requests of a child, as its accepts see them. */
-export interface AcceptedRequests {
+/** The calls that a {@linkcode ChildAcceptor} makes for the connections that it accepts. */
+export interface ChildAcceptorHooks {
   /** Whether no request is open, wherever it was accepted. */
   readonly idle: boolean;
   /**
@@ -47,7 +47,7 @@ export interface AcceptedRequests {
  * knows yet, it serves one, and returns the others: they would wait behind a handler, while other children are idle.
  */
 export class ChildAcceptor {
-  readonly #requests: AcceptedRequests;
+  readonly #hooks: ChildAcceptorHooks;
   readonly #turns = new TurnWatch();
   #parked: ParkedHandle | undefined;
   #backlog = 0;
@@ -63,9 +63,9 @@ export class ChildAcceptor {
   #arrived: NetSocket[] = [];
   #returning: Promise<void> | undefined;
 
-  /** @param requests The requests of the child. */
-  constructor(requests: AcceptedRequests) {
-    this.#requests = requests;
+  /** @param hooks The calls for the connections. */
+  constructor(hooks: ChildAcceptorHooks) {
+    this.#hooks = hooks;
     const rearm = setInterval(
       () => this.#listening?.[1].listen(this.#backlog),
       REARM_MS,
@@ -120,7 +120,7 @@ export class ChildAcceptor {
   #give(credit: number): void {
     if (!(credit > 0)) return;
     this.#credit -= credit;
-    this.#requests.gave(credit);
+    this.#hooks.gave(credit);
   }
 
   get #room(): boolean {
@@ -133,7 +133,7 @@ export class ChildAcceptor {
     if (wanted === (this.#listening !== undefined)) return;
     if (wanted) this.#listen();
     else this.#stop();
-    this.#requests.listening(this.#listening !== undefined);
+    this.#hooks.listening(this.#listening !== undefined);
   }
 
   #listen(): void {
@@ -168,7 +168,7 @@ export class ChildAcceptor {
       } else returned.push(this.#return(socket));
     }
     if (this.#left === 0) this.#give(this.#credit - this.#open);
-    if (this.#open >= this.#credit) this.#requests.full();
+    if (this.#open >= this.#credit) this.#hooks.full();
     this.look();
     if (returned.length === 0) this.#begin(kept);
     else this.#beginAfter(returned, kept);
@@ -180,7 +180,7 @@ export class ChildAcceptor {
     this.#returning = Promise.all([last, ...returned])
       .then(() => {
         this.#begin(kept);
-        this.#requests.sorted();
+        this.#hooks.sorted();
       });
   }
 
@@ -192,7 +192,7 @@ export class ChildAcceptor {
   #begin(sockets: NetSocket[]): void {
     for (const socket of sockets) {
       this.#turns.begin();
-      this.#requests.begin(socket, this.#turns.free);
+      this.#hooks.begin(socket, this.#turns.free);
     }
   }
 
@@ -203,14 +203,14 @@ export class ChildAcceptor {
 
   /** Whether a connection may come to this child: no handler is likely to hold it up. */
   get #mayWait(): boolean {
-    return this.#turns.free || this.#open === 0 && this.#requests.idle;
+    return this.#turns.free || this.#open === 0 && this.#hooks.idle;
   }
 
   #return(socket: NetSocket): Promise<void> {
     const credit = this.#credit > this.#open ? 1 : 0;
     if (credit === 0 && this.#debt < this.#open) this.#debt++;
     this.#credit -= credit;
-    return this.#requests.giveBack(socket, credit);
+    return this.#hooks.giveBack(socket, credit);
   }
 
   /** Stops listening, and takes what Deno has accepted already. Not called within an accept. */

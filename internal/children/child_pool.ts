@@ -13,7 +13,7 @@ import { publishChild } from "./child_events.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
 import { settleReads } from "../waiting/timeouts.ts";
-import type { AcceptHooks } from "./accepting_child.ts";
+import type { AcceptingChildHooks } from "./accepting_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
 import type { LaunchOptions } from "./forking_options.ts";
@@ -38,7 +38,7 @@ export interface ChildPoolOptions
 }
 
 /** The calls that a pool makes for children that accept, and for their connections. */
-export interface PoolHooks extends AcceptHooks {
+export interface PoolHooks extends AcceptingChildHooks {
   /** Called when a child has ended. */
   exited(child: PoolChild): void;
   /** Called when `maxConnections` or the suspension of the server may have changed. */

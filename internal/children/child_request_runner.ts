@@ -33,7 +33,7 @@ import type {
 } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 import { AcceptReports } from "./accept_reports.ts";
-import { type AcceptedRequests, ChildAcceptor } from "./child_acceptor.ts";
+import { ChildAcceptor, type ChildAcceptorHooks } from "./child_acceptor.ts";
 import type { ChildOutbox } from "./child_outbox.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type { ParkedHandle } from "../runtime/parked_listener.ts";
@@ -68,11 +68,11 @@ export class ChildRequestRunner {
     this.#importHandler = importHandler;
     this.#outbox = outbox;
     this.#reports = new AcceptReports(link);
-    this.#acceptor = new ChildAcceptor(this.#acceptedRequests());
+    this.#acceptor = new ChildAcceptor(this.#acceptorHooks());
   }
 
   /** Returns the requests of this process as its accepts see them. */
-  #acceptedRequests(): AcceptedRequests {
+  #acceptorHooks(): ChildAcceptorHooks {
     const idle = () => this.#active.size === 0;
     return {
       get idle() {

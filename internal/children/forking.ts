@@ -10,7 +10,7 @@ import {
   type ServerConstructor,
 } from "../server/concurrent.ts";
 import { noteLimit } from "../requests/note_limit.ts";
-import type { Acceptors, BegunRequest } from "./acceptors.ts";
+import type { AcceptedRequest, Acceptors } from "./acceptors.ts";
 import type { JobEnd } from "./child_request.ts";
 import { runTask } from "../server/request_stages.ts";
 import { Start } from "../waiting/start.ts";
@@ -263,7 +263,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     /** Begins a request whose connection a child has accepted. */
-    #beginAccepted(client: Address, family: number): BegunRequest {
+    #beginAccepted(client: Address, family: number): AcceptedRequest {
       const request = new Socket(family);
       request.close();
       const active = requestsOf(this).begin(request, client);

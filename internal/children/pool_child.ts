@@ -16,7 +16,7 @@ import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
-import { type AcceptHooks, AcceptingChild } from "./accepting_child.ts";
+import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
 import {
   type CallMessage,
   CHILD_LIMITS,
@@ -35,7 +35,7 @@ import { MessageQueue } from "./message_queue.ts";
 /** The options of a child. */
 export interface PoolChildOptions {
   /** The calls for connections that the child accepts itself; undefined if it gets them from the server. */
-  accepts?: AcceptHooks;
+  accepts?: AcceptingChildHooks;
   /** The first message to the child. */
   init: Omit<InitMessage, "token">;
   /** Stops the loop of the server. */

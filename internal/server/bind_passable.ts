@@ -1,6 +1,6 @@
 /**
- * Binding a server to a listener of `node:net`. Its connections can be passed to a child process, and `node:tls` takes
- * them as they are.
+ * Binding a server for accepts outside its own loop: to a listener of `node:net`, whose connections can be passed to a child
+ * process and which `node:tls` takes as they are, or to a socket that its workers share.
  *
  * @module
  */
@@ -10,6 +10,8 @@ import { checkPathOptions } from "../base/arguments.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
 import { ParkedListener } from "../runtime/parked_listener.ts";
+import { openAnchor } from "../runtime/shared_listener.ts";
+import type { Transport } from "../runtime/transport.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 
 /** The part of a server that is bound. */
@@ -43,10 +45,21 @@ export function bindPassable(server: BoundServer, parked = false): boolean {
     replaceStalePath,
     parked,
   });
+  replaceSocket(server, listener);
+  return true;
+}
+
+/** Binds a server to a socket that its workers share, and on which it never accepts itself. */
+export function bindShared(server: BoundServer): void {
+  const { addressFamily: family, requestQueueSize } = server;
+  const address = checkAddress(family, server.serverAddress, "bind");
+  replaceSocket(server, openAnchor(family, address, requestQueueSize));
+}
+
+function replaceSocket(server: BoundServer, listener: Transport): void {
   server.socket.close();
   server.socket = Socket.from(listener);
   server.serverAddress = server.socket.getsockname();
-  return true;
 }
 
 /**

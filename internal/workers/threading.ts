@@ -24,7 +24,7 @@ import {
   checkServesElsewhere,
   ownStages,
 } from "../server/accept_in.ts";
-import { bindShared } from "../server/bind_shared.ts";
+import { bindShared } from "../server/bind_passable.ts";
 import type { SocketServer } from "../server/socket_server.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import {
