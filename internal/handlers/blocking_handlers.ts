@@ -24,8 +24,9 @@ import {
   applySettings,
   checkConnection,
   checkSettings,
-  fromSetup,
+  isSetUp,
   readerOptions,
+  setBySetup,
 } from "./handler_setup.ts";
 
 /**
@@ -139,6 +140,7 @@ export class BlockingStreamRequestHandler<
 
   static {
     ownHandlers.add(this.prototype);
+    setBySetup(this.prototype, ["connection", "rfile", "wfile"]);
     handlerKinds.set(this.prototype, {
       name: "BlockingStreamRequestHandler",
       datagrams: false,
@@ -146,36 +148,14 @@ export class BlockingStreamRequestHandler<
     });
   }
 
-  #connection: BlockingSocket | undefined;
-  #rfile: BlockingReader | undefined;
-  #wfile: BlockingWriter | undefined;
-
   /** The connection: the request. */
-  get connection(): BlockingSocket {
-    return fromSetup(this.#connection, this, "connection");
-  }
-
-  set connection(connection: BlockingSocket) {
-    this.#connection = connection;
-  }
+  declare connection: BlockingSocket;
 
   /** Reads from the client. */
-  get rfile(): BlockingReader {
-    return fromSetup(this.#rfile, this, "rfile");
-  }
-
-  set rfile(file: BlockingReader) {
-    this.#rfile = file;
-  }
+  declare rfile: BlockingReader;
 
   /** Writes to the client. */
-  get wfile(): BlockingWriter {
-    return fromSetup(this.#wfile, this, "wfile");
-  }
-
-  set wfile(file: BlockingWriter) {
-    this.#wfile = file;
-  }
+  declare wfile: BlockingWriter;
 
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void {
@@ -202,13 +182,13 @@ export class BlockingStreamRequestHandler<
 
   /** Flushes and closes the files. May be extended; call super. */
   override finish(): void {
-    if (this.#wfile === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
+    if (!isSetUp(this, "wfile") && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
     try {
       this.wfile.close();
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone
     } finally {
-      this.#rfile?.close();
+      if (isSetUp(this, "rfile")) this.rfile.close();
     }
   }
 }

@@ -15,7 +15,7 @@ import type {
 } from "../stages/stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import { fromSetup } from "./handler_setup.ts";
+import { setBySetup } from "./handler_setup.ts";
 
 /**
  * Handles a datagram through two files: `rfile` reads the datagram, and `wfile` collects the answer, one datagram, which
@@ -42,6 +42,7 @@ export class DatagramRequestHandler<
   readonly #answer = new BytesSink();
   static {
     ownHandlers.add(this.prototype);
+    setBySetup(this.prototype, ["packet", "socket"]);
     handlerKinds.set(this.prototype, {
       name: "DatagramRequestHandler",
       datagrams: true,
@@ -49,8 +50,6 @@ export class DatagramRequestHandler<
     });
   }
 
-  #packet: Uint8Array<ArrayBuffer> | undefined;
-  #socket: Socket | undefined;
   #rfile: BufferedReader | undefined;
   #wfile: Writer | undefined;
 
@@ -65,22 +64,10 @@ export class DatagramRequestHandler<
   }
 
   /** The datagram. */
-  get packet(): Uint8Array<ArrayBuffer> {
-    return fromSetup(this.#packet, this, "packet");
-  }
-
-  set packet(packet: Uint8Array<ArrayBuffer>) {
-    this.#packet = packet;
-  }
+  declare packet: Uint8Array<ArrayBuffer>;
 
   /** The server's socket. */
-  get socket(): Socket {
-    return fromSetup(this.#socket, this, "socket");
-  }
-
-  set socket(socket: Socket) {
-    this.#socket = socket;
-  }
+  declare socket: Socket;
 
   /** Reads the datagram. Created at first use, because the file costs more than the rest of the handler. */
   get rfile(): BufferedReader {

@@ -16,7 +16,7 @@ import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { DatagramRequestHandler } from "./datagram_handler.ts";
-import { checkSettings, fromSetup } from "./handler_setup.ts";
+import { checkSettings, notSetUp, setBySetup } from "./handler_setup.ts";
 import { StreamRequestHandler } from "./stream_handler.ts";
 
 /**
@@ -60,41 +60,21 @@ export class DualRequestHandler<
 
   static {
     ownHandlers.add(this.prototype);
+    setBySetup(this.prototype, ["socket", "rfile", "wfile"]);
   }
 
   /** The datagram; undefined on a connection. */
   packet: Uint8Array<ArrayBuffer> | undefined;
   #files: StreamRequestHandler<S> | DatagramRequestHandler<S> | undefined;
-  #socket: Socket | undefined;
-  #rfile: BufferedReader | undefined;
-  #wfile: Writer | undefined;
 
   /** The connection, or the server's socket. */
-  get socket(): Socket {
-    return fromSetup(this.#socket, this, "socket");
-  }
-
-  set socket(socket: Socket) {
-    this.#socket = socket;
-  }
+  declare socket: Socket;
 
   /** Reads from the client: the stream of a connection, or the datagram. */
-  get rfile(): BufferedReader {
-    return fromSetup(this.#rfile, this, "rfile");
-  }
-
-  set rfile(file: BufferedReader) {
-    this.#rfile = file;
-  }
+  declare rfile: BufferedReader;
 
   /** Writes to the client; collects the answer to a datagram. */
-  get wfile(): Writer {
-    return fromSetup(this.#wfile, this, "wfile");
-  }
-
-  set wfile(file: Writer) {
-    this.#wfile = file;
-  }
+  declare wfile: Writer;
 
   /** Opens the files. May be extended; call super. */
   override async setup(): Promise<void> {
@@ -137,7 +117,8 @@ export class DualRequestHandler<
   /** Flushes and closes the files of a connection, or sends the answer to a datagram. May be extended; call super. */
   override async finish(): Promise<void> {
     if (this.#files === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
-    const files = fromSetup(this.#files, this, "the files");
+    const files = this.#files;
+    if (files === undefined) throw notSetUp(this, "the files");
     files.failure = this.failure;
     await files.finish();
   }

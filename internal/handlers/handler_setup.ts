@@ -13,16 +13,39 @@ import {
   noteHandlerLimit,
 } from "../requests/note_limit.ts";
 
-/** Returns a member that `setup` sets. Throws if an override of `setup` has not called `super.setup()`. */
-export function fromSetup<T>(
-  value: T | undefined,
-  of: object,
-  name: string,
-): T {
-  if (value !== undefined) return value;
-  throw new TypeError(
-    `Cannot use ${name} of ${of.constructor.name}: its setup() must call super.setup() first, and await it`,
+/**
+ * Defines the members that `setup` sets. To read one before that throws: an override of `setup` has not called
+ * `super.setup()`.
+ */
+export function setBySetup<T extends object>(
+  prototype: T,
+  names: readonly (keyof T & string)[],
+): void {
+  for (const name of names) {
+    Object.defineProperty(prototype, name, {
+      configurable: true,
+      get() {
+        throw notSetUp(this, name);
+      },
+      set(value: unknown) {
+        const writable = true;
+        const own = { value, writable, enumerable: true, configurable: true };
+        Object.defineProperty(this, name, own);
+      },
+    });
+  }
+}
+
+/** Creates the error of a use of what `setup` has not set. */
+export function notSetUp(handler: object, name: string): TypeError {
+  return new TypeError(
+    `Cannot use ${name} of ${handler.constructor.name}: its setup() must call super.setup() first, and await it`,
   );
+}
+
+/** Reports whether `setup` has set a member. */
+export function isSetUp(handler: object, name: string): boolean {
+  return Object.hasOwn(handler, name);
 }
 
 /** Throws if the request of a handler for connections is a datagram; the message names the class to extend. */

@@ -16,8 +16,9 @@ import {
   applySettings,
   checkConnection,
   checkSettings,
-  fromSetup,
+  isSetUp,
   readerOptions,
+  setBySetup,
 } from "./handler_setup.ts";
 
 /**
@@ -66,6 +67,7 @@ export class StreamRequestHandler<
 
   static {
     ownHandlers.add(this.prototype);
+    setBySetup(this.prototype, ["connection", "rfile", "wfile"]);
     handlerKinds.set(this.prototype, {
       name: "StreamRequestHandler",
       datagrams: false,
@@ -73,36 +75,14 @@ export class StreamRequestHandler<
     });
   }
 
-  #connection: Socket | undefined;
-  #rfile: BufferedReader | undefined;
-  #wfile: Writer | undefined;
-
   /** The connection: the request. */
-  get connection(): Socket {
-    return fromSetup(this.#connection, this, "connection");
-  }
-
-  set connection(connection: Socket) {
-    this.#connection = connection;
-  }
+  declare connection: Socket;
 
   /** Reads from the client. */
-  get rfile(): BufferedReader {
-    return fromSetup(this.#rfile, this, "rfile");
-  }
-
-  set rfile(file: BufferedReader) {
-    this.#rfile = file;
-  }
+  declare rfile: BufferedReader;
 
   /** Writes to the client, buffered as `wbufsize` says. A write that is not awaited still arrives, in order. */
-  get wfile(): Writer {
-    return fromSetup(this.#wfile, this, "wfile");
-  }
-
-  set wfile(file: Writer) {
-    this.#wfile = file;
-  }
+  declare wfile: Writer;
 
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void | Promise<void> {
@@ -145,13 +125,13 @@ export class StreamRequestHandler<
 
   /** Flushes and closes the files. May be extended; call super. */
   override async finish(): Promise<void> {
-    if (this.#wfile === undefined && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
+    if (!isSetUp(this, "wfile") && this.failure !== undefined) return; // setup() was not called, and the error of handle() says so
     try {
       await this.wfile.close();
     } catch (error) {
       if (!(error instanceof OSError)) throw error; // the client is gone; the caller that awaited the write got the error
     } finally {
-      this.#rfile?.close();
+      if (isSetUp(this, "rfile")) this.rfile.close();
     }
   }
 }
