@@ -10,16 +10,10 @@ import { subscribe } from "../telemetry.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import { dial, LineClient, TCP } from "./forking_helpers.ts";
 import { mayFork } from "./helpers/allowed.ts";
+import { assertNoneLeft, descriptors } from "./helpers/descriptors.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { recvToEnd } from "./helpers.ts";
-import {
-  assertNoneLeft,
-  bytes,
-  descriptors,
-  haveIPv6,
-  text,
-  until,
-} from "./server_helpers.ts";
+import { bytes, haveIPv6, text, until } from "./server_helpers.ts";
 import { ObeysShort } from "./testdata/accepting_handlers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 
@@ -220,7 +214,7 @@ Deno.test({
       assertEquals([...server.activeChildren!], []);
       if (cycle === 0) before = descriptors();
     }
-    assertNoneLeft(before);
+    await assertNoneLeft(before);
   },
 });
 

@@ -9,14 +9,10 @@ import {
   type OSError,
   type Socket,
 } from "../socket.ts";
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-} from "./deps.ts";
+import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import { codeOf, deadPort, portOf } from "./helpers.ts";
 import { granted } from "./helpers/allowed.ts";
+import { assertNoneLeft, descriptors } from "./helpers/descriptors.ts";
 import { within } from "./helpers/within.ts";
 
 const linux = Deno.build.os === "linux"; // others let more wait than the backlog says, and have one loopback address
@@ -62,15 +58,6 @@ class BlackHoles implements Disposable {
   }
 }
 
-/** The number of open descriptors, once as many are closed as `most` asks. */
-async function descriptors(most = Infinity): Promise<number> {
-  for (let tries = 0;; tries++) {
-    const count = Array.from(Deno.readDirSync("/proc/self/fd")).length;
-    if (count <= most || tries === 200) return count;
-    await new Promise((next) => setTimeout(next, 5));
-  }
-}
-
 /** A test with black holes at `hosts`, which checks that no descriptor is left over. */
 function withHoles(
   name: string,
@@ -83,10 +70,9 @@ function withHoles(
     async fn() {
       await createConnection(["127.0.0.1", deadPort()]).catch(() => {}); // opens what Deno keeps
       using holes = await BlackHoles.open(...hosts);
-      const before = await descriptors();
+      const before = descriptors();
       await fn(holes.port);
-      const after = await descriptors(before);
-      assert(after <= before, `${after - before} descriptors are left`);
+      await assertNoneLeft(before);
     },
   });
 }
@@ -164,12 +150,12 @@ withHoles("createConnection() ends all attempts when its signal aborts", [
   "127.0.0.2",
 ], async (port) => {
   using _ = resolveTo("127.0.0.1", "127.0.0.2");
-  const before = await descriptors();
+  const before = descriptors()!;
   const controller = new AbortController();
   const { signal } = controller;
   const connecting = winner(port, { signal, happyEyeballsDelay: 0 });
   connecting.catch(() => {});
-  while (await descriptors() < before + 2) {
+  while (descriptors()! < before + 2) {
     await new Promise((next) => setTimeout(next));
   }
   const reason = new Error("enough");

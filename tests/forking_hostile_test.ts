@@ -42,6 +42,7 @@ import {
 import { tcpPair } from "./helpers.ts";
 import { Elsewhere, Hostile } from "./testdata/hostile_handlers.ts";
 import { mayFork } from "./helpers/allowed.ts";
+import { assertNoneLeft, descriptors } from "./helpers/descriptors.ts";
 import { within } from "./helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
@@ -105,17 +106,12 @@ for (const what of ["done", "internal", "handle"]) {
         const { error } = await server.reports.next();
         assertStringIncludes(error.message, "cannot be understood");
         assert(!exists(pid));
-        assert(descriptors() <= before, "descriptors are left");
+        await assertNoneLeft(before);
         using next = await LineClient.connect(server.serverAddress);
         assertStrictEquals(await next.ask("hello"), "hello");
         assertStrictEquals(server.status.active, 1);
       }),
   });
-}
-
-/** How many descriptors this process has. */
-function descriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
 }
 
 Deno.test({

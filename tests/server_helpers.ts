@@ -33,7 +33,7 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { assert, delay } from "./deps.ts";
+import { delay } from "./deps.ts";
 import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 
@@ -259,19 +259,4 @@ export class Stderr implements Disposable {
   [Symbol.dispose](): void {
     console.error = this.#original;
   }
-}
-
-/** How many descriptors this process has open; undefined where that may not be asked. */
-export function descriptors(): number | undefined {
-  try {
-    return [...Deno.readDirSync("/proc/self/fd")].length;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Throws if more descriptors are open than before. Fewer is fine: an earlier test may have closed its own since. */
-export function assertNoneLeft(before: number | undefined): void {
-  const left = (descriptors() ?? 0) - (before ?? 0);
-  assert(left <= 0, `${left} descriptors are left`);
 }

@@ -13,8 +13,6 @@ import {
 import {
   type AnyServer,
   ask,
-  assertNoneLeft,
-  descriptors,
   Event,
   type Kind,
   KINDS,
@@ -23,6 +21,7 @@ import {
   tell,
   until,
 } from "./server_helpers.ts";
+import { assertNoneLeft, descriptors } from "./helpers/descriptors.ts";
 import { within } from "./helpers/within.ts";
 
 /** Defines a test for each kind of server. */
@@ -91,7 +90,7 @@ each("leaks nothing when binding fails a thousand times", async (kind) => {
   for (let i = 0; i < 1000; i++) {
     assertThrows(() => make(again), OSError);
   }
-  assertNoneLeft(before);
+  await assertNoneLeft(before);
 });
 
 each("leaks nothing when activating fails a thousand times", async (kind) => {

@@ -14,10 +14,8 @@ import {
   type AnyServer,
   type AnyServerClass,
   ask,
-  assertNoneLeft,
   bytes,
   connectTo,
-  descriptors,
   EchoLine,
   LOOPBACK,
   serving,
@@ -27,6 +25,7 @@ import {
 } from "./server_helpers.ts";
 import { ODD, Odd } from "./testdata/odd_handlers.ts";
 import { granted } from "./helpers/allowed.ts";
+import { assertNoneLeft, descriptors } from "./helpers/descriptors.ts";
 import { within } from "./helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
@@ -212,7 +211,7 @@ Deno.test("AsyncTCPServer prints what shutdownRequest() throws of a request that
     assertEquals(server.status.rejected, 2);
   });
   assertEquals(stderr.texts.length, 2);
-  assertNoneLeft(before);
+  await assertNoneLeft(before);
 });
 
 Deno.test("AsyncTCPServer gets the next request while one that is turned away does not end", async () => {

@@ -1,0 +1,31 @@
+/** The descriptors that this process has open. */
+
+import { assert, delay } from "../deps.ts";
+
+/** The time in milliseconds for which descriptors may stay open. Generous: a busy machine is slow. */
+const PATIENCE_MS = 20_000;
+
+/** How many descriptors this process has open; undefined where that may not be asked. */
+export function descriptors(): number | undefined {
+  try {
+    return [...Deno.readDirSync("/proc/self/fd")].length;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Waits until no more descriptors are open than before: Deno closes some of them, such as the channel of a child that has
+ * exited, some turns later. Fails if they stay. Fewer is fine: an earlier test may have closed its own since.
+ */
+export async function assertNoneLeft(
+  before: number | undefined,
+): Promise<void> {
+  const due = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const left = (descriptors() ?? 0) - (before ?? 0);
+    if (left <= 0) return;
+    assert(performance.now() < due, `${left} descriptors are left`);
+    await delay(5);
+  }
+}
