@@ -25,7 +25,6 @@ import {
   type AnyServerClass,
   bytes,
   connectTo,
-  descriptors,
   EchoDatagram,
   EchoLine,
   Event,
@@ -39,6 +38,7 @@ import {
 import { clientContext, serverContext } from "./ssl_helpers.ts";
 import { askTls, connectTls, makeServer } from "./ssl_server_helpers.ts";
 import { haveUnix, mayFork, mayRead } from "./helpers/allowed.ts";
+import { descriptors } from "./helpers/descriptors.ts";
 import { within } from "./helpers/within.ts";
 import { TlsLines } from "./testdata/ssl_handlers.ts";
 
