@@ -410,6 +410,31 @@ Deno.test("PoolChild tells a child that accepts to leave once all is known that 
   await within(poolChild.exited);
 });
 
+Deno.test("PoolChild fails a request of a child whose report comes after its exit", async () => {
+  const runs: Promise<unknown>[] = [];
+  const nothing = () => {};
+  const begin = () => ({
+    job: fakeJob(),
+    run: (ended: Promise<unknown>) => void runs.push(ended),
+  });
+  const accepts = {
+    begin,
+    counted: nothing,
+    returned: nothing,
+    changed: nothing,
+  };
+  const { child, poolChild } = acceptingMember({ accepts });
+  child.exit(0);
+  await within(poolChild.exited);
+  child.say({ type: "accepted", ids: [-1], clients: [["127.0.0.1", 1]] });
+  await assertRejects(
+    () => within(runs[0]),
+    Error,
+    "Child process 1 ended (exit code 0)",
+  );
+  assertStrictEquals(poolChild.load, 0);
+});
+
 Deno.test("PoolChild retires a child for clients that were gone when it accepted them, too", async () => {
   const { child, poolChild } = acceptingMember({ requestsPerChild: 9 });
   const counts = { ms: 1, bytesIn: 0, bytesOut: 0 };

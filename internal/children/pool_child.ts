@@ -69,6 +69,8 @@ export class PoolChild {
   readonly accepting: AcceptingChild;
   /** The number of requests that have failed with the process. */
   #lost = 0;
+  /** The error of the requests once the process has ended. Its last messages may come after that. */
+  #death: ChildProcessError | undefined;
   /** The pid of the child; undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
@@ -257,6 +259,7 @@ export class PoolChild {
     const { job, run } = this.accepting.hooks.begin(client);
     this.accepting.own++;
     run(this.#add(id, job).ended);
+    if (this.#death !== undefined) this.#fail(id, this.#death);
   }
 
   #countEnded(report: EndedMessage): void {
@@ -452,6 +455,7 @@ export class PoolChild {
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
+    this.#death = error;
     const broken = !this.ready && !this.#lifetime.killedExternally;
     if (broken && this.load > 0) this.failure ??= error;
     this.#endAll(error);
