@@ -43,14 +43,16 @@ export {
   BlockingStreamRequestHandler,
 } from "./internal/handlers/blocking_handlers.ts";
 export type {
+  DatagramRequest,
+  ServerStages,
+} from "./internal/stages/stages.ts";
+export type {
   AddressOf,
   AnyHandlerServer,
-  DatagramRequest,
   HandlerServer,
-  ServerStages,
-  ServerState,
   WorkerServer,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/handler_types.ts";
+export type { ServerState } from "./internal/stages/server_status.ts";
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
 export type { Writer } from "./internal/files/buffered_writer.ts";
 
@@ -97,12 +99,14 @@ export type {
   ServerCloseReport,
 } from "./internal/stages/server_options.ts";
 export type {
-  LimitName,
-  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
+} from "./internal/stages/handler_types.ts";
+export type {
+  LimitName,
+  RejectReason,
   ServerStatus,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/server_status.ts";
 export type {
   BlockingFileForMode,
   BlockingFileOf,

@@ -82,7 +82,7 @@ export type {
 export type { MaxConnectionsPolicy } from "./internal/requests/request_registry.ts";
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
 export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
-export type { WorkerServer } from "./internal/stages/stages.ts";
+export type { WorkerServer } from "./internal/stages/handler_types.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {

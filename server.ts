@@ -37,13 +37,13 @@ import "./internal/runtime/deno_version.ts"; // first, so that an older Deno mee
 import { DatagramServer } from "./internal/server/datagram_server.ts";
 import type { ServerOptions } from "./internal/stages/server_options.ts";
 import { StreamServer } from "./internal/server/stream_server.ts";
+import type { DatagramRequest } from "./internal/stages/stages.ts";
 import type {
   AnyHandlerServer,
-  DatagramRequest,
   FitsServer,
   OwnOptions,
   RequestHandlerConstructor,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/handler_types.ts";
 import { AF_UNIX, type InetAddress, type Socket } from "./socket.ts";
 
 export { BaseServer } from "./internal/server/base_server.ts";
@@ -59,22 +59,26 @@ export type {
   WaitForConnectionsOptions,
 } from "./internal/stages/server_options.ts";
 export type {
-  AddressOf,
-  AnyHandlerServer,
   DatagramRequest,
-  FitsServer,
-  HandlerServer,
-  LimitName,
-  OwnOptions,
-  RejectReason,
-  RequestHandler,
-  RequestHandlerConstructor,
   ServerAddress,
   ServerSocket,
   ServerStages,
+} from "./internal/stages/stages.ts";
+export type {
+  AddressOf,
+  AnyHandlerServer,
+  FitsServer,
+  HandlerServer,
+  OwnOptions,
+  RequestHandler,
+  RequestHandlerConstructor,
+} from "./internal/stages/handler_types.ts";
+export type {
+  LimitName,
+  RejectReason,
   ServerState,
   ServerStatus,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/server_status.ts";
 
 /**
  * Serves TCP connections, one at a time: the next connection waits until the handler of this one has ended. For many at

@@ -78,13 +78,15 @@ export type {
   ServerCloseOptions,
   ServerCloseReport,
 } from "./internal/stages/server_options.ts";
+export type { ServerStages } from "./internal/stages/stages.ts";
 export type {
   HandlerServer,
-  LimitName,
-  RejectReason,
   RequestHandler,
   RequestHandlerConstructor,
-  ServerStages,
+} from "./internal/stages/handler_types.ts";
+export type {
+  LimitName,
+  RejectReason,
   ServerState,
   ServerStatus,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/server_status.ts";

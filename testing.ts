@@ -46,11 +46,11 @@ export type {
 } from "./internal/testing/serve_request.ts";
 export { TestServer } from "./internal/testing/test_server.ts";
 export type { Runnable } from "./internal/server/run_handler.ts";
+export type { DatagramRequest } from "./internal/stages/stages.ts";
 export type {
   AnyHandlerServer,
-  DatagramRequest,
   HandlerServer,
-} from "./internal/stages/stages.ts";
+} from "./internal/stages/handler_types.ts";
 export type {
   ServerFacts,
   ServerStub,

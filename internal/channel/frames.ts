@@ -10,7 +10,7 @@ import type { Address, AddressLike } from "../base/address.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { TransportAddr } from "../runtime/transport.ts";
 import type { SessionFacts } from "../runtime/session_facts.ts";
-import type { LimitName } from "../stages/stages.ts";
+import type { LimitName } from "../stages/server_status.ts";
 
 /** To the worker: starts a request; an {@linkcode Opening}. */
 export const OPEN = 1;

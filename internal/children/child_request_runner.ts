@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { OSError } from "../base/errors.ts";
 import { reportLimits } from "../requests/note_limit.ts";
-import type { LimitName } from "../stages/stages.ts";
+import type { LimitName } from "../stages/server_status.ts";
 import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
 import { runHandler } from "../server/run_handler.ts";

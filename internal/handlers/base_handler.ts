@@ -11,7 +11,7 @@ import type {
   AddressOf,
   AnyHandlerServer,
   HandlerServer,
-} from "../stages/stages.ts";
+} from "../stages/handler_types.ts";
 import type { Socket } from "../socket/socket_object.ts";
 
 /**

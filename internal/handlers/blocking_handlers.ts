@@ -17,7 +17,10 @@ import {
   handlerKinds,
   ownHandlers,
 } from "../server/handler_class.ts";
-import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
+import type {
+  AnyHandlerServer,
+  HandlerServer,
+} from "../stages/handler_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import {

@@ -8,11 +8,11 @@ import { BufferedReader } from "../files/buffered_reader.ts";
 import { BufferedWriter, type Writer } from "../files/buffered_writer.ts";
 import { BytesSink, BytesSource } from "../files/memory_files.ts";
 import { handlerKinds, ownHandlers } from "../server/handler_class.ts";
+import type { DatagramRequest } from "../stages/stages.ts";
 import type {
   AnyHandlerServer,
-  DatagramRequest,
   HandlerServer,
-} from "../stages/stages.ts";
+} from "../stages/handler_types.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
 import { setBySetup } from "./handler_setup.ts";

@@ -7,11 +7,11 @@
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
+import type { DatagramRequest } from "../stages/stages.ts";
 import type {
   AnyHandlerServer,
-  DatagramRequest,
   HandlerServer,
-} from "../stages/stages.ts";
+} from "../stages/handler_types.ts";
 import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";

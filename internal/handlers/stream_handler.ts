@@ -8,7 +8,10 @@ import { OSError } from "../base/errors.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { Writer } from "../files/buffered_writer.ts";
 import { handlerKinds, ownHandlers } from "../server/handler_class.ts";
-import type { AnyHandlerServer, HandlerServer } from "../stages/stages.ts";
+import type {
+  AnyHandlerServer,
+  HandlerServer,
+} from "../stages/handler_types.ts";
 import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { SHUT_WR } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
-import type { HandlerServer } from "../stages/stages.ts";
+import type { HandlerServer } from "../stages/handler_types.ts";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 

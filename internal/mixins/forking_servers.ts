@@ -20,7 +20,7 @@ import {
   UnixDatagramServer,
   UnixStreamServer,
 } from "../../server.ts";
-import type { AnyHandlerServer } from "../stages/stages.ts";
+import type { AnyHandlerServer } from "../stages/handler_types.ts";
 import type { MixedIn } from "./mixed_in.ts";
 
 /**

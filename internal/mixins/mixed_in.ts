@@ -10,7 +10,7 @@ import type {
   FitsServer,
   OwnOptions,
   RequestHandlerConstructor,
-} from "../stages/stages.ts";
+} from "../stages/handler_types.ts";
 
 /**
  * The type of a server class with a mix-in: the static fields of both, and a constructor that takes the options of

@@ -10,7 +10,7 @@ import { limitReached } from "../stages/events.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { requestsOf } from "./request_registry.ts";
-import type { LimitName } from "../stages/stages.ts";
+import type { LimitName } from "../stages/server_status.ts";
 
 /** The part of a server that hears of its limits. */
 interface LimitedServer {

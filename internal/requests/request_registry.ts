@@ -30,7 +30,7 @@ import {
   noRequests,
   type RequestCounters,
 } from "./server_counters.ts";
-import type { LimitName, RejectReason } from "../stages/stages.ts";
+import type { LimitName, RejectReason } from "../stages/server_status.ts";
 import {
   hasRequestSubscribers,
   ObservedRequest,

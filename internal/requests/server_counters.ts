@@ -7,7 +7,7 @@
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { ByteCounts } from "../socket/stream.ts";
-import type { LimitName, ServerStatus } from "../stages/stages.ts";
+import type { LimitName, ServerStatus } from "../stages/server_status.ts";
 
 /** The counters that only grow. The rest of `status` is asked when it is read. */
 export type RequestCounters = Omit<

@@ -37,14 +37,13 @@ import {
   setting,
   type WaitForConnectionsOptions,
 } from "../stages/server_options.ts";
+import type { ServerAddress, ServerStages } from "../stages/stages.ts";
+import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
 import type {
   LimitName,
   RejectReason,
-  RequestHandlerConstructor,
-  ServerAddress,
-  ServerStages,
   ServerStatus,
-} from "../stages/stages.ts";
+} from "../stages/server_status.ts";
 
 /**
  * The base of all servers: the loop, and one method for each stage of a request. A subclass provides `fileno`, the

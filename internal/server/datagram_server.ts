@@ -16,7 +16,8 @@ import type {
   ServerCloseReport,
 } from "../stages/server_options.ts";
 import { SocketServer } from "./socket_server.ts";
-import type { DatagramRequest, ServerStatus } from "../stages/stages.ts";
+import type { DatagramRequest } from "../stages/stages.ts";
+import type { ServerStatus } from "../stages/server_status.ts";
 
 /** The seconds that a closing server waits for a client to read its answers. Arbitrary. */
 const FLUSH_SECONDS = 1;

@@ -21,7 +21,8 @@ import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
-import type { RejectReason, ServerStages } from "../stages/stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
+import type { RejectReason } from "../stages/server_status.ts";
 
 /** The stages of a server with TLS, besides those of every server. */
 export interface SecureStages {

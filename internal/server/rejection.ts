@@ -13,11 +13,8 @@ import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import type { ObservedRequest } from "../requests/observed_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
-import type {
-  LimitName,
-  RejectReason,
-  ServerStages,
-} from "../stages/stages.ts";
+import type { ServerStages } from "../stages/stages.ts";
+import type { LimitName, RejectReason } from "../stages/server_status.ts";
 
 /**
  * The milliseconds that `rejectRequest` may take, and the PROXY header before it: as long as `shutdownRequest` waits for a

@@ -30,11 +30,8 @@ import {
 } from "../requests/limit_settings.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { type ServerOptions, setting } from "../stages/server_options.ts";
-import type {
-  RequestHandlerConstructor,
-  ServerAddress,
-  ServerSocket,
-} from "../stages/stages.ts";
+import type { ServerAddress, ServerSocket } from "../stages/stages.ts";
+import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
 
 /**
  * The base of the servers over a socket: binds, activates and closes that socket.

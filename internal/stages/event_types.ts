@@ -6,7 +6,8 @@
 
 import type { Address } from "../base/address.ts";
 import type { ServerCloseReport } from "./server_options.ts";
-import type { LimitName, RejectReason, ServerStages } from "./stages.ts";
+import type { ServerStages } from "./stages.ts";
+import type { LimitName, RejectReason } from "./server_status.ts";
 
 /**
  * Any server of this package.

@@ -29,7 +29,7 @@ import type {
   RequestStartEvent,
   RequestStopEvent,
 } from "../stages/event_types.ts";
-import type { RequestHandlerConstructor } from "../stages/stages.ts";
+import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
 import { AcceptRecord } from "./accept_record.ts";
 import { AcceptingServer } from "./accepting_server.ts";
 

@@ -12,7 +12,8 @@ import { requestsOf, shareRequests } from "../requests/request_registry.ts";
 import { concurrent } from "../server/concurrent.ts";
 import { runHandler } from "../server/run_handler.ts";
 import type { Socket } from "../socket/socket_object.ts";
-import type { LimitName, RequestHandlerConstructor } from "../stages/stages.ts";
+import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
+import type { LimitName } from "../stages/server_status.ts";
 import { TCPServer } from "../../server.ts";
 
 /** The calls that the server makes to the main thread. */

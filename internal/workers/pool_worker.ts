@@ -7,7 +7,7 @@
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
 import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
-import type { LimitName } from "../stages/stages.ts";
+import type { LimitName } from "../stages/server_status.ts";
 import { Socket } from "../socket/socket_object.ts";
 import {
   type FrameChannel,
