@@ -18,7 +18,7 @@
  * @module
  */
 
-import { atCaller } from "./internal/base/errors.ts";
+import { atCaller } from "./internal/base/translate_error.ts";
 import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import {

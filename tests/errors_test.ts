@@ -21,7 +21,7 @@ import {
   isErrnoName,
   strerror,
 } from "../internal/base/errno.ts";
-import { osError, translate } from "../internal/base/errors.ts";
+import { osError, translate } from "../internal/base/translate_error.ts";
 import {
   assert,
   assertEquals,

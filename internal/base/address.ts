@@ -5,7 +5,7 @@
  */
 
 import { AF_INET, AF_INET6, AF_UNIX } from "./constants.ts";
-import { osError } from "./errors.ts";
+import { osError } from "./translate_error.ts";
 import { addressHint, awaitHint, numberHint } from "./message_hints.ts";
 
 /**

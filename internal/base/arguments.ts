@@ -5,7 +5,7 @@
  */
 
 import * as C from "./constants.ts";
-import { osError } from "./errors.ts";
+import { osError } from "./translate_error.ts";
 import { awaitHint, numberHint } from "./message_hints.ts";
 import { joinBytes } from "./memory.ts";
 import { warnOfMilliseconds } from "./warnings.ts";

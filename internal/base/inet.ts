@@ -5,7 +5,8 @@
  */
 
 import { AF_INET, AF_INET6 } from "./constants.ts";
-import { type OSError, osError } from "./errors.ts";
+import type { OSError } from "./errors.ts";
+import { osError } from "./translate_error.ts";
 import { bytesOfIPv6, formatIPv6, readAton, readIPv4 } from "./ip_text.ts";
 
 export { isIPv4, isIPv6 } from "./ip_text.ts";

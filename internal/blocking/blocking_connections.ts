@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { BlockingIOError, osError, TimeoutError } from "../base/errors.ts";
+import { BlockingIOError, TimeoutError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { checkAborted } from "../waiting/abort.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";

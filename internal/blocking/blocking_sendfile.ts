@@ -4,7 +4,7 @@
  * @module
  */
 
-import { translate } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 import { openFileSync, SEEK_SET } from "../runtime/deno.ts";
 
 /** The bytes of one read: two windows of a connection. */

@@ -22,7 +22,7 @@ import {
   toBytes,
 } from "../base/arguments.ts";
 import * as C from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   getOption,
   type OptionValue,

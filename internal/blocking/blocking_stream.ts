@@ -5,7 +5,7 @@
  */
 
 import { type Bytes, joinBytes, memory } from "../base/memory.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
 import type { WorkerStream } from "../channel/worker_stream.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";

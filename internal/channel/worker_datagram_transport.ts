@@ -7,7 +7,7 @@
 import { fromTransport } from "../base/address.ts";
 import { untilAborted } from "../waiting/abort.ts";
 import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,

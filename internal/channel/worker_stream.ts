@@ -12,7 +12,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "./frame_channel.ts";

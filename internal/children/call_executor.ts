@@ -17,7 +17,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { endRequest, sendtoWithin } from "../socket/server_calls.ts";
 import { begun } from "../waiting/promises.ts";
 import type { Socket } from "../socket/socket_object.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { ChildRequestRunner } from "./child_request_runner.ts";
 import type { ImportHandler } from "./loaded_handler.ts";
 import { withoutStack } from "../runtime/free_descriptors.ts";

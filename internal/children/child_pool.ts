@@ -6,7 +6,10 @@
 
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
-import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
+import {
+  checkTime,
+  type ExpiredRequests,
+} from "../requests/remote_requests.ts";
 import { type Job, jobFor } from "./child_job.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { publishChild } from "./child_events.ts";

@@ -13,7 +13,7 @@ import {
   signalOf,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type {
   AbortableTransport,
   BoundedDatagramTransport,

@@ -7,7 +7,7 @@
 import { Queue } from "../base/queue.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { withoutStack } from "../runtime/free_descriptors.ts";
 import type { ToChild } from "./messages.ts";
 

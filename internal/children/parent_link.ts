@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
 import type {

@@ -10,7 +10,7 @@ import type { Address } from "../base/address.ts";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
-import type { ExpiredRequests } from "../requests/remote_runner.ts";
+import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
 import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
 import type { Job } from "./child_job.ts";

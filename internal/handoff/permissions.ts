@@ -8,7 +8,8 @@
 import type { AddressLike } from "../base/address.ts";
 import { AF_INET, AF_INET6 } from "../base/constants.ts";
 import { inetPton, isIPv4, isIPv6 } from "../base/inet.ts";
-import { osError, PermissionError } from "../base/errors.ts";
+import { PermissionError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   hasPermission,
   inspect,

@@ -6,7 +6,8 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { Bytes } from "../base/memory.ts";
 
 /**

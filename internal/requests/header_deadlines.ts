@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { READING } from "../proxy/header.ts";
 import { Cancellation } from "../waiting/timeouts.ts";
 import { RequestDeadlines } from "./request_timer.ts";

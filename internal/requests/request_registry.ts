@@ -21,8 +21,11 @@ import type { IdleSweep, RequestDeadlines } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
-import type { RemoteAcceptors, RequestWatch } from "./remote_acceptors.ts";
-import type { RemoteRunner } from "./remote_runner.ts";
+import type {
+  RemoteAcceptors,
+  RemoteRunner,
+  RequestWatch,
+} from "./remote_requests.ts";
 import type { SharedPlaces } from "./shared_places.ts";
 import {
   ByteTotals,

@@ -4,12 +4,13 @@
  * @module
  */
 
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { nextTurn } from "../waiting/timeouts.ts";
 import { IDLE_CALL, isIdle } from "./idle_waits.ts";
 import { noteLimit } from "./note_limit.ts";
-import { noteExpired } from "./remote_runner.ts";
+import { noteExpired } from "./remote_requests.ts";
 import type { ActiveRequest } from "./active_request.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";

@@ -5,7 +5,7 @@
  */
 
 import { checkTimeout } from "../base/arguments.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { checkAborted, checkSignal, untilAborted } from "../waiting/abort.ts";
 import { failLater } from "../waiting/timeouts.ts";
 import { anyReady } from "../waiting/when_ready.ts";

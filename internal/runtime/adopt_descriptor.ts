@@ -17,7 +17,7 @@ import {
   SOCK_STREAM,
 } from "../base/constants.ts";
 import { type ErrnoName, errnoName, errnoOf } from "../base/errno.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { canBindHandles, handleOf } from "./bound_handle.ts";
 import { nodeBinding, nodeNet } from "./node_builtins.ts";
 import { datagramOf } from "./node_datagram.ts";

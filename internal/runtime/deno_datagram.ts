@@ -4,7 +4,7 @@
  * @module
  */
 
-import { translate } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import type {
   DatagramOption,

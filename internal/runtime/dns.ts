@@ -19,7 +19,8 @@ import {
   EAI_SOCKTYPE,
 } from "../base/constants.ts";
 import { isErrnoName } from "../base/errno.ts";
-import { GaiError, translate } from "../base/errors.ts";
+import { GaiError } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 import {
   bytesOfIPv6,
   formatIPv4,

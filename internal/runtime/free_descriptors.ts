@@ -4,7 +4,7 @@
  * @module
  */
 
-import { translate } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 
 /** Opens a resource that takes a descriptor. */
 type Open = () => { close(): void };

@@ -16,7 +16,8 @@ import {
   NI_NUMERICHOST,
   NI_NUMERICSERV,
 } from "../base/constants.ts";
-import { OSError, translate } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 import { gaiError, parseAddress, resolveAll, reverseLookUp } from "./dns.ts";
 import { serviceOf } from "./service_ports.ts";
 

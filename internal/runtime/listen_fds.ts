@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { hasPermission } from "./deno.ts";
 
 /** A descriptor that this process got from the one that started it. */

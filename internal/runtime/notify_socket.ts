@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError, translate } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { hasPermission } from "./deno.ts";
 

@@ -16,7 +16,8 @@ import {
   type DenoDatagramConn,
   listenDatagram,
 } from "./deno_datagram.ts";
-import { type OSError, osError, translate } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { gaiError, hostFor, wrongFamily } from "./dns.ts";
 import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindNodeDatagram } from "./node_datagram.ts";

@@ -7,7 +7,8 @@
 import type { Server as NetServer } from "node:net";
 import type { AddressLike } from "../base/address.ts";
 import { AF_INET6 } from "../base/constants.ts";
-import { OSError, osError } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { hostFor } from "./dns.ts";
 import { isIPv4, isIPv6 } from "../base/inet.ts";
 import { bindHandle, canBindHandles, UNIX_PATH } from "./bound_handle.ts";

@@ -13,7 +13,8 @@ import {
   formatAddress,
   fromTransport,
 } from "../base/address.ts";
-import { OSError, osError, translate } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { hostFor, wrongFamily } from "./dns.ts";
 import { openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "./scope_id.ts";

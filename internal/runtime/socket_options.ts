@@ -5,7 +5,8 @@
  */
 
 import * as C from "../base/constants.ts";
-import { type OSError, osError, translate } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { inetNtoa, isIPv4 } from "../base/inet.ts";
 import type {
   DatagramOption,

@@ -6,7 +6,7 @@
  */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { osError, translate } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { nodeCrypto } from "./node_builtins.ts";
 import { sslError } from "./tls_errors.ts";
 

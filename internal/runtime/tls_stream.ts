@@ -6,7 +6,7 @@
 
 import { type Bytes, joinBytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import {

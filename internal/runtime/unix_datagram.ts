@@ -6,7 +6,8 @@
 
 import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
-import { OSError, osError } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import { whenEnded } from "../waiting/pending_operation.ts";
 import type { BoundedDatagramTransport, TransportAddr } from "./transport.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { OSError, translate } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 
 /** The verdict on a failed `getRequest`: go on, pause first, count it, or end the loop. */
 export type AcceptVerdict = "transient" | "resource" | "invalid" | "fatal";

@@ -8,7 +8,8 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, osError, TimeoutError } from "../base/errors.ts";
+import { type OSError, TimeoutError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { HEADER_MAX, type ProxyHeader, READING } from "../proxy/header.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { systemError } from "./accept_errors.ts";

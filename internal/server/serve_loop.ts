@@ -7,7 +7,7 @@
 import { nextTurn } from "../waiting/timeouts.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import { Start } from "../waiting/start.ts";

@@ -11,7 +11,8 @@ import {
 } from "../base/address.ts";
 import { checkBacklog, checkPathOptions } from "../base/arguments.ts";
 import { AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
-import { OSError, osError } from "../base/errors.ts";
+import { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { openDatagram, openListener, unboundAddress } from "../runtime/open.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";

@@ -14,7 +14,7 @@ import {
   DatagramReceives,
   type Received,
 } from "./datagram_receives.ts";
-import { type Doing, osError, translate } from "../base/errors.ts";
+import { type Doing, osError, translate } from "../base/translate_error.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Bytes } from "../base/memory.ts";
 import {

@@ -11,7 +11,7 @@ import {
 } from "../base/address.ts";
 import type { WaitLimit } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/when_ready.ts";
-import { osError, translate } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import type {
   ListenerTransport,

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  isRaggedEnd,
-  type OSError,
-  osError,
-  translate,
-} from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { isRaggedEnd, osError, translate } from "../base/translate_error.ts";
 import { type Cancellation, poll } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";

@@ -5,7 +5,7 @@
  */
 
 import { SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { awaitHint, numberHint } from "../base/message_hints.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import {

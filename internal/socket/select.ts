@@ -5,7 +5,7 @@
  */
 
 import { checkIterable, checkTimeout } from "../base/arguments.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   type AbortOptions,
   checkAborted,

@@ -31,7 +31,7 @@ import {
 import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
-import { atCaller, osError, translate } from "../base/errors.ts";
+import { atCaller, osError, translate } from "../base/translate_error.ts";
 import { datagramTarget } from "../runtime/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 

@@ -10,7 +10,8 @@ import {
   type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { quiet } from "../waiting/promises.ts";
-import { type OSError, translate } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { translate } from "../base/translate_error.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
 import type { StreamTransport } from "../runtime/transport.ts";

@@ -19,7 +19,7 @@ import {
   SOCK_DGRAM,
   SOCK_STREAM,
 } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   checkTransport,
   type Transport,

@@ -8,7 +8,7 @@
 import type { Address, AddressLike } from "../base/address.ts";
 import type { BytesLike } from "../base/arguments.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
-import { throwAtCaller } from "../base/errors.ts";
+import { throwAtCaller } from "../base/translate_error.ts";
 import type { Bytes } from "../base/memory.ts";
 import type { FileForMode, MakefileOptions } from "../files/makefile.ts";
 import { adoptDescriptor } from "../runtime/adopt_descriptor.ts";

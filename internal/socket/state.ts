@@ -14,7 +14,8 @@ import {
 import { withSignal } from "../waiting/abort.ts";
 import { Datagram } from "./datagram.ts";
 import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   type FileForMode,
   makefile,

@@ -12,7 +12,8 @@ import {
   type WaitLimit,
 } from "../waiting/timeouts.ts";
 import { whenReady } from "../waiting/when_ready.ts";
-import { type OSError, osError, translate } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";

@@ -5,7 +5,7 @@
  */
 
 import { SHUT_WR, SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { Bytes } from "../base/memory.ts";
 
 /** The most bytes of one chunk, as of Deno's own streams. */

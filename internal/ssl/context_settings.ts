@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import * as C from "../base/ssl_constants.ts";
 import {

@@ -5,7 +5,7 @@
  */
 
 import { checkTimeout } from "../base/arguments.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { TLSVersion } from "../base/ssl_constants.ts";
 import type { NodeVersion } from "../runtime/tls_profile.ts";
 

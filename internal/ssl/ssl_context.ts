@@ -4,7 +4,7 @@
  * @module
  */
 
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   PROTOCOL_TLS_CLIENT,
   PROTOCOL_TLS_SERVER,

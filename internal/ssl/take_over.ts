@@ -5,15 +5,17 @@
  */
 
 import { SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import { BufferedReader, unreadBytesOf } from "../files/buffered_reader.ts";
 import { unreadTextOf } from "../files/text_reader.ts";
 import type { SocketReader, SocketState } from "../socket/state.ts";
+import { PassableStream } from "../runtime/node_listener.ts";
+import { NodeStream } from "../runtime/node_stream.ts";
 import { plainDuplex, type PlainStream } from "../runtime/plain_duplex.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import { releaseNetSocket } from "../runtime/release_net_socket.ts";
 import type { TlsStreamOptions } from "../runtime/tls_stream.ts";
+import type { StreamTransport } from "../runtime/transport.ts";
 
 const SYSCALL = "wrapSocket";
 
@@ -148,4 +150,14 @@ function plainStream(
       if (rest !== undefined) receiveBuffer.putBack(rest);
     },
   };
+}
+
+/**
+ * Takes the socket of Node out of a transport, with the bytes that no read has taken; undefined if the transport has none.
+ * TLS over one is two to three times as fast as over a connection of Deno's.
+ */
+function releaseNetSocket(transport: StreamTransport) {
+  return transport instanceof NodeStream || transport instanceof PassableStream
+    ? transport.release()
+    : undefined;
 }

@@ -5,7 +5,7 @@
  */
 
 import { passHeaderOn } from "../proxy/known_headers.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { SSLWantReadError } from "../base/ssl_errors.ts";
 import { factsOf, type SessionFacts } from "../runtime/session_facts.ts";
 import type { TlsStream } from "../runtime/tls_stream.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { asReason } from "../base/errors.ts";
+import { asReason } from "../base/translate_error.ts";
 import { Cancellation, nextTurn, type WaitLimit } from "./timeouts.ts";
 
 /**

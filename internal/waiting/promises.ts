@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isReason } from "../base/errors.ts";
+import { isReason } from "../base/translate_error.ts";
 
 /**
  * Marks the rejection of a promise as handled. A call that the program does not await may fail because a client went

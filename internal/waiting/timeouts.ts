@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { whenEnded } from "./pending_operation.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */

@@ -18,7 +18,7 @@ import {
 } from "../handoff/handler_reference.ts";
 import type { ServerFacts } from "../handoff/server_stub.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
-import type { TimeLimits } from "../requests/remote_acceptors.ts";
+import type { TimeLimits } from "../requests/remote_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import { subscribeTo } from "../runtime/event_channel.ts";

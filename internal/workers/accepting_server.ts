@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 import { noteLimit, reportLimits } from "../requests/note_limit.ts";
-import type { TimeLimits } from "../requests/remote_acceptors.ts";
+import type { TimeLimits } from "../requests/remote_requests.ts";
 import { requestsOf, shareRequests } from "../requests/request_registry.ts";
 import { concurrent } from "../server/concurrent.ts";
 import { runHandler } from "../server/run_handler.ts";

@@ -9,7 +9,7 @@ import { clientOf } from "../requests/active_request.ts";
 import type { Incident } from "../channel/frames.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
-import type { RemoteAcceptors } from "../requests/remote_acceptors.ts";
+import type { RemoteAcceptors } from "../requests/remote_requests.ts";
 import type { Limits } from "../requests/request_registry.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";

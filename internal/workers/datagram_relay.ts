@@ -6,7 +6,8 @@
 
 import { sendtoWithin } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";

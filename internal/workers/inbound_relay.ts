@@ -5,7 +5,7 @@
  */
 
 import { joinBytes } from "../base/memory.ts";
-import { isRaggedEnd, translate } from "../base/errors.ts";
+import { isRaggedEnd, translate } from "../base/translate_error.ts";
 import type { Stream } from "../socket/stream.ts";
 import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./buffer_pools.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";

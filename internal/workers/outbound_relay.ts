@@ -5,7 +5,7 @@
  */
 
 import { joinBytes } from "../base/memory.ts";
-import { osError, translate } from "../base/errors.ts";
+import { osError, translate } from "../base/translate_error.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
 import { acquireBuffer, releaseBuffer } from "./buffer_pools.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";

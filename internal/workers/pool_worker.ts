@@ -6,7 +6,10 @@
 
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { Address } from "../base/address.ts";
-import { checkTime, type ExpiredRequests } from "../requests/remote_runner.ts";
+import {
+  checkTime,
+  type ExpiredRequests,
+} from "../requests/remote_requests.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import { Socket } from "../socket/socket_object.ts";
 import {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type OSError, osError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import { headerBytesOf } from "../proxy/known_headers.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";

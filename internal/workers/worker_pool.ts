@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ExpiredRequests } from "../requests/remote_runner.ts";
+import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
 import { settleReads } from "../waiting/timeouts.ts";

@@ -5,7 +5,7 @@
  */
 
 import { type Bytes, copyOf } from "../base/memory.ts";
-import { osError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
 import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type {
   AbortableTransport,
