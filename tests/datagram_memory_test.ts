@@ -35,7 +35,8 @@ Deno.test("DatagramMemory gives the first datagrams of a peer memory of their ow
   const memory = new DatagramMemory();
   for (let i = 0; i < USED; i++) {
     const given = receive(memory, bytes("data"));
-    assertEquals([given.buffer.byteLength, text(given)], [INSET + 4, "data"]);
+    assertEquals(given.buffer.byteLength, INSET + 4, "byteLength");
+    assertEquals(text(given), "data", "text");
   }
 });
 
@@ -92,10 +93,8 @@ Deno.test("DatagramMemory goes on where somebody has transferred a slab", () => 
   const first = receive(memory, bytes("first"));
   structuredClone(first, { transfer: [first.buffer] });
   const second = receive(memory, bytes("second"));
-  assertEquals([text(second), second.buffer.byteLength], [
-    "second",
-    INSET + SLAB,
-  ]);
+  assertEquals(text(second), "second", "second");
+  assertEquals(second.buffer.byteLength, INSET + SLAB, "byteLength");
 });
 
 Deno.test("Socket.recvfrom() cuts a datagram short before it is copied", async () => {
@@ -122,5 +121,6 @@ Deno.test("A child process gets a datagram without the rest of its slab", () => 
   const { message } = jobFor([packet, socket], ["127.0.0.1", 4000], {});
   const sent = (message as { packet: Bytes }).packet;
   assertNotStrictEquals(sent.buffer, packet.buffer);
-  assertEquals([sent.length, sent.buffer.byteLength], [64, 64]);
+  assertEquals(sent.length, 64, "length");
+  assertEquals(sent.buffer.byteLength, 64, "byteLength");
 });

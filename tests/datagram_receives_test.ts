@@ -65,7 +65,8 @@ Deno.test("DatagramReceives keeps one receive in flight for a program", async ()
     receives.fill();
     assertEquals(transport.inFlight.length, 1);
     await arrive(transport, "x");
-    assertEquals([receives.unread, taken(receives)], [1, "x"]);
+    assertEquals(receives.unread, 1, "unread");
+    assertEquals(taken(receives), "x", "taken");
     assertEquals(transport.inFlight.length, 0); // none ahead
   }
   assertEquals(transport.prepared, 0);
@@ -131,7 +132,8 @@ Deno.test("DatagramReceives waits until each receive has ended", async () => {
   let settled = false;
   receives.settled.then(() => settled = true);
   await arrive(transport, "a");
-  assertEquals([settled, receives.busy], [false, true]);
+  assertEquals(settled, false, "settled");
+  assertEquals(receives.busy, true, "busy");
   await arrive(transport, new Error("closed"));
   assertEquals(settled, true);
   assertEquals(receives.unread, 1);
@@ -146,7 +148,8 @@ Deno.test("DatagramReceives receives again after a datagram that is not wanted",
   receives.fill();
   for (let i = 0; i < 3; i++) {
     await arrive(transport, "no");
-    assertEquals([receives.ready, transport.inFlight.length], [false, 1]);
+    assertEquals(receives.ready, false, "ready");
+    assertEquals(transport.inFlight.length, 1, "inFlight");
   }
   await arrive(transport, "yes");
   assertEquals(taken(receives), "yes");

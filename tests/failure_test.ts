@@ -36,11 +36,9 @@ Deno.test("fromFailure() makes an OSError of its class, with its parts", () => {
   ) as OSError;
   assertInstanceOf(error, PermissionError);
   assertStrictEquals(error.message, "no");
-  assertEquals([error.code, error.syscall, error.address], [
-    "EACCES",
-    "bind",
-    "here",
-  ]);
+  assertEquals(error.code, "EACCES", "code");
+  assertEquals(error.syscall, "bind", "syscall");
+  assertEquals(error.address, "here", "address");
   assert(error.errno !== undefined);
   assertInstanceOf(error.cause, OSError);
   const gai = over(new GaiError("name", -2, { code: "EAI_NONAME" }));
@@ -52,15 +50,14 @@ Deno.test("fromFailure() makes errors of TLS, with their reasons", () => {
   const reason = "NO_SHARED_CIPHER";
   const error = over(new SSLError("no", { reason, syscall: "doHandshake" }));
   assertInstanceOf(error, SSLError);
-  assertEquals([error.reason, error.code], [reason, "EPROTO"]);
+  assertEquals(error.reason, reason, "reason");
+  assertEquals(error.code, "EPROTO", "code");
   const parts = { verifyCode: 10, verifyMessage: "certificate has expired" };
   const refused = over(new SSLCertVerificationError("no", parts));
   assertInstanceOf(refused, SSLCertVerificationError);
-  assertEquals([refused.verifyCode, refused.verifyMessage, refused.reason], [
-    parts.verifyCode,
-    parts.verifyMessage,
-    "CERTIFICATE_VERIFY_FAILED",
-  ]);
+  assertEquals(refused.verifyCode, parts.verifyCode, "verifyCode");
+  assertEquals(refused.verifyMessage, parts.verifyMessage, "verifyMessage");
+  assertEquals(refused.reason, "CERTIFICATE_VERIFY_FAILED", "reason");
   const ended = over(new SSLEOFError("gone"));
   assertInstanceOf(ended, SSLEOFError);
   assertEquals(ended.code, "ECONNRESET");
@@ -74,12 +71,10 @@ Deno.test("fromFailure() keeps name, stack and code of an error of any class", (
   const own = new Own("mine");
   const error = over(own);
   assertStrictEquals(error.constructor, Error);
-  assertEquals([error.name, error.message, error.code, error.stack], [
-    "Own",
-    "mine",
-    "E_OWN",
-    own.stack,
-  ]);
+  assertEquals(error.name, "Own", "name");
+  assertEquals(error.message, "mine", "message");
+  assertEquals(error.code, "E_OWN", "code");
+  assertEquals(error.stack, own.stack, "stack");
   const named = new Error("x");
   for (const name of ["constructor", "__proto__", "toString"]) {
     named.name = name;
@@ -109,17 +104,16 @@ Deno.test("fromFailure() keeps what the errors of reading know", () => {
     new IncompleteReadError("short", partial, 9),
   ) as IncompleteReadError;
   assertInstanceOf(short, IncompleteReadError);
-  assertEquals([short.name, short.message, short.expected], [
-    "IncompleteReadError",
-    "short",
-    9,
-  ]);
+  assertEquals(short.name, "IncompleteReadError", "name");
+  assertEquals(short.message, "short", "message");
+  assertEquals(short.expected, 9, "expected");
   assertEquals(short.partial, partial);
   const until = over(new IncompleteReadError("until", new Uint8Array(0)));
   assertStrictEquals((until as IncompleteReadError).expected, undefined);
   const long = over(new LimitOverrunError("long", 77)) as LimitOverrunError;
   assertInstanceOf(long, LimitOverrunError);
-  assertEquals([long.name, long.consumed], ["LimitOverrunError", 77]);
+  assertEquals(long.name, "LimitOverrunError", "name");
+  assertEquals(long.consumed, 77, "consumed");
   const wrapped = over(new Error("outer", { cause: short })).cause;
   assertEquals((wrapped as IncompleteReadError).partial, partial);
 });
@@ -143,7 +137,8 @@ Deno.test("fromFailure() makes an error of the nearest class that is known", () 
   class Gone extends ConnectionResetError {}
   const gone = over(new Gone("gone", { code: "ECONNRESET" })) as OSError;
   assertInstanceOf(gone, ConnectionResetError);
-  assertEquals([gone.name, gone.code], ["Gone", "ECONNRESET"]);
+  assertEquals(gone.name, "Gone", "name");
+  assertEquals(gone.code, "ECONNRESET", "code");
   class Line extends LimitOverrunError {}
   assertInstanceOf(over(new Line("line", 1)), LimitOverrunError);
   assertInstanceOf(over(new HError("host")), HError);
@@ -156,11 +151,9 @@ Deno.test("fromFailure() makes an error of the nearest class that is known", () 
 Deno.test("fromFailure() makes a DOMException with its name", () => {
   const late = over(new DOMException("too late", "TimeoutError"));
   assertInstanceOf(late, DOMException);
-  assertEquals([late.name, late.message, late.code as unknown], [
-    "TimeoutError",
-    "too late",
-    DOMException.TIMEOUT_ERR,
-  ]);
+  assertEquals(late.name, "TimeoutError", "name");
+  assertEquals(late.message, "too late", "message");
+  assertEquals(late.code as unknown, DOMException.TIMEOUT_ERR, "code");
   assertStrictEquals(late instanceof OSError, false);
 });
 
@@ -172,7 +165,8 @@ Deno.test("fromFailure() makes an error of Deno of its class", () => {
     }),
   );
   assertInstanceOf(error, Deno.errors.NotFound);
-  assertEquals([error.name, error.code], ["NotFound", "ENOENT"]);
+  assertEquals(error.name, "NotFound", "name");
+  assertEquals(error.code, "ENOENT", "code");
   assertInstanceOf(error.cause, SyntaxError);
 });
 
@@ -183,11 +177,9 @@ Deno.test("fromFailure() keeps the parts of the system's errors of any class", (
     address: "here",
   });
   const error = over(node) as OSError;
-  assertEquals([error.errno, error.syscall, error.address], [
-    -13,
-    "open",
-    "here",
-  ]);
+  assertEquals(error.errno, -13, "errno");
+  assertEquals(error.syscall, "open", "syscall");
+  assertEquals(error.address, "here", "address");
 });
 
 Deno.test("fromFailure() keeps the cause of every class, and an AggregateError of nothing", () => {
@@ -236,7 +228,8 @@ Deno.test("toFailure() tells something of what cannot be looked at", () => {
   });
   assertStrictEquals(over(hostile), "a value that cannot be shown" as never);
   const odd = Object.assign(new Error(), { name: Symbol("s"), code: 5 });
-  assertEquals([over(odd).name, over(odd).code], ["Error", undefined]);
+  assertEquals(over(odd).name, "Error", "name");
+  assertEquals(over(odd).code, undefined, "code");
 });
 
 Deno.test("toFailure() leaves colours behind", () => {

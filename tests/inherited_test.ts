@@ -308,7 +308,7 @@ Deno.test({
       ...[ways, '{"maxConnections":2}'],
     ]);
     const { answered, failures, reports } = JSON.parse(await program.line());
-    assertEquals([answered, failures], [true, []]);
+    assertEquals({ answered, failures }, { answered: true, failures: [] });
     for (const report of reports) assertEquals(JSON.parse(report).forced, 0);
   },
 });
@@ -401,11 +401,9 @@ Deno.test({
       ...["-c", shell, "sh", Deno.execPath(), "eval", code],
     ]);
     assertEquals(
-      [await program.line(), await program.line()],
-      [
-        "Cannot adopt descriptor 3: Socket operation on non-socket (ENOTSOCK)",
-        "goes on",
-      ],
+      await program.line(),
+      "Cannot adopt descriptor 3: Socket operation on non-socket (ENOTSOCK)",
     );
+    assertEquals(await program.line(), "goes on");
   },
 });

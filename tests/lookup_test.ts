@@ -41,7 +41,8 @@ Deno.test("hostFor() refuses addresses of the other family, and names them", () 
       error.message,
       `Cannot bind "${host}": ${cure}, or the \`addressFamily\` of a server (EAI_ADDRFAMILY)`,
     );
-    assertEquals([error.address, error.syscall], [host, "bind"]);
+    assertEquals(error.address, host, "address");
+    assertEquals(error.syscall, "bind", "syscall");
   }
 });
 

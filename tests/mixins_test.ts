@@ -66,7 +66,8 @@ Deno.test("AsyncMixIn makes a subclass, with a name and statics of its own", asy
   assertEquals(Server.requestQueueSize, 511);
   await using server = new Server(LOOPBACK, EchoLine, { timeout: 3 });
   assertInstanceOf(server, TCPServer);
-  assertEquals([server.maxConnections, server.timeout], [1024, 3]);
+  assertEquals(server.maxConnections, 1024, "maxConnections");
+  assertEquals(server.timeout, 3, "timeout");
 });
 
 Deno.test("AsyncTCPServer handles requests at the same time", async () => {
@@ -118,7 +119,8 @@ for (const way of ["static", "option", "attribute"] as const) {
       gate.release.set();
       assertEquals(await Promise.all(answers), names); // the rest is served later
     });
-    assertEquals([gate.most, server.status.rejected], [2, 0]);
+    assertEquals(gate.most, 2, "most");
+    assertEquals(server.status.rejected, 0, "rejected");
     assertEquals(server.status.accepted, 20);
   });
 }
@@ -138,7 +140,8 @@ Deno.test("AsyncTCPServer closes what is beyond maxConnections where the policy 
     assertEquals(await Promise.all(answers), ["one\n", "two\n"]);
     assertEquals(await ask(server, "three\n"), "three\n");
   });
-  assertEquals([gate.most, server.status.accepted], [2, 6]);
+  assertEquals(gate.most, 2, "most");
+  assertEquals(server.status.accepted, 6, "accepted");
 });
 
 /** What a server says to a client that says nothing. */
@@ -202,7 +205,8 @@ Deno.test("AsyncTCPServer.handleRequest() waits for room, as long as its timeout
   const second = ask(server, "second\n");
   server.timeout = 0.02;
   await within(server.handleRequest());
-  assertEquals([timeouts, server.status.rejected], [1, 0]);
+  assertEquals(timeouts, 1, "timeouts");
+  assertEquals(server.status.rejected, 0, "rejected");
   server.timeout = null;
   const handled = server.handleRequest();
   gate.release.set();
@@ -348,7 +352,8 @@ for (const way of ["static", "option", "attribute"] as const) {
       assertEquals(await other, "another host\n");
       assertEquals(await ask(server, "room again\n"), "room again\n");
     });
-    assertEquals([server.status.rejected, server.status.accepted], [1, 5]);
+    assertEquals(server.status.rejected, 1, "rejected");
+    assertEquals(server.status.accepted, 5, "accepted");
   });
 }
 
@@ -406,10 +411,8 @@ Deno.test({
       while (server.status.accepted < 3) await delay(1);
       assertEquals(server.status.rejected, 1);
       release.set();
-      assertEquals([text(await client.recv(100)), await other], [
-        "first",
-        "another path",
-      ]);
+      assertEquals(text(await client.recv(100)), "first", "first");
+      assertEquals(await other, "another path", "other");
     });
   },
 });

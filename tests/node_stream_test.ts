@@ -87,7 +87,8 @@ Deno.test("NodeStream.stop() gives what was read, and leaves what comes later to
     assertEquals(text(stream.stop()), " two three ");
     await server.sendall(bytes("four"));
     await delay(50); // nothing happens
-    assertEquals([net.readableLength, net.bytesRead], [0, 14]);
+    assertEquals(net.readableLength, 0, "readableLength");
+    assertEquals(net.bytesRead, 14, "bytesRead");
   } finally {
     net.destroy();
     server.close();

@@ -315,10 +315,8 @@ Deno.test({
       stderr: "inherit",
     });
     const { code: exitCode, stdout } = await within(command.output());
-    assertEquals([exitCode, new TextDecoder().decode(stdout)], [
-      0,
-      "ENOPROTOOPT\n",
-    ]);
+    assertEquals(exitCode, 0, "exitCode");
+    assertEquals(new TextDecoder().decode(stdout), "ENOPROTOOPT\n", "stdout");
   },
 });
 

@@ -30,33 +30,22 @@ function gatedSlot(): [
 
 Deno.test("PendingOperation.fill() has one operation in flight, and keeps its result", async () => {
   const [operation, gates] = gatedSlot();
-  assertEquals([operation.ready, operation.busy], [false, false]);
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, false, "busy");
   const fills = [operation.fill(), operation.fill()];
   assertStrictEquals(fills[0], fills[1]);
-  assertEquals([operation.ready, operation.busy, gates.length], [
-    false,
-    true,
-    1,
-  ]);
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, true, "busy");
+  assertEquals(gates.length, 1, "gates");
   gates[0].resolve("one");
   await within(Promise.all(fills));
   await operation.fill();
-  assertEquals([operation.ready, operation.busy, gates.length], [
-    true,
-    true,
-    1,
-  ]);
-  assertEquals([
-    operation.peek(),
-    operation.peek(),
-    operation.take(),
-    operation.busy,
-  ], [
-    "one",
-    "one",
-    "one",
-    false,
-  ]);
+  assertEquals(operation.ready, true, "ready");
+  assertEquals(operation.busy, true, "busy");
+  assertEquals(gates.length, 1, "gates");
+  for (const _twice of [1, 2]) assertEquals(operation.peek(), "one", "peek");
+  assertEquals(operation.take(), "one", "take");
+  assertEquals(operation.busy, false, "busy");
   operation.fill();
   assertEquals(gates.length, 2);
 });
@@ -95,11 +84,9 @@ Deno.test("PendingOperation keeps a failure for one call", async () => {
   const operation = new PendingOperation(() => Promise.reject(new Error("no")));
   await operation.fill();
   assertThrows(() => operation.take(), Error, "no");
-  assertEquals([operation.ready, operation.drop(), operation.peek()], [
-    false,
-    undefined,
-    undefined,
-  ]);
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.drop(), undefined, "drop");
+  assertEquals(operation.peek(), undefined, "peek");
 });
 
 Deno.test("PendingOperation takes an operation that throws instead of rejecting", async () => {
@@ -142,7 +129,8 @@ Deno.test("PendingOperation.abandon() discards what comes later, and minds no er
     end();
     await within(ended);
   }
-  assertEquals([discarded, operation.busy], [["value"], false]);
+  assertEquals(discarded, ["value"], "discarded");
+  assertEquals(operation.busy, false, "busy");
 });
 
 Deno.test("READY is always ready", async () => {
@@ -166,11 +154,9 @@ Deno.test("whenEnded() calls back what was not taken back, once", async () => {
 Deno.test("Mutex serves who waits in their order", async () => {
   const lock = new Mutex();
   const order: string[] = [];
-  assertEquals([lock.tryAcquire(), lock.tryAcquire(), lock.ready], [
-    true,
-    false,
-    false,
-  ]);
+  assertEquals(lock.tryAcquire(), true, "the first");
+  assertEquals(lock.tryAcquire(), false, "the second");
+  assertEquals(lock.ready, false, "ready");
   const waiting = ["a", "b", "c"].map((name) =>
     lock.acquire().then(() => order.push(name))
   );
@@ -181,7 +167,8 @@ Deno.test("Mutex serves who waits in their order", async () => {
   }
   lock.release();
   await within(Promise.all(waiting));
-  assertEquals([order, lock.ready], [["a", "b", "c"], true]);
+  assertEquals(order, ["a", "b", "c"], "order");
+  assertEquals(lock.ready, true, "ready");
   await within(lock.acquire());
   assertEquals(lock.ready, false);
 });
@@ -198,7 +185,8 @@ Deno.test("Mutex.fill() waits until the lock is free, and does not take it", asy
   assertEquals(lock.ready, false);
   lock.release();
   await within(first);
-  assertEquals([lock.ready, lock.tryAcquire()], [true, true]);
+  assertEquals(lock.ready, true, "ready");
+  assertEquals(lock.tryAcquire(), true, "tryAcquire");
 });
 
 Deno.test("Mutex.acquireWithin() leaves the line when the time runs out", async () => {
@@ -252,7 +240,8 @@ Deno.test("PendingOperation that drops results leaves nothing of them, and meets
   let ended = false;
   const filled = operation.fill().then(() => ended = true);
   while (left >= 0) await turn();
-  assertEquals([operation.ready, operation.busy], [false, true]);
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, true, "busy");
   resolve(7);
   for (let i = 0; i < 20 && !ended; i++) await null;
   assertEquals(ended, true); // each result that was dropped would take a step more

@@ -233,10 +233,8 @@ Deno.test(
       await test.step("a client on a Unix socket has the address of HAProxy", async () => {
         for (const name of ["fromUnix1", "fromUnix2"]) {
           const { told } = await through(name);
-          assertEquals([told.client[0], told.header?.source], [
-            "127.0.0.1",
-            null,
-          ]);
+          assertEquals(told.client[0], "127.0.0.1", "host");
+          assertEquals(told.header?.source, null, "source");
         }
       });
       await test.step("the fields about TLS, the host and ALPN", async () => {
@@ -248,14 +246,14 @@ Deno.test(
         using file = socket.makefile("r"); // HAProxy takes an early end of TLS for the end of the client
         const { header }: Told = JSON.parse(await within(file.readline()));
         const { ssl, authority, alpn, checksum } = header!;
-        assertEquals([authority, alpn, checksum], ["localhost", "h2", true]);
+        assertEquals(authority, "localhost", "authority");
+        assertEquals(alpn, "h2", "alpn");
+        assertEquals(checksum, true, "checksum");
         const { version, cipher, secure, certificate, verify } = ssl!;
-        assertEquals([version, secure, certificate, verify !== 0], [
-          socket.version()!,
-          true,
-          false,
-          false,
-        ]);
+        assertEquals(version, socket.version()!, "version");
+        assertEquals(secure, true, "secure");
+        assertEquals(certificate, false, "certificate");
+        assertEquals(verify !== 0, false, "unverified");
         assertMatch(cipher!, /^TLS_/);
         assert(
           ssl!.keyAlgorithm !== undefined &&
@@ -269,7 +267,8 @@ Deno.test(
         await socket.sendall(bytes("one\n"));
         await socket.shutdown(SHUT_WR);
         const { told, rest } = await within(hear(socket));
-        assertEquals([told.client, rest], [socket.getsockname(), "one\n"]);
+        assertEquals(told.client, socket.getsockname(), "client");
+        assertEquals(rest, "one\n", "rest");
       });
       await test.step("HAProxy itself is not trusted", async () => {
         using socket = await connectTo(addresses.get("untrusted")!);

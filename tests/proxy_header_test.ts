@@ -129,12 +129,10 @@ const V2: [data: Uint8Array, family: number, type: number, source: unknown][] =
 Deno.test("decodeProxyHeader() reads each form of version 2", () => {
   for (const [data, family, type, source] of V2) {
     const header = decoded(data);
-    assertEquals([header.version, header.family, header.type, header.source], [
-      2,
-      family,
-      type,
-      source as typeof header.source,
-    ]);
+    assertEquals(header.version, 2, "version");
+    assertEquals(header.family, family, "family");
+    assertEquals(header.type, type, "type");
+    assertEquals(header.source, source as typeof header.source, "source");
     assertEquals(header.command, data[12] === 0x20 ? "LOCAL" : "PROXY");
     assertEquals(header.destination === null, source === null);
   }
@@ -184,7 +182,8 @@ Deno.test("decodeProxyHeader() reads the fields that encodeProxyHeader() writes,
   );
   assertEquals(encodeProxyHeader(header), data); // a header can be passed on
   const noop = binary("2111", INET, "04 0003 000000", "01 0002 6833", "040000");
-  assertEquals([decoded(noop).alpn, decoded(noop).tlvs], ["h3", []]);
+  assertEquals(decoded(noop).alpn, "h3", "alpn");
+  assertEquals(decoded(noop).tlvs, [], "tlvs");
   const local = binary("2000", "05 0002 6162");
   assertEquals(text(decoded(local).uniqueId!), "ab");
 });

@@ -89,11 +89,10 @@ for (const [name, Server, Handler] of HANDLED) {
         const whole = new Uint8Array([...header, ...lines]);
         for (const pieces of [[header], [whole], [header, lines]]) {
           const { told, rest } = await tellFacts(server, ...pieces);
-          assertEquals([told.client, told.peer], [[host, 56324], known.peer]);
-          assertEquals([told.header?.version, told.header?.source], [version, [
-            host,
-            56324,
-          ]]);
+          assertEquals(told.client, [host, 56324], "client");
+          assertEquals(told.peer, known.peer, "peer");
+          assertEquals(told.header?.version, version, "version");
+          assertEquals(told.header?.source, [host, 56324], "source");
           assertEquals(
             told.header?.uniqueId,
             version === 2 ? "id-1" : undefined,
@@ -126,7 +125,8 @@ for (const [name, Server, Handler] of HANDLED) {
         );
       }
     });
-    assertEquals([server.failures, server.errors], [[], []]);
+    assertEquals(server.failures, [], "failures");
+    assertEquals(server.errors, [], "errors");
     assertEquals(server.status.accepted, 12);
   });
 }
@@ -196,7 +196,8 @@ Deno.test("ProxyProtocolMixIn closes, counts and reports each bad header, in eac
       );
     });
     assertEquals(server.status.proxyErrors, BAD.length + 1);
-    assertEquals([server.errors, server.status.rejected], [[], 0]);
+    assertEquals(server.errors, [], "errors");
+    assertEquals(server.status.rejected, 0, "rejected");
   }
   assertEquals(stderr.texts, []);
 });
@@ -239,10 +240,9 @@ Deno.test("ProxyProtocolMixIn serves others while 200 peers stall, in each way t
   }
   await within(Promise.all(served));
   for (const server of servers) {
-    assertEquals(
-      [server.errors, server.failures.length, server.status.active],
-      [[], 200, 0],
-    );
+    assertEquals(server.errors, [], "errors");
+    assertEquals(server.failures.length, 200, "failures");
+    assertEquals(server.status.active, 0, "active");
   }
 });
 
@@ -297,11 +297,9 @@ Deno.test("ProxyProtocolMixIn counts a connection for maxConnections at once, an
     for (const socket of open) socket.close();
     await until(() => server.status.active === 0);
     const { maxConnections, maxConnectionsPerClient } = server.status.limits;
-    assertEquals([
-      maxConnections,
-      maxConnectionsPerClient,
-      server.status.rejected,
-    ], [1, 1, 2]);
+    assertEquals(maxConnections, 1, "maxConnections");
+    assertEquals(maxConnectionsPerClient, 1, "maxConnectionsPerClient");
+    assertEquals(server.status.rejected, 2, "rejected");
     using again = await connectTo(server); // the counts of the client are back
     await again.sendall(
       new Uint8Array([...headerOf("192.0.2.1"), ...bytes("x\n")]),
@@ -350,11 +348,9 @@ Deno.test("ProxyProtocolMixIn calls the hooks after the header, with the client,
         await socket.sendall(bytes("one\n"));
         await socket.shutdown(SHUT_WR);
         const { told, rest } = await hear(socket);
-        assertEquals([told.client, told.header?.uniqueId, rest], [
-          ["192.0.2.1", 56324],
-          "id-1",
-          "one\n",
-        ]);
+        assertEquals(told.client, ["192.0.2.1", 56324], "client");
+        assertEquals(told.header?.uniqueId, "id-1", "uniqueId");
+        assertEquals(rest, "one\n", "rest");
       }
       using refused = await connectTo(server);
       await refused.sendall(headerOf("192.0.2.9"));
@@ -375,7 +371,8 @@ Deno.test("ProxyProtocolMixIn calls the hooks after the header, with the client,
       "192.0.2.9",
     ]];
     assertEquals(calls, [...hooks, ...hooks, ...no, hooks[0]]);
-    assertEquals([server.failures, server.status.rejected], [[], 1]);
+    assertEquals(server.failures, [], "failures");
+    assertEquals(server.status.rejected, 1, "rejected");
   }
 });
 
@@ -425,10 +422,12 @@ Deno.test(
         await one(70_000, 9999);
         await until(() => server.status.active === 0);
         const { bytesIn, bytesOut } = server.status;
-        assertEquals([bytesIn - before.bytesIn, bytesOut - before.bytesOut], [
+        assertEquals(
+          bytesIn - before.bytesIn,
           70_000 + headerOf("192.0.2.1").length,
-          70_000,
-        ]);
+          "bytesIn",
+        );
+        assertEquals(bytesOut - before.bytesOut, 70_000, "bytesOut");
       });
       assertEquals(server.errors, []);
     }
@@ -477,13 +476,16 @@ Deno.test(
             header,
             bytes("one\n"),
           );
-          assertEquals([told.client, told.peer, rest], [client, "", "one\n"]);
+          assertEquals(told.client, client, "client");
+          assertEquals(told.peer, "", "peer");
+          assertEquals(rest, "one\n", "rest");
         }
         server.proxyTrusted = ["127.0.0.1"]; // and no longer "unix"
         using refused = await connectTo(server);
         assertEquals((await within(refused.recv(9))).length, 0);
         await until(() => server.failures.length === 1);
-        assertEquals([server.failures, server.peers], [["EACCES"], [""]]);
+        assertEquals(server.failures, ["EACCES"], "failures");
+        assertEquals(server.peers, [""], "peers");
       });
     }
   },
@@ -530,7 +532,8 @@ Deno.test("ProxyProtocolMixIn closes connections without a header when the serve
     const end = await within(stalled.recv(1)).catch((error) => error.code);
     assert(end === "ECONNRESET" || end.length === 0);
     await served;
-    assertEquals([server.failures, server.status.active], [[], 0]);
+    assertEquals(server.failures, [], "failures");
+    assertEquals(server.status.active, 0, "active");
   }
 });
 
@@ -588,7 +591,8 @@ Deno.test("ProxyProtocolMixIn works in either order with another mix-in, and tak
       ? [new Forked(LOOPBACK, Facts, { ...options, maxChildren: 1 })]
       : [],
   ];
-  assertEquals([servers[0].proxyTimeout, servers[0].maxConnections], [5, 9]);
+  assertEquals(servers[0].proxyTimeout, 5, "proxyTimeout");
+  assertEquals(servers[0].maxConnections, 9, "maxConnections");
   assertEquals(servers[0].proxyTrusted, ["127.0.0.1"]);
   for (const server of servers) {
     await serving(server, async () => {
@@ -636,10 +640,8 @@ Deno.test("ProxyProtocolMixIn checks a change of its settings at once, and keeps
       "a name is not looked up",
     );
     assertThrows(() => server.proxyTimeout = NaN, RangeError, "must be finite");
-    assertEquals([server.proxyTrusted, server.proxyTimeout], [
-      ["127.0.0.1"],
-      7,
-    ]);
+    assertEquals(server.proxyTrusted, ["127.0.0.1"], "proxyTrusted");
+    assertEquals(server.proxyTimeout, 7, "proxyTimeout");
     using socket = await connectTo(server);
     await socket.sendall(headerOf("192.0.2.1"));
     await socket.sendall(bytes("x\n"));
@@ -671,7 +673,8 @@ Deno.test("ProxyProtocolMixIn prints one line for a header that does not count, 
     await send("hello\n");
     await send("PROXY ");
   });
-  assertEquals([stderr.texts.length, server.status.proxyErrors], [1, 4]);
+  assertEquals(stderr.texts.length, 1, "texts");
+  assertEquals(server.status.proxyErrors, 4, "proxyErrors");
 });
 
 Deno.test("ProxyProtocolMixIn reports an error of its hook, and goes on", async () => {

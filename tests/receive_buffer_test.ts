@@ -31,8 +31,10 @@ Deno.test("ReceiveBuffer.readInto() waits on after a read of 0 bytes, in the sam
   const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(7);
   assertEquals(await within(buffer.readInto(memory)), 4);
-  assertEquals([text(memory.subarray(0, 4)), fake.sizes], ["data", [7, 7]]);
-  assertEquals([buffer.ready, buffer.available], [false, 0]);
+  assertEquals(text(memory.subarray(0, 4)), "data", "data");
+  assertEquals(fake.sizes, [7, 7], "sizes");
+  assertEquals(buffer.ready, false, "ready");
+  assertEquals(buffer.available, 0, "available");
   assertEquals(await within(buffer.readInto(memory)), 0);
 });
 
@@ -41,17 +43,20 @@ Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be call
   await within(buffer.fill());
   assertEquals(buffer.ready, false);
   await within(buffer.fill());
-  assertEquals([buffer.ready, buffer.available], [true, 1]);
+  assertEquals(buffer.ready, true, "ready");
+  assertEquals(buffer.available, 1, "available");
 });
 
 Deno.test("ReceiveBuffer.fill() has one read in flight, however often it is called", async () => {
   const fake = new FakeStream(bytes("data"));
   const buffer = new ReceiveBuffer(fake);
   const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
-  assertEquals([buffer.reading, fake.sizes.length], [true, 1]);
+  assertEquals(buffer.reading, true, "reading");
+  assertEquals(fake.sizes.length, 1, "reads");
   await within(Promise.all(fills));
   await buffer.fill();
-  assertEquals([buffer.reading, fake.sizes.length], [false, 1]);
+  assertEquals(buffer.reading, false, "reading");
+  assertEquals(fake.sizes.length, 1, "reads");
 });
 
 Deno.test("ReceiveBuffer tells an error once, after the data that came before it", async () => {
@@ -63,7 +68,8 @@ Deno.test("ReceiveBuffer tells an error once, after the data that came before it
   assertEquals(text(buffer.take(9)), "data");
   await buffer.fill();
   const error = assertThrows(() => buffer.peek(9), OSError);
-  assertEquals([error.code, error.cause], ["ECONNRESET", reset]);
+  assertEquals(error.code, "ECONNRESET", "code");
+  assertEquals(error.cause, reset, "cause");
   assertEquals(buffer.ready, false);
   assertEquals(text(await within(buffer.takeNext(9))), "more");
 });
@@ -83,7 +89,8 @@ Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", as
   );
   await within(buffer.fill());
   assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
-  assertEquals([calls, buffer.reading], [3, false]);
+  assertEquals(calls, 3, "calls");
+  assertEquals(buffer.reading, false, "reading");
 });
 
 Deno.test("ReceiveBuffer reads much where much comes, and little where little does", async () => {
@@ -164,7 +171,8 @@ Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stoppe
   late.resolve(bytes("late"));
   await buffer.fill();
   const target = new Uint8Array(2);
-  assertEquals([buffer.takeInto(target), text(target)], [2, "la"]);
+  assertEquals(buffer.takeInto(target), 2, "count");
+  assertEquals(text(target), "la", "target");
   assertEquals(text(buffer.take(9)), "te");
   assertEquals(await codeOf(() => buffer.takeNext(9)), "ECONNRESET");
   assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
@@ -197,7 +205,7 @@ Deno.test("ReceiveBuffer lets 64 large buffers wait at once, and no more", async
   const full = new Uint8Array(SMALL);
   for (let run = 0; run < 2; run++) { // those of the first run are free again
     const { large, small, close } = await waitAfter(100, full, bytes("x"));
-    assertEquals([large, small], [64, 36]);
+    assertEquals({ large, small }, { large: 64, small: 36 });
     await close();
   }
 });
@@ -205,7 +213,7 @@ Deno.test("ReceiveBuffer lets 64 large buffers wait at once, and no more", async
 Deno.test("ReceiveBuffer lets no more than 256 wait where the last read says that more is there", async () => {
   const full = new Uint8Array(SMALL);
   const { large, small, close } = await waitAfter(300, full);
-  assertEquals([large, small], [256, 44]);
+  assertEquals({ large, small }, { large: 256, small: 44 });
   await close();
 });
 
@@ -233,7 +241,8 @@ Deno.test("ReceiveBuffer gives a large read away whole, and never sees that memo
   const first = await buffer.takeNext(LARGE);
   const second = await buffer.takeNext(LARGE);
   first.fill(2);
-  assertEquals([first.byteOffset, first.length], [48, LARGE]);
+  assertEquals(first.byteOffset, 48, "byteOffset");
+  assertEquals(first.length, LARGE, "length");
   assertEquals(second.every((byte) => byte === 1), true);
   assertEquals(text(await buffer.takeNext(LARGE)), "x");
   assertEquals(first.every((byte) => byte === 2), true);
@@ -267,7 +276,8 @@ Deno.test("ReceiveBuffer.takeNext() leaves the read to the next call when the ti
   const filled = buffer.fill();
   late.resolve(bytes("late"));
   await within(filled);
-  assertEquals([text(buffer.take(9)), fake.sizes.length], ["late", 1]);
+  assertEquals(text(buffer.take(9)), "late", "take");
+  assertEquals(fake.sizes.length, 1, "reads");
 });
 
 Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
@@ -276,7 +286,8 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight
   const filled = buffer.fill();
   buffer.putBack(bytes("cd"));
   buffer.putBack(bytes("ab"));
-  assertEquals([text(buffer.peek(9)), buffer.available], ["abcd", 4]);
+  assertEquals(text(buffer.peek(9)), "abcd", "peek");
+  assertEquals(buffer.available, 4, "available");
   assertEquals(text(buffer.take(1)), "a");
   late.resolve(bytes("ef"));
   await within(filled);
@@ -290,7 +301,8 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() bring
   const count = buffer.readInto(memory);
   buffer.putBack(bytes("ab"));
   late.resolve(bytes("cde"));
-  assertEquals([await within(count), text(memory)], [3, "abc"]);
+  assertEquals(await within(count), 3, "count");
+  assertEquals(text(memory), "abc", "memory");
   assertEquals(text(buffer.take(9)), "de");
 });
 
@@ -302,7 +314,8 @@ Deno.test("ReceiveBuffer.stop() gives all who wait the end, and look() what come
   buffer.stop();
   assertEquals(await within(taken), nothing);
   await within(filled);
-  assertEquals([buffer.ready, buffer.stopped], [true, true]);
+  assertEquals(buffer.ready, true, "ready");
+  assertEquals(buffer.stopped, true, "stopped");
   await buffer.look();
   assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
   late.resolve(bytes("late"));

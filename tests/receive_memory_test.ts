@@ -52,7 +52,8 @@ Deno.test("ReceiveMemory copies the first reads out of one small buffer", () => 
   const reads = Array.from({ length: USED }, () => read(memory, bytes("data")));
   for (const [given, target] of reads) {
     assertStrictEquals(target, reads[0][1]);
-    assertEquals([given.buffer.byteLength, text(given)], [INSET + 4, "data"]);
+    assertEquals(given.buffer.byteLength, INSET + 4, "byteLength");
+    assertEquals(text(given), "data", "text");
   }
   assertEquals(reads[0][1].length, SMALL);
 });
@@ -83,7 +84,8 @@ Deno.test("ReceiveMemory goes on where somebody has transferred a slab", () => {
   const [first] = read(memory, bytes("first"));
   structuredClone(first, { transfer: [first.buffer] });
   const [second, target] = read(memory, bytes("second"));
-  assertEquals([text(second), target.length], ["second", SLAB]);
+  assertEquals(text(second), "second", "second");
+  assertEquals(target.length, SLAB, "length");
 });
 
 Deno.test("Socket.recv() says so where somebody has transferred the memory that it receives into", async () => {
@@ -141,7 +143,7 @@ Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for mor
     const sizes = fakes.map((fake) => fake.sizes.at(-1));
     const slabs = sizes.filter((size) => size === SLAB).length;
     const small = sizes.filter((size) => size === SMALL).length;
-    assertEquals([slabs, small], [1024, 76]);
+    assertEquals({ slabs, small }, { slabs: 1024, small: 76 });
     for (const fake of fakes) fake.close();
     await turn();
   }
@@ -151,10 +153,8 @@ Deno.test("ReceiveMemory gives the large buffer away where most of it is full, a
   const memory = usedMemory();
   read(memory, new Uint8Array(SLAB));
   const [half, large] = read(memory, new Uint8Array(LARGE / 2));
-  assertEquals([half.buffer.byteLength, large.length], [
-    INSET + LARGE / 2,
-    LARGE,
-  ]);
+  assertEquals(half.buffer.byteLength, INSET + LARGE / 2, "byteLength");
+  assertEquals(large.length, LARGE, "length");
   const [most, again] = read(memory, new Uint8Array(LARGE / 2 + 1));
   assertStrictEquals(again, large);
   assertStrictEquals(most.buffer, large.buffer);

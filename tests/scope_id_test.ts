@@ -73,7 +73,8 @@ Deno.test("a transport gets the scope of its interface, where an address is link
       close() {},
     });
     const { localAddr, remoteAddr } = scopedStream(stream(), "%eth0");
-    assertEquals([localAddr, remoteAddr], [expected, expected]);
+    assertEquals(localAddr, expected, "localAddr");
+    assertEquals(remoteAddr, expected, "remoteAddr");
     const listener = {
       addr,
       accept: () => Promise.resolve(stream()),

@@ -72,7 +72,8 @@ Deno.test("SendQueue takes a transport that throws instead of rejecting", async 
     () => queue.sendall(bytes("d")),
   ];
   for (const call of calls) assertEquals(await codeOf(call), "EPIPE");
-  assertEquals([queue.busy, queue.ready], [false, true]);
+  assertEquals(queue.busy, false, "busy");
+  assertEquals(queue.ready, true, "ready");
 });
 
 Deno.test("SendQueue fails where a later part of a call does", async () => {
@@ -161,7 +162,8 @@ Deno.test("SendQueue.sendallWithin() gives up, and the next call waits for what 
   const sent = queue.sendallWithin(bytes("abcdef"), timeout);
   timeout.expire();
   await assertRejects(() => within(sent), TimeoutError);
-  assertEquals([queue.stuck, queue.busy], [true, false]);
+  assertEquals(queue.stuck, true, "stuck");
+  assertEquals(queue.busy, false, "busy");
   const waits = timeoutByHand();
   const late = queue.sendallWithin(bytes("too late"), waits);
   waits.expire();

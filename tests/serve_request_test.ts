@@ -79,7 +79,8 @@ alone(
     }
     using served = serveRequest(Failing);
     const error = await assertRejects(() => within(served.done), RangeError);
-    assertEquals([error.message, served.handler.failure], ["handle", error]);
+    assertEquals(error.message, "handle", "message");
+    assertEquals(served.handler.failure, error, "failure");
     assertEquals(served.handler.stages, ["setup", "finish"]);
     assertEquals(await served.client.recv(9), new Uint8Array(0));
 

@@ -125,7 +125,8 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
         await client.sendall(bytes("no"));
         await client.sendall(bytes("yes"));
         assertEquals(text(await client.recv(10)), "yes");
-        assertEquals([server.status.rejected, server.status.accepted], [1, 2]);
+        assertEquals(server.status.rejected, 1, "rejected");
+        assertEquals(server.status.accepted, 2, "accepted");
       });
     });
   }
@@ -268,7 +269,8 @@ Deno.test("UDPServer.getRequest() waits where no datagram is there, and takes on
   assert(waiting instanceof Promise);
   await client.sendall(bytes("one"));
   const [[packet, socket], from] = await within(waiting);
-  assertEquals([text(packet), socket], ["one", server.socket]);
+  assertEquals(text(packet), "one", "packet");
+  assertEquals(socket, server.socket, "socket");
   assertEquals(from, client.getsockname());
 });
 
@@ -678,7 +680,8 @@ for (const [name, [Server, ignore]] of Object.entries(WAYS)) {
       assertEquals(server.status.rejected, 0);
       await server.serverClose();
       const { accepted, finished, rejected } = server.status;
-      assertEquals([finished, rejected], [seen.length, 1]);
+      assertEquals(finished, seen.length, "finished");
+      assertEquals(rejected, 1, "rejected");
       assertEquals(accepted + dropped, sent);
     },
   );

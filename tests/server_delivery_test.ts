@@ -205,6 +205,6 @@ Deno.test("a request that is turned away is not under way any more", async () =>
     await tell(server, "hello\n");
     await until(() => server.status.active === 0);
     const { accepted, rejected } = server.status;
-    assertEquals([accepted, rejected], [2, 1]);
+    assertEquals({ accepted, rejected }, { accepted: 2, rejected: 1 });
   });
 });

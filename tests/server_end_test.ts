@@ -192,7 +192,8 @@ Deno.test("handleSlowClose() is not called by a close that ends soon, and may th
   class Server extends AsyncTCPServer {
     override handleSlowClose(clients: string[], seconds: number | null) {
       calls++;
-      assertEquals([clients, seconds], [["127.0.0.1"], null]);
+      assertEquals(clients, ["127.0.0.1"], "clients");
+      assertEquals(seconds, null, "seconds");
       throw new Error("a bug");
     }
   }
@@ -488,7 +489,8 @@ for (
           stdout: "piped",
         }).spawn();
         const { code, stdout } = await within(child.output(), 20_000);
-        assertEquals([code, text(stdout)], [0, "1\nend\n"]);
+        assertEquals(code, 0, "code");
+        assertEquals(text(stdout), "1\nend\n", "stdout");
       },
     });
   }

@@ -219,7 +219,8 @@ async function drainUnderLoad(
   await within(served);
   const shown = JSON.stringify({ report, sent: sum("sent") });
   const polite = all.filter(({ seen }) => seen.goodbye).length;
-  assertEquals([report.forced, polite], [2, 25], shown);
+  assertEquals(report.forced, 2, `${shown}: forced`);
+  assertEquals(polite, 25, `${shown}: polite`);
   assertEquals(report.idle + report.finished, 25, shown);
   assert(report.idle >= 10 && report.finished >= 5, shown);
   assertEquals(sum("answered", working), 5, shown);

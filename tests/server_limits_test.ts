@@ -133,7 +133,9 @@ Deno.test("AsyncTCPServer counts the clients that it turns away at a cap, and na
         assertEquals(server.heard.at(-1), [cap, client.getsockname()]);
       }
       const { limits, rejected } = server.status;
-      assertEquals([limits[cap], rejected, server.heard.length], [2, 2, 2]);
+      assertEquals(limits[cap], 2, "reached");
+      assertEquals(rejected, 2, "rejected");
+      assertEquals(server.heard.length, 2, "heard");
     });
   }
 });
@@ -272,7 +274,8 @@ Deno.test("AcceptRate allows a second's worth at once, and then the rate", () =>
     const clock = new TestClock();
     let waits = 0;
     const rate = new AcceptRate(() => waits++, clock);
-    assertEquals([rate.ready, rate.rate], [true, Infinity]);
+    assertEquals(rate.ready, true, "ready");
+    assertEquals(rate.rate, Infinity, "rate");
     rate.rate = perSecond;
     assertEquals(takeAll(rate), burst);
     let taken = 0;
@@ -303,7 +306,8 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer tha
   rate.rate = 0.001;
   assertEquals(takeAll(rate), 1);
   const waiting = rate.fill();
-  assertEquals([rate.ready, clock.next], [false, 1_000_000]);
+  assertEquals(rate.ready, false, "ready");
+  assertEquals(clock.next, 1_000_000, "next");
   rate.rate = 100;
   await within(waiting);
   assertEquals(clock.next, undefined);
@@ -311,7 +315,9 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer tha
   void rate.fill();
   assertEquals(clock.next, 10);
   rate.rate = Infinity;
-  assertEquals([rate.ready, clock.next, rate.take()], [true, undefined, true]);
+  assertEquals(rate.ready, true, "ready");
+  assertEquals(clock.next, undefined, "next");
+  assertEquals(rate.take(), true, "take");
   rate.rate = Number.MIN_VALUE; // 1000 ms by this are too many for a number
   assertEquals(takeAll(rate), 1);
   void rate.fill();
@@ -397,10 +403,8 @@ Deno.test("TCPServer.handleRequest() waits for maxAcceptRate, and no longer than
     );
     if (late === 0) await answer;
   }
-  assertEquals([server.status.accepted, server.status.limits.maxAcceptRate], [
-    1,
-    1,
-  ]);
+  assertEquals(server.status.accepted, 1, "accepted");
+  assertEquals(server.status.limits.maxAcceptRate, 1, "maxAcceptRate");
   assertGreater(late, 0);
   server.maxAcceptRate = 1000;
   while (server.status.accepted < 2) await within(server.handleRequest());
@@ -431,10 +435,8 @@ Deno.test("a server refuses limits that are none, at its creation and later", as
     assertThrows(() => Object.assign(datagrams, options), TypeError, message);
   }
   datagrams.maxAcceptRate = Infinity;
-  assertEquals([server.maxAcceptRate, datagrams.maxAcceptRate], [
-    Infinity,
-    Infinity,
-  ]);
+  assertEquals(server.maxAcceptRate, Infinity, "serverMaxAcceptRate");
+  assertEquals(datagrams.maxAcceptRate, Infinity, "datagramsMaxAcceptRate");
 });
 
 for (
@@ -569,10 +571,8 @@ Deno.test("UDPServer counts a truncated datagram over node:dgram, and that of a 
     const waiting = server.getRequest();
     await client.sendall(bytes("123456"));
     const [[packet]] = await within(Promise.resolve(waiting));
-    assertEquals([text(packet), server.status.limits.maxPacketSize], [
-      "12345",
-      count,
-    ]);
+    assertEquals(text(packet), "12345", "packet");
+    assertEquals(server.status.limits.maxPacketSize, count, "maxPacketSize");
   }
 });
 

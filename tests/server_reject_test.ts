@@ -120,7 +120,8 @@ for (const [prefix, options, unable] of WAYS) {
             await until(() => server.status.active === 1);
             server.verdict.resolve(true);
             assertEquals(await answer, "HELLO");
-            assertEquals([server.reasons, server.errors], [[], []]);
+            assertEquals(server.reasons, [], "reasons");
+            assertEquals(server.errors, [], "errors");
           },
         );
       },
@@ -140,7 +141,9 @@ for (
       assertEquals(await hear(first), "verifyRequest");
       await until(() => server.status.active === 0);
       const { accepted, rejected } = server.status;
-      assertEquals([accepted, rejected, server.reasons.length], [1, 1, 1]);
+      assertEquals(accepted, 1, "accepted");
+      assertEquals(rejected, 1, "rejected");
+      assertEquals(server.reasons.length, 1, "reasons");
       using second = await connectTo(server);
       assertEquals(await asks(second), "HELLO");
     });
@@ -274,7 +277,8 @@ Deno.test("AsyncTCPServer runs no handler of a request that was cut off before i
     if (verdict instanceof Error) server.verdict.reject(verdict);
     else server.verdict.resolve(verdict);
     await within(ended.promise);
-    assertEquals([server.finished, server.errors.length], [0, 0]);
+    assertEquals(server.finished, 0, "finished");
+    assertEquals(server.errors.length, 0, "errors");
     assertEquals(server.status.active, 0);
     await within(served);
   }
@@ -383,7 +387,8 @@ Deno.test("AsyncTCPServer cuts off a rejectRequest() that does not end, and runs
     assertEquals(await heard[129], "", "closed at once");
     using other = await connectTo(server);
     assertEquals(await asks(other), "HELLO", "the loop goes on");
-    assertEquals([calls, server.status.rejected], [128, 130]);
+    assertEquals(calls, 128, "calls");
+    assertEquals(server.status.rejected, 130, "rejected");
     await Promise.all(heard); // after two seconds
     for (const client of clients) client.close();
   });

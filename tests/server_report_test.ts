@@ -109,7 +109,8 @@ for (const stderr of ["2>/dev/full", "2>&-"]) {
         env: { NO_COLOR: "1" },
       });
       const { code, stdout } = await within(child.output(), 60_000);
-      assertEquals([code, text(stdout)], [0, "hello\n"]);
+      assertEquals(code, 0, "code");
+      assertEquals(text(stdout), "hello\n", "stdout");
     },
   });
 }

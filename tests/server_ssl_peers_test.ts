@@ -134,11 +134,9 @@ Deno.test({
           const [hello, facts] = seen.answers!;
           assertEquals(hello, "hello");
           const here = JSON.parse(facts);
-          assertEquals([here.version, here.alpn, here.cipher], [
-            seen.version,
-            "two",
-            seen.cipher,
-          ]);
+          assertEquals(here.version, seen.version, "version");
+          assertEquals(here.alpn, "two", "alpn");
+          assertEquals(here.cipher, seen.cipher, "cipher");
           assertEquals(here.peer, decoded);
           assertEquals(
             `-----BEGIN CERTIFICATE-----\n${
@@ -149,9 +147,12 @@ Deno.test({
         }
         const { answers } = await python.run(server, { lines: ["facts"] });
         const here = JSON.parse(answers![0]);
-        assertEquals([here.peer, here.der, here.alpn], [null, null, null]);
+        assertEquals(here.peer, null, "peer");
+        assertEquals(here.der, null, "der");
+        assertEquals(here.alpn, null, "alpn");
       });
-      assertEquals([server.errors, server.handshakes], [[], []]);
+      assertEquals(server.errors, [], "errors");
+      assertEquals(server.handshakes, [], "handshakes");
     }
   },
 });
@@ -236,7 +237,8 @@ Deno.test({
       }
       await until(() => server.status.active === 0);
     });
-    assertEquals([server.handshakes, server.errors], [[], []]);
+    assertEquals(server.handshakes, [], "handshakes");
+    assertEquals(server.errors, [], "errors");
   },
 });
 
@@ -329,7 +331,8 @@ Deno.test(
         await Promise.all(clients);
         assert(asked >= 60);
       });
-      assertEquals([server.handshakes, server.errors], [[], []]);
+      assertEquals(server.handshakes, [], "handshakes");
+      assertEquals(server.errors, [], "errors");
     } finally {
       await Deno.remove(directory, { recursive: true });
     }

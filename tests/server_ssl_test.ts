@@ -270,7 +270,8 @@ for (const Server of WAYS) {
         reject = "";
         assertEquals(await askTls(server, "hello"), "hello");
       });
-      assertEquals([server.handshakes, stderr.texts], [[], []]);
+      assertEquals(server.handshakes, [], "handshakes");
+      assertEquals(stderr.texts, [], "texts");
     },
   });
 
@@ -297,7 +298,8 @@ for (const Server of WAYS) {
         "ECONNRESET",
         "ECONNRESET",
       ]);
-      assertEquals([server.errors, stderr.texts], [[], []]);
+      assertEquals(server.errors, [], "errors");
+      assertEquals(stderr.texts, [], "texts");
     },
   });
 
@@ -315,7 +317,8 @@ for (const Server of WAYS) {
       await within(served);
       await stalled.recv(1).catch((error) => assert(error instanceof OSError));
       assertEquals(server.handshakes, []);
-      assertEquals([server.errors, stderr.texts], [[], []]);
+      assertEquals(server.errors, [], "errors");
+      assertEquals(stderr.texts, [], "texts");
     },
   });
 }

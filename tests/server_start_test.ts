@@ -191,7 +191,8 @@ Deno.test("serve() ends its other servers where one cannot be bound", async () =
   await turn();
   waiting.bind.resolve(); // its close waits for this
   assertStrictEquals(await assertRejects(() => within(served)), error);
-  assertEquals([other.fileno(), waiting.server.fileno()], [-1, -1]);
+  assertEquals(other.fileno(), -1, "otherFileno");
+  assertEquals(waiting.server.fileno(), -1, "serverFileno");
 });
 
 Deno.test("serverClose() throws an error of the start that nobody got, and once only", async () => {

@@ -282,7 +282,9 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
       assertComplete(server);
     }
     const { finished, failed, rejected, bytesIn } = server.status;
-    assertEquals([finished, failed, rejected], [2, 1, 1]);
+    assertEquals(finished, 2, "finished");
+    assertEquals(failed, 1, "failed");
+    assertEquals(rejected, 1, "rejected");
     using _waits = await connectTo(server);
     await _waits.sendall(bytes("wait\n"));
     await until(() => server.status.bytesIn === bytesIn + 5);
@@ -356,7 +358,9 @@ for (const Server of [TCPServer, AsyncTCPServer]) {
       await within(ended.wait());
       await within(served);
       const { accepted, forced, rejected } = server.status;
-      assertEquals([accepted, forced, rejected], [1, 1, 0]);
+      assertEquals(accepted, 1, "accepted");
+      assertEquals(forced, 1, "forced");
+      assertEquals(rejected, 0, "rejected");
     });
   }
 }
@@ -446,16 +450,19 @@ Deno.test("handleRequest() of a suspended server waits, and calls handleTimeout(
   await client.shutdown(SHUT_WR);
   server.suspend();
   await within(server.handleRequest());
-  assertEquals([timeouts, server.status.accepted], [1, 0]);
+  assertEquals(timeouts, 1, "timeouts");
+  assertEquals(server.status.accepted, 0, "accepted");
   server.timeout = null;
   const handled = server.handleRequest();
   server.resume();
   await within(handled);
-  assertEquals([timeouts, server.status.accepted], [1, 1]);
+  assertEquals(timeouts, 1, "timeouts");
+  assertEquals(server.status.accepted, 1, "accepted");
   server.suspend();
   server.timeout = 0.05;
   await within(server.handleRequest());
-  assertEquals([timeouts, server.status.limits.maxConnections], [2, 0]);
+  assertEquals(timeouts, 2, "timeouts");
+  assertEquals(server.status.limits.maxConnections, 0, "maxConnections");
 });
 
 Deno.test("a suspended UDP server receives later what has come meanwhile", async () => {
@@ -607,7 +614,8 @@ Deno.test({
       assertThrows(() => server.resourceLimits = wrong, TypeError);
       const no = "no" as unknown as boolean;
       assertThrows(() => server.daemonThreads = no, TypeError);
-      assertEquals([server.maxWorkers, server.workerTimeout], [1, null]);
+      assertEquals(server.maxWorkers, 1, "maxWorkers");
+      assertEquals(server.workerTimeout, null, "workerTimeout");
     };
     await within(talk(), 60_000); // the first worker of a run has its types checked
     await server.shutdown();

@@ -120,7 +120,8 @@ async function exceed(
   for (const error of server.errors) {
     assertInstanceOf(error, TimeoutError);
     const [, said] = error.message.split(": ");
-    assertEquals([error.code, said], ["ETIMEDOUT", `${reason} (ETIMEDOUT)`]);
+    assertEquals(error.code, "ETIMEDOUT", "code");
+    assertEquals(said, `${reason} (ETIMEDOUT)`, "said");
   }
   const names = clients.map((client) => client.getsockname());
   const order = (heard: unknown) => JSON.stringify(heard);
@@ -231,7 +232,9 @@ for (
         await until(() => server.status.active === 0);
         assertEquals(server.heard, [["idleTimeout", client.getsockname()]]);
         const { finished, failed } = server.status;
-        assertEquals([server.errors, finished, failed], [[], 1, 0]);
+        assertEquals(server.errors, [], "errors");
+        assertEquals(finished, 1, "finished");
+        assertEquals(failed, 0, "failed");
       });
     },
   });
@@ -306,7 +309,8 @@ Deno.test("requestTimeout holds for open requests too, from its change on, and a
     server.requestTimeout = 0.05;
     server.requestTimeout = null;
     await delay(100);
-    assertEquals([server.errors.length, server.requestTimeout], [0, null]);
+    assertEquals(server.errors.length, 0, "errors");
+    assertEquals(server.requestTimeout, null, "requestTimeout");
     server.requestTimeout = 1000.5;
     server.requestTimeout = 0.05; // shorter than the time that has passed, or almost
     await hold(client, "r");

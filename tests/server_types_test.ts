@@ -538,7 +538,10 @@ Deno.test("the options of a server are those given, or else the static fields of
   await using server = new Own(LOOPBACK, Raw, options);
   const { greeting, farewell, maxConnections, timeout, shared } =
     server.options;
-  assertEquals([greeting, farewell], ["hello", "adieu"]);
-  assertEquals([maxConnections, timeout, shared], [7, null, undefined]);
+  assertEquals(greeting, "hello", "greeting");
+  assertEquals(farewell, "adieu", "farewell");
+  assertEquals(maxConnections, 7, "maxConnections");
+  assertEquals(timeout, null, "timeout");
+  assertEquals(shared, undefined, "shared");
   assertEquals(server.shared, 1);
 });

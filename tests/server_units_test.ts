@@ -75,7 +75,8 @@ Deno.test("LoopWaiter.wait() waits for the source, or the stop", async () => {
   let told = false;
   const stop = waiter.stop().then(() => told = true);
   await within(second);
-  assertEquals([waiter.stopping, told], [true, false]);
+  assertEquals(waiter.stopping, true, "stopping");
+  assertEquals(told, false, "told");
   waiter.end();
   await within(stop);
   await within(waiter.stop());
@@ -198,18 +199,24 @@ Deno.test("Requests knows each request under way, in whatever order they come an
   const requests = new Requests({});
   const [a, b, c] = ["a", "b", "c"].map((name) => requests.begin(name));
   const left = () => Array.from(requests, ({ request }) => request).join();
-  assertEquals([left(), requests.size], ["a,b,c", 3]);
+  assertEquals(left(), "a,b,c", "left");
+  assertEquals(requests.size, 3, "size");
   assertStrictEquals(requests.detach("a"), a);
-  assertEquals([a.detached, b.detached], [true, false]);
+  assertEquals(a.detached, true, "aDetached");
+  assertEquals(b.detached, false, "bDetached");
   const d = requests.begin("d");
   for (const _twice of [1, 2]) requests.end(b);
-  assertEquals([left(), requests.size, b.end], ["a,c,d", 3, "finished"]);
+  assertEquals(left(), "a,c,d", "left");
+  assertEquals(requests.size, 3, "size");
+  assertEquals(b.end, "finished", "end");
   requests.end(d);
   requests.end(a);
   assertStrictEquals(requests.detach("c"), c);
   assertEquals(requests.giveUp(), [c]);
   requests.end(c);
-  assertEquals([left(), requests.size, c.end], ["", 0, "forced"]);
+  assertEquals(left(), "", "left");
+  assertEquals(requests.size, 0, "size");
+  assertEquals(c.end, "forced", "end");
 });
 
 Deno.test("Requests.replace() has the new request drained, cut off and ended", async () => {
@@ -219,15 +226,18 @@ Deno.test("Requests.replace() has the new request drained, cut off and ended", a
   const signal = requests.signal(former);
   requests.replace(former, current);
   assertStrictEquals(requests.signal(current), signal);
-  assertEquals([requests.size, active.request === current], [1, true]);
+  assertEquals(requests.size, 1, "size");
+  assertEquals(active.request === current, true, "replaced");
   assertEquals(requests.giveUp(), [active]);
   assert(!requests.reports(current), "cut off");
   const late = new Socket();
   requests.replace(current, late); // the server has given the request up
-  assertEquals([late.fileno(), requests.reports(late)], [-1, false]);
+  assertEquals(late.fileno(), -1, "fileno");
+  assertEquals(requests.reports(late), false, "reports");
   assertStrictEquals(requests.replaced!.currentOf(former), late);
   requests.replaced!.closeFormer(late);
-  assertEquals([former.fileno(), current.fileno()], [-1, -1]);
+  assertEquals(former.fileno(), -1, "formerFileno");
+  assertEquals(current.fileno(), -1, "currentFileno");
   requests.replace(late, late);
   await undefined;
 });
@@ -239,7 +249,8 @@ Deno.test("Requests counts a request that is got twice, and ends each", () => {
   requests.end(first);
   assertStrictEquals(requests.detach("one"), second);
   requests.end(second);
-  assertEquals([requests.size, requests.quiet.ready], [0, true]);
+  assertEquals(requests.size, 0, "size");
+  assertEquals(requests.quiet.ready, true, "ready");
 });
 
 Deno.test("Requests finds a request by its object, among others", () => {

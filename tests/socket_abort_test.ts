@@ -320,7 +320,8 @@ Deno.test("a datagram after an aborted recvfrom() is for the next call", async (
     signal.reason,
   );
   const [data, from] = await within(receiver.recvfrom(9));
-  assertEquals([text(data), from], ["x", sender.getsockname()]);
+  assertEquals(text(data), "x", "data");
+  assertEquals(from, sender.getsockname(), "from");
 });
 
 withPair(
@@ -339,7 +340,8 @@ withPair(
     await within(third);
     client.close();
     const all = await received;
-    assertEquals([all.length, text(all.subarray(-5))], [16_000_005, "third"]);
+    assertEquals(all.length, 16_000_005, "length");
+    assertEquals(text(all.subarray(-5)), "third", "end");
   },
 );
 
@@ -352,7 +354,8 @@ withPair(
       client.send(new Uint8Array(3_000_000), { signal }),
     );
     client.close();
-    assertEquals([sent, (await received).length], [3_000_000, 3_000_000]);
+    assertEquals(sent, 3_000_000, "sent");
+    assertEquals((await received).length, 3_000_000, "received");
   },
 );
 
@@ -419,14 +422,16 @@ Deno.test("one signal for 100,000 calls keeps nothing of them", async () => {
   const aborting = new Aborting();
   const { signal } = aborting;
   for (let i = 0; i < 100_000; i++) await socket.recv(1, { signal });
-  assertEquals([aborting.listeners, aborting.most], [0, 1]);
+  assertEquals(aborting.listeners, 0, "listeners");
+  assertEquals(aborting.most, 1, "most");
   stream.read = read;
   const calls = Array.from(
     { length: 1000 },
     () => socket.recv(1, { signal }).catch(() => "aborted"),
   );
   await turn();
-  assertEquals([aborting.listeners, aborting.most], [1, 1]); // one for all
+  assertEquals(aborting.listeners, 1, "listeners");
+  assertEquals(aborting.most, 1, "most"); // one for all
   aborting.abort();
   assertEquals(await Promise.all(calls), Array(1000).fill("aborted"));
   assertEquals(aborting.listeners, 0);

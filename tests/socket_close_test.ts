@@ -265,7 +265,8 @@ Deno.test("Socket.abort() drops what is not sent, and ends calls and files with 
   const read = codeOf(() => file.readline());
   client.abort();
   client.abort();
-  assertEquals([await sent, await read], ["EBADF", "EBADF"]);
+  assertEquals(await sent, "EBADF", "sent");
+  assertEquals(await read, "EBADF", "read");
   assertEquals(client.fileno(), -1);
   let count = 0;
   for (let piece; (piece = await within(server.recv(65536))).length > 0;) {
@@ -297,7 +298,8 @@ Deno.test("Socket.close() closes a listener that was closed underneath, with an 
     if (accepts) assertEquals(await accepted, "EBADF");
     const fd = listener.fileno();
     listener.close();
-    assertEquals([fd > 0, listener.fileno()], [true, -1]);
+    assertEquals(fd > 0, true, "opened");
+    assertEquals(listener.fileno(), -1, "fileno");
     assertEquals(await codeOf(() => listener.accept()), "EBADF");
     await within(listener.waitClosed());
     listener.close();

@@ -61,7 +61,8 @@ testEach("sends, receives and answers", async (bind) => {
     using client = bind(family);
     assertEquals(await client.sendto(bytes("ping"), server.getsockname()), 4);
     const [data, sender] = await within(server.recvfrom(100));
-    assertEquals([text(data), sender], ["ping", client.getsockname()]);
+    assertEquals(text(data), "ping", "data");
+    assertEquals(sender, client.getsockname(), "sender");
     assertEquals(await server.sendto(bytes("pong"), MSG_DONTWAIT, sender!), 4);
     const memory = new Uint8Array(10);
     assertEquals(await within(client.recvfromInto(memory, 4)), [
@@ -230,7 +231,8 @@ testEach("refuses port 0 as a target", async (bind) => {
       () => socket.sendto(bytes("x"), [host, 0]),
       OSError,
     );
-    assertEquals([error.code, error.address], ["EINVAL", "127.0.0.1:0"]);
+    assertEquals(error.code, "EINVAL", "code");
+    assertEquals(error.address, "127.0.0.1:0", "address");
     assertEquals(
       await codeOf(() => socket.sendmsg([bytes("x")], [], 0, [host, 0])),
       "EINVAL",
@@ -404,7 +406,8 @@ Deno.test("Socket.sendto() that fails names the address, and lets the next go", 
   const error = await socket.sendto(bytes("x"), ["127.0.0.1", 9]).catch(
     (error) => error,
   );
-  assertEquals([error.code, error.address], ["EMSGSIZE", "127.0.0.1:9"]);
+  assertEquals(error.code, "EMSGSIZE", "code");
+  assertEquals(error.address, "127.0.0.1:9", "address");
   fake.send = send;
   assertEquals(await socket.sendto(bytes("x"), ["127.0.0.1", 9]), 1);
 });

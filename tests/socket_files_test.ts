@@ -134,10 +134,12 @@ each("leaves its socket open when it is closed", async (files) => {
 });
 
 each("says whether it is closed", async ({ reader, writer }) => {
-  assertEquals([reader.closed, writer.closed], [false, false]);
+  assertEquals(reader.closed, false, "readerClosed");
+  assertEquals(writer.closed, false, "writerClosed");
   reader.close();
   await writer.close();
-  assertEquals([reader.closed, writer.closed], [true, true]);
+  assertEquals(reader.closed, true, "readerClosed");
+  assertEquals(writer.closed, true, "writerClosed");
   await assertRejects(() => reader.read(), TypeError, "closed file");
   await writer.close(); // again
 });
@@ -154,7 +156,8 @@ each("goes on after a timeout, with nothing lost", async (files, read) => {
   await writer.write("def");
   await writer.flush();
   const all = await within(reader.read(6));
-  assertEquals([typeof all === "string", shown(all)], [read === "r", "abcdef"]);
+  assertEquals(typeof all === "string", read === "r", "isText");
+  assertEquals(shown(all), "abcdef", "shown");
 });
 
 withPair(

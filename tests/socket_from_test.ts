@@ -63,7 +63,8 @@ Deno.test("Socket.detach() refuses while something would be lost", async () => {
 
 Deno.test("Socket.from() takes a connection, a listener and a datagram socket", async () => {
   using listener = Socket.from(Deno.listen({ hostname: "::1", port: 0 }));
-  assertEquals([listener.family, listener.type], [AF_INET6, SOCK_STREAM]);
+  assertEquals(listener.family, AF_INET6, "family");
+  assertEquals(listener.type, SOCK_STREAM, "type");
   const port = portOf(listener.getsockname());
   const conn = await Deno.connect({ hostname: "::1", port });
   using client = Socket.from(conn);
@@ -73,7 +74,8 @@ Deno.test("Socket.from() takes a connection, a listener and a datagram socket", 
   assertEquals(client.getpeername(), ["::1", port]);
   server.close();
   using datagrams = Socket.from(udp().detach());
-  assertEquals([datagrams.family, datagrams.type], [AF_INET, SOCK_DGRAM]);
+  assertEquals(datagrams.family, AF_INET, "family");
+  assertEquals(datagrams.type, SOCK_DGRAM, "type");
 });
 
 Deno.test("Socket.from() refuses what is no connection, and names it", () => {
@@ -96,7 +98,8 @@ Deno.test("Socket.from() takes a test double", async () => {
   assertEquals(await socket.recv(3), bytes(""));
   await socket.sendall(bytes("bye"));
   await socket.shutdown(SHUT_WR);
-  assertEquals([fake.written.map(text), fake.calls], [["bye"], ["closeWrite"]]);
+  assertEquals(fake.written.map(text), ["bye"], "written");
+  assertEquals(fake.calls, ["closeWrite"], "calls");
   socket.close();
   assertEquals(fake.calls, ["closeWrite", "close"]);
   assertThrows(() => Socket.from({} as FakeStream), TypeError);

@@ -49,11 +49,9 @@ Deno.test("createConnection() takes the first address that answers", async () =>
   using _ = resolveTo("::1", "127.0.0.2", "127.0.0.1", "127.0.0.3");
   using client = await within(createConnection(["many.test", port]));
   assertEquals(client.getpeername(), ["127.0.0.1", port]);
-  assertEquals([client.family, client.type, client.gettimeout()], [
-    AF_INET,
-    SOCK_STREAM,
-    null,
-  ]);
+  assertEquals(client.family, AF_INET, "family");
+  assertEquals(client.type, SOCK_STREAM, "type");
+  assertEquals(client.gettimeout(), null, "timeout");
 });
 
 Deno.test("createConnection() throws the last failure, or all", async () => {
@@ -182,7 +180,8 @@ Deno.test("createConnection() connects from an own address", async () => {
     createConnection(listener.getsockname(), { sourceAddress }),
   );
   const [server, peer] = await within(listener.accept());
-  assertEquals([peer, client.getsockname()], [sourceAddress, sourceAddress]);
+  assertEquals(peer, sourceAddress, "peer");
+  assertEquals(client.getsockname(), sourceAddress, "sockname");
   await client.sendall(bytes("hello"));
   assertEquals(text(await within(server.recv(9))), "hello");
   server.close();
@@ -216,7 +215,8 @@ for (const family of [AF_INET, AF_INET6]) {
     const port = deadPort();
     using server = createServer([loopback, port], { family });
     assertEquals(server.getsockname(), [loopback, port]);
-    assertEquals([server.family, server.type], [family, SOCK_STREAM]);
+    assertEquals(server.family, family, "family");
+    assertEquals(server.type, SOCK_STREAM, "type");
     assertEquals(server.getsockopt(SOL_SOCKET, SO_REUSEPORT), 0);
   });
 
@@ -285,12 +285,10 @@ Deno.test("socketpair() connects two sockets of each family and type", async () 
   for (const family of [AF_INET, AF_INET6]) {
     for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
       const [one, other] = await within(socketpair(family, type));
-      assertEquals([one.family, one.type, other.family, other.type], [
-        family,
-        type,
-        family,
-        type,
-      ]);
+      assertEquals(one.family, family, "oneFamily");
+      assertEquals(one.type, type, "oneType");
+      assertEquals(other.family, family, "otherFamily");
+      assertEquals(other.type, type, "otherType");
       assertEquals(one.getpeername(), other.getsockname());
       assertEquals(other.getpeername(), one.getsockname());
       for (const [from, to] of [[one, other], [other, one]]) {
@@ -335,7 +333,8 @@ Deno.test("socketpair() connects whatever the default timeout is", async () => {
   setdefaulttimeout(0);
   try {
     const [one, other] = await within(socketpair());
-    assertEquals([one.gettimeout(), other.gettimeout()], [0, 0]);
+    assertEquals(one.gettimeout(), 0, "oneTimeout");
+    assertEquals(other.gettimeout(), 0, "otherTimeout");
     one.close();
     other.close();
   } finally {

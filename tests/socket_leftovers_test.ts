@@ -61,7 +61,8 @@ Deno.test({
       stderr: "null",
     });
     const { code, stdout } = await within(child.output());
-    assertEquals([code, new TextDecoder().decode(stdout)], [0, "done\n"]);
+    assertEquals(code, 0, "code");
+    assertEquals(new TextDecoder().decode(stdout), "done\n", "stdout");
   },
 });
 

@@ -116,7 +116,8 @@ async function exchange([a, b]: [Socket, Socket], seed: number): Promise<void> {
     sendAtRandom(b, fromB, seeded(seed + 3)),
     receiveAtRandom(a, seeded(seed + 4)),
   ]));
-  assertEquals([digest(atB), digest(atA)], [digest(fromA), digest(fromB)]);
+  assertEquals(digest(atB), digest(fromA), "from a to b");
+  assertEquals(digest(atA), digest(fromB), "from b to a");
 }
 
 /** A connection that takes and gives random parts of what was asked, after random pauses. */

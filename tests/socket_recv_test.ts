@@ -65,7 +65,8 @@ withPair(
     const second = await within(server.recv(2));
     await client.sendall(bytes("efgh"));
     await within(server.recv(4));
-    assertEquals([text(first), text(second)], ["ab", "cd"]);
+    assertEquals(text(first), "ab", "first");
+    assertEquals(text(second), "cd", "second");
   },
 );
 
@@ -198,7 +199,8 @@ withPair(
       await codeOf(() => server.recv(5, MSG_DONTWAIT | MSG_WAITALL)),
       "EAGAIN",
     );
-    assertEquals([server.gettimeout(), server.getblocking()], [null, true]);
+    assertEquals(server.gettimeout(), null, "timeout");
+    assertEquals(server.getblocking(), true, "blocking");
   },
 );
 
@@ -286,7 +288,7 @@ withPair(
   async (client, server) => {
     await client.sendall(bytes("abcd"));
     const [data, sender] = await within(server.recvfrom(2));
-    assertEquals([text(data), sender], ["ab", null]);
+    assertEquals({ data: text(data), sender }, { data: "ab", sender: null });
     assertEquals(await server.recvfromInto(new Uint8Array(0)), [0, null]);
     const memory = new Uint8Array(2);
     assertEquals(await within(server.recvfromInto(memory)), [2, null]);
@@ -303,7 +305,8 @@ Deno.test("Socket.recv() throws ConnectionResetError once, and sendall() BrokenP
     () => within(waiting),
     ConnectionResetError,
   );
-  assertEquals([error.code, error.syscall], ["ECONNRESET", "recv"]);
+  assertEquals(error.code, "ECONNRESET", "code");
+  assertEquals(error.syscall, "recv", "syscall");
   assertInstanceOf(error.cause, Deno.errors.ConnectionReset);
   assertEquals(await within(client.recv(10)), bytes(""));
   client.sendall(

@@ -213,7 +213,8 @@ withPair(
       last = await within(server.recv(65536));
       received += last.length;
     }
-    assertEquals([await within(sent), text(last).endsWith("end")], [3, true]);
+    assertEquals(await within(sent), 3, "sent");
+    assertEquals(text(last).endsWith("end"), true, "endsWith");
   },
 );
 

@@ -181,7 +181,8 @@ withPair(
     const reader = server.readable.getReader({ mode: "byob" });
     await client.sendall(bytes("abc"));
     const { value } = await within(reader.read(new Uint8Array(10)));
-    assertEquals([text(value!), value!.buffer.byteLength], ["abc", 10]);
+    assertEquals(text(value!), "abc", "value");
+    assertEquals(value!.buffer.byteLength, 10, "byteLength");
     const four = reader.read(new Uint8Array(4), { min: 4 });
     await client.sendall(bytes("de"));
     for (let i = 0; i < 10; i++) await turn();
@@ -191,7 +192,8 @@ withPair(
     client.close();
     assertEquals(text((await within(rest)).value!), "hi"); // fewer, at the end
     const end = await within(reader.read(new Uint8Array(2)));
-    assertEquals([end.done, end.value?.length], [true, 0]);
+    assertEquals(end.done, true, "done");
+    assertEquals(end.value?.length, 0, "length");
   },
 );
 

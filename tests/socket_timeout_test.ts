@@ -87,10 +87,8 @@ Deno.test("Socket.settimeout() takes seconds, 0 and null, and nothing else", () 
   using socket = new Socket();
   for (const timeout of [0.25, 3, null, 0]) {
     socket.settimeout(timeout);
-    assertEquals([socket.gettimeout(), socket.getblocking()], [
-      timeout,
-      timeout !== 0,
-    ]);
+    assertEquals(socket.gettimeout(), timeout, "timeout");
+    assertEquals(socket.getblocking(), timeout !== 0, "blocking");
   }
   for (const timeout of [-1, Infinity, NaN]) {
     assertThrows(
@@ -113,9 +111,11 @@ Deno.test("Socket.settimeout() takes seconds, 0 and null, and nothing else", () 
 Deno.test("Socket.setblocking() sets the timeout to null or 0", () => {
   using socket = new Socket();
   socket.setblocking(false);
-  assertEquals([socket.gettimeout(), socket.getblocking()], [0, false]);
+  assertEquals(socket.gettimeout(), 0, "timeout");
+  assertEquals(socket.getblocking(), false, "blocking");
   socket.setblocking(true);
-  assertEquals([socket.gettimeout(), socket.getblocking()], [null, true]);
+  assertEquals(socket.gettimeout(), null, "timeout");
+  assertEquals(socket.getblocking(), true, "blocking");
   const { type } = socket;
   for (const timeout of [null, 0, 10, 0, 2.5]) {
     socket.settimeout(timeout);
@@ -136,12 +136,14 @@ Deno.test("setdefaulttimeout() is for new and accepted sockets", async () => {
   try {
     assertEquals(getdefaulttimeout(), 7.5);
     const [client, server] = await tcpPair();
-    assertEquals([client.gettimeout(), server.gettimeout()], [7.5, 7.5]);
+    assertEquals(client.gettimeout(), 7.5, "clientTimeout");
+    assertEquals(server.gettimeout(), 7.5, "serverTimeout");
     using listener = listen();
     listener.settimeout(10); // which accepted sockets do not inherit
     using second = await createConnection(listener.getsockname());
     const [accepted] = await listener.accept();
-    assertEquals([accepted.gettimeout(), second.gettimeout()], [7.5, 7.5]);
+    assertEquals(accepted.gettimeout(), 7.5, "acceptedTimeout");
+    assertEquals(second.gettimeout(), 7.5, "secondTimeout");
     for (const socket of [accepted, client, server]) socket.close();
   } finally {
     setdefaulttimeout(null);

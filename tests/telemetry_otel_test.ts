@@ -128,7 +128,7 @@ Deno.test({
     await t.step("a span of a request has the attributes of its sides", () => {
       assertEquals(spans.length, 4); // three in the process, and one in a worker
       const [{ kind, parentSpanId, ...first }] = spans;
-      assertEquals([kind, parentSpanId], [2, ""]); // a root of the kind "server"
+      assertEquals({ kind, parentSpanId }, { kind: 2, parentSpanId: "" }); // a root of the kind "server"
       const attributes = attributesOf(first);
       for (const side of ["server", "client"]) {
         assertEquals(attributes[`${side}.address`], "127.0.0.1");

@@ -206,11 +206,9 @@ Deno.test("A request that the drain cuts off ends once, as forced", async () => 
   await within(server.serverClose({ timeout: 0 }));
   await within(served);
   const [stop, ...more] = events.of(STOP);
-  assertEquals([stop.reason, stop.clientAddress, more], [
-    "forced",
-    client.getsockname(),
-    [],
-  ]);
+  assertEquals(stop.reason, "forced", "reason");
+  assertEquals(stop.clientAddress, client.getsockname(), "clientAddress");
+  assertEquals(more, [], "more");
   const [{ report }] = events.of("socketserver.listener.stop");
   assertEquals(report.forced, 1);
 });
@@ -256,7 +254,7 @@ Deno.test("A request whose last bytes are on their way ends when they are sent",
     assertEquals(events.of(STOP), []);
     while ((await client.recv(2 ** 20)).length > 0);
     const { bytesOut, reason } = await events.next(STOP);
-    assertEquals([bytesOut, reason], [BIG, "finished"]);
+    assertEquals({ bytesOut, reason }, { bytesOut: BIG, reason: "finished" });
   });
 });
 
@@ -281,11 +279,9 @@ for (
       using client = await connectTo(server);
       assertEquals(text(await client.recv(100)), "busy\n");
       const stop = await events.next(STOP);
-      assertEquals([stop.reason, stop.rejected, stop.bytesOut], [
-        "rejected",
-        "verifyRequest",
-        5,
-      ]);
+      assertEquals(stop.reason, "rejected", "reason");
+      assertEquals(stop.rejected, "verifyRequest", "rejected");
+      assertEquals(stop.bytesOut, 5, "bytesOut");
       assertPaired(events);
     });
   });
@@ -301,12 +297,11 @@ Deno.test("A limit is published with the client over it", async () => {
   await events.next("socketserver.request.start");
   using second = await connectTo(server);
   const { limit, clientAddress } = await events.next("socketserver.limit");
-  assertEquals([limit, clientAddress], [
-    "maxConnectionsPerClient",
-    second.getsockname(),
-  ]);
+  assertEquals(limit, "maxConnectionsPerClient", "limit");
+  assertEquals(clientAddress, second.getsockname(), "clientAddress");
   const stop = await events.next(STOP);
-  assertEquals([stop.reason, stop.rejected], ["rejected", limit]);
+  assertEquals(stop.reason, "rejected", "reason");
+  assertEquals(stop.rejected, limit, "rejected");
   await within(server.serverClose({ timeout: 0 }));
   await within(served);
 });
@@ -344,7 +339,9 @@ Deno.test("A handshake is published with its duration, and ends the request if i
       assertEquals(good.error, undefined);
       assert(good.duration > 0 && good.duration < 60);
       const { bytesIn, bytesOut, reason } = await events.next(STOP);
-      assertEquals([bytesIn, bytesOut, reason], [6, 6, "finished"]);
+      assertEquals(bytesIn, 6, "bytesIn");
+      assertEquals(bytesOut, 6, "bytesOut");
+      assertEquals(reason, "finished", "reason");
 
       using client = await connectTo(server);
       await client.sendall(bytes("GET / HTTP/1.0\r\n\r\n"));
@@ -376,7 +373,8 @@ Deno.test("A request behind a proxy has the address of its client, or fails with
     for (const { clientAddress } of [start, stop]) {
       assertEquals(clientAddress, ["192.0.2.7", 4711]);
     }
-    assertEquals([stop.reason, stop.bytesOut], ["finished", 6]);
+    assertEquals(stop.reason, "finished", "reason");
+    assertEquals(stop.bytesOut, 6, "bytesOut");
 
     using hostile = await connectTo(server);
     await hostile.sendall(bytes("GET / HTTP/1.1\r\n\r\n"));
@@ -391,7 +389,8 @@ Deno.test("A request behind a proxy has the address of its client, or fails with
     using extra = await connectTo(server);
     await extra.sendall(bytes("PROXY TCP4 192.0.2.9 192.0.2.1 1 80\r\n"));
     const { reason, rejected, clientAddress } = await events.next(STOP, 2);
-    assertEquals([reason, rejected], ["rejected", "maxConnections"]);
+    assertEquals(reason, "rejected", "reason");
+    assertEquals(rejected, "maxConnections", "rejected");
     assertEquals(clientAddress, ["192.0.2.9", 1]);
     await holder.sendall(bytes("x\n"));
     await events.next(STOP, 3);
@@ -408,10 +407,8 @@ Deno.test("A request that takes too long is a limit, and fails with a TimeoutErr
     async (server) => {
       using client = await connectTo(server);
       const { limit, clientAddress } = await events.next("socketserver.limit");
-      assertEquals([limit, clientAddress], [
-        "requestTimeout",
-        client.getsockname(),
-      ]);
+      assertEquals(limit, "requestTimeout", "limit");
+      assertEquals(clientAddress, client.getsockname(), "clientAddress");
       const { reason, error, duration } = await events.next(STOP);
       assertEquals(reason, "failed");
       assertInstanceOf(error, TimeoutError);
@@ -448,7 +445,9 @@ Deno.test("A datagram has the bytes of its packet", async () => {
   await serving(new UDPServer(LOOPBACK, Answer), async (server) => {
     assertEquals(await ask(server, "hello"), "yes");
     const { bytesIn, bytesOut, reason } = await events.next(STOP);
-    assertEquals([bytesIn, bytesOut, reason], [5, null, "finished"]);
+    assertEquals(bytesIn, 5, "bytesIn");
+    assertEquals(bytesOut, null, "bytesOut");
+    assertEquals(reason, "finished", "reason");
   });
 });
 
@@ -507,7 +506,8 @@ for (const [said, reason, message] of WORKER_ENDS) {
         options,
         said,
       );
-      assertEquals([exit.reason, exit.requests], [reason, 1]);
+      assertEquals(exit.reason, reason, "reason");
+      assertEquals(exit.requests, 1, "requests");
       if (message === undefined) assertEquals(exit.error, undefined);
       else assert(message.test(String(exit.error)), String(exit.error));
       assertEquals(stop.reason, "failed");
@@ -543,8 +543,8 @@ const CHILD_ENDS: [
   stop: string,
 ][] = [
   ["exit 3\n", {}, ["exited", 3, null, 1], "failed"],
-  [SIGKILL, {}, ["signal", null, "SIGKILL", 1], "failed"],
-  ["spin\n", { childTimeout: 0.5 }, ["timeout", null, "SIGKILL", 1], "failed"],
+  [SIGKILL, {}, ["signal", null, SIGKILL, 1], "failed"],
+  ["spin\n", { childTimeout: 0.5 }, ["timeout", null, SIGKILL, 1], "failed"],
   ["hello\n", { requestsPerChild: 1 }, ["retired", 0, null, 0], "finished"],
 ];
 
@@ -560,7 +560,11 @@ for (const [said, options, end, reason] of CHILD_ENDS) {
         { ...options, maxChildren: 1 },
         said,
       );
-      assertEquals([exit.reason, exit.code, exit.signal, exit.requests], end);
+      const [ended, code, signal, requests] = end;
+      assertEquals(exit.reason, ended, "reason");
+      assertEquals(exit.code, code, "code");
+      assertEquals(exit.signal, signal, "signal");
+      assertEquals(exit.requests, requests, "requests");
       assertEquals(stop.reason, reason);
       if (reason === "finished") assertEquals(stop.bytesIn, said.length);
     },
