@@ -27,6 +27,7 @@ import {
   tell,
   text,
 } from "./server_helpers.ts";
+import { serveRequest } from "../testing.ts";
 import { FrozenClock } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";
 
@@ -524,3 +525,42 @@ Deno.test("TCPServer closes a request whose files the handler left open", async 
   assertEquals(requests[0].fileno(), -1);
   assertThrows(() => requests[0].makefile("r"), OSError, "EBADF");
 });
+
+Deno.test("BaseRequestHandler has hooks that need not be async, and whatever they return is awaited", async () => {
+  const log: string[] = [];
+  class Plain extends BaseRequestHandler<Socket> {
+    override setup = () => void log.push("setup");
+    override handle = () => void log.push("handle");
+    override finish = () => void log.push("finish");
+  }
+  const thenable = (name: string): Promise<void> =>
+    ({ then: (done: () => void) => (log.push(name), done()) }) as never;
+  class Odd extends BaseRequestHandler<Socket> {
+    override setup = () => thenable("odd setup");
+    override handle = () => thenable("odd handle");
+    override finish = () => 5 as never;
+  }
+  await serveRequest(Plain).done;
+  await serveRequest(Odd).done;
+  assertEquals(log, ["setup", "handle", "finish", "odd setup", "odd handle"]);
+});
+
+for (const how of ["throws", "rejects"]) {
+  Deno.test(`BaseRequestHandler.finish() knows the failure where handle() ${how}, also if it was added later`, async () => {
+    const failed = new Error("handle");
+    let seen: unknown;
+    class Failing extends BaseRequestHandler<Socket> {
+      override handle(): Promise<void> {
+        if (how === "rejects") return Promise.reject(failed);
+        throw failed;
+      }
+    }
+    const run = () => assertRejects(() => serveRequest(Failing).done);
+    assertStrictEquals(await run(), failed);
+    Failing.prototype.finish = function () {
+      seen = this.failure;
+    };
+    assertStrictEquals(await run(), failed);
+    assertStrictEquals(seen, failed);
+  });
+}

@@ -11,6 +11,7 @@ import {
   type Socket as NetSocket,
 } from "node:net";
 import { constants } from "node:os";
+import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { SharedTimer, Timeout } from "../internal/waiting/timeouts.ts";
 import {
   type Address,
@@ -109,6 +110,17 @@ export async function tcpSocketAndReset(): Promise<[Socket, () => void]> {
   const peer = await within(promise);
   server.close();
   return [socket, () => void peer.resetAndDestroy()];
+}
+
+/** A UDP socket on a free port, over `node:dgram`: what a program without the unstable `net` flag has. */
+export function nodeUdp(
+  hostname = "127.0.0.1",
+  family: number = AF_INET,
+  port = 0,
+): Socket {
+  return Socket.from(
+    bindNodeDatagram({ family, hostname, port, reuseAddr: false }),
+  );
 }
 
 /** A UDP socket on a free port of the loopback. */

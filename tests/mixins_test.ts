@@ -10,16 +10,9 @@ import {
   type MixInOptions,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
-import { requestsOf } from "../internal/requests/request_registry.ts";
 import type { Address } from "../socket.ts";
 import { AF_INET, SHUT_WR, Socket } from "../socket.ts";
-import {
-  assert,
-  assertEquals,
-  assertInstanceOf,
-  assertThrows,
-  delay,
-} from "./deps.ts";
+import { assertEquals, assertInstanceOf, assertThrows, delay } from "./deps.ts";
 import {
   ask,
   bytes,
@@ -31,6 +24,7 @@ import {
   newPath,
   serving,
   text,
+  until,
 } from "./server_helpers.ts";
 import { haveUnix, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
@@ -286,8 +280,7 @@ Deno.test("AsyncTCPServer.processRequestTask() that is extended is under way to 
     await shut.wait();
     assertEquals(server.status.active, 1);
     gate.set();
-    await within(requestsOf(server).quiet.fill());
-    assertEquals(server.status.active, 0);
+    await until(() => server.status.active === 0);
   });
 });
 
@@ -415,43 +408,4 @@ Deno.test({
       assertEquals(await other, "another path", "other");
     });
   },
-});
-
-Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
-  const server = { maxConnectionsPerClient: 1 };
-  const requests = requestsOf(server);
-  const client: Address = ["192.0.2.1", 1];
-  const [first, second] = [{}, {}];
-  const active = requests.begin(first, client);
-  assertEquals(requests.giveUp(), [active]);
-  requests.begin(second, client);
-  requests.end(active); // late: its place went to the second one
-  assert(!requests.exceeds(second));
-  const third = {};
-  const last = requests.begin(third, client);
-  assert(requests.exceeds(third));
-  requests.end(last);
-  assert(!requests.exceeds(second));
-});
-
-Deno.test("Requests.exceeds() forgets what it has counted of those that were given up", () => {
-  const requests = requestsOf({ maxConnectionsPerClient: 1 });
-  const client: Address = ["192.0.2.1", 1];
-  const [first, second] = [{}, {}];
-  requests.begin(first, client);
-  assert(!requests.exceeds(first)); // counts from now on
-  requests.giveUp();
-  requests.begin(second, client);
-  assert(!requests.exceeds(second));
-});
-
-Deno.test("Requests.reports() forgets a request that was given up, when it has ended", () => {
-  const requests = requestsOf({});
-  const request = {};
-  const active = requests.begin(request);
-  assert(requests.reports(request));
-  requests.giveUp();
-  assert(!requests.reports(request));
-  requests.end(active);
-  assert(requests.reports(request));
 });

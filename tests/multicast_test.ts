@@ -10,10 +10,16 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { assertEquals, assertMatch, assertThrows } from "./deps.ts";
 import { unstableNet } from "./helpers/allowed.ts";
-import { codeOf, concat, FakeDatagram, portOf } from "./helpers.ts";
+import {
+  codeOf,
+  concat,
+  FakeDatagram,
+  nodeUdp,
+  portOf,
+  udp,
+} from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";
 
@@ -23,21 +29,9 @@ const LOOPBACK = "127.0.0.1";
 
 type Bind = (host?: string) => Socket;
 
-function bindFacade(host = LOOPBACK): Socket {
-  const socket = new Socket(AF_INET, SOCK_DGRAM);
-  socket.bind([host, 0]);
-  return socket;
-}
-
-function bindNode(hostname = LOOPBACK): Socket {
-  return Socket.from(
-    bindNodeDatagram({ family: AF_INET, hostname, port: 0, reuseAddr: false }),
-  );
-}
-
 const BACKENDS: [name: string, bind: Bind, ignore: boolean][] = [
-  ["Deno.listenDatagram", bindFacade, !unstableNet],
-  ["node:dgram", unstableNet ? bindNode : bindFacade, false],
+  ["Deno.listenDatagram", udp, !unstableNet],
+  ["node:dgram", unstableNet ? nodeUdp : udp, false],
 ];
 
 function set(socket: Socket, name: number, value: OptionValue): void {
@@ -46,8 +40,8 @@ function set(socket: Socket, name: number, value: OptionValue): void {
 
 /** Whether this machine delivers multicast over its loopback. */
 async function delivers(): Promise<boolean> {
-  using receiver = bindNode("0.0.0.0");
-  using sender = bindNode();
+  using receiver = nodeUdp("0.0.0.0");
+  using sender = nodeUdp();
   receiver.settimeout(1);
   try {
     set(receiver, IP_ADD_MEMBERSHIP, [GROUP, LOOPBACK]);
@@ -118,7 +112,7 @@ for (const [backend, bind, missing] of BACKENDS) {
 }
 
 Deno.test("IP_ADD_MEMBERSHIP refuses what is no group or interface, and names it", async () => {
-  using socket = bindFacade();
+  using socket = udp();
   const values = [["192.0.2.1"], [GROUP, "eth0"], ["::1"], 5, "239.0.0.1", []];
   for (const value of values) {
     assertThrows(
@@ -198,7 +192,7 @@ Deno.test("DenoDatagram tells the failure of an option to the next call", async 
 });
 
 Deno.test("IP_MULTICAST_TTL over node:dgram cannot be 0", async () => {
-  using socket = bindNode();
+  using socket = nodeUdp();
   set(socket, IP_MULTICAST_TTL, 255);
   assertEquals(socket.getsockopt(IPPROTO_IP, IP_MULTICAST_TTL), 255);
   assertEquals(

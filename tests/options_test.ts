@@ -26,7 +26,6 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../socket.ts";
-import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import {
   assert,
   assertEquals,
@@ -38,6 +37,7 @@ import {
   codeOf,
   FakeStream,
   listen,
+  nodeUdp,
   tcpPair,
   tcpSocketAndReset,
   udp,
@@ -45,13 +45,6 @@ import {
 import { bytes } from "./stream_fakes.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { granted, unstableNet } from "./helpers/allowed.ts";
-
-/** A UDP socket over `node:dgram`, whatever the flags. */
-function nodeUdp(hostname = "127.0.0.1"): Socket {
-  return Socket.from(
-    bindNodeDatagram({ family: AF_INET, hostname, port: 0, reuseAddr: false }),
-  );
-}
 
 /** A connection in memory that notes which options are set. */
 class Noting extends FakeStream {

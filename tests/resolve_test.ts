@@ -1,3 +1,4 @@
+import { promises } from "node:dns";
 import {
   type AddrInfo,
   GaiError,
@@ -9,9 +10,8 @@ import {
   OSError,
   PermissionError,
 } from "../mod.ts";
-import * as c from "../internal/base/constants.ts";
+import * as c from "../socket.ts";
 import { lookupError } from "../internal/runtime/dns.ts";
-import { nodeDns } from "../internal/runtime/node_builtins.ts";
 import { resolveHost } from "../internal/runtime/getaddrinfo.ts";
 import {
   assertEquals,
@@ -38,7 +38,6 @@ function fakeDns(fakes: {
   lookup?: (host: string, options: { family: number }) => Promise<Answer[]>;
   lookupService?: (ip: string) => Promise<{ hostname: string }>;
 }): Disposable {
-  const { promises } = nodeDns();
   const { lookup, lookupService } = promises;
   Object.assign(promises, fakes);
   return {

@@ -1,6 +1,5 @@
 /** The end of a server that nobody forces: its limit of time, what it says, and who may ask for it. */
 
-import { saySlowClose } from "../internal/server/drain.ts";
 import {
   AsyncTCPServer,
   ForkingTCPServer,
@@ -222,13 +221,15 @@ Deno.test("handleSlowClose() is not called by a close that ends soon, and may th
   assertStringIncludes(stderr.texts[0], "Error: a bug");
 });
 
-Deno.test("saySlowClose() names some clients, and the limit", () => {
+Deno.test("handleSlowClose() names some clients, and the limit", async () => {
+  await using server = new TCPServer(LOOPBACK, EchoLine);
   using stderr = new Stderr();
-  saySlowClose("127.0.0.1:80", ["", "10.0.0.1"], null);
-  saySlowClose("/a", Array.from("abcdefg"), 2.2);
+  await server.handleSlowClose(["", "10.0.0.1"], null);
+  await server.handleSlowClose(Array.from("abcdefg"), 2.2);
+  const closing = `Closing the server on ${server.serverAddress.join(":")}: `;
   assertEquals(stderr.texts, [
-    "Closing the server on 127.0.0.1:80: 2 requests have not ended yet (from 10.0.0.1); there is no time limit. A handler should stop when this.signal aborts.",
-    "Closing the server on /a: 7 requests have not ended yet (from a, b, c, d, e and others); they are cut off in 3 s. A handler should stop when this.signal aborts.",
+    `${closing}2 requests have not ended yet (from 10.0.0.1); there is no time limit. A handler should stop when this.signal aborts.`,
+    `${closing}7 requests have not ended yet (from a, b, c, d, e and others); they are cut off in 3 s. A handler should stop when this.signal aborts.`,
   ]);
 });
 

@@ -1,6 +1,5 @@
 /** What is printed of failures: whatever was thrown, wherever it goes, no server ends by it. */
 
-import { errorReport, isLostClient } from "../internal/stages/report.ts";
 import type { RequestHandlerConstructor } from "../server.ts";
 import {
   AsyncTCPServer,
@@ -70,31 +69,70 @@ for (const Server of WAYS) {
   }
 }
 
-Deno.test("errorReport() shows what it can of anything", () => {
-  const shown = (name: string) => errorReport(FROM, ODD[name]()).split("\n")[2];
+/** What a server prints of an error, with the client that it names. */
+async function printed(
+  error: unknown,
+  client: Address = FROM,
+  reportLostClients = true,
+): Promise<string | undefined> {
+  await using server = new TCPServer(LOOPBACK, EchoLine, { reportLostClients });
+  using stderr = new Stderr();
+  await server.handleError(undefined as never, client as never, error);
+  return stderr.texts[0];
+}
+
+Deno.test("BaseServer.handleError() shows what it can of anything", async () => {
+  const shown = async (name: string) =>
+    (await printed(ODD[name]()))!.split("\n")[2];
+  assertStringIncludes(await shown("a name that throws"), "a getter");
   assertEquals(
-    shown("a name that throws").includes("a getter"),
-    true,
-  );
-  assertEquals(
-    shown("an inspect that throws"),
+    await shown("an inspect that throws"),
     "Uncaught value that cannot be shown: to show it throws something that cannot be shown either",
   );
-  assertEquals(shown("endless"), "(shown above)");
-  assertEquals(shown("a symbol"), "Uncaught value: Symbol(odd)");
-  const address = undefined as unknown as Address;
-  assertStringIncludes(errorReport(address, "x"), "from Uncaught value: undef");
+  assertEquals(await shown("endless"), "(shown above)");
+  assertEquals(await shown("a symbol"), "Uncaught value: Symbol(odd)");
+  const odd = await printed("x", null as never);
+  assertStringIncludes(odd!, "from Uncaught value: null");
 });
 
-Deno.test("isLostClient() takes an odd value for no lost client", () => {
+Deno.test("BaseServer.handleError() writes addresses as Python does", async () => {
+  const addresses: [Address, string][] = [
+    [["127.0.0.1", 80], "('127.0.0.1', 80)"],
+    [["::1", 80], "('::1', 80)"],
+    ["", "''"],
+    ["/tmp/it's", `"/tmp/it's"`],
+    [`/tmp/"it's"`, `'/tmp/"it\\'s"'`],
+    ["\0\n\x1b[31m\\", "'\\x00\\x0a\\x1b[31m\\\\'"],
+  ];
+  for (const [address, shown] of addresses) {
+    const [, line] = (await printed("x", address))!.split("\n");
+    const doing = "Exception occurred during processing of request from ";
+    assertEquals(line, doing + shown);
+  }
+});
+
+Deno.test("BaseServer.handleError() shows both errors of a SuppressedError", async () => {
+  const [second, first] = [new Error("of finish"), new Error("of handle")];
+  const text = await printed(new SuppressedError(second, first, "two"));
+  const told = text!.split("\n").filter((line) => /^(Error|During)/.test(line));
+  assertEquals(told, [
+    "Error: of handle",
+    "During handling of the above exception, another exception occurred:",
+    "Error: of finish",
+  ]);
+});
+
+Deno.test("BaseServer.handleError() takes an odd value for no lost client", async () => {
+  const quiet = async (error: unknown) =>
+    await printed(error, "", false) === undefined;
   for (const name of ["revoked", "guarded"]) {
-    assertEquals(isLostClient(ODD[name](), ""), false);
+    assertEquals(await quiet(ODD[name]()), false, name);
   }
   const lost = new OSError("gone", { code: "EPIPE" });
   const around = new SuppressedError(lost, lost, "two");
-  assertEquals(isLostClient(around, ""), true);
+  assertEquals(await quiet(around), true, "two of a lost client");
   around.suppressed = around;
-  assertEquals(isLostClient(around, ""), false);
+  assertEquals(await quiet(around), false, "one that contains itself");
 });
 
 for (const stderr of ["2>/dev/full", "2>&-"]) {

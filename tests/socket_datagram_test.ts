@@ -11,10 +11,17 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../socket.ts";
-import { bindNodeDatagram } from "../internal/runtime/node_datagram.ts";
 import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import { unstableNet } from "./helpers/allowed.ts";
-import { codeOf, codesOf, FakeDatagram, portOf, turn, udp } from "./helpers.ts";
+import {
+  codeOf,
+  codesOf,
+  FakeDatagram,
+  nodeUdp,
+  portOf,
+  turn,
+  udp,
+} from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";
 
@@ -23,20 +30,10 @@ type Bind = (family?: number, host?: string) => Socket;
 
 const loopback = (family: number) => family === AF_INET ? "127.0.0.1" : "::1";
 
-function bindFacade(family: number = AF_INET, host = loopback(family)): Socket {
-  const socket = new Socket(family, SOCK_DGRAM);
-  socket.bind([host, 0]);
-  return socket;
-}
-
-function bindNode(
-  family: number = AF_INET,
-  hostname = loopback(family),
-): Socket {
-  return Socket.from(
-    bindNodeDatagram({ family, hostname, port: 0, reuseAddr: false }),
-  );
-}
+const bindFacade: Bind = (family = AF_INET, host = loopback(family)) =>
+  udp(host, family);
+const bindNode: Bind = (family = AF_INET, host = loopback(family)) =>
+  nodeUdp(host, family);
 
 /** The two that UDP can stand on. Without the flag the socket takes the second by itself. */
 const BACKENDS: [name: string, bind: Bind, ignore: boolean][] = [
@@ -284,8 +281,7 @@ testEach("refuses a port that is taken", async (bind) => {
   const address = first.getsockname();
   assertEquals(await codeOf(() => second.bind(address)), "EADDRINUSE");
   const [hostname, port] = address as [string, number];
-  const options = { family: AF_INET, hostname, port, reuseAddr: false };
-  const error = assertThrows(() => bindNodeDatagram(options), Error) as
+  const error = assertThrows(() => nodeUdp(hostname, AF_INET, port), Error) as
     & Error
     & { code: string };
   assertEquals(error.code, "EADDRINUSE");

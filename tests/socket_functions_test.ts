@@ -1,3 +1,4 @@
+import { promises } from "node:dns";
 import {
   AF_INET,
   AF_INET6,
@@ -17,7 +18,6 @@ import {
   SOL_SOCKET,
 } from "../socket.ts";
 import * as socketModule from "../socket.ts";
-import { nodeDns } from "../internal/runtime/node_builtins.ts";
 import {
   assert,
   assertEquals,
@@ -33,7 +33,6 @@ import { within } from "./helpers/within.ts";
 
 /** Makes the resolver answer with these addresses, until the end of the scope. */
 function resolveTo(...addresses: string[]): Disposable {
-  const { promises } = nodeDns();
   const { lookup } = promises;
   const found = addresses.map((address) => ({
     address,

@@ -25,7 +25,6 @@ import "../server_start_test.ts";
 import "../server_status_test.ts";
 import "../server_timeouts_test.ts";
 import "../server_types_test.ts";
-import "../server_units_test.ts";
 import "../telemetry_test.ts";
 import "../telemetry_logs_test.ts";
 import "../telemetry_otel_test.ts";

@@ -1,5 +1,6 @@
 /** Tests of parsers, queues, rings, timers: the units under the sockets, servers and files. */
 
+import "../accept_rate_test.ts";
 import "../codecs_test.ts";
 import "../datagram_memory_test.ts";
 import "../datagram_receives_test.ts";
@@ -10,14 +11,17 @@ import "../helpers_test.ts";
 import "../holding_test.ts";
 import "../inet_test.ts";
 import "../lookup_test.ts";
+import "../loop_waiter_test.ts";
 import "../multicast_test.ts";
 import "../mutex_queue_test.ts";
+import "../node_listener_test.ts";
 import "../node_stream_test.ts";
 import "../pending_operation_test.ts";
 import "../proxy_header_test.ts";
 import "../receive_buffer_test.ts";
 import "../receive_memory_test.ts";
 import "../relay_test.ts";
+import "../request_registry_test.ts";
 import "../resolve_test.ts";
 import "../scope_id_test.ts";
 import "../send_queue_test.ts";

@@ -1,9 +1,8 @@
 /** A program whose server waits for a request that does not end, and says how far it is. */
 
 import { StreamRequestHandler } from "../../handlers.ts";
-import { AsyncTCPServer } from "../../mixins.ts";
+import { AsyncTCPServer, serve } from "../../mod.ts";
 import { createConnection } from "../../socket.ts";
-import { serve } from "../../internal/server/serve.ts";
 
 class Stuck extends StreamRequestHandler {
   override async handle() {
