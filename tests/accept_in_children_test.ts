@@ -44,7 +44,7 @@ Deno.test({
     for (const pid of pids) assert(server.activeChildren!.has(Number(pid)));
     const names = await ask(server, "names");
     const [client, peer, own] = JSON.parse(names);
-    assertEquals([client, own], [peer, server.serverAddress]);
+    assertEquals({ client, own }, { client: peer, own: server.serverAddress });
     const lanes = Array.from({ length: 5 }, async () => {
       for (let i = 0; i < 40; i++) await ask(server, "x"); // the later ones end before they are reported
     });
@@ -57,7 +57,10 @@ Deno.test({
       { accepted: 209, finished: 209, failed: 0, active: 0, state: "serving" },
     );
     const out = pids.join("").length + 8 + names.length + 1 + 200 * 2;
-    assertEquals([bytesIn, bytesOut], [8 * 4 + 6 + 200 * 2, out]);
+    assertEquals({ bytesIn, bytesOut }, {
+      bytesIn: 8 * 4 + 6 + 200 * 2,
+      bytesOut: out,
+    });
     await assertRejects(
       () => server.handleRequest(),
       Error,
@@ -91,7 +94,8 @@ Deno.test({
     const answers = [third.ask("third"), fourth.ask("fourth")];
     for (const answer of answers) answer.then(() => answered++, () => {});
     for (let i = 0; i < 50; i++) await second.ask("x"); // there is time for the others
-    assertEquals([answered, server.status.active], [0, 2]);
+    assertEquals(answered, 0);
+    assertEquals(server.status.active, 2);
     Deno.kill(pid, "SIGKILL");
     const { error } = await server.reports.next();
     assertEquals(error.name, "ChildProcessError");

@@ -41,7 +41,11 @@ for (const leaves of ["destroy", "resetAndDestroy"] as const) {
         const { error } = await running.reports.next();
         const [code, when] = error.message.split(" ");
         const gone = code === "EPIPE" || code === "ECONNRESET";
-        assertEquals([way, gone, when], [way, true, "soon"], error.message);
+        assertEquals(
+          { gone, when },
+          { gone: true, when: "soon" },
+          `${way}: ${error.message}`,
+        );
       }
     },
   );

@@ -43,7 +43,9 @@ Deno.test("sendFileSync() leaves an open file behind the last byte that was sent
       assertEquals(data[0], file.data[offset + got]);
       got += data.length;
     });
-    assertEquals([sent, got, file.at], [expected, expected, offset + expected]);
+    assertEquals(sent, expected);
+    assertEquals(got, expected);
+    assertEquals(file.at, offset + expected);
   }
 });
 

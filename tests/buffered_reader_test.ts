@@ -229,11 +229,9 @@ Deno.test("BufferedReader.readexactly() throws what came when the stream ends be
     IncompleteReadError,
     "Cannot read 4 bytes: the stream ended after 2 bytes",
   );
-  assertEquals([text(error.partial), error.expected, error.name], [
-    "ef",
-    4,
-    "IncompleteReadError",
-  ]);
+  assertEquals(text(error.partial), "ef");
+  assertEquals(error.expected, 4);
+  assertEquals(error.name, "IncompleteReadError");
   assertEquals(text(await reader.read()), "");
 });
 
@@ -268,7 +266,8 @@ Deno.test("BufferedReader.readline() throws for a line beyond lineLimit and skip
     LimitOverrunError,
     "Cannot read a line: no line end within 10 bytes",
   );
-  assertEquals([error.consumed, error.name], [20, "LimitOverrunError"]);
+  assertEquals(error.consumed, 20);
+  assertEquals(error.name, "LimitOverrunError");
   await assertRejects(() => reader.readline(), LimitOverrunError);
   assertEquals(text(await reader.readline()), "next\n");
 });
@@ -376,7 +375,8 @@ Deno.test("BufferedReader.readuntil() throws what came when the stream ends befo
     IncompleteReadError,
     'Cannot read until "\\r\\n": the stream ended after 5 bytes',
   );
-  assertEquals([text(error.partial), error.expected], ["body\r", undefined]);
+  assertEquals(text(error.partial), "body\r");
+  assertEquals(error.expected, undefined);
 });
 
 Deno.test("BufferedReader.readuntil() throws beyond its limit and keeps what came", async () => {
@@ -480,8 +480,10 @@ Deno.test("BufferedReader.readinto1() makes at most one receive", async () => {
   const source = new FakeSource("abc", "def");
   const reader = new BufferedReader(source);
   const buffer = new Uint8Array(2);
-  assertEquals([await reader.readinto1(buffer), text(buffer)], [2, "ab"]);
-  assertEquals([await reader.readinto1(buffer), text(buffer)], [1, "cb"]);
+  assertEquals(await reader.readinto1(buffer), 2);
+  assertEquals(text(buffer), "ab");
+  assertEquals(await reader.readinto1(buffer), 1);
+  assertEquals(text(buffer), "cb");
   assertEquals(source.asked.length, 1);
   const large = new Uint8Array(65536);
   assertEquals(await reader.readinto1(large), 3);
@@ -617,14 +619,13 @@ Deno.test("BufferedReader.close() ends all reading and calls onClose once", asyn
     onClose: () => closes++,
   });
   await reader.readline();
-  assertEquals([reader.readable(), reader.writable(), reader.seekable()], [
-    true,
-    false,
-    false,
-  ]);
+  assertEquals(reader.readable(), true);
+  assertEquals(reader.writable(), false);
+  assertEquals(reader.seekable(), false);
   reader.close();
   reader.close();
-  assertEquals([closes, reader.closed], [1, true]);
+  assertEquals(closes, 1);
+  assertEquals(reader.closed, true);
   const message = "Cannot read: read of closed file";
   const calls = [
     () => reader.read(),

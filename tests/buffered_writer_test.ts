@@ -240,20 +240,20 @@ testBoth(".close() flushes first, then calls onClose once", async (open) => {
   const gate = Promise.withResolvers<void>();
   sink.gate = gate.promise;
   const writer = open(sink, () => closes++);
-  assertEquals([writer.readable(), writer.writable(), writer.seekable()], [
-    false,
-    true,
-    false,
-  ]);
+  assertEquals(writer.readable(), false);
+  assertEquals(writer.writable(), true);
+  assertEquals(writer.seekable(), false);
   writer.write("abc");
   const closing = writer.close();
   const again = writer.close();
-  assertEquals([writer.closed, closes], [true, 0]);
+  assertEquals(writer.closed, true);
+  assertEquals(closes, 0);
   gate.resolve();
   await closing;
   await again;
   await writer.close();
-  assertEquals([sink.sent, closes], [["abc"], 1]);
+  assertEquals(sink.sent, ["abc"]);
+  assertEquals(closes, 1);
 });
 
 testBoth(
@@ -266,7 +266,8 @@ testBoth(
     writer.write("abc");
     await assertRejects(() => writer.close(), BrokenPipeError);
     await writer.close();
-    assertEquals([writer.closed, closes], [true, 1]);
+    assertEquals(writer.closed, true);
+    assertEquals(closes, 1);
   },
 );
 

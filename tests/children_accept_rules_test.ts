@@ -73,7 +73,11 @@ Deno.test({
     await within(until(() => limits.length === 3));
     assertEquals(limits[2], ["lineLimit", long.getsockname()]);
     const { requestTimeout, idleTimeout, lineLimit } = server.status.limits;
-    assertEquals([requestTimeout, idleTimeout, lineLimit], [1, 1, 1]);
+    assertEquals({ requestTimeout, idleTimeout, lineLimit }, {
+      requestTimeout: 1,
+      idleTimeout: 1,
+      lineLimit: 1,
+    });
     await server.waitForConnections(0, { timeout: 20 });
     while (server.reports.left > 0) await server.reports.next(); // of the limits
 
@@ -102,7 +106,7 @@ Deno.test({
     await served;
     assertAddsUp(server);
     const { failed, forced, active } = server.status;
-    assertEquals([forced, active], [1, 0]);
+    assertEquals({ forced, active }, { forced: 1, active: 0 });
     assert(failed >= 1);
   },
 });
@@ -162,10 +166,13 @@ Deno.test({
     await served;
     assertAddsUp(server);
     assert(server.status.failed >= 1);
-    assertEquals([open.size, server.status.active], [0, 0]);
+    assertEquals(open.size, 0);
+    assertEquals(server.status.active, 0);
     const count = (name: string) => names.filter((each) => each === name);
-    assertEquals([count("listens").length, count("closed").length], [1, 1]);
-    assertEquals([count("child").length, count("exit").length], [3, 3]);
+    assertEquals(count("listens").length, 1);
+    assertEquals(count("closed").length, 1);
+    assertEquals(count("child").length, 3);
+    assertEquals(count("exit").length, 3);
   },
 });
 
@@ -226,7 +233,7 @@ Deno.test({
     const { code, stdout, stderr } = await boundedCommand(Deno.execPath(), {
       args: ["run", "--allow-all", "--no-check", program.pathname, "children"],
     }).output();
-    assertEquals([text(stderr), code], ["", 0]);
+    assertEquals({ code, stderr: text(stderr) }, { code: 0, stderr: "" });
     assertEquals(
       text(stdout),
       "hello\n{ idle: 0, finished: 0, forced: 0 }\n",

@@ -53,7 +53,9 @@ Deno.test("decoderFor() tells why an encoding is unknown", () => {
 Deno.test("decoderFor() decodes a chunk of any size", () => {
   const chunk = new Uint8Array(1 << 21).fill(0xe9);
   const text = decoderFor("latin-1", "strict")(chunk, true);
-  assertEquals([text.length, text.at(0), text.at(-1)], [1 << 21, "é", "é"]);
+  assertEquals(text.length, 1 << 21);
+  assertEquals(text.at(0), "é");
+  assertEquals(text.at(-1), "é");
 });
 
 Deno.test("decoderFor() keeps nothing of a text that has ended", () => {

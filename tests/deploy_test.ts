@@ -102,7 +102,7 @@ Deno.test({
       manager.close();
       assertEquals(code, 0, text);
       const { answered, failures, reports } = JSON.parse(text);
-      assertEquals([answered, failures], [true, []]);
+      assertEquals({ answered, failures }, { answered: true, failures: [] });
       for (const line of reports) assertMatch(line, /^Stopped: .*"forced":0/);
       const told = (await messages).filter((each) => /READY|STOPP/.test(each));
       const words = told.map((each) => each.split("=")[0]);

@@ -206,10 +206,8 @@ http(
     await client.sendall(bytes(get("/long")));
     using file = client.makefile("rb");
     const begun = text(await within(file.readuntil("x")));
-    assertEquals([statuses(begun), /^Connection:/m.test(begun)], [
-      [200],
-      false,
-    ]);
+    assertEquals(statuses(begun), [200]);
+    assertEquals(/^Connection:/m.test(begun), false);
     const closing = server.serverClose({ timeout: 3 }); // less than it waits for a request
     const rest = text(await within(file.read()));
     assert(rest.endsWith("0\r\n\r\n"), rest);

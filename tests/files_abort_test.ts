@@ -300,7 +300,7 @@ Deno.test("a handler may catch the end of its reads, and say something", async (
     }
   }
   const { errors, heard } = await drained(Catches);
-  assertEquals([errors, heard], [[], "closing\n"]);
+  assertEquals({ errors, heard }, { errors: [], heard: "closing\n" });
 });
 
 Deno.test("a handler's own abort is an error as any other", async () => {

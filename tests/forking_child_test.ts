@@ -203,10 +203,8 @@ Deno.test("streamExecutor() sets the options of the connection", async () => {
     for (const operation of ["setNoDelay", "setKeepAlive"]) {
       await execute({ operation, argument: on } as CallMessage);
     }
-    assertEquals([
-      server.getsockopt(IPPROTO_TCP, TCP_NODELAY),
-      server.getsockopt(SOL_SOCKET, SO_KEEPALIVE),
-    ], [Number(on), Number(on)]);
+    assertEquals(server.getsockopt(IPPROTO_TCP, TCP_NODELAY), Number(on));
+    assertEquals(server.getsockopt(SOL_SOCKET, SO_KEEPALIVE), Number(on));
   }
 });
 
@@ -337,7 +335,8 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
     child.sent.map(([message]) => message)
       .filter((message) => message.type === "result");
   child.say({ type: "shutdown", call: 1 });
-  assertEquals([calls, results()], [1, []]);
+  assertEquals(calls, 1);
+  assertEquals(results(), []);
   gate.resolve();
   while (results().length === 0) await delay(0);
   assertEquals(results(), [{ type: "result", call: 1, error: undefined }]);
@@ -349,7 +348,8 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
   await delay(0);
   const [answer] = failing.child.sent.map(([message]) => message)
     .filter((message) => message.type === "result");
-  assertEquals([answer.call, answer.error?.message], [7, "no"]);
+  assertEquals(answer.call, 7);
+  assertEquals(answer.error?.message, "no");
 });
 
 Deno.test("PoolChild kills a child that asks for a second shutdown before the result", () => {
@@ -471,7 +471,8 @@ Deno.test("PoolChild forgets a request that has ended", async () => {
   child.say({ type: "acknowledge", id: 2 });
   child.say({ type: "done", ids: [1, 2], ms: 1 });
   await within(Promise.all(runs));
-  assertEquals([poolChild.load, poolChild.free], [0, true]);
+  assertEquals(poolChild.load, 0);
+  assertEquals(poolChild.free, true);
 });
 
 Deno.test({

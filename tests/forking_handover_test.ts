@@ -74,11 +74,9 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
     );
     assert(socket.destroyed);
     child.refusal = {};
-    assertEquals([poolChild.load, poolChild.free, poolChild.open], [
-      0,
-      true,
-      true,
-    ]);
+    assertEquals(poolChild.load, 0);
+    assertEquals(poolChild.free, true);
+    assertEquals(poolChild.open, true);
     const next = await connection();
     const ran = poolChild.run(fakeJob({ socket: next }));
     assertStrictEquals(child.sent.at(-1)![1], next);
@@ -148,7 +146,8 @@ Deno.test("PoolChild is free again when a request without a connection was taken
     ran.catch(() => {});
     assertStrictEquals(poolChild.free, false);
     child.say({ ...message, id: id + 1, ids: [id + 1] });
-    assertEquals([poolChild.free, freed], [true, id + 1]);
+    assertEquals(poolChild.free, true);
+    assertEquals(freed, id + 1);
   }
   await Promise.resolve();
   assertEquals(child.signals, []);
@@ -160,7 +159,7 @@ Deno.test("jobFor() has the connection forget its server, which would write to t
   const [socket] = await acceptFrom(listener);
   const job = jobFor(socket, ["127.0.0.1", 1], {});
   const { server, _server } = job.socket as NetSocket & Record<string, unknown>;
-  assertEquals([server, _server], [null, null]);
+  assertEquals({ server, _server }, { server: null, _server: null });
   assertStrictEquals(socket.fileno(), -1);
   job.socket!.destroy();
 });
@@ -314,21 +313,19 @@ Deno.test({
       boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
         .output(),
     );
-    assertEquals(
-      [decode(stdout).trim().split("\n").sort(), decode(stderr)],
-      [[
-        "again true", // after the child had some
-        "again true 1", // after this process had some
-        "child true",
-        "dup EMFILE", // the copy for the child
-        "fork EMFILE", // the first child
-        "fork EMFILE",
-        "fork true", // another child could not start: the first takes the request
-        "recvmsg EMFILE", // the child's own
-        "server true",
-        "start true", // the request of a child that could not start
-        "start true",
-      ], ""],
-    );
+    assertEquals(decode(stderr), "");
+    assertEquals(decode(stdout).trim().split("\n").sort(), [
+      "again true", // after the child had some
+      "again true 1", // after this process had some
+      "child true",
+      "dup EMFILE", // the copy for the child
+      "fork EMFILE", // the first child
+      "fork EMFILE",
+      "fork true", // another child could not start: the first takes the request
+      "recvmsg EMFILE", // the child's own
+      "server true",
+      "start true", // the request of a child that could not start
+      "start true",
+    ]);
   },
 });

@@ -89,16 +89,13 @@ Deno.test("StreamRequestHandler has connection, rfile and wfile, closed at the e
   class Handler extends StreamRequestHandler {
     override async handle() {
       assertStrictEquals(this.connection, this.request);
-      assertEquals([this.wfile.readable(), this.wfile.writable()], [
-        false,
-        true,
-      ]);
+      assertEquals(this.wfile.readable(), false);
+      assertEquals(this.wfile.writable(), true);
       assertEquals(this.wfile.seekable(), false);
-      assertEquals([this.rfile.readable(), this.rfile.writable()], [
-        true,
-        false,
-      ]);
-      assertEquals([this.rfile.closed, this.wfile.closed], [false, false]);
+      assertEquals(this.rfile.readable(), true);
+      assertEquals(this.rfile.writable(), false);
+      assertEquals(this.rfile.closed, false);
+      assertEquals(this.wfile.closed, false);
       assert(!("read" in this.wfile) && !("write" in this.rfile));
       await this.wfile.writelines(["a", new Uint8Array([98]), "ü\n"]);
     }
@@ -112,11 +109,9 @@ Deno.test("StreamRequestHandler has connection, rfile and wfile, closed at the e
   });
   assertEquals(server.errors, []);
   const { rfile, wfile, request } = await ended.wait();
-  assertEquals([rfile.closed, wfile.closed, request.fileno()], [
-    true,
-    true,
-    -1,
-  ]);
+  assertEquals(rfile.closed, true);
+  assertEquals(wfile.closed, true);
+  assertEquals(request.fileno(), -1);
   await assertRejects(() => wfile.write("more"), TypeError, "closed file");
 });
 

@@ -67,7 +67,8 @@ for (const [mode, expected] of Object.entries(CLASSES)) {
     assertInstanceOf(file, expected);
     await file.close();
     await file.close();
-    assertEquals([file.closed, closes], [true, 1]);
+    assertEquals(file.closed, true);
+    assertEquals(closes, 1);
   });
 }
 
@@ -184,8 +185,10 @@ Deno.test("BufferedRWPair has the methods of both halves", async () => {
   assertEquals(text(await file.read1(2)), "cd");
   assertEquals(text(await file.readexactly(2)), "ef");
   const buffer = new Uint8Array(2);
-  assertEquals([await file.readinto(buffer), text(buffer)], [2, "gh"]);
-  assertEquals([await file.readinto1(buffer), text(buffer)], [2, "ij"]);
+  assertEquals(await file.readinto(buffer), 2);
+  assertEquals(text(buffer), "gh");
+  assertEquals(await file.readinto1(buffer), 2);
+  assertEquals(text(buffer), "ij");
   assertEquals(text(await file.readuntil("n")), "klmn");
   assertEquals(text(await file.readuntil()), "opqr\n");
   assertEquals((await file.readlines(1)).map(text), ["x\n"]);
@@ -196,11 +199,9 @@ Deno.test("BufferedRWPair has the methods of both halves", async () => {
   await file.writelines(["2", "3"]);
   await file.flush();
   assertEquals(socket.sink.sent, ["123"]);
-  assertEquals([file.readable(), file.writable(), file.seekable()], [
-    true,
-    true,
-    false,
-  ]);
+  assertEquals(file.readable(), true);
+  assertEquals(file.writable(), true);
+  assertEquals(file.seekable(), false);
   await file.close();
 });
 
@@ -215,11 +216,9 @@ Deno.test("TextRWPair has the methods of both halves", async () => {
   await file.writelines(["2", "3"]);
   await file.flush();
   assertEquals(socket.sink.sent, ["\xc3\xa923"]);
-  assertEquals([file.readable(), file.writable(), file.seekable()], [
-    true,
-    true,
-    false,
-  ]);
+  assertEquals(file.readable(), true);
+  assertEquals(file.writable(), true);
+  assertEquals(file.seekable(), false);
   await file.close();
 });
 
@@ -232,10 +231,12 @@ for (const mode of ["rwb", "rw"] as const) {
     const file = makefile(socket, mode, { onClose: () => closes++ });
     file.write("bye");
     const closing = file.close();
-    assertEquals([file.closed, closes], [true, 0]);
+    assertEquals(file.closed, true);
+    assertEquals(closes, 0);
     gate.resolve();
     await closing;
-    assertEquals([socket.sink.sent, closes], [["bye"], 1]);
+    assertEquals(socket.sink.sent, ["bye"]);
+    assertEquals(closes, 1);
     await assertRejects(
       () => file.readline(),
       TypeError,
@@ -277,7 +278,8 @@ Deno.test("makefile() ties a reader to a writer, and tells when the writer begin
   using rfile = makefile(socket, "rb", { tie: wfile });
   await rfile.readline();
   wfile.write("a");
-  assertEquals([held.length, socket.sink.sent], [1, []]);
+  assertEquals(held.length, 1);
+  assertEquals(socket.sink.sent, []);
   assert(held[0] === wfile, "it held for another writer");
   await rfile.readline();
   const reading = rfile.readline(); // receives

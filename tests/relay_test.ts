@@ -134,7 +134,7 @@ Deno.test("relay() delivers all bytes of both sides, whatever their pieces", asy
     ));
     for (const [sent, received] of sides) assertEquals(received, sent);
     const { sent, received } = await soon(relaying);
-    assertEquals([sent, received], [1815330, 1815330]);
+    assertEquals({ sent, received }, { sent: 1815330, received: 1815330 });
   }
 });
 

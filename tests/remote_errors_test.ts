@@ -20,11 +20,13 @@ import { within } from "./helpers/within.ts";
 const CASES: [how: string, check: (error: unknown) => void][] = [
   ["exactly\nab", (error) => {
     assertInstanceOf(error, IncompleteReadError);
-    assertEquals([error.partial, error.expected], [bytes("ab"), 9]);
+    assertEquals(error.partial, bytes("ab"));
+    assertEquals(error.expected, 9);
   }],
   ["until\nabc", (error) => {
     assertInstanceOf(error, IncompleteReadError);
-    assertEquals([error.partial, error.expected], [bytes("abc"), undefined]);
+    assertEquals(error.partial, bytes("abc"));
+    assertEquals(error.expected, undefined);
   }],
   [`until\n${"x".repeat(200)}`, (error) => {
     assertInstanceOf(error, LimitOverrunError);
@@ -32,7 +34,8 @@ const CASES: [how: string, check: (error: unknown) => void][] = [
   }],
   [`line\n${"x".repeat(150)}\n`, (error) => {
     assertInstanceOf(error, LimitOverrunError);
-    assertEquals([error.name, error.consumed], ["LimitOverrunError", 151]);
+    assertEquals(error.name, "LimitOverrunError");
+    assertEquals(error.consumed, 151);
   }],
   ["late\n", (error) => {
     assertInstanceOf(error, DOMException);
@@ -40,7 +43,8 @@ const CASES: [how: string, check: (error: unknown) => void][] = [
   }],
   ["gai\n", (error) => {
     assertInstanceOf(error, GaiError);
-    assertEquals([error.errno, error.code], [-2, "EAI_NONAME"]);
+    assertEquals(error.errno, -2);
+    assertEquals(error.code, "EAI_NONAME");
   }],
   ["lost\n", (error) => {
     assertInstanceOf(error, Deno.errors.NotFound);
@@ -58,7 +62,11 @@ const CASES: [how: string, check: (error: unknown) => void][] = [
   ["gone\n", (error) => {
     assertInstanceOf(error, ConnectionResetError);
     const { name, code, syscall } = error as OSError;
-    assertEquals([name, code, syscall], ["Gone", "ECONNRESET", "recv"]);
+    assertEquals({ name, code, syscall }, {
+      name: "Gone",
+      code: "ECONNRESET",
+      syscall: "recv",
+    });
   }],
 ];
 

@@ -145,7 +145,7 @@ for (const kind of KINDS) {
         );
       for (const version of ["-tls1_2", "-tls1_3"]) {
         const { code, out, err } = await ask(version);
-        assertEquals([code, out], [0, "hello\n"], err);
+        assertEquals({ code, out }, { code: 0, out: "hello\n" }, err);
       }
       const weak = ["-tls1_2", "-cipher", "AES128-SHA:@SECLEVEL=0"];
       const old = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"];

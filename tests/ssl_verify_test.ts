@@ -314,7 +314,8 @@ Deno.test("SSLContext speaks the versions that both sides allow", async () => {
     for (const kind of ["Deno", "Node"] as const) {
       const server = serverContext(localhost, only(version));
       const [near, far] = await tlsPair({ kind, server });
-      assertEquals([near.version(), far.version()], [name, name]);
+      assertEquals(near.version(), name);
+      assertEquals(far.version(), name);
       const cipher = near.cipher()!;
       assertEquals(cipher.slice(1), [name, /128/.test(cipher[0]) ? 128 : 256]);
       assertEquals(far.cipher(), cipher);

@@ -198,20 +198,25 @@ for (const kind of ["Deno", "Node"] as const) {
     const [client, server] = await plainPair(kind);
     server.settimeout(7);
     server.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1);
-    const names = [server.getsockname(), server.getpeername()];
+    const sockname = server.getsockname();
+    const peername = server.getpeername();
     const [near, far] = await within(Promise.all([
       clientContext().wrapSocket(client, LOCAL),
       serverContext().wrapSocket(server, SERVER),
     ]));
-    assertEquals([server.fileno(), client.fileno()], [-1, -1]);
+    assertEquals(server.fileno(), -1);
+    assertEquals(client.fileno(), -1);
     assertEquals((await errorOf(OSError, server.recv(1))).code, "EBADF");
     server.close();
     assertEquals(far.gettimeout(), 7);
     assertEquals(far.getsockopt(IPPROTO_TCP, TCP_NODELAY), 1);
     far.setsockopt(IPPROTO_TCP, TCP_NODELAY, 0);
-    assertEquals([far.getsockname(), far.getpeername()], names);
-    assertEquals([far.serverSide, far.serverHostname], [true, null]);
-    assertEquals([near.serverSide, near.serverHostname], [false, "localhost"]);
+    assertEquals(far.getsockname(), sockname);
+    assertEquals(far.getpeername(), peername);
+    assertEquals(far.serverSide, true);
+    assertEquals(far.serverHostname, null);
+    assertEquals(near.serverSide, false);
+    assertEquals(near.serverHostname, "localhost");
     assertStringIncludes(String(far), "<SSLSocket fd=");
     near.close();
     far.close();

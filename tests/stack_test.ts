@@ -83,8 +83,6 @@ Deno.test("the error of an overridden method begins with the frame of that", () 
     assertInstanceOf(error, OSError);
     assertMatch(firstFrame(error), /Own\.bind/);
   }
-  assertEquals([Socket.prototype.bind.name, Socket.prototype.bind.length], [
-    "bind",
-    1,
-  ]);
+  assertEquals(Socket.prototype.bind.name, "bind");
+  assertEquals(Socket.prototype.bind.length, 1);
 });

@@ -366,17 +366,17 @@ Deno.test("TextReader.close() closes the reader below and ends all reading", asy
   });
   const reader = new TextReader(below);
   assertEquals(await reader.readline(), "a\n");
-  assertEquals([reader.readable(), reader.writable(), reader.seekable()], [
-    true,
-    false,
-    false,
-  ]);
+  assertEquals(reader.readable(), true);
+  assertEquals(reader.writable(), false);
+  assertEquals(reader.seekable(), false);
   {
     using file = reader;
     assert(!file.closed);
   }
   reader.close();
-  assertEquals([closes, reader.closed, below.closed], [1, true, true]);
+  assertEquals(closes, 1);
+  assertEquals(reader.closed, true);
+  assertEquals(below.closed, true);
   const message = "read of closed file";
   const calls = [
     () => reader.read(),
@@ -525,22 +525,18 @@ Deno.test("TextWriter.close() flushes and closes the writer below", async () => 
   let closes = 0;
   const below = new BufferedWriter(sink, { onClose: () => closes++ });
   const writer = new TextWriter(below);
-  assertEquals([writer.readable(), writer.writable(), writer.seekable()], [
-    false,
-    true,
-    false,
-  ]);
+  assertEquals(writer.readable(), false);
+  assertEquals(writer.writable(), true);
+  assertEquals(writer.seekable(), false);
   {
     await using file = writer;
     file.write("a");
   }
   await writer.close();
-  assertEquals([sink.sent, closes, writer.closed, below.closed], [
-    ["a"],
-    1,
-    true,
-    true,
-  ]);
+  assertEquals(sink.sent, ["a"]);
+  assertEquals(closes, 1);
+  assertEquals(writer.closed, true);
+  assertEquals(below.closed, true);
   const message = "Cannot write: write to closed file";
   await assertRejects(() => writer.write("a"), TypeError, message);
   await assertRejects(() => writer.flush(), TypeError, message);

@@ -122,7 +122,12 @@ workerTest(
     using next = await running.connect();
     assert(await ask(next, "who") !== worker);
     const { accepted, active, failed, finished } = running.server.status;
-    assertEquals([accepted, active, failed, finished], [2, 1, 0, 1]);
+    assertEquals({ accepted, active, failed, finished }, {
+      accepted: 2,
+      active: 1,
+      failed: 0,
+      finished: 1,
+    });
   },
 );
 
@@ -235,8 +240,15 @@ workerTest(
     await within(running.server.waitForConnections(0));
     const { accepted, finished, active, bytesIn, bytesOut, limits: counts } =
       running.server.status;
-    assertEquals([accepted, finished, active], [60, 60, 0]);
-    assertEquals([bytesIn, bytesOut], [10 * 7 + 50 * 8, 10 * 7 + 50 * 8]);
+    assertEquals({ accepted, finished, active }, {
+      accepted: 60,
+      finished: 60,
+      active: 0,
+    });
+    assertEquals({ bytesIn, bytesOut }, {
+      bytesIn: 10 * 7 + 50 * 8,
+      bytesOut: 10 * 7 + 50 * 8,
+    });
     assert(counts.maxConnections > 0);
     assertEquals(limits[0], ["maxConnections", null]);
 
@@ -560,7 +572,7 @@ Deno.test({
     const { code, stdout, stderr } = await boundedCommand(Deno.execPath(), {
       args: [...args, program.pathname],
     }).output();
-    assertEquals([text(stderr), code], ["", 0]);
+    assertEquals({ code, stderr: text(stderr) }, { code: 0, stderr: "" });
     assertEquals(
       text(stdout),
       "hello\n{ idle: 0, finished: 0, forced: 0 }\n",

@@ -90,7 +90,7 @@ restTest("gets what came with what the handler read", async (running) => {
     assertEquals(await readText(client, 1), "k");
     await client.shutdown(SHUT_WR);
     const rest = text(await running.server.rests.next());
-    assertEquals([first, rest], [first, first === "t" ? "" : "rest"]);
+    assertEquals(rest, first === "t" ? "" : "rest", first);
   }
 });
 
@@ -103,7 +103,7 @@ restTest("gets what comes after the end of the handler", async (running) => {
     await client.sendall(bytes(" and later"));
     await client.shutdown(SHUT_WR);
     const rest = text(await running.server.rests.next());
-    assertEquals([first, rest], [first, "later and later"]);
+    assertEquals(rest, "later and later", first);
   }
 });
 
@@ -117,7 +117,7 @@ restTest("gets all of an upload that was under way", async (running) => {
     await sent;
     await client.shutdown(SHUT_WR);
     const rest = await running.server.rests.next();
-    assertEquals([i, rest.length], [i, upload.length]);
+    assertEquals(rest.length, upload.length, `upload ${i}`);
     assertEquals(rest.every((byte, at) => byte === upload[at]), true);
   }
 });

@@ -169,7 +169,8 @@ for (const how of ["at once", "promise", "timer"]) {
       assert(fresh !== lost && fresh !== other);
       assertEquals(running.reports.left, 0);
       const exit = await events.next("socketserver.worker.exit");
-      assertEquals([exit.reason, exit.requests], ["memory", 1]);
+      assertEquals(exit.reason, "memory");
+      assertEquals(exit.requests, 1);
     },
   );
 }

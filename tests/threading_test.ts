@@ -192,7 +192,8 @@ workerTest(
       if (name === "") continue;
       const { address, error } = await running.reports.next();
       assertEquals(address, client.getsockname());
-      assertEquals([error.name, error.message], [name, message]);
+      assertEquals(error.name, name);
+      assertEquals(error.message, message);
       assertEquals(error.constructor.name, name);
       assertStringIncludes(error.stack!, "handlers.ts");
       if (Handler === H.ThrowInHandle) {
@@ -210,12 +211,15 @@ workerTest("ThreadingTCPServer makes the handler's errors again", async () => {
   };
   const refused = await thrown("refused");
   assertInstanceOf(refused, ConnectionRefusedError);
-  assertEquals([refused.code, refused.syscall], ["ECONNREFUSED", "connect"]);
+  assertEquals(refused.code, "ECONNREFUSED");
+  assertEquals(refused.syscall, "connect");
   assertEquals(typeof refused.errno, "number");
   assertInstanceOf(await thrown("refused2"), ConnectionRefusedError);
   assertInstanceOf(await thrown("later"), TimeoutError);
   const own = await thrown("own");
-  assertEquals([own.name, own.message, own.code], ["Own", "mine", "E_OWN"]);
+  assertEquals(own.name, "Own");
+  assertEquals(own.message, "mine");
+  assertEquals(own.code, "E_OWN");
   assertEquals<unknown>(await thrown("value"), '{ not: "an error" }');
   const many = await thrown("aggregate") as AggregateError;
   assertInstanceOf(many.errors[0], TypeError);
@@ -349,7 +353,7 @@ workerTest(
     const facts = await Promise.all([1, 2, 3, 4].map(() => running.ask("")));
     const [address, word, size] = JSON.parse(facts[0]);
     assertEquals(address, running.server.serverAddress);
-    assertEquals([word, size], ["hello", 8192]);
+    assertEquals({ word, size }, { word: "hello", size: 8192 });
     assertEquals(counter[0], 4);
   },
 );
@@ -436,10 +440,8 @@ workerTest(
     for (let i = 0; i < 3; i++) {
       assertEquals(await running.ask("hello?"), "");
       const { error } = await running.reports.next();
-      assertEquals([error.name, error.message], [
-        "SyntaxError",
-        "this module does not load",
-      ]);
+      assertEquals(error.name, "SyntaxError");
+      assertEquals(error.message, "this module does not load");
     }
   },
 );

@@ -78,7 +78,7 @@ Deno.test("Ring wraps around at the end of its memory and of its counters", () =
     ) sent++;
     for (let i = random.next().value! * 4; i > 0 && got < sent; i--, got++) {
       const [type, id, payload] = take(consumer)!;
-      assertEquals([type, id], [1 + got % 255, got]);
+      assertEquals({ type, id }, { type: 1 + got % 255, id: got });
       assertEquals(payload, bytesOf(payload.length, got));
     }
   }

@@ -246,12 +246,8 @@ Deno.test("Calls with a wrong argument that nobody awaits are heard, and awaited
         );
         if (outcome === "sync") continue;
         const told = await tried(served, kind, method, undefined, "a promise");
-        assertEquals([kind, method, told.outcome, told.seen.length], [
-          kind,
-          method,
-          "TypeError",
-          1,
-        ]);
+        assertEquals(told.outcome, "TypeError", `${kind} ${method}`);
+        assertEquals(told.seen.length, 1, `${kind} ${method}`);
       }
     }
   }));
@@ -263,7 +259,7 @@ for (const wrong of ["a negative number", "half a number"]) {
         for (const method of methods) {
           const told = await tried(served, kind, method, undefined, wrong);
           assertMatch(told.outcome, /^(Type|Range)Error$/);
-          assertEquals([kind, method, told.seen.length], [kind, method, 1]);
+          assertEquals(told.seen.length, 1, `${kind} ${method}`);
         }
       }
     }));

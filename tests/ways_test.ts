@@ -511,7 +511,7 @@ function assertLife(prefix: string, server: AnyServer, events: Events): void {
   const [{ address }] = events.of("socketserver.listener.start");
   assertEquals(address, server.serverAddress);
   for (const { reason, requests } of events.of("socketserver.worker.exit")) {
-    assertEquals([reason, requests], ["closed", 0]);
+    assertEquals({ reason, requests }, { reason: "closed", requests: 0 });
   }
   for (const exit of events.of("socketserver.child.exit")) {
     const { server: _, pid, ...end } = exit;
