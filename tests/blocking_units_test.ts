@@ -1,13 +1,16 @@
-/** The parts of the blocking sockets, over a channel with nobody on its other side. */
+/** The parts of the blocking sockets: files over a source in memory, waits over a channel with nobody on its other side. */
 
+import { BlockingReaderShell } from "../internal/blocking/blocking_reader.ts";
 import { sendFileSync } from "../internal/blocking/blocking_sendfile.ts";
+import { BlockingTextReaderShell } from "../internal/blocking/blocking_text_reader.ts";
 import { Deadline } from "../internal/blocking/deadline.ts";
 import {
   FrameChannel,
   frameChannelMemory,
 } from "../internal/channel/frame_channel.ts";
-import { BlockingIOError, TimeoutError } from "../mod.ts";
+import { type AbortOptions, BlockingIOError, TimeoutError } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
+import { bytes, text } from "./stream_fakes.ts";
 
 /** A file in memory. */
 class FakeFile {
@@ -103,4 +106,39 @@ Deno.test("Deadline.endless is for calls with no limit only", () => {
   const limits = [null, "now", 0.5, 1e9] as const;
   const endless = limits.map((limit) => new Deadline(limit).endless);
   assertEquals(endless, [true, false, false, false]);
+});
+
+Deno.test("blocking reads with an aborted signal take nothing, and pass a signal on to their socket", () => {
+  const passed: unknown[] = [];
+  const source = {
+    recv(_size: number, options?: AbortOptions) {
+      passed.push(options);
+      return bytes("one\ntwo\n");
+    },
+    sendall() {},
+  };
+  const reader = new BlockingReaderShell(source);
+  const { signal } = new AbortController();
+  const aborted = AbortSignal.abort("enough");
+  const texts = new BlockingTextReaderShell(reader);
+  for (const file of [reader, texts]) {
+    for (const method of ["read", "readline", "readlines", "lines"] as const) {
+      try {
+        const given = file[method as "read"]({ signal: aborted });
+        throw new Error(`${method} gave ${[...given]}`);
+      } catch (error) {
+        assertEquals(error, "enough", method);
+      }
+    }
+  }
+  assertEquals(text(reader.readline({ signal })), "one\n");
+  assertEquals(text(reader.readline(-1, { signal })), "two\n");
+  assertEquals(texts.readline({ signal }), "one\n");
+  assertEquals(passed, [{ signal }, { signal }]);
+  assertThrows(
+    // deno-lint-ignore no-explicit-any
+    () => reader.readline({ signal: "stop" as any }),
+    TypeError,
+    "signal must be an AbortSignal",
+  );
 });

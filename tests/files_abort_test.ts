@@ -13,15 +13,8 @@ import {
   type TextReader,
   ThreadingTCPServer,
 } from "../mod.ts";
-import {
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "./deps.ts";
+import { assertEquals, assertRejects, assertStrictEquals } from "./deps.ts";
 import { Aborting, tcpPair, thrownBy, turn } from "./helpers.ts";
-import { BlockingTextReaderShell } from "../internal/blocking/blocking_text_reader.ts";
-import { BlockingReaderShell } from "../internal/blocking/blocking_reader.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { mayFork, mayRead } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
@@ -333,41 +326,4 @@ Deno.test("reads take options without a signal, and no promise for options", asy
   );
   peer.close();
   socket.close();
-});
-
-Deno.test("blocking reads with an aborted signal take nothing, and pass a signal on to their socket", () => {
-  const passed: unknown[] = [];
-  const source = {
-    recv(_size: number, options?: AbortOptions) {
-      passed.push(options);
-      return bytes("one\ntwo\n");
-    },
-    sendall() {},
-  };
-  const reader = new BlockingReaderShell(source);
-  const { signal } = new AbortController();
-  const aborted = AbortSignal.abort("enough");
-  const texts = new BlockingTextReaderShell(reader);
-  for (const file of [reader, texts]) {
-    for (const name of Object.keys(file === reader ? BYTES : TEXT)) {
-      if (!name.includes("(")) continue;
-      const method = name.split("(")[0] as "read";
-      try {
-        const given = file[method]({ signal: aborted });
-        throw new Error(`${method} gave ${[...given]}`);
-      } catch (error) {
-        assertEquals(error, "enough", method);
-      }
-    }
-  }
-  assertEquals(text(reader.readline({ signal })), "one\n");
-  assertEquals(text(reader.readline(-1, { signal })), "two\n");
-  assertEquals(texts.readline({ signal }), "one\n");
-  assertEquals(passed, [{ signal }, { signal }]);
-  assertThrows(
-    // deno-lint-ignore no-explicit-any
-    () => reader.readline({ signal: "stop" as any }),
-    TypeError,
-    "signal must be an AbortSignal",
-  );
 });

@@ -14,11 +14,6 @@ import {
   socketpair,
   TimeoutError,
 } from "../socket.ts";
-import {
-  createDefaultContext,
-  PROTOCOL_TLS_SERVER,
-  SSLContext,
-} from "../ssl.ts";
 import { fragment, memorySocketpair, resume, stall } from "../testing.ts";
 import {
   assert,
@@ -39,9 +34,14 @@ import {
   tcpSocketAndReset,
   turn,
 } from "./helpers.ts";
-import { fileURLToPath as fromFileUrl } from "node:url";
 import { granted, haveUnix } from "./helpers/allowed.ts";
 import { within as soon } from "./helpers/within.ts";
+import {
+  authority,
+  clientContext,
+  localhost,
+  serverContext,
+} from "./ssl_helpers.ts";
 import { bytes, cut, FrozenClock, seeded, text } from "./stream_fakes.ts";
 
 /** A client and a server, with a relay between them. */
@@ -437,20 +437,15 @@ Deno.test({
 
 Deno.test({
   name: "relay() does not end TLS as if all was sent when the server resets",
-  ignore: !granted("net", "read"),
+  ignore: !granted("net"),
   async fn() {
-    const file = (name: string) =>
-      fromFileUrl(new URL(`testdata/localhost.${name}`, import.meta.url));
-    const context = new SSLContext(PROTOCOL_TLS_SERVER);
-    context.loadCertChain(file("crt"), file("key"));
-    const trust = createDefaultContext({ cafile: file("crt") });
     const [plain, accepted] = await tcpPair();
     const [client, near] = await soon(Promise.all([
-      trust.wrapSocket(plain, {
+      clientContext().wrapSocket(plain, {
         serverHostname: "localhost",
         suppressRaggedEofs: false,
       }),
-      context.wrapSocket(accepted, { serverSide: true }),
+      serverContext().wrapSocket(accepted, { serverSide: true }),
     ]));
     using _client = client;
     const [far, reset] = await tcpSocketAndReset();
@@ -465,21 +460,22 @@ Deno.test({
 
 Deno.test({
   name: "relay() ends TLS: its clear text goes over TCP",
-  ignore: !granted("net", "read"),
+  ignore: !granted("net"),
   async fn() {
-    const file = (name: string) =>
-      Deno.readTextFileSync(new URL(`testdata/${name}`, import.meta.url));
-    const [cert, key] = [file("localhost.crt"), file("localhost.key")];
     using listener = Deno.listenTls({
       hostname: "127.0.0.1",
       port: 0,
-      cert,
-      key,
+      cert: localhost.cert,
+      key: localhost.key,
     });
     const { port } = listener.addr;
     const [near, client] = await Promise.all([
       listener.accept(),
-      Deno.connectTls({ hostname: "localhost", port, caCerts: [cert] }),
+      Deno.connectTls({
+        hostname: "localhost",
+        port,
+        caCerts: [authority.cert],
+      }),
     ]);
     const [far, server] = await tcpPair();
     using tls = Socket.from(client);
