@@ -7,10 +7,11 @@ import {
   type BufferedWriterOptions,
   type Tied,
 } from "../mod.ts";
-import { cancelSend, scheduleSend } from "../internal/files/tied_writes.ts";
 import { assert, assertEquals, assertRejects } from "./deps.ts";
 import {
   bytes,
+  endOfMicrotasks,
+  endOfTurn,
   FakeSink,
   FakeSource,
   FrozenClock,
@@ -34,11 +35,6 @@ async function begun(steps: Step[], options?: BufferedWriterOptions) {
   const files = tied(steps, options);
   assertEquals(text(await files.rfile.readline()), "1\n");
   return files;
-}
-
-/** Ends the turn of the event loop. */
-function endOfTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** Something to wait for. */
@@ -109,11 +105,6 @@ Deno.test("BufferedWriter sends what it holds when the reader waits", async () =
     await reading;
   }
 });
-
-/** Lets so many microtasks run. */
-async function endOfMicrotasks(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await undefined;
-}
 
 Deno.test("BufferedWriter sends what it holds before anything but microtasks happens", async () => {
   using _ = new FrozenClock();
@@ -311,57 +302,4 @@ Deno.test("BufferedWriter holds while a handler goes on writing, and no longer t
   assertEquals(sink.sent, []);
   await endOfMicrotasks(100);
   assertEquals(sink.sent, ["aaaaa"]);
-});
-
-/** A writer that counts how often it is told to send. */
-class Counter implements Tied {
-  count = 0;
-
-  sendHeld(): void {
-    this.count++;
-  }
-}
-
-Deno.test("scheduleSend() sends each writer once, and none whose send is cancelled", async () => {
-  const [sent, cancelled, later] = [
-    new Counter(),
-    new Counter(),
-    new Counter(),
-  ];
-  scheduleSend(sent);
-  scheduleSend(cancelled);
-  cancelSend(cancelled);
-  await endOfTurn();
-  scheduleSend(later);
-  await endOfTurn();
-  const counts = [sent, cancelled, later].map(({ count }) => count);
-  assertEquals(counts, [1, 0, 1]);
-});
-
-Deno.test("scheduleSend() watches one turn for all writers", async () => {
-  using _ = new FrozenClock();
-  const { now } = performance;
-  let looks = 0;
-  performance.now = () => {
-    looks++;
-    return now();
-  };
-  for (let i = 0; i < 10; i++) scheduleSend(new Counter());
-  await endOfMicrotasks(100);
-  assertEquals(looks, 3); // when it begins, at the first write, and at those that came meanwhile
-});
-
-Deno.test("scheduleSend() begins a turn of its own when no writer holds any more", async () => {
-  using clock = new FrozenClock();
-  const [first, second] = [new Counter(), new Counter()];
-  scheduleSend(first);
-  cancelSend(first);
-  await endOfMicrotasks(5);
-  clock.advance(10);
-  scheduleSend(second);
-  await endOfMicrotasks(5);
-  assertEquals(second.count, 0);
-  await endOfTurn();
-  assertEquals(first.count, 0);
-  assertEquals(second.count, 1);
 });

@@ -148,3 +148,13 @@ export class FakeSink implements ByteSink {
     this.sent.push(latin1(data));
   }
 }
+
+/** Ends the turn of the event loop. */
+export function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
+/** Lets so many microtasks run. */
+export async function endOfMicrotasks(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await undefined;
+}

@@ -27,5 +27,6 @@ import "../scope_id_test.ts";
 import "../send_queue_test.ts";
 import "../stack_test.ts";
 import "../staggered_race_test.ts";
+import "../tied_writes_test.ts";
 import "../timeouts_test.ts";
 import "../unread_queues_test.ts";
