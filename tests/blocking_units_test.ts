@@ -87,7 +87,7 @@ Deno.test("Deadline.wait() asks once more after the time has run out, and then t
 Deno.test("Deadline.wait() blocks no more once its signal has aborted, also while the call went on", () => {
   const controller = new AbortController();
   const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
-  const deadline = new Deadline(5, controller.signal);
+  const deadline = new Deadline(60, controller.signal);
   const aborts = () => {
     controller.abort(new RangeError("enough"));
     return true;
@@ -99,7 +99,7 @@ Deno.test("Deadline.wait() blocks no more once its signal has aborted, also whil
     RangeError,
     "enough",
   );
-  assert(performance.now() - before < 4000);
+  assert(performance.now() - before < 30_000);
 });
 
 Deno.test("Deadline.endless is for calls with no limit only", () => {

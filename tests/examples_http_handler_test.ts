@@ -94,7 +94,7 @@ async function ask(
   pieces: string[],
   half = true,
 ): Promise<string> {
-  using client = await createConnection(server.serverAddress, { timeout: 10 });
+  using client = await createConnection(server.serverAddress, { timeout: 30 });
   for (const piece of pieces) {
     await client.sendall(bytes(piece));
   }
@@ -134,7 +134,7 @@ for (const [name, request] of BROKEN) {
     `does not read on after a body that ${name}, and says so`,
     async (server) => {
       using client = await createConnection(server.serverAddress, {
-        timeout: 10,
+        timeout: 30,
       });
       await client.sendall(bytes(request));
       using file = client.makefile("rb");
@@ -201,7 +201,7 @@ http(
   "ends a connection whose answer had begun when the server closes",
   async (server) => {
     using client = await createConnection(server.serverAddress, {
-      timeout: 10,
+      timeout: 30,
     });
     await client.sendall(bytes(get("/long")));
     using file = client.makefile("rb");
@@ -219,7 +219,7 @@ http(
   "lets a client take longer for an answer than for a body",
   async (server) => {
     using client = await createConnection(server.serverAddress, {
-      timeout: 10,
+      timeout: 30,
     });
     await client.sendall(bytes(get("/large")));
     await delay(600); // twice as long as a body may take
@@ -235,7 +235,7 @@ http(
   "gives no error of HEAD a body, if it comes in pieces too",
   async (server) => {
     using client = await createConnection(server.serverAddress, {
-      timeout: 10,
+      timeout: 30,
     });
     await client.sendall(bytes("HE"));
     await delay(50); // so that it is read apart

@@ -44,7 +44,7 @@ async function withSite(
       "127.0.0.1",
       "0",
       directory,
-      "2", // seconds for a client to send a request
+      "4", // seconds for a client to send a request
     );
     await fn(server, directory);
     assertEquals(await server.end("SIGINT"), 0);
@@ -71,7 +71,7 @@ function ending(name: string, fn: (server: Running) => Promise<void>) {
 }
 
 const connect = ({ port }: Running): Promise<Socket> =>
-  createConnection(["127.0.0.1", Number(port)], { timeout: 10 });
+  createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
 /** Sends bytes, and reads all that comes back. */
 async function ask(

@@ -22,7 +22,7 @@ import { parsePrometheus } from "./prometheus.ts";
 const run = (name: string): Promise<Running> =>
   start(`examples/${name}.ts`, "127.0.0.1", "0");
 const connect = ({ port }: Running): Promise<Socket> =>
-  createConnection(["127.0.0.1", Number(port)], { timeout: 10 });
+  createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
 /** Ends a server with SIGINT; it must end well and have no error to tell. */
 async function endWell(server: Running): Promise<void> {

@@ -60,7 +60,7 @@ const post = onOneServer<[Post]>(
 );
 
 const connect = ({ server }: Post): Promise<Socket> =>
-  createConnection(["127.0.0.1", Number(server.port)], { timeout: 20 });
+  createConnection(["127.0.0.1", Number(server.port)], { timeout: 30 });
 
 /** Sends all of `input` at once, and reads to the end. */
 async function ask(post: Post, input: string | Uint8Array): Promise<string> {

@@ -190,7 +190,7 @@ Deno.test({
   async fn() {
     await serving(new TCPServer(LOOPBACK, Greeter), async (server) => {
       using client = new Socket();
-      client.settimeout(10);
+      client.settimeout(30);
       await client.connect(server.serverAddress);
       using reader = client.makefile("r", { newline: "" });
       assertEquals(await reader.readline(), "Who is there?\r\n");

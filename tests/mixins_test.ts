@@ -311,7 +311,7 @@ async function askFrom(
 ): Promise<string> {
   using socket = new Socket(AF_INET);
   socket.bind([host, 0]);
-  socket.settimeout(10);
+  socket.settimeout(30);
   await socket.connect(serverAddress);
   await socket.sendall(bytes(line)).catch(() => {}); // it may be closed already
   await socket.shutdown(SHUT_WR).catch(() => {});

@@ -395,7 +395,7 @@ Deno.test({
     const address = await next();
     const clients: Socket[] = [];
     for (let i = 0; i < 100; i++) {
-      clients.push(await createConnection(address, { timeout: 10 }));
+      clients.push(await createConnection(address, { timeout: 30 }));
     }
     let status;
     do {

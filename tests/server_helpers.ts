@@ -209,7 +209,7 @@ export async function serving<S extends BaseServer<any>>(
   const served = server.serveForever(options);
   served.catch(() => {}); // awaited below
   try {
-    await within(use(server));
+    await within(use(server), 60_000); // which has waits of its own
     await within(server.shutdown());
   } finally {
     await within(server.serverClose({ timeout: 5 }));

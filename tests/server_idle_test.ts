@@ -214,7 +214,10 @@ async function drainUnderLoad(
     sum("answered") > 300 && server.status.idle >= 10 &&
     sum("sent", [...working, ...hung]) === 7
   );
-  const report = await within(server.serverClose({ timeout: 0.9 }));
+  const closing = server.serverClose({ timeout: 60 });
+  await until(() => server.status.active === 2); // those that hang
+  await within(server.serverClose({ timeout: 0 }));
+  const report = await within(closing);
   await within(Promise.all(all.map(({ ended }) => ended)));
   await within(served);
   const shown = JSON.stringify({ report, sent: sum("sent") });

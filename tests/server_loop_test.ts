@@ -189,7 +189,7 @@ Deno.test("TCPServer handles one request at a time", async () => {
     assertEquals(began, ["first\n"]);
     release.set();
     assertEquals(await first, "first\n");
-    second.settimeout(10);
+    second.settimeout(30);
     assertEquals(new TextDecoder().decode(await second.recv(100)), "second\n");
   });
 });
@@ -218,7 +218,7 @@ for (
       const begin = performance.now();
       await within(server.handleRequest());
       const took = performance.now() - begin;
-      assert(took >= 19 && took < 5000, `${took} ms`);
+      assert(took >= 19 && took < 30_000, `${took} ms`);
       assertEquals(timeouts, 1);
     }
     const handled = server.handleRequest();

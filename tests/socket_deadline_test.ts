@@ -1,12 +1,7 @@
 /** Socket.setdeadline() and Socket.lingeringClose(). */
 
 import { SHUT_WR, Socket, TimeoutError } from "../socket.ts";
-import {
-  assertEquals,
-  assertLess,
-  assertRejects,
-  assertThrows,
-} from "./deps.ts";
+import { assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import { codeOf, recvToEnd, tcpPair, turn } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";
@@ -48,18 +43,22 @@ Deno.test("Socket.setdeadline() ends the wait of a peer that sends a byte now an
   const [client, server] = await tcpPair();
   using _client = client;
   using _server = server;
-  server.settimeout(5); // each byte is in time
+  server.settimeout(60); // each byte is in time
   server.setdeadline(0.15);
-  const begun = performance.now();
   const drip = setInterval(() => client.send(bytes("x")), 20);
   try {
     const file = server.makefile("rb");
-    await within(assertRejects(() => file.readexactly(1000), TimeoutError));
+    await within(
+      assertRejects(
+        () => file.readexactly(1_000_000),
+        TimeoutError,
+        "deadline",
+      ),
+    );
     file.close();
   } finally {
     clearInterval(drip);
   }
-  assertLess(performance.now() - begun, 2000);
 });
 
 Deno.test("Socket.setdeadline() leaves data that is there, the timeout of each call, and calls that do not wait", async () => {

@@ -115,7 +115,7 @@ Deno.test({
       await codeOf(() => createConnection(address, { timeout: 0.05 })),
       "ETIMEDOUT",
     );
-    assertLess(performance.now() - begin, 5000);
+    assertLess(performance.now() - begin, 30_000);
     for (const client of clients) client.close();
   },
 });

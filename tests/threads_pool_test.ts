@@ -166,18 +166,18 @@ Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async (
 Deno.test("OutboundRelay.linger() waits for a client that takes a little now and then", async () => {
   class Slow extends FakeStream {
     override async write(p: Uint8Array): Promise<number> {
-      await delay(60);
+      await delay(10);
       return await super.write(p.subarray(0, 1));
     }
   }
   const transport = new Slow();
-  const writer = writerOver(transport, 300); // less than all six bytes take
+  const writer = writerOver(transport, 1000); // less than all bytes take
   writer.linger();
-  writer.write(bytes("slowly"));
+  writer.write(bytes("slowly".repeat(20)));
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
   await deadline(flushed.promise, 20_000);
-  assertEquals(text(concat(transport.written)), "slowly");
+  assertEquals(text(concat(transport.written)), "slowly".repeat(20));
 });
 
 Deno.test("OutboundRelay and InboundRelay take what a transport throws for a failure", async () => {
@@ -238,9 +238,9 @@ Deno.test("FrameChannel.block() does not block where room has come for who waits
   }
   main.receive(); // makes room, and rings in vain: the worker is awake
   const before = performance.now();
-  worker.block(5000);
+  worker.block(60_000);
   assertEquals(resumed, true);
-  assertLess(performance.now() - before, 2500);
+  assertLess(performance.now() - before, 30_000);
 });
 
 workerTest("ThreadingMixIn() tells null in shared from nothing", async () => {

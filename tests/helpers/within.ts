@@ -8,7 +8,7 @@ import { deadline } from "../deps.ts";
 import { TEST_DEADLINE_MS } from "./deadline.ts";
 
 /** Rejects if a promise takes longer than it may on a busy machine. */
-export function within<T>(promise: Promise<T>, ms = 20_000): Promise<T> {
+export function within<T>(promise: Promise<T>, ms = 30_000): Promise<T> {
   return deadline(promise, ms);
 }
 
