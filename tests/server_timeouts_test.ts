@@ -187,7 +187,7 @@ for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
         const one = name === "TCPServer" || Handler === BlockingHeld;
         const kept = one ? [] : [await connect()];
         const busy = kept.map((client) => hold(client, "r"));
-        const seconds = one ? 0.3 : 1; // longer than a busy machine keeps the busy client from sending
+        const seconds = one ? 0.3 : 2; // longer than a busy machine keeps the busy client from sending
         server.idleTimeout = seconds;
         const reason = `${IDLE}${seconds} s`;
         const together = one
