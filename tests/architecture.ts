@@ -38,3 +38,72 @@ export function workarounds(): Workaround[] {
     return { name, fault, version, where, check };
   });
 }
+
+/** The test files that import private modules, because they test units: each with its unit, a module of `internal/`. */
+export const UNIT_TESTS: Readonly<Record<string, string>> = {
+  "accept_rate_test.ts": "requests/accept_rate",
+  "blocking_connect_test.ts": "blocking/blocking_connections",
+  "blocking_same_test.ts": "blocking/blocking_socket_shell",
+  "blocking_units_test.ts": "blocking/deadline",
+  "codecs_test.ts": "files/codecs",
+  "datagram_memory_test.ts": "socket/datagram_memory",
+  "datagram_receives_test.ts": "socket/datagram_receives",
+  "deno_version_test.ts": "runtime/deno_version",
+  "errors_test.ts": "base/errno",
+  "failure_test.ts": "handoff/failure",
+  "forking_child_test.ts": "children/child_transports",
+  "forking_handover_test.ts": "children/child_job",
+  "forking_hostile_test.ts": "children/messages",
+  "forking_permissions_test.ts": "handoff/permissions",
+  "forking_test.ts": "children/concurrency_limit",
+  "inet_test.ts": "base/inet",
+  "inherited_test.ts": "runtime/listen_fds",
+  "lookup_test.ts": "runtime/dns",
+  "loop_waiter_test.ts": "server/loop_waiter",
+  "makefile_test.ts": "files/makefile",
+  "mutex_queue_test.ts": "waiting/mutex",
+  "node_listener_test.ts": "runtime/node_listener",
+  "node_stream_test.ts": "runtime/node_stream",
+  "pending_operation_test.ts": "waiting/pending_operation",
+  "proxy_header_test.ts": "proxy/version_2",
+  "receive_buffer_test.ts": "socket/receive_buffer",
+  "receive_memory_test.ts": "socket/receive_memory",
+  "request_registry_test.ts": "requests/request_registry",
+  "resolve_test.ts": "runtime/getaddrinfo",
+  "scope_id_test.ts": "runtime/scope_id",
+  "send_queue_test.ts": "socket/send_queue",
+  "sendfile_test.ts": "socket/sendfile",
+  "server_accept_test.ts": "server/accept_errors",
+  "staggered_race_test.ts": "waiting/staggered_race",
+  "threading_accept_test.ts": "requests/shared_places",
+  "threads_pool_test.ts": "workers/worker_pool",
+  "threads_ring_test.ts": "channel/ring",
+  "threads_units_test.ts": "channel/frame_channel",
+  "tied_writes_test.ts": "files/tied_writes",
+  "timeouts_test.ts": "waiting/timeouts",
+  "unix_datagram_test.ts": "runtime/unix_datagram",
+  "unix_deaf_test.ts": "runtime/unix_datagram",
+  "unix_units_test.ts": "runtime/unix_aliases",
+  "unread_queues_test.ts": "files/unread_queues",
+  "writers_same_test.ts": "blocking/blocking_writer",
+};
+
+/** The files of tests that import private modules though they test no unit of them, and what they need there. */
+export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
+  "datagram_handler_test.ts":
+    "a source in memory, for a reader of a handler's own",
+  "forking_helpers.ts": "the messages between a server and its children",
+  "helpers.ts":
+    "the transport over node:dgram, whatever the flags; a timeout without a timer",
+  "mistakes_test.ts":
+    "the variables that a service manager sets for another process",
+  "server_misuse_test.ts":
+    "the moment at which the module of a handler is loaded",
+  "ssl_helpers.ts": "the listener over node:net, whatever the flags",
+  "telemetry_helpers.ts": "the names of all channels",
+  "testdata/forking_handlers.ts": "the registry of requests in a child",
+  "testdata/last_words_worker.ts": "a channel of frames in a worker",
+  "testdata/permissions_asker.ts": "permissions in a child",
+  "testdata/ring_worker.ts": "a channel of frames in a worker",
+  "testdata/scarce_failure.ts": "failures without a descriptor",
+};

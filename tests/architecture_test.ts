@@ -1,7 +1,13 @@
 /** ARCHITECTURE.md names files and functions that exist, and each test file is in a suite. */
 
 import { assert, assertEquals } from "./deps.ts";
-import { architecture, readable, workarounds } from "./architecture.ts";
+import {
+  architecture,
+  NEEDS_PRIVATE,
+  readable,
+  UNIT_TESTS,
+  workarounds,
+} from "./architecture.ts";
 import { read } from "./docs_programs.ts";
 
 /** Reports whether a file of the project declares a name; of an empty name, whether there is the file. */
@@ -100,5 +106,33 @@ Deno.test({
     });
     const files = [...testsIn("./"), ...testsIn("./conformance/")];
     assertEquals(listed.sort(), files.sort());
+  },
+});
+
+/** The files of tests by path, without those that the tests of the documentation write. */
+function testFiles(folder = ""): string[] {
+  const entries = Deno.readDirSync(new URL(`./${folder}`, import.meta.url));
+  return Array.from(entries).flatMap(({ name, isDirectory }) =>
+    isDirectory ? testFiles(`${folder}${name}/`) : [`${folder}${name}`]
+  ).filter((path) => path.endsWith(".ts"));
+}
+
+Deno.test({
+  name: "only tests of units import private modules",
+  ignore: !readable,
+  fn() {
+    const others: string[] = [];
+    const unused = new Set([UNIT_TESTS, NEEDS_PRIVATE].flatMap(Object.keys));
+    for (const path of testFiles()) {
+      const imports = read(`tests/${path}`).matchAll(
+        /^(?:import|\}) [^;]*?"(?:\.\.\/)+internal\/(.+)\.ts";$/gm,
+      );
+      const modules = Array.from(imports, ([, module]) => module);
+      if (modules.length > 0) unused.delete(path);
+      if (modules.length === 0 || path in NEEDS_PRIVATE) continue;
+      if (!modules.includes(UNIT_TESTS[path])) others.push(path);
+    }
+    assertEquals([...unused], [], "these need no private module any more");
+    assertEquals(others, [], "test what a user can observe, or name the unit");
   },
 });

@@ -16,9 +16,8 @@ import {
   Socket,
   socketpair,
 } from "../socket.ts";
-import { stateOf } from "../internal/socket/socket_object.ts";
 import { assert } from "./deps.ts";
-import { tcpSocketAndConn, tcpSocketAndReset } from "./helpers.ts";
+import { tcpSocketAndReset } from "./helpers.ts";
 
 const data = new Uint8Array(8);
 const nowhere = ["127.0.0.1", 9] as const;
@@ -111,10 +110,11 @@ Deno.test("Socket lets the event loop turn when its peer has reset the connectio
 
 Deno.test("Socket lets the event loop turn when its connection was closed underneath", async () => {
   for (const timeout of [null, 9, 0]) {
-    const [socket, conn] = await tcpSocketAndConn();
-    using _ = socket;
-    conn.close();
-    const own = stateOf(socket).stream!.transport;
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const own = await Deno.connect({ hostname: "127.0.0.1", port });
+    (await listener.accept()).close();
+    using socket = Socket.from(own);
     own.close();
     socket.settimeout(timeout);
     for (const [name, call] of Object.entries(CALLS)) {
