@@ -26,7 +26,9 @@ import {
   assertEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
   delay,
+  fakeTime,
 } from "./deps.ts";
 import {
   all,
@@ -38,6 +40,7 @@ import {
   fakeMember,
   LineClient,
   serving,
+  startingMember,
   TCP,
 } from "./forking_helpers.ts";
 import { tcpPair, turn } from "./helpers.ts";
@@ -321,6 +324,32 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
   const late = poolChild.run(fakeJob());
   await assertRejects(() => within(late), Error, "childTimeout");
   assertEquals(child.signals, ["SIGKILL"]);
+});
+
+Deno.test("PoolChild limits the time of a request once its child is ready, and the time of the start", async () => {
+  const { child, poolChild } = startingMember({ childTimeout: 0.05 });
+  const slow = poolChild.run(fakeJob());
+  await delay(150);
+  assertEquals(child.signals, []);
+  child.say({ type: "ready" });
+  await assertRejects(() => within(slow), Error, "than childTimeout, 0.05 s");
+  assertEquals(child.signals, ["SIGKILL"]);
+
+  using time = await fakeTime();
+  const hangs = startingMember();
+  const never = hangs.poolChild.run(fakeJob());
+  never.catch(() => {});
+  time.tick(60_000);
+  assertEquals(hangs.child.signals, ["SIGKILL"]);
+  const message = "file:///handlers.ts has not loaded within 60 s";
+  await assertRejects(() => never, Error, message);
+  assertStringIncludes(String(hangs.poolChild.failure), message);
+  assertEquals((await hangs.poolChild.exited).reason, "load");
+  const ended = startingMember();
+  ended.child.exit(1);
+  await ended.poolChild.exited;
+  time.tick(60_000);
+  assertEquals(ended.child.signals, []);
 });
 
 Deno.test("PoolChild stops the server's loop for a child, and answers with its error", async () => {

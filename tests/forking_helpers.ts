@@ -181,11 +181,27 @@ export class FakeChild extends EventEmitter {
   }
 }
 
-/** A poolChild over a child that is none; ready, unless told otherwise. */
+/** A poolChild over a child that is none. */
+interface FakeMember {
+  child: FakeChild;
+  poolChild: PoolChild;
+}
+
+/** A poolChild over a child that is none, and ready. */
 export function fakeMember(
   options: Partial<PoolChildOptions> = {},
   freed?: () => void,
-): { child: FakeChild; poolChild: PoolChild } {
+): FakeMember {
+  const member = startingMember(options, freed);
+  member.child.say({ type: "ready" });
+  return member;
+}
+
+/** A poolChild over a child that is none, and not ready. */
+export function startingMember(
+  options: Partial<PoolChildOptions> = {},
+  freed?: () => void,
+): FakeMember {
   const child = new FakeChild();
   const poolChild = new PoolChild(child as unknown as ChildProcess, {
     init: {
@@ -196,13 +212,13 @@ export function fakeMember(
       idleTimeout: null,
       options: {},
     },
+    moduleUrl: "file:///handlers.ts",
     shutdown: () => Promise.resolve(),
     onLimit: () => {},
     requestsPerChild: Infinity,
     childTimeout: null,
     ...options,
   }, freed);
-  child.say({ type: "ready" });
   return { child, poolChild };
 }
 

@@ -34,8 +34,11 @@ const RETRY_MS = 1000;
 const QUIET_MS = 50;
 
 /** The options of a pool. */
-export interface ChildPoolOptions
-  extends Omit<PoolChildOptions, "init" | "shutdown" | "onLimit" | "accepts"> {
+export interface ChildPoolOptions extends
+  Omit<
+    PoolChildOptions,
+    "init" | "moduleUrl" | "shutdown" | "onLimit" | "accepts"
+  > {
   /** The most children at a time. */
   maxChildren: number;
 }
@@ -278,7 +281,8 @@ export class ChildPool {
 
   #fork(): PoolChild {
     const { launch: how, init, shutdown, onLimit, accepts } = this.#server;
-    const own = { init: init(), shutdown, onLimit, accepts };
+    const { moduleUrl } = how;
+    const own = { init: init(), moduleUrl, shutdown, onLimit, accepts };
     const options = { ...this.#options, ...own };
     const child = new PoolChild(launch(how), options, this.#dispatch);
     this.#children.add(child);

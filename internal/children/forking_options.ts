@@ -28,7 +28,7 @@ export interface ForkingOptions {
    */
   requestsPerChild?: number;
   /**
-   * Seconds that a request may take; null is no limit. After that its child is killed, and the other requests of that
+   * Seconds that a request may take once its child is ready; null is no limit. After that its child is killed, and the other requests of that
    * child fail with it. @default {null}
    */
   childTimeout?: number | null;

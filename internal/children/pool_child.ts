@@ -7,7 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
-import { SharedTimer } from "../waiting/timeouts.ts";
+import { setUnrefTimeout, SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
@@ -32,19 +32,27 @@ import {
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
 
+/**
+ * The milliseconds in which a child must load the module of the handler. Arbitrary: a busy machine takes ten seconds to start
+ * several, and a module may connect to something first.
+ */
+const START_MS = 60_000;
+
 /** The options of a child. */
 export interface PoolChildOptions {
   /** The calls for connections that the child accepts itself; undefined if it gets them from the server. */
   accepts?: AcceptingChildHooks;
   /** The first message to the child. */
   init: Omit<InitMessage, "token">;
+  /** The URL of the module of the handler. */
+  moduleUrl: string;
   /** Stops the loop of the server. */
   shutdown: () => Promise<void>;
   /** Called when a request of the child is over a limit. */
   onLimit: (limit: ChildLimit, client: Address) => void;
   /** The count of requests after which the child exits. */
   requestsPerChild: number;
-  /** The seconds that a request may take; null is no limit. */
+  /** The seconds that a request may take once the child is ready; null is no limit. */
   childTimeout: number | null;
 }
 
@@ -56,6 +64,7 @@ export class PoolChild {
   readonly #onCapacity: () => void;
   readonly #requests = new Map<number, ChildRequest>();
   readonly #timer = new SharedTimer();
+  readonly #starting: ReturnType<typeof setTimeout>;
   readonly #shutdowns: ShutdownCalls;
   readonly #token = crypto.randomUUID();
   /** The number of requests given to the child so far. */
@@ -108,6 +117,7 @@ export class PoolChild {
     });
     process.on("error", (error) => this.#crash(error));
     process.on("disconnect", () => this.#onDisconnect());
+    this.#starting = setUnrefTimeout(() => this.#crash(this.#late), START_MS);
     this.#messages.sendFirst({ ...options.init, token: this.#token });
     this.#idle();
   }
@@ -164,7 +174,7 @@ export class PoolChild {
     this.#lifetime.keepAlive(true);
     this.#requests.set(id, request);
     this.#unacknowledged++;
-    this.#watch(id, request);
+    if (this.ready) this.#watch(id, request);
     return request;
   }
 
@@ -286,9 +296,21 @@ export class PoolChild {
     if (this.ready) throw new TypeError("it was ready before");
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
+    clearTimeout(this.#starting);
+    for (const [id, request] of this.#requests) this.#watch(id, request);
     this.#messages.synced();
     this.#onCapacity();
     this.#options.accepts?.changed();
+  }
+
+  /** Returns the error of a child that does not get ready. */
+  get #late(): Error {
+    return new TimeoutError(
+      `Cannot load the module of the handler in another process: ${this.#options.moduleUrl} has not loaded within ${
+        START_MS / 1000
+      } s`,
+      { code: "ETIMEDOUT", syscall: "import" },
+    );
   }
 
   #acknowledge(request: ChildRequest): void {
@@ -451,6 +473,7 @@ export class PoolChild {
   #exit(how: string): ChildEnd {
     this.#leaving = true;
     this.#timer.stop();
+    clearTimeout(this.#starting);
     const early = this.ready ? "" : " before it was ready";
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
