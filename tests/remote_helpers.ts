@@ -41,7 +41,7 @@ export class Reports {
 /** Connects to a server; a test that would hang ends with a TimeoutError. */
 export async function dial(address: Address): Promise<Socket> {
   const socket = new Socket(typeof address === "string" ? AF_UNIX : AF_INET);
-  socket.settimeout(20);
+  socket.settimeout(60);
   await socket.connect(address);
   return socket;
 }

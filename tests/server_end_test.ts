@@ -489,7 +489,7 @@ for (
           args: ["run", "-A", "--quiet", ...flags, script, name, how],
           stdout: "piped",
         }).spawn();
-        const { code, stdout } = await within(child.output(), 20_000);
+        const { code, stdout } = await within(child.output(), 60_000);
         assertEquals(code, 0, "code");
         assertEquals(text(stdout), "1\nend\n", "stdout");
       },
