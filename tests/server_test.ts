@@ -137,7 +137,8 @@ Deno.test("TCPServer copies the address it is given", async () => {
 Deno.test("TCPServer has Python's attributes and defaults, but the queue", async () => {
   await using server = new TCPServer(LOOPBACK, EchoLine);
   const { addressFamily, socketType, requestQueueSize } = server;
-  assertEquals([addressFamily, socketType], [AF_INET, SOCK_STREAM]);
+  assertEquals(addressFamily, AF_INET, "addressFamily");
+  assertEquals(socketType, SOCK_STREAM, "socketType");
   assertEquals(requestQueueSize, 511);
   assertEquals(server.allowReuseAddress, false);
   assertEquals(server.allowReusePort, false);
@@ -158,14 +159,16 @@ Deno.test("a static field sets what Python's class attribute does, and an option
     static override allowReuseAddress = true;
   }
   await using first = new Mine(LOOPBACK, EchoLine);
-  assertEquals([first.requestQueueSize, first.timeout], [5, 3]);
+  assertEquals(first.requestQueueSize, 5, "requestQueueSize");
+  assertEquals(first.timeout, 3, "timeout");
   assertEquals(first.socket.getsockopt(SOL_SOCKET, SO_REUSEADDR), 1);
   await using second = new Mine(LOOPBACK, EchoLine, {
     requestQueueSize: 6,
     timeout: null,
     allowReuseAddress: false,
   });
-  assertEquals([second.requestQueueSize, second.timeout], [6, null]);
+  assertEquals(second.requestQueueSize, 6, "requestQueueSize");
+  assertEquals(second.timeout, null, "timeout");
   assertEquals(second.allowReuseAddress, false);
 });
 

@@ -33,8 +33,11 @@ const loose = (address: unknown) => address as AddressLike;
 Deno.test("new Socket() is a TCP socket over IPv4 that waits", () => {
   using socket = new Socket();
   const { family, type, proto } = socket;
-  assertEquals([family, type, proto], [AF_INET, SOCK_STREAM, 0]);
-  assertEquals([socket.gettimeout(), socket.getblocking()], [null, true]);
+  assertEquals(family, AF_INET, "family");
+  assertEquals(type, SOCK_STREAM, "type");
+  assertEquals(proto, 0, "proto");
+  assertEquals(socket.gettimeout(), null, "timeout");
+  assertEquals(socket.getblocking(), true, "blocking");
   assertEquals(getdefaulttimeout(), null);
   assertEquals(socket.getsockname(), ["0.0.0.0", 0]);
 });
@@ -43,7 +46,8 @@ Deno.test("new Socket() takes the protocol that goes with the type", () => {
   for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
     const usual = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
     using socket = new Socket(AF_INET6, type, usual);
-    assertEquals([socket.type, socket.proto], [type, usual]);
+    assertEquals(socket.type, type, "type");
+    assertEquals(socket.proto, usual, "proto");
     assertEquals(socket.getsockname(), ["::", 0]);
   }
   using unix = new Socket(AF_UNIX);
@@ -191,7 +195,8 @@ Deno.test("Socket.bind() refuses a Unix path over 107 bytes, and says how long i
     OSError,
     "at most 107 bytes, got 109",
   );
-  assertEquals([error.code, error.address], ["ENAMETOOLONG", path]);
+  assertEquals(error.code, "ENAMETOOLONG", "code");
+  assertEquals(error.address, path, "address");
 });
 
 Deno.test("Socket.bind() refuses a taken port, and says which", () => {
@@ -204,11 +209,9 @@ Deno.test("Socket.bind() refuses a taken port, and says which", () => {
     error.message,
     `Cannot bind "${host}:${port}": Address already in use (EADDRINUSE)`,
   );
-  assertEquals([error.code, error.syscall, error.address], [
-    "EADDRINUSE",
-    "bind",
-    `${host}:${port}`,
-  ]);
+  assertEquals(error.code, "EADDRINUSE", "code");
+  assertEquals(error.syscall, "bind", "syscall");
+  assertEquals(error.address, `${host}:${port}`, "address");
   assert(error.cause instanceof Error);
   second.bind(["127.0.0.1", 0]); // the failure left nothing behind
 });
