@@ -127,7 +127,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
         serverAddress: this.serverAddress,
         shared: this.shared,
         options,
-        idleTimeout: requestsOf(this).idleSweep?.seconds ?? null,
+        idleTimeout: requestsOf(this).times.idleSweep?.seconds ?? null,
       };
     }
 
@@ -268,7 +268,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       request.close();
       const active = requestsOf(this).begin(request, client);
       active.detached = true;
-      requestsOf(this).beginTime(active);
+      requestsOf(this).times.begin(active);
       return {
         request,
         run: (ended) => {

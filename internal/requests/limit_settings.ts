@@ -73,7 +73,7 @@ function checkSeconds(name: string, seconds: unknown): void {
 
 /** Returns the seconds that a request of a server may take. */
 export function requestTimeoutOf(server: object): number | null {
-  return requestsOf(server).deadlines?.seconds ?? null;
+  return requestsOf(server).times.deadlines?.seconds ?? null;
 }
 
 /**
@@ -89,18 +89,18 @@ export function setRequestTimeout(
   seconds: number | null,
 ): void {
   checkSeconds("requestTimeout", seconds);
-  const requests = requestsOf(server);
-  if (requests.deadlines === undefined && seconds === null) return;
-  requests.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
+  const { times, acceptors } = requestsOf(server);
+  if (times.deadlines === undefined && seconds === null) return;
+  times.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
     void expire(server, over, "requestTimeout", seconds)
   );
-  requests.deadlines.setLimit(seconds, requests.timed);
-  requests.acceptors?.limitTime({ requestTimeout: seconds });
+  times.deadlines.setLimit(seconds, times.timed);
+  acceptors?.limitTime({ requestTimeout: seconds });
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
 export function idleTimeoutOf(server: object): number | null {
-  return requestsOf(server).idleSweep?.seconds ?? null;
+  return requestsOf(server).times.idleSweep?.seconds ?? null;
 }
 
 /**
@@ -116,13 +116,13 @@ export function setIdleTimeout(
   seconds: number | null,
 ): void {
   checkSeconds("idleTimeout", seconds);
-  const requests = requestsOf(server);
-  if (requests.idleSweep === undefined && seconds === null) return;
+  const { times, pool, acceptors } = requestsOf(server);
+  if (times.idleSweep === undefined && seconds === null) return;
   checkStreams(server, "idleTimeout");
-  requests.idleSweep ??= new IdleSweep((over, seconds) =>
+  times.idleSweep ??= new IdleSweep((over, seconds) =>
     void expire(server, over, "idleTimeout", seconds)
   );
-  requests.idleSweep.setLimit(seconds, requests.timed);
-  requests.pool?.limitIdle(seconds);
-  requests.acceptors?.limitTime({ idleTimeout: seconds });
+  times.idleSweep.setLimit(seconds, times.timed);
+  pool?.limitIdle(seconds);
+  acceptors?.limitTime({ idleTimeout: seconds });
 }

@@ -17,7 +17,7 @@ import {
 } from "./active_request.ts";
 import { OpenRequests } from "./open_requests.ts";
 import { IdleWaits } from "./idle_waits.ts";
-import type { IdleSweep, RequestDeadlines } from "./request_timer.ts";
+import { RequestTimes } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
 import { isInside } from "./request_scope.ts";
@@ -91,10 +91,8 @@ export class Requests implements Iterable<ActiveRequest> {
   readonly headerDeadlines: HeaderDeadlines = new HeaderDeadlines();
   /** The limit of the rate of connections; undefined if there was none yet. */
   rate: AcceptRate | undefined = undefined;
-  /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
-  deadlines: RequestDeadlines<ActiveRequest> | undefined = undefined;
-  /** The search for idle connections; undefined if there was no `idleTimeout` yet. */
-  idleSweep: IdleSweep | undefined = undefined;
+  /** The limits of the requests' time. */
+  readonly times: RequestTimes = new RequestTimes(this.#open);
   /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
   #pool: RemoteRunner | undefined = undefined;
   /** Where connections are accepted, if not by the server itself. */
@@ -289,7 +287,7 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#count(active, active.result);
     }
     if (this.#givenUp.size > 0) this.#givenUp.delete(request);
-    if (this.#timed) this.#endTime(active);
+    this.times.end(active, this.draining);
     if (this.#room && this.room.ready) this.#room = settle(this.#room);
     if (this.#quiet && this.size === 0) this.#quiet = settle(this.#quiet);
     if (this.#fewer) this.#fewer = settle(this.#fewer);
@@ -357,34 +355,6 @@ export class Requests implements Iterable<ActiveRequest> {
     active.observed?.note(details);
   }
 
-  /** The open requests whose time has begun. */
-  get timed(): Iterable<ActiveRequest> {
-    return [...this.#open].filter(({ timed }) => timed);
-  }
-
-  /** Begins the time of a request. */
-  beginTime(active: ActiveRequest): void {
-    active.timed = true;
-    this.deadlines?.begin(active);
-    this.idleSweep?.begin(active);
-  }
-
-  /** Ends the time of a request, and the timers after the last request of a server that closes. */
-  #endTime(active: ActiveRequest): void {
-    this.deadlines?.end(active);
-    this.idleSweep?.end(active);
-    if (this.draining) this.#stopTimers();
-  }
-
-  #stopTimers(): void {
-    if (this.deadlines?.empty) this.deadlines.stopTimer();
-    if (this.idleSweep?.empty) this.idleSweep.stopTimer();
-  }
-
-  get #timed(): boolean {
-    return this.deadlines !== undefined || this.idleSweep !== undefined;
-  }
-
   /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
   exceeds(
     request: unknown,
@@ -446,7 +416,7 @@ export class Requests implements Iterable<ActiveRequest> {
   drain(): void {
     this.draining = this.idleWaits.draining = true;
     this.#acceptors?.drain();
-    this.#stopTimers();
+    this.times.stopTimers();
     this.#others?.abort();
     for (const { controller } of this.#open) controller?.abort();
   }
@@ -457,7 +427,7 @@ export class Requests implements Iterable<ActiveRequest> {
     for (const active of left) {
       this.#open.remove(active);
       this.#perClient?.change(active.client, -1);
-      if (this.#timed) this.#endTime(active);
+      this.times.end(active, this.draining);
       this.#count(active, "forced");
       this.#givenUp.add(active.request);
     }

@@ -167,3 +167,43 @@ export class IdleSweep extends RequestTimer<ActiveRequest, Seen> {
     return over;
   }
 }
+
+/** Both limits of a server: tells each of the requests that begin and end. */
+export class RequestTimes {
+  readonly #open: Iterable<ActiveRequest>;
+  /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
+  deadlines: RequestDeadlines<ActiveRequest> | undefined = undefined;
+  /** The search for idle connections; undefined if there was no `idleTimeout` yet. */
+  idleSweep: IdleSweep | undefined = undefined;
+
+  /** @param open The open requests. */
+  constructor(open: Iterable<ActiveRequest>) {
+    this.#open = open;
+  }
+
+  /** The open requests whose time has begun. */
+  get timed(): ActiveRequest[] {
+    return Array.from(this.#open).filter(({ timed }) => timed);
+  }
+
+  /** Begins the time of a request. */
+  begin(active: ActiveRequest): void {
+    active.timed = true;
+    this.deadlines?.begin(active);
+    this.idleSweep?.begin(active);
+  }
+
+  /** Ends the time of a request, and the timers after the last request of a server that drains. */
+  end(active: ActiveRequest, draining: boolean): void {
+    if (this.deadlines === undefined && this.idleSweep === undefined) return;
+    this.deadlines?.end(active);
+    this.idleSweep?.end(active);
+    if (draining) this.stopTimers();
+  }
+
+  /** Stops the timers, if no request is open. */
+  stopTimers(): void {
+    if (this.deadlines?.empty) this.deadlines.stopTimer();
+    if (this.idleSweep?.empty) this.idleSweep.stopTimer();
+  }
+}

@@ -21,11 +21,7 @@ export async function waitForConnections(
   { timeout = null, signal }: WaitForConnectionsOptions,
 ): Promise<void> {
   try {
-    if (!(Number.isInteger(count) && count >= 0)) {
-      throw new RangeError(
-        `Cannot ${SYSCALL}: count must be an integer from 0, got ${count}`,
-      );
-    }
+    checkCount(count);
     checkTimeout(timeout);
     checkSignal(signal, SYSCALL);
     checkAborted(signal);
@@ -40,4 +36,11 @@ export async function waitForConnections(
   } catch (error) {
     return await failLater(error);
   }
+}
+
+function checkCount(count: number): void {
+  if (Number.isInteger(count) && count >= 0) return;
+  throw new RangeError(
+    `Cannot ${SYSCALL}: count must be an integer from 0, got ${count}`,
+  );
 }

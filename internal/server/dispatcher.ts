@@ -118,7 +118,7 @@ export class Dispatcher<R> {
 
   /** Processes a request. Its time begins. */
   #process(active: KnownRequest<R>): void | Promise<void> {
-    this.#requests.beginTime(active);
+    this.#requests.times.begin(active);
     return this.#server.processRequest(active.request, active.clientAddress);
   }
 

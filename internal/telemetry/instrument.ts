@@ -72,11 +72,7 @@ export function instrument(
   options: InstrumentOptions = {},
 ): Instrumentation {
   const { spansPerSecond = 200 } = options;
-  if (!(spansPerSecond >= 0)) {
-    throw new RangeError(
-      `Cannot instrument: spansPerSecond must be 0 or more, got ${spansPerSecond}`,
-    );
-  }
+  checkRate(spansPerSecond);
   const telemetry = openTelemetry("socketserver");
   if (telemetry === undefined) {
     return { enabled: false, [Symbol.dispose]: () => {} };
@@ -92,4 +88,11 @@ export function instrument(
     ),
   );
   return { enabled: true, [Symbol.dispose]: () => exported.dispose() };
+}
+
+function checkRate(spansPerSecond: number): void {
+  if (spansPerSecond >= 0) return;
+  throw new RangeError(
+    `Cannot instrument: spansPerSecond must be 0 or more, got ${spansPerSecond}`,
+  );
 }

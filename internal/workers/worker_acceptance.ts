@@ -90,8 +90,8 @@ export class WorkerAcceptance {
     const requests = requestsOf(server);
     const { handler, server: facts } = this.#init();
     const settings = {
-      requestTimeout: requests.deadlines?.seconds ?? null,
-      idleTimeout: requests.idleSweep?.seconds ?? null,
+      requestTimeout: requests.times.deadlines?.seconds ?? null,
+      idleTimeout: requests.times.idleSweep?.seconds ?? null,
     };
     const { addr } = stateOf(socketOf(server)).listener!.transport;
     const pool = new AcceptorPool({
