@@ -64,7 +64,7 @@ Deno.test({
     await assertRejects(
       () => server.handleRequest(),
       Error,
-      "Cannot handle one request: the children accept",
+      'Cannot handle a single request with acceptIn "children": the children accept by themselves',
     );
     for (
       const change of [

@@ -497,7 +497,7 @@ workerTest(
     await assertRejects(
       () => server.handleRequest(),
       Error,
-      'Cannot handle a single request with acceptIn "workers": each worker accepts by itself; use serveForever(), or acceptIn "parent"',
+      'Cannot handle a single request with acceptIn "workers": the workers accept by themselves; use serveForever(), or acceptIn "parent"',
     );
     assertThrows(
       () => server.maxWorkers = 1,

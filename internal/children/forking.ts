@@ -15,9 +15,11 @@ import type { JobEnd } from "./child_request.ts";
 import { runTask } from "../server/request_stages.ts";
 import { Start } from "../waiting/start.ts";
 import {
+  cannotHandleOne,
   checkAcceptIn,
   checkAcceptsElsewhere,
   checkServesElsewhere,
+  closedSocket,
   ownStages,
 } from "../server/accept_in.ts";
 import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
@@ -209,10 +211,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     override async handleRequest(): Promise<void> {
-      if (this.acceptIn === "parent") return await super.handleRequest();
-      throw new Error(
-        'Cannot handle one request: the children accept, because acceptIn is "children"; use serveForever(), or acceptIn "parent"',
-      );
+      if (this.acceptIn === "children") throw cannotHandleOne("children");
+      await super.handleRequest();
     }
 
     override async finishRequest(
@@ -264,8 +264,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
 
     /** Begins a request whose connection a child has accepted. */
     #beginAccepted(client: Address, family: number): AcceptedRequest {
-      const request = new Socket(family);
-      request.close();
+      const request = closedSocket(family);
       const active = requestsOf(this).begin(request, client);
       active.detached = true;
       requestsOf(this).times.begin(active);

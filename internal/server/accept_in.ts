@@ -1,5 +1,6 @@
 /**
- * Checks of the setting `acceptIn`: which hooks and settings need a server that accepts by itself.
+ * The setting `acceptIn`: checks which hooks and settings need a server that accepts by itself, and makes the stand-in of
+ * a connection that a child or a worker has accepted.
  *
  * @module
  */
@@ -182,6 +183,23 @@ export function checkChange(
     `Cannot change a server that has acceptIn "${place}"`,
     place,
   );
+}
+
+/** Returns the error of a call of `handleRequest` while the children or workers accept. */
+export function cannotHandleOne(place: AcceptPlace): Error {
+  return new Error(
+    `Cannot handle a single request with acceptIn "${place}": the ${place} accept by themselves; use serveForever(), or acceptIn "parent"`,
+  );
+}
+
+/**
+ * Returns a closed socket. It stands for the connection of a request that a child or a worker has accepted, because the
+ * connection itself is not in this thread.
+ */
+export function closedSocket(family: number): Socket {
+  const socket = new Socket(family, SOCK_STREAM);
+  socket.close();
+  return socket;
 }
 
 function checkSetting(

@@ -5,12 +5,13 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { AF_INET, AF_INET6, SOCK_STREAM } from "../base/constants.ts";
+import { AF_INET, AF_INET6 } from "../base/constants.ts";
 import { fromFailure } from "../handoff/failure.ts";
 import { nextRequestId } from "../requests/observed_request.ts";
 import type { AnyServer, RequestStartEvent } from "../stages/event_types.ts";
 import { requestStart, requestStop } from "../stages/events.ts";
-import { Socket } from "../socket/socket_object.ts";
+import { closedSocket } from "../server/accept_in.ts";
+import type { Socket } from "../socket/socket_object.ts";
 import type { AcceptEvent } from "./accepting_runner.ts";
 
 /** A request that has begun. */
@@ -74,14 +75,9 @@ export class AcceptEvents {
 
 /**
  * Returns the request of a connection that a worker has accepted, for hooks and subscribers in the main thread: a closed
- * socket of the client's family, as the connection itself is the worker's.
+ * socket of the client's family.
  */
 export function closedRequest(client: Address | null): Socket {
   const host = Array.isArray(client) ? client[0] : "";
-  const socket = new Socket(
-    host.includes(":") ? AF_INET6 : AF_INET,
-    SOCK_STREAM,
-  );
-  socket.close();
-  return socket;
+  return closedSocket(host.includes(":") ? AF_INET6 : AF_INET);
 }

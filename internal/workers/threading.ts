@@ -19,6 +19,7 @@ import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
 import {
+  cannotHandleOne,
   checkAcceptIn,
   checkAcceptsElsewhere,
   checkServesElsewhere,
@@ -28,7 +29,6 @@ import { bindShared } from "../server/bind_passable.ts";
 import type { SocketServer } from "../server/socket_server.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import {
-  cannotHandleOne,
   checkNotBlocking,
   checkNotFewer,
   WorkerAcceptance,
@@ -203,7 +203,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     override async handleRequest(): Promise<void> {
-      if (this.#acceptance !== undefined) throw cannotHandleOne();
+      if (this.#acceptance !== undefined) throw cannotHandleOne("workers");
       await super.handleRequest();
     }
 

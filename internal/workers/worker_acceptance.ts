@@ -168,10 +168,3 @@ export function checkNotFewer(now: number, wanted: number): void {
     `Cannot set maxWorkers to ${wanted}: with acceptIn "workers" each of the ${now} workers accepts until the server closes`,
   );
 }
-
-/** Returns the error of a call for a single request. */
-export function cannotHandleOne(): Error {
-  return new Error(
-    'Cannot handle a single request with acceptIn "workers": each worker accepts by itself; use serveForever(), or acceptIn "parent"',
-  );
-}
