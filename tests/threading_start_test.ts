@@ -1,13 +1,20 @@
 /** Workers that do not start, and those that take too much. */
 
 import type { RequestHandlerConstructor, Socket } from "../mod.ts";
-import { TCPServer, ThreadingMixIn } from "../mod.ts";
+import {
+  TCPServer,
+  ThreadingMixIn,
+  ThreadingTCPServer,
+  TimeoutError,
+} from "../mod.ts";
 import {
   assert,
   assertEquals,
+  assertRejects,
   assertStringIncludes,
   assertThrows,
   deadline,
+  fakeTime,
 } from "./deps.ts";
 import { bytes } from "./server_helpers.ts";
 import * as G from "./testdata/greedy_handlers.ts";
@@ -19,10 +26,17 @@ import { granted } from "./helpers/allowed.ts";
 import { Events } from "./telemetry_helpers.ts";
 
 /** What makes a module load once: how often it was loaded, and how it fails then. */
-function once(how: "throws" | "closes"): Int32Array {
+function once(how: "throws" | "closes" | "hangs"): Int32Array {
   const shared = new Int32Array(new SharedArrayBuffer(8));
-  shared[1] = how === "throws" ? 0 : 1;
+  shared[1] = ["throws", "closes", "hangs"].indexOf(how);
   return shared;
+}
+
+/** Resolves when a module has begun to load for as many times. */
+async function loaded(shared: Int32Array, times: number): Promise<void> {
+  for (let now; (now = Atomics.load(shared, 0)) < times;) {
+    await Atomics.waitAsync(shared, 0, now).value;
+  }
 }
 
 async function ask(client: Socket, line: string): Promise<string> {
@@ -60,9 +74,7 @@ for (const how of ["throws", "closes"] as const) {
       assertEquals(await ask(first, "one"), "one");
       using second = await running.connect();
       const answer = ask(second, "two");
-      while (Atomics.load(shared, 0) < 2) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
+      await loaded(shared, 2);
       first.close();
       assertEquals(await answer, "two");
       assertEquals(running.reports.left, 0);
@@ -82,12 +94,61 @@ workerTest(
     assertEquals(await ask(first, "one"), "one");
     using second = await running.connect();
     const answer = ask(second, "two");
-    while (Atomics.load(shared, 0) < 2) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await loaded(shared, 2);
     Atomics.store(shared, 0, 0); // from now on it loads
     assertEquals(await answer, "two"); // though the first worker is busy
     assertEquals(running.reports.left, 0);
+  },
+);
+
+workerTest(
+  "A worker whose module hangs fails its request after 60 s, and another that runs goes on",
+  async () => {
+    using time = await fakeTime();
+    const shared = once("hangs");
+    Atomics.store(shared, 0, 1);
+    await using running = start(LoadsOnce, { shared });
+    using first = await running.connect();
+    first.settimeout(null);
+    await loaded(shared, 2);
+    time.tick(60_000);
+    assertEquals(await readAll(first), "");
+    const { error } = await running.reports.next();
+    assertEquals(error.name, "TimeoutError");
+    assertStringIncludes(
+      error.message,
+      `Cannot load the module of the handler in a worker: ${LoadsOnce.moduleUrl} has not loaded within 60 s`,
+    );
+
+    Atomics.store(shared, 0, 0);
+    using second = await running.connect();
+    assertEquals(await ask(second, "two"), "two");
+    time.tick(60_000);
+    assertEquals(await ask(second, "still there"), "still there");
+    using third = await running.connect();
+    const answer = ask(third, "three");
+    await loaded(shared, 2);
+    time.tick(60_000);
+    assertEquals(await answer, "three", "from the other worker");
+    assertEquals(running.reports.left, 0);
+  },
+);
+
+workerTest(
+  "A server whose workers accept ends with a TimeoutError if the module hangs for 60 s",
+  async () => {
+    using time = await fakeTime();
+    const shared = once("hangs");
+    Atomics.store(shared, 0, 1);
+    const options = { acceptIn: "workers", shared } as const;
+    await using server = new ThreadingTCPServer(["127.0.0.1", 0], LoadsOnce, {
+      maxWorkers: 2,
+      ...options,
+    });
+    const served = server.serveForever();
+    await loaded(shared, 3);
+    time.tick(60_000);
+    await assertRejects(() => served, TimeoutError, "not loaded within 60 s");
   },
 );
 

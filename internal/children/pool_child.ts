@@ -7,9 +7,10 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
-import { setUnrefTimeout, SharedTimer } from "../waiting/timeouts.ts";
+import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
+import { limitStart } from "../handoff/start_limit.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
 import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
@@ -31,12 +32,6 @@ import {
   type ReadyMessage,
 } from "./messages.ts";
 import { MessageQueue } from "./message_queue.ts";
-
-/**
- * The milliseconds in which a child must load the module of the handler. Arbitrary: a busy machine takes ten seconds to start
- * several, and a module may connect to something first.
- */
-const START_MS = 60_000;
 
 /** The options of a child. */
 export interface PoolChildOptions {
@@ -117,7 +112,12 @@ export class PoolChild {
     });
     process.on("error", (error) => this.#crash(error));
     process.on("disconnect", () => this.#onDisconnect());
-    this.#starting = setUnrefTimeout(() => this.#crash(this.#late), START_MS);
+    const { moduleUrl } = options;
+    this.#starting = limitStart(
+      moduleUrl,
+      "in another process",
+      (error) => this.#crash(error),
+    );
     this.#messages.sendFirst({ ...options.init, token: this.#token });
     this.#idle();
   }
@@ -301,16 +301,6 @@ export class PoolChild {
     this.#messages.synced();
     this.#onCapacity();
     this.#options.accepts?.changed();
-  }
-
-  /** Returns the error of a child that does not get ready. */
-  get #late(): Error {
-    return new TimeoutError(
-      `Cannot load the module of the handler in another process: ${this.#options.moduleUrl} has not loaded within ${
-        START_MS / 1000
-      } s`,
-      { code: "ETIMEDOUT", syscall: "import" },
-    );
   }
 
   #acknowledge(request: ChildRequest): void {

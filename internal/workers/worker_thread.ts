@@ -7,6 +7,7 @@
 import { Worker } from "node:worker_threads";
 import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
 import type { HandlerReference } from "../handoff/handler_reference.ts";
+import { limitStart } from "../handoff/start_limit.ts";
 import type { WorkerExitReason } from "../stages/event_types.ts";
 import {
   FrameChannel,
@@ -69,6 +70,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #hooks: ThreadHooks;
   #cause: Error | undefined;
+  readonly #starting: ReturnType<typeof setTimeout>;
   readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<WorkerEnd>();
   /** The reason of the end; set when the worker is terminated. */
@@ -96,6 +98,11 @@ export class WorkerThread {
     }
     this.#started.promise.catch(() => {}); // each request that waits for the start handles it
     this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
+    this.#starting = limitStart(
+      init.handler.moduleUrl,
+      "in a worker",
+      (error) => this.#onLoadFailed(error),
+    );
     this.channel.receiveAll().catch((error) => this.terminate(asError(error)));
   }
 
@@ -159,6 +166,7 @@ export class WorkerThread {
   #onReady(): void {
     this.#worker.unref(); // an idle worker does not keep the process alive
     this.ready = true;
+    clearTimeout(this.#starting);
     this.#started.resolve();
   }
 
@@ -185,6 +193,7 @@ export class WorkerThread {
     const why = reason ?? (this.ready ? undefined : "load");
     this.#end = endOf(why, error, this.#hooks.openRequests());
     this.watchdog?.stop();
+    clearTimeout(this.#starting);
     this.#worker.ref(); // the exit must be seen
     this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
     this.channel.close();

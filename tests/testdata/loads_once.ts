@@ -1,5 +1,5 @@
 /**
- * A module that loads in one worker, and not in another: it throws there, or ends it. What is shared with the worker
+ * A module that loads in one worker, and not in another: it throws there, ends it, or hangs. What is shared with the worker
  * counts the times, and says how.
  *
  * @module
@@ -10,7 +10,9 @@ import { BlockingRequestHandler, StreamRequestHandler } from "../../mod.ts";
 
 const shared: Int32Array | undefined = workerData?.server?.shared;
 if (shared !== undefined && Atomics.add(shared, 0, 1) > 0) {
+  Atomics.notify(shared, 0);
   if (shared[1] === 0) throw new SyntaxError("loads only once");
+  if (shared[1] === 2) await new Promise(() => {});
   close();
 }
 
