@@ -85,20 +85,30 @@ export class Dispatcher<R> {
       }
       if (active === undefined) return;
     }
-    const { request, clientAddress } = active as KnownRequest<R>;
     try {
-      const verdict = this.#admits(request, clientAddress);
-      if (this.#requests.concurrent && verdict !== true) {
-        this.#judge(active, clientAddress, verdict);
-      } else if (verdict === true || await verdict) {
-        const step = this.#accept(active as KnownRequest<R>);
-        if (step !== undefined) await step;
-      } else await this.#reject(request, clientAddress);
+      const step = this.#admit(active as KnownRequest<R>);
+      if (step !== undefined) await step;
     } catch (error) {
-      await this.#requestFailed(active, clientAddress, error);
+      await this.#requestFailed(active, active.clientAddress!, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
+  }
+
+  /** Accepts or rejects a request. Returns a promise only if a stage did. */
+  #admit(active: KnownRequest<R>): void | Promise<void> {
+    const verdict = this.#admits(active.request, active.clientAddress);
+    if (verdict === true) return this.#accept(active);
+    if (this.#requests.concurrent) return this.#judge(active, verdict);
+    return this.#acceptOrReject(active, verdict);
+  }
+
+  async #acceptOrReject(
+    active: KnownRequest<R>,
+    verdict: boolean | Promise<boolean>,
+  ): Promise<void> {
+    if (await verdict) await this.#accept(active);
+    else await this.#reject(active.request, active.clientAddress);
   }
 
   /** Begins a request. Returns undefined if its PROXY header must come first. */
@@ -198,18 +208,17 @@ export class Dispatcher<R> {
    * The request counts from the start: a limit holds for requests that wait for their verdict, too.
    */
   #judge(
-    active: ActiveRequest<R>,
-    clientAddress: Address,
+    active: KnownRequest<R>,
     verdict: boolean | Promise<boolean>,
   ): void {
-    const { request } = active;
+    const { request, clientAddress } = active;
     const draining = this.#requests.draining ? "draining" : undefined;
     const reason = verdict === false
       ? draining ?? "verifyRequest"
       : this.#requests.exceeds(request);
     if (reason === undefined) {
       active.detached = true;
-      return void this.#verify(active, clientAddress, Promise.resolve(verdict));
+      return void this.#verify(active, Promise.resolve(verdict));
     }
     Promise.resolve(verdict).catch(() => {}); // the client is turned away in any case
     void turnAway(this.#server, request, clientAddress, reason);
@@ -217,16 +226,15 @@ export class Dispatcher<R> {
 
   /** Waits for a verdict, and then goes on as the loop does. */
   async #verify(
-    active: ActiveRequest<R>,
-    clientAddress: Address,
+    active: KnownRequest<R>,
     verdict: Promise<boolean>,
   ): Promise<void> {
-    const { request } = active;
+    const { request, clientAddress } = active;
     const server = this.#server;
     try {
       const accepted = await verdict.finally(() => active.detached = false);
       if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
-      else if (accepted) await this.#accept(active as KnownRequest<R>);
+      else if (accepted) await this.#accept(active);
       else void turnAway(server, request, clientAddress, "verifyRequest");
     } catch (error) {
       await this.#requestFailed(active, clientAddress, error);

@@ -12,7 +12,7 @@ import {
   type ServerCloseReport,
 } from "../stages/server_options.ts";
 import { say, sayHookFailed } from "../stages/report.ts";
-import type { RequestEnd } from "../requests/active_request.ts";
+import type { ActiveRequest, RequestEnd } from "../requests/active_request.ts";
 import type { Requests } from "../requests/request_registry.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
@@ -42,6 +42,22 @@ export async function drain(
   timeout: number | null,
 ): Promise<ServerCloseReport> {
   const under = new Set(requests);
+  await waitForEnd(server, requests, timeout);
+  for (const active of requests.giveUp()) {
+    under.add(active);
+    cutOff(active.request);
+    active.observed?.stop(active.request, "forced");
+  }
+  const elsewhere = await requests.acceptors?.giveUp() ?? NO_REQUESTS;
+  return sumOfReports([reportOf(under), elsewhere]);
+}
+
+/** Waits until no request is open, or for `timeout` seconds, and tells the server if that takes long. */
+async function waitForEnd(
+  server: DrainingServer,
+  requests: Requests,
+  timeout: number | null,
+): Promise<void> {
   const due = performance.now() + (timeout ?? Infinity) * 1000;
   const slow = setTimeout(() => {
     const left = timeout === null ? null : (due - performance.now()) / 1000;
@@ -49,21 +65,26 @@ export async function drain(
   }, REPORT_AFTER_MS);
   await anyReady([requests.quiet], timeout);
   clearTimeout(slow);
-  for (const active of requests.giveUp()) {
-    under.add(active);
-    cutOff(active.request);
-    active.observed?.stop(active.request, "forced");
-  }
-  const elsewhere = await requests.acceptors?.giveUp() ?? NO_REQUESTS;
+}
+
+/** Counts requests by how they have ended. Those that were turned away count as none. */
+function reportOf(requests: Set<ActiveRequest>): ServerCloseReport {
   const ended = (how: RequestEnd) =>
-    under.values().filter(({ end }) => end === how).toArray().length;
+    requests.values().filter(({ end }) => end === how).toArray().length;
   const [idle, forced] = [ended("idle"), ended("forced")];
-  const finished = under.size - idle - forced - ended("rejected");
-  return {
-    idle: idle + elsewhere.idle,
-    finished: finished + elsewhere.finished,
-    forced: forced + elsewhere.forced,
-  };
+  const finished = requests.size - idle - forced - ended("rejected");
+  return { idle, finished, forced };
+}
+
+/** Adds up the reports of several servers, or of the parts of one. */
+export function sumOfReports(reports: ServerCloseReport[]): ServerCloseReport {
+  const total = { ...NO_REQUESTS };
+  for (const { idle, finished, forced } of reports) {
+    total.idle += idle;
+    total.finished += finished;
+    total.forced += forced;
+  }
+  return total;
 }
 
 /** Returns the clients of the open requests, wherever they are. */

@@ -9,12 +9,12 @@ import { checkTimeout } from "../base/arguments.ts";
 import { inspect } from "../runtime/deno.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { requestsOf } from "../requests/request_registry.ts";
-import {
-  NO_REQUESTS,
-  type ServeForeverOptions,
-  type ServerCloseOptions,
-  type ServerCloseReport,
+import type {
+  ServeForeverOptions,
+  ServerCloseOptions,
+  ServerCloseReport,
 } from "../stages/server_options.ts";
+import { sumOfReports } from "./drain.ts";
 import { ServiceNotifier } from "./service_notifier.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import type { ServerStages } from "../stages/stages.ts";
@@ -84,15 +84,12 @@ export async function serve(
   servers: ServerStages<any> | readonly ServerStages<any>[],
   options: ServeOptions = {},
 ): Promise<ServerCloseReport> {
-  const { signal, signals = SIGNALS, pollInterval, timeout } = options;
-  const { shutdownDelay = 0 } = options;
+  const { signal, signals = SIGNALS, shutdownDelay = 0 } = options;
   const all = [servers].flat();
   all.forEach(checkServer);
   checkDelay(shutdownDelay);
   const stop = new AbortController();
-  await using service = options.notify === false
-    ? undefined
-    : ServiceNotifier.for(all, options.notify);
+  await using service = ServiceNotifier.for(all, options.notify);
   const leave = () => {
     service?.stopping();
     stopLater(all, stop, shutdownDelay);
@@ -100,15 +97,13 @@ export async function serve(
   if (signal?.aborted) stop.abort();
   signal?.addEventListener("abort", leave, { signal: stop.signal });
   using _signals = onSignals(signals, leave);
-  const loops = runLoops(all, stop, pollInterval);
+  const loops = runLoops(all, stop, options.pollInterval);
   service?.ready();
-  if (!stop.signal.aborted) {
-    await new Promise((end) => stop.signal.addEventListener("abort", end));
-  }
+  await untilAborted(stop.signal);
   service?.stopping();
-  const closed = await closeAll(all, timeout);
-  rethrow([...await loops, ...closed]);
-  return sum(closed.flatMap((one) => "value" in one ? [one.value] : []));
+  const closed = await closeAll(all, options.timeout);
+  valuesOf(await loops);
+  return sumOfReports(valuesOf(closed));
 }
 
 /** Runs the loops of servers. The first that ends stops the others. */
@@ -191,18 +186,15 @@ function onSignals(
   return { [Symbol.dispose]: forget };
 }
 
-function rethrow(results: PromiseSettledResult<unknown>[]): void {
-  for (const result of results) {
-    if (result.status === "rejected") throw result.reason;
-  }
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((end) => signal.addEventListener("abort", end));
 }
 
-function sum(reports: ServerCloseReport[]): ServerCloseReport {
-  const total = { ...NO_REQUESTS };
-  for (const { idle, finished, forced } of reports) {
-    total.idle += idle;
-    total.finished += finished;
-    total.forced += forced;
-  }
-  return total;
+/** Returns the values of promises, or throws the first error. */
+function valuesOf<T>(results: PromiseSettledResult<T>[]): T[] {
+  return results.map((result) => {
+    if (result.status === "rejected") throw result.reason;
+    return result.value;
+  });
 }

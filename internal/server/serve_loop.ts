@@ -146,17 +146,24 @@ export class ServeLoop<R> {
           await rest(waiter, failed);
         }
       } else if (!waiter.takeTick()) {
-        if (this.#requests.full) this.#noteFull();
-        await waiter.wait(
-          source !== gate && source.ready
-            ? this.#requests.rate ?? gate
-            : source,
-        );
+        await this.#wait(waiter, source, gate);
         continue;
       }
       const actions = this.#server.serviceActions();
       if (actions !== undefined) await actions;
     }
+  }
+
+  /** Waits for a request, or for what holds back the one that waits: the room, or the rate. */
+  #wait(
+    waiter: LoopWaiter,
+    source: Readiness,
+    gate: Readiness,
+  ): Promise<void> {
+    const { full, rate } = this.#requests;
+    if (full) this.#noteFull();
+    const heldBack = source !== gate && source.ready;
+    return waiter.wait(heldBack ? rate ?? gate : source);
   }
 
   /** Takes the place of a request that waits, if it may come now. */

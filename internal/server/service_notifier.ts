@@ -100,12 +100,14 @@ export class ServiceNotifier implements AsyncDisposable {
    * Returns a notifier; undefined without a service manager.
    *
    * @param servers The servers.
-   * @param wanted Whether the program has asked for one: a missing permission to look for the manager is printed then.
+   * @param wanted Whether the program wants one: false is none. If true, a missing permission to look for the manager is
+   *   printed.
    */
   static for(
     servers: readonly ServerStages[],
-    wanted = false,
+    wanted: boolean | undefined,
   ): ServiceNotifier | undefined {
+    if (wanted === false) return undefined;
     try {
       if (!wanted && !mayReadNotifySocket()) return undefined;
       if (notifyPath() !== undefined) return new ServiceNotifier(servers);
