@@ -23,6 +23,8 @@ import { boundedCommand, within } from "./helpers/within.ts";
 import { Counts, Obeys } from "./testdata/accepting_handlers.ts";
 import { Dies } from "./testdata/dying_handlers.ts";
 import { Eats } from "./testdata/greedy_handlers.ts";
+import { LoadsOnce } from "./testdata/loads_once.ts";
+import { dial } from "./remote_helpers.ts";
 import {
   readAll,
   readText,
@@ -176,6 +178,35 @@ for (const [permissions, message] of TOO_FEW) {
     },
   });
 }
+
+workerTest(
+  "If no worker can load the module, serveForever() rejects, the clients that wait are closed, and the next call tries again",
+  async () => {
+    const shared = new Int32Array(new SharedArrayBuffer(8));
+    shared[0] = 1; // the module throws
+    const options = { ...ACCEPT, shared, maxWorkers: 1 };
+    await using server = new ThreadingTCPServer(
+      ["127.0.0.1", 0],
+      LoadsOnce,
+      options,
+    );
+    const early = await Promise.all(
+      Array.from({ length: 5 }, () => dial(server.serverAddress)),
+    );
+    await assertRejects(() => server.serveForever(), SyntaxError, "only once");
+    for (const client of early) assertEquals(await readAll(client), "");
+
+    shared[0] = 0;
+    using late = await dial(server.serverAddress);
+    const served = server.serveForever();
+    await late.sendall(bytes("hello\n"));
+    assertEquals(await readText(late, 6), "hello\n");
+    late.close();
+    await within(server.serverClose());
+    await served;
+    for (const client of early) client.close();
+  },
+);
 
 workerTest(
   "The clients that queue while the only worker is dead or busy are all served",

@@ -18,9 +18,9 @@ import { mayRead } from "./helpers/allowed.ts";
 import { dial, Reports } from "./remote_helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 
-/** A test that needs workers. */
+/** A test that needs workers. Several processes that check the types of the workers' entry at a time take half a minute. */
 export function workerTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: !mayRead, fn: () => deadline(fn(), 30_000) });
+  Deno.test({ name, ignore: !mayRead, fn: () => deadline(fn(), 120_000) });
 }
 
 interface Anyserver extends AsyncDisposable {

@@ -15,6 +15,7 @@ import {
 } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";
+import { settleReads } from "../waiting/timeouts.ts";
 import { hostFor, wrongFamily } from "./dns.ts";
 import { openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "./scope_id.ts";
@@ -22,6 +23,9 @@ import type { ListenerTransport, TransportAddr } from "./transport.ts";
 
 /** The number of free ports to try, because another program may take a port in between. Arbitrary. */
 const TRIES = 3;
+
+/** The milliseconds after which no more clients are turned away, as some may come without end. Arbitrary. */
+const TURN_AWAY_MS = 1000;
 
 interface LoadBalanced extends Deno.TcpListenOptions {
   loadBalanced: true;
@@ -92,6 +96,28 @@ export function openShared(
   } catch (error) {
     const address = formatAddress(fromTransport(addr));
     throw translate(error, { syscall: "bind", address });
+  }
+}
+
+/**
+ * Accepts the clients in the queue of a shared socket, and closes their connections. The queue stays, as the anchor keeps
+ * the socket open.
+ *
+ * @param addr The address of the anchor.
+ */
+export async function turnAwayQueued(addr: TransportAddr): Promise<void> {
+  const end = performance.now() + TURN_AWAY_MS;
+  const listener = openShared(addr);
+  try {
+    while (performance.now() < end) {
+      const accepted = listener.accept();
+      accepted.catch(() => {}); // the last one waits until the close
+      const client = await Promise.race([accepted, settleReads()]);
+      if (client === undefined) return;
+      client.close();
+    }
+  } finally {
+    listener.close();
   }
 }
 

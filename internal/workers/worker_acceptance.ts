@@ -7,6 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Incident } from "../channel/frames.ts";
 import { fromFailure } from "../handoff/failure.ts";
+import { turnAwayQueued } from "../runtime/shared_listener.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
@@ -54,7 +55,8 @@ export class WorkerAcceptance {
   }
 
   /**
-   * Lets the workers accept while the loop of the server runs.
+   * Lets the workers accept while the loop of the server runs. If no worker starts, closes the connections of the clients
+   * that wait.
    *
    * @param loop The run of the loop.
    * @param stop Stops the loop.
@@ -72,9 +74,17 @@ export class WorkerAcceptance {
       if (!ended) {
         await stop();
         await served;
+        await this.#turnAway();
       }
       throw error;
     }
+  }
+
+  /** Closes the connections of the clients that wait, unless the server has closed. */
+  async #turnAway(): Promise<void> {
+    const { listener } = stateOf(socketOf(this.#server));
+    if (listener === undefined) return;
+    await turnAwayQueued(listener.transport.addr).catch(() => {}); // serveForever rejects, with the reason of it all
   }
 
   /** Rejects if no worker starts; otherwise never resolves. */
