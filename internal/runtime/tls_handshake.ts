@@ -124,7 +124,8 @@ async function ended(
   event: string,
   check: () => void,
 ): Promise<TLSSocket> {
-  const { promise, handOver } = listen(tls, owner, event);
+  const { promise, resolve, handOver } = listen(tls, owner);
+  tls.on(event, resolve);
   try {
     await promise;
     check();
@@ -137,18 +138,19 @@ async function ended(
   }
 }
 
+/** A handshake under way: the promise rejects if it fails. */
+interface HandshakeUnderWay extends PromiseWithResolvers<void> {
+  /** Sends what happens to the session from now on to its owner. */
+  handOver(): void;
+}
+
 /**
- * Listens to a session. The promise settles with its handshake; after `handOver`, failures and the close go to the
- * owner.
+ * Listens to the failures and the close of a session: they end its handshake, and after `handOver` they go to the owner.
  *
  * The listeners stay: removing one makes V8 keep the listeners of the session in a hash table, 830 bytes for each idle
  * connection. And each serves the owner too: a third listener of an event takes 140 bytes.
  */
-function listen(
-  tls: TLSSocket,
-  owner: SessionOwner,
-  event: string,
-): { promise: Promise<void>; handOver: () => void } {
+function listen(tls: TLSSocket, owner: SessionOwner): HandshakeUnderWay {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let over = false;
   const fail = (error: unknown) => {
@@ -162,11 +164,10 @@ function listen(
   tls.on("error", fail);
   tls.on("_tlsError", fail); // the event of Node that names the server of a socket
   tls.on("close", gone);
-  tls.on(event, resolve);
   const forget = onEof(tls, gone);
   const handOver = () => {
     over = true;
     forget();
   };
-  return { promise, handOver };
+  return { promise, resolve, reject, handOver };
 }

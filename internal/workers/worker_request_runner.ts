@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
 import { copyOf } from "../base/memory.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
@@ -209,18 +210,19 @@ export class WorkerRequestRunner {
     this.#handle(id, opening, [packet, socket], release);
   }
 
-  /** Runs a handler, and ends the request that the handler has put in the place of its own. */
-  async #runHandler(
-    handler: Runnable & { request?: unknown },
-    request: unknown,
-  ): Promise<void> {
+  /** Runs the handler of a request, and ends the request that the handler has put in the place of its own. */
+  async #runHandler(request: unknown, clientAddress: Address): Promise<void> {
+    const Handler = await this.#handler;
+    const handler: Runnable & { request?: unknown } = new Handler(
+      request,
+      clientAddress,
+      this.#stub,
+    );
     try {
       await runHandler(handler);
     } finally {
       const { request: current = request } = handler;
-      if (current !== request) {
-        await this.#stub.shutdownRequest(current);
-      }
+      if (current !== request) await this.#stub.shutdownRequest(current);
     }
   }
 
@@ -241,11 +243,7 @@ export class WorkerRequestRunner {
     const active = requests.begin(request, opening.clientAddress);
     this.#active.set(id, active);
     try {
-      const Handler = await this.#handler;
-      await this.#runHandler(
-        new Handler(request, opening.clientAddress, this.#stub),
-        request,
-      );
+      await this.#runHandler(request, opening.clientAddress);
     } catch (error) {
       end = P.packFailure(error);
     }
