@@ -38,11 +38,11 @@ Deno.test("Requests.replace() has the new request drained, cut off and ended", a
   assertEquals(requests.size, 1, "size");
   assertEquals(active.request === current, true, "replaced");
   assertEquals(requests.giveUp(), [active]);
-  assert(!requests.reports(current), "cut off");
+  assert(!requests.results.reports(current), "cut off");
   const late = new Socket();
   requests.replace(current, late); // the server has given the request up
   assertEquals(late.fileno(), -1, "fileno");
-  assertEquals(requests.reports(late), false, "reports");
+  assertEquals(requests.results.reports(late), false, "reports");
   assertStrictEquals(requests.replaced!.currentOf(former), late);
   requests.replaced!.closeFormer(late);
   assertEquals(former.fileno(), -1, "formerFileno");
@@ -59,7 +59,7 @@ Deno.test("Requests counts a request that is got twice, and ends each", () => {
   assertStrictEquals(requests.detach("one"), second);
   requests.end(second);
   assertEquals(requests.size, 0, "size");
-  assertEquals(requests.quiet.ready, true, "ready");
+  assertEquals(requests.waits.quiet.ready, true, "ready");
 });
 
 Deno.test("Requests finds a request by its object, among others", () => {
@@ -89,10 +89,10 @@ Deno.test("Requests.detach() counts a request that a hook made", () => {
   const requests = new Requests({});
   const active = requests.detach("made");
   assertEquals(requests.size, 1);
-  assertEquals(requests.room.ready, true);
+  assertEquals(requests.waits.room.ready, true);
   requests.end(active);
   assertEquals(requests.size, 0);
-  assertEquals(requests.quiet.ready, true);
+  assertEquals(requests.waits.quiet.ready, true);
 });
 
 Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
@@ -127,9 +127,9 @@ Deno.test("Requests.reports() forgets a request that was given up, when it has e
   const requests = requestsOf({});
   const request = {};
   const active = requests.begin(request);
-  assert(requests.reports(request));
+  assert(requests.results.reports(request));
   requests.giveUp();
-  assert(!requests.reports(request));
+  assert(!requests.results.reports(request));
   requests.end(active);
-  assert(requests.reports(request));
+  assert(requests.results.reports(request));
 });

@@ -6,7 +6,6 @@
 
 import type { Address } from "../base/address.ts";
 import type { TrustedPeers } from "../proxy/trusted_peers.ts";
-import type { Readiness } from "../waiting/pending_operation.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import type { AcceptRate } from "./accept_rate.ts";
 import {
@@ -15,11 +14,14 @@ import {
   type KnownRequest,
   type RequestEnd,
 } from "./active_request.ts";
+import type { ConnectionLimits } from "./connection_limits.ts";
 import { OpenRequests } from "./open_requests.ts";
 import { IdleWaits } from "./idle_waits.ts";
 import { RequestTimes } from "./request_timer.ts";
 import { HeaderDeadlines } from "./header_deadlines.ts";
 import { ReplacedRequests } from "./replaced_requests.ts";
+import { RequestResults } from "./request_results.ts";
+import { RequestWaits } from "./request_waits.ts";
 import { isInside } from "./request_scope.ts";
 import type {
   RemoteAcceptors,
@@ -33,32 +35,9 @@ import {
   noRequests,
   type RequestCounters,
 } from "./server_counters.ts";
-import type { LimitName, RejectReason } from "../stages/server_status.ts";
-import {
-  hasRequestSubscribers,
-  ObservedRequest,
-  type RequestDetails,
-} from "./observed_request.ts";
+import type { LimitName } from "../stages/server_status.ts";
+import { hasRequestSubscribers, ObservedRequest } from "./observed_request.ts";
 import type { ByteCounts } from "../socket/stream.ts";
-
-/**
- * What to do when `maxConnections` requests are open: stop accepting, or accept and close.
- *
- * @category Options
- */
-export type MaxConnectionsPolicy = "wait" | "reject";
-
-/** The limits of a server with a mix-in. */
-export interface Limits {
-  /** The most requests at a time. */
-  maxConnections: number;
-  /** What to do at the limit. */
-  maxConnectionsPolicy: MaxConnectionsPolicy;
-  /** The most requests of one client at a time. */
-  maxConnectionsPerClient: number;
-  /** Whether closing the server waits for the requests under way. */
-  blockOnClose: boolean;
-}
 
 /**
  * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes, or send
@@ -66,20 +45,16 @@ export interface Limits {
  */
 const HANDSHAKES_MAX = 1024;
 
-/** Counts requests, knows when there is room for another and when all have ended. */
+/** Counts the requests of a server, and keeps what is known of each. */
 export class Requests implements Iterable<ActiveRequest> {
-  readonly #server: Readonly<Partial<Limits>>;
+  readonly #server: Readonly<Partial<ConnectionLimits>>;
   readonly #open = new OpenRequests();
   #perClient: ClientCounts | undefined;
-  readonly #givenUp = new Set<unknown>();
-  #room: PromiseWithResolvers<void> | undefined;
-  #quiet: PromiseWithResolvers<void> | undefined;
-  #fewer: PromiseWithResolvers<void> | undefined;
   #suspended = false;
   #reserved = 0;
   #others: AbortController | undefined;
   /** The limits that {@linkcode Requests.setLimits} has set. */
-  readonly limits: Limits = {
+  readonly limits: ConnectionLimits = {
     maxConnections: Infinity,
     maxConnectionsPolicy: "wait",
     maxConnectionsPerClient: Infinity,
@@ -122,11 +97,18 @@ export class Requests implements Iterable<ActiveRequest> {
   readonly endedBytes: ByteTotals = new ByteTotals();
   /** The counters. */
   readonly status: RequestCounters = noRequests();
+  /** What becomes of the requests. */
+  readonly results: RequestResults = new RequestResults(
+    this.#open,
+    this.status,
+  );
+  /** The waits for the number of requests. */
+  readonly waits: RequestWaits = new RequestWaits(this);
   /** How often each limit was reached. */
   readonly limitHits: Record<LimitName, number> = noLimitHits();
 
   /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
-  constructor(server: Readonly<Partial<Limits>>) {
+  constructor(server: Readonly<Partial<ConnectionLimits>>) {
     this.#server = server;
   }
 
@@ -162,10 +144,10 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /** Sets limits, and wakes the loop, because there may be room now. */
-  setLimits(limits: Partial<Limits>): void {
+  setLimits(limits: Partial<ConnectionLimits>): void {
     Object.assign(this.limits, limits);
     this.#acceptors?.limit(this.limits);
-    if (this.#room && this.room.ready) this.#room = settle(this.#room);
+    this.waits.noteLimits();
     this.#pool?.changeAccepts?.();
   }
 
@@ -177,7 +159,7 @@ export class Requests implements Iterable<ActiveRequest> {
   set suspended(suspended: boolean) {
     this.#suspended = suspended;
     this.#acceptors?.suspend(suspended);
-    if (this.#room && this.room.ready) this.#room = settle(this.#room);
+    this.waits.noteLimits();
     this.#pool?.changeAccepts?.();
   }
 
@@ -205,43 +187,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   set reserved(reserved: number) {
     this.#reserved = reserved;
-    if (this.#room && this.room.ready) this.#room = settle(this.#room);
-  }
-
-  /** Ready while the server may get another request. */
-  readonly room: Readiness = ((requests: Requests) => ({
-    get ready() {
-      return !requests.#suspended && !requests.full;
-    },
-    fill: () => (requests.#room ??= Promise.withResolvers()).promise,
-  }))(this);
-
-  /** Ready when no request is open. */
-  readonly quiet: Readiness = ((requests: Requests) => ({
-    get ready() {
-      return requests.size === 0;
-    },
-    fill: () =>
-      requests.#elsewhere(() => requests.size === 0) ??
-        (requests.#quiet ??= Promise.withResolvers()).promise,
-  }))(this);
-
-  /** Waits for the requests of workers that accept; returns undefined if there are none. */
-  #elsewhere(done: () => boolean): Promise<void> | undefined {
-    return this.#acceptors?.changed(done);
-  }
-
-  /** Returns a readiness that is ready while at most `count` requests are open. */
-  atMost(count: number): Readiness {
-    const ready = () => this.size <= count;
-    return {
-      get ready() {
-        return ready();
-      },
-      fill: () =>
-        this.#elsewhere(ready) ??
-          (this.#fewer ??= Promise.withResolvers()).promise,
-    };
+    this.waits.noteLimits();
   }
 
   /** Begins a request. */
@@ -286,11 +232,9 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#perClient?.change(client, -1);
       this.#count(active, active.result);
     }
-    if (this.#givenUp.size > 0) this.#givenUp.delete(request);
+    this.results.forget(request);
     this.times.end(active, this.draining);
-    if (this.#room && this.room.ready) this.#room = settle(this.#room);
-    if (this.#quiet && this.size === 0) this.#quiet = settle(this.#quiet);
-    if (this.#fewer) this.#fewer = settle(this.#fewer);
+    this.waits.noteEnd();
     const { observed, result } = active;
     if (observed !== undefined) observed.stop(request, active.end ?? result);
   }
@@ -310,49 +254,7 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** Notes that a worker or a child has ended the wait of a request because the server drains. */
   endIdle(request: unknown): void {
-    if (this.draining) this.#setResult(request, "idle", {});
-  }
-
-  /** Notes that a request is turned away. */
-  reject(request: unknown, reason: RejectReason): void {
-    this.#refuse(request, "rejected", { rejected: reason });
-  }
-
-  /** Notes that the TLS handshake of a request has failed. */
-  failHandshake(request: unknown, error: unknown): void {
-    this.#refuse(request, "handshakeErrors", { reason: "handshake", error });
-  }
-
-  /** Notes that a request has no PROXY header that counts. */
-  failProxyHeader(request: unknown): void {
-    this.#refuse(request, "proxyErrors", {});
-  }
-
-  /** Counts a request that gets no handler, unless it was cut off before, and counts as that. */
-  #refuse(
-    request: unknown,
-    counter: "rejected" | "handshakeErrors" | "proxyErrors",
-    details: RequestDetails,
-  ): void {
-    if (!this.reports(request)) return;
-    this.status[counter]++;
-    this.#setResult(request, "rejected", details);
-  }
-
-  /** Notes that an error is reported for a request. */
-  fail(request: unknown, error: unknown): void {
-    this.#setResult(request, "failed", { error });
-  }
-
-  #setResult(
-    request: unknown,
-    result: RequestEnd,
-    details: RequestDetails,
-  ): void {
-    const active = this.#open.of(request);
-    if (active === undefined) return;
-    active.result = result;
-    active.observed?.note(details);
+    if (this.draining) this.results.note(request, "idle", {});
   }
 
   /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
@@ -392,14 +294,9 @@ export class Requests implements Iterable<ActiveRequest> {
     this.replaced.set(former, current);
     const active = this.#open.of(former);
     if (active !== undefined) this.#open.replace(active, current);
-    if (!this.#givenUp.has(former)) return;
-    this.#givenUp.add(current);
+    if (this.results.reports(former)) return;
+    this.results.giveUp(current);
     cutOff(current);
-  }
-
-  /** Reports whether to report and count what becomes of a request: not after the server has cut it off. */
-  reports(request: unknown): boolean {
-    return !this.#givenUp.has(request);
   }
 
   /** Returns the signal of a request; a common one for requests that the server did not get itself. */
@@ -429,10 +326,9 @@ export class Requests implements Iterable<ActiveRequest> {
       this.#perClient?.change(active.client, -1);
       this.times.end(active, this.draining);
       this.#count(active, "forced");
-      this.#givenUp.add(active.request);
+      this.results.giveUp(active.request);
     }
-    this.#quiet = settle(this.#quiet);
-    this.#fewer = settle(this.#fewer);
+    this.waits.noteGivenUp();
     return left;
   }
 
@@ -447,10 +343,6 @@ export class Requests implements Iterable<ActiveRequest> {
   [Symbol.iterator](): Iterator<ActiveRequest> {
     return this.#open[Symbol.iterator]();
   }
-}
-
-function settle(waiting: PromiseWithResolvers<void> | undefined): undefined {
-  waiting?.resolve();
 }
 
 const trackers = new WeakMap<object, Requests>();

@@ -28,7 +28,7 @@ export async function waitForConnections(
     const settled = requests.pool?.settled?.(); // children report later what they have accepted
     if (settled !== undefined) await untilAborted(() => settled, signal);
     checkAborted(signal); // again: it may abort as the children answer
-    const few = requests.atMost(count);
+    const few = requests.waits.atMost(count);
     await anyReady([few], timeout, signal);
     if (few.ready) return;
     const reason = `${requests.size} requests are open after ${timeout} s`;

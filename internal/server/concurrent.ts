@@ -9,11 +9,11 @@ import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { Address } from "../base/address.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
-import {
-  type Limits,
-  type MaxConnectionsPolicy,
-  requestsOf,
-} from "../requests/request_registry.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import type {
+  ConnectionLimits,
+  MaxConnectionsPolicy,
+} from "../requests/connection_limits.ts";
 import { processRequestTask, runOwnTask, runTask } from "./request_stages.ts";
 
 /**
@@ -176,7 +176,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
 }
 
 /** Returns the limits of a server, from its options or the static fields of its class. */
-function limitsOf(statics: MixInStatics, given: unknown): Limits {
+function limitsOf(statics: MixInStatics, given: unknown): ConnectionLimits {
   const options: MixInOptions = Object(given); // the base class throws for anything else than an object
   return {
     maxConnections: checkMax(

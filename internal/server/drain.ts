@@ -63,7 +63,7 @@ async function waitForEnd(
     const left = timeout === null ? null : (due - performance.now()) / 1000;
     tell(server, clientsOf(requests), left);
   }, REPORT_AFTER_MS);
-  await anyReady([requests.quiet], timeout);
+  await anyReady([requests.waits.quiet], timeout);
   clearTimeout(slow);
 }
 

@@ -140,8 +140,8 @@ export class Handshakes<R> {
       return await reportAndShutdown(server, request, clientAddress, error);
     }
     const { draining } = this.#requests;
-    if (draining) this.#requests.reject(request, "draining");
-    else this.#requests.failHandshake(request, failure);
+    if (draining) this.#requests.results.reject(request, "draining");
+    else this.#requests.results.failHandshake(request, failure);
     await server.closeRequest(request);
     if (draining) return;
     if (failure instanceof TimeoutError) {

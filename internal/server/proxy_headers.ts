@@ -189,9 +189,9 @@ export class ProxyHeaders<R> {
       return await reportAndShutdown(server, request, peerAddress, error);
     }
     const { draining } = this.#requests;
-    if (draining) this.#requests.reject(request, "draining");
+    if (draining) this.#requests.results.reject(request, "draining");
     else {
-      this.#requests.failProxyHeader(request);
+      this.#requests.results.failProxyHeader(request);
       observed?.note({ reason: "proxy", error: failure });
     }
     await server.closeRequest(request);

@@ -54,7 +54,7 @@ function endRejected(
   requests: Requests,
   request: unknown,
 ): ObservedRequest | undefined {
-  if (!requests.reports(request)) return undefined;
+  if (!requests.results.reports(request)) return undefined;
   return endBeforeRejection(requests, requests.detach(request));
 }
 
@@ -81,8 +81,10 @@ export async function rejectAndShutdown<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
-  if (!requests.reports(request)) return await server.shutdownRequest(request);
-  requests.reject(request, reason);
+  if (!requests.results.reports(request)) {
+    return await server.shutdownRequest(request);
+  }
+  requests.results.reject(request, reason);
   if (isLimit(reason)) noteLimit(server, reason, clientAddress);
   try {
     if (requests.rejecting < REJECTING_MAX) {

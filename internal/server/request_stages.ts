@@ -74,8 +74,8 @@ export async function reportAndShutdown<R>(
   const requests = requestsOf(server);
   try {
     const current = requests.replaced?.currentOf(request) ?? request;
-    requests.fail(current, error);
-    if (requests.reports(request)) {
+    requests.results.fail(current, error);
+    if (requests.results.reports(request)) {
       await reportError(server, current as R, clientAddress, error);
     }
   } finally {

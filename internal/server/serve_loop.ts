@@ -131,7 +131,7 @@ export class ServeLoop<R> {
 
   /** Gets requests and handles them until the stop. */
   async #serve(waiter: LoopWaiter): Promise<void> {
-    const { room, places } = this.#requests;
+    const { places, waits: { room } } = this.#requests;
     while (!waiter.stopping) {
       const gate = places ?? room;
       const source = gate.ready ? this.#source : gate;
@@ -245,9 +245,9 @@ export class ServeLoop<R> {
     const server = this.#server;
     const socket = socketOf(server);
     if (this.#requests.full) this.#noteFull();
-    const { room, rate } = this.#requests;
-    const waits = bothReady(room, stateOf(socket).readable);
-    const next = rate === undefined ? waits : bothReady(waits, rate);
+    const { rate, waits } = this.#requests;
+    const both = bothReady(waits.room, stateOf(socket).readable);
+    const next = rate === undefined ? both : bothReady(both, rate);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null
     );

@@ -10,7 +10,7 @@ import type { Incident } from "../channel/frames.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
 import type { RemoteAcceptors } from "../requests/remote_requests.ts";
-import type { Limits } from "../requests/request_registry.ts";
+import type { ConnectionLimits } from "../requests/connection_limits.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { AnyServer } from "../stages/event_types.ts";
@@ -52,7 +52,7 @@ export interface AcceptorPoolOptions extends WorkerLimits {
   /** The number of workers. */
   readonly maxWorkers: number;
   /** The limits of the server. */
-  readonly limits: Limits;
+  readonly limits: ConnectionLimits;
   /** The calls to the server. */
   readonly hooks: {
     /** Reports that a request has failed or is over a limit. */
@@ -252,7 +252,7 @@ export class AcceptorPool implements RemoteAcceptors {
     return this.#places.changed(done);
   }
 
-  limit({ maxConnections, maxConnectionsPolicy }: Limits): void {
+  limit({ maxConnections, maxConnectionsPolicy }: ConnectionLimits): void {
     this.#places.limit(maxConnections, maxConnectionsPolicy === "reject");
   }
 

@@ -289,7 +289,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     async #endPool(
       pool: { close(): Promise<unknown> } | undefined,
     ): Promise<void> {
-      const { quiet } = requestsOf(this);
+      const { quiet } = requestsOf(this).waits;
       if (this.blockOnClose || this.daemonThreads || quiet.ready) {
         await pool?.close();
       } else anyReady([quiet], null).then(() => pool?.close());
