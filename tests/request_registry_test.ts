@@ -123,7 +123,7 @@ Deno.test("Requests.exceeds() forgets what it has counted of those that were giv
   assert(!requests.exceeds(second));
 });
 
-Deno.test("Requests.reports() forgets a request that was given up, when it has ended", () => {
+Deno.test("RequestResults.reports() forgets a request that was given up, when it has ended", () => {
   const requests = requestsOf({});
   const request = {};
   const active = requests.begin(request);

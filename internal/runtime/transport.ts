@@ -149,6 +149,11 @@ export function abortTransport(transport: StreamTransport): void {
   else transport.close();
 }
 
+/** Reports whether a stream is Deno's connection over TCP or a Unix socket, whose end is a system call. */
+export function closesAtOnce(transport: StreamTransport): boolean {
+  return "readable" in transport && !("handshake" in transport);
+}
+
 /**
  * A datagram option that Deno's or Node's UDP socket can set.
  *

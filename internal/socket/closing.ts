@@ -9,6 +9,10 @@ import { SHUT_RD, SHUT_WR } from "../base/constants.ts";
 import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { failLater } from "../waiting/timeouts.ts";
+import { osError } from "../base/translate_error.ts";
+import { DenoDatagram } from "../runtime/deno_datagram.ts";
+import type { Transport } from "../runtime/transport.ts";
+import { UnixDatagram } from "../runtime/unix_datagram.ts";
 import type { SocketState } from "./state.ts";
 
 /** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */
@@ -45,6 +49,22 @@ export function endStream(state: SocketState): Promise<void> {
     state.limit("shutdown"),
     () => state.limit("shutdown", END_SECONDS),
   );
+}
+
+/** Returns the transport of a socket, and closes the socket without it. */
+export function detach(state: SocketState): Transport {
+  const { endpoint } = state;
+  if (endpoint === undefined) throw osError("ENOTCONN", { syscall: "detach" });
+  if (endpoint.busy) {
+    const reason = "data or a call in flight would be lost";
+    throw osError("EBUSY", { syscall: "detach", reason });
+  }
+  state.stream = state.listener = state.datagram = undefined;
+  state.close(false);
+  const { transport } = endpoint;
+  const wrapped = transport instanceof DenoDatagram ||
+    transport instanceof UnixDatagram;
+  return wrapped ? transport.detach() : transport;
 }
 
 /** Resolves when the socket is closed and the system has released it. */

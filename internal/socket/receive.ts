@@ -18,7 +18,7 @@ import { unawaited } from "../waiting/promises.ts";
 import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
-import type { Bytes } from "../base/memory.ts";
+import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import type { Stream } from "./stream.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
@@ -98,8 +98,31 @@ async function recvStream(
 ): Promise<Bytes> {
   if (size === 0) return new Uint8Array(0);
   if (flags & MSG_PEEK) return await stream.peek(size, limit);
-  if (flags & MSG_WAITALL) return await stream.recvAll(size, limit);
+  if (flags & MSG_WAITALL) return await recvAll(stream, size, limit);
   return await stream.recv(size, limit);
+}
+
+/** Receives exactly `size` bytes; fewer at the end of the stream, or if the call must not wait. */
+async function recvAll(
+  stream: Stream,
+  size: number,
+  limit: WaitLimit,
+): Promise<Bytes> {
+  if (limit === "now") return await stream.recv(size, limit);
+  const whole = memory(size);
+  let count = 0;
+  try {
+    while (count < size) {
+      const piece = await stream.recv(size - count, limit);
+      if (piece.length === 0) break;
+      whole.set(piece, count);
+      count += piece.length;
+    }
+  } catch (error) {
+    if (count > 0) stream.receiveBuffer.putBack(whole.subarray(0, count));
+    throw error;
+  }
+  return count < size ? copyOf(whole, 0, count) : whole;
 }
 
 /** Receives into the caller's memory. The promise may go unawaited. */

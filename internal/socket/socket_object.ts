@@ -27,6 +27,7 @@ import * as receiving from "./receive.ts";
 import * as sending from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import * as settings from "./settings.ts";
+import { socketFile } from "./socket_makefile.ts";
 import { SocketState } from "./state.ts";
 import { readableOf, writableOf } from "./web_streams.ts";
 
@@ -504,7 +505,7 @@ export class Socket implements Disposable {
     mode?: M,
     options?: MakefileOptions,
   ): FileForMode<M> {
-    return this.#state.makefile(this, mode, options);
+    return socketFile(this.#state, this, mode, options);
   }
 
   /**
@@ -562,7 +563,7 @@ export class Socket implements Disposable {
    */
   detach(): Transport {
     this.#state.checkOpen("detach");
-    return this.#state.detach();
+    return closing.detach(this.#state);
   }
 
   /**

@@ -13,15 +13,9 @@ import {
 } from "../waiting/timeouts.ts";
 import { withSignal } from "../waiting/abort.ts";
 import { Datagram } from "./datagram.ts";
-import { DenoDatagram, isDenoDatagram } from "../runtime/deno_datagram.ts";
+import { isDenoDatagram } from "../runtime/deno_datagram.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
-import {
-  type FileForMode,
-  makefile,
-  type MakefileOptions,
-} from "../files/makefile.ts";
-import type { ByteSink, ByteSource } from "../files/raw_streams.ts";
 import { releaseFileno, takeFileno } from "./fileno.ts";
 import { Listener } from "./listener.ts";
 import { adoptDatagram } from "../runtime/open.ts";
@@ -40,7 +34,6 @@ import type { TextReader } from "../files/text_reader.ts";
 import { type ByteCounts, NO_BYTES, Stream } from "./stream.ts";
 import type { Transport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
-import { UnixDatagram } from "../runtime/unix_datagram.ts";
 
 /** The deadline of all calls of a socket. */
 export interface SocketDeadline {
@@ -284,24 +277,6 @@ export class SocketState {
     return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
 
-  /** Returns the transport, and closes the socket without it. */
-  detach(): Transport {
-    const { endpoint } = this;
-    if (endpoint === undefined) {
-      throw osError("ENOTCONN", { syscall: "detach" });
-    }
-    if (endpoint.busy) {
-      const reason = "data or a call in flight would be lost";
-      throw osError("EBUSY", { syscall: "detach", reason });
-    }
-    this.stream = this.listener = this.datagram = undefined;
-    this.close(false);
-    const { transport } = endpoint;
-    const wrapped = transport instanceof DenoDatagram ||
-      transport instanceof UnixDatagram;
-    return wrapped ? transport.detach() : transport;
-  }
-
   /** Closes the socket without its stream, which the caller owns from then on. */
   give(): void {
     this.stream = undefined;
@@ -341,29 +316,5 @@ export class SocketState {
   whenReleased(): Promise<void> {
     if (this.closed) return this.released ?? Promise.resolve();
     return (this.#gone ??= Promise.withResolvers()).promise;
-  }
-
-  #keepReader(reader: SocketReader): void {
-    const open = this.readers?.filter(({ closed }) => !closed) ?? [];
-    this.readers = open.concat(reader); // an array with a spread has room for 17: 130 bytes of an idle connection
-  }
-
-  /** Creates a file over `socket`. The last file closes the socket, if `close` was called. */
-  makefile<M extends string>(
-    socket: ByteSource & ByteSink,
-    mode: M | undefined,
-    options: MakefileOptions | undefined,
-  ): FileForMode<M> {
-    this.checkOpen("makefile");
-    const file = makefile(socket, (mode ?? "r") as M, {
-      ...options,
-      onClose: () => {
-        if (--this.files === 0 && this.closeWanted) this.close(false);
-      },
-      onHold: (holder) => this.stream?.hold(holder),
-      onReader: (reader) => this.#keepReader(reader as SocketReader),
-    });
-    this.files++;
-    return file;
   }
 }

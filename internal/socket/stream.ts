@@ -15,10 +15,14 @@ import { whenReady } from "../waiting/when_ready.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";
 import { quiet } from "../waiting/promises.ts";
-import { type Bytes, copyOf, memory } from "../base/memory.ts";
+import type { Bytes } from "../base/memory.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
-import { abortTransport, type StreamTransport } from "../runtime/transport.ts";
+import {
+  abortTransport,
+  closesAtOnce,
+  type StreamTransport,
+} from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import { isResettable, resetConn } from "../runtime/tcp_reset.ts";
 import { SendQueue } from "./send_queue.ts";
@@ -130,25 +134,6 @@ export class Stream implements ByteCounts {
     if (receiveBuffer.stopped) await receiveBuffer.look();
     else if (receiveBuffer.ready && !receiveBuffer.hasBytes) await nextTurn(); // the end: a program that reads on and on must not starve the others
     return await whenReady(this.receiveBuffer, limit, "recv", take);
-  }
-
-  /** Receives exactly `size` bytes; fewer at the end of the stream, or if the call must not wait. */
-  async recvAll(size: number, limit: WaitLimit): Promise<Bytes> {
-    if (limit === "now") return await this.recv(size, limit);
-    const whole = memory(size);
-    let count = 0;
-    try {
-      while (count < size) {
-        const piece = await this.recv(size - count, limit);
-        if (piece.length === 0) break;
-        whole.set(piece, count);
-        count += piece.length;
-      }
-    } catch (error) {
-      if (count > 0) this.receiveBuffer.putBack(whole.subarray(0, count));
-      throw error;
-    }
-    return count < size ? copyOf(whole, 0, count) : whole;
   }
 
   /** Receives into the caller's memory. */
@@ -312,11 +297,6 @@ export class Stream implements ByteCounts {
 
 function closeTransport(transport: StreamTransport): void {
   transport.close();
-}
-
-/** Reports whether a transport is Deno's connection over TCP or a Unix socket, whose end is a system call. */
-function closesAtOnce(transport: StreamTransport): boolean {
-  return "readable" in transport && !("handshake" in transport);
 }
 
 function sendall(
