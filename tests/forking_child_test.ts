@@ -439,6 +439,23 @@ Deno.test("PoolChild tells a child that accepts to leave once all is known that 
   await within(poolChild.exited);
 });
 
+Deno.test("PoolChild closes what a child passes with a message that it may not send", async () => {
+  const messages = [
+    { type: "offer", count: 1 }, // a second one
+    { type: "returned", credit: 1 }, // more than it has
+    { type: "returned", credit: 0, token: "of another" },
+  ];
+  for (const message of messages) {
+    const { child, poolChild } = acceptingMember();
+    child.say({ type: "offer", count: 1 });
+    let closed = 0;
+    child.say(message, { close: () => closed++ });
+    assertEquals(closed, 1, Deno.inspect(message));
+    assertEquals(child.signals, ["SIGKILL"]);
+    await within(poolChild.exited);
+  }
+});
+
 Deno.test("PoolChild fails a request of a child whose report comes after its exit", async () => {
   const runs: Promise<unknown>[] = [];
   const nothing = () => {};

@@ -157,10 +157,10 @@ export class FakeChild extends EventEmitter {
     return this.sent.map(([{ type }]) => type);
   }
 
-  /** Says something, as the code of the module in the child does. */
-  say(message: ChildMessage | Record<string, unknown>): void {
+  /** Says something, as the code of the module in the child does, and passes a handle. */
+  say(message: ChildMessage | Record<string, unknown>, handle?: object): void {
     const init = this.sent[0][0] as { token?: string };
-    this.emit("message", { token: init.token, ...message });
+    this.emit("message", { token: init.token, ...message }, handle);
   }
 
   kill(signal: string): boolean {

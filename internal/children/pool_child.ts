@@ -200,17 +200,20 @@ export class PoolChild {
    * would stay open here.
    */
   #onMessage(message: FromChild, handle?: NetSocket): void {
+    let unwanted = handle;
     try {
-      const returned = message.type === "returned" && this.accepting.offers;
-      if (handle !== undefined && !returned) discard(handle);
       if (message.token !== this.#token) {
         throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
       }
       this.accepting.hear();
-      if (returned) this.accepting.takeReturned(message, handle);
-      else this.#dispatch(message);
+      if (message.type === "returned" && this.accepting.offers) {
+        this.accepting.takeReturned(message, handle);
+        unwanted = undefined;
+      } else this.#dispatch(message);
     } catch (error) {
       this.kill(`it sent a message that cannot be understood: ${error}`);
+    } finally {
+      if (unwanted !== undefined) discard(unwanted);
     }
   }
 
