@@ -2,9 +2,10 @@
  * Runs each request in a process of its own that has no permissions: it counts the words of a line, and shows
  * that it cannot read the disk.
  *
- *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port] [host]
+ *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port] [host] [parent|children]
  *
- * Then type a line into `nc localhost 9999`.
+ * Then type a line into `nc localhost 9999`. With `children` the processes accept connections by themselves, and each
+ * serves a hundred requests.
  */
 import {
   AF_INET,
@@ -28,11 +29,13 @@ export class WordCount extends StreamRequestHandler {
 }
 
 if (import.meta.main) { // a child imports this module too
-  const [port = "9999", host = "localhost"] = Deno.args;
+  const [port = "9999", host = "localhost", place = "parent"] = Deno.args;
+  const accepts = place === "children";
   const address: [string, number] = [host, Number(port)];
   const server = new ForkingTCPServer(address, WordCount, {
     addressFamily: host.includes(":") ? AF_INET6 : AF_INET,
-    requestsPerChild: 1,
+    acceptIn: accepts ? "children" : "parent",
+    requestsPerChild: accepts ? 100 : 1,
     childTimeout: 10,
   });
   console.log(`Listening on ${formatAddress(server.serverAddress)}`);

@@ -148,15 +148,16 @@ const HASHED = new RegExp(
   }\n\n$`,
 );
 
+const COUNTED =
+  /^3 words, counted by process \d+\nNotCapable: Requires read access to "\/etc\/passwd"[^\n]*\n\n$/;
+
 /** What each example of a way to run answers the CPython client, as a pattern. */
 const WAYS: [script: string, answer: RegExp, ...args: string[]][] = [
   ["examples/blocking_echo.ts", /^HELLO FROM PYTHON\n$/],
   ["examples/threaded_hash.ts", HASHED],
   ["examples/threaded_hash.ts", HASHED, "localhost", "workers"],
-  [
-    "examples/forking_sandbox.ts",
-    /^3 words, counted by process \d+\nNotCapable: Requires read access to "\/etc\/passwd"[^\n]*\n\n$/,
-  ],
+  ["examples/forking_sandbox.ts", COUNTED],
+  ["examples/forking_sandbox.ts", COUNTED, "localhost", "children"],
 ];
 
 for (const [script, answer, ...args] of WAYS) {
