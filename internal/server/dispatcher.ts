@@ -169,12 +169,12 @@ export class Dispatcher<R> {
 
   /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
   async handleIntroduced(): Promise<void> {
-    await this.#proxyHeaders.pending.settled();
-    for (let next; (next = this.#proxyHeaders.pending.take()) !== undefined;) {
+    await this.#proxyHeaders.settled();
+    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
       await this.handleOne(next);
     }
-    await this.#handshakes.pending.settled();
-    for (let next; (next = this.#handshakes.pending.take()) !== undefined;) {
+    await this.#handshakes.settled();
+    for (let next; (next = this.#handshakes.take()) !== undefined;) {
       await this.handleSecured(next);
     }
   }
@@ -182,7 +182,7 @@ export class Dispatcher<R> {
   /** Closes the requests that have not sent their PROXY header or ended their handshake: the server shuts down. */
   drain(): void {
     this.#proxyHeaders.drain();
-    this.#handshakes.pending.drain();
+    this.#handshakes.drain();
   }
 
   /** Begins a request that was accepted before the server was closed. */

@@ -8,16 +8,16 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, TimeoutError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
-import { systemError } from "./accept_errors.ts";
 import { handshake } from "../stages/events.ts";
-import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
-import type { KnownRequest } from "../requests/active_request.ts";
-import { type Requests, requestsOf } from "../requests/request_registry.ts";
+import type {
+  ActiveRequest,
+  KnownRequest,
+} from "../requests/active_request.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
@@ -47,33 +47,20 @@ type SecureServer = ServerStages<unknown> & Partial<SecureStages>;
  *
  * @typeParam R The type of a request.
  */
-export class Handshakes<R> {
-  readonly #server: SecureServer;
-  readonly #requests: Requests;
-  /** The requests whose handshakes are under way, and those that have ended theirs. */
-  readonly pending: PendingRequests<R>;
-
-  /**
-   * @param server The server.
-   * @param wake Called when a handshake has ended.
-   */
-  constructor(server: ServerStages<R>, wake: () => void) {
-    this.#server = server as unknown as SecureServer;
-    this.#requests = requestsOf(server);
-    this.pending = new PendingRequests(server, wake);
-  }
+export class Handshakes<R> extends PendingRequests<R, SecureServer> {
+  protected override readonly timeLimit = "handshakeTimeout";
 
   /** Reports whether the next request makes a handshake. */
-  get wanted(): boolean {
-    const { ssl } = this.#server;
+  override get wanted(): boolean {
+    const { ssl } = this.server;
     return ssl !== null && ssl !== undefined;
   }
 
   /** Begins the handshake of a request, and ends the request if the handshake fails. */
   begin(active: KnownRequest<R>): void {
-    const limit = this.#requests.exceeds(active.request);
+    const limit = this.requests.exceeds(active.request);
     if (limit !== undefined) return this.#turnAway(active, limit);
-    this.pending.begin(active);
+    this.beginWait(active);
     void this.#run(active);
   }
 
@@ -85,15 +72,15 @@ export class Handshakes<R> {
       sayHookFailed(active.clientAddress, thrown);
       cutOff(active.request);
     }
-    if (!accepted) this.#requests.end(active);
-    else if (this.#requests.draining) this.#turnAway(active, "draining");
-    else this.pending.hand(active);
-    this.pending.end(active);
+    if (!accepted) this.requests.end(active);
+    else if (this.requests.draining) this.#turnAway(active, "draining");
+    else this.hand(active);
+    this.endWait(active);
   }
 
   /** Makes a handshake. Returns whether the request goes on; otherwise it is closed. */
   async #secure(active: KnownRequest<R>): Promise<boolean> {
-    const server = this.#server;
+    const server = this.server;
     const { clientAddress } = active;
     const since = handshake.hasSubscribers ? performance.now() : undefined;
     try {
@@ -101,60 +88,53 @@ export class Handshakes<R> {
       publishHandshake(server, clientAddress, since, undefined);
     } catch (error) {
       publishHandshake(server, clientAddress, since, error);
-      await this.#failed(active, error);
+      await this.fail(active, clientAddress, error);
       return false;
     }
     const request = active.request as SSLSocket;
     try {
-      const verdict = !this.#requests.draining &&
+      const verdict = !this.requests.draining &&
         server.verifyPeer!(request, clientAddress);
       if (verdict === true || await verdict) return true;
     } catch (error) {
       await reportAndShutdown(server, request, clientAddress, error);
       return false;
     }
-    const reason = this.#requests.draining ? "draining" : "verifyPeer";
+    const reason = this.requests.draining ? "draining" : "verifyPeer";
     this.#turnAway(active, reason);
     return false;
   }
 
   async #handshake(active: KnownRequest<R>): Promise<void> {
     const request = active.request as Socket;
-    const secured = await this.#server.ssl!.wrapSocket(request, {
+    const secured = await this.server.ssl!.wrapSocket(request, {
       serverSide: true,
       doHandshakeOnConnect: false,
     });
-    this.#requests.replace(request, secured);
-    if (this.#requests.draining) cutOff(secured);
+    this.requests.replace(request, secured);
+    if (this.requests.draining) cutOff(secured);
     await secured.doHandshake();
   }
 
-  /** Counts a failed handshake and calls the hook. Errors of another kind are the program's, and are reported. */
-  async #failed(
-    { request, clientAddress }: KnownRequest<R>,
-    error: unknown,
-  ): Promise<void> {
-    const server = this.#server;
-    const failure = systemError(error);
-    if (failure === undefined) {
-      return await reportAndShutdown(server, request, clientAddress, error);
-    }
-    const { draining } = this.#requests;
-    if (draining) this.#requests.results.reject(request, "draining");
-    else this.#requests.results.failHandshake(request, failure);
-    await server.closeRequest(request);
-    if (draining) return;
-    if (failure instanceof TimeoutError) {
-      noteLimit(server, "handshakeTimeout", clientAddress);
-    }
-    await server.handleHandshakeError!(failure, clientAddress);
+  protected override noteFailure(
+    { request }: ActiveRequest,
+    failure: OSError,
+  ): void {
+    this.requests.results.failHandshake(request, failure);
+  }
+
+  protected override tellFailure(
+    failure: OSError,
+    clientAddress: Address,
+  ): void | Promise<void> {
+    return this.server.handleHandshakeError!(failure, clientAddress);
   }
 
   #turnAway(
     { request, clientAddress }: KnownRequest<R>,
     reason: RejectReason,
   ): void {
-    void turnAway(this.#server, request, clientAddress, reason);
+    void turnAway(this.server, request, clientAddress, reason);
   }
 }
 

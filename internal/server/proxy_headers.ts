@@ -8,15 +8,13 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { type OSError, TimeoutError } from "../base/errors.ts";
+import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { HEADER_MAX, type ProxyHeader, READING } from "../proxy/header.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
-import { systemError } from "./accept_errors.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { PendingRequests } from "./pending_requests.ts";
-import { noteLimit } from "../requests/note_limit.ts";
 import {
   endBeforeRejection,
   REJECT_MS,
@@ -25,8 +23,6 @@ import {
   turnAway,
 } from "./rejection.ts";
 import { sayHookFailed } from "../stages/report.ts";
-import { type Requests, requestsOf } from "../requests/request_registry.ts";
-import { reportAndShutdown } from "./request_stages.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import { joinBytes } from "../base/memory.ts";
 import { headerLength, readHeader } from "../proxy/codec.ts";
@@ -49,31 +45,18 @@ type ProxiedServer = ServerStages<unknown> & ProxiedStages;
  *
  * @typeParam R The type of a request.
  */
-export class ProxyHeaders<R> {
-  readonly #server: ProxiedServer;
-  readonly #requests: Requests;
-  /** The requests whose headers are being read, and those whose clients are known. */
-  readonly pending: PendingRequests<R>;
-
-  /**
-   * @param server The server.
-   * @param wake Called when a header has come.
-   */
-  constructor(server: ServerStages<R>, wake: () => void) {
-    this.#server = server as unknown as ProxiedServer;
-    this.#requests = requestsOf(server);
-    this.pending = new PendingRequests(server, wake);
-  }
+export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
+  protected override readonly timeLimit = "proxyTimeout";
 
   /** Reports whether the next request begins with a header. */
-  get wanted(): boolean {
-    return this.#requests.trustedPeers !== undefined;
+  override get wanted(): boolean {
+    return this.requests.trustedPeers !== undefined;
   }
 
   /** Begins a request, and reads its header. */
   begin(request: R, peerAddress: Address): void {
-    const active = this.#requests.begin(request);
-    this.pending.begin(active);
+    const active = this.requests.begin(request);
+    this.beginWait(active);
     void this.#run(active, peerAddress);
   }
 
@@ -87,7 +70,7 @@ export class ProxyHeaders<R> {
     peerAddress: Address,
   ): Promise<Address | undefined> {
     const client = await this.#clientOf(active, peerAddress, false);
-    if (client !== undefined) this.#requests.setClient(active, client);
+    if (client !== undefined) this.requests.setClient(active, client);
     return client;
   }
 
@@ -97,10 +80,10 @@ export class ProxyHeaders<R> {
     } catch (thrown) {
       sayHookFailed(peerAddress, thrown);
       cutOff(active.request);
-      this.#requests.end(active);
+      this.requests.end(active);
     }
-    this.pending.end(active);
-    if (this.#requests.draining) this.#stopTimer();
+    this.endWait(active);
+    if (this.requests.draining) this.#stopTimer();
   }
 
   /** Reads a header, and hands the request on, turns it away, or closes it. */
@@ -109,15 +92,15 @@ export class ProxyHeaders<R> {
     peerAddress: Address,
   ): Promise<void> {
     const { request } = active;
-    const requests = this.#requests;
+    const requests = this.requests;
     const full = requests.exceeds(request) !== undefined;
     if (full) active.observed = endBeforeRejection(requests, active);
     const client = await this.#clientOf(active, peerAddress, full);
     if (client === undefined) return requests.end(active);
     const known = requests.setClient(active, client);
     if (full) return await this.#rejectFull(active, client);
-    if (!requests.draining) return this.pending.hand(known);
-    void turnAway(this.#server, request, client, "draining");
+    if (!requests.draining) return this.hand(known);
+    void turnAway(this.server, request, client, "draining");
   }
 
   /** Turns a request away that no longer counts. */
@@ -127,7 +110,7 @@ export class ProxyHeaders<R> {
   ): Promise<void> {
     const rejected = "maxConnections";
     try {
-      await rejectAndShutdown(this.#server, request, client, rejected);
+      await rejectAndShutdown(this.server, request, client, rejected);
     } finally {
       observed?.note({ rejected });
       observed?.stop(request, "rejected");
@@ -140,7 +123,7 @@ export class ProxyHeaders<R> {
     peerAddress: Address,
     full: boolean,
   ): Promise<Address | undefined> {
-    const requests = this.#requests;
+    const requests = this.requests;
     if (full && requests.rejecting >= REJECTING_MAX) return peerAddress;
     if (full) requests.rejecting++;
     try {
@@ -148,7 +131,8 @@ export class ProxyHeaders<R> {
       const header = await this.#read(request, peerAddress, full);
       return clientAddressOf(header, peerAddress);
     } catch (error) {
-      await this.#failed(active, peerAddress, error);
+      active.observed?.start(active.request, peerAddress);
+      await this.fail(active, peerAddress, error);
     } finally {
       if (full) requests.rejecting--;
     }
@@ -159,7 +143,7 @@ export class ProxyHeaders<R> {
     peerAddress: Address,
     full: boolean,
   ): Promise<ProxyHeader> {
-    if (!this.#requests.trustedPeers!.includes(peerAddress)) {
+    if (!this.requests.trustedPeers!.includes(peerAddress)) {
       const reason = "the peer is no trusted proxy";
       throw osError("EACCES", { syscall: READING, reason });
     }
@@ -167,7 +151,7 @@ export class ProxyHeaders<R> {
       const limit = stateOf(request).limit(READING, REJECT_MS / 1000);
       return await readProxyHeader(request, limit);
     }
-    const { headerDeadlines } = this.#requests;
+    const { headerDeadlines } = this.requests;
     const limit = headerDeadlines.begin();
     try {
       return await readProxyHeader(request, limit);
@@ -176,41 +160,30 @@ export class ProxyHeaders<R> {
     }
   }
 
-  /** Closes a connection, counts the failure and calls the hook. Errors of another kind are the program's. */
-  async #failed(
+  protected override noteFailure(
     { request, observed }: ActiveRequest,
+    error: OSError,
+  ): void {
+    this.requests.results.failProxyHeader(request);
+    observed?.note({ reason: "proxy", error });
+  }
+
+  protected override tellFailure(
+    failure: OSError,
     peerAddress: Address,
-    error: unknown,
-  ): Promise<void> {
-    const server = this.#server;
-    const failure = systemError(error);
-    observed?.start(request, peerAddress);
-    if (failure === undefined) {
-      return await reportAndShutdown(server, request, peerAddress, error);
-    }
-    const { draining } = this.#requests;
-    if (draining) this.#requests.results.reject(request, "draining");
-    else {
-      this.#requests.results.failProxyHeader(request);
-      observed?.note({ reason: "proxy", error: failure });
-    }
-    await server.closeRequest(request);
-    if (draining) return;
-    if (failure instanceof TimeoutError) {
-      noteLimit(server, "proxyTimeout", peerAddress);
-    }
-    await server.handleProxyError(failure, peerAddress);
+  ): void | Promise<void> {
+    return this.server.handleProxyError(failure, peerAddress);
   }
 
   /** Closes the requests that the loop has not taken: the server shuts down. */
-  drain(): void {
-    this.pending.drain();
+  override drain(): void {
+    super.drain();
     this.#stopTimer();
   }
 
   /** Stops the timer of a server that drains, after the last header. */
   #stopTimer(): void {
-    if (this.pending.empty) this.#requests.headerDeadlines.stopTimer();
+    if (this.empty) this.requests.headerDeadlines.stopTimer();
   }
 }
 

@@ -135,10 +135,10 @@ export class ServeLoop<R> {
     while (!waiter.stopping) {
       const gate = places ?? room;
       const source = gate.ready ? this.#source : gate;
-      if (this.#handshakes.pending.ready) {
-        await this.#dispatcher.handleSecured(this.#handshakes.pending.take()!);
-      } else if (this.#proxyHeaders.pending.ready) {
-        await this.#dispatcher.handleOne(this.#proxyHeaders.pending.take());
+      if (this.#handshakes.ready) {
+        await this.#dispatcher.handleSecured(this.#handshakes.take()!);
+      } else if (this.#proxyHeaders.ready) {
+        await this.#dispatcher.handleOne(this.#proxyHeaders.take());
       } else if (source !== gate && source.ready && this.#takePlace()) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) {
