@@ -45,6 +45,7 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "blocking_connect_test.ts": "blocking/blocking_connections",
   "blocking_same_test.ts": "blocking/blocking_socket_shell",
   "blocking_units_test.ts": "blocking/deadline",
+  "children_units_test.ts": "children/child_acceptor",
   "codecs_test.ts": "files/codecs",
   "datagram_memory_test.ts": "socket/datagram_memory",
   "datagram_receives_test.ts": "socket/datagram_receives",

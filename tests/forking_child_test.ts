@@ -7,7 +7,6 @@ import type {
   RequestMessage,
 } from "../internal/children/messages.ts";
 import { ParentLink } from "../internal/children/parent_link.ts";
-import type { PoolChildOptions } from "../internal/children/pool_child.ts";
 import { streamExecutor } from "../internal/children/call_executor.ts";
 import type { CallMessage } from "../internal/children/messages.ts";
 import {
@@ -31,6 +30,7 @@ import {
   fakeTime,
 } from "./deps.ts";
 import {
+  acceptingMember,
   all,
   CONFIG,
   decode,
@@ -398,24 +398,6 @@ Deno.test("PoolChild kills a child that does not exit when it is told to", async
   await within(poolChild.exited);
   assertEquals(child.signals, ["SIGKILL"]);
 });
-
-/** A child that accepts, without a server that does anything about it. */
-function acceptingMember(options: Partial<PoolChildOptions> = {}) {
-  const nothing = () => {};
-  const begin = () => ({ job: fakeJob(), run: nothing });
-  const accepts = {
-    begin,
-    counted: nothing,
-    returned: nothing,
-    changed: nothing,
-  };
-  const member = fakeMember({ accepts, ...options });
-  const unix = false;
-  const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
-  member.poolChild.accepting.listen(message, {});
-  member.child.say({ type: "sync" });
-  return member;
-}
 
 Deno.test("PoolChild tells a child that accepts to leave once all is known that it has accepted", async () => {
   const { child, poolChild } = acceptingMember();

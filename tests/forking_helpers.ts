@@ -174,8 +174,15 @@ export class FakeChild extends EventEmitter {
     this.emit("exit", code, null);
   }
 
-  ref(): void {}
-  unref(): void {}
+  /** Whether it keeps the process of the server alive. */
+  referenced = true;
+
+  ref(): void {
+    this.referenced = true;
+  }
+  unref(): void {
+    this.referenced = false;
+  }
   disconnect(): void {
     this.connected = false;
   }
@@ -220,6 +227,26 @@ export function startingMember(
     ...options,
   }, freed);
   return { child, poolChild };
+}
+
+/** A child that accepts, without a server that does anything about it. */
+export function acceptingMember(
+  options: Partial<PoolChildOptions> = {},
+): FakeMember {
+  const nothing = () => {};
+  const begin = () => ({ job: fakeJob(), run: nothing });
+  const accepts = {
+    begin,
+    counted: nothing,
+    returned: nothing,
+    changed: nothing,
+  };
+  const member = fakeMember({ accepts, ...options });
+  const unix = false;
+  const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
+  member.poolChild.accepting.listen(message, {});
+  member.child.say({ type: "sync" });
+  return member;
 }
 
 /** A request, with what it has besides. */

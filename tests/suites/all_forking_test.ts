@@ -3,6 +3,7 @@
 import "../accept_in_children_test.ts";
 import "../accept_in_test.ts";
 import "../children_accept_rules_test.ts";
+import "../children_units_test.ts";
 import "../forking_test.ts";
 import "../forking_child_test.ts";
 import "../forking_death_test.ts";

@@ -1,0 +1,129 @@
+/** The parts of children that accept one by one: what a child takes and returns, and what the server waits for. */
+
+import type { Socket as NetSocket } from "node:net";
+import { Acceptors } from "../internal/children/acceptors.ts";
+import { ChildAcceptor } from "../internal/children/child_acceptor.ts";
+import type { ChildPool } from "../internal/children/child_pool.ts";
+import type { Requests } from "../internal/requests/request_registry.ts";
+import {
+  type ParkedListener,
+  parkHandle,
+} from "../internal/runtime/parked_listener.ts";
+import { parkedListenerOf } from "../internal/server/bind_passable.ts";
+import { assertEquals } from "./deps.ts";
+import { acceptingMember, dial, fakeJob, TCP } from "./forking_helpers.ts";
+import { mayFork } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
+import { turn } from "./helpers.ts";
+import { until } from "./server_helpers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+
+/** An acceptor on the socket of a server that does not serve, and what it has done. */
+class Accepting implements AsyncDisposable {
+  readonly server = new TCP(["127.0.0.1", 0], Asks, { acceptIn: "children" });
+  readonly begun: NetSocket[] = [];
+  readonly returned: NetSocket[] = [];
+  /** The credit that it has given up. */
+  gave = 0;
+  listening = false;
+  readonly acceptor = new ChildAcceptor({
+    idle: true,
+    begin: (socket) => void this.begun.push(socket),
+    giveBack: (socket, credit) => {
+      this.returned.push(socket);
+      this.gave += credit;
+      return Promise.resolve();
+    },
+    sorted: () => {},
+    listening: (on) => this.listening = on,
+    full: () => {},
+    gave: (credit) => this.gave += credit,
+  });
+
+  /** Lets it accept `left` connections in all, `credit` of them at a time. */
+  start(credit: number, left: number): void {
+    const { handle, backlog } = parkedListenerOf(this.server.socket);
+    this.acceptor.paused = false;
+    this.acceptor.grant(credit);
+    this.acceptor.start(parkHandle(handle), backlog, left);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.acceptor.paused = true;
+    for (const socket of [...this.begun, ...this.returned]) socket.destroy();
+    await within(this.server.serverClose());
+  }
+}
+
+Deno.test({
+  name:
+    "ChildAcceptor accepts as many connections as it may in its life, and gives up the credit for more",
+  ignore: !mayFork,
+  sanitizeOps: false, // the timers of an acceptor run as long as its process
+  sanitizeResources: false,
+  async fn() {
+    await using accepting = new Accepting();
+    const { server, acceptor, begun } = accepting;
+    accepting.start(5, 2);
+    using _first = await dial(server.serverAddress);
+    await until(() => begun.length === 1);
+    assertEquals(accepting.gave, 0);
+    acceptor.ended();
+    using _second = await dial(server.serverAddress);
+    await until(() => begun.length === 2);
+    assertEquals(accepting.gave, 4);
+    acceptor.ended();
+    assertEquals(accepting.gave, 5);
+    assertEquals(accepting.listening, false);
+    acceptor.grant(1);
+    assertEquals(accepting.listening, false);
+  },
+});
+
+Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
+  const { child, poolChild } = acceptingMember();
+  const acceptors = new Acceptors({
+    server: undefined as never,
+    requests: { max: 9, size: 0, suspended: false } as Requests,
+    begin: () => ({ request: undefined as never, run: () => {} }),
+  });
+  const pool = {
+    children: [poolChild],
+    options: { maxChildren: 1, requestsPerChild: 9 },
+    grow: () => true,
+  } as unknown as ChildPool;
+  const handle = {};
+  const listener = { handle, backlog: 5, letGo() {}, takeBack() {} };
+  acceptors.start(pool, listener as unknown as ParkedListener);
+  child.say({ type: "sync" }); // it has the listening socket
+  child.say({ type: "paused" });
+  let stopped = false;
+  const stopping = acceptors.stop().then(() => stopped = true);
+  await turn();
+  assertEquals(stopped, false);
+  child.say({ type: "paused" });
+  await within(stopping);
+  assertEquals(child.signals, []);
+});
+
+Deno.test("PoolChild keeps the server's process alive while it accepts or has a request", () => {
+  const { child, poolChild } = acceptingMember();
+  const refs: boolean[] = [child.referenced];
+  const note = () => refs.push(child.referenced);
+  void poolChild.pause(false, false);
+  note();
+  child.say({ type: "accepted", ids: [-1], clients: [["127.0.0.1", 1]] });
+  void poolChild.pause(true, false);
+  note();
+  child.say({ type: "done", ids: [-1], ms: 1 });
+  note();
+  void poolChild.pause(false, false);
+  void poolChild.pause(true, false);
+  note();
+  void poolChild.run(fakeJob());
+  note();
+  child.say({ type: "done", ids: [2], ms: 1 });
+  note();
+  assertEquals(refs, [false, true, true, false, false, true, false]);
+  assertEquals(child.signals, []);
+});
