@@ -33,16 +33,7 @@ export function runChild(
   importHandler: ImportHandler,
 ): Promise<never> {
   const channel = globalThis.process;
-  const send = channel.send!.bind(channel); // kept before handlers run, which may replace it
-  const outbox = new ChildOutbox((message, handle, sent) => {
-    if (!channel.connected) return;
-    send(
-      message,
-      handle as NetSocket | undefined,
-      {},
-      (error: Error | null) => error ? leave() : sent(),
-    );
-  });
+  const outbox = outboxOver(channel);
   const link = new ParentLink((message, sent) => outbox.post(message, sent));
   Object.freeze(ParentLink.prototype);
   Object.freeze(ChildOutbox.prototype);
@@ -52,12 +43,30 @@ export function runChild(
   });
   channel.on("internalMessage", (message: unknown) => refuse(message, link));
   channel.on("disconnect", leave);
-  Deno.addSignalListener("SIGINT", stay);
-  if (Deno.build.os !== "windows") {
-    Deno.addSignalListener("SIGTERM", stay);
-    setInterval(() => Deno.ppid === parent || leave(), LOOK_MS);
-  }
+  stayWhile(parent);
   return new Promise(() => {});
+}
+
+/** Returns the outbox of the channel. It keeps the `send` of the channel, which handlers may replace when they run. */
+function outboxOver(channel: typeof globalThis.process): ChildOutbox {
+  const send = channel.send!.bind(channel);
+  return new ChildOutbox((message, handle, sent) => {
+    if (!channel.connected) return;
+    send(
+      message,
+      handle as NetSocket | undefined,
+      {},
+      (error: Error | null) => error ? leave() : sent(),
+    );
+  });
+}
+
+/** Ignores the signals that end a program, and exits when the server has ended. */
+function stayWhile(parent: number): void {
+  Deno.addSignalListener("SIGINT", stay);
+  if (Deno.build.os === "windows") return;
+  Deno.addSignalListener("SIGTERM", stay);
+  setInterval(() => Deno.ppid === parent || leave(), LOOK_MS);
 }
 
 /** The internal message that carries a connection. Seen as a message, it has come without its connection. */

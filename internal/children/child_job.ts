@@ -89,19 +89,13 @@ function handleJob(
   transport: PassableStream,
   client: Address,
 ): Job {
-  const message: Job["message"] = { type: "request", kind: "handle", client };
-  message.proxy = headerBytesOf(request);
-  if (request.family === AF_UNIX) {
-    message.local = transport.localAddr;
-    message.remote = transport.remoteAddr;
-  }
+  const message = handleMessage(request, transport, client);
   const state = stateOf(request);
   const { bytesIn, bytesOut } = state.byteCounts;
   const unread = state.stream?.receiveBuffer.available ?? 0; // the child counts them
-  const early = transport.fresh
+  message.early = transport.fresh
     ? undefined
     : earlyBytes(state.stream!, transport);
-  message.early = early;
   request.detach();
   return {
     request,
@@ -113,6 +107,21 @@ function handleJob(
         bytesOut: bytesOut + counts.bytesOut,
       },
   };
+}
+
+/** Returns the message that goes with a connection. It has no addresses that the child can ask the system for. */
+function handleMessage(
+  request: Socket,
+  transport: PassableStream,
+  client: Address,
+): Job["message"] {
+  const message: Job["message"] = { type: "request", kind: "handle", client };
+  message.proxy = headerBytesOf(request);
+  if (request.family === AF_UNIX) {
+    message.local = transport.localAddr;
+    message.remote = transport.remoteAddr;
+  }
+  return message;
 }
 
 /** Stops reading a connection, and returns the bytes that no call has taken; undefined if there are none. */

@@ -262,11 +262,16 @@ export class ChildRequestRunner {
     } catch (error) {
       this.#failed(id, active, error, own);
     } finally {
-      this.#active.delete(id);
-      this.#own.delete(active);
-      this.#idleSweep.end(active);
-      if (id > 0) this.#acceptor.look(); // the child may be idle now
+      this.#forget(id, active);
     }
+  }
+
+  /** Forgets a request that has ended. */
+  #forget(id: number, active: ActiveRequest): void {
+    this.#active.delete(id);
+    this.#own.delete(active);
+    this.#idleSweep.end(active);
+    if (id > 0) this.#acceptor.look(); // the child may be idle now
   }
 
   /** Reports the end of a request to the server. */

@@ -15,9 +15,8 @@ import type { JobEnd } from "./child_request.ts";
 import { runTask } from "../server/request_stages.ts";
 import { Start } from "../waiting/start.ts";
 import {
+  acceptInOf,
   cannotHandleOne,
-  checkAcceptIn,
-  checkAcceptsElsewhere,
   checkServesElsewhere,
   closedSocket,
   ownStages,
@@ -102,14 +101,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const names = namesOf(options, statics);
       const told = selectOptions(effectiveOptions(new.target, options), names);
       checkShared(setting({ constructor: new.target }, options, "shared"));
-      const acceptIn = checkAcceptIn(
-        options.acceptIn ?? statics.acceptIn,
-        "children",
-      );
-      if (acceptIn === "children") {
-        checkAcceptsElsewhere(new.target, args, "children");
-        checkFresh(limits.requestsPerChild);
-      }
+      const acceptIn = acceptInOf(new.target, args, "children");
+      if (acceptIn === "children") checkFresh(limits.requestsPerChild);
       super(...args);
       this.acceptIn = acceptIn;
       if (acceptIn === "children") requestsOf(this).acceptedIn = acceptIn;

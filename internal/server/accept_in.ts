@@ -95,17 +95,37 @@ const GIVEN: Record<AcceptPlace, string> = {
   workers: "each worker opens its own",
 };
 
+/** A class of servers. */
+interface ServerClass {
+  readonly name: string;
+  readonly prototype: object;
+}
+
 /** The prototypes of the module's own classes. Their methods are not overrides. */
 export const ownStages: WeakSet<object> = new WeakSet();
 
 /**
- * Checks the value of `acceptIn`.
+ * Returns where a server accepts: `acceptIn` of its options, or else of its class.
  *
- * @param value The value.
+ * @param Class The class.
+ * @param args The arguments of the constructor: the address, the class of handlers, and the options.
  * @param place The place that the mix-in has besides `"parent"`.
- * @throws {TypeError} if the value is neither.
+ * @throws {TypeError} if the value is neither, or if the server cannot do without its own accepts.
  */
-export function checkAcceptIn<P extends AcceptPlace>(
+export function acceptInOf<P extends AcceptPlace>(
+  Class: ServerClass,
+  args: readonly unknown[],
+  place: P,
+): "parent" | P {
+  const given = Object(args[2]) as { acceptIn?: unknown };
+  const statics = Class as { acceptIn?: unknown };
+  const acceptIn = checkAcceptIn(given.acceptIn ?? statics.acceptIn, place);
+  if (acceptIn === place) checkAcceptsElsewhere(Class, args, place);
+  return acceptIn;
+}
+
+/** Throws unless `acceptIn` is `"parent"` or the place that the mix-in has besides. */
+function checkAcceptIn<P extends AcceptPlace>(
   value: unknown,
   place: P,
 ): "parent" | P {
@@ -125,8 +145,8 @@ export function checkAcceptIn<P extends AcceptPlace>(
  * @param place Where connections are accepted.
  * @throws {TypeError} that names the hook or the setting, and the reason.
  */
-export function checkAcceptsElsewhere(
-  Class: { readonly name: string; readonly prototype: object },
+function checkAcceptsElsewhere(
+  Class: ServerClass,
   [address, , options]: readonly unknown[],
   place: AcceptPlace,
 ): void {

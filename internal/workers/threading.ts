@@ -19,9 +19,8 @@ import { noteLimit } from "../requests/note_limit.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
 import {
+  acceptInOf,
   cannotHandleOne,
-  checkAcceptIn,
-  checkAcceptsElsewhere,
   checkServesElsewhere,
   ownStages,
 } from "../server/accept_in.ts";
@@ -116,14 +115,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
       checkReadable(import.meta.url, handler.moduleUrl);
       const checked = checkPoolLimits(options, statics);
       structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
-      const acceptIn = checkAcceptIn(
-        options.acceptIn ?? statics.acceptIn,
-        "workers",
-      );
-      if (acceptIn === "workers") {
-        checkAcceptsElsewhere(new.target, args, "workers");
-        checkNotBlocking(args[1]);
-      }
+      const acceptIn = acceptInOf(new.target, args, "workers");
+      if (acceptIn === "workers") checkNotBlocking(args[1]);
       super(...args);
       this.#limits = checked;
       if (acceptIn === "workers") {
