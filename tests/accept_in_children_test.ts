@@ -108,6 +108,35 @@ Deno.test({
 
 Deno.test({
   name:
+    "acceptIn children takes as many silent clients as maxConnections allows, and the next one when one has left",
+  ignore: !mayFork,
+  async fn() {
+    const most = 300;
+    await using server = serverWith({ maxChildren: 3, maxConnections: most });
+    await using _ = serving(server);
+    for (let i = 0; i < 100; i++) await ask(server, "x"); // children then take more than one at a time
+    const clients: LineClient[] = [];
+    for (let i = 0; i <= most; i++) {
+      clients.push(await LineClient.connect(server.serverAddress));
+    }
+    await within(until(() => server.status.active === most), 30_000);
+    let answered = 0;
+    const answers = clients.map(async (client) => {
+      assertEquals(await client.ask("hello"), "HELLO");
+      answered++;
+      return client;
+    });
+    const first = await within(Promise.any(answers));
+    await within(until(() => answered === most), 30_000);
+    assertEquals(server.status.active, most);
+    first.close();
+    await within(Promise.all(answers), 30_000);
+    for (const client of clients) client.close();
+  },
+});
+
+Deno.test({
+  name:
     "acceptIn children loses no connection but those of a child that is killed",
   ignore: !mayFork,
   async fn() {

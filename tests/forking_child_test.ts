@@ -450,6 +450,7 @@ Deno.test("PoolChild fails a request of a child whose report comes after its exi
     counted: nothing,
     returned: nothing,
     changed: nothing,
+    balance: nothing,
   };
   const { child, poolChild } = acceptingMember({ accepts });
   child.exit(0);

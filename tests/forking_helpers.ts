@@ -240,6 +240,7 @@ export function acceptingMember(
     counted: nothing,
     returned: nothing,
     changed: nothing,
+    balance: nothing,
   };
   const member = fakeMember({ accepts, ...options });
   const unix = false;

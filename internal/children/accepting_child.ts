@@ -31,6 +31,8 @@ export interface AcceptingChildHooks {
   returned(socket: NetSocket): void;
   /** Called when the child has used its credit, or has given some up, or is ready. */
   changed(): void;
+  /** Called when a request has begun that the server has accepted, or one has ended that the child has accepted. */
+  balance(): void;
 }
 
 /** The job of a request that a child has accepted. */
@@ -66,6 +68,8 @@ export class AcceptingChild {
   readonly #process: AcceptingProcess;
   /** The answers to the pauses that were sent. */
   readonly #pauses = new Queue<() => void>();
+  /** Whether the child was asked for credit, and has not answered. */
+  #reclaiming = false;
   /** The number of connections that the child has offered and that have not come. */
   #offered = 0;
   /** The time at which the child was asked whether its event loop turns, and has not answered. */
@@ -88,6 +92,10 @@ export class AcceptingChild {
   heard = 0;
   /** Whether the child has not answered a probe: its handler computes, or it is stopped. */
   silent = false;
+  /** The time at which the pool has asked whether the event loop turns; undefined once the child has answered. */
+  asked: number | undefined;
+  /** The number of such answers since the last request of the child was acknowledged. */
+  turns = 0;
 
   /** @param process The child process. */
   constructor(process: AcceptingProcess) {
@@ -111,11 +119,28 @@ export class AcceptingChild {
     this.#process.messages.sendListener(message, handle);
   }
 
-  /** Gives the child credit; a negative one asks it to give some up. */
+  /** The number of further requests that the child may accept. */
+  get unused(): number {
+    return this.credit - this.own;
+  }
+
+  /** Whether the child does not accept, although it has credit: its handlers may compute. */
+  get rests(): boolean {
+    return !this.listening && !this.full && this.unused > 0;
+  }
+
+  /** Gives the child credit. */
   grant(credit: number): void {
-    if (credit > 0) this.credit += credit;
-    if (credit > 0) this.full = false;
+    this.credit += credit;
+    this.full = false;
     this.#process.messages.send({ type: "credit", credit });
+  }
+
+  /** Asks the child to give up credit, unless it was asked before and has not answered. */
+  reclaim(credit: number): void {
+    if (this.#reclaiming) return;
+    this.#reclaiming = true;
+    this.#process.messages.send({ type: "credit", credit: -credit });
   }
 
   /**
@@ -150,6 +175,13 @@ export class AcceptingChild {
     this.hooks.changed();
   }
 
+  /** Asks whether the event loop turns, unless the child was asked and has not answered. Its answer lets the pool go on. */
+  ask(): void {
+    if (this.asked !== undefined) return;
+    this.asked = performance.now();
+    this.#process.messages.send({ type: "probe" });
+  }
+
   /**
    * Asks a child that was not heard since the last probe whether its event loop turns. One that has not answered that is
    * silent; it may have a request that it could not report.
@@ -175,6 +207,8 @@ export class AcceptingChild {
   onMessage(message: FromChild): void {
     switch (message.type) {
       case "alive":
+        return this.#turned();
+      case "sorted":
         return this.#sorted();
       case "accepted":
         return this.#accepted(message);
@@ -218,6 +252,7 @@ export class AcceptingChild {
   }
 
   #gave({ credit }: GaveMessage): void {
+    this.#reclaiming = false;
     this.#takeCredit(credit);
     this.hooks.changed();
   }
@@ -238,8 +273,13 @@ export class AcceptingChild {
     this.#process.messages.take();
   }
 
+  #turned(): void {
+    if (this.asked !== undefined) this.turns++;
+    this.asked = undefined;
+    this.#process.onCapacity();
+  }
+
   #sorted(): void {
-    if (!this.sorting) return;
     this.sorting = false;
     this.#process.onCapacity();
   }

@@ -82,6 +82,7 @@ export class Acceptors implements PoolHooks {
   start(pool: ChildPool, listener: ParkedListener): void {
     this.#pool = pool;
     this.#listener = listener;
+    listener.onTaken = () => this.#lease();
     this.#on = true;
     clearInterval(this.#prober);
     this.#prober = setInterval(() => {
@@ -165,7 +166,7 @@ export class Acceptors implements PoolHooks {
   get #unused(): number {
     let unused = 0;
     for (const { accepting } of this.#accepting) {
-      unused += accepting.credit - accepting.own;
+      unused += accepting.unused;
     }
     return unused;
   }
@@ -174,35 +175,40 @@ export class Acceptors implements PoolHooks {
     return this.#max - this.#server.requests.size - this.#unused;
   }
 
-  /** Leases the free credits: each child gets a share, the server keeps one, and a child that is full gets more. */
+  /** Leases the free credits, or takes back what the server needs itself. */
   #lease(): void {
     const children = [...this.#accepting].filter((child) => child.open)
       .map((child) => child.accepting);
-    const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
-    const part = Math.max(1, Math.floor(this.#max / parts));
-    const silent = children.some((child) => child.silent); // they give nothing back: something stays for other children
-    if (this.#on && !this.#listener?.waits) {
-      for (const child of children) {
-        if (child.silent) continue;
-        const little = Math.max(1, Math.floor(this.#free / parts));
-        const share = silent ? Math.min(little, part) : part;
-        const missing = child.full ? little : share - child.credit;
-        const credit = Math.min(missing, this.#free);
-        if (credit > 0) child.grant(credit);
-      }
-    } else if (this.#free < 1) this.#reclaim(children, 1 - this.#free);
-    if (this.#free < 0) this.#reclaim(children, -this.#free);
+    if (this.#on && !this.#listener?.waits) this.#grant(children);
+    else if (this.#free < 1) this.#reclaim(children);
+    if (this.#free < 0) reclaim(children, -this.#free);
     this.#server.requests.reserved = this.#unused;
   }
 
-  /** Asks children for credits that they do not use. */
-  #reclaim(children: AcceptingChild[], wanted: number): void {
+  /**
+   * Leases the free credits: each child gets a share, the server keeps one, and a child that is full gets more. One that
+   * rests although it has credit gets none.
+   */
+  #grant(children: AcceptingChild[]): void {
+    const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
+    const part = Math.max(1, Math.floor(this.#max / parts));
+    const silent = children.some((child) => child.silent); // they give nothing back: something stays for other children
     for (const child of children) {
-      const credit = Math.min(wanted, child.credit - child.own);
-      if (credit <= 0) continue;
-      wanted -= credit;
-      child.grant(-credit);
+      if (child.silent || child.rests) continue;
+      const little = Math.max(1, Math.floor(this.#free / parts));
+      const share = silent ? Math.min(little, part) : part;
+      const missing = child.full ? little : share - child.credit;
+      const credit = Math.min(missing, this.#free);
+      if (credit > 0) child.grant(credit);
     }
+  }
+
+  /** Asks for half of the credits of children that rest, or else for one: the server needs one for each connection. */
+  #reclaim(children: AcceptingChild[]): void {
+    const resting = children.filter(({ rests, silent }) => rests && !silent);
+    const unused = resting.reduce((sum, child) => sum + child.unused, 0);
+    if (unused > 0) reclaim(resting, Math.ceil(unused / 2));
+    else reclaim(children, 1 - this.#free);
   }
 
   exited(child: PoolChild): void {
@@ -212,6 +218,10 @@ export class Acceptors implements PoolHooks {
 
   changed(): void {
     this.look();
+  }
+
+  balance(): void {
+    this.#lease();
   }
 
   begin(client: Address): AcceptedJob {
@@ -240,6 +250,16 @@ export class Acceptors implements PoolHooks {
     if (this.#listener === undefined) socket.destroy();
     else this.#listener.offer(socket);
     this.#lease();
+  }
+}
+
+/** Asks children for credits that they do not use. */
+function reclaim(children: AcceptingChild[], wanted: number): void {
+  for (const child of children) {
+    const credit = Math.min(wanted, child.unused);
+    if (credit <= 0 || child.silent) continue;
+    wanted -= credit;
+    child.reclaim(credit);
   }
 }
 

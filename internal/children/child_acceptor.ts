@@ -84,7 +84,9 @@ export class ChildAcceptor {
 
   /** Notes a request whose connection the server has accepted. */
   noteRequest(): void {
-    if (this.#parked !== undefined) this.#turns.begin();
+    if (this.#parked === undefined) return;
+    this.#turns.begin();
+    this.look();
   }
 
   /** Gets more credit. */
@@ -93,9 +95,11 @@ export class ChildAcceptor {
     this.look();
   }
 
-  /** Gives up credit, as far as no request uses it. */
+  /** Gives up credit, as far as no request uses it; reports also that it has none to give. */
   reclaim(credit: number): void {
-    this.#give(Math.min(credit, this.#credit - this.#open));
+    const given = Math.max(0, Math.min(credit, this.#credit - this.#open));
+    this.#credit -= given;
+    this.#hooks.gave(given);
     this.look();
   }
 

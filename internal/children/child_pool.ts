@@ -28,10 +28,16 @@ import type { LaunchOptions } from "./forking_options.ts";
 const RETRY_MS = 1000;
 
 /**
- * The milliseconds after which a child that accepts by itself, has requests and was not heard gets others only if no other
- * child can take them: its handler may compute. Arbitrary.
+ * The milliseconds after which a child that accepts by itself and was not heard is asked whether its event loop turns
+ * before it gets a request: its handler may compute, and the server need not know of that request. Arbitrary.
  */
 const QUIET_MS = 50;
+
+/**
+ * The answers after which a child is believed not to compute for its last request: it had read the first bytes of the client,
+ * if they were there, before the second one. With the first it may have read the question before those bytes.
+ */
+const SETTLED_TURNS = 2;
 
 /** The options of a pool. */
 export interface ChildPoolOptions extends
@@ -81,6 +87,12 @@ interface QueuedJob {
 interface Survey {
   /** The child to give the request to, if no other one is started. */
   readonly best: PoolChild | undefined;
+  /** The least busy child whose event loop is known to have turned since its last request began. */
+  readonly settled: PoolChild | undefined;
+  /** A child that is not ready and has no request, if the children accept. */
+  readonly spare: PoolChild | undefined;
+  /** Whether an idle child was asked a moment ago whether its event loop turns. */
+  readonly hoped: boolean;
   /** The number of children that take more requests. */
   readonly open: number;
   /** The number of those that are not ready. */
@@ -139,6 +151,7 @@ export class ChildPool {
    */
   async run(request: unknown, client: Address): Promise<boolean> {
     checkTime(request);
+    this.#server.accepts?.balance();
     const job = jobFor(request, client, this.#server.launch.permissions);
     try {
       if (this.#closed) throw closedError();
@@ -221,17 +234,21 @@ export class ChildPool {
    * one has failed to start.
    */
   #pick(): PoolChild | undefined {
-    const { best, open, starting, short } = this.#survey();
-    this.#slowing = this.#limit.isReached(short);
+    const { best, settled, spare, hoped, open, starting, short } = this
+      .#survey();
+    this.#slowing = hoped || this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
+    if (spare !== undefined) return settled ?? spare;
     const failure = this.#failure;
     if (failure !== undefined && open === 0) throw failure;
     const enough = failure !== undefined ||
       open > 0 && starting >= navigator.hardwareConcurrency;
     if (this.#children.size >= this.#options.maxChildren) return best;
-    if (enough) { // the best one may compute, and could not have reported the request that does
-      return this.#server.accepts && starting > 0 ? undefined : best;
+    if (enough) {
+      if (!this.#server.accepts || starting === 0) return best;
+      this.#slowing = settled === undefined; // the others may compute, and could not have reported the request that does
+      return settled;
     }
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
   }
@@ -240,7 +257,9 @@ export class ChildPool {
   #survey(): Survey {
     const now = performance.now();
     let best: PoolChild | undefined;
-    let quiet: PoolChild | undefined;
+    let settled: PoolChild | undefined;
+    let spare: PoolChild | undefined;
+    const asked: PoolChild[] = [];
     let open = 0;
     let starting = 0;
     let short = 0;
@@ -252,15 +271,23 @@ export class ChildPool {
         short++;
       }
       if (!child.free || child.accepting.silent) continue;
-      if (this.#isQuiet(child, now)) quiet ??= child;
-      else if (best === undefined || child.load < best.load) best = child;
+      if (this.#server.accepts && !child.ready) spare ??= child;
+      else if (this.#isQuiet(child, now)) asked.push(child);
+      else {
+        if (isLess(child, best)) best = child;
+        if (child.accepting.turns < SETTLED_TURNS) asked.push(child);
+        else if (isLess(child, settled)) settled = child;
+      }
     }
-    return { best: best ?? quiet, open, starting, short };
+    const all = settled === undefined &&
+      (starting > 0 || best === undefined);
+    const hoped = best?.load !== 0 && ask(asked, all, now);
+    return { best, settled, spare, hoped, open, starting, short };
   }
 
-  /** Reports whether a child that accepts has requests and was not heard for {@linkcode QUIET_MS}. */
+  /** Reports whether a child that accepts was not heard for {@linkcode QUIET_MS}. */
   #isQuiet(child: PoolChild, now: number): boolean {
-    return this.#server.accepts !== undefined && child.load > 0 &&
+    return this.#server.accepts !== undefined &&
       child.accepting.heard < now - QUIET_MS;
   }
 
@@ -407,6 +434,26 @@ export class ChildPool {
   #leave(): void {
     for (const child of this.#children) child.leave("closed");
   }
+}
+
+/** Reports whether a child has fewer requests than another one. */
+function isLess(child: PoolChild, other: PoolChild | undefined): boolean {
+  return other === undefined || child.load < other.load;
+}
+
+/**
+ * Asks children whether their event loops turn: the idle ones, or all. The answer of a child lets the pool go on.
+ *
+ * @returns Whether an idle child was asked less than {@linkcode SHORT_REQUEST_MS} ago.
+ */
+function ask(children: PoolChild[], all: boolean, now: number): boolean {
+  let hoped = false;
+  for (const { load, accepting } of children) {
+    if (load > 0 && !all) continue;
+    accepting.ask();
+    hoped ||= load === 0 && accepting.asked! > now - SHORT_REQUEST_MS;
+  }
+  return hoped;
 }
 
 function closedError(): Error {

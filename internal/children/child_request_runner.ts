@@ -82,7 +82,7 @@ export class ChildRequestRunner {
       giveBack: (socket, credit) => this.#giveBack(socket, credit),
       sorted: () => {
         this.#reports.flush(); // the server gives this child no other request before it knows of these
-        this.#link.tell("alive");
+        this.#link.tell("sorted");
       },
       listening: (on) => this.#link.tell(on ? "listens" : "rests"),
       full: () => this.#link.tell("full"),

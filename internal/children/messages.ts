@@ -282,9 +282,14 @@ export interface PausedMessage {
   type: "paused";
 }
 
-/** From a child: its event loop turns, and what it has returned and accepted is sent. */
+/** From a child: its event loop turns. */
 export interface AliveMessage {
   type: "alive";
+}
+
+/** From a child: what it has returned, and what it has accepted at the same time, is sent. */
+export interface SortedMessage {
+  type: "sorted";
 }
 
 /** From a child: it is about to return connections, and sends nothing more until the server answers `take`. */
@@ -311,6 +316,7 @@ export type ChildMessage =
   | GaveMessage
   | PausedMessage
   | AliveMessage
+  | SortedMessage
   | OfferMessage
   | ReturnedMessage
   | ReadyMessage

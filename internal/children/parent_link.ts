@@ -166,7 +166,9 @@ export class ParentLink {
   }
 
   /** Tells the server something without an argument. */
-  tell(type: "full" | "paused" | "alive" | "listens" | "rests"): void {
+  tell(
+    type: "full" | "paused" | "alive" | "sorted" | "listens" | "rests",
+  ): void {
     this.#post({ type });
   }
 

@@ -309,6 +309,7 @@ export class PoolChild {
   #acknowledge(request: ChildRequest): void {
     if (request.acknowledged) return;
     request.acknowledged = true;
+    this.accepting.turns = 0;
     this.#unacknowledged--;
     this.#onCapacity();
   }
@@ -390,6 +391,7 @@ export class PoolChild {
     request.cancelTimeout();
     this.#acknowledge(request);
     if (id < 0) this.#onCapacity(); // the child may be idle now
+    if (id < 0) this.#options.accepts?.balance();
     return request;
   }
 

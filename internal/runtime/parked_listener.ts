@@ -83,6 +83,8 @@ export class ParkedListener implements ListenerTransport {
   #closed = false;
   /** Whether an accept has got a connection, and the next accept has not begun. */
   #given = false;
+  /** Called when this process has a connection that the next accept gets, or that an accept has got. */
+  onTaken: () => void = () => {};
 
   /** @param handle The handle. The listener owns it. */
   constructor(handle: ParkedHandle, addr: TransportAddr, backlog: number) {
@@ -99,7 +101,10 @@ export class ParkedListener implements ListenerTransport {
   accept(): Promise<StreamTransport> {
     const next = this.#returned.shift();
     this.#given = next !== undefined;
-    if (next !== undefined) return Promise.resolve(next);
+    if (next !== undefined) {
+      this.onTaken();
+      return Promise.resolve(next);
+    }
     this.#waiter = Promise.withResolvers();
     void this.#acceptOwn();
     return this.#waiter.promise;
@@ -120,6 +125,7 @@ export class ParkedListener implements ListenerTransport {
     if (waiter !== undefined) this.#given = true;
     if (waiter !== undefined) waiter.resolve(stream);
     else this.#returned.push(stream);
+    this.onTaken();
   }
 
   #settle(): PromiseWithResolvers<StreamTransport> | undefined {
