@@ -1,6 +1,7 @@
 /** The setting `acceptIn`: what is refused where children or workers accept, by name and with the reason. */
 
 import {
+  AsyncTCPServer,
   ForkingMixIn,
   ForkingTCPServer,
   ForkingUDPServer,
@@ -140,6 +141,38 @@ Deno.test({
         );
       }
     }
+  },
+});
+
+Deno.test({
+  name: "acceptIn refuses a place that a class does not have",
+  ignore: !mayFork,
+  fn() {
+    class Placed extends TCPServer {
+      static acceptIn = "children";
+    }
+    const cure =
+      'use ThreadingMixIn for "workers", and ForkingMixIn for "children"';
+    for (const place of ["workers", "children", "elsewhere"]) {
+      for (const Server of [TCPServer, AsyncTCPServer]) {
+        assertEquals(
+          refusal(Server, { acceptIn: place }),
+          `Cannot set acceptIn: ${Server.name} has no workers and no children, so it must be "parent", got "${place}"; ${cure}`,
+        );
+      }
+    }
+    assertEquals(
+      refusal(Placed, {}),
+      `Cannot set acceptIn: Placed has no workers and no children, so it must be "parent", got "children"; ${cure}`,
+    );
+    assertEquals(
+      refusal(ForkingTCPServer, { acceptIn: "workers" }),
+      'Cannot set acceptIn: it must be "parent" or "children", got "workers"',
+    );
+    assertEquals(
+      refusal(ThreadingTCPServer, { acceptIn: "children" }),
+      'Cannot set acceptIn: it must be "parent" or "workers", got "children"',
+    );
   },
 });
 

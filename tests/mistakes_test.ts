@@ -199,6 +199,10 @@ const MISTAKES: Record<string, () => unknown> = {
       async serve() {}
     },
   ),
+  '`acceptIn` without workers and children: `{ acceptIn: "workers" }`': inEach(
+    [...STREAM, "UDPServer"],
+    (name) => new s[name](LOOPBACK, handlerFor(name), { acceptIn: "workers" }),
+  ),
   'a hook that processes do not call, with `acceptIn: "children"`': () => {
     class Guarded extends s.ForkingTCPServer {
       verifyRequest() {

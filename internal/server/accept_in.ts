@@ -117,11 +117,34 @@ export function acceptInOf<P extends AcceptPlace>(
   args: readonly unknown[],
   place: P,
 ): "parent" | P {
-  const given = Object(args[2]) as { acceptIn?: unknown };
-  const statics = Class as { acceptIn?: unknown };
-  const acceptIn = checkAcceptIn(given.acceptIn ?? statics.acceptIn, place);
+  const acceptIn = checkAcceptIn(wantedOf(Class, args[2]), place);
   if (acceptIn === place) checkAcceptsElsewhere(Class, args, place);
+  placed.add(Class);
   return acceptIn;
+}
+
+/** The classes whose mix-in reads `acceptIn`. */
+const placed = new WeakSet<object>();
+
+/** Returns `acceptIn` of the options, or else of the class. */
+function wantedOf(Class: ServerClass, options: unknown): unknown {
+  const given = Object(options) as { acceptIn?: unknown };
+  return given.acceptIn ?? (Class as { acceptIn?: unknown }).acceptIn;
+}
+
+/**
+ * Checks that a server without a mix-in for workers or children is not to accept there.
+ *
+ * @throws {TypeError} if its options or its class say so.
+ */
+export function checkAcceptsItself(Class: ServerClass, options: unknown): void {
+  const acceptIn = wantedOf(Class, options) ?? "parent";
+  if (acceptIn === "parent" || placed.has(Class)) return;
+  throw new TypeError(
+    `Cannot set acceptIn: ${Class.name} has no workers and no children, so it must be "parent", got ${
+      inspect(acceptIn)
+    }; use ThreadingMixIn for "workers", and ForkingMixIn for "children"`,
+  );
 }
 
 /** Throws unless `acceptIn` is `"parent"` or the place that the mix-in has besides. */

@@ -15,7 +15,7 @@ import {
 } from "./handler_class.ts";
 import { noteClosed, noteServing, warnIfJustBegun } from "./never_served.ts";
 import { untimedActions } from "./loop_waiter.ts";
-import { ownStages } from "./accept_in.ts";
+import { checkAcceptsItself, ownStages } from "./accept_in.ts";
 import { errorReport, isLostClient, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { processRequest } from "./request_stages.ts";
@@ -132,6 +132,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     checkHandlerClass(RequestHandlerClass);
     checkBlocking(RequestHandlerClass, new.target);
     checkOptions(options, new.target);
+    checkAcceptsItself(new.target, options);
     this.serverAddress = Array.isArray(serverAddress)
       ? [...serverAddress] as unknown as A
       : serverAddress as A; // anything else is for bind() to name
