@@ -13,6 +13,7 @@ import {
 import { type Job, jobFor } from "./child_job.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { publishChild } from "./child_events.ts";
+import { ChildSurvey } from "./child_survey.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
 import { settleReads } from "../waiting/timeouts.ts";
@@ -26,18 +27,6 @@ import type { LaunchOptions } from "./forking_options.ts";
  * broken module does not cost the start of a process for each request. Arbitrary.
  */
 const RETRY_MS = 1000;
-
-/**
- * The milliseconds after which a child that accepts by itself and was not heard is asked whether its event loop turns
- * before it gets a request: its handler may compute, and the server need not know of that request. Arbitrary.
- */
-const QUIET_MS = 50;
-
-/**
- * The answers after which a child is believed not to compute for its last request: it had read the first bytes of the client,
- * if they were there, before the second one. With the first it may have read the question before those bytes.
- */
-const SETTLED_TURNS = 2;
 
 /** The options of a pool. */
 export interface ChildPoolOptions extends
@@ -81,24 +70,6 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
-}
-
-/** The children of a pool, as the next request finds them. */
-interface Survey {
-  /** The child to give the request to, if no other one is started. */
-  readonly best: PoolChild | undefined;
-  /** The least busy child whose event loop is known to have turned since its last request began. */
-  readonly settled: PoolChild | undefined;
-  /** A child that is not ready and has no request, if the children accept. */
-  readonly spare: PoolChild | undefined;
-  /** Whether an idle child was asked a moment ago whether its event loop turns. */
-  readonly hoped: boolean;
-  /** The number of children that take more requests. */
-  readonly open: number;
-  /** The number of those that are not ready. */
-  readonly starting: number;
-  /** The number of those whose requests have been short so far. */
-  readonly short: number;
 }
 
 /**
@@ -234,8 +205,9 @@ export class ChildPool {
    * one has failed to start.
    */
   #pick(): PoolChild | undefined {
-    const { best, settled, spare, hoped, open, starting, short } = this
-      .#survey();
+    const accepts = this.#server.accepts !== undefined;
+    const found = new ChildSurvey(this.#children, accepts);
+    const { best, settled, spare, hoped, open, starting, short } = found;
     this.#slowing = hoped || this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
@@ -246,49 +218,11 @@ export class ChildPool {
       open > 0 && starting >= navigator.hardwareConcurrency;
     if (this.#children.size >= this.#options.maxChildren) return best;
     if (enough) {
-      if (!this.#server.accepts || starting === 0) return best;
+      if (!accepts || starting === 0) return best;
       this.#slowing = settled === undefined; // the others may compute, and could not have reported the request that does
       return settled;
     }
     return open === 0 ? this.#fork() : this.#tryFork() ?? best;
-  }
-
-  /** Returns the least busy child that can take a request, and the numbers of children that decide on another one. */
-  #survey(): Survey {
-    const now = performance.now();
-    let best: PoolChild | undefined;
-    let settled: PoolChild | undefined;
-    let spare: PoolChild | undefined;
-    const asked: PoolChild[] = [];
-    let open = 0;
-    let starting = 0;
-    let short = 0;
-    for (const child of this.#children) {
-      if (!child.open || child.pid === undefined) continue;
-      open++;
-      if (!child.ready) starting++;
-      else if (child.load > 0 && child.lastProgress > now - SHORT_REQUEST_MS) {
-        short++;
-      }
-      if (!child.free || child.accepting.silent) continue;
-      if (this.#server.accepts && !child.ready) spare ??= child;
-      else if (this.#isQuiet(child, now)) asked.push(child);
-      else {
-        if (isLess(child, best)) best = child;
-        if (child.accepting.turns < SETTLED_TURNS) asked.push(child);
-        else if (isLess(child, settled)) settled = child;
-      }
-    }
-    const all = settled === undefined &&
-      (starting > 0 || best === undefined);
-    const hoped = best?.load !== 0 && ask(asked, all, now);
-    return { best, settled, spare, hoped, open, starting, short };
-  }
-
-  /** Reports whether a child that accepts was not heard for {@linkcode QUIET_MS}. */
-  #isQuiet(child: PoolChild, now: number): boolean {
-    return this.#server.accepts !== undefined &&
-      child.accepting.heard < now - QUIET_MS;
   }
 
   /** Returns a new child; undefined if it cannot start, as the running ones go on. */
@@ -434,26 +368,6 @@ export class ChildPool {
   #leave(): void {
     for (const child of this.#children) child.leave("closed");
   }
-}
-
-/** Reports whether a child has fewer requests than another one. */
-function isLess(child: PoolChild, other: PoolChild | undefined): boolean {
-  return other === undefined || child.load < other.load;
-}
-
-/**
- * Asks children whether their event loops turn: the idle ones, or all. The answer of a child lets the pool go on.
- *
- * @returns Whether an idle child was asked less than {@linkcode SHORT_REQUEST_MS} ago.
- */
-function ask(children: PoolChild[], all: boolean, now: number): boolean {
-  let hoped = false;
-  for (const { load, accepting } of children) {
-    if (load > 0 && !all) continue;
-    accepting.ask();
-    hoped ||= load === 0 && accepting.asked! > now - SHORT_REQUEST_MS;
-  }
-  return hoped;
 }
 
 function closedError(): Error {
