@@ -14,12 +14,12 @@ import type { MessageQueue } from "./message_queue.ts";
 import type {
   AcceptedMessage,
   EndedMessage,
-  FromChild,
   GaveMessage,
   ListenMessage,
   OfferMessage,
   ReturnedMessage,
-} from "./messages.ts";
+} from "./accept_messages.ts";
+import type { FromChild } from "./messages.ts";
 
 /** The calls that a child makes for the connections that it accepts itself. */
 export interface AcceptingChildHooks {

@@ -15,7 +15,7 @@ import type { Job } from "./child_job.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
-import type { EndedMessage } from "./messages.ts";
+import type { EndedMessage } from "./accept_messages.ts";
 import type { AcceptedJob, AcceptingChild } from "./accepting_child.ts";
 import type { PoolChild } from "./pool_child.ts";
 

@@ -22,12 +22,11 @@ import {
 } from "./loaded_handler.ts";
 import { acceptedStream, runAndEnd, socketFor } from "./received_request.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
+import type { ListenMessage, PauseMessage } from "./accept_messages.ts";
 import type {
   ChildLimit,
   ExpireMessage,
   InitMessage,
-  ListenMessage,
-  PauseMessage,
   RequestMessage,
   ToChild,
 } from "./messages.ts";

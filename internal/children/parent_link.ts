@@ -9,11 +9,11 @@ import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/translate_error.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
+import type { EndedMessage } from "./accept_messages.ts";
 import type {
   CallMessage,
   ChildLimit,
   ChildMessage,
-  EndedMessage,
   FromChild,
   ResultMessage,
 } from "./messages.ts";

@@ -18,12 +18,12 @@ import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
 import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
+import type { EndedMessage } from "./accept_messages.ts";
 import {
   type CallMessage,
   CHILD_LIMITS,
   type ChildLimit,
   type DoneMessage,
-  type EndedMessage,
   type ErrorMessage,
   type FromChild,
   type IdleMessage,
@@ -104,14 +104,7 @@ export class PoolChild {
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
     this.#messages = new MessageQueue(process, () => this.#onDisconnect());
     this.accepting = this.#makeAccepting();
-    process.on("message", (message, handle) => {
-      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
-    });
-    process.on("internalMessage", (message, handle) => {
-      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
-    });
-    process.on("error", (error) => this.#crash(error));
-    process.on("disconnect", () => this.#onDisconnect());
+    this.#listenTo(process);
     const { moduleUrl } = options;
     this.#starting = limitStart(
       moduleUrl,
@@ -120,6 +113,15 @@ export class PoolChild {
     );
     this.#messages.sendFirst({ ...options.init, token: this.#token });
     this.#idle();
+  }
+
+  #listenTo(process: ChildProcess): void {
+    const onMessage = (message: unknown, handle: unknown) =>
+      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
+    process.on("message", onMessage);
+    process.on("internalMessage", onMessage);
+    process.on("error", (error) => this.#crash(error));
+    process.on("disconnect", () => this.#onDisconnect());
   }
 
   #makeAccepting(): AcceptingChild {
