@@ -104,18 +104,22 @@ Deno.test("PoolChild says that no descriptor was left where Deno speaks of a han
   assertStrictEquals(error.cause, thrown);
 });
 
-Deno.test("PoolChild whose channel breaks while a connection is sent takes no more", async () => {
-  const { child, poolChild } = fakeMember();
-  const socket = await connection();
-  const later = Object.assign(new Error("broken"), { code: "EPIPE" });
-  child.refusal = { later };
-  const error = await assertRejects(() =>
-    within(poolChild.run(fakeJob({ socket })))
-  );
-  assertStrictEquals(error, later);
-  assertStrictEquals(poolChild.open, false);
-  child.exit(0);
-  await poolChild.exited;
+Deno.test("PoolChild whose channel breaks while a connection is sent takes no more, and fails the request when it has exited", async () => {
+  for (const code of ["ERR_IPC_DISCONNECTED", "EPIPE"]) {
+    const { child, poolChild } = fakeMember();
+    child.refusal = { later: Object.assign(new Error("closed"), { code }) };
+    const socket = await connection();
+    const ran = poolChild.run(fakeJob({ socket })).catch((error) => error);
+    await once(socket, "close");
+    await turn();
+    assertEquals(poolChild.open, false);
+    child.exit(3);
+    const { name, message } = await within(ran);
+    assertEquals(
+      `${name}: ${message}`,
+      "ChildProcessError: Child process 1 ended (exit code 3)",
+    );
+  }
 });
 
 Deno.test("PoolChild sends a request without its connection where the client is gone", async () => {

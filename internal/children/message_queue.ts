@@ -178,13 +178,16 @@ export class MessageQueue {
     this.#post({ message });
   }
 
-  /** Reports a message that was not written. Deno has closed its connection, which looked like an acknowledgement. */
+  /**
+   * Reports a message that was not written. Deno has closed its connection, which looked like an acknowledgement. If the
+   * channel is broken, the request fails with the other ones of the child when that has ended, and with the same error.
+   */
   #onSendError(
     { onLost }: PassedConnection,
     error: Error & { code?: string },
   ): void {
-    if (!SHORTAGES.has(error.code ?? "")) this.#onLost(); // first, so that this child gets no other request
-    onLost(error);
+    if (SHORTAGES.has(error.code ?? "")) onLost(error);
+    else this.#onLost();
   }
 }
 
