@@ -1,9 +1,13 @@
-/** The parts of children that accept one by one: what a child takes and returns, and what the server waits for. */
+/**
+ * The parts of children that accept one by one: what a child takes and returns, what the server waits for, and which
+ * children it asks.
+ */
 
 import type { Socket as NetSocket } from "node:net";
 import { Acceptors } from "../internal/children/acceptors.ts";
 import { ChildAcceptor } from "../internal/children/child_acceptor.ts";
 import type { ChildPool } from "../internal/children/child_pool.ts";
+import { ChildSurvey } from "../internal/children/child_survey.ts";
 import type { Requests } from "../internal/requests/request_registry.ts";
 import {
   type ParkedListener,
@@ -11,7 +15,14 @@ import {
 } from "../internal/runtime/parked_listener.ts";
 import { parkedListenerOf } from "../internal/server/bind_passable.ts";
 import { assertEquals } from "./deps.ts";
-import { acceptingMember, dial, fakeJob, TCP } from "./forking_helpers.ts";
+import {
+  acceptingMember,
+  dial,
+  fakeJob,
+  fakeMember,
+  startingMember,
+  TCP,
+} from "./forking_helpers.ts";
 import { mayFork } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
 import { turn } from "./helpers.ts";
@@ -127,3 +138,23 @@ Deno.test("PoolChild keeps the server's process alive while it accepts or has a 
   assertEquals(refs, [false, true, true, false, false, true, false]);
   assertEquals(child.signals, []);
 });
+
+for (const accepts of [true, false]) {
+  const asks = accepts ? "asks a busy child that" : "asks no child if none";
+  Deno.test(`ChildSurvey ${asks} accepts whether its event loop turns`, () => {
+    const { child, poolChild } = accepts ? acceptingMember() : fakeMember();
+    const starting = startingMember();
+    for (const member of [poolChild, starting.poolChild]) {
+      void member.run(fakeJob());
+    }
+    child.say({ type: "acknowledge", id: 1 });
+    const { best, open } = new ChildSurvey(
+      [poolChild, starting.poolChild],
+      accepts,
+    );
+    assertEquals(best, poolChild);
+    assertEquals(open, 2);
+    assertEquals(child.types.includes("probe"), accepts);
+    starting.child.say({ type: "ready" });
+  });
+}

@@ -14,12 +14,15 @@ import type { PoolChild } from "./pool_child.ts";
 const QUIET_MS = 50;
 
 /**
- * The answers after which a child is believed not to compute for its last request: it had read the first bytes of the client,
- * if they were there, before the second one. With the first it may have read the question before those bytes.
+ * The answers after which a child is believed not to compute for its last request: it had read the first bytes of the
+ * client, if they were there, before the second one. With the first it may have read the question before those bytes.
  */
 const SETTLED_TURNS = 2;
 
-/** Looks at the children of a pool once, for the next request. Asks those that may compute whether their loops turn. */
+/**
+ * Looks at the children of a pool once, for the next request. Asks those that accept and may compute whether their loops
+ * turn.
+ */
 export class ChildSurvey {
   /** The least busy child that can take a request. */
   best: PoolChild | undefined;
@@ -51,7 +54,7 @@ export class ChildSurvey {
       this.#count(child);
       if (child.free && !child.accepting.silent) this.#rank(child);
     }
-    this.hoped = this.best?.load !== 0 && this.#ask();
+    this.hoped = accepts && this.best?.load !== 0 && this.#ask();
   }
 
   #count({ ready, load, lastProgress }: PoolChild): void {
