@@ -28,8 +28,8 @@ export interface ForkingOptions {
    */
   requestsPerChild?: number;
   /**
-   * Seconds that a request may take once its child is ready; null is no limit. After that its child is killed, and the other requests of that
-   * child fail with it. @default {null}
+   * Seconds that a request may take once its child is ready; null is no limit. After that its child is killed, and the
+   * other requests of that child fail with it. @default {null}
    */
   childTimeout?: number | null;
   /**

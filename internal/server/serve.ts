@@ -99,7 +99,7 @@ export async function serve(
   using _signals = onSignals(signals, leave);
   const loops = runLoops(all, stop, options.pollInterval);
   service?.ready();
-  await untilAborted(stop.signal);
+  await whenAborted(stop.signal);
   service?.stopping();
   const closed = await closeAll(all, options.timeout);
   valuesOf(await loops);
@@ -186,7 +186,7 @@ function onSignals(
   return { [Symbol.dispose]: forget };
 }
 
-async function untilAborted(signal: AbortSignal): Promise<void> {
+async function whenAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   await new Promise((end) => signal.addEventListener("abort", end));
 }
