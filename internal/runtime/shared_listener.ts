@@ -110,11 +110,11 @@ export async function turnAwayQueued(addr: TransportAddr): Promise<void> {
   const listener = openShared(addr);
   try {
     while (performance.now() < end) {
-      const accepted = listener.accept();
-      accepted.catch(() => {}); // the last one waits until the close
-      const client = await Promise.race([accepted, settleReads()]);
-      if (client === undefined) return;
-      client.close();
+      const closed = listener.accept().then(
+        (client) => (client.close(), true),
+        () => false, // the last one waits until the close
+      );
+      if (await Promise.race([closed, settleReads()]) !== true) return;
     }
   } finally {
     listener.close();
