@@ -1,3 +1,5 @@
+/** The sends of held writes at the end of a turn of the event loop. */
+
 import { cancelSend, scheduleSend } from "../internal/files/tied_writes.ts";
 import type { Tied } from "../mod.ts";
 import { assertEquals } from "./deps.ts";

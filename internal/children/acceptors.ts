@@ -230,7 +230,7 @@ export class Acceptors implements PoolHooks {
     if (requests.size === requests.max) {
       noteLimit(server, "maxConnections", null);
     }
-    return { job: acceptedJob(request, client), run };
+    return { job: jobForAccepted(request, client), run };
   }
 
   counted({ count, gone, ms, bytesIn, bytesOut }: EndedMessage): void {
@@ -269,7 +269,7 @@ function reclaim(children: AcceptingChild[], wanted: number): void {
  * @param request A closed socket, which stands for the connection in this process.
  * @param client The address of the client.
  */
-function acceptedJob(request: Socket, client: Address): Job {
+function jobForAccepted(request: Socket, client: Address): Job {
   return {
     request,
     message: { type: "request", kind: "handle", client },
