@@ -31,19 +31,22 @@ async function twoClients(running: Running<never>): Promise<[Socket, Socket]> {
   return [one, two];
 }
 
+/** Longer than a busy machine keeps other workers from running; null for those that end by themselves. */
+const timeoutFor = (way: string) => way === "loop" ? 2 : null;
+
 const WAYS: [way: string, message: string, name?: string, cause?: string][] = [
   ["throw", "thrown outside", "RangeError", "thrown outside"],
   ["reject", "rejected outside", "TypeError", "rejected outside"],
   ["close", "it ended itself, with close() or Deno.exit()"],
   ["exit", "it ended itself, with close() or Deno.exit()"],
-  ["loop", "it showed no sign of life for 0.2 s", "Error"],
+  ["loop", "it showed no sign of life for 2 s", "Error"],
 ];
 
 for (const [way, message, name, cause] of WAYS) {
   workerTest(
     `A worker that dies by "${way}" costs its own requests, is reported and replaced`,
     async () => {
-      await using running = start(Dies, { workerTimeout: 0.2 });
+      await using running = start(Dies, { workerTimeout: timeoutFor(way) });
       const [victim, bystander] = await twoClients(running as never);
       using companion = await running.connect(); // the first worker has two now
       const worker = await ask(companion, "who");
@@ -166,7 +169,10 @@ for (const way of ["throw", "close", "loop"]) {
   workerTest(
     `A worker of four that dies by "${way}" among 1,000 clients costs its own, and the pool is whole again`,
     async () => {
-      await using running = start(Dies, { maxWorkers: 4, workerTimeout: 0.3 });
+      await using running = start(Dies, {
+        maxWorkers: 4,
+        workerTimeout: timeoutFor(way),
+      });
       const crowd = await crowdOf(running as never, 1000);
       const [[lost, victims], ...others] = crowd;
       assertEquals(
