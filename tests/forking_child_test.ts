@@ -440,19 +440,10 @@ Deno.test("PoolChild closes what a child passes with a message that it may not s
 
 Deno.test("PoolChild fails a request of a child whose report comes after its exit", async () => {
   const runs: Promise<unknown>[] = [];
-  const nothing = () => {};
-  const begin = () => ({
-    job: fakeJob(),
-    run: (ended: Promise<unknown>) => void runs.push(ended),
-  });
-  const accepts = {
-    begin,
-    counted: nothing,
-    returned: nothing,
-    changed: nothing,
-    balance: nothing,
-  };
-  const { child, poolChild } = acceptingMember({ accepts });
+  const { child, poolChild } = acceptingMember(
+    {},
+    (ended) => void runs.push(ended),
+  );
   child.exit(0);
   await within(poolChild.exited);
   child.say({ type: "accepted", ids: [-1], clients: [["127.0.0.1", 1]] });

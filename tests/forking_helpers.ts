@@ -229,12 +229,13 @@ export function startingMember(
   return { child, poolChild };
 }
 
-/** A child that accepts, without a server that does anything about it. */
+/** A child that accepts, without a server. `run` gets the end of each request that the child accepts. */
 export function acceptingMember(
   options: Partial<PoolChildOptions> = {},
+  run: (ended: Promise<unknown>) => void = () => {},
 ): FakeMember {
   const nothing = () => {};
-  const begin = () => ({ job: fakeJob(), run: nothing });
+  const begin = () => ({ job: fakeJob(), run });
   const accepts = {
     begin,
     counted: nothing,

@@ -31,7 +31,7 @@ export interface AcceptingChildHooks {
   returned(socket: NetSocket): void;
   /** Called when the child has used its credit, or has given some up, or is ready. */
   changed(): void;
-  /** Called when a request has begun that the server has accepted, or one has ended that the child has accepted. */
+  /** Called when the server has accepted a request, or a request that the child has accepted has ended. */
   balance(): void;
 }
 
@@ -175,7 +175,7 @@ export class AcceptingChild {
     this.hooks.changed();
   }
 
-  /** Asks whether the event loop turns, unless the child was asked and has not answered. Its answer lets the pool go on. */
+  /** Asks whether the event loop turns, unless an answer is still to come. The answer lets the pool go on. */
   ask(): void {
     if (this.asked !== undefined) return;
     this.asked = performance.now();

@@ -6,28 +6,30 @@
 
 /**
  * The interval in ms at which to look. A look takes 10 to 17 us of a processor (Deno 2.9.6), so 5 ms cost a busy child a
- * third of a percent. A longer interval adds to the turns that are not seen, as only a turn longer than both is.
+ * third of a percent. With a longer interval, more long turns are missed: a turn that begins just after a look is seen
+ * only if it takes longer than the interval and {@linkcode LATE_MS} together.
  */
 const TICK_MS = 5;
 
 /**
- * The milliseconds by which a look may be late: a turn that takes longer is long, if this process computed in most of that
- * time. Weighed: a turn that counts as long wrongly makes the child accept one connection at a time, and one that is missed
- * holds up a client that an idle child could serve. A collection of garbage and the wait for a processor stay below 20 ms
- * as a rule, and so do handlers that parse and answer; a client does not notice 20 ms. The number itself is not measured.
+ * The milliseconds by which a look may be late: a turn that takes longer is long, if this process computed in most of
+ * that time. Weighed: a turn that wrongly counts as long makes the child accept one connection at a time, and a long turn
+ * that is missed holds up a client that an idle child could serve. A collection of garbage, the wait for a processor, and
+ * handlers that parse and answer usually take less than 20 ms, and a client does not notice 20 ms. The number itself is
+ * not measured.
  */
 const LATE_MS = 20;
 
 /**
- * The looks without a new request after which nobody looks any more: half a second. An idle child then wakes for nothing,
- * and one with a request every half second does not start the timer anew each time. Arbitrary within that.
+ * The looks without a new request after which the timer stops: half a second. An idle child then no longer wakes, and a
+ * child with several requests a second does not start the timer for each. Arbitrary within that.
  */
 const REST_TICKS = 100;
 
 /**
- * The number of requests without a long turn after which no further one is expected. Weighed: until then the child serves
- * one connection at a time and returns the others, which costs a start of this many slow requests; with fewer, a
- * class whose handlers compute for some requests only is trusted too soon. The number itself is not measured.
+ * The number of requests without a long turn after which no long turn is expected. Weighed: until then the child serves
+ * one connection at a time and returns the others, so its first requests are slow; with a smaller number, a class whose
+ * handlers compute for some requests only is trusted too soon. The number itself is not measured.
  */
 const PROVEN = 32;
 

@@ -168,7 +168,7 @@ export class IdleSweep extends RequestTimer<ActiveRequest, Seen> {
   }
 }
 
-/** Both limits of a server: tells each of the requests that begin and end. */
+/** Keeps both limits of a server, and tells them which requests begin and end. */
 export class RequestTimes {
   readonly #open: Iterable<ActiveRequest>;
   /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */

@@ -83,7 +83,7 @@ export class ParkedListener implements ListenerTransport {
   #closed = false;
   /** Whether an accept has got a connection, and the next accept has not begun. */
   #given = false;
-  /** Called when this process has a connection that the next accept gets, or that an accept has got. */
+  /** Called when a connection waits for the next accept, or an accept has got one. */
   onTaken: () => void = () => {};
 
   /** @param handle The handle. The listener owns it. */

@@ -95,7 +95,7 @@ export class Dispatcher<R> {
     }
   }
 
-  /** Accepts or rejects a request. Returns a promise only if a stage did. */
+  /** Accepts or rejects a request. A request that is accepted at once gives a promise only if a stage does. */
   #admit(active: KnownRequest<R>): void | Promise<void> {
     const verdict = this.#admits(active.request, active.clientAddress);
     if (verdict === true) return this.#accept(active);

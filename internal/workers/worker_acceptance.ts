@@ -84,7 +84,7 @@ export class WorkerAcceptance {
   async #turnAway(): Promise<void> {
     const { listener } = stateOf(socketOf(this.#server));
     if (listener === undefined) return;
-    await turnAwayQueued(listener.transport.addr).catch(() => {}); // serveForever rejects, with the reason of it all
+    await turnAwayQueued(listener.transport.addr).catch(() => {}); // serveForever rejects in any case
   }
 
   /** Rejects if no worker starts; otherwise never resolves. */
