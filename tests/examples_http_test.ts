@@ -693,10 +693,11 @@ site("answers wrk without an error", async (server) => {
     "-c16",
     "-t1",
     "-d1",
+    "--timeout=20",
     `http://127.0.0.1:${server.port}/hello.txt`,
   ];
   const report = await talk("wrk", args, "");
-  assertMatch(report, /Requests\/sec: +\d{3,}/);
+  assertMatch(report, /[1-9]\d* requests in/);
   assert(!/Socket errors|Non-2xx/.test(report), report);
 }, !have("wrk"));
 
