@@ -47,7 +47,7 @@ function servers(): Record<string, [server: Command, prefix: string]> {
   const processors = navigator.hardwareConcurrency;
   const children = { maxChildren: processors };
   const workersAccept = { acceptIn: "workers", maxWorkers: processors };
-  const childrenAccept = { acceptIn: "children" };
+  const childrenAccept = { acceptIn: "children", maxChildren: processors + 1 };
   return {
     "TCPServer": [ours("TCPServer", "Echo").server, ""],
     "AsyncTCPServer": [ours("AsyncTCPServer", "Echo").server, ""],

@@ -40,7 +40,10 @@ export const WAYS: Record<
   },
   "ForkingTCPServer, acceptIn children": {
     server: "ForkingTCPServer",
-    options: () => ({ acceptIn: "children" }), // processors and one more
+    options: (processors) => ({
+      acceptIn: "children",
+      maxChildren: processors + 1,
+    }),
   },
 };
 
