@@ -165,14 +165,6 @@ Deno.test({
       refusal(Placed, {}),
       `Cannot set acceptIn: Placed has no workers and no children, so it must be "parent", got "children"; ${cure}`,
     );
-    assertEquals(
-      refusal(ForkingTCPServer, { acceptIn: "workers" }),
-      'Cannot set acceptIn: it must be "parent" or "children", got "workers"',
-    );
-    assertEquals(
-      refusal(ThreadingTCPServer, { acceptIn: "children" }),
-      'Cannot set acceptIn: it must be "parent" or "workers", got "children"',
-    );
   },
 });
 

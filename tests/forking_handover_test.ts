@@ -104,7 +104,7 @@ Deno.test("PoolChild says that no descriptor was left where Deno speaks of a han
   assertStrictEquals(error.cause, thrown);
 });
 
-Deno.test("PoolChild whose channel breaks while a connection is sent takes no more, and fails the request when it has exited", async () => {
+Deno.test("PoolChild takes no more once its channel breaks, and fails the request of the connection at its exit", async () => {
   for (const code of ["ERR_IPC_DISCONNECTED", "EPIPE"]) {
     const { child, poolChild } = fakeMember();
     child.refusal = { later: Object.assign(new Error("closed"), { code }) };

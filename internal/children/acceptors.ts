@@ -82,7 +82,7 @@ export class Acceptors implements PoolHooks {
   start(pool: ChildPool, listener: ParkedListener): void {
     this.#pool = pool;
     this.#listener = listener;
-    listener.onTaken = () => this.#lease();
+    listener.onTaken = () => this.balance();
     this.#on = true;
     clearInterval(this.#prober);
     this.#prober = setInterval(() => {
@@ -120,7 +120,7 @@ export class Acceptors implements PoolHooks {
   /** Starts the children that are missing, and leases the credits that are free. */
   look(): void {
     if (this.#on && this.#pool !== undefined) this.#fill(this.#pool);
-    this.#lease();
+    this.balance();
   }
 
   /** The number of children that should accept. Each has at least one credit. */
@@ -176,7 +176,7 @@ export class Acceptors implements PoolHooks {
   }
 
   /** Leases the free credits, or takes back what the server needs itself. */
-  #lease(): void {
+  balance(): void {
     const children = [...this.#accepting].filter((child) => child.open)
       .map((child) => child.accepting);
     if (this.#on && !this.#listener?.waits) this.#grant(children);
@@ -220,10 +220,6 @@ export class Acceptors implements PoolHooks {
     this.look();
   }
 
-  balance(): void {
-    this.#lease();
-  }
-
   begin(client: Address): AcceptedJob {
     const { requests, server } = this.#server;
     const { request, run } = this.#server.begin(client);
@@ -249,7 +245,7 @@ export class Acceptors implements PoolHooks {
   returned(socket: Parameters<ParkedListener["offer"]>[0]): void {
     if (this.#listener === undefined) socket.destroy();
     else this.#listener.offer(socket);
-    this.#lease();
+    this.balance();
   }
 }
 

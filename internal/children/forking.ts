@@ -9,6 +9,7 @@ import {
   type MixInOptions,
   type ServerConstructor,
 } from "../server/concurrent.ts";
+import { idleTimeoutOf } from "../requests/limit_settings.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import type { AcceptedRequest, Acceptors } from "./acceptors.ts";
 import type { JobEnd } from "./child_request.ts";
@@ -122,7 +123,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
         serverAddress: this.serverAddress,
         shared: this.shared,
         options,
-        idleTimeout: requestsOf(this).times.idleSweep?.seconds ?? null,
+        idleTimeout: idleTimeoutOf(this),
       };
     }
 

@@ -392,8 +392,10 @@ export class PoolChild {
     if (this.load > 0) this.lastProgress = performance.now();
     request.cancelTimeout();
     this.#acknowledge(request);
-    if (id < 0) this.#onCapacity(); // the child may be idle now
-    if (id < 0) this.#options.accepts?.balance();
+    if (id < 0) {
+      this.#onCapacity(); // the child may be idle now
+      this.#options.accepts?.balance();
+    }
     return request;
   }
 

@@ -5,7 +5,8 @@
  */
 
 /**
- * What to do when `maxConnections` requests are open: stop accepting, or accept and close.
+ * The policy of a server with `maxConnections` open requests: `"wait"` accepts no more until one ends, `"reject"` accepts
+ * and closes.
  *
  * @category Options
  */
@@ -15,7 +16,7 @@ export type MaxConnectionsPolicy = "wait" | "reject";
 export interface ConnectionLimits {
   /** The most requests at a time. */
   maxConnections: number;
-  /** What to do at the limit. */
+  /** The policy at the limit. */
   maxConnectionsPolicy: MaxConnectionsPolicy;
   /** The most requests of one client at a time. */
   maxConnectionsPerClient: number;

@@ -97,7 +97,7 @@ export class Requests implements Iterable<ActiveRequest> {
   readonly endedBytes: ByteTotals = new ByteTotals();
   /** The counters. */
   readonly status: RequestCounters = noRequests();
-  /** What becomes of the requests. */
+  /** The results of the requests. */
   readonly results: RequestResults = new RequestResults(
     this.#open,
     this.status,

@@ -1,5 +1,5 @@
 /**
- * What becomes of the requests of a server.
+ * The results of the requests of a server: failed, rejected, or cut off.
  *
  * @module
  */
@@ -65,7 +65,7 @@ export class RequestResults {
     this.note(request, "rejected", details);
   }
 
-  /** Reports whether to report and count what becomes of a request: not after the server has cut it off. */
+  /** Reports whether the result of a request is reported and counted: not after the server has cut it off. */
   reports(request: unknown): boolean {
     return !this.#givenUp.has(request);
   }

@@ -8,6 +8,7 @@ import type { Address } from "../base/address.ts";
 import type { Incident } from "../channel/frames.ts";
 import { fromFailure } from "../handoff/failure.ts";
 import { turnAwayQueued } from "../runtime/shared_listener.ts";
+import { idleTimeoutOf, requestTimeoutOf } from "../requests/limit_settings.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
@@ -100,8 +101,8 @@ export class WorkerAcceptance {
     const requests = requestsOf(server);
     const { handler, server: facts } = this.#init();
     const settings = {
-      requestTimeout: requests.times.deadlines?.seconds ?? null,
-      idleTimeout: requests.times.idleSweep?.seconds ?? null,
+      requestTimeout: requestTimeoutOf(server),
+      idleTimeout: idleTimeoutOf(server),
     };
     const { addr } = stateOf(socketOf(server)).listener!.transport;
     const pool = new AcceptorPool({
