@@ -4,6 +4,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
+import { Socket } from "../mod.ts";
 import { Acceptors } from "../internal/children/acceptors.ts";
 import { ChildAcceptor } from "../internal/children/child_acceptor.ts";
 import type { ChildPool } from "../internal/children/child_pool.ts";
@@ -19,6 +20,7 @@ import {
   acceptingMember,
   dial,
   fakeJob,
+  type FakeMember,
   fakeMember,
   startingMember,
   TCP,
@@ -91,13 +93,13 @@ Deno.test({
   },
 });
 
-Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
-  const { child, poolChild } = acceptingMember();
-  const acceptors = new Acceptors({
-    server: undefined as never,
-    requests: { max: 9, size: 0, suspended: false } as Requests,
-    begin: () => ({ request: undefined as never, run: () => {} }),
-  });
+/** What {@linkcode Acceptors} see of a server that may have `max` requests. */
+function requestsOf(max: number): Requests {
+  return { max, size: 0, reserved: 0, suspended: false } as Requests;
+}
+
+/** Lets a child accept that is none. It has the listening socket and may accept then. */
+function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
   const pool = {
     children: [poolChild],
     options: { maxChildren: 1, requestsPerChild: 9 },
@@ -106,8 +108,19 @@ Deno.test("Acceptors.stop() resolves when the children have told what they have 
   const handle = {};
   const listener = { handle, backlog: 5, letGo() {}, takeBack() {} };
   acceptors.start(pool, listener as unknown as ParkedListener);
-  child.say({ type: "sync" }); // it has the listening socket
+  child.say({ type: "sync" });
   child.say({ type: "paused" });
+}
+
+Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
+  const member = acceptingMember();
+  const { child } = member;
+  const acceptors = new Acceptors({
+    server: undefined as never,
+    requests: requestsOf(9),
+    begin: () => ({ request: undefined as never, run: () => {} }),
+  });
+  startWith(acceptors, member);
   let stopped = false;
   const stopping = acceptors.stop().then(() => stopped = true);
   await turn();
@@ -115,6 +128,33 @@ Deno.test("Acceptors.stop() resolves when the children have told what they have 
   child.say({ type: "paused" });
   await within(stopping);
   assertEquals(child.signals, []);
+});
+
+Deno.test("Acceptors reserve no more than the credit that children have left, in whichever order they report", async () => {
+  const requests = requestsOf(9) as { size: number; reserved: number };
+  const acceptors = new Acceptors({
+    server: undefined as never,
+    requests: requests as Requests,
+    begin: () => {
+      requests.size++;
+      return { request: new Socket(), run: () => {} };
+    },
+  });
+  const member = acceptingMember({ accepts: acceptors });
+  const { child } = member;
+  startWith(acceptors, member);
+  assertEquals(requests.reserved, 4);
+  child.say({ type: "full" }); // before the requests that have used its credit
+  const { reserved } = requests;
+  const client = ["127.0.0.1", 1];
+  child.say({ type: "accepted", ids: [-1, -2], clients: [client, client] });
+  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 2 });
+  child.say({ type: "offer", count: 1 });
+  child.say({ type: "returned", credit: 1 }); // without a connection: the client was gone
+  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 3 });
+  const stopped = acceptors.stop();
+  child.say({ type: "paused" });
+  await within(stopped);
 });
 
 Deno.test("PoolChild keeps the server's process alive while it accepts or has a request", () => {

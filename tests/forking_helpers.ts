@@ -189,7 +189,7 @@ export class FakeChild extends EventEmitter {
 }
 
 /** A poolChild over a child that is none. */
-interface FakeMember {
+export interface FakeMember {
   child: FakeChild;
   poolChild: PoolChild;
 }

@@ -31,7 +31,7 @@ export interface AcceptingChildHooks {
   returned(socket: NetSocket): void;
   /** Called when the child has used its credit, or has given some up, or is ready. */
   changed(): void;
-  /** Called when the server has accepted a request, or a request that the child has accepted has ended. */
+  /** Called when the credit that children have left, or the number of open requests, has changed. */
   balance(): void;
 }
 
@@ -234,6 +234,7 @@ export class AcceptingChild {
 
   #accepted({ ids, clients }: AcceptedMessage): void {
     ids.forEach((id, at) => this.#process.begin(id, clients[at]));
+    this.hooks.balance(); // these requests no longer count as credit that the child has left
   }
 
   #ended(report: EndedMessage): void {
@@ -294,5 +295,6 @@ export class AcceptingChild {
     this.#takeCredit(credit);
     if (--this.#offered === 0) this.#process.messages.returned();
     if (handle !== undefined) this.hooks.returned(connectionOver(handle));
+    this.hooks.balance();
   }
 }

@@ -245,7 +245,6 @@ export class Acceptors implements PoolHooks {
   returned(socket: Parameters<ParkedListener["offer"]>[0]): void {
     if (this.#listener === undefined) socket.destroy();
     else this.#listener.offer(socket);
-    this.balance();
   }
 }
 
