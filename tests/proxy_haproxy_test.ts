@@ -28,24 +28,10 @@ import {
   type Told,
 } from "./proxy_helpers.ts";
 import { clientContext, localhost, serverContext } from "./ssl_helpers.ts";
-import { haveUnix, mayFork, mayRead } from "./helpers/allowed.ts";
+import { have, haveUnix, mayFork, mayRead } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { connectTls } from "./ssl_server_helpers.ts";
 import { Facts } from "./testdata/proxy_handlers.ts";
-
-/** Whether HAProxy is there; it prints its version with `-v` only. */
-function haveHAProxy(): boolean {
-  if (!haveUnix || !haveIPv6 || !mayRead || !mayFork) return false;
-  try {
-    return new Deno.Command("haproxy", {
-      args: ["-v"],
-      stdout: "null",
-      stderr: "null",
-    }).outputSync().success;
-  } catch {
-    return false; // not installed
-  }
-}
 
 /** Returns a port that was free just now. */
 function freePort(hostname: string): number {
@@ -196,7 +182,7 @@ async function tellThrough(
 Deno.test(
   "servers behind HAProxy know its clients, over each transport, in each version",
   {
-    ignore: !haveHAProxy(),
+    ignore: !haveUnix || !haveIPv6 || !mayRead || !mayFork || !have("haproxy"),
   },
   async (test) => {
     const servers = makeServers();
