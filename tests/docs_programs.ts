@@ -1,13 +1,15 @@
 /**
  * The programs in the pages: how they are found, and how one is run.
  *
- * A block of TypeScript is a program. It ends by itself with exit code 0, within a minute. If it is a server, a line
+ * A block of TypeScript is a program. It ends by itself with exit code 0, in time. If it is a server, a line
  * `<!-- server -->` stands above the block: it listens on port 9999, which is replaced by a free one, answers a
  * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With
  * `<!-- server over TLS -->` the client uses TLS. With `<!-- says: text -->`, or `<!-- server; says: text -->`, the text
  * must be in what it prints, or answers a client who says "1". Every program runs in a directory with `server.crt` and
  * `server.key`, a certificate of localhost. With `<!-- without permissions -->` it has no permission. There is no mark
  * for a program that does not run.
+ *
+ * Programs of one kind share a process, which ends by itself, or at the signal, only if each of them does.
  *
  * @module
  */
@@ -43,6 +45,8 @@ export function pagesIn(directory = ""): string[] {
 
 /** A block of code. */
 export interface Block {
+  /** The page, if there are several. */
+  page?: string;
   line: number;
   code: string;
   /** The signal that ends a server; undefined if it is none. */
@@ -88,7 +92,7 @@ export interface Limits {
   end: number;
 }
 
-const LIMITS: Limits = { run: 60, answer: 60, stay: 3.5, end: 20 };
+const LIMITS: Limits = { run: 120, answer: 60, stay: 3.5, end: 20 };
 
 /** A program that runs. */
 class Program implements AsyncDisposable {
@@ -140,51 +144,139 @@ class Program implements AsyncDisposable {
   }
 }
 
-/** Runs a program: as a test if it has one. Throws if it does not run as its page says. */
-export async function runProgram(
-  { code, line, until, tls = false, says = "", unprivileged }: Block,
+/** A program in its file. */
+interface Written extends Block {
+  file: string;
+  port: number;
+}
+
+/** Writes a program to a file, with a port that is free. */
+async function write(block: Block, directory: string): Promise<Written> {
+  const port = freePort();
+  const name = (block.page ?? "").replaceAll(/\W/g, "_");
+  const file = `${directory}/${name}_line_${block.line}.ts`;
+  await Deno.writeTextFile(file, block.code.replaceAll(PORT, String(port)));
+  return { ...block, file, port };
+}
+
+/** What stands between the outputs of two programs. */
+const NEXT = "== the next program";
+
+/** Writes a program that runs others: servers side by side, others one after the other. Returns its file. */
+async function writeAll(programs: Written[], directory: string) {
+  const [{ until, line }] = programs;
+  const lines = ["globalThis.isMain = true;"];
+  for (const { file } of programs) {
+    const text = await Deno.readTextFile(file);
+    // Only here: workers and children import the file too.
+    const main = text.replaceAll("import.meta.main", "globalThis.isMain");
+    await Deno.writeTextFile(file, main);
+    const run = `import(${JSON.stringify(`file://${file}`)});`;
+    lines.push(
+      until ? run : `await ${run} console.log(${JSON.stringify(NEXT)});`,
+    );
+  }
+  const all = `${directory}/all_${line}_${programs.length}.ts`;
+  await Deno.writeTextFile(all, lines.join("\n"));
+  return all;
+}
+
+/** Returns what programs have in common that can run in one process. */
+export function kindOf({ code, until, unprivileged }: Block): string {
+  const verb = verbOf(code);
+  if (until === undefined) {
+    return unprivileged ? `${verb}, no permission` : verb;
+  }
+  const by = code.includes("await serve(") ? "" : " itself";
+  const where = /Threading|Forking/.test(code) ? ", handlers elsewhere" : "";
+  return `serve until ${until}${by}${where}`;
+}
+
+const verbOf = (code: string) => code.includes("Deno.test(") ? "test" : "run";
+
+/**
+ * Runs programs of one kind in one process: as tests if they have any. Throws if one does not run as its page says.
+ */
+export async function runPrograms(
+  blocks: Block[],
   directory: string,
   options: Partial<Limits> = {},
 ): Promise<void> {
   const limits = { ...LIMITS, ...options };
-  const port = freePort();
-  const file = `${directory}/line_${line}.ts`;
-  await Deno.writeTextFile(file, code.replaceAll(PORT, String(port)));
-  const verb = code.includes("Deno.test(") ? "test" : "run";
+  const programs = await Promise.all(
+    blocks.map((block) => write(block, directory)),
+  );
+  const [{ code, file, until, unprivileged }] = programs;
+  const main = programs.length === 1
+    ? file
+    : await writeAll(programs, directory);
   const permission = unprivileged ? "--no-prompt" : "-A";
-  await using program = new Program(verb, file, permission);
-  if (until === undefined) {
-    const { code: exit } = await program.end(limits.run, "it has not ended");
-    assertEquals(exit, 0);
-    assertStringIncludes(await program.stdout, says);
-  } else {
-    assert(code.includes(PORT), `a server of a page listens on port ${PORT}`);
-    const answer = await serveOne(program, { port, tls }, until, limits);
-    assertStringIncludes(answer, says);
-  }
+  await using program = new Program(verbOf(code), main, permission);
+  const said = until === undefined
+    ? await runToEnd(program, limits)
+    : await serveUntil(program, programs, until, limits);
+  programs.forEach(({ says = "" }, i) => assertStringIncludes(said[i], says));
 }
 
-/** Talks to a server, lets it stay up, and ends it; returns what it answered. */
-async function serveOne(
+/** Waits for the end of programs. Returns what each printed. */
+async function runToEnd(program: Program, { run }: Limits): Promise<string[]> {
+  const { code } = await program.end(run, "it has not ended");
+  assertEquals(code, 0);
+  return (await program.stdout).split(`${NEXT}\n`);
+}
+
+/** Talks to servers, lets them stay up, and ends them. Returns what each answered. */
+async function serveUntil(
   program: Program,
-  where: Where,
+  servers: Written[],
   until: Deno.Signal,
-  { run, answer, stay, end }: Limits,
-): Promise<string> {
-  using client = await connect(program, where, run);
-  if (client === undefined) return await failOf(program, "it did not listen");
-  await ask(client, "1\n");
-  const first = await firstByte(client, answer);
-  if (first === "") return await failOf(program, "it said nothing to a client");
-  const rest = readAll(client);
-  if (await program.endsWithin(stay)) {
+  limits: Limits,
+): Promise<string[]> {
+  await using clients = new AsyncDisposableStack();
+  const answers = await Promise.all(servers.map(async (server) => {
+    const client = await askOne(program, server, limits);
+    clients.defer(() => client.close());
+    return { first: await firstByte(client, limits.answer), client };
+  }));
+  const silent = servers.filter((_, i) => answers[i].first === "");
+  if (silent.length > 0) {
+    return await failOf(program, `${names(silent)} said nothing to a client`);
+  }
+  const rest = answers.map(({ client }) => readAll(client));
+  if (await program.endsWithin(limits.stay)) {
     return await failOf(program, `it ended before ${until}`);
   }
   program.signal(until);
-  const { code, signal } = await program.end(end, `${until} did not end it`);
+  const { code, signal } = await program.end(
+    limits.end,
+    `${until} did not end it`,
+  );
   // A server without `serve()` ends by the signal itself.
   assertEquals(code, signal === "SIGINT" ? 130 : 0);
-  return first + await rest;
+  return await Promise.all(
+    answers.map(async ({ first }, i) => first + await rest[i]),
+  );
+}
+
+const names = (programs: Written[]): string =>
+  programs.map(({ page = "line", line }) => `${page}:${line}`).join(", ");
+
+/** Connects to a server when it listens, and asks. */
+async function askOne(
+  program: Program,
+  server: Written,
+  { run }: Limits,
+): Promise<Deno.Conn> {
+  assert(
+    server.code.includes(PORT),
+    `a server of a page listens on port ${PORT}`,
+  );
+  const client = await connect(program, server, run);
+  if (client === undefined) {
+    return await failOf(program, `${names([server])} did not listen`);
+  }
+  await ask(client, "1\n");
+  return client;
 }
 
 /** Throws, with what the program said. */
@@ -219,16 +311,10 @@ export async function withDirectory(
   }
 }
 
-/** The port of a server, and whether to use TLS. */
-interface Where {
-  port: number;
-  tls: boolean;
-}
-
 /** Connects when the program listens; undefined if it ended, or took too long. */
 async function connect(
   program: Program,
-  { port, tls }: Where,
+  { port, tls }: Written,
   seconds: number,
 ): Promise<Deno.TcpConn | Deno.TlsConn | undefined> {
   const until = Date.now() + seconds * 1000;
@@ -239,7 +325,7 @@ async function connect(
       return await Deno.connectTls({ port, caCerts });
     } catch (error) {
       if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;
-      await delay(20);
+      await delay(50); // nothing tells that a port is listened on
     }
   }
 }
@@ -278,8 +364,15 @@ async function readAll(client: Deno.Conn): Promise<string> {
   return text;
 }
 
-/** Returns a port that nobody has. */
+/** Returns a port that nobody has, and that the system gives to nobody who asks for any. */
 export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    try {
+      Deno.listen({ hostname: "0.0.0.0", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }

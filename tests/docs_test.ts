@@ -4,10 +4,11 @@ import { assert, assertEquals, assertRejects, assertThrows } from "./deps.ts";
 import {
   type Block,
   blocksOf,
+  kindOf,
   pagesIn,
   read,
   root,
-  runProgram,
+  runPrograms,
   withDirectory,
 } from "./docs_programs.ts";
 import { granted } from "./helpers/allowed.ts";
@@ -17,30 +18,41 @@ const mayRun = granted("read", "write", "run");
 
 const PAGES = mayRead ? pagesIn() : [];
 
-for (const name of PAGES) {
-  const blocks = blocksOf(read(name));
-  if (blocks.length === 0) continue;
-  Deno.test({
-    name: `${name}: its programs run`,
-    ignore: !mayRun,
-    timeout: 300_000, // each program has limits of its own
-    fn: (t) =>
-      withDirectory(async (directory) => {
-        // Servers mostly wait: they run side by side.
-        const served = new Map(
-          blocks.filter(({ until }) => until !== undefined)
-            .map((block) => [block, runProgram(block, directory)]),
-        );
-        for (const run of served.values()) run.catch(() => {}); // awaited below
-        for (const block of blocks) {
-          await t.step(
-            `line ${block.line}`,
-            () => served.get(block) ?? runProgram(block, directory),
-          );
-        }
-      }),
-  });
+/** The programs of all pages. */
+const PROGRAMS = PAGES.flatMap((page) =>
+  blocksOf(read(page)).map((block) => ({ ...block, page }))
+);
+
+/** Runs programs in one process; if that fails, each in its own, which tells what is wrong with which. */
+async function runAll(blocks: Block[], directory: string): Promise<void> {
+  try {
+    await runPrograms(blocks, directory);
+  } catch (error) {
+    for (const block of blocks) {
+      await runPrograms([block], directory).catch((error) => {
+        throw new Error(`${block.page}:${block.line}`, { cause: error });
+      });
+    }
+    throw error;
+  }
 }
+
+Deno.test({
+  name: "the programs of the pages run",
+  ignore: !mayRun,
+  timeout: 600_000, // each program has limits of its own
+  fn: (t) =>
+    withDirectory(async (directory) => {
+      // Servers mostly wait: all run side by side.
+      const runs = Map.groupBy(PROGRAMS, kindOf).entries().map((
+        [kind, blocks],
+      ) => [kind, blocks.length, runAll(blocks, directory)] as const).toArray();
+      for (const [, , run] of runs) run.catch(() => {}); // awaited below
+      for (const [kind, count, run] of runs) {
+        await t.step(`${kind}: ${count} programs`, () => run);
+      }
+    }),
+});
 
 Deno.test({
   name: "every block of code in the pages is found",
@@ -79,24 +91,33 @@ Deno.test({
   },
 });
 
+/** A server of few words: a page has one of this package, which takes longer to start. */
 const ECHO = `
-import { AsyncTCPServer, serve, StreamRequestHandler } from "${new URL(
-  "mod.ts",
-  root,
-)}";
-class Echo extends StreamRequestHandler {
-  override async handle() {
-    await this.wfile.write(await this.rfile.readline());
+const handler = async (connection: Deno.Conn) => {
+  try {
+    await connection.readable.pipeTo(connection.writable);
+  } catch {
+    // the client is gone
   }
-}
-const server = new AsyncTCPServer(["localhost", 9999], Echo);
+};
+const listener = Deno.listen({ port: 9999 });
+(async () => {
+  for await (const connection of listener) handler(connection);
+})();
+const serve = () => new Promise<void>((resolve) => {
+  Deno.addSignalListener("SIGINT", function stop() {
+    Deno.removeSignalListener("SIGINT", stop);
+    listener.close();
+    resolve();
+  });
+});
 `;
 const forever = "setInterval(() => {}, 1000);\n";
 
 /** Programs that must not pass, and what is said of them. */
 const WRONG: [
   name: string,
-  code: string,
+  code: string | string[],
   until: Block["until"],
   said: string,
 ][] = [
@@ -106,34 +127,33 @@ const WRONG: [
     undefined,
     "late",
   ],
-  [
-    "rejects late",
-    `setTimeout(() => Promise.reject("late"), 200);`,
-    undefined,
-    "late",
-  ],
   ["hangs", forever, undefined, "it has not ended"],
   ["exits with 1", "Deno.exit(1);", undefined, "1"],
   [
     "serves, without the mark",
-    `${ECHO} await serve(server);`,
+    `${ECHO} await serve();`,
     undefined,
     "it has not ended",
   ],
   [
     "serves, and throws late",
-    `${ECHO} setTimeout(() => { throw new Error("late") }, 200); await serve(server);`,
+    `${ECHO} setTimeout(() => { throw new Error("late") }, 200); await serve();`,
     "SIGINT",
     "late",
   ],
   [
     "serves, and ends by itself",
-    ECHO.replace("handle() {", "$& setTimeout(() => Deno.exit(), 300);") +
-    "await serve(server);",
+    ECHO.replace("handler(connection)", "$&.then(() => Deno.exit())") +
+    "await serve();",
     "SIGINT",
     "before SIGINT",
   ],
-  ["does not serve", `${ECHO} ${forever}`, "SIGINT", "said nothing"],
+  [
+    "does not serve",
+    `Deno.listen({ port: 9999 }); ${forever}`,
+    "SIGINT",
+    "said nothing",
+  ],
   ["does not listen", `${forever} // 9999`, "SIGINT", "did not listen"],
   [
     "has ended before it listens",
@@ -143,19 +163,19 @@ const WRONG: [
   ],
   [
     "is deaf to Ctrl-C",
-    `${ECHO} ${forever} await serve(server);`,
+    `${ECHO} ${forever} await serve();`,
     "SIGINT",
     "SIGINT did not end it",
   ],
   [
     "fails at Ctrl-C",
-    `${ECHO} await serve(server); throw new Error("late");`,
+    `${ECHO} await serve(); throw new Error("late");`,
     "SIGINT",
     "late",
   ],
   [
     "exits with 3 at Ctrl-C",
-    `${ECHO} await serve(server); Deno.exit(3);`,
+    `${ECHO} await serve(); Deno.exit(3);`,
     "SIGINT",
     "3",
   ],
@@ -166,7 +186,37 @@ const WRONG: [
     "listens on port 9999",
   ],
   ["says something else", `console.log("b");`, undefined, "a"],
-  ["answers something else", `${ECHO} await serve(server);`, "SIGINT", "2"],
+  ["answers something else", `${ECHO} await serve();`, "SIGINT", "2"],
+  [
+    "throws late, beside another",
+    [`setTimeout(() => { throw new Error("late") }, 200);`, "1;"],
+    undefined,
+    "late",
+  ],
+  [
+    "hangs, beside another",
+    [forever, "1;"],
+    undefined,
+    "it has not ended",
+  ],
+  [
+    "does not say something, but another does: something else",
+    [`console.log("a");`, `console.log("b");`],
+    undefined,
+    "a",
+  ],
+  [
+    "is deaf to Ctrl-C, beside another",
+    [`${ECHO} await serve();`, `${ECHO} ${forever} await serve();`],
+    "SIGINT",
+    "SIGINT did not end it",
+  ],
+  [
+    "does not listen, beside another",
+    [`${ECHO} await serve();`, "// 9999"],
+    "SIGINT",
+    "did not listen",
+  ],
 ];
 
 Deno.test({
@@ -179,8 +229,12 @@ Deno.test({
         WRONG.map(async ([name, code, until, said], line) => {
           const waits = /ended$|listen$/.test(said) ? 8 : undefined;
           const says = name.endsWith("something else") ? said : undefined;
+          const blocks = [code].flat().map((code, i, { length }) => ({
+            page: `program ${i}`,
+            ...{ code, line, until, says: i === length - 1 ? says : "" },
+          }));
           const run = () =>
-            runProgram({ code, line, until, says }, directory, {
+            runPrograms(blocks, directory, {
               ...waits && { run: waits },
               answer: name === "does not serve" ? 5 : 60,
               end: name.startsWith("is deaf") ? 3 : 20,
