@@ -22,7 +22,7 @@ import { placement } from "./placement.ts";
 import type { Plan } from "./plan.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
-import { ServerProcess } from "./server_process.ts";
+import { startServer } from "./server_pool.ts";
 import { Missing, pinned, program } from "./tools.ts";
 
 const ECHO = ours("AsyncTCPServer", "Echo");
@@ -120,12 +120,12 @@ async function quiet(
   name: string,
   { server: command }: Contender,
   { kib = () => 0, load }: Life,
-  count: number,
+  { connections: count, pool }: Plan,
 ): Promise<Quiet> {
   if (load !== undefined) await program(`load/${load}.c`);
   await using opened = new AsyncDisposableStack();
   const processors = placement(1).server;
-  const server = opened.use(await ServerProcess.start(command, processors));
+  const server = await startServer(command, processors, opened, pool);
   const idle = opened.use(await Idle.open(server.port, count, load));
   if (kib(name) > 0) await idle.move(kib(name));
   await server.quiet();
@@ -150,7 +150,7 @@ async function costs(
   const open = async (name: string) => {
     progress(name);
     try {
-      return await quiet(name, contenders[name], life, plan.connections);
+      return await quiet(name, contenders[name], life, plan);
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       skipped[name] = error.message;

@@ -21,6 +21,7 @@ import { FULL, type Plan, SHORT, SMOKE } from "./plan.ts";
 import { say } from "./progress.ts";
 import { type Outcome, readResults, record, type Results } from "./results.ts";
 import { smoke as smokeScale } from "./scale.ts";
+import { ServerPool } from "./server_pool.ts";
 import { startup } from "./startup.ts";
 import { outcomeTable, verdictTable } from "./tables.ts";
 import { TARGETS } from "./targets.ts";
@@ -124,10 +125,14 @@ async function measure(names: string[], plan: Plan): Promise<boolean> {
   return true;
 }
 
-/** Runs each once, to see that it works; without names also `scale.ts`. */
+/**
+ * Runs each once, to see that it works; without names also `scale.ts`. A server of several benchmarks is started once.
+ */
 async function smoke(names: string[], all: boolean): Promise<boolean> {
-  await run(names, () => SMOKE);
-  if (all) await smokeScale();
+  await using pool = new ServerPool();
+  const plan = { ...SMOKE, pool };
+  await run(names, () => plan);
+  if (all) await smokeScale(plan);
   return true;
 }
 

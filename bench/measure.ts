@@ -8,7 +8,8 @@ import { longer, type Plan } from "./plan.ts";
 import { placement } from "./placement.ts";
 import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
-import { type Command, ServerProcess } from "./server_process.ts";
+import { startServer } from "./server_pool.ts";
+import type { Command, ServerProcess } from "./server_process.ts";
 import { sum } from "./statistics.ts";
 import { Missing, pinned, program } from "./tools.ts";
 
@@ -81,8 +82,13 @@ export async function compare(
     const { server, load = comparison.load } = contender;
     try {
       await program(`load/${load[0]}.c`);
-      const started = await ServerProcess.start(server, placed.server);
-      running.set(name, servers.use(started));
+      const started = await startServer(
+        server,
+        placed.server,
+        servers,
+        plan.pool,
+      );
+      running.set(name, started);
       await comparison.before?.(name, started);
     } catch (error) {
       if (!(error instanceof Missing)) throw error;

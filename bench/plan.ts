@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { ServerPool } from "./server_pool.ts";
+
 /** How a run measures. */
 export interface Plan {
   /** Rounds, of which the median is taken. */
@@ -22,6 +24,8 @@ export interface Plan {
   idleSeconds: number;
   /** The contenders that are measured; all of them where this says nothing. */
   only?: ReadonlySet<string>;
+  /** Where servers stay up for the next benchmark; without it each benchmark starts its own. */
+  pool?: ServerPool;
 }
 
 /**

@@ -9,7 +9,7 @@ import { progress } from "./progress.ts";
 import { measured, type Outcome } from "./results.ts";
 import { Missing, pinned, program, temporaryFolder } from "./tools.ts";
 
-/** Programs are quick: three of them for each round. */
+/** Programs are quick: three of them for each round, if there are several. */
 const TIMES = 3;
 
 /** The programs, and what runs each. */
@@ -39,7 +39,8 @@ export async function startup(plan: Plan): Promise<Omit<Outcome, "command">> {
       skipped[name] = error.message;
     }
   }
-  const contenders = await rounds(commands, plan.rounds * TIMES);
+  const times = plan.rounds > 1 ? plan.rounds * TIMES : 1;
+  const contenders = await rounds(commands, times, plan.warmUp > 0);
   return {
     title: "Start of a program that imports the module",
     unit: "ms",
@@ -51,9 +52,10 @@ export async function startup(plan: Plan): Promise<Omit<Outcome, "command">> {
 async function rounds(
   commands: Map<string, string[]>,
   count: number,
+  warmUp: boolean,
 ): Promise<Outcome["contenders"]> {
   const values: Record<string, number[]> = {};
-  for (let round = -1; round < count; round++) {
+  for (let round = warmUp ? -1 : 0; round < count; round++) {
     for (const [name, command] of commands) {
       progress(`round ${round + 1} of ${count}: ${name}`);
       const ms = await run(command);
