@@ -7,13 +7,17 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
-import { SharedTimer } from "../waiting/timeouts.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { limitStart } from "../handoff/start_limit.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
-import { ChildRequest, type JobEnd, ShutdownCalls } from "./child_request.ts";
+import {
+  type ChildRequest,
+  type JobEnd,
+  ShutdownCalls,
+} from "./child_request.ts";
+import { AssignedRequests } from "./assigned_requests.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
 import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
@@ -57,14 +61,12 @@ export class PoolChild {
   readonly #messages: MessageQueue;
   readonly #lifetime: ChildLifetime;
   readonly #onCapacity: () => void;
-  readonly #requests = new Map<number, ChildRequest>();
-  readonly #timer = new SharedTimer();
+  readonly #requests: AssignedRequests;
   readonly #starting: ReturnType<typeof setTimeout>;
   readonly #shutdowns: ShutdownCalls;
   readonly #token = crypto.randomUUID();
   /** The number of requests given to the child so far. */
   assigned = 0;
-  #unacknowledged = 0;
   #idleCount = 0;
   #leaving = false;
   #toldToLeave = false;
@@ -81,8 +83,6 @@ export class PoolChild {
   readonly exited: Promise<ChildEnd>;
   /** Whether the module of the handler is loaded. */
   ready = false;
-  /** The time at which the child last got its first request or ended one, on the clock of `performance.now()`. */
-  lastProgress = 0;
   /** The error of a child that could not get ready. */
   failure: unknown;
 
@@ -99,6 +99,10 @@ export class PoolChild {
     this.#options = options;
     this.#onCapacity = onCapacity;
     this.#shutdowns = new ShutdownCalls(options.shutdown);
+    this.#requests = new AssignedRequests(
+      options.childTimeout,
+      (id) => this.#endLate(id),
+    );
     this.pid = process.pid;
     this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
@@ -139,6 +143,11 @@ export class PoolChild {
     return this.#requests.size;
   }
 
+  /** The time at which the child last got its first request or ended one, on the clock of `performance.now()`. */
+  get lastProgress(): number {
+    return this.#requests.lastProgress;
+  }
+
   /** Reports whether the child takes more requests, now or later. */
   get open(): boolean {
     return !this.#leaving && this.assigned < this.#options.requestsPerChild;
@@ -154,7 +163,7 @@ export class PoolChild {
    * that is stopped or computes acknowledges none.
    */
   get free(): boolean {
-    return this.#unacknowledged === 0 && !this.accepting.sorting;
+    return this.#requests.acknowledged && !this.accepting.sorting;
   }
 
   /**
@@ -170,31 +179,24 @@ export class PoolChild {
   }
 
   #add(id: number, job: Job): ChildRequest {
-    if (this.load === 0) this.lastProgress = performance.now();
-    const request = new ChildRequest(job);
     this.assigned++;
     this.#lifetime.keepAlive(true);
-    this.#requests.set(id, request);
-    this.#unacknowledged++;
-    if (this.ready) this.#watch(id, request);
-    return request;
+    return this.#requests.add(id, job);
   }
 
-  #watch(id: number, request: ChildRequest): void {
+  /** Kills the child: one of its requests has taken too long. */
+  #endLate(id: number): void {
     const { childTimeout } = this.#options;
-    if (childTimeout === null) return;
-    request.limit(this.#timer, childTimeout, () => {
-      const error = new TimeoutError(
-        `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
-        { code: "ETIMEDOUT", syscall: "handle" },
-      );
-      this.#lost++;
-      this.#fail(id, error);
-      this.kill(
-        "another of its requests took longer than childTimeout",
-        "timeout",
-      );
-    });
+    const error = new TimeoutError(
+      `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
+      { code: "ETIMEDOUT", syscall: "handle" },
+    );
+    this.#lost++;
+    this.#fail(id, error);
+    this.kill(
+      "another of its requests took longer than childTimeout",
+      "timeout",
+    );
   }
 
   /**
@@ -236,7 +238,7 @@ export class PoolChild {
       case "ready":
         return this.#loaded(message);
       case "acknowledge":
-        return this.#acknowledge(this.#requestOf(message.id));
+        return this.#acknowledge(this.#requests.get(message.id));
       case "done":
         return this.#finish(message);
       case "error":
@@ -284,17 +286,11 @@ export class PoolChild {
   }
 
   #limit({ id, limit }: LimitMessage): void {
-    const { client } = this.#requestOf(id).job.message;
+    const { client } = this.#requests.get(id).job.message;
     if (!CHILD_LIMITS.includes(limit)) {
       throw new TypeError(`there is no limit ${Deno.inspect(limit)}`);
     }
     this.#options.onLimit(limit, client);
-  }
-
-  #requestOf(id: number): ChildRequest {
-    const request = this.#requests.get(id);
-    if (request !== undefined) return request;
-    throw new TypeError(`it has no request ${Deno.inspect(id)}`);
   }
 
   #loaded({ error }: ReadyMessage): void {
@@ -302,17 +298,15 @@ export class PoolChild {
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     clearTimeout(this.#starting);
-    for (const [id, request] of this.#requests) this.#watch(id, request);
+    this.#requests.startTimeouts();
     this.#messages.synced();
     this.#onCapacity();
     this.#options.accepts?.changed();
   }
 
   #acknowledge(request: ChildRequest): void {
-    if (request.acknowledged) return;
-    request.acknowledged = true;
+    if (!this.#requests.acknowledge(request)) return;
     this.accepting.turns = 0;
-    this.#unacknowledged--;
     this.#onCapacity();
   }
 
@@ -325,7 +319,7 @@ export class PoolChild {
   }
 
   #execute(message: CallMessage): void {
-    const request = this.#requestOf(message.id);
+    const request = this.#requests.get(message.id);
     this.#acknowledge(request);
     request.execute(message, (result, written) => {
       this.#messages.sendThen(result, written);
@@ -334,8 +328,8 @@ export class PoolChild {
 
   #finish({ ids, ms, bytes, idle = [] }: DoneMessage): void {
     if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
-    if (bytes !== undefined) this.#count(ids, bytes);
-    const idlers = new Set(idle.map((id) => this.#requestOf(id)));
+    if (bytes !== undefined) this.#requests.count(ids, bytes);
+    const idlers = new Set(idle.map((id) => this.#requests.get(id)));
     this.#settle(ids, (request) => request.resolve(ms, idlers.has(request)));
   }
 
@@ -357,7 +351,7 @@ export class PoolChild {
    * and with it all that the handlers left running.
    */
   #settle(ids: number[], settle: (request: ChildRequest) => void): void {
-    const ended = ids.map((id) => this.#requestOf(id));
+    const ended = ids.map((id) => this.#requests.get(id));
     for (const id of ids) this.#end(id);
     this.#idle();
     const last = this.assigned >= this.#options.requestsPerChild &&
@@ -366,15 +360,8 @@ export class PoolChild {
     else ended.forEach(settle);
   }
 
-  /** Notes the bytes of requests that have ended: two numbers for each. */
-  #count(ids: number[], bytes: number[]): void {
-    ids.forEach((id, at) => {
-      this.#requestOf(id).count(bytes[2 * at], bytes[2 * at + 1]);
-    });
-  }
-
   #failed({ id, error, bytes }: ErrorMessage): void {
-    if (bytes !== undefined) this.#count([id], bytes);
+    if (bytes !== undefined) this.#requests.count([id], bytes);
     const reason = fromFailure(error);
     this.#settle([id], (request) => request.reject(reason));
   }
@@ -385,12 +372,9 @@ export class PoolChild {
   }
 
   #end(id: number): ChildRequest | undefined {
-    const request = this.#requests.get(id);
+    const request = this.#requests.delete(id);
     if (request === undefined) return;
-    this.#requests.delete(id);
     if (id < 0) this.accepting.own--;
-    if (this.load > 0) this.lastProgress = performance.now();
-    request.cancelTimeout();
     this.#acknowledge(request);
     if (id < 0) {
       this.#onCapacity(); // the child may be idle now
@@ -401,7 +385,7 @@ export class PoolChild {
 
   #endAll(error: unknown): void {
     this.#lost += this.load;
-    for (const id of [...this.#requests.keys()]) this.#fail(id, error);
+    for (const id of this.#requests.ids) this.#fail(id, error);
   }
 
   /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
@@ -413,9 +397,7 @@ export class PoolChild {
 
   /** Tells the child which of its requests end because their time is up. */
   expire(expired: ExpiredRequests): void {
-    for (const [id, { job }] of this.#requests) {
-      const error = expired.get(job.request);
-      if (error === undefined) continue;
+    for (const [id, error] of this.#requests.find(expired)) {
       this.#messages.send({ type: "expire", id, error: toFailure(error) });
     }
   }
@@ -471,7 +453,7 @@ export class PoolChild {
 
   #exit(how: string): ChildEnd {
     this.#leaving = true;
-    this.#timer.stop();
+    this.#requests.stopTimeouts();
     clearTimeout(this.#starting);
     const early = this.ready ? "" : " before it was ready";
     const error = new ChildProcessError(
