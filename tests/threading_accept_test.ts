@@ -15,14 +15,13 @@ import {
   assertStringIncludes,
   assertThrows,
   deadline,
+  delay,
 } from "./deps.ts";
-import { SharedPlaces } from "../internal/requests/shared_places.ts";
 import type { RequestStartEvent, RequestStopEvent } from "../telemetry.ts";
 import { mayFork, mayRead } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 import { Counts, Obeys } from "./testdata/accepting_handlers.ts";
 import { Dies } from "./testdata/dying_handlers.ts";
-import { Eats } from "./testdata/greedy_handlers.ts";
 import { LoadsOnce } from "./testdata/loads_once.ts";
 import { dial } from "./remote_helpers.ts";
 import {
@@ -30,6 +29,7 @@ import {
   readText,
   Running,
   start,
+  stepsTest,
   workerTest,
 } from "./threading_helpers.ts";
 import { bytes, text, until } from "./server_helpers.ts";
@@ -59,6 +59,7 @@ async function clientBeside(
     const client = await running.connect();
     if (await ask(client, "who") !== worker) return client;
     client.close();
+    await delay(10); // until the other worker has started
   }
 }
 
@@ -67,90 +68,111 @@ const WAYS: [way: string, message: string, cause?: string][] = [
   ["reject", "rejected outside", "TypeError"],
   ["close", "it ended itself, with close() or Deno.exit()"],
   ["exit", "it ended itself, with close() or Deno.exit()"],
-  ["loop", "it showed no sign of life for 2 s", "Error"],
+  ["loop", "it showed no sign of life for 5 s", "Error"],
+  ["eat", "memory"],
 ];
 
-for (const [way, message, cause] of WAYS) {
-  workerTest(
-    `A worker that accepts and dies by "${way}" costs its own connections, gives their places back and is replaced`,
-    async () => {
-      await using running = start(Dies, {
-        ...ACCEPT,
-        workerTimeout: way === "loop" ? 2 : null, // longer than a busy machine keeps the other worker from running
-        maxConnections: 3,
-      });
-      const [victim, bystander] = await twoClients(running);
-      const survivor = await ask(bystander, "who");
+workerTest(
+  "A worker that accepts and dies, in whichever way, costs its own connections, gives their places back and is replaced",
+  async () => {
+    await using running = start(Dies, {
+      ...ACCEPT,
+      workerTimeout: 5, // longer than a busy machine keeps the other worker from running
+      maxConnections: 3,
+      resourceLimits: { maxOldGenerationSizeMb: 48 },
+    });
+    const { server, reports } = running;
+    let [victim, bystander] = await twoClients(running);
+    const survivor = await ask(bystander, "who");
+    for (const [died, [way, message, cause]] of WAYS.entries()) {
       const address = victim.getsockname();
-
       await victim.sendall(bytes(`${way}\n`));
       await readAll(victim).catch(() => {}); // the system resets it if bytes were unread
-      const { error, address: client } = await running.reports.next();
-      assertStringIncludes(error.message, "its worker died: " + message);
-      assertEquals((error.cause as Error | undefined)?.name, cause);
-      if (!["throw", "reject"].includes(way)) assertEquals(client, address);
-      assertEquals(await ask(bystander, "who"), survivor);
-      await within(running.server.waitForConnections(1));
+      const { error, address: client } = await reports.next();
+      assertStringIncludes(error.message, "its worker died: ");
+      assertStringIncludes(error.message, message);
+      const thrown = (error.cause as Error | undefined)?.name;
+      if (way !== "eat") assertEquals(thrown, cause, way);
+      if (!["throw", "reject"].includes(way)) {
+        assertEquals(client, address, way);
+      }
+      assertEquals(await ask(bystander, "who"), survivor, way);
+      await within(server.waitForConnections(1));
 
       const again = await within(clientBeside(running, survivor));
       const third = await running.connect();
       await ask(third, "who"); // as many as before: no place is lost
-      assertEquals(running.reports.left, 0);
-      const { accepted, active, failed, finished } = running.server.status;
-      assertEquals(accepted, active + failed + finished);
-      assertEquals(active, 3);
-      assert(failed <= 1); // a handler may end before its worker
-      for (const each of [victim, bystander, again, third]) each.close();
-    },
-  );
-}
-
-workerTest(
-  "What a handler leaves behind, and what ends its worker later, is reported with its client",
-  async () => {
-    const shared = new SharedArrayBuffer(4);
-    const options = { ...ACCEPT, maxWorkers: 1, shared };
-    await using running = start(Obeys, options);
-    const client = await running.connect();
-    const address = client.getsockname();
-    const worker = await ask(client, "leave");
-    client.close();
-    await within(running.server.waitForConnections(0));
-    Atomics.store(new Int32Array(shared), 0, 1);
-    Atomics.notify(new Int32Array(shared), 0);
-    const report = await within(running.reports.next());
-    assertStringIncludes(report.error.message, "left behind");
-    assertEquals(report.address, address);
-    using next = await running.connect();
-    assert(await ask(next, "who") !== worker);
-    const { accepted, active, failed, finished } = running.server.status;
-    assertEquals({ accepted, active, failed, finished }, {
-      accepted: 2,
-      active: 1,
-      failed: 0,
-      finished: 1,
-    });
+      assertEquals(reports.left, 0, way);
+      const { accepted, active, failed, finished } = server.status;
+      assertEquals(accepted, active + failed + finished, way);
+      assertEquals(active, 3, way);
+      assert(failed <= died + 1, way); // a handler may end before its worker
+      victim.close();
+      third.close();
+      await within(server.waitForConnections(2));
+      victim = again;
+    }
+    victim.close();
+    bystander.close();
   },
 );
 
-workerTest(
-  "A worker that accepts and runs out of memory costs its own connections only",
-  async () => {
-    const resourceLimits = { maxOldGenerationSizeMb: 48 };
-    await using running = start(Eats, { ...ACCEPT, resourceLimits });
-    const [one, other] = await twoClients(running);
-    const survivor = await ask(other, "who");
-    await one.sendall(bytes("at once\n"));
-    await readAll(one).catch(() => {});
-    const { error, address } = await within(running.reports.next());
-    assertStringIncludes(error.message, "memory");
-    assertEquals(address, one.getsockname());
-    assertEquals(await ask(other, "who"), survivor);
-    using next = await within(clientBeside(running, survivor));
-    await ask(next, "who");
-    assertEquals(running.reports.left, 0);
-    one.close();
-    other.close();
+/** Obeys one client at a time, in one worker. */
+const busy = new Int32Array(new SharedArrayBuffer(4));
+
+stepsTest(
+  "The only worker that accepts",
+  () =>
+    start(Obeys, {
+      ...ACCEPT,
+      maxWorkers: 1,
+      workerTimeout: 5, // longer than a busy machine keeps the new worker from running
+      shared: busy.buffer,
+    }),
+  {
+    async "is reported with its last client if what a handler left behind ends it"(
+      { server, reports, connect },
+    ) {
+      const client = await connect();
+      const address = client.getsockname();
+      const worker = await ask(client, "leave");
+      client.close();
+      await within(server.waitForConnections(0));
+      Atomics.store(busy, 0, 1);
+      Atomics.notify(busy, 0);
+      const report = await reports.next();
+      assertStringIncludes(report.error.message, "left behind");
+      assertEquals(report.address, address);
+      using next = await connect();
+      assert(await ask(next, "who") !== worker);
+      const { accepted, active, failed, finished } = server.status;
+      assertEquals({ accepted, active, failed, finished }, {
+        accepted: 2,
+        active: 1,
+        failed: 0,
+        finished: 1,
+      });
+    },
+    async "leaves no client in the queue while it is dead or busy"(
+      { reports, connect },
+    ) {
+      Atomics.store(busy, 0, 0);
+      using victim = await connect();
+      const worker = await ask(victim, "who");
+      await victim.sendall(bytes("loop\n"));
+      await until(() => busy[0] === 1);
+      const waiting = await Promise.all(Array.from({ length: 20 }, connect));
+      const answers = await Promise.all(
+        waiting.map((one) => ask(one, "who")),
+      );
+      assertEquals(new Set(answers).size, 1);
+      assert(answers[0] !== worker);
+      assertStringIncludes(
+        (await reports.next()).error.message,
+        "no sign of life",
+      );
+      for (const one of waiting) one.close();
+    },
   },
 );
 
@@ -209,50 +231,6 @@ workerTest(
 );
 
 workerTest(
-  "The clients that queue while the only worker is dead or busy are all served",
-  async () => {
-    const shared = new SharedArrayBuffer(4);
-    await using running = start(Obeys, {
-      ...ACCEPT,
-      maxWorkers: 1,
-      workerTimeout: 2, // longer than a busy machine keeps the new worker from running
-      shared,
-    });
-    using victim = await running.connect();
-    const worker = await ask(victim, "who");
-    await victim.sendall(bytes("loop\n"));
-    await until(() => new Int32Array(shared)[0] === 1);
-    const waiting = await Promise.all(
-      Array.from({ length: 20 }, () => running.connect()),
-    );
-    const answers = await Promise.all(waiting.map((one) => ask(one, "who")));
-    assertEquals(new Set(answers).size, 1);
-    assert(answers[0] !== worker);
-    assertStringIncludes(
-      (await running.reports.next()).error.message,
-      "no sign of life",
-    );
-    for (const one of waiting) one.close();
-  },
-);
-
-workerTest("A client does not wait behind a worker that computes", async () => {
-  const shared = new SharedArrayBuffer(4);
-  await using running = start(Obeys, { ...ACCEPT, shared });
-  const [busy, other] = await twoClients(running);
-  const second = await ask(other, "who");
-  await busy.sendall(bytes("work\n"));
-  await until(() => new Int32Array(shared)[0] === 1);
-  for (const end = performance.now() + 200; performance.now() < end;) {
-    using client = await running.connect();
-    assertEquals(await ask(client, "who"), second);
-  }
-  await readText(busy, 37);
-  busy.close();
-  other.close();
-});
-
-workerTest(
   "maxConnections holds for all workers together, and the others wait",
   async () => {
     const shared = new SharedArrayBuffer(8);
@@ -294,85 +272,6 @@ workerTest(
   },
 );
 
-Deno.test("Of two threads that see the last place, one takes it", async () => {
-  const one = new SharedPlaces();
-  const other = new SharedPlaces(one.memory);
-  one.limit(1, false);
-  assert(one.ready && other.ready);
-  assert(one.take());
-  assert(!other.take());
-  assert(one.takeFilled() && !other.takeFilled());
-  const free = other.fill();
-  one.give();
-  await within(free);
-  assert(other.take());
-  one.limit(1, true); // as "reject"
-  assert(one.take() && one.exceeded);
-});
-
-workerTest(
-  'maxConnectionsPolicy "reject" closes the connections beyond the limit of all workers',
-  async () => {
-    await using running = start(Obeys, {
-      ...ACCEPT,
-      maxConnections: 2,
-      maxConnectionsPolicy: "reject",
-    });
-    const open = [await running.connect(), await running.connect()];
-    for (const each of open) await ask(each, "who");
-    for (let i = 0; i < 5; i++) {
-      using client = await running.connect();
-      assertEquals(await readAll(client), "");
-    }
-    await within(until(() => running.server.status.rejected === 5));
-    assertEquals(running.server.status.active, 2);
-    assert(running.server.status.limits.maxConnections >= 5);
-    for (const each of open) await ask(each, "who");
-    for (const each of open) each.close();
-  },
-);
-
-workerTest(
-  "serverClose() ends what is idle, waits for the rest and cuts off what stays, in all workers",
-  async () => {
-    const running = start(Obeys, ACCEPT);
-    const { server } = running;
-    const [idle, waits] = await twoClients(running);
-    const [idle2, stays] = await twoClients(running);
-    const slow: unknown[] = [];
-    server.handleSlowClose = (...what: unknown[]) => void slow.push(what);
-    await waits.sendall(bytes("wait\n"));
-    await stays.sendall(bytes("stay\n"));
-    await within(until(() => server.status.idle === 2));
-    const closing = server.serverClose({ timeout: 1.3 });
-    assertEquals(server.status.state, "draining");
-    assertEquals(await readAll(idle), "");
-    assertEquals(await readAll(idle2), "");
-    assertStringIncludes(await readAll(waits), "aborted\n");
-    const [hostname, port] = server.serverAddress;
-    await assertRejects(
-      () => Deno.connect({ hostname, port }),
-      Deno.errors.ConnectionRefused,
-    );
-    assertEquals(await deadline(closing, 10_000), {
-      idle: 2,
-      finished: 1,
-      forced: 1,
-    });
-    await running.served;
-    assertEquals((slow as [string[]][])[0][0], ["127.0.0.1"]);
-    const { state, active, idle: left, finished, forced } = server.status;
-    assertEquals({ state, active, left, forced }, {
-      state: "closed",
-      active: 0,
-      left: 0,
-      forced: 1,
-    });
-    assert(finished >= 3);
-    for (const each of [idle, waits, idle2, stays]) each.close();
-  },
-);
-
 workerTest(
   "serverClose() terminates a worker that computes without an end",
   async () => {
@@ -392,96 +291,170 @@ workerTest(
   },
 );
 
-workerTest(
-  "suspend() and shutdown() leave the clients in the queue, and the open requests go on",
-  async () => {
-    await using running = start(Obeys, ACCEPT);
-    const { server } = running;
-    using open = await running.connect();
-    const worker = await ask(open, "who");
-    server.suspend();
-    assertEquals(server.status.state, "suspended");
-    const { accepted } = server.status;
-    const waiting = await Promise.all(
-      Array.from({ length: 10 }, () => running.connect()),
-    );
-    assertEquals(await ask(open, "who"), worker);
-    assertEquals(server.status.accepted, accepted);
-    const stop = new AbortController();
-    const { signal } = stop;
-    const waits = server.waitForConnections(0, { signal });
-    stop.abort(new Error("no longer"));
-    await assertRejects(() => within(waits), Error, "no longer");
-    server.resume();
-    for (const each of waiting) await ask(each, "who");
-    for (const each of waiting) each.close();
-    await within(server.waitForConnections(1));
+const working = new Int32Array(new SharedArrayBuffer(4));
 
-    await open.sendall(bytes("shutdown\n"));
-    await within(running.served);
-    assertEquals(server.status.state, "stopped");
-    assertEquals((await readText(open, 37)).trimEnd(), worker);
-    const before = server.status.accepted;
-    const later = await Promise.all(
-      Array.from({ length: 10 }, () => running.connect()),
-    );
-    assertEquals(await ask(open, "who"), worker);
-    assertEquals(server.status.accepted, before);
-    const again = server.serveForever();
-    for (const each of later) await ask(each, "who");
-    for (const each of later) each.close();
-    await server.shutdown();
-    await within(again);
+stepsTest(
+  "Two workers that accept",
+  () => start(Obeys, { ...ACCEPT, shared: working.buffer }),
+  {
+    async "let no client wait behind the one that computes"(running) {
+      const [busy, other] = await twoClients(running);
+      const second = await ask(other, "who");
+      await busy.sendall(bytes("work\n"));
+      await until(() => working[0] === 1);
+      for (const end = performance.now() + 200; performance.now() < end;) {
+        using client = await running.connect();
+        assertEquals(await ask(client, "who"), second);
+      }
+      await readText(busy, 37);
+      busy.close();
+      other.close();
+    },
+    async 'close the connections beyond maxConnections of both with maxConnectionsPolicy "reject"'(
+      { server, connect },
+    ) {
+      await within(server.waitForConnections(0));
+      server.maxConnections = 2;
+      server.maxConnectionsPolicy = "reject";
+      const open = [await connect(), await connect()];
+      for (const each of open) await ask(each, "who");
+      for (let i = 0; i < 5; i++) {
+        using client = await connect();
+        assertEquals(await readAll(client), "");
+      }
+      await within(until(() => server.status.rejected === 5));
+      assertEquals(server.status.active, 2);
+      assert(server.status.limits.maxConnections >= 5);
+      for (const each of open) await ask(each, "who");
+      for (const each of open) each.close();
+      server.maxConnectionsPolicy = "wait";
+      server.maxConnections = 100;
+    },
+    async "tell the hooks of errors and time limits, with the client"(
+      { server, reports, connect },
+    ) {
+      const limits: unknown[] = [];
+      server.handleLimit = (...what: unknown[]) => void limits.push(what);
+      using bad = await connect();
+      await bad.sendall(bytes("throw\n"));
+      assertEquals(await readAll(bad), "");
+      const thrown = await reports.next();
+      assertEquals(thrown.address, bad.getsockname());
+      assertEquals(thrown.error.name, "RangeError");
+      assertStringIncludes(thrown.error.stack!, "accepting_handlers.ts");
+
+      using slow = await connect();
+      await slow.sendall(bytes("wait\n"));
+      server.requestTimeout = 0.3; // for open requests and for later ones
+      await readAll(slow).catch(() => {});
+      await within(until(() => limits.length === 1));
+      assertEquals(limits, [["requestTimeout", slow.getsockname()]]);
+      assertEquals(server.status.limits.requestTimeout, 1);
+
+      server.requestTimeout = null;
+      server.idleTimeout = 0.2;
+      using quiet = await connect();
+      assertEquals(await readAll(quiet).catch(() => ""), "");
+      await within(until(() => server.status.limits.idleTimeout === 1));
+      server.idleTimeout = null;
+    },
+    async "leave the clients in the queue after suspend() and shutdown(), and the open requests go on"(
+      { server, served, connect },
+    ) {
+      using open = await connect();
+      const worker = await ask(open, "who");
+      server.suspend();
+      assertEquals(server.status.state, "suspended");
+      const { accepted } = server.status;
+      const waiting = await Promise.all(Array.from({ length: 10 }, connect));
+      assertEquals(await ask(open, "who"), worker);
+      assertEquals(server.status.accepted, accepted);
+      const stop = new AbortController();
+      const { signal } = stop;
+      const waits = server.waitForConnections(0, { signal });
+      stop.abort(new Error("no longer"));
+      await assertRejects(() => within(waits), Error, "no longer");
+      server.resume();
+      for (const each of waiting) await ask(each, "who");
+      for (const each of waiting) each.close();
+      await within(server.waitForConnections(1));
+
+      await open.sendall(bytes("shutdown\n"));
+      await within(served);
+      assertEquals(server.status.state, "stopped");
+      assertEquals((await readText(open, 37)).trimEnd(), worker);
+      const before = server.status.accepted;
+      const later = await Promise.all(Array.from({ length: 10 }, connect));
+      assertEquals(await ask(open, "who"), worker);
+      assertEquals(server.status.accepted, before);
+      const again = server.serveForever();
+      for (const each of later) await ask(each, "who");
+      for (const each of later) each.close();
+      await server.shutdown();
+      await within(again);
+    },
+    async "end what is idle, wait for the rest and cut off what stays when the server closes"(
+      running,
+    ) {
+      const { server } = running;
+      const again = server.serveForever();
+      await within(server.waitForConnections(0));
+      const { forced: before } = server.status;
+      const [idle, waits] = await twoClients(running);
+      const [idle2, stays] = await twoClients(running);
+      const slow: unknown[] = [];
+      server.handleSlowClose = (...what: unknown[]) => void slow.push(what);
+      await waits.sendall(bytes("wait\n"));
+      await stays.sendall(bytes("stay\n"));
+      await within(until(() => server.status.idle === 2));
+      const closing = server.serverClose({ timeout: 1.3 });
+      assertEquals(server.status.state, "draining");
+      assertEquals(await readAll(idle), "");
+      assertEquals(await readAll(idle2), "");
+      assertStringIncludes(await readAll(waits), "aborted\n");
+      const [hostname, port] = server.serverAddress;
+      await assertRejects(
+        () => Deno.connect({ hostname, port }),
+        Deno.errors.ConnectionRefused,
+      );
+      assertEquals(await within(closing), { idle: 2, finished: 1, forced: 1 });
+      await again;
+      assertEquals((slow as [string[]][])[0][0], ["127.0.0.1"]);
+      const { state, active, idle: left, forced } = server.status;
+      assertEquals({ state, active, left, forced }, {
+        state: "closed",
+        active: 0,
+        left: 0,
+        forced: before + 1,
+      });
+      for (const each of [idle, waits, idle2, stays]) each.close();
+    },
   },
 );
 
 workerTest(
-  "Errors of handlers and time limits reach the hooks of the server, with the client",
+  "An address that is taken fails as without acceptIn, also by a server of the same program; one that is free has its limits",
   async () => {
-    await using running = start(Obeys, {
-      ...ACCEPT,
-      requestTimeout: 0.3,
-    } as never);
-    const { server } = running;
-    const limits: unknown[] = [];
-    server.handleLimit = (...what: unknown[]) => void limits.push(what);
-    using bad = await running.connect();
-    await bad.sendall(bytes("throw\n"));
-    assertEquals(await readAll(bad), "");
-    const thrown = await running.reports.next();
-    assertEquals(thrown.address, bad.getsockname());
-    assertEquals(thrown.error.name, "RangeError");
-    assertStringIncludes(thrown.error.stack!, "accepting_handlers.ts");
-
-    using slow = await running.connect();
-    await slow.sendall(bytes("wait\n"));
-    await readAll(slow).catch(() => {});
-    await within(until(() => limits.length === 1));
-    assertEquals(limits, [["requestTimeout", slow.getsockname()]]);
-    assertEquals(server.status.limits.requestTimeout, 1);
-
-    server.requestTimeout = null; // for open requests and for later ones
-    server.idleTimeout = 0.2;
-    using quiet = await running.connect();
-    assertEquals(await readAll(quiet).catch(() => ""), "");
-    await within(until(() => server.status.limits.idleTimeout === 1));
-  },
-);
-
-workerTest(
-  "An address that is taken fails as without acceptIn, also by a server of the same program",
-  async () => {
-    await using running = start(Obeys, ACCEPT);
-    const { serverAddress } = running.server;
     const make = (address: readonly [string, number], options = {}) =>
-      new ThreadingTCPServer(address, Obeys, { ...ACCEPT, ...options });
+      new ThreadingTCPServer(address, Obeys, {
+        ...ACCEPT,
+        maxWorkers: 1,
+        ...options,
+      });
+    const first = make(["127.0.0.1", 0]); // takes its address before it serves
+    const { serverAddress } = first;
     const taken = assertThrows(() => make(serverAddress)) as { code?: string };
     assertEquals(taken.code, "EADDRINUSE");
-    await using other = new Running(make(["localhost", 0]));
+    await first.serverClose();
+    await using other = new Running(
+      make(["localhost", 0], { requestTimeout: 0.3 }),
+    );
     assert(other.server.serverAddress[1] !== serverAddress[1]);
     assertEquals(other.server.serverAddress[0], "127.0.0.1");
     using client = await other.connect();
     await ask(client, "who");
+    await client.sendall(bytes("wait\n"));
+    assertEquals(await readAll(client).catch(() => ""), ""); // its time is over
 
     await using six = make(["::1", 0], { addressFamily: AF_INET6 });
     const served = six.serveForever();

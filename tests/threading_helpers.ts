@@ -15,12 +15,35 @@ import {
 import { deadline } from "./deps.ts";
 import { recvToEnd } from "./helpers.ts";
 import { mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
 import { dial, Reports } from "./remote_helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 
 /** A test that needs workers. Several processes that check the types of the workers' entry at a time take half a minute. */
-export function workerTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: !mayRead, fn: () => deadline(fn(), 120_000) });
+export function workerTest(
+  name: string,
+  fn: (t: Deno.TestContext) => Promise<void>,
+): void {
+  Deno.test({ name, ignore: !mayRead, fn: (t) => deadline(fn(t), 240_000) });
+}
+
+/** A test whose steps share one server, because a worker takes a third of a second of a processor to start. */
+export function stepsTest<R extends AsyncDisposable>(
+  name: string,
+  start: () => R,
+  steps: Record<string, (running: R) => Promise<void>>,
+): void {
+  const sanitize = { sanitizeOps: false, sanitizeResources: false }; // the whole test leaves nothing open
+  workerTest(name, async (t) => {
+    await using running = start();
+    for (const [name, fn] of Object.entries(steps)) {
+      await t.step({
+        name,
+        fn: () => within(fn(running), 60_000),
+        ...sanitize,
+      });
+    }
+  });
 }
 
 interface Anyserver extends AsyncDisposable {
@@ -42,9 +65,7 @@ export class Running<S extends Anyserver> implements AsyncDisposable {
   }
 
   /** A client of it. */
-  connect(): Promise<Socket> {
-    return dial(this.server.serverAddress);
-  }
+  readonly connect = (): Promise<Socket> => dial(this.server.serverAddress);
 
   /** Sends, ends the own side, and returns all that comes back. */
   async ask(question: string): Promise<string> {

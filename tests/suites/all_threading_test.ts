@@ -1,5 +1,6 @@
 /** Tests of handlers on workers. */
 
+import "../shared_places_test.ts";
 import "../threading_test.ts";
 import "../threading_accept_test.ts";
 import "../threading_death_test.ts";

@@ -5,6 +5,7 @@
  */
 
 import { StreamRequestHandler } from "../../mod.ts";
+import { eat } from "./greedy_handlers.ts";
 
 const decoder = new TextDecoder();
 const me = crypto.randomUUID();
@@ -30,6 +31,7 @@ export class Dies extends StreamRequestHandler {
     if (what === "close") self.close();
     if (what === "exit") Deno.exit(3);
     if (what === "loop") { for (;;); }
+    if (what === "eat") eat();
   }
 }
 

@@ -11,7 +11,8 @@ import {
   type WorkerServer,
 } from "../../mod.ts";
 
-function eat(): never {
+/** Takes all the memory. */
+export function eat(): never {
   const eaten: unknown[] = [];
   for (;;) eaten.push(new Array(100_000).fill(Math.random()));
 }
