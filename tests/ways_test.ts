@@ -330,6 +330,11 @@ const DATAGRAMS: Scenario[] = [
     talk: replies("hello", "HELLO"),
   },
   {
+    behaviour: "answers a large datagram",
+    Handler: "Datagram",
+    talk: replies("x".repeat(8000), "X".repeat(8000)),
+  },
+  {
     behaviour: "sends no answer where handle throws",
     Handler: "Datagram",
     talk: sends("throw"),

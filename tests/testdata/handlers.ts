@@ -384,6 +384,8 @@ export class Replaces extends StreamRequestHandler<HandlerServer<Address>> {
 // deno-lint-ignore no-explicit-any
 export class Named extends BaseRequestHandler<any> {
   static readonly moduleUrl = import.meta.url;
+  /** The classes by name. */
+  readonly classes: Readonly<Record<string, unknown>> = NAMED;
   #named!: AnyHandler;
 
   override async setup() {
@@ -391,7 +393,7 @@ export class Named extends BaseRequestHandler<any> {
     const [name, own] = Array.isArray(request)
       ? splitDatagram(request as [Uint8Array, Socket])
       : [await takeLine(request), request];
-    const Handler = NAMED[name as keyof typeof NAMED] as new (
+    const Handler = this.classes[name] as new (
       ...args: unknown[]
     ) => AnyHandler;
     this.#named = new Handler(own, clientAddress, server);

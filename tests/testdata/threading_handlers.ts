@@ -20,6 +20,7 @@ import {
   type WorkerServer,
 } from "../../mod.ts";
 import type { Socket } from "../../mod.ts";
+import { Echo, Named as HandlerByName } from "./handlers.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -89,6 +90,22 @@ export class Facts extends BaseRequestHandler<
   }
 }
 
+/** One of these handlers, as the client names it first. */
+export class Chosen extends HandlerByName {
+  static override readonly moduleUrl = import.meta.url;
+  override readonly classes = {
+    Calls,
+    Closes,
+    Echo,
+    Endless,
+    Facts,
+    Reset,
+    SendsLate,
+    Throws,
+    UntilDrain,
+  };
+}
+
 /** Calls the server's `shutdown`, and says so when it has resolved. */
 export class Shutdown extends BaseRequestHandler<Socket, WorkerServer> {
   static readonly moduleUrl = import.meta.url;
@@ -146,18 +163,11 @@ export class Throws extends StreamRequestHandler {
     if (what === "aggregate") {
       throw new AggregateError([new TypeError("one"), 2], "many");
     }
+    if (what === "cause") {
+      throw new TypeError("failed", { cause: new Error("the cause") });
+    }
     if (what === "long") throw new Error("x".repeat(1 << 20));
     if (what === "later") throw new TimeoutError("late", { code: "ETIMEDOUT" });
-  }
-}
-
-/** Says which worker it is in, and keeps the connection until the client ends its side. */
-export class Which extends BaseRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    await this.request.sendall(encoder.encode(me));
-    await this.request.recv(1);
   }
 }
 
