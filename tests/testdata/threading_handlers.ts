@@ -20,7 +20,7 @@ import {
   type WorkerServer,
 } from "../../mod.ts";
 import type { Socket } from "../../mod.ts";
-import { Echo, Named as HandlerByName } from "./handlers.ts";
+import { Download, Echo, Named as HandlerByName } from "./handlers.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -96,11 +96,13 @@ export class Chosen extends HandlerByName {
   override readonly classes = {
     Calls,
     Closes,
+    Download,
     Echo,
     Endless,
     Facts,
     Reset,
     SendsLate,
+    SlowReader,
     Throws,
     UntilDrain,
   };

@@ -1,12 +1,11 @@
 /**
  * A server with workers in a process of its own: prints its address, and answers each line on stdin with
  * the most memory that the process had; at "open" it lets slow handlers go on. Run by
- * `threading_memory_test.ts`, with the name of the handler and all permissions, which Deno wants for /proc.
+ * `threading_memory_test.ts`, with all permissions, which Deno wants for /proc.
  */
 
 import { ThreadingTCPServer } from "../../mod.ts";
-import { Download } from "./handlers.ts";
-import { SlowReader } from "./threading_handlers.ts";
+import { Chosen } from "./threading_handlers.ts";
 
 /** The most memory that this process had, in bytes. */
 function peak(): number {
@@ -14,9 +13,8 @@ function peak(): number {
   return 1024 * Number(/^VmHWM:\s*(\d+) kB/m.exec(status)![1]);
 }
 
-const Handler = Deno.args[0] === "Download" ? Download : SlowReader;
 const shared = new Int32Array(new SharedArrayBuffer(4));
-await using server = new ThreadingTCPServer(["127.0.0.1", 0], Handler, {
+await using server = new ThreadingTCPServer(["127.0.0.1", 0], Chosen, {
   shared,
   maxWorkers: 2,
 });
