@@ -1,5 +1,6 @@
 /** How a blocking handler learns that its client is gone, that the server drains, and that a call of it was ended. */
 
+import { Buffer } from "node:buffer";
 import { connect } from "node:net";
 import type { RequestHandlerConstructor, ThreadingOptions } from "../mod.ts";
 import { ThreadingUnixStreamServer } from "../mod.ts";
@@ -26,12 +27,12 @@ function start(Handler: unknown, options: ThreadingOptions = {}) {
 const WAYS = ["sendall", "send", "sendmsg", "dontwait"]
   .concat("timeout", "sendfile", "file", "text");
 
-for (const leaves of ["destroy", "resetAndDestroy"] as const) {
-  workerTest(
-    `BlockingSocket's calls that send fail soon after the client's ${leaves}()`,
-    async () => {
-      await using running = start(E.Ticks);
-      const [, port] = running.server.serverAddress as [string, number];
+workerTest(
+  "BlockingSocket's calls that send fail soon after the client has closed or reset the connection",
+  async () => {
+    await using running = start(E.Ticks);
+    const [, port] = running.server.serverAddress as [string, number];
+    for (const leaves of ["destroy", "resetAndDestroy"] as const) {
       for (const way of WAYS) {
         const client = connect(port, "127.0.0.1");
         client.on("error", () => {});
@@ -44,12 +45,12 @@ for (const leaves of ["destroy", "resetAndDestroy"] as const) {
         assertEquals(
           { gone, when },
           { gone: true, when: "soon" },
-          `${way}: ${error.message}`,
+          `${way} ${leaves}: ${error.message}`,
         );
       }
-    },
-  );
-}
+    }
+  },
+);
 
 Deno.test({
   name: "BlockingSocket.sendall() fails soon after a Unix client is gone",
@@ -71,25 +72,19 @@ Deno.test({
   },
 });
 
-/** What a call ends with that an abort listener ends, and what the client gets then. */
+/**
+ * What a call ends with that an abort listener ends, and what the client gets then. Calls that receive block in one place.
+ */
 const ENDS: [line: string, outcome: string, gets?: string][] = [
-  ["recv shutdown", 'returned ""'],
-  ["waitall shutdown", 'returned ""'],
-  ["peek shutdown", 'returned ""'],
-  ["recvInto shutdown", "returned 0"],
-  ["readline shutdown", 'returned ""'],
   ["recv both", 'returned ""'],
   ["recv abort", "EBADF", "reset"],
-  ["waitall abort", "EBADF", "reset"],
   ["peek abort", "EBADF", "reset"],
-  ["recvInto abort", "EBADF", "reset"],
   ["readline abort", "EBADF", "reset"],
   ["recv close", "EBADF"],
   ["recv answer", 'returned ""', "bye"],
   ["signal nothing", "AbortError"],
   ["sendsignal nothing", "AbortError", "all"],
   ["sendall abort", "EBADF", "all"],
-  ["sendall write", "EPIPE", "all"],
   ["sendall both", "EPIPE", "all"],
 ];
 
@@ -159,17 +154,15 @@ workerTest(
     const file = client.makefile("rb");
     const got = await within(file.read());
     file.close();
-    assertEquals(got.length, (1 << 24) - 1 + 5);
-    assertEquals(
-      got.subarray(0, (1 << 24) - 1).every((byte) => byte === 1),
-      true,
-    );
-    assertEquals(got.subarray((1 << 24) - 1), bytes("bye!."));
+    const long = new Uint8Array((1 << 24) - 1).fill(1);
+    assertEquals(got.length, long.length + 5);
+    assertEquals(Buffer.compare(got.subarray(0, long.length), long), 0);
+    assertEquals(got.subarray(long.length), bytes("bye!."));
     assertEquals((await within(closing)).forced, 0);
   },
 );
 
-for (const how of ["handler", "kept", "throw"]) {
+for (const how of ["kept", "throw"]) {
   workerTest(
     `A blocking handler that only looks at its signal learns of the drain (${how})`,
     async () => {
@@ -216,7 +209,7 @@ workerTest(
       const { error } = await running.reports.next();
       assertEquals(got.length, Number(error.message), how);
       const whole = how.startsWith("send");
-      assertEquals(got.length === 20_000_000, whole, how);
+      assertEquals(got.length === 4_000_000, whole, how);
       assertEquals(got.length > 0, true);
     }
   },

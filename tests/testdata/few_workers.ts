@@ -1,5 +1,5 @@
 /**
- * A server whose second worker finds as many free descriptors as the first argument says. Prints what three clients
+ * Servers whose second worker finds as many free descriptors as an argument says. Prints what three clients of each
  * get. Run by `threading_start_test.ts` in a process that may have few of them.
  */
 
@@ -11,11 +11,8 @@ import {
 } from "../../mod.ts";
 import { LoadsOnce } from "./loads_once.ts";
 
-const free = Number(Deno.args[0]);
-const held: Deno.FsFile[] = [];
-
-/** Takes all descriptors but those. */
-function fill(): void {
+/** Takes all descriptors but so many. */
+function fill(held: Deno.FsFile[], free: number): void {
   try {
     for (;;) held.push(Deno.openSync("/dev/null"));
   } catch {
@@ -24,9 +21,11 @@ function fill(): void {
 }
 
 class Server extends ThreadingTCPServer {
+  readonly held: Deno.FsFile[] = [];
+  free = 0;
   #count = 0;
   override verifyRequest(): boolean {
-    if (++this.#count === 2) fill();
+    if (++this.#count === 2) fill(this.held, this.free);
     return true;
   }
   override handleError(_request: unknown, _address: Address, error: unknown) {
@@ -34,10 +33,7 @@ class Server extends ThreadingTCPServer {
   }
 }
 
-const server = new Server(["127.0.0.1", 0], LoadsOnce, { maxWorkers: 2 });
-const served = server.serveForever();
-
-async function ask() {
+async function ask(server: Server) {
   const client = await createConnection(
     server.serverAddress as [string, number],
   );
@@ -46,9 +42,14 @@ async function ask() {
   return client;
 }
 
-const clients = [await ask(), await ask()];
-for (const file of held) file.close();
-clients.push(await ask());
-for (const client of clients) client.close();
-console.log(JSON.stringify(await server.serverClose({ timeout: 5 })));
-await served;
+for (const free of Deno.args.map(Number)) {
+  const server = new Server(["127.0.0.1", 0], LoadsOnce, { maxWorkers: 2 });
+  server.free = free;
+  const served = server.serveForever();
+  const clients = [await ask(server), await ask(server)];
+  for (const file of server.held) file.close();
+  clients.push(await ask(server));
+  for (const client of clients) client.close();
+  console.log(JSON.stringify(await server.serverClose({ timeout: 5 })));
+  await served;
+}

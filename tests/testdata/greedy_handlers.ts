@@ -6,7 +6,6 @@
 
 import {
   BlockingRequestHandler,
-  type BlockingSocket,
   StreamRequestHandler,
   type WorkerServer,
 } from "../../mod.ts";
@@ -54,18 +53,6 @@ export class Counts extends StreamRequestHandler<WorkerServer<Int32Array>> {
   static readonly moduleUrl = import.meta.url;
 
   override handle(): Promise<void> {
-    for (;;) Atomics.add(this.server.shared, 0, 1);
-  }
-}
-
-/** The same, blocking. */
-export class BlockingCounts extends BlockingRequestHandler<
-  BlockingSocket,
-  WorkerServer<Int32Array>
-> {
-  static readonly moduleUrl = import.meta.url;
-
-  override handle() {
     for (;;) Atomics.add(this.server.shared, 0, 1);
   }
 }
