@@ -42,21 +42,22 @@ export function workarounds(): Workaround[] {
 /** The test files that import private modules, because they test units: each with its unit, a module of `internal/`. */
 export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "accept_rate_test.ts": "requests/accept_rate",
+  "acceptors_test.ts": "children/acceptors",
   "blocking_connect_test.ts": "blocking/blocking_connections",
   "blocking_same_test.ts": "blocking/blocking_socket_shell",
   "blocking_units_test.ts": "blocking/deadline",
-  "children_units_test.ts": "children/child_acceptor",
+  "call_executor_test.ts": "children/call_executor",
+  "child_acceptor_test.ts": "children/child_acceptor",
+  "child_job_test.ts": "children/child_job",
+  "child_survey_test.ts": "children/child_survey",
+  "child_transports_test.ts": "children/child_transports",
   "codecs_test.ts": "files/codecs",
+  "concurrency_limit_test.ts": "children/concurrency_limit",
   "datagram_memory_test.ts": "socket/datagram_memory",
   "datagram_receives_test.ts": "socket/datagram_receives",
   "deno_version_test.ts": "runtime/deno_version",
   "errors_test.ts": "base/errno",
   "failure_test.ts": "handoff/failure",
-  "forking_child_test.ts": "children/child_transports",
-  "forking_handover_test.ts": "children/child_job",
-  "forking_hostile_test.ts": "children/messages",
-  "forking_permissions_test.ts": "handoff/permissions",
-  "forking_test.ts": "children/concurrency_limit",
   "inet_test.ts": "base/inet",
   "inherited_test.ts": "runtime/listen_fds",
   "lookup_test.ts": "runtime/dns",
@@ -66,6 +67,8 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "node_listener_test.ts": "runtime/node_listener",
   "node_stream_test.ts": "runtime/node_stream",
   "pending_operation_test.ts": "waiting/pending_operation",
+  "permission_flags_test.ts": "handoff/permissions",
+  "pool_child_test.ts": "children/pool_child",
   "proxy_header_test.ts": "proxy/version_2",
   "receive_buffer_test.ts": "socket/receive_buffer",
   "receive_memory_test.ts": "socket/receive_memory",
@@ -91,9 +94,9 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
 
 /** The files of tests that import private modules though they test no unit of them, and what they need there. */
 export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
+  "children_fakes.ts": "the messages between a server and its children",
   "datagram_handler_test.ts":
     "a source in memory, for a reader of a handler's own",
-  "forking_helpers.ts": "the messages between a server and its children",
   "helpers.ts":
     "the transport over node:dgram, whatever the flags; a timeout without a timer",
   "mistakes_test.ts":

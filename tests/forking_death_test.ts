@@ -10,30 +10,18 @@ import { type InetAddress, TimeoutError } from "../mod.ts";
 import {
   CONFIG,
   decode,
-  encode,
   exists,
   LineClient,
   serving,
   TCP,
 } from "./forking_helpers.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
-import { Echo } from "./testdata/handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 import { mayFork } from "./helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
-
-/** Two clients in two children. */
-async function twoChildren(server: TCP): Promise<[LineClient, LineClient]> {
-  const a = await LineClient.connect(server.serverAddress);
-  await a.ask("x");
-  const b = await LineClient.connect(server.serverAddress);
-  await b.ask("x");
-  assertStrictEquals(server.activeChildren!.size, 2);
-  return [a, b];
-}
 
 /** The end of the stream: by a FIN or by a reset. */
 async function assertGone(client: LineClient) {
@@ -44,90 +32,40 @@ async function assertGone(client: LineClient) {
   }
 }
 
-async function checkDeath(
-  kill: (client: LineClient, pid: number) => Promise<void>,
-  message: string,
-) {
-  await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
-  await using _ = serving(server);
-  const [a, b] = await twoChildren(server);
-  using _a = a;
-  using _b = b;
-  const pid = Number(await a.ask("pid"));
-  await kill(a, pid);
-  await assertGone(a);
-  const { address, error } = await server.reports.next();
-  assertStrictEquals(error.name, "ChildProcessError");
-  assertStringIncludes(error.message, message);
-  assertStringIncludes(error.message, String(pid));
-  assertEquals(address, a.socket.getsockname());
-  assert(!server.activeChildren!.has(pid));
-  assert(!exists(pid), "a zombie is left");
-  assertStrictEquals(await b.ask("unharmed"), "UNHARMED");
-  using c = await LineClient.connect(server.serverAddress);
-  assertStrictEquals(await c.ask("replaced"), "REPLACED");
-  assertStrictEquals(server.activeChildren!.size, 2);
-  assertStrictEquals(server.reports.left, 0);
-}
+/** Ways for a child to end, and what is reported of it. */
+const DEATHS: [how: (client: LineClient, pid: number) => void, told: string][] =
+  [
+    [(_, pid) => Deno.kill(pid, "SIGKILL"), "killed by SIGKILL"],
+    [(client) => client.send("exit 7"), "exit code 7"],
+    [(client) => client.send("disconnect"), "exit code 0"],
+    [(client) => client.send("say null"), "cannot be understood"],
+  ];
 
 Deno.test({
   name:
-    "ForkingMixIn: a child killed with SIGKILL costs its own requests and is replaced",
-  ignore: ignoreProc,
-  fn: () =>
-    checkDeath((_, pid) => {
-      Deno.kill(pid, "SIGKILL");
-      return Promise.resolve();
-    }, "killed by SIGKILL"),
-});
-
-Deno.test({
-  name:
-    "ForkingMixIn: a child that exits costs its own requests and is replaced",
-  ignore: ignoreProc,
-  fn: () => checkDeath((client) => client.send("exit 7"), "exit code 7"),
-});
-
-Deno.test({
-  name: "ForkingMixIn: a child that closes its channel ends, and is replaced",
-  ignore: ignoreProc,
-  fn: () => checkDeath((client) => client.send("disconnect"), "exit code 0"),
-});
-
-for (
-  const message of [
-    "null",
-    "[]",
-    '{"type":"done"}',
-    '{"type":"error","id":2}',
-    '{"type":"constructor"}',
-    '{"type":"ready"}',
-    '{"type":"ready","error":{"name":"Error","message":"I was never ready"}}',
-  ]
-) {
-  Deno.test({
-    name: `ForkingMixIn: a child that says ${message} is killed`,
-    ignore: ignoreProc,
-    fn: () =>
-      checkDeath(
-        (client) => client.send(`say ${message}`),
-        "cannot be understood",
-      ),
-  });
-}
-
-Deno.test({
-  name: "ForkingMixIn: SIGINT and SIGTERM to a child are left to the server",
+    "ForkingMixIn: a child that exits, is killed or closes its channel costs its own requests and is replaced",
   ignore: ignoreProc,
   async fn() {
-    await using server = new TCP(LOCAL, Asks);
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
     await using _ = serving(server);
-    using client = await LineClient.connect(server.serverAddress);
-    const pid = Number(await client.ask("pid"));
-    Deno.kill(pid, "SIGINT");
-    Deno.kill(pid, "SIGTERM");
-    assertStrictEquals(await client.ask("still"), "STILL");
-    assertStrictEquals(Number(await client.ask("pid")), pid);
+    using unharmed = await LineClient.connect(server.serverAddress);
+    await unharmed.ask("x");
+    for (const [die, told] of DEATHS) {
+      using client = await LineClient.connect(server.serverAddress);
+      const pid = Number(await client.ask("pid"));
+      assertStrictEquals(server.activeChildren!.size, 2);
+      die(client, pid);
+      await assertGone(client);
+      const { address, error } = await server.reports.next();
+      assertStrictEquals(error.name, "ChildProcessError");
+      assertStringIncludes(error.message, told);
+      assertStringIncludes(error.message, String(pid));
+      assertEquals(address, client.socket.getsockname());
+      assert(!server.activeChildren!.has(pid));
+      assert(!exists(pid), "a zombie is left");
+      assertStrictEquals(await unharmed.ask("unharmed"), "UNHARMED");
+    }
+    assertStrictEquals(server.reports.left, 0);
   },
 });
 
@@ -138,11 +76,13 @@ Deno.test({
     await using server = new TCP(LOCAL, Asks, {
       maxChildren: 1,
       childTimeout: 3,
+      childPermissions: { run: true }, // to stop itself
     });
     await using _ = serving(server);
     using stuck = await LineClient.connect(server.serverAddress);
-    const pid = Number(await stuck.ask("pid"));
-    await stuck.send("spin");
+    await stuck.send("stop");
+    while (server.activeChildren === null) await delay(1);
+    const [pid] = server.activeChildren;
     await assertGone(stuck);
     const { error } = await server.reports.next();
     assertInstanceOf(error, TimeoutError);
@@ -156,58 +96,33 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingMixIn: a childTimeout longer than a timer can be kills nobody",
-  ignore,
-  async fn() {
-    await using server = new TCP(LOCAL, Asks, { childTimeout: 3e6 });
-    await using _ = serving(server);
-    using client = await LineClient.connect(server.serverAddress);
-    const pid = await client.ask("pid");
-    await delay(5); // a timer with too long a delay goes off after 1 ms
-    assertStrictEquals(await client.ask("pid"), pid);
-    assertStrictEquals(server.reports.left, 0);
-  },
-});
-
-Deno.test({
   name:
-    "ForkingMixIn: the only child, killed before it was ready, is replaced at once",
-  ignore: ignoreProc,
-  async fn() {
-    await using server = new TCP(LOCAL, Asks);
-    await using _ = serving(server);
-    using lost = await LineClient.connect(server.serverAddress);
-    while (server.activeChildren === null) await delay(1);
-    for (const pid of server.activeChildren) Deno.kill(pid, "SIGKILL");
-    await assertGone(lost);
-    const { error } = await server.reports.next();
-    assertStringIncludes(error.message, "before it was ready");
-    using next = await LineClient.connect(server.serverAddress);
-    assertStrictEquals(await next.ask("next"), "NEXT");
-  },
-});
-
-Deno.test({
-  name:
-    "ForkingMixIn: a child that fails before it is ready costs its own requests only",
+    "ForkingMixIn: a child that is killed before it is ready costs its own requests only, and the only one is replaced at once",
   ignore: ignoreProc,
   async fn() {
     await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
     await using _ = serving(server);
+    /** A client whose child is killed as it starts. */
+    const lose = async (signal: Deno.Signal) => {
+      const before = new Set(server.activeChildren);
+      using lost = await LineClient.connect(server.serverAddress);
+      let starting: number[] = [];
+      while (starting.length === 0) {
+        await delay(1);
+        starting = [...server.activeChildren ?? []]
+          .filter((pid) => !before.has(pid));
+      }
+      Deno.kill(starting[0], signal);
+      await assertGone(lost);
+      const { error } = await server.reports.next();
+      assertStringIncludes(error.message, "before it was ready");
+    };
+    await lose("SIGKILL");
     using first = await LineClient.connect(server.serverAddress);
-    await first.ask("x");
-    const [ready] = server.activeChildren!;
-    using lost = await LineClient.connect(server.serverAddress);
-    while (server.activeChildren!.size < 2) await delay(1);
-    const [starting] = [...server.activeChildren!].filter((pid) =>
-      pid !== ready
-    );
-    Deno.kill(starting, "SIGABRT");
-    await assertGone(lost);
-    const { error } = await server.reports.next();
-    assertStringIncludes(error.message, "before it was ready");
+    const ready = await first.ask("pid");
+    await lose("SIGABRT");
     using next = await LineClient.connect(server.serverAddress);
-    assertStrictEquals(Number(await next.ask("pid")), ready);
+    assertStrictEquals(await next.ask("pid"), ready);
     assertStrictEquals(server.reports.left, 0);
   },
 });
@@ -288,84 +203,13 @@ Deno.test({
     const reader = parent.stdout.getReader();
     const { value } = await reader.read();
     const port = Number(decode(value!));
-    const clients = await Promise.all(
-      Array.from({ length: 3 }, () => LineClient.connect(["127.0.0.1", port])),
-    );
-    const pids = await Promise.all(
-      clients.map(async (client) => Number(await client.ask("pid"))),
-    );
-    for (const pid of pids) assert(exists(pid));
+    using client = await LineClient.connect(["127.0.0.1", port]);
+    const pid = Number(await client.ask("pid"));
+    assert(exists(pid));
     parent.kill("SIGKILL");
     await parent.status;
     await reader.cancel();
-    for (const client of clients) {
-      await assertGone(client); // the child is going
-      client.close();
-    }
-    while (pids.some(exists)) await delay(5);
-  },
-});
-
-Deno.test({
-  name: "ForkingMixIn serves python3 and ncat",
-  ignore: ignoreProc,
-  async fn() {
-    await using server = new TCP(LOCAL, Echo);
-    await using _ = serving(server);
-    const port = String((server.serverAddress as [string, number])[1]);
-    const script = "import socket,sys\n" +
-      "s=socket.create_connection(('127.0.0.1',int(sys.argv[1])))\n" +
-      "s.sendall(b'from python'); s.shutdown(socket.SHUT_WR)\n" +
-      "print(s.makefile('rb').read())";
-    assertStrictEquals(
-      await output("python3", ["-c", script, port]),
-      "b'from python'\n",
-    );
-    assertStrictEquals(
-      await output("ncat", ["127.0.0.1", port], "from ncat\n"),
-      "from ncat\n",
-    );
-  },
-});
-
-/** What a program prints; the expected text where it is not installed. */
-async function output(
-  program: string,
-  args: string[],
-  input = "",
-): Promise<string> {
-  const child = boundedCommand(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(encode(input));
-  await writer.close();
-  return decode((await child.output()).stdout);
-}
-
-Deno.test({
-  name: "ForkingMixIn: an idle child does not keep the process alive",
-  ignore: ignoreProc,
-  async fn() {
-    const script = PARENT.replace(
-      "await server.serveForever()",
-      `const socket = await Deno.connect({ port: server.serverAddress[1] });
-      await socket.write(new TextEncoder().encode("x\\n"));
-      await server.handleRequest();
-      await socket.read(new Uint8Array(9));
-      socket.close()`,
-    );
-    const { code } = await boundedCommand(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        CONFIG,
-        `data:text/javascript,${encodeURIComponent(script)}`,
-      ],
-      stdout: "null",
-    }).output();
-    assertStrictEquals(code, 0);
+    await assertGone(client); // the child is going
+    while (exists(pid)) await delay(5);
   },
 });

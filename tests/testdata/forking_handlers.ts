@@ -5,26 +5,35 @@
  */
 
 import { getHeapStatistics } from "node:v8";
-import {
-  BaseRequestHandler,
-  type Socket,
-  StreamRequestHandler,
-} from "@socketserver/socketserver";
+import { SHUT_WR, StreamRequestHandler } from "@socketserver/socketserver";
 import { requestsOf } from "../../internal/requests/request_registry.ts";
 import { Datagram, Echo } from "./handlers.ts";
 
-const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Answers each line with what it asks for. */
+/** Answers each line with what it asks for; ends without an answer after "flood". */
 export class Asks extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
     for await (const line of this.rfile) {
       const [word, ...rest] = decode(line).trim().split(" ");
+      if (word === "flood") return this.flood();
       await this.wfile.write(`${await this.answer(word, rest)}\n`);
     }
+  }
+
+  /** Sends 8 MiB to the file and 8 MiB to the connection, awaited by nobody. */
+  flood(): void {
+    for (let i = 0; i < 128; i++) this.wfile.write(piece(i));
+    for (let i = 0; i < 128; i++) this.request.sendall(piece(i));
+  }
+
+  /** Ends its own side first, then takes what the client still sends, and says how much in its error. */
+  async halfClose(): Promise<never> {
+    await this.wfile.write("bye\n");
+    await this.request.shutdown(SHUT_WR);
+    throw new Error(`read ${(await this.rfile.read()).length} after its end`);
   }
 
   async answer(word: string, rest: string[]): Promise<string> {
@@ -47,6 +56,10 @@ export class Asks extends StreamRequestHandler {
           navigator.language,
           Deno.noColor,
         ]);
+      case "print":
+        console.log(rest[0]);
+        console.error(rest[0]);
+        break;
       case "main":
         return String(import.meta.main);
       case "heap":
@@ -64,6 +77,8 @@ export class Asks extends StreamRequestHandler {
         return Deno.exit(Number(rest[0]));
       case "spin":
         for (;;);
+      case "stop":
+        return String(Deno.kill(Deno.pid, "SIGSTOP"));
       case "crash":
         queueMicrotask(() => {
           throw new Error("outside a handler");
@@ -75,10 +90,25 @@ export class Asks extends StreamRequestHandler {
       case "disconnect":
         globalThis.process.disconnect!();
         return await new Promise(() => {});
-      default:
-        return word.toUpperCase();
+      case "half":
+        return await this.halfClose();
+      case "send":
+        return String(await this.request.send(new Uint8Array(2_000_000)));
+      case "upload":
+        return await digest(await this.rfile.read());
     }
+    return word.toUpperCase();
   }
+}
+
+/** The length and the SHA-256 of data. */
+export async function digest(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", data);
+  return `${data.length} ${new Uint8Array(digest).toHex()}`;
+}
+
+function piece(number: number): Uint8Array {
+  return new Uint8Array(65536).fill(number);
 }
 
 function tried(get: () => string): string {
@@ -86,36 +116,6 @@ function tried(get: () => string): string {
     return get();
   } catch (error) {
     return (error as Error).name;
-  }
-}
-
-/** Sends 8 MiB, awaited by nobody. */
-export class Bulk extends StreamRequestHandler {
-  static readonly moduleUrl = import.meta.url;
-
-  override handle() {
-    for (let i = 0; i < 128; i++) {
-      this.wfile.write(new Uint8Array(65536).fill(i));
-    }
-  }
-}
-
-/** Sends 20 MB on the connection itself, awaited by nobody. */
-export class Flood extends BaseRequestHandler<Socket> {
-  static readonly moduleUrl = import.meta.url;
-
-  override handle() {
-    this.request.sendall(new Uint8Array(20_000_000));
-  }
-}
-
-/** Sends 2 MB with one `send`, and then how much that took. */
-export class SendOnce extends BaseRequestHandler<Socket> {
-  static readonly moduleUrl = import.meta.url;
-
-  override async handle() {
-    const count = await this.request.send(new Uint8Array(2_000_000));
-    await this.request.sendall(encode(` ${count}`));
   }
 }
 
@@ -128,7 +128,7 @@ export class AsksDatagram extends Datagram {
     if (text === "die") Deno.exit(3);
     if (text === "receive") await this.socket.recvfrom(1);
     if (text === "twice") {
-      await this.socket.sendto(encode("once"), this.clientAddress);
+      await this.socket.sendto(this.packet, this.clientAddress);
     }
     if (text === "pid") await this.wfile.write(String(Deno.pid));
     else await super.handle();

@@ -1,7 +1,6 @@
 /**
- * Says what it may do: an answer for each query in the first argument. With a second one, says what
- * `permissionFlags` makes of each of those permissions here, or null where it refuses them; a third one has the modules
- * that the child loads.
+ * Says what it may do: an answer for each of the queries. Says too what `permissionFlags` makes of each of the
+ * permissions here, or null where it refuses them; beside them are the modules that the child loads.
  */
 
 import {
@@ -10,7 +9,7 @@ import {
 } from "../../internal/handoff/permissions.ts";
 import { OSError } from "../../internal/base/errors.ts";
 
-const [queries, permissions = "[]", modules = "[]"] = Deno.args;
+const { queries, permissions, modules } = JSON.parse(Deno.args[0]);
 
 function granted(query: Deno.PermissionDescriptor): boolean {
   const { state, partial } = Deno.permissions.querySync(query) as {
@@ -20,9 +19,9 @@ function granted(query: Deno.PermissionDescriptor): boolean {
   return state === "granted" && !partial;
 }
 
-function flags(permissions: ChildPermissions): string[] | null {
+function flags(permissions: ChildPermissions, i: number): string[] | null {
   try {
-    return permissionFlags(permissions, JSON.parse(modules));
+    return permissionFlags(permissions, modules[i]);
   } catch (error) {
     if (error instanceof OSError) return null;
     throw error;
@@ -30,6 +29,6 @@ function flags(permissions: ChildPermissions): string[] | null {
 }
 
 console.log(JSON.stringify({
-  may: JSON.parse(queries).map(granted),
-  flags: JSON.parse(permissions).map(flags),
+  may: queries.map(granted),
+  flags: permissions.map(flags),
 }));
