@@ -5,14 +5,12 @@
  */
 
 import { BlockingIOError, TimeoutError } from "../base/errors.ts";
-import { osError } from "../base/translate_error.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
+import { typeName } from "../files/file_arguments.ts";
 import { checkAborted } from "../waiting/abort.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
-import {
-  type BlockingReadiness,
-  readinessOf,
-} from "./blocking_socket_shell.ts";
+import { blockingStateOf } from "./blocking_socket_shell.ts";
+import type { BlockingReadiness } from "./blocking_state.ts";
 import { Deadline } from "./deadline.ts";
 
 /** Blocks until a socket is ready. Returns the ready sockets of each list. */
@@ -62,11 +60,17 @@ function blockUntil(
   }
 }
 
-/** Returns a socket with its readiness. Throws EBADF if the socket is closed. */
+/** Returns a socket with its readiness. Throws EBADF if the socket is closed, and a TypeError if it is none. */
 function withReadiness<S extends BlockingSocket>(
   socket: S,
 ): [S, BlockingReadiness] {
-  const readiness = readinessOf(socket);
-  if (readiness !== undefined) return [socket, readiness];
-  throw osError("EBADF", { syscall: "select", reason: "the socket is closed" });
+  const state = blockingStateOf(socket);
+  if (state === undefined) {
+    const got = typeName(socket);
+    throw new TypeError(
+      `Cannot select: the lists must hold BlockingSockets, got ${got}`,
+    );
+  }
+  state.checkOpen("select");
+  return [socket, state.readiness];
 }

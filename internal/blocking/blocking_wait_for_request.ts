@@ -8,11 +8,7 @@ import type { Tied } from "../files/raw_streams.ts";
 import { endsIdle } from "../requests/idle_waits.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { notConnected } from "../requests/wait_for_request.ts";
-import {
-  BlockingSocketShell,
-  hasUnread,
-  waitReadable,
-} from "./blocking_socket_shell.ts";
+import { blockingStateOf } from "./blocking_socket_shell.ts";
 
 /**
  * Blocks until a connection has a byte that nobody has read.
@@ -24,18 +20,19 @@ import {
  */
 export function waitForRequestSync(
   server: object,
-  request: unknown,
+  request: object,
   tie?: Tied,
 ): boolean {
-  if (!(request instanceof BlockingSocketShell)) throw notConnected(request);
-  if (hasUnread(request)) return true;
+  const state = blockingStateOf(request);
+  if (state === undefined) throw notConnected(request);
+  if (state.unread) return true;
   tie?.sendHeld();
   const requests = requestsOf(server);
   const { idleWaits } = requests;
   try {
     return idleWaits.block(
       requests.of(request),
-      () => waitReadable(request, () => idleWaits.over),
+      () => state.waitReadable(() => idleWaits.over),
     );
   } catch (error) {
     return endsIdle(request, error);

@@ -152,8 +152,13 @@ async function connectDatagram(
   scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
 }
 
+/** Returns the failure of a connect or a send that no call has thrown. Clears it. */
+export function takeFailure(state: SocketState): unknown {
+  return takeConnectError(state) ?? state.stream?.sendQueue.takeFailure();
+}
+
 /** Returns the failure of an attempt that no call has waited for. Clears it. */
-export function takeConnectError(state: SocketState): unknown {
+function takeConnectError(state: SocketState): unknown {
   const { attempt } = state;
   if (
     attempt === undefined || state.stream !== undefined ||

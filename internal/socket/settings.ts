@@ -18,8 +18,13 @@ import {
   type OptionValue,
   setOption,
 } from "../runtime/socket_options.ts";
-import { takeConnectError } from "./connect.ts";
 import type { SocketState } from "./state.ts";
+
+/** The settings in the state of a socket, async or blocking. */
+export type SettingsState = Pick<
+  SocketState,
+  "type" | "listening" | "timeout" | "deadline" | "checkOpen" | "target"
+>;
 
 let defaultTimeout: number | null = null;
 
@@ -45,14 +50,17 @@ export function setdefaulttimeout(timeout: number | null): void {
 }
 
 /** Sets the timeout of a socket, also of a closed one, as CPython does. */
-export function settimeout(state: SocketState, seconds: number | null): void {
+export function settimeout(state: SettingsState, seconds: number | null): void {
   checkTimeout(seconds);
   state.timeout = seconds;
   state.checkOpen("settimeout");
 }
 
 /** Sets the deadline of all calls of a socket. */
-export function setdeadline(state: SocketState, seconds: number | null): void {
+export function setdeadline(
+  state: SettingsState,
+  seconds: number | null,
+): void {
   checkTimeout(seconds);
   state.checkOpen("setdeadline");
   state.deadline = seconds === null
@@ -61,14 +69,14 @@ export function setdeadline(state: SocketState, seconds: number | null): void {
 }
 
 /** Sets whether calls wait. */
-export function setblocking(state: SocketState, flag: boolean): void {
+export function setblocking(state: SettingsState, flag: boolean): void {
   state.timeout = flag ? null : 0;
   state.checkOpen("setblocking");
 }
 
 /** Sets an option. */
 export function setsockopt(
-  state: SocketState,
+  state: SettingsState,
   level: number,
   name: number,
   value: OptionValue,
@@ -77,25 +85,26 @@ export function setsockopt(
   setOption(state.target(), level, name, value);
 }
 
-/** Returns the value of an option. */
+/**
+ * Returns the value of an option.
+ *
+ * @param takeFailure Returns the failure that no call has thrown, once: for SO_ERROR.
+ */
 export function getsockopt(
-  state: SocketState,
+  state: SettingsState,
   level: number,
   name: number,
+  takeFailure: () => unknown = () => {},
 ): number {
   state.checkOpen("getsockopt");
-  if (level === SOL_SOCKET && name === SO_TYPE) return state.type;
-  if (level === SOL_SOCKET && name === SO_ACCEPTCONN) {
-    return Number(state.listening);
-  }
-  if (level === SOL_SOCKET && name === SO_ERROR) return takeError(state);
+  if (level !== SOL_SOCKET) return getOption(state.target(), level, name);
+  if (name === SO_TYPE) return state.type;
+  if (name === SO_ACCEPTCONN) return Number(state.listening);
+  if (name === SO_ERROR) return errnoOfFailure(takeFailure());
   return getOption(state.target(), level, name);
 }
 
-/** Returns the errno of the failure that no call has thrown, once. */
-function takeError(state: SocketState): number {
-  const error = takeConnectError(state) ??
-    state.stream?.sendQueue.takeFailure();
+function errnoOfFailure(error: unknown): number {
   if (error === undefined) return 0;
   return (error instanceof OSError ? error.errno : undefined) ?? errnoOf("EIO");
 }

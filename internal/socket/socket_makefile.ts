@@ -4,13 +4,20 @@
  * @module
  */
 
-import {
-  type FileForMode,
-  makefile,
-  type MakefileOptions,
-} from "../files/makefile.ts";
-import type { ByteSink, ByteSource } from "../files/raw_streams.ts";
-import type { SocketReader, SocketState } from "./state.ts";
+import type { MakefileHooks, MakefileOptions } from "../files/makefile.ts";
+import type { SocketState } from "./state.ts";
+
+interface Closable {
+  readonly closed: boolean;
+}
+
+/** The files in the state of a socket, async or blocking. */
+export type FilesState<R> =
+  & Pick<
+    SocketState,
+    "files" | "closeWanted" | "checkOpen" | "hold" | "close"
+  >
+  & { readers: R[] | undefined };
 
 /**
  * Creates a file over a socket. The last file closes the socket, if `close` was called.
@@ -19,27 +26,29 @@ import type { SocketReader, SocketState } from "./state.ts";
  * @param socket The socket.
  * @param mode The mode; `"r"` by default.
  * @param options Buffering, encoding and line ends.
+ * @param makefile Opens the file.
  */
-export function socketFile<M extends string>(
-  state: SocketState,
-  socket: ByteSource & ByteSink,
+export function socketFile<R extends Closable, S, M extends string, F>(
+  state: FilesState<R>,
+  socket: S,
   mode: M | undefined,
   options: MakefileOptions | undefined,
-): FileForMode<M> {
+  makefile: (socket: S, mode: M, options: MakefileOptions & MakefileHooks) => F,
+): F {
   state.checkOpen("makefile");
   const file = makefile(socket, (mode ?? "r") as M, {
     ...options,
     onClose: () => {
       if (--state.files === 0 && state.closeWanted) state.close(false);
     },
-    onHold: (holder) => state.stream?.hold(holder),
-    onReader: (reader) => keepReader(state, reader as SocketReader),
+    onHold: (holder) => state.hold(holder),
+    onReader: (reader) => keepReader(state, reader as R),
   });
   state.files++;
   return file;
 }
 
-function keepReader(state: SocketState, reader: SocketReader): void {
+function keepReader<R extends Closable>(state: FilesState<R>, reader: R): void {
   const open = state.readers?.filter(({ closed }) => !closed) ?? [];
   state.readers = open.concat(reader); // an array with a spread has room for 17: 130 bytes of an idle connection
 }

@@ -10,7 +10,11 @@ import type { BytesLike } from "../base/arguments.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import { throwAtCaller } from "../base/translate_error.ts";
 import type { Bytes } from "../base/memory.ts";
-import type { FileForMode, MakefileOptions } from "../files/makefile.ts";
+import {
+  type FileForMode,
+  makefile,
+  type MakefileOptions,
+} from "../files/makefile.ts";
 import { adoptDescriptor } from "../runtime/adopt_descriptor.ts";
 import type { OptionValue } from "../runtime/socket_options.ts";
 import type { StreamTransport, Transport } from "../runtime/transport.ts";
@@ -19,7 +23,7 @@ import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import * as binding from "./binding.ts";
 import * as closing from "./closing.ts";
-import { connect, errorOf } from "./connect.ts";
+import { connect, errorOf, takeFailure } from "./connect.ts";
 import { lingeringClose } from "./lingering_close.ts";
 import type { MessageOptions } from "./message_options.ts";
 import * as names from "./socket_names.ts";
@@ -490,7 +494,8 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOPROTOOPT if Deno cannot read the option.
    */
   getsockopt(level: number, name: number): number {
-    return settings.getsockopt(this.#state, level, name);
+    const take = () => takeFailure(this.#state);
+    return settings.getsockopt(this.#state, level, name, take);
   }
 
   /**
@@ -505,7 +510,7 @@ export class Socket implements Disposable {
     mode?: M,
     options?: MakefileOptions,
   ): FileForMode<M> {
-    return socketFile(this.#state, this, mode, options);
+    return socketFile(this.#state, this, mode, options, makefile);
   }
 
   /**

@@ -29,6 +29,7 @@ import {
   type Readiness,
   READY,
 } from "../waiting/pending_operation.ts";
+import type { Tied } from "../files/raw_streams.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import { type ByteCounts, NO_BYTES, Stream } from "./stream.ts";
@@ -167,6 +168,10 @@ export class SocketState {
     failures.set(this, failure);
     this.stream?.fail(failure);
     this.close(abort);
+  }
+
+  hold(holder: Tied): void {
+    this.stream?.hold(holder);
   }
 
   /** The endpoint: a stream, a listener or a datagram socket. */
