@@ -12,7 +12,7 @@ import {
   assertThrows,
 } from "./deps.ts";
 import { askCPython, type Operation, type OracleCase } from "./io_oracle.ts";
-import { havePython } from "./python.ts";
+import { havePython } from "./helpers/allowed.ts";
 import {
   type Bytes,
   bytes,

@@ -28,7 +28,8 @@ import {
   assertInstanceOf,
   assertStrictEquals,
 } from "./deps.ts";
-import { havePython, python } from "./python.ts";
+import { python } from "./python.ts";
+import { havePython } from "./helpers/allowed.ts";
 
 /** Each class of Deno's errors that the system calls of sockets and files reject with. */
 // deno-fmt-ignore

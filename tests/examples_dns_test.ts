@@ -22,7 +22,7 @@ import {
   start,
 } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { haveIPv6 } from "./server_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 

@@ -16,7 +16,7 @@ import {
   talk,
 } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
 

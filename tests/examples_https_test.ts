@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "./deps.ts";
 import { Authority, type Identity } from "./certificates.ts";
 import { complaint, mayRun, start, talk } from "./example_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
 const hosts = ["localhost", "127.0.0.1"];

@@ -11,7 +11,7 @@ import {
 import { assert, assertEquals, assertMatch } from "./deps.ts";
 import { mayRun, type Running, start, talk } from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { hear, makeProxied } from "./proxy_helpers.ts";
 import { type AnyServerClass, bytes, serving, text } from "./server_helpers.ts";
 import { Facts } from "./testdata/proxy_handlers.ts";

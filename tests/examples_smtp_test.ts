@@ -15,7 +15,7 @@ import {
   start,
   talk,
 } from "./example_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { bytes, text } from "./server_helpers.ts";
 
 /** A server, and the directory of its mails. */

@@ -9,7 +9,7 @@ import {
   start,
   talk,
 } from "./example_helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { haveIPv6 } from "./server_helpers.ts";
 
 /** Starts the echo server and waits until it listens. */

@@ -14,7 +14,8 @@ import {
 } from "../mod.ts";
 import { isIPv4, isIPv6 } from "../internal/base/inet.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "./deps.ts";
-import { havePython, python } from "./python.ts";
+import { python } from "./python.ts";
+import { havePython } from "./helpers/allowed.ts";
 
 // deno-fmt-ignore
 const IPV4_TEXTS = [

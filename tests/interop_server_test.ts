@@ -12,7 +12,6 @@ import {
   Socket,
 } from "../socket.ts";
 import { assertEquals, assertMatch } from "./deps.ts";
-import { have, havePython } from "./python.ts";
 import {
   type AnyServer,
   ask,
@@ -25,7 +24,7 @@ import {
   text,
 } from "./server_helpers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
-import { granted, unstableNet } from "./helpers/allowed.ts";
+import { granted, have, havePython, unstableNet } from "./helpers/allowed.ts";
 
 const python = havePython();
 const testdata = (name: string) =>

@@ -11,7 +11,7 @@ import {
   Socket,
 } from "../socket.ts";
 import { assert, assertEquals } from "./deps.ts";
-import { haveUnix, unstableNet } from "./helpers/allowed.ts";
+import { havePython, haveUnix, unstableNet } from "./helpers/allowed.ts";
 import {
   codeOf,
   digest,
@@ -21,59 +21,12 @@ import {
   recvToEnd,
   udp,
 } from "./helpers.ts";
-import { havePython } from "./python.ts";
+import { PythonProgram } from "./python.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
-import { boundedCommand, within } from "./helpers/within.ts";
+import { within } from "./helpers/within.ts";
 
 const ignore = !havePython();
 const ignoreUnix = ignore || !haveUnix;
-
-/** A program of Python's that runs, and writes a JSON value on each line. */
-class PythonProgram implements AsyncDisposable {
-  readonly #child: Deno.ChildProcess;
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  #rest = "";
-
-  /** `socket`, `hashlib` and `say(value)` are there; `argv` has the arguments. */
-  constructor(program: string, ...argv: (string | number)[]) {
-    const code = `
-import hashlib, json, socket, struct, sys
-argv = json.loads(sys.argv[1])
-def say(value):
-    print(json.dumps(value), flush=True)
-def receive_all(sock):
-    pieces = []
-    while piece := sock.recv(65536):
-        pieces.append(piece)
-    return b"".join(pieces)
-${program}`;
-    const args = ["-c", code, JSON.stringify(argv)];
-    this.#child = boundedCommand("python3", {
-      args,
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
-  }
-
-  /** The next value. */
-  async next(): Promise<unknown> {
-    while (!this.#rest.includes("\n")) {
-      const { value } = await within(this.#lines.read());
-      if (value === undefined) throw new Error("the Python program has ended");
-      this.#rest += value;
-    }
-    const [line, ...rest] = this.#rest.split("\n");
-    this.#rest = rest.join("\n");
-    return JSON.parse(line);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lines.cancel();
-    assertEquals((await within(this.#child.status)).code, 0);
-  }
-}
 
 const data = randomBytes(1_000_000, seeded(1));
 

@@ -1,9 +1,9 @@
 import * as main from "../mod.ts";
 import * as ssl from "../ssl.ts";
 import { assert, assertEquals } from "./deps.ts";
-import { granted } from "./helpers/allowed.ts";
+import { granted, havePython } from "./helpers/allowed.ts";
 import { readable, readTable } from "./porting_table.ts";
-import { havePython, python } from "./python.ts";
+import { python } from "./python.ts";
 
 const module = { ...main, ...ssl };
 

@@ -19,8 +19,8 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { granted } from "./helpers/allowed.ts";
-import { havePython, python } from "./python.ts";
+import { granted, havePython } from "./helpers/allowed.ts";
+import { python } from "./python.ts";
 
 const { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } = c;
 

@@ -25,10 +25,10 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
-import { unstableNet } from "./helpers/allowed.ts";
+import { havePython, unstableNet } from "./helpers/allowed.ts";
 import { codeOf, deadPort, listen, portOf } from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
-import { havePython, python } from "./python.ts";
+import { python } from "./python.ts";
 import { within } from "./helpers/within.ts";
 
 /** Makes the resolver answer with these addresses, until the end of the scope. */

@@ -28,7 +28,7 @@ import {
   udp,
   withPair,
 } from "./helpers.ts";
-import { have } from "./python.ts";
+import { have } from "./helpers/allowed.ts";
 import { bytes, seeded, text } from "./stream_fakes.ts";
 import { within } from "./helpers/within.ts";
 

@@ -10,9 +10,8 @@ import {
 import { createConnection } from "../socket.ts";
 import { Authority } from "./certificates.ts";
 import { assert, assertEquals, assertStringIncludes } from "./deps.ts";
-import { granted } from "./helpers/allowed.ts";
+import { granted, have, havePython } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
-import { have, havePython } from "./python.ts";
 import { portOf } from "./helpers.ts";
 import { until } from "./server_helpers.ts";
 import {

@@ -16,7 +16,7 @@ import {
   type OracleCase,
   type OracleText,
 } from "./io_oracle.ts";
-import { havePython } from "./python.ts";
+import { havePython } from "./helpers/allowed.ts";
 import {
   type Bytes,
   bytes,

@@ -10,9 +10,8 @@ import {
   UnixStreamServer,
 } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
-import { haveUnix, mayFork } from "./helpers/allowed.ts";
+import { havePython, haveUnix, mayFork } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
-import { havePython } from "./python.ts";
 import { ask, bytes, newPath, serving, text } from "./server_helpers.ts";
 import * as H from "./testdata/handlers.ts";
 

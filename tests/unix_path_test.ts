@@ -14,11 +14,16 @@ import {
 } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
 import { codeOf } from "./helpers.ts";
-import { havePython } from "./python.ts";
 import { ask, newPath, serving } from "./server_helpers.ts";
 import * as H from "./testdata/handlers.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
-import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
+import {
+  havePython,
+  haveUnix,
+  mayFork,
+  mayRead,
+  unstableNet,
+} from "./helpers/allowed.ts";
 
 const python = haveUnix && havePython();
 const encode = (text: string) => new TextEncoder().encode(text);

@@ -3,7 +3,8 @@
 import { BufferedWriter } from "../mod.ts";
 import { BlockingWriterShell } from "../internal/blocking/blocking_writer.ts";
 import { assertEquals } from "./deps.ts";
-import { havePython, python } from "./python.ts";
+import { python } from "./python.ts";
+import { havePython } from "./helpers/allowed.ts";
 import { bytes, FakeSink, latin1, seeded } from "./stream_fakes.ts";
 
 /** A number writes so many bytes; "flush" flushes. */

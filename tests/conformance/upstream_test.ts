@@ -1,7 +1,7 @@
 /** Checks README.md beside it: each of CPython's own tests has a test here that stands for it, or a reason. */
 
 import { assert, assertEquals } from "../deps.ts";
-import { havePython, python } from "../python.ts";
+import { python } from "../python.ts";
 
 /** One of CPython's tests, or a class of them. */
 interface Row {
@@ -133,7 +133,7 @@ for file in row:
     found[file + '.py'] = {n: tests(vars(c)) for n, c in classes.items() if tests(dir(c))}
 return [sys.version_info[1], found]
 `;
-import { granted } from "../helpers/allowed.ts";
+import { granted, havePython } from "../helpers/allowed.ts";
 
 type Upstream = Record<string, Record<string, string[]>>;
 
