@@ -300,3 +300,9 @@ export async function thrownBy(call: Promise<unknown>): Promise<unknown> {
   }
   throw new Error("the call did not reject");
 }
+
+/** Keeps the event loop busy, as a handler that computes does. */
+export function compute(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}

@@ -12,9 +12,10 @@ import {
   type Socket,
   TimeoutError,
 } from "../mod.ts";
-import { assertEquals, assertInstanceOf, delay } from "./deps.ts";
+import { assertEquals, assertInstanceOf, delay, fakeTime } from "./deps.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
+import { turn } from "./helpers.ts";
 import {
   type AnyServerClass,
   bytes,
@@ -27,6 +28,7 @@ import {
   until,
 } from "./server_helpers.ts";
 import { serverContext } from "./ssl_helpers.ts";
+import { FrozenClock } from "./stream_fakes.ts";
 import { connectTls } from "./ssl_server_helpers.ts";
 import {
   BlockingLines,
@@ -388,4 +390,22 @@ Deno.test("requestTimeout does not end requests that are quick, however many com
       assertEquals(server.status.limits.requestTimeout, 0);
     },
   );
+});
+
+Deno.test("idleTimeout spares a connection whose bytes came while another handler kept the event loop busy", async () => {
+  await serving(new AsyncTCPServer(LOOPBACK, EchoLine), async (server) => {
+    using client = await connectTo(server);
+    await until(() => server.status.active === 1);
+    using clock = new FrozenClock();
+    using time = await fakeTime();
+    server.idleTimeout = 60;
+    clock.advance(8000);
+    time.tick(8000);
+    for (let turns = 0; turns < 99; turns++) await turn(); // the server has seen the connection idle
+    client.sendall(bytes("hello\n"));
+    clock.advance(60_000);
+    time.tick(60_000);
+    assertEquals(text(await client.recv(100)), "hello\n");
+    assertEquals(server.status.limits.idleTimeout, 0);
+  });
 });

@@ -3,6 +3,7 @@ import {
   createConnection,
   getdefaulttimeout,
   MSG_PEEK,
+  select,
   setdefaulttimeout,
   SHUT_WR,
   Socket,
@@ -17,7 +18,15 @@ import {
   assertThrows,
   spy,
 } from "./deps.ts";
-import { codeOf, ERRNO, listen, recvToEnd, tcpPair, udp } from "./helpers.ts";
+import {
+  codeOf,
+  compute,
+  ERRNO,
+  listen,
+  recvToEnd,
+  tcpPair,
+  udp,
+} from "./helpers.ts";
 import { bytes, text } from "./stream_fakes.ts";
 import { granted } from "./helpers/allowed.ts";
 import { boundedCommand, within } from "./helpers/within.ts";
@@ -307,3 +316,89 @@ Deno.test("Socket.settimeout() is for the calls that come after it", async () =>
   listener.close();
   assertEquals(await long, "EBADF");
 });
+
+/** Calls with a timeout, begun on a socket, whose result is in the system before the time is over. */
+const IN_TIME: Record<string, () => Promise<unknown>> = {
+  async recv() {
+    const [client, server] = await tcpPair();
+    server.settimeout(0.02);
+    const received = server.recv(9);
+    client.sendall(bytes("in time"));
+    compute(40);
+    assertEquals(text(await received), "in time");
+    client.close();
+    server.close();
+  },
+  async recvInto() {
+    const [client, server] = await tcpPair();
+    server.settimeout(0.02);
+    const received = server.recvInto(new Uint8Array(9));
+    client.sendall(bytes("in time"));
+    compute(40);
+    assertEquals(await received, 7);
+    client.close();
+    server.close();
+  },
+  async "recv() of a deadline"() {
+    const [client, server] = await tcpPair();
+    server.setdeadline(0.02);
+    const received = server.recv(9, MSG_PEEK);
+    client.sendall(bytes("in time"));
+    compute(40);
+    assertEquals(text(await received), "in time");
+    client.close();
+    server.close();
+  },
+  async recvfrom() {
+    using receiver = udp();
+    using sender = udp();
+    receiver.settimeout(0.02);
+    const received = receiver.recvfrom(9);
+    await sender.sendto(bytes("in time"), receiver.getsockname());
+    compute(40);
+    assertEquals(text((await received)[0]), "in time");
+  },
+  async connect() {
+    using listener = listen();
+    using client = new Socket();
+    client.settimeout(0.02);
+    const connected = client.connect(listener.getsockname());
+    compute(40);
+    await connected;
+  },
+  async accept() {
+    using listener = listen();
+    listener.settimeout(0.02);
+    const accepted = listener.accept();
+    const connected = createConnection(listener.getsockname());
+    compute(40);
+    (await accepted)[0].close();
+    (await connected).close();
+  },
+  async sendall() {
+    const [client, server] = await tcpPair();
+    client.settimeout(0.02);
+    const sent = client.sendall(new Uint8Array(MIB));
+    const received = recvToEnd(server);
+    compute(40);
+    await sent;
+    client.close();
+    assertEquals((await received).length, MIB);
+    server.close();
+  },
+  async select() {
+    const [client, server] = await tcpPair();
+    const ready = select([server], [], [], 0.02);
+    client.sendall(bytes("in time"));
+    compute(40);
+    assertEquals((await ready)[0], [server]);
+    client.close();
+    server.close();
+  },
+};
+
+for (const [name, call] of Object.entries(IN_TIME)) {
+  Deno.test(`${name} does not time out if the program kept the event loop from looking in time`, async () => {
+    await within(call());
+  });
+}

@@ -2,11 +2,11 @@ import { IdleWaits } from "../internal/requests/idle_waits.ts";
 import { BlockingIOError, TimeoutError } from "../mod.ts";
 import {
   MAX_DELAY,
-  poll,
   SharedTimer,
   StartTime,
   Timeout,
 } from "../internal/waiting/timeouts.ts";
+import { poll } from "../internal/waiting/turns.ts";
 import { anyReady, whenReady } from "../internal/waiting/when_ready.ts";
 import {
   PendingOperation,

@@ -16,7 +16,7 @@ import { publishChild } from "./child_events.ts";
 import { ChildSurvey } from "./child_survey.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
-import { settleReads } from "../waiting/timeouts.ts";
+import { settleReads } from "../waiting/turns.ts";
 import type { AcceptingChildHooks } from "./accepting_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";

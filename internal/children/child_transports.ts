@@ -7,12 +7,8 @@
 import type { Socket as NetSocket } from "node:net";
 import { NodeStream } from "../runtime/node_stream.ts";
 import { untilAborted } from "../waiting/abort.ts";
-import {
-  poll,
-  secondsLeft,
-  signalOf,
-  type WaitLimit,
-} from "../waiting/timeouts.ts";
+import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
+import { poll } from "../waiting/turns.ts";
 import { osError } from "../base/translate_error.ts";
 import type {
   AbortableTransport,

@@ -11,7 +11,7 @@ import {
   reasonOf,
 } from "../waiting/abort.ts";
 import type { Mutex } from "../waiting/mutex.ts";
-import { nextTurn } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 
 /** A read: yields how much data it needs, and is told whether any came before the end of the stream. */
 export type ReadSteps<T> = Generator<number, T, boolean>;

@@ -5,7 +5,8 @@
  */
 
 import { TimeoutError } from "../base/errors.ts";
-import { Cancellation, settleReads } from "../waiting/timeouts.ts";
+import { Cancellation } from "../waiting/timeouts.ts";
+import { settleReads } from "../waiting/turns.ts";
 import type { ActiveRequest } from "./active_request.ts";
 
 /**

@@ -6,6 +6,7 @@
 
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import { descriptorsChecked } from "../waiting/turns.ts";
 import type { ActiveRequest } from "./active_request.ts";
 
 /**
@@ -76,7 +77,10 @@ abstract class RequestTimer<T, K> {
     this.#timer = setUnrefTimeout(this.#fire, Math.ceil(Math.max(0, ms)));
   }
 
-  readonly #fire = (): void => {
+  readonly #fire = async (): Promise<void> => {
+    const timer = this.#timer;
+    await descriptorsChecked(); // a connection whose bytes have come in time is not idle
+    if (this.#timer !== timer) return; // it was stopped
     this.#timer = undefined;
     const seconds = this.#seconds!;
     const over = this.look(seconds);

@@ -7,7 +7,7 @@
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { nextTurn } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 import { IDLE_CALL, isIdle } from "./idle_waits.ts";
 import { noteLimit } from "./note_limit.ts";
 import { noteExpired } from "./remote_requests.ts";

@@ -7,7 +7,7 @@
 import { checkTimeout } from "../base/arguments.ts";
 import { osError } from "../base/translate_error.ts";
 import { checkAborted, checkSignal, untilAborted } from "../waiting/abort.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { Requests } from "./request_registry.ts";
 import type { WaitForConnectionsOptions } from "../stages/server_options.ts";

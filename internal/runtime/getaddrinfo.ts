@@ -16,7 +16,7 @@ import {
   AI_PASSIVE,
   SOCK_STREAM,
 } from "../base/constants.ts";
-import { failingLater } from "../waiting/timeouts.ts";
+import { failingLater } from "../waiting/turns.ts";
 import { endpointsOf } from "./service_ports.ts";
 import {
   gaiError,

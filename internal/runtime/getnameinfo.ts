@@ -4,7 +4,7 @@
  * @module
  */
 
-import { failingLater } from "../waiting/timeouts.ts";
+import { failingLater } from "../waiting/turns.ts";
 import { checkAddress, type InetAddress } from "../base/address.ts";
 import {
   AF_INET,

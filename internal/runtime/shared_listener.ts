@@ -15,7 +15,7 @@ import {
 } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";
-import { settleReads } from "../waiting/timeouts.ts";
+import { settleReads } from "../waiting/turns.ts";
 import { hostFor, wrongFamily } from "./dns.ts";
 import { openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "./scope_id.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { nextTurn } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 import type { StreamTransport } from "./transport.ts";
 
 /** The part of Deno's internals that a reset needs. */

@@ -7,7 +7,8 @@
 import { type Bytes, joinBytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
 import { osError } from "../base/translate_error.ts";
-import { nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import {
   type HandshakeOptions,

@@ -5,7 +5,7 @@
  */
 
 import { begun } from "../waiting/promises.ts";
-import { poll } from "../waiting/timeouts.ts";
+import { poll } from "../waiting/turns.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { DenoDatagramConn } from "./deno_datagram.ts";
 import { PeerAliases } from "./unix_aliases.ts";

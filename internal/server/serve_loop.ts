@@ -4,7 +4,7 @@
  * @module
  */
 
-import { nextTurn } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/translate_error.ts";

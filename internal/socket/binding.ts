@@ -17,7 +17,7 @@ import { openDatagram, openListener, unboundAddress } from "../runtime/open.ts";
 import type { StreamTransport } from "../runtime/transport.ts";
 import type { PathOptions } from "../runtime/unix_path.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import type { Datagram } from "./datagram.ts";
 import { isHeld, Listener } from "./listener.ts";
 import { getsockname } from "./socket_names.ts";

@@ -8,7 +8,7 @@ import { checkDirection } from "../base/arguments.ts";
 import { SHUT_RD, SHUT_WR } from "../base/constants.ts";
 import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { osError } from "../base/translate_error.ts";
 import { DenoDatagram } from "../runtime/deno_datagram.ts";
 import type { Transport } from "../runtime/transport.ts";

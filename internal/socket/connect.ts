@@ -15,7 +15,8 @@ import {
   checkSignal,
   untilAborted,
 } from "../waiting/abort.ts";
-import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { whenReady } from "../waiting/when_ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { ensureBound, rebind } from "./binding.ts";

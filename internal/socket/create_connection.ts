@@ -22,7 +22,7 @@ import {
   untilAborted,
 } from "../waiting/abort.ts";
 import { staggeredRace } from "../waiting/staggered_race.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { Socket } from "./socket_object.ts";
 
 /** The delay that RFC 8305 recommends (section 5), and that trio has. */

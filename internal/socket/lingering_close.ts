@@ -12,7 +12,7 @@ import {
   checkAborted,
   checkSignal,
 } from "../waiting/abort.ts";
-import { nextTurn } from "../waiting/timeouts.ts";
+import { nextTurn } from "../waiting/turns.ts";
 
 /** The most bytes dropped at a time. */
 const CHUNK = 16384;

@@ -5,7 +5,8 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { type BytesLike, checkSize, toBytes } from "../base/arguments.ts";
 import {
   MSG_DONTWAIT,

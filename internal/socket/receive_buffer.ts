@@ -6,7 +6,8 @@
 
 import type { OSError } from "../base/errors.ts";
 import { isRaggedEnd, osError, translate } from "../base/translate_error.ts";
-import { type Cancellation, poll } from "../waiting/timeouts.ts";
+import type { Cancellation } from "../waiting/timeouts.ts";
+import { poll } from "../waiting/turns.ts";
 import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { ReceiveMemory } from "./receive_memory.ts";

@@ -5,7 +5,6 @@
  */
 
 import { SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/translate_error.ts";
 import { awaitHint, numberHint } from "../base/message_hints.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import {
@@ -15,8 +14,8 @@ import {
   reasonOf,
 } from "../waiting/abort.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
-import { failLater, nextTurn, setUnrefTimeout } from "../waiting/timeouts.ts";
-import { RelayBuffer } from "./relay_buffer.ts";
+import { failLater } from "../waiting/turns.ts";
+import { type Direction, directions, IdleTimeout } from "./relay_direction.ts";
 import { Socket, stateOf } from "./socket_object.ts";
 import type { Stream } from "./stream.ts";
 
@@ -42,39 +41,6 @@ export interface RelayReport {
   sent: number;
   /** The number of bytes from the second socket to the first. */
   received: number;
-}
-
-/** Fails when nothing has happened for some time. */
-class IdleTimeout {
-  readonly #milliseconds: number;
-  readonly #fail: (error: Error) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #last = performance.now();
-
-  constructor(seconds: number, fail: (error: Error) => void) {
-    this.#milliseconds = seconds * 1000;
-    this.#fail = fail;
-    this.#check();
-  }
-
-  readonly #check = (): void => {
-    const left = this.#last + this.#milliseconds - performance.now();
-    if (left > 0) {
-      this.#timer = setUnrefTimeout(this.#check, Math.ceil(left));
-      return;
-    }
-    const reason = `no byte came for ${this.#milliseconds / 1000} s`;
-    this.#fail(osError("ETIMEDOUT", { syscall: "relay", reason }));
-  };
-
-  /** Restarts the time. */
-  restart(): void {
-    this.#last = performance.now();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** Returns the connections, or throws for arguments that are none. */
@@ -111,82 +77,6 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
     throw new RangeError(`${doing} finite and above 0, got ${timeout}`);
   }
   warnOfMilliseconds(timeout);
-}
-
-/**
- * How long a relay waits for a write in flight, in milliseconds: after a failure, because the connection cannot be reset
- * meanwhile, and at an end, because a reset may be behind it. Arbitrary; a client that reads at all makes room sooner.
- */
-const LAST_WRITE_MS = 1000;
-
-/** The writes to a peer that must succeed after the peer's end has come, before the end is passed on. Arbitrary. */
-const END_WRITES = 4;
-
-/** One direction of a relay. */
-class Direction {
-  readonly #from: Stream;
-  readonly #to: Stream;
-  readonly #idle: IdleTimeout | undefined;
-  #writing: Promise<void> | undefined;
-  #stopped = false;
-  /** The other direction of the relay. */
-  opposite: Direction | undefined;
-
-  constructor(from: Stream, to: Stream, idle: IdleTimeout | undefined) {
-    this.#from = from;
-    this.#to = to;
-    this.#idle = idle;
-  }
-
-  /** Passes on all bytes, and then the end. Returns the number of bytes. */
-  async copy(): Promise<number> {
-    const buffer = new RelayBuffer(this.#from);
-    let total = 0;
-    try {
-      for (;;) {
-        const bytes = await buffer.next();
-        if (bytes.length === 0 || this.#stopped) break;
-        this.#idle?.restart();
-        await (this.#writing = this.#to.sendall(bytes, null));
-        this.#writing = undefined;
-        this.#idle?.restart();
-        total += bytes.length;
-      }
-      buffer.release();
-    } finally {
-      buffer.drop();
-    }
-    await this.#endSettled();
-    if (!this.#stopped) await this.#to.endWrite(null);
-    return total;
-  }
-
-  /**
-   * Waits until a reset behind the end would have shown: a read finds an end then, and only the writes to the same peer
-   * fail, below TLS and from a worker or a child some turns later.
-   */
-  async #endSettled(): Promise<void> {
-    const until = performance.now() + LAST_WRITE_MS;
-    for (let writes = 0; writes < END_WRITES; writes++) {
-      await this.opposite?.lastWrite();
-      await nextTurn();
-      if (performance.now() > until) return;
-    }
-  }
-
-  /** Passes nothing more on, not even the end. */
-  stop(): void {
-    this.#stopped = true;
-  }
-
-  /** Waits for the end of the write in flight, but not for a peer that reads nothing. */
-  async lastWrite(): Promise<void> {
-    if (this.#writing === undefined) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LAST_WRITE_MS);
-    await Promise.race([promise, this.#writing.catch(() => {})]);
-    clearTimeout(timer);
-  }
 }
 
 /**
@@ -289,18 +179,6 @@ async function join(
     idle?.stop();
     forget?.();
   }
-}
-
-/** Returns the two directions between two streams. Each knows the other. */
-function directions(
-  [a, b]: Stream[],
-  idle: IdleTimeout | undefined,
-): [up: Direction, down: Direction] {
-  const up = new Direction(a, b, idle);
-  const down = new Direction(b, a, idle);
-  up.opposite = down;
-  down.opposite = up;
-  return [up, down];
 }
 
 /** Resets a connection after the last write to it. */

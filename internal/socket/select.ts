@@ -14,7 +14,7 @@ import {
 import type { Readiness } from "../waiting/pending_operation.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { ownerOf } from "./fileno.ts";
 import { Socket, stateOf } from "./socket_object.ts";
 

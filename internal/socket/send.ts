@@ -9,7 +9,8 @@ import {
   checkAddress,
   formatAddress,
 } from "../base/address.ts";
-import { failLater, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
+import { signalOf, type WaitLimit } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
 import {
   type BytesLike,

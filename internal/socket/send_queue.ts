@@ -4,11 +4,8 @@
  * @module
  */
 
-import {
-  type Cancellation,
-  poll,
-  type WaitLimit,
-} from "../waiting/timeouts.ts";
+import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
+import { poll } from "../waiting/turns.ts";
 import { quiet } from "../waiting/promises.ts";
 import type { OSError } from "../base/errors.ts";
 import { translate } from "../base/translate_error.ts";

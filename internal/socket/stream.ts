@@ -6,11 +6,10 @@
 
 import {
   type Cancellation,
-  nextTurn,
-  poll,
   setUnrefTimeout,
   type WaitLimit,
 } from "../waiting/timeouts.ts";
+import { nextTurn, poll } from "../waiting/turns.ts";
 import { whenReady } from "../waiting/when_ready.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";

@@ -15,7 +15,8 @@ import type { ByteCounts, Stream } from "../socket/stream.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
 import { whenReady } from "../waiting/when_ready.ts";
-import { failLater, type WaitLimit } from "../waiting/timeouts.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import { unsupported } from "./context_settings.ts";
 
 /** A socket with a session, and the setting of its context that the facts depend on. */

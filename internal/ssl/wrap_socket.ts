@@ -17,7 +17,7 @@ import {
   checkAborted,
   checkSignal,
 } from "../waiting/abort.ts";
-import { failLater } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
 import type { ContextSettings } from "./context_settings.ts";
 import { checkWrappable, type PlaintextPolicy, takeOver } from "./take_over.ts";
 

@@ -5,7 +5,8 @@
  */
 
 import { asReason } from "../base/translate_error.ts";
-import { Cancellation, nextTurn, type WaitLimit } from "./timeouts.ts";
+import { Cancellation, type WaitLimit } from "./timeouts.ts";
+import { nextTurn } from "./turns.ts";
 
 /**
  * The options of a call that waits.

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Cancellation, poll, wouldBlock } from "./timeouts.ts";
+import { type Cancellation, wouldBlock } from "./timeouts.ts";
+import { poll } from "./turns.ts";
 import { Queue } from "../base/queue.ts";
 import type { Readiness } from "./pending_operation.ts";
 

@@ -7,6 +7,7 @@
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { whenEnded } from "./pending_operation.ts";
+import { descriptorsChecked } from "./turns.ts";
 
 /** The longest delay of `setTimeout`, 2^31 - 1 ms; a longer one would fire at once. */
 export const MAX_DELAY = 2147483647;
@@ -20,13 +21,6 @@ export function setUnrefTimeout(
   Deno.unrefTimer(timer);
   return timer;
 }
-
-/**
- * The number of turns of the event loop for which a call that must not wait polls. A busy loop checks the descriptors
- * only in every 61st tick (tokio's default `event_interval`): data in the kernel's buffer arrived after 60 turns in
- * each of 8,000 trials, in 65 us. The rest is a margin.
- */
-const POLL_TURNS = 64;
 
 /**
  * The timer of one socket, which its timeouts share. When the timer fires, it expires the calls that are due. So a busy
@@ -70,8 +64,10 @@ export class SharedTimer {
     this.#timer = setUnrefTimeout(this.#fire, delay);
   }
 
-  readonly #fire = (): void => {
+  readonly #fire = async (): Promise<void> => {
     this.#timer = undefined;
+    await descriptorsChecked();
+    if (this.#stopped) return;
     const now = performance.now();
     let next = Infinity;
     for (const timeout of [this.#first, ...this.#others ?? []]) {
@@ -213,50 +209,6 @@ export class DeadlineTimeout extends Timeout {
 /** Creates the error of a call that must not wait and would have to. */
 export function wouldBlock(syscall: string): OSError {
   return osError("EAGAIN", { syscall });
-}
-
-/** Lets the event loop turn once. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/**
- * Rejects with `error` in a later turn of the event loop. If a call that fails without waiting ended in the same turn,
- * a program that repeats it whatever the error would starve everything else, its own timers and signals too.
- */
-export async function failLater(error: unknown): Promise<never> {
-  await nextTurn();
-  throw error;
-}
-
-/** Makes a call. If it fails, lets the event loop turn first, as {@linkcode failLater} does. */
-export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    return await failLater(error);
-  }
-}
-
-/**
- * Lets the event loop turn until `source` is ready, at most {@linkcode POLL_TURNS} times. Reports whether it is ready.
- */
-export async function poll(
-  source: { readonly ready: boolean; fill(): unknown },
-): Promise<boolean> {
-  source.fill();
-  for (let turn = 0; turn < POLL_TURNS && !source.ready; turn++) {
-    await nextTurn();
-  }
-  return source.ready;
-}
-
-/**
- * Lets the event loop turn until each read in flight whose bytes have come has ended, also through TLS, which takes some
- * turns more.
- */
-export async function settleReads(): Promise<void> {
-  for (let turn = 0; turn < 2 * POLL_TURNS; turn++) await nextTurn();
 }
 
 /** The limit of a call: null for none, "now" for a call that must not wait, or what ends the wait. */

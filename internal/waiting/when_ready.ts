@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  MAX_DELAY,
-  nextTurn,
-  poll,
-  type WaitLimit,
-  wouldBlock,
-} from "./timeouts.ts";
+import { MAX_DELAY, type WaitLimit, wouldBlock } from "./timeouts.ts";
+import { nextTurn, poll } from "./turns.ts";
 import { checkAborted, onAbort } from "./abort.ts";
 import { type Readiness, whenEnded } from "./pending_operation.ts";
 
@@ -94,6 +89,7 @@ async function firstReady(
   while (!over && !any.ready) await firstEnded([...any.fill(), end.promise]);
   clearTimeout(timer);
   forget?.();
+  if (!any.ready && !signal?.aborted) await poll(any); // the program may have kept the event loop from looking in time
 }
 
 /** Waits for the first of several promises, and leaves no reaction behind. */

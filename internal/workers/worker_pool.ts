@@ -7,7 +7,7 @@
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
-import { settleReads } from "../waiting/timeouts.ts";
+import { settleReads } from "../waiting/turns.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { AnyServer } from "../stages/event_types.ts";
