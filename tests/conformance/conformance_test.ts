@@ -1,60 +1,82 @@
-/** The same scenarios with CPython and with this module: the transcripts are the same. */
+/**
+ * The same scenarios with CPython and with this module, and with a client of the one and a server of the
+ * other: the transcripts are the same.
+ */
 
 import { assertEquals } from "../deps.ts";
+import { crosses, crossRuns } from "./crossing.ts";
 import { compare, DIFFERENCES } from "./differences.ts";
 import { Python, run } from "./runners.ts";
-import type { Scenario } from "./scenario.ts";
+import type { Scenario, Transport } from "./scenario.ts";
 import { Servers } from "./served.ts";
 import { GROUPS } from "./scenarios/mod.ts";
 import { ready } from "./setup.ts";
 
-for (const [group, scenarios] of Object.entries(GROUPS)) {
-  Deno.test({
-    name: `conformance: ${group}`,
-    ignore: !ready,
-    async fn(t) {
-      await using python = new Python();
-      await using servers = new Servers();
-      for (const scenario of scenarios) {
-        await t.step(scenario.name, () => check(python, servers, scenario));
-      }
-    },
-  });
-}
-
-async function check(
-  python: Python,
-  servers: Servers,
-  scenario: Scenario,
-): Promise<void> {
-  const theirs = await python.run(scenario);
-  const ours = await run(scenario, servers);
-  const { wrong, shown: here } = compare(theirs, ours, scenario.differs);
-  if (wrong.length > 0) assertEquals(ours, theirs); // shows both
-  for (const row of scenario.differs ?? []) {
-    assertEquals(here.has(row), true, `${row} does not differ`);
-  }
-}
+/** Milliseconds for all scenarios, which share a process of CPython and the servers with workers and children. */
+const LIMIT = 600_000;
 
 Deno.test({
-  name: "conformance: each difference shows in a scenario",
+  name: "conformance: the scenarios have the transcripts of CPython",
   ignore: !ready,
-  async fn() {
+  timeout: LIMIT,
+  async fn(t) {
     await using python = new Python();
     await using servers = new Servers();
     const missing = new Set(Object.keys(DIFFERENCES));
-    for (const scenario of Object.values(GROUPS).flat()) {
-      for (const row of scenario.differs ?? []) missing.delete(row); // `check` looks at these
+    for (const [group, scenarios] of Object.entries(GROUPS)) {
+      await t.step(`conformance: ${group}`, async (t) => {
+        for (const scenario of scenarios) {
+          await t.step(scenario.name, async (t) => {
+            const theirs = await python.run(scenario);
+            const ours = await run(scenario, servers);
+            const shown = same(theirs, ours, scenario.differs);
+            for (const row of scenario.differs ?? []) {
+              assertEquals(shown.has(row), true, `${row} does not differ`);
+            }
+            for (const row of shown) missing.delete(row);
+            if (!crosses(scenario)) return;
+            const runs = crossRuns(scenario, python, servers);
+            for (const [sides, cross] of Object.entries(runs)) {
+              await t.step(sides, async () => {
+                same(theirs, await cross(), scenario.differs);
+              });
+            }
+          });
+        }
+      });
     }
-    for (const scenario of Object.values(GROUPS).flat()) { // until the others have shown
-      if (missing.size === 0) break;
-      const theirs = await python.run(scenario);
-      const ours = await run(scenario, servers);
-      const { shown } = compare(theirs, ours, scenario.differs);
-      for (const row of shown) missing.delete(row);
-    }
-    assertEquals([...missing], []);
+    await t.step("each difference shows in a scenario", () => {
+      assertEquals([...missing], []);
+    });
   },
+});
+
+/** Compares transcripts. Returns the differences that show; fails if there are others. */
+function same(
+  theirs: string[],
+  ours: string[],
+  differs?: string[],
+): Set<string> {
+  const { wrong, shown } = compare(theirs, ours, differs);
+  if (wrong.length > 0) assertEquals(ours, theirs); // shows both
+  return shown;
+}
+
+Deno.test("conformance: every transport and every way to run has cross runs", () => {
+  const transports: Transport[] = [
+    "TCPServer",
+    "TLSServer",
+    "UDPServer",
+    "UnixStreamServer",
+    "UnixDatagramServer",
+  ];
+  const crossing = Object.values(GROUPS).flat().filter(crosses);
+  const ways = (transport: Transport) =>
+    new Set(
+      crossing.filter(({ server }) => server.transport === transport)
+        .map(({ server }) => server.way),
+    ).size;
+  assertEquals(transports.map(ways), [4, 4, 4, 4, 4]);
 });
 
 Deno.test({

@@ -19,7 +19,7 @@ const query = new URL(import.meta.url).searchParams;
 type AnyHandler = new (...args: any[]) => BaseRequestHandler<any, any>;
 
 /** The handler that runs these steps, over a class of the module. */
-function scripted(spec: HandlerSpec): AnyHandler {
+export function scripted(spec: HandlerSpec): AnyHandler {
   const Base: AnyHandler = {
     BaseRequestHandler,
     StreamRequestHandler,

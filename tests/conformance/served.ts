@@ -7,6 +7,7 @@
 import * as module from "../../mod.ts";
 import { until } from "../server_helpers.ts";
 import type { HandlerSpec, ServerSpec } from "./scenario.ts";
+import { scripted } from "./script_handler.ts";
 import { serverContext } from "./tls.ts";
 import { camel, World } from "./world.ts";
 
@@ -20,7 +21,8 @@ export class Servers implements AsyncDisposable {
   /** Opens a server, and serves unless the steps are to do that. */
   async serve(spec: ServerSpec, where: string): Promise<Served | Kept> {
     const { transport, way, attrs, hooks, manual, handler } = spec;
-    if (!/ing$/.test(way) || attrs || hooks || manual) {
+    if (!/ing$/.test(way)) return await open(spec, where);
+    if (attrs || hooks || manual) {
       return await open(spec, where, `script=${encoded(handler)}`);
     }
     const name = `${way}${transport}`;
@@ -37,15 +39,17 @@ export class Servers implements AsyncDisposable {
 
 const encoded = (value: unknown) => encodeURIComponent(JSON.stringify(value));
 
-/** Opens a server whose handlers find their steps as the query says. */
+/** Opens a server whose handlers find their steps as the query says; those that run in this process need none. */
 async function open(
   spec: ServerSpec,
   where: string,
-  query: string,
+  query?: string,
 ): Promise<Served> {
   const hooks: string[] = [];
   const Server = serverClass(spec, hooks);
-  const { Handler } = await import(`./script_handler.ts?${query}`);
+  const Handler = query === undefined
+    ? scripted(spec.handler)
+    : (await import(`./script_handler.ts?${query}`)).Handler;
   const maxChildren = spec.attrs?.max_children ?? 1;
   const childPermissions = { read: true }; // for the file of steps
   const ssl = spec.transport === "TLSServer" ? serverContext() : null;

@@ -12,14 +12,19 @@ import {
 
 const file = (name: string) => new URL(`../testdata/${name}`, import.meta.url);
 
+let servers: SSLContext | undefined;
+let clients: SSLContext | undefined;
+
 /** The context of the servers. */
 export function serverContext(): SSLContext {
-  const context = new SSLContext(PROTOCOL_TLS_SERVER);
-  context.loadCertChain(file("localhost.crt"), file("localhost.key"));
-  return context;
+  if (servers === undefined) {
+    servers = new SSLContext(PROTOCOL_TLS_SERVER);
+    servers.loadCertChain(file("localhost.crt"), file("localhost.key"));
+  }
+  return servers;
 }
 
 /** The context of the clients. */
 export function clientContext(): SSLContext {
-  return createDefaultContext({ cafile: file("localhost.crt") });
+  return clients ??= createDefaultContext({ cafile: file("localhost.crt") });
 }

@@ -2,6 +2,5 @@
 
 import "../conformance/conformance_test.ts";
 import "../conformance/coverage_test.ts";
-import "../conformance/cross_test.ts";
 import "../conformance/random_test.ts";
 import "../conformance/upstream_test.ts";

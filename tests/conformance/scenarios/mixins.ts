@@ -105,19 +105,23 @@ export const mixins: Scenario[] = [
       ["drain", "c"],
     ],
   })),
-  ...(["Threading", "Forking"] as const).flatMap((way) =>
-    [true, false].map((value): Scenario => ({
-      name: `${way}TCPServer with block_on_close ${value}`,
-      server: server(way, "TCPServer", { attrs: { block_on_close: value } }),
-      steps: [["server.block_on_close?"], ...ASK.TCPServer],
-    }))
-  ),
   ...[true, false].map((value): Scenario => ({
-    name: `ThreadingTCPServer with daemon_threads ${value}`,
-    server: server("Threading", "TCPServer", {
-      attrs: { daemon_threads: value },
+    name: `ForkingTCPServer with block_on_close ${value}`,
+    server: server("Forking", "TCPServer", {
+      attrs: { block_on_close: value },
     }),
-    steps: [["server.daemon_threads?"], ...ASK.TCPServer],
+    steps: [["server.block_on_close?"], ...ASK.TCPServer],
+  })),
+  ...[true, false].map((value): Scenario => ({
+    name: `ThreadingTCPServer with block_on_close and daemon_threads ${value}`,
+    server: server("Threading", "TCPServer", {
+      attrs: { block_on_close: value, daemon_threads: value },
+    }),
+    steps: [
+      ["server.block_on_close?"],
+      ["server.daemon_threads?"],
+      ...ASK.TCPServer,
+    ],
   })),
   {
     name: "ForkingTCPServer's children",

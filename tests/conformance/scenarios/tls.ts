@@ -11,6 +11,7 @@ const OTHERWISE = [
   /^a client that comes and goes/,
   /refuses a request$|^a request that is refused/,
   /the calls that a handler makes/,
+  /^(Threading|Forking)TCPServer( with |'s children|: the hooks)/, // of no bytes, and each starts a worker or a child
 ];
 
 /** Returns the scenarios with a TCP server as scenarios over TLS, and those of TLS alone. */
