@@ -42,31 +42,30 @@ const WAYS = [
 const elsewhere = ({ name }: { name: string }) => /^(Thread|Fork)/.test(name);
 
 for (const Server of WAYS) {
-  for (const reportLostClients of [true, false]) {
-    Deno.test({
-      name:
-        `${Server.name} goes on after whatever a handler throws, with reportLostClients ${reportLostClients}`,
-      ignore: elsewhere(Server) && !mayRun,
-      async fn() {
-        using stderr = new Stderr();
-        const server = new Server(
-          LOOPBACK,
-          Odd as unknown as RequestHandlerConstructor,
-          { reportLostClients },
-        );
-        await serving(server, async () => {
+  Deno.test({
+    name:
+      `${Server.name} goes on after whatever a handler throws, whether lost clients are reported or not`,
+    ignore: elsewhere(Server) && !mayRun,
+    async fn() {
+      using stderr = new Stderr();
+      const server = new Server(
+        LOOPBACK,
+        Odd as unknown as RequestHandlerConstructor,
+      );
+      await serving(server, async () => {
+        for (server.reportLostClients of [true, false]) {
           for (const name of Object.keys(ODD)) {
             assertEquals(await ask(server, `${name}\n`), "", name);
           }
           assertEquals(await ask(server, "hello\n"), "hello\n");
-        });
-        assertEquals(stderr.texts.length, Object.keys(ODD).length);
-        for (const each of stderr.texts) {
-          assertStringIncludes(each, "request from ('127.0.0.1', ");
         }
-      },
-    });
-  }
+      });
+      assertEquals(stderr.texts.length, 2 * Object.keys(ODD).length);
+      for (const each of stderr.texts) {
+        assertStringIncludes(each, "request from ('127.0.0.1', ");
+      }
+    },
+  });
 }
 
 /** What a server prints of an error, with the client that it names. */
@@ -156,79 +155,78 @@ for (const stderr of ["2>/dev/full", "2>&-"]) {
 /** What may be overridden, and throw at the end of a request. */
 const HOOKS = ["handleError", "shutdownRequest", "processRequestTask"] as const;
 
-for (const Server of WAYS.slice(1)) {
-  for (const hook of HOOKS) {
-    for (const how of ["throws", "rejects"]) {
-      Deno.test({
-        name:
-          `${Server.name} prints what ${hook}() ${how}, closes, and goes on`,
-        ignore: elsewhere(Server) && !mayRun,
-        async fn() {
-          let armed = true;
-          class Failing extends (Server as new (
-            ...args: ConstructorParameters<AnyServerClass>
-          ) => AnyServer) {}
-          const { prototype } = Failing as unknown as {
-            prototype: Record<string, (...args: unknown[]) => unknown>;
-          };
-          const original = prototype[hook];
-          prototype[hook] = function (...args) {
-            if (!armed) return original.apply(this, args);
-            if (how === "rejects") return Promise.reject(new Error(hook));
-            throw new Error(hook);
-          };
-          using stderr = new Stderr();
-          const server = new Failing(
-            LOOPBACK,
-            Odd as unknown as RequestHandlerConstructor,
-          );
-          await serving(server, async () => {
-            assertEquals(await ask(server, "a symbol\n"), "");
-            await until(() => server.status.active === 0);
-            armed = false;
-            assertEquals(await ask(server, "hello\n"), "hello\n");
-          });
-          const told = stderr.texts.filter((each) =>
-            each.includes(`Error: ${hook}`)
-          );
-          assertEquals(told.length, 1);
-          assertStringIncludes(
-            told[0],
-            "Exception occurred during the end of the request from (",
-          );
-        },
-      });
+type Hook = typeof HOOKS[number];
+
+/** A class whose hooks fail as `faults` says by then, and the texts of the errors. */
+function failing(Server: AnyServerClass, hooks: readonly Hook[]) {
+  const faults = new Map<string, "throws" | "rejects">();
+  class Failing extends Server {
+    override verifyRequest(request: never, from: never) {
+      if (faults.has("verifyRequest")) throw new Error("verifyRequest");
+      return super.verifyRequest(request, from);
     }
   }
+  const { prototype } = Failing as unknown as {
+    prototype: Record<string, (...args: unknown[]) => unknown>;
+  };
+  for (const hook of hooks) {
+    const original = prototype[hook];
+    prototype[hook] = function (...args) {
+      const how = faults.get(hook);
+      if (how === undefined) return original.apply(this, args);
+      if (how === "rejects") return Promise.reject(new Error(hook));
+      throw new Error(hook);
+    };
+  }
+  return { faults, Failing };
+}
 
+/** Each hook alone where that starts nothing, and all in one server where it starts a worker or a child. */
+const FAILURES: [Server: AnyServerClass, hooks: readonly Hook[]][] = [
+  ...HOOKS.map((hook) => [WAYS[1], [hook]] as const),
+  ...WAYS.slice(2).map((Server) => [Server, HOOKS] as const),
+].map(([Server, hooks]) => [Server, hooks]);
+
+for (const [Server, hooks] of FAILURES) {
   Deno.test({
     name:
-      `${Server.name} prints what handleError() throws of a verifyRequest() that throws, and goes on`,
+      `${Server.name} prints what ${hooks}() throws or rejects with, closes, and goes on`,
     ignore: elsewhere(Server) && !mayRun,
     async fn() {
-      let armed = true;
-      class Failing extends (Server as new (
-        ...args: ConstructorParameters<AnyServerClass>
-      ) => AnyServer) {
-        override verifyRequest(): boolean {
-          if (armed) throw new Error("verify");
-          return true;
-        }
-        override handleError() {
-          throw new Error("handleError");
-        }
-      }
+      const { faults, Failing } = failing(Server, hooks);
       using stderr = new Stderr();
       const server = new Failing(
         LOOPBACK,
         Odd as unknown as RequestHandlerConstructor,
       );
       await serving(server, async () => {
+        for (const hook of hooks) {
+          for (const how of ["throws", "rejects"] as const) {
+            stderr.texts.length = 0;
+            faults.set(hook, how);
+            assertEquals(await ask(server, "a symbol\n"), "");
+            await until(() => server.status.active === 0);
+            faults.clear();
+            assertEquals(await ask(server, "hello\n"), "hello\n");
+            await until(() => server.status.active === 0);
+            const told = stderr.texts.filter((each) =>
+              each.includes(`Error: ${hook}`)
+            );
+            assertEquals(told.length, 1, `${hook} ${how}`);
+            assertStringIncludes(
+              told[0],
+              "Exception occurred during the end of the request from (",
+            );
+          }
+        }
+        if (!hooks.includes("handleError")) return;
+        stderr.texts.length = 0;
+        faults.set("verifyRequest", "throws").set("handleError", "throws");
         assertEquals(await ask(server, ""), "");
-        armed = false;
+        faults.clear();
         assertEquals(await ask(server, "hello\n"), "hello\n");
+        assertStringIncludes(stderr.texts[0], "Error: handleError");
       });
-      assertStringIncludes(stderr.texts[0], "Error: handleError");
     },
   });
 }

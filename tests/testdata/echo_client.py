@@ -1,6 +1,6 @@
-"""Talks with an echo server: echo_client.py TYPE FAMILY ADDRESS..., all of socket's names, address as JSON.
+"""Talks with echo servers: echo_client.py SERVERS, a JSON list of [TYPE, FAMILY, ADDRESS], names as in socket.
 
-Prints, as JSON, the answers to one question after the other, and to several at a time.
+Prints, as JSON for each server, the answers to one question after the other, and to several at a time.
 """
 import json
 import os
@@ -9,14 +9,8 @@ import sys
 import tempfile
 import threading
 
-kind = getattr(socket, sys.argv[1])
-family = getattr(socket, sys.argv[2])
-address = json.loads(sys.argv[3])
-if isinstance(address, list):
-    address = tuple(address)
 
-
-def ask(question):
+def ask(kind, family, address, question):
     with socket.socket(family, kind) as s, tempfile.TemporaryDirectory() as d:
         s.settimeout(20)
         if kind == socket.SOCK_DGRAM:
@@ -29,18 +23,25 @@ def ask(question):
         return s.makefile("r", encoding="utf-8", newline="\n").read()
 
 
-questions = ["hello\n", "Grüße\n", "x" * 5000 + "\n"]
-answers = [ask(question) for question in questions]
-parallel = [None] * 10
+def talk(kind, family, address):
+    server = (
+        getattr(socket, kind),
+        getattr(socket, family),
+        tuple(address) if isinstance(address, list) else address,
+    )
+    questions = ["hello\n", "Grüße\n", "x" * 5000 + "\n"]
+    answers = [ask(*server, question) for question in questions]
+    parallel = [None] * 10
+
+    def run(i):
+        parallel[i] = ask(*server, f"client {i}\n")
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {"answers": answers == questions, "parallel": parallel}
 
 
-def run(i):
-    parallel[i] = ask(f"client {i}\n")
-
-
-threads = [threading.Thread(target=run, args=(i,)) for i in range(10)]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-json.dump({"answers": answers == questions, "parallel": parallel}, sys.stdout)
+json.dump([talk(*server) for server in json.loads(sys.argv[1])], sys.stdout)

@@ -1,4 +1,4 @@
-/** A program that serves one request, shuts the server down without closing it, and has nothing else to do. */
+/** A program that serves one request with each server, shuts it down without closing it, and has nothing else to do. */
 
 import { BaseRequestHandler, StreamRequestHandler } from "../../handlers.ts";
 import {
@@ -35,8 +35,8 @@ class OneDatagram extends BaseRequestHandler<[Uint8Array, Socket]> {
   }
 }
 
-if (import.meta.main) {
-  const [name, how] = Deno.args as [keyof typeof SERVERS, string];
+/** Serves one request, and shuts the server down. */
+async function end(name: keyof typeof SERVERS, how: string): Promise<void> {
   // deno-lint-ignore no-explicit-any
   const Server = SERVERS[name] as any;
   const datagrams = Server.socketType === SOCK_DGRAM;
@@ -56,7 +56,7 @@ if (import.meta.main) {
     await client.recv(1);
   }
   await client.sendall(new Uint8Array(1));
-  console.log((await client.recv(1)).length);
+  const { length } = await client.recv(1);
   client.close();
   if (how === "serveForever") await server.shutdown();
   await serving;
@@ -64,5 +64,13 @@ if (import.meta.main) {
     server.timeout = 0.01;
     await server.handleRequest();
   }
-  console.log("end");
+  console.log(`${name} ${how} ${length} end`);
+}
+
+if (import.meta.main) {
+  for (const name of Deno.args as (keyof typeof SERVERS)[]) {
+    for (const how of ["serveForever", "handleRequest", "handleTimeout"]) {
+      await end(name, how);
+    }
+  }
 }
