@@ -148,74 +148,62 @@ async function warmUp(
 }
 
 const REQUEST = "the request took longer than requestTimeout, 0.3 s";
+const IDLE = "no byte came or went for idleTimeout, ";
 
 for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
+  const one = name === "TCPServer" || Handler === BlockingHeld;
   Deno.test({
     name:
-      `${name} ends ${Handler.name} at requestTimeout: one that reads, that sends, that waits`,
+      `${name} ends ${Handler.name} at requestTimeout, one that reads, that sends, that waits, and if idle at idleTimeout`,
     ignore,
     async fn() {
       await serving(
         new (noting(name))(address, Handler, options),
         async (server) => {
-          const connect = () => connectTo(server);
-          await warmUp(server, connect);
-          server.requestTimeout = 0.3;
-          const one = name === "TCPServer" || Handler === BlockingHeld;
-          const together = one ? [["r"], ["s"], ["w"]] : [];
-          if (name !== "TCPServer") together.push(["r", "s", "w"]); // two of them may wait for a worker
-          for (const hows of together) {
-            await exceed(server, hows, connect, "requestTimeout", REQUEST);
-          }
-          await warmUp(server, connect);
+          await warmUp(server, () => connectTo(server));
+          await endLong(server, one, name === "TCPServer");
+          await endIdle(server, one);
         },
       );
     },
   });
 }
 
-const IDLE = "no byte came or went for idleTimeout, ";
+/** Ends requests of a server at requestTimeout: one at a time, together, or both. */
+async function endLong(
+  server: Noting,
+  one: boolean,
+  plain: boolean,
+): Promise<void> {
+  const connect = () => connectTo(server);
+  server.requestTimeout = 0.3;
+  const together = one ? [["r"], ["s"], ["w"]] : [];
+  if (!plain) together.push(["r", "s", "w"]); // two of them may wait for a worker
+  for (const hows of together) {
+    await exceed(server, hows, connect, "requestTimeout", REQUEST);
+  }
+  await warmUp(server, connect);
+  server.requestTimeout = null;
+}
 
-for (const { name, Handler, address, options, ignore } of [...WAYS, BLOCKING]) {
-  Deno.test({
-    name:
-      `${name} closes idle connections of ${Handler.name} at idleTimeout, and no busy one`,
-    ignore,
-    async fn() {
-      const server = new (noting(name))(address, Handler, options);
-      await serving(server, async () => {
-        const connect = () => connectTo(server);
-        await warmUp(server, connect);
-        const one = name === "TCPServer" || Handler === BlockingHeld;
-        const kept = one ? [] : [await connect()];
-        const busy = kept.map((client) => hold(client, "r"));
-        const seconds = one ? 0.3 : 2; // longer than a busy machine keeps the busy client from sending
-        server.idleTimeout = seconds;
-        const reason = `${IDLE}${seconds} s`;
-        const together = one
-          ? [["silent"], ["w"], ["s"]]
-          : [["silent", "w", "s"]];
-        for (const hows of together) {
-          await exceed(
-            server,
-            hows,
-            connect,
-            "idleTimeout",
-            reason,
-            kept.length,
-          );
-        }
-        assertEquals(server.status.active, kept.length, "those that go on");
-        server.idleTimeout = null;
-        for (const client of kept) {
-          await client.shutdown(SHUT_WR).catch(() => {});
-        }
-        await Promise.all(busy.map((ended) => within(ended)));
-        for (const client of kept) client.close();
-        await until(() => server.status.active === 0);
-      });
-    },
-  });
+/** Closes the connections of a server that are idle at idleTimeout, and no busy one. */
+async function endIdle(server: Noting, one: boolean): Promise<void> {
+  const connect = () => connectTo(server);
+  const kept = one ? [] : [await connect()];
+  const busy = kept.map((client) => hold(client, "r"));
+  const seconds = one ? 0.3 : 2; // longer than a busy machine keeps the busy client from sending
+  server.idleTimeout = seconds;
+  const reason = `${IDLE}${seconds} s`;
+  const together = one ? [["silent"], ["w"], ["s"]] : [["silent", "w", "s"]];
+  for (const hows of together) {
+    await exceed(server, hows, connect, "idleTimeout", reason, kept.length);
+  }
+  assertEquals(server.status.active, kept.length, "those that go on");
+  server.idleTimeout = null;
+  for (const client of kept) await client.shutdown(SHUT_WR).catch(() => {});
+  await Promise.all(busy.map((ended) => within(ended)));
+  for (const client of kept) client.close();
+  await until(() => server.status.active === 0);
 }
 
 for (
@@ -384,7 +372,9 @@ Deno.test("requestTimeout does not end requests that are quick, however many com
       const until = performance.now() + 1300;
       while (performance.now() < until) {
         using client = await connectTo(server);
-        await client.sendall(bytes("hello\n"));
+        await client.sendall(bytes("hel"));
+        await delay(50); // the request is under way whenever the second is over
+        await client.sendall(bytes("lo\n"));
         assertEquals(text(await within(client.recv(100))), "hello\n");
       }
       assertEquals(server.status.limits.requestTimeout, 0);
