@@ -10,7 +10,6 @@ import { TCPServer } from "../server.ts";
 import { type Address, OSError, type Socket } from "../socket.ts";
 import { assert, assertEquals, assertStringIncludes } from "./deps.ts";
 import {
-  type AnyServer,
   type AnyServerClass,
   ask,
   bytes,

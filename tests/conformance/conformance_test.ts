@@ -7,7 +7,7 @@ import { assertEquals } from "../deps.ts";
 import { crosses, crossRuns } from "./crossing.ts";
 import { compare, DIFFERENCES } from "./differences.ts";
 import { Python, run } from "./runners.ts";
-import type { Scenario, Transport } from "./scenario.ts";
+import type { Transport } from "./scenario.ts";
 import { Servers } from "./served.ts";
 import { GROUPS } from "./scenarios/mod.ts";
 import { ready } from "./setup.ts";
