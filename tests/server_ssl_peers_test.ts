@@ -30,7 +30,6 @@ import {
   makeServer,
   type NotingServer,
 } from "./ssl_server_helpers.ts";
-import { Echo } from "./testdata/handlers.ts";
 import { BlockingTlsLines, TlsLines } from "./testdata/ssl_handlers.ts";
 
 /** A client that is to connect; see testdata/ssl_client.py. */
@@ -113,7 +112,7 @@ function makeOf(Server: unknown, Handler: unknown, ssl: SSLContext) {
 
 Deno.test({
   name:
-    "a handler knows of the session what CPython's client knows, in each way to run",
+    "a handler knows of the session what CPython's client knows, and passes much both ways, in each way to run",
   ignore,
   async fn() {
     await using python = new PythonClient();
@@ -150,32 +149,12 @@ Deno.test({
         assertEquals(here.peer, null, "peer");
         assertEquals(here.der, null, "der");
         assertEquals(here.alpn, null, "alpn");
+        const bulk = Server === AsyncTCPServer ? 16 << 20 : 4 << 20;
+        const passed = await python.run(server, { lines: ["raw"], bulk });
+        assertEquals(passed.bulk, [0, true]);
       });
       assertEquals(server.errors, [], "errors");
       assertEquals(server.handshakes, [], "handshakes");
-    }
-  },
-});
-
-Deno.test({
-  name:
-    "a server passes 64 MB both ways to CPython, and as much less in workers and children",
-  ignore,
-  async fn() {
-    await using python = new PythonClient();
-    for (const [Server, Handler, ignored] of WAYS) {
-      if (ignored || Handler === BlockingTlsLines) continue;
-      const server = makeOf(Server, Echo, serverContext());
-      const size = Server === AsyncTCPServer ? 64 << 20 : 4 << 20;
-      const served = server.serveForever();
-      try {
-        const { bulk } = await python.run(server, { bulk: size });
-        assertEquals(bulk, [0, true]);
-      } finally {
-        await within(server.serverClose({ timeout: 5 }));
-      }
-      await within(served);
-      assertEquals(server.errors, []);
     }
   },
 });
@@ -317,19 +296,19 @@ Deno.test(
         let reloads = 0;
         let asked = 0;
         const clients = Array.from({ length: 8 }, async () => {
-          while (reloads < 20) {
+          while (reloads < 8) {
             const line = String(++asked);
             assertEquals(await askTls(server, line), line);
           }
         });
-        for (; reloads < 20; reloads++) {
+        for (; reloads < 8; reloads++) {
           const before = asked;
           await until(() => asked > before + 3);
           write(authority.issue({ name: `${reloads}`, hosts: ["localhost"] }));
           ssl.reload();
         }
         await Promise.all(clients);
-        assert(asked >= 60);
+        assert(asked >= 24);
       });
       assertEquals(server.handshakes, [], "handshakes");
       assertEquals(server.errors, [], "errors");

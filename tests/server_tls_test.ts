@@ -7,14 +7,13 @@ import { TCPServer } from "../server.ts";
 import { type InetAddress, OSError, SHUT_WR, Socket } from "../socket.ts";
 import { assertEquals, assertRejects } from "./deps.ts";
 import { granted } from "./helpers/allowed.ts";
-import { within } from "./helpers/within.ts";
+import { boundedCommand, within } from "./helpers/within.ts";
 import { FakeStream } from "./helpers.ts";
 import {
   type AnyServer,
   type AnyServerClass,
   bytes,
   LOOPBACK,
-  serving,
   Stderr,
   text,
   until,
@@ -81,76 +80,94 @@ async function askTls(server: AnyServer, line: string): Promise<string> {
   return text(await client.recv(100));
 }
 
-for (const Server of WAYS) {
-  Deno.test({
-    name: `${Server.name} frees the places of TLS clients that say nothing`,
-    ignore: ignore(Server),
-    async fn() {
-      using _stderr = new Stderr();
-      const server = makeTls(Server, { maxConnections: 2 });
-      await serving(server, async () => {
-        const silent = await Promise.all([1, 2, 3].map(async () => {
-          const [hostname, port] = server.serverAddress as [string, number];
-          return await Deno.connect({ hostname, port });
-        }));
-        assertEquals(await within(askTls(server, "hello\n")), "hello\n");
-        for (const conn of silent) conn.close();
-      });
-      assertEquals(server.codes[0], "ETIMEDOUT"); // the last may have left before its time
-    },
-  });
-
-  Deno.test({
-    name:
-      `${Server.name} reports a handshake that fails as a lost client, or not at all`,
-    ignore: ignore(Server),
-    async fn() {
-      using stderr = new Stderr();
-      const server = makeTls(Server, { reportLostClients: false });
-      await serving(server, async () => {
-        const [hostname, port] = server.serverAddress as [string, number];
-        const scan = await Deno.connect({ hostname, port });
-        scan.close();
-        await until(() => server.codes.length === 1);
-        using plain = await Deno.connect({ hostname, port });
-        await plain.write(bytes("GET / HTTP/1.0\r\n\r\n"));
-        await until(() => server.codes.length === 2);
-        await Deno.connectTls({ hostname, port }).then(async (conn) => {
-          await conn.handshake().catch(() => {}); // it does not trust the server
-          conn.close();
-        });
-        await until(() => server.codes.length === 3);
-        assertEquals(await askTls(server, "hello\n"), "hello\n");
-      });
-      assertEquals(server.codes, ["ECONNRESET", "EPROTO", "EPROTO"]);
-      assertEquals(stderr.texts, []);
-    },
-  });
-
-  Deno.test({
-    name:
-      `${Server.name} takes an end with no close_notify for the end of the stream`,
-    ignore: ignore(Server) || !mayRun,
-    async fn() {
-      const server = makeTls(Server, {});
-      await serving(server, async () => {
-        const client = `
+/** A client of CPython that ends its side of each connection without a close_notify, and prints what it is answered. */
+const RUDE = `
 import socket, ssl, sys
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-address = ("127.0.0.1", ${server.serverAddress[1]})
-tls = context.wrap_socket(socket.create_connection(address, 30))
-tls.sendall(b"no end of line")
-socket.socket.shutdown(tls, socket.SHUT_WR)
-sys.stdout.write(tls.recv(100).decode())
+for port in sys.argv[1:]:
+    tls = context.wrap_socket(socket.create_connection(("127.0.0.1", int(port)), 30))
+    tls.sendall(b"no end of line")
+    socket.socket.shutdown(tls, socket.SHUT_WR)
+    print(tls.recv(100).decode())
 `;
-        const python = new Deno.Command("python3", { args: ["-c", client] });
-        const { stdout } = await within(python.output(), 30_000);
-        assertEquals(text(stdout), "no end of line");
+
+Deno.test({
+  name:
+    "TLS clients that stall, leave or speak something else cost themselves only, in each way to run",
+  ignore: !granted("read"),
+  async fn(t) {
+    using stderr = new Stderr();
+    const options = { maxConnections: 2, reportLostClients: false };
+    const servers = WAYS.filter((Server) => !ignore(Server))
+      .map((Server) => makeTls(Server, options));
+    const served = servers.map((server) => server.serveForever());
+    try {
+      for (const server of servers) {
+        const name = Object.getPrototypeOf(server.constructor).name;
+        await t.step(
+          `${name} frees the places of clients that say nothing`,
+          () => freePlaces(server),
+        );
+        await t.step(
+          `${name} reports a handshake that fails as a lost client`,
+          () => failHandshakes(server),
+        );
+      }
+      await t.step({
+        name: "an end with no close_notify is the end of the stream",
+        ignore: !mayRun,
+        async fn() {
+          const ports = servers.map(({ serverAddress }) => serverAddress[1]);
+          const { stdout } = await within(
+            boundedCommand("python3", {
+              args: ["-c", RUDE, ...ports.map(String)],
+            }).output(),
+          );
+          const answers = servers.map(() => "no end of line\n").join("");
+          assertEquals(text(stdout), answers);
+          for (const { codes } of servers) assertEquals(codes, []);
+        },
       });
-      assertEquals(server.codes, []);
-    },
-  });
+    } finally {
+      for (const server of servers) await within(server.serverClose());
+    }
+    await within(Promise.all(served));
+    assertEquals(stderr.texts, []);
+  },
+});
+
+type CodesServer = ReturnType<typeof makeTls>;
+
+/** Two clients take all places, and a third waits for one; the fourth is answered though they say nothing. */
+async function freePlaces(server: CodesServer): Promise<void> {
+  const [hostname, port] = server.serverAddress as [string, number];
+  const silent = await Promise.all(
+    [1, 2, 3].map(() => Deno.connect({ hostname, port })),
+  );
+  assertEquals(await within(askTls(server, "hello\n")), "hello\n");
+  for (const conn of silent) conn.close();
+  await until(() => server.status.accepted === 4 && server.status.active === 0);
+  assertEquals(server.codes[0], "ETIMEDOUT"); // the last may have left before its time
+  server.codes.length = 0;
+}
+
+/** A client leaves, the next speaks HTTP, the third does not trust the server; the fourth is answered. */
+async function failHandshakes(server: CodesServer): Promise<void> {
+  const [hostname, port] = server.serverAddress as [string, number];
+  const scan = await Deno.connect({ hostname, port });
+  scan.close();
+  await until(() => server.codes.length === 1);
+  using plain = await Deno.connect({ hostname, port });
+  await plain.write(bytes("GET / HTTP/1.0\r\n\r\n"));
+  await until(() => server.codes.length === 2);
+  const distrusting = await Deno.connectTls({ hostname, port });
+  await distrusting.handshake().catch(() => {});
+  distrusting.close();
+  await until(() => server.codes.length === 3);
+  assertEquals(await askTls(server, "hello\n"), "hello\n");
+  assertEquals(server.codes, ["ECONNRESET", "EPROTO", "EPROTO"]);
+  server.codes.length = 0;
 }
 
 Deno.test("Socket.shutdown() is bounded by the timeout where the transport waits", async () => {

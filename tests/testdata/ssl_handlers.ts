@@ -23,16 +23,28 @@ function factsOf(request: object): string {
   }\n`;
 }
 
-const isQuestion = (line: Uint8Array) =>
-  new TextDecoder().decode(line) === "facts\n";
+const text = (line: Uint8Array) => new TextDecoder().decode(line);
 
-/** Sends each line back. Answers the line `facts` with what is known of the session. */
+/**
+ * Sends each line back. Answers the line `facts` with what is known of the session, and sends all back that comes after
+ * the line `raw`.
+ */
 export class TlsLines extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
     for await (const line of this.rfile) {
-      await this.wfile.write(isQuestion(line) ? factsOf(this.request) : line);
+      const facts = text(line) === "facts\n";
+      await this.wfile.write(facts ? factsOf(this.request) : line);
+      if (text(line) === "raw\n") return await this.#echo();
+    }
+  }
+
+  async #echo(): Promise<void> {
+    for (;;) {
+      const data = await this.request.recv(65536);
+      if (data.length === 0) return;
+      await this.request.sendall(data);
     }
   }
 }
@@ -43,7 +55,17 @@ export class BlockingTlsLines extends BlockingStreamRequestHandler {
 
   override handle() {
     for (const line of this.rfile) {
-      this.wfile.write(isQuestion(line) ? factsOf(this.request) : line);
+      const facts = text(line) === "facts\n";
+      this.wfile.write(facts ? factsOf(this.request) : line);
+      if (text(line) === "raw\n") return this.#echo();
+    }
+  }
+
+  #echo(): void {
+    for (;;) {
+      const data = this.request.recv(65536);
+      if (data.length === 0) return;
+      this.request.sendall(data);
     }
   }
 }
