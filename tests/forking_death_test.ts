@@ -15,6 +15,7 @@ import {
   serving,
   TCP,
 } from "./forking_helpers.ts";
+import { subscribe } from "../telemetry.ts";
 import { Asks } from "./testdata/forking_handlers.ts";
 import { boundedCommand } from "./helpers/within.ts";
 import { mayFork } from "./helpers/allowed.ts";
@@ -95,32 +96,67 @@ Deno.test({
   },
 });
 
+for (const acceptIn of ["parent", "children"] as const) {
+  Deno.test({
+    name:
+      `ForkingMixIn: a child that is killed before it is ready is replaced, and its client goes to the next one, acceptIn ${acceptIn}`,
+    ignore: ignoreProc,
+    async fn() {
+      const killed: number[] = [];
+      await using server = new TCP(LOCAL, Asks, { acceptIn, maxChildren: 1 });
+      using _killing = subscribe("socketserver.child.start", (event) => {
+        if (killed.length === 1) return;
+        killed.push(event.pid);
+        Deno.kill(event.pid, "SIGKILL");
+      });
+      await using _ = serving(server);
+      using client = await LineClient.connect(server.serverAddress);
+      assert(Number(await client.ask("pid")) !== killed[0]);
+      assertStrictEquals(server.status.failed, 0);
+      assertStrictEquals(server.reports.left, 0);
+    },
+  });
+}
+
 Deno.test({
   name:
-    "ForkingMixIn: a child that is killed before it is ready costs its own requests only, and the only one is replaced at once",
+    "ForkingMixIn: a connection whose second child is killed before it is ready, too, is closed",
   ignore: ignoreProc,
   async fn() {
-    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
+    let starts = 0;
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 1 });
+    using _killing = subscribe("socketserver.child.start", ({ pid }) => {
+      if (++starts <= 2) Deno.kill(pid, "SIGKILL");
+    });
     await using _ = serving(server);
-    /** A client whose child is killed as it starts. */
-    const lose = async (signal: Deno.Signal) => {
-      const before = new Set(server.activeChildren);
-      using lost = await LineClient.connect(server.serverAddress);
-      let starting: number[] = [];
-      while (starting.length === 0) {
-        await delay(1);
-        starting = [...server.activeChildren ?? []]
-          .filter((pid) => !before.has(pid));
-      }
-      Deno.kill(starting[0], signal);
-      await assertGone(lost);
-      const { error } = await server.reports.next();
-      assertStringIncludes(error.message, "before it was ready");
-    };
-    await lose("SIGKILL");
+    using client = await LineClient.connect(server.serverAddress);
+    await assertGone(client);
+    const { error } = await server.reports.next();
+    assertStrictEquals(error.name, "ChildProcessError");
+    assertStringIncludes(error.message, "before it was ready");
+    using next = await LineClient.connect(server.serverAddress);
+    assertStrictEquals(await next.ask("next"), "NEXT");
+    assertStrictEquals(starts, 3);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingMixIn: a child that fails before it is ready costs its own requests only",
+  ignore: ignoreProc,
+  async fn() {
+    let starts = 0;
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
+    using _aborting = subscribe("socketserver.child.start", ({ pid }) => {
+      if (++starts === 2) Deno.kill(pid, "SIGABRT");
+    });
+    await using _ = serving(server);
     using first = await LineClient.connect(server.serverAddress);
     const ready = await first.ask("pid");
-    await lose("SIGABRT");
+    using lost = await LineClient.connect(server.serverAddress);
+    await assertGone(lost);
+    const { error } = await server.reports.next();
+    assertStringIncludes(error.message, "before it was ready");
     using next = await LineClient.connect(server.serverAddress);
     assertStrictEquals(await next.ask("pid"), ready);
     assertStrictEquals(server.reports.left, 0);

@@ -18,6 +18,9 @@ export class ChildProcessError extends Error {
   override readonly name = "ChildProcessError";
 }
 
+/** As {@linkcode ChildProcessError}, for a request that the process had not got: another one can take it. */
+export class NotPassedError extends ChildProcessError {}
+
 /** Owns the process of a child, and ends it. */
 export class ChildLifetime {
   readonly #process: ChildProcess;

@@ -16,6 +16,7 @@ import { publishChild } from "./child_events.ts";
 import { ChildSurvey } from "./child_survey.ts";
 import { launch } from "./launch_child.ts";
 import type { JobEnd } from "./child_request.ts";
+import { NotPassedError } from "./child_lifetime.ts";
 import { settleReads } from "../waiting/turns.ts";
 import type { AcceptingChildHooks } from "./accepting_child.ts";
 import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
@@ -70,6 +71,8 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
+  /** Whether a child was killed before it could get the request. */
+  again?: boolean;
 }
 
 /**
@@ -150,15 +153,29 @@ export class ChildPool {
     return queued.ended.promise;
   }
 
+  /** Runs a request in a child; queues it once more if the child was killed before it could get it. */
+  async #run(child: PoolChild, queued: QueuedJob): Promise<void> {
+    const { job, ended, again } = queued;
+    try {
+      ended.resolve(await child.run(job));
+    } catch (error) {
+      if (again || this.#closed || !(error instanceof NotPassedError)) {
+        return ended.reject(error);
+      }
+      queued.again = true;
+      queued.leave = this.#waiting.push(queued);
+      this.#dispatch();
+    }
+  }
+
   /** Gives the waiting requests, in order, to children that can take one. */
   readonly #dispatch = (): void => {
     while (this.#waiting.first !== undefined) {
       const next = this.#next();
       if (next === undefined) return;
-      const { job, ended } = this.#waiting.shift()!;
-      if (next instanceof PoolChild) {
-        next.run(job).then(ended.resolve, ended.reject);
-      } else ended.reject(next.failure);
+      const queued = this.#waiting.shift()!;
+      if (next instanceof PoolChild) void this.#run(next, queued);
+      else queued.ended.reject(next.failure);
     }
     this.#stopTimer();
     if (this.#closed) this.#leave();

@@ -6,6 +6,7 @@
 
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./child_job.ts";
+import { NotPassedError } from "./child_lifetime.ts";
 import { type Failure, toFailure } from "../handoff/failure.ts";
 import {
   type CallMessage,
@@ -49,10 +50,13 @@ export class ChildRequest {
   #timeout: Timeout | undefined;
   /** Whether the child has acknowledged the request. */
   acknowledged = false;
+  /** Whether the connection of the request is still in this process, and would be passed to the child. */
+  waits: boolean;
 
   /** @param job The job that the child gets. */
   constructor(job: Job) {
     this.job = job;
+    this.waits = job.socket !== undefined;
   }
 
   /** Resolves when the handler has ended. Rejects with the error of the handler. */
@@ -127,9 +131,9 @@ export class ChildRequest {
     this.job.count?.(counts);
   }
 
-  /** Fails the request, and closes a connection that has not arrived in the child. */
+  /** Fails the request, and closes a connection that has not arrived in the child, unless another child can take it. */
   reject(error: unknown): void {
-    this.job.socket?.destroy();
+    if (!(error instanceof NotPassedError)) this.job.socket?.destroy();
     this.#end.reject(error);
   }
 

@@ -16,6 +16,8 @@ export interface PassedConnection {
   readonly socket: NetSocket;
   /** Called with the error if the child cannot have the connection. */
   readonly onLost: (error: unknown) => void;
+  /** Called when the child may have the connection from now on. */
+  readonly onPass: () => void;
 }
 
 /**
@@ -155,6 +157,7 @@ export class MessageQueue {
   #passConnection(message: ToChild, connection: PassedConnection): void {
     const { socket, onLost } = connection;
     if (!this.#process.connected) return this.#onLost();
+    connection.onPass();
     if (socket.destroyed) return this.#sendWithoutConnection(message);
     const taken = () => this.#proceed();
     this.#awaited = "connection";

@@ -20,7 +20,11 @@ import {
 import { AssignedRequests } from "./assigned_requests.ts";
 import type { Job } from "./child_job.ts";
 import type { ChildEnd } from "./child_events.ts";
-import { ChildLifetime, ChildProcessError } from "./child_lifetime.ts";
+import {
+  ChildLifetime,
+  ChildProcessError,
+  NotPassedError,
+} from "./child_lifetime.ts";
 import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
 import type { EndedMessage } from "./accept_messages.ts";
 import {
@@ -167,13 +171,17 @@ export class PoolChild {
   }
 
   /**
-   * Gives the child a request. Resolves when the handler has ended. Rejects with the error of the handler.
+   * Gives the child a request. Resolves when the handler has ended. Rejects with the error of the handler, or with a
+   * `NotPassedError` if the process was killed before it could get the connection.
    */
   run(job: Job): Promise<JobEnd> {
     const id = this.assigned + 1;
     const request = this.#add(id, job);
-    const onLost = (error: unknown) => this.#fail(id, error);
-    const connection = job.socket && { socket: job.socket, onLost };
+    const connection = job.socket && {
+      socket: job.socket,
+      onLost: (error: unknown) => this.#fail(id, error),
+      onPass: () => request.waits = false,
+    };
     this.#messages.send({ ...job.message, id }, connection);
     return request.ended;
   }
@@ -388,6 +396,13 @@ export class PoolChild {
     for (const id of this.#requests.ids) this.#fail(id, error);
   }
 
+  /** Ends the requests whose connections have not left this process: another child can take them. */
+  #giveBack(error: NotPassedError): void {
+    for (const id of this.#requests.ids) {
+      if (this.#requests.get(id).waits) this.#fail(id, error);
+    }
+  }
+
   /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
   #idle(): void {
     if (this.load > 0) return;
@@ -462,6 +477,7 @@ export class PoolChild {
     this.#death = error;
     const broken = !this.ready && !this.#lifetime.killedExternally;
     if (broken && this.load > 0) this.failure ??= error;
+    if (!broken) this.#giveBack(new NotPassedError(error.message));
     this.#endAll(error);
     const { exitReason, code, signal } = this.#lifetime;
     const reason = exitReason === "exited" && !this.ready ? "load" : exitReason;
