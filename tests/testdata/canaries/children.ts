@@ -160,7 +160,10 @@ export async function noDisconnect(): Promise<boolean> {
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     child.once("spawn", () => {
-      while (Deno.readTextFileSync(${JSON.stringify(said)}) === "");
+      const cell = new Int32Array(new SharedArrayBuffer(4));
+      while (Deno.readTextFileSync(${
+    JSON.stringify(said)
+  }) === "") Atomics.wait(cell, 0, 0, 10);
       Deno.kill(Deno.pid, "SIGKILL");
     });`;
   const args = ["eval", parent];

@@ -26,7 +26,7 @@ export async function unixUnlink(): Promise<boolean> {
   Deno.removeSync(path);
   Deno.writeTextFileSync(path, "of somebody else");
   listener.close();
-  for (let trial = 0; trial < 100; trial++) {
+  for (let trial = 0; trial < 1500; trial++) {
     await sleep(20);
     try {
       Deno.statSync(path);
@@ -43,7 +43,7 @@ export async function unixConnectFull(): Promise<boolean> {
   Deno.listen({ transport: "unix", path });
   for (;;) {
     const connecting = Deno.connect({ transport: "unix", path });
-    if (!await settles(connecting, 2000)) return false;
+    if (!await settles(connecting, 30_000)) return false;
     const error = await rejection(connecting);
     if (error !== undefined) return error instanceof Deno.errors.WouldBlock;
   }

@@ -59,7 +59,7 @@ export async function outOfMemory(): Promise<boolean> {
   const source = "for (const all = [];;) all.push(new Array(1000).fill(1.5));";
   const worker = new NodeWorker(moduleOf(source));
   worker.on("error", () => {});
-  await settles(once(worker, "exit"), 10_000);
+  await settles(once(worker, "exit"), 60_000);
   return false;
 }
 
@@ -69,7 +69,7 @@ export async function startWithoutDescriptors(): Promise<boolean> {
   for (let left = 0; left < 2; left++) held.pop()!.close();
   const worker = new NodeWorker(moduleOf("0"));
   worker.on("error", () => {});
-  await settles(once(worker, "exit"), 10_000);
+  await settles(once(worker, "exit"), 60_000);
   return false;
 }
 
