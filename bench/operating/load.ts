@@ -28,7 +28,13 @@ const LOOK_MS = 20;
 const REQUEST = new TextEncoder().encode("hello\n");
 const ANSWER = "HELLO\n";
 
-/** Clients that ask again as soon as they have their answer. */
+/** The milliseconds that a client waits after an answer, so that the machine has time for the servers. */
+const PAUSE_MS = 20;
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Clients that ask again soon after their answer. */
 export class Load {
   readonly #address: Deno.ConnectOptions;
   readonly #clients: Promise<void>[];
@@ -55,7 +61,7 @@ export class Load {
     const answered = () => this.#counts.short + this.#counts.kept;
     const from = answered();
     while (answered() < from + count) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      await pause(LOOK_MS);
     }
   }
 
@@ -77,6 +83,7 @@ export class Load {
         this.#fail("short", error);
       }
       close(connection);
+      await pause(PAUSE_MS);
     }
   }
 
@@ -88,6 +95,7 @@ export class Load {
         connection ??= await Deno.connect(this.#address);
         await ask(connection);
         this.#counts.kept++;
+        await pause(PAUSE_MS);
       } catch (error) {
         close(connection);
         connection = undefined;
