@@ -33,7 +33,7 @@ export function deno(script: string, ...args: string[]): Deno.Command {
 }
 
 /** Reads a stream until it has said something that matches. */
-async function readUntil(
+export async function readUntil(
   stream: ReadableStream<Uint8Array>,
   pattern: RegExp,
 ): Promise<RegExpExecArray> {

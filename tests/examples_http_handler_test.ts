@@ -8,7 +8,8 @@ import {
   TimeoutError,
 } from "../mod.ts";
 import { assert, assertEquals, assertMatch, delay } from "./deps.ts";
-import { bytes, Event, serving, text } from "./server_helpers.ts";
+import { bytes, Event, serving, text, until } from "./server_helpers.ts";
+import { ServerMetrics } from "../telemetry.ts";
 import { within } from "./helpers/within.ts";
 
 /** More than the system takes for a client that does not read. */
@@ -28,6 +29,8 @@ class Handler extends BaseHTTPRequestHandler {
         return await this.respond(200, { "X": "a\r\nb" });
       case "/long":
         return await this.respond(200, {}, this.#slowly());
+      case "/held":
+        return await this.respond(200, {}, this.#held());
       case "/large":
         return await this.respond(200, {}, this.#much());
       case "/late":
@@ -65,6 +68,16 @@ class Handler extends BaseHTTPRequestHandler {
       await this.wfile.flush();
       await delay(100);
     }
+  }
+
+  /** Goes on when the server closes. */
+  async *#held() {
+    yield bytes("x");
+    await this.wfile.flush();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.signal.addEventListener("abort", () => resolve());
+    await promise;
+    yield bytes("x");
   }
 
   async *#much() {
@@ -203,7 +216,7 @@ http(
     using client = await createConnection(server.serverAddress, {
       timeout: 30,
     });
-    await client.sendall(bytes(get("/long")));
+    await client.sendall(bytes(get("/held")));
     using file = client.makefile("rb");
     const begun = text(await within(file.readuntil("x")));
     assertEquals(statuses(begun), [200]);
@@ -237,8 +250,10 @@ http(
     using client = await createConnection(server.serverAddress, {
       timeout: 30,
     });
+    using metrics = new ServerMetrics(server);
     await client.sendall(bytes("HE"));
-    await delay(50); // so that it is read apart
+    const received = /^socketserver_io_bytes_total.*"receive".* 2$/m;
+    await until(() => received.test(metrics.prometheus())); // apart
     await client.sendall(bytes("AD / HTTP/1.1\r\n\r\n"));
     using file = client.makefile("rb");
     const answer = text(await within(file.read()));

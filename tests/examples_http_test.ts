@@ -1,4 +1,4 @@
-/** examples/http.ts against curl, wrk, CPython's clients, Chromium, fetch, and clients that are up to no good. */
+/** examples/http.ts against curl, wrk, CPython's clients, fetch, and clients that are up to no good. */
 
 import fc from "fast-check";
 import { createConnection, SHUT_WR, type Socket } from "../mod.ts";
@@ -18,7 +18,7 @@ import {
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./helpers/allowed.ts";
 import { bytes, text } from "./server_helpers.ts";
-import { boundedCommand, within } from "./helpers/within.ts";
+import { within } from "./helpers/within.ts";
 
 const BIG = 3_000_000;
 
@@ -688,8 +688,11 @@ site("moves files and bodies with curl", async (server, directory) => {
   assertEquals(status, "404");
 }, !have("curl"));
 
-site("answers wrk without an error", async (server) => {
+site("answers wrk without an error", async (server, directory) => {
+  const slowly = `${directory}/../slowly.lua`; // each connection, or wrk takes all processors
+  await Deno.writeTextFile(slowly, "function delay() return 20 end");
   const args = [
+    ...["-s", slowly],
     "-c16",
     "-t1",
     "-d1",
@@ -748,36 +751,6 @@ site("answers fetch", async (server) => {
 });
 
 site(
-  "shows Chromium its list, and the page behind a link",
-  async (server, directory) => {
-    const page = async (path: string) => {
-      const flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-dev-shm-usage",
-        `--user-data-dir=${directory}/../profile`,
-        "--dump-dom",
-      ];
-      const url = `http://127.0.0.1:${server.port}${path}`;
-      const { stdout } = await boundedCommand("chromium", {
-        args: [...flags, url],
-        stdin: "null",
-        stderr: "null",
-      }).output();
-      return text(stdout as Uint8Array<ArrayBuffer>);
-    };
-    assertStringIncludes(await page("/sub dir"), `<a href="./%3C%26%3E.txt">`);
-    assertStringIncludes(await page("/indexed/"), "<p>index</p>");
-  },
-  !have("chromium"),
-);
-
-site(
   "closes a connection whose head takes too long, and one that is silent",
   async (server) => {
     using drip = await connect(server);
@@ -801,7 +774,7 @@ site(
 );
 
 site(
-  "survives 3,000 requests with changes, and still answers",
+  "survives 1,000 requests with changes, and still answers",
   async (server) => {
     const corpus = Object.values(REQUESTS).map(([request]) => bytes(request))
       .filter((request) => request.length < 3000);
@@ -818,7 +791,7 @@ site(
       mutated(corpus),
       (request) => one(request).catch(lost),
     );
-    await fuzz("http", 3000, property);
+    await fuzz("http", 1000, property);
     assertEquals(statuses(await ask(server, GET)), [200]);
   },
 );

@@ -67,13 +67,25 @@ Deno.test({
   },
 });
 
+/** A page that shows, below itself, the list of a directory, to which it is redirected. */
+const PAGE = `<title>A</title><p id=x>hi<pre></pre><script>
+const request = new XMLHttpRequest();
+request.open("GET", "/sub dir", false);
+request.send();
+document.querySelector("pre").textContent = request.responseURL + request.responseText;
+</script>`;
+
 Deno.test({
-  name: "examples/https.ts shows Chromium its pages",
+  name:
+    "examples/https.ts shows Chromium its pages, and the list behind a redirect",
   ignore: !mayRun || !have("chromium"),
   async fn() {
     const identity = new Authority().issue({ name: "localhost", hosts });
     await withFiles({ server: identity }, async (path) => {
-      await Deno.writeTextFile(path("page.html"), "<title>A</title><p id=x>hi");
+      await Deno.mkdir(path("indexed"));
+      await Deno.writeTextFile(path("indexed/index.html"), PAGE);
+      await Deno.mkdir(path("sub dir"));
+      await Deno.writeTextFile(path("sub dir/<&>.txt"), "odd name");
       await using server = await start(
         "examples/https.ts",
         "127.0.0.1",
@@ -83,17 +95,19 @@ Deno.test({
         path("server.key"),
       );
       // deno-fmt-ignore
-      const args = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-        "--ignore-certificate-errors", `--user-data-dir=${path("profile")}`,
-        `https://localhost:${server.port}/page.html`];
+      const args = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--disable-dev-shm-usage", "--dump-dom", "--ignore-certificate-errors",
+        `--user-data-dir=${path("profile")}`, `https://localhost:${server.port}/indexed/`];
       const { stdout } = await boundedCommand("chromium", {
         args,
+        stdin: "null",
         stderr: "null",
       }).output();
-      assertStringIncludes(
-        new TextDecoder().decode(stdout),
-        '<p id="x">hi',
-      );
+      const shown = new TextDecoder().decode(stdout);
+      assertStringIncludes(shown, '<p id="x">hi');
+      assertStringIncludes(shown, `localhost:${server.port}/sub%20dir/`);
+      assertStringIncludes(shown, 'href="./%3C%26%3E.txt"');
     });
   },
 });

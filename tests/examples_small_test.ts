@@ -9,7 +9,13 @@ import {
   type TextReader,
 } from "../mod.ts";
 import { assert, assertEquals, assertMatch } from "./deps.ts";
-import { mayRun, type Running, start, talk } from "./example_helpers.ts";
+import {
+  mayRun,
+  onOneServer,
+  type Running,
+  start,
+  talk,
+} from "./example_helpers.ts";
 import { fuzz, mutated } from "./fuzz_helpers.ts";
 import { have } from "./helpers/allowed.ts";
 import { hear, makeProxied } from "./proxy_helpers.ts";
@@ -19,8 +25,16 @@ import { within } from "./helpers/within.ts";
 import { freePort } from "./docs_programs.ts";
 import { parsePrometheus } from "./prometheus.ts";
 
-const run = (name: string): Promise<Running> =>
-  start(`examples/${name}.ts`, "127.0.0.1", "0");
+/** Adds tests of one server of an example. */
+const on = (name: string) =>
+  onOneServer<[Running]>(
+    `examples/${name}.ts serves its clients`,
+    async (tests) => {
+      await using server = await start(`examples/${name}.ts`, "127.0.0.1", "0");
+      await tests(server);
+      await endWell(server);
+    },
+  );
 const connect = ({ port }: Running): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
@@ -33,57 +47,36 @@ async function endWell(server: Running): Promise<void> {
 
 const DATE = /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n$/;
 
-Deno.test({
-  name: "examples/daytime.ts tells ncat the time over TCP",
-  ignore: !mayRun || !have("ncat"),
-  async fn() {
-    await using server = await run("daytime");
-    const said = await talk("ncat", ["127.0.0.1", server.port], "");
-    assertMatch(said, DATE);
-    assert(Math.abs(Date.parse(said.trim()) - Date.now()) < 60_000);
-    await endWell(server);
-  },
-});
+const daytime = on("daytime");
 
-Deno.test({
-  name: "examples/daytime.ts tells socat the time over UDP",
-  ignore: !mayRun || !have("socat"),
-  async fn() {
-    await using server = await run("daytime");
-    const target = `UDP4:127.0.0.1:${server.port}`;
-    assertMatch(await talk("socat", ["-t", "1", "-", target], "now?\n"), DATE);
-    await endWell(server);
-  },
-});
+daytime("tells ncat the time over TCP", async (server) => {
+  const said = await talk("ncat", ["127.0.0.1", server.port], "");
+  assertMatch(said, DATE);
+  assert(Math.abs(Date.parse(said.trim()) - Date.now()) < 60_000);
+}, !have("ncat"));
 
-Deno.test({
-  name: "examples/discard.ts takes 50 MB of ncat over TCP and says nothing",
-  ignore: !mayRun || !have("ncat"),
-  async fn() {
-    await using server = await run("discard");
-    const args = ["127.0.0.1", server.port];
-    assertEquals(await talk("ncat", args, "x".repeat(50_000_000)), "");
-    await endWell(server);
-  },
-});
+daytime("tells socat the time over UDP", async (server) => {
+  const target = `UDP4:127.0.0.1:${server.port}`;
+  assertMatch(await talk("socat", ["-t", "1", "-", target], "now?\n"), DATE);
+}, !have("socat"));
 
-Deno.test({
-  name: "examples/discard.ts says nothing to a datagram of socat",
-  ignore: !mayRun || !have("socat"),
-  async fn() {
-    await using server = await run("discard");
-    const target = `UDP4:127.0.0.1:${server.port}`;
-    assertEquals(await talk("socat", ["-t", "0.2", "-", target], "a\n"), "");
-    await endWell(server);
-  },
-});
+const discard = on("discard");
 
-Deno.test({
-  name:
-    "examples/chargen.ts sends the pattern of RFC 864 to ncat, which leaves",
-  ignore: !mayRun || !have("ncat"),
-  async fn() {
-    await using server = await run("chargen");
+discard("takes 20 MB of ncat over TCP and says nothing", async (server) => {
+  const args = ["127.0.0.1", server.port];
+  assertEquals(await talk("ncat", args, "x".repeat(20_000_000)), "");
+}, !have("ncat"));
+
+discard("says nothing to a datagram of socat", async (server) => {
+  const target = `UDP4:127.0.0.1:${server.port}`;
+  assertEquals(await talk("socat", ["-t", "0.2", "-", target], "a\n"), "");
+}, !have("socat"));
+
+const chargen = on("chargen");
+
+chargen(
+  "sends the pattern of RFC 864 to ncat, which leaves",
+  async (server) => {
     const command = `ncat 127.0.0.1 ${server.port} | head -n 200`;
     const lines = (await talk("sh", ["-c", command], "")).split("\r\n");
     assertEquals(lines.length, 201);
@@ -92,44 +85,40 @@ Deno.test({
     assertEquals(lines[1].slice(0, 12), "!\"#$%&'()*+,");
     assertEquals(lines[95], lines[0]);
     assertEquals(lines[94].slice(0, 3), "~ !");
-    await endWell(server);
   },
-});
+  !have("ncat"),
+);
 
-Deno.test({
-  name: "examples/socks5.ts connects curl to a server, by name and by address",
-  ignore: !mayRun || !have("curl"),
-  async fn() {
-    const web = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      async (request) => new Response((await request.text()).toUpperCase()),
+const socks5 = on("socks5");
+
+socks5("connects curl to a server, by name and by address", async (server) => {
+  const web = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    async (request) => new Response((await request.text()).toUpperCase()),
+  );
+  const closed = (() => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    return listener.addr.port;
+  })();
+  const curl = (scheme: string, port: number) => {
+    const proxy = `${scheme}://127.0.0.1:${server.port}`;
+    const url = `http://localhost:${port}/`;
+    const options = ["-s", "-w", "%{http_code}", "--data-binary", "@-"];
+    return talk("sh", [
+      ...["-c", 'curl "$@" || echo " $?"', "curl"],
+      ...[...options, "--noproxy", "", "--proxy", proxy, url],
+    ], "x".repeat(300_000));
+  };
+  for (const scheme of ["socks5h", "socks5"]) {
+    const answer = await curl(scheme, web.addr.port);
+    assertEquals(
+      answer.replaceAll(/X+/g, (all) => `${all.length} `),
+      "300000 200",
     );
-    await using server = await run("socks5");
-    const closed = (() => {
-      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-      return listener.addr.port;
-    })();
-    const curl = (scheme: string, port: number) => {
-      const proxy = `${scheme}://127.0.0.1:${server.port}`;
-      const url = `http://localhost:${port}/`;
-      const options = ["-s", "-w", "%{http_code}", "--data-binary", "@-"];
-      return talk("sh", [
-        ...["-c", 'curl "$@" || echo " $?"', "curl"],
-        ...[...options, "--noproxy", "", "--proxy", proxy, url],
-      ], "x".repeat(300_000));
-    };
-    for (const scheme of ["socks5h", "socks5"]) {
-      const answer = await curl(scheme, web.addr.port);
-      assertEquals(
-        answer.replaceAll(/X+/g, (all) => `${all.length} `),
-        "300000 200",
-      );
-    }
-    assertEquals(await curl("socks5h", closed), "000 97\n"); // the proxy said no
-    await web.shutdown();
-    await endWell(server);
-  },
-});
+  }
+  assertEquals(await curl("socks5h", closed), "000 97\n"); // the proxy said no
+  await web.shutdown();
+}, !have("curl"));
 
 Deno.test({
   name: "examples/tcp_proxy.ts tells the server behind it who the client is",
@@ -163,12 +152,9 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name:
-    "examples/socks5.ts refuses what is no CONNECT, and drops what is no SOCKS",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await run("socks5");
+socks5(
+  "refuses what is no CONNECT, and drops what is no SOCKS",
+  async (server) => {
     using binding = await connect(server);
     await binding.sendall(
       Uint8Array.of(5, 1, 0, 5, 2, 0, 1, 127, 0, 0, 1, 0, 9),
@@ -184,9 +170,8 @@ Deno.test({
     await half.sendall(Uint8Array.of(5, 1));
     await half.shutdown(SHUT_WR);
     assertEquals((await within(half.recv(99))).length, 0);
-    await endWell(server);
   },
-});
+);
 
 /** A member of the chat. */
 class Chatter implements Disposable {
@@ -221,12 +206,30 @@ class Chatter implements Disposable {
   }
 }
 
-Deno.test({
-  name:
-    "examples/chat.ts lets ncat and socat talk, and tells who joins and leaves",
-  ignore: !mayRun || !have("ncat") || !have("socat"),
-  async fn() {
-    await using server = await run("chat");
+const onChat = on("chat");
+
+/** Adds a test of a chat that nobody is in. */
+const chat: typeof onChat = (name, fn, ignore) =>
+  onChat(name, async (server) => {
+    while (await joinAndLeave(server) !== "* here: nobody\n");
+    await fn(server);
+  }, ignore);
+
+/** Returns who is there. Has left when it returns. */
+async function joinAndLeave(server: Running): Promise<string> {
+  using client = await connect(server);
+  using file = client.makefile("r");
+  await client.sendall(bytes("nobody\n"));
+  await within(file.readline()); // the question
+  const here = await within(file.readline());
+  await client.shutdown(SHUT_WR);
+  await within(file.read());
+  return here;
+}
+
+chat(
+  "lets ncat and socat talk, and tells who joins and leaves",
+  async (server) => {
     using watcher = await Chatter.join(server, "watcher");
     const args = ["127.0.0.1", server.port];
     const ann = await talk("ncat", args, "ann\nhello\n\x1b[2Jbeep\x07\n");
@@ -244,39 +247,30 @@ Deno.test({
       "bob: hello too",
       "* bob leaves",
     ]);
-    await endWell(server);
   },
+  !have("ncat") || !have("socat"),
+);
+
+chat("refuses names, and says when a line is too long", async (server) => {
+  using ann = await Chatter.join(server, "ann");
+  for (const name of ["ann", "", "a b", "x".repeat(21), "\x1b"]) {
+    using client = await connect(server);
+    await client.sendall(bytes(`${name}\n`));
+    using file = client.makefile("rb");
+    const said = text(await file.read());
+    assertEquals(said, "* your name?\n* that is no name, or is taken\n");
+  }
+  using bob = await Chatter.join(server, "bob");
+  assertEquals(await ann.hear(), "* bob joins");
+  await ann.say("x".repeat(1000));
+  assertEquals(await ann.hear(), "* too long, 1000 bytes at most");
+  await ann.say("x".repeat(999));
+  assertEquals(await bob.hear(), `ann: ${"x".repeat(999)}`);
 });
 
-Deno.test({
-  name: "examples/chat.ts refuses names, and says when a line is too long",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await run("chat");
-    using ann = await Chatter.join(server, "ann");
-    for (const name of ["ann", "", "a b", "x".repeat(21), "\x1b"]) {
-      using client = await connect(server);
-      await client.sendall(bytes(`${name}\n`));
-      using file = client.makefile("rb");
-      const said = text(await file.read());
-      assertEquals(said, "* your name?\n* that is no name, or is taken\n");
-    }
-    using bob = await Chatter.join(server, "bob");
-    assertEquals(await ann.hear(), "* bob joins");
-    await ann.say("x".repeat(1000));
-    assertEquals(await ann.hear(), "* too long, 1000 bytes at most");
-    await ann.say("x".repeat(999));
-    assertEquals(await bob.hear(), `ann: ${"x".repeat(999)}`);
-    await endWell(server);
-  },
-});
-
-Deno.test({
-  name:
-    "examples/chat.ts drops a member who does not read, and holds nobody up",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await run("chat");
+chat(
+  "drops a member who does not read, and holds nobody up",
+  async (server) => {
     using ann = await Chatter.join(server, "ann");
     using slow = await Chatter.join(server, "slow");
     using bob = await Chatter.join(server, "bob");
@@ -303,29 +297,12 @@ Deno.test({
       assertEquals((error as { code?: string }).code, "ECONNRESET");
     }
     assert(received > 0);
-    await endWell(server);
   },
-});
+);
 
-Deno.test({
-  name:
-    "examples/chat.ts ends with its members still there, and one who never said a name",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await run("chat");
-    using ann = await Chatter.join(server, "ann");
-    using _nobody = await connect(server);
-    await endWell(server);
-    await within(ann.socket.recv(1));
-  },
-});
-
-Deno.test({
-  name:
-    "examples/chat.ts survives 2,000 members who say anything, and still lets others talk",
-  ignore: !mayRun,
-  async fn() {
-    await using server = await run("chat");
+chat(
+  "survives 700 members who say anything, and still lets others talk",
+  async (server) => {
     const corpus = [
       "ann\nhello\nhow are you\n",
       "bob\r\n\r\ngr\u00fc\u00dfe\r\n",
@@ -346,7 +323,7 @@ Deno.test({
     };
     await fuzz(
       "chat",
-      2000,
+      700,
       fc.asyncProperty(
         mutated(corpus),
         fc.boolean(),
@@ -357,9 +334,18 @@ Deno.test({
     using bob = await Chatter.join(server, "bob1");
     await bob.say("still there?");
     while (await ann.hear() !== "bob1: still there?");
-    await endWell(server);
   },
-});
+);
+
+chat(
+  "ends with its members still there, and one who never said a name",
+  async (server) => {
+    using ann = await Chatter.join(server, "ann");
+    using _nobody = await connect(server);
+    await endWell(server);
+    await within(ann.socket.recv(1));
+  },
+);
 
 Deno.test({
   name: "examples/metrics.ts counts the bytes of its clients for Prometheus",
