@@ -43,7 +43,6 @@ export function workarounds(): Workaround[] {
 export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "accept_rate_test.ts": "requests/accept_rate",
   "acceptors_test.ts": "children/acceptors",
-  "blocking_connect_test.ts": "blocking/blocking_connections",
   "blocking_same_test.ts": "blocking/blocking_socket_shell",
   "blocking_units_test.ts": "blocking/deadline",
   "call_executor_test.ts": "children/call_executor",
@@ -62,7 +61,6 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "inherited_test.ts": "runtime/listen_fds",
   "lookup_test.ts": "runtime/dns",
   "loop_waiter_test.ts": "server/loop_waiter",
-  "makefile_test.ts": "files/makefile",
   "mutex_queue_test.ts": "waiting/mutex",
   "node_listener_test.ts": "runtime/node_listener",
   "node_stream_test.ts": "runtime/node_stream",
@@ -83,7 +81,6 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "threads_pool_test.ts": "workers/worker_pool",
   "threads_ring_test.ts": "channel/ring",
   "threads_units_test.ts": "channel/frame_channel",
-  "tied_writes_test.ts": "files/tied_writes",
   "timeouts_test.ts": "waiting/timeouts",
   "unix_datagram_test.ts": "runtime/unix_datagram",
   "unix_deaf_test.ts": "runtime/unix_datagram",
@@ -95,14 +92,8 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
 /** The files of tests that import private modules though they test no unit of them, and what they need there. */
 export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
   "children_fakes.ts": "the messages between a server and its children",
-  "datagram_handler_test.ts":
-    "a source in memory, for a reader of a handler's own",
   "helpers.ts":
     "the transport over node:dgram, whatever the flags; a timeout without a timer",
-  "mistakes_test.ts":
-    "the variables that a service manager sets for another process",
-  "server_misuse_test.ts":
-    "the moment at which the module of a handler is loaded",
   "ssl_helpers.ts": "the listener over node:net, whatever the flags",
   "telemetry_helpers.ts": "the names of all channels",
   "testdata/forking_handlers.ts": "the registry of requests in a child",

@@ -10,13 +10,6 @@ import {
   type Socket,
   ThreadingTCPServer,
 } from "../mod.ts";
-import { BlockingConnections } from "../internal/blocking/blocking_connections.ts";
-import {
-  FrameChannel,
-  frameChannelMemory,
-} from "../internal/channel/frame_channel.ts";
-import * as P from "../internal/channel/frames.ts";
-import { WorkerConnections } from "../internal/workers/worker_connections.ts";
 import {
   assertEquals,
   assertMatch,
@@ -24,14 +17,7 @@ import {
   assertThrows,
   deadline,
 } from "./deps.ts";
-import {
-  deadPort,
-  digest,
-  listen,
-  randomBytes,
-  recvToEnd,
-  turn,
-} from "./helpers.ts";
+import { deadPort, digest, listen, randomBytes, recvToEnd } from "./helpers.ts";
 import { bytes, text } from "./server_helpers.ts";
 import { seeded } from "./stream_fakes.ts";
 import { mayRead } from "./helpers/allowed.ts";
@@ -383,96 +369,4 @@ Deno.test("createConnectionSync() and selectSync() say where they work", () => {
   assertStringIncludes(connect.message, "await createConnection() instead");
   const select = assertThrows(() => selectSync([], [], []), TypeError);
   assertStringIncludes(select.message, "await select() instead");
-});
-
-/** The connections of a worker, whose channel to the main thread is in this thread. */
-function connectionsHere(onDrain = () => {}) {
-  const memory = frameChannelMemory();
-  const sent: [type: number, id: number][] = [];
-  const main = new FrameChannel(memory, "main", (...frame) => {
-    sent.push([frame[0], frame[1]]);
-  });
-  const heard: [type: number, id: number][] = [];
-  const connections: BlockingConnections = new BlockingConnections(
-    new FrameChannel(memory, "worker", (type, id, payload) => {
-      heard.push([type, id]);
-      if (type === P.DRAIN) onDrain();
-      else connections.onFrame(type, id, payload);
-    }),
-  );
-  const addr = { transport: "tcp", hostname: "127.0.0.1", port: 80 } as const;
-  /** Answers the next attempt before it is made: the call finds the answer. */
-  const answer = () => {
-    const opening = { localAddr: addr, remoteAddr: addr, timeout: null };
-    main.send(P.OPEN, connections.lastId - 1, P.pack(opening));
-  };
-  return { connections, main, sent, heard, answer };
-}
-
-const CALL: P.ConnectCall = { address: ["localhost", 80], timeout: null };
-
-Deno.test("a connection keeps what comes right behind its opening", () => {
-  const { connections, main, answer } = connectionsHere();
-  answer();
-  main.send(P.DATA, -1, bytes("220 hello"));
-  main.send(P.EOF, -1);
-  const socket = connections.connect(CALL, undefined);
-  assertEquals(text(socket.recv(100)), "220 hello");
-  assertEquals(socket.recv(100).length, 0);
-  main.send(P.DATA, -7, bytes("of a connection that is closed")); // nobody hears
-  connections.channel.receive();
-});
-
-Deno.test("an aborted attempt is given up in the main thread", async () => {
-  const aborting = new AbortController();
-  const { connections, main, sent, heard } = connectionsHere(() =>
-    aborting.abort(new Error("enough"))
-  );
-  main.send(P.DRAIN, 0);
-  const connect = () => connections.connect(CALL, aborting.signal);
-  assertThrows(connect, Error, "enough");
-  assertThrows(connect, Error, "enough");
-  main.receive();
-  assertEquals(sent, [[P.CONNECT, -1], [P.ABORT, -1]]);
-
-  using listener = listen();
-  const opening = new WorkerConnections(main);
-  const call = { ...CALL, address: listener.getsockname() };
-  opening.onFrame(P.CONNECT, -1, P.pack(call));
-  opening.onFrame(P.ABORT, -1, new Uint8Array(0));
-  opening.onFrame(P.CONNECT, -2, P.pack(call));
-  const [peer] = await within(listener.accept());
-  heard.length = 0;
-  while (heard.length === 0) {
-    connections.channel.receive();
-    await turn();
-  }
-  assertEquals(heard, [[P.OPEN, -2]]); // and nothing of the one that was given up
-  opening.close();
-  assertEquals((await within(recvToEnd(peer))).length, 0);
-  peer.close();
-});
-
-Deno.test("a worker may have 1024 connections, and closed ones do not count", () => {
-  const { connections, main, answer } = connectionsHere();
-  const connect = () => {
-    answer();
-    return connections.connect(CALL, undefined);
-  };
-  const sockets = Array.from({ length: 1024 }, () => {
-    const socket = connect();
-    main.receive();
-    return socket;
-  });
-  const error = assertThrows(
-    connect,
-    Error,
-    "the handler has 1024 open connections",
-  );
-  assertEquals((error as Error & { code: string }).code, "EMFILE");
-  sockets[5].close();
-  connect();
-  assertThrows(connect, Error, "EMFILE");
-  connections.closeSince(-1000);
-  connect();
 });

@@ -8,7 +8,6 @@ import {
 } from "../handlers.ts";
 import { type DatagramRequest, UDPServer } from "../server.ts";
 import { type Address, type Bytes, type OSError, Socket } from "../socket.ts";
-import { BytesSource } from "../internal/files/memory_files.ts";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "./deps.ts";
 import {
   ask,
@@ -18,6 +17,7 @@ import {
   serving,
   text,
 } from "./server_helpers.ts";
+import { FakeSource } from "./stream_fakes.ts";
 
 Deno.test("BaseRequestHandler of a UDPServer has the packet and the server's socket", async () => {
   class Handler extends BaseRequestHandler<DatagramRequest> {
@@ -104,7 +104,7 @@ Deno.test("DatagramRequestHandler reads what was received and sends what is in w
     const { rfile } = handler;
     assertStrictEquals(handler.rfile, rfile);
     await handler.wfile.write(await rfile.read());
-    handler.rfile = new BufferedReader(new BytesSource(bytes("own") as Bytes));
+    handler.rfile = new BufferedReader(new FakeSource("own"));
     assertEquals(text(await handler.rfile.read()), "own");
     const { wfile } = handler;
     handler.wfile = wfile;

@@ -4,13 +4,13 @@ import {
   BufferedWriter,
   LimitOverrunError,
   type MakefileModes,
+  Socket,
   type SocketFile,
   TextReader,
   TextRWPair,
   TextWriter,
   type Writer,
 } from "../mod.ts";
-import { makefile } from "../internal/files/makefile.ts";
 import {
   assert,
   assertEquals,
@@ -18,7 +18,9 @@ import {
   assertRejects,
   assertThrows,
 } from "./deps.ts";
+import { FakeStream } from "./helpers.ts";
 import {
+  type Bytes,
   bytes,
   FakeSink,
   FakeSource,
@@ -27,17 +29,41 @@ import {
 } from "./stream_fakes.ts";
 
 /** A socket that receives the steps and keeps what it is sent. */
-class FakeSocket extends FakeSource {
+class FakeSocket extends Socket {
+  readonly source: FakeSource;
   readonly sink = new FakeSink();
 
-  static of(...steps: Step[]): FakeSocket {
-    return new FakeSocket(...steps);
+  constructor(...steps: Step[]) {
+    super();
+    this.source = new FakeSource(...steps);
   }
 
-  sendall(data: Uint8Array): Promise<void> {
+  override recv(n: number): Promise<Bytes> {
+    return this.source.recv(n);
+  }
+
+  override recvInto(buffer: Uint8Array): Promise<number> {
+    return this.source.recvInto(buffer);
+  }
+
+  override sendall(data: Uint8Array): Promise<void> {
     return this.sink.sendall(data);
   }
 }
+
+/** A connection whose writes wait, or fail. */
+class SlowStream extends FakeStream {
+  gate: Promise<void> | undefined;
+
+  override async write(p: Uint8Array): Promise<number> {
+    await this.gate;
+    return await super.write(p);
+  }
+}
+
+/** How often a connection was closed. */
+const closes = ({ calls }: FakeStream) =>
+  calls.filter((call) => call === "close").length;
 
 // deno-lint-ignore no-explicit-any
 type Class = new (...args: any[]) => unknown;
@@ -61,42 +87,45 @@ const CLASSES: Record<keyof MakefileModes, Class> = {
 };
 
 for (const [mode, expected] of Object.entries(CLASSES)) {
-  Deno.test(`makefile() returns a ${expected.name} for "${mode}"`, async () => {
-    let closes = 0;
-    const file = makefile(FakeSocket.of(), mode, { onClose: () => closes++ });
+  Deno.test(`makefile() returns a ${expected.name} for "${mode}", which keeps the connection open`, async () => {
+    const stream = new FakeStream();
+    const socket = Socket.from(stream);
+    const file = socket.makefile(mode);
     assertInstanceOf(file, expected);
+    socket.close();
+    assertEquals(closes(stream), 0);
     await file.close();
     await file.close();
     assertEquals(file.closed, true);
-    assertEquals(closes, 1);
+    assertEquals(closes(stream), 1);
   });
 }
 
 Deno.test("makefile() has the types of its modes", async () => {
-  const socket = FakeSocket.of("a\n");
-  const text: TextReader = makefile(socket);
-  const writer: Writer = makefile(socket, "wb");
-  const pair: BufferedRWPair = makefile(socket, "rwb", { buffering: 0 });
-  const some: SocketFile = makefile(socket, "rw" as string);
+  const socket = new FakeSocket("a\n");
+  const text: TextReader = socket.makefile();
+  const writer: Writer = socket.makefile("wb");
+  const pair: BufferedRWPair = socket.makefile("rwb", { buffering: 0 });
+  const some: SocketFile = socket.makefile("rw" as string);
   assertEquals(await text.readline(), "a\n");
   for (const file of [writer, pair, some]) await file.close();
 });
 
 Deno.test("makefile() reads text without a mode, and with an empty one", () => {
-  assertInstanceOf(makefile(FakeSocket.of()), TextReader);
-  assertInstanceOf(makefile(FakeSocket.of(), ""), TextReader);
+  assertInstanceOf(new FakeSocket().makefile(), TextReader);
+  assertInstanceOf(new FakeSocket().makefile(""), TextReader);
 });
 
 Deno.test("makefile() rejects an invalid mode and names it", () => {
   for (const mode of ["x", "rx", "a", "r+", "rt", "R"]) {
     assertThrows(
-      () => makefile(FakeSocket.of(), mode),
+      () => new FakeSocket().makefile(mode),
       TypeError,
       `Cannot open a file: invalid mode "${mode}"`,
     );
   }
   assertThrows(
-    () => makefile(FakeSocket.of(), 1 as unknown as string),
+    () => new FakeSocket().makefile(1 as unknown as string),
     TypeError,
     "Cannot open a file: invalid mode 1",
   );
@@ -120,45 +149,45 @@ Deno.test("makefile() rejects a buffering out of range, and 0 for text", () => {
   for (const [mode, buffering, message] of cases) {
     const options = { buffering: buffering as number };
     assertThrows(
-      () => makefile(FakeSocket.of(), mode, options),
+      () => new FakeSocket().makefile(mode, options),
       RangeError,
       message,
     );
   }
   assertThrows(
     () =>
-      makefile(FakeSocket.of(), "rb", { buffering: "0" as unknown as number }),
+      new FakeSocket().makefile("rb", { buffering: "0" as unknown as number }),
     TypeError,
     "Cannot open a file: buffering must be a number, got string",
   );
 });
 
 Deno.test("makefile() gives the buffer size to reader and writer", async () => {
-  const socket = FakeSocket.of("abcdef\n");
-  const file = makefile(socket, "rwb", { buffering: 4 });
+  const socket = new FakeSocket("abcdef\n");
+  const file = socket.makefile("rwb", { buffering: 4 });
   await file.read(1);
-  assertEquals(socket.asked, [4]);
+  assertEquals(socket.source.asked, [4]);
   await file.write("12345");
   assertEquals(socket.sink.sent, ["12345"]);
   await file.close();
 });
 
 Deno.test("makefile() makes unbuffered files with buffering 0", async () => {
-  const socket = FakeSocket.of("ab\ncd");
-  const reader = makefile(socket, "rb", { buffering: 0 });
+  const socket = new FakeSocket("ab\ncd");
+  const reader = socket.makefile("rb", { buffering: 0 });
   assertEquals(text(await reader.readline()), "ab\n");
-  assertEquals(socket.rest, "cd");
-  const writer = makefile(socket, "wb", { buffering: 0 });
+  assertEquals(socket.source.rest, "cd");
+  const writer = socket.makefile("wb", { buffering: 0 });
   writer.write("first");
-  const pair = makefile(socket, "rwb", { buffering: 0 });
+  const pair = socket.makefile("rwb", { buffering: 0 });
   pair.write("now");
   assertEquals(socket.sink.sent, ["first", "now"]);
   await pair.close();
 });
 
 Deno.test("makefile() gives encoding, errors, newline and lineLimit to text files", async () => {
-  const socket = FakeSocket.of(Uint8Array.of(0xe9, 13, 10), "too long");
-  const file = makefile(socket, "rw", {
+  const socket = new FakeSocket(Uint8Array.of(0xe9, 13, 10), "too long");
+  const file = socket.makefile("rw", {
     encoding: "latin-1",
     errors: "replace",
     newline: "\r\n",
@@ -172,13 +201,13 @@ Deno.test("makefile() gives encoding, errors, newline and lineLimit to text file
 });
 
 Deno.test("makefile() gives lineLimit to binary files", async () => {
-  const file = makefile(FakeSocket.of("too long"), "rb", { lineLimit: 4 });
+  const file = new FakeSocket("too long").makefile("rb", { lineLimit: 4 });
   await assertRejects(() => file.readline(), LimitOverrunError);
 });
 
 Deno.test("BufferedRWPair has the methods of both halves", async () => {
-  const socket = FakeSocket.of("line\nabcdefghijklmnopqr\nx\ny\nz");
-  const file = makefile(socket, "rwb");
+  const socket = new FakeSocket("line\nabcdefghijklmnopqr\nx\ny\nz");
+  const file = socket.makefile("rwb");
   assertEquals(text(await file.readline()), "line\n");
   assertEquals(text(await file.peek()).slice(0, 3), "abc");
   assertEquals(text(await file.read(2)), "ab");
@@ -206,8 +235,8 @@ Deno.test("BufferedRWPair has the methods of both halves", async () => {
 });
 
 Deno.test("TextRWPair has the methods of both halves", async () => {
-  const socket = FakeSocket.of("one\r\ntwo\nthree\nfour");
-  const file = makefile(socket, "rw");
+  const socket = new FakeSocket("one\r\ntwo\nthree\nfour");
+  const file = socket.makefile("rw");
   assertEquals(await file.readline(), "one\n");
   assertEquals(await file.read(4), "two\n");
   assertEquals(await file.readlines(1), ["three\n"]);
@@ -223,20 +252,21 @@ Deno.test("TextRWPair has the methods of both halves", async () => {
 });
 
 for (const mode of ["rwb", "rw"] as const) {
-  Deno.test(`makefile("${mode}").close() flushes before onClose, and closes both halves`, async () => {
-    const socket = FakeSocket.of("a\n");
+  Deno.test(`makefile("${mode}").close() flushes, and closes both halves and then the connection`, async () => {
+    const stream = new SlowStream();
     const gate = Promise.withResolvers<void>();
-    socket.sink.gate = gate.promise;
-    let closes = 0;
-    const file = makefile(socket, mode, { onClose: () => closes++ });
+    stream.gate = gate.promise;
+    const socket = Socket.from(stream);
+    const file = socket.makefile(mode);
     file.write("bye");
+    socket.close();
     const closing = file.close();
     assertEquals(file.closed, true);
-    assertEquals(closes, 0);
+    assertEquals(closes(stream), 0);
     gate.resolve();
     await closing;
-    assertEquals(socket.sink.sent, ["bye"]);
-    assertEquals(closes, 1);
+    assertEquals(stream.written.map(text), ["bye"]);
+    assertEquals(closes(stream), 1);
     await assertRejects(
       () => file.readline(),
       TypeError,
@@ -247,19 +277,20 @@ for (const mode of ["rwb", "rw"] as const) {
     }
   });
 
-  Deno.test(`makefile("${mode}").close() calls onClose even if the flush fails`, async () => {
-    const socket = FakeSocket.of();
-    socket.sink.failure = new Error("gone");
-    let closes = 0;
-    const file = makefile(socket, mode, { onClose: () => closes++ });
+  Deno.test(`makefile("${mode}").close() closes the connection even if the flush fails`, async () => {
+    const stream = new SlowStream();
+    stream.gate = Promise.reject(new Error("gone"));
+    const socket = Socket.from(stream);
+    const file = socket.makefile(mode);
     file.write("bye");
+    socket.close();
     await assertRejects(() => file.close(), Error, "gone");
     await file.close();
-    assertEquals(closes, 1);
+    assertEquals(closes(stream), 1);
   });
 
   Deno.test(`makefile("${mode}")[Symbol.asyncDispose]() closes`, async () => {
-    const opened = makefile(FakeSocket.of(), mode);
+    const opened = new FakeSocket().makefile(mode);
     {
       await using file = opened;
       assert(!file.closed);
@@ -268,23 +299,22 @@ for (const mode of ["rwb", "rw"] as const) {
   });
 }
 
-Deno.test("makefile() ties a reader to a writer, and tells when the writer begins to hold", async () => {
-  const socket = FakeSocket.of("1\n2\n", "3\n");
-  const held: unknown[] = [];
-  const wfile = makefile(socket, "wb", {
-    buffering: 0,
-    onHold: (writer) => held.push(writer),
-  });
-  using rfile = makefile(socket, "rb", { tie: wfile });
+Deno.test("makefile() ties a reader to a writer, which holds what goes before all that the socket sends", async () => {
+  const stream = new FakeStream(bytes("1\n2\n"), bytes("3\n4\n"));
+  const socket = Socket.from(stream);
+  const wfile = socket.makefile("wb", { buffering: 0 });
+  const rfile = socket.makefile("rb", { tie: wfile });
+  const sent = () => stream.written.map(text);
   await rfile.readline();
   wfile.write("a");
-  assertEquals(held.length, 1);
-  assertEquals(socket.sink.sent, []);
-  assert(held[0] === wfile, "it held for another writer");
+  assertEquals(sent(), []);
   await rfile.readline();
-  const reading = rfile.readline(); // receives
-  assertEquals(socket.sink.given.length, 1);
-  assertEquals(text(await reading), "3\n");
+  assertEquals(text(await rfile.readline()), "3\n"); // receives
+  assertEquals(sent(), ["a"]);
+  wfile.write("b");
+  await socket.sendall(bytes("c"));
+  assertEquals(sent().join(""), "abc");
+  socket.close();
+  await rfile.close();
   await wfile.close();
-  assertEquals(socket.sink.sent, ["a"]);
 });

@@ -2,8 +2,6 @@
 
 import * as module from "../mod.ts";
 import * as telemetry from "../telemetry.ts";
-import { parseListenFds } from "../internal/runtime/listen_fds.ts";
-import { pick } from "../internal/socket/inherited_sockets.ts";
 import { assert, assertEquals } from "./deps.ts";
 import { read, withDirectory } from "./docs_programs.ts";
 import { granted, mayFork } from "./helpers/allowed.ts";
@@ -346,13 +344,6 @@ const MISTAKES: Record<string, () => unknown> = {
     using _b = b;
     await a.sendall("hello");
   },
-  "`npx`, or a shell that stays, between systemd and Deno": () =>
-    parseListenFds({ LISTEN_FDS: "1", LISTEN_PID: "41" }, 42),
-  'a wrong name of a socket: `inheritedSocket("web")`': () =>
-    pick(
-      parseListenFds({ LISTEN_FDS: "1", LISTEN_FDNAMES: "http" }, 42),
-      "web",
-    ),
   "a number that is no descriptor: `Socket.fromFd(99)`": () =>
     s.Socket.fromFd(99),
   "a connection for a server: `new TCPServer(connection, Upper)`": async () => {
@@ -385,6 +376,22 @@ const PROGRAMS: Record<string, [flags: string[], code: string]> = {
     "new s.Socket().settimeout(5000); new s.Socket().settimeout(6000);",
   ],
   "no `--allow-net`": [[], "make('AsyncTCPServer')"],
+  "`npx`, or a shell that stays, between systemd and Deno": [
+    ["--allow-env"],
+    `Deno.env.set("LISTEN_FDS", "1");
+    Deno.env.set("LISTEN_PID", "41");
+    try {
+      s.inheritedSocket();
+    } catch ({ message }) {
+      throw new Error(message.replace(Deno.pid, 42));
+    }`,
+  ],
+  'a wrong name of a socket: `inheritedSocket("web")`': [
+    ["--allow-env"],
+    `Deno.env.set("LISTEN_FDS", "1");
+    Deno.env.set("LISTEN_FDNAMES", "http");
+    s.inheritedSocket("web");`,
+  ],
   "no `--allow-env`, for the sockets of systemd": [[], "s.inheritedSocket()"],
   "no `--allow-env`, with `serve(server, { notify: true })`": [
     ["--allow-net"],

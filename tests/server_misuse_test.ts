@@ -6,17 +6,15 @@ import {
   ThreadingTCPServer,
 } from "../mixins.ts";
 import { TCPServer, UDPServer } from "../server.ts";
+import { BaseRequestHandler } from "../handlers.ts";
+import { assertEquals, assertStringIncludes, assertThrows } from "./deps.ts";
 import {
-  checkNotLoading,
-  loadModule,
-} from "../internal/server/handler_class.ts";
-import {
-  assertEquals,
-  assertRejects,
-  assertStringIncludes,
-  assertThrows,
-} from "./deps.ts";
-import { type AnyServerClass, LOOPBACK, text } from "./server_helpers.ts";
+  type AnyServerClass,
+  ask,
+  LOOPBACK,
+  serving,
+  text,
+} from "./server_helpers.ts";
 import { Echo } from "./testdata/handlers.ts";
 import { granted } from "./helpers/allowed.ts";
 import { within } from "./helpers/within.ts";
@@ -56,17 +54,20 @@ Deno.test({
     "no server of TCP or UDP can be made while a handler's module is loaded, and all can afterwards",
   ignore: !mayRun,
   async fn() {
-    for (const Server of SERVERS) {
-      const make = () => new Server(LOOPBACK, Echo as never);
-      await assertRejects(
-        // deno-lint-ignore require-await
-        () => loadModule("in a worker", async () => make()),
-        Error,
-        "Cannot make a server in a worker",
-      );
-      await make().serverClose();
+    class Making extends BaseRequestHandler { // only the worker loads the module
+      static readonly moduleUrl =
+        new URL("testdata/making_handlers.ts", import.meta.url).href;
+      override handle() {}
     }
-    checkNotLoading();
+    const server = new ThreadingTCPServer(LOOPBACK, Making, { maxWorkers: 1 });
+    await serving(server, async () => {
+      const [atLoad, later] = JSON.parse(await ask(server, ""));
+      assertEquals(atLoad.length, 5);
+      for (const message of atLoad) {
+        assertStringIncludes(message, "Cannot make a server in a worker");
+      }
+      assertEquals(later, Array(5).fill("127.0.0.1"));
+    });
   },
 });
 

@@ -1,59 +1,92 @@
-/** The sends of held writes at the end of a turn of the event loop. */
+/** Small answers that follow each other in one turn of the event loop are sent together. */
 
-import { cancelSend, scheduleSend } from "../internal/files/tied_writes.ts";
-import type { Tied } from "../mod.ts";
+import { type BufferedReader, Socket, type Writer } from "../mod.ts";
 import { assertEquals } from "./deps.ts";
-import { endOfMicrotasks, endOfTurn, FrozenClock } from "./stream_fakes.ts";
+import { FakeStream } from "./helpers.ts";
+import {
+  bytes,
+  endOfMicrotasks,
+  endOfTurn,
+  FrozenClock,
+  text,
+} from "./stream_fakes.ts";
 
-/** A writer that counts how often it is told to send. */
-class Counter implements Tied {
-  count = 0;
+/** A connection over which several questions have come, with the files of a handler. */
+class Asked implements Disposable {
+  readonly #stream = new FakeStream(bytes("1\n2\n3\n4\n"));
+  readonly #socket: Socket = Socket.from(this.#stream);
+  readonly wfile: Writer = this.#socket.makefile("wb", { buffering: 0 });
+  readonly #rfile: BufferedReader = this.#socket.makefile("rb", {
+    tie: this.wfile,
+  });
 
-  sendHeld(): void {
-    this.count++;
+  /** The text of each write to the connection. */
+  get sent(): string[] {
+    return this.#stream.written.map(text);
+  }
+
+  /** Reads a question, and writes an answer. */
+  async answer(answer: string): Promise<void> {
+    await this.#rfile.readline();
+    this.wfile.write(answer);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.abort();
   }
 }
 
-Deno.test("scheduleSend() sends each writer once, and none whose send is cancelled", async () => {
-  const [sent, cancelled, later] = [
-    new Counter(),
-    new Counter(),
-    new Counter(),
-  ];
-  scheduleSend(sent);
-  scheduleSend(cancelled);
-  cancelSend(cancelled);
-  await endOfTurn();
-  scheduleSend(later);
-  await endOfTurn();
-  const counts = [sent, cancelled, later].map(({ count }) => count);
-  assertEquals(counts, [1, 0, 1]);
-});
-
-Deno.test("scheduleSend() watches one turn for all writers", async () => {
+Deno.test("wfile sends small writes of one turn together, and nothing twice", async () => {
   using _ = new FrozenClock();
-  const { now } = performance;
-  let looks = 0;
-  performance.now = () => {
-    looks++;
-    return now();
-  };
-  for (let i = 0; i < 10; i++) scheduleSend(new Counter());
-  await endOfMicrotasks(100);
-  assertEquals(looks, 3); // when it begins, at the first write, and at those that came meanwhile
+  using asked = new Asked();
+  await asked.answer("a");
+  await asked.answer("b");
+  assertEquals(asked.sent, []);
+  await endOfTurn();
+  assertEquals(asked.sent, ["ab"]);
+  await asked.answer("c");
+  await asked.wfile.flush();
+  assertEquals(asked.sent, ["ab", "c"]);
+  await endOfTurn();
+  assertEquals(asked.sent, ["ab", "c"]);
 });
 
-Deno.test("scheduleSend() begins a turn of its own when no writer holds any more", async () => {
+Deno.test("wfile sends at the end of a turn for each connection that holds", async () => {
+  using _ = new FrozenClock();
+  const all = Array.from({ length: 10 }, () => new Asked());
+  for (const asked of all) await asked.answer("a");
+  for (const asked of all) await asked.answer("b");
+  await endOfTurn();
+  for (const asked of all) {
+    assertEquals(asked.sent, ["ab"]);
+    asked[Symbol.dispose]();
+  }
+});
+
+Deno.test("wfile sends what it holds for long while handlers go on", async () => {
   using clock = new FrozenClock();
-  const [first, second] = [new Counter(), new Counter()];
-  scheduleSend(first);
-  cancelSend(first);
+  using asked = new Asked();
+  await asked.answer("a");
+  await endOfMicrotasks(3);
+  clock.advance(10);
+  await asked.answer("b");
+  await endOfMicrotasks(3);
+  assertEquals(asked.sent, ["ab"]);
+});
+
+Deno.test("wfile holds as long as any other for a connection after one that has sent", async () => {
+  using clock = new FrozenClock();
+  using first = new Asked();
+  using second = new Asked();
+  await first.answer("a");
+  await first.wfile.flush();
   await endOfMicrotasks(5);
   clock.advance(10);
-  scheduleSend(second);
+  await second.answer("b");
   await endOfMicrotasks(5);
-  assertEquals(second.count, 0);
+  assertEquals(second.sent, []);
+  await second.answer("c");
   await endOfTurn();
-  assertEquals(first.count, 0);
-  assertEquals(second.count, 1);
+  assertEquals(first.sent, ["a"]);
+  assertEquals(second.sent, ["bc"]);
 });
