@@ -380,6 +380,7 @@ Deno.test("AsyncTCPServer cuts off a rejectRequest() that does not end, and runs
       return new Promise(() => {});
     }
   }
+  using clock = holdTimers(2000);
   await serving(new Stuck(LOOPBACK, EchoLine), async (server) => {
     const clients: Socket[] = [];
     for (let i = 0; i < 130; i++) clients.push(await connectTo(server));
@@ -389,7 +390,28 @@ Deno.test("AsyncTCPServer cuts off a rejectRequest() that does not end, and runs
     assertEquals(await asks(other), "HELLO", "the loop goes on");
     assertEquals(calls, 128, "calls");
     assertEquals(server.status.rejected, 130, "rejected");
-    await Promise.all(heard); // after two seconds
+    clock.fire();
+    await Promise.all(heard);
     for (const client of clients) client.close();
   });
 });
+
+/** Holds the timers of so many milliseconds until they are told to fire, however slow the machine is. */
+function holdTimers(ms: number): Disposable & { fire(): void } {
+  const original = globalThis.setTimeout;
+  const held: (() => void)[] = [];
+  const hold = (callback: () => void, delay?: number) => {
+    if (delay !== ms) return original(callback, delay);
+    held.push(callback);
+    return original(() => {}, 2 ** 31 - 1); // to be cleared
+  };
+  globalThis.setTimeout = hold as typeof setTimeout;
+  const restore = () => void (globalThis.setTimeout = original);
+  return {
+    fire() {
+      restore();
+      for (const callback of held) callback();
+    },
+    [Symbol.dispose]: restore,
+  };
+}

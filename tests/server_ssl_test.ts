@@ -153,6 +153,7 @@ Deno.test("TCPServer.handleRequest() makes the handshake of its one request", as
   using _silent = await connectTo(server);
   await within(server.handleRequest());
   assertEquals(server.handshakes, ["ETIMEDOUT"]);
+  server.ssl = serverContext();
   const asked = (async () => {
     using client = await connectTls(server);
     await client.sendall(bytes("hello\n"));
@@ -176,6 +177,7 @@ Deno.test("AsyncTCPServer counts a handshake for its limits", async () => {
     using _one = await connectTo(waiting);
     using _two = await connectTo(waiting);
     await until(() => waiting.status.active === 2);
+    waiting.ssl = serverContext();
     const asked = askTls(waiting, "hello"); // waits in the backlog
     await until(() => waiting.status.handshakeErrors > 0);
     assertEquals(await within(asked), "hello");

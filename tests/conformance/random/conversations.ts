@@ -150,7 +150,7 @@ export const conversations: fc.Arbitrary<Scenario> = fc.tuple(
   return {
     name: `${way}${transport}`,
     server: { transport, way, handler: { ...handler, handle: model.handler } },
-    steps: [...dial, ["c.settimeout", 10], ...model.client, ["drain", "c"]],
+    steps: [...dial, ["c.settimeout", 30], ...model.client, ["drain", "c"]],
   };
 });
 
@@ -203,7 +203,7 @@ export const answers: fc.Arbitrary<Scenario> = fc.tuple(
   },
   steps: [
     ...open,
-    ["c.settimeout", 10],
+    ["c.settimeout", 30],
     ...datagrams.flatMap((datagram): Step[] => [
       ["c.sendto", b(datagram), addr("server")],
       ["c.recv", 60_000],

@@ -70,7 +70,7 @@ export const differences: Scenario[] = [
     },
     steps: [
       ["c = create_connection", addr("server")],
-      ["c.settimeout", 5],
+      ["c.settimeout", 30],
       ["server.handle_request"],
       ["drain", "c"],
     ],
@@ -123,7 +123,7 @@ export const differences: Scenario[] = [
     steps: [
       ["s = socket"],
       ["s.close"],
-      ["s.settimeout", 5],
+      ["s.settimeout", 30],
       ["s.gettimeout"],
       ["s.recv", 0],
     ],
@@ -162,7 +162,7 @@ export const differences: Scenario[] = [
       ["c.sendall", b("question\n")],
       ["c.settimeout", 0.2],
       ["c.recv", 6],
-      ["c.settimeout", 5],
+      ["c.settimeout", 30],
       ["c.shutdown", C("SHUT_WR")],
     ],
     differs: ["tied-files"],

@@ -15,8 +15,8 @@ import {
 const WAYS: Way[] = ["", "Async", "Threading", "Forking"];
 
 const dial: Record<"TCPServer" | "UnixStreamServer", Step[]> = {
-  TCPServer: [["c = create_connection", addr("server")], ["c.settimeout", 10]],
-  UnixStreamServer: [["c = socket", C("AF_UNIX")], ["c.settimeout", 10], [
+  TCPServer: [["c = create_connection", addr("server")], ["c.settimeout", 30]],
+  UnixStreamServer: [["c = socket", C("AF_UNIX")], ["c.settimeout", 30], [
     "c.connect",
     addr("server"),
   ]],
@@ -26,11 +26,11 @@ const open: Record<"UDPServer" | "UnixDatagramServer", Step[]> = {
   UDPServer: [["c = socket", C("AF_INET"), C("SOCK_DGRAM")], ["c.bind", [
     "127.0.0.1",
     0,
-  ]], ["c.settimeout", 10]],
+  ]], ["c.settimeout", 30]],
   UnixDatagramServer: [["c = socket", C("AF_UNIX"), C("SOCK_DGRAM")], [
     "c.bind",
     tmp("client"),
-  ], ["c.settimeout", 10]],
+  ], ["c.settimeout", 30]],
 };
 
 /** What a handler does, and what its client does, over streams. */

@@ -42,26 +42,26 @@ type Plain = Exclude<Transport, "TLSServer">;
 const ASK: Record<Plain, Step[]> = {
   TCPServer: [
     ["c = create_connection", addr("server")],
-    ["c.settimeout", 10],
+    ["c.settimeout", 30],
     ["c.sendall", b("question\n")],
     ["drain", "c"],
   ],
   UnixStreamServer: [
     ["c = socket", C("AF_UNIX")],
-    ["c.settimeout", 10],
+    ["c.settimeout", 30],
     ["c.connect", addr("server")],
     ["c.sendall", b("question\n")],
     ["drain", "c"],
   ],
   UDPServer: [
     ["c = socket", C("AF_INET"), C("SOCK_DGRAM")],
-    ["c.settimeout", 10],
+    ["c.settimeout", 30],
     ["c.sendto", b("question\n"), addr("server")],
     ["c.recv", 99],
   ],
   UnixDatagramServer: [
     ["c = socket", C("AF_UNIX"), C("SOCK_DGRAM")],
-    ["c.settimeout", 10],
+    ["c.settimeout", 30],
     ["c.bind", tmp("client")],
     ["c.sendto", b("question\n"), addr("server")],
     ["c.recv", 99],
@@ -89,7 +89,7 @@ export const mixins: Scenario[] = [
     server: server(way, "TCPServer", {
       hooks: { ...HOOKS, verify_request: false, handle_error: null },
     }),
-    steps: [["c = create_connection", addr("server")], ["c.settimeout", 10], [
+    steps: [["c = create_connection", addr("server")], ["c.settimeout", 30], [
       "drain",
       "c",
     ]],
@@ -99,7 +99,7 @@ export const mixins: Scenario[] = [
     server: server(way, "TCPServer", { manual: true }),
     steps: [
       ["c = create_connection", addr("server")],
-      ["c.settimeout", 10],
+      ["c.settimeout", 30],
       ["c.sendall", b("question\n")],
       ["server.handle_request"],
       ["drain", "c"],

@@ -32,7 +32,7 @@ const tcp = (extra: Partial<ServerSpec> = {}): ServerSpec => ({
 
 const ask: Step[] = [
   ["c = create_connection", addr("server")],
-  ["c.settimeout", 5],
+  ["c.settimeout", 30],
   ["c.sendall", b("question")],
 ];
 
@@ -62,7 +62,7 @@ export const servers: Scenario[] = [
   {
     name: "a request that is refused",
     server: tcp({ hooks: { ...REQUEST, verify_request: false } }),
-    steps: [["c = create_connection", addr("server")], ["c.settimeout", 5], [
+    steps: [["c = create_connection", addr("server")], ["c.settimeout", 30], [
       "drain",
       "c",
     ]],
@@ -72,7 +72,7 @@ export const servers: Scenario[] = [
     server: tcp({
       handler: { base: "BaseRequestHandler", handle: [["raise", "in handle"]] },
     }),
-    steps: [["c = create_connection", addr("server")], ["c.settimeout", 5], [
+    steps: [["c = create_connection", addr("server")], ["c.settimeout", 30], [
       "drain",
       "c",
     ]],
@@ -86,7 +86,7 @@ export const servers: Scenario[] = [
         finish: [["tell"]],
       },
     }),
-    steps: [["c = create_connection", addr("server")], ["c.settimeout", 5], [
+    steps: [["c = create_connection", addr("server")], ["c.settimeout", 30], [
       "drain",
       "c",
     ]],
@@ -111,7 +111,7 @@ export const servers: Scenario[] = [
         finish: [["request.sendall", b("finished")]],
       },
     }),
-    steps: [["c = create_connection", addr("server")], ["c.settimeout", 5], [
+    steps: [["c = create_connection", addr("server")], ["c.settimeout", 30], [
       "drain",
       "c",
     ]],
@@ -191,7 +191,7 @@ export const servers: Scenario[] = [
     },
     steps: [
       ["c = socket", C("AF_INET"), C("SOCK_DGRAM")],
-      ["c.settimeout", 5],
+      ["c.settimeout", 30],
       ["c.sendto", b("question"), addr("server")],
       ["c.recv", 99],
     ],
@@ -209,7 +209,7 @@ export const servers: Scenario[] = [
     },
     steps: [
       ["c = socket", C("AF_INET"), C("SOCK_DGRAM")],
-      ["c.settimeout", 5],
+      ["c.settimeout", 30],
       ["c.sendto", b("question"), addr("server")],
       ["c.recv", 99],
     ],
@@ -252,7 +252,7 @@ export const servers: Scenario[] = [
     }),
     steps: [
       ["c = create_connection", addr("server")],
-      ["c.settimeout", 5],
+      ["c.settimeout", 30],
       ["c.sendall", b("line\nfourlong line\nend")],
       ["c.shutdown", C("SHUT_WR")],
       ["drain", "c"],
