@@ -55,9 +55,8 @@ function readGroup(text: string, start: number, end: number): number {
 /** Reads all of `text`, without a scope id, into `groups`. Reports whether it is IPv6. */
 function readIPv6(text: string): boolean {
   let count = 0;
-  let gap = -1; // the group before which "::" stands
-  let start = 0;
-  if (text.startsWith("::")) gap = 0, start = 2;
+  let gap = text.startsWith("::") ? 0 : -1; // the group before which "::" stands
+  let start = gap < 0 ? 0 : 2;
   while (start < text.length) {
     const colon = text.indexOf(":", start);
     const last = colon < 0;

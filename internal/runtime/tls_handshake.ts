@@ -8,6 +8,8 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext, TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../base/ssl_constants.ts";
+import { osError } from "../base/translate_error.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { nodeNet, nodeTls } from "./node_builtins.ts";
 import { checkClient, checkServer } from "./peer_checks.ts";
 import { eofError, handshakeError } from "./tls_errors.ts";
@@ -38,8 +40,44 @@ export interface SessionOwner {
   onClose(): void;
 }
 
-/** Makes a handshake. If it fails, the caller destroys `raw`. */
-export function shakeHands(
+/**
+ * Makes a handshake within a time. If it fails, destroys `raw`.
+ *
+ * @param seconds The time; null is no limit.
+ */
+export async function shakeHandsWithin(
+  seconds: number | null,
+  raw: Duplex,
+  options: HandshakeOptions,
+  owner: SessionOwner,
+): Promise<TLSSocket> {
+  let expired = false;
+  const timer = setUnrefTimeout(() => {
+    expired = true;
+    raw.destroy();
+  }, (seconds ?? Infinity) * 1000);
+  try {
+    if (raw.readableEnded || raw.destroyed) throw goneError();
+    return await shakeHands(raw, options, owner);
+  } catch (error) {
+    raw.destroy();
+    throw expired ? timeoutError(seconds!) : error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function goneError(): Error {
+  const text = "the peer has closed the connection";
+  return eofError(text, { syscall: SYSCALL });
+}
+
+function timeoutError(seconds: number): Error {
+  const reason = `the handshake timed out after ${seconds} s`;
+  return osError("ETIMEDOUT", { syscall: SYSCALL, reason });
+}
+
+function shakeHands(
   raw: Duplex,
   options: HandshakeOptions,
   owner: SessionOwner,

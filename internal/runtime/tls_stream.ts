@@ -6,14 +6,12 @@
 
 import { type Bytes, joinBytes } from "../base/memory.ts";
 import type { TLSSocket } from "node:tls";
-import { osError } from "../base/translate_error.ts";
-import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { nextTurn } from "../waiting/turns.ts";
 import { eofError, sslError, tlsError } from "./tls_errors.ts";
 import {
   type HandshakeOptions,
   type SessionOwner,
-  shakeHands,
+  shakeHandsWithin,
 } from "./tls_handshake.ts";
 import type { RawStream } from "./plain_duplex.ts";
 import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
@@ -86,22 +84,13 @@ export class TlsStream implements StreamTransport, SessionOwner {
 
   async #begin(): Promise<void> {
     const { raw, handshakeTimeout } = this.#options;
-    let expired = false;
-    const timer = setUnrefTimeout(() => {
-      expired = true;
-      raw.destroy();
-    }, (handshakeTimeout ?? Infinity) * 1000);
     try {
-      if (raw.readableEnded || raw.destroyed) throw goneError();
-      this.#attach(await shakeHands(raw, this.#options, this));
+      this.#attach(
+        await shakeHandsWithin(handshakeTimeout, raw, this.#options, this),
+      );
     } catch (error) {
-      raw.destroy();
-      if (this.#closed) {
-        throw new Deno.errors.Interrupted("the socket was closed");
-      }
-      throw expired ? timeoutError(handshakeTimeout!) : error;
-    } finally {
-      clearTimeout(timer);
+      if (!this.#closed) throw error;
+      throw new Deno.errors.Interrupted("the socket was closed");
     }
   }
 
@@ -307,13 +296,3 @@ export class TlsStream implements StreamTransport, SessionOwner {
 
 /** Ignores an error of the connection: the session reports it. */
 function ignore(): void {}
-
-function goneError(): Error {
-  const text = "the peer has closed the connection";
-  return eofError(text, { syscall: "doHandshake" });
-}
-
-function timeoutError(seconds: number): Error {
-  const reason = `the handshake timed out after ${seconds} s`;
-  return osError("ETIMEDOUT", { syscall: "doHandshake", reason });
-}

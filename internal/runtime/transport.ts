@@ -10,7 +10,11 @@ import type { WaitLimit } from "../waiting/timeouts.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
 import { awaitHint } from "../base/message_hints.ts";
 import type { TransportAddr } from "../base/address.ts";
-import type { Readiness } from "../waiting/pending_operation.ts";
+import {
+  PendingOperation,
+  type Readiness,
+} from "../waiting/pending_operation.ts";
+import { whenReady } from "../waiting/when_ready.ts";
 
 export type { TransportAddr } from "../base/address.ts";
 
@@ -149,9 +153,35 @@ export function abortTransport(transport: StreamTransport): void {
   else transport.close();
 }
 
+function closeTransport(transport: StreamTransport): void {
+  transport.close();
+}
+
+/** Closes a stream, with {@linkcode abortTransport} for instance, unless its owner or the runtime has done so already. */
+export function releaseTransport(
+  transport: StreamTransport,
+  close: (transport: StreamTransport) => void = closeTransport,
+): void {
+  try {
+    close(transport);
+  } catch {
+    // it is closed
+  }
+}
+
 /** Reports whether a stream is Deno's connection over TCP or a Unix socket, whose end is a system call. */
 export function closesAtOnce(transport: StreamTransport): boolean {
   return "readable" in transport && !("handshake" in transport);
+}
+
+/** Shuts a stream down for writing. Over TLS, Deno (2.9.6) waits for the handshake first, without a limit of its own. */
+export function closeWriteWithin(
+  transport: StreamTransport,
+  limit: WaitLimit,
+): Promise<void> {
+  if (limit === null) return transport.closeWrite();
+  const closed = new PendingOperation(() => transport.closeWrite());
+  return whenReady(closed, limit, "shutdown", () => closed.take());
 }
 
 /**

@@ -9,6 +9,7 @@ import { warnOfMilliseconds } from "../base/warnings.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/translate_error.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import { readReadiness } from "../socket/socket_readiness.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import { Start } from "../waiting/start.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
@@ -187,7 +188,7 @@ export class ServeLoop<R> {
    * cached socket would be wrong when a new one has the number of the closed one.
    */
   get #source(): Readiness {
-    return stateOf(socketOf(this.#server)).readable;
+    return readReadiness(stateOf(socketOf(this.#server)));
   }
 
   /** Throws unless the socket of the server is open and takes requests. */
@@ -246,7 +247,7 @@ export class ServeLoop<R> {
     const socket = socketOf(server);
     if (this.#requests.full) this.#noteFull();
     const { rate, waits } = this.#requests;
-    const both = bothReady(waits.room, stateOf(socket).readable);
+    const both = bothReady(waits.room, readReadiness(stateOf(socket)));
     const next = rate === undefined ? both : bothReady(both, rate);
     const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
       limit !== null

@@ -17,6 +17,7 @@ import { Start } from "../waiting/start.ts";
 import { failLater } from "../waiting/turns.ts";
 import { ownerOf } from "./fileno.ts";
 import { Socket, stateOf } from "./socket_object.ts";
+import { readReadiness, writeReadiness } from "./socket_readiness.ts";
 
 /**
  * An argument of {@linkcode select}: a socket, a server or another object with a `fileno`, or the number itself.
@@ -113,11 +114,11 @@ async function selectStarted<
 ): Promise<[R[], W[], X[]]> {
   const readers = rlist.map((item): [R, Readiness] => [
     item,
-    stateOf(socketOf(item)).readable,
+    readReadiness(stateOf(socketOf(item))),
   ]);
   const writers = wlist.map((item): [W, Readiness] => [
     item,
-    stateOf(socketOf(item)).writable,
+    writeReadiness(stateOf(socketOf(item))),
   ]);
   for (const item of xlist) socketOf(item);
   const sources = [...readers, ...writers].map(([, source]) => source);

@@ -24,10 +24,9 @@ import {
   type OptionName,
   type OptionTarget,
 } from "../runtime/socket_options.ts";
-import {
-  type PendingOperation,
-  type Readiness,
-  READY,
+import type {
+  PendingOperation,
+  Readiness,
 } from "../waiting/pending_operation.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
@@ -129,7 +128,7 @@ export class SocketState {
     if (signal !== undefined) {
       return withSignal(this.limit(syscall, timeout), signal);
     }
-    if (this.#resting) this.#resume();
+    this.resume();
     if (timeout === 0) return "now";
     if (this.deadline !== undefined) {
       return this.#untilDeadline(this.deadline, timeout, syscall);
@@ -247,39 +246,11 @@ export class SocketState {
     (this.listener ?? this.datagram)?.transport.unref?.();
   }
 
-  #resume(): void {
+  /** Keeps the process alive for the accept or the receive in flight. */
+  resume(): void {
+    if (!this.#resting) return;
     this.#resting = false;
     (this.listener ?? this.datagram)?.transport.ref?.();
-  }
-
-  /** The readiness of a read or an accept. */
-  get readable(): Readiness {
-    if (this.#resting) this.#resume();
-    if (this.handshake !== undefined) return this.handshake;
-    if (this.stream !== undefined) return this.stream.receiveBuffer;
-    if (this.attempt !== undefined) {
-      return this.#firstData(this.attempt.operation);
-    }
-    if (this.listening) return this.listener!.pending;
-    return this.datagram?.pending ?? READY;
-  }
-
-  /** Returns the readiness of data, or of a failed `connect`. */
-  #firstData(connecting: Readiness): Readiness {
-    const source = () => this.stream?.receiveBuffer ?? connecting;
-    return {
-      get ready() {
-        return source().ready;
-      },
-      fill: () => source().fill(),
-    };
-  }
-
-  /** The readiness of a write, or the end of a `connect`. */
-  get writable(): Readiness {
-    if (this.handshake !== undefined) return this.handshake;
-    if (this.stream !== undefined) return this.stream.sendQueue;
-    return this.attempt?.operation ?? this.datagram?.sending ?? READY;
   }
 
   /** Closes the socket without its stream, which the caller owns from then on. */
@@ -295,7 +266,7 @@ export class SocketState {
     this.closed = this.closeWanted = true;
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);
-    if (this.#resting) this.#resume(); // the process waits for the end of the call in flight
+    this.resume(); // the process waits for the end of the call in flight
     this.attempt?.giveUp.abort();
     this.#timer?.stop();
     const counts: ByteCounts | undefined = this.stream ?? this.datagram;

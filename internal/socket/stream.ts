@@ -15,11 +15,12 @@ import type { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";
 import { quiet } from "../waiting/promises.ts";
 import type { Bytes } from "../base/memory.ts";
-import { PendingOperation } from "../waiting/pending_operation.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
 import {
   abortTransport,
   closesAtOnce,
+  closeWriteWithin,
+  releaseTransport,
   type StreamTransport,
 } from "../runtime/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
@@ -220,20 +221,14 @@ export class Stream implements ByteCounts {
         throw osError("ETIMEDOUT", { syscall: "shutdown", reason });
       }
       if (busy) await whenReady(this.sendQueue, limit, "shutdown", () => {});
-      await this.#closeWrite(limit, closing);
+      const { transport } = this;
+      await (closesAtOnce(transport)
+        ? transport.closeWrite()
+        : closeWriteWithin(transport, limit ?? closing()));
     } catch (error) {
       this.#writeEnded = false; // it may be tried again
       throw translate(error, { syscall: "shutdown" });
     }
-  }
-
-  /** Shuts the transport down for writing. Over TLS, Deno (2.9.6) waits for the handshake first, without a limit. */
-  #closeWrite(limit: WaitLimit, closing: () => WaitLimit): Promise<void> {
-    const { transport } = this;
-    const most = closesAtOnce(transport) ? null : limit ?? closing();
-    if (most === null) return transport.closeWrite();
-    const closed = new PendingOperation(() => transport.closeWrite());
-    return whenReady(closed, most, "shutdown", () => closed.take());
   }
 
   /** Lets the calls under way throw `failure` once the stream is closed. */
@@ -245,11 +240,11 @@ export class Stream implements ByteCounts {
   /** Closes. Accepted bytes go out first, in the background. */
   close(): void {
     this.receiveBuffer.close();
-    if (!this.sendQueue.busy) return this.#release();
+    if (!this.sendQueue.busy) return releaseTransport(this.transport);
     const timer = setUnrefTimeout(() => this.abort(), LINGER_MS);
     this.#flushed = this.sendQueue.flush().catch(() => {}).then(() => {
       clearTimeout(timer);
-      this.#release();
+      releaseTransport(this.transport);
     });
   }
 
@@ -280,22 +275,10 @@ export class Stream implements ByteCounts {
     this.receiveBuffer.close();
     const { transport } = this;
     if (this.#writeEnded || this.writing || !isResettable(transport)) {
-      return this.#release(abortTransport);
+      return releaseTransport(transport, abortTransport);
     }
     this.#flushed = resetConn(transport, () => this.#readEnded());
   }
-
-  #release(close = closeTransport): void {
-    try {
-      close(this.transport);
-    } catch {
-      // its owner or the runtime has closed the transport already
-    }
-  }
-}
-
-function closeTransport(transport: StreamTransport): void {
-  transport.close();
 }
 
 function sendall(
