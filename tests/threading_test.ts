@@ -14,18 +14,26 @@ import {
   ThreadingTCPServer,
   TimeoutError,
 } from "../mod.ts";
-
 import {
   assertEquals,
   assertInstanceOf,
   assertLess,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
   assertThrows,
+  delay,
 } from "./deps.ts";
-import { mayRead } from "./helpers/allowed.ts";
+import { CONFIG } from "./forking_helpers.ts";
+import { tcpPair } from "./helpers.ts";
+import { granted, mayRead } from "./helpers/allowed.ts";
+import { within } from "./helpers/within.ts";
+import { bytes, until } from "./server_helpers.ts";
 import { Bad } from "./testdata/bad_module.ts";
+import * as B from "./testdata/blocking_handlers.ts";
 import * as H from "./testdata/handlers.ts";
+import * as L from "./testdata/leftover_handlers.ts";
+import { LoadsOnce } from "./testdata/loads_once.ts";
 import * as T from "./testdata/threading_handlers.ts";
 import {
   readAll,
@@ -35,7 +43,6 @@ import {
   stepsTest,
   workerTest,
 } from "./threading_helpers.ts";
-import { bytes } from "./server_helpers.ts";
 
 function make(Handler: unknown, options = {}): () => void {
   return () => {
@@ -351,3 +358,129 @@ workerTest("ThreadingTCPServer finds a class by its exportName", async () => {
   await using running = start(T.classes.Named);
   assertEquals(await running.ask(""), "found");
 });
+
+workerTest(
+  "ThreadingTCPServer has the worker back while a client takes nothing",
+  async () => {
+    await using running = start(B.BlockingGivesUp, { maxWorkers: 1 });
+    using stuck = await running.connect();
+    await stuck.sendall(bytes("g"));
+    assertEquals(await running.ask("x"), "x");
+    stuck.close();
+    assertInstanceOf((await running.reports.next()).error, TimeoutError);
+  },
+);
+
+workerTest("ThreadingMixIn() tells null in shared from nothing", async () => {
+  class Shared extends ThreadingTCPServer {
+    static override shared: unknown = "static";
+  }
+  const shared = async (options: { shared?: unknown }) => {
+    await using server = new Shared(["127.0.0.1", 0], H.Echo, options);
+    return server.shared;
+  };
+  assertEquals(await shared({ shared: null }), null);
+  assertEquals(await shared({}), "static");
+});
+
+workerTest(
+  "ThreadingTCPServer tries again what has failed at the first request",
+  async () => {
+    await using running = start(H.Echo, { maxWorkers: 1 });
+    running.server.RequestHandlerClass = BaseRequestHandler; // says not where it is
+    assertEquals(await running.ask("hello"), "");
+    assertInstanceOf((await running.reports.next()).error, TypeError);
+    running.server.RequestHandlerClass = H.Echo;
+    assertEquals(await running.ask("hello"), "hello");
+  },
+);
+
+workerTest(
+  "ThreadingTCPServer starts no worker for a request that comes after its end",
+  async () => {
+    const server = new ThreadingTCPServer(["127.0.0.1", 0], H.Echo);
+    await server.serverClose();
+    const [client, request] = await tcpPair();
+    await assertRejects(
+      async () => await server.finishRequest(request, ["127.0.0.1", 1]),
+      Error,
+      "the server was closed",
+    );
+    client.close();
+    request.close();
+  },
+);
+
+workerTest(
+  "A worker forgets the signal of a request that has ended",
+  async () => {
+    const shared = new Int32Array(new SharedArrayBuffer(4));
+    await using running = start(L.KeepsSignal, { shared, maxWorkers: 1 });
+    assertEquals(await running.ask(""), "go");
+    await until(() => Atomics.load(shared, 0) !== 0);
+    assertEquals(shared[0], 1);
+  },
+);
+
+workerTest(
+  "A signal asked for after the drain has begun is aborted",
+  async () => {
+    const running = start(L.AsksLate, { maxWorkers: 1 });
+    using client = await running.connect();
+    assertEquals(await readText(client, 2), "go");
+    const closing = running.server.serverClose({ timeout: 20 });
+    await client.sendall(bytes("x")); // behind the frame that tells of the drain
+    assertEquals(await readAll(client), "aborted");
+    await within(closing);
+  },
+);
+
+Deno.test({
+  name: "A worker's permission to read is asked for when it starts",
+  ignore: !granted("run", "read"),
+  async fn() {
+    const script = new URL("testdata/no_read_server.ts", import.meta.url);
+    const child = new Deno.Command(Deno.execPath(), {
+      // deno-fmt-ignore
+      args: ["run", CONFIG, "--no-check", "--no-prompt", "--allow-net", "--allow-read", script.pathname],
+    });
+    const { stdout, stderr } = await within(child.output());
+    const err = new TextDecoder().decode(stderr);
+    const out = new TextDecoder().decode(stdout).trim();
+    assertEquals(out, "PermissionError EACCES true", err);
+  },
+});
+
+workerTest("BlockingSocket.close() closes the connection at once", async () => {
+  const shared = new Int32Array(new SharedArrayBuffer(4));
+  const Handler = L.ClosesAndStays as unknown as RequestHandlerConstructor;
+  await using running = start(Handler, { shared, maxWorkers: 1 });
+  using client = await running.connect();
+  assertEquals(await readAll(client), "bye"); // though the handler runs
+  assertEquals(running.server.status.active, 1);
+  Atomics.store(shared, 0, 1);
+  Atomics.notify(shared, 0);
+});
+
+workerTest(
+  "ThreadingTCPServer gives a request to the worker that is free, and one with enough memory lives on",
+  async () => {
+    const shared = new Int32Array(new SharedArrayBuffer(8));
+    await using running = start(LoadsOnce, { shared, maxWorkers: 2 });
+    for (let i = 0; i < 5; i++) {
+      using client = await running.connect();
+      await client.sendall(bytes("x\n"));
+      assertEquals(await readText(client, 2), "x\n");
+      await client.shutdown(1);
+      assertEquals(await readAll(client), "");
+      await until(() => running.server.status.active === 0);
+    }
+    using client = await running.connect();
+    for (const line of ["y\n", "z\n"]) {
+      await client.sendall(bytes(line));
+      assertEquals(await readText(client, 2), line);
+      if (line === "y\n") await delay(1200); // it looks at its heap twice
+    }
+    assertEquals(shared[0], 1, "one worker is enough");
+  },
+);

@@ -1,6 +1,6 @@
 /**
  * A server that loses the permission to read before its first worker starts. Prints what is reported, or "served".
- * Run by `threads_units_test.ts`.
+ * Run by `threading_test.ts`.
  */
 
 import {

@@ -1,14 +1,12 @@
 import {
-  WAKEUP_FLAG_BYTES,
-  WakeupFlag,
-} from "../internal/channel/wakeup_flag.ts";
-import {
   FrameChannel,
   frameChannelMemory,
 } from "../internal/channel/frame_channel.ts";
-import { Ring, ringMemory } from "../internal/channel/ring.ts";
-import { assert, assertEquals, assertThrows, deadline } from "./deps.ts";
+import { Ring } from "../internal/channel/ring.ts";
+import { assert, assertEquals, assertLess, deadline } from "./deps.ts";
+import { turn } from "./helpers.ts";
 import { mayRead } from "./helpers/allowed.ts";
+import { until } from "./server_helpers.ts";
 
 /** The same numbers in every run. */
 function* randoms(seed: number): Generator<number> {
@@ -21,99 +19,6 @@ function* randoms(seed: number): Generator<number> {
 function bytesOf(length: number, first: number): Uint8Array {
   return new Uint8Array(length).map((_, i) => (first + i) & 0xff);
 }
-
-function ends(memory: SharedArrayBuffer): [Ring, Ring] {
-  return [new Ring(memory, "producer"), new Ring(memory, "consumer")];
-}
-
-/** Takes the next frame. */
-function take(ring: Ring): [number, number, Uint8Array] | undefined {
-  if (!ring.next()) return undefined;
-  const payload = new Uint8Array(ring.bytes.subarray(ring.start, ring.end));
-  ring.free();
-  return [ring.type, ring.id, payload];
-}
-
-Deno.test("Ring passes frames in order, empty ones too", () => {
-  const [producer, consumer] = ends(ringMemory(256));
-  assert(consumer.empty);
-  assert(producer.write(1, -5, bytesOf(3, 7)));
-  assert(producer.write(255, 2 ** 31 - 1, new Uint8Array(0)));
-  assertEquals(take(consumer), [1, -5, bytesOf(3, 7)]);
-  assertEquals(take(consumer), [255, 2 ** 31 - 1, new Uint8Array(0)]);
-  assertEquals(take(consumer), undefined);
-});
-
-Deno.test("Ring.write() is false where there is no room, and says so to the consumer once", () => {
-  const [producer, consumer] = ends(ringMemory(256));
-  let count = 0;
-  while (producer.write(1, count, bytesOf(24, count))) count++;
-  assertEquals(count, 8);
-  assertEquals(take(consumer)?.[1], 0);
-  assert(consumer.takeWanted());
-  assert(!consumer.takeWanted());
-  assert(producer.write(1, count, bytesOf(24, 0)));
-});
-
-Deno.test("Ring.write() rejects a payload that could never fit", () => {
-  const [producer] = ends(ringMemory(256));
-  assertThrows(
-    () => producer.write(1, 1, new Uint8Array(121)),
-    RangeError,
-    "Cannot write a frame: 121 bytes are too many for a ring of 256",
-  );
-});
-
-Deno.test("Ring wraps around at the end of its memory and of its counters", () => {
-  const memory = ringMemory(512);
-  const control = new Int32Array(memory);
-  control[0] = control[16] = 0x7fffffff - 1023 - 0x3f & ~7; // wraps to negative soon
-  const [producer, consumer] = ends(memory);
-  const random = randoms(1);
-  let sent = 0, got = 0;
-  while (got < 5000) {
-    const length = Math.floor(random.next().value! * 200);
-    while (
-      producer.write(1 + sent % 255, sent, bytesOf(length, sent))
-    ) sent++;
-    for (let i = random.next().value! * 4; i > 0 && got < sent; i--, got++) {
-      const [type, id, payload] = take(consumer)!;
-      assertEquals({ type, id }, { type: 1 + got % 255, id: got });
-      assertEquals(payload, bytesOf(payload.length, got));
-    }
-  }
-});
-
-Deno.test("Ring.reserve() finds no room that the consumer has not left", () => {
-  const [producer, consumer] = ends(ringMemory(256));
-  assert(producer.write(1, 1, new Uint8Array(96)));
-  assert(producer.write(1, 2, new Uint8Array(96)));
-  take(consumer);
-  assert(
-    !producer.reserve(104),
-    "only the padding to the end and the first frame are free",
-  );
-  take(consumer);
-  assert(producer.reserve(104));
-  producer.put(3, 3, bytesOf(104, 9));
-  assertEquals(take(consumer), [3, 3, bytesOf(104, 9)]);
-});
-
-Deno.test("WakeupFlag.notifyIfWaiting() wakes a sleeper, and only one that armed it", async () => {
-  const memory = new SharedArrayBuffer(2 * WAKEUP_FLAG_BYTES);
-  const mine = new WakeupFlag(memory, WAKEUP_FLAG_BYTES);
-  const theirs = new WakeupFlag(memory, WAKEUP_FLAG_BYTES);
-  theirs.notifyIfWaiting();
-  mine.prepareWait();
-  const slept = mine.waitAsync();
-  theirs.notifyIfWaiting();
-  await deadline(slept, 20_000);
-  await deadline(mine.waitAsync(), 20_000); // awake: does not sleep
-  mine.prepareWait();
-  assert(!mine.wait(1));
-  mine.cancelWait();
-  assert(mine.wait(60_000)); // awake: does not block
-});
 
 Deno.test("FrameChannel.send() keeps the order where the ring is full, and the other side catches up", async () => {
   const memory = frameChannelMemory();
@@ -228,4 +133,105 @@ Deno.test("FrameChannel.sendLast() gives up where nobody makes room", () => {
   const types = new Set<number>();
   new FrameChannel(memory, "main", (type) => types.add(type)).receive();
   assertEquals([...types], [1]);
+});
+
+Deno.test("FrameChannel.block() does not block where room has come for who waits for it", () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(memory, "worker", () => {});
+  let resumed = false;
+  while (worker.reserve(60_000, () => resumed = true)) {
+    worker.put(1, 1, new Uint8Array(60_000));
+  }
+  main.receive(); // makes room, and rings in vain: the worker is awake
+  const before = performance.now();
+  worker.block(60_000);
+  assertEquals(resumed, true);
+  assertLess(performance.now() - before, 30_000);
+});
+
+Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while it slept", async () => {
+  const memory = frameChannelMemory();
+  const got: number[] = [];
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
+  const served = worker.receiveAll();
+  await turn(); // it sleeps
+  worker.block(1);
+  main.send(1, 5);
+  await until(() => got.length === 1);
+  worker.close();
+  main.flush();
+  await deadline(Promise.all([served, turn()]), 20_000);
+});
+
+Deno.test("FrameChannel.receiveAll() finds room that came before it armed its flag", async () => {
+  const memory = frameChannelMemory();
+  const worker = new Ring(memory.down, "consumer");
+  const main = new FrameChannel(memory, "main", () => {});
+  /** Makes room, and wakes nobody: the other side was awake when the worker rang. */
+  const makeRoom = () => {
+    while (worker.next()) worker.free();
+    worker.takeWanted();
+  };
+  const resumed: string[] = [];
+  const fill = () => {
+    while (main.reserve(60_000, second)) main.put(1, 1, new Uint8Array(60_000));
+  };
+  const second = () => resumed.push("second");
+  const first = () => {
+    resumed.push("first");
+    fill(); // waits again
+    makeRoom();
+  };
+  while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
+  makeRoom();
+  const served = main.receiveAll();
+  await until(() => resumed.length === 2);
+  assertEquals(resumed, ["first", "second"]);
+  main.close();
+  await deadline(Promise.all([served, turn()]), 20_000);
+});
+
+Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
+  let count = 0, timer = 0;
+  const worker = new FrameChannel(memory, "worker", () => {
+    count++;
+    main.send(1, 1); // there is always one more
+  });
+  main.send(1, 1);
+  const served = worker.receiveAll();
+  await new Promise<void>((resolve) =>
+    setTimeout(() => {
+      timer = count;
+      resolve();
+    })
+  );
+  worker.close();
+  assert(timer > 0);
+  await deadline(Promise.all([served, turn()]), 20_000);
+});
+
+Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {
+  const memory = frameChannelMemory();
+  const got: number[] = [];
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
+  const sizes = Array.from({ length: 40 }, (_, i) => i % 4 ? 10 : 200_000);
+  sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
+  while (got.length < sizes.length) {
+    main.receive(); // sends what waited; there is room for short ones at once
+    worker.receive(1);
+  }
+  assertEquals(got, sizes.map((_, id) => id));
 });
