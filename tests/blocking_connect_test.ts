@@ -47,7 +47,7 @@ class EchoServer extends AsyncTCPServer {
     while (this.ended.length < count) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting = resolve;
-      await deadline(promise, 20_000);
+      await deadline(promise, 60_000);
     }
     return this.ended.splice(0, count);
   }
@@ -257,12 +257,12 @@ workerTest(
   },
 );
 
-for (const how of ["select", "recv", "file", "close"]) {
+for (const how of ["select", "recv", "close"]) {
   workerTest(
     `the drain ends a blocking handler that waits for its connection (${how})`,
     async () => {
       await using echo = new EchoServer();
-      const running = start();
+      const running = start({ maxWorkers: 1 });
       using client = await running.connect();
       const { serverAddress: address } = echo;
       await client.sendall(
@@ -271,7 +271,7 @@ for (const how of ["select", "recv", "file", "close"]) {
       assertEquals(text(await client.recv(3)), "go\n");
       const report = await deadline(
         running.server.serverClose({ timeout: 20 }),
-        25_000,
+        60_000,
       );
       assertEquals(report, { idle: 0, finished: 1, forced: 0 });
       const answer = how === "close" ? '["OSError","EBADF",true]\n' : "";
@@ -296,7 +296,7 @@ workerTest(
     assertEquals(text(await client.recv(3)), "go\n");
     const report = await deadline(
       running.server.serverClose({ timeout: 20 }),
-      25_000,
+      60_000,
     );
     assertEquals(report, { idle: 0, finished: 1, forced: 0 });
     assertEquals(await readAll(client), "");
@@ -315,7 +315,7 @@ workerTest(
     assertEquals(text(await client.recv(3)), "go\n");
     const report = await deadline(
       running.server.serverClose({ timeout: 0 }),
-      20_000,
+      60_000,
     );
     assertEquals(report, { idle: 0, finished: 0, forced: 1 });
     assertEquals(await echo.next(1), [""]);
@@ -350,7 +350,7 @@ workerTest(
       );
     });
     const expected = digest(data);
-    assertEquals(await deadline(Promise.all(copies), 25_000), [
+    assertEquals(await deadline(Promise.all(copies), 60_000), [
       expected,
       expected,
     ]);

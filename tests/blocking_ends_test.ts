@@ -172,7 +172,7 @@ for (const how of ["kept", "throw"]) {
       assertEquals(await readText(client, 2), "go");
       const report = await deadline(
         running.server.serverClose({ timeout: 20 }),
-        25_000,
+        60_000,
       );
       assertEquals(report, { idle: 0, finished: 1, forced: 0 });
       const rest = how === "throw" ? "" : " drained";
@@ -188,7 +188,7 @@ workerTest(
     const shared = new Int32Array(new SharedArrayBuffer(4));
     await using running = start(E.ReadsLater, { shared });
     assertEquals(await running.ask(""), "");
-    const { async, value } = Atomics.waitAsync(shared, 0, 0, 10_000);
+    const { async, value } = Atomics.waitAsync(shared, 0, 0, 60_000);
     const timer = setInterval(() => {}, 100); // waitAsync does not keep the event loop alive
     if (async) await value;
     clearInterval(timer);

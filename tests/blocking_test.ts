@@ -163,7 +163,7 @@ workerTest(
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     const closing = running.server.serverClose({ timeout: 0.05 });
-    assertEquals(await deadline(closing, 20_000), {
+    assertEquals(await deadline(closing, 60_000), {
       idle: 0,
       finished: 0,
       forced: 2,

@@ -34,12 +34,12 @@ Deno.test("FrameChannel.send() keeps the order where the ring is full, and the o
   const all = Promise.withResolvers<void>();
   main.send(1, 100);
   const check = setInterval(() => got.length === 101 && all.resolve(), 1);
-  await deadline(all.promise, 20_000);
+  await deadline(all.promise, 60_000);
   clearInterval(check);
   assertEquals(got, Array.from({ length: 101 }, (_, i) => i));
   main.close();
   worker.close();
-  await deadline(Promise.all(served), 20_000);
+  await deadline(Promise.all(served), 60_000);
 });
 
 Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
@@ -53,10 +53,10 @@ Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
   }
   assertEquals(count, 8);
   const served = [main.receiveAll(), worker.receiveAll()];
-  await deadline(room.promise, 20_000);
+  await deadline(room.promise, 60_000);
   main.close();
   worker.close();
-  await deadline(Promise.all(served), 20_000);
+  await deadline(Promise.all(served), 60_000);
 });
 
 Deno.test({
@@ -93,10 +93,10 @@ Deno.test({
       channel.send(1, i, bytesOf(sizeOf(random), i));
       if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
-    await deadline(done.promise, 20_000);
+    await deadline(done.promise, 60_000);
     channel.close();
     worker.terminate();
-    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a flag does not
+    await deadline(served, 60_000); // its timer keeps the event loop alive, which waiting for a flag does not
   },
 });
 
@@ -116,10 +116,10 @@ Deno.test({
     worker.postMessage(memory);
     await full;
     const served = channel.receiveAll();
-    assertEquals(await deadline(last.promise, 20_000), 7);
+    assertEquals(await deadline(last.promise, 60_000), 7);
     channel.close();
     worker.terminate();
-    await deadline(served, 20_000); // its timer keeps the event loop alive, which waiting for a flag does not
+    await deadline(served, 60_000); // its timer keeps the event loop alive, which waiting for a flag does not
   },
 });
 
@@ -166,7 +166,7 @@ Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while 
   await until(() => got.length === 1);
   worker.close();
   main.flush();
-  await deadline(Promise.all([served, turn()]), 20_000);
+  await deadline(Promise.all([served, turn()]), 60_000);
 });
 
 Deno.test("FrameChannel.receiveAll() finds room that came before it armed its flag", async () => {
@@ -194,7 +194,7 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
   await until(() => resumed.length === 2);
   assertEquals(resumed, ["first", "second"]);
   main.close();
-  await deadline(Promise.all([served, turn()]), 20_000);
+  await deadline(Promise.all([served, turn()]), 60_000);
 });
 
 Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
@@ -215,7 +215,7 @@ Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames 
   );
   worker.close();
   assert(timer > 0);
-  await deadline(Promise.all([served, turn()]), 20_000);
+  await deadline(Promise.all([served, turn()]), 60_000);
 });
 
 Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {

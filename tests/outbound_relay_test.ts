@@ -38,7 +38,7 @@ Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async (
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
   writer.linger();
-  await deadline(flushed.promise, 20_000);
+  await deadline(flushed.promise, 60_000);
   writer.write(bytes("three")); // dropped
   transport.close();
   await turn();
@@ -59,7 +59,7 @@ Deno.test("OutboundRelay.linger() waits for a client that takes a little now and
   writer.write(bytes("slowly".repeat(20)));
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
-  await deadline(flushed.promise, 20_000);
+  await deadline(flushed.promise, 60_000);
   assertEquals(text(concat(transport.written)), "slowly".repeat(20));
 });
 
@@ -104,6 +104,6 @@ Deno.test("OutboundRelay.linger() counts from the last progress", async () => {
   writer.linger(); // after the write, as at the end of a handler
   const flushed = Promise.withResolvers<void>();
   writer.whenFlushed(flushed.resolve);
-  await deadline(flushed.promise, 20_000);
+  await deadline(flushed.promise, 60_000);
   assertEquals(text(concat(transport.written)), words);
 });

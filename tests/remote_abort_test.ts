@@ -68,6 +68,7 @@ type Case = [
 
 const Blocking = BlockingAborts as unknown as RequestHandlerConstructor;
 
+/** Each side of a relay, and each transport: what a worker does does not depend on the transport. */
 const CASES: Case[] = [
   ["of the server", true, () => new AsyncTCPServer(LOCAL, Aborts)],
   ["of a worker", mayRead, () => new ThreadingTCPServer(LOCAL, Aborts)],
@@ -81,18 +82,7 @@ const CASES: Case[] = [
     mayRead && haveUnix,
     () => new ThreadingUnixStreamServer(newPath(), Aborts),
   ],
-  [
-    "that blocks a worker over a Unix socket",
-    mayRead && haveUnix,
-    () => new ThreadingUnixStreamServer(newPath(), Blocking),
-  ],
   ["of a worker over TLS", mayRead, () => new Tls(LOCAL, Aborts), dialTls],
-  [
-    "that blocks a worker over TLS",
-    mayRead,
-    () => new Tls(LOCAL, Blocking),
-    dialTls,
-  ],
   ["of a child", mayFork, () => new ForkingTCPServer(LOCAL, Aborts)],
   ["of a child that is relayed", mayFork, () => new Peeking(LOCAL, Aborts)],
 ];

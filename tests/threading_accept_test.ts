@@ -280,7 +280,7 @@ workerTest(
     await stuck.sendall(bytes("loop\n"));
     const report = await deadline(
       running.server.serverClose({ timeout: 0.3 }),
-      10_000,
+      60_000,
     );
     assertEquals(report, { idle: 1, finished: 0, forced: 1 });
     await running.served;

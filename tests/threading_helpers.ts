@@ -76,7 +76,7 @@ export class Running<S extends Anyserver> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await deadline(this.server.serverClose({ timeout: 5 }), 10_000);
+    await deadline(this.server.serverClose({ timeout: 5 }), 60_000);
     await this.served;
   }
 }

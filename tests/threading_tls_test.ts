@@ -114,7 +114,7 @@ Deno.test({
     }).spawn();
     const input = client.stdin.getWriter();
     await input.write(bytes("upper openssl\nquit\n"));
-    const { stdout } = await deadline(client.output(), 20_000);
+    const { stdout } = await deadline(client.output(), 60_000);
     await input.close().catch(() => {}); // it has ended
     assertEquals(text(stdout), "OPENSSL\n");
     assertEquals(running.reports.left, 0);

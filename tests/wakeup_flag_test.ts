@@ -12,8 +12,8 @@ Deno.test("WakeupFlag.notifyIfWaiting() wakes a sleeper, and only one that armed
   mine.prepareWait();
   const slept = mine.waitAsync();
   theirs.notifyIfWaiting();
-  await deadline(slept, 20_000);
-  await deadline(mine.waitAsync(), 20_000); // awake: does not sleep
+  await deadline(slept, 60_000);
+  await deadline(mine.waitAsync(), 60_000); // awake: does not sleep
   mine.prepareWait();
   assert(!mine.wait(1));
   mine.cancelWait();

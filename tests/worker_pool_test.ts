@@ -44,8 +44,8 @@ workerTest(
     init.shared = () => "cannot be cloned"; // and so no worker can be told
     const failed = [assertRejects(() => first), assertRejects(() => second)];
     await client.sendall(bytes("exit\n"));
-    await deadline(Promise.all(failed), 20_000);
-    await deadline(pool.close(), 20_000);
+    await deadline(Promise.all(failed), 60_000);
+    await deadline(pool.close(), 60_000);
     for (const socket of [client, client2, server, server2]) socket.close();
   },
 );
@@ -65,13 +65,13 @@ workerTest(
     // This thread hears of the end of the handler and of that of the worker in one turn.
     Atomics.store(left, 1, 1);
     Atomics.notify(left, 1);
-    Atomics.wait(left, 0, 0, 20_000);
+    Atomics.wait(left, 0, 0, 60_000);
     assertEquals(left[0], 1);
-    await deadline(first, 20_000);
+    await deadline(first, 60_000);
     await client2.sendall(bytes("y"));
     assertEquals(await readText(client2, 1), "y");
-    await deadline(second, 20_000);
-    await deadline(pool.close(), 20_000);
+    await deadline(second, 60_000);
+    await deadline(pool.close(), 60_000);
     for (const socket of [client, client2, server, server2]) socket.close();
   },
 );
@@ -82,8 +82,8 @@ workerTest(
     const { pool } = poolOf(B.BlockingEcho);
     const [client, server] = await tcpPair();
     const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
-    await deadline(pool.close(), 20_000);
-    await deadline(ended, 20_000);
+    await deadline(pool.close(), 60_000);
+    await deadline(ended, 60_000);
     client.close();
     server.close();
   },
@@ -98,8 +98,8 @@ workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
   const [[client]] = pairs;
   await client.sendall(bytes("x"));
   assertEquals(await readText(client, 1), "x"); // it runs; the others wait
-  await deadline(pool.close(), 20_000);
-  await deadline(Promise.all(runs), 20_000);
+  await deadline(pool.close(), 60_000);
+  await deadline(Promise.all(runs), 60_000);
   await assertRejects(() => pool.run(pairs[0][1], ["127.0.0.1", 1]));
   for (const socket of pairs.flat()) socket.close();
 });

@@ -49,6 +49,6 @@ Deno.test({
     await until(() => got.at(-1)![0] === P.HEARTBEAT);
     runner.channel.close();
     main.close();
-    await deadline(Promise.all([run, served]), 20_000);
+    await deadline(Promise.all([run, served]), 60_000);
   },
 });

@@ -13,7 +13,7 @@ import {
 } from "../../mod.ts";
 
 /** The bytes that a handler sends: more than the buffers of the system hold. */
-export const SENT = 32_000_000;
+export const SENT = 12_000_000;
 
 /** The seconds until a handler gives up sending. */
 const PATIENCE = 0.2;
