@@ -84,7 +84,6 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "server_accept_test.ts": "server/accept_errors",
   "shared_places_test.ts": "requests/shared_places",
   "staggered_race_test.ts": "waiting/staggered_race",
-  "tied_writes_test.ts": "files/tied_writes",
   "timeouts_test.ts": "waiting/timeouts",
   "unix_datagram_test.ts": "runtime/unix_datagram",
   "unix_deaf_test.ts": "runtime/unix_datagram",
