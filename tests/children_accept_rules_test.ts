@@ -198,7 +198,7 @@ Deno.test({
   ignore: !mayFork,
   async fn() {
     let before: number | undefined;
-    for (let cycle = 0; cycle < 5; cycle++) {
+    for (let cycle = 0; cycle < 3; cycle++) {
       const six = haveIPv6 && cycle % 2 === 1;
       const server = new ForkingTCPServer(
         six ? ["::1", 0] : LOOPBACK,

@@ -399,19 +399,28 @@ Deno.test({
   async fn() {
     await using server = new TCP(LOCAL, Asks);
     await using _ = serving(server);
+    const count = navigator.hardwareConcurrency + 2; // one more than quick requests keep busy
+    const pids = async () => {
+      const clients = await Promise.all(
+        Array.from(
+          { length: count },
+          () => LineClient.connect(server.serverAddress),
+        ),
+      );
+      const asked = clients.map((client) => client.ask("pid"));
+      const pids = await within(Promise.all(asked));
+      for (const client of clients) client.close();
+      while (server.status.active > 0) await delay(1);
+      return new Set(pids).size;
+    };
+    while (await pids() < count); // until all children have started
     for (let i = 0; i < 50; i++) {
       using client = await LineClient.connect(server.serverAddress);
-      await client.ask("x");
+      await client.send("x");
+      await client.socket.shutdown(SHUT_WR); // the child does not wait for its client
+      assertStrictEquals(await client.line(), "X");
     }
-    const clients = [];
-    const pids = new Set<string>();
-    for (let i = 0; i < navigator.hardwareConcurrency + 2; i++) { // one more than suffice for quick requests
-      const client = await LineClient.connect(server.serverAddress);
-      clients.push(client);
-      pids.add(await client.ask("pid"));
-    }
-    assertStrictEquals(pids.size, clients.length);
-    for (const client of clients) client.close();
+    assertStrictEquals(await pids(), count);
   },
 });
 

@@ -27,7 +27,7 @@ const SERVERS: [
   [
     "UnixStreamServer",
     (path) => new UnixStreamServer(path, H.Echo),
-    1000, // more than twice what the queue holds
+    250,
     !haveUnix,
   ],
   [
