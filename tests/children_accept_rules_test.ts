@@ -100,9 +100,12 @@ Deno.test({
       until(() => server.status.active === 3 && server.status.idle === 1),
     );
     assert(actions > 0);
-    const report = await within(server.serverClose({ timeout: 1.5 }));
-    assertEquals(report, { idle: 1, finished: 1, forced: 1 });
+    const closing = server.serverClose();
     assert((await ended(waits)).startsWith("aborted\n"));
+    await within(until(() => server.status.active === 1));
+    await within(server.serverClose({ timeout: 0 }));
+    const report = { idle: 1, finished: 1, forced: 1 };
+    assertEquals(await within(closing), report);
     await served;
     assertAddsUp(server);
     const { failed, forced, active } = server.status;

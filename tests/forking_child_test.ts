@@ -201,9 +201,11 @@ Deno.test({
     await a.ask("x");
     await b.ask("x");
     await a.send("drain");
-    const closing = server.serverClose({ timeout: 1 });
+    const closing = server.serverClose();
     assertStrictEquals(await a.line(), "aborted");
     a.close();
+    while (server.status.active > 1) await delay(1);
+    await server.serverClose({ timeout: 0 });
     assertEquals(await closing, { idle: 0, finished: 1, forced: 1 });
     assertStrictEquals(await b.line().catch(({ code }) => code), "");
     assertStrictEquals(server.activeChildren!.size, 0);

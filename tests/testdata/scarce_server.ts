@@ -70,7 +70,7 @@ if (import.meta.main) {
     using client = await createConnection(
       server.serverAddress as [string, number],
     );
-    client.settimeout(10);
+    client.settimeout(60);
     await client.sendall(new TextEncoder().encode(`${line}\n`));
     const answer = await client.recv(99).catch(() => new Uint8Array());
     server.release?.();
