@@ -179,9 +179,12 @@ each("handleSlowClose() says once what a close waits for", async (kind) => {
   await client.sendall(bytes("x"));
   await began.wait();
   using stderr = new Stderr();
-  using _clock = hurry();
-  const closing = server.serverClose({ timeout: 1000 });
-  await until(() => stderr.texts.length > 0);
+  let closing: Promise<unknown>;
+  {
+    using _clock = hurry();
+    closing = server.serverClose({ timeout: 1000 });
+    await until(() => stderr.texts.length > 0);
+  }
   await within(server.serverClose({ timeout: 0 }));
   await within(closing);
   assertEquals(stderr.texts.length, 1);

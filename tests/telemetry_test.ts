@@ -473,8 +473,8 @@ async function endOf<N extends "worker" | "child">(
   const served = server.serveForever();
   using client = await connectTo(server);
   if (said === SIGKILL) {
-    const { pid } = await events.next("socketserver.child.start");
-    Deno.kill(pid, SIGKILL);
+    await client.sendall(bytes("pid\n")); // so that the child has the request
+    Deno.kill(Number(text(await client.recv(100))), SIGKILL);
   } else await client.sendall(bytes(said));
   if (said === "hello\n") await client.shutdown(SHUT_WR);
   const exit = await events.next(`socketserver.${pool}.exit`);
