@@ -46,12 +46,7 @@ export class Obeys extends StreamRequestHandler {
     if (what === "leave") this.#leave();
     if (what === "loop" || what === "work") this.#sayBusy();
     if (what === "loop") { for (;;); }
-    if (what === "work") {
-      for (
-        const end = Date.now() + 500;
-        Date.now() < end;
-      );
-    }
+    if (what === "work") this.#block();
     if (what === "wait") {
       await new Promise((done) => this.signal.addEventListener("abort", done));
       await this.wfile.write("aborted\n");
@@ -66,6 +61,12 @@ export class Obeys extends StreamRequestHandler {
     set.then(() => {
       throw new RangeError("left behind");
     });
+  }
+
+  /** Blocks the worker, as a computation does, until the program takes back the word of `shared`. */
+  #block(): void {
+    const words = new Int32Array(this.server.shared as SharedArrayBuffer);
+    Atomics.wait(words, 0, 1, 60_000);
   }
 
   /** Sets a word of `shared`: the worker gets no connection any more. */
