@@ -71,45 +71,36 @@ const GOOD = [
   "",
 ] as const;
 
-for (const where of ["a folder", "the registry"]) {
-  Deno.test({
-    name:
-      `the published files serve a program in ${where}, online and from the cache`,
-    ignore: !mayFork || !granted("net", "read", "write", "env"),
-    timeout: 180_000, // four programs, each of which starts workers and children
-    async fn() {
-      const { server, url, text, missing } = await serveRegistry();
-      const { host } = new URL(url);
-      try {
-        await using online = await freshDeno();
-        await using offline = await freshDeno();
-        const programs = await Promise.all(
-          [online, offline].map(async ({ folder }) => {
-            if (where === "the registry") return `${url}/program.ts`;
-            const path = `${folder}/program.ts`;
-            await Deno.writeTextFile(
-              path,
-              text.replace(NAME, `${url}/mod.ts`),
-            );
-            return path;
-          }),
-        );
-        const run = ["run", ...PERMISSIONS] as const;
-        assertEquals(await online.deno(host, ...run, programs[0]), GOOD);
-        assertEquals(await offline.deno(host, "cache", programs[1]), [
-          0,
-          "",
-          "",
-        ]);
-        await server.shutdown();
-        assertEquals(
-          await offline.deno(host, ...run, "--cached-only", programs[1]),
-          GOOD,
-        );
-        assertEquals(missing, []);
-      } finally {
-        await server.shutdown();
+Deno.test({
+  name:
+    "the published files serve a program in a folder or the registry, online and from the cache",
+  ignore: !mayFork || !granted("net", "read", "write", "env"),
+  timeout: 300_000, // four programs, each of which starts workers and children
+  async fn() {
+    const { server, url, text, missing } = await serveRegistry();
+    const { host } = new URL(url);
+    const run = ["run", ...PERMISSIONS] as const;
+    try {
+      await using online = await freshDeno();
+      await using offline = await freshDeno();
+      const programs = ({ folder }: { folder: string }) => {
+        const path = `${folder}/program.ts`;
+        Deno.writeTextFileSync(path, text.replace(NAME, `${url}/mod.ts`));
+        return [`${url}/program.ts`, path]; // that of the registry first: nothing is in the cache then
+      };
+      for (const program of programs(online)) {
+        assertEquals(await online.deno(host, ...run, program), GOOD, program);
       }
-    },
-  });
-}
+      const cached = await offline.deno(host, "cache", ...programs(offline));
+      assertEquals(cached, [0, "", ""]);
+      await server.shutdown();
+      for (const program of programs(offline)) {
+        const said = await offline.deno(host, ...run, "--cached-only", program);
+        assertEquals(said, GOOD, program);
+      }
+      assertEquals(missing, []);
+    } finally {
+      await server.shutdown();
+    }
+  },
+});
