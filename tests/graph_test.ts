@@ -2,7 +2,6 @@ import config from "../deno.json" with { type: "json" };
 import { assert, assertEquals, assertMatch } from "./deps.ts";
 import {
   categories,
-  docErrors,
   ENTRY_POINTS,
   graph,
   loaded,
@@ -73,7 +72,7 @@ Deno.test("mod.ts exports all that the other entry points export, but those that
   assertEquals(missing, []);
 });
 
-Deno.test("`deno task check` lints the documentation of each entry point", () => {
+Deno.test("`deno task check`, a part of the checks, lints the documentation of each entry point", () => {
   const { command } = config.tasks.check;
   assertEquals(
     Array.from(command.matchAll(/deno doc --lint (\S+)/g), ([, path]) => path),
@@ -81,17 +80,16 @@ Deno.test("`deno task check` lints the documentation of each entry point", () =>
   );
 });
 
-for (const [subpath, path] of ENTRY_POINTS) {
-  Deno.test({
-    name: `the entry point ${subpath} documents itself and all that it names`,
-    ignore: !mayAsk,
-    async fn() {
-      assertEquals(await docErrors(path), []);
+Deno.test({
+  name: "each entry point has a module doc",
+  ignore: !mayAsk,
+  async fn() {
+    for (const [, path] of ENTRY_POINTS) {
       const source = await Deno.readTextFile(new URL(path, root));
-      assertMatch(source, /^\/\*\*\n(?: \*.*\n)+ \* @module\n \*\//);
-    },
-  });
-}
+      assertMatch(source, /^\/\*\*\n(?: \*.*\n)+ \* @module\n \*\//, path);
+    }
+  },
+});
 
 /** The groups that the registry shows the public symbols in. */
 const CATEGORIES = [

@@ -5,7 +5,6 @@
  */
 
 import config from "../deno.json" with { type: "json" };
-import { assert } from "./deps.ts";
 import { granted } from "./helpers/allowed.ts";
 import { boundedCommand } from "./helpers/within.ts";
 
@@ -56,7 +55,13 @@ export interface Graph {
 }
 
 /** The graph of the modules that an entry point imports; their URLs are made paths from the root. */
-export async function graph(entryPoint: string): Promise<Graph> {
+export function graph(entryPoint: string): Promise<Graph> {
+  return graphs[entryPoint] ??= readGraph(entryPoint);
+}
+
+const graphs: Record<string, Promise<Graph>> = {};
+
+async function readGraph(entryPoint: string): Promise<Graph> {
   const [json] = await said("info", "--json", entryPoint);
   return JSON.parse(json.replaceAll(root.href, ""));
 }
@@ -71,19 +76,6 @@ export function loaded({ roots, modules }: Graph): Set<string> {
     }
   }
   return found;
-}
-
-/** What `deno doc --lint` says of an entry point, read by itself. */
-export async function docErrors(entryPoint: string): Promise<string[]> {
-  const { stdout, stderr } = await boundedCommand(Deno.execPath(), {
-    args: ["doc", "--lint", entryPoint],
-    cwd: root,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const decoder = new TextDecoder();
-  const text = decoder.decode(stdout) + decoder.decode(stderr);
-  assert(text.includes("Checked 1 file") || text.includes("error"), text);
-  return text.match(/^error.*/gm) ?? [];
 }
 
 /** What of `deno doc --json` is used: the symbols of each module. */
