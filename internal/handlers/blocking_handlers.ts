@@ -23,14 +23,7 @@ import type {
 } from "../stages/handler_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import {
-  applySettings,
-  checkConnection,
-  checkSettings,
-  isSetUp,
-  readerOptions,
-  setBySetup,
-} from "./handler_setup.ts";
+import { isSetUp, openFiles, setBySetup } from "./handler_setup.ts";
 
 /**
  * Handles a request in a worker that the handler may block: `handle` needs no `await`, and the methods of `this.request`
@@ -163,12 +156,7 @@ export class BlockingStreamRequestHandler<
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void {
     super.setup();
-    checkSettings(this);
-    checkConnection(this, "BlockingRequestHandler");
-    const connection = this.connection = this.request;
-    applySettings(this, connection);
-    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
-    this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
+    openFiles(this, "BlockingRequestHandler");
   }
 
   /**

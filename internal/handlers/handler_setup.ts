@@ -59,7 +59,7 @@ export function isSetUp(handler: object, name: string): boolean {
 }
 
 /** Throws if the request of a handler for connections is a datagram; the message names the class to extend. */
-export function checkConnection(
+function checkConnection(
   handler: { request: unknown },
   cure: string,
 ): void {
@@ -96,37 +96,53 @@ export function checkSettings(handler: object): void {
   checked.add(constructor);
 }
 
-/** The settings of a handler for connections, as each class documents them. */
-interface StreamSettings {
-  readonly rbufsize: number;
-  readonly lineLimit: number;
-  readonly timeout: number | null;
-  readonly disableNagleAlgorithm: boolean;
-}
-
 /** The methods of a connected socket, async or blocking, that set it up. */
 interface Connection {
   settimeout(seconds: number | null): void;
   setsockopt(level: number, name: number, value: boolean): void;
+  makefile(mode: "rb" | "wb", options: MakefileOptions): unknown;
 }
 
-/** Applies the settings of a handler to its connection. */
-export function applySettings(
-  { timeout, disableNagleAlgorithm }: StreamSettings,
-  connection: Connection,
+/** A handler for connections, async or blocking: its settings, and the members that `setup` sets. */
+interface StreamHandler<C extends Connection, W extends Tied> {
+  readonly rbufsize: number;
+  readonly wbufsize: number;
+  readonly lineLimit: number;
+  readonly timeout: number | null;
+  readonly disableNagleAlgorithm: boolean;
+  readonly request: C;
+  connection: C;
+  rfile: unknown;
+  wfile: W;
+}
+
+/**
+ * Checks the settings of a handler, applies them to its connection, and opens its files. `wfile` is sent before `rfile`
+ * has to wait.
+ *
+ * @param handler The handler.
+ * @param cure The class to extend for a request that is a datagram.
+ */
+export function openFiles<C extends Connection, W extends Tied>(
+  handler: StreamHandler<C, W>,
+  cure: string,
 ): void {
+  checkSettings(handler);
+  checkConnection(handler, cure);
+  const { rbufsize, wbufsize, lineLimit, timeout } = handler;
+  const connection = handler.connection = handler.request;
   if (timeout !== null) connection.settimeout(timeout);
-  if (!disableNagleAlgorithm) return;
-  connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
-}
-
-/** Returns the options of `rfile`; `wfile` is sent before `rfile` has to wait. */
-export function readerOptions(
-  owner: StreamSettings,
-  wfile: Tied,
-): MakefileOptions & Pick<MakefileHooks, "owner"> {
-  const { rbufsize, lineLimit } = owner;
-  return { buffering: rbufsize, lineLimit, tie: wfile, owner };
+  if (handler.disableNagleAlgorithm) {
+    connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, true);
+  }
+  handler.wfile = connection.makefile("wb", { buffering: wbufsize }) as W;
+  const options: MakefileOptions & MakefileHooks = {
+    buffering: rbufsize,
+    lineLimit,
+    tie: handler.wfile,
+    owner: handler,
+  };
+  handler.rfile = connection.makefile("rb", options);
 }
 
 onLongLine((handler) =>

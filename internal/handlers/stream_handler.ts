@@ -15,14 +15,10 @@ import type {
 import { waitForRequest } from "../requests/wait_for_request.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import { BaseRequestHandler } from "./base_handler.ts";
-import {
-  applySettings,
-  checkConnection,
-  checkSettings,
-  isSetUp,
-  readerOptions,
-  setBySetup,
-} from "./handler_setup.ts";
+import { isSetUp, openFiles, setBySetup } from "./handler_setup.ts";
+
+/** The classes for datagrams. */
+const INSTEAD = "DatagramRequestHandler, or DualRequestHandler for both";
 
 /**
  * Handles a connection through two files: `rfile` reads from the client, `wfile` writes to the client.
@@ -74,7 +70,7 @@ export class StreamRequestHandler<
     handlerKinds.set(this.prototype, {
       name: "StreamRequestHandler",
       datagrams: false,
-      instead: "DatagramRequestHandler, or DualRequestHandler for both",
+      instead: INSTEAD,
     });
   }
 
@@ -89,15 +85,7 @@ export class StreamRequestHandler<
 
   /** Sets the timeout and the options of the connection, and opens the files. May be extended; call super. */
   override setup(): void | Promise<void> {
-    checkSettings(this);
-    checkConnection(
-      this,
-      "DatagramRequestHandler, or DualRequestHandler for both",
-    );
-    const connection = this.connection = this.request;
-    applySettings(this, connection);
-    this.wfile = connection.makefile("wb", { buffering: this.wbufsize });
-    this.rfile = connection.makefile("rb", readerOptions(this, this.wfile));
+    openFiles(this, INSTEAD);
   }
 
   /**
