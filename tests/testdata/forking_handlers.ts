@@ -79,11 +79,6 @@ export class Asks extends StreamRequestHandler {
         for (;;);
       case "stop":
         return String(Deno.kill(Deno.pid, "SIGSTOP"));
-      case "crash":
-        queueMicrotask(() => {
-          throw new Error("outside a handler");
-        });
-        return await new Promise(() => {});
       case "say":
         globalThis.process.send!(JSON.parse(rest.join(" ")));
         return await new Promise(() => {});

@@ -63,14 +63,8 @@ export class Hostile extends StreamRequestHandler {
         );
       case "requests":
         return String(requests.size);
-      case "print":
-        console.log(argument);
-        console.error(argument);
-        break;
       case "pid":
         return String(Deno.pid);
-      case "spin":
-        for (;;);
       case "read":
       case "run":
       case "env":
@@ -114,22 +108,10 @@ export class Elsewhere extends DatagramRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
-    const [what, host, port] = decode(this.packet).split(" ");
+    const [, host, port] = decode(this.packet).split(" ");
     const target: [string, number] | string = port === undefined
       ? host
       : [host, Number(port)];
-    if (what === "forge") {
-      for (let call = 1; call < 3; call++) {
-        say({
-          type: "call",
-          id: 1,
-          call,
-          operation: "sendto",
-          argument: this.packet,
-          address: target,
-        });
-      }
-    }
     await this.wfile.write(await this.#try(target));
   }
 
