@@ -226,6 +226,7 @@ for (
         using client = await connectTo(server);
         using file = client.makefile("rb");
         assertEquals(text(await within(file.readline(), 60_000)), "hello\n");
+        await until(() => server.status.idle === 1); // it waits, and does not only begin to
         server.idleTimeout = 0.2;
         assertEquals(text(await within(file.readline())), "");
         await until(() => server.status.active === 0);
