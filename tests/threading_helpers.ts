@@ -24,7 +24,7 @@ export function workerTest(
   name: string,
   fn: (t: Deno.TestContext) => Promise<void>,
 ): void {
-  Deno.test({ name, ignore: !mayRead, fn: (t) => deadline(fn(t), 240_000) });
+  Deno.test({ name, ignore: !mayRead, fn: (t) => deadline(fn(t), 120_000) });
 }
 
 /** A test whose steps share one server, because a worker takes a third of a second of a processor to start. */
