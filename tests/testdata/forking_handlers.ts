@@ -75,10 +75,11 @@ export class Asks extends StreamRequestHandler {
         });
       case "exit":
         return Deno.exit(Number(rest[0]));
+      case "stop":
+        Deno.kill(Deno.pid, "SIGSTOP"); // stops all threads, this one perhaps a moment later
+        for (;;);
       case "spin":
         for (;;);
-      case "stop":
-        return String(Deno.kill(Deno.pid, "SIGSTOP"));
       case "say":
         globalThis.process.send!(JSON.parse(rest.join(" ")));
         return await new Promise(() => {});
