@@ -210,7 +210,6 @@ Deno.test({
   async fn() {
     await using server = serverWith({
       childTimeout: 6,
-      maxChildren: 2,
       childPermissions: { run: true }, // to stop itself
     });
     await using _ = serving(server);
