@@ -1,5 +1,7 @@
 /** What the probes share. A probe resolves to true if Deno has the fault. */
 
+import "../early_signals.ts";
+
 /** Waits that many milliseconds. */
 export const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
