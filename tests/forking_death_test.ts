@@ -142,6 +142,33 @@ Deno.test({
 
 Deno.test({
   name:
+    "ForkingMixIn: a connection whose time was up when its child is killed before it is ready goes to no other child",
+  ignore: ignoreProc,
+  async fn() {
+    const started: number[] = [];
+    class Limited extends TCP {
+      override handleLimit() {
+        Deno.kill(started[0], "SIGKILL");
+      }
+    }
+    await using server = new Limited(LOCAL, Asks, { maxChildren: 1 });
+    using _stopping = subscribe("socketserver.child.start", ({ pid }) => {
+      started.push(pid);
+      Deno.kill(pid, "SIGSTOP");
+      server.requestTimeout = 0.001; // from now on
+    });
+    await using _ = serving(server);
+    using client = await LineClient.connect(server.serverAddress);
+    await assertGone(client);
+    const { error } = await server.reports.next();
+    assertInstanceOf(error, TimeoutError);
+    assertStringIncludes(error.message, "requestTimeout");
+    assertStrictEquals(started.length, 1);
+  },
+});
+
+Deno.test({
+  name:
     "ForkingMixIn: a child that fails before it is ready costs its own requests only",
   ignore: ignoreProc,
   async fn() {

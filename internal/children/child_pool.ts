@@ -162,10 +162,20 @@ export class ChildPool {
       if (again || this.#closed || !(error instanceof NotPassedError)) {
         return ended.reject(error);
       }
-      queued.again = true;
-      queued.leave = this.#waiting.push(queued);
-      this.#dispatch();
+      this.#queueAgain(queued);
     }
+  }
+
+  /** Queues a request once more, unless its time was up while the child had not got it. */
+  #queueAgain(queued: QueuedJob): void {
+    try {
+      checkTime(queued.job.request);
+    } catch (error) {
+      return queued.ended.reject(error);
+    }
+    queued.again = true;
+    queued.leave = this.#waiting.push(queued);
+    this.#dispatch();
   }
 
   /** Gives the waiting requests, in order, to children that can take one. */
