@@ -18,6 +18,7 @@ import {
   assertNotStrictEquals,
   assertRejects,
   assertStrictEquals,
+  delay,
   spy,
 } from "./deps.ts";
 import { timeoutByHand, turn } from "./helpers.ts";
@@ -65,6 +66,20 @@ Deno.test("SharedTimer waits for more than setTimeout() can, which would not wai
   const timer = new SharedTimer();
   new Timeout(timer, 1e9, "recv").start(() => {});
   assertEquals(timers.calls[0].args[1], MAX_DELAY);
+  timer.stop();
+});
+
+Deno.test("SharedTimer that fires while nothing is due does not turn the event loop", async () => {
+  const timer = new SharedTimer();
+  const ended = new Timeout(timer, 0.01, "recv");
+  ended.start(() => {});
+  ended.cancel(); // its timer stays, for the next timeouts
+  new Timeout(timer, 60, "recv").start(() => {});
+  using turns = spy(globalThis, "setImmediate");
+  using timers = spy(globalThis, "setTimeout");
+  await delay(20);
+  assert(timers.calls.some(({ args }) => args[1] as number > 1000)); // it has fired
+  assertEquals(turns.calls.length, 0);
   timer.stop();
 });
 

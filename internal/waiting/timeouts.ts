@@ -64,17 +64,22 @@ export class SharedTimer {
     this.#timer = setUnrefTimeout(this.#fire, delay);
   }
 
+  /** When the first of the timeouts is due; Infinity without one. */
+  get #next(): number {
+    let next = this.#first?.due ?? Infinity;
+    for (const { due } of this.#others ?? []) next = Math.min(next, due);
+    return next;
+  }
+
   readonly #fire = async (): Promise<void> => {
     this.#timer = undefined;
-    await descriptorsChecked();
-    if (this.#stopped) return;
     const now = performance.now();
-    let next = Infinity;
+    if (this.#next <= now) await descriptorsChecked();
+    if (this.#stopped) return;
     for (const timeout of [this.#first, ...this.#others ?? []]) {
-      if (timeout === undefined) continue;
-      if (timeout.due <= now) timeout.expire();
-      else next = Math.min(next, timeout.due);
+      if (timeout !== undefined && timeout.due <= now) timeout.expire();
     }
+    const next = this.#next;
     if (next !== Infinity) this.#set(next, next - now);
   };
 
