@@ -149,6 +149,9 @@ Deno.test("whenEnded() calls back what was not taken back, once", async () => {
   resolve();
   await turn();
   assertEquals(called, [0, 50]);
+  whenEnded(promise, () => called.push(100)); // it has ended before
+  await turn();
+  assertEquals(called, [0, 50, 100]);
 });
 
 Deno.test("Mutex serves who waits in their order", async () => {

@@ -55,6 +55,7 @@ export function whenEnded(
     const all = callbacks = new Set();
     waiting.set(ended, all);
     ended.then(() => {
+      waiting.delete(ended); // a callback that is added from now on has a reaction of its own
       for (const each of all) each();
     });
   }
