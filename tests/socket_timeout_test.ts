@@ -3,6 +3,7 @@ import {
   createConnection,
   getdefaulttimeout,
   MSG_PEEK,
+  MSG_WAITALL,
   select,
   setdefaulttimeout,
   SHUT_WR,
@@ -400,5 +401,35 @@ const IN_TIME: Record<string, () => Promise<unknown>> = {
 for (const [name, call] of Object.entries(IN_TIME)) {
   Deno.test(`${name} does not time out if the program kept the event loop from looking in time`, async () => {
     await within(call());
+  });
+}
+
+/** Calls that a peer would prolong for ever if each of its bytes gave them more time. */
+const PROLONGED: Record<string, (server: Socket) => Promise<unknown>> = {
+  "a timeout": (server) => {
+    server.settimeout(0.05);
+    return server.recv(MIB, MSG_WAITALL);
+  },
+  "a deadline": async (server) => {
+    server.setdeadline(0.05);
+    for (;;) await server.recv(1);
+  },
+};
+
+for (const [name, call] of Object.entries(PROLONGED)) {
+  Deno.test(`${name} of a socket ends in time whose peer sends a byte in each turn`, async () => {
+    const [client, server] = await tcpPair();
+    let over = false;
+    const sending = (async () => {
+      while (!over) {
+        await client.send(bytes("x"));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await assertRejects(() => within(call(server), 10_000), TimeoutError);
+    over = true;
+    await sending;
+    client.close();
+    server.close();
   });
 }

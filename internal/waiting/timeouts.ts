@@ -64,22 +64,20 @@ export class SharedTimer {
     this.#timer = setUnrefTimeout(this.#fire, delay);
   }
 
-  /** When the first of the timeouts is due; Infinity without one. */
-  get #next(): number {
-    let next = this.#first?.due ?? Infinity;
-    for (const { due } of this.#others ?? []) next = Math.min(next, due);
-    return next;
+  get #timeouts(): Timeout[] {
+    const others = this.#others ?? [];
+    return this.#first === undefined ? [...others] : [this.#first, ...others];
   }
 
   readonly #fire = async (): Promise<void> => {
     this.#timer = undefined;
     const now = performance.now();
-    if (this.#next <= now) await descriptorsChecked();
+    const due = this.#timeouts.filter((timeout) => timeout.due <= now);
+    const graces = due.map((timeout) => timeout.takeGrace());
+    if (graces.includes(true)) await descriptorsChecked();
     if (this.#stopped) return;
-    for (const timeout of [this.#first, ...this.#others ?? []]) {
-      if (timeout !== undefined && timeout.due <= now) timeout.expire();
-    }
-    const next = this.#next;
+    for (const timeout of due) timeout.expire();
+    const next = Math.min(...this.#timeouts.map((timeout) => timeout.due));
     if (next !== Infinity) this.#set(next, next - now);
   };
 
@@ -133,6 +131,7 @@ export class Timeout extends Cancellation {
   readonly #begin = StartTime.current();
   readonly #syscall: string;
   #onExpire: ((error: unknown) => void) | undefined;
+  #grace: boolean;
   /** The milliseconds of the timeout. */
   readonly span: number;
 
@@ -146,6 +145,17 @@ export class Timeout extends Cancellation {
     this.#shared = shared;
     this.#syscall = syscall;
     this.span = seconds * 1000;
+    this.#grace = seconds > 0;
+  }
+
+  /**
+   * Reports whether the event loop may look at the descriptors before the call fails: once, so that a peer that sends a
+   * byte now and then prolongs no call. Never for a call that began when its time was up.
+   */
+  takeGrace(): boolean {
+    const grace = this.#grace;
+    this.#grace = false;
+    return grace;
   }
 
   /** The end of the timeout on the clock of `performance.now()`. */
