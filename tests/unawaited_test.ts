@@ -144,6 +144,7 @@ async function trySituations(served: Served, kinds: string[]) {
       const names = [...outcomes].filter((name) =>
         !["sync", "fulfilled", "unseen"].includes(name)
       );
+      if (HANDLERS_OWN.includes(kind)) continue; // a write over a transport that takes all at once need not fail
       if (outcomes.has("fulfilled") && names.length === 0) {
         neverFailed.push(`${kind}.${method}`);
       }
