@@ -71,8 +71,6 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
-  /** Whether a child was killed before it could get the request. */
-  again?: boolean;
 }
 
 /**
@@ -129,7 +127,7 @@ export class ChildPool {
     const job = jobFor(request, client, this.#server.launch.permissions);
     try {
       if (this.#closed) throw closedError();
-      const { ms, idle } = await this.#queue(job);
+      const { ms, idle } = await this.#serve(job);
       this.#limit.record(ms);
       return idle;
     } catch (error) {
@@ -153,29 +151,15 @@ export class ChildPool {
     return queued.ended.promise;
   }
 
-  /** Runs a request in a child; queues it once more if the child was killed before it could get it. */
-  async #run(child: PoolChild, queued: QueuedJob): Promise<void> {
-    const { job, ended, again } = queued;
+  /** Has a child run a request, or another one if the first was killed before it could get it. */
+  async #serve(job: Job): Promise<JobEnd> {
     try {
-      ended.resolve(await child.run(job));
+      return await this.#queue(job);
     } catch (error) {
-      if (again || this.#closed || !(error instanceof NotPassedError)) {
-        return ended.reject(error);
-      }
-      this.#queueAgain(queued);
+      if (this.#closed || !(error instanceof NotPassedError)) throw error;
+      checkTime(job.request);
+      return await this.#queue(job);
     }
-  }
-
-  /** Queues a request once more, unless its time was up while the child had not got it. */
-  #queueAgain(queued: QueuedJob): void {
-    try {
-      checkTime(queued.job.request);
-    } catch (error) {
-      return queued.ended.reject(error);
-    }
-    queued.again = true;
-    queued.leave = this.#waiting.push(queued);
-    this.#dispatch();
   }
 
   /** Gives the waiting requests, in order, to children that can take one. */
@@ -183,9 +167,10 @@ export class ChildPool {
     while (this.#waiting.first !== undefined) {
       const next = this.#next();
       if (next === undefined) return;
-      const queued = this.#waiting.shift()!;
-      if (next instanceof PoolChild) void this.#run(next, queued);
-      else queued.ended.reject(next.failure);
+      const { job, ended } = this.#waiting.shift()!;
+      if (next instanceof PoolChild) {
+        next.run(job).then(ended.resolve, ended.reject);
+      } else ended.reject(next.failure);
     }
     this.#stopTimer();
     if (this.#closed) this.#leave();
