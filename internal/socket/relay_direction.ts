@@ -5,6 +5,7 @@
  */
 
 import { osError } from "../base/translate_error.ts";
+import { resolvesWithin } from "../waiting/promises.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { descriptorsChecked, nextTurn } from "../waiting/turns.ts";
 import { RelayBuffer } from "./relay_buffer.ts";
@@ -119,10 +120,7 @@ export class Direction {
   /** Waits for the end of the write in flight, but not for a peer that reads nothing. */
   async lastWrite(): Promise<void> {
     if (this.#writing === undefined) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LAST_WRITE_MS);
-    await Promise.race([promise, this.#writing.catch(() => {})]);
-    clearTimeout(timer);
+    await resolvesWithin(this.#writing.catch(() => {}), LAST_WRITE_MS);
   }
 }
 
