@@ -61,6 +61,17 @@ Deno.test("SharedTimer ends all that are due, in one go, and no other", async ()
   timer.stop();
 });
 
+Deno.test("SharedTimer ends one of more than a call may have arguments", async () => {
+  const timer = new SharedTimer();
+  for (let i = 0; i < 200_000; i++) {
+    new Timeout(timer, 60, "sendto").start(() => {});
+  }
+  for (let i = 0; i < 2; i++) { // it looks for the next one after the first
+    await within(expired(new Timeout(timer, 0.01, "sendto")));
+  }
+  timer.stop();
+});
+
 Deno.test("SharedTimer waits for more than setTimeout() can, which would not wait at all", () => {
   using timers = spy(globalThis, "setTimeout");
   const timer = new SharedTimer();

@@ -64,22 +64,23 @@ export class SharedTimer {
     this.#timer = setUnrefTimeout(this.#fire, delay);
   }
 
-  get #timeouts(): Timeout[] {
-    const others = this.#others ?? [];
-    return this.#first === undefined ? [...others] : [this.#first, ...others];
-  }
-
   readonly #fire = async (): Promise<void> => {
     this.#timer = undefined;
     const now = performance.now();
-    const due = this.#timeouts.filter((timeout) => timeout.due <= now);
-    const graces = due.map((timeout) => timeout.takeGrace());
-    if (graces.includes(true)) await descriptorsChecked();
+    const due = [...this.#all()].filter((timeout) => timeout.due <= now);
+    const graces = due.filter((timeout) => timeout.takeGrace());
+    if (graces.length > 0) await descriptorsChecked();
     if (this.#stopped) return;
     for (const timeout of due) timeout.expire();
-    const next = Math.min(...this.#timeouts.map((timeout) => timeout.due));
+    let next = Infinity;
+    for (const timeout of this.#all()) next = Math.min(next, timeout.due);
     if (next !== Infinity) this.#set(next, next - now);
   };
+
+  *#all(): Generator<Timeout> {
+    if (this.#first !== undefined) yield this.#first;
+    yield* this.#others ?? [];
+  }
 
   /** Stops for good. Calls that still wait no longer time out. */
   stop(): void {
