@@ -4,21 +4,10 @@ import {
 } from "../internal/channel/frame_channel.ts";
 import { Ring } from "../internal/channel/ring.ts";
 import { assert, assertEquals, assertLess, deadline } from "./deps.ts";
-import { turn } from "./helpers.ts";
+import { countingBytes, turn } from "./helpers.ts";
 import { mayRead } from "./helpers/allowed.ts";
 import { until } from "./server_helpers.ts";
-
-/** The same numbers in every run. */
-function* randoms(seed: number): Generator<number> {
-  for (;;) {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    yield seed / 2 ** 32;
-  }
-}
-
-function bytesOf(length: number, first: number): Uint8Array {
-  return new Uint8Array(length).map((_, i) => (first + i) & 0xff);
-}
+import { seeded } from "./stream_fakes.ts";
 
 Deno.test("FrameChannel.send() keeps the order where the ring is full, and the other side catches up", async () => {
   const memory = frameChannelMemory();
@@ -68,12 +57,12 @@ Deno.test({
     const url = new URL("./testdata/ring_worker.ts", import.meta.url);
     const worker = new Worker(url, { type: "module" });
     worker.postMessage(memory);
-    const random = randoms(2), again = randoms(2);
+    const random = seeded(2), again = seeded(2);
     const COUNT = 5000;
     const done = Promise.withResolvers<void>();
     let got = 0;
-    const sizeOf = (from: Generator<number>) =>
-      Math.floor(from.next().value! ** 6 * 65536);
+    const sizeOf = (random: (below: number) => number) =>
+      Math.floor((random(2 ** 32) / 2 ** 32) ** 6 * 65536);
     const channel = new FrameChannel(memory, "main", (_type, id, payload) => {
       const expected = sizeOf(again);
       if (
@@ -90,7 +79,7 @@ Deno.test({
     });
     const served = channel.receiveAll();
     for (let i = 0; i < COUNT; i++) {
-      channel.send(1, i, bytesOf(sizeOf(random), i));
+      channel.send(1, i, countingBytes(sizeOf(random), i));
       if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     await deadline(done.promise, 60_000);

@@ -177,6 +177,11 @@ export function randomBytes(
   return Uint8Array.from({ length }, () => random(256));
 }
 
+/** Bytes that count up from the first one. */
+export function countingBytes(length: number, first: number): Bytes {
+  return new Uint8Array(length).map((_, i) => first + i);
+}
+
 const TCP: TransportAddr = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
 
 /** What a read of {@linkcode FakeStream} does: bring bytes or an error, end, or wait. */

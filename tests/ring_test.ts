@@ -1,17 +1,7 @@
 import { Ring, ringMemory } from "../internal/channel/ring.ts";
 import { assert, assertEquals, assertThrows } from "./deps.ts";
-
-/** The same numbers in every run. */
-function* randoms(seed: number): Generator<number> {
-  for (;;) {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    yield seed / 2 ** 32;
-  }
-}
-
-function bytesOf(length: number, first: number): Uint8Array {
-  return new Uint8Array(length).map((_, i) => (first + i) & 0xff);
-}
+import { countingBytes } from "./helpers.ts";
+import { seeded } from "./stream_fakes.ts";
 
 function ends(memory: SharedArrayBuffer): [Ring, Ring] {
   return [new Ring(memory, "producer"), new Ring(memory, "consumer")];
@@ -28,9 +18,9 @@ function take(ring: Ring): [number, number, Uint8Array] | undefined {
 Deno.test("Ring passes frames in order, empty ones too", () => {
   const [producer, consumer] = ends(ringMemory(256));
   assert(consumer.empty);
-  assert(producer.write(1, -5, bytesOf(3, 7)));
+  assert(producer.write(1, -5, countingBytes(3, 7)));
   assert(producer.write(255, 2 ** 31 - 1, new Uint8Array(0)));
-  assertEquals(take(consumer), [1, -5, bytesOf(3, 7)]);
+  assertEquals(take(consumer), [1, -5, countingBytes(3, 7)]);
   assertEquals(take(consumer), [255, 2 ** 31 - 1, new Uint8Array(0)]);
   assertEquals(take(consumer), undefined);
 });
@@ -38,12 +28,12 @@ Deno.test("Ring passes frames in order, empty ones too", () => {
 Deno.test("Ring.write() is false where there is no room, and says so to the consumer once", () => {
   const [producer, consumer] = ends(ringMemory(256));
   let count = 0;
-  while (producer.write(1, count, bytesOf(24, count))) count++;
+  while (producer.write(1, count, countingBytes(24, count))) count++;
   assertEquals(count, 8);
   assertEquals(take(consumer)?.[1], 0);
   assert(consumer.takeWanted());
   assert(!consumer.takeWanted());
-  assert(producer.write(1, count, bytesOf(24, 0)));
+  assert(producer.write(1, count, countingBytes(24, 0)));
 });
 
 Deno.test("Ring.write() rejects a payload that could never fit", () => {
@@ -60,17 +50,17 @@ Deno.test("Ring wraps around at the end of its memory and of its counters", () =
   const control = new Int32Array(memory);
   control[0] = control[16] = 0x7fffffff - 1023 - 0x3f & ~7; // wraps to negative soon
   const [producer, consumer] = ends(memory);
-  const random = randoms(1);
+  const random = seeded(1);
   let sent = 0, got = 0;
   while (got < 5000) {
-    const length = Math.floor(random.next().value! * 200);
+    const length = random(200);
     while (
-      producer.write(1 + sent % 255, sent, bytesOf(length, sent))
+      producer.write(1 + sent % 255, sent, countingBytes(length, sent))
     ) sent++;
-    for (let i = random.next().value! * 4; i > 0 && got < sent; i--, got++) {
+    for (let i = random(4); i >= 0 && got < sent; i--, got++) {
       const [type, id, payload] = take(consumer)!;
       assertEquals({ type, id }, { type: 1 + got % 255, id: got });
-      assertEquals(payload, bytesOf(payload.length, got));
+      assertEquals(payload, countingBytes(payload.length, got));
     }
   }
 });
@@ -86,6 +76,6 @@ Deno.test("Ring.reserve() finds no room that the consumer has not left", () => {
   );
   take(consumer);
   assert(producer.reserve(104));
-  producer.put(3, 3, bytesOf(104, 9));
-  assertEquals(take(consumer), [3, 3, bytesOf(104, 9)]);
+  producer.put(3, 3, countingBytes(104, 9));
+  assertEquals(take(consumer), [3, 3, countingBytes(104, 9)]);
 });
