@@ -110,4 +110,5 @@ export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
   "testdata/permissions_asker.ts": "permissions in a child",
   "testdata/ring_worker.ts": "a channel of frames in a worker",
   "testdata/scarce_failure.ts": "failures without a descriptor",
+  "workers_fakes.ts": "the facts of a server and the opening of a connection",
 };

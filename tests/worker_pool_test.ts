@@ -6,14 +6,11 @@ import { tcpPair } from "./helpers.ts";
 import { bytes } from "./server_helpers.ts";
 import * as B from "./testdata/blocking_handlers.ts";
 import { readText, workerTest } from "./threading_helpers.ts";
+import { FACTS } from "./workers_fakes.ts";
 
 /** A pool of one worker for handlers that block. */
 function poolOf(Handler: unknown) {
-  const init: ServerFacts = {
-    serverAddress: "",
-    options: {},
-    shared: undefined,
-  };
+  const init: ServerFacts = { ...FACTS };
   const pool = new WorkerPool({
     server: {} as never, // named by the events only
     init: {

@@ -9,8 +9,7 @@ import { assertEquals, deadline } from "./deps.ts";
 import { mayRead } from "./helpers/allowed.ts";
 import { bytes, text, until } from "./server_helpers.ts";
 import * as B from "./testdata/blocking_handlers.ts";
-
-const FACTS = { serverAddress: "", options: {}, shared: undefined };
+import { FACTS, OPENING } from "./workers_fakes.ts";
 
 Deno.test({
   name:
@@ -32,14 +31,7 @@ Deno.test({
     const run = runner.run();
     const served = main.receiveAll();
     await until(() => got.length === 1);
-    const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
-    const opening: P.Opening = {
-      clientAddress: "",
-      localAddr: address,
-      remoteAddr: address,
-      timeout: null,
-    };
-    main.send(P.OPEN, 7, P.pack(opening));
+    main.send(P.OPEN, 7, P.pack(OPENING));
     await until(() => got.some(([type]) => type === P.FINISHED));
     main.send(P.DATA, 7, bytes("late"));
     await until(() => got.at(-1)![0] === P.UNREAD);

@@ -1,7 +1,6 @@
 import { WorkerServerStub } from "../internal/workers/worker_server_stub.ts";
 import { assert, assertEquals } from "./deps.ts";
-
-const FACTS = { serverAddress: "", options: {}, shared: undefined };
+import { FACTS } from "./workers_fakes.ts";
 
 Deno.test("WorkerServerStub.requestSignal() is aborted where the server drains already", () => {
   for (const draining of [false, true]) {

@@ -7,17 +7,11 @@ import { WorkerStreamTransport } from "../internal/workers/worker_stream_transpo
 import { assertEquals } from "./deps.ts";
 import { turn } from "./helpers.ts";
 import { bytes } from "./server_helpers.ts";
+import { OPENING } from "./workers_fakes.ts";
 
 Deno.test("WorkerStreamTransport.stopReading() keeps what comes for a read that nobody waits for", async () => {
   const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
-  const address = { transport: "tcp" as const, hostname: "::1", port: 1 };
-  const opening: P.Opening = {
-    clientAddress: "",
-    localAddr: address,
-    remoteAddr: address,
-    timeout: null,
-  };
-  const conn = new WorkerStreamTransport(1, opening, channel);
+  const conn = new WorkerStreamTransport(1, OPENING, channel);
   const into = new Uint8Array(9);
   let read = false;
   conn.read(into).then(() => read = true);
