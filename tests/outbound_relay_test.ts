@@ -25,9 +25,31 @@ class StuckStream extends FakeStream {
   }
 }
 
+/** A connection that takes a byte at a time. */
+class SlowStream extends FakeStream {
+  readonly #ms: number;
+
+  constructor(ms: number) {
+    super();
+    this.#ms = ms;
+  }
+
+  override async write(p: Uint8Array): Promise<number> {
+    await delay(this.#ms);
+    return await super.write(p.subarray(0, 1));
+  }
+}
+
 function writerOver(transport: FakeStream, lingerMs: number): OutboundRelay {
   const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
   return new OutboundRelay(channel, 1, new Stream(transport), lingerMs);
+}
+
+/** Waits until a writer has nothing left to send. */
+function flushed(writer: OutboundRelay): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  writer.whenFlushed(resolve);
+  return deadline(promise, 60_000);
 }
 
 Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async () => {
@@ -35,10 +57,9 @@ Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async (
   const writer = writerOver(transport, 20);
   writer.write(bytes("one"));
   writer.write(bytes("two"));
-  const flushed = Promise.withResolvers<void>();
-  writer.whenFlushed(flushed.resolve);
+  const ended = flushed(writer);
   writer.linger();
-  await deadline(flushed.promise, 60_000);
+  await ended;
   writer.write(bytes("three")); // dropped
   transport.close();
   await turn();
@@ -47,19 +68,11 @@ Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async (
 });
 
 Deno.test("OutboundRelay.linger() waits for a client that takes a little now and then", async () => {
-  class Slow extends FakeStream {
-    override async write(p: Uint8Array): Promise<number> {
-      await delay(10);
-      return await super.write(p.subarray(0, 1));
-    }
-  }
-  const transport = new Slow();
+  const transport = new SlowStream(10);
   const writer = writerOver(transport, 1000); // less than all bytes take
   writer.linger();
   writer.write(bytes("slowly".repeat(20)));
-  const flushed = Promise.withResolvers<void>();
-  writer.whenFlushed(flushed.resolve);
-  await deadline(flushed.promise, 60_000);
+  await flushed(writer);
   assertEquals(text(concat(transport.written)), "slowly".repeat(20));
 });
 
@@ -90,20 +103,11 @@ Deno.test("OutboundRelay and InboundRelay take what a transport throws for a fai
 });
 
 Deno.test("OutboundRelay.linger() counts from the last progress", async () => {
-  class Slow extends FakeStream {
-    override async write(p: Uint8Array): Promise<number> {
-      await delay(40);
-      return await super.write(p.subarray(0, 1));
-    }
-  }
-  const transport = new Slow();
-  const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
-  const writer = new OutboundRelay(channel, 1, new Stream(transport), 800);
+  const transport = new SlowStream(40);
+  const writer = writerOver(transport, 800);
   const words = "a byte at a time takes longer than it may all in all";
   writer.write(bytes(words));
   writer.linger(); // after the write, as at the end of a handler
-  const flushed = Promise.withResolvers<void>();
-  writer.whenFlushed(flushed.resolve);
-  await deadline(flushed.promise, 60_000);
+  await flushed(writer);
   assertEquals(text(concat(transport.written)), words);
 });
