@@ -5,7 +5,7 @@
 
 import { assertEquals } from "../deps.ts";
 import { crosses, crossRuns } from "./crossing.ts";
-import { compare, DIFFERENCES } from "./differences.ts";
+import { assertSame, DIFFERENCES } from "./differences.ts";
 import { Python, run } from "./runners.ts";
 import type { Transport } from "./scenario.ts";
 import { Servers } from "./served.ts";
@@ -29,7 +29,7 @@ Deno.test({
           await t.step(scenario.name, async (t) => {
             const theirs = await python.run(scenario);
             const ours = await run(scenario, servers);
-            const shown = same(theirs, ours, scenario.differs);
+            const shown = assertSame(theirs, ours, scenario.differs);
             for (const row of scenario.differs ?? []) {
               assertEquals(shown.has(row), true, `${row} does not differ`);
             }
@@ -38,7 +38,7 @@ Deno.test({
             const runs = crossRuns(scenario, python, servers);
             for (const [sides, cross] of Object.entries(runs)) {
               await t.step(sides, async () => {
-                same(theirs, await cross(), scenario.differs);
+                assertSame(theirs, await cross(), scenario.differs);
               });
             }
           });
@@ -50,17 +50,6 @@ Deno.test({
     });
   },
 });
-
-/** Compares transcripts. Returns the differences that show; fails if there are others. */
-function same(
-  theirs: string[],
-  ours: string[],
-  differs?: string[],
-): Set<string> {
-  const { wrong, shown } = compare(theirs, ours, differs);
-  if (wrong.length > 0) assertEquals(ours, theirs); // shows both
-  return shown;
-}
 
 Deno.test("conformance: every transport and every way to run has cross runs", () => {
   const transports: Transport[] = [

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { assertEquals } from "../deps.ts";
+
 /** What a line of both transcripts looks like where the difference shows. */
 export interface Difference {
   python: RegExp;
@@ -173,15 +175,31 @@ export const DIFFERENCES: Record<string, Difference> = {
 };
 
 /** What the comparison of two transcripts found. */
-export interface Comparison {
+interface Comparison {
   /** The rows that showed. */
   shown: Set<string>;
   /** Lines that differ as no row says, the Python one first. */
   wrong: [python: string | undefined, here: string | undefined][];
 }
 
+/**
+ * Asserts that the transcripts of a scenario differ only as the rows say that it names in `differs`, and those that may
+ * show everywhere.
+ *
+ * @returns The rows that showed.
+ */
+export function assertSame(
+  python: string[],
+  here: string[],
+  differs?: string[],
+): Set<string> {
+  const { wrong, shown } = compare(python, here, differs);
+  if (wrong.length > 0) assertEquals(here, python); // shows both
+  return shown;
+}
+
 /** Compares the transcripts of a scenario that names the rows in `differs`. */
-export function compare(
+function compare(
   python: string[],
   here: string[],
   differs: string[] = [],
