@@ -140,10 +140,10 @@ Deno.test({
         childPermissions: { net: [...net] },
       });
       await using _ = serving(server);
-      const said = await ask(server, `to 127.0.0.1 ${port}`);
+      const said = await ask(server, `127.0.0.1 ${port}`);
       assertStrictEquals(said.split(" ")[0], answer, `${net}`);
       if (answer === "sent") await other.recvfrom(100);
-      assertStringIncludes(await ask(server, `to 127.0.0.1 ${own}`), "to 127");
+      assertStringIncludes(await ask(server, `127.0.0.1 ${own}`), "127.0.0.1 ");
       assertStringIncludes(decode((await client.recvfrom(100))[0]), "sent");
       assertStrictEquals(server.reports.left, 0);
     }
@@ -163,10 +163,13 @@ Deno.test({
     client.settimeout(20);
     await using server = new UnixDatagram(`${dir}/server`, Elsewhere);
     await using _ = serving(server);
-    await client.sendto(encode(`to ${dir}/other`), `${dir}/server`);
+    await client.sendto(encode(`${dir}/other`), `${dir}/server`);
     assertStrictEquals(decode((await client.recvfrom(99))[0]), "EACCES");
-    await client.sendto(encode(`to ${dir}/client`), `${dir}/server`);
-    assertStringIncludes(decode((await client.recvfrom(99))[0]), "to ");
+    await client.sendto(encode(`${dir}/client`), `${dir}/server`);
+    assertStringIncludes(
+      decode((await client.recvfrom(99))[0]),
+      `${dir}/client`,
+    );
     await server.serverClose();
     await Deno.remove(dir, { recursive: true });
   },

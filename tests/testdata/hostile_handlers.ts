@@ -108,7 +108,7 @@ export class Elsewhere extends DatagramRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
-    const [, host, port] = decode(this.packet).split(" ");
+    const [host, port] = decode(this.packet).split(" ");
     const target: [string, number] | string = port === undefined
       ? host
       : [host, Number(port)];
