@@ -1,7 +1,7 @@
 /**
- * permissionFlags(): no child may do what its server may not, each shape of a permission against each shape of a grant
- * and of a denial. A process with the flags of a server says which permissions it would give away, and real children with
- * the flags of those say what they may do.
+ * permissionFlags() lets no child do what its server may not, whatever the shapes of the server's grants and denials and
+ * of the child's permissions. A process with the flags of a server tells which flags it makes of permissions, and real
+ * children with those flags tell what they may do.
  */
 
 import fc from "fast-check";
@@ -70,7 +70,7 @@ Deno.test({
   },
 });
 
-/** Values of each kind, as they can stand in a flag; the more special ones are what this is about. */
+/** Values of each kind, as they can stand in a flag. */
 const VALUES: Record<keyof ChildPermissions, string[]> = {
   net: hosts(38555),
   import: hosts(443).filter((host) => !host.startsWith("unix:")),
@@ -100,7 +100,7 @@ function hosts(port: number): string[] {
   return [...withPort, `:${port}`, "127.0.0.5:80", "unix:/tmp/a"];
 }
 
-/** What is asked: single things, of which each of the values is one or stands for some. */
+/** The queries: single things. Each of the values is one of them, or stands for some of them. */
 const QUERIES: Deno.PermissionDescriptor[] = [
   ...["net", "import"].flatMap((name) =>
     [
@@ -227,13 +227,13 @@ Deno.test({
   },
 });
 
-/** What a process with flags makes of permissions: null where it refuses them, or the beginning of its flags. */
+/** The flags of a process, and whether it makes a flag of each permission or refuses it. */
 interface Outcome {
   flags: string[];
   outcomes: [kind: keyof ChildPermissions, given: string[], made: boolean][];
 }
 
-/** What was once given, or comes near to it, and what may be given. */
+/** Permissions that were once given in error, or are near to those, and some that may be given. */
 const OUTCOMES: Outcome[] = [
   {
     flags: [

@@ -1,4 +1,7 @@
-/** PoolChild: one child of a server. What it is sent, what it may say, how long it may take, and how it ends. */
+/**
+ * PoolChild gives requests to one child process of a server, checks what the child says, limits the time that it takes,
+ * and ends it.
+ */
 
 import { once } from "node:events";
 import { connect, createServer, type Socket as NetSocket } from "node:net";

@@ -493,9 +493,8 @@ for (const [flags, servers] of PROGRAMS) {
     async fn() {
       const script = new URL("testdata/ends.ts", import.meta.url).pathname;
       await using child = boundedCommand(Deno.execPath(), {
-        args: ["run", "-A", "--quiet", "--no-check", ...flags, script].concat(
-          servers,
-        ),
+        // deno-fmt-ignore
+        args: ["run", "-A", "--quiet", "--no-check", ...flags, script, ...servers],
         stdout: "piped",
       }).spawn();
       const { code, stdout } = await within(child.output(), 60_000);

@@ -370,8 +370,8 @@ Deno.test("requestTimeout does not end requests that are quick, however many com
   await serving(
     new AsyncTCPServer(LOOPBACK, EchoLine, { requestTimeout: 2 }), // more than a request takes on a busy machine
     async (server) => {
-      const until = performance.now() + 2200;
-      while (performance.now() < until) {
+      const end = performance.now() + 2200;
+      while (performance.now() < end) {
         using client = await connectTo(server);
         await client.sendall(bytes("hel"));
         await delay(50); // the request is under way whenever two seconds are over

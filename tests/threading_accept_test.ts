@@ -117,7 +117,7 @@ workerTest(
   },
 );
 
-/** Obeys one client at a time, in one worker. */
+/** A word that the only worker sets while it is busy, and waits for when it leaves something behind. */
 const busy = new Int32Array(new SharedArrayBuffer(4));
 
 stepsTest(
@@ -291,6 +291,7 @@ workerTest(
   },
 );
 
+/** A word that a worker sets while it computes. It computes until the test takes the word back. */
 const working = new Int32Array(new SharedArrayBuffer(4));
 
 stepsTest(

@@ -46,8 +46,7 @@ workerTest(
       workerTimeout: 5, // longer than a busy machine keeps a worker from running
     });
     const { reports } = running;
-    const connect = () => running.connect();
-    const crowd = await crowdOf({ connect }, WORKERS * CLIENTS);
+    const crowd = await crowdOf(running, WORKERS * CLIENTS);
     for (const [way, message, name, cause] of WAYS) {
       const [[lost, victims]] = crowd;
       crowd.delete(lost);
@@ -77,7 +76,7 @@ workerTest(
         }
       }
 
-      const later = await crowdOf({ connect }, CLIENTS);
+      const later = await crowdOf(running, CLIENTS);
       const [[fresh, clients]] = later;
       assertEquals(later.size, 1, `${way}: the new worker has the fewest`);
       assert(fresh !== lost && !crowd.has(fresh), `${way}: it is a new worker`);

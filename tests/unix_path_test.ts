@@ -64,7 +64,7 @@ const OWNERS = {
   "a socketserver":
     "import socketserver;s=socketserver.UnixStreamServer(p,socketserver.BaseRequestHandler)",
 };
-/** Told from a stale path by a datagram only. */
+/** Those that this process tells from a stale path: the one that does not listen by a datagram only. */
 const OWNERS_HERE = unstableNet
   ? {
     ...OWNERS,
