@@ -68,7 +68,7 @@ type Case = [
 
 const Blocking = BlockingAborts as unknown as RequestHandlerConstructor;
 
-/** Each side of a relay, and each transport: what a worker does does not depend on the transport. */
+/** Each side of a relay, and each transport. A blocking handler runs over TCP only: in its worker all transports are alike. */
 const CASES: Case[] = [
   ["of the server", true, () => new AsyncTCPServer(LOCAL, Aborts)],
   ["of a worker", mayRead, () => new ThreadingTCPServer(LOCAL, Aborts)],

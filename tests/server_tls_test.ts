@@ -80,7 +80,7 @@ async function askTls(server: AnyServer, line: string): Promise<string> {
   return text(await client.recv(100));
 }
 
-/** A client of CPython that ends its side of each connection without a close_notify, and prints what it is answered. */
+/** A client of CPython that ends its side of each connection without a close_notify, and prints the answers. */
 const RUDE = `
 import socket, ssl, sys
 context = ssl.create_default_context()

@@ -218,7 +218,7 @@ function servedBy(
   return { address: server.serverAddress as [string, number], reports };
 }
 
-/** A wrong argument to a call that nobody awaits is heard. */
+/** Asserts that the error of a call with a wrong argument is reported though nobody awaits the call. */
 async function assertHeard(served: Served): Promise<void> {
   const told = await tried(served, "Socket", "sendall", undefined, "text")
     .catch((error) => error);

@@ -22,7 +22,7 @@ export function crosses(scenario: Scenario): scenario is Served {
     !scenario.steps.some(([what]) => what.includes("server."));
 }
 
-/** Returns what runs a scenario with one side of it in CPython, by which side is whose. */
+/** Returns the two cross runs of a scenario by their names. In each, one side runs in CPython. */
 export function crossRuns(
   scenario: Served,
   python: Python,

@@ -1,6 +1,6 @@
 /**
- * Runs examples in one process, each with arguments of its own: `[script, args]` pairs as JSON in the first argument. An
- * example that listens is followed by the next.
+ * Runs examples in one process, each with arguments of its own: `[script, args]` pairs as JSON in the first argument.
+ * Each example starts once the one before it listens.
  */
 
 const examples: [script: string, args: string[]][] = JSON.parse(Deno.args[0]);

@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 import { LoadsOnce } from "./loads_once.ts";
 
-/** Takes all descriptors but so many. */
+/** Takes all descriptors but `free` of them. */
 function fill(held: Deno.FsFile[], free: number): void {
   try {
     for (;;) held.push(Deno.openSync("/dev/null"));

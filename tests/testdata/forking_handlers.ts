@@ -23,13 +23,13 @@ export class Asks extends StreamRequestHandler {
     }
   }
 
-  /** Sends 8 MiB to the file and 8 MiB to the connection, awaited by nobody. */
+  /** Writes 8 MiB to the file and sends 8 MiB over the connection, and awaits neither. */
   flood(): void {
     for (let i = 0; i < 128; i++) this.wfile.write(piece(i));
     for (let i = 0; i < 128; i++) this.request.sendall(piece(i));
   }
 
-  /** Ends its own side first, then takes what the client still sends, and says how much in its error. */
+  /** Ends its own side, reads what the client still sends, and throws an error that says how much came. */
   async halfClose(): Promise<never> {
     await this.wfile.write("bye\n");
     await this.request.shutdown(SHUT_WR);

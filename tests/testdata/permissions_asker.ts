@@ -1,6 +1,6 @@
 /**
- * Says what it may do: an answer for each of the queries. Says too what `permissionFlags` makes of each of the
- * permissions here, or null where it refuses them; beside them are the modules that the child loads.
+ * Prints whether each of the queries is granted, and the flags that `permissionFlags` makes here of each of the
+ * permissions, or null if it refuses them. `modules` has the modules that a child with those permissions loads.
  */
 
 import {

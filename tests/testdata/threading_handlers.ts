@@ -90,7 +90,7 @@ export class Facts extends BaseRequestHandler<
   }
 }
 
-/** One of these handlers, as the client names it first. */
+/** Runs the handler whose name the client sends first. */
 export class Chosen extends HandlerByName {
   static override readonly moduleUrl = import.meta.url;
   override readonly classes = {
