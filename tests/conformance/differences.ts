@@ -174,14 +174,6 @@ export const DIFFERENCES: Record<string, Difference> = {
   },
 };
 
-/** What the comparison of two transcripts found. */
-interface Comparison {
-  /** The rows that showed. */
-  shown: Set<string>;
-  /** Lines that differ as no row says, the Python one first. */
-  wrong: [python: string | undefined, here: string | undefined][];
-}
-
 /**
  * Asserts that the transcripts of a scenario differ only as the rows say that it names in `differs`, and those that may
  * show everywhere.
@@ -191,21 +183,9 @@ interface Comparison {
 export function assertSame(
   python: string[],
   here: string[],
-  differs?: string[],
-): Set<string> {
-  const { wrong, shown } = compare(python, here, differs);
-  if (wrong.length > 0) assertEquals(here, python); // shows both
-  return shown;
-}
-
-/** Compares the transcripts of a scenario that names the rows in `differs`. */
-function compare(
-  python: string[],
-  here: string[],
   differs: string[] = [],
-): Comparison {
+): Set<string> {
   const shown = new Set<string>();
-  const wrong: Comparison["wrong"] = [];
   const rows = Object.entries(DIFFERENCES)
     .filter(([name, row]) => row.everywhere || differs.includes(name));
   const [theirs, ours] = [lines(python), lines(here)];
@@ -214,10 +194,10 @@ function compare(
     const row = rows.find(([, row]) =>
       row.python.test(theirs[i] ?? "") && row.here.test(ours[i] ?? "")
     );
-    if (row === undefined) wrong.push([theirs[i], ours[i]]);
+    if (row === undefined) assertEquals(here, python); // shows both
     else shown.add(row[0]);
   }
-  return { shown, wrong };
+  return shown;
 }
 
 /** The lines of a transcript, and apart those that a handler told its client. */
