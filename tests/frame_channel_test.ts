@@ -9,7 +9,8 @@ import { mayRead } from "./helpers/allowed.ts";
 import { until } from "./server_helpers.ts";
 import { seeded } from "./stream_fakes.ts";
 
-Deno.test("FrameChannel.send() keeps the order where the ring is full, and the other side catches up", async () => {
+/** Returns the two ends of a channel, and the ids of the frames that the worker has received. */
+function channelEnds() {
   const memory = frameChannelMemory();
   const got: number[] = [];
   const main = new FrameChannel(memory, "main", () => {});
@@ -18,13 +19,15 @@ Deno.test("FrameChannel.send() keeps the order where the ring is full, and the o
     "worker",
     (_type, id) => got.push(id),
   );
+  return { main, worker, got };
+}
+
+Deno.test("FrameChannel.send() keeps the order while the ring is full, until the other side catches up", async () => {
+  const { main, worker, got } = channelEnds();
   for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
   const served = [main.receiveAll(), worker.receiveAll()];
-  const all = Promise.withResolvers<void>();
   main.send(1, 100);
-  const check = setInterval(() => got.length === 101 && all.resolve(), 1);
-  await deadline(all.promise, 60_000);
-  clearInterval(check);
+  await until(() => got.length === 101, 60_000);
   assertEquals(got, Array.from({ length: 101 }, (_, i) => i));
   main.close();
   worker.close();
@@ -32,9 +35,7 @@ Deno.test("FrameChannel.send() keeps the order where the ring is full, and the o
 });
 
 Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
-  const memory = frameChannelMemory();
-  const main = new FrameChannel(memory, "main", () => {});
-  const worker = new FrameChannel(memory, "worker", () => {});
+  const { main, worker } = channelEnds();
   const room = Promise.withResolvers<void>();
   let count = 0;
   while (main.reserve(60_000, room.resolve)) {
@@ -90,8 +91,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "FrameChannel.sendLast() blocks until there was room for the last frame",
+  name: "FrameChannel.sendLast() blocks until there is room for the last frame",
   ignore: !mayRead,
   async fn() {
     const memory = frameChannelMemory();
@@ -112,7 +112,7 @@ Deno.test({
   },
 });
 
-Deno.test("FrameChannel.sendLast() gives up where nobody makes room", () => {
+Deno.test("FrameChannel.sendLast() gives up if nobody makes room", () => {
   const memory = frameChannelMemory();
   const worker = new FrameChannel(memory, "worker", () => {});
   while (worker.reserve(60_000, () => {})) {
@@ -124,10 +124,8 @@ Deno.test("FrameChannel.sendLast() gives up where nobody makes room", () => {
   assertEquals([...types], [1]);
 });
 
-Deno.test("FrameChannel.block() does not block where room has come for who waits for it", () => {
-  const memory = frameChannelMemory();
-  const main = new FrameChannel(memory, "main", () => {});
-  const worker = new FrameChannel(memory, "worker", () => {});
+Deno.test("FrameChannel.block() returns at once, and calls back, if there is room for a frame that waits", () => {
+  const { main, worker } = channelEnds();
   let resumed = false;
   while (worker.reserve(60_000, () => resumed = true)) {
     worker.put(1, 1, new Uint8Array(60_000));
@@ -140,14 +138,7 @@ Deno.test("FrameChannel.block() does not block where room has come for who waits
 });
 
 Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while it slept", async () => {
-  const memory = frameChannelMemory();
-  const got: number[] = [];
-  const main = new FrameChannel(memory, "main", () => {});
-  const worker = new FrameChannel(
-    memory,
-    "worker",
-    (_type, id) => got.push(id),
-  );
+  const { main, worker, got } = channelEnds();
   const served = worker.receiveAll();
   await turn(); // it sleeps
   worker.block(1);
@@ -208,14 +199,7 @@ Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames 
 });
 
 Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {
-  const memory = frameChannelMemory();
-  const got: number[] = [];
-  const main = new FrameChannel(memory, "main", () => {});
-  const worker = new FrameChannel(
-    memory,
-    "worker",
-    (_type, id) => got.push(id),
-  );
+  const { main, worker, got } = channelEnds();
   const sizes = Array.from({ length: 40 }, (_, i) => i % 4 ? 10 : 200_000);
   sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
   while (got.length < sizes.length) {

@@ -25,7 +25,7 @@ Deno.test("Ring passes frames in order, empty ones too", () => {
   assertEquals(take(consumer), undefined);
 });
 
-Deno.test("Ring.write() is false where there is no room, and says so to the consumer once", () => {
+Deno.test("Ring.write() is false if there is no room, and says so to the consumer once", () => {
   const [producer, consumer] = ends(ringMemory(256));
   let count = 0;
   while (producer.write(1, count, countingBytes(24, count))) count++;
