@@ -148,6 +148,7 @@ Deno.test({
   async fn() {
     const zone = new URL("../examples/example.zone", import.meta.url).pathname;
     await using server = await startDns("127.0.0.1", zone, "2");
+    const from = performance.now();
     using slow = await createConnection(at(server), { timeout: 30 });
     using busy = await createConnection(at(server), { timeout: 30 });
     using file = busy.makefile("rb");
@@ -155,7 +156,6 @@ Deno.test({
       if (error.code === "ECONNRESET") return new Uint8Array();
       throw error;
     });
-    const from = performance.now();
     let isOpen = true;
     closed.then(() => isOpen = false);
     let count = 0;
