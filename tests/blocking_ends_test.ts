@@ -72,9 +72,7 @@ Deno.test({
   },
 });
 
-/**
- * What a call ends with that an abort listener ends, and what the client gets then. Calls that receive block in one place.
- */
+/** How a call ends when an abort listener ends it, and what the client receives then. Some calls that receive stand for all. */
 const ENDS: [line: string, outcome: string, gets?: string][] = [
   ["recv both", 'returned ""'],
   ["recv abort", "EBADF", "reset"],

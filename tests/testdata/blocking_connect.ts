@@ -169,7 +169,6 @@ const TASKS: Record<string, (handler: Tasks, given: Given) => unknown> = {
     handler.wfile.write("go\n");
     if (how === "select") selectSync([remote], [], [], null, { signal });
     if (how === "recv") remote.recv(1, { signal });
-    if (how === "file") remote.makefile("rb").readline({ signal });
     return "never aborted";
   },
 

@@ -202,7 +202,7 @@ export class ReadsLater extends BlockingRequestHandler<BlockingSocket, Server> {
   }
 }
 
-/** Sends 20 MB with one call, of the name in its line, and throws how much that took. */
+/** Sends 4 MB with one call, of the name in its line, and throws how much that took. */
 export class SendsOnce extends BlockingStreamRequestHandler<Server> {
   static readonly moduleUrl = import.meta.url;
   override rbufsize = 0;
