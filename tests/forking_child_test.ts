@@ -18,15 +18,16 @@ import {
   serving,
   TCP,
 } from "./forking_helpers.ts";
-import { Asks, digest } from "./testdata/forking_handlers.ts";
+import { Asks } from "./testdata/forking_handlers.ts";
+import { digest } from "./helpers.ts";
 import { mayFork } from "./helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 
-/** A server that reads of some connections, and so relays them. */
+/** A server that peeks at some connections, and so relays them. */
 class Peeking extends TCP {
-  /** Whether to read of the next connection. */
+  /** Whether to peek at the next connection. */
   peeks: () => boolean = () => false;
 
   override async verifyRequest(request: Socket): Promise<boolean> {
@@ -60,7 +61,10 @@ async function checkUpload(server: TCP): Promise<void> {
   await client.sendall(encode("upload\n"));
   await client.sendall(DATA);
   await client.shutdown(SHUT_WR);
-  assertStrictEquals(decode(await all(client)), `${await digest(DATA)}\n`);
+  assertStrictEquals(
+    decode(await all(client)),
+    `${DATA.length} ${digest(DATA)}\n`,
+  );
 }
 
 /** A child ends its side, and reads on. */

@@ -8,6 +8,7 @@ import {
 } from "./deps.ts";
 import { type InetAddress, TimeoutError } from "../mod.ts";
 import {
+  assertEnd,
   CONFIG,
   decode,
   exists,
@@ -24,23 +25,16 @@ const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
-/** The end of the stream: by a FIN or by a reset. */
-async function assertGone(client: LineClient) {
-  try {
-    assertStrictEquals(await client.line(), "");
-  } catch (error) {
-    assertStrictEquals((error as { code?: string }).code, "ECONNRESET");
-  }
-}
-
 /** Ways for a child to end, and what is reported of it. */
-const DEATHS: [how: (client: LineClient, pid: number) => void, told: string][] =
-  [
-    [(_, pid) => Deno.kill(pid, "SIGKILL"), "killed by SIGKILL"],
-    [(client) => client.send("exit 7"), "exit code 7"],
-    [(client) => client.send("disconnect"), "exit code 0"],
-    [(client) => client.send("say null"), "cannot be understood"],
-  ];
+const DEATHS: [
+  how: (client: LineClient, pid: number) => unknown,
+  told: string,
+][] = [
+  [(_, pid) => Deno.kill(pid, "SIGKILL"), "killed by SIGKILL"],
+  [(client) => client.send("exit 7"), "exit code 7"],
+  [(client) => client.send("disconnect"), "exit code 0"],
+  [(client) => client.send("say null"), "cannot be understood"],
+];
 
 Deno.test({
   name:
@@ -55,8 +49,8 @@ Deno.test({
       using client = await LineClient.connect(server.serverAddress);
       const pid = Number(await client.ask("pid"));
       assertStrictEquals(server.activeChildren!.size, 2);
-      die(client, pid);
-      await assertGone(client);
+      await die(client, pid);
+      await assertEnd(client.socket);
       const { address, error } = await server.reports.next();
       assertStrictEquals(error.name, "ChildProcessError");
       assertStringIncludes(error.message, told);
@@ -84,7 +78,7 @@ Deno.test({
     await stuck.send("stop");
     while (server.activeChildren === null) await delay(1);
     const [pid] = server.activeChildren;
-    await assertGone(stuck);
+    await assertEnd(stuck.socket);
     const { error } = await server.reports.next();
     assertInstanceOf(error, TimeoutError);
     assertStringIncludes(error.message, "childTimeout");
@@ -130,7 +124,7 @@ Deno.test({
     });
     await using _ = serving(server);
     using client = await LineClient.connect(server.serverAddress);
-    await assertGone(client);
+    await assertEnd(client.socket);
     const { error } = await server.reports.next();
     assertStrictEquals(error.name, "ChildProcessError");
     assertStringIncludes(error.message, "before it was ready");
@@ -159,7 +153,7 @@ Deno.test({
     });
     await using _ = serving(server);
     using client = await LineClient.connect(server.serverAddress);
-    await assertGone(client);
+    await assertEnd(client.socket);
     const { error } = await server.reports.next();
     assertInstanceOf(error, TimeoutError);
     assertStringIncludes(error.message, "requestTimeout");
@@ -181,7 +175,7 @@ Deno.test({
     using first = await LineClient.connect(server.serverAddress);
     const ready = await first.ask("pid");
     using lost = await LineClient.connect(server.serverAddress);
-    await assertGone(lost);
+    await assertEnd(lost.socket);
     const { error } = await server.reports.next();
     assertStringIncludes(error.message, "before it was ready");
     using next = await LineClient.connect(server.serverAddress);
@@ -225,7 +219,7 @@ Deno.test({
     while (server.status.active < 6) await delay(1);
     Deno.kill(pid, "SIGKILL");
     for (const client of [first, second]) {
-      await assertGone(client);
+      await assertEnd(client.socket);
       await server.reports.next();
     }
     for (const client of others) {
@@ -272,7 +266,7 @@ Deno.test({
     parent.kill("SIGKILL");
     await parent.status;
     await reader.cancel();
-    await assertGone(client); // the child is going
+    await assertEnd(client.socket); // the child is going
     while (exists(pid)) await delay(5);
   },
 });

@@ -7,7 +7,7 @@
 import { getHeapStatistics } from "node:v8";
 import { SHUT_WR, StreamRequestHandler } from "@socketserver/socketserver";
 import { requestsOf } from "../../internal/requests/request_registry.ts";
-import { Datagram, Echo } from "./handlers.ts";
+import { Datagram, Echo, sizeAndHash } from "./handlers.ts";
 
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -91,16 +91,10 @@ export class Asks extends StreamRequestHandler {
       case "send":
         return String(await this.request.send(new Uint8Array(2_000_000)));
       case "upload":
-        return await digest(await this.rfile.read());
+        return await sizeAndHash(await this.rfile.read());
     }
     return word.toUpperCase();
   }
-}
-
-/** The length and the SHA-256 of data. */
-export async function digest(data: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", data);
-  return `${data.length} ${new Uint8Array(digest).toHex()}`;
 }
 
 function piece(number: number): Uint8Array {

@@ -134,12 +134,16 @@ export class Upload extends StreamRequestHandler {
   static readonly moduleUrl = import.meta.url;
 
   override async handle() {
-    const data = await this.rfile.read();
-    const digest = await crypto.subtle.digest("SHA-256", data);
-    await this.wfile.write(
-      `${data.length} ${new Uint8Array(digest).toHex()}\n`,
-    );
+    await this.wfile.write(`${await sizeAndHash(await this.rfile.read())}\n`);
   }
+}
+
+/** Returns the length and the SHA-256 of data. */
+export async function sizeAndHash(
+  data: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", data);
+  return `${data.length} ${new Uint8Array(hash).toHex()}`;
 }
 
 /** Ends its own side first, then takes what the client still sends, and says how much in its error. */
