@@ -15,7 +15,7 @@ function requestsOf(max: number): Requests {
   return { max, size: 0, reserved: 0, suspended: false } as Requests;
 }
 
-/** Lets a child accept that is none. It has the listening socket and may accept then. */
+/** Starts acceptors with a fake child, which then has the listening socket and may accept. */
 function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
   const pool = {
     children: [poolChild],

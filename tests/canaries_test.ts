@@ -23,7 +23,7 @@ interface Canary {
   dies?: RegExp;
   /** Whether the probe needs a process that has few descriptors. */
   scarce?: boolean;
-  /** Whether the probe needs a process of its own, because it leaves something that is busy. */
+  /** Whether the probe needs a process of its own, because it leaves something busy behind. */
   alone?: boolean;
 }
 
@@ -125,7 +125,7 @@ interface Output {
   errors: string;
 }
 
-/** Returns what canaries have in common that can share a process; the probe itself if it shares none. */
+/** Returns a name for the process of a canary: canaries with the same one share it. */
 function processOf(canary: Canary): string {
   const { probe, flags = ALL, scarce = false, alone, dies } = canary;
   return JSON.stringify([flags, scarce, alone || dies ? probe : []]);

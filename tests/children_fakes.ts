@@ -1,4 +1,4 @@
-/** What the tests of the parts of children share: children and servers of which only the messages count. */
+/** What the tests of the parts of children share: fake children and servers, which pass messages only. */
 
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
@@ -17,8 +17,8 @@ import {
 import type { Address } from "../mod.ts";
 import { assertStrictEquals } from "./deps.ts";
 
-/** A child process of which only the messages count: what it was sent, and what it says. */
-export class FakeChild extends EventEmitter {
+/** A fake child process: it keeps what it is sent, and says what a test wants. */
+class FakeChild extends EventEmitter {
   readonly pid = 1;
   connected = true;
   readonly sent: [message: ToChild, socket?: NetSocket][] = [];
@@ -77,13 +77,13 @@ export class FakeChild extends EventEmitter {
   }
 }
 
-/** A poolChild over a child that is none. */
+/** A PoolChild, and the fake child under it. */
 export interface FakeMember {
   child: FakeChild;
   poolChild: PoolChild;
 }
 
-/** A poolChild over a child that is none, and ready. */
+/** Returns a PoolChild over a fake child that is ready. */
 export function fakeMember(
   options: Partial<PoolChildOptions> = {},
   freed?: () => void,
@@ -93,7 +93,7 @@ export function fakeMember(
   return member;
 }
 
-/** A poolChild over a child that is none, and not ready. */
+/** Returns a PoolChild over a fake child that is not ready. */
 export function startingMember(
   options: Partial<PoolChildOptions> = {},
   freed?: () => void,
@@ -118,7 +118,7 @@ export function startingMember(
   return { child, poolChild };
 }
 
-/** A child that accepts, without a server. `run` gets the end of each request that the child accepts. */
+/** Returns a PoolChild over a fake child that accepts. `run` gets the end of each request that the child accepts. */
 export function acceptingMember(
   options: Partial<PoolChildOptions> = {},
   run: (ended: Promise<unknown>) => void = () => {},
@@ -140,14 +140,14 @@ export function acceptingMember(
   return member;
 }
 
-/** A request, with what it has besides. */
+/** Returns a job without a request, with what it has besides. */
 export function fakeJob(rest: Partial<Job> = {}): Job {
   const client: Address = ["127.0.0.1", 1];
   const message: Job["message"] = { type: "request", kind: "relay", client };
   return { request: undefined, message, ...rest };
 }
 
-/** A link to a server that is none: what it was told, and what is to happen when a message is sent. */
+/** Returns a link to no server: what it was told, and the callbacks of what was sent. */
 export function fakeLink(): {
   link: ParentLink;
   said: ChildMessage[];

@@ -162,7 +162,7 @@ async function write(block: Block, directory: string): Promise<Written> {
 /** What stands between the outputs of two programs. */
 const NEXT = "== the next program";
 
-/** Writes a program that runs others: servers side by side, others one after the other. Returns its file. */
+/** Writes a program that imports others: servers side by side, the rest one after the other. Returns its file. */
 async function writeAll(programs: Written[], directory: string) {
   const [{ until, line }] = programs;
   const lines = ["globalThis.isMain = true;"];
@@ -181,7 +181,7 @@ async function writeAll(programs: Written[], directory: string) {
   return all;
 }
 
-/** Returns what programs have in common that can run in one process. */
+/** Returns the kind of a program: programs of one kind can share a process. */
 export function kindOf({ code, until, unprivileged }: Block): string {
   const verb = verbOf(code);
   if (until === undefined) {
@@ -364,7 +364,7 @@ async function readAll(client: Deno.Conn): Promise<string> {
   return text;
 }
 
-/** Returns a port that nobody has, and that the system gives to nobody who asks for any. */
+/** Returns a free port below those that Linux assigns to sockets with port 0. */
 export function freePort(): number {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);

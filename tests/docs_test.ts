@@ -23,7 +23,7 @@ const PROGRAMS = PAGES.flatMap((page) =>
   blocksOf(read(page)).map((block) => ({ ...block, page }))
 );
 
-/** Runs programs in one process; if that fails, each in its own, which tells what is wrong with which. */
+/** Runs programs in one process; if that fails, each in its own, to find the one that fails. */
 async function runAll(blocks: Block[], directory: string): Promise<void> {
   try {
     await runPrograms(blocks, directory);
@@ -91,7 +91,7 @@ Deno.test({
   },
 });
 
-/** A server of few words: a page has one of this package, which takes longer to start. */
+/** A server of Deno alone, which starts faster than one of this package. */
 const ECHO = `
 const handler = async (connection: Deno.Conn) => {
   try {

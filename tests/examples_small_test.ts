@@ -96,10 +96,6 @@ socks5("connects curl to a server, by name and by address", async (server) => {
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     async (request) => new Response((await request.text()).toUpperCase()),
   );
-  const closed = (() => {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    return listener.addr.port;
-  })();
   const curl = (scheme: string, port: number) => {
     const proxy = `${scheme}://127.0.0.1:${server.port}`;
     const url = `http://localhost:${port}/`;
@@ -116,7 +112,7 @@ socks5("connects curl to a server, by name and by address", async (server) => {
       "300000 200",
     );
   }
-  assertEquals(await curl("socks5h", closed), "000 97\n"); // the proxy said no
+  assertEquals(await curl("socks5h", freePort()), "000 97\n"); // the proxy said no
   await web.shutdown();
 }, !have("curl"));
 
@@ -208,14 +204,14 @@ class Chatter implements Disposable {
 
 const onChat = on("chat");
 
-/** Adds a test of a chat that nobody is in. */
+/** Adds a test that begins with an empty chat. */
 const chat: typeof onChat = (name, fn, ignore) =>
   onChat(name, async (server) => {
     while (await joinAndLeave(server) !== "* here: nobody\n");
     await fn(server);
   }, ignore);
 
-/** Returns who is there. Has left when it returns. */
+/** Joins the chat as "nobody", leaves it, and returns the line that told who was there. */
 async function joinAndLeave(server: Running): Promise<string> {
   using client = await connect(server);
   using file = client.makefile("r");

@@ -114,7 +114,7 @@ async function checkChoice(server: TCP): Promise<void> {
   assertStrictEquals(server.activeChildren!.size, 2);
 }
 
-/** A child leaves signals that a terminal or a service manager sends to all to the server. */
+/** A child ignores SIGINT and SIGTERM, which a terminal or a service manager sends to all: the server ends it. */
 async function checkSignals(server: TCP): Promise<void> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
@@ -124,7 +124,7 @@ async function checkSignals(server: TCP): Promise<void> {
   assertStrictEquals(Number(await client.ask("pid")), pid);
 }
 
-/** Clients of other programs have their answer. */
+/** Other programs get their answers. */
 async function checkOthers(server: TCP): Promise<void> {
   const port = String(server.serverAddress[1]);
   const script = "import socket,sys\n" +
