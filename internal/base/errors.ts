@@ -70,7 +70,7 @@ export class OSError extends Error {
 }
 
 /**
- * A call on a socket with timeout 0 would have to wait (EAGAIN, EALREADY, EINPROGRESS).
+ * Thrown if a call on a socket with timeout 0 would have to wait (EAGAIN, EALREADY, EINPROGRESS).
  *
  * @category Errors
  */
@@ -80,7 +80,7 @@ export class BlockingIOError extends OSError {
 }
 
 /**
- * A call did not finish within the socket's timeout, or the system gave up (ETIMEDOUT).
+ * Thrown if a call did not finish within the socket's timeout, or the system gave up (ETIMEDOUT).
  *
  * @category Errors
  */
@@ -90,7 +90,7 @@ export class TimeoutError extends OSError {
 }
 
 /**
- * The system or Deno's permissions refused a call (EACCES, EPERM).
+ * Thrown if the system, or Deno's permissions, refuse a call (EACCES, EPERM).
  *
  * @category Errors
  */
@@ -100,7 +100,7 @@ export class PermissionError extends OSError {
 }
 
 /**
- * A file or a Unix socket's path does not exist (ENOENT).
+ * Thrown if a file, or the path of a Unix socket, does not exist (ENOENT).
  *
  * @category Errors
  */
@@ -110,7 +110,7 @@ export class FileNotFoundError extends OSError {
 }
 
 /**
- * A path exists already (EEXIST).
+ * Thrown if a path exists already (EEXIST).
  *
  * @category Errors
  */
@@ -120,7 +120,7 @@ export class FileExistsError extends OSError {
 }
 
 /**
- * A signal interrupted a call (EINTR).
+ * Thrown if a signal has interrupted a call (EINTR).
  *
  * @category Errors
  */
@@ -130,8 +130,8 @@ export class InterruptedError extends OSError {
 }
 
 /**
- * A failed connection: the base class of {@linkcode BrokenPipeError}, {@linkcode ConnectionAbortedError},
- * {@linkcode ConnectionRefusedError} and {@linkcode ConnectionResetError}.
+ * The errors of a connection that fails: the base class of {@linkcode BrokenPipeError},
+ * {@linkcode ConnectionAbortedError}, {@linkcode ConnectionRefusedError} and {@linkcode ConnectionResetError}.
  *
  * @category Errors
  */
@@ -146,7 +146,7 @@ export class ConnectionError extends OSError {
 }
 
 /**
- * A write to a connection whose other side is closed, or that was shut down for writing (EPIPE, ESHUTDOWN).
+ * Thrown by a write to a connection that the peer has closed, or that was shut down for writing (EPIPE, ESHUTDOWN).
  *
  * @category Errors
  */
@@ -156,7 +156,7 @@ export class BrokenPipeError extends ConnectionError {
 }
 
 /**
- * This side gave the connection up (ECONNABORTED).
+ * Thrown if this side has given up the connection (ECONNABORTED).
  *
  * @category Errors
  */
@@ -166,7 +166,7 @@ export class ConnectionAbortedError extends ConnectionError {
 }
 
 /**
- * No socket listens at the address (ECONNREFUSED).
+ * Thrown if no socket listens at the address (ECONNREFUSED).
  *
  * @category Errors
  */
@@ -176,7 +176,7 @@ export class ConnectionRefusedError extends ConnectionError {
 }
 
 /**
- * The peer reset the connection (ECONNRESET).
+ * Thrown if the peer has reset the connection (ECONNRESET).
  *
  * @category Errors
  */
@@ -186,7 +186,7 @@ export class ConnectionResetError extends ConnectionError {
 }
 
 /**
- * A host or service name could not be resolved; Python's `socket.gaierror`.
+ * Thrown if the name of a host or service cannot be resolved; Python's `socket.gaierror`.
  *
  * @category Errors
  */
@@ -210,7 +210,7 @@ export class GaiError extends OSError {
 }
 
 /**
- * An address could not be turned into a name; Python's `socket.herror`.
+ * Python's `socket.herror`, for ported programs that catch it. No function of this module throws it.
  *
  * @category Errors
  */

@@ -55,7 +55,8 @@ export interface SSLCertVerificationErrorOptions extends SSLErrorOptions {
 }
 
 /**
- * The certificate of the peer is not accepted: its issuer is unknown, it has expired, it is for another host.
+ * Thrown if the certificate of the peer is not accepted: its issuer is unknown, it has expired, or it is for another
+ * host.
  *
  * @category Errors
  */
@@ -81,8 +82,8 @@ export class SSLCertVerificationError extends SSLError {
 }
 
 /**
- * The peer closed the connection in the middle of the handshake, or without the close_notify of TLS. Its `code` is
- * ECONNRESET.
+ * Thrown if the peer closes the connection in the middle of the handshake, or without the close_notify of TLS. Its
+ * `code` is ECONNRESET.
  *
  * @category Errors
  */
@@ -103,7 +104,7 @@ export class SSLEOFError extends SSLError {
 }
 
 /**
- * The TLS session is over: the call needs one that both sides still use.
+ * Thrown by a call on a socket whose TLS session one side has ended.
  *
  * @category Errors
  */
@@ -113,8 +114,8 @@ export class SSLZeroReturnError extends SSLError {
 }
 
 /**
- * A handshake on a socket with timeout 0 has to wait for the peer. Its `code` is EAGAIN. Wait with `select` until the
- * socket is readable, and call again.
+ * Thrown if a handshake on a socket with timeout 0 has to wait for the peer. Its `code` is EAGAIN. Wait with `select`
+ * until the socket is readable, and call again.
  *
  * @category Errors
  */

@@ -14,8 +14,8 @@ import type { ChildPermissions } from "../handoff/permissions.ts";
 export interface ForkingOptions {
   /**
    * The place where connections are accepted. With `"parent"` the server accepts, and gives each connection to a child.
-   * With `"children"` the children accept by themselves, which is faster for short connections. For TCP servers. Refuses a
-   * class with hooks or limits that need the server's own accept. @default {"parent"}
+   * With `"children"` the children accept by themselves, which is faster for short connections. For TCP servers. The
+   * constructor refuses a class with hooks or limits that need the server's own accept. @default {"parent"}
    */
   acceptIn?: "parent" | "children";
   /**

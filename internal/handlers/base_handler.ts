@@ -99,14 +99,16 @@ export class BaseRequestHandler<
     return waitForRequest(this.server, this.request);
   }
 
-  /** Does nothing. The server calls `setup` before `handle`. May be extended; call super. */
+  /**
+   * Prepares for the request. The server calls `setup` before `handle`. Does nothing here. May be extended; call super.
+   */
   setup(): void | Promise<void> {}
 
-  /** Does nothing. A subclass handles the request here. May be overridden. */
+  /** Handles the request. Does nothing here. May be overridden. */
   handle(): void | Promise<void> {
     checkHandled(this);
   }
 
-  /** Does nothing. The server calls `finish` after `handle`. May be extended; call super. */
+  /** Cleans up. The server calls `finish` after `handle`. Does nothing here. May be extended; call super. */
   finish(): void | Promise<void> {}
 }

@@ -84,12 +84,12 @@ export class BlockingRequestHandler<
     return waitInThread(this.server, this.request);
   }
 
-  /** Does nothing. A subclass handles the request here. May be overridden. */
+  /** Handles the request. Does nothing here. May be overridden. */
   override handle(): void {
     checkHandled(this);
   }
 
-  /** Does nothing. The worker calls `finish` after `handle`. May be extended; call super. */
+  /** Cleans up. The worker calls `finish` after `handle`. Does nothing here. May be extended; call super. */
   override finish(): void {}
 }
 

@@ -75,7 +75,7 @@ export interface ForkingMixInOptions extends MixInOptions, ForkingOptions {}
  * about as long for one of the busy children. Children end with the server, also if the server is killed; only a
  * handler in an endless loop outlives a killed server.
  *
- * This process needs `--allow-run` and `--allow-env=NODE_V8_COVERAGE`, and must not be made by `deno compile`.
+ * This process needs `--allow-run` and `--allow-env=NODE_V8_COVERAGE`, and must not be a program of `deno compile`.
  *
  * @category Mix-ins
  * @typeParam B The server class.

@@ -23,14 +23,14 @@ import type { MixedIn } from "./mixed_in.ts";
  */
 export interface ProxyProtocolOptions {
   /**
-   * The proxies: networks such as `"10.0.0.0/8"` and `"fd00::/8"`, single addresses, and `"unix"` for whoever can
-   * connect to the path of a Unix server. A connection from anywhere else is closed. There is no default, because a
-   * client that is trusted can claim to be any other.
+   * The proxies: networks such as `"10.0.0.0/8"` and `"fd00::/8"`, single addresses, and `"unix"` for every process
+   * that can connect to the path of a Unix server. A connection from anywhere else is closed. There is no default,
+   * because a client that is trusted can claim to be any other.
    */
   proxyTrusted?: readonly string[];
   /**
-   * Seconds that a header may take; null is no limit. The specification has at least 3, for a packet that is sent
-   * again. @default {10}
+   * Seconds that a header may take; null is no limit. The specification asks for at least 3, so that a lost packet can
+   * be sent again. @default {10}
    */
   proxyTimeout?: number | null;
 }
@@ -46,9 +46,9 @@ export interface ProxyProtocolMixIn {
   /** Seconds that a header may take; null is no limit. A change holds for the headers under way, too. */
   proxyTimeout: number | null;
   /**
-   * Prints one line to stderr. The server calls this hook after it has closed a connection that has no header that
-   * counts; `status.proxyErrors` counts them. Prints nothing for a peer that left before its first byte, as a health
-   * check does, and if `reportLostClients` is false nothing for one that was too slow or sent no header. May be
+   * Reports a connection without a valid header, after the server has closed it: prints one line to stderr. Prints
+   * nothing about a peer that left before its first byte, as a health check does, and, if `reportLostClients` is false,
+   * nothing about a peer that was too slow or sent no header. `status.proxyErrors` counts these connections. May be
    * overridden.
    *
    * @param error The error. Its `code` is EACCES for a peer that is not trusted, ETIMEDOUT for one that was too slow,
@@ -63,7 +63,7 @@ export interface ProxyProtocolMixIn {
 
 /**
  * Extends a server class so that each connection begins with a header of the PROXY protocol, version 1 or 2, in which a
- * proxy such as HAProxy says who its client is. The hooks of the server, its limits and reports, and the handler get the
+ * proxy such as HAProxy names its client. The hooks of the server, its limits and reports, and the handler get the
  * address of that client as `clientAddress`. {@linkcode proxyHeaderOf} returns the other facts. `getpeername()` of the
  * connection is still the proxy.
  *
@@ -72,7 +72,7 @@ export interface ProxyProtocolMixIn {
  * for `maxConnections`, and ends at `proxyTimeout`. The bytes behind the header are those of the client.
  *
  * Each connection must have a header: the specification forbids guessing, because a client could then choose its own
- * address. Serve direct clients on another port. A connection without a header that counts is closed, counted in
+ * address. Serve direct clients on another port. A connection without a valid header is closed, counted in
  * `status.proxyErrors`, and reported to `handleProxyError`; the server goes on.
  *
  * `clientAddress` is the address of the peer itself if the header has none: UNKNOWN, LOCAL (a health check of the

@@ -47,12 +47,12 @@ export function headerLength(bytes: Uint8Array): number | undefined {
 }
 
 /**
- * Reads the header of the PROXY protocol, of either version, at the start of some bytes. A server does this by itself
- * with {@linkcode ProxyProtocolMixIn}; this function is for programs that accept connections on their own.
+ * Reads a header of the PROXY protocol, version 1 or 2, from the start of `bytes`. A server does this by itself with
+ * {@linkcode ProxyProtocolMixIn}; this function is for programs that accept connections on their own.
  *
- * A checksum (CRC32c) is verified. Types of fields that this module does not know are in `tlvs`. Where the specification
- * has the receiver ignore the addresses, `source` and `destination` are null: for UNKNOWN, LOCAL, and a family or
- * protocol that is not specified.
+ * A checksum (CRC32c) is verified. Types of fields that this module does not know are in `tlvs`. `source` and
+ * `destination` are null if the specification tells the receiver to ignore the addresses: for UNKNOWN, LOCAL, and a
+ * family or protocol that is not specified.
  *
  * @param bytes The bytes that have come so far.
  * @returns The header, and its length in bytes; null if more bytes must come first.
@@ -92,7 +92,7 @@ export function readHeader(bytes: Uint8Array): ProxyHeader {
  * @category PROXY protocol
  */
 export interface ProxyHeaderOptions {
-  /** The version. The first one has addresses of TCP, and nothing else. @default {2} */
+  /** The version of the protocol. Version 1 has TCP addresses and nothing else. @default {2} */
   version?: 1 | 2;
   /** `"LOCAL"` for a connection of the program's own, such as a health check. @default {"PROXY"} */
   command?: "PROXY" | "LOCAL";
@@ -110,7 +110,7 @@ export interface ProxyHeaderOptions {
   uniqueId?: Uint8Array;
   /** The name of the network namespace. */
   netns?: string;
-  /** What is known of the client's TLS connection. */
+  /** The facts about the client's TLS connection. */
   ssl?: Partial<ProxySsl>;
   /** Whether to add a checksum (CRC32c). @default {false} */
   checksum?: boolean;
@@ -123,8 +123,8 @@ export interface ProxyHeaderOptions {
  * first, with one call, and then the bytes of the client. A {@linkcode ProxyHeader} that was read may be passed on as
  * it is.
  *
- * An IPv4 address beside an IPv6 address becomes one of IPv6, such as `::ffff:192.0.2.1`. Version 1 has no word for Unix
- * sockets and datagrams: the header says then that the addresses are not known.
+ * An IPv4 address beside an IPv6 address becomes one of IPv6, such as `::ffff:192.0.2.1`. Version 1 has no word for
+ * Unix sockets and datagrams: such a header says that the addresses are not known.
  *
  * @param options The addresses, and more facts about the client.
  * @returns The bytes to send.

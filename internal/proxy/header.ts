@@ -51,7 +51,7 @@ export interface ProxySsl {
 }
 
 /**
- * The header of the PROXY protocol: what a proxy says of the client whose connection it passes on.
+ * The header of the PROXY protocol: the facts that a proxy sends about the client whose connection it passes on.
  *
  * @category PROXY protocol
  */
@@ -76,7 +76,7 @@ export interface ProxyHeader {
   readonly uniqueId?: Uint8Array;
   /** The name of the network namespace. */
   readonly netns?: string;
-  /** What is known of the client's TLS connection. */
+  /** The facts about the client's TLS connection. */
   readonly ssl?: ProxySsl;
   /** Whether the header had a checksum (CRC32c), which was right. */
   readonly checksum: boolean;

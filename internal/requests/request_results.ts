@@ -49,7 +49,7 @@ export class RequestResults {
     this.#refuse(request, "handshakeErrors", { reason: "handshake", error });
   }
 
-  /** Notes that a request has no PROXY header that counts. */
+  /** Notes that a request has no valid PROXY header. */
   failProxyHeader(request: unknown): void {
     this.#refuse(request, "proxyErrors", {});
   }

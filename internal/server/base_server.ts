@@ -84,8 +84,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   /** Whether `handleError` prints the errors of clients that are gone or silent. */
   reportLostClients: boolean;
   /**
-   * The seconds that a request may take; null is no limit. May be changed at any time, and holds for the open requests
-   * too: if there was no limit, their time begins with the change.
+   * The seconds that a request may take; null is no limit. May be changed at any time. A change applies to open
+   * requests too: if there was no limit before, their time begins with the change.
    */
   get requestTimeout(): number | null {
     return requestTimeoutOf(this);
@@ -206,7 +206,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     requestsOf(this).suspended = true;
   }
 
-  /** Accepts again after {@linkcode BaseServer.suspend}: the clients that wait first. */
+  /** Accepts again after {@linkcode BaseServer.suspend}, first the clients that are waiting. */
   resume(): void {
     requestsOf(this).suspended = false;
   }
@@ -227,7 +227,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     return unawaited(waitForConnections(requestsOf(this), count, options));
   }
 
-  /** Does nothing. The loop calls this hook after each request and every `pollInterval`. May be overridden. */
+  /** Runs after each request and every `pollInterval`. Does nothing here. May be overridden. */
   serviceActions(): void | Promise<void> {}
 
   /**
@@ -241,7 +241,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     return this.#loop.handleRequest();
   }
 
-  /** Does nothing. `handleRequest` calls this hook if no request came in time. May be overridden. */
+  /** Runs if `handleRequest` got no request in time. Does nothing here. May be overridden. */
   handleTimeout(): void | Promise<void> {}
 
   /** Returns the socket number that the serve loop waits on, as `select` takes it. */
@@ -272,15 +272,16 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   }
 
   /**
-   * Does nothing. The server calls this hook for a request that it turns away, and closes the request then: write here
-   * why, such as `421 too many connections`. An error goes to `handleError`. A server with a mix-in goes on meanwhile.
+   * Tells a client why its request is turned away, before the server closes the request. Does nothing here; an override
+   * sends a line such as `421 too many connections`. An error goes to `handleError`. A server with a mix-in goes on
+   * meanwhile.
    *
    * The hook has two seconds; then the connection is cut off. At most 128 calls run at a time, and further requests are
    * closed without one. On a server with `ssl` the request may be a connection before its handshake. May be overridden.
    *
    * @param _request The request.
    * @param _clientAddress The client's address.
-   * @param _reason The limit that the request exceeds, or why else the server does not accept it.
+   * @param _reason The limit that the request exceeds, or another reason for turning it away.
    */
   rejectRequest(
     _request: R,
@@ -359,17 +360,17 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   }
 
   /**
-   * Does nothing. The loop calls this hook if {@linkcode BaseServer.getRequest} has failed and the server goes on: the
-   * client was gone, descriptors ran out, or an override made a handshake that failed. `status` counts these failures.
-   * Handshakes of the option `ssl` have a hook of their own, `handleHandshakeError`. May be overridden.
+   * Runs if {@linkcode BaseServer.getRequest} has failed and the server goes on: the client was gone, descriptors ran
+   * out, or an override made a handshake that failed. Does nothing here. `status` counts these failures. Handshakes of
+   * the option `ssl` have a hook of their own, `handleHandshakeError`. May be overridden.
    *
    * @param _error The error of `getRequest`.
    */
   handleAcceptError(_error: unknown): void | Promise<void> {}
 
   /**
-   * Does nothing. The server calls this hook each time a limit is reached, and counts it in `status.limits`. The server
-   * does not wait for the hook, and prints an error of it. May be overridden.
+   * Runs each time a limit is reached. Does nothing here. `status.limits` counts how often. The server does not wait
+   * for the hook, and prints an error of it. May be overridden.
    *
    * @param _limit The name of the limit's setting.
    * @param _clientAddress The client that is over the limit; null if the limit holds for all clients together and the
@@ -381,8 +382,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   ): void | Promise<void> {}
 
   /**
-   * Prints one line to stderr. The loop calls this hook if descriptors or memory run out, once until the server has got
-   * ten requests in a row again. May be overridden.
+   * Reports that descriptors or memory have run out: prints one line to stderr. The loop calls this hook once for each
+   * shortage, which ends when the server has got ten requests in a row. May be overridden.
    *
    * @param error The error of `getRequest`, such as EMFILE.
    */
@@ -391,8 +392,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   }
 
   /**
-   * Prints one line to stderr. `serverClose` calls this hook after it has waited a second for the requests under way.
-   * May be overridden.
+   * Reports that `serverClose` has waited a second for the requests under way: prints one line to stderr. May be
+   * overridden.
    *
    * @param clients The hosts, or paths, of the clients; "" for a client without one.
    * @param seconds The seconds until the requests are cut off; null is no limit.

@@ -39,7 +39,7 @@ export interface MixInOptions {
   maxConnectionsPolicy?: MaxConnectionsPolicy;
   /**
    * The most requests of one client, that is one host or one Unix path, at a time. Further requests are closed and
-   * counted as rejected. Clients on unnamed Unix sockets look all the same and are not limited.
+   * counted as rejected. Clients on unnamed Unix sockets cannot be told apart, and are not limited.
    * @default {Infinity}
    */
   maxConnectionsPerClient?: number;

@@ -31,7 +31,7 @@ import type { WaitLimit } from "../waiting/timeouts.ts";
 
 /** The members of a server with `ProxyProtocolMixIn`, besides those of every server. */
 export interface ProxiedStages {
-  /** Runs when a connection has no header that counts. */
+  /** Runs when a connection has no valid header. */
   handleProxyError(
     error: OSError,
     peerAddress: Address,
@@ -117,7 +117,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
     }
   }
 
-  /** Returns the address of the client; undefined if there is no header that counts, and the connection is closed. */
+  /** Returns the address of the client; undefined if there is no valid header, and the connection is closed. */
   async #clientOf(
     active: ActiveRequest,
     peerAddress: Address,

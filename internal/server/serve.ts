@@ -29,7 +29,7 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   timeout?: number | null;
   /**
    * Seconds to go on accepting after a signal, before the servers stop: the time in which load balancers learn of the
-   * stop and send no further connections. Meanwhile `status.state` is `"stopping"`, which a health check should tell.
+   * stop and send no further connections. Meanwhile `status.state` is `"stopping"`, which a health check should report.
    * A server that stops at once resets the connections that still wait in its backlog. @default {0}
    */
   shutdownDelay?: number;
@@ -41,9 +41,9 @@ export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   signals?: readonly Deno.Signal[];
   /**
    * Whether to tell the service manager, such as systemd with `Type=notify`, when the servers serve and when they stop:
-   * READY, STOPPING, WATCHDOG and, in a long drain, EXTEND_TIMEOUT_USEC, as with {@linkcode sdNotify}. By default `serve`
-   * does so if NOTIFY_SOCKET is set and may be read. `true` prints a line if it may not be read. A manager that cannot be
-   * reached is printed once, and the servers go on.
+   * READY, STOPPING, WATCHDOG and, in a long drain, EXTEND_TIMEOUT_USEC, as with {@linkcode sdNotify}. By default
+   * `serve` does so if NOTIFY_SOCKET is set and the program may read it. With `true`, `serve` prints a line if the
+   * program may not read it. If the manager cannot be reached, `serve` prints one line, and the servers go on.
    */
   notify?: boolean;
 }

@@ -48,13 +48,13 @@ export abstract class SocketServer<R, A extends Address = Address>
   static socketType: number = SOCK_STREAM;
   /** The number of connections that may wait to be accepted: 511, Deno's default; Python has 5. */
   static requestQueueSize = 511;
-  /** SO_REUSEADDR. Deno sets it on every TCP listener. */
+  /** Whether to set SO_REUSEADDR. Deno always sets it on TCP listeners. */
   static allowReuseAddress = false;
-  /** SO_REUSEPORT: needs `--unstable-net`. */
+  /** Whether to set SO_REUSEPORT. Needs `--unstable-net`. */
   static allowReusePort = false;
   /** The permissions of a Unix server's path, such as `0o660`; null leaves them to the umask. */
   static pathMode: number | null = null;
-  /** Whether a Unix server replaces the path of a socket that is closed. */
+  /** Whether a Unix server replaces the path that a killed program has left. */
   static replaceStalePath = false;
   /** The most bytes of a datagram. */
   static maxPacketSize = 8192;
@@ -101,7 +101,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#settings.requestQueueSize = requestQueueSize;
   }
 
-  /** SO_REUSEADDR. A subclass sets the static field. */
+  /** Whether SO_REUSEADDR is set. A subclass sets the static field. */
   get allowReuseAddress(): boolean {
     return this.#settings.allowReuseAddress;
   }
@@ -111,7 +111,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#settings.allowReuseAddress = allowReuseAddress;
   }
 
-  /** SO_REUSEPORT. A subclass sets the static field. */
+  /** Whether SO_REUSEPORT is set. A subclass sets the static field. */
   get allowReusePort(): boolean {
     return this.#settings.allowReusePort;
   }
@@ -134,7 +134,7 @@ export abstract class SocketServer<R, A extends Address = Address>
     this.#settings.pathMode = pathMode;
   }
 
-  /** Whether a Unix server replaces the path of a socket that is closed. A subclass sets the static field. */
+  /** Whether a Unix server replaces the path that a killed program has left. A subclass sets the static field. */
   get replaceStalePath(): boolean {
     return this.#settings.replaceStalePath;
   }

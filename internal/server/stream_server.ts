@@ -70,7 +70,7 @@ export abstract class StreamServer<A extends Address = Address>
   }
 
   /**
-   * Does nothing. The server calls this hook after a TLS handshake has failed and the connection is closed. `status`
+   * Runs after a TLS handshake has failed and the connection is closed. Does nothing here. `status.handshakeErrors`
    * counts these failures. May be overridden.
    *
    * @param _error The error. Its `code` is ETIMEDOUT if the client was too slow, ECONNRESET if the client left, and
@@ -83,8 +83,8 @@ export abstract class StreamServer<A extends Address = Address>
   ): void | Promise<void> {}
 
   /**
-   * Ends the stream for the client, and then closes the connection. If the client puts off the end, as with a TLS
-   * handshake that stalls, this method waits for the timeout of the socket, or 2 seconds. May be overridden.
+   * Ends the stream for the client, and then closes the connection. If the client delays the end, as with a TLS
+   * handshake that stalls, waits at most for the timeout of the socket, or 2 seconds without one. May be overridden.
    */
   override async shutdownRequest(request: Socket): Promise<void> {
     try {

@@ -86,7 +86,7 @@ export interface RequestStartEvent extends ServerEvent {
  * - `"failed"`: the handler or a stage of the server has thrown.
  * - `"rejected"`: the server has turned the client away.
  * - `"handshake"`: the TLS handshake has failed.
- * - `"proxy"`: the connection has no PROXY header that counts.
+ * - `"proxy"`: the connection has no valid PROXY header.
  * - `"forced"`: the server has cut the request off, because it closes.
  *
  * @category Events

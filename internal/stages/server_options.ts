@@ -18,8 +18,8 @@ export interface BaseServerOptions {
   timeout?: number | null;
   /**
    * Whether `handleError` prints the errors of lost clients: a connection that is reset, broken or aborted, or that
-   * ends in the middle of a `readexactly`, and a read or write that times out. Python does; on the open net there are
-   * many. @default {true}
+   * ends in the middle of a `readexactly`, and a read or write that times out. Python prints them. A server on the open
+   * internet has many. @default {true}
    */
   reportLostClients?: boolean;
   /**
@@ -107,9 +107,9 @@ export interface ServerOptions extends BaseServerOptions {
   addressFamily?: number;
   /** The number of connections that may wait in the system's backlog. @default {511} */
   requestQueueSize?: number;
-  /** SO_REUSEADDR. Deno sets it on every TCP listener. @default {false} */
+  /** Whether to set SO_REUSEADDR. Deno always sets it on TCP listeners. @default {false} */
   allowReuseAddress?: boolean;
-  /** SO_REUSEPORT: needs `--unstable-net`. @default {false} */
+  /** Whether to set SO_REUSEPORT. Needs `--unstable-net`. @default {false} */
   allowReusePort?: boolean;
   /**
    * The permissions of a Unix server's path, such as `0o660`. Clients need the permission to write. Null leaves the
@@ -127,16 +127,16 @@ export interface ServerOptions extends BaseServerOptions {
    */
   maxPacketSize?: number;
   /**
-   * The most connections per second that the server accepts, a positive number; `Infinity` for no limit. After a pause as
-   * many as a second allows may come at once. Beyond the rate the server stops accepting, so clients queue in the backlog.
-   * For servers of streams. @default {Infinity}
+   * The most connections per second that the server accepts, a positive number; `Infinity` for no limit. After a pause,
+   * as many connections as one second allows may come at once. Beyond the rate the server stops accepting, so clients
+   * queue in the backlog. For servers of streams. @default {Infinity}
    */
   maxAcceptRate?: number;
   /**
    * Seconds after which a connection is closed if no byte came or went meanwhile, also if its handler computes or waits
-   * for something else; null is no limit. The handler's `signal` aborts with a `TimeoutError`, and calls on the connection
-   * throw the same error. The server looks at its connections eight times in this time, and at least every 5 seconds, so
-   * a connection ends so much later. For servers of streams. @default {null}
+   * for something else; null is no limit. The handler's `signal` aborts with a `TimeoutError`, and calls on the
+   * connection throw the same error. The server checks its connections eight times in this time, and at least every 5
+   * seconds, so a connection may stay open that much longer. For servers of streams. @default {null}
    */
   idleTimeout?: number | null;
   /**

@@ -10,7 +10,7 @@
  * @category Servers
  */
 export interface ServerStatus {
-  /** What the server does. */
+  /** The state of the server. */
   state: ServerState;
   /** Requests under way. */
   active: number;
@@ -20,8 +20,8 @@ export interface ServerStatus {
    */
   idle: number;
   /**
-   * Requests got so far. Each of them is under way, or is counted once in `finished`, `failed`, `forced`, `rejected`,
-   * `handshakeErrors` or `proxyErrors`.
+   * Requests that the server has got so far. Each of them is under way, or is counted once in `finished`, `failed`,
+   * `forced`, `rejected`, `handshakeErrors` or `proxyErrors`.
    */
   accepted: number;
   /** Requests whose handlers have returned. */
@@ -41,9 +41,11 @@ export interface ServerStatus {
   resourceErrors: number;
   /** TLS handshakes that failed. */
   handshakeErrors: number;
-  /** Connections without a PROXY header that counts: of a peer that is not trusted, malformed, or too late. */
+  /**
+   * Connections without a valid PROXY header: it came from a peer that is not trusted, was malformed, or came too late.
+   */
   proxyErrors: number;
-  /** How often each limit was reached. */
+  /** The number of times that each limit was reached. */
   readonly limits: Readonly<Record<LimitName, number>>;
   /**
    * Bytes received from clients so far. Over TLS the bytes count without the encryption, but with it if the handler
@@ -72,9 +74,8 @@ export type ServerState =
   | "closed";
 
 /**
- * A limit of a server, by the name of its setting, which is one of the server, of its `SSLContext` (`handshakeTimeout`) or
- * of its handlers (`lineLimit`): a counter in `status.limits`, and a call of `handleLimit` each time
- * that the limit is reached.
+ * The name of a limit: the setting of the server, of its `SSLContext` (`handshakeTimeout`) or of its handlers
+ * (`lineLimit`). Each time that a limit is reached, the server counts it in `status.limits` and calls `handleLimit`.
  *
  * @category Servers
  */
@@ -90,8 +91,8 @@ export type LimitName =
   | "maxPacketSize";
 
 /**
- * Why a server turns a request away: one of its limits, the verdict of `verifyRequest` or, over TLS, of `verifyPeer`, or
- * because the server shuts down.
+ * The reason why a server turns a request away: the name of the limit that it exceeds, the hook that has refused it, or
+ * `"draining"` while the server shuts down.
  *
  * @category Servers
  */

@@ -58,8 +58,8 @@ export interface ThreadingOptions
   extends MixInOptions, Pick<BaseServerOptions, "shared"> {
   /**
    * The place where connections are accepted. With `"parent"` the main thread accepts, and gives each connection to a
-   * worker. With `"workers"` each worker accepts by itself. For TCP servers. Refuses a class with hooks or limits that need
-   * the server's own accept. @default {"parent"}
+   * worker. With `"workers"` each worker accepts by itself. For TCP servers. The constructor refuses a class with hooks
+   * or limits that need the server's own accept. @default {"parent"}
    */
   acceptIn?: "parent" | "workers";
   /**
