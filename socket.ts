@@ -1,6 +1,6 @@
 /**
- * Python's `socket` module for Deno: the {@linkcode Socket} class over TCP, UDP and Unix sockets, the functions around it,
- * the constants of BSD and the errors of the `OSError` family. Has no server; for those see the package itself.
+ * Python's `socket` module for Deno: the {@linkcode Socket} class over TCP, UDP and Unix sockets, the functions around
+ * it, the constants of BSD and the errors of the `OSError` family. The servers are in the package itself.
  *
  * @example
  * ```ts
@@ -211,7 +211,7 @@ export function hasDualstackIPv6(): boolean {
  *   `AF_INET6` or `AF_UNIX`.
  * @param type `SOCK_STREAM` or `SOCK_DGRAM`.
  * @param proto The protocol number.
- * @returns The two. Close both.
+ * @returns The two sockets. Close both.
  * @category Sockets
  * @example
  * ```ts

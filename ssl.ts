@@ -1,6 +1,7 @@
 /**
- * Python's `ssl` module for the sockets of this package: a {@linkcode SSLContext} holds certificate and settings, and its
- * `wrapSocket` turns a connected socket, on either side and also in the middle of a stream, into an {@linkcode SSLSocket}.
+ * Python's `ssl` module for the sockets of this package: an {@linkcode SSLContext} holds the certificate and the
+ * settings, and its `wrapSocket` turns a connected socket, on either side and also in the middle of a stream, into an
+ * {@linkcode SSLSocket}.
  *
  * @example Ask a server over TLS
  * ```ts
@@ -114,8 +115,8 @@ export interface DefaultContextOptions {
 }
 
 /**
- * Creates a context with the settings that are right for most programs. One for clients verifies the server and its
- * name, with the authorities of Deno; one for servers verifies nobody.
+ * Creates a context with the settings that are right for most programs. A context for clients verifies the server and
+ * its name, with the authorities of Deno; a context for servers verifies nobody.
  *
  * @param options The purpose, and other authorities.
  * @returns The context.

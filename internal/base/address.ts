@@ -23,7 +23,7 @@ export type InetAddress = [host: string, port: number];
 export type Address = InetAddress | string;
 
 /**
- * An address as a parameter: also a literal `["localhost", 80]` and a read-only tuple.
+ * An address as a parameter: an {@linkcode Address}, a literal such as `["localhost", 80]`, or a read-only tuple.
  *
  * @category Addresses
  */

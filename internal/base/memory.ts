@@ -5,7 +5,8 @@
  */
 
 /**
- * Received bytes. They belong to the caller; their `buffer` may hold other bytes of the same peer.
+ * Received bytes. They belong to the caller. Their `buffer` may hold other bytes of the same peer: `slice()` them
+ * before you use the whole `buffer`.
  *
  * @category Sockets
  */

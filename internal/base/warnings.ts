@@ -11,7 +11,7 @@
  */
 export interface Warnings {
   /**
-   * Shows a warning. Prints one line to stderr unless you put another function in its place.
+   * Shows a warning. Prints one line to stderr unless you replace this function.
    *
    * @param message The warning.
    */
@@ -19,9 +19,9 @@ export interface Warnings {
 }
 
 /**
- * Shows the warnings of this module, as Python's `warnings` does. There is one warning: a time of 5000 is probably meant
- * in milliseconds, and all times are in seconds. It is shown once. Put a function in the place of `showwarning` to show
- * warnings elsewhere, or nowhere. Each worker and child process has a `warnings` of its own.
+ * Shows the warnings of this module, as Python's `warnings` does. There is one warning, which is shown once: a timeout
+ * such as 5000 is probably meant in milliseconds, and all timeouts are in seconds. To show warnings elsewhere, or
+ * nowhere, replace `showwarning`. Each worker and child process has a `warnings` of its own.
  *
  * @category Sockets
  * @example

@@ -26,12 +26,12 @@ export let holdWhile: (writer: BufferedWriter, hasMore: () => boolean) => void;
  * Collects writes and sends them when the buffer is full, and on `flush` and `close`. `socket.makefile("wb")` returns
  * one, and `StreamRequestHandler` has one as `wfile`. It is Python's `io.BufferedWriter`.
  *
- * Without a buffer, as `wfile` is unless you set `wbufsize`, it sends all of each write at once, like the writer of
- * `socketserver`. While a reader tied to it has more to read, it holds small writes for the rest of the turn of the
- * event loop.
+ * Without a buffer, which is the default of `wfile`, each write is sent whole and at once, as by the writer of
+ * CPython's `socketserver`. While a reader tied to the writer has more to read, small writes are held for the rest of
+ * the turn of the event loop.
  *
- * Small writes are copied. A write larger than the buffer is sent from where it is, after the collected bytes. Bytes
- * that could not be sent are lost, and there is no telling how many of them the peer has.
+ * Small writes are copied. A write larger than the buffer is sent without a copy, after the collected bytes. If sending
+ * fails, the bytes are lost, and the number that the peer has received is unknown.
  *
  * Closing the writer leaves the socket open. If you open a writer, close it; the `finish` of a request handler closes
  * its `wfile`. An idle writer holds no memory.

@@ -60,7 +60,7 @@ export const WRITES = [
   "seekable",
 ] as const;
 
-/** Has these methods of its reader and these of its writer. */
+/** Declares the methods that the pair has from its reader and its writer. */
 export interface BufferedRWPair extends
   Pick<
     BufferedReader,
@@ -164,7 +164,7 @@ export class BufferedRWPair implements AsyncDisposable {
   }
 }
 
-/** Has these methods of its reader and these of its writer. */
+/** Declares the methods that the pair has from its reader and its writer. */
 export interface TextRWPair extends
   Pick<
     TextReader,

@@ -23,8 +23,8 @@ export let hasUnreadText: (reader: TextReader) => boolean;
 /**
  * Reads text from a socket, as the reading half of Python's `io.TextIOWrapper`. `socket.makefile("r")` returns one.
  *
- * Characters are counted in UTF-16 units, as JavaScript's strings count them. A surrogate pair is never divided: a
- * read whose last unit is its first half returns both.
+ * Characters are counted in UTF-16 units, as JavaScript's strings count them. A surrogate pair is never divided: a read
+ * that would end between its halves returns both.
  *
  * A call that fails with a timeout loses nothing. If data cannot be decoded and `errors` is `"strict"`, the chunk
  * received with it is lost, as in Python; `"replace"` avoids that.

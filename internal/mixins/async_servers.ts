@@ -59,6 +59,9 @@ export function AsyncMixIn<B extends ServerConstructor>(
  * Create one with `new AsyncTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE.
+ *
  * @category Servers
  * @example
  * ```ts
@@ -100,6 +103,9 @@ export type AsyncTCPServer = InstanceType<typeof AsyncTCPServer>;
  *
  * Create one with `new AsyncUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE.
  *
  * @category Servers
  * @example
@@ -145,6 +151,9 @@ export type AsyncUDPServer = InstanceType<typeof AsyncUDPServer>;
  * Create one with `new AsyncUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE.
+ *
  * @category Servers
  * @example
  * ```ts
@@ -189,6 +198,9 @@ export type AsyncUnixStreamServer = InstanceType<typeof AsyncUnixStreamServer>;
  *
  * Create one with `new AsyncUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode MixInOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE.
  *
  * @category Servers
  * @example

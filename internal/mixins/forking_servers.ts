@@ -128,6 +128,10 @@ export function ForkingMixIn<B extends ServerConstructor>(
  * Create one with `new ForkingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, a TypeError for a handler class
+ * that children cannot import, and a {@linkcode PermissionError} for a permission that this process lacks.
+ *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
@@ -178,6 +182,10 @@ export type ForkingTCPServer = InstanceType<typeof ForkingTCPServer>;
  * Create one with `new ForkingUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, a TypeError for a handler class
+ * that children cannot import, and a {@linkcode PermissionError} for a permission that this process lacks.
+ *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
  * `--allow-env=NODE_V8_COVERAGE`.
@@ -226,6 +234,10 @@ export type ForkingUDPServer = InstanceType<typeof ForkingUDPServer>;
  *
  * Create one with `new ForkingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, a TypeError for a handler class
+ * that children cannot import, and a {@linkcode PermissionError} for a permission that this process lacks.
  *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and
@@ -279,6 +291,10 @@ export type ForkingUnixStreamServer = InstanceType<
  *
  * Create one with `new ForkingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ForkingMixInOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, a TypeError for a handler class
+ * that children cannot import, and a {@linkcode PermissionError} for a permission that this process lacks.
  *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Children load its module
  * again: start the server only `if (import.meta.main)`. This process needs `--allow-run` and

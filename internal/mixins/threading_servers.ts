@@ -104,6 +104,10 @@ export function ThreadingMixIn<B extends ServerConstructor>(
  * Create one with `new ThreadingTCPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, and a TypeError for a handler class
+ * that workers cannot import.
+ *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
@@ -152,6 +156,10 @@ export type ThreadingTCPServer = InstanceType<typeof ThreadingTCPServer>;
  * Create one with `new ThreadingUDPServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
  *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, and a TypeError for a handler class
+ * that workers cannot import.
+ *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
  *
@@ -199,6 +207,10 @@ export type ThreadingUDPServer = InstanceType<typeof ThreadingUDPServer>;
  *
  * Create one with `new ThreadingUnixStreamServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server accepts no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, and a TypeError for a handler class
+ * that workers cannot import.
  *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.
@@ -251,6 +263,10 @@ export type ThreadingUnixStreamServer = InstanceType<
  *
  * Create one with `new ThreadingUnixDatagramServer(serverAddress, RequestHandlerClass, options?)`. The options are those of
  * {@linkcode ServerOptions} and {@linkcode ThreadingOptions}; a subclass sets them as static fields.
+ *
+ * At `maxConnections` open requests, 1,024 by default, the server receives no more until one of them ends. The
+ * constructor throws an {@linkcode OSError} if it cannot bind, such as EADDRINUSE, and a TypeError for a handler class
+ * that workers cannot import.
  *
  * The handler class must be exported and have `static readonly moduleUrl = import.meta.url`. Workers load its module
  * again, which needs `--allow-read`: start the server only `if (import.meta.main)`.

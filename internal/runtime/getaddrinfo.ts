@@ -61,8 +61,8 @@ const WILDCARD: HostAddress[] = [
 /**
  * Finds the addresses of a host and a service; Python's `socket.getaddrinfo`.
  *
- * Asks the system's resolver, and keeps its order; literal addresses need no permission. As in Python there is one entry
- * for each socket type, unless `type` or `proto` selects one; raw sockets are left out. An IPv6 address is
+ * Asks the system's resolver, and keeps its order; literal addresses need no permission. As in Python, each address has
+ * one entry for each socket type, unless `type` or `proto` selects one; raw sockets are left out. An IPv6 address is
  * `[host, port]`, with its scope id in the host (`"fe80::1%eth0"`), and the canonical name is the host as given.
  *
  * @param host A name or an address; null is this machine, and `""` is not a name.

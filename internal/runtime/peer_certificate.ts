@@ -14,7 +14,7 @@ import type { X509Certificate } from "node:crypto";
 export type CertificateName = [key: string, value: string][][];
 
 /**
- * A certificate as Python has it. Without entries if it was not verified.
+ * A certificate in the form of Python's `getpeercert()`. Has no entries if the certificate was not verified.
  *
  * @category TLS
  */

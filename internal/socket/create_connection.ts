@@ -35,8 +35,8 @@ const HAPPY_EYEBALLS_DELAY = 0.25;
  */
 export interface CreateConnectionOptions extends AbortOptions {
   /**
-   * Seconds for each attempt, not for all together, as in Python, and the timeout of the socket; null is no timeout. A
-   * `signal`, such as `AbortSignal.timeout(10_000)`, limits everything.
+   * Seconds that each attempt may take, as in Python, and the timeout of the socket; null is no timeout. To limit all
+   * attempts together, pass a `signal` such as `AbortSignal.timeout(10_000)`.
    * @default {getdefaulttimeout()}
    */
   timeout?: number | null;
@@ -45,12 +45,15 @@ export interface CreateConnectionOptions extends AbortOptions {
    */
   sourceAddress?: AddressLike;
   /**
-   * Seconds after which the next address is tried, if no attempt has succeeded or failed meanwhile (RFC 8305). null
-   * tries an address only when the last one has failed, as Python's function does.
+   * Seconds after which the next address is tried, if no attempt has succeeded or failed meanwhile (RFC 8305). Null
+   * tries an address only when the one before has failed, as Python's function does.
    * @default {0.25}
    */
   happyEyeballsDelay?: number | null;
-  /** Whether a failure throws the errors of all attempts, and not only of the last one. @default {false} */
+  /**
+   * Whether a failure throws an `AggregateError` of all attempts, and not only the error of the last one. @default
+   * {false}
+   */
   allErrors?: boolean;
 }
 

@@ -27,7 +27,7 @@ import type { Stream } from "./stream.ts";
 export interface RelayOptions extends AbortOptions {
   /** The seconds without a byte in either direction after which the relay fails; null is no limit. @default {null} */
   timeout?: number | null;
-  /** Ends the relay: both sockets are aborted, and it rejects with the signal's reason. */
+  /** Ends the relay: both sockets are aborted, and `relay` rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -84,14 +84,15 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
  * ended. The end of one direction is passed on with `shutdown(SHUT_WR)`, and the other direction goes on. A peer that
  * reads slowly slows the other one down: the relay holds one read of each direction, and no more.
  *
- * After an error, the timeout or the abort, `relay` aborts both sockets: a TCP peer sees a reset, and a TLS peer a missing
- * end, and neither takes a part of the data for all of it. Unix sockets and a `Deno.TlsConn` can only end. If a peer is
- * slow to take the last bytes, the abort waits for a second. After success the sockets stay open, and the caller closes
- * them. The timeouts of the sockets do not apply. Nothing else may read or write meanwhile.
+ * After an error, the timeout or the abort, `relay` aborts both sockets: a TCP peer sees a reset, and a TLS peer a
+ * missing end, so neither mistakes a part of the data for the whole. On Unix sockets and a `Deno.TlsConn` the peer sees
+ * an ordinary end. If a peer is slow to take the last bytes, the abort waits for a second. After success the sockets
+ * stay open, and the caller closes them. The timeouts of the sockets do not apply. Nothing else may read or write
+ * meanwhile.
  *
- * @param a A connected stream socket: of a client, for instance. Bytes that it has received already are passed on; but not
- *   those in a file over it.
- * @param b Another one: of the server that the client wants.
+ * @param a A connected stream socket: of a client, for instance. Bytes that the socket has received already are passed
+ *   on, but not those in the buffer of a file over the socket.
+ * @param b Another connected stream socket: to the server behind the proxy, for instance.
  * @param options The limit for idle connections, and a signal.
  * @returns The number of bytes of each direction, after the end of both.
  * @throws {OSError} The first failure of a socket; ENOTCONN if one is not connected.

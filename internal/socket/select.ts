@@ -27,8 +27,8 @@ import { readReadiness, writeReadiness } from "./socket_readiness.ts";
 export type Selectable = number | { fileno(): number };
 
 /**
- * Waits until sockets are ready. Data that arrives stays with its socket. If one socket is ready at once, another whose
- * data is still in the system may be found only by a later call.
+ * Waits until sockets are ready: Python's `select.select`. Data that arrives stays with its socket. If one socket is
+ * ready at once, another one whose data is still in the system may be reported only by a later call.
  *
  * @param rlist Ready when `recv` or `accept` would not wait.
  * @param wlist Ready when `send` would not wait, or a `connect` has ended.

@@ -136,7 +136,7 @@ export class Socket implements Disposable {
 
   /**
    * Adopts a descriptor that this process got from the one that started it: a TCP or Unix socket that listens or is
-   * connected, or a UDP socket. Tells these apart by itself. Needs no permission. For sockets of a service manager,
+   * connected, or a UDP socket. Finds out which of them it is. Needs no permission. For sockets of a service manager,
    * {@linkcode inheritedSocket} finds the descriptors.
    *
    * The descriptor is closed, and the socket owns a copy of it that programs started later do not inherit. A listener
@@ -160,9 +160,9 @@ export class Socket implements Disposable {
    *
    * @param address `[host, port]`, or a path; `""` as host is every address of this machine.
    * @param options The mode of a Unix socket's path, and whether to replace a stale one.
-   * @throws {OSError} EADDRINUSE, EADDRNOTAVAIL, EACCES and so on; EINVAL when it is bound already.
-   * @throws {TypeError} when the address has the wrong shape, or an option is for a path and the address is none.
-   * @throws {RangeError} when the port, or the mode, is not one.
+   * @throws {OSError} EADDRINUSE, EADDRNOTAVAIL, EACCES and so on; EINVAL if the socket is bound already.
+   * @throws {TypeError} if the address has the wrong shape, or an option is for a path and the address is none.
+   * @throws {RangeError} if the port or the mode is out of range.
    */
   bind(address: AddressLike, options: PathOptions = {}): void {
     binding.bind(this.#state, address, options);
@@ -199,8 +199,8 @@ export class Socket implements Disposable {
   /**
    * Starts to listen for connections. The system chooses the port of an unbound socket.
    *
-   * @param backlog How many connections may wait to be accepted; 511 by default, as in Deno. Another number opens the
-   *   socket again, on the same port. Unix sockets ignore it.
+   * @param backlog The number of connections that may wait to be accepted; 511 by default, as in Deno. Another number
+   *   opens the socket again, on the same port. Unix sockets ignore the number.
    * @throws {OSError} EINVAL on a connected socket, EOPNOTSUPP on a datagram socket.
    * @throws {RangeError} if the backlog is beyond a C `int`.
    */
@@ -229,7 +229,7 @@ export class Socket implements Disposable {
    * @throws {OSError} ECONNREFUSED, EISCONN and so on.
    * @throws {GaiError} if the host has no address in the socket's family.
    * @throws {BlockingIOError} EINPROGRESS with timeout 0. Wait with `select` until the socket is writable.
-   * @throws {TimeoutError} after the timeout. The attempt is given up, as after an abort.
+   * @throws {TimeoutError} after the timeout. The attempt ends, as after an abort.
    */
   connect(address: AddressLike, options: AbortOptions = {}): Promise<void> {
     return unawaited(connect(this.#state, address, options));
@@ -356,8 +356,8 @@ export class Socket implements Disposable {
    * Sends one datagram: `sendto(data, address)`, or with flags `sendto(data, flags, address)`.
    *
    * @param data The bytes.
-   * @param to The address of the peer, whose host name is resolved in the socket's family; and before it `MSG_DONTWAIT`
-   *   or 0, or behind it options with the flags and a signal that ends the wait.
+   * @param to The address of the peer, whose host name is resolved in the socket's family. The flags, `MSG_DONTWAIT` or
+   *   0, may come before the address, or options with the flags and a signal that ends the wait after it.
    * @returns The number of bytes sent.
    * @throws {OSError} EMSGSIZE for more bytes than a datagram holds, EISCONN on a connected stream.
    */
@@ -441,9 +441,9 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sets a deadline for all calls together, as `SetDeadline` of Go: for a client that must finish a request within a
-   * time. A call that begins after this one throws a TimeoutError when the deadline passes. The timeout of each call
-   * still holds.
+   * Sets a deadline for all calls together, like `SetDeadline` in Go: a client that sends a byte now and then cannot
+   * outlast it. A call that begins after this one throws a TimeoutError when the deadline passes. The timeout of each
+   * call still holds.
    *
    * @param seconds Seconds from now on; null removes the deadline.
    * @throws {RangeError} if `seconds` is negative or not finite.
@@ -610,11 +610,11 @@ export class Socket implements Disposable {
 
   /**
    * Closes the socket so that a peer that is still sending gets all bytes that were sent. A close with unread data is a
-   * reset, which may destroy an answer on its way. So this ends sending, drops data until the peer closes, and then
-   * closes. The limits are those of nginx, lingering_time and lingering_timeout.
+   * reset, which may destroy an answer on its way. This method ends sending, drops data until the peer closes, and then
+   * closes the socket. The limits are those of nginx, lingering_time and lingering_timeout.
    *
-   * @param seconds The limit of the whole close.
-   * @param timeout The limit of the wait for more data.
+   * @param seconds The seconds that the whole close may take; 30 by default.
+   * @param timeout The seconds to wait for more data; 5 by default.
    * @param options A signal that closes the socket at once.
    */
   lingeringClose(
@@ -627,8 +627,9 @@ export class Socket implements Disposable {
 
   /**
    * Closes the socket and its files at once. Bytes that were not sent yet are dropped, and all calls that wait, of its
-   * files too, end with EBADF. Over TCP, the peer sees a reset (ECONNRESET), and does not take a part of the data for all
-   * of it: unless a send is in flight, or the stream has been ended before. Aborting twice is fine.
+   * files too, end with EBADF. Over TCP, the peer sees a reset (ECONNRESET), so it does not mistake a part of the data
+   * for the whole. If a send is in flight, or the stream has been ended before, there is no reset. Aborting twice is
+   * fine.
    */
   abort(): void {
     this.#state.close(true);

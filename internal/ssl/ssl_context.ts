@@ -46,7 +46,7 @@ export type SniCallback = (
  * The settings of TLS for many sockets: Python's `ssl.SSLContext`. A change holds for the handshakes that begin after it;
  * connections keep the settings they began with.
  *
- * What Deno cannot do is refused by name: ciphers, curves, lists of revoked certificates, TLS 1.1 and older.
+ * A setting that Deno would ignore throws an error: ciphers, curves, lists of revoked certificates, TLS 1.1 and older.
  *
  * @category TLS
  * @example
@@ -74,8 +74,8 @@ export class SSLContext {
   #handshakeTimeout: number | null = 10;
 
   /**
-   * Creates a context. One for clients verifies the server and its name, as in Python, and has no authorities before
-   * `loadDefaultCerts` or `loadVerifyLocations`.
+   * Creates a context. A context for clients verifies the server and its name, as in Python, and has no authorities
+   * before `loadDefaultCerts` or `loadVerifyLocations`.
    *
    * @param protocol `PROTOCOL_TLS_CLIENT` or `PROTOCOL_TLS_SERVER`.
    * @throws {RangeError} for another number.
@@ -210,7 +210,7 @@ export class SSLContext {
    * Adds a context for clients that ask for a name, with another certificate.
    *
    * @param serverName The name: `"www.example.com"`, or `"*.example.com"` for each name with one label more.
-   * @param context A context for servers. Of its settings, those of the certificate and of the authorities count.
+   * @param context A context for servers. Only its certificate and its authorities are used.
    * @throws {TypeError} if `serverName` is not a host name, or `context` is not for servers.
    */
   addContext(serverName: string, context: SSLContext): void {
@@ -384,7 +384,7 @@ export let sessionOf: (socket: SSLSocket) => TlsSession;
 export class SSLSocket extends Socket {
   /** Whether this is the side of the server. */
   readonly serverSide: boolean;
-  /** The name of the server that a client asked for; null on a server. */
+  /** The name of the server that this client asked for; null on a server. */
   readonly serverHostname: string | null;
   /** The context; on a server that chooses by name, the one that was chosen. */
   context: SSLContext;
@@ -458,8 +458,8 @@ export class SSLSocket extends Socket {
    * Returns the certificate of the peer.
    *
    * @param binaryForm Whether to return the certificate as DER.
-   * @returns The certificate as Python has it; null if the peer sent none, and an object without entries if it was not
-   *   verified. With `binaryForm`, its bytes.
+   * @returns The certificate in Python's form; null if the peer sent none, and an object without entries if the
+   *   certificate was not verified. With `binaryForm`, the bytes of the certificate.
    * @throws {OSError} ENOTCONN before the handshake.
    */
   getpeercert(binaryForm?: false): PeerCertificate | null;

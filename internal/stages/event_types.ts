@@ -79,7 +79,7 @@ export interface RequestStartEvent extends ServerEvent {
 }
 
 /**
- * How a request has ended.
+ * The reason why a request has ended.
  *
  * - `"finished"`: the handler has returned.
  * - `"idle"`: the handler was between two messages as the server shut down.
@@ -172,12 +172,12 @@ export interface WorkerStartEvent extends ServerEvent {
 }
 
 /**
- * Why a worker has ended.
+ * The reason why the worker has ended.
  *
  * - `"closed"`: the server was closed.
  * - `"memory"`: it has exceeded its `resourceLimits`.
  * - `"timeout"`: it did not return to its event loop for `workerTimeout`.
- * - `"load"`: it could not load the handler.
+ * - `"load"`: the handler could not be loaded.
  * - `"crashed"`: code outside of a handler has thrown.
  * - `"exited"`: it has ended itself.
  *
@@ -216,14 +216,14 @@ export interface ChildStartEvent extends ServerEvent {
 }
 
 /**
- * Why a child process has ended.
+ * The reason why a child process has ended.
  *
  * - `"closed"`: the server was closed.
- * - `"retired"`: the child has had as many requests as `requestsPerChild` says.
+ * - `"retired"`: the child has handled `requestsPerChild` requests.
  * - `"timeout"`: a request took longer than `childTimeout`.
- * - `"load"`: it could not load the handler.
+ * - `"load"`: the handler could not be loaded.
  * - `"killed"`: the server has killed it for another reason.
- * - `"signal"`: something else has killed it, such as a system that is short of memory.
+ * - `"signal"`: a signal of another program, or of a system that is short of memory, has killed it.
  * - `"exited"`: it has ended itself, also by an error outside of a handler.
  *
  * @category Events
@@ -243,7 +243,7 @@ export type ChildExitReason =
  * @category Events
  */
 export interface ChildExitEvent extends ChildStartEvent {
-  /** Why the child has ended. */
+  /** The reason why the child has ended. */
   readonly reason: ChildExitReason;
   /** The exit code; null if a signal has ended the child. */
   readonly code: number | null;

@@ -16,7 +16,7 @@ import { protocolOf } from "./protocol.ts";
 import { listen, type Listeners } from "./subscribe.ts";
 
 /**
- * How much a {@linkcode consoleLogger} writes.
+ * The level of a {@linkcode consoleLogger}: the events that it writes.
  *
  * - `"error"`: errors of handlers, an end of the loop by an error, workers and children that crash.
  * - `"warn"`: also limits, clients turned away or cut off, failed handshakes, a lack of descriptors.

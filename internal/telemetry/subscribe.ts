@@ -15,12 +15,13 @@ import type {
 import { EVENT_NAMES, isListening } from "../stages/events.ts";
 
 /**
- * Calls a function for each event of a channel, of all servers of the process. The same as `subscribe` of
- * `node:diagnostics_channel`, with types. The first error of a function is printed; none harms the server.
+ * Calls a function for each event of a channel, of all servers of the process: `subscribe` of
+ * `node:diagnostics_channel` with types. The first error of a function is printed. Errors of the function do not harm
+ * the server.
  *
  * @typeParam N The name of the channel.
  * @param name The name of the channel.
- * @param listener The function. It runs in the middle of the server's work, and should be quick.
+ * @param listener The function. The server waits while it runs, so it should be quick.
  * @returns Ends the subscription when it is disposed of.
  * @throws {TypeError} if there is no such channel.
  * @category Events

@@ -53,7 +53,7 @@ export interface ServeRequestOptions
 }
 
 /**
- * A handler that runs, and its client.
+ * A handler that runs, with its client.
  *
  * @category Testing
  * @typeParam H The type of the handler.
@@ -71,7 +71,10 @@ export interface ServedRequest<H extends Runnable = Runnable>
    * that the handler threw.
    */
   readonly done: Promise<void>;
-  /** Aborts the `signal` of the handler, as a server does that closes. An own `server` does so itself. */
+  /**
+   * Aborts the `signal` of the handler, as a closing server does. If you passed your own `server`, that one aborts the
+   * signal.
+   */
   drain(): void;
   /** Aborts the client and the connection of the handler, for `using`. */
   [Symbol.dispose](): void;

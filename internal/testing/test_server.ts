@@ -36,7 +36,7 @@ export class TestServer extends ServerStub {
   readonly #drain = new AbortController();
 
   /**
-   * Creates a server. {@linkcode serveRequest} does so.
+   * Creates a server. {@linkcode serveRequest} creates one by itself if it gets none.
    *
    * @param serverAddress The address.
    * @param options The server's own options.
