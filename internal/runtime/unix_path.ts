@@ -19,7 +19,7 @@ import type {
 export interface PathOptions {
   /**
    * The permissions of the path, such as `0o660`. Clients need the permission to write. Null leaves the permissions to
-   * the umask. @default {null}
+   * the umask. Any other value needs `--allow-sys`, with which Deno guards the umask. @default {null}
    */
   pathMode?: number | null;
   /**

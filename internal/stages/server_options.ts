@@ -113,7 +113,7 @@ export interface ServerOptions extends BaseServerOptions {
   allowReusePort?: boolean;
   /**
    * The permissions of a Unix server's path, such as `0o660`. Clients need the permission to write. Null leaves the
-   * permissions to the umask. @default {null}
+   * permissions to the umask. Any other value needs `--allow-sys`, with which Deno guards the umask. @default {null}
    */
   pathMode?: number | null;
   /**
