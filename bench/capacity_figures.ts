@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Authority } from "../tests/certificates.ts";
+import { Authority } from "../tests/helpers/certificates.ts";
 import { Lines } from "./lines.ts";
 import { deno, ours } from "./peers.ts";
 import { type Command, ServerProcess } from "./server_process.ts";

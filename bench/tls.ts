@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Authority } from "../tests/certificates.ts";
+import { Authority } from "../tests/helpers/certificates.ts";
 import { idleCosts } from "./idle.ts";
 import { compare, type Comparison, type Contender } from "./measure.ts";
 import { deno } from "./peers.ts";

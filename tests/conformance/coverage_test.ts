@@ -1,7 +1,7 @@
 /** Whether the scenarios exercise everything that has the same name here as in docs/porting.md. */
 
 import { assertEquals } from "../deps.ts";
-import { readable, readTable } from "../porting_table.ts";
+import { readable, readTable } from "../project/porting_table.ts";
 import type { Scenario } from "./scenario.ts";
 import { camel } from "./world.ts";
 import { GROUPS } from "./scenarios/mod.ts";

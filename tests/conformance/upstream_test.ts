@@ -1,7 +1,7 @@
 /** Checks README.md beside it: each of CPython's own tests has a test here that stands for it, or a reason. */
 
 import { assert, assertEquals } from "../deps.ts";
-import { python } from "../python.ts";
+import { python } from "../helpers/python.ts";
 
 /** One of CPython's tests, or a class of them. */
 interface Row {

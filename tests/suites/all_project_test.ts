@@ -1,12 +1,12 @@
 /** Tests of the pages, the layers, what is published, the benchmarks. */
 
-import "../architecture_test.ts";
-import "../arrows_test.ts";
-import "../bench_test.ts";
-import "../canaries_test.ts";
-import "../capacity_test.ts";
-import "../doc_examples_test.ts";
-import "../docs_test.ts";
-import "../mistakes_test.ts";
-import "../porting_test.ts";
-import "../published_test.ts";
+import "../project/architecture_test.ts";
+import "../project/arrows_test.ts";
+import "../project/bench_test.ts";
+import "../project/canaries_test.ts";
+import "../project/capacity_test.ts";
+import "../project/doc_examples_test.ts";
+import "../project/docs_test.ts";
+import "../project/mistakes_test.ts";
+import "../project/porting_test.ts";
+import "../project/published_test.ts";

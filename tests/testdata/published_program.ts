@@ -1,5 +1,5 @@
 /**
- * Serves in all four ways to run, as a program that imports the library from a registry. `tests/published_test.ts`
+ * Serves in all four ways to run, as a program that imports the library from a registry. `tests/project/published_test.ts`
  * serves this file over HTTP, or puts it into a folder, with the address of the library in place of its name.
  */
 

@@ -11,7 +11,10 @@ import {
   createServer,
   type TLSSocket,
 } from "node:tls";
-import { Authority, type CertificateOptions } from "../../certificates.ts";
+import {
+  Authority,
+  type CertificateOptions,
+} from "../../helpers/certificates.ts";
 
 const authority = new Authority();
 const LOCAL = { name: "localhost", hosts: ["localhost"] };

@@ -1,0 +1,241 @@
+/** The parts of the blocking sockets: files over a source in memory, waits over a channel with nobody on its other side. */
+
+import { BlockingConnections } from "../../internal/blocking/blocking_connections.ts";
+import { BlockingReaderShell } from "../../internal/blocking/blocking_reader.ts";
+import { sendFileSync } from "../../internal/blocking/blocking_sendfile.ts";
+import { BlockingTextReaderShell } from "../../internal/blocking/blocking_text_reader.ts";
+import { Deadline } from "../../internal/blocking/deadline.ts";
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
+import * as P from "../../internal/channel/frames.ts";
+import { WorkerConnections } from "../../internal/workers/worker_connections.ts";
+import { type AbortOptions, BlockingIOError, TimeoutError } from "../../mod.ts";
+import { assert, assertEquals, assertThrows } from "../deps.ts";
+import { within } from "../helpers/within.ts";
+import { listen, recvToEnd, turn } from "../helpers/helpers.ts";
+import { bytes, text } from "../helpers/stream_fakes.ts";
+
+/** A file in memory. */
+class FakeFile {
+  at = 0;
+  readonly data = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7);
+
+  readSync(p: Uint8Array): number | null {
+    const piece = this.data.subarray(this.at, this.at + p.length);
+    p.set(piece);
+    this.at += piece.length;
+    return piece.length || null;
+  }
+
+  seekSync(offset: number, whence: Deno.SeekMode): number {
+    assertEquals(whence, Deno.SeekMode.Start);
+    return this.at = offset;
+  }
+}
+
+Deno.test("sendFileSync() leaves an open file behind the last byte that was sent", () => {
+  const cases: [offset: number, count: number, sent: number][] = [
+    [0, Infinity, 300_000],
+    [10, 5, 5],
+    [0, 270_000, 270_000],
+    [299_999, 9, 1],
+    [400_000, 9, 0],
+  ];
+  for (const [offset, count, expected] of cases) {
+    const file = new FakeFile();
+    file.at = 77;
+    let got = 0;
+    const sent = sendFileSync(file, offset, count, (data) => {
+      assertEquals(data[0], file.data[offset + got]);
+      got += data.length;
+    });
+    assertEquals(sent, expected);
+    assertEquals(got, expected);
+    assertEquals(file.at, offset + expected);
+  }
+});
+
+Deno.test("sendFileSync() leaves an open file where a send that fails began", () => {
+  const file = new FakeFile();
+  let calls = 0;
+  assertThrows(
+    () =>
+      sendFileSync(file, 5, Infinity, () => {
+        if (++calls === 2) throw new Error("gone");
+      }),
+    Error,
+    "gone",
+  );
+  assertEquals(file.at, 5 + 262_144); // the first chunk was sent
+});
+
+Deno.test("Deadline.wait() asks once more after the time has run out, and then throws", () => {
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
+  let asked = 0;
+  const before = performance.now();
+  assertThrows(
+    () => new Deadline(0.05).wait(channel, () => ++asked === 99, "recv"),
+    TimeoutError,
+    "timed out after 0.05 s",
+  );
+  assert(performance.now() - before >= 49);
+  assert(asked >= 2);
+  new Deadline(0.01).wait(channel, () => ++asked > 3, "recv"); // ready at last
+  assertThrows(
+    () => new Deadline("now").wait(channel, () => false, "recv"),
+    BlockingIOError,
+  );
+});
+
+Deno.test("Deadline.wait() blocks no more once its signal has aborted, also while the call went on", () => {
+  const controller = new AbortController();
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
+  const deadline = new Deadline(60, controller.signal);
+  const aborts = () => {
+    controller.abort(new RangeError("enough"));
+    return true;
+  };
+  deadline.wait(channel, aborts, "send"); // a part is sent
+  const before = performance.now();
+  assertThrows(
+    () => deadline.wait(channel, () => false, "send"),
+    RangeError,
+    "enough",
+  );
+  assert(performance.now() - before < 30_000);
+});
+
+Deno.test("Deadline.endless is for calls with no limit only", () => {
+  const limits = [null, "now", 0.5, 1e9] as const;
+  const endless = limits.map((limit) => new Deadline(limit).endless);
+  assertEquals(endless, [true, false, false, false]);
+});
+
+Deno.test("blocking reads with an aborted signal take nothing, and pass a signal on to their socket", () => {
+  const passed: unknown[] = [];
+  const source = {
+    recv(_size: number, options?: AbortOptions) {
+      passed.push(options);
+      return bytes("one\ntwo\n");
+    },
+    sendall() {},
+  };
+  const reader = new BlockingReaderShell(source);
+  const { signal } = new AbortController();
+  const aborted = AbortSignal.abort("enough");
+  const texts = new BlockingTextReaderShell(reader);
+  for (const file of [reader, texts]) {
+    for (const method of ["read", "readline", "readlines", "lines"] as const) {
+      try {
+        const given = file[method as "read"]({ signal: aborted });
+        throw new Error(`${method} gave ${[...given]}`);
+      } catch (error) {
+        assertEquals(error, "enough", method);
+      }
+    }
+  }
+  assertEquals(text(reader.readline({ signal })), "one\n");
+  assertEquals(text(reader.readline(-1, { signal })), "two\n");
+  assertEquals(texts.readline({ signal }), "one\n");
+  assertEquals(passed, [{ signal }, { signal }]);
+  assertThrows(
+    // deno-lint-ignore no-explicit-any
+    () => reader.readline({ signal: "stop" as any }),
+    TypeError,
+    "signal must be an AbortSignal",
+  );
+});
+
+/** The connections of a worker, whose channel to the main thread is in this thread. */
+function connectionsHere(onDrain = () => {}) {
+  const memory = frameChannelMemory();
+  const sent: [type: number, id: number][] = [];
+  const main = new FrameChannel(memory, "main", (...frame) => {
+    sent.push([frame[0], frame[1]]);
+  });
+  const heard: [type: number, id: number][] = [];
+  const connections: BlockingConnections = new BlockingConnections(
+    new FrameChannel(memory, "worker", (type, id, payload) => {
+      heard.push([type, id]);
+      if (type === P.DRAIN) onDrain();
+      else connections.onFrame(type, id, payload);
+    }),
+  );
+  const addr = { transport: "tcp", hostname: "127.0.0.1", port: 80 } as const;
+  /** Answers the next attempt before it is made: the call finds the answer. */
+  const answer = () => {
+    const opening = { localAddr: addr, remoteAddr: addr, timeout: null };
+    main.send(P.OPEN, connections.lastId - 1, P.pack(opening));
+  };
+  return { connections, main, sent, heard, answer };
+}
+
+const CALL: P.ConnectCall = { address: ["localhost", 80], timeout: null };
+
+Deno.test("a connection keeps what comes right behind its opening", () => {
+  const { connections, main, answer } = connectionsHere();
+  answer();
+  main.send(P.DATA, -1, bytes("220 hello"));
+  main.send(P.EOF, -1);
+  const socket = connections.connect(CALL, undefined);
+  assertEquals(text(socket.recv(100)), "220 hello");
+  assertEquals(socket.recv(100).length, 0);
+  main.send(P.DATA, -7, bytes("of a connection that is closed")); // nobody hears
+  connections.channel.receive();
+});
+
+Deno.test("an aborted attempt is given up in the main thread", async () => {
+  const aborting = new AbortController();
+  const { connections, main, sent, heard } = connectionsHere(() =>
+    aborting.abort(new Error("enough"))
+  );
+  main.send(P.DRAIN, 0);
+  const connect = () => connections.connect(CALL, aborting.signal);
+  assertThrows(connect, Error, "enough");
+  assertThrows(connect, Error, "enough");
+  main.receive();
+  assertEquals(sent, [[P.CONNECT, -1], [P.ABORT, -1]]);
+
+  using listener = listen();
+  const opening = new WorkerConnections(main);
+  const call = { ...CALL, address: listener.getsockname() };
+  opening.onFrame(P.CONNECT, -1, P.pack(call));
+  opening.onFrame(P.ABORT, -1, new Uint8Array(0));
+  opening.onFrame(P.CONNECT, -2, P.pack(call));
+  const [peer] = await within(listener.accept());
+  heard.length = 0;
+  while (heard.length === 0) {
+    connections.channel.receive();
+    await turn();
+  }
+  assertEquals(heard, [[P.OPEN, -2]]); // and nothing of the one that was given up
+  opening.close();
+  assertEquals((await within(recvToEnd(peer))).length, 0);
+  peer.close();
+});
+
+Deno.test("a worker may have 1024 connections, and closed ones do not count", () => {
+  const { connections, main, answer } = connectionsHere();
+  const connect = () => {
+    answer();
+    return connections.connect(CALL, undefined);
+  };
+  const sockets = Array.from({ length: 1024 }, () => {
+    const socket = connect();
+    main.receive();
+    return socket;
+  });
+  const error = assertThrows(
+    connect,
+    Error,
+    "the handler has 1024 open connections",
+  );
+  assertEquals((error as Error & { code: string }).code, "EMFILE");
+  sockets[5].close();
+  connect();
+  assertThrows(connect, Error, "EMFILE");
+  connections.closeSince(-1000);
+  connect();
+});

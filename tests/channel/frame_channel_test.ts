@@ -1,0 +1,210 @@
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
+import { Ring } from "../../internal/channel/ring.ts";
+import { assert, assertEquals, assertLess, deadline } from "../deps.ts";
+import { countingBytes, turn } from "../helpers/helpers.ts";
+import { mayRead } from "../helpers/allowed.ts";
+import { until } from "../helpers/server_helpers.ts";
+import { seeded } from "../helpers/stream_fakes.ts";
+
+/** Returns the two ends of a channel, and the ids of the frames that the worker has received. */
+function channelEnds() {
+  const memory = frameChannelMemory();
+  const got: number[] = [];
+  const main = new FrameChannel(memory, "main", () => {});
+  const worker = new FrameChannel(
+    memory,
+    "worker",
+    (_type, id) => got.push(id),
+  );
+  return { main, worker, got };
+}
+
+Deno.test("FrameChannel.send() keeps the order while the ring is full, until the other side catches up", async () => {
+  const { main, worker, got } = channelEnds();
+  for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
+  const served = [main.receiveAll(), worker.receiveAll()];
+  main.send(1, 100);
+  await until(() => got.length === 101, 60_000);
+  assertEquals(got, Array.from({ length: 101 }, (_, i) => i));
+  main.close();
+  worker.close();
+  await deadline(Promise.all(served), 60_000);
+});
+
+Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
+  const { main, worker } = channelEnds();
+  const room = Promise.withResolvers<void>();
+  let count = 0;
+  while (main.reserve(60_000, room.resolve)) {
+    main.put(1, count++, new Uint8Array(60_000));
+  }
+  assertEquals(count, 8);
+  const served = [main.receiveAll(), worker.receiveAll()];
+  await deadline(room.promise, 60_000);
+  main.close();
+  worker.close();
+  await deadline(Promise.all(served), 60_000);
+});
+
+Deno.test({
+  name:
+    "FrameChannel passes frames of random sizes to a worker and back, whole and in order",
+  ignore: !mayRead,
+  async fn() {
+    const memory = frameChannelMemory();
+    const url = new URL("../testdata/ring_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    worker.postMessage(memory);
+    const random = seeded(2), again = seeded(2);
+    const COUNT = 5000;
+    const done = Promise.withResolvers<void>();
+    let got = 0;
+    const sizeOf = (random: (below: number) => number) =>
+      Math.floor((random(2 ** 32) / 2 ** 32) ** 6 * 65536);
+    const channel = new FrameChannel(memory, "main", (_type, id, payload) => {
+      const expected = sizeOf(again);
+      if (
+        id !== got || payload.length !== expected ||
+        payload.some((byte, i) => byte !== ((id + i) & 0xff))
+      ) {
+        done.reject(
+          new Error(
+            `frame ${got}: id ${id}, ${payload.length} bytes, expected ${expected}`,
+          ),
+        );
+      }
+      if (++got === COUNT) done.resolve();
+    });
+    const served = channel.receiveAll();
+    for (let i = 0; i < COUNT; i++) {
+      channel.send(1, i, countingBytes(sizeOf(random), i));
+      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
+    }
+    await deadline(done.promise, 60_000);
+    channel.close();
+    worker.terminate();
+    await deadline(served, 60_000); // its timer keeps the event loop alive, which waiting for a flag does not
+  },
+});
+
+Deno.test({
+  name: "FrameChannel.sendLast() blocks until there is room for the last frame",
+  ignore: !mayRead,
+  async fn() {
+    const memory = frameChannelMemory();
+    const url = new URL("../testdata/last_words_worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    const full = new Promise((resolve) => worker.onmessage = resolve);
+    const last = Promise.withResolvers<number>();
+    const channel = new FrameChannel(memory, "main", (type, id) => {
+      if (type === 2) last.resolve(id);
+    });
+    worker.postMessage(memory);
+    await full;
+    const served = channel.receiveAll();
+    assertEquals(await deadline(last.promise, 60_000), 7);
+    channel.close();
+    worker.terminate();
+    await deadline(served, 60_000); // its timer keeps the event loop alive, which waiting for a flag does not
+  },
+});
+
+Deno.test("FrameChannel.sendLast() gives up if nobody makes room", () => {
+  const memory = frameChannelMemory();
+  const worker = new FrameChannel(memory, "worker", () => {});
+  while (worker.reserve(60_000, () => {})) {
+    worker.put(1, 1, new Uint8Array(60_000));
+  }
+  worker.sendLast(2, 7, new Uint8Array(60_000), 10);
+  const types = new Set<number>();
+  new FrameChannel(memory, "main", (type) => types.add(type)).receive();
+  assertEquals([...types], [1]);
+});
+
+Deno.test("FrameChannel.block() returns at once, and calls back, if there is room for a frame that waits", () => {
+  const { main, worker } = channelEnds();
+  let resumed = false;
+  while (worker.reserve(60_000, () => resumed = true)) {
+    worker.put(1, 1, new Uint8Array(60_000));
+  }
+  main.receive(); // makes room, and rings in vain: the worker is awake
+  const before = performance.now();
+  worker.block(60_000);
+  assertEquals(resumed, true);
+  assertLess(performance.now() - before, 30_000);
+});
+
+Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while it slept", async () => {
+  const { main, worker, got } = channelEnds();
+  const served = worker.receiveAll();
+  await turn(); // it sleeps
+  worker.block(1);
+  main.send(1, 5);
+  await until(() => got.length === 1);
+  worker.close();
+  main.flush();
+  await deadline(Promise.all([served, turn()]), 60_000);
+});
+
+Deno.test("FrameChannel.receiveAll() finds room that came before it armed its flag", async () => {
+  const memory = frameChannelMemory();
+  const worker = new Ring(memory.down, "consumer");
+  const main = new FrameChannel(memory, "main", () => {});
+  /** Makes room, and wakes nobody: the other side was awake when the worker rang. */
+  const makeRoom = () => {
+    while (worker.next()) worker.free();
+    worker.takeWanted();
+  };
+  const resumed: string[] = [];
+  const fill = () => {
+    while (main.reserve(60_000, second)) main.put(1, 1, new Uint8Array(60_000));
+  };
+  const second = () => resumed.push("second");
+  const first = () => {
+    resumed.push("first");
+    fill(); // waits again
+    makeRoom();
+  };
+  while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
+  makeRoom();
+  const served = main.receiveAll();
+  await until(() => resumed.length === 2);
+  assertEquals(resumed, ["first", "second"]);
+  main.close();
+  await deadline(Promise.all([served, turn()]), 60_000);
+});
+
+Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
+  const memory = frameChannelMemory();
+  const main = new FrameChannel(memory, "main", () => {});
+  let count = 0, timer = 0;
+  const worker = new FrameChannel(memory, "worker", () => {
+    count++;
+    main.send(1, 1); // there is always one more
+  });
+  main.send(1, 1);
+  const served = worker.receiveAll();
+  await new Promise<void>((resolve) =>
+    setTimeout(() => {
+      timer = count;
+      resolve();
+    })
+  );
+  worker.close();
+  assert(timer > 0);
+  await deadline(Promise.all([served, turn()]), 60_000);
+});
+
+Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {
+  const { main, worker, got } = channelEnds();
+  const sizes = Array.from({ length: 40 }, (_, i) => i % 4 ? 10 : 200_000);
+  sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
+  while (got.length < sizes.length) {
+    main.receive(); // sends what waited; there is room for short ones at once
+    worker.receive(1);
+  }
+  assertEquals(got, sizes.map((_, id) => id));
+});

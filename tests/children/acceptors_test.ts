@@ -1,0 +1,75 @@
+/** Acceptors: what a server reserves for its children, and waits for when they stop accepting. */
+
+import { Acceptors } from "../../internal/children/acceptors.ts";
+import type { ChildPool } from "../../internal/children/child_pool.ts";
+import type { Requests } from "../../internal/requests/request_registry.ts";
+import type { ParkedListener } from "../../internal/runtime/parked_listener.ts";
+import { Socket } from "../../mod.ts";
+import { acceptingMember, type FakeMember } from "./children_fakes.ts";
+import { assertEquals } from "../deps.ts";
+import { within } from "../helpers/within.ts";
+import { turn } from "../helpers/helpers.ts";
+
+/** What {@linkcode Acceptors} see of a server that may have `max` requests. */
+function requestsOf(max: number): Requests {
+  return { max, size: 0, reserved: 0, suspended: false } as Requests;
+}
+
+/** Starts acceptors with a fake child, which then has the listening socket and may accept. */
+function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
+  const pool = {
+    children: [poolChild],
+    options: { maxChildren: 1, requestsPerChild: 9 },
+    grow: () => true,
+  } as unknown as ChildPool;
+  const handle = {};
+  const listener = { handle, backlog: 5, letGo() {}, takeBack() {} };
+  acceptors.start(pool, listener as unknown as ParkedListener);
+  child.say({ type: "sync" });
+  child.say({ type: "paused" });
+}
+
+Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
+  const member = acceptingMember();
+  const { child } = member;
+  const acceptors = new Acceptors({
+    server: undefined as never,
+    requests: requestsOf(9),
+    begin: () => ({ request: undefined as never, run: () => {} }),
+  });
+  startWith(acceptors, member);
+  let stopped = false;
+  const stopping = acceptors.stop().then(() => stopped = true);
+  await turn();
+  assertEquals(stopped, false);
+  child.say({ type: "paused" });
+  await within(stopping);
+  assertEquals(child.signals, []);
+});
+
+Deno.test("Acceptors reserve no more than the credit that children have left, in whichever order they report", async () => {
+  const requests = requestsOf(9) as { size: number; reserved: number };
+  const acceptors = new Acceptors({
+    server: undefined as never,
+    requests: requests as Requests,
+    begin: () => {
+      requests.size++;
+      return { request: new Socket(), run: () => {} };
+    },
+  });
+  const member = acceptingMember({ accepts: acceptors });
+  const { child } = member;
+  startWith(acceptors, member);
+  assertEquals(requests.reserved, 4);
+  child.say({ type: "full" }); // before the requests that have used its credit
+  const { reserved } = requests;
+  const client = ["127.0.0.1", 1];
+  child.say({ type: "accepted", ids: [-1, -2], clients: [client, client] });
+  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 2 });
+  child.say({ type: "offer", count: 1 });
+  child.say({ type: "returned", credit: 1 }); // without a connection: the client was gone
+  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 3 });
+  const stopped = acceptors.stop();
+  child.say({ type: "paused" });
+  await within(stopped);
+});

@@ -1,0 +1,166 @@
+/** What the tests of the parts of children share: fake children and servers, which pass messages only. */
+
+import type { ChildProcess } from "node:child_process";
+import { EventEmitter } from "node:events";
+import type { Socket as NetSocket } from "node:net";
+import type { Job } from "../../internal/children/child_job.ts";
+import type {
+  ChildMessage,
+  FromChild,
+  ToChild,
+} from "../../internal/children/messages.ts";
+import { ParentLink } from "../../internal/children/parent_link.ts";
+import {
+  PoolChild,
+  type PoolChildOptions,
+} from "../../internal/children/pool_child.ts";
+import type { Address } from "../../mod.ts";
+import { assertStrictEquals } from "../deps.ts";
+
+/** A fake child process: it keeps what it is sent, and says what a test wants. */
+class FakeChild extends EventEmitter {
+  readonly pid = 1;
+  connected = true;
+  readonly sent: [message: ToChild, socket?: NetSocket][] = [];
+  readonly signals: string[] = [];
+  /** What `send` throws, or how it fails later. */
+  refusal: { thrown?: Error; later?: Error } = {};
+  /** Whether messages go out; else they wait. */
+  writes = true;
+
+  send(
+    message: ToChild,
+    socket: NetSocket | undefined,
+    callback: (error: Error | null) => void,
+  ): boolean {
+    const { thrown, later } = this.refusal;
+    if (thrown !== undefined) throw thrown;
+    this.sent.push([message, socket]);
+    if (later !== undefined) socket?.destroy();
+    if (this.writes) queueMicrotask(() => callback(later ?? null));
+    return true;
+  }
+
+  /** The types of all messages so far. */
+  get types(): string[] {
+    return this.sent.map(([{ type }]) => type);
+  }
+
+  /** Says something, as the code of the module in the child does, and passes a handle. */
+  say(message: ChildMessage | Record<string, unknown>, handle?: object): void {
+    const init = this.sent[0][0] as { token?: string };
+    this.emit("message", { token: init.token, ...message }, handle);
+  }
+
+  kill(signal: string): boolean {
+    this.signals.push(signal);
+    this.emit("exit", null, signal);
+    return true;
+  }
+
+  /** Ends by itself. */
+  exit(code: number): void {
+    this.emit("exit", code, null);
+  }
+
+  /** Whether it keeps the process of the server alive. */
+  referenced = true;
+
+  ref(): void {
+    this.referenced = true;
+  }
+  unref(): void {
+    this.referenced = false;
+  }
+  disconnect(): void {
+    this.connected = false;
+  }
+}
+
+/** A PoolChild, and the fake child under it. */
+export interface FakeMember {
+  child: FakeChild;
+  poolChild: PoolChild;
+}
+
+/** Returns a PoolChild over a fake child that is ready. */
+export function fakeMember(
+  options: Partial<PoolChildOptions> = {},
+  freed?: () => void,
+): FakeMember {
+  const member = startingMember(options, freed);
+  member.child.say({ type: "ready" });
+  return member;
+}
+
+/** Returns a PoolChild over a fake child that is not ready. */
+export function startingMember(
+  options: Partial<PoolChildOptions> = {},
+  freed?: () => void,
+): FakeMember {
+  const child = new FakeChild();
+  const poolChild = new PoolChild(child as unknown as ChildProcess, {
+    init: {
+      type: "init",
+      exportName: "Echo",
+      serverAddress: ["127.0.0.1", 0],
+      shared: undefined,
+      idleTimeout: null,
+      options: {},
+    },
+    moduleUrl: "file:///handlers.ts",
+    shutdown: () => Promise.resolve(),
+    onLimit: () => {},
+    requestsPerChild: Infinity,
+    childTimeout: null,
+    ...options,
+  }, freed);
+  return { child, poolChild };
+}
+
+/** Returns a PoolChild over a fake child that accepts. `run` gets the end of each request that the child accepts. */
+export function acceptingMember(
+  options: Partial<PoolChildOptions> = {},
+  run: (ended: Promise<unknown>) => void = () => {},
+): FakeMember {
+  const nothing = () => {};
+  const begin = () => ({ job: fakeJob(), run });
+  const accepts = {
+    begin,
+    counted: nothing,
+    returned: nothing,
+    changed: nothing,
+    balance: nothing,
+  };
+  const member = fakeMember({ accepts, ...options });
+  const unix = false;
+  const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
+  member.poolChild.accepting.listen(message, {});
+  member.child.say({ type: "sync" });
+  return member;
+}
+
+/** Returns a job without a request, with what it has besides. */
+export function fakeJob(rest: Partial<Job> = {}): Job {
+  const client: Address = ["127.0.0.1", 1];
+  const message: Job["message"] = { type: "request", kind: "relay", client };
+  return { request: undefined, message, ...rest };
+}
+
+/** Returns a link to no server: what it was told, and the callbacks of what was sent. */
+export function fakeLink(): {
+  link: ParentLink;
+  said: ChildMessage[];
+  sent: (() => void)[];
+} {
+  const said: ChildMessage[] = [];
+  const sent: (() => void)[] = [];
+  const link = new ParentLink((message: FromChild, done) => {
+    const { token, ...rest } = message;
+    assertStrictEquals(token, "secret");
+    said.push(rest);
+    sent.push(done);
+  });
+  link.identify("secret");
+  return { link, said, sent };
+}

@@ -1,0 +1,190 @@
+/**
+ * Handing connections over: to a child that takes none, with no descriptor left, and while the server closes. The bytes
+ * of TLS connections, whose descriptors cannot be passed, go to the children instead.
+ */
+
+import {
+  type Address,
+  type InetAddress,
+  OSError,
+  SHUT_WR,
+  Socket,
+} from "../../mod.ts";
+import { assertEquals, assertStrictEquals, delay } from "../deps.ts";
+import {
+  all,
+  CONFIG,
+  decode,
+  dial,
+  encode,
+  LineClient,
+  MAY_UNIX,
+  serving,
+  TCP,
+  UnixStream,
+} from "../helpers/forking_helpers.ts";
+import { digest, randomBytes, recvToEnd, turn } from "../helpers/helpers.ts";
+import { seeded } from "../helpers/stream_fakes.ts";
+import { Asks } from "../testdata/forking_handlers.ts";
+import { Echo } from "../testdata/handlers.ts";
+import { mayFork } from "../helpers/allowed.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
+
+const LOCAL: InetAddress = ["127.0.0.1", 0];
+const ignoreProc = !mayFork || Deno.build.os !== "linux";
+
+Deno.test({
+  name: "ForkingMixIn gives a child that is stopped no second connection",
+  ignore: ignoreProc,
+  async fn() {
+    await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
+    await using _ = serving(server);
+    using busy = await LineClient.connect(server.serverAddress);
+    const healthy = await busy.ask("pid");
+    const pid = await stopAnother(server);
+    try {
+      using waits = await LineClient.connect(server.serverAddress); // goes to the child that is stopped
+      while (server.status.active < 2) await delay(1);
+      for (let i = 0; i < 5; i++) {
+        using client = await LineClient.connect(server.serverAddress);
+        assertStrictEquals(await client.ask("pid"), healthy);
+      }
+      Deno.kill(pid, "SIGCONT");
+      assertStrictEquals(Number(await waits.ask("pid")), pid);
+    } finally {
+      Deno.kill(pid, "SIGCONT");
+    }
+  },
+});
+
+/** Has a second child started, with nothing to do, and stops it. */
+async function stopAnother(server: TCP): Promise<number> {
+  using client = await LineClient.connect(server.serverAddress);
+  const pid = Number(await client.ask("pid"));
+  client.close();
+  while (server.status.active > 1) await delay(1);
+  Deno.kill(pid, "SIGSTOP");
+  return pid;
+}
+
+/** Connects, sends, and says whether that came back; false where the server had closed before. */
+async function echoes(address: Address, text: string): Promise<boolean> {
+  try {
+    using client = await dial(address);
+    await client.sendall(encode(text));
+    await client.shutdown(SHUT_WR);
+    return decode(await all(client)) === text;
+  } catch (error) {
+    if (error instanceof OSError) return false;
+    throw error;
+  }
+}
+
+/** Closes a server just when it hands connections to children that run; each that was accepted is served. */
+async function checkClose(server: TCP | UnixStream): Promise<void> {
+  const served = server.serveForever();
+  const warm = () => echoes(server.serverAddress, "warm");
+  await Promise.all(Array.from({ length: 8 }, warm));
+  const before = server.status.accepted;
+  const answers = Array.from(
+    { length: 40 },
+    (_, i) => echoes(server.serverAddress, `${i}`),
+  );
+  while (server.status.accepted < before + 15) await turn();
+  const under = server.status.active;
+  const report = await server.serverClose({ timeout: 30 });
+  const good = (await Promise.all(answers)).filter(Boolean).length;
+  const { accepted, rejected } = server.status;
+  assertStrictEquals(server.reports.left, 0);
+  assertStrictEquals(good, accepted - rejected - before);
+  assertEquals(report, { idle: 0, finished: under, forced: 0 });
+  await served;
+}
+
+Deno.test({
+  name:
+    "ForkingTCPServer loses no connection that it has accepted when it closes",
+  ignore: !mayFork,
+  async fn() {
+    for (const maxChildren of [1, 2]) {
+      await checkClose(new TCP(LOCAL, Echo, { maxChildren }));
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingUnixStreamServer loses no connection that it has accepted when it closes",
+  ignore: !MAY_UNIX,
+  async fn() {
+    const dir = await Deno.makeTempDir();
+    const options = { maxChildren: 1 };
+    await checkClose(new UnixStream(`${dir}/socket`, Echo, options));
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+const read = (name: string): string =>
+  Deno.readTextFileSync(new URL(`../testdata/${name}`, import.meta.url));
+
+Deno.test({
+  name: "ForkingTCPServer serves clients over TLS",
+  ignore: !mayFork,
+  async fn() {
+    const [cert, key] = [read("localhost.crt"), read("localhost.key")];
+    /** A server whose socket stands on a listener for TLS. */
+    class TlsServer extends TCP {
+      override serverBind(): void {
+        const [hostname, port] = this.serverAddress as [string, number];
+        const listener = Deno.listenTls({ hostname, port, cert, key });
+        this.socket = Socket.from(listener);
+        this.serverAddress = this.socket.getsockname();
+      }
+
+      override serverActivate(): void {} // it listens
+    }
+    const data = randomBytes(200_000, seeded(1));
+    const server = new TlsServer(LOCAL, Echo, { maxChildren: 1 });
+    await using _serving = serving(server);
+    const [hostname, port] = server.serverAddress as [string, number];
+    const one = async (): Promise<string> => {
+      const options = { hostname, port, caCerts: [cert] };
+      using client = Socket.from(await Deno.connectTls(options));
+      const received = recvToEnd(client);
+      await client.sendall(data);
+      await client.shutdown(SHUT_WR);
+      return digest(await received);
+    };
+    const got = await Promise.all(Array.from({ length: 3 }, one));
+    assertEquals(new Set(got), new Set([digest(data)]));
+    assertEquals(server.reports.left, 0);
+  },
+});
+
+Deno.test({
+  name:
+    "ForkingTCPServer with no descriptor left, here or in a child, loses that connection only",
+  ignore: !mayFork || Deno.build.os !== "linux",
+  async fn() {
+    const program = new URL("../testdata/scarce_server.ts", import.meta.url);
+    const run = `${Deno.execPath()} run --no-check -A ${CONFIG} ${program}`;
+    const { stdout, stderr } = await within(
+      boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
+        .output(),
+    );
+    assertEquals(decode(stderr), "");
+    assertEquals(decode(stdout).trim().split("\n").sort(), [
+      "again true", // after the child had some
+      "again true 1", // after this process had some
+      "child true",
+      "dup EMFILE", // the copy for the child
+      "fork EMFILE", // the first child
+      "fork EMFILE",
+      "fork true", // another child could not start: the first takes the request
+      "recvmsg EMFILE", // the child's own
+      "server true",
+      "start true", // the request of a child that could not start
+      "start true",
+    ]);
+  },
+});

@@ -1,0 +1,257 @@
+/**
+ * The rooms of the library are layers: a module imports from its own room and from rooms below it, types
+ * included, and no modules import each other in a circle. Only the lowest rooms that touch the system name
+ * `Deno` or `node:`. No two files, and no two classes, share a name.
+ */
+
+import { assert, assertEquals } from "../deps.ts";
+import { granted } from "../helpers/allowed.ts";
+
+/** From the top to the bottom. Rooms on one line do not import each other. */
+const LAYERS: readonly (readonly string[])[] = [
+  ["mod.ts", "testing.ts", "telemetry.ts"],
+  ["mixins.ts", "internal/testing", "internal/telemetry"],
+  ["internal/mixins"],
+  ["internal/workers", "internal/children"],
+  ["server.ts", "handlers.ts"],
+  ["internal/handlers"],
+  ["internal/blocking"],
+  ["internal/channel"],
+  ["internal/handoff"],
+  ["internal/server"],
+  ["internal/requests"],
+  ["internal/stages"],
+  ["ssl.ts"],
+  ["socket.ts"],
+  ["internal/ssl"],
+  ["internal/socket"],
+  ["internal/files"],
+  ["internal/runtime"],
+  ["internal/waiting", "internal/proxy"],
+  ["internal/base"],
+];
+
+/** The rooms whose work is to call the system. */
+const RUNTIME_ROOMS = [
+  "internal/runtime",
+  "internal/workers",
+  "internal/children",
+];
+
+/** The names of the system that the lowest rooms need: the rooms of the runtime stand above them. */
+const ALLOWED_NAMES: readonly string[] = [
+  "internal/base/errno.ts: Deno.build", // the numbers of errors differ between systems
+  "internal/waiting/timeouts.ts: Deno.unrefTimer", // a timeout must not keep the process alive
+];
+
+/** The names of the system that still stand outside the rooms of the runtime. */
+const KNOWN_NAMES: readonly string[] = [
+  "internal/server/accept_errors.ts: Deno.errors",
+  "internal/stages/report.ts: Deno.inspect",
+  "internal/requests/request_scope.ts: node:async_hooks",
+  "internal/server/serve.ts: Deno.Signal",
+  "internal/server/serve.ts: Deno.addSignalListener",
+  "internal/server/serve.ts: Deno.build",
+  "internal/server/serve.ts: Deno.removeSignalListener",
+  "internal/stages/server_options.ts: Deno.inspect",
+];
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Compares what was found with the exceptions: each is known, and each known one is still there. */
+function assertKnown(found: Iterable<string>, known: readonly string[]): void {
+  const all = new Set(found);
+  assertEquals({
+    unknown: [...all].filter((entry) => !known.includes(entry)),
+    noLongerNeeded: known.filter((entry) => !all.has(entry)),
+  }, { unknown: [], noLongerNeeded: [] });
+}
+
+/** Removes comments, in which examples import and name what they like. */
+function withoutComments(source: string): string {
+  return source.replaceAll(/\/\*[\s\S]*?\*\//g, "")
+    .replaceAll(/(?<![:"'`\w])\/\/[^\n]*/g, "");
+}
+
+/** The library's modules by path, without their comments. */
+function modules(): Map<string, string> {
+  const found = new Map<string, string>();
+  const visit = (folder: string) => {
+    for (
+      const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))
+    ) {
+      if (isDirectory && folder !== "") visit(`${folder}${name}/`);
+      if (!name.endsWith(".ts")) continue;
+      const path = folder + name;
+      const source = Deno.readTextFileSync(new URL(path, ROOT));
+      found.set(path, withoutComments(source));
+    }
+  };
+  visit("");
+  visit("internal/");
+  return found;
+}
+
+/** The modules that a module imports, types included. */
+function importsOf(path: string, source: string): string[] {
+  const literals = source.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
+  return Array.from(
+    literals,
+    ([, specifier]) =>
+      new URL(specifier, new URL(path, ROOT)).href.slice(ROOT.href.length),
+  );
+}
+
+/** The modules that run when a module is imported: types and later imports aside. Built-in ones too. */
+function loadedWith(path: string, sources: Map<string, string>): string[] {
+  const loaded = new Set<string>([path]);
+  for (const next of loaded) {
+    const statements = (sources.get(next) ?? "").matchAll(
+      /^(?:import|export)(?! type\b)(?: [^;"]+ from)? "([^"]+)";/gm,
+    );
+    for (const [, specifier] of statements) {
+      const { href } = new URL(specifier, new URL(next, ROOT));
+      loaded.add(href.replace(ROOT.href, ""));
+    }
+  }
+  return [...loaded];
+}
+
+/** The room of a module: its folder, or itself in the root. */
+function roomOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? path : path.slice(0, slash);
+}
+
+function layerOf(path: string): number {
+  return LAYERS.findIndex((rooms) => rooms.includes(roomOf(path)));
+}
+
+/** The modules that can be reached from themselves. */
+function circles(graph: Map<string, string[]>): string[] {
+  const reaches = (from: string, to: string) => {
+    const seen = new Set<string>();
+    const rest = [...graph.get(from) ?? []];
+    for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+      if (next === to) return true;
+      if (seen.has(next)) continue;
+      seen.add(next);
+      rest.push(...graph.get(next) ?? []);
+    }
+    return false;
+  };
+  return [...graph.keys()].filter((path) => reaches(path, path)).sort();
+}
+
+/** The names that two or more of the entries share, each with the paths. */
+function shared(entries: Iterable<[name: string, path: string]>): string[] {
+  const paths = new Map<string, string[]>();
+  for (const [name, path] of entries) {
+    paths.set(name, [...paths.get(name) ?? [], path]);
+  }
+  return [...paths].filter(([, { length }]) => length > 1).map(([name, of]) =>
+    `${name}: ${of.join(", ")}`
+  );
+}
+
+const ignore = !granted({ name: "read", path: ROOT });
+
+Deno.test("each module stands in a room that has a layer", { ignore }, () => {
+  assertEquals([...modules().keys()].filter((path) => layerOf(path) < 0), []);
+});
+
+Deno.test("imports go down only", { ignore }, () => {
+  const wrong: string[] = [];
+  for (const [path, source] of modules()) {
+    for (const target of importsOf(path, source)) {
+      const sameRoom = roomOf(path) === roomOf(target);
+      if (!sameRoom && layerOf(target) <= layerOf(path)) {
+        wrong.push(`${path} imports ${target}`);
+      }
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("no modules import each other in a circle", { ignore }, () => {
+  const graph = new Map<string, string[]>();
+  for (const [path, source] of modules()) {
+    graph.set(path, importsOf(path, source));
+  }
+  assertEquals(circles(graph), []);
+});
+
+Deno.test(
+  "only the rooms of the runtime name Deno or node:",
+  { ignore },
+  () => {
+    const wrong: string[] = [];
+    for (const [path, source] of modules()) {
+      if (RUNTIME_ROOMS.includes(roomOf(path))) continue;
+      for (const [found] of source.matchAll(/\bDeno\.\w+|\bnode:\w+/g)) {
+        wrong.push(`${path}: ${found}`);
+      }
+    }
+    assertKnown(wrong, [...ALLOWED_NAMES, ...KNOWN_NAMES]);
+  },
+);
+
+Deno.test("no two files of the library share a name", { ignore }, () => {
+  const entries = [...modules().keys()].map((path): [string, string] => [
+    path.slice(path.lastIndexOf("/") + 1),
+    path,
+  ]);
+  assertEquals(shared(entries), []);
+});
+
+Deno.test("no two classes of the library share a name", { ignore }, () => {
+  const entries: [string, string][] = [];
+  for (const [path, source] of modules()) {
+    const classes = source.matchAll(
+      /^(?:export )?(?:abstract )?class (\w+)|^export const (\w+) = class\b/gm,
+    );
+    for (const [, name, other] of classes) entries.push([name ?? other, path]);
+  }
+  assertEquals(shared(entries), []);
+});
+
+/** The parts of a room that programs without its servers load: the mix-in, and the functions that say what is missing. */
+const PARTS = new Map<string, RegExp>([
+  ["internal/blocking", /\/blocking_(?:functions|thread)\.ts$/],
+  [
+    "internal/workers",
+    /\/(?:threading|resource_limits|worker_acceptance)\.ts$/,
+  ],
+  ["internal/children", /\/(?:forking|forking_checks)\.ts$/],
+  ["internal/channel", /^$/],
+  ["internal/ssl", /^$/],
+  ["internal/telemetry", /^$/],
+  ["internal/testing", /^$/],
+]);
+
+Deno.test(
+  "the import of mod.ts loads no TLS, workers, children or blocking files",
+  { ignore },
+  () => {
+    const loaded = loadedWith("mod.ts", modules());
+    assert(loaded.length > 100, `only ${loaded.length} modules were found`);
+    const needless = loaded.filter((path) =>
+      PARTS.get(roomOf(path))?.test(path) === false
+    );
+    assertEquals(needless, []);
+    assertEquals(
+      loaded.filter((path) => path.startsWith("node:")).sort(),
+      ["node:async_hooks", "node:diagnostics_channel"],
+    );
+  },
+);
+
+Deno.test("the import of socket.ts loads no server", { ignore }, () => {
+  const loaded = loadedWith("socket.ts", modules());
+  assert(loaded.length > 50, `only ${loaded.length} modules were found`);
+  const above = loaded.filter((path) =>
+    path.startsWith("node:") ||
+    layerOf(path) < LAYERS.findIndex(([room]) => room === "socket.ts")
+  );
+  assertEquals(above, []);
+});

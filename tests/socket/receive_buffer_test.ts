@@ -1,0 +1,394 @@
+import { OSError, TimeoutError } from "../../mod.ts";
+import {
+  type OwningTransport,
+  ReceiveBuffer,
+} from "../../internal/socket/receive_buffer.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "../deps.ts";
+import {
+  codeOf,
+  codesOf,
+  FakeStream,
+  timeoutByHand,
+  turn,
+} from "../helpers/helpers.ts";
+import { type Bytes, bytes, text } from "../helpers/stream_fakes.ts";
+import { within } from "../helpers/within.ts";
+
+const SMALL = 1000;
+const LARGE = 65536;
+
+const nothing = bytes("");
+
+Deno.test("ReceiveBuffer.takeNext() waits on after a read of 0 bytes", async () => {
+  const fake = new FakeStream(nothing, nothing, bytes("data"), nothing, null);
+  const buffer = new ReceiveBuffer(fake);
+  assertEquals(text(await within(buffer.takeNext(9))), "data");
+  assertEquals(await within(buffer.takeNext(9)), nothing);
+  assertEquals(fake.sizes.length, 5);
+});
+
+Deno.test("ReceiveBuffer.readInto() waits on after a read of 0 bytes, in the same memory", async () => {
+  const fake = new FakeStream(nothing, bytes("data"), nothing, null);
+  const buffer = new ReceiveBuffer(fake);
+  const memory = new Uint8Array(7);
+  assertEquals(await within(buffer.readInto(memory)), 4);
+  assertEquals(text(memory.subarray(0, 4)), "data", "data");
+  assertEquals(fake.sizes, [7, 7], "sizes");
+  assertEquals(buffer.ready, false, "ready");
+  assertEquals(buffer.available, 0, "available");
+  assertEquals(await within(buffer.readInto(memory)), 0);
+});
+
+Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
+  const buffer = new ReceiveBuffer(new FakeStream(nothing, bytes("x")));
+  await within(buffer.fill());
+  assertEquals(buffer.ready, false);
+  await within(buffer.fill());
+  assertEquals(buffer.ready, true, "ready");
+  assertEquals(buffer.available, 1, "available");
+});
+
+Deno.test("ReceiveBuffer.fill() has one read in flight, however often it is called", async () => {
+  const fake = new FakeStream(bytes("data"));
+  const buffer = new ReceiveBuffer(fake);
+  const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
+  assertEquals(buffer.reading, true, "reading");
+  assertEquals(fake.sizes.length, 1, "reads");
+  await within(Promise.all(fills));
+  await buffer.fill();
+  assertEquals(buffer.reading, false, "reading");
+  assertEquals(fake.sizes.length, 1, "reads");
+});
+
+Deno.test("ReceiveBuffer tells an error once, after the data that came before it", async () => {
+  const reset = new Deno.errors.ConnectionReset("reset");
+  const buffer = new ReceiveBuffer(
+    new FakeStream(bytes("data"), reset, bytes("more")),
+  );
+  await buffer.fill();
+  assertEquals(text(buffer.take(9)), "data");
+  await buffer.fill();
+  const error = assertThrows(() => buffer.peek(9), OSError);
+  assertEquals(error.code, "ECONNRESET", "code");
+  assertEquals(error.cause, reset, "cause");
+  assertEquals(buffer.ready, false);
+  assertEquals(text(await within(buffer.takeNext(9))), "more");
+});
+
+Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", async () => {
+  const fake = new FakeStream();
+  let calls = 0;
+  fake.read = () => {
+    calls++;
+    throw new Deno.errors.ConnectionReset("at once");
+  };
+  const buffer = new ReceiveBuffer(fake);
+  assertEquals(await codeOf(() => buffer.takeNext(1)), "ECONNRESET");
+  assertEquals(
+    await codeOf(() => buffer.readInto(new Uint8Array(1))),
+    "ECONNRESET",
+  );
+  await within(buffer.fill());
+  assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
+  assertEquals(calls, 3, "calls");
+  assertEquals(buffer.reading, false, "reading");
+});
+
+Deno.test("ReceiveBuffer reads much where much comes, and little where little does", async () => {
+  const much = new Uint8Array(LARGE);
+  const reads = [
+    bytes("x"),
+    much.slice(0, SMALL),
+    much,
+    much.slice(0, SMALL),
+    bytes("x"),
+    bytes("x"),
+    bytes("x"),
+    bytes("x"),
+    bytes("x"),
+  ];
+  const fake = new FakeStream();
+  const sizes: number[] = [];
+  fake.read = (p) => {
+    sizes.push(p.length);
+    const data = reads.shift()!;
+    p.set(data);
+    return Promise.resolve(data.length);
+  };
+  const buffer = new ReceiveBuffer(fake);
+  while (reads.length > 0) {
+    await buffer.fill();
+    buffer.take(LARGE);
+  }
+  assertEquals(sizes, [SMALL, SMALL, ...Array(6).fill(LARGE), SMALL]);
+});
+
+/** A connection in memory that gives the memory of its reads away. */
+class Owning extends FakeStream implements OwningTransport {
+  /** What `readOwn` brings, one after the other; then the end. */
+  readonly gifts: (Bytes | Error | Promise<Bytes>)[] = [];
+
+  async readOwn(): Promise<Bytes | null> {
+    const gift = this.gifts.shift();
+    if (gift instanceof Error) throw gift;
+    return await gift ?? null;
+  }
+}
+
+Deno.test("ReceiveBuffer passes on the memory that a transport gives away", async () => {
+  const fake = new Owning(bytes("into"));
+  const buffer = new ReceiveBuffer(fake);
+  const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
+  fake.gifts.push(one, two, three, four);
+  assertStrictEquals(await within(buffer.takeNext(9)), one);
+  await buffer.fill();
+  assertEquals(text(buffer.peek(9)), "two");
+  assertStrictEquals(buffer.take(3), two); // peeking has copied
+  assertEquals(text(await within(buffer.takeNext(2))), "th");
+  assertEquals(text(buffer.take(9)), "ree"); // a copy: a part was taken before
+  await buffer.fill();
+  buffer.putBack(bytes("and "));
+  const part = buffer.take(4); // a copy as well: what is behind it stays, whatever becomes of it
+  structuredClone(part, { transfer: [part.buffer] });
+  assertEquals(text(buffer.take(99)), "four");
+  assertEquals(fake.sizes, []);
+  const into = new Uint8Array(9);
+  assertEquals(await within(buffer.readInto(into)), 4);
+  assertEquals(text(into.subarray(0, 4)), "into");
+  assertEquals(fake.sizes, [9]);
+  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
+});
+
+Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
+  const fake = new Owning();
+  const buffer = new ReceiveBuffer(fake);
+  const late = Promise.withResolvers<Bytes>();
+  const reset = new Deno.errors.ConnectionReset("gone");
+  fake.gifts.push(late.promise, reset);
+  const timeout = timeoutByHand();
+  const waiting = buffer.takeNext(9, timeout);
+  timeout.expire();
+  assertEquals(await codeOf(() => waiting), "ETIMEDOUT");
+  late.resolve(bytes("late"));
+  await buffer.fill();
+  const target = new Uint8Array(2);
+  assertEquals(buffer.takeInto(target), 2, "count");
+  assertEquals(text(target), "la", "target");
+  assertEquals(text(buffer.take(9)), "te");
+  assertEquals(await codeOf(() => buffer.takeNext(9)), "ECONNRESET");
+  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
+});
+
+/** Readers that wait for data after these reads, and the sizes of the buffers in which they wait. */
+async function waitAfter(count: number, ...reads: Bytes[]) {
+  const fakes = Array.from({ length: count }, () => new FakeStream(...reads));
+  for (const fake of fakes) {
+    const buffer = new ReceiveBuffer(fake);
+    for (const _ of reads) {
+      await buffer.fill();
+      buffer.take(LARGE);
+    }
+    buffer.fill();
+  }
+  const sizes = fakes.map((fake) => fake.sizes.at(-1));
+  const close = async () => {
+    for (const fake of fakes) fake.close();
+    await turn();
+  };
+  return {
+    large: sizes.filter((size) => size === LARGE).length,
+    small: sizes.filter((size) => size === SMALL).length,
+    close,
+  };
+}
+
+Deno.test("ReceiveBuffer lets 64 large buffers wait at once, and no more", async () => {
+  const full = new Uint8Array(SMALL);
+  for (let run = 0; run < 2; run++) { // those of the first run are free again
+    const { large, small, close } = await waitAfter(100, full, bytes("x"));
+    assertEquals({ large, small }, { large: 64, small: 36 });
+    await close();
+  }
+});
+
+Deno.test("ReceiveBuffer lets no more than 256 wait where the last read says that more is there", async () => {
+  const full = new Uint8Array(SMALL);
+  const { large, small, close } = await waitAfter(300, full);
+  assertEquals({ large, small }, { large: 256, small: 44 });
+  await close();
+});
+
+Deno.test("ReceiveBuffer makes no buffer for each read where messages are a little more than a small one", async () => {
+  const reads = Array.from({ length: 20 }, (_, i) => i % 2 ? 600 : SMALL);
+  const targets = new Set<ArrayBufferLike>();
+  const fake = new FakeStream();
+  fake.read = (p) => {
+    targets.add(p.buffer);
+    return Promise.resolve(Math.min(p.length, reads.shift()!));
+  };
+  const buffer = new ReceiveBuffer(fake);
+  while (reads.length > 0) {
+    await buffer.fill();
+    buffer.take(LARGE);
+  }
+  assertEquals(targets.size, 2);
+});
+
+Deno.test("ReceiveBuffer gives a large read away whole, and never sees that memory again", async () => {
+  const much = new Uint8Array(LARGE).fill(1);
+  const fake = new FakeStream(new Uint8Array(SMALL), much, much, bytes("x"));
+  const buffer = new ReceiveBuffer(fake);
+  await buffer.takeNext(LARGE);
+  const first = await buffer.takeNext(LARGE);
+  const second = await buffer.takeNext(LARGE);
+  first.fill(2);
+  assertEquals(first.byteOffset, 48, "byteOffset");
+  assertEquals(first.length, LARGE, "length");
+  assertEquals(second.every((byte) => byte === 1), true);
+  assertEquals(text(await buffer.takeNext(LARGE)), "x");
+  assertEquals(first.every((byte) => byte === 2), true);
+});
+
+Deno.test("ReceiveBuffer.readInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise, bytes("next")));
+  const memory = new Uint8Array(9);
+  const timeout = timeoutByHand();
+  const read = buffer.readInto(memory, timeout);
+  timeout.expire();
+  await assertRejects(() => read, TimeoutError);
+  late.resolve(bytes("late"));
+  await turn();
+  assertEquals(memory, new Uint8Array(9));
+  assertEquals(buffer.takeInto(memory), 4);
+  assertEquals(text(memory.subarray(0, 4)), "late");
+  assertEquals(await within(buffer.readInto(memory, timeoutByHand())), 4);
+  assertEquals(text(memory.subarray(0, 4)), "next");
+});
+
+Deno.test("ReceiveBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const fake = new FakeStream(late.promise);
+  const buffer = new ReceiveBuffer(fake);
+  const timeout = timeoutByHand();
+  const taken = buffer.takeNext(9, timeout);
+  timeout.expire();
+  await assertRejects(() => taken, TimeoutError);
+  const filled = buffer.fill();
+  late.resolve(bytes("late"));
+  await within(filled);
+  assertEquals(text(buffer.take(9)), "late", "take");
+  assertEquals(fake.sizes.length, 1, "reads");
+});
+
+Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
+  const filled = buffer.fill();
+  buffer.putBack(bytes("cd"));
+  buffer.putBack(bytes("ab"));
+  assertEquals(text(buffer.peek(9)), "abcd", "peek");
+  assertEquals(buffer.available, 4, "available");
+  assertEquals(text(buffer.take(1)), "a");
+  late.resolve(bytes("ef"));
+  await within(filled);
+  assertEquals(text(buffer.take(9)), "bcdef");
+});
+
+Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() brings", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
+  const memory = new Uint8Array(3);
+  const count = buffer.readInto(memory);
+  buffer.putBack(bytes("ab"));
+  late.resolve(bytes("cde"));
+  assertEquals(await within(count), 3, "count");
+  assertEquals(text(memory), "abc", "memory");
+  assertEquals(text(buffer.take(9)), "de");
+});
+
+Deno.test("ReceiveBuffer.stop() gives all who wait the end, and look() what comes later", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
+  const taken = buffer.takeNext(9);
+  const filled = buffer.fill();
+  buffer.stop();
+  assertEquals(await within(taken), nothing);
+  await within(filled);
+  assertEquals(buffer.ready, true, "ready");
+  assertEquals(buffer.stopped, true, "stopped");
+  await buffer.look();
+  assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
+  late.resolve(bytes("late"));
+  await buffer.look();
+  assertEquals(text(buffer.take(9)), "late");
+  assertEquals(buffer.take(9), nothing);
+});
+
+Deno.test("ReceiveBuffer.stop() leaves what readInto() waited for to the next call, whatever becomes of the memory", async () => {
+  for (const owns of [{}, { readOwn: () => Promise.resolve(null) }]) {
+    const late = Promise.withResolvers<Bytes>();
+    const fake = Object.assign(new FakeStream(late.promise), owns);
+    const buffer = new ReceiveBuffer(fake);
+    const memory = new Uint8Array(9);
+    const count = buffer.readInto(memory);
+    buffer.stop();
+    assertEquals(await within(count), 0);
+    late.resolve(bytes("late"));
+    await turn();
+    memory.fill(0);
+    assertEquals(text(buffer.take(9)), "late");
+  }
+});
+
+Deno.test("ReceiveBuffer.stop() does not mind that the memory of readInto() is transferred after it", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const fake = new FakeStream();
+  fake.read = () => late.promise.then((data) => data.length);
+  const buffer = new ReceiveBuffer(fake);
+  const memory = new Uint8Array(9);
+  const count = buffer.readInto(memory);
+  buffer.stop();
+  assertEquals(await within(count), 0);
+  structuredClone(memory, { transfer: [memory.buffer] });
+  late.resolve(bytes("late"));
+  await turn();
+  assertEquals(await codeOf(() => buffer.take(9)), "EFAULT");
+});
+
+Deno.test("ReceiveBuffer.close() ends all who wait, and every later call", async () => {
+  const late = Promise.withResolvers<Bytes>();
+  const buffer = new ReceiveBuffer(new FakeStream(late.promise));
+  const timeout = timeoutByHand();
+  const waiting = [
+    buffer.takeNext(9, timeout),
+    buffer.fill().then(() => buffer.take(1)),
+  ];
+  buffer.close();
+  assertEquals(await codesOf(waiting), ["EBADF", "EBADF"]);
+  late.resolve(bytes("dropped"));
+  await turn();
+  for (const call of [() => buffer.take(1), () => buffer.peek(1)]) {
+    assertEquals(await codeOf(call), "EBADF");
+  }
+  buffer.close();
+  assertEquals(buffer.available, 0);
+});
+
+Deno.test("ReceiveBuffer.stop() and close() do not mind a read that fails after them", async () => {
+  for (const [stop, expected] of [["stop", "ECONNRESET"], ["close", "EBADF"]]) {
+    const late = Promise.withResolvers<Bytes>();
+    const buffer = new ReceiveBuffer(new FakeStream(late.promise));
+    const filled = buffer.fill();
+    buffer[stop as "stop" | "close"]();
+    await within(filled);
+    late.reject(new Deno.errors.ConnectionReset("after the end"));
+    await turn();
+    assertEquals(await codeOf(() => buffer.take(1)), expected);
+  }
+});

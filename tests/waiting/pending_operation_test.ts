@@ -1,0 +1,261 @@
+import { TimeoutError } from "../../mod.ts";
+import { Mutex } from "../../internal/waiting/mutex.ts";
+import {
+  PendingOperation,
+  READY,
+  whenEnded,
+} from "../../internal/waiting/pending_operation.ts";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "../deps.ts";
+import { codeOf, timeoutByHand, turn } from "../helpers/helpers.ts";
+import { within } from "../helpers/within.ts";
+
+/** An operation whose operations the test ends. */
+function gatedSlot(): [
+  PendingOperation<string>,
+  PromiseWithResolvers<string>[],
+] {
+  const gates: PromiseWithResolvers<string>[] = [];
+  const operation = new PendingOperation<string>(() => {
+    const gate = Promise.withResolvers<string>();
+    gates.push(gate);
+    return gate.promise;
+  });
+  return [operation, gates];
+}
+
+Deno.test("PendingOperation.fill() has one operation in flight, and keeps its result", async () => {
+  const [operation, gates] = gatedSlot();
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, false, "busy");
+  const fills = [operation.fill(), operation.fill()];
+  assertStrictEquals(fills[0], fills[1]);
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, true, "busy");
+  assertEquals(gates.length, 1, "gates");
+  gates[0].resolve("one");
+  await within(Promise.all(fills));
+  await operation.fill();
+  assertEquals(operation.ready, true, "ready");
+  assertEquals(operation.busy, true, "busy");
+  assertEquals(gates.length, 1, "gates");
+  for (const _twice of [1, 2]) assertEquals(operation.peek(), "one", "peek");
+  assertEquals(operation.take(), "one", "take");
+  assertEquals(operation.busy, false, "busy");
+  operation.fill();
+  assertEquals(gates.length, 2);
+});
+
+Deno.test("PendingOperation calls its watchers in the turn in which a result comes, not for one that it does not want", async () => {
+  const gates: PromiseWithResolvers<string>[] = [];
+  const operation = new PendingOperation(() => {
+    const gate = Promise.withResolvers<string>();
+    gates.push(gate);
+    return gate.promise;
+  }, (value) => value !== "unwanted");
+  const log: string[] = [];
+  operation.watchers.add(() => log.push(`${operation.ready}`));
+  const filled = operation.fill().then(() => log.push("flight"));
+  gates[0].resolve("unwanted");
+  await turn();
+  assertEquals(log, []);
+  gates[1].reject(new Error("failed"));
+  await within(filled);
+  assertEquals(log, ["true", "flight"]);
+});
+
+Deno.test("PendingOperation.take() and peek() throw the error, once", async () => {
+  const [operation, gates] = gatedSlot();
+  for (const look of ["take", "peek"] as const) {
+    const filled = operation.fill();
+    gates.at(-1)!.reject(new Error("failed"));
+    await within(filled);
+    assertEquals(operation.ready, true);
+    assertThrows(() => operation[look](), Error, "failed");
+    assertEquals(operation.ready, false);
+  }
+});
+
+Deno.test("PendingOperation keeps a failure for one call", async () => {
+  const operation = new PendingOperation(() => Promise.reject(new Error("no")));
+  await operation.fill();
+  assertThrows(() => operation.take(), Error, "no");
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.drop(), undefined, "drop");
+  assertEquals(operation.peek(), undefined, "peek");
+});
+
+Deno.test("PendingOperation takes an operation that throws instead of rejecting", async () => {
+  const operation = new PendingOperation<never>(() => {
+    throw new Error("at once");
+  });
+  await within(operation.fill());
+  assertThrows(() => operation.take(), Error, "at once");
+});
+
+Deno.test("PendingOperation.drop() gives the value that nobody took, and no error", async () => {
+  const [operation, gates] = gatedSlot();
+  assertEquals(operation.drop(), undefined);
+  for (
+    const end of [
+      () => gates[0].resolve("value"),
+      () => gates[1].reject(new Error("failed")),
+    ]
+  ) {
+    const filled = operation.fill();
+    end();
+    await within(filled);
+    assertEquals(operation.drop(), gates.length === 1 ? "value" : undefined);
+    assertEquals(operation.busy, false);
+  }
+});
+
+Deno.test("PendingOperation.abandon() discards what comes later, and minds no error", async () => {
+  const [operation, gates] = gatedSlot();
+  const discarded: string[] = [];
+  await within(operation.abandon((value) => discarded.push(value))); // nothing is in flight
+  for (
+    const end of [
+      () => gates[0].resolve("value"),
+      () => gates[1].reject(new Error("failed")),
+    ]
+  ) {
+    operation.fill();
+    const ended = operation.abandon((value) => discarded.push(value));
+    end();
+    await within(ended);
+  }
+  assertEquals(discarded, ["value"], "discarded");
+  assertEquals(operation.busy, false, "busy");
+});
+
+Deno.test("READY is always ready", async () => {
+  await within(READY.fill());
+  assertEquals(READY.ready, true);
+});
+
+Deno.test("whenEnded() calls back what was not taken back, once", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const called: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    const forget = whenEnded(promise, () => called.push(i));
+    if (i % 50 !== 0) forget();
+    if (i % 50 !== 0) forget(); // again
+  }
+  resolve();
+  await turn();
+  assertEquals(called, [0, 50]);
+  whenEnded(promise, () => called.push(100)); // it has ended before
+  await turn();
+  assertEquals(called, [0, 50, 100]);
+});
+
+Deno.test("Mutex serves who waits in their order", async () => {
+  const lock = new Mutex();
+  const order: string[] = [];
+  assertEquals(lock.tryAcquire(), true, "the first");
+  assertEquals(lock.tryAcquire(), false, "the second");
+  assertEquals(lock.ready, false, "ready");
+  const waiting = ["a", "b", "c"].map((name) =>
+    lock.acquire().then(() => order.push(name))
+  );
+  for (const _ of waiting) {
+    lock.release();
+    await turn();
+    assertEquals(lock.tryAcquire(), false); // it was handed over
+  }
+  lock.release();
+  await within(Promise.all(waiting));
+  assertEquals(order, ["a", "b", "c"], "order");
+  assertEquals(lock.ready, true, "ready");
+  await within(lock.acquire());
+  assertEquals(lock.ready, false);
+});
+
+Deno.test("Mutex.fill() waits until the lock is free, and does not take it", async () => {
+  const lock = new Mutex();
+  await within(lock.fill());
+  lock.tryAcquire();
+  const [first, second] = [lock.fill(), lock.fill()];
+  assertStrictEquals(first, second);
+  const waiting = lock.acquire();
+  lock.release(); // to the one who waits: not free
+  await within(waiting);
+  assertEquals(lock.ready, false);
+  lock.release();
+  await within(first);
+  assertEquals(lock.ready, true, "ready");
+  assertEquals(lock.tryAcquire(), true, "tryAcquire");
+});
+
+Deno.test("Mutex.acquireWithin() leaves the line when the time runs out", async () => {
+  const lock = new Mutex();
+  const timeout = timeoutByHand("send");
+  await lock.acquireWithin(timeout, "send"); // it is free
+  const late = lock.acquireWithin(timeout, "send");
+  const next = lock.acquire();
+  timeout.expire();
+  await assertRejects(
+    () => within(late),
+    TimeoutError,
+    "Cannot send: timed out after 3600 s",
+  );
+  lock.release();
+  await within(next);
+  lock.release();
+  assertEquals(lock.ready, true);
+});
+
+Deno.test("Mutex.acquireWithin() takes the lock that comes with the timeout", async () => {
+  const lock = new Mutex();
+  lock.tryAcquire();
+  const timeout = timeoutByHand("send");
+  const taken = lock.acquireWithin(timeout, "send");
+  timeout.expire();
+  lock.release(); // in the same turn: nobody else is in the line
+  await within(taken);
+  assertEquals(lock.ready, false);
+});
+
+Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async () => {
+  const lock = new Mutex();
+  lock.tryAcquire();
+  assertEquals(await codeOf(() => lock.acquireWithin("now", "send")), "EAGAIN");
+  const taken = lock.acquireWithin("now", "send");
+  await turn();
+  lock.release();
+  await within(taken);
+  assertEquals(lock.ready, false);
+});
+
+Deno.test("PendingOperation that drops results leaves nothing of them, and meets the error behind them", async () => {
+  const dropped = 10_000;
+  let left = dropped;
+  const { promise: last, resolve, reject } = Promise.withResolvers<number>();
+  const operation = new PendingOperation(
+    () => left-- > 0 ? Promise.resolve(-1) : last,
+    (value) => value >= 0,
+  );
+  let ended = false;
+  const filled = operation.fill().then(() => ended = true);
+  while (left >= 0) await turn();
+  assertEquals(operation.ready, false, "ready");
+  assertEquals(operation.busy, true, "busy");
+  resolve(7);
+  for (let i = 0; i < 20 && !ended; i++) await null;
+  assertEquals(ended, true); // each result that was dropped would take a step more
+  await filled;
+  assertEquals(operation.take(), 7);
+  left = 1;
+  const failing = new PendingOperation(
+    () => left-- > 0 ? Promise.resolve(-1) : Promise.reject(new Error("gone")),
+    (value: number) => value >= 0,
+  );
+  await within(failing.fill());
+  assertThrows(() => failing.take(), Error, "gone");
+  reject(undefined);
+});

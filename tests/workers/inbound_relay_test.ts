@@ -1,0 +1,36 @@
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
+import { Stream } from "../../internal/socket/stream.ts";
+import { InboundRelay } from "../../internal/workers/inbound_relay.ts";
+import { assertEquals } from "../deps.ts";
+import { FakeStream, turn } from "../helpers/helpers.ts";
+
+/** Over how many transports at once the reader gives large buffers. */
+const LARGE_MAX = 64;
+
+Deno.test("InboundRelay has a bounded number of large buffers wait, and gives them back", async () => {
+  const bulk = new Uint8Array(1000); // fills the small buffer: more is likely
+  const round = async () => {
+    const transports = Array.from(
+      { length: LARGE_MAX + 6 },
+      () => new FakeStream(bulk),
+    );
+    for (const transport of transports) {
+      const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
+      new InboundRelay(channel, 1, new Stream(transport)).start();
+    }
+    await turn();
+    const large = transports.filter(({ sizes }) => sizes[1] === 65_536);
+    assertEquals(
+      transports.map(({ sizes }) => sizes.length).join(),
+      Array(70).fill(2).join(),
+    );
+    for (const transport of transports) transport.close();
+    await turn();
+    return large.length;
+  };
+  assertEquals(await round(), LARGE_MAX);
+  assertEquals(await round(), LARGE_MAX, "those of the first round are free");
+});

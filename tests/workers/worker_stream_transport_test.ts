@@ -1,0 +1,24 @@
+import {
+  FrameChannel,
+  frameChannelMemory,
+} from "../../internal/channel/frame_channel.ts";
+import * as P from "../../internal/channel/frames.ts";
+import { WorkerStreamTransport } from "../../internal/workers/worker_stream_transport.ts";
+import { assertEquals } from "../deps.ts";
+import { turn } from "../helpers/helpers.ts";
+import { bytes } from "../helpers/server_helpers.ts";
+import { OPENING } from "./workers_fakes.ts";
+
+Deno.test("WorkerStreamTransport.stopReading() keeps what comes for a read that nobody waits for", async () => {
+  const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
+  const conn = new WorkerStreamTransport(1, OPENING, channel);
+  const into = new Uint8Array(9);
+  let read = false;
+  conn.read(into).then(() => read = true);
+  conn.stopReading();
+  conn.onFrame(P.DATA, bytes("abc"));
+  await turn();
+  assertEquals(read, false);
+  assertEquals(conn.available, 3);
+  assertEquals(into[0], 0);
+});
