@@ -6,7 +6,7 @@
 
 import { osError } from "../base/translate_error.ts";
 import type { DatagramTransport, TransportAddr } from "../runtime/transport.ts";
-import { keepAlive } from "./keep_alive.ts";
+import { Condition } from "./condition.ts";
 
 /** The largest datagram of UDP over IPv4. */
 const DATAGRAM_MAX = 65507;
@@ -26,11 +26,11 @@ export class MemoryDatagrams implements DatagramTransport {
   readonly #size: number;
   readonly #queue: [Uint8Array, TransportAddr][] = [];
   #queued = 0;
-  #arrived = Promise.withResolvers<void>();
+  readonly #changed = new Condition();
   #closed = false;
 
   /**
-   * @param host The address of the socket.
+   * @param host The sockets that this one exchanges datagrams with.
    * @param addr The address of the socket.
    * @param size The most bytes that wait to be received.
    */
@@ -46,7 +46,7 @@ export class MemoryDatagrams implements DatagramTransport {
   > {
     while (this.#queue.length === 0) {
       this.#checkOpen("recv");
-      await keepAlive(this.#arrived.promise);
+      await this.#changed.wait();
     }
     const [data, sender] = this.#queue.shift()!;
     this.#queued -= data.length;
@@ -75,13 +75,7 @@ export class MemoryDatagrams implements DatagramTransport {
     }
     this.#queue.push([data, sender]);
     this.#queued += data.length;
-    this.#wake();
-  }
-
-  #wake(): void {
-    const { resolve } = this.#arrived;
-    this.#arrived = Promise.withResolvers();
-    resolve();
+    this.#changed.notifyAll();
   }
 
   #checkOpen(syscall: string): void {
@@ -92,6 +86,6 @@ export class MemoryDatagrams implements DatagramTransport {
   close(): void {
     this.#closed = true;
     this.#host.delete(keyOf(this.addr));
-    this.#wake();
+    this.#changed.notifyAll();
   }
 }

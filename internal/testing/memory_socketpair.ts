@@ -14,8 +14,7 @@ import {
 } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { MemoryDatagrams, type MemoryHost } from "./memory_datagrams.ts";
-import { MemoryPipe } from "./memory_pipe.ts";
-import { MemoryStream } from "./memory_stream.ts";
+import { MemoryPipe, MemoryStream } from "./memory_stream.ts";
 
 /** The default size of one direction, which most tests do not fill. Arbitrary. */
 const BUFFER_SIZE = 65536;
