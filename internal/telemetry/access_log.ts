@@ -6,7 +6,7 @@
 
 import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { addressField, logTime, secondsText } from "./log_text.ts";
-import { protocolOf } from "./protocol.ts";
+import { protocolOf } from "./attributes.ts";
 import { listen } from "./subscribe.ts";
 
 /**

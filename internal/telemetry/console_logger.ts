@@ -12,7 +12,7 @@ import {
   escapeField,
   secondsText,
 } from "./log_text.ts";
-import { protocolOf } from "./protocol.ts";
+import { protocolOf } from "./attributes.ts";
 import { listen, type Listeners } from "./subscribe.ts";
 
 /**
@@ -89,23 +89,16 @@ export function consoleLogger(
       `Cannot log: level must be one of ${LEVELS.join(", ")}, got ${level}`,
     );
   }
-  return listen(
-    server,
-    listeners((level, text) => {
-      if (LEVELS.indexOf(level) < least) return;
-      const time = new Date().toISOString();
-      write(`${time} ${level.toUpperCase()} ${text}`);
-    }),
-  );
-}
-
-/** Returns the functions that write the events. */
-function listeners(log: Log): Listeners {
-  return {
+  const log: Log = (level, text) => {
+    if (LEVELS.indexOf(level) < least) return;
+    const time = new Date().toISOString();
+    write(`${time} ${level.toUpperCase()} ${text}`);
+  };
+  return listen(server, {
     ...listenerLines(log),
     ...requestLines(log),
     ...poolLines(log),
-  };
+  });
 }
 
 function listenerLines(log: Log): Listeners {

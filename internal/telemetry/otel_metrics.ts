@@ -15,11 +15,7 @@ import type {
 import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Metric, METRICS } from "./metrics.ts";
-import {
-  errorType,
-  labelAttributes,
-  serverAttributes,
-} from "./otel_attributes.ts";
+import { errorType, labelAttributes, serverAttributes } from "./attributes.ts";
 
 /** A counter, and the values that it has got, by their labels. */
 interface Told {

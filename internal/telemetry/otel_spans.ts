@@ -25,7 +25,7 @@ import {
   errorType,
   peerAttributes,
   serverAttributes,
-} from "./otel_attributes.ts";
+} from "./attributes.ts";
 import { listen } from "./subscribe.ts";
 
 /** Makes a span for each request of a server, up to a number in each second. */

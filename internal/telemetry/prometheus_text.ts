@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { DurationHistogram } from "./duration_histogram.ts";
+import type { DurationHistogram } from "./event_counts.ts";
 import type { Labels, Metric, Sample } from "./metrics.ts";
 
 /** The samples of a metric of all servers. */

@@ -6,11 +6,10 @@
 
 import { formatAddress } from "../base/address.ts";
 import type { AnyServer } from "../stages/event_types.ts";
-import { DurationHistogram } from "./duration_histogram.ts";
-import { EventCounts } from "./event_counts.ts";
+import { DurationHistogram, EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Labels, METRICS } from "./metrics.ts";
 import { familyText, histogramText } from "./prometheus_text.ts";
-import { protocolOf } from "./protocol.ts";
+import { protocolOf } from "./attributes.ts";
 
 /**
  * Options of {@linkcode ServerMetrics}.

@@ -1,15 +1,42 @@
 /**
- * Attributes in the words of OpenTelemetry.
+ * The attributes of servers, clients and errors, for logs, metrics and traces.
  *
  * @module
  */
 
 import type { Address } from "../base/address.ts";
+import { AF_INET6, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
 import type { Attributes } from "../runtime/open_telemetry.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import type { Labels } from "./metrics.ts";
-import { protocolOf } from "./protocol.ts";
+
+/** The protocol of a server. */
+interface Protocol {
+  /** The name for a log. */
+  readonly name: "TCP" | "UDP" | "UNIX" | "UNIXGRAM";
+  /** The attribute `network.transport`. */
+  readonly transport: "tcp" | "udp" | "unix";
+  /** The attribute `network.type`; undefined for Unix sockets. */
+  readonly type: "ipv4" | "ipv6" | undefined;
+}
+
+/** Returns the protocol of a server over a socket. */
+export function protocolOf(server: AnyServer): Protocol {
+  const { addressFamily, socketType } = server as AnyServer & {
+    readonly addressFamily?: number;
+    readonly socketType?: number;
+  };
+  const datagrams = socketType === SOCK_DGRAM;
+  if (addressFamily === AF_UNIX) {
+    const name = datagrams ? "UNIXGRAM" : "UNIX";
+    return { name, transport: "unix", type: undefined };
+  }
+  const type = addressFamily === AF_INET6 ? "ipv6" : "ipv4";
+  return datagrams
+    ? { name: "UDP", transport: "udp", type }
+    : { name: "TCP", transport: "tcp", type };
+}
 
 /** Returns the attributes of a server. */
 export function serverAttributes(server: AnyServer): Attributes {
