@@ -1,11 +1,12 @@
 /**
- * Remote calls of a worker that wait for the result from the main thread.
+ * The calls that a worker makes to the main thread, and their results.
  *
  * @module
  */
 
-import { type Failure, fromFailure } from "../handoff/failure.ts";
-import { unpack } from "./frames.ts";
+import { type Failure, fromFailure, toFailure } from "../handoff/failure.ts";
+import type { FrameChannel } from "./frame_channel.ts";
+import { ANSWER, pack, unpack } from "./frames.ts";
 
 /** The result of a call. */
 interface Answer {
@@ -13,7 +14,7 @@ interface Answer {
   failure?: Failure;
 }
 
-/** Numbers calls and passes each result to its call. */
+/** The calls of a worker that wait for their results. */
 export class PendingCalls {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #last = 0;
@@ -46,4 +47,19 @@ export class PendingCalls {
     this.#waiting.delete(call);
     done?.(unpack(payload) ?? {});
   }
+}
+
+/** Sends the worker the result of its call: the value, or the failure. */
+export async function answer(
+  channel: FrameChannel,
+  call: number,
+  result: Promise<unknown>,
+): Promise<void> {
+  let answer: Answer;
+  try {
+    answer = { value: await result };
+  } catch (error) {
+    answer = { failure: toFailure(error) };
+  }
+  channel.send(ANSWER, call, pack(answer));
 }

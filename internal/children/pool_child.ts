@@ -9,7 +9,7 @@ import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
-import { limitStart } from "../handoff/start_limit.ts";
+import { limitStart } from "../handoff/handler_reference.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
 import {

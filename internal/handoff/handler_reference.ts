@@ -1,9 +1,11 @@
 /**
- * References to the class of handlers, which workers and child processes import, and the options that they see.
+ * References to the class of handlers: how a server makes one, how a worker or a child process loads the class in time,
+ * and which options of the server the handlers there see.
  *
  * @module
  */
 
+import { TimeoutError } from "../base/errors.ts";
 import { inspect } from "../runtime/deno.ts";
 import {
   checkHandlerClass,
@@ -12,6 +14,13 @@ import {
   isHandler,
   loadModule,
 } from "../server/handler_class.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
+
+/**
+ * The milliseconds in which the module of a handler must load. Arbitrary: a busy machine takes ten seconds to start several
+ * workers or children, and a module may connect to something first.
+ */
+const LOAD_MS = 60_000;
 
 /** The module and the export of a class of handlers. */
 export interface HandlerReference {
@@ -97,6 +106,30 @@ export async function loadHandler(
 ): Promise<HandlerClass> {
   const module = await loadModule(place, () => import(moduleUrl));
   return exportedHandler(module, exportName, place);
+}
+
+/**
+ * Calls `fail` if the module of a handler has not loaded in time.
+ *
+ * @param moduleUrl The URL of the module.
+ * @param place The place in which the module loads.
+ * @param fail Called with a TimeoutError.
+ * @returns The timer. Clear it once the module has loaded, or cannot load any more.
+ */
+export function limitStart(
+  moduleUrl: string,
+  place: HandlerPlace,
+  fail: (error: TimeoutError) => void,
+): ReturnType<typeof setTimeout> {
+  const message =
+    `Cannot load the module of the handler ${place}: ${moduleUrl} has not loaded within ${
+      LOAD_MS / 1000
+    } s`;
+  const details = { code: "ETIMEDOUT", syscall: "import" };
+  return setUnrefTimeout(
+    () => fail(new TimeoutError(message, details)),
+    LOAD_MS,
+  );
 }
 
 /**

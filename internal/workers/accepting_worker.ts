@@ -15,10 +15,10 @@ import type {
 } from "./accepting_runner.ts";
 import { type AcceptCounters, AcceptRecord } from "./accept_record.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
-import type { WorkerEnd } from "./worker_events.ts";
 import {
   StartFailure,
   type ThreadHooks,
+  type WorkerEnd,
   WorkerThread,
 } from "./worker_thread.ts";
 

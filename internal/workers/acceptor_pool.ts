@@ -7,12 +7,10 @@
 import type { Address } from "../base/address.ts";
 import { clientOf } from "../requests/active_request.ts";
 import type { Incident } from "../channel/frames.ts";
-import { checkReadable } from "../handoff/permissions.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
 import type { RemoteAcceptors } from "../requests/remote_requests.ts";
 import type { ConnectionLimits } from "../requests/connection_limits.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
-import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
@@ -30,7 +28,7 @@ import {
   type AcceptingWorkerInit,
 } from "./accepting_worker.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
-import { publishWorker } from "./worker_events.ts";
+import { publishWorker } from "./worker_thread.ts";
 
 /** The milliseconds without a new worker after one that failed to start, or that died before it had a request. Arbitrary. */
 const PAUSE_MS = 1000;
@@ -164,8 +162,6 @@ export class AcceptorPool implements RemoteAcceptors {
 
   #start(): void {
     const { server, init } = this.#options;
-    checkReadable(import.meta.url, init.handler.moduleUrl);
-    checkDescriptors(import.meta.url, init.handler.moduleUrl);
     const places = this.#places.memory;
     const accept = { ...init.accept, places, settings: this.#settings };
     const worker = new AcceptingWorker(

@@ -8,22 +8,9 @@ import { sendtoWithin } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
-import { toFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
+import { answer } from "../channel/pending_calls.ts";
 import * as P from "../channel/frames.ts";
-
-/** Sends the worker the result of its call: the value, or the failure. */
-export function answer(
-  channel: FrameChannel,
-  call: number,
-  result: Promise<unknown>,
-): Promise<void> {
-  return result.then(
-    (value) => channel.send(P.ANSWER, call, P.pack({ value })),
-    (error) =>
-      channel.send(P.ANSWER, call, P.pack({ failure: toFailure(error) })),
-  );
-}
 
 /** Passes a datagram to a worker, and sends the handler's answers from the server's own socket. */
 export class DatagramRelay {

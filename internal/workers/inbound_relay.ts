@@ -4,10 +4,10 @@
  * @module
  */
 
-import { joinBytes } from "../base/memory.ts";
+import { BufferPool, joinBytes } from "../base/memory.ts";
 import { isRaggedEnd, translate } from "../base/translate_error.ts";
 import type { Stream } from "../socket/stream.ts";
-import { acquireBuffer, LARGE_BUFFER, releaseBuffer } from "./buffer_pools.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
@@ -16,6 +16,9 @@ import * as P from "../channel/frames.ts";
  * replaces. A read that fills it makes the next one large.
  */
 const SMALL_BUFFER = 1000;
+
+/** The large buffers: each takes as much as one read of Deno's own streams. Keeps at most 1 MiB of them, which is arbitrary. */
+const largeBuffers = new BufferPool(65536, 16);
 
 /** The most large buffers that may wait for data at once, 4 MiB: as in `ReceiveBuffer`. */
 const LARGE_WAITING_MAX = 64;
@@ -120,8 +123,7 @@ export class InboundRelay {
     if (this.#unreturned === 0) return void this.#restore();
     const { promise, resolve } = this.#allReturned = Promise
       .withResolvers<void>();
-    const timer = setTimeout(resolve, RETURN_MS);
-    Deno.unrefTimer(timer);
+    const timer = setUnrefTimeout(resolve, RETURN_MS);
     return promise.then(() => clearTimeout(timer));
   }
 
@@ -150,7 +152,7 @@ export class InboundRelay {
   #startRead(): void {
     this.#readPending = true;
     this.#buffer = this.#large
-      ? acquireBuffer(LARGE_BUFFER)
+      ? largeBuffers.take()
       : this.#small ??= new Uint8Array(SMALL_BUFFER);
     if (this.#large) largeWaiting++;
     this.#countedLarge = this.#large;
@@ -237,7 +239,7 @@ export class InboundRelay {
   };
 
   #releaseBuffer(): void {
-    if (this.#buffer?.length === LARGE_BUFFER) releaseBuffer(this.#buffer);
+    if (this.#buffer !== undefined) largeBuffers.give(this.#buffer);
     this.#buffer = undefined;
     if (this.#large) this.#small = undefined;
   }

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { joinBytes } from "../base/memory.ts";
+import { BufferPool, joinBytes } from "../base/memory.ts";
 import { osError, translate } from "../base/translate_error.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
-import { acquireBuffer, releaseBuffer } from "./buffer_pools.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
+
+/** The most unused buffers kept of each size. Arbitrary. */
+const KEPT_MAX = 16;
+
+/** The buffers for small pieces. 1 KiB is arbitrary, enough for most lines and headers. */
+const smallBuffers = new BufferPool(1024, KEPT_MAX);
+const largeBuffers = new BufferPool(P.PIECE_MAX, KEPT_MAX);
 
 /**
  * Writes the worker's bytes to the connection. Holds at most one window that the client has not taken yet. Writes to the
@@ -60,7 +67,8 @@ export class OutboundRelay {
       this.#queue.push(new Uint8Array(data));
       return;
     }
-    const buffer = this.#buffer = acquireBuffer(data.length);
+    const pool = data.length <= smallBuffers.size ? smallBuffers : largeBuffers;
+    const buffer = this.#buffer = pool.take();
     buffer.set(data);
     this.#send(
       data.length === buffer.length ? buffer : buffer.subarray(0, data.length),
@@ -90,8 +98,11 @@ export class OutboundRelay {
   };
 
   #releaseBuffer(): void {
-    if (this.#buffer !== undefined) releaseBuffer(this.#buffer);
+    const buffer = this.#buffer;
+    if (buffer === undefined) return;
     this.#buffer = undefined;
+    smallBuffers.give(buffer); // each pool drops the buffers of the other
+    largeBuffers.give(buffer);
   }
 
   #next(): void {
@@ -156,10 +167,9 @@ export class OutboundRelay {
 
   #startTimer(): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#timer = setUnrefTimeout(() => {
       const reason = `the client took nothing for ${this.#lingerMs / 1000} s`;
       this.#giveUp(osError("ETIMEDOUT", { syscall: "send", reason }));
     }, this.#lingerMs);
-    Deno.unrefTimer(this.#timer);
   }
 }

@@ -20,12 +20,12 @@ import * as P from "../channel/frames.ts";
 import { checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import { WorkerConnections } from "./worker_connections.ts";
-import type { WorkerEnd } from "./worker_events.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
 import {
   StartFailure,
   type ThreadHooks,
+  type WorkerEnd,
   WorkerThread,
 } from "./worker_thread.ts";
 

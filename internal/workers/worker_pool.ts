@@ -7,18 +7,16 @@
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import { Queue } from "../base/queue.ts";
 import type { Address } from "../base/address.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import { settleReads } from "../waiting/turns.ts";
-import { checkReadable } from "../handoff/permissions.ts";
-import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import {
   PoolWorker,
   type PoolWorkerHooks,
   type PoolWorkerInit,
 } from "./pool_worker.ts";
-import { StartFailure } from "./worker_thread.ts";
+import { publishWorker, StartFailure } from "./worker_thread.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
-import { publishWorker } from "./worker_events.ts";
 
 /** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;
@@ -116,8 +114,6 @@ export class WorkerPool {
 
   #start(): PoolWorker {
     const { server, init, hooks } = this.#options;
-    checkReadable(import.meta.url, init.handler.moduleUrl);
-    checkDescriptors(import.meta.url, init.handler.moduleUrl);
     const onCapacity = () => this.#dispatch();
     const onExit = (worker: PoolWorker) => {
       this.#workers.delete(worker);
@@ -137,11 +133,10 @@ export class WorkerPool {
   /** Starts no worker for a while, after one that failed to start. */
   #pauseStarts(): void {
     if (this.#closed || this.#pause !== undefined) return;
-    this.#pause = setTimeout(() => {
+    this.#pause = setUnrefTimeout(() => {
       this.#pause = undefined;
       this.#dispatch();
     }, PAUSE_MS);
-    Deno.unrefTimer(this.#pause);
   }
 
   #waitForWorker(request: unknown): Promise<PoolWorker> {

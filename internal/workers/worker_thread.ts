@@ -6,9 +6,12 @@
 
 import { Worker } from "node:worker_threads";
 import { asError, type Failure, fromFailure } from "../handoff/failure.ts";
-import type { HandlerReference } from "../handoff/handler_reference.ts";
-import { limitStart } from "../handoff/start_limit.ts";
-import type { WorkerExitReason } from "../stages/event_types.ts";
+import {
+  type HandlerReference,
+  limitStart,
+} from "../handoff/handler_reference.ts";
+import type { AnyServer, WorkerExitReason } from "../stages/event_types.ts";
+import { workerExit, workerStart } from "../stages/events.ts";
 import {
   FrameChannel,
   type FrameChannelMemory,
@@ -16,8 +19,9 @@ import {
   type OnFrame,
 } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
-import { answer } from "./datagram_relay.ts";
-import { endOf, type WorkerEnd } from "./worker_events.ts";
+import { answer } from "../channel/pending_calls.ts";
+import { checkReadable } from "../handoff/permissions.ts";
+import { checkDescriptors } from "../runtime/free_descriptors.ts";
 import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -25,6 +29,16 @@ import { Watchdog } from "./watchdog.ts";
 export class StartFailure {
   /** @param reason Why the worker did not start. */
   constructor(readonly reason: unknown) {}
+}
+
+/** The end of a worker. */
+export interface WorkerEnd {
+  /** Why the worker has ended. */
+  readonly reason: WorkerExitReason;
+  /** The number of requests that failed with the worker. */
+  readonly requests: number;
+  /** The error that ended the worker; undefined if there is none. */
+  readonly error: unknown;
 }
 
 /** The calls that a thread makes to its owner. */
@@ -81,6 +95,7 @@ export class WorkerThread {
    * @param hooks The calls that the thread makes to its owner.
    * @param limits The limits of the worker.
    * @param memory The memory of the channel.
+   * @throws {OSError} if the process may not read the modules of the worker, or has too few free descriptors.
    */
   constructor(
     init: ThreadInit,
@@ -88,6 +103,9 @@ export class WorkerThread {
     limits: WorkerLimits,
     memory: FrameChannelMemory = frameChannelMemory(),
   ) {
+    const { moduleUrl } = init.handler;
+    checkReadable(import.meta.url, moduleUrl);
+    checkDescriptors(import.meta.url, moduleUrl);
     this.#hooks = hooks;
     this.channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
     const { workerTimeout, resourceLimits } = limits;
@@ -99,7 +117,7 @@ export class WorkerThread {
     this.#started.promise.catch(() => {}); // each request that waits for the start handles it
     this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
     this.#starting = limitStart(
-      init.handler.moduleUrl,
+      moduleUrl,
       "in a worker",
       (error) => this.#onLoadFailed(error),
     );
@@ -203,6 +221,18 @@ export class WorkerThread {
   }
 }
 
+/** Returns the end of a worker. Without a reason the worker has crashed, if there is an error, or ended itself. */
+function endOf(
+  reason: WorkerExitReason | undefined,
+  error: (Error & { code?: unknown }) | undefined,
+  requests: number,
+): WorkerEnd {
+  if (reason === "closed") return { reason, requests, error: undefined };
+  if (error?.code === "ERR_WORKER_OUT_OF_MEMORY") reason = "memory";
+  reason ??= error === undefined ? "exited" : "crashed";
+  return { reason, requests, error };
+}
+
 /** Returns the error of the requests of a worker that has died. */
 function deathOf(cause: Error | undefined): Error {
   const reason = cause === undefined
@@ -228,4 +258,20 @@ function entry(): URL {
  */
 export function entryInGraph(): Promise<unknown> {
   return import("./worker.ts");
+}
+
+let lastWorker = 0;
+
+/** Publishes the start of a worker, and its end when it has exited. */
+export function publishWorker(
+  server: AnyServer,
+  { exited }: { readonly exited: Promise<WorkerEnd> },
+): void {
+  const worker = ++lastWorker;
+  if (workerStart.hasSubscribers) workerStart.publish({ server, worker });
+  exited.then((end) => {
+    if (workerExit.hasSubscribers) {
+      workerExit.publish({ server, worker, ...end });
+    }
+  });
 }
