@@ -10,7 +10,8 @@ import { noteLimit } from "../requests/note_limit.ts";
 import type { Requests } from "../requests/request_registry.ts";
 import type { ParkedListener } from "../runtime/parked_listener.ts";
 import type { AnyServer } from "../stages/event_types.ts";
-import type { ChildPool, PoolHooks } from "./child_pool.ts";
+import type { ChildPool } from "./child_pool.ts";
+import type { PoolHooks } from "./running_children.ts";
 import type { Job } from "./child_job.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
@@ -125,7 +126,7 @@ export class Acceptors implements PoolHooks {
 
   /** The number of children that should accept. Each has at least one credit. */
   get #wanted(): number {
-    const { maxChildren } = this.#pool!.options;
+    const { maxChildren } = this.#pool!.children.options;
     return Math.min(BUSY_CHILDREN_MAX, maxChildren, this.#max);
   }
 
@@ -141,7 +142,7 @@ export class Acceptors implements PoolHooks {
         this.#begin(child);
       }
     }
-    const enough = pool.grow(this.#wanted);
+    const enough = pool.children.grow(this.#wanted);
     const listened = open().some(({ accepting }) => accepting.listening);
     if (listened || this.#server.requests.suspended) this.#listener!.letGo();
     else this.#listener!.takeBack(); // until a child can: then the pool finds one, or says why there is none
@@ -150,7 +151,7 @@ export class Acceptors implements PoolHooks {
 
   #begin(child: PoolChild): void {
     const { handle, backlog } = this.#listener!;
-    const { requestsPerChild: requests } = this.#pool!.options;
+    const { requestsPerChild: requests } = this.#pool!.children.options;
     this.#accepting.add(child);
     child.accepting.listen({ type: "listen", backlog, requests }, handle);
     this.#each = hasRequestSubscribers();

@@ -13,6 +13,18 @@ import type { ChildExitReason } from "../stages/event_types.ts";
  */
 const EXIT_MS = 1000;
 
+/** The end of a child process. */
+export interface ChildEnd {
+  /** Why the process has ended. */
+  readonly reason: ChildExitReason;
+  /** The exit code; null if a signal has ended the process. */
+  readonly code: number | null;
+  /** The signal that has ended the process; otherwise null. */
+  readonly signal: string | null;
+  /** The number of requests that failed with the process. */
+  readonly requests: number;
+}
+
 /** Fails a request whose child process ended, or was killed, before the request was done. */
 export class ChildProcessError extends Error {
   override readonly name = "ChildProcessError";

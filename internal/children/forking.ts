@@ -52,7 +52,8 @@ import {
   poolOptions,
 } from "./forking_checks.ts";
 import type { PoolChildOptions } from "./pool_child.ts";
-import type { ChildPool, ChildPoolOptions } from "./child_pool.ts";
+import type { ChildPool } from "./child_pool.ts";
+import type { ChildPoolOptions } from "./running_children.ts";
 import type {
   CollectOptions,
   ForkingOptions,
@@ -155,11 +156,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
       const limits = checkPool({ ...this.#limits, ...change });
       if (this.acceptIn === "children") checkFresh(limits.requestsPerChild);
       this.#limits = limits;
-      if (this.#pool !== undefined) this.#pool.options = this.#limits;
+      this.#pool?.setOptions(limits);
     }
 
     get activeChildren(): ReadonlySet<number> | null {
-      return this.#pool?.pids ?? null;
+      return this.#pool?.children.pids ?? null;
     }
 
     serverBind(): void | Promise<void> {
@@ -281,7 +282,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     async collectChildren({ blocking = false }: CollectOptions = {}): Promise<
       void
     > {
-      if (blocking) await this.#pool?.exited();
+      if (blocking) await this.#pool?.children.exited();
     }
 
     override async handleTimeout(): Promise<void> {

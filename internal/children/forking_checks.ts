@@ -8,7 +8,7 @@ import { warnOfMilliseconds } from "../base/warnings.ts";
 import { nodeV8 } from "../runtime/node_builtins.ts";
 import { checkMax } from "../server/concurrent.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
-import type { ChildPoolOptions } from "./child_pool.ts";
+import type { ChildPoolOptions } from "./running_children.ts";
 import type {
   ForkingOptions,
   ForkingStatics,

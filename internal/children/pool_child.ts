@@ -19,8 +19,8 @@ import {
 } from "./child_request.ts";
 import { AssignedRequests } from "./assigned_requests.ts";
 import type { Job } from "./child_job.ts";
-import type { ChildEnd } from "./child_events.ts";
 import {
+  type ChildEnd,
   ChildLifetime,
   ChildProcessError,
   NotPassedError,
