@@ -78,14 +78,10 @@ export interface FullMessage {
   type: "full";
 }
 
-/** From a child: it accepts the next connection. */
-export interface ListensMessage {
-  type: "listens";
-}
-
-/** From a child: it does not accept for now: its handlers may compute, or it has no credit left. */
-export interface RestsMessage {
-  type: "rests";
+/** From a child: whether it accepts the next connection. It does not if its handlers may compute, or no credit is left. */
+export interface ListeningMessage {
+  type: "listening";
+  on: boolean;
 }
 
 /** From a child: it has given up some of its credit. */
@@ -128,8 +124,7 @@ export type FromAccepting =
   | AcceptedMessage
   | EndedMessage
   | FullMessage
-  | ListensMessage
-  | RestsMessage
+  | ListeningMessage
   | GaveMessage
   | PausedMessage
   | AliveMessage

@@ -14,6 +14,9 @@ import type { ChildPool } from "./child_pool.ts";
 import type { PoolHooks } from "./running_children.ts";
 import type { Job } from "./child_job.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
+import { closedSocket } from "../server/accept_in.ts";
+import { runTask } from "../server/request_stages.ts";
+import type { JobEnd } from "./child_request.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
 import type { EndedMessage } from "./accept_messages.ts";
@@ -38,23 +41,8 @@ const STOP_MS = 1000;
  */
 const PROBE_MS = 250;
 
-/** A request that a child has accepted, as the server has begun it. */
-export interface AcceptedRequest {
-  /** A closed socket, which stands for the connection. */
-  readonly request: Socket;
-  /** Goes on with the request. `ended` settles when its handler has ended. */
-  readonly run: AcceptedJob["run"];
-}
-
-/** The options of {@linkcode Acceptors}. */
-export interface AcceptorsOptions {
-  /** The server itself. */
-  readonly server: AnyServer;
-  /** Its requests. */
-  readonly requests: Requests;
-  /** Begins a request that a child has accepted. */
-  readonly begin: (client: Address) => AcceptedRequest;
-}
+/** A server whose children accept. */
+type AcceptingServer = AnyServer & { readonly socket: Socket };
 
 /**
  * Lets children accept, as many as processors and one more, and replaces those that end. Each has credit: requests that it
@@ -65,18 +53,25 @@ export interface AcceptorsOptions {
  * child for each connection as it does with `acceptIn: "parent"`.
  */
 export class Acceptors implements PoolHooks {
-  readonly #server: AcceptorsOptions;
+  readonly #server: AcceptingServer;
+  readonly #requests: Requests;
   readonly #accepting = new Set<PoolChild>();
   #pool: ChildPool | undefined;
   #listener: ParkedListener | undefined;
+  /** The ends of the requests whose connections children have accepted. */
+  readonly #ends = new WeakMap<object, Promise<JobEnd>>();
   #on = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #each = false;
   #prober: ReturnType<typeof setInterval> | undefined;
 
-  /** @param server The server. */
-  constructor(server: AcceptorsOptions) {
+  /**
+   * @param server The server.
+   * @param requests Its requests.
+   */
+  constructor(server: AcceptingServer, requests: Requests) {
     this.#server = server;
+    this.#requests = requests;
   }
 
   /** Lets the children of a pool accept on a listening socket. */
@@ -87,7 +82,7 @@ export class Acceptors implements PoolHooks {
     this.#on = true;
     clearInterval(this.#prober);
     this.#prober = setInterval(() => {
-      for (const child of pool.children) child.probe();
+      for (const child of pool.children) child.checkLiveness();
     }, PROBE_MS);
     this.look();
   }
@@ -108,7 +103,7 @@ export class Acceptors implements PoolHooks {
   }
 
   #tell(child: PoolChild): Promise<void> {
-    const paused = !this.#on || this.#server.requests.suspended;
+    const paused = !this.#on || this.#requests.suspended;
     return child.pause(paused, this.#each);
   }
 
@@ -131,7 +126,7 @@ export class Acceptors implements PoolHooks {
   }
 
   get #max(): number {
-    return Math.min(this.#server.requests.max, UNLIMITED);
+    return Math.min(this.#requests.max, UNLIMITED);
   }
 
   #fill(pool: ChildPool): void {
@@ -144,7 +139,7 @@ export class Acceptors implements PoolHooks {
     }
     const enough = pool.children.grow(this.#wanted);
     const listened = open().some(({ accepting }) => accepting.listening);
-    if (listened || this.#server.requests.suspended) this.#listener!.letGo();
+    if (listened || this.#requests.suspended) this.#listener!.letGo();
     else this.#listener!.takeBack(); // until a child can: then the pool finds one, or says why there is none
     if (!enough) this.#retryLater();
   }
@@ -167,13 +162,13 @@ export class Acceptors implements PoolHooks {
   get #unused(): number {
     let unused = 0;
     for (const { accepting } of this.#accepting) {
-      unused += accepting.unused;
+      unused += accepting.unusedCredit;
     }
     return unused;
   }
 
   get #free(): number {
-    return this.#max - this.#server.requests.size - this.#unused;
+    return this.#max - this.#requests.size - this.#unused;
   }
 
   /** Leases the free credits, or takes back what the server needs itself. */
@@ -183,7 +178,7 @@ export class Acceptors implements PoolHooks {
     if (this.#on && !this.#listener?.waits) this.#grant(children);
     else if (this.#free < 1) this.#reclaim(children);
     if (this.#free < 0) reclaim(children, -this.#free);
-    this.#server.requests.reserved = this.#unused;
+    this.#requests.reserved = this.#unused;
   }
 
   /**
@@ -193,9 +188,9 @@ export class Acceptors implements PoolHooks {
   #grant(children: AcceptingChild[]): void {
     const parts = this.#pool === undefined ? 1 : this.#wanted + 1;
     const part = Math.max(1, Math.floor(this.#max / parts));
-    const silent = children.some((child) => child.silent); // they give nothing back: something stays for other children
+    const silent = children.some(({ liveness }) => liveness.silent); // they give nothing back: something stays for other children
     for (const child of children) {
-      if (child.silent || child.rests) continue;
+      if (child.liveness.silent || child.rests) continue;
       const little = Math.max(1, Math.floor(this.#free / parts));
       const share = silent ? Math.min(little, part) : part;
       const missing = child.full ? little : share - child.credit;
@@ -206,8 +201,10 @@ export class Acceptors implements PoolHooks {
 
   /** Asks for half of the credits of children that rest, or else for one: the server needs one for each connection. */
   #reclaim(children: AcceptingChild[]): void {
-    const resting = children.filter(({ rests, silent }) => rests && !silent);
-    const unused = resting.reduce((sum, child) => sum + child.unused, 0);
+    const resting = children.filter(({ rests, liveness }) =>
+      rests && !liveness.silent
+    );
+    const unused = resting.reduce((sum, child) => sum + child.unusedCredit, 0);
     if (unused > 0) reclaim(resting, Math.ceil(unused / 2));
     else reclaim(children, 1 - this.#free);
   }
@@ -222,17 +219,30 @@ export class Acceptors implements PoolHooks {
   }
 
   begin(client: Address): AcceptedJob {
-    const { requests, server } = this.#server;
-    const { request, run } = this.#server.begin(client);
+    const server = this.#server;
+    const requests = this.#requests;
+    const request = closedSocket(server.socket.family);
+    const active = requests.begin(request, client);
+    active.detached = true;
+    requests.times.begin(active);
     if (requests.size === requests.max) {
       noteLimit(server, "maxConnections", null);
     }
+    const run = (ended: Promise<JobEnd>) => {
+      this.#ends.set(request, ended);
+      void runTask(server, active, client);
+    };
     return { job: jobForAccepted(request, client), run };
+  }
+
+  /** Returns the end of a request whose connection a child has accepted; undefined of others. */
+  endOf(request: unknown): Promise<JobEnd> | undefined {
+    return this.#ends.get(request as object);
   }
 
   counted({ count, gone, ms, bytesIn, bytesOut }: EndedMessage): void {
     if (count > 0) this.#pool?.record(ms);
-    const { status, endedBytes } = this.#server.requests;
+    const { status, endedBytes } = this.#requests;
     status.accepted += count;
     status.finished += count;
     status.transientErrors += gone;
@@ -252,8 +262,8 @@ export class Acceptors implements PoolHooks {
 /** Asks children for credits that they do not use. */
 function reclaim(children: AcceptingChild[], wanted: number): void {
   for (const child of children) {
-    const credit = Math.min(wanted, child.unused);
-    if (credit <= 0 || child.silent) continue;
+    const credit = Math.min(wanted, child.unusedCredit);
+    if (credit <= 0 || child.liveness.silent) continue;
     wanted -= credit;
     child.reclaim(credit);
   }

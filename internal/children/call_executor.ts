@@ -17,13 +17,19 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from "../base/constants.ts";
+import { type Failure, toFailure } from "../handoff/failure.ts";
 import { osError } from "../base/translate_error.ts";
 import { endRequest, sendtoWithin } from "../socket/server_calls.ts";
 import { begun } from "../waiting/promises.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
 import { maySendTo } from "../handoff/permissions.ts";
-import { type CallMessage, CHUNK_MAX } from "./messages.ts";
+import {
+  type CallMessage,
+  CHUNK_MAX,
+  type ResultMessage,
+  type ShutdownMessage,
+} from "./messages.ts";
 
 /**
  * Executes a call. Rejects with the error of the call, which goes to the child. Throws a TypeError if the module's own
@@ -122,4 +128,40 @@ function isSame(one: AddressLike, other: Address): boolean {
   return typeof one === "string" || typeof other === "string"
     ? one === other
     : one[0] === other[0] && one[1] === other[1];
+}
+
+/** Sends a message to a child, and calls `written` once it is written to the channel. */
+interface ResultSender {
+  sendThen(result: ResultMessage, written: () => void): void;
+}
+
+/** The calls with which a child stops the loop of the server: one at a time, so that a child cannot fill its memory. */
+export class ShutdownCalls {
+  readonly #shutdown: () => Promise<void>;
+  #busy = false;
+
+  /** @param shutdown Stops the loop of the server. */
+  constructor(shutdown: () => Promise<void>) {
+    this.#shutdown = shutdown;
+  }
+
+  /**
+   * Executes a call.
+   *
+   * @throws {TypeError} if the last call has not got its result.
+   */
+  execute({ call }: ShutdownMessage, messages: ResultSender): void {
+    if (this.#busy) {
+      throw new TypeError("a second shutdown came before the result");
+    }
+    this.#busy = true;
+    const answer = (error?: Failure) => {
+      const result: ResultMessage = { type: "result", call, error };
+      messages.sendThen(result, () => this.#busy = false);
+    };
+    this.#shutdown().then(
+      () => answer(),
+      (error) => answer(toFailure(error)),
+    );
+  }
 }

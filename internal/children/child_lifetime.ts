@@ -40,6 +40,8 @@ export class ChildLifetime {
   #killer: ReturnType<typeof setTimeout> | undefined;
   #reason: string | undefined;
   #gone = false;
+  /** Whether the process has ended, or ends soon: it gets no further request. */
+  leaving = false;
   /** Why the server ends the process; undefined while it does not. */
   why: ChildExitReason | undefined;
   /** The exit code; null before the process has ended, and if a signal has ended it. */
@@ -91,6 +93,7 @@ export class ChildLifetime {
 
   /** Waits for the process to exit, and kills it if it does not. */
   awaitExit(): void {
+    this.leaving = true;
     if (this.#gone || this.#killer !== undefined) return;
     this.keepAlive(true); // closing the server waits for the exit
     const kill = () => this.kill("it did not exit when it was told to");
@@ -99,6 +102,7 @@ export class ChildLifetime {
 
   /** Kills the process. */
   kill(reason: string, why: ChildExitReason = "killed"): void {
+    this.leaving = true;
     if (this.#gone) return;
     if (this.#reason === undefined) this.why = why;
     this.#reason ??= reason;
@@ -109,6 +113,7 @@ export class ChildLifetime {
 
   #finish(how: string): void {
     this.#gone = true;
+    this.leaving = true;
     clearTimeout(this.#killer);
     if (this.#process.connected) this.#process.disconnect(); // not noticed if the channel was reset
     const because = this.#reason === undefined ? "" : `: ${this.#reason}`;

@@ -183,8 +183,10 @@ export class ChildPool {
   }
 
   /** Sets the seconds that a connection of a child may be idle. */
-  limitIdle(seconds: number | null): void {
-    for (const child of this.children) child.limitIdle(seconds);
+  limitIdle(idleTimeout: number | null): void {
+    for (const child of this.children) {
+      child.tell({ type: "limitIdle", idleTimeout });
+    }
   }
 
   /** Looks at `maxConnections` and at whether the server is suspended, if the children accept. */
@@ -199,10 +201,9 @@ export class ChildPool {
 
   /** The number of handlers that wait between two messages. */
   get idle(): number {
-    return Iterator.from(this.children).reduce(
-      (sum, { idle }) => sum + idle,
-      0,
-    );
+    let idle = 0;
+    for (const { requests } of this.children) idle += requests.idle;
+    return idle;
   }
 
   /** Tells the handlers in the children that the server shuts down. */

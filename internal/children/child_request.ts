@@ -7,13 +7,12 @@
 import { type SharedTimer, Timeout } from "../waiting/timeouts.ts";
 import type { Job } from "./child_job.ts";
 import { NotPassedError } from "./child_lifetime.ts";
-import { type Failure, toFailure } from "../handoff/failure.ts";
+import { toFailure } from "../handoff/failure.ts";
 import {
   type CallMessage,
   type Operation,
   OPERATIONS,
   type ResultMessage,
-  type ShutdownMessage,
 } from "./messages.ts";
 
 /**
@@ -24,13 +23,6 @@ const UNWRITTEN_MAX = 2 * OPERATIONS.length;
 
 /** The most bytes in a millisecond that a child is believed to have moved: 100 GB a second, more than memory allows. */
 const BYTES_PER_MS_MAX = 1e8;
-
-function checkBytes(count: unknown, most: number): number {
-  if (Number.isSafeInteger(count) && count as number >= 0) {
-    return Math.min(count as number, most);
-  }
-  throw new TypeError(`it counted ${Deno.inspect(count)} bytes`);
-}
 
 /** How a job has ended without an error. */
 export interface JobEnd {
@@ -50,13 +42,13 @@ export class ChildRequest {
   #timeout: Timeout | undefined;
   /** Whether the child has acknowledged the request. */
   acknowledged = false;
-  /** Whether the connection of the request is still in this process, and would be passed to the child. */
-  waits: boolean;
+  /** Whether the connection of the request is still in this process, and will be passed to the child. */
+  holdsConnection: boolean;
 
   /** @param job The job that the child gets. */
   constructor(job: Job) {
     this.job = job;
-    this.waits = job.socket !== undefined;
+    this.holdsConnection = job.socket !== undefined;
   }
 
   /** Resolves when the handler has ended. Rejects with the error of the handler. */
@@ -143,38 +135,9 @@ export class ChildRequest {
   }
 }
 
-/** Sends a message to a child, and calls `written` once it is written to the channel. */
-interface ResultSender {
-  sendThen(result: ResultMessage, written: () => void): void;
-}
-
-/** The calls with which a child stops the loop of the server: one at a time, so that a child cannot fill its memory. */
-export class ShutdownCalls {
-  readonly #shutdown: () => Promise<void>;
-  #busy = false;
-
-  /** @param shutdown Stops the loop of the server. */
-  constructor(shutdown: () => Promise<void>) {
-    this.#shutdown = shutdown;
+function checkBytes(count: unknown, most: number): number {
+  if (Number.isSafeInteger(count) && count as number >= 0) {
+    return Math.min(count as number, most);
   }
-
-  /**
-   * Executes a call.
-   *
-   * @throws {TypeError} if the last call has not got its result.
-   */
-  execute({ call }: ShutdownMessage, messages: ResultSender): void {
-    if (this.#busy) {
-      throw new TypeError("a second shutdown came before the result");
-    }
-    this.#busy = true;
-    const answer = (error?: Failure) => {
-      const result: ResultMessage = { type: "result", call, error };
-      messages.sendThen(result, () => this.#busy = false);
-    };
-    this.#shutdown().then(
-      () => answer(),
-      (error) => answer(toFailure(error)),
-    );
-  }
+  throw new TypeError(`it counted ${Deno.inspect(count)} bytes`);
 }

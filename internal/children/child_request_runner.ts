@@ -83,7 +83,7 @@ export class ChildRequestRunner {
         this.#reports.flush(); // the server gives this child no other request before it knows of these
         this.#link.tell("sorted");
       },
-      listening: (on) => this.#link.tell(on ? "listens" : "rests"),
+      listening: (on) => this.#link.listening(on),
       full: () => this.#link.tell("full"),
       gave: (credit) => this.#link.gave(credit),
     };

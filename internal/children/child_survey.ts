@@ -52,15 +52,15 @@ export class ChildSurvey {
     for (const child of children) {
       if (!child.open || child.pid === undefined) continue;
       this.#count(child);
-      if (child.free && !child.accepting.silent) this.#rank(child);
+      if (child.caughtUp && !child.accepting.liveness.silent) this.#rank(child);
     }
     this.hoped = accepts && this.best?.load !== 0 && this.#ask();
   }
 
-  #count({ ready, load, lastProgress }: PoolChild): void {
+  #count({ ready, load, requests }: PoolChild): void {
     this.open++;
     if (!ready) this.starting++;
-    else if (load > 0 && lastProgress > this.#now - SHORT_REQUEST_MS) {
+    else if (load > 0 && requests.lastProgress > this.#now - SHORT_REQUEST_MS) {
       this.short++;
     }
   }
@@ -71,14 +71,15 @@ export class ChildSurvey {
     else if (this.#isQuiet(child)) this.#asked.push(child);
     else {
       if (isLess(child, this.best)) this.best = child;
-      if (child.accepting.turns < SETTLED_TURNS) this.#asked.push(child);
-      else if (isLess(child, this.settled)) this.settled = child;
+      if (child.accepting.liveness.turns < SETTLED_TURNS) {
+        this.#asked.push(child);
+      } else if (isLess(child, this.settled)) this.settled = child;
     }
   }
 
   /** Reports whether a child that accepts was not heard for {@linkcode QUIET_MS}. */
   #isQuiet({ accepting }: PoolChild): boolean {
-    return this.#accepts && accepting.heard < this.#now - QUIET_MS;
+    return this.#accepts && accepting.liveness.heard < this.#now - QUIET_MS;
   }
 
   /**
@@ -90,10 +91,10 @@ export class ChildSurvey {
     const all = this.settled === undefined &&
       (this.starting > 0 || this.best === undefined);
     let hoped = false;
-    for (const { load, accepting } of this.#asked) {
+    for (const { load, accepting: { liveness } } of this.#asked) {
       if (load > 0 && !all) continue;
-      accepting.ask();
-      hoped ||= load === 0 && accepting.asked! > this.#now - SHORT_REQUEST_MS;
+      liveness.probe();
+      hoped ||= load === 0 && liveness.probed! > this.#now - SHORT_REQUEST_MS;
     }
     return hoped;
   }

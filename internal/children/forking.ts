@@ -11,15 +11,12 @@ import {
 } from "../server/concurrent.ts";
 import { idleTimeoutOf } from "../requests/limit_settings.ts";
 import { noteLimit } from "../requests/note_limit.ts";
-import type { AcceptedRequest, Acceptors } from "./acceptors.ts";
-import type { JobEnd } from "./child_request.ts";
-import { runTask } from "../server/request_stages.ts";
+import type { Acceptors } from "./acceptors.ts";
 import { Start } from "../waiting/start.ts";
 import {
   acceptInOf,
   cannotHandleOne,
   checkServesElsewhere,
-  closedSocket,
   ownStages,
 } from "../server/accept_in.ts";
 import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
@@ -82,9 +79,6 @@ export function forking<B extends ServerConstructor>(Base: B) {
     #pool: ChildPool | undefined;
     #closed = false;
     #acceptors: Acceptors | undefined;
-    /** The requests whose connections children have accepted, and their ends. */
-    readonly #accepted = new WeakMap<object, Promise<JobEnd>>();
-
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
       untimedActions.add(this.prototype.serviceActions);
@@ -214,7 +208,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
       request: unknown,
       clientAddress: Address,
     ): Promise<void> {
-      const accepted = this.#accepted.get(request as object);
+      const accepted = this.#acceptors?.endOf(request);
       if (accepted !== undefined) {
         const { ms, idle } = await accepted;
         this.#pool?.record(ms);
@@ -249,27 +243,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
       if (this.acceptIn === "parent") return undefined;
       const { Acceptors } = await import("./acceptors.ts");
       // deno-lint-ignore no-explicit-any
-      const { socket } = this as any as SocketServer<unknown>;
-      return this.#acceptors ??= new Acceptors({
-        server: this,
-        requests: requestsOf(this),
-        begin: (client) => this.#beginAccepted(client, socket.family),
-      });
-    }
-
-    /** Begins a request whose connection a child has accepted. */
-    #beginAccepted(client: Address, family: number): AcceptedRequest {
-      const request = closedSocket(family);
-      const active = requestsOf(this).begin(request, client);
-      active.detached = true;
-      requestsOf(this).times.begin(active);
-      return {
-        request,
-        run: (ended) => {
-          this.#accepted.set(request, ended);
-          void runTask(this, active, client);
-        },
-      };
+      const server = this as any as SocketServer<unknown>;
+      return this.#acceptors ??= new Acceptors(server, requestsOf(this));
     }
 
     override async shutdownRequest(request: unknown): Promise<void> {

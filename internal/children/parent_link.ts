@@ -166,10 +166,13 @@ export class ParentLink {
   }
 
   /** Tells the server something without an argument. */
-  tell(
-    type: "full" | "paused" | "alive" | "sorted" | "listens" | "rests",
-  ): void {
+  tell(type: "full" | "paused" | "alive" | "sorted"): void {
     this.#post({ type });
+  }
+
+  /** Reports whether this process accepts the next connection. */
+  listening(on: boolean): void {
+    this.#post({ type: "listening", on });
   }
 
   /** Reports that this process has given up credit. */

@@ -5,19 +5,14 @@
  */
 
 import type { ChildProcess } from "node:child_process";
-import type { Socket as NetSocket } from "node:net";
-import type { Address } from "../base/address.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import { limitStart } from "../handoff/handler_reference.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
-import {
-  type ChildRequest,
-  type JobEnd,
-  ShutdownCalls,
-} from "./child_request.ts";
-import { AssignedRequests } from "./assigned_requests.ts";
+import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
+import { type AssignedLimits, AssignedRequests } from "./assigned_requests.ts";
+import { ShutdownCalls } from "./call_executor.ts";
 import type { Job } from "./child_job.ts";
 import {
   type ChildEnd,
@@ -25,24 +20,19 @@ import {
   ChildProcessError,
   NotPassedError,
 } from "./child_lifetime.ts";
-import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
-import type { EndedMessage } from "./accept_messages.ts";
-import {
-  type CallMessage,
-  CHILD_LIMITS,
-  type ChildLimit,
-  type DoneMessage,
-  type ErrorMessage,
-  type FromChild,
-  type IdleMessage,
-  type InitMessage,
-  type LimitMessage,
-  type ReadyMessage,
+import { ChildLink } from "./child_link.ts";
+import type { JobEnd } from "./child_request.ts";
+import type {
+  DrainMessage,
+  EndIdleMessage,
+  FromChild,
+  InitMessage,
+  LimitIdleMessage,
+  ReadyMessage,
 } from "./messages.ts";
-import { MessageQueue } from "./message_queue.ts";
 
 /** The options of a child. */
-export interface PoolChildOptions {
+export interface PoolChildOptions extends AssignedLimits {
   /** The calls for connections that the child accepts itself; undefined if it gets them from the server. */
   accepts?: AcceptingChildHooks;
   /** The first message to the child. */
@@ -51,36 +41,22 @@ export interface PoolChildOptions {
   moduleUrl: string;
   /** Stops the loop of the server. */
   shutdown: () => Promise<void>;
-  /** Called when a request of the child is over a limit. */
-  onLimit: (limit: ChildLimit, client: Address) => void;
-  /** The count of requests after which the child exits. */
-  requestsPerChild: number;
-  /** The seconds that a request may take once the child is ready; null is no limit. */
-  childTimeout: number | null;
 }
 
 /** Gives requests to a child process, and settles them as the child reports. Owns the process and ends it. */
 export class PoolChild {
   readonly #options: PoolChildOptions;
-  readonly #messages: MessageQueue;
-  readonly #lifetime: ChildLifetime;
   readonly #onCapacity: () => void;
-  readonly #requests: AssignedRequests;
-  readonly #starting: ReturnType<typeof setTimeout>;
+  readonly #lifetime: ChildLifetime;
+  readonly #link: ChildLink;
   readonly #shutdowns: ShutdownCalls;
-  readonly #token = crypto.randomUUID();
-  /** The number of requests given to the child so far. */
-  assigned = 0;
-  #idleCount = 0;
-  #leaving = false;
+  readonly #starting: ReturnType<typeof setTimeout>;
   #toldToLeave = false;
   #stopping = false;
+  /** The open requests of the child. */
+  readonly requests: AssignedRequests;
   /** The accepts of the child. */
   readonly accepting: AcceptingChild;
-  /** The number of requests that have failed with the process. */
-  #lost = 0;
-  /** The error of the requests once the process has ended. Its last messages may come after that. */
-  #death: ChildProcessError | undefined;
   /** The pid of the child; undefined if it could not be started. */
   readonly pid: number | undefined;
   /** Resolves when the process has ended. */
@@ -103,71 +79,75 @@ export class PoolChild {
     this.#options = options;
     this.#onCapacity = onCapacity;
     this.#shutdowns = new ShutdownCalls(options.shutdown);
-    this.#requests = new AssignedRequests(
-      options.childTimeout,
-      (id) => this.#endLate(id),
-    );
     this.pid = process.pid;
     this.#lifetime = new ChildLifetime(process);
     this.exited = this.#lifetime.ended.then((how) => this.#exit(how));
-    this.#messages = new MessageQueue(process, () => this.#onDisconnect());
+    this.#link = this.#linkTo(process);
+    this.requests = this.#makeRequests();
     this.accepting = this.#makeAccepting();
-    this.#listenTo(process);
-    const { moduleUrl } = options;
-    this.#starting = limitStart(
-      moduleUrl,
-      "in another process",
-      (error) => this.#crash(error),
-    );
-    this.#messages.sendFirst({ ...options.init, token: this.#token });
+    const crash = (error: unknown) => this.#crash(error);
+    process.on("error", crash);
+    this.#starting = limitStart(options.moduleUrl, "in another process", crash);
+    this.#link.sendFirst(options.init);
     this.#idle();
   }
 
-  #listenTo(process: ChildProcess): void {
-    const onMessage = (message: unknown, handle: unknown) =>
-      this.#onMessage(message as FromChild, handle as NetSocket | undefined);
-    process.on("message", onMessage);
-    process.on("internalMessage", onMessage);
-    process.on("error", (error) => this.#crash(error));
-    process.on("disconnect", () => this.#onDisconnect());
+  #linkTo(process: ChildProcess): ChildLink {
+    return new ChildLink(process, {
+      onMessage: (message, handle) => this.#onMessage(message, handle),
+      onMisuse: (error) =>
+        this.kill(`it sent a message that cannot be understood: ${error}`),
+      onLost: () => this.#lifetime.awaitExit(),
+    });
+  }
+
+  #makeRequests(): AssignedRequests {
+    return new AssignedRequests(this.#options, {
+      exited: this.exited,
+      sendResult: (result, written) => this.#link.sendThen(result, written),
+      onAdded: () => this.#lifetime.keepAlive(true),
+      onLate: (id) => this.#endLate(id),
+      onAcknowledged: () => {
+        this.accepting.liveness.turns = 0;
+        this.#onCapacity();
+      },
+      onEnded: (id) => {
+        if (id !== undefined && id < 0) this.accepting.ended();
+        this.#idle();
+      },
+    });
   }
 
   #makeAccepting(): AcceptingChild {
     return new AcceptingChild({
-      messages: this.#messages,
+      link: this.#link,
+      requests: this.requests,
       hooks: this.#options.accepts,
-      begin: (id, client) => this.#begin(id, client),
-      count: (report) => this.#countEnded(report),
-      onCapacity: () => this.#onCapacity(),
+      onCapacity: this.#onCapacity,
     });
   }
 
   /** The number of open requests of the child. */
   get load(): number {
-    return this.#requests.size;
-  }
-
-  /** The time at which the child last got its first request or ended one, on the clock of `performance.now()`. */
-  get lastProgress(): number {
-    return this.#requests.lastProgress;
+    return this.requests.size;
   }
 
   /** Reports whether the child takes more requests, now or later. */
   get open(): boolean {
-    return !this.#leaving && this.assigned < this.#options.requestsPerChild;
+    return !this.#lifetime.leaving && !this.requests.exhausted;
   }
 
   /** Reports whether the child is open, and has answered its last probe. */
   get answers(): boolean {
-    return this.open && !this.accepting.silent;
+    return this.open && !this.accepting.liveness.silent;
   }
 
   /**
    * Reports whether the child has acknowledged all of its requests, and those that it has accepted are known. A child
    * that is stopped or computes acknowledges none.
    */
-  get free(): boolean {
-    return this.#requests.acknowledged && !this.accepting.sorting;
+  get caughtUp(): boolean {
+    return this.requests.acknowledged && !this.accepting.sorting;
   }
 
   /**
@@ -175,21 +155,15 @@ export class PoolChild {
    * `NotPassedError` if the process was killed before it could get the connection.
    */
   run(job: Job): Promise<JobEnd> {
-    const id = this.assigned + 1;
-    const request = this.#add(id, job);
+    const id = this.requests.assigned + 1;
+    const request = this.requests.add(id, job);
     const connection = job.socket && {
       socket: job.socket,
-      onLost: (error: unknown) => this.#fail(id, error),
-      onPass: () => request.waits = false,
+      onLost: (error: unknown) => this.requests.fail(id, error),
+      onPass: () => request.holdsConnection = false,
     };
-    this.#messages.send({ ...job.message, id }, connection);
+    this.#link.send({ ...job.message, id }, connection);
     return request.ended;
-  }
-
-  #add(id: number, job: Job): ChildRequest {
-    this.assigned++;
-    this.#lifetime.keepAlive(true);
-    return this.#requests.add(id, job);
   }
 
   /** Kills the child: one of its requests has taken too long. */
@@ -199,41 +173,19 @@ export class PoolChild {
       `Child process ${this.pid} was killed: the request took longer than childTimeout, ${childTimeout} s`,
       { code: "ETIMEDOUT", syscall: "handle" },
     );
-    this.#lost++;
-    this.#fail(id, error);
+    this.requests.lost++;
+    this.requests.fail(id, error);
     this.kill(
       "another of its requests took longer than childTimeout",
       "timeout",
     );
   }
 
-  /**
-   * Handles a message of the child. Messages are not trusted: a handler can send anything, and pass a descriptor, which
-   * would stay open here.
-   */
-  #onMessage(message: FromChild, handle?: NetSocket): void {
-    let unwanted = handle;
-    try {
-      if (message.token !== this.#token) {
-        throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
-      }
-      this.accepting.hear();
-      if (message.type === "returned" && this.accepting.offers) {
-        this.accepting.takeReturned(message, handle);
-        unwanted = undefined;
-      } else this.#dispatch(message);
-    } catch (error) {
-      this.kill(`it sent a message that cannot be understood: ${error}`);
-    } finally {
-      if (unwanted !== undefined) discard(unwanted);
-    }
-  }
-
-  /** Asks a child that accepts whether its event loop turns, and ends one that is silent for `childTimeout`. */
-  probe(): void {
+  /** Ends a child that accepts and is silent for `childTimeout`; asks others whether their event loops turn. */
+  checkLiveness(): void {
     if (!this.ready || this.#lifetime.why !== undefined) return;
     const { childTimeout } = this.#options;
-    const seconds = this.accepting.probe();
+    const seconds = this.accepting.liveness.check();
     if (childTimeout === null || seconds < childTimeout) return;
     this.kill(
       `it has not answered for childTimeout, ${childTimeout} s`,
@@ -241,26 +193,32 @@ export class PoolChild {
     );
   }
 
+  /** Handles a message of the child. Returns whether its handle is taken. */
+  #onMessage(message: FromChild, handle?: object): boolean {
+    this.accepting.liveness.hear();
+    if (message.type === "returned" && this.accepting.offers) {
+      this.accepting.takeReturned(message, handle);
+      return true;
+    }
+    this.#dispatch(message);
+    return false;
+  }
+
   #dispatch(message: FromChild): void {
     switch (message.type) {
       case "ready":
         return this.#loaded(message);
-      case "acknowledge":
-        return this.#acknowledge(this.#requests.get(message.id));
-      case "done":
-        return this.#finish(message);
-      case "error":
-        return this.#failed(message);
-      case "idle":
-        return this.#noteIdle(message);
       case "sync":
-        return this.#messages.synced();
-      case "call":
-        return this.#execute(message);
-      case "limit":
-        return this.#limit(message);
+        return this.#link.synced();
       case "shutdown":
-        return this.#shutdowns.execute(message, this.#messages);
+        return this.#shutdowns.execute(message, this.#link);
+      case "acknowledge":
+      case "call":
+      case "done":
+      case "error":
+      case "idle":
+      case "limit":
+        return this.requests.onMessage(message);
       default:
         return this.accepting.onMessage(message);
     }
@@ -271,34 +229,12 @@ export class PoolChild {
    * A child that accepts keeps the process of the server alive.
    */
   pause(paused: boolean, each: boolean): Promise<void> {
-    const answered = this.accepting.pause(paused || this.#leaving, each);
-    this.#lifetime.keepAlive(this.accepting.on || this.load > 0);
+    const answered = this.accepting.pause(
+      paused || this.#lifetime.leaving,
+      each,
+    );
+    this.#lifetime.keepAlive(!this.accepting.paused || this.load > 0);
     return Promise.race([answered, this.exited.then(() => {})]);
-  }
-
-  /** Begins a request that the child has accepted. */
-  #begin(id: number, client: Address): void {
-    if (!(id < 0) || this.#requests.has(id)) {
-      throw new TypeError(`it cannot have accepted ${Deno.inspect(id)}`);
-    }
-    const { job, run } = this.accepting.hooks.begin(client);
-    this.accepting.own++;
-    run(this.#add(id, job).ended);
-    if (this.#death !== undefined) this.#fail(id, this.#death);
-  }
-
-  #countEnded(report: EndedMessage): void {
-    this.assigned += report.count + report.gone;
-    this.accepting.hooks.counted(report);
-    this.#idle();
-  }
-
-  #limit({ id, limit }: LimitMessage): void {
-    const { client } = this.#requests.get(id).job.message;
-    if (!CHILD_LIMITS.includes(limit)) {
-      throw new TypeError(`there is no limit ${Deno.inspect(limit)}`);
-    }
-    this.#options.onLimit(limit, client);
   }
 
   #loaded({ error }: ReadyMessage): void {
@@ -306,140 +242,47 @@ export class PoolChild {
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     clearTimeout(this.#starting);
-    this.#requests.startTimeouts();
-    this.#messages.synced();
+    this.requests.startTimeouts();
+    this.#link.synced();
     this.#onCapacity();
     this.#options.accepts?.changed();
-  }
-
-  #acknowledge(request: ChildRequest): void {
-    if (!this.#requests.acknowledge(request)) return;
-    this.accepting.turns = 0;
-    this.#onCapacity();
   }
 
   /** Ends a child that cannot start, or whose channel is broken. */
   #crash(error: unknown): void {
     if (!this.ready) this.failure = error;
-    this.#endAll(error);
+    this.requests.failAll(error);
     if (this.ready) this.kill("its channel failed");
     else this.kill("it could not be made ready", "load");
-  }
-
-  #execute(message: CallMessage): void {
-    const request = this.#requests.get(message.id);
-    this.#acknowledge(request);
-    request.execute(message, (result, written) => {
-      this.#messages.sendThen(result, written);
-    });
-  }
-
-  #finish({ ids, ms, bytes, idle = [] }: DoneMessage): void {
-    if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
-    if (bytes !== undefined) this.#requests.count(ids, bytes);
-    const idlers = new Set(idle.map((id) => this.#requests.get(id)));
-    this.#settle(ids, (request) => request.resolve(ms, idlers.has(request)));
-  }
-
-  /** Notes the number of idle requests. More than the child has are not believed. */
-  #noteIdle({ count }: IdleMessage): void {
-    if (!(Number.isInteger(count) && count >= 0)) {
-      throw new TypeError(`it has ${Deno.inspect(count)} idle requests`);
-    }
-    this.#idleCount = count;
-  }
-
-  /** The number of handlers that wait between two messages, as the child has reported it. */
-  get idle(): number {
-    return Math.min(this.#idleCount, this.load);
-  }
-
-  /**
-   * Settles requests that have ended. After the last request of the child they are settled once its process has exited,
-   * and with it all that the handlers left running.
-   */
-  #settle(ids: number[], settle: (request: ChildRequest) => void): void {
-    const ended = ids.map((id) => this.#requests.get(id));
-    for (const id of ids) this.#end(id);
-    this.#idle();
-    const last = this.assigned >= this.#options.requestsPerChild &&
-      this.load === 0;
-    if (last) this.exited.then(() => ended.forEach(settle));
-    else ended.forEach(settle);
-  }
-
-  #failed({ id, error, bytes }: ErrorMessage): void {
-    if (bytes !== undefined) this.#requests.count([id], bytes);
-    const reason = fromFailure(error);
-    this.#settle([id], (request) => request.reject(reason));
-  }
-
-  #fail(id: number, error: unknown): void {
-    this.#end(id)?.reject(error);
-    this.#idle();
-  }
-
-  #end(id: number): ChildRequest | undefined {
-    const request = this.#requests.delete(id);
-    if (request === undefined) return;
-    if (id < 0) this.accepting.own--;
-    this.#acknowledge(request);
-    if (id < 0) {
-      this.#onCapacity(); // the child may be idle now
-      this.#options.accepts?.balance();
-    }
-    return request;
-  }
-
-  #endAll(error: unknown): void {
-    this.#lost += this.load;
-    for (const id of this.#requests.ids) this.#fail(id, error);
-  }
-
-  /** Ends the requests whose connections have not left this process: another child can take them. */
-  #giveBack(error: NotPassedError): void {
-    for (const id of this.#requests.ids) {
-      if (this.#requests.get(id).waits) this.#fail(id, error);
-    }
   }
 
   /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
   #idle(): void {
     if (this.load > 0) return;
-    this.#lifetime.keepAlive(this.accepting.on && this.open);
+    this.#lifetime.keepAlive(!this.accepting.paused && this.open);
     if (!this.open) this.leave();
   }
 
   /** Tells the child which of its requests end because their time is up. */
   expire(expired: ExpiredRequests): void {
-    for (const [id, error] of this.#requests.find(expired)) {
-      this.#messages.send({ type: "expire", id, error: toFailure(error) });
+    for (const [id, error] of this.requests.find(expired)) {
+      this.#link.send({ type: "expire", id, error: toFailure(error) });
     }
   }
 
-  /** Sets the seconds that a connection of the child may be idle. */
-  limitIdle(idleTimeout: number | null): void {
-    this.#messages.send({ type: "limitIdle", idleTimeout });
-  }
-
-  /** Tells the handlers of the child that the server shuts down. */
-  drain(): void {
-    this.#messages.send({ type: "drain" });
-  }
-
-  /** Ends the waits of handlers between two messages. */
-  endIdle(): void {
-    this.#messages.send({ type: "endIdle" });
+  /** Tells the child something about all of its requests. */
+  tell(message: DrainMessage | EndIdleMessage | LimitIdleMessage): void {
+    this.#link.send(message);
   }
 
   /** Tells the child to exit after its last request, and gives it no further one. */
   leave(why: ChildExitReason = "retired"): void {
-    this.#leaving = true;
+    this.#lifetime.leaving = true;
     this.#lifetime.why ??= why;
     if (this.load > 0 || this.#toldToLeave) return;
     if (this.accepting.mayAccept) return void this.#stopAccepting(why);
     this.#toldToLeave = true;
-    this.#messages.send({ type: "leave" });
+    this.#link.send({ type: "leave" });
     this.#lifetime.awaitExit();
   }
 
@@ -456,37 +299,21 @@ export class PoolChild {
 
   /** Kills the child. Its requests fail. */
   kill(reason: string, why?: ChildExitReason): void {
-    this.#leaving = true;
     this.#lifetime.kill(reason, why);
   }
 
-  /** Waits for the child to exit after its channel has closed, and kills it if it does not. */
-  #onDisconnect(): void {
-    this.#leaving = true;
-    this.#lifetime.awaitExit();
-  }
-
   #exit(how: string): ChildEnd {
-    this.#leaving = true;
-    this.#requests.stopTimeouts();
     clearTimeout(this.#starting);
     const early = this.ready ? "" : " before it was ready";
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
-    this.#death = error;
     const broken = !this.ready && !this.#lifetime.killedExternally;
     if (broken && this.load > 0) this.failure ??= error;
-    if (!broken) this.#giveBack(new NotPassedError(error.message));
-    this.#endAll(error);
+    if (!broken) this.requests.giveBack(new NotPassedError(error.message));
+    this.requests.die(error);
     const { exitReason, code, signal } = this.#lifetime;
     const reason = exitReason === "exited" && !this.ready ? "load" : exitReason;
-    return { reason, code, signal, requests: this.#lost };
+    return { reason, code, signal, requests: this.requests.lost };
   }
-}
-
-/** Closes a handle that a child has passed: a connection, a listening socket or a datagram socket. */
-function discard(handle: { destroy?(): void; close?(): void }): void {
-  if (handle.destroy === undefined) handle.close?.();
-  else handle.destroy();
 }

@@ -123,8 +123,8 @@ export class RunningChildren {
     const options = { ...this.options, ...own };
     const child = new PoolChild(launch(how), options, this.#onCapacity);
     this.#children.add(child);
-    if (this.#draining) child.drain();
-    if (this.#idleOver) child.endIdle();
+    if (this.#draining) child.tell({ type: "drain" });
+    if (this.#idleOver) child.tell({ type: "endIdle" });
     const { pid } = child;
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
@@ -176,10 +176,10 @@ export class RunningChildren {
    */
   async drain(): Promise<void> {
     this.#draining = true;
-    for (const child of this.#children) child.drain();
+    for (const child of this.#children) child.tell({ type: "drain" });
     await settleReads();
     this.#idleOver = true;
-    for (const child of this.#children) child.endIdle();
+    for (const child of this.#children) child.tell({ type: "endIdle" });
   }
 
   /**
@@ -191,7 +191,7 @@ export class RunningChildren {
     this.#closed = true;
     if (!force) return;
     for (const child of this.#children) {
-      if (child.load > 0 || !child.accepting.settled) {
+      if (child.load > 0 || !child.accepting.pausesAnswered) {
         child.kill("the server was closed", "closed");
       }
     }

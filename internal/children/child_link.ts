@@ -1,5 +1,5 @@
 /**
- * The queue of messages to a child process.
+ * The server's side of the channel to a child process.
  *
  * @module
  */
@@ -9,7 +9,23 @@ import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/translate_error.ts";
 import { withoutStack } from "../runtime/free_descriptors.ts";
-import type { ToChild } from "./messages.ts";
+import type { FromChild, InitMessage, ToChild } from "./messages.ts";
+
+/** The calls of a {@linkcode ChildLink}. */
+export interface ChildLinkHooks {
+  /**
+   * Handles a message.
+   *
+   * @param handle The connection that came with the message.
+   * @returns Whether the connection is taken. It is closed if not.
+   * @throws {TypeError} if the module's own code in the child cannot have sent the message.
+   */
+  onMessage(message: FromChild, handle?: object): boolean;
+  /** Called with the reason if a message is not from the module's own code. */
+  onMisuse(error: unknown): void;
+  /** Called when the channel is closed or broken. */
+  onLost(): void;
+}
 
 /** A connection to pass to a child. */
 export interface PassedConnection {
@@ -21,7 +37,7 @@ export interface PassedConnection {
 }
 
 /**
- * The event that the queue waits for before it sends more: the answer to `sync` or to a listening socket, a connection that
+ * The event that the link waits for before it sends more: the answer to `sync` or to a listening socket, a connection that
  * has arrived, or one that the child returns.
  */
 type Awaited = "answer" | "connection" | "returned";
@@ -37,7 +53,8 @@ interface QueuedMessage {
 }
 
 /**
- * Sends messages in order, some of them with a connection. Avoids two faults of Deno 2.9.6:
+ * Hears the messages of a child, and sends messages in order, some of them with a connection. Avoids two faults of Deno
+ * 2.9.6:
  *
  * - Deno loses a connection, and waits for its acknowledgement for ever, if the child reads the message together with an
  *   earlier one. Therefore a connection is sent only after the child has answered a `sync` and so has read all messages
@@ -47,26 +64,50 @@ interface QueuedMessage {
  *   process. Deno closes it when the child has acknowledged it, and also when the child has died, so the child also
  *   sends an `acknowledge` message of its own.
  */
-export class MessageQueue {
+export class ChildLink {
   readonly #process: ChildProcess;
-  readonly #onLost: () => void;
+  readonly #hooks: ChildLinkHooks;
+  readonly #token = crypto.randomUUID();
   readonly #queue = new Queue<QueuedMessage>();
   #unread = false;
   #awaited: Awaited | undefined;
 
   /**
    * @param process The child.
-   * @param onLost Called when the channel is broken.
+   * @param hooks The calls for its messages.
    */
-  constructor(process: ChildProcess, onLost: () => void) {
+  constructor(process: ChildProcess, hooks: ChildLinkHooks) {
     this.#process = process;
-    this.#onLost = onLost;
+    this.#hooks = hooks;
+    const onMessage = (message: unknown, handle: unknown) =>
+      this.#onMessage(message as FromChild, handle as object | undefined);
+    process.on("message", onMessage);
+    process.on("internalMessage", onMessage);
+    process.on("disconnect", () => hooks.onLost());
   }
 
-  /** Sends the first message. Call {@linkcode MessageQueue.synced} once the child has answered it. */
-  sendFirst(message: ToChild): void {
+  /**
+   * Handles a message of the child. Messages are not trusted: a handler can send anything, and pass a descriptor, which
+   * would stay open here.
+   */
+  #onMessage(message: FromChild, handle?: object): void {
+    let taken = false;
+    try {
+      if (message.token !== this.#token) {
+        throw new TypeError(`not from this module: ${Deno.inspect(message)}`);
+      }
+      taken = this.#hooks.onMessage(message, handle);
+    } catch (error) {
+      this.#hooks.onMisuse(error);
+    } finally {
+      if (handle !== undefined && !taken) discard(handle);
+    }
+  }
+
+  /** Sends the first message, with the token. Call {@linkcode ChildLink.synced} once the child has answered it. */
+  sendFirst(message: Omit<InitMessage, "token">): void {
     this.#awaited = "answer";
-    this.#post({ message });
+    this.#post({ message: { ...message, token: this.#token } });
   }
 
   /** Sends a message, and passes a connection with it. */
@@ -75,7 +116,7 @@ export class MessageQueue {
     this.#flush();
   }
 
-  /** Passes a listening socket. Call {@linkcode MessageQueue.synced} once the child has answered. */
+  /** Passes a listening socket. Call {@linkcode ChildLink.synced} once the child has answered. */
   sendListener(message: ToChild, listener: object): void {
     this.#queue.push({ message, listener });
     this.#flush();
@@ -93,7 +134,7 @@ export class MessageQueue {
   /**
    * Notes that the connection has come that the child has offered.
    *
-   * @throws {TypeError} if the queue has not asked for one.
+   * @throws {TypeError} if the link has not asked for one.
    */
   returned(): void {
     if (this.#awaited !== "returned") {
@@ -113,7 +154,7 @@ export class MessageQueue {
   /**
    * Notes that the child has read everything sent so far.
    *
-   * @throws {TypeError} if the queue has not asked for that.
+   * @throws {TypeError} if the link has not asked for that.
    */
   synced(): void {
     if (this.#awaited !== "answer") throw new TypeError("nobody asked it");
@@ -143,9 +184,9 @@ export class MessageQueue {
   }
 
   #post({ message, written, listener }: QueuedMessage): void {
-    if (!this.#process.connected) return this.#onLost();
+    if (!this.#process.connected) return this.#hooks.onLost();
     this.#process.send(message, listener as NetSocket | undefined, (error) => {
-      if (error !== null) this.#onLost();
+      if (error !== null) this.#hooks.onLost();
       else written?.();
     });
   }
@@ -156,7 +197,7 @@ export class MessageQueue {
    */
   #passConnection(message: ToChild, connection: PassedConnection): void {
     const { socket, onLost } = connection;
-    if (!this.#process.connected) return this.#onLost();
+    if (!this.#process.connected) return this.#hooks.onLost();
     connection.onPass();
     if (socket.destroyed) return this.#sendWithoutConnection(message);
     const taken = () => this.#proceed();
@@ -190,7 +231,7 @@ export class MessageQueue {
     error: Error & { code?: string },
   ): void {
     if (SHORTAGES.has(error.code ?? "")) onLost(error);
-    else this.#onLost();
+    else this.#hooks.onLost();
   }
 }
 
@@ -209,4 +250,10 @@ function passingError(error: unknown): unknown {
   return code === "ERR_INVALID_HANDLE_TYPE"
     ? osError("EMFILE", { syscall: "dup", cause: error })
     : error;
+}
+
+/** Closes a handle that a child has passed: a connection, a listening socket or a datagram socket. */
+function discard(handle: { destroy?(): void; close?(): void }): void {
+  if (handle.destroy === undefined) handle.close?.();
+  else handle.destroy();
 }
