@@ -4,24 +4,39 @@ import { Acceptors } from "../../internal/children/acceptors.ts";
 import type { ChildPool } from "../../internal/children/child_pool.ts";
 import type { Requests } from "../../internal/requests/request_registry.ts";
 import type { ParkedListener } from "../../internal/runtime/parked_listener.ts";
-import { Socket } from "../../mod.ts";
+import { AF_INET } from "../../mod.ts";
 import { acceptingMember, type FakeMember } from "./children_fakes.ts";
 import { assertEquals } from "../deps.ts";
 import { within } from "../helpers/within.ts";
 import { turn } from "../helpers/helpers.ts";
 
-/** What {@linkcode Acceptors} see of a server that may have `max` requests. */
-function requestsOf(max: number): Requests {
-  return { max, size: 0, reserved: 0, suspended: false } as Requests;
+/** What {@linkcode Acceptors} see of the requests of a server that may have 9. */
+function fakeRequests() {
+  return {
+    max: 9,
+    size: 0,
+    reserved: 0,
+    suspended: false,
+    times: { begin() {} },
+    begin() {
+      this.size++;
+      return {};
+    },
+  };
+}
+
+/** The acceptors of a server whose requests do not end. */
+function acceptorsWith(requests: object): Acceptors {
+  const finishRequest = () => new Promise(() => {});
+  const server = { socket: { family: AF_INET }, finishRequest };
+  return new Acceptors(server as never, requests as Requests);
 }
 
 /** Starts acceptors with a fake child, which then has the listening socket and may accept. */
 function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
-  const pool = {
-    children: [poolChild],
-    options: { maxChildren: 1, requestsPerChild: 9 },
-    grow: () => true,
-  } as unknown as ChildPool;
+  const options = { maxChildren: 1, requestsPerChild: 9 };
+  const children = Object.assign([poolChild], { options, grow: () => true });
+  const pool = { children } as unknown as ChildPool;
   const handle = {};
   const listener = { handle, backlog: 5, letGo() {}, takeBack() {} };
   acceptors.start(pool, listener as unknown as ParkedListener);
@@ -32,11 +47,7 @@ function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
 Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
   const member = acceptingMember();
   const { child } = member;
-  const acceptors = new Acceptors({
-    server: undefined as never,
-    requests: requestsOf(9),
-    begin: () => ({ request: undefined as never, run: () => {} }),
-  });
+  const acceptors = acceptorsWith(fakeRequests());
   startWith(acceptors, member);
   let stopped = false;
   const stopping = acceptors.stop().then(() => stopped = true);
@@ -48,15 +59,8 @@ Deno.test("Acceptors.stop() resolves when the children have told what they have 
 });
 
 Deno.test("Acceptors reserve no more than the credit that children have left, in whichever order they report", async () => {
-  const requests = requestsOf(9) as { size: number; reserved: number };
-  const acceptors = new Acceptors({
-    server: undefined as never,
-    requests: requests as Requests,
-    begin: () => {
-      requests.size++;
-      return { request: new Socket(), run: () => {} };
-    },
-  });
+  const requests = fakeRequests();
+  const acceptors = acceptorsWith(requests);
   const member = acceptingMember({ accepts: acceptors });
   const { child } = member;
   startWith(acceptors, member);

@@ -61,17 +61,17 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
     assert(socket.destroyed);
     child.refusal = {};
     assertEquals(poolChild.load, 0);
-    assertEquals(poolChild.free, true);
+    assertEquals(poolChild.caughtUp, true);
     assertEquals(poolChild.open, true);
     const next = await connection();
     const ran = run(poolChild, { socket: next });
     assertStrictEquals(child.sent.at(-1)![1], next);
     next.destroy(); // as Deno does when the child has it, or has died
     await once(next, "close");
-    assertEquals(poolChild.free, false);
-    child.say({ type: "acknowledge", id: poolChild.assigned });
-    assert(poolChild.free);
-    child.say({ type: "done", ids: [poolChild.assigned], ms: 1 });
+    assertEquals(poolChild.caughtUp, false);
+    child.say({ type: "acknowledge", id: poolChild.requests.assigned });
+    assert(poolChild.caughtUp);
+    child.say({ type: "done", ids: [poolChild.requests.assigned], ms: 1 });
     await within(ran);
   }
   assertEquals(child.signals, []);
@@ -134,9 +134,9 @@ Deno.test("PoolChild is free again when a request without a connection was taken
   ) {
     const ran = run(poolChild, { execute });
     ran.catch(() => {});
-    assertStrictEquals(poolChild.free, false);
+    assertStrictEquals(poolChild.caughtUp, false);
     child.say({ ...message, id: id + 1, ids: [id + 1] });
-    assertEquals(poolChild.free, true);
+    assertEquals(poolChild.caughtUp, true);
     assertEquals(freed, id + 1);
   }
   await Promise.resolve();
@@ -146,10 +146,10 @@ Deno.test("PoolChild is free again when a request without a connection was taken
 Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
   const { child, poolChild } = fakeMember();
   for (let i = 0; i < 2; i++) run(poolChild);
-  const begun = poolChild.lastProgress;
+  const begun = poolChild.requests.lastProgress;
   const now = performance.now();
   child.say({ type: "done", ids: [1], ms: 1 });
-  assert(begun <= now && poolChild.lastProgress >= now);
+  assert(begun <= now && poolChild.requests.lastProgress >= now);
 });
 
 Deno.test("PoolChild does not kill a child for a request that ended in time", async () => {
@@ -313,19 +313,19 @@ Deno.test("PoolChild retires a child for clients that were gone when it accepted
 
 Deno.test("PoolChild finds a child silent that does not answer, and ends it after childTimeout", async () => {
   const { child, poolChild } = acceptingMember({ childTimeout: 0.05 });
-  poolChild.probe();
+  poolChild.checkLiveness();
   child.say({ type: "alive" });
-  poolChild.probe();
-  assert(!poolChild.accepting.silent);
-  poolChild.probe();
-  assert(poolChild.accepting.silent);
+  poolChild.checkLiveness();
+  assert(!poolChild.accepting.liveness.silent);
+  poolChild.checkLiveness();
+  assert(poolChild.accepting.liveness.silent);
   child.say({ type: "alive" });
-  assert(!poolChild.accepting.silent);
-  poolChild.probe();
-  poolChild.probe();
+  assert(!poolChild.accepting.liveness.silent);
+  poolChild.checkLiveness();
+  poolChild.checkLiveness();
   await delay(60);
   assertEquals(child.signals, []);
-  poolChild.probe();
+  poolChild.checkLiveness();
   assertEquals(child.signals, ["SIGKILL"]);
   await within(poolChild.exited);
 });
@@ -337,7 +337,7 @@ Deno.test("PoolChild forgets a request that has ended", async () => {
   child.say({ type: "done", ids: [1, 2], ms: 1 });
   await within(Promise.all(runs));
   assertEquals(poolChild.load, 0);
-  assertEquals(poolChild.free, true);
+  assertEquals(poolChild.caughtUp, true);
 });
 
 Deno.test("PoolChild goes on with a child that has ended before Deno tells", async () => {
