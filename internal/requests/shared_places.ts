@@ -6,47 +6,60 @@
 
 import type { Readiness } from "../waiting/pending_operation.ts";
 
-/** The words of the memory. */
-const MAX = 0, REJECTS = 1, PAUSED = 2, TAKEN = 3, CHANGES = 4, WORDS = 5;
+/** The words of the memory, before those in which each thread counts its own places. */
+const MAX = 0, REJECTS = 1, PAUSED = 2, CHANGES = 3, THREADS = 4, FIRST = 5;
+
+/** The most threads. Arbitrary: a process cannot have as many workers. */
+const THREADS_MAX = 4096;
 
 /** The most places, for `Infinity`. */
 const MOST = 2 ** 31 - 1;
 
-/** Notes the places that a thread has taken, so that another can give them back if it dies. */
-export interface PlaceHolder {
-  /** Called when the thread has taken a place, or given one back. */
-  hold(change: 1 | -1): void;
-}
-
 /**
- * Counts the requests of all threads together, and limits them. A thread takes a place before it takes a connection, and
- * gives the place back when the request has ended. Ready while the server may get another request.
+ * Limits the requests of all threads together. A thread takes a place before it takes a connection, and gives the place
+ * back when the request has ended. Ready while the server may get another request.
+ *
+ * Each thread counts its places in a word of its own, and the sum is limited. So the places of a thread that was
+ * terminated are known, wherever it was.
  */
 export class SharedPlaces implements Readiness {
   /** The memory, for the other threads. */
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
+  /** The word with the number of places that this thread has taken. */
+  readonly #own: number;
   /** Whether the last place that this thread has taken was one too many. */
   exceeded = false;
-  readonly #holder: PlaceHolder | undefined;
   #filled = false;
 
   /**
    * @param memory The memory of another thread's places; without it there are new ones.
-   * @param holder Notes the places that this thread takes.
+   * @param thread The number of the thread. 0 is the thread that made the memory.
    */
   constructor(
-    memory = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * WORDS),
-    holder?: PlaceHolder,
+    memory = new SharedArrayBuffer(
+      Int32Array.BYTES_PER_ELEMENT * (FIRST + THREADS_MAX),
+    ),
+    thread = 0,
   ) {
     this.memory = memory;
-    this.#holder = holder;
     this.#words = new Int32Array(memory);
+    this.#own = FIRST + thread;
+    if (thread < Atomics.load(this.#words, THREADS)) return;
+    Atomics.store(this.#words, THREADS, thread + 1);
   }
 
-  /** The number of places that are taken. */
+  /** The number of places that all threads have taken. */
   get taken(): number {
-    return Atomics.load(this.#words, TAKEN);
+    const end = FIRST + Atomics.load(this.#words, THREADS);
+    let sum = 0;
+    for (let at = FIRST; at < end; at++) sum += Atomics.load(this.#words, at);
+    return sum;
+  }
+
+  /** The number of places that this thread has taken. */
+  get held(): number {
+    return Atomics.load(this.#words, this.#own);
   }
 
   /** Sets the number of places, and whether a request beyond it is rejected. Otherwise it waits. */
@@ -86,20 +99,14 @@ export class SharedPlaces implements Readiness {
   /** Takes a place for a request, if there is one. Notes whether it was the last, or one too many. */
   take(): boolean {
     if (this.paused) return false;
-    for (;;) {
-      const [before, max] = [this.taken, this.#max];
-      this.exceeded = before >= max;
-      if (this.exceeded && !this.#rejects) return false;
-      if (!this.#replace(before, before + 1)) continue; // another thread was faster
-      this.#holder?.hold(1);
-      this.#filled = before + 1 === max;
-      return true;
-    }
-  }
-
-  #replace(before: number, after: number): boolean {
-    const found = Atomics.compareExchange(this.#words, TAKEN, before, after);
-    return found === before;
+    Atomics.add(this.#words, this.#own, 1); // first: of two threads that take the last place, at most one keeps it
+    const { taken } = this;
+    const max = this.#max;
+    this.exceeded = taken > max;
+    this.#filled = taken === max;
+    if (!this.exceeded || this.#rejects) return true;
+    this.give(); // another thread was faster
+    return false;
   }
 
   /** Reports, once, whether this thread has taken the last place. */
@@ -111,13 +118,13 @@ export class SharedPlaces implements Readiness {
 
   /** Gives the place of a request back. */
   give(): void {
-    this.#holder?.hold(-1);
-    this.release(1);
+    Atomics.sub(this.#words, this.#own, 1);
+    this.#change();
   }
 
-  /** Gives back the places of a thread that has died. */
-  release(count: number): void {
-    Atomics.sub(this.#words, TAKEN, count);
+  /** Gives back all places of the thread, which has ended. */
+  giveAll(): void {
+    Atomics.store(this.#words, this.#own, 0);
     this.#change();
   }
 

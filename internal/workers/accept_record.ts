@@ -10,7 +10,6 @@ import {
   type RequestCounters,
 } from "../requests/server_counters.ts";
 import type { ByteCounts } from "../socket/stream.ts";
-import type { PlaceHolder } from "../requests/shared_places.ts";
 
 /** The counters of a worker. */
 export type AcceptCounters =
@@ -24,9 +23,6 @@ export function noAccepts(): AcceptCounters {
 
 const NAMES = Object.keys(noAccepts()) as (keyof AcceptCounters)[];
 
-/** The words at the start of the memory: the places that the worker has taken, and its handlers between two messages. */
-const HELD = 0, IDLE = 1, WORDS = 2;
-
 /**
  * The clients whose addresses are kept: as many as a server handles at a time by default. The requests of further ones
  * count, but if the worker dies, they are reported without an address.
@@ -36,9 +32,9 @@ const CLIENTS_MAX = 1024;
 /** The bytes of a client's address: its length, and an IPv6 address with scope and port. A longer one is cut. */
 const CLIENT_BYTES = 72;
 
-const COUNTERS_AT = Int32Array.BYTES_PER_ELEMENT * WORDS;
-const CLIENTS_AT = COUNTERS_AT +
-  Float64Array.BYTES_PER_ELEMENT * NAMES.length;
+/** The memory begins with the counters. The number of handlers between two messages follows, and then the clients. */
+const IDLE_AT = Float64Array.BYTES_PER_ELEMENT * NAMES.length;
+const CLIENTS_AT = IDLE_AT + Int32Array.BYTES_PER_ELEMENT;
 /** The slot behind the others. */
 const LAST_CLIENT = CLIENTS_MAX;
 const BYTES = CLIENTS_AT + (CLIENTS_MAX + 1) * CLIENT_BYTES;
@@ -47,10 +43,10 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** The shared memory of one worker. The worker writes it, and the main thread reads it. */
-export class AcceptRecord implements PlaceHolder {
+export class AcceptRecord {
   /** The memory, for the other thread. */
   readonly memory: SharedArrayBuffer;
-  readonly #words: Int32Array;
+  readonly #idle: Int32Array;
   readonly #counters: Float64Array;
   readonly #clients: Uint8Array;
   /** The slots of clients that are free. The worker's own, as only it writes them. */
@@ -60,28 +56,18 @@ export class AcceptRecord implements PlaceHolder {
   /** @param memory The memory of another thread's record; without it there is a new one. */
   constructor(memory = new SharedArrayBuffer(BYTES)) {
     this.memory = memory;
-    this.#words = new Int32Array(memory, 0, WORDS);
-    this.#counters = new Float64Array(memory, COUNTERS_AT, NAMES.length);
+    this.#counters = new Float64Array(memory, 0, NAMES.length);
+    this.#idle = new Int32Array(memory, IDLE_AT, 1);
     this.#clients = new Uint8Array(memory, CLIENTS_AT);
-  }
-
-  /** The number of places that the worker has taken and not given back. */
-  get held(): number {
-    return Atomics.load(this.#words, HELD);
-  }
-
-  /** Notes that the worker has taken a place, or given one back. */
-  hold(change: 1 | -1): void {
-    Atomics.add(this.#words, HELD, change);
   }
 
   /** The number of handlers that wait between two messages. */
   get idle(): number {
-    return Atomics.load(this.#words, IDLE);
+    return Atomics.load(this.#idle, 0);
   }
 
   set idle(idle: number) {
-    Atomics.store(this.#words, IDLE, idle);
+    Atomics.store(this.#idle, 0, idle);
   }
 
   /** The counters. */

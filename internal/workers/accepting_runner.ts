@@ -56,6 +56,8 @@ export interface AcceptingInit {
     readonly addr: TransportAddr;
     /** The memory of the places. */
     readonly places: SharedArrayBuffer;
+    /** The number of the worker's thread there. */
+    readonly thread: number;
     /** The memory of the worker's record. */
     readonly record: SharedArrayBuffer;
     /** The first settings. */
@@ -93,9 +95,9 @@ export class AcceptingRunner {
   /** @param init The data that the worker starts with. */
   constructor(init: AcceptingInit) {
     this.#init = init;
-    const { places, record } = init.accept;
+    const { places, thread, record } = init.accept;
     this.#record = new AcceptRecord(record);
-    this.#places = new SharedPlaces(places, this.#record);
+    this.#places = new SharedPlaces(places, thread);
     this.channel = new FrameChannel(
       init.memory,
       "worker",

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import * as P from "../channel/frames.ts";
+import { SharedPlaces } from "../requests/shared_places.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import type {
@@ -56,6 +57,9 @@ export interface AcceptingWorkerHooks {
 export class AcceptingWorker {
   /** The time of the start, in ms. */
   readonly since: number = performance.now();
+  /** The number of the thread, among those of the pool. */
+  readonly number: number;
+  readonly #places: SharedPlaces;
   readonly #record = new AcceptRecord();
   readonly #thread: WorkerThread;
   readonly #report = Promise.withResolvers<ServerCloseReport>();
@@ -73,6 +77,8 @@ export class AcceptingWorker {
     hooks: AcceptingWorkerHooks,
     limits: WorkerLimits,
   ) {
+    this.number = init.accept.thread;
+    this.#places = new SharedPlaces(init.accept.places, this.number);
     const accept = { ...init.accept, record: this.#record.memory };
     const data = { ...init, accept };
     this.#thread = new WorkerThread(data, this.#threadHooks(hooks), limits);
@@ -88,12 +94,12 @@ export class AcceptingWorker {
       onLeave: () => hooks.onLeave(this),
       onDeath: (error, cause) => {
         void this.#thread.exited.then(() => { // until then the worker still takes places and gives them back
-          hooks.onDeath(this, error, cause);
           this.#report.resolve(this.#reportOfDeath());
+          hooks.onDeath(this, error, cause);
           this.#released.resolve();
         });
       },
-      openRequests: () => this.#record.held,
+      openRequests: () => this.held,
       shutdown: () => hooks.shutdown(),
     };
   }
@@ -135,7 +141,12 @@ export class AcceptingWorker {
 
   /** The number of open requests. */
   get held(): number {
-    return this.#record.held;
+    return this.#places.held;
+  }
+
+  /** Gives back the places of the worker, which is dead. */
+  giveBackPlaces(): void {
+    this.#places.giveAll();
   }
 
   /** The number of handlers that wait between two messages. */
@@ -188,7 +199,7 @@ export class AcceptingWorker {
 
   /** Returns the report of a worker that has died during the drain. */
   #reportOfDeath(): ServerCloseReport {
-    const count = this.#draining ? this.#record.held : 0;
+    const count = this.#draining ? this.held : 0;
     return {
       idle: 0,
       finished: this.#givenUp ? 0 : count,

@@ -12,6 +12,7 @@ import type { RemoteAcceptors } from "../requests/remote_requests.ts";
 import type { ConnectionLimits } from "../requests/connection_limits.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import type { AnyServer } from "../stages/event_types.ts";
+import { sumOfReports } from "../server/drain.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import type { Socket } from "../socket/socket_object.ts";
@@ -71,14 +72,13 @@ export class AcceptorPool implements RemoteAcceptors {
   readonly #workers = new Set<AcceptingWorker>();
   /** The counters of the workers that have ended. */
   readonly #ended: AcceptCounters = noAccepts();
-  /** The reports of the workers that have died during the drain. */
-  readonly #lost: ServerCloseReport[] = [];
   #settings: AcceptingWorkerInit["accept"]["settings"];
   #serving: PromiseWithResolvers<never> | undefined;
   /** Whether the first workers have started. */
   #opened = false;
   #suspended = false;
-  #draining = false;
+  /** The workers that drain; undefined before the drain. */
+  #draining: AcceptingWorker[] | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   /** Keeps the process alive while the server serves, and looks for subscribers. */
   #look: ReturnType<typeof setInterval> | undefined;
@@ -131,7 +131,7 @@ export class AcceptorPool implements RemoteAcceptors {
   }
 
   #settle(): void {
-    this.#places.paused = this.#suspended || this.#draining ||
+    this.#places.paused = this.#suspended || this.#draining !== undefined ||
       this.#serving === undefined || !this.#opened;
   }
 
@@ -151,7 +151,7 @@ export class AcceptorPool implements RemoteAcceptors {
 
   /** Starts workers until there are enough. */
   #fill(): void {
-    if (this.#serving === undefined || this.#draining) return;
+    if (this.#serving === undefined || this.#draining !== undefined) return;
     if (this.#pause !== undefined) return;
     try {
       while (this.#workers.size < this.#options.maxWorkers) this.#start();
@@ -162,8 +162,12 @@ export class AcceptorPool implements RemoteAcceptors {
 
   #start(): void {
     const { server, init } = this.#options;
-    const places = this.#places.memory;
-    const accept = { ...init.accept, places, settings: this.#settings };
+    const accept = {
+      ...init.accept,
+      places: this.#places.memory,
+      thread: this.#freeNumber(),
+      settings: this.#settings,
+    };
     const worker = new AcceptingWorker(
       { ...init, accept },
       this.#hooks(),
@@ -172,6 +176,14 @@ export class AcceptorPool implements RemoteAcceptors {
     this.#workers.add(worker);
     worker.started().catch((reason) => this.#startFailed(reason));
     publishWorker(server, worker);
+  }
+
+  /** Returns the lowest number that no thread has. 0 is this one. */
+  #freeNumber(): number {
+    const numbers = new Set(Array.from(this.#workers, ({ number }) => number));
+    let free = 1;
+    while (numbers.has(free)) free++;
+    return free;
   }
 
   #hooks(): AcceptingWorkerHooks {
@@ -189,13 +201,13 @@ export class AcceptorPool implements RemoteAcceptors {
 
   /** Ends the serving if no worker accepts, or tries again later. */
   #startFailed(reason: unknown): void {
-    if (this.#draining) return;
+    if (this.#draining !== undefined) return;
     if (this.#workers.values().some(({ ready }) => ready)) this.#pauseStarts();
     else this.#serving?.reject(reason);
   }
 
   #pauseStarts(): void {
-    if (this.#draining) return;
+    if (this.#draining !== undefined) return;
     this.#pause ??= setTimeout(() => {
       this.#pause = undefined;
       this.#fill();
@@ -213,10 +225,9 @@ export class AcceptorPool implements RemoteAcceptors {
     counters[worker.givenUp ? "forced" : "failed"] += held;
     addCounters(this.#ended, counters);
     this.#events.end(worker, worker.givenUp ? undefined : error);
-    this.#places.release(held);
+    worker.giveBackPlaces();
     this.#fill();
     if (worker.givenUp) return;
-    if (this.#draining) this.#lost.push({ idle: 0, finished: held, forced: 0 });
     const report = (client: Address) =>
       this.#options.hooks.onDeath(closedRequest(client), client, error);
     if (held === 0 && cause !== undefined && lastClient !== undefined) {
@@ -265,23 +276,16 @@ export class AcceptorPool implements RemoteAcceptors {
   }
 
   drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
+    if (this.#draining !== undefined) return;
+    this.#draining = [...this.#workers];
     clearTimeout(this.#pause);
     this.#settle();
-    for (const worker of this.#workers) worker.drain();
+    for (const worker of this.#draining) worker.drain();
   }
 
   async giveUp(): Promise<ServerCloseReport> {
-    const workers = [...this.#workers];
-    const reports = await Promise.all(workers.map((each) => each.giveUp()));
-    const sum = { idle: 0, finished: 0, forced: 0 };
-    for (const { idle, finished, forced } of [...reports, ...this.#lost]) {
-      sum.idle += idle;
-      sum.finished += finished;
-      sum.forced += forced;
-    }
-    return sum;
+    const reports = this.#draining!.map((worker) => worker.giveUp());
+    return sumOfReports(await Promise.all(reports));
   }
 
   /** Ends the workers. Resolves when they have exited. */
