@@ -32,7 +32,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export { BaseRequestHandler } from "./internal/handlers/base_handler.ts";
 export { StreamRequestHandler } from "./internal/handlers/stream_handler.ts";
@@ -133,7 +133,7 @@ export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/peer_certificate.ts";
+} from "./internal/runtime/tls/peer_certificate.ts";
 export type {
   SniCallback,
   SSLContext,

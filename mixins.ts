@@ -36,7 +36,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export type {
   MixedIn,
@@ -170,7 +170,7 @@ export type {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/peer_certificate.ts";
+} from "./internal/runtime/tls/peer_certificate.ts";
 export type {
   SniCallback,
   SSLContext,

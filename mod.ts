@@ -105,7 +105,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export {
   BaseServer,
@@ -387,7 +387,7 @@ export {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/peer_certificate.ts";
+} from "./internal/runtime/tls/peer_certificate.ts";
 export type {
   SniCallback,
   SSLContext,

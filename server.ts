@@ -32,7 +32,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import { DatagramServer } from "./internal/server/datagram_server.ts";
 import type { ServerOptions } from "./internal/stages/server_options.ts";
@@ -325,7 +325,7 @@ export type {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/peer_certificate.ts";
+} from "./internal/runtime/tls/peer_certificate.ts";
 export type {
   SniCallback,
   SSLContext,

@@ -19,7 +19,7 @@
  */
 
 import { atCaller } from "./internal/base/translate_error.ts";
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import {
   type Address,
@@ -28,8 +28,11 @@ import {
 } from "./internal/base/address.ts";
 import * as C from "./internal/base/constants.ts";
 import { Socket } from "./internal/socket/socket_object.ts";
-import { isDualStack, loopbackAddress } from "./internal/runtime/open.ts";
-import type { PathOptions } from "./internal/runtime/unix_path.ts";
+import {
+  isDualStack,
+  loopbackAddress,
+} from "./internal/runtime/opening/open.ts";
+import type { PathOptions } from "./internal/runtime/unix/unix_path.ts";
 
 export { formatAddress } from "./internal/base/address.ts";
 export type {
@@ -90,7 +93,7 @@ export {
   ntohl,
   ntohs,
 } from "./internal/base/inet.ts";
-export type { OptionValue } from "./internal/runtime/socket_options.ts";
+export type { OptionValue } from "./internal/runtime/transport/socket_options.ts";
 export type { Bytes } from "./internal/base/memory.ts";
 export {
   getaddrinfo,
@@ -98,8 +101,8 @@ export {
   gethostbyname,
   gethostname,
   getnameinfo,
-} from "./internal/runtime/getaddrinfo.ts";
-export type { AddrInfo } from "./internal/runtime/getaddrinfo.ts";
+} from "./internal/runtime/resolver/getaddrinfo.ts";
+export type { AddrInfo } from "./internal/runtime/resolver/getaddrinfo.ts";
 export { createConnection } from "./internal/socket/create_connection.ts";
 export type { CreateConnectionOptions } from "./internal/socket/create_connection.ts";
 export { relay } from "./internal/socket/relay.ts";
@@ -109,7 +112,7 @@ export type { Selectable } from "./internal/socket/select.ts";
 export type { MessageOptions } from "./internal/socket/message_options.ts";
 export type { AbortOptions } from "./internal/waiting/abort.ts";
 export type { FileLike, OpenFile } from "./internal/socket/sendfile.ts";
-export type { PathOptions } from "./internal/runtime/unix_path.ts";
+export type { PathOptions } from "./internal/runtime/unix/unix_path.ts";
 export type {
   DatagramOption,
   DatagramTransport,
@@ -117,7 +120,7 @@ export type {
   StreamTransport,
   Transport,
   TransportAddr,
-} from "./internal/runtime/transport.ts";
+} from "./internal/runtime/transport/transport.ts";
 
 /**
  * Options of {@linkcode createServer}.

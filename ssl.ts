@@ -19,7 +19,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 import {
   PROTOCOL_TLS_CLIENT,
@@ -51,7 +51,7 @@ export type {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/peer_certificate.ts";
+} from "./internal/runtime/tls/peer_certificate.ts";
 export { SSLContext } from "./internal/ssl/ssl_context.ts";
 export type { SniCallback } from "./internal/ssl/ssl_context.ts";
 export { SSLSocket } from "./internal/ssl/ssl_context.ts";

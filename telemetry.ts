@@ -31,7 +31,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export type {
   AcceptErrorEvent,

@@ -26,7 +26,7 @@
  * @module
  */
 
-import "./internal/runtime/deno_version.ts"; // first, so that an older Deno meets nothing else
+import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
 export {
   fragment,

@@ -6,7 +6,7 @@
 
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { AddressLike } from "../base/address.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
 import type { PendingCalls } from "../channel/pending_calls.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";

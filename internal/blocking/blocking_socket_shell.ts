@@ -21,7 +21,7 @@ import {
 } from "../base/arguments.ts";
 import * as C from "../base/constants.ts";
 import { osError } from "../base/translate_error.ts";
-import type { OptionValue } from "../runtime/socket_options.ts";
+import type { OptionValue } from "../runtime/transport/socket_options.ts";
 import {
   type AbortOptions,
   checkAborted,

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { PeerCertificate } from "../runtime/peer_certificate.ts";
+import type { PeerCertificate } from "../runtime/tls/peer_certificate.ts";
 import {
   peerCertificate,
   type SessionFacts,
-} from "../runtime/session_facts.ts";
+} from "../runtime/tls/session_facts.ts";
 import type { SSLSocket } from "../ssl/ssl_context.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingSocketShell } from "./blocking_socket_shell.ts";

@@ -7,7 +7,10 @@
 import { familyOf } from "../base/address.ts";
 import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
 import { osError } from "../base/translate_error.ts";
-import type { OptionName, OptionTarget } from "../runtime/socket_options.ts";
+import type {
+  OptionName,
+  OptionTarget,
+} from "../runtime/transport/socket_options.ts";
 import type { SettingsState } from "../socket/settings.ts";
 import type { SocketDeadline } from "../socket/state.ts";
 import type { FilesState } from "../socket/socket_makefile.ts";

@@ -6,7 +6,10 @@
 
 import { type Bytes, joinBytes, memory } from "../base/memory.ts";
 import { osError } from "../base/translate_error.ts";
-import type { StreamTransport, TransportAddr } from "../runtime/transport.ts";
+import type {
+  StreamTransport,
+  TransportAddr,
+} from "../runtime/transport/transport.ts";
 import type { WorkerStream } from "../channel/worker_stream.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import type { Deadline } from "./deadline.ts";

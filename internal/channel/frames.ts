@@ -7,9 +7,9 @@
 import { joinBytes } from "../base/memory.ts";
 import { type Failure, toFailure } from "../handoff/failure.ts";
 import type { Address, AddressLike } from "../base/address.ts";
-import type { OptionValue } from "../runtime/socket_options.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
-import type { SessionFacts } from "../runtime/session_facts.ts";
+import type { OptionValue } from "../runtime/transport/socket_options.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
+import type { SessionFacts } from "../runtime/tls/session_facts.ts";
 import type { LimitName } from "../stages/server_status.ts";
 
 /** To the worker: starts a request; an {@linkcode Opening}. */

@@ -11,7 +11,7 @@ import { osError } from "../base/translate_error.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import type { PendingCalls } from "./pending_calls.ts";
 import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";

@@ -13,7 +13,7 @@ import {
   TCP_NODELAY,
 } from "../base/constants.ts";
 import { osError } from "../base/translate_error.ts";
-import type { OptionValue } from "../runtime/socket_options.ts";
+import type { OptionValue } from "../runtime/transport/socket_options.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "./frame_channel.ts";
 import * as P from "./frames.ts";

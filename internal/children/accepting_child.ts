@@ -7,7 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
 import { Queue } from "../base/queue.ts";
-import { connectionOver } from "../runtime/parked_listener.ts";
+import { connectionOver } from "../runtime/node/parked_listener.ts";
 import type { Job } from "./child_job.ts";
 import type { JobEnd } from "./child_request.ts";
 import type { ChildLink } from "./child_link.ts";

@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import type { Requests } from "../requests/request_registry.ts";
-import type { ParkedListener } from "../runtime/parked_listener.ts";
+import type { ParkedListener } from "../runtime/node/parked_listener.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import type { ChildPool } from "./child_pool.ts";
 import type { PoolHooks } from "./running_children.ts";

@@ -9,9 +9,9 @@ import {
   listenOn,
   type ParkedHandle,
   parkHandle,
-} from "../runtime/parked_listener.ts";
+} from "../runtime/node/parked_listener.ts";
 import { TurnWatch } from "./turn_watch.ts";
-import type { ListenHandle } from "../runtime/node_listener.ts";
+import type { ListenHandle } from "../runtime/node/node_listener.ts";
 
 /**
  * The interval in ms at which a child listens again. Deno (2.9.6, `node:net`) stops accepting, without an error, when no

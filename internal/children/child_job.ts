@@ -12,8 +12,8 @@ import { joinBytes } from "../base/memory.ts";
 import { headerBytesOf } from "../proxy/known_headers.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import { PassableStream } from "../runtime/node_listener.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
+import { PassableStream } from "../runtime/node/node_listener.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
 import type { RequestMessage } from "./messages.ts";
 import {

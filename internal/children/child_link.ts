@@ -8,7 +8,7 @@ import { Queue } from "../base/queue.ts";
 import type { ChildProcess } from "node:child_process";
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/translate_error.ts";
-import { withoutStack } from "../runtime/free_descriptors.ts";
+import { withoutStack } from "../runtime/system/free_descriptors.ts";
 import type { FromChild, InitMessage, ToChild } from "./messages.ts";
 
 /** The calls of a {@linkcode ChildLink}. */

@@ -5,7 +5,7 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { NodeStream } from "../runtime/node_stream.ts";
+import { NodeStream } from "../runtime/node/node_stream.ts";
 import { untilAborted } from "../waiting/abort.ts";
 import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
 import { poll } from "../waiting/turns.ts";
@@ -14,7 +14,7 @@ import type {
   AbortableTransport,
   BoundedDatagramTransport,
   TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import { fromTransport } from "../base/address.ts";
 import { CHUNK_MAX, type Operation, type RequestMessage } from "./messages.ts";
 import type { ParentLink, ServerCall } from "./parent_link.ts";

@@ -5,7 +5,7 @@
  */
 
 import { warnOfMilliseconds } from "../base/warnings.ts";
-import { nodeV8 } from "../runtime/node_builtins.ts";
+import { nodeV8 } from "../runtime/system/node_builtins.ts";
 import { checkMax } from "../server/concurrent.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import type { ChildPoolOptions } from "./running_children.ts";

@@ -5,11 +5,11 @@
  */
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
-import { unstableNet } from "../runtime/open.ts";
-import { hasPermission } from "../runtime/deno.ts";
-import { nodeChildProcess } from "../runtime/node_builtins.ts";
+import { unstableNet } from "../runtime/opening/open.ts";
+import { hasPermission } from "../runtime/system/deno.ts";
+import { nodeChildProcess } from "../runtime/system/node_builtins.ts";
 import { execPath, permissionFlags } from "../handoff/permissions.ts";
-import { withoutStack } from "../runtime/free_descriptors.ts";
+import { withoutStack } from "../runtime/system/free_descriptors.ts";
 import type { LaunchOptions } from "./forking_options.ts";
 
 /**

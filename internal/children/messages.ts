@@ -6,8 +6,8 @@
 
 import type { Address, AddressLike } from "../base/address.ts";
 import type { FromAccepting, ToAccepting } from "./accept_messages.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
-import type { SessionFacts } from "../runtime/session_facts.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
+import type { SessionFacts } from "../runtime/tls/session_facts.ts";
 import type { Failure } from "../handoff/failure.ts";
 
 /** The most bytes of a connection in one message. Arbitrary: as much as Deno reads from a pipe at a time. */

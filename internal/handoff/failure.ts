@@ -10,8 +10,8 @@ import {
 } from "../files/read_errors.ts";
 import type { OSError } from "../base/errors.ts";
 import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
-import { inspect } from "../runtime/deno.ts";
-import { mayRenderStack } from "../runtime/free_descriptors.ts";
+import { inspect } from "../runtime/system/deno.ts";
+import { mayRenderStack } from "../runtime/system/free_descriptors.ts";
 import {
   define,
   errorKind,

@@ -6,7 +6,7 @@
  */
 
 import { TimeoutError } from "../base/errors.ts";
-import { inspect } from "../runtime/deno.ts";
+import { inspect } from "../runtime/system/deno.ts";
 import {
   checkHandlerClass,
   type HandlerClass,

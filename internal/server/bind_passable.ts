@@ -8,10 +8,13 @@
 import { type Address, checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
-import { canPass, openNodeListener } from "../runtime/open_node_listener.ts";
-import { ParkedListener } from "../runtime/parked_listener.ts";
-import { openAnchor } from "../runtime/shared_listener.ts";
-import type { Transport } from "../runtime/transport.ts";
+import {
+  canPass,
+  openNodeListener,
+} from "../runtime/opening/open_node_listener.ts";
+import { ParkedListener } from "../runtime/node/parked_listener.ts";
+import { openAnchor } from "../runtime/opening/shared_listener.ts";
+import type { Transport } from "../runtime/transport/transport.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 
 /** The part of a server that is bound. */

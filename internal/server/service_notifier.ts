@@ -11,12 +11,12 @@ import {
   notifyPath,
   sendMessage,
   watchdogSeconds,
-} from "../runtime/notify_socket.ts";
+} from "../runtime/inherited/notify_socket.ts";
 import { Start } from "../waiting/start.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { say } from "../stages/report.ts";
 import type { ServerStages } from "../stages/stages.ts";
-import { inspect } from "../runtime/deno.ts";
+import { inspect } from "../runtime/system/deno.ts";
 
 /**
  * A message to the service manager: an assignment of sd_notify(3), such as `"READY=1"`.

@@ -13,9 +13,13 @@ import { checkBacklog, checkPathOptions } from "../base/arguments.ts";
 import { AF_UNIX, SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
 import { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
-import { openDatagram, openListener, unboundAddress } from "../runtime/open.ts";
-import type { StreamTransport } from "../runtime/transport.ts";
-import type { PathOptions } from "../runtime/unix_path.ts";
+import {
+  openDatagram,
+  openListener,
+  unboundAddress,
+} from "../runtime/opening/open.ts";
+import type { StreamTransport } from "../runtime/transport/transport.ts";
+import type { PathOptions } from "../runtime/unix/unix_path.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { failLater } from "../waiting/turns.ts";
 import type { Datagram } from "./datagram.ts";

@@ -10,9 +10,9 @@ import { type AbortOptions, checkSignal, endOf } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { failLater } from "../waiting/turns.ts";
 import { osError } from "../base/translate_error.ts";
-import { DenoDatagram } from "../runtime/deno_datagram.ts";
-import type { Transport } from "../runtime/transport.ts";
-import { UnixDatagram } from "../runtime/unix_datagram.ts";
+import { DenoDatagram } from "../runtime/deno/deno_datagram.ts";
+import type { Transport } from "../runtime/transport/transport.ts";
+import { UnixDatagram } from "../runtime/unix/unix_datagram.ts";
 import type { SocketState } from "./state.ts";
 
 /** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */

@@ -25,9 +25,9 @@ import type { Attempt, SocketState } from "./state.ts";
 import { type ErrnoName, errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, TimeoutError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
-import { datagramTarget, openStream } from "../runtime/open.ts";
+import { datagramTarget, openStream } from "../runtime/opening/open.ts";
 import { PendingOperation } from "../waiting/pending_operation.ts";
-import { scopedDatagram, scopeOf } from "../runtime/scope_id.ts";
+import { scopedDatagram, scopeOf } from "../runtime/deno/scope_id.ts";
 
 /** Connects a socket within its timeout. */
 export async function connect(

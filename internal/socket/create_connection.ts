@@ -12,9 +12,9 @@ import {
   type InetAddress,
 } from "../base/address.ts";
 import { AF_INET, AF_UNIX } from "../base/constants.ts";
-import { parseAddress } from "../runtime/dns.ts";
-import { connectAddresses } from "../runtime/getaddrinfo.ts";
-import { tcpPort } from "../runtime/service_ports.ts";
+import { parseAddress } from "../runtime/resolver/dns.ts";
+import { connectAddresses } from "../runtime/resolver/getaddrinfo.ts";
+import { tcpPort } from "../runtime/resolver/service_ports.ts";
 import {
   type AbortOptions,
   checkAborted,

@@ -28,7 +28,7 @@ import {
   isBounded,
   receivesSeveral,
   type TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 
 type Taken = [data: Bytes, sender: Address | null];
 

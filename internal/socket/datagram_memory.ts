@@ -10,7 +10,7 @@
  */
 
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
 
 /** The size of a slab: a page, as for connections. */
 const SLAB = 4096;

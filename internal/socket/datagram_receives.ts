@@ -22,7 +22,7 @@ import {
   type DatagramTransport,
   receivesSeveral,
   type TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 
 /**
  * The most bytes of a datagram: 65,507 bytes of payload in UDP over IPv4, rounded up. A Unix datagram may be longer; the

@@ -8,7 +8,7 @@ import { osError } from "../base/translate_error.ts";
 import {
   type InheritedDescriptor,
   inheritedDescriptors,
-} from "../runtime/listen_fds.ts";
+} from "../runtime/inherited/listen_fds.ts";
 import { Socket } from "./socket_object.ts";
 
 /**

@@ -17,7 +17,7 @@ import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 
 /** The addresses of closed listeners whose accept in flight has not ended yet: the system still holds them. */
 const held = new Set<string>();

@@ -12,7 +12,7 @@ import { quiet } from "../waiting/promises.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
 import { ReceiveMemory } from "./receive_memory.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import type { StreamTransport } from "../runtime/transport.ts";
+import type { StreamTransport } from "../runtime/transport/transport.ts";
 
 const NOTHING: Bytes = new Uint8Array(0);
 

@@ -33,7 +33,7 @@ import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import { atCaller, osError, translate } from "../base/translate_error.ts";
-import { datagramTarget } from "../runtime/open.ts";
+import { datagramTarget } from "../runtime/opening/open.ts";
 import { type FileLike, inParts, sendFile } from "./sendfile.ts";
 
 /** Checks the arguments of a send, and returns the limit of its wait. */

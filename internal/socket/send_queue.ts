@@ -11,7 +11,7 @@ import type { OSError } from "../base/errors.ts";
 import { translate } from "../base/translate_error.ts";
 import { Mutex } from "../waiting/mutex.ts";
 import type { Readiness } from "../waiting/pending_operation.ts";
-import type { StreamTransport } from "../runtime/transport.ts";
+import type { StreamTransport } from "../runtime/transport/transport.ts";
 
 /**
  * The most bytes that a `send` with a timeout accepts at once. The socket keeps a copy of them, as the kernel's send

@@ -17,7 +17,7 @@ import {
   getOption,
   type OptionValue,
   setOption,
-} from "../runtime/socket_options.ts";
+} from "../runtime/transport/socket_options.ts";
 import type { SocketState } from "./state.ts";
 
 /** The settings in the state of a socket, async or blocking. */

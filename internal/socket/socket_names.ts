@@ -25,7 +25,7 @@ import {
   type Transport,
   type TransportAddr,
   typeOf,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import type { SocketState } from "./state.ts";
 
 /** Throws unless a socket can have the family, the type and the protocol. */

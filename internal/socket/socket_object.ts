@@ -15,10 +15,13 @@ import {
   makefile,
   type MakefileOptions,
 } from "../files/makefile.ts";
-import { adoptDescriptor } from "../runtime/adopt_descriptor.ts";
-import type { OptionValue } from "../runtime/socket_options.ts";
-import type { StreamTransport, Transport } from "../runtime/transport.ts";
-import type { PathOptions } from "../runtime/unix_path.ts";
+import { adoptDescriptor } from "../runtime/inherited/adopt_descriptor.ts";
+import type { OptionValue } from "../runtime/transport/socket_options.ts";
+import type {
+  StreamTransport,
+  Transport,
+} from "../runtime/transport/transport.ts";
+import type { PathOptions } from "../runtime/unix/unix_path.ts";
 import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import * as binding from "./binding.ts";

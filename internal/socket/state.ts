@@ -13,17 +13,17 @@ import {
 } from "../waiting/timeouts.ts";
 import { withSignal } from "../waiting/abort.ts";
 import { Datagram } from "./datagram.ts";
-import { isDenoDatagram } from "../runtime/deno_datagram.ts";
+import { isDenoDatagram } from "../runtime/deno/deno_datagram.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { releaseFileno, takeFileno } from "./fileno.ts";
 import { Listener } from "./listener.ts";
-import { adoptDatagram } from "../runtime/open.ts";
+import { adoptDatagram } from "../runtime/opening/open.ts";
 import {
   applyOptions,
   type OptionName,
   type OptionTarget,
-} from "../runtime/socket_options.ts";
+} from "../runtime/transport/socket_options.ts";
 import type {
   PendingOperation,
   Readiness,
@@ -32,8 +32,8 @@ import type { Tied } from "../files/raw_streams.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
 import type { TextReader } from "../files/text_reader.ts";
 import { type ByteCounts, NO_BYTES, Stream } from "./stream.ts";
-import type { Transport } from "../runtime/transport.ts";
-import type { PathOptions } from "../runtime/unix_path.ts";
+import type { Transport } from "../runtime/transport/transport.ts";
+import type { PathOptions } from "../runtime/unix/unix_path.ts";
 
 /** The deadline of all calls of a socket. */
 export interface SocketDeadline {

@@ -22,9 +22,9 @@ import {
   closeWriteWithin,
   releaseTransport,
   type StreamTransport,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import type { Tied } from "../files/raw_streams.ts";
-import { isResettable, resetConn } from "../runtime/tcp_reset.ts";
+import { isResettable, resetConn } from "../runtime/deno/tcp_reset.ts";
 import { SendQueue } from "./send_queue.ts";
 
 /**

@@ -11,13 +11,13 @@ import {
   type CertChain,
   loadChain,
   loadRoots,
-} from "../runtime/tls_material.ts";
+} from "../runtime/tls/tls_material.ts";
 import {
   makeProfile,
   type NodeVersion,
   type TlsProfile,
   type TlsSettings,
-} from "../runtime/tls_profile.ts";
+} from "../runtime/tls/tls_profile.ts";
 import { nodeVersion } from "./ssl_arguments.ts";
 
 /** A loaded file, and a function to load it again. */

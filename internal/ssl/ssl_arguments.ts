@@ -7,7 +7,7 @@
 import { checkTimeout } from "../base/arguments.ts";
 import { osError } from "../base/translate_error.ts";
 import { TLSVersion } from "../base/ssl_constants.ts";
-import type { NodeVersion } from "../runtime/tls_profile.ts";
+import type { NodeVersion } from "../runtime/tls/tls_profile.ts";
 
 /** Returns a version as Node names it, or throws if Deno does not speak it. */
 export function nodeVersion(version: unknown, name: string): NodeVersion {

@@ -7,8 +7,8 @@
 import { passHeaderOn } from "../proxy/known_headers.ts";
 import { osError } from "../base/translate_error.ts";
 import { SSLWantReadError } from "../base/ssl_errors.ts";
-import { factsOf, type SessionFacts } from "../runtime/session_facts.ts";
-import type { TlsStream } from "../runtime/tls_stream.ts";
+import { factsOf, type SessionFacts } from "../runtime/tls/session_facts.ts";
+import type { TlsStream } from "../runtime/tls/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";

@@ -7,8 +7,8 @@
 import { awaitHint } from "../base/message_hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import { passHeaderOn } from "../proxy/known_headers.ts";
-import type { TlsProfile } from "../runtime/tls_profile.ts";
-import { TlsStream, type TlsStreamOptions } from "../runtime/tls_stream.ts";
+import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
+import { TlsStream, type TlsStreamOptions } from "../runtime/tls/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EventChannel } from "../runtime/event_channel.ts";
+import { EventChannel } from "../runtime/system/event_channel.ts";
 import type { AnyServer, EventName, ServerEvents } from "./event_types.ts";
 import { saySubscriberFailed } from "./report.ts";
 import type { ServerCloseReport } from "./server_options.ts";

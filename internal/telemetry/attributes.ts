@@ -6,7 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { AF_INET6, AF_UNIX, SOCK_DGRAM } from "../base/constants.ts";
-import type { Attributes } from "../runtime/open_telemetry.ts";
+import type { Attributes } from "../runtime/system/open_telemetry.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { Socket } from "../socket/socket_object.ts";
 import type { Labels } from "./metrics.ts";

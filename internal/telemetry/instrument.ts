@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openTelemetry } from "../runtime/open_telemetry.ts";
+import { openTelemetry } from "../runtime/system/open_telemetry.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { OtelMetrics } from "./otel_metrics.ts";
 import { OtelSpans } from "./otel_spans.ts";

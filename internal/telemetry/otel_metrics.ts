@@ -11,7 +11,7 @@ import type {
   Meter,
   Observable,
   ObservableResult,
-} from "../runtime/open_telemetry.ts";
+} from "../runtime/system/open_telemetry.ts";
 import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Metric, METRICS } from "./metrics.ts";

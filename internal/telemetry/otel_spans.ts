@@ -12,7 +12,7 @@ import {
   SPAN_STATUS_ERROR,
   type Tracer,
   withSpan,
-} from "../runtime/open_telemetry.ts";
+} from "../runtime/system/open_telemetry.ts";
 import type {
   AnyServer,
   RequestStartEvent,

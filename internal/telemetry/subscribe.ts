@@ -5,8 +5,8 @@
  */
 
 import { awaitHint } from "../base/message_hints.ts";
-import { inspect } from "../runtime/deno.ts";
-import { subscribeTo } from "../runtime/event_channel.ts";
+import { inspect } from "../runtime/system/deno.ts";
+import { subscribeTo } from "../runtime/system/event_channel.ts";
 import type {
   AnyServer,
   EventName,

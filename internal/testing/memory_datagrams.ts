@@ -5,7 +5,10 @@
  */
 
 import { osError } from "../base/translate_error.ts";
-import type { DatagramTransport, TransportAddr } from "../runtime/transport.ts";
+import type {
+  DatagramTransport,
+  TransportAddr,
+} from "../runtime/transport/transport.ts";
 import { Condition } from "./condition.ts";
 
 /** The largest datagram of UDP over IPv4. */

@@ -9,7 +9,7 @@ import { memory } from "../base/memory.ts";
 import type {
   AbortableTransport,
   TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import { Condition } from "./condition.ts";
 
 /**

@@ -21,9 +21,9 @@ import type { ActiveRequest } from "../requests/active_request.ts";
 import type { TimeLimits } from "../requests/remote_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
-import { subscribeTo } from "../runtime/event_channel.ts";
-import { openShared } from "../runtime/shared_listener.ts";
-import type { TransportAddr } from "../runtime/transport.ts";
+import { subscribeTo } from "../runtime/system/event_channel.ts";
+import { openShared } from "../runtime/opening/shared_listener.ts";
+import type { TransportAddr } from "../runtime/transport/transport.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type {
   RequestStartEvent,

@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import type { Incident } from "../channel/frames.ts";
 import { fromFailure } from "../handoff/failure.ts";
-import { turnAwayQueued } from "../runtime/shared_listener.ts";
+import { turnAwayQueued } from "../runtime/opening/shared_listener.ts";
 import { idleTimeoutOf, requestTimeoutOf } from "../requests/limit_settings.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { requestsOf } from "../requests/request_registry.ts";

@@ -10,7 +10,7 @@ import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type {
   AbortableTransport,
   TransportAddr,
-} from "../runtime/transport.ts";
+} from "../runtime/transport/transport.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 
 /** A pending read. */

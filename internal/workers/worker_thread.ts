@@ -21,7 +21,7 @@ import {
 import * as P from "../channel/frames.ts";
 import { answer } from "../channel/pending_calls.ts";
 import { checkReadable } from "../handoff/permissions.ts";
-import { checkDescriptors } from "../runtime/free_descriptors.ts";
+import { checkDescriptors } from "../runtime/system/free_descriptors.ts";
 import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 

@@ -3,7 +3,7 @@
 import { Acceptors } from "../../internal/children/acceptors.ts";
 import type { ChildPool } from "../../internal/children/child_pool.ts";
 import type { Requests } from "../../internal/requests/request_registry.ts";
-import type { ParkedListener } from "../../internal/runtime/parked_listener.ts";
+import type { ParkedListener } from "../../internal/runtime/node/parked_listener.ts";
 import { AF_INET } from "../../mod.ts";
 import { acceptingMember, type FakeMember } from "./children_fakes.ts";
 import { assertEquals } from "../deps.ts";

@@ -2,7 +2,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { jobFor } from "../../internal/children/child_job.ts";
-import { openNodeListener } from "../../internal/runtime/open_node_listener.ts";
+import { openNodeListener } from "../../internal/runtime/opening/open_node_listener.ts";
 import { type Address, AF_INET, type InetAddress, Socket } from "../../mod.ts";
 import { assertEquals, assertStrictEquals } from "../deps.ts";
 import { dial } from "../helpers/remote_helpers.ts";

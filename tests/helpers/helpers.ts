@@ -11,7 +11,7 @@ import {
   type Socket as NetSocket,
 } from "node:net";
 import { constants } from "node:os";
-import { bindNodeDatagram } from "../../internal/runtime/node_datagram.ts";
+import { bindNodeDatagram } from "../../internal/runtime/node/node_datagram.ts";
 import { SharedTimer, Timeout } from "../../internal/waiting/timeouts.ts";
 import {
   type Address,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { openNodeListener } from "../../internal/runtime/open_node_listener.ts";
+import { openNodeListener } from "../../internal/runtime/opening/open_node_listener.ts";
 import {
   AF_INET,
   AF_UNIX,

@@ -45,8 +45,8 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "blocking/blocking_same_test.ts": "blocking/blocking_socket_shell",
   "blocking/writers_same_test.ts": "blocking/blocking_writer",
   "proxy/proxy_header_test.ts": "proxy/version_2",
-  "runtime/inherited_test.ts": "runtime/listen_fds",
-  "runtime/unix_deaf_test.ts": "runtime/unix_datagram",
+  "runtime/inherited/inherited_test.ts": "runtime/inherited/listen_fds",
+  "runtime/unix/unix_deaf_test.ts": "runtime/unix/unix_datagram",
 };
 
 /** The files of tests that import private modules though they test no unit of them, and what they need there. */

@@ -62,7 +62,7 @@ Deno.test({
 /** The rooms that the page lists, from the top to the bottom; those of one row are one layer. */
 function layers(): string[][] {
   const rows = architecture().matchAll(
-    /^\| ((?:`(?:internal\/)?[a-z]+(?:\.ts)?` ?)+) *\|/gm,
+    /^\| ((?:`(?:internal\/(?:[a-z]+\/)?)?[a-z]+(?:\.ts)?` ?)+) *\|/gm,
   );
   return Array.from(
     rows,

@@ -1,7 +1,7 @@
 /** The receives of a datagram socket: how many are in flight, in which order they end, and what an error does. */
 
 import { DatagramReceives } from "../../internal/socket/datagram_receives.ts";
-import type { TransportAddr } from "../../internal/runtime/transport.ts";
+import type { TransportAddr } from "../../internal/runtime/transport/transport.ts";
 import { assertEquals, assertThrows } from "../deps.ts";
 import { FakeDatagram, turn } from "../helpers/helpers.ts";
 import { bytes, text } from "../helpers/stream_fakes.ts";

@@ -1,7 +1,7 @@
 /** Tests of sockets over TCP and UDP. */
 
 import "../socket/create_connection_test.ts";
-import "../runtime/inherited_test.ts";
+import "../runtime/inherited/inherited_test.ts";
 import "../socket/interop_socket_test.ts";
 import "../testing/memory_socketpair_test.ts";
 import "../socket/select_test.ts";

@@ -2,7 +2,7 @@
 
 const root = new URL("../../../", import.meta.url);
 /** The module with the workaround. */
-const GUARD = new URL("internal/runtime/free_descriptors.ts", root);
+const GUARD = new URL("internal/runtime/system/free_descriptors.ts", root);
 
 /** Rendering the stack of an error panics. Serves as `scarce_server.ts`, with a `withoutStack` that does nothing. */
 export async function stackPanic(): Promise<boolean> {

@@ -1,0 +1,298 @@
+/**
+ * A listening socket of `node:net`, and its connections, which another process can take over.
+ *
+ * @module
+ */
+
+import type { Server as NetServer, Socket as NetSocket } from "node:net";
+import { NodeStream } from "./node_stream.ts";
+import type {
+  AbortableTransport,
+  ListenerTransport,
+  StreamTransport,
+  TransportAddr,
+} from "../transport/transport.ts";
+
+/**
+ * The interval in ms at which a TCP socket without new connections listens again. Deno (2.9.6, `node:net`) stops
+ * accepting, without an error, when no descriptor is left, and listening again resumes it. Arbitrary.
+ */
+const REARM_MS = 1000;
+
+/**
+ * The least number of Unix connections that are kept, whatever the backlog: with a smaller one the system lets clients
+ * wait, and closes none. Each costs a descriptor, and Deno raises its limit of descriptors to the hard limit.
+ * Arbitrary.
+ */
+const KEPT_MAX = 4096;
+
+/** The members in use of the handle under a `node:net` server. */
+export interface ListenHandle {
+  /** Listens, or resumes. Returns 0, or the negative errno. */
+  listen(backlog: number): number;
+  /** Accepts a connection. Deno calls this function when there is one; `status` is 0, or the negative errno. */
+  onconnection(status: number): void;
+  close(): void;
+  /** Returns a copy of the descriptor that is closed on exec. */
+  fdForIpc(): number;
+}
+
+/** Lets a server listen at a handle, at once. Returns 0, or the negative errno. */
+export function listenAt(
+  server: NetServer,
+  handle: ListenHandle,
+  backlog: number,
+): number {
+  let status = 0;
+  const listenNow = handle.listen.bind(handle);
+  handle.listen = (backlog) => status = listenNow(backlog);
+  const ignore = () => {}; // `status` has reported it already
+  server.on("error", ignore);
+  server.listen(handle, backlog);
+  if (status === 0) server.off("error", ignore);
+  return status;
+}
+
+/**
+ * Accepts connections through `node:net`, which accepts them before anybody asks. Deno (2.9.6) takes all TCP connections
+ * that wait from the system, and calls `onconnection` for one after the other: for the next one only after that function
+ * has accepted the last. So this class delays that until somebody asks. A copy of the socket in another process cannot get
+ * those that Deno has taken: {@linkcode NodeListener.takeAhead} hands them out before the socket goes there.
+ *
+ * Deno takes all Unix connections at once, and cannot resume after it has stopped for lack of descriptors. So this
+ * class keeps those that nobody has asked for yet, up to {@linkcode KEPT_MAX}, and closes further ones.
+ */
+export class NodeListener implements ListenerTransport {
+  readonly #server: NetServer;
+  readonly addr: TransportAddr;
+  readonly #queue: NetSocket[] = [];
+  readonly #kept: number;
+  readonly #waits: boolean;
+  readonly takeAhead: (() => StreamTransport[]) | undefined;
+  readonly #listen: () => void;
+  readonly #take: (status: number) => void;
+  readonly #watchdog: ReturnType<typeof setInterval>;
+  #waiter: PromiseWithResolvers<StreamTransport> | undefined;
+  #held = false;
+  #failure: Error | undefined;
+  #closed = false;
+
+  /**
+   * @param server The server, which listens. The listener owns it.
+   * @param handle The handle of the server.
+   * @param addr The address of the server.
+   * @param backlog The number of connections that may wait.
+   * @param shared Whether another process has the socket too, and accepts after this one.
+   */
+  constructor(
+    server: NetServer,
+    handle: ListenHandle,
+    addr: TransportAddr,
+    backlog: number,
+    shared = false,
+  ) {
+    this.#server = server;
+    this.addr = addr;
+    this.#kept = Math.max(backlog, KEPT_MAX);
+    this.#waits = addr.transport === "tcp";
+    if (shared) this.takeAhead = () => this.#takeAhead();
+    this.#listen = () => void handle.listen(backlog);
+    this.#take = handle.onconnection.bind(handle);
+    handle.onconnection = (status) => this.#offer(status);
+    this.#watchdog = setInterval(() => {
+      if (this.#waits && this.#waiter !== undefined) this.#listen();
+    }, REARM_MS);
+    Deno.unrefTimer(this.#watchdog);
+    server.on("connection", (socket) => this.#arrive(socket));
+    server.on("error", (error) => this.#fail(error));
+    server.unref(); // as with Deno, only an accept under way keeps the process alive
+  }
+
+  #offer(status: number): void {
+    const wanted = this.#waiter !== undefined || !this.#waits;
+    if (wanted || status !== 0) this.#take(status);
+    else this.#held = true;
+  }
+
+  #arrive(socket: NetSocket): void {
+    if (this.#waiter !== undefined) {
+      const stream = new PassableStream(socket, this.addr);
+      if (!stream.gone) return this.#settle().resolve(stream);
+      this.#fail(new Deno.errors.NotConnected("the client was gone"));
+    } else if (!this.#closed && this.#queue.length < this.#kept) {
+      return void this.#queue.push(socket);
+    }
+    socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    if (this.#waiter !== undefined) this.#settle().reject(error);
+    else this.#failure = error;
+  }
+
+  #settle(): PromiseWithResolvers<StreamTransport> {
+    const waiter = this.#waiter!;
+    this.#waiter = undefined;
+    this.#server.unref();
+    return waiter;
+  }
+
+  accept(): Promise<StreamTransport> {
+    const socket = this.#queue.shift();
+    if (socket !== undefined) {
+      return Promise.resolve(new PassableStream(socket, this.addr));
+    }
+    if (this.#failure !== undefined) {
+      const failure = this.#failure;
+      if (!this.#closed) this.#failure = undefined;
+      return Promise.reject(failure);
+    }
+    const { promise } = this.#waiter = Promise.withResolvers();
+    this.#server.ref();
+    if (this.#waits) this.#next();
+    return promise;
+  }
+
+  /** Takes the connections that Deno has accepted and nobody has asked for. The next process cannot get them. */
+  #takeAhead(): StreamTransport[] {
+    const waiter = this.#waiter;
+    this.#waiter = undefined;
+    for (let count = -1; this.#waits && this.#queue.length > count;) {
+      count = this.#queue.length;
+      this.#take(0); // puts a connection into the queue, or fails
+    }
+    this.#held = false;
+    this.#waiter = waiter;
+    return this.#queue.splice(0)
+      .map((socket) => new PassableStream(socket, this.addr))
+      .filter((stream) => !stream.gone);
+  }
+
+  /** Takes the waiting connection, and lets Deno look for another one, which it does not always do by itself. */
+  #next(): void {
+    if (this.#held) {
+      this.#held = false;
+      this.#take(0);
+    }
+    this.#listen();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+
+  ref(): void {
+    if (this.#waiter !== undefined) this.#server.ref();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#watchdog);
+    this.#server.close();
+    for (const socket of this.#queue.splice(0)) socket.destroy();
+    this.#failure = new Deno.errors.BadResource("the listener was closed");
+    if (this.#waiter !== undefined) this.#settle().reject(this.#failure);
+  }
+}
+
+/** A connection that another process can take over before any byte is read here. Owns the connection until then. */
+export class PassableStream implements AbortableTransport {
+  readonly #socket: NetSocket;
+  readonly #addr: TransportAddr;
+  #stream: NodeStream | undefined;
+
+  /**
+   * @param socket A connection that is paused.
+   * @param addr The address of the server.
+   */
+  constructor(socket: NetSocket, addr: TransportAddr) {
+    this.#socket = socket;
+    this.#addr = addr;
+    socket.on("error", ignore);
+  }
+
+  get localAddr(): TransportAddr {
+    if (this.#addr.transport === "unix") return this.#addr;
+    const { localAddress: hostname, localPort: port } = this.#socket;
+    return { transport: "tcp", hostname, port };
+  }
+
+  get remoteAddr(): TransportAddr {
+    if (this.#addr.transport === "unix") return { transport: "unix", path: "" };
+    const { remoteAddress: hostname, remotePort: port } = this.#socket;
+    return { transport: "tcp", hostname, port };
+  }
+
+  /** Reports whether the client was gone before the connection was accepted. Such a connection has no address. */
+  get gone(): boolean {
+    return this.#addr.transport === "tcp" &&
+      this.#socket.remoteAddress === undefined;
+  }
+
+  /** Reports whether no byte was read or written here. */
+  get fresh(): boolean {
+    return this.#stream === undefined;
+  }
+
+  /**
+   * Returns the connection to the caller; it must be fresh, or stopped. Cuts its link to its server: closing the server would send
+   * a message to each process that ever got a connection, past the queue of messages, and a connection on its way would
+   * be lost (Deno 2.9.6).
+   */
+  take(): NetSocket {
+    const socket = this.#socket;
+    return Object.assign(socket, { server: null, _server: null });
+  }
+
+  /** Stops the reads of a connection that is not fresh, before it is taken. Returns the bytes that no read has taken. */
+  stop(): Uint8Array {
+    const early = this.#stream!.stop();
+    this.#socket.on("error", ignore);
+    return early;
+  }
+
+  /** Gives the connection away to TLS, with the bytes that no read has taken. */
+  release(): NetSocket {
+    return this.#stream?.release() ?? this.#socket;
+  }
+
+  get #open(): NodeStream {
+    this.#socket.off("error", ignore);
+    return this.#stream ??= new NodeStream(this.#socket);
+  }
+
+  read(p: Uint8Array): Promise<number | null> {
+    return this.#open.read(p);
+  }
+
+  write(p: Uint8Array): Promise<number> {
+    return this.#open.write(p);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#open.closeWrite();
+  }
+
+  close(): void {
+    if (this.#stream === undefined) this.#socket.destroy();
+    else this.#stream.close();
+  }
+
+  /** Resets the connection. */
+  abort(): void {
+    if (this.#stream === undefined) this.#socket.resetAndDestroy();
+    else this.#stream.abort();
+  }
+
+  setNoDelay(on?: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on?: boolean): void {
+    this.#socket.setKeepAlive(on);
+  }
+}
+
+/** Ignores an error of the connection: its new owner learns of it. */
+function ignore(): void {}
