@@ -7,7 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import type { Address } from "../base/address.ts";
 import { Queue } from "../base/queue.ts";
-import { connectionOver } from "../runtime/node/parked_listener.ts";
+import { connectionOver } from "../runtime/node/node_handles.ts";
 import type { Job } from "./child_job.ts";
 import type { JobEnd } from "./child_request.ts";
 import type { ChildLink } from "./child_link.ts";
@@ -270,7 +270,7 @@ export class AcceptingChild {
   takeReturned({ credit }: ReturnedMessage, handle?: object): void {
     this.#takeCredit(credit);
     if (--this.#offered === 0) this.#process.link.returned();
-    if (handle !== undefined) this.hooks.returned(connectionOver(handle));
+    if (handle !== undefined) this.hooks.returned(connectionOver({ handle }));
     this.hooks.balance();
   }
 }

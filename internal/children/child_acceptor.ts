@@ -5,13 +5,13 @@
  */
 
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
+import { TurnWatch } from "./turn_watch.ts";
 import {
+  type ListenHandle,
   listenOn,
   type ParkedHandle,
   parkHandle,
-} from "../runtime/node/parked_listener.ts";
-import { TurnWatch } from "./turn_watch.ts";
-import type { ListenHandle } from "../runtime/node/node_listener.ts";
+} from "../runtime/node/node_handles.ts";
 
 /**
  * The interval in ms at which a child listens again. Deno (2.9.6, `node:net`) stops accepting, without an error, when no

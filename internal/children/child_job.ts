@@ -12,7 +12,6 @@ import { joinBytes } from "../base/memory.ts";
 import { headerBytesOf } from "../proxy/known_headers.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import { PassableStream } from "../runtime/node/node_listener.ts";
 import type { TransportAddr } from "../runtime/transport/transport.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
 import type { RequestMessage } from "./messages.ts";
@@ -22,6 +21,7 @@ import {
   streamExecutor,
 } from "./call_executor.ts";
 import type { ChildPermissions } from "../handoff/permissions.ts";
+import { PassableStream } from "../runtime/node/passable_stream.ts";
 
 /** A request for a child: the message, and the part that stays in this process. */
 export interface Job {

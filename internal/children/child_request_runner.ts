@@ -35,7 +35,7 @@ import { AcceptReports } from "./accept_reports.ts";
 import { ChildAcceptor, type ChildAcceptorHooks } from "./child_acceptor.ts";
 import type { ChildOutbox } from "./child_outbox.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
-import type { ParkedHandle } from "../runtime/node/parked_listener.ts";
+import type { ParkedHandle } from "../runtime/node/node_handles.ts";
 
 /** Runs the handler for each request that comes over the channel. */
 export class ChildRequestRunner {

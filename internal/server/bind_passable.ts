@@ -8,14 +8,12 @@
 import { type Address, checkAddress } from "../base/address.ts";
 import { checkPathOptions } from "../base/arguments.ts";
 import { SOCK_STREAM } from "../base/constants.ts";
-import {
-  canPass,
-  openNodeListener,
-} from "../runtime/opening/open_node_listener.ts";
+import { openNodeListener } from "../runtime/opening/open_node_listener.ts";
 import { ParkedListener } from "../runtime/node/parked_listener.ts";
 import { openAnchor } from "../runtime/opening/shared_listener.ts";
 import type { Transport } from "../runtime/transport/transport.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import { canBindHandles } from "../runtime/node/node_handles.ts";
 
 /** The part of a server that is bound. */
 export interface BoundServer {
@@ -81,7 +79,7 @@ export function parkedListenerOf(socket: Socket): ParkedListener {
 /** Reports whether a server can accept connections of `node:net`. */
 function acceptsPassable(server: BoundServer): boolean {
   const { socketType, allowReusePort, serverAddress } = server;
-  return socketType === SOCK_STREAM && !allowReusePort && canPass() &&
+  return socketType === SOCK_STREAM && !allowReusePort && canBindHandles() &&
     !hasScope(serverAddress);
 }
 

@@ -2,7 +2,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { ChildAcceptor } from "../../internal/children/child_acceptor.ts";
-import { parkHandle } from "../../internal/runtime/node/parked_listener.ts";
+import { parkHandle } from "../../internal/runtime/node/node_handles.ts";
 import { parkedListenerOf } from "../../internal/server/bind_passable.ts";
 import { assertEquals } from "../deps.ts";
 import { TCP } from "../helpers/forking_helpers.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Server as NetServer, Socket as NetSocket } from "node:net";
+import type { Server as NetServer } from "node:net";
 import {
   AF_INET,
   AF_INET6,
@@ -18,17 +18,20 @@ import {
 } from "../../base/constants.ts";
 import { type ErrnoName, errnoName, errnoOf } from "../../base/errno.ts";
 import { osError } from "../../base/translate_error.ts";
-import { canBindHandles, handleOf } from "../node/bound_handle.ts";
-import { nodeBinding, nodeNet } from "../system/node_builtins.ts";
+import { nodeBinding } from "../system/node_builtins.ts";
 import { datagramOf } from "../node/node_datagram.ts";
-import {
-  listenAt,
-  type ListenHandle,
-  NodeListener,
-  PassableStream,
-} from "../node/node_listener.ts";
+import { NodeListener } from "../node/node_listener.ts";
 import type { Transport, TransportAddr } from "../transport/transport.ts";
 import { hasPermission } from "../system/deno.ts";
+import {
+  canBindHandles,
+  connectionOver,
+  listenAt,
+  type ListenHandle,
+  serverOver,
+  SOCKET_HANDLE,
+} from "../node/node_handles.ts";
+import { PassableStream } from "../node/passable_stream.ts";
 
 /** The kind of socket that a descriptor must be; undefined for any. */
 export interface WantedSocket {
@@ -60,9 +63,6 @@ interface Name {
  * `net.core.somaxconn`, which limits it. Node cannot accept without calling listen(2), and thus sets the backlog anew.
  */
 const BACKLOG = 4096;
-
-/** The type of a handle that connects. One that listens would begin to, as soon as it is opened. */
-const SOCKET_HANDLE = 0;
 
 /** The descriptors that were adopted. Their numbers are free again, and name whatever the process opens next. */
 const adopted = new Set<number>();
@@ -183,7 +183,7 @@ function adoptTcp(fd: number, wanted: WantedSocket): Transport {
   const connected = handle.getpeername!({}) === 0;
   const copy = replace(fd, handle);
   if (connected) {
-    return new PassableStream(connectionOf({ fd: copy }), addr);
+    return new PassableStream(connectionOver({ fd: copy }), addr);
   }
   const listening = openServer(fd, copy);
   const status = listenAt(...listening, BACKLOG);
@@ -200,7 +200,7 @@ function adoptUnix(fd: number, wanted: WantedSocket): Transport {
   const status = listenAt(...listening, BACKLOG);
   if (status === 0) return new NodeListener(...listening, addr, BACKLOG, true);
   if (status !== -errnoOf("EINVAL")) throw failure(fd, status); // a pipe
-  return new PassableStream(connectionOf({ handle: listening[1] }), addr);
+  return new PassableStream(connectionOver({ handle: listening[1] }), addr);
 }
 
 /**
@@ -232,18 +232,11 @@ function lookAtUdp(fd: number, copy: number): Handle {
   );
 }
 
-/** Opens a server over a descriptor, which does not accept yet. */
+/** Opens a server over the copy of a descriptor. */
 function openServer(fd: number, copy: number): [NetServer, ListenHandle] {
-  const handle = handleOf<ListenHandle>(copy);
-  if (typeof handle === "number") throw failure(fd, handle);
-  const options = { allowHalfOpen: true, pauseOnConnect: true };
-  return [nodeNet().createServer(options), handle];
-}
-
-/** Opens a connection, which does not read yet. */
-function connectionOf(over: { fd: number } | { handle: object }): NetSocket {
-  const options = { ...over, allowHalfOpen: true, pauseOnCreate: true };
-  return new (nodeNet().Socket)(options);
+  const opened = serverOver(copy);
+  if (typeof opened === "number") throw failure(fd, opened);
+  return opened;
 }
 
 /** The kinds of permissions. Deno opens the files of `/proc` only with all of them. */

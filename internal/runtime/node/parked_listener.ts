@@ -4,68 +4,15 @@
  * @module
  */
 
-import type { Server as NetServer, Socket as NetSocket } from "node:net";
-import { handleOf } from "./bound_handle.ts";
-import { nodeBinding, nodeNet } from "../system/node_builtins.ts";
-import {
-  listenAt,
-  type ListenHandle,
-  NodeListener,
-  PassableStream,
-} from "./node_listener.ts";
+import type { Socket as NetSocket } from "node:net";
+import { listenOn, type ParkedHandle } from "./node_handles.ts";
+import { NodeListener } from "./node_listener.ts";
+import { PassableStream } from "./passable_stream.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
-
-/** The type of a handle that connects. A handle that listens would accept as soon as it is opened. */
-const SOCKET_HANDLE = 0;
-
-/** A handle of Node over a listening descriptor, which does not accept. Its copies can. */
-export interface ParkedHandle {
-  /** Opens a descriptor. Returns 0, or the negative errno. */
-  open(fd: number): number;
-  /** Returns a copy of the descriptor that is closed on exec; negative if there is none. */
-  fdForIpc(): number;
-  close(): void;
-}
-
-/** Returns a handle over a copy of a TCP handle that listens. The copy does not accept. */
-export function parkHandle(handle: { fdForIpc(): number }): ParkedHandle {
-  const { TCP } = nodeBinding("tcp_wrap");
-  const parked: ParkedHandle = new TCP(SOCKET_HANDLE);
-  parked.open(handle.fdForIpc());
-  return parked;
-}
-
-/** Opens a connection over a handle that another process has passed. It does not read yet. */
-export function connectionOver(handle: object): NetSocket {
-  const options = { handle, allowHalfOpen: true, pauseOnCreate: true };
-  return new (nodeNet().Socket)(options);
-}
-
-/**
- * Opens a server of `node:net` that listens on a copy of a parked handle.
- *
- * @returns The server and its handle; undefined if no descriptor is left for the copy.
- */
-export function listenOn(
-  parked: ParkedHandle,
-  backlog: number,
-): [NetServer, ListenHandle] | undefined {
-  const copy = parked.fdForIpc();
-  if (!(copy >= 0)) return undefined;
-  const handle = handleOf<ListenHandle>(copy);
-  if (typeof handle === "number") return undefined;
-  const server = nodeNet().createServer({
-    allowHalfOpen: true,
-    pauseOnConnect: true,
-  });
-  if (listenAt(server, handle, backlog) === 0) return [server, handle];
-  server.close();
-  return undefined;
-}
 
 /**
  * A listening socket that other processes accept on. Gives the connections that they return, and accepts by itself only

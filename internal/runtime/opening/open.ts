@@ -30,7 +30,8 @@ import {
   scopeOf,
 } from "../deno/scope_id.ts";
 import { connectUnix } from "../unix/unix_connect.ts";
-import { canNameClients, connectUnixFrom } from "../unix/unix_bound_connect.ts";
+import { canBindHandles } from "../node/node_handles.ts";
+import { connectUnixFrom } from "../unix/unix_bound_connect.ts";
 import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
 import { removeStale } from "../unix/unix_stale_path.ts";
 import { UnixDatagram } from "../unix/unix_datagram.ts";
@@ -263,7 +264,7 @@ async function openUnixStream(
   options: PathOptions = {},
   signal?: AbortSignal,
 ): Promise<StreamTransport> {
-  if (typeof from !== "string" || !canNameClients()) {
+  if (typeof from !== "string" || !canBindHandles()) {
     return await connectUnix(path, signal);
   }
   const dial = () => connectUnixFrom(from, path, options, signal);

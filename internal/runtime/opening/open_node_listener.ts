@@ -11,19 +11,21 @@ import { OSError } from "../../base/errors.ts";
 import { osError } from "../../base/translate_error.ts";
 import { hostFor } from "../resolver/dns.ts";
 import { isIPv4, isIPv6 } from "../../base/inet.ts";
-import { bindHandle, canBindHandles, UNIX_PATH } from "../node/bound_handle.ts";
-import { nodeNet } from "../system/node_builtins.ts";
+import {
+  bindHandle,
+  createPassingServer,
+  listenAt,
+  type ListenHandle,
+  parkHandle,
+  UNIX_PATH,
+} from "../node/node_handles.ts";
 import { openListener } from "./open.ts";
 import type {
   ListenerTransport,
   TransportAddr,
 } from "../transport/transport.ts";
-import {
-  listenAt,
-  type ListenHandle,
-  NodeListener,
-} from "../node/node_listener.ts";
-import { ParkedListener, parkHandle } from "../node/parked_listener.ts";
+import { NodeListener } from "../node/node_listener.ts";
+import { ParkedListener } from "../node/parked_listener.ts";
 import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
 
 /** The listener to open. */
@@ -36,11 +38,6 @@ export interface NodeListenOptions extends PathOptions {
   backlog: number;
   /** Whether other processes accept, and this one only keeps the socket. */
   parked?: boolean;
-}
-
-/** Reports whether this system and this Deno can pass connections to another process. */
-export function canPass(): boolean {
-  return canBindHandles();
 }
 
 /**
@@ -93,10 +90,7 @@ function open(options: NodeListenOptions): ListenerTransport {
   const [host, port] = typeof address === "string"
     ? [address, UNIX_PATH]
     : [literalHost(family, address), address[1]];
-  const server = nodeNet().createServer({
-    allowHalfOpen: true,
-    pauseOnConnect: true,
-  });
+  const server = createPassingServer();
   const waiting = Math.max(1, backlog); // `node:net` takes 0 for its default
   const handle = listen(server, host, port, family, waiting);
   if (handle === undefined) throw openFailure(options);

@@ -5,7 +5,6 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { bindHandle, canBindHandles, UNIX_PATH } from "../node/bound_handle.ts";
 import { nodeNet } from "../system/node_builtins.ts";
 import { NodeStream } from "../node/node_stream.ts";
 import {
@@ -15,15 +14,11 @@ import {
   type PathOptions,
 } from "./unix_path.ts";
 import { temporaryName } from "./unix_stale_path.ts";
+import { bindHandle, UNIX_PATH } from "../node/node_handles.ts";
 
 /** The handle of a bound socket of `node:net`. */
 interface Pipe {
   close(...args: unknown[]): void;
-}
-
-/** Reports whether this Deno and this system can connect a bound Unix socket. */
-export function canNameClients(): boolean {
-  return canBindHandles();
 }
 
 /** A connection of a bound socket. Closing the connection removes its path, unless the name is abstract. */

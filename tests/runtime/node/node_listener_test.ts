@@ -2,10 +2,8 @@
 
 import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
-import {
-  type ListenHandle,
-  NodeListener,
-} from "../../../internal/runtime/node/node_listener.ts";
+import type { ListenHandle } from "../../../internal/runtime/node/node_handles.ts";
+import { NodeListener } from "../../../internal/runtime/node/node_listener.ts";
 import { assert, assertEquals } from "../../deps.ts";
 import { within } from "../../helpers/within.ts";
 
