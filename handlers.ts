@@ -133,7 +133,7 @@ export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/tls/peer_certificate.ts";
+} from "./internal/runtime/tls/session_facts.ts";
 export type {
   SniCallback,
   SSLContext,

@@ -170,7 +170,7 @@ export type {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/tls/peer_certificate.ts";
+} from "./internal/runtime/tls/session_facts.ts";
 export type {
   SniCallback,
   SSLContext,

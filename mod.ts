@@ -387,7 +387,7 @@ export {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/tls/peer_certificate.ts";
+} from "./internal/runtime/tls/session_facts.ts";
 export type {
   SniCallback,
   SSLContext,

@@ -51,7 +51,7 @@ export type {
 export type {
   CertificateName,
   PeerCertificate,
-} from "./internal/runtime/tls/peer_certificate.ts";
+} from "./internal/runtime/tls/session_facts.ts";
 export { SSLContext } from "./internal/ssl/ssl_context.ts";
 export type { SniCallback } from "./internal/ssl/ssl_context.ts";
 export { SSLSocket } from "./internal/ssl/ssl_context.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { PeerCertificate } from "../runtime/tls/peer_certificate.ts";
 import {
+  type PeerCertificate,
   peerCertificate,
   type SessionFacts,
 } from "../runtime/tls/session_facts.ts";

@@ -12,8 +12,10 @@ import {
 } from "../base/ssl_constants.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import { noteContext } from "../base/ssl_contexts.ts";
-import type { PeerCertificate } from "../runtime/tls/peer_certificate.ts";
-import { peerCertificate } from "../runtime/tls/session_facts.ts";
+import {
+  type PeerCertificate,
+  peerCertificate,
+} from "../runtime/tls/session_facts.ts";
 import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";

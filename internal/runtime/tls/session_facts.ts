@@ -1,14 +1,15 @@
 /**
- * The facts about a TLS session as plain data, which go with a connection to a worker or a child process.
+ * The facts about a TLS session as plain data, which go with a connection to a worker or a child process, and the
+ * certificate of the peer in the form of Python's `getpeercert`.
  *
  * @module
  */
 
-import type { Bytes } from "../../base/memory.ts";
+import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
+import type { Bytes } from "../../base/memory.ts";
 import { CERT_NONE } from "../../base/ssl_constants.ts";
 import { nodeCrypto } from "../system/node_builtins.ts";
-import { certificateParts, type PeerCertificate } from "./peer_certificate.ts";
 
 /** The name of a cipher, the version of TLS, and the bits of the key. */
 export type Cipher = [name: string, version: string, bits: number];
@@ -57,4 +58,89 @@ export function peerCertificate(
   if (!verified) return {};
   const { X509Certificate } = nodeCrypto();
   return certificateParts(new X509Certificate(bytes));
+}
+
+/**
+ * A name of a certificate: its relative names in order, each a list of keys and values.
+ *
+ * @category TLS
+ */
+export type CertificateName = [key: string, value: string][][];
+
+/**
+ * A certificate in the form of Python's `getpeercert()`. Has no entries if the certificate was not verified.
+ *
+ * @category TLS
+ */
+export interface PeerCertificate {
+  /** The name of the owner. */
+  subject?: CertificateName;
+  /** The name of the authority that signed the certificate. */
+  issuer?: CertificateName;
+  /** The version of X.509: 3. */
+  version?: number;
+  /** The serial number in hexadecimal. */
+  serialNumber?: string;
+  /** The start of its validity, such as `"Nov 29 19:00:00 2026 GMT"`. */
+  notBefore?: string;
+  /** The end of its validity. */
+  notAfter?: string;
+  /** The names that it is valid for: `["DNS", "localhost"]`. */
+  subjectAltName?: [kind: string, value: string][];
+}
+
+/** The long names that OpenSSL gives to the short ones of Node. */
+const LONG: Record<string, string> = {
+  C: "countryName",
+  CN: "commonName",
+  DC: "domainComponent",
+  GN: "givenName",
+  L: "localityName",
+  O: "organizationName",
+  OU: "organizationalUnitName",
+  SN: "surname",
+  ST: "stateOrProvinceName",
+  UID: "userId",
+};
+
+/** Returns the parts of a certificate. */
+function certificateParts(
+  certificate: X509Certificate,
+): PeerCertificate {
+  const { subject, issuer, serialNumber, validFrom, validTo, subjectAltName } =
+    certificate;
+  const parts: PeerCertificate = {
+    subject: nameParts(subject),
+    issuer: nameParts(issuer),
+    version: 3, // others are refused
+    serialNumber: evenDigits(serialNumber),
+    notBefore: validFrom,
+    notAfter: validTo,
+  };
+  if (subjectAltName !== undefined) {
+    parts.subjectAltName = altNames(subjectAltName);
+  }
+  return parts;
+}
+
+/** Returns the number with two digits for each byte, as OpenSSL has it. */
+function evenDigits(hexadecimal: string): string {
+  return hexadecimal.length % 2 === 0 ? hexadecimal : `0${hexadecimal}`;
+}
+
+function nameParts(name: string | undefined): CertificateName {
+  return (name ?? "").split("\n").filter((line) => line !== "").map((line) => {
+    const equals = line.indexOf("=");
+    const key = line.slice(0, equals);
+    return [[LONG[key] ?? key, line.slice(equals + 1)]];
+  });
+}
+
+function altNames(text: string): [string, string][] {
+  // a value with a comma or a quote is a JSON string: Node's defence of CVE-2021-44532
+  const entries = text.matchAll(/([^:,\s][^:]*):("(?:[^"\\]|\\.)*"|[^,]*)/g);
+  return Array.from(entries, ([, kind, value]) => [
+    kind,
+    value.startsWith('"') ? JSON.parse(value) : value,
+  ]);
 }
