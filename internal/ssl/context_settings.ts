@@ -4,9 +4,15 @@
  * @module
  */
 
+import { checkTimeout } from "../base/arguments.ts";
 import { osError } from "../base/translate_error.ts";
 import { SSLError } from "../base/ssl_errors.ts";
-import * as C from "../base/ssl_constants.ts";
+import {
+  CERT_NONE,
+  CERT_OPTIONAL,
+  CERT_REQUIRED,
+  TLSVersion,
+} from "../base/ssl_constants.ts";
 import {
   type CertChain,
   loadChain,
@@ -18,7 +24,6 @@ import {
   type TlsProfile,
   type TlsSettings,
 } from "../runtime/tls/tls_profile.ts";
-import { nodeVersion } from "./ssl_arguments.ts";
 
 /** A loaded file, and a function to load it again. */
 interface Loaded<T> {
@@ -39,10 +44,11 @@ export class ContextSettings {
   #verifyMode: number;
   #checkHostname: boolean;
   #versions = {
-    minimumVersion: C.TLSVersion.TLSv1_2 as C.TLSVersion,
-    maximumVersion: C.TLSVersion.MAXIMUM_SUPPORTED as C.TLSVersion,
+    minimumVersion: TLSVersion.TLSv1_2 as TLSVersion,
+    maximumVersion: TLSVersion.MAXIMUM_SUPPORTED as TLSVersion,
   };
   #alpnProtocols: readonly string[] = [];
+  #handshakeTimeout: number | null = 10;
   #profile: TlsProfile | undefined;
   /** The profile before the last change. The next one remembers the servers that it has verified. */
   #before: TlsProfile | undefined;
@@ -51,7 +57,7 @@ export class ContextSettings {
   constructor(serverSide: boolean) {
     this.serverSide = serverSide;
     this.#checkHostname = !serverSide;
-    this.#verifyMode = serverSide ? C.CERT_NONE : C.CERT_REQUIRED;
+    this.#verifyMode = serverSide ? CERT_NONE : CERT_REQUIRED;
   }
 
   #changed(): void {
@@ -104,13 +110,13 @@ export class ContextSettings {
   }
 
   set verifyMode(mode: number) {
-    const modes = [C.CERT_NONE, C.CERT_OPTIONAL, C.CERT_REQUIRED];
+    const modes = [CERT_NONE, CERT_OPTIONAL, CERT_REQUIRED];
     if (!modes.includes(mode)) {
       throw new RangeError(
         `Cannot set verifyMode: expected CERT_NONE, CERT_OPTIONAL or CERT_REQUIRED, got ${mode}`,
       );
     }
-    if (mode === C.CERT_NONE && this.#checkHostname) {
+    if (mode === CERT_NONE && this.#checkHostname) {
       throw new TypeError(
         "Cannot set verifyMode: CERT_NONE needs checkHostname to be false first",
       );
@@ -125,30 +131,46 @@ export class ContextSettings {
 
   set checkHostname(check: boolean) {
     this.#checkHostname = check;
-    if (check && this.#verifyMode === C.CERT_NONE) {
-      this.#verifyMode = C.CERT_REQUIRED;
+    if (check && this.#verifyMode === CERT_NONE) {
+      this.#verifyMode = CERT_REQUIRED;
     }
     this.#changed();
   }
 
   /** Returns the oldest or the newest version. */
-  version(name: "minimumVersion" | "maximumVersion"): C.TLSVersion {
+  version(name: "minimumVersion" | "maximumVersion"): TLSVersion {
     return this.#versions[name];
   }
 
   /** Sets the oldest or the newest version. */
   setVersion(
     name: "minimumVersion" | "maximumVersion",
-    version: C.TLSVersion,
+    version: TLSVersion,
   ): void {
     nodeVersion(version, name);
     this.#versions[name] = version;
     this.#changed();
   }
 
-  /** Sets the protocols of ALPN, which were checked. */
+  /** The seconds that a handshake may take; null is no limit. */
+  get handshakeTimeout(): number | null {
+    return this.#handshakeTimeout;
+  }
+
+  set handshakeTimeout(seconds: number | null) {
+    checkTimeout(seconds);
+    if (seconds === 0) {
+      throw new RangeError(
+        "Cannot set handshakeTimeout: a handshake takes more than 0 seconds",
+      );
+    }
+    this.#handshakeTimeout = seconds;
+  }
+
+  /** Sets the protocols of ALPN. */
   setAlpnProtocols(protocols: readonly string[]): void {
-    this.#alpnProtocols = protocols;
+    checkAlpn(protocols);
+    this.#alpnProtocols = [...protocols];
     this.#changed();
   }
 
@@ -189,7 +211,7 @@ export class ContextSettings {
       const text = "the server has no certificate: call loadCertChain";
       throw incomplete("NO_CERTIFICATE_ASSIGNED", text);
     }
-    const verifies = this.#verifyMode !== C.CERT_NONE;
+    const verifies = this.#verifyMode !== CERT_NONE;
     if (verifies && this.#roots.length === 0 && !this.#defaultRoots) {
       const load = this.serverSide
         ? "loadVerifyLocations"
@@ -208,4 +230,45 @@ export function unsupported(syscall: string, reason: string): Error {
 function incomplete(reason: string, text: string): SSLError {
   const message = `Cannot wrapSocket: ${reason}: ${text} (EPROTO)`;
   return new SSLError(message, { reason, syscall: "wrapSocket" });
+}
+
+/** Returns a version as Node names it, or throws if Deno does not speak it. */
+function nodeVersion(version: unknown, name: string): NodeVersion {
+  switch (version) {
+    case TLSVersion.MINIMUM_SUPPORTED:
+    case TLSVersion.TLSv1_2:
+      return "TLSv1.2";
+    case TLSVersion.MAXIMUM_SUPPORTED:
+    case TLSVersion.TLSv1_3:
+      return "TLSv1.3";
+    case TLSVersion.SSLv3:
+    case TLSVersion.TLSv1:
+    case TLSVersion.TLSv1_1:
+      throw osError("EOPNOTSUPP", {
+        syscall: `set ${name}`,
+        reason: "Deno speaks TLS 1.2 and 1.3 only",
+      });
+    default:
+      throw new RangeError(
+        `Cannot set ${name}: expected a number of TLSVersion, got ${version}`,
+      );
+  }
+}
+
+/** Throws for a protocol that is no name of ALPN. Source: RFC 7301, 3.1. */
+function checkAlpn(protocols: readonly string[]): void {
+  if (!Array.isArray(protocols)) {
+    throw new TypeError(
+      `Cannot set ALPN protocols: expected a list of names, got ${protocols}`,
+    );
+  }
+  for (const name of protocols) {
+    const { length } = new TextEncoder().encode(name);
+    if (typeof name === "string" && length > 0 && length < 256) continue;
+    throw new RangeError(
+      `Cannot set ALPN protocols: a name has 1 to 255 bytes, got ${
+        JSON.stringify(name)
+      }`,
+    );
+  }
 }

@@ -23,7 +23,6 @@ import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { ContextSettings, unsupported } from "./context_settings.ts";
 import { ServerNames } from "./server_names.ts";
-import { checkAlpn, checkSeconds } from "./ssl_arguments.ts";
 import { TlsSession } from "./tls_session.ts";
 import { wrapSocket, type WrapSocketOptions } from "./wrap_socket.ts";
 
@@ -73,7 +72,6 @@ export class SSLContext {
   sniCallback: SniCallback | null = null;
   readonly #settings: ContextSettings;
   readonly #names = new ServerNames<SSLContext>();
-  #handshakeTimeout: number | null = 10;
 
   /**
    * Creates a context. A context for clients verifies the server and its name, as in Python, and has no authorities
@@ -191,11 +189,11 @@ export class SSLContext {
    * @default {10}
    */
   get handshakeTimeout(): number | null {
-    return this.#handshakeTimeout;
+    return this.#settings.handshakeTimeout;
   }
 
   set handshakeTimeout(seconds: number | null) {
-    this.#handshakeTimeout = checkSeconds(seconds);
+    this.#settings.handshakeTimeout = seconds;
   }
 
   /**
@@ -205,7 +203,7 @@ export class SSLContext {
    * @throws {RangeError} if a name is empty or longer than 255 bytes.
    */
   setAlpnProtocols(protocols: readonly string[]): void {
-    this.#settings.setAlpnProtocols(checkAlpn(protocols));
+    this.#settings.setAlpnProtocols(protocols);
   }
 
   /**
@@ -273,7 +271,6 @@ export class SSLContext {
         choose: this.#chooses
           ? async (made, name) => (await this.#choose(made, name)).#profile()
           : undefined,
-        handshakeTimeout: this.#handshakeTimeout,
       },
       socket,
       options,

@@ -8,7 +8,7 @@ import { awaitHint } from "../base/message_hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import { passHeaderOn } from "../proxy/known_headers.ts";
 import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
-import { TlsStream, type TlsStreamOptions } from "../runtime/tls/tls_stream.ts";
+import { TlsStream } from "../runtime/tls/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
@@ -54,7 +54,6 @@ export interface WrapSocketOptions extends AbortOptions {
 /** The context of a socket, and its functions to make one. */
 export interface Wrapping<S> {
   readonly settings: ContextSettings;
-  readonly handshakeTimeout: number | null;
   /** Returns the profile of the context. */
   profile(): TlsProfile;
   /** Makes a socket like the one that is wrapped, without its transport. */
@@ -109,7 +108,7 @@ async function wrap<S extends Wrapped>(
     const { plaintext = "refuse" } = options;
     const { plain, counts, ...taken } = await takeOver(from, stream, plaintext);
     const choose = wrapping.choose?.bind(undefined, made);
-    const settings = transportSettings(wrapping, options);
+    const settings = sessionSettings(wrapping.settings, options);
     const transport = new TlsStream({ ...taken, ...settings, profile, choose });
     wrapping.attach(made, transport, plain, counts);
     if (options.doHandshakeOnConnect !== false) await made.doHandshake(options);
@@ -121,17 +120,11 @@ async function wrap<S extends Wrapped>(
   }
 }
 
-function transportSettings<S>(
-  { settings, handshakeTimeout }: Wrapping<S>,
-  { suppressRaggedEofs = true, serverHostname }: WrapSocketOptions,
-): Pick<
-  TlsStreamOptions,
-  | "checkHostname"
-  | "handshakeTimeout"
-  | "serverHostname"
-  | "suppressRaggedEofs"
-> {
-  const { checkHostname } = settings;
+/** Returns the settings of the context and of the call that a session keeps. */
+function sessionSettings(
+  { checkHostname, handshakeTimeout }: ContextSettings,
+  { serverHostname, suppressRaggedEofs = true }: WrapSocketOptions,
+) {
   return {
     checkHostname,
     handshakeTimeout,
