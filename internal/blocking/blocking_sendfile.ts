@@ -5,7 +5,7 @@
  */
 
 import { translate } from "../base/translate_error.ts";
-import { openFileSync, SEEK_SET } from "../runtime/system/deno.ts";
+import { openFileSync, SEEK_SET } from "../runtime/system/deno_api.ts";
 
 /** The bytes of one read: two windows of a connection. */
 const CHUNK = 262_144;

@@ -6,7 +6,7 @@
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
 import { unstableNet } from "../runtime/opening/open.ts";
-import { hasPermission } from "../runtime/system/deno.ts";
+import { hasPermission } from "../runtime/system/deno_api.ts";
 import { nodeChildProcess } from "../runtime/system/node_builtins.ts";
 import { execPath, permissionFlags } from "../handoff/permissions.ts";
 import { withoutStack } from "../runtime/system/free_descriptors.ts";

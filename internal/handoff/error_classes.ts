@@ -6,7 +6,7 @@
 
 import * as family from "../base/errors.ts";
 import * as tls from "../base/ssl_errors.ts";
-import { DENO_ERRORS } from "../runtime/system/deno.ts";
+import { DENO_ERRORS } from "../runtime/system/deno_api.ts";
 import {
   IncompleteReadError,
   LimitOverrunError,

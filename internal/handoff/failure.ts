@@ -10,7 +10,7 @@ import {
 } from "../files/read_errors.ts";
 import type { OSError } from "../base/errors.ts";
 import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { mayRenderStack } from "../runtime/system/free_descriptors.ts";
 import {
   define,

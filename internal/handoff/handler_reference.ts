@@ -6,7 +6,7 @@
  */
 
 import { TimeoutError } from "../base/errors.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import {
   checkHandlerClass,
   type HandlerClass,

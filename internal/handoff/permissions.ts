@@ -15,7 +15,7 @@ import {
   inspect,
   isStandalone,
   queryPermission,
-} from "../runtime/system/deno.ts";
+} from "../runtime/system/deno_api.ts";
 
 /**
  * Checks that a worker may read its modules, which it reads from the disk itself.

@@ -6,7 +6,7 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { AcceptRate } from "./accept_rate.ts";
 import { IdleSweep, RequestDeadlines } from "./request_timer.ts";
 import { noteLimit } from "./note_limit.ts";

@@ -6,7 +6,7 @@
  */
 
 import { AF_UNIX, SOCK_STREAM } from "../base/constants.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { Socket } from "../socket/socket_object.ts";
 
 /** Where connections are accepted, if not by the server itself. */

@@ -6,7 +6,7 @@
 
 import { awaitHint } from "../base/message_hints.ts";
 import { checkTimeout } from "../base/arguments.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type {

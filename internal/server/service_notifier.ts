@@ -16,7 +16,7 @@ import { Start } from "../waiting/start.ts";
 import { MAX_DELAY } from "../waiting/timeouts.ts";
 import { say } from "../stages/report.ts";
 import type { ServerStages } from "../stages/stages.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 
 /**
  * A message to the service manager: an assignment of sd_notify(3), such as `"READY=1"`.

@@ -5,7 +5,7 @@
  */
 
 import { memory } from "../base/memory.ts";
-import { openFile, SEEK_SET } from "../runtime/system/deno.ts";
+import { openFile, SEEK_SET } from "../runtime/system/deno_api.ts";
 
 /** The size of a read, which each slow client keeps in memory. */
 const CHUNK = 262144;

@@ -5,7 +5,7 @@
  */
 
 import { awaitHint } from "../base/message_hints.ts";
-import { inspect } from "../runtime/system/deno.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { subscribeTo } from "../runtime/system/event_channel.ts";
 import type {
   AnyServer,

@@ -22,7 +22,7 @@ import { nodeBinding } from "../system/node_builtins.ts";
 import { datagramOf } from "../node/node_datagram.ts";
 import { NodeListener } from "../node/node_listener.ts";
 import type { Transport, TransportAddr } from "../transport/transport.ts";
-import { hasPermission } from "../system/deno.ts";
+import { hasPermission } from "../system/deno_api.ts";
 import {
   canBindHandles,
   connectionOver,

@@ -5,7 +5,7 @@
  */
 
 import { osError } from "../../base/translate_error.ts";
-import { hasPermission } from "../system/deno.ts";
+import { hasPermission } from "../system/deno_api.ts";
 
 /** A descriptor that this process got from the one that started it. */
 export interface InheritedDescriptor {

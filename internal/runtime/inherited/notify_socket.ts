@@ -6,7 +6,7 @@
 
 import { osError, translate } from "../../base/translate_error.ts";
 import { resolvesWithin } from "../../waiting/promises.ts";
-import { hasPermission } from "../system/deno.ts";
+import { hasPermission } from "../system/deno_api.ts";
 
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
 const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;

@@ -31,7 +31,7 @@ import {
 } from "../deno/scope_id.ts";
 import { connectUnix } from "../unix/unix_connect.ts";
 import { canBindHandles } from "../node/node_handles.ts";
-import { connectUnixFrom } from "../unix/unix_bound_connect.ts";
+import { connectUnixFrom } from "../unix/unix_connect_from.ts";
 import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
 import { removeStale } from "../unix/unix_stale_path.ts";
 import { UnixDatagram } from "../unix/unix_datagram.ts";

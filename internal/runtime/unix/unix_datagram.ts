@@ -14,7 +14,7 @@ import type {
   BoundedDatagramTransport,
   TransportAddr,
 } from "../transport/transport.ts";
-import { type OpenWaker, UnixConn } from "./unix_conn.ts";
+import { InterruptibleConn, type OpenWaker } from "./interruptible_conn.ts";
 import { type Outcome, UnixSender } from "./unix_sender.ts";
 import { SendSockets } from "./unix_send_sockets.ts";
 
@@ -69,7 +69,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
   /** Locked while answers are kept. */
   readonly flushed: Mutex = new Mutex();
-  readonly #own: UnixConn;
+  readonly #own: InterruptibleConn;
   readonly #sender: UnixSender;
   readonly #peers = new Map<string, UnixPeer>();
   readonly #deaf = new Set<string>();
@@ -88,7 +88,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
     openWaker: OpenWaker,
     sendSockets: readonly DenoDatagramConn[] = [],
   ) {
-    this.#own = new UnixConn(conn, openWaker);
+    this.#own = new InterruptibleConn(conn, openWaker);
     this.#sender = new UnixSender(this.#own, new SendSockets(sendSockets));
   }
 

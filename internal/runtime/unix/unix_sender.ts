@@ -9,7 +9,7 @@ import { poll } from "../../waiting/turns.ts";
 import { Mutex } from "../../waiting/mutex.ts";
 import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 import { PeerAliases } from "./unix_aliases.ts";
-import type { UnixConn } from "./unix_conn.ts";
+import type { InterruptibleConn } from "./interruptible_conn.ts";
 import type { SendSockets } from "./unix_send_sockets.ts";
 
 /**
@@ -58,7 +58,7 @@ function isGone(error: unknown): boolean {
  * to peers that are connected to it, and if there are no send sockets.
  */
 export class UnixSender {
-  readonly #own: UnixConn;
+  readonly #own: InterruptibleConn;
   readonly #sendSockets: SendSockets;
   readonly #aliases = new PeerAliases();
   /** The peers that are connected to the socket. */
@@ -71,7 +71,7 @@ export class UnixSender {
    * @param own The socket.
    * @param sendSockets The send sockets of the socket. `close` closes them.
    */
-  constructor(own: UnixConn, sendSockets: SendSockets) {
+  constructor(own: InterruptibleConn, sendSockets: SendSockets) {
     this.#own = own;
     this.#sendSockets = sendSockets;
   }

@@ -19,7 +19,7 @@ const NOTHING = new Uint8Array(0);
  * empty datagram from a second socket, which `receive` drops. Earlier datagrams are received before it: none is lost,
  * and the order holds.
  */
-export class UnixConn {
+export class InterruptibleConn {
   /** Deno's socket. */
   readonly conn: DenoDatagramConn;
   readonly #openWaker: OpenWaker;
@@ -57,7 +57,7 @@ export class UnixConn {
     }
   }
 
-  /** Takes a turn to send. Interrupts a receive that waits, which goes on after {@linkcode UnixConn.release}. */
+  /** Takes a turn to send. Interrupts a receive that waits, which goes on after {@linkcode InterruptibleConn.release}. */
   async acquire(): Promise<void> {
     if (this.#turns.tryAcquire()) return;
     this.#wanted++;
