@@ -108,14 +108,16 @@ export type {
   ServerStatus,
 } from "./internal/stages/server_status.ts";
 export type {
+  Blocking,
   BlockingFileForMode,
   BlockingFileOf,
-} from "./internal/blocking/blocking_makefile.ts";
-export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
-export type {
+  BlockingReader,
   BlockingRWPair,
+  BlockingTextReader,
   BlockingTextRWPair,
-} from "./internal/blocking/blocking_rw_pair.ts";
+  BlockingTextWriter,
+  BlockingWriter,
+} from "./internal/blocking/blocking_types.ts";
 export type {
   BlockingFileLike,
   BlockingOpenFile,
@@ -126,10 +128,6 @@ export {
   createConnectionSync,
   selectSync,
 } from "./internal/blocking/blocking_functions.ts";
-export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
-export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
-export type { Blocking } from "./internal/blocking/blocking_types.ts";
-export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
 export type {
   CertificateName,
   PeerCertificate,

@@ -159,24 +159,22 @@ export {
   createConnectionSync,
   selectSync,
 } from "./internal/blocking/blocking_functions.ts";
-export type { BlockingReader } from "./internal/blocking/blocking_reader.ts";
-export type { Blocking } from "./internal/blocking/blocking_types.ts";
 export type {
+  Blocking,
+  BlockingBytes,
+  BlockingFileForMode,
+  BlockingFileOf,
+  BlockingReader,
   BlockingRWPair,
+  BlockingTextReader,
   BlockingTextRWPair,
-} from "./internal/blocking/blocking_rw_pair.ts";
+  BlockingTextWriter,
+  BlockingWriter,
+} from "./internal/blocking/blocking_types.ts";
 export type {
   BlockingFileLike,
   BlockingOpenFile,
 } from "./internal/blocking/blocking_sendfile.ts";
-export type { BlockingTextReader } from "./internal/blocking/blocking_text_reader.ts";
-export type { BlockingTextWriter } from "./internal/blocking/blocking_text_writer.ts";
-export type { BlockingWriter } from "./internal/blocking/blocking_writer.ts";
-export type { BlockingBytes } from "./internal/blocking/blocking_types.ts";
-export type {
-  BlockingFileForMode,
-  BlockingFileOf,
-} from "./internal/blocking/blocking_makefile.ts";
 
 export {
   AsyncMixIn,

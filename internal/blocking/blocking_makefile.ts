@@ -1,61 +1,88 @@
 /**
- * The files of a blocking socket.
+ * `makefile()` of a blocking socket, and its files that read and write.
  *
  * @module
  */
 
-import type { BufferedReader } from "../files/buffered_reader.ts";
-import type { BufferedRWPair, TextRWPair } from "../files/rw_pair.ts";
 import {
-  type FileForMode,
   makeFile,
   type MakefileHooks,
   type MakefileOptions,
 } from "../files/makefile.ts";
-import type { TextReader } from "../files/text_reader.ts";
-import type { TextWriter } from "../files/text_writer.ts";
-import type { Writer } from "../files/file_writer.ts";
-import { type BlockingReader, BlockingReaderShell } from "./blocking_reader.ts";
+import { BYTE_READS, delegate, TEXT_READS, WRITES } from "../files/rw_pair.ts";
 import {
-  type BlockingRWPair,
-  BlockingRWPairShell,
-  type BlockingTextRWPair,
-  BlockingTextRWPairShell,
-} from "./blocking_rw_pair.ts";
-import {
-  type BlockingTextReader,
+  BlockingReaderShell,
   BlockingTextReaderShell,
-} from "./blocking_text_reader.ts";
+} from "./blocking_readers.ts";
+import type {
+  BlockingBytes,
+  BlockingFileForMode,
+  BlockingReader,
+  BlockingTextReader,
+  BlockingTextWriter,
+  BlockingWriter,
+} from "./blocking_types.ts";
 import {
-  type BlockingTextWriter,
   BlockingTextWriterShell,
-} from "./blocking_text_writer.ts";
-import type { BlockingBytes } from "./blocking_types.ts";
-import { type BlockingWriter, BlockingWriterShell } from "./blocking_writer.ts";
+  BlockingWriterShell,
+} from "./blocking_writers.ts";
 
-/**
- * The file of a blocking socket that has the methods of a file of `Socket`.
- *
- * @typeParam F The file of `Socket`.
- * @category Files
- */
-export type BlockingFileOf<F> = F extends TextRWPair ? BlockingTextRWPair
-  : F extends TextReader ? BlockingTextReader
-  : F extends TextWriter ? BlockingTextWriter
-  : F extends BufferedRWPair ? BlockingRWPair
-  : F extends BufferedReader ? BlockingReader
-  : F extends Writer ? BlockingWriter
-  : never;
+/** The common base of both pairs. */
+class Pair<
+  R extends { close(): void },
+  W extends BlockingWriter | BlockingTextWriter,
+> {
+  readonly reader: R;
+  readonly writer: W;
 
-/**
- * The file that `makefile()` of a blocking socket returns for a mode; see {@linkcode FileForMode}.
- *
- * @typeParam M The mode.
- * @category Files
- */
-export type BlockingFileForMode<M extends string> = BlockingFileOf<
-  FileForMode<M>
->;
+  constructor(reader: R, writer: W) {
+    this.reader = reader;
+    this.writer = writer;
+  }
+
+  get closed(): boolean {
+    return this.writer.closed;
+  }
+
+  readable(): boolean {
+    return this.writer.writable();
+  }
+
+  close(): void {
+    try {
+      this.writer.close();
+    } finally {
+      this.reader.close();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Joins a reader and a writer to a {@linkcode BlockingRWPair}. */
+export class BlockingRWPairShell extends Pair<BlockingReader, BlockingWriter> {
+  static {
+    const reads = [...BYTE_READS, Symbol.iterator];
+    delegate(BlockingRWPairShell, reads, (pair) => pair.reader);
+    delegate(BlockingRWPairShell, WRITES, (pair) => pair.writer);
+  }
+
+  get pending(): number {
+    return this.writer.pending;
+  }
+}
+
+/** Joins a reader and a writer to a {@linkcode BlockingTextRWPair}. */
+export class BlockingTextRWPairShell
+  extends Pair<BlockingTextReader, BlockingTextWriter> {
+  static {
+    const reads = [...TEXT_READS, Symbol.iterator];
+    delegate(BlockingTextRWPairShell, reads, (pair) => pair.reader);
+    delegate(BlockingTextRWPairShell, WRITES, (pair) => pair.writer);
+  }
+}
 
 const KINDS = {
   Reader: BlockingReaderShell,

@@ -7,9 +7,8 @@
 import type { MakefileOptions } from "../files/makefile.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { AbortOptions } from "../waiting/abort.ts";
-import type { BlockingFileForMode } from "./blocking_makefile.ts";
 import type { BlockingFileLike } from "./blocking_sendfile.ts";
-import type { Blocking } from "./blocking_types.ts";
+import type { Blocking, BlockingFileForMode } from "./blocking_types.ts";
 
 /**
  * The socket of a blocking handler, a class with `static readonly blocking = true`. The server creates it and closes it.

@@ -38,14 +38,12 @@ import { checkTarget } from "../socket/receive.ts";
 import * as settings from "../socket/settings.ts";
 import { socketFile } from "../socket/socket_makefile.ts";
 import type { BlockingDatagram } from "./blocking_datagram.ts";
-import {
-  type BlockingFileForMode,
-  blockingMakefile,
-} from "./blocking_makefile.ts";
+import { blockingMakefile } from "./blocking_makefile.ts";
 import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingState } from "./blocking_state.ts";
 import type { BlockingStream } from "./blocking_stream.ts";
+import type { BlockingFileForMode } from "./blocking_types.ts";
 import type { Deadline } from "./deadline.ts";
 
 const FLAGS = C.MSG_PEEK | C.MSG_WAITALL | C.MSG_DONTWAIT;

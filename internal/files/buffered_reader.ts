@@ -6,29 +6,18 @@
 
 import type { Bytes } from "../base/memory.ts";
 import type { AbortOptions } from "../waiting/abort.ts";
-import { begun, unawaited } from "../waiting/promises.ts";
-import { Mutex } from "../waiting/mutex.ts";
+import { begun } from "../waiting/promises.ts";
 import { BufferedWriter, holdWhile } from "./buffered_writer.ts";
-import { checkBuffer } from "./file_arguments.ts";
-import { fillBuffer } from "./fill_buffer.ts";
-import { iterateLines, toResult } from "./lines.ts";
+import { iterateLines } from "./lines.ts";
 import {
   type BufferedReaderOptions,
   ReaderCore,
   type ReadUntilOptions,
 } from "./reader_core.ts";
 import { refuseFor } from "./read_errors.ts";
-import {
-  readArguments,
-  type ReadSteps,
-  runSteps,
-  takeTurn,
-} from "./read_steps.ts";
-import { type Convert, SingleReceive } from "./single_receive.ts";
+import { readArguments, ReadTurns } from "./read_steps.ts";
 import type { ByteQueue } from "./unread_queues.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
-
-const NEWLINE = new Uint8Array([10]);
 
 /** Returns the bytes that a reader has received and that nobody has read. */
 export let unreadBytesOf: (reader: BufferedReader) => ByteQueue;
@@ -71,11 +60,7 @@ export class BufferedReader implements Disposable {
   readonly #source: ByteSource;
   readonly #tie: Tied | undefined;
   readonly #core: ReaderCore;
-  readonly #turns = new Mutex();
-  readonly #singleReceive = new SingleReceive<BufferedReader>(
-    this,
-    this.#turns,
-  );
+  readonly #reads: ReadTurns;
 
   /**
    * Opens a reader. Nothing is received yet.
@@ -86,11 +71,15 @@ export class BufferedReader implements Disposable {
    */
   constructor(source: ByteSource, options: BufferedReaderOptions = {}) {
     const core = this.#core = new ReaderCore(options);
+    const reads = this.#reads = new ReadTurns(
+      core,
+      (wanted, signal) => begun(() => this.#receive(wanted, signal)),
+    );
     const { tie } = options;
     this.#source = source;
     this.#tie = tie;
     if (tie instanceof BufferedWriter) {
-      holdWhile(tie, () => core.queue.length > 0 && this.#turns.ready);
+      holdWhile(tie, () => core.queue.length > 0 && reads.free);
     }
   }
 
@@ -112,11 +101,8 @@ export class BufferedReader implements Disposable {
     size: number | AbortOptions = -1,
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (options === undefined && this.#has(size)) {
-      return Promise.resolve(this.#core.take(size));
-    }
-    const [count, signal] = readArguments(size, -1, options);
-    return this.#read(() => this.#core.read(count), signal);
+    const [count, signal] = readArguments(size, options);
+    return this.#reads.run(() => this.#core.read(count), signal);
   }
 
   /**
@@ -132,11 +118,8 @@ export class BufferedReader implements Disposable {
     size: number | AbortOptions = -1,
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (options === undefined && this.#all(size) && this.#idle) {
-      return this.#once(BufferedReader.#opened);
-    }
-    const [count, signal] = readArguments(size, -1, options);
-    return this.#read(() => this.#core.read1(count), signal);
+    const [count, signal] = readArguments(size, options);
+    return this.#reads.run(() => this.#core.read1(count), signal);
   }
 
   /**
@@ -153,10 +136,8 @@ export class BufferedReader implements Disposable {
     size: number,
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    if (options === undefined && this.#has(size)) {
-      return Promise.resolve(this.#core.take(size));
-    }
-    return this.#read(() => this.#core.readexactly(size), options?.signal);
+    const steps = () => this.#core.readexactly(size);
+    return this.#reads.run(steps, options?.signal);
   }
 
   /**
@@ -180,10 +161,9 @@ export class BufferedReader implements Disposable {
     if (limit === -1 && options === undefined) {
       const line = this.#readyLine();
       if (line !== undefined) return Promise.resolve(line);
-      if (this.#idle) return this.#once(BufferedReader.#toLine);
     }
-    const [most, signal] = readArguments(limit, -1, options);
-    return this.#read(() => this.#core.readline(most), signal);
+    const [most, signal] = readArguments(limit, options);
+    return this.#reads.run(() => this.#core.readline(most), signal);
   }
 
   /**
@@ -198,11 +178,11 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if the reader is closed.
    */
   readuntil(
-    separator: Uint8Array | string = NEWLINE,
+    separator: Uint8Array | string = "\n",
     options: ReadUntilOptions = {},
   ): Promise<Uint8Array<ArrayBuffer>> {
     const steps = () => this.#core.readuntil(separator, options);
-    return this.#read(steps, options?.signal);
+    return this.#reads.run(steps, options?.signal);
   }
 
   /**
@@ -220,8 +200,8 @@ export class BufferedReader implements Disposable {
     hint: number | AbortOptions = -1,
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>[]> {
-    const [most, signal] = readArguments(hint, -1, options);
-    return this.#read(() => this.#core.readlines(most), signal);
+    const [most, signal] = readArguments(hint, options);
+    return this.#reads.run(() => this.#core.readlines(most), signal);
   }
 
   /**
@@ -234,7 +214,7 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
   readinto(buffer: ArrayBufferView, options?: AbortOptions): Promise<number> {
-    return unawaited(this.#readInto(buffer, false, options?.signal));
+    return this.#readInto(buffer, false, options?.signal);
   }
 
   /**
@@ -246,38 +226,17 @@ export class BufferedReader implements Disposable {
    * @throws {TypeError} if `buffer` is not a view of memory, or the reader is closed.
    */
   readinto1(buffer: ArrayBufferView, options?: AbortOptions): Promise<number> {
-    if (
-      options === undefined && buffer instanceof Uint8Array &&
-      buffer.length >= this.#core.bufferSize && this.#idle
-    ) {
-      return this.#singleReceive.read(
-        this.#receiveTo(buffer),
-        BufferedReader.#opened,
-      );
-    }
-    return unawaited(this.#readInto(buffer, true, options?.signal));
+    return this.#readInto(buffer, true, options?.signal);
   }
 
-  /** Fills `buffer` when it is the call's turn. */
-  async #readInto(
+  #readInto(
     buffer: ArrayBufferView,
     once: boolean,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    if (signal !== undefined || !this.#turns.tryAcquire()) {
-      await takeTurn(this.#turns, signal);
-    }
-    try {
-      this.#core.checkOpen();
-      return await fillBuffer(this.#core, checkBuffer(buffer), once, {
-        fill: (wanted) => this.#fill(wanted, signal),
-        direct: signal === undefined
-          ? (rest) => this.#receiveTo(rest)
-          : undefined,
-      });
-    } finally {
-      this.#turns.release();
-    }
+    const direct = signal === undefined;
+    const steps = () => this.#core.readinto(buffer, once, direct);
+    return this.#reads.run(steps, signal);
   }
 
   /**
@@ -294,8 +253,8 @@ export class BufferedReader implements Disposable {
     size: number | AbortOptions = 0,
     options?: AbortOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const [count, signal] = readArguments(size, 0, options);
-    return this.#read(() => this.#core.peek(count), signal);
+    const [count, signal] = readArguments(size, options);
+    return this.#reads.run(() => this.#core.peek(count), signal);
   }
 
   /**
@@ -305,7 +264,7 @@ export class BufferedReader implements Disposable {
    * @returns The iterator.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
-    return iterateLines(() => this.#readyLine(), () => this.#nextLine());
+    return this.lines();
   }
 
   /**
@@ -318,16 +277,10 @@ export class BufferedReader implements Disposable {
     options: AbortOptions = {},
   ): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     const { signal } = options;
-    if (signal === undefined) return this[Symbol.asyncIterator]();
     return iterateLines(
-      () => signal.aborted ? undefined : this.#readyLine(),
-      () => unawaited(this.readline(options).then(toResult)),
+      () => signal?.aborted ? undefined : this.#readyLine(),
+      () => this.#reads.run(() => this.#core.lines.next(), signal),
     );
-  }
-
-  #nextLine(): Promise<IteratorResult<Bytes>> {
-    if (this.#idle) return this.#once(BufferedReader.#toNext);
-    return unawaited(this.readline().then(toResult));
   }
 
   /**
@@ -376,89 +329,19 @@ export class BufferedReader implements Disposable {
     this.close();
   }
 
-  /** Runs the steps of a read when it is its turn. */
-  #read<T>(steps: () => ReadSteps<T>, signal?: AbortSignal): Promise<T> {
-    return unawaited(runSteps(
-      () => {
-        this.#core.checkOpen();
-        return steps();
-      },
-      (wanted) => this.#fill(wanted, signal),
-      this.#turns,
-      signal,
-    ));
-  }
-
-  /** Reports whether `size` bytes can be taken at once. */
-  #has(size: unknown): size is number {
-    return typeof size === "number" && size > 0 &&
-      size <= this.#core.queue.length && this.#turns.ready &&
-      Number.isInteger(size);
-  }
-
-  /** Reports whether `size` is all that one receive brings. */
-  #all(size: unknown): boolean {
-    return size === -1 || typeof size === "number" &&
-        size >= this.#core.bufferSize && Number.isInteger(size);
-  }
-
   #readyLine(): Bytes | undefined {
-    return this.#turns.ready ? this.#core.lines.ready() : undefined;
+    return this.#reads.free ? this.#core.lines.ready() : undefined;
   }
 
-  /** Reports whether the buffer is empty and no call reads, so that one receive may be enough. */
-  get #idle(): boolean {
-    return this.#turns.ready && this.#core.idle;
-  }
-
-  /** Receives once for a read of an idle reader. */
-  #once<T>(use: Convert<BufferedReader, Bytes, T>): Promise<T> {
-    return this.#singleReceive.read(this.#receive(this.#core.bufferSize), use);
-  }
-
-  /** Returns the received bytes, or their number; throws if the reader was closed meanwhile. */
-  static #opened<T>(this: void, reader: BufferedReader, received: T): T {
-    reader.#core.checkOpen();
-    return received;
-  }
-
-  /** Returns the line that begins with the received bytes. */
-  static #toLine(
-    this: void,
-    reader: BufferedReader,
-    received: Bytes,
-  ): Bytes | Promise<Bytes> {
-    const core = reader.#core;
-    return core.firstLine(received) ??
-      runSteps(() => core.lines.line(-1), (wanted) => reader.#fill(wanted));
-  }
-
-  static #toNext(
-    this: void,
-    reader: BufferedReader,
-    received: Bytes,
-  ): IteratorResult<Bytes> | Promise<IteratorResult<Bytes>> {
-    const line = BufferedReader.#toLine(reader, received);
-    return line instanceof Promise ? line.then(toResult) : toResult(line);
-  }
-
-  #receive(size: number, signal?: AbortSignal): Promise<Bytes> {
+  #receive(
+    wanted: number | Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Bytes | number> {
     this.#tie?.sendHeld();
-    if (signal === undefined) return begun(() => this.#source.recv(size));
-    return begun(() => this.#source.recv(size, { signal }));
-  }
-
-  #receiveTo(buffer: Uint8Array): Promise<number> {
-    this.#tie?.sendHeld();
-    return begun(() => this.#source.recvInto(buffer));
-  }
-
-  /** Receives once; resolves to false at the end of the stream. */
-  async #fill(wanted: number, signal?: AbortSignal): Promise<boolean> {
-    const core = this.#core;
-    const chunk = await this.#receive(core.receiveSize(wanted), signal);
-    core.checkOpen();
-    if (chunk.length > 0) core.queue.push(chunk);
-    return chunk.length > 0;
+    if (typeof wanted !== "number") return this.#source.recvInto(wanted);
+    const size = this.#core.receiveSize(wanted);
+    return signal === undefined
+      ? this.#source.recv(size)
+      : this.#source.recv(size, { signal });
   }
 }

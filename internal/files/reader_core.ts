@@ -15,9 +15,9 @@ import {
 } from "./file_arguments.ts";
 import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader, noteLongLine } from "./lines.ts";
-import { ByteQueue, isLine } from "./unread_queues.ts";
+import { ByteQueue } from "./unread_queues.ts";
 import type { Tied } from "./raw_streams.ts";
-import type { ReadSteps } from "./read_steps.ts";
+import type { ReadCore, ReadSteps } from "./read_steps.ts";
 
 /** The most bytes that one receive asks for by default. The socket adapts its own buffer below that. */
 const BUFFER_SIZE = 65_536;
@@ -73,7 +73,7 @@ export interface ReadUntilOptions extends AbortOptions {
 }
 
 /** The state of a reader and the steps of its reads. */
-export class ReaderCore {
+export class ReaderCore implements ReadCore {
   /** The most bytes that one receive asks for; 0 without a buffer. */
   readonly bufferSize: number;
   /** The longest line. */
@@ -99,9 +99,22 @@ export class ReaderCore {
     this.lines = new LineReader({ queue, ...limits, owner });
   }
 
+  /** Whether bytes were received and not read yet. */
+  get unread(): boolean {
+    return this.queue.length > 0;
+  }
+
   /** Throws if the reader is closed. */
   checkOpen(): void {
     if (this.closed) throw closedFile("read");
+  }
+
+  /** Keeps received bytes; see {@linkcode ReadCore.keep}. */
+  keep(received: Bytes | number): number {
+    this.checkOpen();
+    if (typeof received === "number") return received;
+    if (received.length > 0) this.queue.push(received);
+    return received.length;
   }
 
   /** Closes the reader and drops the unread bytes. */
@@ -117,22 +130,6 @@ export class ReaderCore {
     return this.bufferSize || Math.min(wanted, BUFFER_SIZE);
   }
 
-  /** Reports whether the reader is open and its buffer empty: one receive may bring all that a read wants. */
-  get idle(): boolean {
-    return this.queue.length === 0 && this.bufferSize > 0 && !this.closed &&
-      !this.lines.skipping;
-  }
-
-  /** Takes the first line of bytes received by an idle reader; undefined if its end has not come. */
-  firstLine(received: Bytes): Bytes | undefined {
-    this.checkOpen();
-    if (received.length === 0) return received;
-    // Most often the bytes are one line; passing it through the queue would take 0.1 us.
-    if (isLine(received) && received.length <= this.lineLimit) return received;
-    this.queue.push(received);
-    return this.lines.ready();
-  }
-
   /** Takes at most `most` bytes from the queue. */
   take(most: number): Bytes {
     this.lines.stopSkipping();
@@ -140,7 +137,7 @@ export class ReaderCore {
   }
 
   /** Reads `size` bytes, or to the end. */
-  *read(size: number): ReadSteps<Bytes> {
+  *read(size = -1): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
     const { queue } = this;
@@ -149,7 +146,7 @@ export class ReaderCore {
   }
 
   /** Reads the bytes that are there, with at most one receive. */
-  *read1(size: number): ReadSteps<Bytes> {
+  *read1(size = -1): ReadSteps<Bytes> {
     checkCount(size, "Cannot read: size", true);
     const count = size < 0 ? Infinity : size;
     if (count > 0 && this.queue.length === 0) yield count;
@@ -166,32 +163,53 @@ export class ReaderCore {
     throw incomplete(`${size} bytes`, bytes, size);
   }
 
-  /** Fills `buffer`; with `once`, reads the bytes that are there with at most one receive. */
-  *readinto(buffer: ArrayBufferView, once: boolean): ReadSteps<number> {
+  /**
+   * Fills `buffer`, or less of it at the end of the stream. If a receive fails, the bytes received before go back into
+   * the queue.
+   *
+   * @param buffer The memory to fill.
+   * @param once Whether the bytes that are there, or those of one receive, are enough.
+   * @param direct Whether to receive into a large buffer without a copy. Bytes that come after an abort would be lost.
+   */
+  *readinto(
+    buffer: ArrayBufferView,
+    once: boolean,
+    direct = false,
+  ): ReadSteps<number> {
     const target = checkBuffer(buffer);
-    const { queue } = this;
-    const enough = once ? Math.min(1, target.length) : target.length;
-    while (queue.length < enough && (yield target.length - queue.length));
+    let filled = this.queue.takeInto(target);
     this.lines.stopSkipping();
-    return queue.takeInto(target);
+    try {
+      while (filled < target.length && !(once && filled > 0)) {
+        const rest = target.subarray(filled);
+        const whole = direct && rest.length >= this.bufferSize;
+        const count = yield whole ? rest : rest.length;
+        if (count === 0) break;
+        filled += whole ? count : this.queue.takeInto(rest);
+      }
+      return filled;
+    } catch (error) {
+      this.queue.putBack([new Uint8Array(target.subarray(0, filled))]);
+      throw error;
+    }
   }
 
   /** Reads a line. */
-  readline(limit: number): ReadSteps<Bytes> {
+  readline(limit = -1): ReadSteps<Bytes> {
     checkCount(limit, "Cannot read a line: limit", true);
     return this.lines.line(limit);
   }
 
   /** Reads lines. */
-  readlines(hint: number): ReadSteps<Bytes[]> {
+  readlines(hint = -1): ReadSteps<Bytes[]> {
     checkCount(hint, "Cannot read lines: hint", true);
     return this.lines.lines(hint);
   }
 
   /** Reads up to `separator`, separator included. */
   *readuntil(
-    separator: Uint8Array | string,
-    options: ReadUntilOptions,
+    separator: Uint8Array | string = "\n",
+    options: ReadUntilOptions = {},
   ): ReadSteps<Bytes> {
     const pattern = checkSeparator(separator);
     const limit = checkLimit(
@@ -225,7 +243,7 @@ export class ReaderCore {
   }
 
   /** Returns the next bytes without taking them. */
-  *peek(size: number): ReadSteps<Bytes> {
+  *peek(size = 0): ReadSteps<Bytes> {
     checkCount(size, "Cannot peek: size", false);
     if (this.bufferSize === 0) {
       throw new TypeError("Cannot peek: the reader is unbuffered");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Bytes } from "../base/memory.ts";
 import { awaitHint } from "../base/message_hints.ts";
 import { checkCount, checkLimit, typeName } from "./file_arguments.ts";
 import {
@@ -21,7 +22,7 @@ import {
   newlineDecoder,
 } from "./newlines.ts";
 import { TextQueue } from "./unread_queues.ts";
-import type { ReadSteps } from "./read_steps.ts";
+import type { ReadCore, ReadSteps } from "./read_steps.ts";
 
 /**
  * Options of a {@linkcode TextReader}.
@@ -83,21 +84,34 @@ export interface TextWriterOptions {
   newline?: Newline;
 }
 
+/** The reader of a text file's bytes. */
+interface BytesReader {
+  readonly closed: boolean;
+  /** Throws if the reader is closed. */
+  readable(): boolean;
+  close(): void;
+}
+
 /** The state of a text file that reads and the steps of its reads. */
-export class TextReaderCore {
+export class TextReaderCore implements ReadCore {
   /** Decoded text that was not read yet. */
   readonly queue: TextQueue;
   /** Reads lines. */
   readonly lines: LineReader<string>;
+  readonly #reader: BytesReader;
   readonly #decode: Decode;
   readonly #newlines: NewlineDecoder;
   readonly #isUtf8: boolean;
   #partial = false;
 
-  /** @param options Encoding, line ends and limit. */
-  constructor(options: TextReaderOptions) {
+  /**
+   * @param reader The source of the bytes.
+   * @param options Encoding, line ends and limit.
+   */
+  constructor(reader: BytesReader, options: TextReaderOptions) {
     const { encoding = "utf-8", errors = "strict", newline = null } = options;
     const { lineLimit = DEFAULT_LINE_LIMIT } = options;
+    this.#reader = reader;
     this.#decode = decoderFor(encoding, errors);
     this.#isUtf8 = /^utf[-_]?8$/i.test(encoding.trim());
     this.#newlines = newlineDecoder(checkNewline(newline));
@@ -114,23 +128,39 @@ export class TextReaderCore {
     return this.queue.length > 0 || this.#partial;
   }
 
+  /** Whether the file is closed. */
+  get closed(): boolean {
+    return this.#reader.closed;
+  }
+
+  /** Closes the file and its reader, and drops the unread text. */
+  close(): void {
+    this.queue.clear();
+    this.#reader.close();
+  }
+
+  /** Throws if the file is closed. */
+  checkOpen(): void {
+    this.#reader.readable();
+  }
+
   /**
    * Decodes received bytes, which are empty at the end of the stream.
    *
-   * @returns Whether there is more text; undefined if the bytes are part of a character whose rest has not come.
+   * @returns The length of the new text; undefined if the bytes are part of a character whose rest has not come.
    */
-  decode(bytes: Uint8Array): boolean | undefined {
+  keep(bytes: Bytes): number | undefined {
     const last = bytes.length === 0;
     const text = this.#newlines.translate(this.#decode(bytes, last), last);
     const more = text === "" || this.#isUtf8 && endsInCharacter(bytes);
     this.#partial = !last && more;
-    if (text === "") return last ? false : undefined;
+    if (text === "") return last ? 0 : undefined;
     this.queue.push(text);
-    return true;
+    return text.length;
   }
 
   /** Reads `size` characters, or to the end. */
-  *read(size: number): ReadSteps<string> {
+  *read(size = -1): ReadSteps<string> {
     checkCount(size, "Cannot read: size", true);
     const wanted = size < 0 ? Infinity : size;
     while (this.queue.length < wanted && (yield 1));
@@ -139,13 +169,13 @@ export class TextReaderCore {
   }
 
   /** Reads a line. */
-  readline(limit: number): ReadSteps<string> {
+  readline(limit = -1): ReadSteps<string> {
     checkCount(limit, "Cannot read a line: limit", true);
     return this.lines.line(limit);
   }
 
   /** Reads lines. */
-  readlines(hint: number): ReadSteps<string[]> {
+  readlines(hint = -1): ReadSteps<string[]> {
     checkCount(hint, "Cannot read lines: hint", true);
     return this.lines.lines(hint);
   }

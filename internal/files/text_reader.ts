@@ -6,12 +6,10 @@
 
 import type { AbortOptions } from "../waiting/abort.ts";
 import type { TextQueue } from "./unread_queues.ts";
-import { unawaited } from "../waiting/promises.ts";
-import { Mutex } from "../waiting/mutex.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
-import { iterateLines, toResult } from "./lines.ts";
+import { iterateLines } from "./lines.ts";
 import { refuseFor } from "./read_errors.ts";
-import { readArguments, type ReadSteps, runSteps } from "./read_steps.ts";
+import { readArguments, ReadTurns } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
 /** Returns the text that a reader has decoded and that nobody has read. */
@@ -53,9 +51,8 @@ export class TextReader implements Disposable {
     hasUnreadText = (reader) => reader.#core.unread;
   }
 
-  readonly #reader: BufferedReader;
   readonly #core: TextReaderCore;
-  readonly #turns = new Mutex();
+  readonly #reads: ReadTurns;
 
   /**
    * Opens a text file on a reader. Nothing is received yet.
@@ -66,13 +63,16 @@ export class TextReader implements Disposable {
    * @throws {RangeError} if the encoding is unknown, or the limit is out of range.
    */
   constructor(reader: BufferedReader, options: TextReaderOptions = {}) {
-    this.#reader = reader;
-    this.#core = new TextReaderCore(options);
+    this.#core = new TextReaderCore(reader, options);
+    this.#reads = new ReadTurns(
+      this.#core,
+      (_wanted, signal) => reader.read1(-1, signal && { signal }),
+    );
   }
 
   /** Whether the file is closed. */
   get closed(): boolean {
-    return this.#reader.closed;
+    return this.#core.closed;
   }
 
   /**
@@ -88,8 +88,8 @@ export class TextReader implements Disposable {
     size: number | AbortOptions = -1,
     options?: AbortOptions,
   ): Promise<string> {
-    const [count, signal] = readArguments(size, -1, options);
-    return this.#read(() => this.#core.read(count), signal);
+    const [count, signal] = readArguments(size, options);
+    return this.#reads.run(() => this.#core.read(count), signal);
   }
 
   /**
@@ -111,8 +111,8 @@ export class TextReader implements Disposable {
       const line = this.#readyLine();
       if (line !== undefined) return Promise.resolve(line);
     }
-    const [most, signal] = readArguments(limit, -1, options);
-    return this.#read(() => this.#core.readline(most), signal);
+    const [most, signal] = readArguments(limit, options);
+    return this.#reads.run(() => this.#core.readline(most), signal);
   }
 
   /**
@@ -130,8 +130,8 @@ export class TextReader implements Disposable {
     hint: number | AbortOptions = -1,
     options?: AbortOptions,
   ): Promise<string[]> {
-    const [most, signal] = readArguments(hint, -1, options);
-    return this.#read(() => this.#core.readlines(most), signal);
+    const [most, signal] = readArguments(hint, options);
+    return this.#reads.run(() => this.#core.readlines(most), signal);
   }
 
   /**
@@ -141,10 +141,7 @@ export class TextReader implements Disposable {
    * @returns The iterator.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
-    return iterateLines(
-      () => this.#readyLine(),
-      () => unawaited(this.readline().then(toResult)),
-    );
+    return this.lines();
   }
 
   /**
@@ -155,10 +152,9 @@ export class TextReader implements Disposable {
    */
   lines(options: AbortOptions = {}): AsyncIterableIterator<string> {
     const { signal } = options;
-    if (signal === undefined) return this[Symbol.asyncIterator]();
     return iterateLines(
-      () => signal.aborted ? undefined : this.#readyLine(),
-      () => unawaited(this.readline(options).then(toResult)),
+      () => signal?.aborted ? undefined : this.#readyLine(),
+      () => this.#reads.run(() => this.#core.lines.next(), signal),
     );
   }
 
@@ -169,7 +165,8 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if the file is closed.
    */
   readable(): boolean {
-    return this.#reader.readable();
+    this.#core.checkOpen();
+    return true;
   }
 
   /**
@@ -179,7 +176,8 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if the file is closed.
    */
   writable(): boolean {
-    return this.#reader.writable();
+    this.#core.checkOpen();
+    return false;
   }
 
   /**
@@ -189,13 +187,13 @@ export class TextReader implements Disposable {
    * @throws {TypeError} if the file is closed.
    */
   seekable(): boolean {
-    return this.#reader.seekable();
+    this.#core.checkOpen();
+    return false;
   }
 
   /** Closes the file, not the socket. Unread text is lost. Closing twice is fine. */
   close(): void {
-    this.#core.queue.clear();
-    this.#reader.close();
+    this.#core.close();
   }
 
   /** Closes the file. */
@@ -203,29 +201,7 @@ export class TextReader implements Disposable {
     this.close();
   }
 
-  /** Runs the steps of a read when it is its turn. */
-  #read<T>(steps: () => ReadSteps<T>, signal?: AbortSignal): Promise<T> {
-    return unawaited(runSteps(
-      () => {
-        this.#reader.readable(); // throws if the file is closed
-        return steps();
-      },
-      () => this.#fill(signal),
-      this.#turns,
-      signal,
-    ));
-  }
-
   #readyLine(): string | undefined {
-    return this.#turns.ready ? this.#core.lines.ready() : undefined;
-  }
-
-  /** Receives until there is more text; resolves to false at the end of the stream. */
-  async #fill(signal: AbortSignal | undefined): Promise<boolean> {
-    const options = signal && { signal };
-    for (;;) {
-      const more = this.#core.decode(await this.#reader.read1(-1, options));
-      if (more !== undefined) return more;
-    }
+    return this.#reads.free ? this.#core.lines.ready() : undefined;
   }
 }

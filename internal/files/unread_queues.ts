@@ -141,11 +141,6 @@ const BLOCK = 4096;
 
 const LINE_FEED = 10;
 
-/** Reports whether `chunk` is one line, with its end and nothing else. */
-export function isLine(chunk: Bytes): boolean {
-  return chunk.indexOf(LINE_FEED) === chunk.length - 1 && chunk.length > 0;
-}
-
 function findLineEnd(chunk: Bytes, start: number): number {
   const at = chunk.indexOf(LINE_FEED, start);
   return at < 0 ? -1 : at + 1;

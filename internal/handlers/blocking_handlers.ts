@@ -5,10 +5,12 @@
  */
 
 import { OSError } from "../base/errors.ts";
-import type { BlockingReader } from "../blocking/blocking_reader.ts";
 import type { BlockingSocket } from "../blocking/blocking_socket.ts";
 import { blockingThread } from "../blocking/blocking_thread.ts";
-import type { BlockingWriter } from "../blocking/blocking_writer.ts";
+import type {
+  BlockingReader,
+  BlockingWriter,
+} from "../blocking/blocking_types.ts";
 import type { Tied } from "../files/raw_streams.ts";
 import { notConnected } from "../requests/wait_for_request.ts";
 import {

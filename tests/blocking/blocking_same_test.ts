@@ -10,15 +10,19 @@ import {
   ThreadingTCPServer,
   ThreadingUDPServer,
 } from "../../mod.ts";
-import { BlockingReaderShell } from "../../internal/blocking/blocking_reader.ts";
 import {
   BlockingRWPairShell,
   BlockingTextRWPairShell,
-} from "../../internal/blocking/blocking_rw_pair.ts";
+} from "../../internal/blocking/blocking_makefile.ts";
+import {
+  BlockingReaderShell,
+  BlockingTextReaderShell,
+} from "../../internal/blocking/blocking_readers.ts";
 import { BlockingSocketShell } from "../../internal/blocking/blocking_socket_shell.ts";
-import { BlockingTextReaderShell } from "../../internal/blocking/blocking_text_reader.ts";
-import { BlockingTextWriterShell } from "../../internal/blocking/blocking_text_writer.ts";
-import { BlockingWriterShell } from "../../internal/blocking/blocking_writer.ts";
+import {
+  BlockingTextWriterShell,
+  BlockingWriterShell,
+} from "../../internal/blocking/blocking_writers.ts";
 import * as S from "../../mod.ts";
 import { assertEquals, assertGreater, delay } from "../deps.ts";
 import { udp } from "../helpers/helpers.ts";

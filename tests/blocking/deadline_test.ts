@@ -1,9 +1,11 @@
 /** The parts of the blocking sockets: files over a source in memory, waits over a channel with nobody on its other side. */
 
 import { BlockingConnections } from "../../internal/blocking/blocking_connections.ts";
-import { BlockingReaderShell } from "../../internal/blocking/blocking_reader.ts";
+import {
+  BlockingReaderShell,
+  BlockingTextReaderShell,
+} from "../../internal/blocking/blocking_readers.ts";
 import { sendFileSync } from "../../internal/blocking/blocking_sendfile.ts";
-import { BlockingTextReaderShell } from "../../internal/blocking/blocking_text_reader.ts";
 import { Deadline } from "../../internal/blocking/deadline.ts";
 import {
   FrameChannel,

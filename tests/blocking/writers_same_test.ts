@@ -1,7 +1,7 @@
 /** The same writes to `BufferedWriter`, to `BlockingWriter` and to CPython's `io.BufferedWriter`. */
 
 import { BufferedWriter } from "../../mod.ts";
-import { BlockingWriterShell } from "../../internal/blocking/blocking_writer.ts";
+import { BlockingWriterShell } from "../../internal/blocking/blocking_writers.ts";
 import { assertEquals } from "../deps.ts";
 import { python } from "../helpers/python.ts";
 import { havePython } from "../helpers/allowed.ts";

@@ -74,8 +74,7 @@ Deno.test("BufferedReader.readinto() keeps a copy of what came before a failure"
 
 Deno.test("BufferedReader.read() that waits is rejected where the reader is closed meanwhile", async () => {
   const reader = new BufferedReader(source("abcd"));
-  const read = reader.read(4);
-  await undefined; // it has begun to receive
+  const read = reader.read(4); // has begun to receive
   reader.close();
   await assertRejects(() => read, TypeError, "read of closed file");
 });

@@ -43,7 +43,7 @@ export function workarounds(): Workaround[] {
 export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "base/errors_test.ts": "base/errno",
   "blocking/blocking_same_test.ts": "blocking/blocking_socket_shell",
-  "blocking/writers_same_test.ts": "blocking/blocking_writer",
+  "blocking/writers_same_test.ts": "blocking/blocking_writers",
   "proxy/proxy_header_test.ts": "proxy/version_2",
   "runtime/inherited/inherited_test.ts": "runtime/inherited/listen_fds",
   "runtime/unix/unix_deaf_test.ts": "runtime/unix/unix_datagram",

@@ -1,41 +1,24 @@
 /**
- * The `wfile` of a handler that blocks.
+ * The files that write, of a handler that blocks.
  *
  * @module
  */
 
+import type { Encode } from "../files/codecs.ts";
 import { encodeData } from "../files/file_arguments.ts";
+import { inBlocks, type WriteData } from "../files/file_writer.ts";
 import { closedFile } from "../files/read_errors.ts";
-import { inBlocks, type WriteData, type Writer } from "../files/file_writer.ts";
+import { textEncoder, type TextWriterOptions } from "../files/text_core.ts";
 import {
   type BufferedWriterOptions,
   recycle,
   WriterCore,
 } from "../files/writer_core.ts";
-import type { Blocking, BlockingBytes } from "./blocking_types.ts";
-
-/**
- * Writes bytes to a blocking socket: the methods of {@linkcode Writer}, with its errors, but they block the worker and
- * return values. `socket.makefile("wb")` returns one, and `BlockingStreamRequestHandler` has one as `wfile`.
- *
- * Closing a writer leaves the socket open.
- *
- * @example
- * ```ts
- * import { BlockingStreamRequestHandler } from "@socketserver/socketserver";
- *
- * export class EchoLines extends BlockingStreamRequestHandler {
- *   static readonly moduleUrl = import.meta.url;
- *
- *   override handle() {
- *     for (const line of this.rfile) this.wfile.write(line);
- *   }
- * }
- * ```
- *
- * @category Files
- */
-export interface BlockingWriter extends Blocking<Writer> {}
+import type {
+  BlockingBytes,
+  BlockingTextWriter,
+  BlockingWriter,
+} from "./blocking_types.ts";
 
 /** Moves the bytes of a {@linkcode BlockingWriter}. */
 export class BlockingWriterShell implements BlockingWriter {
@@ -112,6 +95,54 @@ export class BlockingWriterShell implements BlockingWriter {
   seekable(): boolean {
     this.#checkOpen();
     return false;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Moves the bytes of a {@linkcode BlockingTextWriter}. */
+export class BlockingTextWriterShell implements BlockingTextWriter {
+  readonly #writer: BlockingWriter;
+  readonly #encode: Encode;
+
+  constructor(writer: BlockingWriter, options: TextWriterOptions = {}) {
+    this.#writer = writer;
+    this.#encode = textEncoder(options);
+  }
+
+  get closed(): boolean {
+    return this.#writer.closed;
+  }
+
+  write(text: string): number {
+    this.#writer.write(this.#encode(text));
+    return text.length;
+  }
+
+  writelines(lines: Iterable<string>): void {
+    for (const line of lines) this.write(line);
+  }
+
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
+
+  readable(): boolean {
+    return this.#writer.readable();
+  }
+
+  writable(): boolean {
+    return this.#writer.writable();
+  }
+
+  seekable(): boolean {
+    return this.#writer.seekable();
   }
 
   [Symbol.dispose](): void {
