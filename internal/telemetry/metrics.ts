@@ -21,7 +21,7 @@ export interface Metric {
   readonly kind: "counter" | "gauge";
   /** The unit, as OpenTelemetry writes units. */
   readonly unit: string;
-  /** What is measured. */
+  /** The description. */
   readonly help: string;
   /** Returns the values now. */
   values(server: AnyServer, counts: EventCounts): Sample[];

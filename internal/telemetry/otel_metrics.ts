@@ -17,15 +17,15 @@ import { EventCounts } from "./event_counts.ts";
 import { DURATION, DURATION_BUCKETS, type Metric, METRICS } from "./metrics.ts";
 import { errorType, labelAttributes, serverAttributes } from "./attributes.ts";
 
-/** A counter, and the values that it has got, by their labels. */
-interface Told {
+/** A counter, and the values that it has reached, by their labels. */
+interface CounterState {
   readonly counter: Counter;
   readonly values: Map<string, number>;
 }
 
 /**
- * Exports the metrics of a server. Deno asks for the gauges before each export. The counters are told what has been added
- * since at the same moment, and at the end: Deno does not ask again when the process ends.
+ * Exports the metrics of a server. Before each export Deno asks for the gauges, and the counters get the increase since the
+ * last time. They get the rest on disposal, because Deno does not ask again when the process ends.
  */
 export class OtelMetrics implements Disposable {
   readonly #server: AnyServer;
@@ -34,7 +34,7 @@ export class OtelMetrics implements Disposable {
   readonly #duration: Histogram;
   readonly #dropped: Counter;
   readonly #gauges = new Map<Metric, Observable>();
-  readonly #counters = new Map<Metric, Told>();
+  readonly #counters = new Map<Metric, CounterState>();
 
   /**
    * @param server The server.
@@ -92,10 +92,10 @@ export class OtelMetrics implements Disposable {
         result.observe(gauge, value, { ...common, ...labelAttributes(labels) });
       }
     }
-    this.#tellCounters();
+    this.#addToCounters();
   };
 
-  #tellCounters(): void {
+  #addToCounters(): void {
     const common = serverAttributes(this.#server);
     for (const [metric, { counter, values }] of this.#counters) {
       for (const [value, labels] of metric.values(this.#server, this.#counts)) {
@@ -110,7 +110,7 @@ export class OtelMetrics implements Disposable {
 
   /** Ends the export. */
   [Symbol.dispose](): void {
-    this.#tellCounters();
+    this.#addToCounters();
     this.#counts[Symbol.dispose]();
     const gauges = [...this.#gauges.values()];
     this.#meter.removeBatchObservableCallback(this.#observe, gauges);

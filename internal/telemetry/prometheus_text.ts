@@ -34,7 +34,7 @@ export function histogramText(
   { name, unit, help }: Pick<Metric, "name" | "unit" | "help">,
   histograms: readonly LabelledHistogram[],
 ): string {
-  const base = prometheusName({ name, unit, kind: "gauge" });
+  const base = prometheusName({ name, unit });
   const lines = histograms.flatMap((each) => histogramLines(base, each));
   return [...header(base, help, "histogram"), ...lines].join("\n") + "\n";
 }
@@ -59,9 +59,9 @@ function histogramLines(
   });
 }
 
-/** Returns the name that Prometheus wants: with the unit, and `_total` for a counter. */
+/** Returns the name of a metric in Prometheus: with its unit, and `_total` for a counter. */
 function prometheusName(
-  { name, unit, kind }: Pick<Metric, "name" | "unit" | "kind">,
+  { name, unit, kind }: Pick<Metric, "name" | "unit"> & Partial<Metric>,
 ): string {
   const units: Record<string, string> = { s: "_seconds", By: "_bytes" };
   const total = kind === "counter" ? "_total" : "";

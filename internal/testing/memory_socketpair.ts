@@ -59,7 +59,10 @@ function addressesOf(
   return [{ transport, hostname, port }, { transport, hostname, port: 9999 }];
 }
 
-function check({ family, type, bufferSize }: MemorySocketpairOptions): void {
+/** Throws a RangeError for options that no pair has. */
+function checkOptions(
+  { family, type, bufferSize }: MemorySocketpairOptions,
+): void {
   const doing = "Cannot create a pair of sockets";
   if (![AF_INET, AF_INET6, AF_UNIX, undefined].includes(family)) {
     throw new RangeError(`${doing}: no family ${family}`);
@@ -103,7 +106,7 @@ function checkSize(size: number | undefined, what: string): void {
 export function memorySocketpair(
   options: MemorySocketpairOptions = {},
 ): [client: Socket, server: Socket] {
-  check(options);
+  checkOptions(options);
   const { family = AF_INET, type = SOCK_STREAM, bufferSize = BUFFER_SIZE } =
     options;
   const datagrams = type === SOCK_DGRAM;
@@ -119,6 +122,7 @@ export function memorySocketpair(
   return [client, Socket.from(new MemoryStream(up, down, far, near))];
 }
 
+/** Creates two datagram sockets on one host. */
 function unconnected(
   near: TransportAddr,
   far: TransportAddr,
@@ -131,7 +135,7 @@ function unconnected(
   ];
 }
 
-/** Creates the sockets of a datagram server, which has many clients, and of one of its clients. */
+/** Creates the socket of a datagram server, which may have many clients, and the socket of one client. */
 export function memoryDatagramServer(
   family: number,
   size = BUFFER_SIZE,

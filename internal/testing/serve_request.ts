@@ -80,7 +80,7 @@ export interface ServedRequest<H extends Runnable = Runnable>
   [Symbol.dispose](): void;
 }
 
-/** Throws if no test can run the handlers. */
+/** Throws a TypeError for a class whose handlers cannot run here. */
 function checkHandler(
   Handler: TestedHandler<never> & { blocking?: boolean },
   type: number,
@@ -111,15 +111,15 @@ function run<R, H extends Runnable>(
 ): ServedRequest<H> {
   const { clientAddress = client.getsockname() } = options;
   const address = socket.getsockname();
-  const ends = new TestServer(address, options.options, options.shared);
-  const server = options.server ?? ends;
+  const testServer = new TestServer(address, options.options, options.shared);
+  const server = options.server ?? testServer;
   const handler = new Handler(request, clientAddress, server);
   return {
     client,
     handler,
     server,
-    done: quiet(runToEnd(handler, request, ends)),
-    drain: () => ends.drain(),
+    done: quiet(runToEnd(handler, request, testServer)),
+    drain: () => testServer.drain(),
     [Symbol.dispose]: () => {
       client.abort();
       socket.abort();
@@ -127,7 +127,7 @@ function run<R, H extends Runnable>(
   };
 }
 
-/** Runs a handler, and then ends its request or the one that it has put in that place. */
+/** Runs a handler, and then ends its request, or the one that it has put in its place. */
 async function runToEnd(
   handler: Runnable & { request?: unknown },
   request: unknown,
