@@ -26,8 +26,8 @@ export class SharedPlaces implements Readiness {
   /** The memory, for the other threads. */
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
-  /** The word with the number of places that this thread has taken. */
-  readonly #own: number;
+  /** The number of this thread. */
+  readonly thread: number;
   /** Whether the last place that this thread has taken was one too many. */
   exceeded = false;
   #filled = false;
@@ -44,7 +44,7 @@ export class SharedPlaces implements Readiness {
   ) {
     this.memory = memory;
     this.#words = new Int32Array(memory);
-    this.#own = FIRST + thread;
+    this.thread = thread;
     if (thread < Atomics.load(this.#words, THREADS)) return;
     Atomics.store(this.#words, THREADS, thread + 1);
   }
@@ -55,6 +55,11 @@ export class SharedPlaces implements Readiness {
     let sum = 0;
     for (let at = FIRST; at < end; at++) sum += Atomics.load(this.#words, at);
     return sum;
+  }
+
+  /** The word in which this thread counts its places. */
+  get #own(): number {
+    return FIRST + this.thread;
   }
 
   /** The number of places that this thread has taken. */

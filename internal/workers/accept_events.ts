@@ -14,17 +14,18 @@ import { closedSocket } from "../server/accept_in.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { AcceptEvent } from "./accepting_runner.ts";
 
-/** A request that has begun. */
-interface Begun {
+/** An open request. */
+interface OpenRequest {
   readonly event: RequestStartEvent;
+  /** The time of the start, on the clock of `performance.now()`. */
   readonly since: number;
 }
 
-/** Publishes the events of requests in the main thread. */
+/** Publishes the events of one server's requests in the main thread. */
 export class AcceptEvents {
   readonly #server: AnyServer;
   /** The open requests of each worker, by the number that the request has there. */
-  readonly #open = new WeakMap<object, Map<number, Begun>>();
+  readonly #open = new WeakMap<object, Map<number, OpenRequest>>();
 
   /** @param server The server. */
   constructor(server: AnyServer) {
@@ -33,7 +34,7 @@ export class AcceptEvents {
 
   /** Publishes an event of a worker. */
   publish(worker: object, { id, clientAddress, stop, failure }: AcceptEvent) {
-    const open = this.#open.get(worker) ?? new Map<number, Begun>();
+    const open = this.#open.get(worker) ?? new Map<number, OpenRequest>();
     this.#open.set(worker, open);
     const event = open.get(id)?.event ?? this.#begin(clientAddress);
     if (stop === undefined) {
@@ -41,7 +42,7 @@ export class AcceptEvents {
     }
     open.delete(id);
     const error = failure === undefined ? undefined : fromFailure(failure);
-    const { rejected } = stop;
+    const { rejected } = stop; // JSON has dropped it if it is undefined
     requestStop.publish({ ...event, ...stop, rejected, error });
   }
 
@@ -56,7 +57,7 @@ export class AcceptEvents {
     return event;
   }
 
-  /** Publishes the end of the requests of a worker that has died; of its error if they have failed. */
+  /** Publishes that the open requests of a worker have ended with it: they failed with `error`, or were cut off without one. */
   end(worker: object, error: Error | undefined): void {
     for (const { event, since } of this.#open.get(worker)?.values() ?? []) {
       requestStop.publish({
@@ -74,8 +75,8 @@ export class AcceptEvents {
 }
 
 /**
- * Returns the request of a connection that a worker has accepted, for hooks and subscribers in the main thread: a closed
- * socket of the client's family.
+ * Returns a closed socket of the client's family: the request that hooks and subscribers in the main thread get for a
+ * connection that a worker has accepted.
  */
 export function closedRequest(client: Address | null): Socket {
   const host = Array.isArray(client) ? client[0] : "";

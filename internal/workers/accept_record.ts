@@ -1,5 +1,5 @@
 /**
- * The counters and the clients of a worker that accepts, which the main thread can read after the worker has died too.
+ * The counters and the clients of a worker that accepts. The main thread can read them even after the worker has died.
  *
  * @module
  */
@@ -82,7 +82,7 @@ export class AcceptRecord {
     }
   }
 
-  /** Notes the client of a request that has begun. Returns its slot; undefined if there is none. */
+  /** Notes the client of a request that has begun. Returns its slot; undefined if all slots are taken. */
   addClient(client: Address): number | undefined {
     const text = encoder.encode(textOf(client)).subarray(0, CLIENT_BYTES - 1);
     this.#write(LAST_CLIENT, text);
@@ -95,7 +95,7 @@ export class AcceptRecord {
   #write(slot: number, text: Uint8Array): void {
     const start = slot * CLIENT_BYTES;
     this.#clients.set(text, start + 1);
-    this.#clients[start] = text.length; // last: the main thread takes it for whole then
+    this.#clients[start] = text.length; // last: from then on the main thread reads the text
   }
 
   #read(slot: number): Address | undefined {

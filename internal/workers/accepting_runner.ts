@@ -33,7 +33,7 @@ import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
 import { AcceptRecord } from "./accept_record.ts";
 import { AcceptingServer } from "./accepting_server.ts";
 
-/** The milliseconds between two counts of the bytes of open requests. A count takes a look at each. Arbitrary. */
+/** The milliseconds between two counts of the bytes of open requests. A count looks at each request. Arbitrary. */
 const COUNT_MS = 1000;
 
 /** The settings that change while a worker runs. */
@@ -86,7 +86,7 @@ export class AcceptingRunner {
   readonly #calls = new PendingCalls();
   /** The slots of the open requests in the record. */
   readonly #slots = new Map<ActiveRequest, number>();
-  /** The requests that have ended and send their last bytes. */
+  /** The sockets of ended requests that still send their last bytes. */
   readonly #lingering = new Set<Promise<unknown>>();
   #server: AcceptingServer | undefined;
   #draining = false;
@@ -142,7 +142,7 @@ export class AcceptingRunner {
     this.channel.send(P.INCIDENT, 0, P.pack(incident));
   }
 
-  /** Keeps the record of the requests. */
+  /** Notes each request in the record, from its start to its end, and then gives its place back. */
   #watch(requests: Requests): void {
     const record = this.#record;
     requests.places = this.#places;
@@ -168,6 +168,7 @@ export class AcceptingRunner {
     setInterval(() => record.counters = requests.counters, COUNT_MS);
   }
 
+  /** Notes that the socket of a request may still send its last bytes. */
   #linger(request: unknown): void {
     if (!(request instanceof Socket)) return;
     const { released } = stateOf(request);
@@ -176,7 +177,7 @@ export class AcceptingRunner {
     released.finally(() => this.#lingering.delete(released));
   }
 
-  /** Writes the counters. The bytes of open requests count once in a while. */
+  /** Writes the counters. The bytes of open requests are added each {@linkcode COUNT_MS}. */
   #count({ status, endedBytes }: Requests): void {
     const { bytesIn, bytesOut } = this.#record.counters;
     this.#record.counters = {
@@ -189,12 +190,12 @@ export class AcceptingRunner {
   #onFrame(type: number, id: number, payload: Uint8Array): void {
     if (type === P.HEARTBEAT) this.channel.send(P.HEARTBEAT, 0);
     else if (type === P.ANSWER) this.#calls.settle(id, payload);
-    else if (type === P.SETTINGS) this.#set(P.unpack(payload)!);
+    else if (type === P.SETTINGS) this.#apply(P.unpack(payload)!);
     else if (type === P.DRAIN) void this.#drain();
     else if (type === P.GIVE_UP) void this.#server!.serverClose({ timeout: 0 });
   }
 
-  #set(settings: WorkerSettings): void {
+  #apply(settings: WorkerSettings): void {
     const { observed, ...limits } = settings;
     Object.assign(this.#server!, limits);
     if (observed !== undefined) this.#observe(observed);
@@ -209,7 +210,7 @@ export class AcceptingRunner {
     this.channel.send(P.RELEASED, 0);
   }
 
-  /** Starts or stops to tell the main thread of each request. */
+  /** Starts or stops reporting each request to the main thread. */
   #observe(observed: boolean): void {
     for (const each of this.#subscriptions) each[Symbol.dispose]();
     this.#subscriptions = [];

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
 import * as P from "../channel/frames.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
@@ -14,7 +13,7 @@ import type {
   AcceptingInit,
   WorkerSettings,
 } from "./accepting_runner.ts";
-import { type AcceptCounters, AcceptRecord } from "./accept_record.ts";
+import { AcceptRecord } from "./accept_record.ts";
 import type { WorkerLimits } from "./resource_limits.ts";
 import {
   StartFailure,
@@ -24,8 +23,8 @@ import {
 } from "./worker_thread.ts";
 
 /**
- * The milliseconds in which a worker reports the end of its drain after its requests are cut off. One that computes does
- * not, and is terminated. Arbitrary.
+ * The milliseconds in which a worker reports the end of its drain after its requests are cut off. A worker that computes
+ * does not report, and is terminated. Arbitrary.
  */
 const REPORT_MS = 500;
 
@@ -53,19 +52,18 @@ export interface AcceptingWorkerHooks {
   shutdown(): Promise<void>;
 }
 
-/** A worker that accepts by itself: its thread, its record, and its drain. */
+/** A worker that accepts by itself: its thread, its places, its record, and its drain. */
 export class AcceptingWorker {
-  /** The time of the start, in ms. */
-  readonly since: number = performance.now();
-  /** The number of the thread, among those of the pool. */
-  readonly number: number;
-  readonly #places: SharedPlaces;
-  readonly #record = new AcceptRecord();
+  /** The places that the worker has taken. */
+  readonly places: SharedPlaces;
+  /** The counters and the clients of the worker. */
+  readonly record = new AcceptRecord();
   readonly #thread: WorkerThread;
   readonly #report = Promise.withResolvers<ServerCloseReport>();
   readonly #released = Promise.withResolvers<void>();
   #draining = false;
-  #givenUp = false;
+  /** Whether the server has cut off the open requests. */
+  givenUp = false;
 
   /**
    * @param init The data that the worker starts with.
@@ -77,15 +75,14 @@ export class AcceptingWorker {
     hooks: AcceptingWorkerHooks,
     limits: WorkerLimits,
   ) {
-    this.number = init.accept.thread;
-    this.#places = new SharedPlaces(init.accept.places, this.number);
-    const accept = { ...init.accept, record: this.#record.memory };
+    this.places = new SharedPlaces(init.accept.places, init.accept.thread);
+    const accept = { ...init.accept, record: this.record.memory };
     const data = { ...init, accept };
     this.#thread = new WorkerThread(data, this.#threadHooks(hooks), limits);
     this.#thread.started.then(() => {
       this.#thread.watchdog?.start();
       hooks.onReady(this);
-    }, () => {}); // `reason` tells why
+    }, () => {}); // started() rejects with the reason
   }
 
   #threadHooks(hooks: AcceptingWorkerHooks): ThreadHooks {
@@ -99,8 +96,8 @@ export class AcceptingWorker {
           this.#released.resolve();
         });
       },
-      openRequests: () => this.held,
-      shutdown: () => hooks.shutdown(),
+      openRequests: () => this.places.held,
+      shutdown: hooks.shutdown,
     };
   }
 
@@ -131,42 +128,12 @@ export class AcceptingWorker {
 
   /** Whether the worker has got a request. */
   get used(): boolean {
-    return this.#record.lastClient !== undefined;
+    return this.record.lastClient !== undefined;
   }
 
   /** Resolves when the thread has ended. */
   get exited(): Promise<WorkerEnd> {
     return this.#thread.exited;
-  }
-
-  /** The number of open requests. */
-  get held(): number {
-    return this.#places.held;
-  }
-
-  /** Gives back the places of the worker, which is dead. */
-  giveBackPlaces(): void {
-    this.#places.giveAll();
-  }
-
-  /** The number of handlers that wait between two messages. */
-  get idle(): number {
-    return this.#record.idle;
-  }
-
-  /** The counters of the requests of the worker. */
-  get counters(): AcceptCounters {
-    return this.#record.counters;
-  }
-
-  /** The clients with open requests. */
-  get clients(): Address[] {
-    return this.#record.clients;
-  }
-
-  /** The client of the last request; undefined before the first. */
-  get lastClient(): Address | undefined {
-    return this.#record.lastClient;
   }
 
   /** Changes settings. */
@@ -184,7 +151,7 @@ export class AcceptingWorker {
   /** Cuts off the open requests after the drain. Resolves to the report of the drain. */
   async giveUp(): Promise<ServerCloseReport> {
     if (!this.#thread.dead) {
-      this.#givenUp = true;
+      this.givenUp = true;
       this.#thread.channel.send(P.GIVE_UP, 0);
       const reported = this.#report.promise.then(() => {});
       if (!await resolvesWithin(reported, REPORT_MS)) void this.#thread.close();
@@ -192,19 +159,12 @@ export class AcceptingWorker {
     return await this.#report.promise;
   }
 
-  /** Whether the requests that the worker loses count as cut off. */
-  get givenUp(): boolean {
-    return this.#givenUp;
-  }
-
   /** Returns the report of a worker that has died during the drain. */
   #reportOfDeath(): ServerCloseReport {
-    const count = this.#draining ? this.held : 0;
-    return {
-      idle: 0,
-      finished: this.#givenUp ? 0 : count,
-      forced: this.#givenUp ? count : 0,
-    };
+    const lost = this.#draining ? this.places.held : 0;
+    return this.givenUp
+      ? { idle: 0, finished: 0, forced: lost }
+      : { idle: 0, finished: lost, forced: 0 };
   }
 
   /** Terminates the worker once the last bytes after its drain are sent. Resolves when it has exited. */

@@ -28,7 +28,7 @@ import {
   type AcceptingWorkerHooks,
   type AcceptingWorkerInit,
 } from "./accepting_worker.ts";
-import type { WorkerLimits } from "./resource_limits.ts";
+import type { PoolLimits } from "./resource_limits.ts";
 import { publishWorker } from "./worker_thread.ts";
 
 /** The milliseconds without a new worker after one that failed to start, or that died before it had a request. Arbitrary. */
@@ -41,15 +41,13 @@ const LOOK_MS = 250;
 const OPEN_MS = 1000;
 
 /** The options of a pool. */
-export interface AcceptorPoolOptions extends WorkerLimits {
+export interface AcceptorPoolOptions extends PoolLimits {
   /** The server. */
   readonly server: AnyServer;
   /** The data that each worker starts with. */
   readonly init: Pick<AcceptingWorkerInit, "handler" | "server"> & {
     readonly accept: Pick<AcceptingWorkerInit["accept"], "addr" | "settings">;
   };
-  /** The number of workers. */
-  readonly maxWorkers: number;
   /** The limits of the server. */
   readonly limits: ConnectionLimits;
   /** The calls to the server. */
@@ -81,7 +79,7 @@ export class AcceptorPool implements RemoteAcceptors {
   #draining: AcceptingWorker[] | undefined;
   #pause: ReturnType<typeof setTimeout> | undefined;
   /** Keeps the process alive while the server serves, and looks for subscribers. */
-  #look: ReturnType<typeof setInterval> | undefined;
+  #lookTimer: ReturnType<typeof setInterval> | undefined;
 
   /** @param options The options. */
   constructor(options: AcceptorPoolOptions) {
@@ -103,9 +101,9 @@ export class AcceptorPool implements RemoteAcceptors {
   serve(): Promise<never> {
     this.#serving = Promise.withResolvers();
     this.#serving.promise.catch(() => {});
-    this.#look ??= setInterval(() => this.#observe(), LOOK_MS);
+    this.#lookTimer ??= setInterval(() => this.#observe(), LOOK_MS);
     this.#fill();
-    if (this.#opened) this.#settle();
+    if (this.#opened) this.#updatePaused();
     else void this.#open();
     return this.#serving.promise;
   }
@@ -116,32 +114,32 @@ export class AcceptorPool implements RemoteAcceptors {
     await Promise.any(starts).catch(() => {});
     await resolvesWithin(Promise.allSettled(starts), OPEN_MS);
     this.#opened = true;
-    this.#settle();
+    this.#updatePaused();
   }
 
   /** Stops accepting. The open requests go on. */
   rest(): void {
     this.#serving = undefined;
-    this.#settle();
+    this.#updatePaused();
   }
 
   suspend(suspended: boolean): void {
     this.#suspended = suspended;
-    this.#settle();
+    this.#updatePaused();
   }
 
-  #settle(): void {
+  #updatePaused(): void {
     this.#places.paused = this.#suspended || this.#draining !== undefined ||
       this.#serving === undefined || !this.#opened;
   }
 
-  /** Tells the workers whether somebody listens. Lets the process end once the server does not serve. */
+  /** Tells the workers whether somebody listens to requests. Lets the process end once the server no longer serves. */
   #observe(): void {
     const observed = hasRequestSubscribers();
     if (observed !== this.#settings.observed) this.#set({ observed });
     if (this.#serving !== undefined || this.size > 0) return;
-    clearInterval(this.#look);
-    this.#look = undefined;
+    clearInterval(this.#lookTimer);
+    this.#lookTimer = undefined;
   }
 
   #set(settings: WorkerSettings): void {
@@ -165,7 +163,7 @@ export class AcceptorPool implements RemoteAcceptors {
     const accept = {
       ...init.accept,
       places: this.#places.memory,
-      thread: this.#freeNumber(),
+      thread: this.#freeThread(),
       settings: this.#settings,
     };
     const worker = new AcceptingWorker(
@@ -178,11 +176,11 @@ export class AcceptorPool implements RemoteAcceptors {
     publishWorker(server, worker);
   }
 
-  /** Returns the lowest number that no thread has. 0 is this one. */
-  #freeNumber(): number {
-    const numbers = new Set(Array.from(this.#workers, ({ number }) => number));
+  /** Returns the lowest number of a thread that no worker has. This thread is 0. */
+  #freeThread(): number {
+    const workers = [...this.#workers];
     let free = 1;
-    while (numbers.has(free)) free++;
+    while (workers.some(({ places }) => places.thread === free)) free++;
     return free;
   }
 
@@ -220,12 +218,13 @@ export class AcceptorPool implements RemoteAcceptors {
 
   /** Gives back the places of a worker that has died, and reports its requests. Another worker replaces it. */
   #onDeath(worker: AcceptingWorker, error: Error, cause?: Error): void {
-    const { clients, counters, held, lastClient } = worker;
+    const { clients, counters, lastClient } = worker.record;
+    const { held } = worker.places;
     this.#workers.delete(worker);
     counters[worker.givenUp ? "forced" : "failed"] += held;
     addCounters(this.#ended, counters);
     this.#events.end(worker, worker.givenUp ? undefined : error);
-    worker.giveBackPlaces();
+    worker.places.giveAll();
     this.#fill();
     if (worker.givenUp) return;
     const report = (client: Address) =>
@@ -241,17 +240,18 @@ export class AcceptorPool implements RemoteAcceptors {
   }
 
   get idle(): number {
-    return this.#workers.values().reduce((sum, { idle }) => sum + idle, 0);
+    return this.#workers.values()
+      .reduce((sum, { record }) => sum + record.idle, 0);
   }
 
   get clients(): string[] {
-    return [...this.#workers].flatMap(({ clients }) => clients)
+    return [...this.#workers].flatMap(({ record }) => record.clients)
       .map((client) => clientOf(client) ?? "");
   }
 
   get counters(): AcceptCounters {
     const sum = { ...this.#ended };
-    for (const { counters } of this.#workers) addCounters(sum, counters);
+    for (const { record } of this.#workers) addCounters(sum, record.counters);
     return sum;
   }
 
@@ -264,9 +264,7 @@ export class AcceptorPool implements RemoteAcceptors {
   }
 
   /** Changes the limits of the workers, for those that start from now on, and starts more if there may be more. */
-  limitWorkers(
-    limits: WorkerLimits & Pick<AcceptorPoolOptions, "maxWorkers">,
-  ): void {
+  limitWorkers(limits: PoolLimits): void {
     this.#options = { ...this.#options, ...limits };
     this.#fill();
   }
@@ -279,7 +277,7 @@ export class AcceptorPool implements RemoteAcceptors {
     if (this.#draining !== undefined) return;
     this.#draining = [...this.#workers];
     clearTimeout(this.#pause);
-    this.#settle();
+    this.#updatePaused();
     for (const worker of this.#draining) worker.drain();
   }
 
@@ -291,7 +289,7 @@ export class AcceptorPool implements RemoteAcceptors {
   /** Ends the workers. Resolves when they have exited. */
   async close(): Promise<void> {
     this.drain();
-    clearInterval(this.#look);
+    clearInterval(this.#lookTimer);
     await Promise.all(Array.from(this.#workers, (worker) => worker.close()));
   }
 }

@@ -117,7 +117,7 @@ export class PoolWorker {
   }
 
   /** Whether the worker takes no more requests. */
-  get dead(): boolean {
+  get leaving(): boolean {
     return this.#thread.leaving;
   }
 

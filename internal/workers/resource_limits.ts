@@ -82,8 +82,8 @@ export function checkLimits(limits: ResourceLimits): ResourceLimits {
 /**
  * Returns the settings of a pool.
  *
- * @param options What is given.
- * @param statics What holds for the rest.
+ * @param options The settings to change.
+ * @param statics The settings that stay unless `options` has them.
  * @throws {TypeError} if a name of `resourceLimits` is unknown.
  * @throws {RangeError} if a value is out of range.
  */

@@ -1,5 +1,5 @@
 /**
- * The threading mix-in. Checks the options; the pool of workers is loaded at the first request.
+ * The threading mix-in. Loads the pool of workers at the first request.
  *
  * @module
  */
@@ -16,8 +16,6 @@ import {
   setting,
 } from "../stages/server_options.ts";
 import { noteLimit } from "../requests/note_limit.ts";
-import { sayHookFailed } from "../stages/report.ts";
-import { reportError } from "../stages/events.ts";
 import {
   acceptInOf,
   cannotHandleOne,
@@ -30,6 +28,7 @@ import { anyReady } from "../waiting/when_ready.ts";
 import {
   checkNotBlocking,
   checkNotFewer,
+  reportUnowned,
   WorkerAcceptance,
 } from "./worker_acceptance.ts";
 import { afterDrain, requestsOf } from "../requests/request_registry.ts";
@@ -220,20 +219,18 @@ export function threading<B extends ServerConstructor>(Base: B) {
         throw new Error("Cannot run the handler: the server was closed");
       }
       const { WorkerPool } = await import("./worker_pool.ts");
-      const limits = this.#limits;
       const pool = new WorkerPool({
         server: this,
         init: this.#workerInit(),
-        ...limits,
+        ...this.#limits,
         hooks: {
           shutdown: async () => {
             await this.shutdown(); // drops what an override returns: a frame may not hold it
           },
           onLimit: (limit, client) => noteLimit(this, limit, client),
-          onUnownedError: (...what) => this.#report(...what),
+          onUnownedError: (...what) => void reportUnowned(this, ...what),
         },
       });
-      pool.limit(this.#limits); // changed meanwhile, perhaps
       requestsOf(this).pool = pool;
       return pool;
     }
@@ -247,19 +244,6 @@ export function threading<B extends ServerConstructor>(Base: B) {
         blocking: blocking === true,
         server: { serverAddress, shared, options: plainOptions(this.options) },
       };
-    }
-
-    /** Reports an error that no request waits for. */
-    async #report(
-      request: unknown,
-      clientAddress: Address,
-      error: Error,
-    ): Promise<void> {
-      try {
-        await reportError(this, request, clientAddress, error);
-      } catch (thrown) {
-        sayHookFailed(clientAddress, thrown);
-      }
     }
 
     override async serverClose(

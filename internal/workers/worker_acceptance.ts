@@ -1,5 +1,5 @@
 /**
- * The accept of a server whose workers accept by themselves: the pool of workers, from the first serving to the close.
+ * The accepting of a server with `acceptIn: "workers"`, from its first `serveForever` to its close.
  *
  * @module
  */
@@ -25,7 +25,7 @@ type WorkerServerInit = Pick<
   "handler" | "server"
 >;
 
-/** Runs the accept of one server. */
+/** Lets the workers of one server accept. Starts them when the server serves for the first time. */
 export class WorkerAcceptance {
   readonly #server: ServerStages;
   readonly #init: () => WorkerServerInit;
@@ -122,7 +122,7 @@ export class WorkerAcceptance {
     return {
       onIncident: (incident, request) => this.#onIncident(incident, request),
       onDeath: (request, client, error) =>
-        void this.#report(request, client, error),
+        void reportUnowned(this.#server, request, client, error),
       shutdown: async () => {
         await this.#server.shutdown(); // drops what an override returns: a frame may not hold it
       },
@@ -134,19 +134,9 @@ export class WorkerAcceptance {
     request: Socket,
   ): void {
     if (limit !== undefined) noteLimit(this.#server, limit, clientAddress);
-    else void this.#report(request, clientAddress ?? "", fromFailure(failure!));
-  }
-
-  /** Reports the error of a request. */
-  async #report(
-    request: Socket,
-    client: Address,
-    error: unknown,
-  ): Promise<void> {
-    try {
-      await reportError(this.#server, request, client, error);
-    } catch (thrown) {
-      sayHookFailed(client, thrown);
+    else {
+      const error = fromFailure(failure!);
+      void reportUnowned(this.#server, request, clientAddress ?? "", error);
     }
   }
 
@@ -159,6 +149,20 @@ export class WorkerAcceptance {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#pool?.close();
+  }
+}
+
+/** Reports an error that no request of the main thread waits for. Prints what the hook throws. */
+export async function reportUnowned(
+  server: ServerStages,
+  request: unknown,
+  client: Address,
+  error: unknown,
+): Promise<void> {
+  try {
+    await reportError(server, request, client, error);
+  } catch (thrown) {
+    sayHookFailed(client, thrown);
   }
 }
 

@@ -16,19 +16,17 @@ import {
   type PoolWorkerInit,
 } from "./pool_worker.ts";
 import { publishWorker, StartFailure } from "./worker_thread.ts";
-import type { WorkerLimits } from "./resource_limits.ts";
+import type { PoolLimits } from "./resource_limits.ts";
 
 /** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;
 
 /** The options of a pool. */
-export interface WorkerPoolOptions extends WorkerLimits {
+export interface WorkerPoolOptions extends PoolLimits {
   /** The server, for the events of the workers. */
   readonly server: AnyServer;
   /** The data that each worker starts with. */
   readonly init: Omit<PoolWorkerInit, "draining">;
-  /** The most workers. */
-  readonly maxWorkers: number;
   /** The calls that workers make to the server. */
   readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onExit">;
 }
@@ -52,7 +50,7 @@ export class WorkerPool {
   #draining = false;
   #closed = false;
   #gone: Promise<unknown> | undefined;
-  /** Runs after a worker failed to start, until another may start. */
+  /** Set after a worker failed to start, until another may start. */
   #pause: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options The options. */
@@ -60,11 +58,11 @@ export class WorkerPool {
     this.#options = options;
   }
 
-  /** Runs the handler for a request in a worker. Returns whether the drain has ended its wait between two messages. */
+  /** Runs the handler for a request in a worker. Returns whether the drain has ended the handler's wait between two messages. */
   async run(request: unknown, clientAddress: Address): Promise<boolean> {
     for (;;) {
       const worker = this.#acquire() ?? await this.#waitForWorker(request);
-      if (worker.dead) continue;
+      if (worker.leaving) continue;
       try {
         return await worker.run(request, clientAddress);
       } catch (error) {
@@ -77,7 +75,7 @@ export class WorkerPool {
   /** Whether a worker runs that has started. */
   get #hasRunningWorker(): boolean {
     return !this.#closed &&
-      this.#workers.values().some(({ ready, dead }) => ready && !dead);
+      this.#workers.values().some(({ ready, leaving }) => ready && !leaving);
   }
 
   /** Returns a worker for one more request; undefined if the request has to wait. */
@@ -147,16 +145,15 @@ export class WorkerPool {
   }
 
   /**
-   * Changes the limits. Workers that start from now on have the new ones. Workers beyond the most end when they have no
-   * request.
+   * Changes the limits, for workers that start from now on. Workers beyond `maxWorkers` end when they have no request.
    */
-  limit(limits: WorkerLimits & Pick<WorkerPoolOptions, "maxWorkers">): void {
+  limit(limits: PoolLimits): void {
     this.#options = { ...this.#options, ...limits };
     this.#retire();
     this.#dispatch();
   }
 
-  /** Ends idle workers beyond the most. */
+  /** Ends workers beyond `maxWorkers` that have no request. */
   #retire(): void {
     let surplus = this.#workers.size - this.#options.maxWorkers;
     for (const worker of [...this.#workers]) {
