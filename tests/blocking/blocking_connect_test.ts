@@ -17,19 +17,13 @@ import {
   assertThrows,
   deadline,
 } from "../deps.ts";
-import {
-  deadPort,
-  digest,
-  listen,
-  randomBytes,
-  recvToEnd,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
 import { mayRead } from "../helpers/allowed.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
+import { readAll } from "../helpers/clients.ts";
+import { deadPort, listen, recvToEnd } from "../helpers/sockets.ts";
+import { Running, workerTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 import * as T from "../testdata/blocking_connect.ts";
-import { readAll, Running, workerTest } from "../helpers/threading_helpers.ts";
 
 /** A server that echoes, and tells how its connections ended. */
 class EchoServer extends AsyncTCPServer {

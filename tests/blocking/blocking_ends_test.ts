@@ -5,17 +5,17 @@ import { connect } from "node:net";
 import type { RequestHandlerConstructor, ThreadingOptions } from "../../mod.ts";
 import { ThreadingUnixStreamServer } from "../../mod.ts";
 import { assertEquals, deadline } from "../deps.ts";
-import { bytes, newPath } from "../helpers/server_helpers.ts";
-import * as E from "../testdata/blocking_ends.ts";
+import { haveUnix, mayRead } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { newPath } from "../helpers/sockets.ts";
 import {
-  readAll,
-  readText,
   Running,
   start as startAny,
   workerTest,
-} from "../helpers/threading_helpers.ts";
-import { haveUnix, mayRead } from "../helpers/allowed.ts";
+} from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
+import * as E from "../testdata/blocking_ends.ts";
 
 function start(Handler: unknown, options: ThreadingOptions = {}) {
   return startAny(Handler as RequestHandlerConstructor, {

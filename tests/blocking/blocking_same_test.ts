@@ -25,8 +25,11 @@ import {
 } from "../../internal/blocking/blocking_writers.ts";
 import * as S from "../../mod.ts";
 import { assertEquals, assertGreater, delay } from "../deps.ts";
-import { udp } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { udp } from "../helpers/sockets.ts";
+import { Running, workerTest } from "../helpers/threading.ts";
+import { within } from "../helpers/within.ts";
 import {
   Blocks,
   BlocksForDatagrams,
@@ -34,13 +37,6 @@ import {
   Waits,
   WaitsForDatagrams,
 } from "../testdata/both_handlers.ts";
-import {
-  readAll,
-  readText,
-  Running,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
-import { within } from "../helpers/within.ts";
 
 type Server = Running<AsyncTCPServer | ThreadingTCPServer>;
 

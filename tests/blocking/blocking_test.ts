@@ -14,14 +14,9 @@ import {
   deadline,
 } from "../deps.ts";
 import * as B from "../testdata/blocking_handlers.ts";
-import {
-  readAll,
-  readText,
-  Running,
-  start,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { Running, start, workerTest } from "../helpers/threading.ts";
 
 workerTest(
   "BlockingRequestHandler echoes, one client per worker, the rest waits",

@@ -15,9 +15,10 @@ import * as P from "../../internal/channel/frames.ts";
 import { WorkerConnections } from "../../internal/workers/worker_connections.ts";
 import { type AbortOptions, BlockingIOError, TimeoutError } from "../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { listen, recvToEnd } from "../helpers/sockets.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-import { listen, recvToEnd, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 
 /** A file in memory. */
 class FakeFile {

@@ -3,9 +3,10 @@
 import { BufferedWriter } from "../../mod.ts";
 import { BlockingWriterShell } from "../../internal/blocking/blocking_writers.ts";
 import { assertEquals } from "../deps.ts";
-import { python } from "../helpers/python.ts";
 import { havePython } from "../helpers/allowed.ts";
-import { bytes, FakeSink, latin1, seeded } from "../helpers/stream_fakes.ts";
+import { bytes, latin1, seeded } from "../helpers/bytes.ts";
+import { FakeSink } from "../helpers/fakes.ts";
+import { python } from "../helpers/python.ts";
 
 /** A number writes so many bytes; "flush" flushes. */
 type Step = number | "flush";

@@ -4,10 +4,10 @@ import {
 } from "../../internal/channel/frame_channel.ts";
 import { Ring } from "../../internal/channel/ring.ts";
 import { assert, assertEquals, assertLess, deadline } from "../deps.ts";
-import { countingBytes, turn } from "../helpers/helpers.ts";
 import { mayRead } from "../helpers/allowed.ts";
-import { until } from "../helpers/server_helpers.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
+import { countingBytes, seeded } from "../helpers/bytes.ts";
+import { turn } from "../helpers/turns.ts";
+import { until } from "../helpers/within.ts";
 
 /** Returns the two ends of a channel, and the ids of the frames that the worker has received. */
 function channelEnds() {

@@ -1,7 +1,6 @@
 import { Ring, ringMemory } from "../../internal/channel/ring.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
-import { countingBytes } from "../helpers/helpers.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
+import { countingBytes, seeded } from "../helpers/bytes.ts";
 
 function ends(memory: SharedArrayBuffer): [Ring, Ring] {
   return [new Ring(memory, "producer"), new Ring(memory, "consumer")];

@@ -2,10 +2,10 @@
 
 import type { ForkingMixInOptions, ServerOptions } from "../../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../deps.ts";
-import { LineClient, serving, TCP } from "../helpers/forking_helpers.ts";
 import { mayFork } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { LineClient } from "../helpers/clients.ts";
+import { serving, TCP } from "../helpers/forking.ts";
+import { until, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 
 const LOOPBACK: [string, number] = ["127.0.0.1", 0];

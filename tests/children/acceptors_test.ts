@@ -7,8 +7,8 @@ import type { ParkedListener } from "../../internal/runtime/node/parked_listener
 import { AF_INET } from "../../mod.ts";
 import { acceptingMember, type FakeMember } from "./children_fakes.ts";
 import { assertEquals } from "../deps.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-import { turn } from "../helpers/helpers.ts";
 
 /** What {@linkcode Acceptors} see of the requests of a server that may have 9. */
 function fakeRequests() {

@@ -23,9 +23,10 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-import { tcpPair, turn } from "../helpers/helpers.ts";
-import { bytes as encode, text as decode } from "../helpers/server_helpers.ts";
 
 Deno.test("streamExecutor() does what is asked for, on the connection", async () => {
   const [client, server] = await tcpPair();
@@ -33,10 +34,10 @@ Deno.test("streamExecutor() does what is asked for, on the connection", async ()
   const execute = streamExecutor(server);
   const ask = (operation: string, argument?: unknown) =>
     within(execute({ operation, argument } as CallMessage));
-  await client.sendall(encode("hello"));
-  assertEquals(await ask("read", 3), encode("hel"));
-  await ask("write", encode("answer"));
-  assertEquals(decode(await client.recv(100)), "answer");
+  await client.sendall(bytes("hello"));
+  assertEquals(await ask("read", 3), bytes("hel"));
+  await ask("write", bytes("answer"));
+  assertEquals(text(await client.recv(100)), "answer");
   await ask("closeWrite");
   assertEquals((await client.recv(1)).length, 0);
   await ask("close");
@@ -67,7 +68,7 @@ Deno.test("streamExecutor() has a write wait until the connection took it", asyn
   const execute = streamExecutor(
     { sendall: () => taken.promise } as unknown as Socket,
   );
-  const argument = encode("x");
+  const argument = bytes("x");
   let done = false;
   const written = execute({ operation: "write", argument } as CallMessage)
     .then(() => done = true);
@@ -96,7 +97,7 @@ Deno.test("datagramExecutor() knows the client, and what may be reached, by addr
   const ask = (net: true | string[], address: Address) =>
     datagramExecutor(socket, ["10.0.0.1", 5], { net })({
       operation: "sendto",
-      argument: encode("x"),
+      argument: bytes("x"),
       address,
     } as CallMessage);
   for (

@@ -5,11 +5,10 @@ import { ChildAcceptor } from "../../internal/children/child_acceptor.ts";
 import { parkHandle } from "../../internal/runtime/node/node_handles.ts";
 import { parkedListenerOf } from "../../internal/server/bind_passable.ts";
 import { assertEquals } from "../deps.ts";
-import { TCP } from "../helpers/forking_helpers.ts";
-import { dial } from "../helpers/remote_helpers.ts";
 import { mayFork } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { dial } from "../helpers/clients.ts";
+import { TCP } from "../helpers/forking.ts";
+import { until, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 
 /** An acceptor on the socket of a server that does not serve, and what it has done. */

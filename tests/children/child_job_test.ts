@@ -5,7 +5,7 @@ import { jobFor } from "../../internal/children/child_job.ts";
 import { openNodeListener } from "../../internal/runtime/opening/open_node_listener.ts";
 import { type Address, AF_INET, type InetAddress, Socket } from "../../mod.ts";
 import { assertEquals, assertStrictEquals } from "../deps.ts";
-import { dial } from "../helpers/remote_helpers.ts";
+import { dial } from "../helpers/clients.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 

@@ -4,9 +4,9 @@ import { ChildStreamTransport } from "../../internal/children/child_transports.t
 import type { RequestMessage } from "../../internal/children/messages.ts";
 import { fakeLink } from "./children_fakes.ts";
 import { assertEquals, assertStrictEquals } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-import { turn } from "../helpers/helpers.ts";
-import { bytes as encode, text as decode } from "../helpers/server_helpers.ts";
 
 /** A relayed stream in a child, and the calls that it makes. */
 function fakeStream() {
@@ -43,9 +43,9 @@ Deno.test("ChildStreamTransport.read() asks for no more than there is room for",
   const buffer = new Uint8Array(10);
   const some = stream.read(buffer);
   assertStrictEquals(calls()[0].argument, 10);
-  settle(encode("abc"));
+  settle(bytes("abc"));
   assertStrictEquals(await within(some), 3);
-  assertEquals(decode(buffer.subarray(0, 3)), "abc");
+  assertEquals(text(buffer.subarray(0, 3)), "abc");
   const end = stream.read(new Uint8Array(1e6));
   await turn();
   assertStrictEquals(calls()[1].argument, 65536);

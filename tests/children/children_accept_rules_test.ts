@@ -8,12 +8,13 @@ import {
 } from "../../mod.ts";
 import { subscribe } from "../../telemetry.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import { dial, LineClient, TCP } from "../helpers/forking_helpers.ts";
-import { mayFork } from "../helpers/allowed.ts";
+import { haveIPv6, mayFork } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { dial, LineClient } from "../helpers/clients.ts";
 import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { recvToEnd } from "../helpers/helpers.ts";
-import { bytes, haveIPv6, text, until } from "../helpers/server_helpers.ts";
+import { TCP } from "../helpers/forking.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { ObeysShort } from "../testdata/accepting_handlers.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 

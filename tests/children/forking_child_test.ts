@@ -8,19 +8,12 @@ import {
   assertStrictEquals,
   delay,
 } from "../deps.ts";
-import {
-  all,
-  assertEnd,
-  decode,
-  dial,
-  encode,
-  LineClient,
-  serving,
-  TCP,
-} from "../helpers/forking_helpers.ts";
-import { Asks } from "../testdata/forking_handlers.ts";
-import { digest } from "../helpers/helpers.ts";
 import { mayFork } from "../helpers/allowed.ts";
+import { bytes, digest, text } from "../helpers/bytes.ts";
+import { assertEnd, dial, LineClient } from "../helpers/clients.ts";
+import { serving, TCP } from "../helpers/forking.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { Asks } from "../testdata/forking_handlers.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -32,15 +25,15 @@ class Peeking extends TCP {
 
   override async verifyRequest(request: Socket): Promise<boolean> {
     if (!this.peeks()) return true;
-    return decode(await request.recv(1, MSG_PEEK)) !== "!";
+    return text(await request.recv(1, MSG_PEEK)) !== "!";
   }
 }
 
 /** A child sends all before it closes the connection, also what nobody has awaited. */
 async function checkFlood(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
-  await client.sendall(encode("flood\n"));
-  const data = await all(client);
+  await client.sendall(bytes("flood\n"));
+  const data = await recvToEnd(client);
   assertStrictEquals(data.length, 2 * 128 * 65536);
   for (let i = 0; i < 256; i++) assertStrictEquals(data[i * 65536], i % 128);
 }
@@ -48,21 +41,21 @@ async function checkFlood(server: TCP): Promise<void> {
 /** `send` takes all in a child, too. */
 async function checkSend(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
-  await client.sendall(encode("send\n"));
+  await client.sendall(bytes("send\n"));
   await client.shutdown(SHUT_WR);
-  const data = await all(client);
-  assertStrictEquals(decode(data.subarray(2_000_000)), "2000000\n");
+  const data = await recvToEnd(client);
+  assertStrictEquals(text(data.subarray(2_000_000)), "2000000\n");
 }
 
 const DATA = new Uint8Array(3_000_000).map((_, i) => i * 7);
 
 async function checkUpload(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
-  await client.sendall(encode("upload\n"));
+  await client.sendall(bytes("upload\n"));
   await client.sendall(DATA);
   await client.shutdown(SHUT_WR);
   assertStrictEquals(
-    decode(await all(client)),
+    text(await recvToEnd(client)),
     `${DATA.length} ${digest(DATA)}\n`,
   );
 }
@@ -70,9 +63,9 @@ async function checkUpload(server: TCP): Promise<void> {
 /** A child ends its side, and reads on. */
 async function checkHalfClose(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
-  await client.sendall(encode("half\n"));
-  assertStrictEquals(decode(await all(client)), "bye\n");
-  await client.sendall(encode("12345"));
+  await client.sendall(bytes("half\n"));
+  assertStrictEquals(text(await recvToEnd(client)), "bye\n");
+  await client.sendall(bytes("12345"));
   await client.shutdown(SHUT_WR);
   const { error } = await server.reports.next();
   assertStrictEquals(error.message, "read 5 after its end");
@@ -123,7 +116,7 @@ Deno.test({
     await checkMany(server);
     server.peeks = () => true;
     using refused = await dial(server.serverAddress);
-    await refused.sendall(encode("!"));
+    await refused.sendall(bytes("!"));
     await assertEnd(refused);
     assertStrictEquals(server.reports.left, 0);
     assertStrictEquals(server.activeChildren!.size, 1);

@@ -7,19 +7,13 @@ import {
   delay,
 } from "../deps.ts";
 import { type InetAddress, TimeoutError } from "../../mod.ts";
-import {
-  assertEnd,
-  CONFIG,
-  decode,
-  exists,
-  LineClient,
-  serving,
-  TCP,
-} from "../helpers/forking_helpers.ts";
+import { mayFork } from "../helpers/allowed.ts";
+import { text } from "../helpers/bytes.ts";
+import { assertEnd, LineClient } from "../helpers/clients.ts";
+import { CONFIG, exists, serving, TCP } from "../helpers/forking.ts";
+import { boundedCommand } from "../helpers/within.ts";
 import { subscribe } from "../../telemetry.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
-import { boundedCommand } from "../helpers/within.ts";
-import { mayFork } from "../helpers/allowed.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -259,7 +253,7 @@ Deno.test({
     }).spawn();
     const reader = parent.stdout.getReader();
     const { value } = await reader.read();
-    const port = Number(decode(value!));
+    const port = Number(text(value!));
     using client = await LineClient.connect(["127.0.0.1", port]);
     const pid = Number(await client.ask("pid"));
     assert(exists(pid));

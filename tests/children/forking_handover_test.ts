@@ -11,24 +11,21 @@ import {
   Socket,
 } from "../../mod.ts";
 import { assertEquals, assertStrictEquals, delay } from "../deps.ts";
+import { mayFork } from "../helpers/allowed.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
+import { dial, LineClient } from "../helpers/clients.ts";
 import {
-  all,
   CONFIG,
-  decode,
-  dial,
-  encode,
-  LineClient,
   MAY_UNIX,
   serving,
   TCP,
   UnixStream,
-} from "../helpers/forking_helpers.ts";
-import { digest, randomBytes, recvToEnd, turn } from "../helpers/helpers.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
+} from "../helpers/forking.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { turn } from "../helpers/turns.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 import { Echo } from "../testdata/handlers.ts";
-import { mayFork } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignoreProc = !mayFork || Deno.build.os !== "linux";
@@ -68,12 +65,12 @@ async function stopAnother(server: TCP): Promise<number> {
 }
 
 /** Connects, sends, and says whether that came back; false where the server had closed before. */
-async function echoes(address: Address, text: string): Promise<boolean> {
+async function echoes(address: Address, line: string): Promise<boolean> {
   try {
     using client = await dial(address);
-    await client.sendall(encode(text));
+    await client.sendall(bytes(line));
     await client.shutdown(SHUT_WR);
-    return decode(await all(client)) === text;
+    return text(await recvToEnd(client)) === line;
   } catch (error) {
     if (error instanceof OSError) return false;
     throw error;
@@ -172,8 +169,8 @@ Deno.test({
       boundedCommand("sh", { args: ["-c", `ulimit -n 80; exec ${run}`] })
         .output(),
     );
-    assertEquals(decode(stderr), "");
-    assertEquals(decode(stdout).trim().split("\n").sort(), [
+    assertEquals(text(stderr), "");
+    assertEquals(text(stdout).trim().split("\n").sort(), [
       "again true", // after the child had some
       "again true 1", // after this process had some
       "child true",

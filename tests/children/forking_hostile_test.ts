@@ -13,20 +13,19 @@ import {
   assertStringIncludes,
   delay,
 } from "../deps.ts";
+import { mayFork } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { LineClient } from "../helpers/clients.ts";
+import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
 import {
-  decode,
-  encode,
   exists,
-  LineClient,
   MAY_UNIX,
   serving,
   TCP,
   UDP,
   UnixDatagram,
-} from "../helpers/forking_helpers.ts";
+} from "../helpers/forking.ts";
 import { Elsewhere, Hostile } from "../testdata/hostile_handlers.ts";
-import { mayFork } from "../helpers/allowed.ts";
-import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -125,9 +124,9 @@ Deno.test({
       socket.bind(LOCAL);
     }
     const [, port] = other.getsockname() as [string, number];
-    const ask = async (server: UDP, text: string) => {
-      await client.sendto(encode(text), server.serverAddress);
-      return decode((await client.recvfrom(1000))[0]);
+    const ask = async (server: UDP, question: string) => {
+      await client.sendto(bytes(question), server.serverAddress);
+      return text((await client.recvfrom(1000))[0]);
     };
     const [, own] = client.getsockname() as [string, number];
     for (
@@ -144,7 +143,7 @@ Deno.test({
       assertStrictEquals(said.split(" ")[0], answer, `${net}`);
       if (answer === "sent") await other.recvfrom(100);
       assertStringIncludes(await ask(server, `127.0.0.1 ${own}`), "127.0.0.1 ");
-      assertStringIncludes(decode((await client.recvfrom(100))[0]), "sent");
+      assertStringIncludes(text((await client.recvfrom(100))[0]), "sent");
       assertStrictEquals(server.reports.left, 0);
     }
   },
@@ -163,11 +162,11 @@ Deno.test({
     client.settimeout(20);
     await using server = new UnixDatagram(`${dir}/server`, Elsewhere);
     await using _ = serving(server);
-    await client.sendto(encode(`${dir}/other`), `${dir}/server`);
-    assertStrictEquals(decode((await client.recvfrom(99))[0]), "EACCES");
-    await client.sendto(encode(`${dir}/client`), `${dir}/server`);
+    await client.sendto(bytes(`${dir}/other`), `${dir}/server`);
+    assertStrictEquals(text((await client.recvfrom(99))[0]), "EACCES");
+    await client.sendto(bytes(`${dir}/client`), `${dir}/server`);
     assertStringIncludes(
-      decode((await client.recvfrom(99))[0]),
+      text((await client.recvfrom(99))[0]),
       `${dir}/client`,
     );
     await server.serverClose();

@@ -13,16 +13,12 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import {
-  CONFIG,
-  decode,
-  LineClient,
-  serving,
-  TCP,
-} from "../helpers/forking_helpers.ts";
-import { Asks } from "../testdata/forking_handlers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import { mayFork } from "../helpers/allowed.ts";
+import { text } from "../helpers/bytes.ts";
+import { LineClient } from "../helpers/clients.ts";
+import { CONFIG, serving, TCP } from "../helpers/forking.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
+import { Asks } from "../testdata/forking_handlers.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -72,8 +68,8 @@ async function run(
       ...env && { clearEnv: true, env: { HOME: home, ...env } },
     }).output(),
   );
-  assertStrictEquals(code, 0, decode(stderr));
-  return { lines: decode(stdout).trim().split("\n"), stderr: decode(stderr) };
+  assertStrictEquals(code, 0, text(stderr));
+  return { lines: text(stdout).trim().split("\n"), stderr: text(stderr) };
 }
 
 /** Makes servers with fewer and fewer permissions, and says how that ends. */

@@ -20,20 +20,17 @@ import {
   assertThrows,
   delay,
 } from "../deps.ts";
+import { have, havePython, mayFork } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { assertEnd, dial, LineClient } from "../helpers/clients.ts";
 import {
-  assertEnd,
   CONFIG,
-  decode,
-  dial,
-  encode,
-  LineClient,
   MAY_UNIX,
   serving,
   TCP,
   UDP,
   UnixStream,
-} from "../helpers/forking_helpers.ts";
-import { have, havePython, mayFork } from "../helpers/allowed.ts";
+} from "../helpers/forking.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 import {
   Asks,
@@ -157,9 +154,9 @@ async function output(
     stdout: "piped",
   }).spawn();
   const writer = child.stdin.getWriter();
-  await writer.write(encode(input));
+  await writer.write(bytes(input));
   await writer.close();
-  return decode((await child.output()).stdout);
+  return text((await child.output()).stdout);
 }
 
 /** Many clients talk at once. */
@@ -300,24 +297,24 @@ Deno.test({
 async function checkDatagrams(server: UDP, client: Socket) {
   using _ = client;
   client.settimeout(20);
-  const ask = async (text: string) => {
-    await client.sendto(encode(text), server.serverAddress);
+  const ask = async (question: string) => {
+    await client.sendto(bytes(question), server.serverAddress);
     const [data, from] = await client.recvfrom(1000);
     assertEquals(from, server.serverAddress);
-    return decode(data);
+    return text(data);
   };
   assertStrictEquals(await ask("hello"), "HELLO");
   const pid = Number(await ask("pid"));
   assert(server.activeChildren!.has(pid));
-  await client.sendto(encode("throw"), server.serverAddress);
+  await client.sendto(bytes("throw"), server.serverAddress);
   const thrown = await server.reports.next();
   assertStrictEquals(thrown.error.message, "datagram failed");
   assertEquals(thrown.address, client.getsockname());
-  await client.sendto(encode("receive"), server.serverAddress);
+  await client.sendto(bytes("receive"), server.serverAddress);
   assertStrictEquals((await server.reports.next()).error.code, "EOPNOTSUPP");
   assertStrictEquals(await ask("twice"), "twice");
-  assertStrictEquals(decode(await client.recv(100)), "TWICE");
-  await client.sendto(encode("die"), server.serverAddress);
+  assertStrictEquals(text(await client.recv(100)), "TWICE");
+  await client.sendto(bytes("die"), server.serverAddress);
   const died = await server.reports.next();
   assertStringIncludes(died.error.message, "exit code 3");
   assertStrictEquals(await ask("again"), "AGAIN");
@@ -485,15 +482,15 @@ Deno.test({
     await using server = new TCP(LOCAL, unexported.Named);
     await using _ = serving(server);
     using socket = await dial(server.serverAddress);
-    await socket.sendall(encode("found"));
-    assertStrictEquals(decode(await socket.recv(100)), "found");
+    await socket.sendall(bytes("found"));
+    assertStrictEquals(text(await socket.recv(100)), "found");
   },
 });
 
 /** Each client of a handler that no child can load is closed, and the error says why. */
 async function checkRefusal(
   Handler: typeof Echo,
-  text: string,
+  message: string,
   clients = 1,
 ): Promise<void> {
   await using server = new TCP(LOCAL, Handler);
@@ -503,7 +500,7 @@ async function checkRefusal(
     await assertEnd(socket);
     const { error } = await server.reports.next();
     assertInstanceOf(error, Error);
-    assertStringIncludes(error.message, text);
+    assertStringIncludes(error.message, message);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { fakeLink } from "./children_fakes.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
+import { turn } from "../helpers/turns.ts";
 
 Deno.test("ParentLink sends with the next message what ended while one was on its way", () => {
   const { link, said, sent } = fakeLink();

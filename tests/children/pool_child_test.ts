@@ -26,8 +26,8 @@ import {
   delay,
   fakeTime,
 } from "../deps.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-import { turn } from "../helpers/helpers.ts";
 
 /** A connection of `node:net`, to be handed to a child that is none. */
 async function connection(): Promise<NetSocket> {

@@ -5,7 +5,7 @@
  */
 
 import fc from "fast-check";
-import { fuzz } from "../helpers/fuzz_helpers.ts";
+import { fuzz } from "../helpers/fuzz.ts";
 import { assertSame } from "./differences.ts";
 import { answers, conversations } from "./random/conversations.ts";
 import { datagrams } from "./random/datagrams.ts";

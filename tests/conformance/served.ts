@@ -5,7 +5,7 @@
  */
 
 import * as module from "../../mod.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { until } from "../helpers/within.ts";
 import type { HandlerSpec, ServerSpec } from "./scenario.ts";
 import { scripted } from "./script_handler.ts";
 import { serverContext } from "./tls.ts";

@@ -21,9 +21,8 @@ import {
   type Running,
   start,
 } from "./example_helpers.ts";
-import { fuzz, mutated } from "../helpers/fuzz_helpers.ts";
-import { have } from "../helpers/allowed.ts";
-import { haveIPv6 } from "../helpers/server_helpers.ts";
+import { have, haveIPv6 } from "../helpers/allowed.ts";
+import { fuzz, mutated } from "../helpers/fuzz.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 
 const startDns = (host = "127.0.0.1", ...more: string[]) =>

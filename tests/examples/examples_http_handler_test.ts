@@ -8,15 +8,10 @@ import {
   TimeoutError,
 } from "../../mod.ts";
 import { assert, assertEquals, assertMatch, delay } from "../deps.ts";
-import {
-  bytes,
-  Event,
-  serving,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { serving } from "../helpers/servers.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import { ServerMetrics } from "../../telemetry.ts";
-import { within } from "../helpers/within.ts";
 
 /** More than the system takes for a client that does not read. */
 const MEBIBYTES = 20;

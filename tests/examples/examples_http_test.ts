@@ -15,9 +15,9 @@ import {
   start,
   talk,
 } from "./example_helpers.ts";
-import { fuzz, mutated } from "../helpers/fuzz_helpers.ts";
 import { have } from "../helpers/allowed.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { fuzz, mutated } from "../helpers/fuzz.ts";
 import { within } from "../helpers/within.ts";
 
 const BIG = 3_000_000;

@@ -11,9 +11,9 @@ import {
   talk,
 } from "./example_helpers.ts";
 import { freePort } from "../project/docs_programs.ts";
-import { fuzz, mutated } from "../helpers/fuzz_helpers.ts";
 import { have } from "../helpers/allowed.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { fuzz, mutated } from "../helpers/fuzz.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 
 /** Runs `fn` with a server that has no keys yet; the server must end well. */

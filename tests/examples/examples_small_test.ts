@@ -16,19 +16,15 @@ import {
   start,
   talk,
 } from "./example_helpers.ts";
-import { fuzz, mutated } from "../helpers/fuzz_helpers.ts";
 import { have } from "../helpers/allowed.ts";
-import { hear, makeProxied } from "../proxy/proxy_helpers.ts";
-import {
-  type AnyServerClass,
-  bytes,
-  serving,
-  text,
-} from "../helpers/server_helpers.ts";
-import { Facts } from "../testdata/proxy_handlers.ts";
-import { within } from "../helpers/within.ts";
-import { freePort } from "../project/docs_programs.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { fuzz, mutated } from "../helpers/fuzz.ts";
 import { parsePrometheus } from "../helpers/prometheus.ts";
+import { type AnyServerClass, serving } from "../helpers/servers.ts";
+import { within } from "../helpers/within.ts";
+import { hear, makeProxied } from "../proxy/proxy_helpers.ts";
+import { Facts } from "../testdata/proxy_handlers.ts";
+import { freePort } from "../project/docs_programs.ts";
 
 /** Adds tests of one server of an example. */
 const on = (name: string) =>

@@ -16,7 +16,8 @@ import {
   talk,
 } from "./example_helpers.ts";
 import { have } from "../helpers/allowed.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { within } from "../helpers/within.ts";
 
 /** A server, and the directory of its mails. */
 interface Post {
@@ -305,7 +306,6 @@ for got in mailbox.Maildir(sys.argv[2]):
     print(got["Return-Path"], got["Envelope-To"], same,
           text.get_payload(decode=True).decode() == ".\\n..dots\\n" + "ü" * 3000 + "\\n")
 `;
-import { within } from "../helpers/within.ts";
 
 post("receives the mails of Python's smtplib", async (post) => {
   const args = ["-c", SMTPLIB, post.server.port, post.maildir];

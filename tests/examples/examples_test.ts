@@ -12,9 +12,8 @@ import {
   talk,
 } from "./example_helpers.ts";
 import { freePort } from "../project/docs_programs.ts";
-import { have } from "../helpers/allowed.ts";
+import { have, haveIPv6 } from "../helpers/allowed.ts";
 import { boundedCommand } from "../helpers/within.ts";
-import { haveIPv6 } from "../helpers/server_helpers.ts";
 
 /** Starts the echo server and waits until it listens. */
 function startEcho(...args: string[]): Promise<Running> {

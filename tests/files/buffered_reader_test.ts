@@ -17,14 +17,12 @@ import {
   type Bytes,
   bytes,
   cut,
-  FakeSource,
   fromLatin1,
   latin1,
   seeded,
-  type Step,
   text,
-  timeout,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/bytes.ts";
+import { FakeSource, type Step, timeout } from "../helpers/fakes.ts";
 
 function readerOf(...steps: Step[]): BufferedReader {
   return new BufferedReader(new FakeSource(...steps));

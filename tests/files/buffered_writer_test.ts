@@ -5,14 +5,8 @@ import {
   type Writer,
 } from "../../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../deps.ts";
-import {
-  bytes,
-  cut,
-  FakeSink,
-  fromLatin1,
-  latin1,
-  seeded,
-} from "../helpers/stream_fakes.ts";
+import { bytes, cut, fromLatin1, latin1, seeded } from "../helpers/bytes.ts";
+import { FakeSink } from "../helpers/fakes.ts";
 
 type Open = (sink: FakeSink, onClose?: () => void) => Writer;
 

@@ -7,7 +7,8 @@ import {
   encoderFor,
 } from "../../internal/files/codecs.ts";
 import { assertEquals, assertInstanceOf, assertThrows } from "../deps.ts";
-import { FakeSource, fromLatin1, latin1 } from "../helpers/stream_fakes.ts";
+import { fromLatin1, latin1 } from "../helpers/bytes.ts";
+import { FakeSource } from "../helpers/fakes.ts";
 
 Deno.test("decoderFor() and encoderFor() know an encoding by each of Python's spellings", () => {
   for (const name of ["latin-1", "Latin1", " ISO_8859_1 ", "iso8859-1"]) {

@@ -14,9 +14,12 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
-import { Aborting, tcpPair, thrownBy, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { Aborting } from "../helpers/fakes.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { thrownBy } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 import { UntilDrain } from "../testdata/handlers.ts";
 

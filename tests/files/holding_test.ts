@@ -8,16 +8,9 @@ import {
   type Tied,
 } from "../../mod.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import {
-  bytes,
-  endOfMicrotasks,
-  endOfTurn,
-  FakeSink,
-  FakeSource,
-  FrozenClock,
-  type Step,
-  text,
-} from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeSink, FakeSource, type Step } from "../helpers/fakes.ts";
+import { endOfMicrotasks, endOfTurn, FrozenClock } from "../helpers/turns.ts";
 
 /** What a buffer collects, and a writer without one holds. */
 const MOST = 8192;

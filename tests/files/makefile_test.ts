@@ -18,15 +18,13 @@ import {
   assertRejects,
   assertThrows,
 } from "../deps.ts";
-import { FakeStream } from "../helpers/helpers.ts";
+import { type Bytes, bytes, text } from "../helpers/bytes.ts";
 import {
-  type Bytes,
-  bytes,
   FakeSink,
   FakeSource,
+  FakeStream,
   type Step,
-  text,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/fakes.ts";
 
 /** A socket that receives the steps and keeps what it is sent. */
 class FakeSocket extends Socket {

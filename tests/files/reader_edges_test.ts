@@ -6,8 +6,9 @@ import {
   LimitOverrunError,
 } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
-import { bytes, text, timeout } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { timeout } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 
 /** Gives one chunk at each receive, then the end; null is a receive that fails. */
 function source(...chunks: (string | null)[]) {

@@ -2,8 +2,9 @@
 
 import { type MakefileOptions, Socket } from "../../socket.ts";
 import { assertEquals, assertRejects, assertThrows } from "../deps.ts";
-import { codeOf, concat, recvToEnd, withPair } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, concat, text } from "../helpers/bytes.ts";
+import { recvToEnd, withPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 /** A line with characters of one, two and three bytes. */

@@ -21,14 +21,11 @@ import {
   type Bytes,
   bytes,
   cut,
-  FakeSink,
-  FakeSource,
   fromLatin1,
   latin1,
   seeded,
-  type Step,
-  timeout,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/bytes.ts";
+import { FakeSink, FakeSource, type Step, timeout } from "../helpers/fakes.ts";
 
 function readerOf(steps: Step[], options?: TextReaderOptions): TextReader {
   return new TextReader(new BufferedReader(new FakeSource(...steps)), options);

@@ -2,14 +2,9 @@
 
 import { type BufferedReader, Socket, type Writer } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { FakeStream } from "../helpers/helpers.ts";
-import {
-  bytes,
-  endOfMicrotasks,
-  endOfTurn,
-  FrozenClock,
-  text,
-} from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { endOfMicrotasks, endOfTurn, FrozenClock } from "../helpers/turns.ts";
 
 /** A connection over which several questions have come, with the files of a handler. */
 class Asked implements Disposable {

@@ -6,7 +6,7 @@ import {
   fromLatin1,
   latin1,
   seeded,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/bytes.ts";
 
 type Random = (below: number) => number;
 

@@ -14,15 +14,10 @@ import {
   Socket,
 } from "../../socket.ts";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "../deps.ts";
-import {
-  ask,
-  bytes,
-  connectTo,
-  LOOPBACK,
-  serving,
-  text,
-} from "../helpers/server_helpers.ts";
-import { FakeSource } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { FakeSource } from "../helpers/fakes.ts";
+import { LOOPBACK, serving } from "../helpers/servers.ts";
 
 Deno.test("BaseRequestHandler of a UDPServer has the packet and the server's socket", async () => {
   class Handler extends BaseRequestHandler<DatagramRequest> {

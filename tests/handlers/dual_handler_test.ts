@@ -9,9 +9,9 @@ import {
   TCP_NODELAY,
 } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
-import { udp } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
-import { Running } from "../helpers/threading_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { udp } from "../helpers/sockets.ts";
+import { Running } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 
 Deno.test("DualRequestHandler has a connection's settings, and its socket", async () => {

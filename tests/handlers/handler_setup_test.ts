@@ -11,14 +11,14 @@ import {
   ThreadingUDPServer,
 } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { udp } from "../helpers/helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { udp } from "../helpers/sockets.ts";
+import { Running, workerTest } from "../helpers/threading.ts";
 import {
   BlocksForgetful,
   BlocksForgetfulAtEnd,
   BlocksForStreams,
 } from "../testdata/forgetful_handlers.ts";
-import { Running, workerTest } from "../helpers/threading_helpers.ts";
 
 type Constructor = RequestHandlerConstructor;
 

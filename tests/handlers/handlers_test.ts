@@ -16,20 +16,12 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
-import {
-  ask,
-  bytes,
-  connectTo,
-  EchoLine,
-  Event,
-  LOOPBACK,
-  serving,
-  tell,
-  text,
-} from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo, tell } from "../helpers/clients.ts";
+import { EchoLine, LOOPBACK, serving } from "../helpers/servers.ts";
+import { FrozenClock } from "../helpers/turns.ts";
+import { Event, within } from "../helpers/within.ts";
 import { serveRequest } from "../../testing.ts";
-import { FrozenClock } from "../helpers/stream_fakes.ts";
-import { within } from "../helpers/within.ts";
 
 /** Keeps what goes to `handleError`. */
 class Recording extends TCPServer {

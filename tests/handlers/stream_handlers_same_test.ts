@@ -9,15 +9,11 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { bytes } from "../helpers/server_helpers.ts";
-import { Blocks, SCRIPTS, Waits } from "../testdata/both_stream_handlers.ts";
-import {
-  readAll,
-  readText,
-  Running,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { Running, workerTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
+import { Blocks, SCRIPTS, Waits } from "../testdata/both_stream_handlers.ts";
 
 /** A script's client, and what the script tells. */
 interface Case {

@@ -16,8 +16,8 @@ import {
   assertLess,
   assertStrictEquals,
 } from "../deps.ts";
-import { CONFIG } from "../helpers/forking_helpers.ts";
 import { granted } from "../helpers/allowed.ts";
+import { CONFIG } from "../helpers/forking.ts";
 import { within } from "../helpers/within.ts";
 
 /** What is left of an error that went as JSON, as frames do; a structured clone, as messages are, keeps more. */

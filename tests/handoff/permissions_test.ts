@@ -13,9 +13,10 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
-import { CONFIG, decode } from "../helpers/forking_helpers.ts";
-import { fuzz } from "../helpers/fuzz_helpers.ts";
 import { mayFork } from "../helpers/allowed.ts";
+import { text } from "../helpers/bytes.ts";
+import { CONFIG } from "../helpers/forking.ts";
+import { fuzz } from "../helpers/fuzz.ts";
 import { within } from "../helpers/within.ts";
 
 const ignore = !mayFork || Deno.build.os === "windows";
@@ -187,8 +188,8 @@ async function ask(
       env: { HOME: Deno.env.get("HOME") ?? "" },
     }).output(),
   );
-  assert(success, `${flags}: ${decode(stderr)}`);
-  return JSON.parse(decode(stdout));
+  assert(success, `${flags}: ${text(stderr)}`);
+  return JSON.parse(text(stdout));
 }
 
 let passed = 0;

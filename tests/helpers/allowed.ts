@@ -1,12 +1,13 @@
 /**
- * What this run may do, and what this machine has; never prompts. A test that needs more is ignored.
+ * The permissions of this run, and the abilities of this machine; never prompts. A test that needs more is ignored.
  *
  * @module
  */
 
 import { delimiter } from "node:path";
+import { hasDualstackIPv6 } from "../../socket.ts";
 
-/** Whether these kinds of permission, or permissions, are granted. */
+/** Reports whether all of these permissions are granted. */
 export function granted(
   ...wanted: (Deno.PermissionName | Deno.PermissionDescriptor)[]
 ): boolean {
@@ -19,6 +20,9 @@ export function granted(
 /** Whether Unix sockets can be used. */
 export const haveUnix: boolean = Deno.build.os !== "windows" &&
   granted("read", "write", "net");
+
+/** Whether there is an IPv6 loopback. */
+export const haveIPv6: boolean = hasDualstackIPv6();
 
 /** Whether the unstable `net` flag is on. */
 export const unstableNet: boolean = "listenDatagram" in Deno;
@@ -35,7 +39,7 @@ export const mayFork: boolean = granted("run", {
   variable: "NODE_V8_COVERAGE",
 });
 
-/** Whether a program can be run: it is in a folder of PATH. To start it to see takes up to half a second. */
+/** Reports whether a program can be run: it is in a folder of PATH. Starting it to find out would take up to half a second. */
 export function have(program: string): boolean {
   const path = { name: "env", variable: "PATH" } as const;
   if (!granted("read", path, { name: "run", command: program })) return false;
@@ -52,7 +56,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Whether Python can be run. On Linux, because the results that are compared are the C library's. */
+/** Reports whether Python can be run, on Linux: the tests compare results of its C library. */
 export function havePython(): boolean {
   return Deno.build.os === "linux" && have("python3");
 }

@@ -1,11 +1,11 @@
 /**
- * Leaves out the tests that have nothing to do with datagrams or `reusePort`, by their names and their code: the others
- * run alike with and without `--unstable-net`. `.ci/run` preloads it for the run without that flag.
+ * Leaves out each test whose name and code do not mention datagrams or `reusePort`: it runs the same with and without
+ * `--unstable-net`. `.ci/run` preloads this module for the run without that flag.
  *
  * @module
  */
 
-/** Words of a test that `--unstable-net` may make a difference to. */
+/** The words of a test for which `--unstable-net` may make a difference. */
 const CONCERNED = /dgram|datagram|udp|reuse_?port|unstableNet|KINDS/i;
 
 const test = Deno.test as (...args: unknown[]) => void;

@@ -1,12 +1,12 @@
 /**
- * Gives each test a deadline. A test that hangs or blocks fails then, and the tests after it still run; a test
- * that needs longer says `timeout` in milliseconds. `tests/deps.ts` imports this module, so that each test file
- * has it; `deno task test` preloads it, so that the examples of the documentation have it as well.
+ * Gives each test a deadline, after which it fails, even if it blocks, and the next test runs. A test that needs longer
+ * sets `timeout`, in milliseconds. `tests/deps.ts` imports this module for the test files; `deno task test` preloads it
+ * for the examples of the documentation.
  *
  * @module
  */
 
-/** How long a test may take on a busy machine, in milliseconds; arbitrary. */
+/** The time in milliseconds that a test may take on a busy machine. Arbitrary. */
 export const TEST_DEADLINE_MS = 120_000;
 
 /**

@@ -1,11 +1,15 @@
-/** The descriptors that this process has open. */
+/**
+ * Counts the open descriptors of this process.
+ *
+ * @module
+ */
 
 import { assert, delay } from "../deps.ts";
 
 /** The time in milliseconds for which descriptors may stay open. Generous: a busy machine is slow. */
 const PATIENCE_MS = 20_000;
 
-/** How many descriptors this process has open; undefined where that may not be asked. */
+/** Returns the number of open descriptors; undefined if that may not be read. */
 export function descriptors(): number | undefined {
   try {
     return [...Deno.readDirSync("/proc/self/fd")].length;
@@ -15,8 +19,8 @@ export function descriptors(): number | undefined {
 }
 
 /**
- * Waits until no more descriptors are open than before: Deno closes some of them, such as the channel of a child that has
- * exited, some turns later. Fails if they stay. Fewer is fine: an earlier test may have closed its own since.
+ * Waits until no more descriptors are open than before; fails if they stay open. Deno closes some of them, such as the
+ * channel of a child that has exited, some turns later. Fewer may be open, because an earlier test may have closed its own.
  */
 export async function assertNoneLeft(
   before: number | undefined,

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 
 let collect: (() => void) | undefined;
 
-/** The bytes of the heap of this thread that are in use, after a collection. */
+/** Returns the bytes in use on the heap of this thread, after a collection. */
 export function heapUsed(): number {
   setFlagsFromString("--expose-gc");
   collect ??= runInNewContext("gc") as () => void;

@@ -1,22 +1,52 @@
 /**
- * Limits of time for what a test waits for and for what it starts.
+ * Limits of time for the events that a test waits for, and for the processes that it starts.
  *
  * @module
  */
 
-import { deadline } from "../deps.ts";
+import { deadline, delay } from "../deps.ts";
 import { TEST_DEADLINE_MS } from "./deadline.ts";
 
-/** Rejects if a promise takes longer than it may on a busy machine. */
+/** Rejects if a promise takes longer than `ms`, which allows for a busy machine. */
 export function within<T>(promise: Promise<T>, ms = 30_000): Promise<T> {
   return deadline(promise, ms);
 }
 
-/** A command whose process is ended when it runs longer than a test may, so that none outlives the tests. */
+/** Returns a command whose process is killed at the deadline of a test, so that none outlives the tests. */
 export function boundedCommand(
   program: string | URL,
   options: Deno.CommandOptions = {},
 ): Deno.Command {
   const signal = AbortSignal.timeout(TEST_DEADLINE_MS);
   return new Deno.Command(program, { signal, ...options });
+}
+
+/** An event that a test waits for. */
+export class Event<T = void> {
+  readonly #settled = Promise.withResolvers<T>();
+  /** Whether the event has happened. */
+  isSet = false;
+
+  /** Marks the event as happened. */
+  set(value: T): void {
+    this.isSet = true;
+    this.#settled.resolve(value);
+  }
+
+  /** Resolves when the event happens; rejects if that takes too long. */
+  wait(): Promise<T> {
+    return within(this.#settled.promise);
+  }
+}
+
+/** The turns of the event loop after each of which {@linkcode until} looks; enough for transports in memory. Arbitrary. */
+const QUICK_TURNS = 100;
+
+/** Waits until a condition holds: looks after each turn of the event loop at first, later each few milliseconds. */
+export async function until(holds: () => boolean, ms = 30_000): Promise<void> {
+  const due = performance.now() + ms;
+  for (let turns = 0; !holds(); turns++) {
+    if (performance.now() > due) throw new Error(`not after ${ms} ms`);
+    await delay(turns < QUICK_TURNS ? 0 : 5);
+  }
 }

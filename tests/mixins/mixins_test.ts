@@ -18,21 +18,17 @@ import {
   assertThrows,
   delay,
 } from "../deps.ts";
+import { haveUnix, unstableNet } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
 import {
-  ask,
-  bytes,
-  connectTo,
   EchoDatagram,
   EchoLine,
-  Event,
   LOOPBACK,
-  newPath,
   serving,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { haveUnix, unstableNet } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { Event, until, within } from "../helpers/within.ts";
 
 /** Handlers that answer a line when they are let go, and count how many of them there are. */
 function gated() {

@@ -12,10 +12,11 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { codeOf, digest, portOf, recvToEnd } from "../helpers/helpers.ts";
 import { granted, mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, digest, text } from "../helpers/bytes.ts";
+import { portOf, recvToEnd } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within as soon } from "../helpers/within.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { PortProxy } from "../testdata/relay_handlers.ts";
 
 const quiet = { reportLostClients: false };

@@ -15,10 +15,11 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals, deadline } from "../deps.ts";
 import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
-import { dial } from "../helpers/remote_helpers.ts";
-import { bytes, newPath } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { dial } from "../helpers/clients.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { Running } from "../helpers/threading.ts";
 import { Aborts, BlockingAborts, SENT } from "../testdata/aborting_handlers.ts";
-import { Running } from "../helpers/threading_helpers.ts";
 
 /** The milliseconds until an aborted request has ended: far less than the 30 s for bytes that were not aborted. */
 const SOON_MS = 30_000;

@@ -11,11 +11,11 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals, assertInstanceOf } from "../deps.ts";
-import { bytes } from "../helpers/server_helpers.ts";
-import * as F from "../testdata/failing_handlers.ts";
-import { Running } from "../helpers/threading_helpers.ts";
 import { mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { Running } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
+import * as F from "../testdata/failing_handlers.ts";
 
 const CASES: [how: string, check: (error: unknown) => void][] = [
   ["exactly\nab", (error) => {

@@ -14,16 +14,16 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../deps.ts";
-import { serving, TCP } from "../helpers/forking_helpers.ts";
-import type { Reports } from "../helpers/remote_helpers.ts";
-import { Running } from "../helpers/threading_helpers.ts";
+import { mayFork, mayRead } from "../helpers/allowed.ts";
+import { serving, TCP } from "../helpers/forking.ts";
+import type { Reports } from "../helpers/reports.ts";
+import { Running } from "../helpers/threading.ts";
 import {
   SITUATIONS,
   takeSeen,
   type Told,
   Unawaited,
 } from "../testdata/unawaited_handlers.ts";
-import { mayFork, mayRead } from "../helpers/allowed.ts";
 
 /** The class of each kind; its methods are those of the prototype, so that a new one is tried too. */
 const CLASSES: Record<string, { prototype: object }> = {

@@ -20,21 +20,19 @@ import {
   assertStringIncludes,
   delay,
 } from "../deps.ts";
+import { haveUnix, mayFork, mayRead, unstableNet } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { heapUsed } from "../helpers/heap_used.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  bytes,
-  connectTo,
   type Got,
   LOOPBACK,
-  newPath,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { until, within } from "../helpers/within.ts";
 import * as H from "../testdata/handlers.ts";
-import { haveUnix, mayFork, mayRead, unstableNet } from "../helpers/allowed.ts";
-import { heapUsed } from "../helpers/heap_used.ts";
-import { within } from "../helpers/within.ts";
 import { assertPaired, Events } from "../telemetry/telemetry_helpers.ts";
 
 /** The ways to run handlers: what the names of the classes begin with, and what that takes. */

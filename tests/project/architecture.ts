@@ -53,9 +53,9 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
 export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
   "children/children_fakes.ts":
     "the messages between a server and its children",
-  "helpers/helpers.ts":
-    "the transport over node:dgram, whatever the flags; a timeout without a timer",
-  "helpers/ssl_helpers.ts": "the listener over node:net, whatever the flags",
+  "helpers/fakes.ts": "a timeout without a timer",
+  "helpers/sockets.ts": "the transport over node:dgram, whatever the flags",
+  "helpers/ssl.ts": "the listener over node:net, whatever the flags",
   "telemetry/telemetry_helpers.ts": "the names of all channels",
   "testdata/forking_handlers.ts": "the registry of requests in a child",
   "testdata/last_words_worker.ts": "a channel of frames in a worker",

@@ -23,7 +23,7 @@ import {
   assertThrows,
 } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { until } from "../helpers/within.ts";
 
 const LEAST: Target = {
   benchmark: "echo",

@@ -15,25 +15,23 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals, assertMatch } from "../deps.ts";
 import {
-  type AnyServerClass,
-  bytes,
+  have,
   haveIPv6,
-  newPath,
-  until,
-} from "../helpers/server_helpers.ts";
+  haveUnix,
+  mayFork,
+  mayRead,
+} from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import type { AnyServerClass } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { clientContext, localhost, serverContext } from "../helpers/ssl.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import {
   hear,
   makeProxied,
   type NotingProxied,
   type Told,
 } from "./proxy_helpers.ts";
-import {
-  clientContext,
-  localhost,
-  serverContext,
-} from "../helpers/ssl_helpers.ts";
-import { have, haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import { connectTls } from "../ssl/ssl_server_helpers.ts";
 import { Facts } from "../testdata/proxy_handlers.ts";
 

@@ -15,8 +15,8 @@ import {
 import { crc32c } from "../../internal/proxy/version_2.ts";
 import { TrustedPeers } from "../../internal/proxy/trusted_peers.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
-import { fuzz } from "../helpers/fuzz_helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { fuzz } from "../helpers/fuzz.ts";
 import fc from "fast-check";
 
 /** Joins hexadecimal digits, bytes and texts. */

@@ -20,13 +20,9 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { mayFork, mayRead } from "../helpers/allowed.ts";
-import {
-  type AnyServerClass,
-  bytes,
-  connectTo,
-  LOOPBACK,
-  text,
-} from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { type AnyServerClass, LOOPBACK } from "../helpers/servers.ts";
 
 /** The four ways to run, as far as this run may. */
 export const WAYS: AnyServerClass[] = [

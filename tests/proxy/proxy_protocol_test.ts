@@ -24,22 +24,20 @@ import {
 import { SSLSocket } from "../../ssl.ts";
 import { subscribe } from "../../telemetry.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
+import { havePython, haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { python } from "../helpers/python.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServerClass,
-  bytes,
-  connectTo,
   EchoLine,
-  Event,
   LOOPBACK,
-  newPath,
   serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { clientContext, serverContext } from "../helpers/ssl_helpers.ts";
-import { havePython, haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { clientContext, serverContext } from "../helpers/ssl.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import {
   headerOf,
   hear,
@@ -48,7 +46,6 @@ import {
   tellFacts,
   WAYS,
 } from "./proxy_helpers.ts";
-import { python } from "../helpers/python.ts";
 import {
   BlockingFacts,
   EchoAll,

@@ -9,23 +9,22 @@ import { TCPServer, UDPServer } from "../../server.ts";
 import { ForkingTCPServer, ThreadingTCPServer } from "../../mixins.ts";
 import { type InetAddress, OSError, type Socket } from "../../socket.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { granted } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  ask,
-  bytes,
-  connectTo,
   EchoLine,
   type Got,
   type Kind,
   KINDS,
   LOOPBACK,
   serving,
-  Stderr,
-} from "../helpers/server_helpers.ts";
-import { Lines } from "../testdata/handlers.ts";
-import { granted } from "../helpers/allowed.ts";
+} from "../helpers/servers.ts";
 import { within } from "../helpers/within.ts";
+import { Lines } from "../testdata/handlers.ts";
 
 /** Errors that cost one client, as an override of `getRequest` throws them. */
 const PASSED: (() => unknown)[] = [

@@ -12,19 +12,17 @@ import {
   Socket,
 } from "../../socket.ts";
 import { assertEquals, assertMatch } from "../deps.ts";
+import { granted, have, havePython, unstableNet } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, tell } from "../helpers/clients.ts";
 import {
   type AnyServer,
-  ask,
-  bytes,
   KINDS,
   LOOPBACK,
-  newPath,
   serving,
-  tell,
-  text,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
-import { granted, have, havePython, unstableNet } from "../helpers/allowed.ts";
 
 const python = havePython();
 const testdata = (name: string) =>

@@ -11,11 +11,12 @@ import {
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { recvToEnd } from "../helpers/helpers.ts";
-import { bytes, serving, text } from "../helpers/server_helpers.ts";
-import { Refuses, RefusesBlocking } from "../testdata/lingering_handlers.ts";
 import { have, mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { serving } from "../helpers/servers.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
+import { Refuses, RefusesBlocking } from "../testdata/lingering_handlers.ts";
 
 /** More than the buffers of both systems hold, and several times that: the client is sending when it is refused. */
 const UPLOAD = new Uint8Array(24 << 20);

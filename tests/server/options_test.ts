@@ -33,18 +33,18 @@ import {
   assertMatch,
   assertThrows,
 } from "../deps.ts";
+import { granted, unstableNet } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
 import {
-  codeOf,
-  FakeStream,
   listen,
   nodeUdp,
   tcpPair,
   tcpSocketAndReset,
   udp,
-} from "../helpers/helpers.ts";
-import { bytes } from "../helpers/stream_fakes.ts";
+} from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
-import { granted, unstableNet } from "../helpers/allowed.ts";
 
 /** A connection in memory that notes which options are set. */
 class Noting extends FakeStream {

@@ -15,16 +15,11 @@ import {
   haveUnix,
   unstableNet,
 } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import {
-  ask,
-  connectTo,
-  EchoLine,
-  Event,
-  LOOPBACK,
-  newPath,
-  Stderr,
-} from "../helpers/server_helpers.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
+import { EchoLine, LOOPBACK } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { boundedCommand, Event, within } from "../helpers/within.ts";
 
 const mayNotify = haveUnix && unstableNet && granted("env");
 const ignore = !mayNotify || !havePython();

@@ -10,15 +10,10 @@ import {
   warnings,
 } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
-import {
-  ask,
-  connectTo,
-  EchoLine,
-  Event,
-  LOOPBACK,
-} from "../helpers/server_helpers.ts";
 import { granted } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { EchoLine, LOOPBACK } from "../helpers/servers.ts";
+import { Event, within } from "../helpers/within.ts";
 
 class Echo extends DualRequestHandler {
   override async handle() {

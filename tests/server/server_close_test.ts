@@ -9,17 +9,10 @@ import { AsyncTCPServer, AsyncUDPServer } from "../../mixins.ts";
 import { type RequestHandlerConstructor, TCPServer } from "../../server.ts";
 import { type InetAddress, OSError, Socket } from "../../socket.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import {
-  ask,
-  bytes,
-  connectTo,
-  EchoLine,
-  Event,
-  LOOPBACK,
-  serving,
-  text,
-} from "../helpers/server_helpers.ts";
-import { within } from "../helpers/within.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { EchoLine, LOOPBACK, serving } from "../helpers/servers.ts";
+import { Event, within } from "../helpers/within.ts";
 
 /** Handlers that are under way until they are told to end. */
 function waiting() {

@@ -39,28 +39,24 @@ import {
   assertThrows,
 } from "../deps.ts";
 import {
-  type AnyServerClass,
-  ask,
-  bytes,
-  connectTo,
-  EchoDatagram,
-  Event,
-  LOOPBACK,
-  newPath,
-  serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import {
   granted,
   haveUnix,
   mayFork,
   mayRead,
   unstableNet,
 } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
+import {
+  type AnyServerClass,
+  EchoDatagram,
+  LOOPBACK,
+  serving,
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import { AnswersDatagrams } from "../testdata/datagram_handlers.ts";
-import { within } from "../helpers/within.ts";
 
 class DatagramHandler extends BaseRequestHandler<DatagramRequest> {
   /** The datagram as text. */

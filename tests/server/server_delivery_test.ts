@@ -23,20 +23,18 @@ import {
   delay,
   fakeTime,
 } from "../deps.ts";
-import { FakeStream } from "../helpers/helpers.ts";
+import { granted } from "../helpers/allowed.ts";
+import { connectTo, tell } from "../helpers/clients.ts";
+import { FakeStream } from "../helpers/fakes.ts";
 import {
   type AnyServerClass,
-  connectTo,
   EchoDatagram,
   EchoLine,
   LOOPBACK,
   serving,
-  tell,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { until, within } from "../helpers/within.ts";
 import { Big, SIZE } from "../testdata/big_handlers.ts";
-import { granted } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 

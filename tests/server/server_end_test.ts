@@ -28,23 +28,19 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../deps.ts";
+import { granted, unstableNet } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
-  ask,
-  bytes,
-  connectTo,
   EchoLine,
-  Event,
   type Kind,
   KINDS,
   LOOPBACK,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { boundedCommand, Event, until, within } from "../helpers/within.ts";
 import { Echo } from "../testdata/handlers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { granted, unstableNet } from "../helpers/allowed.ts";
 
 const mayRun = granted("read", "run", "env");
 

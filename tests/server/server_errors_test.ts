@@ -14,20 +14,16 @@ import {
   TimeoutError,
 } from "../../socket.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "../deps.ts";
+import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo, tell } from "../helpers/clients.ts";
 import {
-  ask,
-  bytes,
-  connectTo,
   EchoDatagram,
   EchoLine,
-  Event,
   LOOPBACK,
   serving,
-  tell,
-  text,
-} from "../helpers/server_helpers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { granted } from "../helpers/allowed.ts";
+} from "../helpers/servers.ts";
+import { boundedCommand, Event, within } from "../helpers/within.ts";
 
 /** A listener whose first accepts fail, and then go to a real one. */
 function failing(errors: unknown[]): { socket: Socket; times: number[] } {

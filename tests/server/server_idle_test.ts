@@ -17,23 +17,20 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "../deps.ts";
+import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  bytes,
-  connectTo,
-  Event,
   LOOPBACK,
-  newPath,
   serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { serverContext } from "../helpers/ssl_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { serverContext } from "../helpers/ssl.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import { connectTls } from "../ssl/ssl_server_helpers.ts";
-import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
 import * as W from "../testdata/waiting_handlers.ts";
 
 /** Receives to the end of the stream. */

@@ -23,20 +23,6 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import { serverContext } from "../helpers/ssl_helpers.ts";
-import {
-  type AnyServerClass,
-  ask,
-  bytes,
-  connectTo,
-  EchoLine,
-  LOOPBACK,
-  newPath,
-  serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
 import {
   granted,
   haveUnix,
@@ -44,8 +30,18 @@ import {
   mayRead,
   unstableNet,
 } from "../helpers/allowed.ts";
-import { nodeUdp } from "../helpers/helpers.ts";
-import { within } from "../helpers/within.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
+import {
+  type AnyServerClass,
+  EchoLine,
+  LOOPBACK,
+  serving,
+} from "../helpers/servers.ts";
+import { newPath, nodeUdp } from "../helpers/sockets.ts";
+import { serverContext } from "../helpers/ssl.ts";
+import { until, within } from "../helpers/within.ts";
 import * as H from "../testdata/handlers.ts";
 import {
   BlockingShortLines,

@@ -12,18 +12,15 @@ import {
   fakeTime,
   spy,
 } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
+import { ask, connectTo, tell } from "../helpers/clients.ts";
 import {
-  ask,
-  connectTo,
   EchoDatagram,
   EchoLine,
-  Event,
   LOOPBACK,
   serving,
-  tell,
-} from "../helpers/server_helpers.ts";
-import { within } from "../helpers/within.ts";
+} from "../helpers/servers.ts";
+import { turn } from "../helpers/turns.ts";
+import { Event, within } from "../helpers/within.ts";
 
 type Stage =
   | "getRequest"

@@ -10,19 +10,16 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
+import { ask, tell } from "../helpers/clients.ts";
+import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
-  ask,
-  Event,
   type Kind,
   KINDS,
   serving,
-  Stderr,
-  tell,
-  until,
-} from "../helpers/server_helpers.ts";
-import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
-import { within } from "../helpers/within.ts";
+} from "../helpers/servers.ts";
+import { Event, until, within } from "../helpers/within.ts";
 
 /** Defines a test for each kind of server. */
 function each(behaviour: string, test: (kind: Kind) => Promise<void>): void {

@@ -8,16 +8,12 @@ import {
 import { TCPServer, UDPServer } from "../../server.ts";
 import { BaseRequestHandler } from "../../handlers.ts";
 import { assertEquals, assertStringIncludes, assertThrows } from "../deps.ts";
-import {
-  type AnyServerClass,
-  ask,
-  LOOPBACK,
-  serving,
-  text,
-} from "../helpers/server_helpers.ts";
-import { Echo } from "../testdata/handlers.ts";
 import { granted } from "../helpers/allowed.ts";
+import { text } from "../helpers/bytes.ts";
+import { ask } from "../helpers/clients.ts";
+import { type AnyServerClass, LOOPBACK, serving } from "../helpers/servers.ts";
 import { within } from "../helpers/within.ts";
+import { Echo } from "../testdata/handlers.ts";
 
 const mayRun = granted("read", "run", "env");
 

@@ -14,19 +14,17 @@ import {
 } from "../../mod.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  bytes,
-  connectTo,
   EchoLine,
   LOOPBACK,
-  newPath,
   serving,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { until, within } from "../helpers/within.ts";
 import * as H from "../testdata/handlers.ts";
 
 const WAYS: [prefix: string, options: object, unable: boolean][] = [

@@ -9,22 +9,19 @@ import {
 import { TCPServer } from "../../server.ts";
 import { type Address, OSError, type Socket } from "../../socket.ts";
 import { assert, assertEquals, assertStringIncludes } from "../deps.ts";
+import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServerClass,
-  ask,
-  bytes,
-  connectTo,
   EchoLine,
   LOOPBACK,
   serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { until, within } from "../helpers/within.ts";
 import { ODD, Odd } from "../testdata/odd_handlers.ts";
-import { granted } from "../helpers/allowed.ts";
-import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
-import { within } from "../helpers/within.ts";
 
 const mayRun = granted("read", "run", "env");
 const FROM: Address = ["127.0.0.1", 1];

@@ -24,15 +24,15 @@ import {
   mayRead,
   unstableNet,
 } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { ask } from "../helpers/clients.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  ask,
   EchoLine,
   LOOPBACK,
-  newPath,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 import { Datagram, Echo } from "../testdata/handlers.ts";
 
 /** Resolved by a test when the server may bind. */

@@ -25,25 +25,21 @@ import {
   assertRejects,
   assertThrows,
 } from "../deps.ts";
+import { mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
-  ask,
-  bytes,
-  connectTo,
   EchoDatagram,
-  Event,
   LOOPBACK,
   serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { clientContext, serverContext } from "../helpers/ssl_helpers.ts";
+} from "../helpers/servers.ts";
+import { clientContext, serverContext } from "../helpers/ssl.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import { connectTls, makeServer } from "../ssl/ssl_server_helpers.ts";
 import { ServerMetrics } from "../../telemetry.ts";
 import { memorySocketpair } from "../../testing.ts";
-import { mayFork, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
 import { WhichWorker } from "../testdata/waiting_handlers.ts";
 
 /** The bytes that a server has received and sent. */

@@ -40,17 +40,14 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
+import { haveIPv6, haveUnix, unstableNet } from "../helpers/allowed.ts";
+import { ask, connectTo, tell } from "../helpers/clients.ts";
 import {
-  ask,
-  connectTo,
   EchoDatagram,
   EchoLine,
-  haveIPv6,
   LOOPBACK,
   serving,
-  tell,
-} from "../helpers/server_helpers.ts";
-import { haveUnix, unstableNet } from "../helpers/allowed.ts";
+} from "../helpers/servers.ts";
 import { within } from "../helpers/within.ts";
 
 const NOT_CLASSES: [unknown, string][] = [

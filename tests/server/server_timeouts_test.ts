@@ -14,21 +14,18 @@ import {
 } from "../../mod.ts";
 import { assertEquals, assertInstanceOf, delay, fakeTime } from "../deps.ts";
 import { haveUnix, mayFork, mayRead, unstableNet } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { turn } from "../helpers/helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
 import {
   type AnyServerClass,
-  bytes,
-  connectTo,
   EchoLine,
   LOOPBACK,
-  newPath,
   serving,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { serverContext } from "../helpers/ssl_helpers.ts";
-import { FrozenClock } from "../helpers/stream_fakes.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { serverContext } from "../helpers/ssl.ts";
+import { FrozenClock, turn } from "../helpers/turns.ts";
+import { until, within } from "../helpers/within.ts";
 import { connectTls } from "../ssl/ssl_server_helpers.ts";
 import {
   BlockingLines,

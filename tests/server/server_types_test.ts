@@ -37,7 +37,8 @@ import type {
 } from "../../mod.ts";
 import { PROTOCOL_TLS_SERVER, SSLContext } from "../../ssl.ts";
 import { assertEquals } from "../deps.ts";
-import { ask, LOOPBACK, serving } from "../helpers/server_helpers.ts";
+import { ask } from "../helpers/clients.ts";
+import { LOOPBACK, serving } from "../helpers/servers.ts";
 
 /** Accepts an address of TCP or UDP only. */
 function isInet(_address: InetAddress): void {}

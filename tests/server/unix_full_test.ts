@@ -16,21 +16,17 @@ import {
   TimeoutError,
 } from "../../socket.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import { codeOf } from "../helpers/helpers.ts";
-import {
-  bytes,
-  newPath,
-  serving,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+import { granted, haveUnix, unstableNet } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { serving } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { until, within } from "../helpers/within.ts";
 import {
   AnswersDatagrams,
   BlockingLimitedSends,
   LimitedSends,
 } from "../testdata/datagram_handlers.ts";
-import { granted, haveUnix, unstableNet } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
 
 const ignore = !haveUnix || !unstableNet;
 

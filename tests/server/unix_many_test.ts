@@ -11,14 +11,11 @@ import {
 } from "../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
 import { havePython, haveUnix, mayFork } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask } from "../helpers/clients.ts";
+import { serving } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
-import {
-  ask,
-  bytes,
-  newPath,
-  serving,
-  text,
-} from "../helpers/server_helpers.ts";
 import * as H from "../testdata/handlers.ts";
 
 type Server = UnixStreamServer;

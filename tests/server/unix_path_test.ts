@@ -13,10 +13,6 @@ import {
   Socket,
 } from "../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
-import { codeOf } from "../helpers/helpers.ts";
-import { ask, newPath, serving } from "../helpers/server_helpers.ts";
-import * as H from "../testdata/handlers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import {
   havePython,
   haveUnix,
@@ -24,6 +20,12 @@ import {
   mayRead,
   unstableNet,
 } from "../helpers/allowed.ts";
+import { ask } from "../helpers/clients.ts";
+import { serving } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
+import * as H from "../testdata/handlers.ts";
 
 const python = haveUnix && havePython();
 const encode = (text: string) => new TextEncoder().encode(text);

@@ -10,11 +10,11 @@ import {
   type Socket,
 } from "../../socket.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
-import { codeOf, deadPort, portOf } from "../helpers/helpers.ts";
 import { granted } from "../helpers/allowed.ts";
 import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
-import { within } from "../helpers/within.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { deadPort, portOf } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { until, within } from "../helpers/within.ts";
 
 const linux = Deno.build.os === "linux"; // others let more wait than the backlog says, and have one loopback address
 

@@ -2,7 +2,7 @@ import { DatagramMemory } from "../../internal/socket/datagram_memory.ts";
 import { jobFor } from "../../internal/children/child_job.ts";
 import { AF_INET, type Bytes, SOCK_DGRAM, Socket } from "../../socket.ts";
 import { assertEquals, assertNotStrictEquals } from "../deps.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
 import { within } from "../helpers/within.ts";
 
 const SLAB = 4096;

@@ -3,8 +3,9 @@
 import { DatagramReceives } from "../../internal/socket/datagram_receives.ts";
 import type { TransportAddr } from "../../internal/runtime/transport/transport.ts";
 import { assertEquals, assertThrows } from "../deps.ts";
-import { FakeDatagram, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeDatagram } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 
 /** A transport with several receives, which the test ends. */
 class Several extends FakeDatagram {

@@ -12,17 +12,10 @@ import {
 } from "../../socket.ts";
 import { assert, assertEquals } from "../deps.ts";
 import { havePython, haveUnix, unstableNet } from "../helpers/allowed.ts";
-import {
-  codeOf,
-  digest,
-  listen,
-  portOf,
-  randomBytes,
-  recvToEnd,
-  udp,
-} from "../helpers/helpers.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
 import { PythonProgram } from "../helpers/python.ts";
-import { bytes, seeded, text } from "../helpers/stream_fakes.ts";
+import { listen, portOf, recvToEnd, udp } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 const ignore = !havePython();

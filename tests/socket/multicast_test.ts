@@ -12,15 +12,10 @@ import {
 } from "../../socket.ts";
 import { assertEquals, assertMatch, assertThrows } from "../deps.ts";
 import { unstableNet } from "../helpers/allowed.ts";
-import {
-  codeOf,
-  concat,
-  FakeDatagram,
-  nodeUdp,
-  portOf,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, concat, text } from "../helpers/bytes.ts";
+import { FakeDatagram } from "../helpers/fakes.ts";
+import { nodeUdp, portOf, udp } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 /** Of the range that is free for use within one organisation (RFC 2365). */

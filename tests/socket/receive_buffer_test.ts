@@ -9,14 +9,10 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
-import {
-  codeOf,
-  codesOf,
-  FakeStream,
-  timeoutByHand,
-  turn,
-} from "../helpers/helpers.ts";
-import { type Bytes, bytes, text } from "../helpers/stream_fakes.ts";
+import { type Bytes, bytes, text } from "../helpers/bytes.ts";
+import { FakeStream, timeoutByHand } from "../helpers/fakes.ts";
+import { codeOf, codesOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const SMALL = 1000;

@@ -17,8 +17,9 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "../deps.ts";
-import { FakeStream, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const SMALL = 1000;

@@ -23,33 +23,31 @@ import {
   assertStrictEquals,
   fakeTime,
 } from "../deps.ts";
+import { granted, haveUnix } from "../helpers/allowed.ts";
 import {
-  codeOf,
-  compute,
+  bytes,
   concat,
+  cut,
   digest,
   randomBytes,
+  seeded,
+  text,
+} from "../helpers/bytes.ts";
+import {
   recvToEnd,
   tcpPair,
   tcpSocketAndConn,
   tcpSocketAndReset,
-  turn,
-} from "../helpers/helpers.ts";
-import { granted, haveUnix } from "../helpers/allowed.ts";
-import { within as soon } from "../helpers/within.ts";
+} from "../helpers/sockets.ts";
 import {
   authority,
   clientContext,
   localhost,
   serverContext,
-} from "../helpers/ssl_helpers.ts";
-import {
-  bytes,
-  cut,
-  FrozenClock,
-  seeded,
-  text,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/ssl.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { compute, FrozenClock, turn } from "../helpers/turns.ts";
+import { within as soon } from "../helpers/within.ts";
 
 /** A client and a server, with a relay between them. */
 class Relayed implements Disposable {

@@ -5,8 +5,9 @@ import {
   assertInstanceOf,
   assertRejects,
 } from "../deps.ts";
-import { codeOf, listen, tcpPair, udp } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { listen, tcpPair, udp } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 Deno.test("select() gives what is ready of each list, in its order", async () => {

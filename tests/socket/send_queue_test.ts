@@ -6,8 +6,10 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "../deps.ts";
-import { codeOf, FakeStream, timeoutByHand, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream, timeoutByHand } from "../helpers/fakes.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const broken = () => new Deno.errors.BrokenPipe("broken");

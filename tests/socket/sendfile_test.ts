@@ -6,15 +6,10 @@ import {
   assertRejects,
 } from "../deps.ts";
 import { inParts, sendFile } from "../../internal/socket/sendfile.ts";
-import {
-  codeOf,
-  concat,
-  digest,
-  recvToEnd,
-  withPair,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes, concat, digest, text } from "../helpers/bytes.ts";
+import { recvToEnd, withPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 const MIB = 1024 * 1024;

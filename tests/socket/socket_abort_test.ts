@@ -14,19 +14,17 @@ import {
 } from "../../socket.ts";
 import { AsyncTCPServer, BaseRequestHandler } from "../../mod.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { Aborting, FakeStream } from "../helpers/fakes.ts";
 import {
-  Aborting,
-  codeOf,
-  FakeStream,
   listen,
   recvToEnd,
   tcpPair,
-  thrownBy,
-  turn,
   udp,
   withPair,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+} from "../helpers/sockets.ts";
+import { codeOf, thrownBy } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** A call that waits, and what it needs for that. */

@@ -19,18 +19,17 @@ import {
   assertThrows,
   fakeTime,
 } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
 import {
-  codeOf,
-  codesOf,
-  FakeStream,
   listen,
   recvToEnd,
   tcpPair,
   tcpSocketAndConn,
-  turn,
   udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+} from "../helpers/sockets.ts";
+import { codeOf, codesOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** Each call on a socket that can fail because of its state. */

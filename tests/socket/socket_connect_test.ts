@@ -19,18 +19,11 @@ import {
   assertLess,
   assertRejects,
 } from "../deps.ts";
-import {
-  codeOf,
-  deadPort,
-  ERRNO,
-  FakeStream,
-  listen,
-  portOf,
-  tcpPair,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { haveUnix } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { deadPort, listen, portOf, tcpPair, udp } from "../helpers/sockets.ts";
+import { codeOf, ERRNO } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 Deno.test("Socket.accept() gives a socket of its own and the peer's address", async () => {

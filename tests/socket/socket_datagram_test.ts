@@ -13,16 +13,11 @@ import {
 } from "../../socket.ts";
 import { assertEquals, assertRejects, assertThrows } from "../deps.ts";
 import { unstableNet } from "../helpers/allowed.ts";
-import {
-  codeOf,
-  codesOf,
-  FakeDatagram,
-  nodeUdp,
-  portOf,
-  turn,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeDatagram } from "../helpers/fakes.ts";
+import { nodeUdp, portOf, udp } from "../helpers/sockets.ts";
+import { codeOf, codesOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** A socket of a family on a free port of the loopback. */

@@ -2,8 +2,10 @@
 
 import { SHUT_WR, Socket, TimeoutError } from "../../socket.ts";
 import { assertEquals, assertRejects, assertThrows } from "../deps.ts";
-import { codeOf, recvToEnd, tcpPair, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { recvToEnd, tcpPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 Deno.test("Socket.setdeadline() takes seconds and null, and nothing else", () => {

@@ -9,17 +9,12 @@ import {
   SOL_SOCKET,
 } from "../../socket.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "../deps.ts";
-import {
-  codeOf,
-  FakeStream,
-  portOf,
-  tcpPair,
-  tcpSocketAndConn,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { portOf, tcpPair, tcpSocketAndConn, udp } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 Deno.test("Socket.detach() gives the connection away, and the socket is closed", async () => {
   const [socket, conn] = await tcpSocketAndConn();

@@ -26,9 +26,10 @@ import {
   assertThrows,
 } from "../deps.ts";
 import { havePython, unstableNet } from "../helpers/allowed.ts";
-import { codeOf, deadPort, listen, portOf } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
 import { python } from "../helpers/python.ts";
+import { deadPort, listen, portOf } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 /** Makes the resolver answer with these addresses, until the end of the scope. */

@@ -2,9 +2,11 @@
 
 import { select, SHUT_WR, Socket, TimeoutError } from "../../socket.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";
-import { FakeStream, tcpPair, turn } from "../helpers/helpers.ts";
 import { granted } from "../helpers/allowed.ts";
+import { FakeStream } from "../helpers/fakes.ts";
 import { heapUsed } from "../helpers/heap_used.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** Calls on an idle socket that end without a result. */

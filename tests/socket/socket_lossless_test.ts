@@ -14,15 +14,14 @@ import {
 } from "../../socket.ts";
 import { assertEquals, assertGreater, delay } from "../deps.ts";
 import {
+  bytes,
   concat,
   digest,
-  listen,
   randomBytes,
-  tcpPair,
-  turn,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, seeded } from "../helpers/stream_fakes.ts";
+  seeded,
+} from "../helpers/bytes.ts";
+import { listen, tcpPair, udp } from "../helpers/sockets.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const SIZE = 1024 * 1024;

@@ -10,17 +10,16 @@ import {
   SOL_SOCKET,
 } from "../../socket.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
+import { bytes, text } from "../helpers/bytes.ts";
 import {
-  codeOf,
   deadPort,
-  ERRNO,
   listen,
   portOf,
   recvToEnd,
   tcpPair,
   udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+} from "../helpers/sockets.ts";
+import { codeOf, ERRNO } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 const MIB = 1024 * 1024;

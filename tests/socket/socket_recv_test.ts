@@ -7,22 +7,19 @@ import {
 } from "../../socket.ts";
 import { assertEquals, assertInstanceOf, assertRejects } from "../deps.ts";
 import {
-  codeOf,
-  concat,
-  digest,
-  FakeStream,
-  randomBytes,
-  tcpSocketAndReset,
-  turn,
-  withPair,
-} from "../helpers/helpers.ts";
-import {
   type Bytes,
   bytes,
+  concat,
   cut,
+  digest,
+  randomBytes,
   seeded,
   text,
-} from "../helpers/stream_fakes.ts";
+} from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { tcpSocketAndReset, withPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 withPair(

@@ -6,16 +6,10 @@ import {
   assertLess,
   assertRejects,
 } from "../deps.ts";
-import {
-  codeOf,
-  concat,
-  digest,
-  recvToEnd,
-  turn,
-  udp,
-  withPair,
-} from "../helpers/helpers.ts";
-import { bytes, seeded, text } from "../helpers/stream_fakes.ts";
+import { bytes, concat, digest, seeded, text } from "../helpers/bytes.ts";
+import { recvToEnd, udp, withPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const MIB = 1024 * 1024;

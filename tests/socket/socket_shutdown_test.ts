@@ -6,14 +6,9 @@ import {
   SHUT_WR,
 } from "../../socket.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
-import {
-  codeOf,
-  codesOf,
-  recvToEnd,
-  udp,
-  withPair,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { recvToEnd, udp, withPair } from "../helpers/sockets.ts";
+import { codeOf, codesOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 withPair(

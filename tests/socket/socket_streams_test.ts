@@ -16,20 +16,18 @@ import {
   assertThrows,
 } from "../deps.ts";
 import { mayRun, talk } from "../examples/example_helpers.ts";
+import { have } from "../helpers/allowed.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
 import {
-  codeOf,
-  digest,
   portOf,
-  randomBytes,
   recvToEnd,
   tcpPair,
   tcpSocketAndReset,
-  turn,
   udp,
   withPair,
-} from "../helpers/helpers.ts";
-import { have } from "../helpers/allowed.ts";
-import { bytes, seeded, text } from "../helpers/stream_fakes.ts";
+} from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** More than the buffers of the system hold. */

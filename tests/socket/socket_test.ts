@@ -22,10 +22,11 @@ import {
   assertRejects,
   assertThrows,
 } from "../deps.ts";
-import { codeOf, listen, tcpPair, udp } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { listen, tcpPair, udp } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 /** What a caller without types may pass. */
 const loose = (address: unknown) => address as AddressLike;

@@ -19,17 +19,11 @@ import {
   assertThrows,
   spy,
 } from "../deps.ts";
-import {
-  codeOf,
-  compute,
-  ERRNO,
-  listen,
-  recvToEnd,
-  tcpPair,
-  udp,
-} from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { listen, recvToEnd, tcpPair, udp } from "../helpers/sockets.ts";
+import { codeOf, ERRNO } from "../helpers/thrown.ts";
+import { compute } from "../helpers/turns.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 
 const MIB = 1024 * 1024;

@@ -17,7 +17,7 @@ import {
   socketpair,
 } from "../../socket.ts";
 import { assert } from "../deps.ts";
-import { tcpSocketAndReset } from "../helpers/helpers.ts";
+import { tcpSocketAndReset } from "../helpers/sockets.ts";
 
 const data = new Uint8Array(8);
 const nowhere = ["127.0.0.1", 9] as const;

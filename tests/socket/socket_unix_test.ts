@@ -18,16 +18,11 @@ import {
   assertNotStrictEquals,
   assertRejects,
 } from "../deps.ts";
-import {
-  codeOf,
-  digest,
-  ERRNO,
-  randomBytes,
-  recvToEnd,
-  turn,
-} from "../helpers/helpers.ts";
-import { bytes, seeded, text } from "../helpers/stream_fakes.ts";
 import { haveUnix, unstableNet } from "../helpers/allowed.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { codeOf, ERRNO } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 const linux = Deno.build.os === "linux";

@@ -14,16 +14,12 @@ import {
   TLSVersion,
 } from "../../ssl.ts";
 import { assert, assertEquals, assertMatch } from "../deps.ts";
-import { Authority, type Identity } from "../helpers/certificates.ts";
 import { granted, have, mayFork, mayRead } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import {
-  type AnyServerClass,
-  newPath,
-  serving,
-  until,
-} from "../helpers/server_helpers.ts";
-import { authority, localhost, serverContext } from "../helpers/ssl_helpers.ts";
+import { Authority, type Identity } from "../helpers/certificates.ts";
+import { type AnyServerClass, serving } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { authority, localhost, serverContext } from "../helpers/ssl.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import {
   alice,
   askTls,

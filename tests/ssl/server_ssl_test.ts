@@ -21,30 +21,27 @@ import {
   SSLSocket,
 } from "../../ssl.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
+import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { descriptors } from "../helpers/descriptors.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServerClass,
-  bytes,
-  connectTo,
   EchoDatagram,
   EchoLine,
-  Event,
   LOOPBACK,
-  newPath,
   serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
-import { clientContext, serverContext } from "../helpers/ssl_helpers.ts";
+} from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { clientContext, serverContext } from "../helpers/ssl.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import {
   askTls,
   connectTls,
   makeServer,
   type NotingServer,
 } from "./ssl_server_helpers.ts";
-import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
-import { descriptors } from "../helpers/descriptors.ts";
-import { within } from "../helpers/within.ts";
 import { TlsLines } from "../testdata/ssl_handlers.ts";
 
 /** The ways to run. */

@@ -7,17 +7,15 @@ import { TCPServer } from "../../server.ts";
 import { type InetAddress, OSError, SHUT_WR, Socket } from "../../socket.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { FakeStream } from "../helpers/helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { Stderr } from "../helpers/reports.ts";
 import {
   type AnyServer,
   type AnyServerClass,
-  bytes,
   LOOPBACK,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
+} from "../helpers/servers.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Patient } from "../testdata/patient_handlers.ts";
 
 const mayRun = granted("read", "run", "env");

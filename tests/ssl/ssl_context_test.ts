@@ -25,11 +25,11 @@ import { granted } from "../helpers/allowed.ts";
 import {
   authority,
   clientContext,
-  errorOf,
   localhost,
   plainPair,
   serverContext,
-} from "../helpers/ssl_helpers.ts";
+} from "../helpers/ssl.ts";
+import { errorOf } from "../helpers/thrown.ts";
 
 const { cert, key } = localhost;
 const encrypted = createPrivateKey(key).export({

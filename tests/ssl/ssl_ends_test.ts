@@ -21,20 +21,21 @@ import {
 } from "../../ssl.ts";
 import { assert, assertEquals, assertInstanceOf } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
+import { digest } from "../helpers/bytes.ts";
 import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
-import { within } from "../helpers/within.ts";
-import { digest, portOf, recvToEnd } from "../helpers/helpers.ts";
+import { portOf, recvToEnd } from "../helpers/sockets.ts";
 import {
   authority,
   beginPair,
   clientContext,
-  errorOf,
   type Kind,
   listenKind,
   plainPair,
   serverContext,
   tlsPair,
-} from "../helpers/ssl_helpers.ts";
+} from "../helpers/ssl.ts";
+import { errorOf } from "../helpers/thrown.ts";
+import { within } from "../helpers/within.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

@@ -8,20 +8,19 @@ import {
   type SSLSocket,
 } from "../../ssl.ts";
 import { createConnection } from "../../socket.ts";
-import { Authority } from "../helpers/certificates.ts";
-import { assert, assertEquals, assertStringIncludes } from "../deps.ts";
 import { granted, have, havePython } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { portOf } from "../helpers/helpers.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { Authority } from "../helpers/certificates.ts";
+import { portOf } from "../helpers/sockets.ts";
 import {
   authority,
   clientContext,
-  errorOf,
   listenKind,
   localhost,
   serverContext,
-} from "../helpers/ssl_helpers.ts";
+} from "../helpers/ssl.ts";
+import { errorOf } from "../helpers/thrown.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
+import { assert, assertEquals, assertStringIncludes } from "../deps.ts";
 
 const mayRun = Deno.build.os === "linux" && granted("read", "write", "run");
 const ignoreSsl = !mayRun || !have("openssl");

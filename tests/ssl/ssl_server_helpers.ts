@@ -12,19 +12,11 @@ import type {
 } from "../../mod.ts";
 import type { SSLContext, SSLSocket } from "../../ssl.ts";
 import type { TCPServer } from "../../server.ts";
+import { bytes, text } from "../helpers/bytes.ts";
 import type { Identity } from "../helpers/certificates.ts";
-import {
-  authority,
-  clientContext,
-  serverContext,
-} from "../helpers/ssl_helpers.ts";
-import {
-  type AnyServerClass,
-  bytes,
-  connectTo,
-  LOOPBACK,
-  text,
-} from "../helpers/server_helpers.ts";
+import { connectTo } from "../helpers/clients.ts";
+import { type AnyServerClass, LOOPBACK } from "../helpers/servers.ts";
+import { authority, clientContext, serverContext } from "../helpers/ssl.ts";
 
 /** A client. */
 export const alice: Identity = authority.issue({ name: "alice" });

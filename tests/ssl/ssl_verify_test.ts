@@ -13,18 +13,18 @@ import {
   TLSVersion,
 } from "../../ssl.ts";
 import { Authority, type Identity } from "../helpers/certificates.ts";
-import { assertEquals, assertStringIncludes } from "../deps.ts";
-import { within } from "../helpers/within.ts";
 import {
   authority,
   beginPair,
   clientContext,
-  errorOf,
   localhost,
   type PairOptions,
   serverContext,
   tlsPair,
-} from "../helpers/ssl_helpers.ts";
+} from "../helpers/ssl.ts";
+import { errorOf } from "../helpers/thrown.ts";
+import { within } from "../helpers/within.ts";
+import { assertEquals, assertStringIncludes } from "../deps.ts";
 
 const LOCAL = { name: "localhost", hosts: ["localhost", "127.0.0.1"] };
 const stranger = new Authority("Another CA");

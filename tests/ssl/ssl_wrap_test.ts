@@ -12,25 +12,26 @@ import {
   TimeoutError,
 } from "../../socket.ts";
 import { SSLError, SSLSocket } from "../../ssl.ts";
-import { Authority } from "../helpers/certificates.ts";
-import {
-  assertEquals,
-  assertInstanceOf,
-  assertStringIncludes,
-} from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { digest, recvToEnd } from "../helpers/helpers.ts";
+import { digest } from "../helpers/bytes.ts";
+import { Authority } from "../helpers/certificates.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
 import {
   authority,
   clientContext,
-  errorOf,
   KINDS,
   localhost,
   plainPair,
   serverContext,
   tlsPair,
-} from "../helpers/ssl_helpers.ts";
+} from "../helpers/ssl.ts";
+import { errorOf } from "../helpers/thrown.ts";
+import { within } from "../helpers/within.ts";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "../deps.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

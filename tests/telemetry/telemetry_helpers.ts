@@ -12,7 +12,7 @@ import {
   subscribe,
 } from "../../telemetry.ts";
 import { assert, assertEquals } from "../deps.ts";
-import { until } from "../helpers/server_helpers.ts";
+import { until } from "../helpers/within.ts";
 
 /** The names of all channels. */
 export const NAMES: EventName[] = [...EVENT_NAMES];

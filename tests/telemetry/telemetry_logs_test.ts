@@ -26,20 +26,14 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import {
-  ask,
-  connectTo,
-  EchoLine,
-  LOOPBACK,
-  newPath,
-  serving,
-  Stderr,
-  until,
-} from "../helpers/server_helpers.ts";
 import { haveUnix, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { Events } from "./telemetry_helpers.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
 import { parsePrometheus } from "../helpers/prometheus.ts";
+import { Stderr } from "../helpers/reports.ts";
+import { EchoLine, LOOPBACK, serving } from "../helpers/servers.ts";
+import { newPath } from "../helpers/sockets.ts";
+import { until, within } from "../helpers/within.ts";
+import { Events } from "./telemetry_helpers.ts";
 
 /** Fails for each client, with a text that looks like lines of a log. */
 class Fails extends StreamRequestHandler {

@@ -32,21 +32,13 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import {
-  ask,
-  bytes,
-  connectTo,
-  EchoLine,
-  Event,
-  LOOPBACK,
-  serving,
-  Stderr,
-  text,
-  until,
-} from "../helpers/server_helpers.ts";
 import { mayFork, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { clientContext, serverContext } from "../helpers/ssl_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { ask, connectTo } from "../helpers/clients.ts";
+import { Stderr } from "../helpers/reports.ts";
+import { EchoLine, LOOPBACK, serving } from "../helpers/servers.ts";
+import { clientContext, serverContext } from "../helpers/ssl.ts";
+import { Event, until, within } from "../helpers/within.ts";
 import { askTls } from "../ssl/ssl_server_helpers.ts";
 import { assertPaired, Events, NAMES } from "./telemetry_helpers.ts";
 import { Bad } from "../testdata/bad_module.ts";

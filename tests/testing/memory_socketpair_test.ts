@@ -26,9 +26,11 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import { codeOf, recvToEnd, tcpPair, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { recvToEnd, tcpPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** A test that no permission helps. */

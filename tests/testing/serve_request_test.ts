@@ -24,8 +24,9 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
-import { codeOf, recvToEnd } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/stream_fakes.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
 /** A test that no permission helps. */

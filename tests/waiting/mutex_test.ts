@@ -1,7 +1,7 @@
 import { Mutex } from "../../internal/waiting/mutex.ts";
 import { Queue } from "../../internal/base/queue.ts";
 import { assert, assertEquals } from "../deps.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
+import { seeded } from "../helpers/bytes.ts";
 
 Deno.test("Queue gives what an array would, also where elements leave from the middle", () => {
   const random = seeded(5);

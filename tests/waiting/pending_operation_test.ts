@@ -11,7 +11,9 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
-import { codeOf, timeoutByHand, turn } from "../helpers/helpers.ts";
+import { timeoutByHand } from "../helpers/fakes.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** An operation whose operations the test ends. */

@@ -5,7 +5,7 @@ import {
   staggeredRace,
 } from "../../internal/waiting/staggered_race.ts";
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** Attempts that the test ends, a clock that the test moves, and what happens. */

@@ -21,7 +21,8 @@ import {
   delay,
   spy,
 } from "../deps.ts";
-import { timeoutByHand, turn } from "../helpers/helpers.ts";
+import { timeoutByHand } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** Resolves when the timeout has run out. */

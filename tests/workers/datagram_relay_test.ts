@@ -6,8 +6,8 @@ import * as P from "../../internal/channel/frames.ts";
 import { DatagramRelay } from "../../internal/workers/datagram_relay.ts";
 import { AF_INET, SOCK_DGRAM, Socket } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { turn } from "../helpers/turns.ts";
 
 Deno.test("DatagramRelay.end() waits for all that was sent, also where the last has left first", async () => {
   const sends: PromiseWithResolvers<number>[] = [];

@@ -5,7 +5,8 @@ import {
 import { Stream } from "../../internal/socket/stream.ts";
 import { InboundRelay } from "../../internal/workers/inbound_relay.ts";
 import { assertEquals } from "../deps.ts";
-import { FakeStream, turn } from "../helpers/helpers.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 
 /** Over how many transports at once the reader gives large buffers. */
 const LARGE_MAX = 64;

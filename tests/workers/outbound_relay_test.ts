@@ -8,8 +8,9 @@ import { Stream } from "../../internal/socket/stream.ts";
 import { InboundRelay } from "../../internal/workers/inbound_relay.ts";
 import { OutboundRelay } from "../../internal/workers/outbound_relay.ts";
 import { assertEquals, deadline, delay } from "../deps.ts";
-import { concat, FakeStream, turn } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
+import { bytes, concat, text } from "../helpers/bytes.ts";
+import { FakeStream } from "../helpers/fakes.ts";
+import { turn } from "../helpers/turns.ts";
 
 /** A connection that takes nothing until it is closed. */
 class StuckStream extends FakeStream {

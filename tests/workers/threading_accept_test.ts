@@ -19,20 +19,13 @@ import {
 } from "../deps.ts";
 import type { RequestStartEvent, RequestStopEvent } from "../../telemetry.ts";
 import { mayFork, mayRead } from "../helpers/allowed.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { dial, readAll, readText } from "../helpers/clients.ts";
+import { Running, start, stepsTest, workerTest } from "../helpers/threading.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Counts, Obeys } from "../testdata/accepting_handlers.ts";
 import { Dies } from "../testdata/dying_handlers.ts";
 import { LoadsOnce } from "../testdata/loads_once.ts";
-import { dial } from "../helpers/remote_helpers.ts";
-import {
-  readAll,
-  readText,
-  Running,
-  start,
-  stepsTest,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
-import { bytes, text, until } from "../helpers/server_helpers.ts";
 
 const ACCEPT = { acceptIn: "workers" } as const;
 

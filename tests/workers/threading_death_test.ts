@@ -2,13 +2,9 @@ import type { Socket } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../deps.ts";
 import { DiesAtLoad } from "../testdata/dies_at_load.ts";
 import { Dies, LeavesBehind } from "../testdata/dying_handlers.ts";
-import {
-  readAll,
-  readText,
-  start,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { start, workerTest } from "../helpers/threading.ts";
 
 /** A line, and the answer: the worker that the client is in. */
 async function ask(client: Socket, line: string): Promise<string> {

@@ -2,11 +2,10 @@
 
 import type { Address, Socket } from "../../mod.ts";
 import { assertEquals, assertLess, deadline } from "../deps.ts";
-import { dial } from "../helpers/remote_helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
-import { readText } from "../helpers/threading_helpers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
 import { granted } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { dial, readText } from "../helpers/clients.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 const MIB = 1 << 20;
 /** The clients that read or are read at once, and those that stand still meanwhile. */

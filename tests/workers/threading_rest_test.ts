@@ -8,12 +8,13 @@ import {
   ThreadingUnixStreamServer,
 } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
-import { recvToEnd } from "../helpers/helpers.ts";
-import { bytes, newPath, text } from "../helpers/server_helpers.ts";
-import { BlockingLeaves, Leaves } from "../testdata/leaving_handlers.ts";
-import { readText, Running, stepsTest } from "../helpers/threading_helpers.ts";
 import { haveUnix } from "../helpers/allowed.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { readText } from "../helpers/clients.ts";
+import { newPath, recvToEnd } from "../helpers/sockets.ts";
+import { Running, stepsTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
+import { BlockingLeaves, Leaves } from "../testdata/leaving_handlers.ts";
 
 /** What `shutdownRequest` has read, of one request after the other. */
 class Rests {

@@ -15,18 +15,14 @@ import {
   assertThrows,
   fakeTime,
 } from "../deps.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { granted } from "../helpers/allowed.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { CONFIG } from "../helpers/forking.ts";
+import { start, workerTest } from "../helpers/threading.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 import * as G from "../testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "../testdata/loads_once.ts";
-import { CONFIG } from "../helpers/forking_helpers.ts";
-import {
-  readAll,
-  readText,
-  start,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
-import { granted } from "../helpers/allowed.ts";
 import { Events } from "../telemetry/telemetry_helpers.ts";
 
 /** What makes a module load once: how often it was loaded, and how it fails then. */

@@ -24,25 +24,19 @@ import {
   assertThrows,
   delay,
 } from "../deps.ts";
-import { CONFIG } from "../helpers/forking_helpers.ts";
-import { tcpPair } from "../helpers/helpers.ts";
 import { granted, mayRead } from "../helpers/allowed.ts";
-import { within } from "../helpers/within.ts";
-import { bytes, until } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readAll, readText } from "../helpers/clients.ts";
+import { CONFIG } from "../helpers/forking.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { Running, start, stepsTest, workerTest } from "../helpers/threading.ts";
+import { until, within } from "../helpers/within.ts";
 import { Bad } from "../testdata/bad_module.ts";
 import * as B from "../testdata/blocking_handlers.ts";
 import * as H from "../testdata/handlers.ts";
 import * as L from "../testdata/leftover_handlers.ts";
 import { LoadsOnce } from "../testdata/loads_once.ts";
 import * as T from "../testdata/threading_handlers.ts";
-import {
-  readAll,
-  readText,
-  Running,
-  start,
-  stepsTest,
-  workerTest,
-} from "../helpers/threading_helpers.ts";
 
 function make(Handler: unknown, options = {}): () => void {
   return () => {

@@ -14,14 +14,14 @@ import {
   assertStringIncludes,
   deadline,
 } from "../deps.ts";
-import { digest, randomBytes, recvToEnd } from "../helpers/helpers.ts";
-import { bytes, text } from "../helpers/server_helpers.ts";
-import { seeded } from "../helpers/stream_fakes.ts";
+import { granted, mayRead } from "../helpers/allowed.ts";
+import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
+import { readAll } from "../helpers/clients.ts";
+import { recvToEnd } from "../helpers/sockets.ts";
+import { Running, workerTest } from "../helpers/threading.ts";
+import { boundedCommand } from "../helpers/within.ts";
 import { BlockingEcho } from "../testdata/blocking_handlers.ts";
 import { Echo, Lines } from "../testdata/handlers.ts";
-import { readAll, Running, workerTest } from "../helpers/threading_helpers.ts";
-import { boundedCommand } from "../helpers/within.ts";
-import { granted, mayRead } from "../helpers/allowed.ts";
 
 /** A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req -x509`. */
 const certificate = new URL("../testdata/localhost.crt", import.meta.url);

@@ -2,10 +2,11 @@ import { handlerReference } from "../../internal/handoff/handler_reference.ts";
 import type { ServerFacts } from "../../internal/handoff/server_stub.ts";
 import { WorkerPool } from "../../internal/workers/worker_pool.ts";
 import { assertEquals, assertRejects, deadline } from "../deps.ts";
-import { tcpPair } from "../helpers/helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { readText } from "../helpers/clients.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { workerTest } from "../helpers/threading.ts";
 import * as B from "../testdata/blocking_handlers.ts";
-import { readText, workerTest } from "../helpers/threading_helpers.ts";
 import { FACTS } from "./workers_fakes.ts";
 
 /** A pool of one worker for handlers that block. */

@@ -7,7 +7,8 @@ import { handlerReference } from "../../internal/handoff/handler_reference.ts";
 import { WorkerRequestRunner } from "../../internal/workers/worker_request_runner.ts";
 import { assertEquals, deadline } from "../deps.ts";
 import { mayRead } from "../helpers/allowed.ts";
-import { bytes, text, until } from "../helpers/server_helpers.ts";
+import { bytes, text } from "../helpers/bytes.ts";
+import { until } from "../helpers/within.ts";
 import * as B from "../testdata/blocking_handlers.ts";
 import { FACTS, OPENING } from "./workers_fakes.ts";
 

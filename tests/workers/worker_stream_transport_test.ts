@@ -5,8 +5,8 @@ import {
 import * as P from "../../internal/channel/frames.ts";
 import { WorkerStreamTransport } from "../../internal/workers/worker_stream_transport.ts";
 import { assertEquals } from "../deps.ts";
-import { turn } from "../helpers/helpers.ts";
-import { bytes } from "../helpers/server_helpers.ts";
+import { bytes } from "../helpers/bytes.ts";
+import { turn } from "../helpers/turns.ts";
 import { OPENING } from "./workers_fakes.ts";
 
 Deno.test("WorkerStreamTransport.stopReading() keeps what comes for a read that nobody waits for", async () => {

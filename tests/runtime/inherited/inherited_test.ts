@@ -12,23 +12,23 @@ import {
   assertThrows,
 } from "../../deps.ts";
 import {
+  granted,
+  have,
+  haveIPv6,
+  havePython,
+  mayFork,
+} from "../../helpers/allowed.ts";
+import { bytes, text } from "../../helpers/bytes.ts";
+import { ask } from "../../helpers/clients.ts";
+import { EchoDatagram, EchoLine, serving } from "../../helpers/servers.ts";
+import {
   deadPort,
   listen,
   recvToEnd,
   tcpPair,
   udp,
-} from "../../helpers/helpers.ts";
-import { granted, have, havePython, mayFork } from "../../helpers/allowed.ts";
+} from "../../helpers/sockets.ts";
 import { boundedCommand, within } from "../../helpers/within.ts";
-import {
-  ask,
-  bytes,
-  EchoDatagram,
-  EchoLine,
-  haveIPv6,
-  serving,
-  text,
-} from "../../helpers/server_helpers.ts";
 
 const testdata = (name: string) =>
   new URL(`../../testdata/${name}`, import.meta.url).pathname;

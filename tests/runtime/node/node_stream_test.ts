@@ -22,16 +22,20 @@ import {
   delay,
 } from "../../deps.ts";
 import {
-  codeOf,
-  deadPort,
+  bytes,
   digest,
+  randomBytes,
+  seeded,
+  text,
+} from "../../helpers/bytes.ts";
+import {
+  deadPort,
   listen,
   portOf,
-  randomBytes,
   recvToEnd,
   withPair,
-} from "../../helpers/helpers.ts";
-import { bytes, seeded, text } from "../../helpers/stream_fakes.ts";
+} from "../../helpers/sockets.ts";
+import { codeOf } from "../../helpers/thrown.ts";
 import { within } from "../../helpers/within.ts";
 
 /** A connection whose client end is of `node:net`, because it was bound before. */

@@ -8,9 +8,9 @@ import {
 } from "../../../socket.ts";
 import { hostFor, permitted } from "../../../internal/runtime/resolver/dns.ts";
 import { assertEquals, assertThrows } from "../../deps.ts";
-import { codeOf } from "../../helpers/helpers.ts";
-import { boundedCommand, within } from "../../helpers/within.ts";
 import { granted } from "../../helpers/allowed.ts";
+import { codeOf } from "../../helpers/thrown.ts";
+import { boundedCommand, within } from "../../helpers/within.ts";
 
 Deno.test("hostFor() knows the special hosts, and literals in every form", () => {
   // deno-fmt-ignore

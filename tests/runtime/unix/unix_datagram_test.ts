@@ -8,9 +8,10 @@ import {
 import type { DenoDatagramConn } from "../../../internal/runtime/deno/deno_datagram.ts";
 import { UnixDatagram } from "../../../internal/runtime/unix/unix_datagram.ts";
 import { assertEquals, assertRejects } from "../../deps.ts";
-import { codesOf, turn } from "../../helpers/helpers.ts";
-import { type Bytes, bytes, text } from "../../helpers/stream_fakes.ts";
 import { haveUnix, unstableNet } from "../../helpers/allowed.ts";
+import { type Bytes, bytes, text } from "../../helpers/bytes.ts";
+import { codesOf } from "../../helpers/thrown.ts";
+import { turn } from "../../helpers/turns.ts";
 import { within } from "../../helpers/within.ts";
 
 const addrOf = (path: string): TransportAddr => ({

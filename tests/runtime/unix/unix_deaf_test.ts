@@ -4,8 +4,10 @@ import type { TransportAddr } from "../../../mod.ts";
 import type { DenoDatagramConn } from "../../../internal/runtime/deno/deno_datagram.ts";
 import { UnixDatagram } from "../../../internal/runtime/unix/unix_datagram.ts";
 import { assertEquals, assertInstanceOf, assertRejects } from "../../deps.ts";
-import { codeOf, timeoutByHand, turn } from "../../helpers/helpers.ts";
-import { bytes, text } from "../../helpers/stream_fakes.ts";
+import { bytes, text } from "../../helpers/bytes.ts";
+import { timeoutByHand } from "../../helpers/fakes.ts";
+import { codeOf } from "../../helpers/thrown.ts";
+import { turn } from "../../helpers/turns.ts";
 import { within } from "../../helpers/within.ts";
 
 /** Abstract names: a send to one cannot be taken back. */

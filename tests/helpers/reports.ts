@@ -1,19 +1,19 @@
 /**
- * What the tests of servers share that run handlers elsewhere, in workers and in processes.
+ * What servers report: the calls of `handleError`, and the lines on stderr.
  *
  * @module
  */
 
-import { type Address, AF_INET, AF_UNIX, Socket } from "../../mod.ts";
+import type { Address } from "../../mod.ts";
 import { within } from "./within.ts";
 
-/** What `handleError` was called with. */
+/** The arguments of a call of `handleError`. */
 export interface Report {
   address: Address;
   error: Error & { code?: string; errno?: number };
 }
 
-/** Collects what `handleError` is called with. */
+/** Collects the calls of `handleError`. */
 export class Reports {
   readonly #all: Report[] = [];
   readonly #waiting: ((report: Report) => void)[] = [];
@@ -25,12 +25,12 @@ export class Reports {
     else waiting(report);
   }
 
-  /** How many nobody has taken. */
+  /** The number of reports that nobody has taken. */
   get left(): number {
     return this.#all.length;
   }
 
-  /** The next one; a test that would hang ends with a TimeoutError. */
+  /** Resolves to the next report; rejects with a TimeoutError if none comes. */
   next(): Promise<Report> {
     const report = this.#all.shift();
     if (report !== undefined) return Promise.resolve(report);
@@ -38,10 +38,19 @@ export class Reports {
   }
 }
 
-/** Connects to a server; a test that would hang ends with a TimeoutError. */
-export async function dial(address: Address): Promise<Socket> {
-  const socket = new Socket(typeof address === "string" ? AF_UNIX : AF_INET);
-  socket.settimeout(60);
-  await socket.connect(address);
-  return socket;
+/** Collects what `console.error` would print, until it is disposed of. */
+export class Stderr implements Disposable {
+  /** The text of each call. */
+  readonly texts: string[] = [];
+  readonly #original = console.error;
+
+  constructor() {
+    console.error = (...args: unknown[]) => {
+      this.texts.push(args.map(String).join(" "));
+    };
+  }
+
+  [Symbol.dispose](): void {
+    console.error = this.#original;
+  }
 }

@@ -1,25 +1,24 @@
 /**
- * What the tests of workers share.
+ * Servers on workers that run until the end of a test, and tests that need workers.
  *
  * @module
  */
 
 import {
   type Address,
-  MSG_WAITALL,
   type RequestHandlerConstructor,
   type Socket,
   type ThreadingOptions,
   ThreadingTCPServer,
 } from "../../mod.ts";
 import { deadline } from "../deps.ts";
-import { recvToEnd } from "./helpers.ts";
 import { mayRead } from "./allowed.ts";
+import { bytes } from "./bytes.ts";
+import { dial, readAll } from "./clients.ts";
+import { Reports } from "./reports.ts";
 import { within } from "./within.ts";
-import { dial, Reports } from "./remote_helpers.ts";
-import { bytes, text } from "./server_helpers.ts";
 
-/** A test that needs workers. Several processes that check the types of the workers' entry at a time take half a minute. */
+/** Defines a test that needs workers. If several processes check the types of their entry at a time, that takes half a minute. */
 export function workerTest(
   name: string,
   fn: (t: Deno.TestContext) => Promise<void>,
@@ -27,7 +26,7 @@ export function workerTest(
   Deno.test({ name, ignore: !mayRead, fn: (t) => deadline(fn(t), 120_000) });
 }
 
-/** A test whose steps share one server, because a worker takes a third of a second of a processor to start. */
+/** Defines a test whose steps share one server, because a worker takes a third of a second of a processor to start. */
 export function stepsTest<R extends AsyncDisposable>(
   name: string,
   start: () => R,
@@ -53,7 +52,7 @@ interface Anyserver extends AsyncDisposable {
   serverClose(options?: { timeout?: number }): Promise<unknown>;
 }
 
-/** A server that serves, and what it reported. Disposing it closes it, within a time. */
+/** Serves until it is disposed of, and collects the reports of the server. */
 export class Running<S extends Anyserver> implements AsyncDisposable {
   readonly reports = new Reports();
   readonly served: Promise<void>;
@@ -64,10 +63,10 @@ export class Running<S extends Anyserver> implements AsyncDisposable {
     this.served = server.serveForever();
   }
 
-  /** A client of it. */
+  /** Returns a connected client. */
   readonly connect = (): Promise<Socket> => dial(this.server.serverAddress);
 
-  /** Sends, ends the own side, and returns all that comes back. */
+  /** Sends the question, shuts down the sending side, and returns all of the answer. */
   async ask(question: string): Promise<string> {
     using client = await this.connect();
     await client.sendall(bytes(question));
@@ -81,7 +80,7 @@ export class Running<S extends Anyserver> implements AsyncDisposable {
   }
 }
 
-/** Starts a server for TCP on workers. */
+/** Starts a `ThreadingTCPServer`. */
 export function start(
   Handler: RequestHandlerConstructor,
   options: ThreadingOptions = {},
@@ -91,17 +90,4 @@ export function start(
     ...options,
   });
   return new Running(server);
-}
-
-/** All that comes until the other side ends, as text. */
-export async function readAll(client: Socket): Promise<string> {
-  return text(await recvToEnd(client));
-}
-
-/** As much as `length` bytes of text. */
-export async function readText(
-  client: Socket,
-  length: number,
-): Promise<string> {
-  return text(await client.recv(length, MSG_WAITALL));
 }

@@ -1,5 +1,5 @@
 /**
- * What the tests of TLS share: certificates, contexts, and two ends of a connection.
+ * Certificates, contexts and both ends of a connection with TLS.
  *
  * @module
  */
@@ -20,10 +20,9 @@ import {
   type WrapSocketOptions,
 } from "../../ssl.ts";
 import { Authority, type Identity } from "./certificates.ts";
-import { assertInstanceOf } from "../deps.ts";
 import { within } from "./within.ts";
 
-/** The authority of the tests. */
+/** The authority that the tests trust. */
 export const authority = new Authority();
 
 /** A certificate for localhost. */
@@ -32,7 +31,7 @@ export const localhost: Identity = authority.issue({
   hosts: ["localhost", "127.0.0.1"],
 });
 
-/** A context for servers. */
+/** Returns a context for servers. */
 export function serverContext(
   identity: Identity = localhost,
   change: (context: SSLContext) => void = () => {},
@@ -43,7 +42,7 @@ export function serverContext(
   return context;
 }
 
-/** A context for clients that knows the authority of the tests. */
+/** Returns a context for clients that trusts the authority of the tests. */
 export function clientContext(
   change: (context: SSLContext) => void = () => {},
 ): SSLContext {
@@ -53,10 +52,10 @@ export function clientContext(
   return context;
 }
 
-/** The transports that a socket under TLS can have. */
+/** A transport under TLS. */
 export type Kind = "Deno" | "Node" | "Unix" | "Node over Unix";
 
-/** The kinds of sockets under TLS. */
+/** The transports under TLS. */
 export const KINDS: readonly Kind[] = [
   "Deno",
   "Node",
@@ -64,7 +63,7 @@ export const KINDS: readonly Kind[] = [
   "Node over Unix",
 ];
 
-/** A listening socket whose connections are of a kind. */
+/** Returns a listening socket whose connections have this transport. */
 export function listenKind(kind: Kind): Socket {
   const unix = kind.endsWith("Unix");
   const address = unix
@@ -76,7 +75,7 @@ export function listenKind(kind: Kind): Socket {
     : createServer(address, { family });
 }
 
-/** Two ends of a plain connection. */
+/** Returns both ends of a plain connection. */
 export async function plainPair(
   kind: Kind = "Deno",
 ): Promise<[client: Socket, server: Socket]> {
@@ -88,7 +87,7 @@ export async function plainPair(
   return [client, server];
 }
 
-/** The contexts and options of both ends. */
+/** The transport, and the contexts and options of both ends. */
 export interface PairOptions {
   kind?: Kind;
   server?: SSLContext;
@@ -97,7 +96,7 @@ export interface PairOptions {
   clientOptions?: WrapSocketOptions;
 }
 
-/** Begins to wrap both ends of a connection. */
+/** Begins the handshake on both ends of a connection. */
 export async function beginPair(
   options: PairOptions = {},
 ): Promise<[client: Promise<SSLSocket>, server: Promise<SSLSocket>]> {
@@ -114,24 +113,9 @@ export async function beginPair(
   return [ends[0], ends[1]];
 }
 
-/** Two ends of a connection with TLS. */
+/** Returns both ends of a TLS connection after the handshake. */
 export async function tlsPair(
   options: PairOptions = {},
 ): Promise<[client: SSLSocket, server: SSLSocket]> {
   return await within(Promise.all(await beginPair(options)));
-}
-
-/** The error with which a call ends, whose class it checks. */
-export async function errorOf<E extends Error>(
-  // deno-lint-ignore no-explicit-any
-  Class: abstract new (...args: any[]) => E,
-  call: Promise<unknown> | (() => unknown),
-): Promise<E> {
-  try {
-    await within(Promise.resolve(typeof call === "function" ? call() : call));
-  } catch (error) {
-    assertInstanceOf(error, Class);
-    return error;
-  }
-  throw new Error(`expected ${Class.name}, but the call succeeded`);
 }

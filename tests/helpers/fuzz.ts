@@ -1,5 +1,5 @@
 /**
- * What the tests with random input share: a seed that is printed, and messages that are nearly right.
+ * Random input for tests: a seed that is printed, and messages that are nearly right.
  *
  * @module
  */
@@ -7,23 +7,23 @@
 import { granted } from "./allowed.ts";
 import fc from "fast-check";
 
-/** A number of the environment, where it may be asked. */
+/** Returns a number of the environment, if that may be read. */
 function given(variable: string): number | undefined {
   const may = granted({ name: "env", variable });
   const value = may ? Deno.env.get(variable) : undefined;
   return value ? Number(value) : undefined;
 }
 
-/** How many times as many runs. */
+/** The factor for the number of runs. */
 const factor = given("FUZZ_RUNS");
-/** The seed: always the same in a plain run of the tests, a new one where more runs look for faults. */
+/** The seed: the same in each plain run of the tests, a new one if `FUZZ_RUNS` asks for more runs. */
 const seed = given("FUZZ_SEED") ?? (factor === undefined ? 1 : Date.now() | 0);
 
 /**
- * Checks a property with random values; what fails is shrunk, and told with the seed.
+ * Checks a property with random values. The error of a failure has the least values that fail, and the seed.
  *
- * @param name What is tested, for the line with the seed.
- * @param runs How many values to try; `FUZZ_RUNS` times as many, if it is set.
+ * @param name The name in the line with the seed.
+ * @param runs The number of values to try, times `FUZZ_RUNS` if that is set.
  * @param property The property.
  */
 export async function fuzz<T>(
@@ -35,7 +35,7 @@ export async function fuzz<T>(
   await fc.assert(property, { seed, numRuns: runs * (factor ?? 1) });
 }
 
-/** Where in the message, from 0 to 1, and what is done there. */
+/** The place in a message, from 0 to 1, and the change there. */
 const mutation = fc.tuple(
   fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
   fc.oneof(
@@ -51,10 +51,10 @@ const mutation = fc.tuple(
   ),
 );
 
-/** No message is longer, whatever is repeated how often. */
+/** The most bytes of a message, however often a part of it is repeated. */
 const LENGTH_MAX = 60_000;
 
-/** The message with some more of it after it, as often as there is room. */
+/** Appends `more` up to `times` times, while there is room. */
 function repeat(bytes: number[], more: number[], times: number): number[] {
   const room = Math.floor(Math.max(LENGTH_MAX - bytes.length, 0) / more.length);
   return bytes.concat(...Array(Math.min(times, room)).fill(more));
@@ -81,7 +81,7 @@ function mutate(
   }
 }
 
-/** Messages of a corpus with one to four changes: bits, cuts, noise, repetition. */
+/** Returns messages of a corpus with one to four changes: flipped bits, cuts, noise, repetition. */
 export function mutated(
   corpus: Uint8Array[],
 ): fc.Arbitrary<Uint8Array<ArrayBuffer>> {
