@@ -128,15 +128,28 @@ export type {
  * @category Options
  */
 export interface CreateServerOptions extends PathOptions {
-  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. @default {AF_INET} */
+  /**
+   * `AF_INET`, `AF_INET6` or `AF_UNIX`.
+   *
+   * @default {AF_INET}
+   */
   family?: number;
-  /** The number of connections that may wait in the backlog. @default {511} */
+  /**
+   * The number of connections that may wait in the backlog.
+   *
+   * @default {511}
+   */
   backlog?: number;
-  /** Whether several sockets may bind to the port; needs `--unstable-net`. @default {false} */
+  /**
+   * Whether several sockets may bind to the port; needs `--unstable-net`.
+   *
+   * @default {false}
+   */
   reusePort?: boolean;
   /**
    * Whether an AF_INET6 socket on every address takes IPv4 clients too, with addresses such as `::ffff:127.0.0.1`. If
    * false, the system decides; Linux takes them.
+   *
    * @default {false}
    */
   dualstackIpv6?: boolean;

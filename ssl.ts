@@ -105,7 +105,9 @@ export type {
  */
 export interface DefaultContextOptions {
   /**
-   * The purpose of the peer's certificate: `SERVER_AUTH` makes a context for clients. @default {Purpose.SERVER_AUTH}
+   * The purpose of the peer's certificate: `SERVER_AUTH` makes a context for clients.
+   *
+   * @default {Purpose.SERVER_AUTH}
    */
   purpose?: Purpose;
   /** The certificates of authorities, instead of those of Deno: a path. */

@@ -30,7 +30,9 @@ export interface ProxyProtocolOptions {
   proxyTrusted?: readonly string[];
   /**
    * Seconds that a header may take; null is no limit. The specification asks for at least 3, so that a lost packet can
-   * be sent again. @default {10}
+   * be sent again.
+   *
+   * @default {10}
    */
   proxyTimeout?: number | null;
 }

@@ -92,15 +92,35 @@ export function readHeader(bytes: Uint8Array): ProxyHeader {
  * @category PROXY protocol
  */
 export interface ProxyHeaderOptions {
-  /** The version of the protocol. Version 1 has TCP addresses and nothing else. @default {2} */
+  /**
+   * The version of the protocol. Version 1 has TCP addresses and nothing else.
+   *
+   * @default {2}
+   */
   version?: 1 | 2;
-  /** `"LOCAL"` for a connection of the program's own, such as a health check. @default {"PROXY"} */
+  /**
+   * `"LOCAL"` for a connection of the program's own, such as a health check.
+   *
+   * @default {"PROXY"}
+   */
   command?: "PROXY" | "LOCAL";
-  /** `SOCK_STREAM` or `SOCK_DGRAM`. @default {SOCK_STREAM} */
+  /**
+   * `SOCK_STREAM` or `SOCK_DGRAM`.
+   *
+   * @default {SOCK_STREAM}
+   */
   type?: number;
-  /** The address of the client. Without both addresses, the header says that they are not known. @default {null} */
+  /**
+   * The address of the client. Without both addresses, the header says that they are not known.
+   *
+   * @default {null}
+   */
   source?: AddressLike | null;
-  /** The address that the client connected to. @default {null} */
+  /**
+   * The address that the client connected to.
+   *
+   * @default {null}
+   */
   destination?: AddressLike | null;
   /** The protocol above, as ALPN names it, such as `"h2"`. */
   alpn?: string;
@@ -112,7 +132,11 @@ export interface ProxyHeaderOptions {
   netns?: string;
   /** The facts about the client's TLS connection. */
   ssl?: Partial<ProxySsl>;
-  /** Whether to add a checksum (CRC32c). @default {false} */
+  /**
+   * Whether to add a checksum (CRC32c).
+   *
+   * @default {false}
+   */
   checksum?: boolean;
   /** Other fields. */
   tlvs?: readonly ProxyTlv[];

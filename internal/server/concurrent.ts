@@ -30,20 +30,30 @@ export type ServerConstructor = new (...args: any[]) => ServerStages<any>;
  * @category Options
  */
 export interface MixInOptions {
-  /** The most requests at a time, at least 1; `Infinity` for no limit. @default {1024} */
+  /**
+   * The most requests at a time, at least 1; `Infinity` for no limit.
+   *
+   * @default {1024}
+   */
   maxConnections?: number;
   /**
    * What to do at the limit: `"wait"` stops accepting, so clients queue in the backlog; `"reject"` accepts and closes.
+   *
    * @default {"wait"}
    */
   maxConnectionsPolicy?: MaxConnectionsPolicy;
   /**
    * The most requests of one client, that is one host or one Unix path, at a time. Further requests are closed and
    * counted as rejected. Clients on unnamed Unix sockets cannot be told apart, and are not limited.
+   *
    * @default {Infinity}
    */
   maxConnectionsPerClient?: number;
-  /** Whether `serverClose` waits for the requests under way. @default {true} */
+  /**
+   * Whether `serverClose` waits for the requests under way.
+   *
+   * @default {true}
+   */
   blockOnClose?: boolean;
 }
 

@@ -25,17 +25,24 @@ import type { ServerStages } from "../stages/stages.ts";
  * @category Options
  */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
-  /** Seconds to wait for the requests under way; null is no limit. @default {server.closeTimeout} */
+  /**
+   * Seconds to wait for the requests under way; null is no limit.
+   *
+   * @default {server.closeTimeout}
+   */
   timeout?: number | null;
   /**
    * Seconds to go on accepting after a signal, before the servers stop: the time in which load balancers learn of the
    * stop and send no further connections. Meanwhile `status.state` is `"stopping"`, which a health check should report.
-   * A server that stops at once resets the connections that still wait in its backlog. @default {0}
+   * A server that stops at once resets the connections that still wait in its backlog.
+   *
+   * @default {0}
    */
   shutdownDelay?: number;
   /**
    * The signals of the system that stop the servers. After the first signal they have their usual effect again: a
    * second Ctrl-C ends the program at once.
+   *
    * @default {["SIGINT", "SIGTERM"]}
    */
   signals?: readonly Deno.Signal[];

@@ -37,6 +37,7 @@ export interface CreateConnectionOptions extends AbortOptions {
   /**
    * Seconds that each attempt may take, as in Python, and the timeout of the socket; null is no timeout. To limit all
    * attempts together, pass a `signal` such as `AbortSignal.timeout(10_000)`.
+   *
    * @default {getdefaulttimeout()}
    */
   timeout?: number | null;
@@ -47,12 +48,14 @@ export interface CreateConnectionOptions extends AbortOptions {
   /**
    * Seconds after which the next address is tried, if no attempt has succeeded or failed meanwhile (RFC 8305). Null
    * tries an address only when the one before has failed, as Python's function does.
+   *
    * @default {0.25}
    */
   happyEyeballsDelay?: number | null;
   /**
-   * Whether a failure throws an `AggregateError` of all attempts, and not only the error of the last one. @default
-   * {false}
+   * Whether a failure throws an `AggregateError` of all attempts, and not only the error of the last one.
+   *
+   * @default {false}
    */
   allErrors?: boolean;
 }

@@ -13,7 +13,11 @@ import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
  * @category Options
  */
 export interface MessageOptions extends AbortOptions {
-  /** The flags of the call, such as `MSG_PEEK`. @default {0} */
+  /**
+   * The flags of the call, such as `MSG_PEEK`.
+   *
+   * @default {0}
+   */
   flags?: number;
 }
 

@@ -25,7 +25,11 @@ import type { Stream } from "./stream.ts";
  * @category Options
  */
 export interface RelayOptions extends AbortOptions {
-  /** The seconds without a byte in either direction after which the relay fails; null is no limit. @default {null} */
+  /**
+   * The seconds without a byte in either direction after which the relay fails; null is no limit.
+   *
+   * @default {null}
+   */
   timeout?: number | null;
   /** Ends the relay: both sockets are aborted, and `relay` rejects with the signal's reason. */
   signal?: AbortSignal;

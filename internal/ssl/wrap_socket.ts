@@ -27,11 +27,23 @@ import { checkWrappable, type PlaintextPolicy, takeOver } from "./take_over.ts";
  * @category TLS
  */
 export interface WrapSocketOptions extends AbortOptions {
-  /** Whether this is the side of the server. @default {false} */
+  /**
+   * Whether this is the side of the server.
+   *
+   * @default {false}
+   */
   serverSide?: boolean;
-  /** The name of the server, for SNI and for `checkHostname`; for clients only. @default {null} */
+  /**
+   * The name of the server, for SNI and for `checkHostname`; for clients only.
+   *
+   * @default {null}
+   */
   serverHostname?: string | null;
-  /** Whether to make the handshake at once. @default {true} */
+  /**
+   * Whether to make the handshake at once.
+   *
+   * @default {true}
+   */
   doHandshakeOnConnect?: boolean;
   /**
    * Whether an end of the connection without a close_notify counts as the end of the stream. If false, the read throws

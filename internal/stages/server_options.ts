@@ -14,29 +14,41 @@ import type { SSLContext } from "../ssl/ssl_context.ts";
  * @category Options
  */
 export interface BaseServerOptions {
-  /** Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit. @default {null} */
+  /**
+   * Seconds that `handleRequest` waits before it calls `handleTimeout`; null is no limit.
+   *
+   * @default {null}
+   */
   timeout?: number | null;
   /**
    * Whether `handleError` prints the errors of lost clients: a connection that is reset, broken or aborted, or that
    * ends in the middle of a `readexactly`, and a read or write that times out. Python prints them. A server on the open
-   * internet has many. @default {true}
+   * internet has many.
+   *
+   * @default {true}
    */
   reportLostClients?: boolean;
   /**
    * Seconds that `await using` and `serve` wait for the open requests before they cut them off; null is no limit.
-   * Without a limit an idle client keeps the program running. @default {10}
+   * Without a limit an idle client keeps the program running.
+   *
+   * @default {10}
    */
   closeTimeout?: number | null;
   /**
    * Seconds that a request may take, from `processRequest` to the end of the handler; null is no limit. Then the handler's
    * `signal` aborts with a `TimeoutError`, and the connection is cut off: calls on it throw the same error. A handler that
-   * ignores both goes on, and counts as a request. @default {null}
+   * ignores both goes on, and counts as a request.
+   *
+   * @default {null}
    */
   requestTimeout?: number | null;
   /**
    * A value for the handlers, which read it as `this.server.shared`. Without a mix-in and with `AsyncMixIn` handlers get
    * the value itself. Each worker gets a structured clone, in which a `SharedArrayBuffer` is shared memory. Each child
-   * process gets a copy, which must be plain data. @default {undefined}
+   * process gets a copy, which must be plain data.
+   *
+   * @default {undefined}
    */
   shared?: unknown;
 }
@@ -49,7 +61,11 @@ export interface BaseServerOptions {
 export interface ServeForeverOptions {
   /** Stops the loop when it is aborted, as {@linkcode BaseServer.shutdown} does. */
   signal?: AbortSignal;
-  /** Seconds between calls of `serviceActions` while no request comes. @default {0.5} */
+  /**
+   * Seconds between calls of `serviceActions` while no request comes.
+   *
+   * @default {0.5}
+   */
   pollInterval?: number;
 }
 
@@ -69,7 +85,11 @@ export interface ServerCloseOptions {
  * @category Options
  */
 export interface WaitForConnectionsOptions extends AbortOptions {
-  /** Seconds after which the wait fails; null is no limit. @default {null} */
+  /**
+   * Seconds after which the wait fails; null is no limit.
+   *
+   * @default {null}
+   */
   timeout?: number | null;
 }
 
@@ -101,47 +121,75 @@ export interface ServerCloseReport {
  * @category Options
  */
 export interface ServerOptions extends BaseServerOptions {
-  /** Whether the constructor binds and activates. @default {true} */
+  /**
+   * Whether the constructor binds and activates.
+   *
+   * @default {true}
+   */
   bindAndActivate?: boolean;
   /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
   addressFamily?: number;
-  /** The number of connections that may wait in the system's backlog. @default {511} */
+  /**
+   * The number of connections that may wait in the system's backlog.
+   *
+   * @default {511}
+   */
   requestQueueSize?: number;
-  /** Whether to set SO_REUSEADDR. Deno always sets it on TCP listeners. @default {false} */
+  /**
+   * Whether to set SO_REUSEADDR. Deno always sets it on TCP listeners.
+   *
+   * @default {false}
+   */
   allowReuseAddress?: boolean;
-  /** Whether to set SO_REUSEPORT. Needs `--unstable-net`. @default {false} */
+  /**
+   * Whether to set SO_REUSEPORT. Needs `--unstable-net`.
+   *
+   * @default {false}
+   */
   allowReusePort?: boolean;
   /**
    * The permissions of a Unix server's path, such as `0o660`. Clients need the permission to write. Null leaves the
-   * permissions to the umask. Any other value needs `--allow-sys`, with which Deno guards the umask. @default {null}
+   * permissions to the umask. Any other value needs `--allow-sys`, with which Deno guards the umask.
+   *
+   * @default {null}
    */
   pathMode?: number | null;
   /**
    * Whether a Unix server replaces the path that a killed program has left. If the path belongs to an open socket, or
-   * is no socket, the constructor fails with EADDRINUSE. @default {false}
+   * is no socket, the constructor fails with EADDRINUSE.
+   *
+   * @default {false}
    */
   replaceStalePath?: boolean;
   /**
    * The most bytes of a datagram. The rest of a longer one is dropped, as by Python, and the request is handled. A Unix
-   * datagram has 65,536 bytes at most. @default {8192}
+   * datagram has 65,536 bytes at most.
+   *
+   * @default {8192}
    */
   maxPacketSize?: number;
   /**
    * The most connections per second that the server accepts, a positive number; `Infinity` for no limit. After a pause,
    * as many connections as one second allows may come at once. Beyond the rate the server stops accepting, so clients
-   * queue in the backlog. For servers of streams. @default {Infinity}
+   * queue in the backlog. For servers of streams.
+   *
+   * @default {Infinity}
    */
   maxAcceptRate?: number;
   /**
    * Seconds after which a connection is closed if no byte came or went meanwhile, also if its handler computes or waits
    * for something else; null is no limit. The handler's `signal` aborts with a `TimeoutError`, and calls on the
    * connection throw the same error. The server checks its connections eight times in this time, and at least every 5
-   * seconds, so a connection may stay open that much longer. For servers of streams. @default {null}
+   * seconds, so a connection may stay open that much longer. For servers of streams.
+   *
+   * @default {null}
    */
   idleTimeout?: number | null;
   /**
    * The settings of TLS. Each connection makes its handshake in a task of its own, within the context's
-   * `handshakeTimeout`, and the handler gets an `SSLSocket`. For servers of streams. @default {null}
+   * `handshakeTimeout`, and the handler gets an `SSLSocket`. For servers of streams.
+   *
+   * @default {null}
    */
   ssl?: SSLContext | null;
 }

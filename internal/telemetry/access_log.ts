@@ -15,7 +15,11 @@ import { listen } from "./subscribe.ts";
  * @category Logs
  */
 export interface AccessLogOptions {
-  /** Takes a line, without its end. @default {console.log} */
+  /**
+   * Takes a line, without its end.
+   *
+   * @default {console.log}
+   */
   write?: (line: string) => void;
 }
 

@@ -33,9 +33,17 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
  * @category Logs
  */
 export interface ConsoleLoggerOptions {
-  /** The lowest level that is written. @default {"info"} */
+  /**
+   * The lowest level that is written.
+   *
+   * @default {"info"}
+   */
   level?: LogLevel;
-  /** Takes a line, without its end. @default {console.error} */
+  /**
+   * Takes a line, without its end.
+   *
+   * @default {console.error}
+   */
   write?: (line: string) => void;
 }
 

@@ -18,6 +18,7 @@ export interface InstrumentOptions {
   /**
    * The most spans that begin in one second; 0 for none. Further requests have no span, and are counted in the metric
    * `socketserver.spans.dropped`: Deno keeps 2,048 spans that wait for the export, and drops others without a word.
+   *
    * @default {200}
    */
   spansPerSecond?: number;

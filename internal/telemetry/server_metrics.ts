@@ -19,6 +19,7 @@ import { protocolOf } from "./attributes.ts";
 export interface ServerMetricsOptions {
   /**
    * The upper bounds in seconds of the buckets of the histogram of durations.
+   *
    * @default {[0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800]}
    */
   buckets?: readonly number[];

@@ -28,12 +28,21 @@ const FIRST_PORT = 49152;
  * @category Testing
  */
 export interface MemorySocketpairOptions {
-  /** `AF_INET`, `AF_INET6` or `AF_UNIX`: the kind of the addresses. @default {AF_INET} */
+  /**
+   * `AF_INET`, `AF_INET6` or `AF_UNIX`: the kind of the addresses.
+   *
+   * @default {AF_INET}
+   */
   family?: number;
-  /** `SOCK_STREAM` or `SOCK_DGRAM`. @default {SOCK_STREAM} */
+  /**
+   * `SOCK_STREAM` or `SOCK_DGRAM`.
+   *
+   * @default {SOCK_STREAM}
+   */
   type?: number;
   /**
    * The bytes that each direction holds. If it is full, `sendall` waits for room, and a datagram is dropped.
+   *
    * @default {65536}
    */
   bufferSize?: number;

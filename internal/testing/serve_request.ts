@@ -42,9 +42,17 @@ export type TestedHandler<R, H extends Runnable = Runnable> = new (
  */
 export interface ServeRequestOptions
   extends Omit<MemorySocketpairOptions, "type"> {
-  /** The `clientAddress` of the handler. @default {the address of the client} */
+  /**
+   * The `clientAddress` of the handler.
+   *
+   * @default {the address of the client}
+   */
   clientAddress?: Address;
-  /** The server's `options`. @default {{}} */
+  /**
+   * The server's `options`.
+   *
+   * @default {an empty object}
+   */
   options?: Readonly<Record<string, unknown>>;
   /** The server's `shared`. It is passed as it is, without a copy. */
   shared?: unknown;

@@ -12,13 +12,21 @@ import { warnOfMilliseconds } from "../base/warnings.ts";
  * @category Options
  */
 export interface ResourceLimits {
-  /** The heap for objects that have survived, in MiB. The memory of an `ArrayBuffer` does not count. @default {1024} */
+  /**
+   * The heap for objects that have survived, in MiB. The memory of an `ArrayBuffer` does not count.
+   *
+   * @default {1024}
+   */
   maxOldGenerationSizeMb?: number;
   /** The heap for new objects, in MiB. */
   maxYoungGenerationSizeMb?: number;
   /** The memory for compiled code, in MiB. */
   codeRangeSizeMb?: number;
-  /** The stack, in MiB. @default {4} */
+  /**
+   * The stack, in MiB.
+   *
+   * @default {4}
+   */
   stackSizeMb?: number;
 }
 

@@ -58,28 +58,37 @@ export interface ThreadingOptions
   /**
    * The place where connections are accepted. With `"parent"` the main thread accepts, and gives each connection to a
    * worker. With `"workers"` each worker accepts by itself. For TCP servers. The constructor refuses a class with hooks
-   * or limits that need the server's own accept. @default {"parent"}
+   * or limits that need the server's own accept.
+   *
+   * @default {"parent"}
    */
   acceptIn?: "parent" | "workers";
   /**
    * The most workers, an integer from 1. Workers start when requests need them. If the limit is lowered, workers beyond it
-   * end when they have no request. @default {navigator.hardwareConcurrency}
+   * end when they have no request.
+   *
+   * @default {navigator.hardwareConcurrency}
    */
   maxWorkers?: number;
   /**
    * Whether `serverClose` terminates the workers at once. Their requests fail. Otherwise it waits for them, as
-   * `blockOnClose` says. @default {false}
+   * `blockOnClose` says.
+   *
+   * @default {false}
    */
   daemonThreads?: boolean;
   /**
    * Seconds after which a worker that does not return to its event loop is terminated; null is never. All of its
-   * requests fail, and another worker replaces it. @default {null}
+   * requests fail, and another worker replaces it.
+   *
+   * @default {null}
    */
   workerTimeout?: number | null;
   /**
    * The memory limits of each worker. A worker that exceeds them is terminated: all of its requests fail, and another
    * worker replaces it.
-   * @default {{ maxOldGenerationSizeMb: 1024 }}
+   *
+   * @default {maxOldGenerationSizeMb: 1024}
    */
   resourceLimits?: ResourceLimits;
 }

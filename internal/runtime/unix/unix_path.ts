@@ -19,13 +19,17 @@ import type {
 export interface PathOptions {
   /**
    * The permissions of the path, such as `0o660`. Clients need the permission to write. Null leaves the permissions to
-   * the umask. Any other value needs `--allow-sys`, with which Deno guards the umask. @default {null}
+   * the umask. Any other value needs `--allow-sys`, with which Deno guards the umask.
+   *
+   * @default {null}
    */
   pathMode?: number | null;
   /**
    * Whether to replace the path that a killed program has left. If the path belongs to an open socket, or is no socket,
    * `bind` fails with EADDRINUSE. A stream socket that is bound but does not listen yet counts as open only on Linux
-   * with `--unstable-net`. `bind` blocks for about 40 ms if the path exists. @default {false}
+   * with `--unstable-net`. `bind` blocks for about 40 ms if the path exists.
+   *
+   * @default {false}
    */
   replaceStalePath?: boolean;
 }
