@@ -97,12 +97,14 @@ export type { OptionValue } from "./internal/runtime/transport/socket_options.ts
 export type { Bytes } from "./internal/base/memory.ts";
 export {
   getaddrinfo,
-  getfqdn,
   gethostbyname,
-  gethostname,
-  getnameinfo,
 } from "./internal/runtime/resolver/getaddrinfo.ts";
 export type { AddrInfo } from "./internal/runtime/resolver/getaddrinfo.ts";
+export {
+  getfqdn,
+  gethostname,
+  getnameinfo,
+} from "./internal/runtime/resolver/getnameinfo.ts";
 export { createConnection } from "./internal/socket/create_connection.ts";
 export type { CreateConnectionOptions } from "./internal/socket/create_connection.ts";
 export { relay } from "./internal/socket/relay.ts";

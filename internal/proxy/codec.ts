@@ -195,7 +195,7 @@ export function encodeProxyHeader(
   return writeBinary({ ...options, local, family, type, addresses, checksum });
 }
 
-/** Writes version 1, unless the options ask for what only version 2 has. */
+/** Writes version 1. Throws if the options ask for a command or a field that only version 2 has. */
 function line(
   options: ProxyHeaderOptions,
   family: number,
@@ -249,7 +249,7 @@ function checkInet(address: AddressLike): InetAddress {
   return [literal, port];
 }
 
-/** Returns an address as one of IPv6, in its canonical form. */
+/** Returns an address as an IPv6 address, in its canonical form. */
 function mapped([host, port]: InetAddress): InetAddress {
   const six = host.includes(":") ? host : `::ffff:${host}`;
   return [formatIPv6(bytesOfIPv6(six)!), port];

@@ -1,5 +1,5 @@
 /**
- * The header of the PROXY protocol, and what is common to its two versions.
+ * The header of the PROXY protocol, and the limits and the error of both versions.
  * Source: https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt (2020/03/05).
  *
  * @module
@@ -98,10 +98,10 @@ export const FIXED_LENGTH = 16;
  */
 export const HEADER_MAX = 16_384;
 
-/** The action that fails, for messages. */
+/** The name of the operation in errors. */
 export const READING = "read the PROXY header";
 
-/** Creates the error of a header that is not as the specification says. */
+/** Creates the error of a header that breaks the specification. */
 export function badHeader(reason: string): OSError {
   return osError("EPROTO", { syscall: READING, reason });
 }

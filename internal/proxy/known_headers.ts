@@ -30,7 +30,7 @@ export function headerBytesOf(socket: object): Uint8Array | undefined {
   return headers.get(socket)?.bytes;
 }
 
-/** Lets a socket have the header of the one that it takes the place of: TLS over it, or the end of TLS. */
+/** Gives a socket the header of the socket that it replaces when TLS begins or ends. */
 export function passHeaderOn(from: object, to: object): void {
   const known = headers.get(from);
   if (known !== undefined) headers.set(to, known);

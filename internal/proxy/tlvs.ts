@@ -1,5 +1,5 @@
 /**
- * The fields of version 2 of the PROXY protocol behind the addresses: type, length and value.
+ * The fields of version 2 of the PROXY protocol after the addresses: type, length and value.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export type TlvMembers = Pick<
   "alpn" | "authority" | "uniqueId" | "netns" | "ssl" | "checksum" | "tlvs"
 >;
 
-/** Returns the members that the fields stand for. Of two fields of one type, the second stays as it is. */
+/** Returns the members that the fields stand for. A second field of the same type stays in `tlvs`. */
 export function readTlvs(fields: readonly ProxyTlv[]): TlvMembers {
   const members: Record<string, unknown> = {};
   const tlvs: ProxyTlv[] = [];

@@ -52,7 +52,7 @@ export class TrustedPeers {
   }
 
   #contains(host: string): boolean {
-    const bytes = readHost(host.replace(/%.*/, "")); // without a scope
+    const bytes = bytesOfHost(host.replace(/%.*/, "")); // without a scope
     return bytes !== undefined &&
       this.#networks.some((network) => contains(network, bytes));
   }
@@ -68,7 +68,7 @@ function contains({ bytes, prefix }: Network, host: Uint8Array): boolean {
 }
 
 /** Returns the 4 or 16 bytes of an address; undefined if it is none. */
-function readHost(text: string): Uint8Array | undefined {
+function bytesOfHost(text: string): Uint8Array | undefined {
   const value = readIPv4(text);
   if (value >= 0) {
     return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
@@ -86,7 +86,7 @@ function isMapped(bytes: Uint8Array): boolean {
 function readNetwork(entry: unknown): Network {
   if (typeof entry !== "string") throw networkError(TypeError, entry, "");
   const [host, length, ...rest] = entry.split("/");
-  const bytes = readHost(host);
+  const bytes = bytesOfHost(host);
   if (bytes === undefined || rest.length > 0) {
     const hint = /^[a-z]/i.test(host) ? "; a name is not looked up" : "";
     throw networkError(RangeError, entry, hint);
@@ -106,7 +106,7 @@ function readNetwork(entry: unknown): Network {
   return network;
 }
 
-/** Throws if an address has bits behind the prefix: it may be a typo, as Python's `ip_network` takes it to be. */
+/** Throws if an address has bits after the prefix: it may be a typo, as Python's `ip_network` takes it to be. */
 function checkHostBits({ bytes, prefix }: Network, entry: string): void {
   const base = bytes.map((byte, at) => {
     const bits = Math.min(8, Math.max(0, prefix - at * 8));

@@ -40,7 +40,7 @@ import {
 const LOCAL = 0;
 const PROXY = 1;
 
-/** The families, by their number in a header, and the bytes of their two addresses with ports. */
+/** The families, by their number in a header, and the lengths of their two addresses with ports. */
 const FAMILIES = [AF_UNSPEC, AF_INET, AF_INET6, AF_UNIX];
 const LENGTHS = [0, 12, 36, 216];
 
@@ -117,8 +117,8 @@ export function readBinary(bytes: Uint8Array): ProxyHeader {
 }
 
 /**
- * Returns the fields of a header without addresses that count. The receiver must accept whatever is there, so bytes that
- * are no fields are skipped.
+ * Returns the fields of a header whose addresses are not read. The receiver must accept any bytes there, so bytes that are
+ * no fields are ignored.
  */
 function looseTlvs(bytes: Uint8Array): ProxyTlv[] {
   try {
@@ -209,7 +209,7 @@ export function writeBinary(header: BinaryHeader): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Writes what follows the signature: version and command, protocol, and length of the rest. */
+/** Writes the four bytes after the signature: version and command, protocol, and the length of the rest. */
 function writeFixed(
   command: number,
   protocol: number,

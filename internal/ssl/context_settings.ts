@@ -50,7 +50,7 @@ export class ContextSettings {
   #alpnProtocols: readonly string[] = [];
   #handshakeTimeout: number | null = 10;
   #profile: TlsProfile | undefined;
-  /** The profile before the last change. The next one remembers the servers that it has verified. */
+  /** The profile before the last change. The next one keeps the clients that this one has verified. */
   #before: TlsProfile | undefined;
 
   /** @param serverSide Whether the context is for servers. */
@@ -65,7 +65,7 @@ export class ContextSettings {
     this.#profile = undefined;
   }
 
-  /** Loads the own certificate and its key. */
+  /** Loads the certificate of this side and its key. */
   loadChain(
     cert: string | URL,
     key: string | URL | undefined,
@@ -177,7 +177,7 @@ export class ContextSettings {
   /**
    * Returns the profile for a handshake.
    *
-   * @param choosesOther Whether other contexts may have the certificate.
+   * @param choosesOther Whether another context, chosen by the client's name, may have the certificate.
    * @throws {SSLError} if no handshake could succeed.
    */
   profile(choosesOther: boolean): TlsProfile {

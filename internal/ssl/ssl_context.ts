@@ -97,7 +97,7 @@ export class SSLContext {
    * Loads the certificate of this side and its key, and checks that the two belong together.
    *
    * @param cert The certificate, followed by those of the authorities between it and the root: PEM text or a path.
-   * @param key The key: PEM text or a path; by default it is beside the certificate.
+   * @param key The key: PEM text or a path; by default `cert` has the key too.
    * @param password The password of an encrypted key.
    * @throws {SSLError} if a text is no PEM, the password is missing or wrong, or the key is not that of the certificate.
    * @throws {OSError} if a file cannot be read.

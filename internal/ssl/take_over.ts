@@ -51,7 +51,7 @@ export function checkWrappable(state: SocketState): Stream {
 /**
  * Takes the connection of a socket, which counts as closed from then on.
  *
- * @param plaintext What to do with bytes that are no handshake.
+ * @param plaintext The policy for bytes that are no handshake.
  */
 export async function takeOver(
   state: SocketState,
@@ -84,7 +84,7 @@ function plainCounts({ bytesIn, bytesOut, receiveBuffer }: Stream): ByteCounts {
   return { bytesIn: bytesIn - receiveBuffer.available, bytesOut };
 }
 
-/** Takes the bytes back that files have received, and that nobody has read. */
+/** Takes back the bytes that files have received and nobody has read. */
 function takeBack(
   readers: readonly SocketReader[],
   { receiveBuffer }: Stream,
@@ -153,8 +153,8 @@ function plainStream(
 }
 
 /**
- * Takes the socket of Node out of a transport, with the bytes that no read has taken; undefined if the transport has none.
- * TLS over one is two to three times as fast as over a connection of Deno's.
+ * Takes the socket of Node out of a transport, with the bytes that no read has taken; undefined if the transport has
+ * none. TLS over a socket of Node is two to three times as fast as over a connection of Deno's.
  */
 function releaseNetSocket(transport: StreamTransport) {
   return transport instanceof NodeStream || transport instanceof PassableStream

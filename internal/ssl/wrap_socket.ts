@@ -90,7 +90,7 @@ interface Wrapped {
   close(): void;
 }
 
-/** Wraps a socket. The old one counts as closed, also if this fails, unless an argument is wrong. */
+/** Wraps a socket, which counts as closed afterwards, also after a failure, unless an argument is wrong. */
 export async function wrapSocket<S extends Wrapped>(
   wrapping: Wrapping<S>,
   socket: Socket,

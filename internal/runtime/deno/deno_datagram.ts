@@ -33,7 +33,7 @@ export interface DenoDatagramConn {
 /** The options of `Deno.listenDatagram` in use. */
 export type DatagramListenOptions =
   | { transport: "udp"; hostname: string; port: number; reuseAddress: boolean }
-  | { transport: "unixpacket"; path: string };
+  | { transport: "unixpacket"; path?: string };
 
 type ListenDatagram = (options: DatagramListenOptions) => DenoDatagramConn;
 
@@ -52,8 +52,8 @@ export function isDenoDatagram(
 const ALL_HOSTS = "224.0.0.1";
 
 /**
- * Adds the options that Deno's datagram socket has only through a multicast membership. Deno sets an option in the
- * background: the next call waits for that, and throws its failure.
+ * Adds the options that Deno's datagram socket (2.9.6) has only through a multicast membership. Deno sets an option in
+ * the background: the next call waits for that, and throws its failure.
  */
 export class DenoDatagram implements SeveralDatagramTransport {
   /** Deno's socket. */
@@ -85,7 +85,7 @@ export class DenoDatagram implements SeveralDatagramTransport {
     return this.#afterChanges(() => this.conn.send(p, addr));
   }
 
-  /** Lets a timer keep the process alive, because Deno's `ref` and `unref` are for the latest receive only. */
+  /** Lets a timer keep the process alive, because Deno's `ref` and `unref` (2.9.6) are for the latest receive only. */
   receiveSeveral(): void {
     this.conn.unref?.();
     this.#alive = setInterval(() => {}, MAX_DELAY);

@@ -1,6 +1,6 @@
 /**
- * Resets of TCP connections. Deno only ends them: its `close()` sends a FIN before anything else, which the peer takes
- * for the end of complete data.
+ * Resets of TCP connections. Deno (2.9.6) only ends them: its `close()` sends a FIN before anything else, which the
+ * peer takes for the end of complete data.
  *
  * @module
  */

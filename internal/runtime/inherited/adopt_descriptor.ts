@@ -33,7 +33,7 @@ import {
 } from "../node/node_handles.ts";
 import { PassableStream } from "../node/passable_stream.ts";
 
-/** The kind of socket that a descriptor must be; undefined for any. */
+/** The kind of socket that a descriptor must be; any kind if undefined. */
 export interface WantedSocket {
   /** The family. */
   readonly family?: number;
@@ -64,7 +64,7 @@ interface Name {
  */
 const BACKLOG = 4096;
 
-/** The descriptors that were adopted. Their numbers are free again, and name whatever the process opens next. */
+/** The descriptors that were adopted. Their numbers are free again, for the next resources that the process opens. */
 const adopted = new Set<number>();
 
 /** The handles of descriptors that were refused: collecting one would close the descriptor. */
@@ -204,7 +204,7 @@ function adoptUnix(fd: number, wanted: WantedSocket): Transport {
 }
 
 /**
- * Adopts a UDP socket by way of a copy: a handle of UDP closes a descriptor that it refuses, and the event loop of Deno
+ * Adopts a UDP socket through a copy: a handle of UDP closes a descriptor that it refuses, and the event loop of Deno
  * has one of the first numbers if the process got no sockets.
  */
 function adoptUdp(fd: number, wanted: WantedSocket): Transport {

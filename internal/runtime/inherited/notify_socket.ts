@@ -6,6 +6,7 @@
 
 import { osError, translate } from "../../base/translate_error.ts";
 import { resolvesWithin } from "../../waiting/promises.ts";
+import { listenDatagram } from "../deno/deno_datagram.ts";
 import { hasPermission } from "../system/deno_api.ts";
 
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
@@ -73,9 +74,6 @@ export async function sendMessage(
   path: string,
   message: string,
 ): Promise<void> {
-  const { listenDatagram } = Deno as {
-    listenDatagram?: (options: object) => Deno.DatagramConn;
-  };
   if (listenDatagram === undefined) {
     const reason = "run again with --unstable-net";
     throw osError("EPROTONOSUPPORT", { syscall, reason });
@@ -84,7 +82,7 @@ export async function sendMessage(
   const address = { transport: "unixpacket", path: path.replace(/^@/, "\0") };
   try {
     const data = new TextEncoder().encode(message);
-    const sending = socket.send(data, address as Deno.Addr);
+    const sending = socket.send(data, address);
     if (await resolvesWithin(sending, SEND_MS)) return;
     const reason = "nobody reads its socket";
     throw osError("ETIMEDOUT", { syscall, reason });

@@ -1,6 +1,6 @@
 /**
- * The handles under the sockets and servers of `node:net`. A handle is bound at once, while `server.listen` looks the host
- * up first, and `connect` binds to no path at all. Most of this is private to Node.
+ * The handles under the sockets and servers of `node:net`, most of whose functions are private to Node. A handle is bound
+ * at once, while `server.listen` (Deno 2.9.6) binds later, and `connect` binds to no path at all.
  *
  * @module
  */

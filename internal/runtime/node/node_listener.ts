@@ -27,10 +27,11 @@ const REARM_MS = 1000;
 const KEPT_MAX = 4096;
 
 /**
- * Accepts connections through `node:net`, which accepts them before anybody asks. Deno (2.9.6) takes all TCP connections
- * that wait from the system, and calls `onconnection` for one after the other: for the next one only after that function
- * has accepted the last. So this class delays that until somebody asks. A copy of the socket in another process cannot get
- * those that Deno has taken: {@linkcode NodeListener.takeAhead} hands them out before the socket goes there.
+ * Accepts connections through `node:net`, which accepts them before anybody asks. Deno (2.9.6) takes all TCP
+ * connections that wait from the system, and calls `onconnection` for one after the other: for the next one only after
+ * that function has accepted the last. So this class delays that until somebody asks. A copy of the socket in another
+ * process cannot get those that Deno has taken: {@linkcode NodeListener.takeAhead} hands them out before the socket
+ * goes there.
  *
  * Deno takes all Unix connections at once, and cannot resume after it has stopped for lack of descriptors. So this
  * class keeps those that nobody has asked for yet, up to {@linkcode KEPT_MAX}, and closes further ones.
@@ -39,14 +40,17 @@ export class NodeListener implements ListenerTransport {
   readonly #server: NetServer;
   readonly addr: TransportAddr;
   readonly #queue: NetSocket[] = [];
-  readonly #kept: number;
-  readonly #waits: boolean;
+  /** The most connections in the queue. */
+  readonly #queueMax: number;
+  /** Whether Deno asks before it accepts each connection, as over TCP. */
+  readonly #asks: boolean;
   readonly takeAhead: (() => StreamTransport[]) | undefined;
   readonly #listen: () => void;
   readonly #take: (status: number) => void;
   readonly #watchdog: ReturnType<typeof setInterval>;
   #waiter: PromiseWithResolvers<StreamTransport> | undefined;
-  #held = false;
+  /** Whether Deno has asked, and got no answer yet. */
+  #asked = false;
   #failure: Error | undefined;
   #closed = false;
 
@@ -66,14 +70,14 @@ export class NodeListener implements ListenerTransport {
   ) {
     this.#server = server;
     this.addr = addr;
-    this.#kept = Math.max(backlog, KEPT_MAX);
-    this.#waits = addr.transport === "tcp";
+    this.#queueMax = Math.max(backlog, KEPT_MAX);
+    this.#asks = addr.transport === "tcp";
     if (shared) this.takeAhead = () => this.#takeAhead();
     this.#listen = () => void handle.listen(backlog);
     this.#take = handle.onconnection.bind(handle);
     handle.onconnection = (status) => this.#offer(status);
     this.#watchdog = setInterval(() => {
-      if (this.#waits && this.#waiter !== undefined) this.#listen();
+      if (this.#asks && this.#waiter !== undefined) this.#listen();
     }, REARM_MS);
     Deno.unrefTimer(this.#watchdog);
     server.on("connection", (socket) => this.#arrive(socket));
@@ -82,9 +86,9 @@ export class NodeListener implements ListenerTransport {
   }
 
   #offer(status: number): void {
-    const wanted = this.#waiter !== undefined || !this.#waits;
+    const wanted = this.#waiter !== undefined || !this.#asks;
     if (wanted || status !== 0) this.#take(status);
-    else this.#held = true;
+    else this.#asked = true;
   }
 
   #arrive(socket: NetSocket): void {
@@ -92,7 +96,7 @@ export class NodeListener implements ListenerTransport {
       const stream = new PassableStream(socket, this.addr);
       if (!stream.gone) return this.#settle().resolve(stream);
       this.#fail(new Deno.errors.NotConnected("the client was gone"));
-    } else if (!this.#closed && this.#queue.length < this.#kept) {
+    } else if (!this.#closed && this.#queue.length < this.#queueMax) {
       return void this.#queue.push(socket);
     }
     socket.destroy();
@@ -122,7 +126,7 @@ export class NodeListener implements ListenerTransport {
     }
     const { promise } = this.#waiter = Promise.withResolvers();
     this.#server.ref();
-    if (this.#waits) this.#next();
+    if (this.#asks) this.#next();
     return promise;
   }
 
@@ -130,11 +134,11 @@ export class NodeListener implements ListenerTransport {
   #takeAhead(): StreamTransport[] {
     const waiter = this.#waiter;
     this.#waiter = undefined;
-    for (let count = -1; this.#waits && this.#queue.length > count;) {
+    for (let count = -1; this.#asks && this.#queue.length > count;) {
       count = this.#queue.length;
       this.#take(0); // puts a connection into the queue, or fails
     }
-    this.#held = false;
+    this.#asked = false;
     this.#waiter = waiter;
     return this.#queue.splice(0)
       .map((socket) => new PassableStream(socket, this.addr))
@@ -143,8 +147,8 @@ export class NodeListener implements ListenerTransport {
 
   /** Takes the waiting connection, and lets Deno look for another one, which it does not always do by itself. */
   #next(): void {
-    if (this.#held) {
-      this.#held = false;
+    if (this.#asked) {
+      this.#asked = false;
       this.#take(0);
     }
     this.#listen();

@@ -8,10 +8,12 @@ import type { Socket as NetSocket } from "node:net";
 import type { InetAddress } from "../../base/address.ts";
 import { joinBytes } from "../../base/memory.ts";
 import { nodeNet } from "../system/node_builtins.ts";
-import type {
-  AbortableTransport,
-  StreamTransport,
-  TransportAddr,
+import {
+  type AbortableTransport,
+  cancelledWrite,
+  interrupted,
+  type StreamTransport,
+  type TransportAddr,
 } from "../transport/transport.ts";
 
 /** The events after which a read may end. */
@@ -87,9 +89,7 @@ export class NodeStream implements AbortableTransport {
       if (chunk !== null) return this.#deliver(chunk, p);
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#socket.readableEnded) return null;
-      if (this.#socket.destroyed) {
-        throw new Deno.errors.Interrupted("the socket was closed");
-      }
+      if (this.#socket.destroyed) throw interrupted();
       await new Promise<void>((resolve) => this.#wake = resolve);
     }
   }
@@ -118,12 +118,11 @@ export class NodeStream implements AbortableTransport {
     return new Promise((resolve) => this.#socket.end(() => resolve()));
   }
 
-  /** Translates the error of a cancelled write (Deno 2.9.6): this side has closed, or the peer has reset. */
+  /** Translates the error of a write, which is ECANCELED if the connection has ended (Deno 2.9.6). */
   #writeFailure(error: Error): Error {
-    if (!error.message.includes("ECANCELED")) return error;
-    return this.#closed
-      ? new Deno.errors.Interrupted("the socket was closed")
-      : new Deno.errors.ConnectionReset("the peer reset the connection");
+    return error.message.includes("ECANCELED")
+      ? cancelledWrite(this.#closed)
+      : error;
   }
 
   close(): void {

@@ -69,9 +69,11 @@ export class ParkedListener implements ListenerTransport {
 
   #give(stream: StreamTransport): void {
     const waiter = this.#settle();
-    if (waiter !== undefined) this.#given = true;
-    if (waiter !== undefined) waiter.resolve(stream);
-    else this.#returned.push(stream);
+    if (waiter === undefined) this.#returned.push(stream);
+    else {
+      this.#given = true;
+      waiter.resolve(stream);
+    }
     this.onTaken();
   }
 

@@ -51,9 +51,9 @@ export class PassableStream implements AbortableTransport {
   }
 
   /**
-   * Returns the connection to the caller; it must be fresh, or stopped. Cuts its link to its server: closing the server would send
-   * a message to each process that ever got a connection, past the queue of messages, and a connection on its way would
-   * be lost (Deno 2.9.6).
+   * Returns the connection to the caller; it must be fresh, or stopped. Cuts its link to its server: closing the server
+   * would send a message to each process that ever got a connection, past the queue of messages, and a connection on its
+   * way would be lost (Deno 2.9.6).
    */
   take(): NetSocket {
     const socket = this.#socket;

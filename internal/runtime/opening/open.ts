@@ -1,5 +1,5 @@
 /**
- * Opening transports: the only place that calls `Deno.listen` and `Deno.connect` for a socket.
+ * Opens the transports of sockets: connections, listeners and datagram sockets.
  *
  * @module
  */
@@ -54,7 +54,7 @@ export interface BindOptions extends PathOptions {
   reusePort: boolean;
 }
 
-/** Throws for SO_REUSEPORT if Deno cannot set it: on TCP without the flag it would end the process. */
+/** Throws for SO_REUSEPORT if Deno cannot set it: on TCP, Deno (2.9.6) would end the process without the flag. */
 function checkReusePort(
   options: BindOptions,
   address: AddressLike,
@@ -79,6 +79,7 @@ function opening<T>(syscall: string, address: AddressLike, open: () => T): T {
   }
 }
 
+/** Translates an error of Deno. If a name was not found, only the message tells (Deno 2.9.6): the error has no code. */
 function openError(
   error: unknown,
   syscall: string,
@@ -231,7 +232,7 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Creates the system's error for port 0. Deno would throw the error of a wrong argument. */
+/** Creates the system's error for port 0. Deno (2.9.6) would throw the error of a wrong argument. */
 function refused(address: AddressLike): OSError {
   const where = formatAddress(address);
   return osError("ECONNREFUSED", { syscall: "connect", address: where });

@@ -30,8 +30,6 @@ import {
   resolveAll,
 } from "./dns.ts";
 
-export { getfqdn, gethostname, getnameinfo } from "./getnameinfo.ts";
-
 /**
  * One result of {@linkcode getaddrinfo}: the arguments of `new Socket`, and of `connect` or `bind`.
  *

@@ -20,7 +20,7 @@ type OpenChannel = Channel & { readonly _subscribers?: readonly Subscriber[] };
 /**
  * A channel of `node:diagnostics_channel`. Programs subscribe by its name.
  *
- * Calls the subscribers itself: `Channel.publish` lets the error of a subscriber end the process.
+ * Calls the subscribers itself: `Channel.publish` (Deno 2.9.6) lets the error of a subscriber end the process.
  *
  * @typeParam T The type of the events.
  */

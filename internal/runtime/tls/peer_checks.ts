@@ -14,7 +14,7 @@ import type { TlsProfile } from "./tls_profile.ts";
 
 const CALL = { syscall: "doHandshake" };
 
-/** The most certificates that a chain may have; as OpenSSL's default depth. */
+/** The most certificates of a chain: OpenSSL's default depth. */
 const DEPTH_MAX = 100;
 
 /** The number of clients' certificates that a context remembers as valid. An entry takes about 200 bytes. Arbitrary. */
@@ -87,7 +87,7 @@ function leads(
   return false;
 }
 
-/** Returns the certificates that the peer has sent, the own one first. */
+/** Returns the certificates that the peer has sent, its own first. */
 function sentChain(tls: TLSSocket): X509Certificate[] {
   const { X509Certificate } = nodeCrypto();
   const chain: X509Certificate[] = [];
@@ -193,7 +193,7 @@ function checkResumed(
   );
 }
 
-/** Notes a valid certificate as the one that was used last, and forgets the one that was used first. */
+/** Notes a valid certificate as the last used one, and forgets the least recently used one. */
 function remember(
   verified: Set<string>,
   { fingerprint256 }: X509Certificate,

@@ -18,22 +18,22 @@ export interface PlainStream {
   close(): void;
   /** Closes at once. */
   abort(): void;
-  /** Receives nothing more, and puts bytes back that were received. */
+  /** Receives nothing more, and puts received bytes back. */
   release(rest: Uint8Array | undefined): void;
 }
 
-/** A stream of Node, with more methods if it is one over a plain stream. */
+/** A stream of Node. One over a plain stream has more methods. */
 export type RawStream = Duplex & Partial<PlainOwner>;
 
 /** The methods that a stream over a plain stream has besides those of Node. */
 export interface PlainOwner {
   /** Closes at once, and drops the bytes that are not sent yet. */
   abort(): void;
-  /** Stops behind the record with which the session ends. */
+  /** Stops after the last record of the session. */
   stopWhen(over: () => boolean): void;
   /** Hands over one record of TLS at a time from now on, and no longer closes the plain stream. */
   beginUnwrap(): void;
-  /** Gives the plain stream away, with the bytes behind the last record. */
+  /** Gives the plain stream away, with the bytes after the last record. */
   release(): void;
 }
 
@@ -53,7 +53,7 @@ class PlainDuplex implements PlainOwner {
   readonly #events: EventEmitter = new (nodeEvents())();
   #flowing = false;
   #receiving = false;
-  /** The bytes that came while the flow was paused, or behind the last record. */
+  /** The bytes that came while the flow was paused, or after the last record. */
   #held: Uint8Array | null | undefined;
   readonly #records = new RecordWalker();
   #over: () => boolean = () => false;
@@ -181,12 +181,12 @@ class PlainDuplex implements PlainOwner {
 
 /** Finds the ends of the records of TLS. Source: RFC 8446, 5.1: a header of five bytes ends with the length. */
 class RecordWalker {
-  /** How many bytes of the header of the record have come. */
+  /** The number of bytes of the record's header that have come. */
   #header = 0;
-  /** How many bytes of the record are to come, behind its header. */
+  /** The number of bytes of the record that are still to come, after its header. */
   #left = 0;
 
-  /** Goes through bytes. Returns how many to hand over: all, or the first record and no more. */
+  /** Walks through bytes. Returns the number to hand over: all, or the first record and no more. */
   walk(bytes: Uint8Array, onlyOne: boolean): number {
     let at = 0;
     while (at < bytes.length) {

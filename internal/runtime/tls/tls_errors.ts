@@ -89,7 +89,7 @@ export function verifyError(
   });
 }
 
-/** Returns the error of a handshake for one of `node:tls`. */
+/** Translates an error of `node:tls` in a handshake. */
 export function handshakeError(error: unknown): unknown {
   const syscall = "doHandshake";
   const { code } = Object(error) as { code?: unknown };
@@ -100,7 +100,7 @@ export function handshakeError(error: unknown): unknown {
   return eofError(text, { syscall, cause: error });
 }
 
-/** Returns the error for one of `node:tls`. */
+/** Translates an error of `node:tls`. */
 export function tlsError(error: unknown, syscall: string): unknown {
   if (!(error instanceof Error) || error instanceof SSLError) return error;
   const { code, message } = error as Error & { code?: string };

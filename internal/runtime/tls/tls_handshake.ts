@@ -16,7 +16,7 @@ import { eofError, handshakeError } from "./tls_errors.ts";
 import { onEof } from "./tls_native.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
-const SYSCALL = "doHandshake";
+const CALL = { syscall: "doHandshake" };
 const CLOSED = "the peer closed the connection in the handshake";
 
 const NOTHING = new Uint8Array(0);
@@ -57,7 +57,10 @@ export async function shakeHandsWithin(
     raw.destroy();
   }, (seconds ?? Infinity) * 1000);
   try {
-    if (raw.readableEnded || raw.destroyed) throw goneError();
+    if (raw.readableEnded || raw.destroyed) {
+      throw eofError("the peer has closed the connection", CALL);
+    }
+    const shakeHands = options.profile.serverSide ? accept : connect;
     return await shakeHands(raw, options, owner);
   } catch (error) {
     raw.destroy();
@@ -67,24 +70,9 @@ export async function shakeHandsWithin(
   }
 }
 
-function goneError(): Error {
-  const text = "the peer has closed the connection";
-  return eofError(text, { syscall: SYSCALL });
-}
-
 function timeoutError(seconds: number): Error {
   const reason = `the handshake timed out after ${seconds} s`;
-  return osError("ETIMEDOUT", { syscall: SYSCALL, reason });
-}
-
-function shakeHands(
-  raw: Duplex,
-  options: HandshakeOptions,
-  owner: SessionOwner,
-): Promise<TLSSocket> {
-  return options.profile.serverSide
-    ? accept(raw, options, owner)
-    : connect(raw, options, owner);
+  return osError("ETIMEDOUT", { ...CALL, reason });
 }
 
 /**
@@ -129,7 +117,7 @@ function connect(
     secureContext: profile.secureContext,
     servername: nodeNet().isIP(serverHostname) ? "" : serverHostname,
     rejectUnauthorized: isStrict(profile),
-    checkServerIdentity: () => undefined, // checked below, in Python's words
+    checkServerIdentity: () => undefined, // `checkServer` does that, with Python's messages
     ...alpnOf(profile),
   });
   const name = checkHostname ? serverHostname : undefined;
@@ -143,7 +131,7 @@ function connect(
 
 /**
  * Reports whether `node:tls` should refuse a server, instead of the check after the handshake. Deno (2.9.6) gives no
- * reason then, but keeps no session with the server. With other authorities than its own it never keeps one.
+ * reason then, but keeps no session with the server. With authorities other than its own, it never keeps one.
  */
 function isStrict({ verifyMode, defaultRoots }: TlsProfile): boolean {
   return verifyMode !== CERT_NONE && defaultRoots;
@@ -178,7 +166,7 @@ async function ended(
 
 /** A handshake under way: the promise rejects if it fails. */
 interface HandshakeUnderWay extends PromiseWithResolvers<void> {
-  /** Sends what happens to the session from now on to its owner. */
+  /** Reports the failures and the close of the session to its owner from now on. */
   handOver(): void;
 }
 
@@ -197,7 +185,7 @@ function listen(tls: TLSSocket, owner: SessionOwner): HandshakeUnderWay {
   };
   const gone = () => {
     if (over) return owner.onClose();
-    reject(eofError(CLOSED, { syscall: SYSCALL }));
+    reject(eofError(CLOSED, CALL));
   };
   tls.on("error", fail);
   tls.on("_tlsError", fail); // the event of Node that names the server of a socket

@@ -12,7 +12,7 @@ import { sslError } from "./tls_errors.ts";
 
 /** A certificate chain and its key. */
 export interface CertChain {
-  /** The chain as PEM, the own certificate first. */
+  /** The chain as PEM, the certificate of this side first. */
   readonly cert: string;
   /** The key as PEM, not encrypted. */
   readonly key: string;
@@ -135,7 +135,7 @@ function checkKind(key: KeyObject, name: string, syscall: string): void {
  * Loads a certificate chain and its key.
  *
  * @param cert PEM text or a path.
- * @param key PEM text or a path; by default the key is beside the certificate.
+ * @param key PEM text or a path; by default `cert` has the key too.
  * @param password The password of an encrypted key.
  */
 export function loadChain(

@@ -17,7 +17,7 @@ export type NodeVersion = "TLSv1.2" | "TLSv1.3";
 export interface TlsSettings {
   /** Whether the context is for servers. */
   readonly serverSide: boolean;
-  /** The own certificate. */
+  /** The certificate of this side. */
   readonly chain: CertChain | undefined;
   /** The authorities that were loaded. */
   readonly roots: readonly X509Certificate[];
@@ -38,7 +38,7 @@ export interface TlsProfile extends TlsSettings {
   readonly verified: Set<string>;
 }
 
-/** Adds an authority to the default ones. Node's types lack this method. */
+/** The method that adds an authority to the default ones. Node's types lack it. */
 interface NativeContext {
   addCACert(pem: string): void;
 }
@@ -53,7 +53,7 @@ export function makeProfile(
   const asked = !settings.serverSide || settings.verifyMode !== CERT_NONE;
   const secureContext = nodeTls().createSecureContext({
     ...chain,
-    // a server sends them to each client, so none without need
+    // a server sends its authorities to each client, so it gets none unless it asks for certificates
     ca: defaultRoots || !asked ? undefined : pems,
     minVersion,
     maxVersion,

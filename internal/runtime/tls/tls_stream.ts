@@ -17,6 +17,8 @@ import type { RawStream } from "./plain_duplex.ts";
 import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 import {
   abortTransport,
+  cancelledWrite,
+  interrupted,
   type StreamTransport,
   type TransportAddr,
 } from "../transport/transport.ts";
@@ -89,8 +91,7 @@ export class TlsStream implements StreamTransport, SessionOwner {
         await shakeHandsWithin(handshakeTimeout, raw, this.#options, this),
       );
     } catch (error) {
-      if (!this.#closed) throw error;
-      throw new Deno.errors.Interrupted("the socket was closed");
+      throw this.#closed ? interrupted() : error;
     }
   }
 
@@ -116,9 +117,9 @@ export class TlsStream implements StreamTransport, SessionOwner {
   }
 
   #arrive({ buffer, byteOffset, length }: Bytes): void {
-    const bytes = new Uint8Array(buffer, byteOffset, length); // no Buffer, whose slice() is another
+    const bytes = new Uint8Array(buffer, byteOffset, length); // no Buffer: its slice() does not copy
     const resolve = this.#resolve;
-    if (resolve !== undefined) { // nothing else waits then
+    if (resolve !== undefined) { // no other bytes wait then
       this.#resolve = undefined;
       return resolve(bytes);
     }
@@ -133,9 +134,7 @@ export class TlsStream implements StreamTransport, SessionOwner {
   #take(): Bytes | null | undefined {
     if (this.#waiting.length > 0) return this.#takeWaiting();
     if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed) {
-      throw new Deno.errors.Interrupted("the socket was closed");
-    }
+    if (this.#closed) throw interrupted();
     return this.#ended ? this.#endOfStream() : undefined;
   }
 
@@ -232,15 +231,12 @@ export class TlsStream implements StreamTransport, SessionOwner {
     });
   }
 
-  /** Translates the error of a cancelled write (Deno 2.9.6): this side has closed, or the peer has reset. */
+  /** Translates the error of a write, such as ECANCELED if the connection has ended (Deno 2.9.6). */
   #writeFailure(error: Error): unknown {
     if (this.#failure !== undefined) return this.#failure;
-    if (!/ECANCELED|EPIPE|destroyed/.test(error.message)) {
-      return tlsError(error, "send");
-    }
-    return this.#closed
-      ? new Deno.errors.Interrupted("the socket was closed")
-      : new Deno.errors.ConnectionReset("the peer reset the connection");
+    return /ECANCELED|EPIPE|destroyed/.test(error.message)
+      ? cancelledWrite(this.#closed)
+      : tlsError(error, "send");
   }
 
   async closeWrite(): Promise<void> {
@@ -251,7 +247,7 @@ export class TlsStream implements StreamTransport, SessionOwner {
   /**
    * Ends the session on both sides and gives the stream under it away. The connection stays open.
    *
-   * @param unread Whether data of the peer waits already that nobody has read.
+   * @param unread Whether unread data of the peer waits already.
    * @throws {SSLError} if there is such data instead of a close_notify.
    */
   async unwrap(unread: boolean): Promise<void> {

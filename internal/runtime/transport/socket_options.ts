@@ -147,10 +147,10 @@ export function setOption(
   value: OptionValue,
 ): void {
   if (level === IPPROTO_IP && number === C.IP_ADD_MEMBERSHIP) {
-    return member(target, value, true);
+    return changeMembership(target, value, true);
   }
   if (level === IPPROTO_IP && number === C.IP_DROP_MEMBERSHIP) {
-    return member(target, value, false);
+    return changeMembership(target, value, false);
   }
   const name = find(level, number);
   if (name === undefined) {
@@ -254,7 +254,11 @@ function unpackInt(name: string, bytes: Uint8Array): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getInt32(0, true);
 }
 
-function member(target: OptionTarget, value: OptionValue, join: boolean): void {
+function changeMembership(
+  target: OptionTarget,
+  value: OptionValue,
+  join: boolean,
+): void {
   const name = join ? "IP_ADD_MEMBERSHIP" : "IP_DROP_MEMBERSHIP";
   const { datagram } = target;
   if (target.type !== SOCK_DGRAM) {

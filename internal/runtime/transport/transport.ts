@@ -94,7 +94,7 @@ export interface DatagramTransport {
 
 /** A datagram socket that limits the time of a send itself, and keeps the order of datagrams to each peer. */
 export interface BoundedDatagramTransport extends DatagramTransport {
-  /** Distinguishes it from other transports. */
+  /** Tells a socket of this kind from other transports. */
   readonly bounded: true;
   /** Ready when no answer waits to be sent. */
   readonly flushed?: Readiness;
@@ -134,7 +134,7 @@ export function receivesSeveral(
   return "receiveSeveral" in transport;
 }
 
-/** A stream over another thread or process, where bytes that were written may still wait to be sent. */
+/** A stream whose written bytes may still wait to be sent, such as one over another thread or process. */
 export interface AbortableTransport extends StreamTransport {
   /** Closes the connection at once, and drops the bytes that wait to be sent. */
   abort(): void;
@@ -167,6 +167,20 @@ export function releaseTransport(
   } catch {
     // it is closed
   }
+}
+
+/** Returns the error of a call that the close of this side has ended. */
+export function interrupted(): Error {
+  return new Deno.errors.Interrupted("the socket was closed");
+}
+
+/**
+ * Returns the error of a write that failed because the connection ended: this side has closed it, or the peer has reset it.
+ */
+export function cancelledWrite(closed: boolean): Error {
+  return closed
+    ? interrupted()
+    : new Deno.errors.ConnectionReset("the peer reset the connection");
 }
 
 /** Reports whether a stream is Deno's connection over TCP or a Unix socket, whose end is a system call. */

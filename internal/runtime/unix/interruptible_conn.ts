@@ -1,5 +1,5 @@
 /**
- * A Unix datagram socket of Deno that receives and sends in turns.
+ * A Unix datagram socket of Deno whose receive a send can interrupt.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 import { Mutex } from "../../waiting/mutex.ts";
 import type { TransportAddr } from "../transport/transport.ts";
 
-/** Opens another Unix datagram socket on this host, whatever its name. */
+/** Opens another Unix datagram socket on this host, with any name. */
 export type OpenWaker = () => DenoDatagramConn;
 
 const NOTHING = new Uint8Array(0);
 
 /**
- * Lets a Unix datagram socket of Deno receive and send at the same time. Deno's socket does one thing at a time: a send
- * fails with `Busy` while a receive waits, and a receive cannot be cancelled. So a send first ends the receive with an
- * empty datagram from a second socket, which `receive` drops. Earlier datagrams are received before it: none is lost,
- * and the order holds.
+ * Lets a Unix datagram socket of Deno receive and send at the same time. Deno's socket (2.9.6) does one thing at a
+ * time: a send fails with `Busy` while a receive waits, and a receive cannot be cancelled. So a send first ends the
+ * receive with an empty datagram from a second socket, which `receive` drops. Earlier datagrams are received before it:
+ * none is lost, and the order holds.
  */
 export class InterruptibleConn {
   /** Deno's socket. */

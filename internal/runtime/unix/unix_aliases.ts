@@ -8,8 +8,9 @@
 const ALIASES_MAX = 64;
 
 /**
- * Manages symbolic links to the paths of peers. Deno repeats a send to a Unix datagram socket with a full queue for
- * ever, and cannot cancel it. But it looks the path up each time, so a send to a link ends when the link is removed.
+ * Manages symbolic links to the paths of peers. Deno (2.9.6) repeats a send to a Unix datagram socket with a full queue
+ * for ever, and cannot cancel the send. But it looks the path up each time, so a send to a link ends when the link is
+ * removed.
  *
  * The links are in a directory of their own, which `close` removes. Without the permission to make links, and for
  * abstract names, there are none.

@@ -17,7 +17,7 @@ const PAUSE_MAX_MS = 16;
 const lines = new Map<string, Mutex>();
 
 /**
- * Connects, and waits while the queue of the listener is full, as connect(2) does. Deno fails at once.
+ * Connects, and waits while the queue of the listener is full, as connect(2) does. Deno (2.9.6) fails at once.
  *
  * @param path The path, or an abstract name.
  * @param signal Ends the call when it is aborted.
@@ -33,7 +33,7 @@ export async function connectUnix(
   return conn ?? await waitInLine(path, signal, dial);
 }
 
-/** Connects once. */
+/** Makes one attempt to connect to a path. */
 type Dial = (path: string) => Promise<StreamTransport>;
 
 /** Connects; undefined if the queue is full. */
@@ -56,7 +56,7 @@ async function dialDeno(path: string): Promise<StreamTransport> {
   return named(await Deno.connect({ transport: "unix", path }), path);
 }
 
-/** Names the peer by the path of the call, whatever path its listener was bound to. */
+/** Names the peer by the path of the call: its listener may be bound to another name of the same file. */
 function named(conn: Deno.UnixConn, path: string): StreamTransport {
   const value = { transport: "unix", path };
   return Object.defineProperty(conn, "remoteAddr", { value });

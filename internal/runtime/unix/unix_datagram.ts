@@ -62,8 +62,8 @@ interface Sending {
  * Sends to each peer in the order of the calls. If the queue of a peer is full, tries again until the limit of the
  * call. Other peers are not delayed.
  *
- * The call of a server's answer does not wait: if the queue of the peer is full, the answer is kept and sent later, up
- * to a number.
+ * The answer of a server does not wait: if the queue of the peer is full, the answer is kept and sent later, up to
+ * {@linkcode ANSWERS_MAX} answers for each peer.
  */
 export class UnixDatagram implements BoundedDatagramTransport {
   readonly bounded = true;
@@ -267,7 +267,7 @@ export class UnixDatagram implements BoundedDatagramTransport {
       this.#deaf.delete(path);
       return sent;
     } catch (error) {
-      if (!(error instanceof OSError)) throw error; // an abort says nothing of the peer
+      if (!(error instanceof OSError)) throw error; // an abort says nothing about the peer
       const { code } = error;
       if (code !== "EAGAIN" && code !== "ETIMEDOUT") throw error;
       if (this.#deaf.size >= DEAF_MAX) this.#deaf.clear();

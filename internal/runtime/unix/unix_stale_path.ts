@@ -4,14 +4,15 @@
  * @module
  */
 
-/** The time to wait for the answer of the probe, in ms. Without an answer the path stays. On a busy machine a worker starts late. */
+/** The time in ms to wait for the answer of the probe, as a worker starts late on a busy machine. Without one the path stays. */
 const PROBE_MS = 20_000;
 
 /**
- * The program of a worker that connects to a path, because `bind` is synchronous and Deno has no synchronous connect.
- * Stores 1 if the path is stale, and 2 otherwise. A stream socket that is bound but does not listen yet refuses
- * connections too. With `--unstable-net` a datagram tells the two apart: the bound socket answers EPROTOTYPE, and a
- * stale path ECONNREFUSED.
+ * The program of a worker that connects to a path, because `bind` is synchronous and Deno (2.9.6) has no synchronous
+ * connect. Stores 1 if the path is stale, and 2 otherwise.
+ *
+ * A stream socket that is bound but does not listen yet refuses connections too. With `--unstable-net` a datagram tells the
+ * two apart: the bound socket answers EPROTOTYPE, and a stale path ECONNREFUSED.
  */
 const PROBE = `onmessage = async ({ data: [path, cell] }) => {
   const refuses = async (call) => {
