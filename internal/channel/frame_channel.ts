@@ -36,8 +36,6 @@ export interface FrameChannelMemory {
   readonly up: SharedArrayBuffer;
   /** The main thread's flag, then the worker's. */
   readonly flags: SharedArrayBuffer;
-  /** The number of handlers that wait between two messages. */
-  readonly idle: SharedArrayBuffer;
 }
 
 /** Allocates the memory of a channel. */
@@ -46,7 +44,6 @@ export function frameChannelMemory(): FrameChannelMemory {
     down: ringMemory(RING_BYTES),
     up: ringMemory(RING_BYTES),
     flags: new SharedArrayBuffer(2 * WAKEUP_FLAG_BYTES),
-    idle: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
   };
 }
 

@@ -45,6 +45,7 @@ type Make = (parts: ErrorParts) => Error;
 type AnyClass = abstract new (...args: never[]) => Error;
 type PlainClass = new (message: string, options?: ErrorOptions) => Error;
 
+/** A class of errors, and the way to create one. */
 interface Kind {
   readonly Class: AnyClass;
   readonly make: Make;
@@ -55,6 +56,7 @@ function plain(Class: PlainClass): Kind {
   return { Class, make: ({ message, options }) => new Class(message, options) };
 }
 
+/** Returns the kind of a class of system errors. */
 function os(Class: typeof family.OSError): Kind {
   return {
     Class,
@@ -63,6 +65,7 @@ function os(Class: typeof family.OSError): Kind {
   };
 }
 
+/** Returns the kind of a class of TLS errors. */
 function ssl(Class: typeof tls.SSLError): Kind {
   return {
     Class,
@@ -92,7 +95,8 @@ const BUILT_IN: PlainClass[] = [
 
 const NOTHING = new Uint8Array(0);
 
-const OWN_WAYS: Kind[] = [
+/** The classes whose constructors take arguments of their own. */
+const SPECIAL: Kind[] = [
   {
     Class: family.GaiError,
     make: ({ message, errno = 0, options, code, syscall, address }) =>
@@ -134,7 +138,7 @@ const KINDS = new Map<string, Kind>([
   ...named(FAMILY.map(os)),
   ...named(Object.values(tls).map(ssl)),
   ...named(BUILT_IN.map(plain)),
-  ...named(OWN_WAYS),
+  ...named(SPECIAL),
   ...Array.from(DENO_ERRORS, ([name, Class]): [string, Kind] => [
     name,
     plain(Class),
@@ -162,13 +166,13 @@ export function makeError(kind: string | undefined, parts: ErrorParts): Error {
   const make = kind === undefined ? undefined : KINDS.get(kind)?.make;
   const error = make?.(parts) ?? new Error(parts.message, parts.options);
   if (parts.options !== undefined && !("cause" in error)) {
-    define(error, "cause", parts.options.cause);
+    defineHidden(error, "cause", parts.options.cause);
   }
   return error;
 }
 
 /** Defines an own property of an error that is not enumerable, like `message` and `stack`. */
-export function define(error: Error, name: string, value: unknown): void {
+export function defineHidden(error: Error, name: string, value: unknown): void {
   Object.defineProperty(error, name, {
     value,
     configurable: true,

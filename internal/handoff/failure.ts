@@ -13,7 +13,7 @@ import { SSLCertVerificationError, SSLError } from "../base/ssl_errors.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
 import { mayRenderStack } from "../runtime/system/free_descriptors.ts";
 import {
-  define,
+  defineHidden,
   errorKind,
   makeError,
   type PlainParts,
@@ -83,7 +83,7 @@ export function toFailure(error: unknown): Failure {
 function failureOf(error: unknown, budget: Budget): Failure {
   budget.errors--;
   try {
-    if (error instanceof Error) return facts(error, budget);
+    if (error instanceof Error) return partsOf(error, budget);
     const thrown = typeof error === "string" ? error : inspect(error);
     return { thrown: budget.cut(thrown), name: "", message: "" };
   } catch {
@@ -91,7 +91,7 @@ function failureOf(error: unknown, budget: Budget): Failure {
   }
 }
 
-function facts(error: Error, budget: Budget): Failure {
+function partsOf(error: Error, budget: Budget): Failure {
   const { code, errno, syscall, address } = error as Partial<OSError>;
   const failure: Failure = {
     kind: errorKind(error),
@@ -103,13 +103,13 @@ function facts(error: Error, budget: Budget): Failure {
     syscall: budget.cut(syscall),
     address: budget.cut(address),
   };
-  tellKind(error, failure, budget);
-  tellInner(error, failure, budget);
+  addOwnParts(error, failure, budget);
+  addInnerErrors(error, failure, budget);
   return failure;
 }
 
 /** Adds the properties that only the error's class has. */
-function tellKind(error: Error, failure: Failure, budget: Budget): void {
+function addOwnParts(error: Error, failure: Failure, budget: Budget): void {
   if (error instanceof IncompleteReadError) {
     failure.partial = budget.base64(error.partial);
     failure.expected = error.expected;
@@ -125,7 +125,7 @@ function tellKind(error: Error, failure: Failure, budget: Budget): void {
 }
 
 /** Adds the inner errors and the cause to a failure, as far as the budget goes. */
-function tellInner(error: Error, failure: Failure, budget: Budget): void {
+function addInnerErrors(error: Error, failure: Failure, budget: Budget): void {
   const inner = innerOf(error);
   if (inner !== undefined) failure.errors = [];
   for (const each of inner ?? []) {
@@ -151,12 +151,12 @@ export function fromFailure(failure: Failure): unknown {
     errors: errors?.map(fromFailure),
     options: cause && { cause: fromFailure(cause) },
   });
-  define(error, "stack", failure.stack ?? `${name}: ${message}`);
-  if (error.name !== name) define(error, "name", name);
+  defineHidden(error, "stack", failure.stack ?? `${name}: ${message}`);
+  if (error.name !== name) defineHidden(error, "name", name);
   for (const part of ["code", "errno", "syscall", "address"] as const) {
     if (failure[part] === undefined) continue;
     if ((error as Partial<OSError>)[part] !== failure[part]) {
-      define(error, part, failure[part]);
+      defineHidden(error, part, failure[part]);
     }
   }
   return error;

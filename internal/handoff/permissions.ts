@@ -26,11 +26,8 @@ import {
 export function checkReadable(...urls: string[]): void {
   for (const url of urls) {
     if (!url.startsWith("file:")) continue;
-    if (
-      queryPermission({ name: "read", path: new URL(url) }).state === "granted"
-    ) {
-      continue;
-    }
+    const read = { name: "read", path: new URL(url) };
+    if (queryPermission(read).state === "granted") continue;
     throw osError("EACCES", {
       syscall: "run handlers in workers",
       reason:
@@ -134,7 +131,7 @@ function flagFor(kind: Kind, value: unknown): string {
     : `--allow-${kind}=${value.join(",")}`;
 }
 
-/** Returns the flag for the hosts of modules on the web from which this process may import code itself. */
+/** Returns the flag for importing from the hosts of modules on the web, if this process may import from them itself. */
 function importFlag(modules: readonly string[]): string {
   const urls = modules.map((module) => new URL(module));
   const remote = urls.filter(({ protocol }) => /^https?:$/.test(protocol));
@@ -160,9 +157,9 @@ function checkValue(kind: Kind, value: unknown): void {
 }
 
 /**
- * Reports whether this process has all that a value stands for, if it does not have all of the kind. Deno (2.9.6) reports
- * a path with a denied path below it, but takes a pattern, a subnet or a host without a port for a single name. So only
- * names are passed on, and a host without a port only if each port is granted.
+ * Reports whether this process, which lacks all of the kind, has everything that a value covers. Deno (2.9.6) reports a path
+ * with a denied path below it, but takes a pattern, a subnet or a host without a port for a single name. So only names are
+ * passed on, and a host without a port only if each port is granted.
  */
 function mayPass(kind: Kind, value: string): boolean {
   if (kind === "net" || kind === "import") {
@@ -187,16 +184,16 @@ function mayReach(kind: "net" | "import", host: string): boolean {
 }
 
 /** The hosts whose ports are all granted. A port cannot be revoked without its host, which is queried each time. */
-const whole = new Set<string>();
+const wholeHosts = new Set<string>();
 
 /** Reports whether each port of a host is granted. Takes some 300 ms the first time. */
 function everyPort(kind: "net" | "import", host: string): boolean {
   const name = `${kind} ${host}`;
-  if (whole.has(name)) return true;
+  if (wholeHosts.has(name)) return true;
   for (let port = 0; port <= 65535; port++) {
     if (!isGranted({ name: kind, host: `${host}:${port}` })) return false;
   }
-  whole.add(name);
+  wholeHosts.add(name);
   return true;
 }
 

@@ -6,6 +6,7 @@
 
 import { sendtoWithin } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { Address } from "../base/address.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
@@ -39,13 +40,13 @@ export class DatagramRelay {
   }
 
   /** Sends the request to the worker. */
-  open(opening: Pick<P.Opening, "clientAddress">): void {
+  open(clientAddress: Address): void {
     const localAddr = stateOf(this.#socket).datagram?.transport.addr;
     if (localAddr === undefined) {
       throw osError("EBADF", { syscall: "run the handler" });
     }
-    const whole: P.Opening = { ...opening, localAddr, timeout: null };
-    this.#channel.send(P.OPEN, this.#id, P.pack(whole));
+    const opening: P.Opening = { clientAddress, localAddr, timeout: null };
+    this.#channel.send(P.OPEN, this.#id, P.pack(opening));
     this.#channel.send(P.DATA, this.#id, this.#packet);
   }
 

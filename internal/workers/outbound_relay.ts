@@ -152,15 +152,10 @@ export class OutboundRelay {
     if (this.#data !== undefined) this.#startTimer();
   }
 
-  /** Drops the bytes that are not written yet. The connection is closed. */
+  /** Drops the bytes that are not written yet, without waiting for the write in flight. */
   abort(
     error: Error = osError("EBADF", { syscall: "send", reason: "aborted" }),
   ): void {
-    this.#giveUp(error);
-  }
-
-  /** Fails without waiting for the write in flight. */
-  #giveUp(error: Error): void {
     this.#buffer = undefined; // the write in flight still uses it
     this.#fail(error);
   }
@@ -169,7 +164,7 @@ export class OutboundRelay {
     clearTimeout(this.#timer);
     this.#timer = setUnrefTimeout(() => {
       const reason = `the client took nothing for ${this.#lingerMs / 1000} s`;
-      this.#giveUp(osError("ETIMEDOUT", { syscall: "send", reason }));
+      this.abort(osError("ETIMEDOUT", { syscall: "send", reason }));
     }, this.#lingerMs);
   }
 }

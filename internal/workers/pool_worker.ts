@@ -12,10 +12,7 @@ import {
 } from "../requests/remote_requests.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import { Socket } from "../socket/socket_object.ts";
-import {
-  type FrameChannel,
-  frameChannelMemory,
-} from "../channel/frame_channel.ts";
+import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
@@ -33,9 +30,9 @@ import {
 const ID_MAX = 2 ** 31 - 1;
 
 /** The data that all workers of a pool start with. */
-export type PoolWorkerInit = Omit<WorkerInit, "memory">;
+export type PoolWorkerInit = Omit<WorkerInit, "memory" | "idle">;
 
-/** The calls that a worker makes to its pool. */
+/** The calls that a worker makes to its pool and to the server. */
 export interface PoolWorkerHooks {
   /** Called when a handler has ended, and the worker can take another request. */
   onCapacity(): void;
@@ -49,7 +46,8 @@ export interface PoolWorkerHooks {
   shutdown(): Promise<void>;
 }
 
-interface Running {
+/** A request whose handler runs. */
+interface RunningRequest {
   readonly clientAddress: Address;
   readonly request: unknown;
   readonly relay: StreamRelay | DatagramRelay;
@@ -64,7 +62,7 @@ export class PoolWorker {
   readonly #thread: WorkerThread;
   readonly #idleCount: Int32Array;
   readonly #hooks: PoolWorkerHooks;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Map<number, RunningRequest>();
   /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
   readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
   /** The connections that the handlers of the worker have opened. */
@@ -83,9 +81,10 @@ export class PoolWorker {
     limits: WorkerLimits,
   ) {
     this.#hooks = hooks;
-    const memory = frameChannelMemory();
-    this.#idleCount = new Int32Array(memory.idle);
-    this.#thread = new WorkerThread(init, this.#threadHooks(), limits, memory);
+    const idle = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    this.#idleCount = new Int32Array(idle);
+    const data = { ...init, idle };
+    this.#thread = new WorkerThread(data, this.#threadHooks(), limits);
     this.#connections = new WorkerConnections(this.#channel);
   }
 
@@ -162,7 +161,7 @@ export class PoolWorker {
     const relay = request instanceof Socket
       ? new StreamRelay(this.#channel, id, request)
       : new DatagramRelay(this.#channel, id, checkDatagram(request));
-    relay.open({ clientAddress });
+    relay.open(clientAddress);
     return relay;
   }
 
@@ -191,20 +190,21 @@ export class PoolWorker {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    if (this.#running.size === 0) this.#idle();
+    if (this.#running.size === 0) this.#rest();
     const failed = failure && { thrown: fromFailure(failure) };
     this.#settle(running, failed, received, type === P.FINISHED_IDLE);
     if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
     this.#release(); // the main thread writes what is left
   }
 
-  #idle(): void {
+  /** Lets the process end: the worker has no request. */
+  #rest(): void {
     this.#thread.watchdog?.stop();
     this.#thread.unref();
   }
 
   #settle(
-    { relay, resolve, reject }: Running,
+    { relay, resolve, reject }: RunningRequest,
     failed?: { thrown: unknown },
     received?: number,
     idle = false,

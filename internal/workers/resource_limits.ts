@@ -64,7 +64,8 @@ const NAMES: (keyof ResourceLimits)[] = [
  * @throws {TypeError} if a name is unknown.
  * @throws {RangeError} if a limit is not a positive number.
  */
-export function checkLimits(limits: ResourceLimits): ResourceLimits {
+function checkResourceLimits(limits: ResourceLimits): ResourceLimits {
+  const checked = { ...DEFAULT_LIMITS };
   for (const [name, value] of Object.entries(limits)) {
     if (!NAMES.includes(name as keyof ResourceLimits)) {
       throw new TypeError(
@@ -73,18 +74,15 @@ export function checkLimits(limits: ResourceLimits): ResourceLimits {
         }`,
       );
     }
-    if (
-      value === undefined ||
-      typeof value === "number" && value > 0 && value < Infinity
-    ) continue;
-    throw new RangeError(
-      `Cannot set resourceLimits.${name}: it must be a positive number of MiB, got ${value}`,
-    );
+    if (value === undefined) continue;
+    if (!(typeof value === "number" && value > 0 && value < Infinity)) {
+      throw new RangeError(
+        `Cannot set resourceLimits.${name}: it must be a positive number of MiB, got ${value}`,
+      );
+    }
+    checked[name as keyof ResourceLimits] = value;
   }
-  const given = Object.entries(limits).filter(([, value]) =>
-    value !== undefined
-  );
-  return { ...DEFAULT_LIMITS, ...Object.fromEntries(given) };
+  return checked;
 }
 
 /**
@@ -109,7 +107,7 @@ export function checkPoolLimits(
     ? statics.workerTimeout
     : options.workerTimeout;
   checkWorkerTimeout(workerTimeout);
-  const resourceLimits = checkLimits(
+  const resourceLimits = checkResourceLimits(
     options.resourceLimits ?? statics.resourceLimits,
   );
   return { maxWorkers, workerTimeout, resourceLimits };

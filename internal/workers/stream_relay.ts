@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Address } from "../base/address.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { headerBytesOf } from "../proxy/known_headers.ts";
@@ -48,20 +49,17 @@ export class StreamRelay {
   }
 
   /** Sends the request to the worker, and starts reading. */
-  open(opening: Pick<P.Opening, "clientAddress">): void {
+  open(clientAddress: Address): void {
     const { localAddr, remoteAddr } = this.#stream.transport;
-    const timeout = this.#socket.gettimeout();
-    const tls = sessionFacts(this.#socket);
-    const proxy = headerBytesOf(this.#socket)?.toBase64();
-    const whole: P.Opening = {
-      ...opening,
+    const opening: P.Opening = {
+      clientAddress,
       localAddr,
       remoteAddr,
-      timeout,
-      tls,
-      proxy,
+      timeout: this.#socket.gettimeout(),
+      tls: sessionFacts(this.#socket),
+      proxy: headerBytesOf(this.#socket)?.toBase64(),
     };
-    this.#channel.send(P.OPEN, this.#id, P.pack(whole));
+    this.#channel.send(P.OPEN, this.#id, P.pack(opening));
     this.#inbound.start();
   }
 

@@ -10,7 +10,7 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { StreamRelay } from "./stream_relay.ts";
 
-/** The reason of attempts that are given up; nobody sees it. */
+/** The reason of attempts that were given up. Nobody sees it. */
 const GIVEN_UP = new Error("the worker waits for it no longer");
 
 /** Opens the connections of one worker, and owns them. */
@@ -54,7 +54,7 @@ export class WorkerConnections {
   #relay(id: number, socket: Socket): void {
     const relay = new StreamRelay(this.#channel, id, socket);
     this.#open.set(id, [relay, socket]);
-    relay.open({ clientAddress: socket.getpeername() });
+    relay.open(socket.getpeername());
   }
 
   /** Ends all attempts and connections: the worker is dead. The bytes that it has sent are still written. */

@@ -1,5 +1,5 @@
 /**
- * Runs the requests of a worker.
+ * The worker's side of a worker that runs requests.
  *
  * @module
  */
@@ -43,6 +43,8 @@ import { WorkerServerStub } from "./worker_server_stub.ts";
 export interface WorkerInit {
   /** The memory of the channel to the main thread. */
   readonly memory: FrameChannelMemory;
+  /** A word for the number of handlers that wait between two messages. */
+  readonly idle: SharedArrayBuffer;
   /** The handler's class. */
   readonly handler: HandlerReference;
   /** Whether handlers block the worker. */
@@ -62,7 +64,7 @@ export class WorkerRequestRunner {
   readonly #streams = new Map<number, WorkerStream>();
   /** The requests whose handlers run. */
   readonly #active = new Map<number, ActiveRequest>();
-  /** The failures of the requests whose signals are about to be aborted. */
+  /** The errors of the requests whose signals the next frame aborts. */
   readonly #failures = new Map<number, Failure>();
   /** The datagrams whose bytes come with the next frame. */
   readonly #datagrams = new Map<number, P.Opening>();
@@ -82,7 +84,7 @@ export class WorkerRequestRunner {
       init.blocking ? () => this.channel.receive() : undefined,
     );
     const { idleWaits } = this.#stub.requests;
-    const idleCount = new Int32Array(init.memory.idle);
+    const idleCount = new Int32Array(init.idle);
     idleWaits.onChange = () => Atomics.store(idleCount, 0, idleWaits.size);
     reportLimits(this.#stub, (limit, request) => this.#report(limit, request));
     this.#connections = new BlockingConnections(this.channel);
@@ -210,7 +212,7 @@ export class WorkerRequestRunner {
     this.#handle(id, opening, [packet, socket], release);
   }
 
-  /** Runs the handler of a request, and ends the request that the handler has put in the place of its own. */
+  /** Runs the handler of a request. Ends the request that the handler has put in its place, if any. */
   async #runHandler(request: unknown, clientAddress: Address): Promise<void> {
     const Handler = await this.#handler;
     const handler: Runnable & { request?: unknown } = new Handler(

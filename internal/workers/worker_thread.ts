@@ -94,19 +94,18 @@ export class WorkerThread {
    * @param init The data that the worker starts with.
    * @param hooks The calls that the thread makes to its owner.
    * @param limits The limits of the worker.
-   * @param memory The memory of the channel.
    * @throws {OSError} if the process may not read the modules of the worker, or has too few free descriptors.
    */
   constructor(
     init: ThreadInit,
     hooks: ThreadHooks,
     limits: WorkerLimits,
-    memory: FrameChannelMemory = frameChannelMemory(),
   ) {
     const { moduleUrl } = init.handler;
     checkReadable(import.meta.url, moduleUrl);
     checkDescriptors(import.meta.url, moduleUrl);
     this.#hooks = hooks;
+    const memory = frameChannelMemory();
     this.channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
     const { workerTimeout, resourceLimits } = limits;
     if (workerTimeout !== null) {

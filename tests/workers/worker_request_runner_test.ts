@@ -24,6 +24,7 @@ Deno.test({
     });
     const runner = new WorkerRequestRunner({
       memory,
+      idle: new SharedArrayBuffer(4),
       handler: handlerReference(B.BlockingClosed, "in a worker"),
       blocking: true,
       server: FACTS,
