@@ -54,7 +54,7 @@ export type {
 } from "./internal/stages/handler_types.ts";
 export type { ServerState } from "./internal/stages/server_status.ts";
 export { BufferedReader } from "./internal/files/buffered_reader.ts";
-export type { Writer } from "./internal/files/buffered_writer.ts";
+export type { Writer } from "./internal/files/file_writer.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.
 export type {

@@ -9,12 +9,11 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
-import { blockForSockets } from "./blocking_select.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingSocketShell } from "./blocking_socket_shell.ts";
 import { BlockingStream } from "./blocking_stream.ts";
 import { setBlockingThread } from "./blocking_thread.ts";
-import { waitForRequestSync } from "./blocking_wait_for_request.ts";
+import { blockForSockets, waitForRequestSync } from "./blocking_waits.ts";
 import { Deadline } from "./deadline.ts";
 
 /** The most open connections of a worker: as many descriptors as a process has by default on most systems. */

@@ -17,8 +17,6 @@ import {
   type Writer,
 } from "./file_writer.ts";
 
-export type { WriteData, Writer } from "./file_writer.ts";
-
 /** Lets a writer without a buffer hold small writes while a reader has more. The reader calls this. */
 export let holdWhile: (writer: BufferedWriter, hasMore: () => boolean) => void;
 

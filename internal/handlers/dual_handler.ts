@@ -5,7 +5,7 @@
  */
 
 import type { BufferedReader } from "../files/buffered_reader.ts";
-import type { Writer } from "../files/buffered_writer.ts";
+import type { Writer } from "../files/file_writer.ts";
 import { ownHandlers } from "../server/handler_class.ts";
 import type { DatagramRequest } from "../stages/stages.ts";
 import type {

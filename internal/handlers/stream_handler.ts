@@ -6,7 +6,7 @@
 
 import { OSError } from "../base/errors.ts";
 import type { BufferedReader } from "../files/buffered_reader.ts";
-import type { Writer } from "../files/buffered_writer.ts";
+import type { Writer } from "../files/file_writer.ts";
 import { handlerKinds, ownHandlers } from "../server/handler_class.ts";
 import type {
   AnyHandlerServer,

@@ -1,5 +1,5 @@
 /**
- * Waits until one of several sockets of a blocking handler is ready.
+ * The waits of a blocking handler: for one of several sockets, and for the next message of a connection.
  *
  * @module
  */
@@ -7,6 +7,10 @@
 import { BlockingIOError, TimeoutError } from "../base/errors.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { typeName } from "../files/file_arguments.ts";
+import type { Tied } from "../files/raw_streams.ts";
+import { endsIdle } from "../requests/idle_waits.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { notConnected } from "../requests/wait_for_request.ts";
 import { checkAborted } from "../waiting/abort.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { blockingStateOf } from "./blocking_socket_shell.ts";
@@ -73,4 +77,33 @@ function withReadiness<S extends BlockingSocket>(
   }
   state.checkOpen("select");
   return [socket, state.readiness];
+}
+
+/**
+ * Blocks until a connection has a byte that nobody has read.
+ *
+ * @param server The stand-in of the server.
+ * @param request The connection.
+ * @param tie A writer whose bytes are sent before the wait.
+ * @returns Whether there is one. False at the end of the stream, at the server's `idleTimeout`, and if the server drains.
+ */
+export function waitForRequestSync(
+  server: object,
+  request: object,
+  tie?: Tied,
+): boolean {
+  const state = blockingStateOf(request);
+  if (state === undefined) throw notConnected(request);
+  if (state.unread) return true;
+  tie?.sendHeld();
+  const requests = requestsOf(server);
+  const { idleWaits } = requests;
+  try {
+    return idleWaits.block(
+      requests.of(request),
+      () => state.waitReadable(() => idleWaits.over),
+    );
+  } catch (error) {
+    return endsIdle(request, error);
+  }
 }
