@@ -56,3 +56,16 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "every tag in the comments of the library begins its line",
+  ignore: !mayRun,
+  fn() {
+    const tag =
+      /^ *(?:\/\*\*|\*) .*\w.* @(?:default|param|returns|throws)\b.*/m;
+    for (const name of MODULES) {
+      const [line] = tag.exec(read(name)) ?? [];
+      assert(line === undefined, `${name} shows a tag as text: ${line}`);
+    }
+  },
+});
