@@ -1,8 +1,8 @@
 /**
- * What the tests use of `@std/assert`, `@std/async` and `@std/testing`; a new name is added here and in
- * `deps_fallback.ts`. The packages are loaded by dynamic import, and where they cannot be reached the
- * stand-ins of `deps_fallback.ts` serve: a static `jsr:` import would end an offline run. Which of the two a
- * run uses is in the name of a test of `helpers_test.ts`.
+ * The parts of `@std/assert`, `@std/async` and `@std/testing` that the tests use. Add a new name here and in
+ * `deps_fallback.ts`. The packages are loaded by dynamic import, and where they cannot be reached the stand-ins of
+ * `deps_fallback.ts` serve: a static `jsr:` import would end an offline run. Which of the two a run uses is in the name
+ * of a test of `helpers_test.ts`.
  *
  * @module
  */
@@ -30,7 +30,7 @@ async function choose(): Promise<Deps> {
 
 const deps = await choose();
 
-/** Whether the stand-ins serve, because `@std` cannot be loaded. */
+/** Whether the stand-ins are used, because `@std` cannot be loaded. */
 export const standIns: boolean = deps === fallback;
 
 export const assert: Deps["assert"] = deps.assert;

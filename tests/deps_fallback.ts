@@ -1,7 +1,7 @@
 /**
- * Stand-ins for the parts of `@std/assert`, `@std/async` and `@std/testing` that the tests use, for machines
- * that cannot reach the package registry. Names, parameters and results are those of the packages, but for
- * `fakeTime()`, which makes a `FakeTime`.
+ * Stand-ins for the parts of `@std/assert`, `@std/async` and `@std/testing` that the tests use, for machines that
+ * cannot reach the package registry. Names, parameters and results are those of the packages, except `fakeTime()`,
+ * which returns a `FakeTime`.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
   deepStrictEqual(actual, expected, msg);
 }
 
-/** Asserts that two values are the same one (`Object.is`). */
+/** Asserts that two values are the same (`Object.is`). */
 export function assertStrictEquals<T>(
   actual: unknown,
   expected: T,
@@ -38,7 +38,7 @@ export function assertStrictEquals<T>(
   strictEqual(actual, expected, msg);
 }
 
-/** Asserts that two values are not the same one (`Object.is`). */
+/** Asserts that two values are not the same (`Object.is`). */
 export function assertNotStrictEquals<T>(
   actual: T,
   expected: T,
@@ -123,7 +123,7 @@ function missing(
   });
 }
 
-/** Executes a function that is expected to throw, and returns what it throws. */
+/** Executes a function that must throw, and returns the thrown value. */
 export function assertThrows(fn: () => unknown, msg?: string): unknown;
 export function assertThrows<E extends Error = Error>(
   fn: () => unknown,
@@ -145,7 +145,7 @@ export function assertThrows<E extends Error = Error>(
   throw missing("throw", ErrorClass, msg);
 }
 
-/** Executes a function whose promise is expected to reject; resolves to the reason. */
+/** Executes a function whose promise must reject; resolves to the reason. */
 export function assertRejects(
   fn: () => PromiseLike<unknown>,
   msg?: string,
@@ -179,7 +179,7 @@ export async function delay(
   await sleep(ms, undefined, options);
 }
 
-/** Rejects with a `TimeoutError` where `p` does not settle within `ms` milliseconds. */
+/** Rejects with a `TimeoutError` if `p` does not settle within `ms` milliseconds. */
 export async function deadline<T>(p: Promise<T>, ms: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = () =>
@@ -192,15 +192,15 @@ export async function deadline<T>(p: Promise<T>, ms: number): Promise<T> {
   }
 }
 
-/** What a spy saw of a call. */
+/** A call that a spy has recorded. */
 export interface SpyCall {
   // deno-lint-ignore no-explicit-any -- as in @std/testing: what the function takes
   args: any[];
-  /** What the function returned. */
+  /** The result. */
   returned?: unknown;
 }
 
-/** A function that notes its calls. */
+/** A function that records its calls. */
 export interface Spy {
   // deno-lint-ignore no-explicit-any -- as in @std/testing: what the function takes
   (...args: any[]): any;
@@ -208,7 +208,7 @@ export interface Spy {
   calls: SpyCall[];
 }
 
-/** A method that notes its calls; disposing it puts the method back. */
+/** A method that records its calls until it is disposed of, which restores the method. */
 export interface MethodSpy extends Spy, Disposable {}
 
 // deno-lint-ignore no-explicit-any -- as in @std/testing: any function will do
@@ -221,7 +221,7 @@ function spyOn(original: (...args: any[]) => unknown): Spy {
   }, { calls });
 }
 
-/** Makes a function that notes its calls, or puts one in front of a method. */
+/** Returns a function that records its calls, or wraps a method in one. */
 // deno-lint-ignore no-explicit-any -- as in @std/testing: any function will do
 export function spy(func?: (...args: any[]) => unknown): Spy;
 export function spy<T extends object>(self: T, property: keyof T): MethodSpy;
@@ -241,22 +241,22 @@ export function spy<T extends object>(
   return Object.assign(value, { [Symbol.dispose]: dispose });
 }
 
-/** Asserts how often a spy was called. */
+/** Asserts the number of calls of a spy. */
 export function assertSpyCalls(spy: Spy, expectedCalls: number): void {
   strictEqual(spy.calls.length, expectedCalls, "the number of calls");
 }
 
-/** Time that passes only when it is told to: timers and `Date`, but not `performance.now()`. */
+/** A clock that a test advances: timers and `Date`, but not `performance.now()`. */
 export interface FakeTime extends Disposable {
   /** The time of `Date.now()`. */
   readonly now: number;
-  /** Lets time pass, and calls what is due. */
+  /** Advances the clock, and runs the timers that are due. */
   tick(ms?: number): void;
-  /** Lets time pass, calls what is due, and lets promises settle in between. */
+  /** Advances the clock, runs the timers that are due, and lets promises settle in between. */
   tickAsync(ms?: number): Promise<void>;
 }
 
-/** What is used of `@sinonjs/fake-timers`. */
+/** The parts of `@sinonjs/fake-timers` that are used. */
 interface FakeTimers {
   install(config: { toFake: string[] }): {
     now: number;
@@ -266,7 +266,7 @@ interface FakeTimers {
   };
 }
 
-/** What `FakeTime` of `@std/testing` replaces, too. */
+/** The names that `FakeTime` of `@std/testing` replaces as well. */
 const FAKED = [
   ...["setTimeout", "clearTimeout", "setInterval", "clearInterval"],
   "Date",

@@ -31,7 +31,7 @@ import {
 import { python } from "../helpers/python.ts";
 import { havePython } from "../helpers/allowed.ts";
 
-/** Each class of Deno's errors that the system calls of sockets and files reject with. */
+/** The classes of Deno's errors for system calls on sockets and files, and their codes. */
 // deno-fmt-ignore
 const NAMED: [new (message: string) => Error, ErrnoName][] = [
   [Deno.errors.AddrInUse, "EADDRINUSE"], [Deno.errors.AddrNotAvailable, "EADDRNOTAVAIL"],
@@ -45,7 +45,7 @@ const NAMED: [new (message: string) => Error, ErrnoName][] = [
   [Deno.errors.WouldBlock, "EAGAIN"],
 ];
 
-/** Each subclass and the errors that it stands for; source: PEP 3151. */
+/** The subclasses of OSError and their codes. Source: PEP 3151. */
 const CLASSES: [typeof OSError, ErrnoName[]][] = [
   [BlockingIOError, ["EAGAIN", "EALREADY", "EINPROGRESS"]],
   [TimeoutError, ["ETIMEDOUT"]],
@@ -69,7 +69,7 @@ const CLASSES: [typeof OSError, ErrnoName[]][] = [
 
 const doing = { syscall: "connect", address: "127.0.0.1:80" };
 
-Deno.test("translate() knows Deno's errors by name", () => {
+Deno.test("translate() recognizes errors of Deno by name", () => {
   for (const [DenoError, code] of NAMED) {
     const cause = new DenoError("as Deno says it");
     const error = translate(cause, doing);
@@ -83,7 +83,7 @@ Deno.test("translate() knows Deno's errors by name", () => {
   }
 });
 
-Deno.test("translate() knows Deno's and Node's errors by code", () => {
+Deno.test("translate() recognizes errors of Deno and Node by code", () => {
   for (const code of ["EMFILE", "ENOBUFS", "EPROTO", "EHOSTUNREACH"] as const) {
     const error = translate(
       Object.assign(new Error("accept failed"), { code }),
@@ -98,14 +98,14 @@ Deno.test("translate() knows Deno's and Node's errors by code", () => {
   assertEquals((translate(both, doing) as OSError).code, "ENOTCONN");
 });
 
-Deno.test("translate() knows Deno's errors by the number in their text", () => {
+Deno.test("translate() recognizes errors of Deno by the number in the message", () => {
   const cause = new Error(
     `Cannot assign requested address (os error ${errnoOf("EADDRNOTAVAIL")})`,
   );
   assertEquals((translate(cause, doing) as OSError).code, "EADDRNOTAVAIL");
 });
 
-Deno.test("translate() takes no name of Object's for that of an error", () => {
+Deno.test("translate() takes no property name of Object for a code", () => {
   const names = Object.getOwnPropertyNames(Object.prototype);
   for (const name of [...names, "name", "length"]) {
     const cause = Object.assign(new Error("as it is"), { name, code: name });
@@ -121,7 +121,7 @@ Deno.test("translate() takes no name of Object's for that of an error", () => {
   }
 });
 
-Deno.test("translate() keeps what it does not know, with its text", () => {
+Deno.test("translate() keeps the message and the cause of an unknown error", () => {
   for (const message of ["tls handshake eof", "strange (os error 99999)"]) {
     const cause = new Error(message);
     const error = translate(cause, doing);
@@ -134,7 +134,7 @@ Deno.test("translate() keeps what it does not know, with its text", () => {
   }
 });
 
-Deno.test("translate() leaves alone what is no error of the system", () => {
+Deno.test("translate() returns errors of a program, and other values, unchanged", () => {
   for (
     const error of [
       osError("EBADF", doing),
@@ -149,7 +149,7 @@ Deno.test("translate() leaves alone what is no error of the system", () => {
   }
 });
 
-Deno.test("translate() says which permission is missing", () => {
+Deno.test("translate() names the missing permission", () => {
   const cause = new Deno.errors.NotCapable(
     'Requires net access to "a.test:80", run again with --allow-net',
   );
@@ -161,7 +161,7 @@ Deno.test("translate() says which permission is missing", () => {
   );
 });
 
-Deno.test("osError() makes the class that stands for the code", () => {
+Deno.test("osError() returns an error of the class for the code", () => {
   for (const [Class, codes] of CLASSES) {
     for (const code of codes) {
       const error = osError(code, { syscall: "recv" });
@@ -175,7 +175,7 @@ Deno.test("osError() makes the class that stands for the code", () => {
   }
 });
 
-Deno.test("osError() names the address in quotes, and gives it without them", () => {
+Deno.test("osError() quotes the address in the message, and not in the property", () => {
   const reason = "there is a reason";
   const error = osError("EINVAL", {
     syscall: "bind",
@@ -191,7 +191,7 @@ Deno.test("osError() names the address in quotes, and gives it without them", ()
   assertEquals(error.cause, 5, "cause");
 });
 
-Deno.test("OSError and its subclasses are Python's family", () => {
+Deno.test("OSError has Python's subclasses", () => {
   const classes = [
     BrokenPipeError,
     ConnectionAbortedError,
@@ -215,7 +215,7 @@ Deno.test("OSError and its subclasses are Python's family", () => {
   assertEquals(new OSError("x", { code: "no such code" }).errno, undefined);
 });
 
-Deno.test("GaiError has the number of the resolver", () => {
+Deno.test("GaiError has the error number of the resolver", () => {
   const cause = new Error("below");
   const error = new GaiError("text", -2, {
     code: "EAI_NONAME",
@@ -233,14 +233,14 @@ Deno.test("GaiError has the number of the resolver", () => {
   assertEquals("cause" in new GaiError("text", -2), false);
 });
 
-Deno.test("errnoOf() and errnoName() are each other's reverse", () => {
+Deno.test("errnoName() is the inverse of errnoOf()", () => {
   for (const [, code] of NAMED) assertEquals(errnoName(errnoOf(code)), code);
   assertEquals(errnoName(99999), undefined);
   assertEquals(["EBADF", "toString", 9].filter(isErrnoName), ["EBADF"]);
 });
 
 Deno.test({
-  name: "errnoOf() and strerror() say what Python says",
+  name: "errnoOf(), strerror() and osError() agree with CPython",
   ignore: !havePython(),
   async fn() {
     const codes = [

@@ -53,7 +53,7 @@ function randomNumbers(seed: number): (below: number) => number {
   };
 }
 
-/** Texts with one character changed, most of them no longer addresses. */
+/** Returns texts with one character changed, of which most are no addresses. */
 function mutated(texts: string[], alphabet: string, count: number): string[] {
   const random = randomNumbers(count);
   return Array.from({ length: count }, () => {
@@ -64,7 +64,7 @@ function mutated(texts: string[], alphabet: string, count: number): string[] {
   });
 }
 
-/** Bytes of addresses, with many zero groups. */
+/** Returns random addresses with many zero groups. */
 function randomPacked(length: number, count: number): Uint8Array[] {
   const random = randomNumbers(length);
   return Array.from({ length: count }, () => {
@@ -183,7 +183,7 @@ Deno.test("isIPv4() and isIPv6() are not slow on a long text", () => {
   assertEquals(isIPv6("1:".repeat(1e6)), false, "isIPv6 of many groups");
 });
 
-Deno.test("inetAton() reads every form of BSD", () => {
+Deno.test("inetAton() accepts each form of BSD", () => {
   const forms: [string, number[]][] = [
     ["127.0.0.1", [127, 0, 0, 1]],
     ["0.0.0.0", [0, 0, 0, 0]],
@@ -200,7 +200,7 @@ Deno.test("inetAton() reads every form of BSD", () => {
   }
 });
 
-Deno.test("inetAton() refuses what is no address, and names it", () => {
+Deno.test("inetAton() refuses a text that is no address, and names it", () => {
   const error = assertThrows(() => inetAton("1.2.3.256"), OSError);
   assertEquals(
     error.message,
@@ -211,7 +211,7 @@ Deno.test("inetAton() refuses what is no address, and names it", () => {
   assertEquals(error.address, "1.2.3.256", "address");
 });
 
-Deno.test("inetAton() and inetPton() refuse what only looks like an address", () => {
+Deno.test("inetAton() and inetPton() refuse texts that resemble addresses", () => {
   for (const text of ["0.0.0.", "300.0.0.0", "a.0.0.0", "1.2.3.4.5", "::1"]) {
     assertThrows(() => inetAton(text), OSError, "illegal IP address string");
     assertThrows(() => inetPton(AF_INET, text), OSError, "illegal IP address");
@@ -227,7 +227,7 @@ Deno.test("inetAton() and inetPton() refuse what only looks like an address", ()
   }
 });
 
-Deno.test("inetAton() and inetPton() refuse what is no string", () => {
+Deno.test("inetAton() and inetPton() refuse a value that is no string", () => {
   const number = 1 as unknown as string;
   assertThrows(
     () => inetAton(number),
@@ -241,7 +241,7 @@ Deno.test("inetAton() and inetPton() refuse what is no string", () => {
   );
 });
 
-Deno.test("inetPton() reads both families", () => {
+Deno.test("inetPton() accepts both families", () => {
   assertEquals([...inetPton(AF_INET, "192.0.2.1")], [192, 0, 2, 1]);
   assertEquals(
     inetPton(AF_INET6, "2001:db8::a:b").toHex(),
@@ -283,7 +283,7 @@ Deno.test("inetPton() and inetNtop() refuse an unknown family", () => {
   }
 });
 
-Deno.test("inetNtop() writes IPv6 as RFC 5952 asks for", () => {
+Deno.test("inetNtop() formats IPv6 addresses as RFC 5952 says", () => {
   const rows = [
     ["::", "00000000000000000000000000000000"],
     ["::1", "00000000000000000000000000000001"],
@@ -303,7 +303,7 @@ Deno.test("inetNtop() writes IPv6 as RFC 5952 asks for", () => {
   }
 });
 
-Deno.test("inetNtoa() and inetNtop() refuse a wrong length, and name it", () => {
+Deno.test("inetNtoa() and inetNtop() refuse bytes of the wrong length", () => {
   assertThrows(
     () => inetNtoa(new Uint8Array(3)),
     RangeError,
@@ -321,7 +321,7 @@ Deno.test("inetNtoa() and inetNtop() refuse a wrong length, and name it", () => 
   );
 });
 
-Deno.test("inetNtoa() and inetNtop() refuse what is no Uint8Array", () => {
+Deno.test("inetNtoa() and inetNtop() refuse a value that is no Uint8Array", () => {
   const array = [1, 2, 3, 4] as unknown as Uint8Array;
   assertThrows(() => inetNtoa(array), TypeError, "packed must be a Uint8Array");
   assertThrows(
@@ -353,7 +353,7 @@ Deno.test("ntohs() and ntohl() undo htons() and htonl()", () => {
   }
 });
 
-Deno.test("htons() and its kind refuse what does not fit", () => {
+Deno.test("htons(), ntohs(), htonl() and ntohl() refuse a value out of range", () => {
   const table = [[htons, 65535], [ntohs, 65535], [htonl, 4294967295], [
     ntohl,
     4294967295,
@@ -365,7 +365,7 @@ Deno.test("htons() and its kind refuse what does not fit", () => {
   }
 });
 
-Deno.test("htons() and its kind refuse what is no integer", () => {
+Deno.test("htons(), ntohs(), htonl() and ntohl() refuse a value that is no integer", () => {
   for (const fn of [htons, ntohs, htonl, ntohl]) {
     for (
       const value of [1.5, NaN, Infinity, "1", null, true, 1n, Symbol("x")]

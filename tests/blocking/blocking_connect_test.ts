@@ -25,9 +25,9 @@ import { Running, workerTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 import * as T from "../testdata/blocking_connect.ts";
 
-/** A server that echoes, and tells how its connections ended. */
+/** A server that echoes, and reports the end of each connection. */
 class EchoServer extends AsyncTCPServer {
-  /** What came over each connection that has ended, in the order of the ends. */
+  /** The bytes of each connection that has ended, in the order of the ends. */
   readonly ended: string[] = [];
   #waiting: (() => void) | undefined;
 
@@ -36,13 +36,13 @@ class EchoServer extends AsyncTCPServer {
     this.serveForever();
   }
 
-  /** Notes the end of a connection. */
+  /** Records the end of a connection. */
   end(heard: string): void {
     this.ended.push(heard);
     this.#waiting?.();
   }
 
-  /** What came over the next `count` connections that end. */
+  /** Returns the bytes of the next `count` connections that end. */
   async next(count: number): Promise<string[]> {
     while (this.ended.length < count) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -80,13 +80,13 @@ function start(options = {}) {
 
 type Started = ReturnType<typeof start>;
 
-/** Has a handler do a task, and returns what the task returns. */
+/** Has a handler run a task, and returns the result. */
 async function run(running: Started, name: string, given: object) {
   const answer = await running.ask(`${JSON.stringify([name, given])}\n`);
   return answer === "" ? undefined : JSON.parse(answer);
 }
 
-/** A listener that answers nobody: its queue is full. */
+/** A listener that accepts nobody: its queue is full. */
 async function deaf(): Promise<{ address: InetAddress } & Disposable> {
   const listener = listen(undefined, 1);
   const address = listener.getsockname() as InetAddress;
@@ -98,7 +98,7 @@ async function deaf(): Promise<{ address: InetAddress } & Disposable> {
   };
 }
 
-/** Tests that share one server, by name. */
+/** The tests that share one server, by name. */
 const STEPS: Record<
   string,
   (running: Started, echo: EchoServer) => Promise<void>
@@ -140,7 +140,7 @@ const STEPS: Record<
       true,
     ]);
     assertEquals((await fail(["127.0.0.1", "no-service"]))[0], "GaiError");
-    if (Deno.build.os === "linux") { // others let more wait than the backlog says
+    if (Deno.build.os === "linux") { // other systems queue more than the backlog
       assertEquals(await fail(full.address, { timeout: 0.1 }), [
         "TimeoutError",
         "ETIMEDOUT",
@@ -228,7 +228,7 @@ Deno.test({
 });
 
 workerTest(
-  "the end of a request closes the connections of its handler, after what they have sent",
+  "the end of a request closes the connections of its handler, after all that they have sent",
   async () => {
     await using echo = new EchoServer();
     await using running = start({ maxWorkers: 1 });
@@ -285,7 +285,7 @@ for (const how of ["select", "recv", "close"]) {
 workerTest(
   "the drain ends a blocking handler that waits to connect",
   async () => {
-    if (Deno.build.os !== "linux") return; // others let more wait than the backlog says
+    if (Deno.build.os !== "linux") return; // other systems queue more than the backlog
     using full = await deaf();
     const { address } = full;
     const running = start();

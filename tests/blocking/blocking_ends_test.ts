@@ -1,4 +1,4 @@
-/** How a blocking handler learns that its client is gone, that the server drains, and that a call of it was ended. */
+/** How a blocking handler learns that its client is gone, that the server drains, or that its call was aborted. */
 
 import { Buffer } from "node:buffer";
 import { connect } from "node:net";
@@ -28,7 +28,7 @@ const WAYS = ["sendall", "send", "sendmsg", "dontwait"]
   .concat("timeout", "sendfile", "file", "text");
 
 workerTest(
-  "BlockingSocket's calls that send fail soon after the client has closed or reset the connection",
+  "BlockingSocket.send() and its variants fail soon after the client has closed or reset the connection",
   async () => {
     await using running = start(E.Ticks);
     const [, port] = running.server.serverAddress as [string, number];
@@ -53,7 +53,7 @@ workerTest(
 );
 
 Deno.test({
-  name: "BlockingSocket.sendall() fails soon after a Unix client is gone",
+  name: "BlockingSocket.sendall() fails soon after a Unix client has left",
   ignore: !mayRead || !haveUnix,
   async fn() {
     await using running = new Running(
@@ -72,7 +72,10 @@ Deno.test({
   },
 });
 
-/** How a call ends when an abort listener ends it, and what the client receives then. Some calls that receive stand for all. */
+/**
+ * How a call ends when an abort listener ends it, and what the client receives then. Some calls that receive stand for
+ * all.
+ */
 const ENDS: [line: string, outcome: string, gets?: string][] = [
   ["recv both", 'returned ""'],
   ["recv abort", "EBADF", "reset"],
@@ -106,7 +109,7 @@ workerTest("An abort listener ends a call that blocks", async () => {
 });
 
 workerTest(
-  "An abort listener may receive while a call that receives blocks",
+  "An abort listener may receive while another call blocks in a receive",
   async () => {
     const running = start(E.Ends);
     using client = await running.connect();
@@ -124,7 +127,7 @@ workerTest(
 );
 
 workerTest(
-  "An abort listener may receive more than a ring holds, and nothing is lost",
+  "An abort listener may receive more than a ring holds, and loses nothing",
   async () => {
     const running = start(E.ReadsInListener);
     using client = await running.connect();
@@ -143,7 +146,7 @@ workerTest(
 );
 
 workerTest(
-  "What an abort listener sends comes after what is being sent",
+  "The data that an abort listener sends follows the send that it interrupts",
   async () => {
     const running = start(E.SendsInListener);
     using client = await running.connect();
@@ -162,7 +165,7 @@ workerTest(
 
 for (const how of ["kept", "throw"]) {
   workerTest(
-    `A blocking handler that only looks at its signal learns of the drain (${how})`,
+    `A blocking handler that polls its signal sees the drain (${how})`,
     async () => {
       const running = start(E.Polls);
       using client = await running.connect();
@@ -181,7 +184,7 @@ for (const how of ["kept", "throw"]) {
 }
 
 workerTest(
-  "BlockingSocket.recv() after the end of its handler fails, and blocks nobody",
+  "BlockingSocket.recv() after the end of its handler fails, and blocks no other handler",
   async () => {
     const shared = new Int32Array(new SharedArrayBuffer(4));
     await using running = start(E.ReadsLater, { shared });
@@ -195,7 +198,7 @@ workerTest(
 );
 
 workerTest(
-  "BlockingSocket.send() takes all where it has no limit of time, and a part with one",
+  "BlockingSocket.send() sends all without a timeout, and may send a part with one",
   async () => {
     await using running = start(E.SendsOnce);
     for (const how of ["send", "sendmsg", "timeout", "deadline", "dontwait"]) {

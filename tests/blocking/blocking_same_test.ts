@@ -1,4 +1,4 @@
-/** The same calls on `Socket`, in the main thread and in a worker, and on `BlockingSocket`. */
+/** The same calls on `Socket` in the main thread, on `Socket` in a worker, and on `BlockingSocket`. */
 
 import { once } from "node:events";
 import { connect as connectNode } from "node:net";
@@ -40,20 +40,20 @@ import {
 
 type Server = Running<AsyncTCPServer | ThreadingTCPServer>;
 
-/** What a script tells and what its client gets. */
+/** The results that a script reports, and the text that its client receives. */
 type Outcome = [told: unknown, got: string];
 
 /** A script, with a client for it. */
 interface Case {
-  /** What the client sends before it ends its side. */
+  /** The text that the client sends before it half-closes. */
   sends?: string;
-  /** What the client does instead; returns what it got. */
+  /** Runs the client instead; returns the text that it received. */
   client?: (client: Socket, told: Promise<unknown>) => Promise<string>;
-  /** How it leaves instead, when it has an answer. */
+  /** The way in which the client leaves instead, once it has an answer. */
   leaves?: "resetAndDestroy" | "destroy";
-  /** What it gets; nothing where it is not given. */
+  /** The text that the client receives; none by default. */
   gets?: string;
-  /** What the script tells; where it is not given, each result is an error. */
+  /** The results of the script; by default each of them is an error. */
   tells?: unknown;
 }
 
@@ -284,7 +284,7 @@ const CASES: Record<string, Case> = {
   sendfile: { gets: "/** * Ca**}\n}\n", tells: [3, 5, 0, 2, 3, 4] },
 };
 
-/** Leaves when there is an answer: resets the connection, or closes it. */
+/** Resets or closes the connection once there is an answer. */
 async function leave(
   running: Server,
   name: string,
@@ -314,7 +314,7 @@ function threads(Handler: RequestHandlerConstructor): Server {
   );
 }
 
-/** Has a client talk to a script, and returns what both say. */
+/** Has a client talk to a script, and returns the results of both. */
 async function outcome(running: Server, name: string): Promise<Outcome> {
   const { leaves } = CASES[name];
   const report = running.reports.next();
@@ -339,11 +339,11 @@ async function talk(
   return await readAll(client);
 }
 
-/** What each script does on a plain `Socket`. */
+/** The outcome of each script on a plain `Socket`. */
 const plain: Map<string, Outcome> = new Map();
 
 for (const [kind, makeServer] of SERVERS) {
-  workerTest(`${kind} does what each script says`, async () => {
+  workerTest(`${kind} runs each script with the expected results`, async () => {
     assertEquals(Object.keys(CASES), Object.keys(SCRIPTS));
     await using running = makeServer();
     for (const [name, { tells, gets = "" }] of Object.entries(CASES)) {
@@ -356,7 +356,7 @@ for (const [kind, makeServer] of SERVERS) {
   });
 }
 
-/** Most results are errors: what is not is a value that no call was made for. */
+/** Fails unless most results are errors; the others are values without a call. */
 function checkErrors(results: unknown[]): void {
   const errors = results.filter((result) =>
     /^[A-Z]\w+Error [A-Z]*: Cannot /.test(String(result))
@@ -365,7 +365,7 @@ function checkErrors(results: unknown[]): void {
   assertEquals(results.includes("nothing"), false);
 }
 
-/** What the handler of a datagram tells, and the answers that the client gets. */
+/** Returns the results of a handler of datagrams, and the answers that the client receives. */
 async function datagramOutcome(Handler: unknown): Promise<Outcome> {
   const server = new ThreadingUDPServer(
     ["127.0.0.1", 0],
@@ -405,7 +405,7 @@ workerTest(
   },
 );
 
-/** The methods and properties of a class, and of those it extends. */
+/** Returns the methods and properties of a class and of its base classes. */
 function members({ prototype }: { prototype: object }): string[] {
   const names = new Set<string>();
   for (
@@ -417,7 +417,7 @@ function members({ prototype }: { prototype: object }): string[] {
   return [...names].sort();
 }
 
-Deno.test("BlockingSocket and its files have what Socket and its files have", () => {
+Deno.test("BlockingSocket and its files have the members of Socket and its files", () => {
   const missing = ["accept", "bind", "connect", "connectEx", "detach"]
     .concat("fileno", "listen", "toString", "waitClosed") // the server's, or for `select`
     .concat("readable", "writable"); // promises
@@ -439,7 +439,7 @@ Deno.test("BlockingSocket and its files have what Socket and its files have", ()
   }
 });
 
-Deno.test("BufferedRWPair and TextRWPair have all that their halves have", () => {
+Deno.test("BufferedRWPair and TextRWPair have the members of their halves", () => {
   for (
     const [Pair, Reader, Writer] of [
       [S.BufferedRWPair, S.BufferedReader, S.BufferedWriter],

@@ -19,7 +19,7 @@ import { readAll, readText } from "../helpers/clients.ts";
 import { Running, start, workerTest } from "../helpers/threading.ts";
 
 workerTest(
-  "BlockingRequestHandler echoes, one client per worker, the rest waits",
+  "BlockingRequestHandler serves one client per worker while the others wait",
   async () => {
     await using running = start(B.BlockingEcho);
     const answers = await Promise.all(
@@ -35,44 +35,47 @@ workerTest(
   },
 );
 
-workerTest("BlockingSocket and its files return values", async () => {
-  await using running = start(B.BlockingCalls);
-  using client = await running.connect();
-  const file = client.makefile("r");
-  const answer = async () => (await file.readline()).trimEnd();
-  const call = async (text: string) => {
-    await client.sendall(bytes(text));
-    return await answer();
-  };
-  assertEquals(await call("timeout\n"), "TimeoutError ETIMEDOUT");
-  assertEquals(await call("dontwait\n"), "BlockingIOError EAGAIN");
-  assertEquals(await call("options\n"), "1");
-  assertEquals(await call("draining\n"), "false");
-  const mine = client.getsockname();
-  assertEquals(JSON.parse(await call("addr\n")), [
-    mine,
-    mine,
-    running.server.serverAddress,
-  ]);
-  assertEquals(await call("rfile\nabcdef\n"), "ab|cde|f");
-  assertEquals(
-    await call(`long\n${"x".repeat(70_000)}\n`),
-    "LimitOverrunError undefined",
-  );
-  assertEquals(await call("what\n"), "what?");
-  // After "go" the handler reads from the socket, and not from its rfile, which reads ahead.
-  assertEquals(await call("peek\n"), "go");
-  assertEquals(await call("abcde"), "aabcde");
-  assertEquals(await call("direction\n"), "OSError EINVAL");
-  assertEquals(await call("waitall\n"), "go");
-  assertEquals(await call("abcd"), "ETIMEDOUT ab abcd"); // nothing is lost
-  assertEquals(await call("spin\n"), "go");
-  await client.sendall(new Uint8Array(1 << 20));
-  assertEquals(await answer(), String(1 << 20));
-  assertEquals(await call("into\n"), "go");
-  assertEquals(await call("xyz"), "xyz");
-  file.close();
-});
+workerTest(
+  "BlockingSocket and its files return values and no promises",
+  async () => {
+    await using running = start(B.BlockingCalls);
+    using client = await running.connect();
+    const file = client.makefile("r");
+    const answer = async () => (await file.readline()).trimEnd();
+    const call = async (text: string) => {
+      await client.sendall(bytes(text));
+      return await answer();
+    };
+    assertEquals(await call("timeout\n"), "TimeoutError ETIMEDOUT");
+    assertEquals(await call("dontwait\n"), "BlockingIOError EAGAIN");
+    assertEquals(await call("options\n"), "1");
+    assertEquals(await call("draining\n"), "false");
+    const mine = client.getsockname();
+    assertEquals(JSON.parse(await call("addr\n")), [
+      mine,
+      mine,
+      running.server.serverAddress,
+    ]);
+    assertEquals(await call("rfile\nabcdef\n"), "ab|cde|f");
+    assertEquals(
+      await call(`long\n${"x".repeat(70_000)}\n`),
+      "LimitOverrunError undefined",
+    );
+    assertEquals(await call("what\n"), "what?");
+    // After "go" the handler reads from the socket, and not from its rfile, which reads ahead.
+    assertEquals(await call("peek\n"), "go");
+    assertEquals(await call("abcde"), "aabcde");
+    assertEquals(await call("direction\n"), "OSError EINVAL");
+    assertEquals(await call("waitall\n"), "go");
+    assertEquals(await call("abcd"), "ETIMEDOUT ab abcd"); // nothing is lost
+    assertEquals(await call("spin\n"), "go");
+    await client.sendall(new Uint8Array(1 << 20));
+    assertEquals(await answer(), String(1 << 20));
+    assertEquals(await call("into\n"), "go");
+    assertEquals(await call("xyz"), "xyz");
+    file.close();
+  },
+);
 
 workerTest(
   "BlockingSocket methods throw EBADF on a closed socket",
@@ -124,7 +127,7 @@ workerTest("BlockingSocket.sendto() answers a datagram", async () => {
   assertEquals(running.reports.left, 0);
 });
 
-workerTest("StreamRequestHandler runs with blocking, too", async () => {
+workerTest("StreamRequestHandler runs with `blocking`, too", async () => {
   await using running = start(B.PlainBlocking);
   assertEquals(await running.ask("hello\n"), "HELLO\n");
 });
@@ -147,7 +150,7 @@ workerTest(
 );
 
 workerTest(
-  "serverClose() ends a blocked worker, and those that wait for one",
+  "serverClose() ends a blocked request, and the requests that wait for its worker",
   async () => {
     const running = start(B.BlockingEcho, { maxWorkers: 1 });
     using client = await running.connect();

@@ -1,4 +1,4 @@
-/** The parts of the blocking sockets: files over a source in memory, waits over a channel with nobody on its other side. */
+/** Units of the blocking sockets: files over a source in memory, and waits on a channel without a peer. */
 
 import { BlockingConnections } from "../../internal/blocking/blocking_connections.ts";
 import {
@@ -20,7 +20,7 @@ import { listen, recvToEnd } from "../helpers/sockets.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-/** A file in memory. */
+/** Returns a file in memory. */
 class FakeFile {
   at = 0;
   readonly data = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7);
@@ -38,7 +38,7 @@ class FakeFile {
   }
 }
 
-Deno.test("sendFileSync() leaves an open file behind the last byte that was sent", () => {
+Deno.test("sendFileSync() leaves the position of an open file after the last byte sent", () => {
   const cases: [offset: number, count: number, sent: number][] = [
     [0, Infinity, 300_000],
     [10, 5, 5],
@@ -60,7 +60,7 @@ Deno.test("sendFileSync() leaves an open file behind the last byte that was sent
   }
 });
 
-Deno.test("sendFileSync() leaves an open file where a send that fails began", () => {
+Deno.test("sendFileSync() leaves the position of an open file at the start of a send that fails", () => {
   const file = new FakeFile();
   let calls = 0;
   assertThrows(
@@ -74,7 +74,7 @@ Deno.test("sendFileSync() leaves an open file where a send that fails began", ()
   assertEquals(file.at, 5 + 262_144); // the first chunk was sent
 });
 
-Deno.test("Deadline.wait() asks once more after the time has run out, and then throws", () => {
+Deno.test("Deadline.wait() checks once more after the timeout, and then throws", () => {
   const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
   let asked = 0;
   const before = performance.now();
@@ -92,7 +92,7 @@ Deno.test("Deadline.wait() asks once more after the time has run out, and then t
   );
 });
 
-Deno.test("Deadline.wait() blocks no more once its signal has aborted, also while the call went on", () => {
+Deno.test("Deadline.wait() does not block once its signal has aborted, even if that happens between two waits", () => {
   const controller = new AbortController();
   const channel = new FrameChannel(frameChannelMemory(), "worker", () => {});
   const deadline = new Deadline(60, controller.signal);
@@ -110,13 +110,13 @@ Deno.test("Deadline.wait() blocks no more once its signal has aborted, also whil
   assert(performance.now() - before < 30_000);
 });
 
-Deno.test("Deadline.endless is for calls with no limit only", () => {
+Deno.test("Deadline.endless is true only without a limit", () => {
   const limits = [null, "now", 0.5, 1e9] as const;
   const endless = limits.map((limit) => new Deadline(limit).endless);
   assertEquals(endless, [true, false, false, false]);
 });
 
-Deno.test("blocking reads with an aborted signal take nothing, and pass a signal on to their socket", () => {
+Deno.test("blocking reads take nothing with an aborted signal, and pass the signal to their socket", () => {
   const passed: unknown[] = [];
   const source = {
     recv(_size: number, options?: AbortOptions) {
@@ -151,7 +151,7 @@ Deno.test("blocking reads with an aborted signal take nothing, and pass a signal
   );
 });
 
-/** The connections of a worker, whose channel to the main thread is in this thread. */
+/** Returns the connections of a worker, with both ends of its channel in this thread. */
 function connectionsHere(onDrain = () => {}) {
   const memory = frameChannelMemory();
   const sent: [type: number, id: number][] = [];
@@ -167,7 +167,7 @@ function connectionsHere(onDrain = () => {}) {
     }),
   );
   const addr = { transport: "tcp", hostname: "127.0.0.1", port: 80 } as const;
-  /** Answers the next attempt before it is made: the call finds the answer. */
+  /** Answers the next attempt before it begins, so that the call does not block. */
   const answer = () => {
     const opening = { localAddr: addr, remoteAddr: addr, timeout: null };
     main.send(P.OPEN, connections.lastId - 1, P.pack(opening));
@@ -177,7 +177,7 @@ function connectionsHere(onDrain = () => {}) {
 
 const CALL: P.ConnectCall = { address: ["localhost", 80], timeout: null };
 
-Deno.test("a connection keeps what comes right behind its opening", () => {
+Deno.test("a connection keeps data that arrives with its opening", () => {
   const { connections, main, answer } = connectionsHere();
   answer();
   main.send(P.DATA, -1, bytes("220 hello"));
@@ -185,11 +185,11 @@ Deno.test("a connection keeps what comes right behind its opening", () => {
   const socket = connections.connect(CALL, undefined);
   assertEquals(text(socket.recv(100)), "220 hello");
   assertEquals(socket.recv(100).length, 0);
-  main.send(P.DATA, -7, bytes("of a connection that is closed")); // nobody hears
+  main.send(P.DATA, -7, bytes("of a connection that is closed")); // dropped
   connections.channel.receive();
 });
 
-Deno.test("an aborted attempt is given up in the main thread", async () => {
+Deno.test("an aborted attempt to connect is closed in the main thread", async () => {
   const aborting = new AbortController();
   const { connections, main, sent, heard } = connectionsHere(() =>
     aborting.abort(new Error("enough"))
@@ -213,13 +213,13 @@ Deno.test("an aborted attempt is given up in the main thread", async () => {
     connections.channel.receive();
     await turn();
   }
-  assertEquals(heard, [[P.OPEN, -2]]); // and nothing of the one that was given up
+  assertEquals(heard, [[P.OPEN, -2]]); // and no frame of the aborted attempt
   opening.close();
   assertEquals((await within(recvToEnd(peer))).length, 0);
   peer.close();
 });
 
-Deno.test("a worker may have 1024 connections, and closed ones do not count", () => {
+Deno.test("a worker may have 1024 open connections", () => {
   const { connections, main, answer } = connectionsHere();
   const connect = () => {
     answer();

@@ -9,7 +9,7 @@ import { countingBytes, seeded } from "../helpers/bytes.ts";
 import { turn } from "../helpers/turns.ts";
 import { until } from "../helpers/within.ts";
 
-/** Returns the two ends of a channel, and the ids of the frames that the worker has received. */
+/** Returns both ends of a channel, and the ids of the frames that the worker has received. */
 function channelEnds() {
   const memory = frameChannelMemory();
   const got: number[] = [];
@@ -22,7 +22,7 @@ function channelEnds() {
   return { main, worker, got };
 }
 
-Deno.test("FrameChannel.send() keeps the order while the ring is full, until the other side catches up", async () => {
+Deno.test("FrameChannel.send() keeps the order of frames that wait for room", async () => {
   const { main, worker, got } = channelEnds();
   for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
   const served = [main.receiveAll(), worker.receiveAll()];
@@ -51,7 +51,7 @@ Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
 
 Deno.test({
   name:
-    "FrameChannel passes frames of random sizes to a worker and back, whole and in order",
+    "FrameChannel carries frames of random sizes to a worker and back, whole and in order",
   ignore: !mayRead,
   async fn() {
     const memory = frameChannelMemory();
@@ -124,7 +124,7 @@ Deno.test("FrameChannel.sendLast() gives up if nobody makes room", () => {
   assertEquals([...types], [1]);
 });
 
-Deno.test("FrameChannel.block() returns at once, and calls back, if there is room for a frame that waits", () => {
+Deno.test("FrameChannel.block() returns at once, and calls back, if a waiting frame has room", () => {
   const { main, worker } = channelEnds();
   let resumed = false;
   while (worker.reserve(60_000, () => resumed = true)) {
@@ -137,10 +137,10 @@ Deno.test("FrameChannel.block() returns at once, and calls back, if there is roo
   assertLess(performance.now() - before, 30_000);
 });
 
-Deno.test("FrameChannel.receiveAll() goes on after the thread was blocked while it slept", async () => {
+Deno.test("FrameChannel.receiveAll() continues after block() has woken it", async () => {
   const { main, worker, got } = channelEnds();
   const served = worker.receiveAll();
-  await turn(); // it sleeps
+  await turn(); // the worker sleeps
   worker.block(1);
   main.send(1, 5);
   await until(() => got.length === 1);
@@ -153,7 +153,7 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
   const memory = frameChannelMemory();
   const worker = new Ring(memory.down, "consumer");
   const main = new FrameChannel(memory, "main", () => {});
-  /** Makes room, and wakes nobody: the other side was awake when the worker rang. */
+  /** Makes room without waking the main side, which was awake when the worker rang. */
   const makeRoom = () => {
     while (worker.next()) worker.free();
     worker.takeWanted();
@@ -177,13 +177,13 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
   await deadline(Promise.all([served, turn()]), 60_000);
 });
 
-Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames come", async () => {
+Deno.test("FrameChannel.receiveAll() yields to the event loop while frames arrive", async () => {
   const memory = frameChannelMemory();
   const main = new FrameChannel(memory, "main", () => {});
   let count = 0, timer = 0;
   const worker = new FrameChannel(memory, "worker", () => {
     count++;
-    main.send(1, 1); // there is always one more
+    main.send(1, 1); // a frame is always waiting
   });
   main.send(1, 1);
   const served = worker.receiveAll();
@@ -198,12 +198,12 @@ Deno.test("FrameChannel.receiveAll() gives the event loop its turn while frames 
   await deadline(Promise.all([served, turn()]), 60_000);
 });
 
-Deno.test("FrameChannel.send() lets no short frame pass a long one that waits for room", () => {
+Deno.test("FrameChannel.send() keeps a short frame behind a long one that waits for room", () => {
   const { main, worker, got } = channelEnds();
   const sizes = Array.from({ length: 40 }, (_, i) => i % 4 ? 10 : 200_000);
   sizes.forEach((size, id) => main.send(1, id, new Uint8Array(size)));
   while (got.length < sizes.length) {
-    main.receive(); // sends what waited; there is room for short ones at once
+    main.receive(); // sends the waiting frames; short ones would have room
     worker.receive(1);
   }
   assertEquals(got, sizes.map((_, id) => id));

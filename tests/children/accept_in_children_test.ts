@@ -1,4 +1,4 @@
-/** Forking servers whose children accept: what clients and the program see, also when children die, stall and retire. */
+/** Forking servers whose children accept: how they serve, drain and replace children that die, stall or retire. */
 
 import type { ForkingMixInOptions, ServerOptions } from "../../mod.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "../deps.ts";
@@ -10,7 +10,7 @@ import { Asks } from "../testdata/forking_handlers.ts";
 
 const LOOPBACK: [string, number] = ["127.0.0.1", 0];
 
-/** Handlers whose module is gone when a child looks for it. */
+/** A handler whose module does not exist. */
 class Lost extends Asks {
   static override readonly moduleUrl =
     new URL("../testdata/gone.ts", import.meta.url).href;
@@ -20,13 +20,13 @@ function serverWith(options: ForkingMixInOptions & ServerOptions = {}): TCP {
   return new TCP(LOOPBACK, Asks, { acceptIn: "children", ...options });
 }
 
-/** Asks one thing on a connection of its own. */
+/** Asks a question on a new connection. */
 async function ask(server: TCP, line: string): Promise<string> {
   using client = await LineClient.connect(server.serverAddress);
   return await client.ask(line);
 }
 
-/** Waits until a server knows that its requests have ended. */
+/** Waits until no request of a server is under way. */
 async function quiet(server: TCP): Promise<void> {
   await server.waitForConnections(0, { timeout: 20 });
 }
@@ -46,7 +46,7 @@ Deno.test({
     const [client, peer, own] = JSON.parse(names);
     assertEquals({ client, own }, { client: peer, own: server.serverAddress });
     const lanes = Array.from({ length: 5 }, async () => {
-      for (let i = 0; i < 40; i++) await ask(server, "x"); // the later ones end before they are reported
+      for (let i = 0; i < 40; i++) await ask(server, "x"); // later requests end before they are reported
     });
     await within(Promise.all(lanes));
     await within(until(() => server.status.finished === 209));
@@ -84,7 +84,7 @@ async function checkPauseAndDrain(server: TCP): Promise<void> {
   await open.ask("hello");
   server.suspend();
   await assertRejects(() => server.waitForConnections(0, { timeout: 0.1 }));
-  await within(until(() => server.status.active === 1)); // the child may tell of it later
+  await within(until(() => server.status.active === 1)); // the child may report the end later
   const stop = new AbortController();
   const { signal } = stop;
   const waits = server.waitForConnections(0, { signal });
@@ -97,9 +97,9 @@ async function checkPauseAndDrain(server: TCP): Promise<void> {
   server.resume();
   assertEquals(await later.line(), "LATER");
   for (let i = 0; i < 3; i++) await ask(server, "x");
-  await within(server.waitForConnections(2)); // the drain counts a request that has not quite ended
+  await within(server.waitForConnections(2)); // the drain counts a request that has not ended
   using last = await LineClient.connect(server.serverAddress);
-  await last.ask("x"); // the server may not know of it yet
+  await last.ask("x"); // perhaps not reported yet
   await open.send("drain");
   const closing = server.serverClose({ timeout: 20 });
   assertEquals(await open.line(), "aborted");
@@ -112,7 +112,7 @@ async function checkPauseAndDrain(server: TCP): Promise<void> {
 
 Deno.test({
   name:
-    "acceptIn children never exceeds maxConnections, also while a child with credit dies",
+    "acceptIn children never exceeds maxConnections, even while a child with credit dies",
   ignore: !mayFork,
   async fn() {
     await using server = serverWith({ maxConnections: 2, maxChildren: 2 });
@@ -127,7 +127,7 @@ Deno.test({
     let answered = 0;
     const answers = [third.ask("third"), fourth.ask("fourth")];
     for (const answer of answers) answer.then(() => answered++, () => {});
-    for (let i = 0; i < 50; i++) await second.ask("x"); // there is time for the others
+    for (let i = 0; i < 50; i++) await second.ask("x"); // gives the others time
     assertEquals(answered, 0);
     assertEquals(server.status.active, 2);
     Deno.kill(pid, "SIGKILL");
@@ -142,7 +142,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children takes as many silent clients as maxConnections allows, and the next one when one has left",
+    "acceptIn children holds maxConnections silent clients, and serves the next one once one has left",
   ignore: !mayFork,
   async fn() {
     const most = 300;
@@ -171,7 +171,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children loses no connection but those of a child that is killed",
+    "acceptIn children loses only the connections of a child that is killed",
   ignore: !mayFork,
   async fn() {
     await using server = serverWith({ maxChildren: 2 });
@@ -191,7 +191,7 @@ Deno.test({
       }
     });
     await within(Promise.all(load), 60_000);
-    assert(lost <= 8, `lost ${lost}`); // those that the child had at that moment: one for each client
+    assert(lost <= 8, `lost ${lost}`); // the connections of the child: at most one for each client
     assertEquals(await victim.line().catch(() => ""), "");
     await quiet(server);
     const pids = [...server.activeChildren!];
@@ -199,22 +199,22 @@ Deno.test({
     await within(
       until(() => !pids.some((pid) => server.activeChildren!.has(pid))),
     );
-    assertEquals(await ask(server, "hello"), "HELLO"); // nothing but their ends told the server
+    assertEquals(await ask(server, "hello"), "HELLO"); // the server learnt of the deaths only from the exits
   },
 });
 
 Deno.test({
   name:
-    "acceptIn children lets nobody wait for a child that computes, and childTimeout ends it",
+    "acceptIn children keeps no client behind a child that computes, and childTimeout ends the child",
   ignore: !mayFork,
   async fn() {
     await using server = serverWith({ childTimeout: 6 });
     await using _ = serving(server);
     await ask(server, "hello");
     server.suspend();
-    await quiet(server); // the children have heard of it
+    await quiet(server); // the children know
     using stuck = await LineClient.connect(server.serverAddress);
-    await stuck.send("spin"); // the first of those that a child gets at once
+    await stuck.send("spin"); // the first of several connections that a child takes at once
     const answers: Promise<string>[] = [];
     for (let i = 0; i < 12; i++) {
       const client = await LineClient.connect(server.serverAddress);
@@ -231,7 +231,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children serves clients although all children that accept are stopped, and closes",
+    "acceptIn children serves clients while all accepting children are stopped, and closes",
   ignore: !mayFork,
   async fn() {
     const count = navigator.hardwareConcurrency + 1;
@@ -249,7 +249,7 @@ Deno.test({
     for (const pid of pids) Deno.kill(Number(pid), "SIGSTOP");
     server.maxChildren = count + 1;
     const later = Array.from(
-      { length: count + 1 }, // the server may give each child one before it notices
+      { length: count + 1 }, // each stopped child may get one
       () => ask(server, "hello"),
     );
     assertEquals(await within(Promise.any(later), 60_000), "HELLO");
@@ -277,7 +277,7 @@ Deno.test({
     });
     await within(Promise.all(load), 60_000);
     for (const count of served.values()) {
-      assert(count <= 8 + 4, `${count} requests`); // those of the server may come on top
+      assert(count <= 8 + 4, `${count} requests`); // the server may assign further requests
     }
     await quiet(server);
     assertEquals(server.status.accepted, 32);
@@ -297,7 +297,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children tells clients and handleError if no child can start, and goes on",
+    "acceptIn children closes clients and calls handleError if no child can start, and goes on",
   ignore: !mayFork,
   async fn() {
     const options = { acceptIn: "children", maxChildren: 1 } as const;

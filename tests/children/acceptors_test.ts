@@ -1,4 +1,4 @@
-/** Acceptors: what a server reserves for its children, and waits for when they stop accepting. */
+/** Acceptors: the credit that a server reserves for its children, and the wait for them to stop. */
 
 import { Acceptors } from "../../internal/children/acceptors.ts";
 import type { ChildPool } from "../../internal/children/child_pool.ts";
@@ -32,7 +32,7 @@ function acceptorsWith(requests: object): Acceptors {
   return new Acceptors(server as never, requests as Requests);
 }
 
-/** Starts acceptors with a fake child, which then has the listening socket and may accept. */
+/** Starts acceptors with a fake child, which may accept. */
 function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
   const options = { maxChildren: 1, requestsPerChild: 9 };
   const children = Object.assign([poolChild], { options, grow: () => true });
@@ -44,7 +44,7 @@ function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
   child.say({ type: "paused" });
 }
 
-Deno.test("Acceptors.stop() resolves when the children have told what they have accepted", async () => {
+Deno.test("Acceptors.stop() resolves when the children have reported all that they accepted", async () => {
   const member = acceptingMember();
   const { child } = member;
   const acceptors = acceptorsWith(fakeRequests());
@@ -58,7 +58,7 @@ Deno.test("Acceptors.stop() resolves when the children have told what they have 
   assertEquals(child.signals, []);
 });
 
-Deno.test("Acceptors reserve no more than the credit that children have left, in whichever order they report", async () => {
+Deno.test("Acceptors reserve only the credit that children have left, in any order of reports", async () => {
   const requests = fakeRequests();
   const acceptors = acceptorsWith(requests);
   const member = acceptingMember({ accepts: acceptors });

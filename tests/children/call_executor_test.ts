@@ -1,4 +1,4 @@
-/** The calls that a server makes for its children: on a stream, and with datagrams. */
+/** The calls that a server runs for its children, on a stream and with datagrams. */
 
 import {
   datagramExecutor,
@@ -28,7 +28,7 @@ import { tcpPair } from "../helpers/sockets.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-Deno.test("streamExecutor() does what is asked for, on the connection", async () => {
+Deno.test("streamExecutor() runs each operation on the connection", async () => {
   const [client, server] = await tcpPair();
   using _ = client;
   const execute = streamExecutor(server);
@@ -63,7 +63,7 @@ Deno.test("streamExecutor() sets the options of the connection", async () => {
   }
 });
 
-Deno.test("streamExecutor() has a write wait until the connection took it", async () => {
+Deno.test("streamExecutor() resolves a write once the connection has taken the data", async () => {
   const taken = Promise.withResolvers<void>();
   const execute = streamExecutor(
     { sendall: () => taken.promise } as unknown as Socket,
@@ -78,7 +78,7 @@ Deno.test("streamExecutor() has a write wait until the connection took it", asyn
   await within(written);
 });
 
-Deno.test("streamExecutor() rejects the end of the stream of a closed connection, and does not throw", async () => {
+Deno.test("streamExecutor() rejects to half-close a closed connection, and does not throw", async () => {
   const closed = new Socket();
   closed.close();
   const ending = streamExecutor(closed)(
@@ -88,7 +88,7 @@ Deno.test("streamExecutor() rejects the end of the stream of a closed connection
   assertStrictEquals(error.code, "EBADF");
 });
 
-Deno.test("datagramExecutor() knows the client, and what may be reached, by address", async () => {
+Deno.test("datagramExecutor() sends to the client and to permitted addresses only", async () => {
   const sent: unknown[] = [];
   const socket = {
     family: AF_INET,

@@ -1,4 +1,4 @@
-/** ChildAcceptor: what a child that accepts takes, and what it returns. */
+/** ChildAcceptor: the connections that a child accepts, and the credit that it gives up. */
 
 import type { Socket as NetSocket } from "node:net";
 import { ChildAcceptor } from "../../internal/children/child_acceptor.ts";
@@ -11,12 +11,12 @@ import { TCP } from "../helpers/forking.ts";
 import { until, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 
-/** An acceptor on the socket of a server that does not serve, and what it has done. */
+/** An acceptor on the socket of a server that does not serve, and its requests. */
 class Accepting implements AsyncDisposable {
   readonly server = new TCP(["127.0.0.1", 0], Asks, { acceptIn: "children" });
   readonly begun: NetSocket[] = [];
   readonly returned: NetSocket[] = [];
-  /** The credit that it has given up. */
+  /** The credit that the acceptor has given up. */
   gave = 0;
   listening = false;
   readonly acceptor = new ChildAcceptor({
@@ -33,7 +33,7 @@ class Accepting implements AsyncDisposable {
     gave: (credit) => this.gave += credit,
   });
 
-  /** Lets it accept `left` connections in all, `credit` of them at a time. */
+  /** Lets the acceptor accept `left` connections, `credit` at a time. */
   start(credit: number, left: number): void {
     const { handle, backlog } = parkedListenerOf(this.server.socket);
     this.acceptor.paused = false;
@@ -50,9 +50,9 @@ class Accepting implements AsyncDisposable {
 
 Deno.test({
   name:
-    "ChildAcceptor accepts as many connections as it may in its life, and gives up the credit for more",
+    "ChildAcceptor stops after its last connection, and gives up the credit for more",
   ignore: !mayFork,
-  sanitizeOps: false, // the timers of an acceptor run as long as its process
+  sanitizeOps: false, // an acceptor never stops its timers
   sanitizeResources: false,
   async fn() {
     await using accepting = new Accepting();

@@ -1,4 +1,4 @@
-/** jobFor(): what a child gets of a request. */
+/** jobFor(): the parts of a request that a child gets. */
 
 import type { Socket as NetSocket } from "node:net";
 import { jobFor } from "../../internal/children/child_job.ts";
@@ -9,7 +9,7 @@ import { dial } from "../helpers/clients.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 
-Deno.test("jobFor() has the connection forget its server, which would write to the child past the message queue", async () => {
+Deno.test("jobFor() detaches the connection from its server, which would write to the child past the message queue", async () => {
   const options = { family: AF_INET, address: LOCAL, backlog: 1 };
   using listener = Socket.from(openNodeListener(options));
   const [socket] = await acceptFrom(listener);

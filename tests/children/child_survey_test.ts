@@ -1,4 +1,4 @@
-/** ChildSurvey: which children a server asks. */
+/** ChildSurvey: the children that a server probes, and the one for the next request. */
 
 import { ChildSurvey } from "../../internal/children/child_survey.ts";
 import {

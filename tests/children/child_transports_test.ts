@@ -22,7 +22,7 @@ function fakeStream() {
   return { stream, calls, settle };
 }
 
-Deno.test("ChildStreamTransport.write() ends with the server's write, and as that does", async () => {
+Deno.test("ChildStreamTransport.write() settles as the write of the server does", async () => {
   const { stream, calls, settle } = fakeStream();
   let count: number | undefined;
   const large = new Uint8Array(100_000);
@@ -38,7 +38,7 @@ Deno.test("ChildStreamTransport.write() ends with the server's write, and as tha
   assertStrictEquals(await within(failed.catch((error) => error)), "gone");
 });
 
-Deno.test("ChildStreamTransport.read() asks for no more than there is room for", async () => {
+Deno.test("ChildStreamTransport.read() asks for no more than the buffer holds", async () => {
   const { stream, calls, settle } = fakeStream();
   const buffer = new Uint8Array(10);
   const some = stream.read(buffer);
@@ -64,7 +64,7 @@ Deno.test("ChildStreamTransport makes one call of a kind at a time", async () =>
   assertEquals(made(), [["setNoDelay", true], ["setKeepAlive", true]]);
   settle();
   await turn();
-  assertStrictEquals(calls().length, 2); // that was the other kind
+  assertStrictEquals(calls().length, 2); // was of the other kind
   const { call } = calls()[0];
   assertStrictEquals(call, 1);
   const closed = stream.closeWrite();

@@ -1,4 +1,4 @@
-/** Forking servers whose children accept: limits, hooks, events, totals and what is left, as of every server. */
+/** Forking servers whose children accept have the limits, hooks, events, totals and reports of every server. */
 
 import {
   AF_INET6,
@@ -21,12 +21,12 @@ import { Asks } from "../testdata/forking_handlers.ts";
 const LOOPBACK: [string, number] = ["127.0.0.1", 0];
 const ACCEPT = { acceptIn: "children" } as const;
 
-/** Receives all until the server closes, or resets, the connection. */
+/** Receives until the server closes or resets the connection. */
 async function ended(client: Socket): Promise<string> {
   return text(await within(recvToEnd(client)).catch(() => new Uint8Array()));
 }
 
-/** Checks that each request that was accepted is counted once. */
+/** Checks that each accepted request is counted once. */
 function assertAddsUp({ status }: TCP): void {
   const { accepted, finished, failed, forced, rejected, active } = status;
   assertEquals(accepted, finished + failed + forced + rejected + active);
@@ -34,7 +34,7 @@ function assertAddsUp({ status }: TCP): void {
 
 Deno.test({
   name:
-    "acceptIn children holds limits, reports the errors of handlers, and closes with a report of what was idle",
+    "acceptIn children enforces limits, reports errors of handlers, and counts idle requests at the close",
   ignore: !mayFork,
   async fn() {
     let actions = 0;
@@ -117,7 +117,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children has paired events, also for a late subscriber, and totals that add up after a child was killed",
+    "acceptIn children pairs events, also for a late subscriber, and has correct totals after a child was killed",
   ignore: !mayFork,
   async fn() {
     const names: string[] = [];
@@ -137,7 +137,7 @@ Deno.test({
       using client = await LineClient.connect(server.serverAddress);
       return await client.ask("hello").catch(() => "");
     };
-    for (let i = 0; i < 100; i++) await ask(); // the later ones are only counted
+    for (let i = 0; i < 100; i++) await ask(); // later requests are only counted
 
     let starts = 0;
     const late = [
@@ -165,7 +165,7 @@ Deno.test({
     const { error } = await server.reports.next();
     assertEquals(error.name, "ChildProcessError");
     await server.waitForConnections(0, { timeout: 20 });
-    await within(until(() => server.activeChildren!.size === 2)); // it has a successor
+    await within(until(() => server.activeChildren!.size === 2)); // the killed child was replaced
     await within(server.serverClose({ timeout: 5 }));
     await served;
     assertAddsUp(server);
@@ -198,7 +198,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn children serves again after a shutdown, over IPv6 too, and leaves no child and no descriptor",
+    "acceptIn children serves again after a shutdown, also over IPv6, and leaves no child and no descriptor",
   ignore: !mayFork,
   async fn() {
     let before: number | undefined;

@@ -1,4 +1,4 @@
-/** What the tests of the parts of children share: fake children and servers, which pass messages only. */
+/** Fake children and servers for the units of children: they only pass messages. */
 
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
@@ -17,15 +17,15 @@ import {
 import type { Address } from "../../mod.ts";
 import { assertStrictEquals } from "../deps.ts";
 
-/** A fake child process: it keeps what it is sent, and says what a test wants. */
+/** A fake child process: it records the messages to it, and a test sends its messages. */
 class FakeChild extends EventEmitter {
   readonly pid = 1;
   connected = true;
   readonly sent: [message: ToChild, socket?: NetSocket][] = [];
   readonly signals: string[] = [];
-  /** What `send` throws, or how it fails later. */
+  /** The error that `send` throws, or with which it fails later. */
   refusal: { thrown?: Error; later?: Error } = {};
-  /** Whether messages go out; else they wait. */
+  /** Whether messages are written; otherwise they wait. */
   writes = true;
 
   send(
@@ -41,12 +41,12 @@ class FakeChild extends EventEmitter {
     return true;
   }
 
-  /** The types of all messages so far. */
+  /** The types of the messages to the child. */
   get types(): string[] {
     return this.sent.map(([{ type }]) => type);
   }
 
-  /** Says something, as the code of the module in the child does, and passes a handle. */
+  /** Sends a message, as the library in the child does, and passes a handle. */
   say(message: ChildMessage | Record<string, unknown>, handle?: object): void {
     const init = this.sent[0][0] as { token?: string };
     this.emit("message", { token: init.token, ...message }, handle);
@@ -58,12 +58,12 @@ class FakeChild extends EventEmitter {
     return true;
   }
 
-  /** Ends by itself. */
+  /** Exits. */
   exit(code: number): void {
     this.emit("exit", code, null);
   }
 
-  /** Whether it keeps the process of the server alive. */
+  /** Whether the child keeps the process of the server alive. */
   referenced = true;
 
   ref(): void {
@@ -140,14 +140,14 @@ export function acceptingMember(
   return member;
 }
 
-/** Returns a job without a request, with what it has besides. */
+/** Returns a job without a request. */
 export function fakeJob(rest: Partial<Job> = {}): Job {
   const client: Address = ["127.0.0.1", 1];
   const message: Job["message"] = { type: "request", kind: "relay", client };
   return { request: undefined, message, ...rest };
 }
 
-/** Returns a link to no server: what it was told, and the callbacks of what was sent. */
+/** Returns a link without a server, its messages, and the callbacks of its sends. */
 export function fakeLink(): {
   link: ParentLink;
   said: ChildMessage[];

@@ -1,4 +1,4 @@
-/** What a child process does with requests, and how children live and end. */
+/** How a child process handles requests, and how children start and end. */
 
 import { type InetAddress, MSG_PEEK, SHUT_WR, type Socket } from "../../mod.ts";
 import {
@@ -18,7 +18,7 @@ import { Asks } from "../testdata/forking_handlers.ts";
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 
-/** A server that peeks at some connections, and so relays them. */
+/** A server that peeks at some connections, which it therefore relays. */
 class Peeking extends TCP {
   /** Whether to peek at the next connection. */
   peeks: () => boolean = () => false;
@@ -29,7 +29,7 @@ class Peeking extends TCP {
   }
 }
 
-/** A child sends all before it closes the connection, also what nobody has awaited. */
+/** A child sends all data before it closes the connection, awaited or not. */
 async function checkFlood(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
   await client.sendall(bytes("flood\n"));
@@ -38,7 +38,7 @@ async function checkFlood(server: TCP): Promise<void> {
   for (let i = 0; i < 256; i++) assertStrictEquals(data[i * 65536], i % 128);
 }
 
-/** `send` takes all in a child, too. */
+/** `send` sends all in a child, too. */
 async function checkSend(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
   await client.sendall(bytes("send\n"));
@@ -60,7 +60,7 @@ async function checkUpload(server: TCP): Promise<void> {
   );
 }
 
-/** A child ends its side, and reads on. */
+/** A child half-closes, and reads on. */
 async function checkHalfClose(server: TCP): Promise<void> {
   using client = await dial(server.serverAddress);
   await client.sendall(bytes("half\n"));
@@ -71,7 +71,7 @@ async function checkHalfClose(server: TCP): Promise<void> {
   assertStrictEquals(error.message, "read 5 after its end");
 }
 
-/** A child has the addresses of a connection, and forgets it when it has ended. */
+/** A child knows the addresses of a connection, and forgets it at its end. */
 async function checkRequests(server: TCP): Promise<void> {
   for (let i = 0; i < 3; i++) {
     while (server.status.active > 0) await delay(1);
@@ -98,7 +98,7 @@ async function checkMany(server: TCP): Promise<void> {
 
 Deno.test({
   name:
-    "A child serves connections that it has itself, those whose bytes go through the server, and both at once",
+    "A child serves connections that were passed, connections that are relayed, and both at once",
   ignore,
   async fn() {
     await using server = new Peeking(LOCAL, Asks, { maxChildren: 1 });
@@ -125,7 +125,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: a pool that starts while the server drains tells its children",
+    "ForkingMixIn: a pool that starts during the drain tells its children of it",
   ignore,
   async fn() {
     const drains = Promise.withResolvers<void>();
@@ -175,7 +175,7 @@ Deno.test({
       Array.from({ length: 6 }, () => LineClient.connect(server.serverAddress)),
     );
     while (server.status.active < 6) await delay(1);
-    assertStrictEquals(server.activeChildren?.size ?? 0, 1); // it is not ready yet
+    assertStrictEquals(server.activeChildren?.size ?? 0, 1); // the child is not ready
     await server.serverClose();
     for (const client of clients) {
       assertStrictEquals(await client.ask("served"), "SERVED");
@@ -188,7 +188,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingMixIn: serverClose() drains, counts, and ends all children",
+  name:
+    "ForkingMixIn: serverClose() drains, counts requests, and ends all children",
   ignore,
   async fn() {
     const server = new TCP(LOCAL, Asks, { maxChildren: 1 });
@@ -215,7 +216,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: serverClose() refuses the connections that wait for a child when time is up",
+    "ForkingMixIn: serverClose() closes the connections that wait for a child at its timeout",
   ignore,
   async fn() {
     const options = { requestsPerChild: 1, maxChildren: 1 };
@@ -235,7 +236,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: requestsPerChild 1 is a fresh process for each request, also for one that waits as maxChildren or the drain lets it start",
+    "ForkingMixIn: requestsPerChild 1 starts a process for each request, also for one that has waited for maxChildren or during the drain",
   ignore,
   async fn() {
     const options = { maxChildren: 1, requestsPerChild: 1 };

@@ -19,7 +19,7 @@ const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
-/** Ways for a child to end, and what is reported of it. */
+/** The ways in which a child ends, and the error of each. */
 const DEATHS: [
   how: (client: LineClient, pid: number) => unknown,
   told: string,
@@ -108,7 +108,7 @@ for (const acceptIn of ["parent", "children"] as const) {
 
 Deno.test({
   name:
-    "ForkingMixIn: a connection whose second child is killed before it is ready, too, is closed",
+    "ForkingMixIn: a connection whose second child is killed before it is ready as well is closed",
   ignore: ignoreProc,
   async fn() {
     let starts = 0;
@@ -130,7 +130,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: a connection whose time was up when its child is killed before it is ready goes to no other child",
+    "ForkingMixIn: a connection over its requestTimeout whose child is killed before it is ready goes to no other child",
   ignore: ignoreProc,
   async fn() {
     const started: number[] = [];
@@ -197,14 +197,14 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn: a connection on its way to a child that dies is closed, and those that wait go to the next",
+    "ForkingMixIn: a connection on its way to a child that dies is closed, and waiting ones go to the next child",
   ignore: ignoreProc,
   async fn() {
     await using server = new TCP(LOCAL, Asks, { maxChildren: 1 });
     await using _ = serving(server);
     using first = await LineClient.connect(server.serverAddress);
     const pid = Number(await first.ask("pid"));
-    Deno.kill(pid, "SIGSTOP"); // from here on the child takes nothing
+    Deno.kill(pid, "SIGSTOP"); // from now on the child takes no connection
     using second = await LineClient.connect(server.serverAddress);
     while (server.status.active < 2) await delay(1);
     const others = await Promise.all(

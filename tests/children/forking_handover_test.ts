@@ -1,5 +1,5 @@
 /**
- * Handing connections over: to a child that takes none, with no descriptor left, and while the server closes. The bytes
+ * Passing connections: to a stopped child, with no descriptor left, and while the server closes. The bytes
  * of TLS connections, whose descriptors cannot be passed, go to the children instead.
  */
 
@@ -31,7 +31,7 @@ const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignoreProc = !mayFork || Deno.build.os !== "linux";
 
 Deno.test({
-  name: "ForkingMixIn gives a child that is stopped no second connection",
+  name: "ForkingMixIn gives a stopped child no second connection",
   ignore: ignoreProc,
   async fn() {
     await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
@@ -40,7 +40,7 @@ Deno.test({
     const healthy = await busy.ask("pid");
     const pid = await stopAnother(server);
     try {
-      using waits = await LineClient.connect(server.serverAddress); // goes to the child that is stopped
+      using waits = await LineClient.connect(server.serverAddress); // goes to the stopped child
       while (server.status.active < 2) await delay(1);
       for (let i = 0; i < 5; i++) {
         using client = await LineClient.connect(server.serverAddress);
@@ -54,7 +54,7 @@ Deno.test({
   },
 });
 
-/** Has a second child started, with nothing to do, and stops it. */
+/** Starts a second child without requests, and stops it. */
 async function stopAnother(server: TCP): Promise<number> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
@@ -64,7 +64,7 @@ async function stopAnother(server: TCP): Promise<number> {
   return pid;
 }
 
-/** Connects, sends, and says whether that came back; false where the server had closed before. */
+/** Reports whether a line comes back; false if the server has closed before. */
 async function echoes(address: Address, line: string): Promise<boolean> {
   try {
     using client = await dial(address);
@@ -77,7 +77,7 @@ async function echoes(address: Address, line: string): Promise<boolean> {
   }
 }
 
-/** Closes a server just when it hands connections to children that run; each that was accepted is served. */
+/** Closes a server while it passes connections to children; each accepted connection is served. */
 async function checkClose(server: TCP | UnixStream): Promise<void> {
   const served = server.serveForever();
   const warm = () => echoes(server.serverAddress, "warm");
@@ -129,7 +129,7 @@ Deno.test({
   ignore: !mayFork,
   async fn() {
     const [cert, key] = [read("localhost.crt"), read("localhost.key")];
-    /** A server whose socket stands on a listener for TLS. */
+    /** A server on a listener for TLS. */
     class TlsServer extends TCP {
       override serverBind(): void {
         const [hostname, port] = this.serverAddress as [string, number];
@@ -138,7 +138,7 @@ Deno.test({
         this.serverAddress = this.socket.getsockname();
       }
 
-      override serverActivate(): void {} // it listens
+      override serverActivate(): void {} // the listener is open
     }
     const data = randomBytes(200_000, seeded(1));
     const server = new TlsServer(LOCAL, Echo, { maxChildren: 1 });
@@ -171,13 +171,13 @@ Deno.test({
     );
     assertEquals(text(stderr), "");
     assertEquals(text(stdout).trim().split("\n").sort(), [
-      "again true", // after the child had some
-      "again true 1", // after this process had some
+      "again true", // the child had some before
+      "again true 1", // this process had some before
       "child true",
       "dup EMFILE", // the copy for the child
       "fork EMFILE", // the first child
       "fork EMFILE",
-      "fork true", // another child could not start: the first takes the request
+      "fork true", // another child could not start, so that the first takes the request
       "recvmsg EMFILE", // the child's own
       "server true",
       "start true", // the request of a child that could not start

@@ -1,4 +1,4 @@
-/** What a hostile handler can do in a child, and what not; docs/guide.md says the same, sentence by sentence. */
+/** The reach of a hostile handler in a child, as docs/guide.md describes it sentence by sentence. */
 
 import {
   AF_INET,
@@ -31,7 +31,7 @@ const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
 const ignoreProc = ignore || Deno.build.os !== "linux";
 
-/** The end of the stream, by a FIN or a reset. */
+/** Receives until the stream ends or is reset. */
 async function assertGone(client: LineClient): Promise<void> {
   try {
     while (await client.line() !== "");
@@ -42,7 +42,7 @@ async function assertGone(client: LineClient): Promise<void> {
 
 Deno.test({
   name:
-    "A hostile handler reaches nothing that childPermissions does not list, sees the other requests of its child, and loses it for messages of the library",
+    "A hostile handler has only childPermissions, sees the other requests of its child, and loses the child for messages in the name of the library",
   ignore: ignoreProc,
   async fn() {
     const options = { maxChildren: 1, databasePassword: "secret" };
@@ -78,7 +78,7 @@ Deno.test({
   },
 });
 
-/** The messages of a hostile handler cost its child, and leave nothing open. */
+/** Checks that messages of a hostile handler end its child, and leave nothing open. */
 async function checkLoss(server: TCP, what: string): Promise<void> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
@@ -93,7 +93,7 @@ async function checkLoss(server: TCP, what: string): Promise<void> {
 
 Deno.test({
   name:
-    "A hostile handler that holds its connection counts until its process has ended, with requestsPerChild 1",
+    "A hostile handler that keeps its connection counts until its process has ended, with requestsPerChild 1",
   ignore: ignoreProc,
   async fn() {
     const options = { requestsPerChild: 1, maxConnections: 1 };
@@ -101,13 +101,13 @@ Deno.test({
     await using _ = serving(server);
     using client = await LineClient.connect(server.serverAddress);
     const pid = Number(await client.ask("pid"));
-    await client.send("hold"); // and its process does not exit when it is told to
+    await client.send("hold"); // and its process ignores the request to exit
     const { error } = await server.reports.next();
     assertStringIncludes(error.message, "says that it has ended");
     assert(!exists(pid));
     await assertGone(client);
     using next = await LineClient.connect(server.serverAddress);
-    assertStrictEquals(await next.ask("requests"), "1"); // none of another client
+    assertStrictEquals(await next.ask("requests"), "1"); // no byte of another client
     assertStrictEquals(server.status.active, 1);
   },
 });

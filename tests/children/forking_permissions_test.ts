@@ -1,4 +1,4 @@
-/** What children may do, what a server needs to start them, and what they have of it besides. */
+/** The permissions of children, those that a server needs to start them, and the customs that children inherit. */
 
 import {
   type ChildPermissions,
@@ -25,7 +25,8 @@ const ignore = !mayFork;
 const HERE = new URL(import.meta.url).pathname;
 
 Deno.test({
-  name: "ForkingMixIn gives children what childPermissions and childEnv name",
+  name:
+    "ForkingMixIn gives children the permissions of childPermissions and the variables of childEnv",
   ignore,
   async fn() {
     const childPermissions: ChildPermissions = { read: [HERE], env: true };
@@ -54,7 +55,7 @@ import { Asks } from ${
 const make = (options) => new ForkingTCPServer(["127.0.0.1", 0], Asks, options);
 `;
 
-/** Runs a program, and returns the lines that it prints. */
+/** Runs a program, and returns its lines. */
 async function run(
   program: string,
   flags: string[],
@@ -72,7 +73,7 @@ async function run(
   return { lines: text(stdout).trim().split("\n"), stderr: text(stderr) };
 }
 
-/** Makes servers with fewer and fewer permissions, and says how that ends. */
+/** Creates servers with fewer and fewer permissions, and prints the outcome of each. */
 const MAKES = `
 const permissions = [{ run: true }, { read: true }, {}, {}];
 const env = { name: "env", variable: "NODE_V8_COVERAGE" };
@@ -89,7 +90,7 @@ for (const childPermissions of permissions) {
 
 Deno.test({
   name:
-    "ForkingMixIn says which flag is missing to start children, and gives no child more than its own process has",
+    "ForkingMixIn names the flag that is missing to start children, and gives no child more than its own process has",
   ignore,
   async fn() {
     const flags = ["--allow-run", "--allow-env=NODE_V8_COVERAGE"];
@@ -105,7 +106,7 @@ Deno.test({
   },
 });
 
-/** Serves one client with one child, and leaves that idle. */
+/** Serves one client with one child, which is then idle. */
 const SERVES_ONE = `
 const server = make({});
 const client = await Deno.connect({ port: server.serverAddress[1] });
@@ -127,7 +128,7 @@ const LEAST = [
   "--allow-env=NODE_V8_COVERAGE",
 ];
 
-/** Flags and environment of a server, and what its child has of it. */
+/** The flags and the environment of a server, and the customs of its child. */
 const CUSTOMS: [flags: string[], env: Record<string, string>, unknown[]][] = [
   [
     LEAST,
@@ -143,7 +144,7 @@ const CUSTOMS: [flags: string[], env: Record<string, string>, unknown[]][] = [
 
 Deno.test({
   name:
-    "A child of a server with the least permissions has its time zone, language and colours, writes to its stdout and stderr, and does not keep it alive",
+    "A child of a server with the least permissions has the time zone, language, colours, stdout and stderr of the server, and does not keep it alive",
   ignore: ignore || Deno.build.os === "windows",
   async fn() {
     for (const [flags, env, customs] of CUSTOMS) {

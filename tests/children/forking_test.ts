@@ -1,4 +1,4 @@
-/** Forking servers: where their handlers run, what they are told, and what is refused. */
+/** Forking servers: where handlers run, their options, and the mistakes that are refused. */
 
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -51,7 +51,7 @@ Deno.test({
     await using server = new TCP(LOCAL, Asks, options);
     await using _ = serving(server);
     const clients = [];
-    for (let i = 0; i < 4; i++) { // with more, the system would let them wait for a second to connect
+    for (let i = 0; i < 4; i++) { // with more, the system would delay connects by a second
       const client = await LineClient.connect(server.serverAddress);
       clients.push(client);
       await clients[0].ask("x");
@@ -65,7 +65,7 @@ Deno.test({
   },
 });
 
-/** Connects, and is gone: with a reset, and before anybody accepts. */
+/** Connects, and resets the connection before it is accepted. */
 async function connectAndReset([, port]: InetAddress): Promise<void> {
   const socket = connect(port as number, "127.0.0.1");
   await once(socket, "connect");
@@ -74,7 +74,7 @@ async function connectAndReset([, port]: InetAddress): Promise<void> {
 }
 
 Deno.test({
-  name: "ForkingTCPServer skips a client that is gone before it is accepted",
+  name: "ForkingTCPServer skips a client that has left before it is accepted",
   ignore,
   async fn() {
     await using server = new TCP(LOCAL, Asks);
@@ -85,7 +85,7 @@ Deno.test({
   },
 });
 
-/** The child has the real connection, and finds only code of its own. */
+/** A child has the real connection, and no code of the server's program. */
 async function checkChild(server: TCP): Promise<void> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
@@ -101,7 +101,7 @@ async function checkChild(server: TCP): Promise<void> {
   assertStrictEquals(Number(await client.ask("heap")), 64 + 3 * 8);
 }
 
-/** A request goes to the idle child, else to a new one, and at `maxChildren` to one that has others. */
+/** A request goes to an idle child, to a new one, or at `maxChildren` to a busy one. */
 async function checkChoice(server: TCP): Promise<void> {
   while (server.status.active > 0) await delay(1);
   const [only] = server.activeChildren!;
@@ -115,7 +115,7 @@ async function checkChoice(server: TCP): Promise<void> {
   assertStrictEquals(server.activeChildren!.size, 2);
 }
 
-/** A child ignores SIGINT and SIGTERM, which a terminal or a service manager sends to all: the server ends it. */
+/** A child ignores SIGINT and SIGTERM, which a terminal or a service manager sends to the whole group. */
 async function checkSignals(server: TCP): Promise<void> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
@@ -125,7 +125,7 @@ async function checkSignals(server: TCP): Promise<void> {
   assertStrictEquals(Number(await client.ask("pid")), pid);
 }
 
-/** Other programs get their answers. */
+/** Programs in other languages get their answers. */
 async function checkOthers(server: TCP): Promise<void> {
   const port = String(server.serverAddress[1]);
   const script = "import socket,sys\n" +
@@ -142,7 +142,7 @@ async function checkOthers(server: TCP): Promise<void> {
   }
 }
 
-/** What a program prints. */
+/** Runs a program, and returns its output. */
 async function output(
   program: string,
   args: string[],
@@ -159,7 +159,7 @@ async function output(
   return text((await child.output()).stdout);
 }
 
-/** Many clients talk at once. */
+/** Many clients are served at once. */
 async function checkMany(server: TCP): Promise<void> {
   const { accepted } = server.status;
   await Promise.all(Array.from({ length: 32 }, async (_, i) => {
@@ -180,7 +180,7 @@ Deno.test({
     await using server = new TCP(LOCAL, Asks, {
       maxChildren: 2,
       childFlags: ["--v8-flags=--max-old-space-size=64"],
-      childTimeout: 3e6, // more than a timer can be
+      childTimeout: 3e6, // more than the longest timer
     });
     await using _ = serving(server);
     assertStrictEquals(server.activeChildren, null);
@@ -196,7 +196,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn tells handlers the options that childOptions names only, and takes childFlags",
+    "ForkingMixIn passes handlers only the options that childOptions names, and takes childFlags",
   ignore,
   async fn() {
     class Telling extends TCP {
@@ -231,7 +231,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingTCPServer binds at once, and a taken port fails in the constructor",
+    "ForkingTCPServer binds in the constructor, which throws if the port is taken",
   ignore,
   async fn() {
     await using server = new TCP(LOCAL, Echo);
@@ -254,7 +254,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ForkingMixIn calls collectChildren() as it waits and after requests, and with blockOnClose false leaves children to end by themselves",
+    "ForkingMixIn calls collectChildren() on its ticks and after requests, and does not wait for children with blockOnClose false",
   ignore,
   async fn() {
     let calls = 0;
@@ -271,7 +271,7 @@ Deno.test({
     const served = server.serveForever({ pollInterval: 0.001 });
     using client = await LineClient.connect(server.serverAddress);
     await client.ask("x");
-    assertStrictEquals(calls, 2); // after the request; no timer ticks
+    assertStrictEquals(calls, 2); // after the request: there is no tick
     const none = { idle: 0, finished: 0, forced: 0 };
     assertEquals(await server.serverClose(), none);
     await served;
@@ -321,7 +321,7 @@ async function checkDatagrams(server: UDP, client: Socket) {
 }
 
 Deno.test({
-  name: "ForkingUnixStreamServer gets a name of its own where it has none",
+  name: "ForkingUnixStreamServer with an empty address gets a unique one",
   ignore: !MAY_UNIX || Deno.build.os !== "linux",
   async fn() {
     const { getRandomValues } = crypto;
@@ -363,7 +363,8 @@ await server.serveForever();
 `;
 
 Deno.test({
-  name: "ForkingUnixStreamServer takes its path along when --watch begins anew",
+  name:
+    "ForkingUnixStreamServer binds its path again when --watch restarts the program",
   ignore: !MAY_UNIX,
   async fn() {
     const dir = await Deno.makeTempDir();
@@ -394,13 +395,12 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "ForkingMixIn: requests that were quick do not hold up those that are not",
+  name: "ForkingMixIn: the average of short requests does not delay long ones",
   ignore,
   async fn() {
     await using server = new TCP(LOCAL, Asks);
     await using _ = serving(server);
-    const count = navigator.hardwareConcurrency + 2; // one more than quick requests keep busy
+    const count = navigator.hardwareConcurrency + 2; // one more than short requests keep busy
     const pids = async () => {
       const clients = await Promise.all(
         Array.from(
@@ -418,7 +418,7 @@ Deno.test({
     for (let i = 0; i < 50; i++) {
       using client = await LineClient.connect(server.serverAddress);
       await client.send("x");
-      await client.socket.shutdown(SHUT_WR); // the child does not wait for its client
+      await client.socket.shutdown(SHUT_WR); // the child waits for no client
       assertStrictEquals(await client.line(), "X");
     }
     assertStrictEquals(await pids(), count);
@@ -426,7 +426,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingTCPServer relays where node:net cannot bind at once",
+  name:
+    "ForkingTCPServer relays connections if node:net cannot bind synchronously",
   ignore,
   async fn() {
     const net = globalThis.process.getBuiltinModule("node:net") as {
@@ -448,7 +449,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingMixIn rejects a handler that is none, and names it",
+  name:
+    "ForkingMixIn refuses a handler that is no class of handlers, and names it",
   ignore,
   fn() {
     for (const Handler of [undefined, null, {}, class {}]) {
@@ -462,7 +464,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "ForkingMixIn rejects a handler that cannot be found again",
+  name: "ForkingMixIn refuses a handler that its module does not export",
   ignore,
   async fn() {
     class Local extends Echo {}
@@ -487,7 +489,7 @@ Deno.test({
   },
 });
 
-/** Each client of a handler that no child can load is closed, and the error says why. */
+/** Checks that a client whose handler cannot be loaded is closed, and that the error says why. */
 async function checkRefusal(
   Handler: typeof Echo,
   message: string,
@@ -505,7 +507,8 @@ async function checkRefusal(
 }
 
 Deno.test({
-  name: "ForkingMixIn refuses cleanly when the module cannot be loaded",
+  name:
+    "ForkingMixIn closes clients and reports the reason if the module cannot be loaded",
   ignore,
   async fn() {
     class Throwing extends Echo {

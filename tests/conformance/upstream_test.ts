@@ -63,7 +63,9 @@ function toRow(file: string, group: string, cells: string[]): Row {
   };
 }
 
-/** The names that a file of tests registers as it is loaded; by a name of its own, because its suite may have loaded it. */
+/**
+ * The names that a file of tests registers as it is loaded; by a name of its own, because its suite may have loaded it.
+ */
 async function namesIn(file: string): Promise<string[]> {
   const names: string[] = [];
   const register = (...args: (string | { name?: string })[]) => {

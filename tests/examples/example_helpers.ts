@@ -1,5 +1,5 @@
 /**
- * What the tests of examples share: starting one with the permissions that it documents, and clients.
+ * Starts examples with the permissions that they document, and runs clients.
  *
  * @module
  */
@@ -13,14 +13,14 @@ export const root: URL = new URL("../..", import.meta.url);
 /** Whether examples can be started here. */
 export const mayRun: boolean = granted("run", "read");
 
-/** The flags of the command that the header of an example says. */
+/** Returns the flags of the command in the header of an example. */
 function documentedFlags(script: string): string[] {
   const text = Deno.readTextFileSync(new URL(script, root));
   const command = new RegExp(`deno run (.*) ${script}`).exec(text);
   return command![1].split(" ");
 }
 
-/** The command that runs an example. */
+/** Returns the command that runs an example. */
 export function deno(script: string, ...args: string[]): Deno.Command {
   const flags = documentedFlags(script);
   return boundedCommand(Deno.execPath(), {
@@ -32,7 +32,7 @@ export function deno(script: string, ...args: string[]): Deno.Command {
   });
 }
 
-/** Reads a stream until it has said something that matches. */
+/** Reads a stream until its text matches. */
 export async function readUntil(
   stream: ReadableStream<Uint8Array>,
   pattern: RegExp,
@@ -46,15 +46,15 @@ export async function readUntil(
   throw new Error(`the program ended; it said ${JSON.stringify(text)}`);
 }
 
-/** An example that runs. */
+/** A running example. */
 export interface Running extends AsyncDisposable {
-  /** The number of its process. */
+  /** The pid. */
   readonly pid: number;
-  /** The port that it said. */
+  /** The port that it printed. */
   readonly port: string;
-  /** All that it says on stderr until it ends. */
+  /** The text on stderr until it ends. */
   readonly stderr: Promise<string>;
-  /** Sends a signal, and resolves to the exit code. */
+  /** Sends a signal, and returns the exit code. */
   end(signal: Deno.Signal): Promise<number>;
 }
 
@@ -86,7 +86,7 @@ export async function start(
   };
 }
 
-/** What a client says when it is given `input`. */
+/** Returns the output of a client for `input`. */
 export async function talk(
   program: string,
   args: string[],
@@ -106,7 +106,7 @@ export async function talk(
   return new TextDecoder().decode(stdout);
 }
 
-/** Runs a program that is to fail: with one line, no stack trace, and exit code 1. */
+/** Runs a program that must fail with one line, no stack trace, and exit code 1. */
 export async function complaint(
   script: string,
   ...args: string[]
@@ -119,7 +119,7 @@ export async function complaint(
 }
 
 /**
- * Makes tests of one server the steps of one test, because a start of the server takes longer than most of them.
+ * Makes the tests of one server steps of one test, because a start takes longer than most of them.
  *
  * @param name The test.
  * @param serve Starts the server, runs the tests with it, and ends it.

@@ -1,4 +1,4 @@
-/** examples/dns.ts against dig and dnsperf, and against messages that are not right. */
+/** examples/dns.ts with dig, dnsperf and malformed messages. */
 
 // @ts-types="../../examples/dns_packet.d.ts"
 import codec from "npm:dns-packet@5.6.1";
@@ -47,7 +47,7 @@ async function run(program: string, ...args: string[]): Promise<string> {
 const dig = ({ port }: Running, ...args: string[]): Promise<string> =>
   run("dig", "@127.0.0.1", "-p", port, "+time=5", "+tries=1", ...args);
 
-/** What dig is asked with +short, and what it says. */
+/** The questions for dig with +short, and the answers. */
 const SHORT: [args: string, answer: string][] = [
   ["www.example.test", "192.0.2.1\n192.0.2.2\n"],
   ["www.example.test AAAA", "2001:db8::1\n"],
@@ -78,7 +78,7 @@ dns("answers dig with its records, and follows aliases", async (server) => {
   }
 }, !have("dig"));
 
-/** What dig is asked, and status, flags, and counts of answers and authorities. */
+/** The questions for dig, and status, flags, and counts of answers and authorities. */
 const STATUS: [
   args: string,
   status: string,
@@ -199,13 +199,13 @@ dns("answers every query of dnsperf over UDP and TCP", async ({ port }) => {
   }
 }, !have("dnsperf"));
 
-/** A query, as it goes over UDP. */
+/** Returns a query for UDP. */
 const query = (id: number, name: string, more: Partial<Packet> = {}) =>
   new Uint8Array(codec.encode({
     ...{ id, type: "query", questions: [{ type: "A", name }] },
     ...more,
   }));
-/** A message with its length before it, as it goes over TCP. */
+/** Returns a message for TCP, with its length before it. */
 const framed = (message: Uint8Array): Uint8Array<ArrayBuffer> =>
   Uint8Array.of(message.length >> 8, message.length & 0xff, ...message);
 
@@ -242,7 +242,7 @@ const edns = (options: unknown[] = []): OptAnswer => ({
   flags: 0,
   options,
 });
-/** What is mutated: queries of all kinds that the server knows. */
+/** The queries to mutate: one of each kind that the server answers. */
 const CORPUS = [
   query(1, "www.example.test"),
   query(2, "shop.example.test", { additionals: [edns()] }),
@@ -260,11 +260,11 @@ const CORPUS = [
 ];
 const LAST = query(0xabcd, "www.example.test");
 
-/** Whether a message is a query, and so has a right to an answer. */
+/** Reports whether a message is a query, which must be answered. */
 const isQuery = (message: Uint8Array): boolean =>
   message.length >= 12 && (message[2] & 0x80) === 0;
 
-/** Looks at the answer to a message that may be wrong in any way. */
+/** Checks the answer to a message with any fault. */
 function checkAnswer(message: Uint8Array, answer: Uint8Array): void {
   assertEquals(answer.subarray(0, 2), message.subarray(0, 2).slice());
   assertEquals(answer[2] & 0b1111_1001, 0x80 | message[2] & 0b0111_1001);
@@ -301,7 +301,7 @@ dns(
       await client.shutdown(SHUT_WR);
       for (const message of messages) {
         const head = await file.read(2);
-        if (!isQuery(message)) { // the server has closed, or reset
+        if (!isQuery(message)) { // closed or reset by the server
           return assertEquals(head.length, 0);
         }
         const answer = await file.readexactly(head[0] << 8 | head[1]);
@@ -309,7 +309,7 @@ dns(
       }
     };
     const lost = (error: { code?: string }) => {
-      if (error.code !== "ECONNRESET") throw error; // what it had not read, it resets
+      if (error.code !== "ECONNRESET") throw error; // a close with unread data is a reset
     };
     const messages = fc.array(mutated(CORPUS), { minLength: 1, maxLength: 3 });
     const tail = mutated(CORPUS.map(framed));
@@ -322,10 +322,10 @@ dns(
   },
 );
 
-/** A name of 256 bytes: three labels of 63, and one of 62. */
+/** A name of 256 bytes: three labels of 63 and one of 62. */
 const longName = query(1, `${`${"x".repeat(63)}.`.repeat(3)}${"x".repeat(62)}`);
 
-/** A query with an OPT record for the name "a", which the codec would not write. */
+/** A query with an OPT record for the name "a", which the codec never writes. */
 const namedOpt = ((message: Uint8Array) =>
   Uint8Array.of(
     ...message.subarray(0, -11),
@@ -337,7 +337,7 @@ const namedOpt = ((message: Uint8Array) =>
     query(1, "a", { additionals: [edns()] }),
   );
 
-/** Messages that only a look at the details tells, and the code that answers them. */
+/** Messages that are wrong in a detail, and the code of each answer. */
 const WRONG: [name: string, message: Uint8Array, rcode: number][] = [
   ["no question", LAST.with(5, 0), 1],
   ["two questions", LAST.with(5, 2), 1],
@@ -392,7 +392,7 @@ dns(
 );
 
 const SOA = "@ SOA ns me 1 2 3 4 5\n";
-/** Zones that cannot be read, and the reason. */
+/** Zones that are refused, and the reason. */
 const BAD_ZONES: [text: string, reason: string][] = [
   ["", "one SOA"],
   [SOA + SOA, "one SOA"],
@@ -416,7 +416,7 @@ const BAD_ZONES: [text: string, reason: string][] = [
   ["$TTL 1 2", "too many words"],
 ];
 
-Deno.test("parseZone() says in which line a zone is wrong, and why", () => {
+Deno.test("parseZone() names the line and the reason of an error", () => {
   for (const [text, reason] of BAD_ZONES) {
     const zone = `$ORIGIN example.test.\n$TTL 1h\n${text}`;
     assertThrows(() => parseZone(zone), Error, reason);
@@ -428,7 +428,7 @@ Deno.test("parseZone() says in which line a zone is wrong, and why", () => {
 });
 
 Deno.test({
-  name: "examples/dns.ts says in one line that it has no zone",
+  name: "examples/dns.ts exits with one line if its zone cannot be read",
   ignore: !mayRun,
   async fn() {
     await complaint("examples/dns.ts", "127.0.0.1", "0", "no/such.zone");

@@ -1,4 +1,4 @@
-/** The handlers of examples/http, with methods that do what methods of programs do: wait, fail, and answer early. */
+/** The handlers of examples/http with methods of a program: they wait, fail, and answer early. */
 
 import { BaseHTTPRequestHandler } from "../../examples/http/handler.ts";
 import {
@@ -13,7 +13,7 @@ import { serving } from "../helpers/servers.ts";
 import { Event, until, within } from "../helpers/within.ts";
 import { ServerMetrics } from "../../telemetry.ts";
 
-/** More than the system takes for a client that does not read. */
+/** More than the system buffers for a client that does not read. */
 const MEBIBYTES = 20;
 
 class Handler extends BaseHTTPRequestHandler {
@@ -22,7 +22,7 @@ class Handler extends BaseHTTPRequestHandler {
 
   async doGET() {
     switch (this.path) {
-      case "/upstream": // what this server waited for, and not the client
+      case "/upstream": // a timeout of the server, and not of the client
         throw new TimeoutError("the upstream is slow");
       case "/abort-signal":
         throw new DOMException("Signal timed out.", "TimeoutError");
@@ -44,7 +44,7 @@ class Handler extends BaseHTTPRequestHandler {
     }
   }
 
-  /** Goes on after an error of the body, as programs do. */
+  /** Ignores an error of the body, as programs do. */
   async doPOST() {
     try {
       await this.respond(200, {}, await this.body.bytes());
@@ -71,7 +71,7 @@ class Handler extends BaseHTTPRequestHandler {
     }
   }
 
-  /** Goes on when the server closes. */
+  /** Continues when the server closes. */
   async *#held() {
     yield bytes("x");
     await this.wfile.flush();
@@ -102,7 +102,7 @@ class Server extends AsyncTCPServer {
   }
 }
 
-/** Sends bytes in pieces, one when the last was read, and returns all that comes back. */
+/** Sends each piece once the one before was read, and returns the whole answer. */
 async function ask(
   server: Server,
   pieces: string[],
@@ -131,7 +131,7 @@ const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 const post = (headers: string, method = "POST") =>
   `${method} / HTTP/1.1\r\nHost: x\r\n${headers}\r\n\r\n`;
 
-/** Bodies that end in an error, which the method answers with 500. */
+/** Bodies with an error, which the method answers with 500. */
 const BROKEN: [name: string, request: string][] = [
   ["takes too long", post("Content-Length: 100") + "abc"],
   ["in chunks takes too long", post("Transfer-Encoding: chunked") + "3\r\na"],
@@ -153,7 +153,7 @@ for (const [name, request] of BROKEN) {
       await client.sendall(bytes(request));
       using file = client.makefile("rb");
       const head = text(await within(file.readuntil(bytes("\r\n\r\n"))));
-      // What comes now is no body, and no request either.
+      // The rest is no body and no request.
       await client.sendall(bytes(`0\r\n\r\n${get("/")}`));
       const rest = text(await within(file.read()));
       assertEquals(statuses(head + rest), [500]);

@@ -1,4 +1,4 @@
-/** examples/http.ts against curl, wrk, CPython's clients, fetch, and clients that are up to no good. */
+/** examples/http.ts with curl, wrk, CPython's clients, fetch, and hostile clients. */
 
 import fc from "fast-check";
 import { createConnection, SHUT_WR, type Socket } from "../../mod.ts";
@@ -22,7 +22,7 @@ import { within } from "../helpers/within.ts";
 
 const BIG = 3_000_000;
 
-/** A directory to serve, beside something that nobody may see. A client has some seconds to send a request. */
+/** A directory to serve, beside a secret. A client has some seconds to send a request. */
 async function withSite(
   fn: (server: Running, directory: string) => Promise<void>,
   seconds = "60",
@@ -65,7 +65,7 @@ const site = onOneServer<[Running, string]>(
   (tests) => withSite(tests),
 );
 
-/** A test that ends its server. */
+/** Defines a test that ends its server. */
 function ending(name: string, fn: (server: Running) => Promise<void>) {
   Deno.test({
     name: `examples/http.ts ${name}`,
@@ -77,7 +77,7 @@ function ending(name: string, fn: (server: Running) => Promise<void>) {
 const connect = ({ port }: Running): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
-/** Sends bytes, and reads all that comes back. */
+/** Sends bytes, and returns the whole answer. */
 async function ask(
   server: Running,
   request: string | Uint8Array,
@@ -90,7 +90,7 @@ async function ask(
   return text(await within(file.read()));
 }
 
-/** The statuses of the answers, without those that only say "go on". */
+/** Returns the statuses of the answers without 100 Continue. */
 const statuses = (answer: string): number[] =>
   Array.from(
     answer.matchAll(/HTTP\/1\.1 (\d{3}) /g),
@@ -100,7 +100,7 @@ const statuses = (answer: string): number[] =>
 const GET = "GET /hello.txt HTTP/1.1\r\nHost: x\r\n\r\n";
 const HELLO = "hello, world\n";
 
-/** What is wrong, or odd, and the statuses of the answers. */
+/** Requests that are wrong or odd, and the statuses of the answers. */
 const REQUESTS: Record<string, [string, number[]]> = {
   "a request": [GET, [200]],
   "an empty line before it": [`\r\n${GET}`, [200]],
@@ -470,7 +470,7 @@ site("weighs the conditions as RFC 9110 does", async (server) => {
       } ${time} ${year}`,
       304,
     ],
-    ["If-Modified-Since: 2999", 200], // no date of HTTP
+    ["If-Modified-Since: 2999", 200], // not a date of HTTP
     [`If-Modified-Since: ${date.toISOString()}`, 200],
     [`If-Match: ${etag}`, 200],
     ["If-Match: *", 200],
@@ -507,7 +507,7 @@ site("looks for the last slash in the path alone", async (server) => {
   assertEquals(statuses(await get("/indexed/?a")), [200]);
 });
 
-/** Heads of HEAD that are answered with an error, which has no body. */
+/** Requests with HEAD that are answered with an error, without a body. */
 const WRONG_HEADS: [head: string, status: number][] = [
   ["HEAD / HTTP/1.1\r\n\r\n", 400],
   ["HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
@@ -579,7 +579,7 @@ site(
   },
 );
 
-/** Sends SIGTERM, and waits until the server drains: it ends a connection that waits for nothing. */
+/** Sends SIGTERM, and waits until the server drains: it ends an idle connection. */
 async function drain(server: Running): Promise<{ ended: Promise<number> }> {
   using idle = await connect(server);
   await idle.sendall(bytes(GET));
@@ -752,7 +752,7 @@ site("answers fetch", async (server) => {
 
 Deno.test({
   name:
-    "examples/http.ts closes a connection whose head takes too long, and one that is silent",
+    "examples/http.ts closes a connection whose head takes too long, and a silent one",
   ignore: !mayRun,
   fn: () =>
     withSite(async (server) => {

@@ -1,4 +1,4 @@
-/** examples/https.ts and client_certificate.ts against curl, Chromium and openssl. */
+/** examples/https.ts and client_certificate.ts with curl, Chromium and openssl. */
 
 import { assert, assertEquals, assertStringIncludes } from "../deps.ts";
 import { Authority, type Identity } from "../helpers/certificates.ts";
@@ -8,7 +8,7 @@ import { boundedCommand } from "../helpers/within.ts";
 
 const hosts = ["localhost", "127.0.0.1"];
 
-/** Runs `fn` in a directory that has the certificates as files: `<name>.pem` and `<name>.key`. */
+/** Runs `fn` in a directory with the certificates: `<name>.pem` and `<name>.key`. */
 async function withFiles(
   identities: Record<string, Partial<Identity>>,
   fn: (path: (name: string) => string) => Promise<void>,
@@ -59,7 +59,7 @@ Deno.test({
       assertEquals(await get("first"), "hello\n");
       await Deno.writeTextFile(key, renewed.key);
       Deno.kill(server.pid, "SIGHUP");
-      while (await get("second") === ""); // until the signal is there
+      while (await get("second") === ""); // until the signal has arrived
       assertEquals(await get("first"), "");
       assertEquals(await server.end("SIGINT"), 0);
       assertStringIncludes(await server.stderr, "KEY_VALUES_MISMATCH");
@@ -67,7 +67,7 @@ Deno.test({
   },
 });
 
-/** A page that shows, below itself, the list of a directory, to which it is redirected. */
+/** A page with the list of a directory, to which it is redirected, in a frame. */
 const PAGE = `<title>A</title><p id=x>hi<pre></pre><script>
 const request = new XMLHttpRequest();
 request.open("GET", "/sub dir", false);
@@ -77,7 +77,7 @@ document.querySelector("pre").textContent = request.responseURL + request.respon
 
 Deno.test({
   name:
-    "examples/https.ts shows Chromium its pages, and the list behind a redirect",
+    "examples/https.ts serves Chromium a page and the list behind a redirect",
   ignore: !mayRun || !have("chromium"),
   async fn() {
     const identity = new Authority().issue({ name: "localhost", hosts });
@@ -158,7 +158,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "examples/https.ts says in one line that its certificate is not to be had",
+    "examples/https.ts exits with one line if its certificate cannot be read",
   ignore: !mayRun,
   async fn() {
     const args = ["localhost", "0", ".", "no-such.pem", "no-such.key"];

@@ -1,4 +1,4 @@
-/** examples/redis.ts against redis-cli, redis-benchmark, a real Redis, and clients that are up to no good. */
+/** examples/redis.ts with redis-cli, redis-benchmark, Redis itself, and hostile clients. */
 
 import fc from "fast-check";
 import { createConnection, SHUT_WR, type Socket } from "../../mod.ts";
@@ -16,7 +16,7 @@ import { bytes, text } from "../helpers/bytes.ts";
 import { fuzz, mutated } from "../helpers/fuzz.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 
-/** Runs `fn` with a server that has no keys yet; the server must end well. */
+/** Runs `fn` with a server without keys, which must exit with code 0. */
 async function withRedis(fn: (server: Running) => Promise<void>) {
   await using server = await start("examples/redis.ts", "127.0.0.1", "0");
   await fn(server);
@@ -27,7 +27,7 @@ async function withRedis(fn: (server: Running) => Promise<void>) {
 
 const redis = onOneServer("examples/redis.ts serves its clients", withRedis);
 
-/** A test whose server has no keys yet. */
+/** Defines a test whose server has no keys. */
 function empty(
   name: string,
   fn: (server: Running) => Promise<void>,
@@ -42,7 +42,7 @@ function empty(
 const connect = (port: string): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
-/** Sends bytes, and reads all that comes back. */
+/** Sends bytes, and returns the whole answer. */
 async function ask(
   port: string,
   request: string | Uint8Array,
@@ -59,13 +59,13 @@ async function ask(
   }
 }
 
-/** A command as clients send it. */
+/** Returns a command as clients send it. */
 const command = (...args: string[]) =>
   `*${args.length}\r\n${
     args.map((arg) => `$${bytes(arg).length}\r\n${arg}\r\n`).join("")
   }`;
 
-/** What is asked, and what Redis 7 answers; the first state is empty. */
+/** Commands and the answers of Redis 7, from an empty state on. */
 const DIALOGUE: [string, string][] = [
   [command("PING"), "+PONG\r\n"],
   [command("ping", "hello"), "$5\r\nhello\r\n"],
@@ -143,7 +143,7 @@ const DIALOGUE: [string, string][] = [
   ["*0\r\n*-1\r\nPING\r\n", "+PONG\r\n"],
 ];
 
-/** What ends a connection, and the last words. */
+/** Commands that end a connection, and the last answer. */
 const WRONG: [string, string][] = [
   ["*x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
   ["*9999999999\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
@@ -160,7 +160,7 @@ const WRONG: [string, string][] = [
   ["QUIT\r\nPING\r\n", "+OK\r\n"],
 ];
 
-/** What is sent on a connection of its own, and what Redis 7.0.15 answers before it closes. */
+/** Data for a new connection, and the answer of Redis 7.0.15 before it closes. */
 const APART: [string, string][] = [
   ["*1\n$4\nPING\n", ""],
   ["*1\n$4\nPING\n\r\n", "-ERR Protocol error: invalid multibulk length\r\n"],
@@ -477,7 +477,7 @@ redis("refuses a transaction without an end", async ({ port }) => {
   );
 });
 
-/** Bytes that a process has in memory. */
+/** Returns the bytes of memory of a process. */
 function memoryOf(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1024;
@@ -495,7 +495,7 @@ redis(
         await client.sendall(
           bytes(`*1000000\r\n${"$0\r\n\r\n".repeat(900_000)}`),
         )
-          .catch(() => {}); // it may have been refused already
+          .catch(() => {}); // perhaps refused already
         const answer = await within(client.recv(1000));
         assertEquals(
           text(answer),
@@ -573,7 +573,7 @@ empty("answers redis-cli", async ({ port }) => {
     talk("redis-cli", ["-p", port, ...args], "");
   assertEquals(await cli("SET", "key", "some value", "EX", "60"), "OK\n");
   assertEquals(await cli("GET", "key"), "some value\n");
-  assertMatch(await cli("TTL", "key"), /^(60|5\d)\n$/); // a second or more may have gone by
+  assertMatch(await cli("TTL", "key"), /^(60|5\d)\n$/); // a second or more may have passed
   assertEquals(
     await talk("redis-cli", ["-p", port], "incr n\nincr n\nkeys *\n"),
     "1\n2\nkey\nn\n",
@@ -609,7 +609,8 @@ redis("answers redis-benchmark, pipelined too", async ({ port }) => {
 }, !have("redis-benchmark"));
 
 Deno.test({
-  name: "Redis itself says what the test of examples/redis.ts says",
+  name:
+    "Redis itself gives the answers that the tests of examples/redis.ts expect",
   ignore: !mayRun || !have("redis-server"),
   async fn() {
     const directory = await Deno.makeTempDir();
@@ -643,7 +644,7 @@ Deno.test({
       for (const [asked, answer] of [["FLUSHALL\r\n", "+OK\r\n"], ...APART]) {
         assertEquals(await ask(port, asked), answer, asked);
       }
-      // A client that is sending still it resets.
+      // The server resets a client that is still sending.
       const short = WRONG.filter(([asked]) => asked.length < 1000);
       for (const [asked, answer] of short) {
         assertEquals(await ask(port, asked), answer, asked);

@@ -1,4 +1,4 @@
-/** examples/daytime.ts, discard.ts, chargen.ts and chat.ts against ncat, socat, and members who misbehave. */
+/** The small examples with ncat, socat, and members of the chat who misbehave. */
 
 import fc from "fast-check";
 import {
@@ -26,7 +26,7 @@ import { hear, makeProxied } from "../proxy/proxy_helpers.ts";
 import { Facts } from "../testdata/proxy_handlers.ts";
 import { freePort } from "../project/docs_programs.ts";
 
-/** Adds tests of one server of an example. */
+/** Defines the tests of one server of an example. */
 const on = (name: string) =>
   onOneServer<[Running]>(
     `examples/${name}.ts serves its clients`,
@@ -39,7 +39,7 @@ const on = (name: string) =>
 const connect = ({ port }: Running): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(port)], { timeout: 30 });
 
-/** Ends a server with SIGINT; it must end well and have no error to tell. */
+/** Ends a server with SIGINT; it must exit with code 0 and print no error. */
 async function endWell(server: Running): Promise<void> {
   assertEquals(await server.end("SIGINT"), 0);
   const stderr = await server.stderr;
@@ -118,7 +118,8 @@ socks5("connects curl to a server, by name and by address", async (server) => {
 }, !have("curl"));
 
 Deno.test({
-  name: "examples/tcp_proxy.ts tells the server behind it who the client is",
+  name:
+    "examples/tcp_proxy.ts tells the server behind it the address of the client",
   ignore: !mayRun,
   async fn() {
     const backend = makeProxied(
@@ -180,7 +181,7 @@ class Chatter implements Disposable {
     this.#file = socket.makefile("r");
   }
 
-  /** Joins, and reads what is said to the new one. */
+  /** Joins, and reads the greeting. */
   static async join(server: Running, name: string): Promise<Chatter> {
     const chatter = new Chatter(await connect(server));
     assertEquals(await chatter.hear(), "* your name?");
@@ -205,14 +206,14 @@ class Chatter implements Disposable {
 
 const onChat = on("chat");
 
-/** Adds a test that begins with an empty chat. */
+/** Defines a test that begins with an empty chat. */
 const chat: typeof onChat = (name, fn, ignore) =>
   onChat(name, async (server) => {
     while (await joinAndLeave(server) !== "* here: nobody\n");
     await fn(server);
   }, ignore);
 
-/** Joins the chat as "nobody", leaves it, and returns the line that told who was there. */
+/** Joins the chat as "nobody", leaves it, and returns the line with the members. */
 async function joinAndLeave(server: Running): Promise<string> {
   using client = await connect(server);
   using file = client.makefile("r");
@@ -285,7 +286,7 @@ chat(
       assertEquals(heard, `ann: ${line}`);
     }
     assertEquals(await ann.hear(), "* slow leaves");
-    let received = 0; // what the system held; the rest was dropped
+    let received = 0; // held by the system; the rest was dropped
     try {
       for (let n; (n = (await slow.socket.recv(65536)).length) > 0;) {
         received += n;

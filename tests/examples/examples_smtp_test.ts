@@ -1,4 +1,4 @@
-/** examples/smtp.ts against Python's smtplib, swaks, ncat, and clients that are up to no good. */
+/** examples/smtp.ts with Python's smtplib, swaks, ncat, and hostile clients. */
 
 import { createConnection, type Socket } from "../../mod.ts";
 import { createDefaultContext } from "../../ssl.ts";
@@ -19,14 +19,15 @@ import { have } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { within } from "../helpers/within.ts";
 
-/** A server, and the directory of its mails. */
+/** A running server, and the directory of its mails. */
 interface Post {
   readonly server: Running;
   readonly maildir: string;
 }
 
 /**
- * Runs `fn` with a server that gives a client `seconds` for a command. The server must end well, with no unfinished mail.
+ * Runs `fn` with a server that gives a client `seconds` for a command. The server must end well, with no unfinished
+ * mail.
  *
  * @param files The certificate and key of the server.
  */
@@ -63,7 +64,7 @@ const post = onOneServer<[Post]>(
 const connect = ({ server }: Post): Promise<Socket> =>
   createConnection(["127.0.0.1", Number(server.port)], { timeout: 30 });
 
-/** Sends all of `input` at once, and reads to the end. */
+/** Sends `input` at once, and returns the whole answer. */
 async function ask(post: Post, input: string | Uint8Array): Promise<string> {
   using client = await connect(post);
   using file = client.makefile("rb");
@@ -72,11 +73,11 @@ async function ask(post: Post, input: string | Uint8Array): Promise<string> {
   return text(await within(answer));
 }
 
-/** The codes of the replies; a reply of several lines counts once. */
+/** Returns the codes of the replies, one for a reply of several lines. */
 const codes = (answer: string): number[] =>
   Array.from(answer.matchAll(/^(\d{3}) /gm), ([, code]) => +code);
 
-/** The mails that were delivered, without the lines that the server adds. */
+/** Returns the delivered mails, without the lines that the server adds. */
 function delivered({ maildir }: Post): string[] {
   const mails: string[] = [];
   for (const { name } of Deno.readDirSync(`${maildir}/new`)) {
@@ -99,7 +100,7 @@ const ENVELOPE =
 const MAIL = `${ENVELOPE}DATA\r\nSubject: x\r\n\r\nhello\r\n.\r\n`;
 const GOT = "Subject: x\n\nhello\n";
 
-/** What a client sends at once, the codes of the replies after the greeting, and the mails that come of it. */
+/** Data that a client sends at once, the codes of the replies after the greeting, and the delivered mails. */
 const DIALOGUES: Record<string, [string, number[], string[]?]> = {
   "a mail": [`${MAIL}QUIT\r\n`, [250, 250, 250, 354, 250, 221], [GOT]],
   "two mails": [
@@ -240,7 +241,7 @@ post("keeps nothing of a mail whose client leaves", async (post) => {
 });
 
 Deno.test({
-  name: "examples/smtp.ts says why it leaves a client that is silent",
+  name: "examples/smtp.ts tells a silent client why it closes the connection",
   ignore: !mayRun,
   fn: () =>
     withPost(async (post) => {
@@ -249,7 +250,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "examples/smtp.ts says why it leaves its clients when it ends",
+  name:
+    "examples/smtp.ts tells its clients why it closes their connections when it ends",
   ignore: !mayRun,
   fn: () =>
     withPost(async (post) => {

@@ -69,7 +69,7 @@ echo(
   },
 );
 
-/** Arguments of another one, whose port "0" is that of the first, and what it complains of. */
+/** The arguments of a second server, whose port "0" is replaced by that of the first, and its complaint. */
 const WRONG: [args: string[], said: string][] = [
   [["localhost", "0"], "Address already in use"],
   [["localhost", "70000"], "70000"],
@@ -112,7 +112,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "examples/echo_client.ts says in one line that nobody listens",
+  name: "examples/echo_client.ts exits with one line if nobody listens",
   ignore: !mayRun,
   async fn() {
     const args = ["--host=127.0.0.1", `--port=${freePort()}`, "hello"];
@@ -133,7 +133,7 @@ const HASHED = new RegExp(
 const COUNTED =
   /^3 words, counted by process \d+\nNotCapable: Requires read access to "\/etc\/passwd"[^\n]*\n\n$/;
 
-/** What each example of a way to run answers the CPython client, as a pattern. */
+/** The pattern of the answer of each example to CPython's client. */
 const WAYS: [script: string, answer: RegExp, ...args: string[]][] = [
   ["examples/blocking_echo.ts", /^HELLO FROM PYTHON\n$/],
   ["examples/threaded_hash.ts", HASHED],
@@ -158,7 +158,7 @@ for (const [script, answer, ...args] of WAYS) {
   });
 }
 
-/** The servers that the tests above start over IPv6. */
+/** The servers that other tests start over IPv6. */
 const IPV6_ELSEWHERE = ["threaded_hash", "forking_sandbox"];
 
 /** The others, with their arguments, in a directory, with a certificate and its key. */

@@ -28,7 +28,7 @@ function readerOf(...steps: Step[]): BufferedReader {
   return new BufferedReader(new FakeSource(...steps));
 }
 
-/** What an operation of the oracle returns here. */
+/** Returns the result of an operation of the oracle. */
 async function perform(
   reader: BufferedReader,
   [name, argument]: Operation,
@@ -61,7 +61,7 @@ const WHOLE: readonly string[] = [
 ];
 const PARTIAL: readonly string[] = [...WHOLE, "read1", "readinto1", "peek"];
 
-/** Random data with many line ends, and random operations on it. */
+/** Returns random data with many line ends, and random operations on it. */
 function randomCase(
   seed: number,
   names: readonly string[],
@@ -89,7 +89,7 @@ function openCase({ chunks, bufferSize }: OracleCase): BufferedReader {
 }
 
 Deno.test({
-  name: "BufferedReader does what CPython's io.BufferedReader does",
+  name: "BufferedReader agrees with CPython's io.BufferedReader",
   ignore: !havePython(),
   async fn() {
     const cases = Array.from({ length: 600 }, (_, seed) => {
@@ -114,7 +114,7 @@ Deno.test({
   },
 });
 
-Deno.test("BufferedReader loses nothing when any receive times out, in any operation", async () => {
+Deno.test("BufferedReader loses nothing, whichever receive of whichever operation times out", async () => {
   for (let seed = 0; seed < 400; seed++) {
     const bufferSize = seed % 3 === 0 ? 0 : seed % 3 === 1 ? 7 : 4096;
     const spec = randomCase(seed, WHOLE, bufferSize);
@@ -182,12 +182,12 @@ Deno.test("BufferedReader.read() returns exactly as many bytes as asked for", as
   assertEquals(text(await reader.read()), "");
 });
 
-Deno.test("BufferedReader.read() reads to the end without a size", async () => {
+Deno.test("BufferedReader.read() without a size reads to the end", async () => {
   assertEquals(text(await readerOf("ab\n", "cd").read()), "ab\ncd");
   assertEquals(text(await readerOf("ab\n", "cd").read(-1)), "ab\ncd");
 });
 
-Deno.test("BufferedReader.read() gathers what comes byte by byte", async () => {
+Deno.test("BufferedReader.read() gathers data that arrives byte by byte", async () => {
   const data = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
   let at = 0;
   const reader = new BufferedReader({
@@ -198,7 +198,7 @@ Deno.test("BufferedReader.read() gathers what comes byte by byte", async () => {
   assertEquals(await reader.read(), data.slice(-1));
 });
 
-Deno.test("BufferedReader.read() returns a chunk as it came where that fits", async () => {
+Deno.test("BufferedReader.read() returns a chunk of the right size uncopied", async () => {
   const chunk = bytes("whole");
   const source = {
     recv: () => Promise.resolve(chunk),
@@ -219,7 +219,7 @@ Deno.test("BufferedReader.read1() makes at most one receive", async () => {
   assertEquals(text(await reader.read1()), "");
 });
 
-Deno.test("BufferedReader.readexactly() throws what came when the stream ends before", async () => {
+Deno.test("BufferedReader.readexactly() throws with the partial data if the stream ends early", async () => {
   const reader = readerOf("abc", "def");
   assertEquals(text(await reader.readexactly(4)), "abcd");
   const error = await assertRejects(
@@ -233,7 +233,7 @@ Deno.test("BufferedReader.readexactly() throws what came when the stream ends be
   assertEquals(text(await reader.read()), "");
 });
 
-Deno.test("BufferedReader.readline() returns a last line that has no line end", async () => {
+Deno.test("BufferedReader.readline() returns a last line without a line end", async () => {
   const reader = readerOf("one\ntw", "o\r\n\nend");
   const lines = [];
   for (let index = 0; index < 5; index++) {
@@ -242,7 +242,7 @@ Deno.test("BufferedReader.readline() returns a last line that has no line end", 
   assertEquals(lines, ["one\n", "two\r\n", "\n", "end", ""]);
 });
 
-Deno.test("BufferedReader.readline() returns parts where a limit is given", async () => {
+Deno.test("BufferedReader.readline() with a limit returns parts of a line", async () => {
   const reader = readerOf("abcdef\ngh");
   assertEquals(text(await reader.readline(4)), "abcd");
   assertEquals(text(await reader.readline(0)), "");
@@ -270,7 +270,7 @@ Deno.test("BufferedReader.readline() throws for a line beyond lineLimit and skip
   assertEquals(text(await reader.readline()), "next\n");
 });
 
-Deno.test("BufferedReader.readline() discards no more than the line that is too long", async () => {
+Deno.test("BufferedReader.readline() discards only the line that is too long", async () => {
   const reader = new BufferedReader(new FakeSource("0123456789\nnext\nlast"), {
     lineLimit: 10,
   });
@@ -282,7 +282,7 @@ Deno.test("BufferedReader.readline() discards no more than the line that is too 
   assertEquals(text(await reader.readline()), "last");
 });
 
-Deno.test("BufferedReader.readline() takes a last line as long as lineLimit", async () => {
+Deno.test("BufferedReader.readline() returns a last line of lineLimit bytes", async () => {
   assertEquals(
     text(
       await new BufferedReader(new FakeSource("0123"), { lineLimit: 4 })
@@ -299,7 +299,7 @@ Deno.test("BufferedReader.readline() takes a last line as long as lineLimit", as
   );
 });
 
-Deno.test("BufferedReader.readline() ends quietly when the stream ends in a line too long", async () => {
+Deno.test("BufferedReader.readline() returns an empty array if the stream ends in a line that is too long", async () => {
   const reader = new BufferedReader(new FakeSource("012345", "67"), {
     lineLimit: 4,
   });
@@ -307,7 +307,7 @@ Deno.test("BufferedReader.readline() ends quietly when the stream ends in a line
   assertEquals(text(await reader.readline()), "");
 });
 
-Deno.test("BufferedReader.readline() keeps skipping after a timeout", async () => {
+Deno.test("BufferedReader.readline() goes on skipping a long line after a timeout", async () => {
   const reader = new BufferedReader(
     new FakeSource("012345", "6", timeout(), "7\nnext\n"),
     {
@@ -319,7 +319,7 @@ Deno.test("BufferedReader.readline() keeps skipping after a timeout", async () =
   assertEquals(text(await reader.readline()), "next\n");
 });
 
-Deno.test("BufferedReader.read() goes on inside of a line that was too long", async () => {
+Deno.test("BufferedReader.read() continues inside a line that was too long", async () => {
   const reader = new BufferedReader(new FakeSource("012345", "67\nnext\n"), {
     lineLimit: 5,
   });
@@ -329,7 +329,7 @@ Deno.test("BufferedReader.read() goes on inside of a line that was too long", as
   assertEquals(text(await reader.readline()), "next\n");
 });
 
-Deno.test("BufferedReader has a line limit of 64 KiB, or none with Infinity", async () => {
+Deno.test("BufferedReader.lineLimit is 64 KiB by default, and Infinity for none", async () => {
   const long = "x".repeat(65536);
   await assertRejects(
     () => readerOf(long, "\n").readline(),
@@ -342,7 +342,7 @@ Deno.test("BufferedReader has a line limit of 64 KiB, or none with Infinity", as
   assertEquals((await reader.readline()).length, 65537);
 });
 
-Deno.test("BufferedReader.readuntil() finds a separator across any chunks", async () => {
+Deno.test("BufferedReader.readuntil() finds a separator across chunks", async () => {
   for (let seed = 0; seed < 200; seed++) {
     const random = seeded(seed);
     const separator = ["\n", "\r\n", "\r\n\r\n", "abab", "aaa"][seed % 5];
@@ -359,13 +359,13 @@ Deno.test("BufferedReader.readuntil() finds a separator across any chunks", asyn
   }
 });
 
-Deno.test("BufferedReader.readuntil() takes bytes, and a line end by default", async () => {
+Deno.test("BufferedReader.readuntil() takes bytes as separator, and a line end by default", async () => {
   const reader = readerOf("a\u0000b\nc");
   assertEquals(text(await reader.readuntil(Uint8Array.of(0))), "a\u0000");
   assertEquals(text(await reader.readuntil()), "b\n");
 });
 
-Deno.test("BufferedReader.readuntil() throws what came when the stream ends before", async () => {
+Deno.test("BufferedReader.readuntil() throws with the partial data if the stream ends early", async () => {
   const reader = readerOf("head\r\n", "body\r");
   assertEquals(text(await reader.readuntil("\r\n")), "head\r\n");
   const error = await assertRejects(
@@ -377,7 +377,7 @@ Deno.test("BufferedReader.readuntil() throws what came when the stream ends befo
   assertEquals(error.expected, undefined);
 });
 
-Deno.test("BufferedReader.readuntil() throws beyond its limit and keeps what came", async () => {
+Deno.test("BufferedReader.readuntil() throws beyond its limit, and keeps the data", async () => {
   const reader = readerOf("0123", "4567", "89\r\n");
   for (let attempt = 0; attempt < 2; attempt++) {
     const error = await assertRejects(
@@ -393,7 +393,7 @@ Deno.test("BufferedReader.readuntil() throws beyond its limit and keeps what cam
   );
 });
 
-Deno.test("BufferedReader.readuntil() throws where the separator ends beyond the limit", async () => {
+Deno.test("BufferedReader.readuntil() throws if the separator ends beyond the limit", async () => {
   const reader = readerOf("0123\r\n");
   const error = await assertRejects(
     () => reader.readuntil("\r\n", { limit: 5 }),
@@ -403,7 +403,7 @@ Deno.test("BufferedReader.readuntil() throws where the separator ends beyond the
   assertEquals(text(await reader.readuntil("\r\n", { limit: 6 })), "0123\r\n");
 });
 
-Deno.test("BufferedReader.readuntil() has lineLimit as its limit", async () => {
+Deno.test("BufferedReader.readuntil() is limited by lineLimit", async () => {
   const reader = new BufferedReader(new FakeSource("0123456"), {
     lineLimit: 5,
   });
@@ -422,7 +422,7 @@ Deno.test("BufferedReader.readlines() stops after the line that exceeds the hint
   assertEquals(await reader.readlines(), []);
 });
 
-Deno.test("BufferedReader.readlines() leaves all lines where one is too long", async () => {
+Deno.test("BufferedReader.readlines() takes no line if one is too long", async () => {
   const reader = new BufferedReader(new FakeSource("a\nb\n0123456\nc"), {
     lineLimit: 5,
   });
@@ -445,7 +445,7 @@ Deno.test("BufferedReader.readlines() skips the rest of a line that was too long
   assertEquals((await reader.readlines()).map(text), ["b\n"]);
 });
 
-Deno.test("BufferedReader.readinto() receives straight into a large buffer", async () => {
+Deno.test("BufferedReader.readinto() receives directly into a large buffer", async () => {
   const source = new FakeSource("abc", "d".repeat(70_000));
   const reader = new BufferedReader(source);
   assertEquals(text(await reader.read(1)), "a");
@@ -456,7 +456,7 @@ Deno.test("BufferedReader.readinto() receives straight into a large buffer", asy
   assertEquals(text(buffer), "bc" + "d".repeat(70_000));
 });
 
-Deno.test("BufferedReader.readinto() fills any view, or less at the end", async () => {
+Deno.test("BufferedReader.readinto() fills a view of any type, or less at the end", async () => {
   const reader = readerOf("abcd", "efg");
   const memory = new ArrayBuffer(8);
   assertEquals(await reader.readinto(new DataView(memory, 2, 5)), 5);
@@ -466,7 +466,7 @@ Deno.test("BufferedReader.readinto() fills any view, or less at the end", async 
   assertEquals(await reader.readinto(new Uint8Array(0)), 0);
 });
 
-Deno.test("BufferedReader.readinto() keeps what came before a timeout", async () => {
+Deno.test("BufferedReader.readinto() keeps the data from before a timeout", async () => {
   const source = new FakeSource("abc", "de", timeout(), "fgh");
   const reader = new BufferedReader(source, { bufferSize: 2 });
   const shared = new Uint8Array(new SharedArrayBuffer(8));
@@ -489,7 +489,7 @@ Deno.test("BufferedReader.readinto1() makes at most one receive", async () => {
   assertEquals(await reader.readinto1(large), 0);
 });
 
-Deno.test("BufferedReader.peek() shows what comes and leaves it", async () => {
+Deno.test("BufferedReader.peek() returns the next data and leaves it in place", async () => {
   const source = new FakeSource("abc", "def");
   const reader = new BufferedReader(source);
   assertEquals(text(await reader.peek()), "abc");
@@ -502,7 +502,7 @@ Deno.test("BufferedReader.peek() shows what comes and leaves it", async () => {
   assertEquals(text(await reader.peek(9)), "");
 });
 
-Deno.test("BufferedReader.peek() shows no more than one buffer of what waits", async () => {
+Deno.test("BufferedReader.peek() returns at most one buffer", async () => {
   const reader = new BufferedReader(
     new FakeSource("abcd", "efgh", "i", timeout()),
     {
@@ -524,7 +524,7 @@ Deno.test("BufferedReader.peek() throws in an unbuffered reader", async () => {
   );
 });
 
-Deno.test("BufferedReader with bufferSize 0 never receives more than it is asked for", async () => {
+Deno.test("BufferedReader with bufferSize 0 receives no more than a call asks for", async () => {
   const source = new FakeSource("line\nhead\r\n\r\n0123456789", "rest");
   const reader = new BufferedReader(source, { bufferSize: 0 });
   assertEquals(text(await reader.readline()), "line\n");
@@ -539,7 +539,7 @@ Deno.test("BufferedReader with bufferSize 0 never receives more than it is asked
   assertEquals(text(await reader.read()), "9rest");
 });
 
-Deno.test("BufferedReader asks for bufferSize bytes, 65536 by default", async () => {
+Deno.test("BufferedReader receives up to bufferSize bytes, 65536 by default", async () => {
   for (
     const [bufferSize, asked] of [[undefined, 65536], [-1, 65536], [
       10,
@@ -552,7 +552,7 @@ Deno.test("BufferedReader asks for bufferSize bytes, 65536 by default", async ()
   }
 });
 
-Deno.test("BufferedReader[Symbol.asyncIterator]() yields the lines and can go on later", async () => {
+Deno.test("BufferedReader[Symbol.asyncIterator]() yields lines, and a second loop continues", async () => {
   const reader = readerOf("a\nb", "\nc\nd");
   for await (const line of reader) {
     assertEquals(text(line), "a\n");
@@ -564,7 +564,7 @@ Deno.test("BufferedReader[Symbol.asyncIterator]() yields the lines and can go on
   assert(!reader.closed);
 });
 
-Deno.test("BufferedReader[Symbol.asyncIterator]() gives buffered lines at once", async () => {
+Deno.test("BufferedReader[Symbol.asyncIterator]() yields buffered lines without a wait", async () => {
   const source = new FakeSource("a\n".repeat(16));
   const iterator = new BufferedReader(source)[Symbol.asyncIterator]();
   assertStrictEquals(iterator[Symbol.asyncIterator](), iterator);
@@ -588,7 +588,7 @@ Deno.test("BufferedReader[Symbol.asyncIterator]() throws for a line beyond lineL
   assertEquals(text((await iterator.next()).value), "b\n");
 });
 
-Deno.test("BufferedReader serves calls in their order while one waits", async () => {
+Deno.test("BufferedReader serves concurrent calls in order", async () => {
   const { promise, resolve } = Promise.withResolvers<Bytes>();
   const reader = readerOf("a", promise, "more\n");
   const results = Promise.all([
@@ -611,7 +611,7 @@ Deno.test("BufferedReader serves the next call after one that failed", async () 
   assertEquals(second.status === "fulfilled" && text(second.value), "ab\n");
 });
 
-Deno.test("BufferedReader.close() ends all reading and calls onClose once", async () => {
+Deno.test("BufferedReader.close() ends all reads, and calls onClose once", async () => {
   let closes = 0;
   const reader = new BufferedReader(new FakeSource("a\nb\n"), {
     onClose: () => closes++,
@@ -644,7 +644,7 @@ Deno.test("BufferedReader.close() ends all reading and calls onClose once", asyn
   }
 });
 
-/** Every read that one receive may serve. */
+/** The reads that one receive may serve. */
 const STRAIGHT: [name: string, read: (reader: BufferedReader) => unknown][] = [
   ["readline", (reader) => reader.readline()],
   ["read1", (reader) => reader.read1()],
@@ -685,7 +685,7 @@ for (const [name, read] of STRAIGHT) {
   });
 }
 
-Deno.test("BufferedReader.readline() that nobody awaits leaves no rejection where the line is too long", async () => {
+Deno.test("BufferedReader.readline() that nobody awaits causes no unhandled rejection if the line is too long", async () => {
   const reader = new BufferedReader(new FakeSource("012345", "6\nb\n"), {
     lineLimit: 4,
   });
@@ -704,7 +704,7 @@ Deno.test("BufferedReader[Symbol.dispose]() closes", () => {
   assert(reader.closed);
 });
 
-Deno.test("BufferedReader rejects arguments out of range and names them", async () => {
+Deno.test("BufferedReader refuses arguments out of range, and names them", async () => {
   const reader = readerOf("abc");
   const calls: [() => Promise<unknown>, string][] = [
     [
@@ -744,7 +744,7 @@ Deno.test("BufferedReader rejects arguments out of range and names them", async 
   assertEquals(text(await reader.read()), "abc");
 });
 
-Deno.test("BufferedReader rejects arguments of another type and names it", async () => {
+Deno.test("BufferedReader refuses arguments of a wrong type, and names the type", async () => {
   const reader = readerOf("abc");
   // deno-lint-ignore no-explicit-any
   const any = (value: unknown) => value as any;
@@ -776,7 +776,7 @@ Deno.test("BufferedReader rejects arguments of another type and names it", async
   }
 });
 
-Deno.test("new BufferedReader() rejects sizes out of range and names them", () => {
+Deno.test("new BufferedReader() refuses sizes out of range, and names them", () => {
   const source = new FakeSource();
   assertThrows(
     () => new BufferedReader(source, { bufferSize: -2 }),
@@ -797,7 +797,7 @@ Deno.test("new BufferedReader() rejects sizes out of range and names them", () =
   );
 });
 
-Deno.test("BufferedReader takes a source that throws instead of rejecting", async () => {
+Deno.test("BufferedReader accepts a source that throws instead of rejecting", async () => {
   const fail = () => {
     throw timeout();
   };
@@ -812,6 +812,6 @@ Deno.test("BufferedReader takes a source that throws instead of rejecting", asyn
     () => reader.readinto1(large),
   ];
   for (const call of calls) {
-    await assertRejects(call, TimeoutError); // and the turn is given back
+    await assertRejects(call, TimeoutError); // and the next call has its turn
   }
 });

@@ -10,7 +10,7 @@ import { FakeSink } from "../helpers/fakes.ts";
 
 type Open = (sink: FakeSink, onClose?: () => void) => Writer;
 
-/** What a writer does without and with a buffer. */
+/** The behaviour of a writer, with a buffer and without. */
 const WRITERS: [name: string, open: Open][] = [
   [
     "BufferedWriter with bufferSize 0",
@@ -28,7 +28,7 @@ function brokenPipe(): BrokenPipeError {
   });
 }
 
-/** Lets everything happen that needs no event: reports of unhandled rejections, for one. */
+/** Lets unhandled rejections be reported. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -289,7 +289,7 @@ testBoth("[Symbol.asyncDispose]() flushes and closes", async (open) => {
   assertEquals(sink.sent, ["abc"]);
 });
 
-Deno.test("BufferedWriter.write() with bufferSize 0 sends at once, each write by itself", () => {
+Deno.test("BufferedWriter.write() with bufferSize 0 sends each write at once", () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 0 });
   const data = bytes("abc");
@@ -308,7 +308,7 @@ Deno.test("BufferedWriter.writelines() with bufferSize 0 joins lines into few wr
   assertEquals(sink.sent, ["a\nb\n", large, "c\nd\n"]);
 });
 
-Deno.test("BufferedWriter.flush() with bufferSize 0 waits for a write that settles out of its turn", async () => {
+Deno.test("BufferedWriter.flush() with bufferSize 0 waits for a write that settles out of order", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 0 });
   const gate = Promise.withResolvers<void>();
@@ -326,7 +326,7 @@ Deno.test("BufferedWriter.flush() with bufferSize 0 waits for a write that settl
   await Promise.all(flushes);
 });
 
-Deno.test("BufferedWriter.write() sends when the buffer would overflow", async () => {
+Deno.test("BufferedWriter.write() sends if the buffer would overflow", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 4 });
   await writer.write("abc");
@@ -339,7 +339,7 @@ Deno.test("BufferedWriter.write() sends when the buffer would overflow", async (
   assertEquals(sink.sent, ["abcd", "e"]);
 });
 
-Deno.test("BufferedWriter.write() sends what is larger than the buffer as it is", async () => {
+Deno.test("BufferedWriter.write() sends data larger than the buffer uncopied", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 4 });
   const large = bytes("defgh");
@@ -349,7 +349,7 @@ Deno.test("BufferedWriter.write() sends what is larger than the buffer as it is"
   assert(sink.given[1] === large, "the data was copied");
 });
 
-Deno.test("BufferedWriter.write() waits for room, and no longer", async () => {
+Deno.test("BufferedWriter.write() waits only until the buffer has room", async () => {
   const sink = new FakeSink();
   const gate = Promise.withResolvers<void>();
   sink.gate = gate.promise;
@@ -366,7 +366,7 @@ Deno.test("BufferedWriter.write() waits for room, and no longer", async () => {
   assertEquals(await write, 1);
 });
 
-Deno.test("BufferedWriter.write() copies what it keeps", async () => {
+Deno.test("BufferedWriter.write() copies the data that it buffers", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink);
   const data = bytes("abc");
@@ -376,7 +376,7 @@ Deno.test("BufferedWriter.write() copies what it keeps", async () => {
   assertEquals(sink.sent, ["abc"]);
 });
 
-Deno.test("BufferedWriter never writes into memory that is being sent", async () => {
+Deno.test("BufferedWriter never writes to memory that is being sent", async () => {
   const sink = new FakeSink();
   const writer = new BufferedWriter(sink, { bufferSize: 8 });
   for (const part of ["abcd", "efgh", "ij", "klmnopq"]) writer.write(part);
@@ -384,7 +384,7 @@ Deno.test("BufferedWriter never writes into memory that is being sent", async ()
   assertEquals(sink.given.map(latin1), ["abcdefgh", "ij", "klmnopq"]);
 });
 
-Deno.test("BufferedWriter leaves memory alone until it is sent, and for good where that fails", async () => {
+Deno.test("BufferedWriter reuses memory only once it is sent, and never if that fails", async () => {
   const slow = new FakeSink();
   const gate = Promise.withResolvers<void>();
   slow.gate = gate.promise;
@@ -425,7 +425,7 @@ Deno.test("BufferedWriter collects 8192 bytes by default", async () => {
   }
 });
 
-Deno.test("new BufferedWriter() rejects a bufferSize out of range", () => {
+Deno.test("new BufferedWriter() refuses a bufferSize out of range", () => {
   const sink = new FakeSink();
   assertThrows(
     () => new BufferedWriter(sink, { bufferSize: -2 }),
@@ -440,7 +440,7 @@ Deno.test("new BufferedWriter() rejects a bufferSize out of range", () => {
 });
 
 for (const [name, open] of WRITERS) {
-  Deno.test(`${name}.pending counts what is written and not sent, and what fails no more`, async () => {
+  Deno.test(`${name}.pending counts the bytes that are written and not sent, without those that failed`, async () => {
     const sink = new FakeSink();
     const { promise, resolve } = Promise.withResolvers<void>();
     sink.gate = promise;

@@ -1,4 +1,4 @@
-/** Encodings: their names, and what begins, ends or is repeated. `text_stream_test.ts` compares with CPython. */
+/** Encodings: their names, and the ends of their ranges. `text_stream_test.ts` compares them with CPython. */
 
 import { BufferedReader, TextReader } from "../../mod.ts";
 import {
@@ -10,7 +10,7 @@ import { assertEquals, assertInstanceOf, assertThrows } from "../deps.ts";
 import { fromLatin1, latin1 } from "../helpers/bytes.ts";
 import { FakeSource } from "../helpers/fakes.ts";
 
-Deno.test("decoderFor() and encoderFor() know an encoding by each of Python's spellings", () => {
+Deno.test("decoderFor() and encoderFor() accept each of Python's spellings of an encoding", () => {
   for (const name of ["latin-1", "Latin1", " ISO_8859_1 ", "iso8859-1"]) {
     assertEquals(decoderFor(name, "strict")(fromLatin1("\x80"), true), "\x80");
     assertEquals(latin1(encoderFor(name, "strict")("\x80")), "\x80");
@@ -24,7 +24,7 @@ Deno.test("decoderFor() and encoderFor() know an encoding by each of Python's sp
   }
 });
 
-Deno.test("encoderFor() writes the last character of an encoding, and none beyond", () => {
+Deno.test("encoderFor() encodes the last character of an encoding, and none beyond", () => {
   for (const [name, last] of [["ascii", 0x7f], ["latin-1", 0xff]] as const) {
     const encode = encoderFor(name, "strict");
     assertEquals(encode(String.fromCharCode(last)), Uint8Array.of(last));
@@ -43,7 +43,7 @@ Deno.test("encoderFor() replaces or drops each lone surrogate", () => {
   }
 });
 
-Deno.test("decoderFor() tells why an encoding is unknown", () => {
+Deno.test("decoderFor() says why an encoding is unknown", () => {
   const error = assertThrows(
     () => decoderFor("klingon", "strict"),
     RangeError,
@@ -59,7 +59,7 @@ Deno.test("decoderFor() decodes a chunk of any size", () => {
   assertEquals(text.at(-1), "é");
 });
 
-Deno.test("decoderFor() keeps nothing of a text that has ended", () => {
+Deno.test("decoderFor() keeps no state of a text that has ended", () => {
   for (const [first, second] of [["\xef\xbf", "\xbd"], ["\xe2\x82", "\xac"]]) {
     const decoders: Decode[] = [
       decoderFor("utf-8", "ignore"),
@@ -74,7 +74,7 @@ Deno.test("decoderFor() keeps nothing of a text that has ended", () => {
   }
 });
 
-Deno.test("TextReader.read() of data that cannot be decoded may go unawaited", async () => {
+Deno.test("TextReader.read() that nobody awaits causes no unhandled rejection if the data cannot be decoded", async () => {
   for (const encoding of ["utf-8", "ascii"]) {
     const source = new FakeSource(Uint8Array.of(0xff));
     using file = new TextReader(new BufferedReader(source), { encoding });

@@ -1,4 +1,4 @@
-/** Reads of files, and an `AbortSignal` that ends the wait: nothing is lost, and the signal keeps nothing. */
+/** Reads of files with an `AbortSignal`: an abort loses nothing, and no listener is left. */
 
 import {
   type AbortOptions,
@@ -23,7 +23,7 @@ import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 import { UntilDrain } from "../testdata/handlers.ts";
 
-/** A read that waits for more than "par": what it reads of "part\nrest\n", as text. */
+/** A read that waits after "par", and its result for "part\nrest\n", as text. */
 type Read<F> = (file: F, options?: AbortOptions) => Promise<unknown>;
 
 async function target(
@@ -61,7 +61,7 @@ const TEXT: Record<string, Read<TextReader>> = {
   "lines()": async (file, options) => (await file.lines(options).next()).value,
 };
 
-/** Reads that wait only while nothing is there. */
+/** Reads that wait only if no data is there. */
 const PARTIAL: Record<string, Read<BufferedReader>> = {
   "read1()": (file, options) => file.read1(options),
   "read1(n)": (file, options) => file.read1(3, options),
@@ -78,7 +78,7 @@ interface Kind<F> {
   name: string;
   open: Open<F>;
   reads: Record<string, Read<F>>;
-  /** What comes before the abort. */
+  /** The data before the abort. */
   before: string;
 }
 
@@ -102,13 +102,13 @@ const KINDS: Kind<any>[] = [
   { name: "TextRWPair", open: open("rw"), reads: TEXT, before: "par" },
 ];
 
-/** A result as text. */
+/** Returns a result as text. */
 function shown(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(shown);
   return value instanceof Uint8Array ? text(value) : value;
 }
 
-/** What a file gives without an abort. */
+/** Returns the result of a read without an abort. */
 // deno-lint-ignore no-explicit-any
 async function unbroken({ open }: Kind<any>, read: Read<any>) {
   const [peer, socket] = await tcpPair();
@@ -139,7 +139,7 @@ for (const kind of KINDS) {
       assertEquals(aborting.listeners, 0);
       await peer.sendall(bytes("part\nrest\n".slice(kind.before.length)));
       peer.close();
-      // aborted before: takes nothing, although all is there
+      // aborted before: takes nothing, although the data is there
       assertStrictEquals(await thrownBy(read(file, { signal })), reason);
       const given = [shown(await within(read(file))), shown(await file.read())];
       assertEquals(given, await unbroken(kind, read));
@@ -147,7 +147,7 @@ for (const kind of KINDS) {
       socket.close();
     });
 
-    Deno.test(`an abort ends ${kind.name}.${name}, which waits for its turn`, async () => {
+    Deno.test(`an abort ends ${kind.name}.${name} that waits for its turn`, async () => {
       const [peer, socket] = await tcpPair();
       const file = kind.open(socket);
       const aborting = new Aborting();
@@ -178,7 +178,7 @@ for (const kind of KINDS) {
       socket.close();
     });
 
-    Deno.test(`${kind.name}.${name} refuses what is no signal`, async () => {
+    Deno.test(`${kind.name}.${name} refuses a signal of another type`, async () => {
       const [peer, socket] = await tcpPair();
       const file = kind.open(socket);
       // deno-lint-ignore no-explicit-any
@@ -206,7 +206,7 @@ for (const mode of ["rb", "r"]) {
     const lines: unknown[] = [];
     const loop = async () => {
       for await (const line of file.lines({ signal })) {
-        if (lines.push(shown(line)) === 2) aborting.abort("enough"); // the third has come
+        if (lines.push(shown(line)) === 2) aborting.abort("enough"); // the third has arrived
       }
     };
     assertEquals(await thrownBy(loop()), "enough");
@@ -221,7 +221,7 @@ for (const mode of ["rb", "r"]) {
   });
 }
 
-Deno.test("an abort leaves a line that was too long to be skipped", async () => {
+Deno.test("after an abort, the rest of a line that was too long is still skipped", async () => {
   const [peer, socket] = await tcpPair();
   using file = socket.makefile("rb", { lineLimit: 4 });
   await peer.sendall(bytes("too long"));
@@ -241,7 +241,7 @@ Deno.test("an abort leaves a line that was too long to be skipped", async () => 
   socket.close();
 });
 
-/** Runs a handler until the server closes, and returns what `handleError` heard and the client got. */
+/** Runs a handler until the server closes, and returns the errors of `handleError` and the answer. */
 async function drained(
   Handler: new (...args: never[]) => BaseRequestHandler,
   Base: typeof AsyncTCPServer = AsyncTCPServer,
@@ -283,7 +283,7 @@ for (
   });
 }
 
-Deno.test("a handler may catch the end of its reads, and say something", async () => {
+Deno.test("a handler may catch the abort of its reads, and answer", async () => {
   class Catches extends StreamRequestHandler {
     override async handle() {
       const { signal } = this;
@@ -299,7 +299,7 @@ Deno.test("a handler may catch the end of its reads, and say something", async (
   assertEquals({ errors, heard }, { errors: [], heard: "closing\n" });
 });
 
-Deno.test("a handler's own abort is an error as any other", async () => {
+Deno.test("an abort by the handler itself is reported as any error", async () => {
   const mine = new Error("mine");
   class Gives extends StreamRequestHandler {
     override async handle() {
@@ -311,7 +311,7 @@ Deno.test("a handler's own abort is an error as any other", async () => {
   assertEquals(errors, [mine]);
 });
 
-Deno.test("reads take options without a signal, and no promise for options", async () => {
+Deno.test("reads accept options without a signal, and refuse a promise as options", async () => {
   const [peer, socket] = await tcpPair();
   using file = socket.makefile("rb");
   await peer.sendall(bytes("one\ntwo\n"));

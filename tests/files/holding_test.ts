@@ -1,4 +1,4 @@
-/** Small writes that are held while a tied reader has more, and sent when their turn ends. */
+/** Small writes, which are held while a tied reader has more input, and sent at the end of the turn. */
 
 import {
   BrokenPipeError,
@@ -12,10 +12,10 @@ import { bytes, text } from "../helpers/bytes.ts";
 import { FakeSink, FakeSource, type Step } from "../helpers/fakes.ts";
 import { endOfMicrotasks, endOfTurn, FrozenClock } from "../helpers/turns.ts";
 
-/** What a buffer collects, and a writer without one holds. */
+/** The sizes of the buffer: a buffered writer collects, an unbuffered one holds. */
 const MOST = 8192;
 
-/** A writer without a buffer, and a reader that is tied to it. */
+/** Returns an unbuffered writer and a reader tied to it. */
 function tied(steps: Step[], options: BufferedWriterOptions = {}) {
   const sink = new FakeSink();
   const wfile = new BufferedWriter(sink, { bufferSize: 0, ...options });
@@ -23,14 +23,14 @@ function tied(steps: Step[], options: BufferedWriterOptions = {}) {
   return { sink, wfile, rfile };
 }
 
-/** The same, when the first of the steps was read as far as its first line. */
+/** Returns the same after the first line was read. */
 async function begun(steps: Step[], options?: BufferedWriterOptions) {
   const files = tied(steps, options);
   assertEquals(text(await files.rfile.readline()), "1\n");
   return files;
 }
 
-/** Something to wait for. */
+/** Returns a promise to wait for. */
 const gate = () => Promise.withResolvers<void>();
 
 function brokenPipe(): BrokenPipeError {
@@ -39,7 +39,7 @@ function brokenPipe(): BrokenPipeError {
   });
 }
 
-Deno.test("BufferedWriter holds the answers to what came together, and sends them with the last", async () => {
+Deno.test("BufferedWriter holds the answers to pipelined lines, and sends them with the last one", async () => {
   using _ = new FrozenClock();
   const { sink, wfile, rfile } = tied(["1\n2\n3\n", "4\n"]);
   const pending: number[] = [];
@@ -51,7 +51,7 @@ Deno.test("BufferedWriter holds the answers to what came together, and sends the
   assertEquals(sink.sent, ["1\n2\n3\n", "4\n"]);
 });
 
-Deno.test("BufferedWriter copies what it holds", async () => {
+Deno.test("BufferedWriter copies the data that it holds", async () => {
   const { sink, wfile } = await begun(["1\n2\n"]);
   const data = bytes("abc");
   await wfile.write(data);
@@ -60,7 +60,7 @@ Deno.test("BufferedWriter copies what it holds", async () => {
   assertEquals(sink.sent, ["abc"]);
 });
 
-Deno.test("BufferedWriter holds nothing where the reader has no more, or is closed", async () => {
+Deno.test("BufferedWriter holds nothing if the reader has no more input, or is closed", async () => {
   for (const close of [false, true]) {
     const { sink, wfile, rfile } = await begun([close ? "1\n2\n" : "1\n"]);
     if (close) rfile.close();
@@ -80,7 +80,7 @@ Deno.test("BufferedWriter holds nothing while the reader waits for the rest of a
   assertEquals(text(await line), "2\n");
 });
 
-Deno.test("BufferedWriter sends what it holds when the reader waits", async () => {
+Deno.test("BufferedWriter sends the held data when the reader waits", async () => {
   using _ = new FrozenClock();
   for (
     const read of [
@@ -99,7 +99,7 @@ Deno.test("BufferedWriter sends what it holds when the reader waits", async () =
   }
 });
 
-Deno.test("BufferedWriter sends what it holds before anything but microtasks happens", async () => {
+Deno.test("BufferedWriter sends the held data right after the microtasks", async () => {
   using _ = new FrozenClock();
   const { sink, wfile } = await begun(["1\n2\n"]);
   wfile.write("a");
@@ -111,7 +111,7 @@ Deno.test("BufferedWriter sends what it holds before anything but microtasks hap
   assertEquals(sink.sent, ["ab"]);
 });
 
-Deno.test("BufferedWriter sends at the end of each turn, of all who hold", async () => {
+Deno.test("BufferedWriter sends at the end of each turn, for each writer that holds", async () => {
   const all = await Promise.all([1, 2, 3].map(() => begun(["1\n2\n"])));
   for (let turn = 1; turn < 4; turn++) {
     for (const { wfile } of all) wfile.write("a");
@@ -120,7 +120,7 @@ Deno.test("BufferedWriter sends at the end of each turn, of all who hold", async
   }
 });
 
-Deno.test("BufferedWriter does not hold for more than 5 ms where the handler computes", async () => {
+Deno.test("BufferedWriter holds for at most 5 ms while a handler computes", async () => {
   using clock = new FrozenClock();
   const { sink, wfile } = await begun(["1\n2\n"]);
   const held: number[] = [];
@@ -135,7 +135,7 @@ Deno.test("BufferedWriter does not hold for more than 5 ms where the handler com
   assertEquals(sink.sent, ["aaa", "a"]);
 });
 
-Deno.test("BufferedWriter waits for what it holds beyond 8 KiB", async () => {
+Deno.test("BufferedWriter waits for the send once it holds more than 8 KiB", async () => {
   using _ = new FrozenClock();
   const { sink, wfile } = await begun(["1\n2\n"]);
   const { promise, resolve } = gate();
@@ -153,7 +153,7 @@ Deno.test("BufferedWriter waits for what it holds beyond 8 KiB", async () => {
   assertEquals(sink.sent, ["x".repeat(MOST), "y"]);
 });
 
-Deno.test("BufferedWriter sends what it holds before a large write, which it does not copy", async () => {
+Deno.test("BufferedWriter sends the held data before a large write, which it does not copy", async () => {
   const { sink, wfile } = await begun(["1\n2\n"]);
   const large = new Uint8Array(MOST + 1);
   wfile.write("a");
@@ -162,7 +162,7 @@ Deno.test("BufferedWriter sends what it holds before a large write, which it doe
   assert(sink.given[1] === large, "the data was copied");
 });
 
-Deno.test("BufferedWriter sends a last answer by itself where it would be too much with those held", async () => {
+Deno.test("BufferedWriter sends a last answer by itself if it does not fit with those held", async () => {
   const { sink, wfile, rfile } = await begun(["1\n2\n"]);
   await wfile.write("x".repeat(MOST));
   await rfile.readline();
@@ -171,7 +171,7 @@ Deno.test("BufferedWriter sends a last answer by itself where it would be too mu
 });
 
 for (const bufferSize of [0, MOST]) {
-  Deno.test(`BufferedWriter with bufferSize ${bufferSize} takes no more while much of it is on its way`, async () => {
+  Deno.test(`BufferedWriter with bufferSize ${bufferSize} waits while much of its data is on its way`, async () => {
     const { sink, wfile } = await begun(["1\n2\n"], { bufferSize });
     const { promise, resolve } = gate();
     sink.gate = promise;
@@ -191,19 +191,19 @@ for (const bufferSize of [0, MOST]) {
 }
 
 for (const bufferSize of [0, MOST]) {
-  Deno.test(`BufferedWriter with bufferSize ${bufferSize} tells the next write that what it held was not sent`, async () => {
+  Deno.test(`BufferedWriter with bufferSize ${bufferSize} fails the next write if the held data was not sent`, async () => {
     const { sink, wfile, rfile } = await begun(["1\n2", "\n3\n"], {
       bufferSize,
     });
     const failure = sink.failure = brokenPipe();
     assertEquals(await wfile.write("a"), 1);
-    await rfile.readline(); // waits, so that it is sent
+    await rfile.readline(); // waits, so that the data is sent
     sink.failure = undefined;
     assertEquals(
       await assertRejects(() => wfile.write("b"), BrokenPipeError),
       failure,
     );
-    await wfile.write("c"); // told once
+    await wfile.write("c"); // reported once
     assertEquals(
       await assertRejects(() => wfile.flush(), BrokenPipeError),
       failure,
@@ -214,7 +214,7 @@ for (const bufferSize of [0, MOST]) {
 }
 
 for (const end of ["flush", "close"] as const) {
-  Deno.test(`BufferedWriter.${end}() throws that what was held was not sent, then or before`, async () => {
+  Deno.test(`BufferedWriter.${end}() throws if the held data was not sent, then or before`, async () => {
     for (const before of [false, true]) {
       const { sink, wfile } = await begun(["1\n2\n"]);
       sink.failure = brokenPipe();
@@ -224,14 +224,14 @@ for (const end of ["flush", "close"] as const) {
       assertEquals(wfile.pending, 0);
       if (end === "close") continue;
       sink.failure = undefined;
-      await wfile.write("b"); // told already
+      await wfile.write("b"); // reported before
       await wfile.close();
       assertEquals(sink.sent, ["b"]);
     }
   });
 }
 
-Deno.test("BufferedWriter tells the failure of a sink that throws at once", async () => {
+Deno.test("BufferedWriter reports the error of a sink that throws synchronously", async () => {
   const failing = await begun(["1\n2\n"]);
   const healthy = await begun(["1\n2\n"]);
   failing.sink.sendall = () => {
@@ -244,7 +244,7 @@ Deno.test("BufferedWriter tells the failure of a sink that throws at once", asyn
   assertEquals(healthy.sink.sent, ["a"]);
 });
 
-Deno.test("BufferedWriter.close() sends what is held", async () => {
+Deno.test("BufferedWriter.close() sends the held data", async () => {
   const { sink, wfile } = await begun(["1\n2\n"]);
   wfile.write("a");
   const closed = wfile.close();
@@ -252,7 +252,7 @@ Deno.test("BufferedWriter.close() sends what is held", async () => {
   await closed;
 });
 
-Deno.test("BufferedWriter.sendHeld() sends what is held or collected, once", async () => {
+Deno.test("BufferedWriter.sendHeld() sends held or buffered data once", async () => {
   for (const bufferSize of [0, 10]) {
     const { sink, wfile } = await begun(["1\n2\n"], { bufferSize });
     wfile.sendHeld();
@@ -266,7 +266,7 @@ Deno.test("BufferedWriter.sendHeld() sends what is held or collected, once", asy
   }
 });
 
-Deno.test("BufferedWriter calls onHold when it begins to hold, and not without need", async () => {
+Deno.test("BufferedWriter calls onHold only when it begins to hold", async () => {
   using _ = new FrozenClock();
   const held: Tied[] = [];
   const { sink, wfile } = await begun(["1\n2\n"], {
@@ -285,7 +285,7 @@ Deno.test("BufferedWriter calls onHold when it begins to hold, and not without n
   assertEquals(sink.sent, ["ab", "cd"]);
 });
 
-Deno.test("BufferedWriter holds while a handler goes on writing, and no longer than 50 microtasks after it", async () => {
+Deno.test("BufferedWriter holds while a handler goes on writing, and at most 50 microtasks longer", async () => {
   using _ = new FrozenClock();
   const { sink, wfile } = await begun(["1\n2\n"]);
   for (let i = 0; i < 5; i++) {

@@ -1,5 +1,5 @@
 /**
- * Asks CPython what its `io` classes do with bytes that come in given chunks.
+ * Asks CPython for the results of its `io` classes for bytes in given chunks.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface OracleText {
   newline: null | "" | "\n" | "\r" | "\r\n";
 }
 
-/** One file and what is done with it. Bytes are strings with one character for each byte. */
+/** One file and the operations on it. Bytes are strings with one character for each byte. */
 export interface OracleCase {
   chunks: string[];
   bufferSize: number;
@@ -65,7 +65,7 @@ except UnicodeDecodeError:
     return "UnicodeDecodeError"
 `;
 
-/** For each case the result of each operation, or in place of them the name of an error. */
+/** Returns for each case the result of each operation, or the name of an error. */
 export async function askCPython(cases: OracleCase[]): Promise<unknown[]> {
   return await python(
     BODY.trim(),

@@ -26,7 +26,7 @@ import {
   type Step,
 } from "../helpers/fakes.ts";
 
-/** A socket that receives the steps and keeps what it is sent. */
+/** A socket that receives the steps and records its sends. */
 class FakeSocket extends Socket {
   readonly source: FakeSource;
   readonly sink = new FakeSink();
@@ -59,7 +59,7 @@ class SlowStream extends FakeStream {
   }
 }
 
-/** How often a connection was closed. */
+/** Returns the number of closes of a connection. */
 const closes = ({ calls }: FakeStream) =>
   calls.filter((call) => call === "close").length;
 
@@ -99,7 +99,7 @@ for (const [mode, expected] of Object.entries(CLASSES)) {
   });
 }
 
-Deno.test("makefile() has the types of its modes", async () => {
+Deno.test("makefile() returns the type for its mode", async () => {
   const socket = new FakeSocket("a\n");
   const text: TextReader = socket.makefile();
   const writer: Writer = socket.makefile("wb");
@@ -109,12 +109,12 @@ Deno.test("makefile() has the types of its modes", async () => {
   for (const file of [writer, pair, some]) await file.close();
 });
 
-Deno.test("makefile() reads text without a mode, and with an empty one", () => {
+Deno.test("makefile() opens a text reader without a mode, or with an empty one", () => {
   assertInstanceOf(new FakeSocket().makefile(), TextReader);
   assertInstanceOf(new FakeSocket().makefile(""), TextReader);
 });
 
-Deno.test("makefile() rejects an invalid mode and names it", () => {
+Deno.test("makefile() refuses an invalid mode, and names it", () => {
   for (const mode of ["x", "rx", "a", "r+", "rt", "R"]) {
     assertThrows(
       () => new FakeSocket().makefile(mode),
@@ -129,7 +129,7 @@ Deno.test("makefile() rejects an invalid mode and names it", () => {
   );
 });
 
-Deno.test("makefile() rejects a buffering out of range, and 0 for text", () => {
+Deno.test("makefile() refuses a buffering out of range, and 0 for text", () => {
   const cases: [string, unknown, string][] = [
     [
       "rb",
@@ -160,7 +160,7 @@ Deno.test("makefile() rejects a buffering out of range, and 0 for text", () => {
   );
 });
 
-Deno.test("makefile() gives the buffer size to reader and writer", async () => {
+Deno.test("makefile() passes the buffer size to reader and writer", async () => {
   const socket = new FakeSocket("abcdef\n");
   const file = socket.makefile("rwb", { buffering: 4 });
   await file.read(1);
@@ -170,7 +170,7 @@ Deno.test("makefile() gives the buffer size to reader and writer", async () => {
   await file.close();
 });
 
-Deno.test("makefile() makes unbuffered files with buffering 0", async () => {
+Deno.test("makefile() returns unbuffered files with buffering 0", async () => {
   const socket = new FakeSocket("ab\ncd");
   const reader = socket.makefile("rb", { buffering: 0 });
   assertEquals(text(await reader.readline()), "ab\n");
@@ -183,7 +183,7 @@ Deno.test("makefile() makes unbuffered files with buffering 0", async () => {
   await pair.close();
 });
 
-Deno.test("makefile() gives encoding, errors, newline and lineLimit to text files", async () => {
+Deno.test("makefile() passes encoding, errors, newline and lineLimit to text files", async () => {
   const socket = new FakeSocket(Uint8Array.of(0xe9, 13, 10), "too long");
   const file = socket.makefile("rw", {
     encoding: "latin-1",
@@ -198,7 +198,7 @@ Deno.test("makefile() gives encoding, errors, newline and lineLimit to text file
   assertEquals(socket.sink.sent, ["\xe9?\r\n"]);
 });
 
-Deno.test("makefile() gives lineLimit to binary files", async () => {
+Deno.test("makefile() passes lineLimit to binary files", async () => {
   const file = new FakeSocket("too long").makefile("rb", { lineLimit: 4 });
   await assertRejects(() => file.readline(), LimitOverrunError);
 });
@@ -297,7 +297,7 @@ for (const mode of ["rwb", "rw"] as const) {
   });
 }
 
-Deno.test("makefile() ties a reader to a writer, which holds what goes before all that the socket sends", async () => {
+Deno.test("makefile() ties a reader to a writer, whose held data goes before any send of the socket", async () => {
   const stream = new FakeStream(bytes("1\n2\n"), bytes("3\n4\n"));
   const socket = Socket.from(stream);
   const wfile = socket.makefile("wb", { buffering: 0 });

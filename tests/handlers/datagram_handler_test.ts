@@ -1,4 +1,4 @@
-/** The handler of datagrams: what it has, and what it answers. */
+/** The handler of datagrams: its fields, and its answers. */
 
 import {
   BaseRequestHandler,
@@ -19,7 +19,7 @@ import { ask, connectTo } from "../helpers/clients.ts";
 import { FakeSource } from "../helpers/fakes.ts";
 import { LOOPBACK, serving } from "../helpers/servers.ts";
 
-Deno.test("BaseRequestHandler of a UDPServer has the packet and the server's socket", async () => {
+Deno.test("BaseRequestHandler.request of a UDPServer is the packet and the server's socket", async () => {
   class Handler extends BaseRequestHandler<DatagramRequest> {
     override async handle() {
       const [packet, socket] = this.request;
@@ -34,7 +34,7 @@ Deno.test("BaseRequestHandler of a UDPServer has the packet and the server's soc
   });
 });
 
-/** Serves datagrams, and returns what `handleError` got. */
+/** Serves datagrams, and returns the errors of `handleError`. */
 async function datagrams(
   handle: (handler: DatagramRequestHandler) => Promise<unknown>,
   use: (server: UDPServer) => Promise<void>,
@@ -54,7 +54,7 @@ async function datagrams(
   return errors;
 }
 
-Deno.test("DatagramRequestHandler answers with one datagram of all that was written", async () => {
+Deno.test("DatagramRequestHandler answers with one datagram of all writes", async () => {
   const errors = await datagrams(async ({ packet, socket, rfile, wfile }) => {
     assertEquals(text(packet), "one\ntwo");
     assertInstanceOf(socket, Socket);
@@ -68,7 +68,7 @@ Deno.test("DatagramRequestHandler answers with one datagram of all that was writ
   assertEquals(errors, []);
 });
 
-Deno.test("DatagramRequestHandler sends nothing where nothing was written, or handle() threw", async () => {
+Deno.test("DatagramRequestHandler sends nothing if nothing was written, or handle() threw", async () => {
   const errors = await datagrams(async ({ packet, wfile }) => {
     const said = text(packet);
     if (said === "silent") return;
@@ -98,7 +98,7 @@ Deno.test("DatagramRequestHandler reports an answer that is too large", async ()
   assertEquals(errors.map((error) => (error as OSError).code), ["EMSGSIZE"]);
 });
 
-Deno.test("DatagramRequestHandler reads what was received and sends what is in wfile, whoever replaces its fields", async () => {
+Deno.test("DatagramRequestHandler reads the received packet and sends its own wfile, even if a subclass replaces the fields", async () => {
   const errors = await datagrams(async (handler) => {
     handler.packet = bytes("decoded") as Bytes;
     const { rfile } = handler;
@@ -115,7 +115,7 @@ Deno.test("DatagramRequestHandler reads what was received and sends what is in w
   assertEquals(errors, []);
 });
 
-Deno.test("DatagramRequestHandler keeps what was flushed apart from what is written later", async () => {
+Deno.test("DatagramRequestHandler keeps a flushed answer apart from later writes", async () => {
   const errors = await datagrams(async ({ wfile }) => {
     const memory = bytes("FIRST,");
     await wfile.write(memory);

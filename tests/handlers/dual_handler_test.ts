@@ -1,4 +1,4 @@
-/** What a DualRequestHandler hands on to the handler of a connection, or of a datagram. */
+/** The settings that a DualRequestHandler passes to the handler of a connection or of a datagram. */
 
 import {
   AsyncTCPServer,
@@ -14,7 +14,7 @@ import { udp } from "../helpers/sockets.ts";
 import { Running } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 
-Deno.test("DualRequestHandler has a connection's settings, and its socket", async () => {
+Deno.test("DualRequestHandler has the settings and the socket of a connection", async () => {
   class Handler extends DualRequestHandler {
     override rbufsize = 0;
     override wbufsize = -1;
@@ -40,7 +40,7 @@ Deno.test("DualRequestHandler has a connection's settings, and its socket", asyn
   assertEquals(JSON.parse(error.message), [true, 7, 1, 4, "no packet"]);
 });
 
-Deno.test("DualRequestHandler answers a datagram, unless handle threw after it wrote", async () => {
+Deno.test("DualRequestHandler answers a datagram, unless handle() threw after a write", async () => {
   const sockets: Socket[] = [];
   class Handler extends DualRequestHandler {
     override async handle() {

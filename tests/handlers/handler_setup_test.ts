@@ -1,4 +1,4 @@
-/** What a handler says that was not set up, or is for another kind of server. */
+/** The errors of a handler that was not set up, or is for another kind of server. */
 
 import {
   AsyncTCPServer,
@@ -68,7 +68,7 @@ class DualHasty extends DualRequestHandler {
 class DualAtEnd extends DualRequestHandler {
   override async setup() {}
 }
-/** Has files of its own, as in Python. */
+/** A handler with files of its own, as in Python. */
 class Own extends StreamRequestHandler {
   override setup() {
     this.rfile = this.request.makefile("rb");
@@ -104,7 +104,7 @@ const UDP: [Constructor, string][] = [
   ],
 ];
 
-/** Servers with a getRequest() of their own, which may give what the handlers need: they look at a request first. */
+/** Servers with their own getRequest(), so that the handlers have to check the request. */
 class OwnTCP extends AsyncTCPServer {
   override getRequest() {
     return super.getRequest();
@@ -121,7 +121,7 @@ class OwnThreadingUDP extends ThreadingUDPServer {
   }
 }
 
-/** What is reported when a client has come. */
+/** Returns the error that is reported for a client. */
 async function reported(server: AsyncTCPServer | AsyncUDPServer) {
   await using running = new Running(server);
   if (server instanceof AsyncUDPServer) {
@@ -134,21 +134,21 @@ async function reported(server: AsyncTCPServer | AsyncUDPServer) {
 }
 
 for (const [Handler, message] of TCP) {
-  Deno.test(`A handler of TCP says what is missing: ${Handler.name}`, async () => {
+  Deno.test(`A handler on a TCP server names the missing part: ${Handler.name}`, async () => {
     const server = new OwnTCP(["127.0.0.1", 0], Handler);
     assertEquals(await reported(server), message);
   });
 }
 
 for (const [Handler, message] of UDP) {
-  Deno.test(`A handler of UDP says what is missing: ${Handler.name}`, async () => {
+  Deno.test(`A handler on a UDP server names the missing part: ${Handler.name}`, async () => {
     const server = new OwnUDP(["127.0.0.1", 0], Handler);
     assertEquals(await reported(server), message);
   });
 }
 
 workerTest(
-  "A handler of TCP or UDP that blocks says what is missing",
+  "A blocking handler on a TCP or UDP server names the missing part",
   async () => {
     const options = { maxWorkers: 1 };
     const address = ["127.0.0.1", 0] as const;

@@ -1,4 +1,4 @@
-/** The handlers: what they have, and what arrives of what they write. */
+/** The handlers: their fields, files and settings, and the delivery of their writes. */
 
 import { LimitOverrunError } from "../../mod.ts";
 import {
@@ -23,7 +23,7 @@ import { FrozenClock } from "../helpers/turns.ts";
 import { Event, within } from "../helpers/within.ts";
 import { serveRequest } from "../../testing.ts";
 
-/** Keeps what goes to `handleError`. */
+/** Records the errors of `handleError`. */
 class Recording extends TCPServer {
   readonly errors: unknown[] = [];
   override handleError(_request: Socket, _from: InetAddress, error: unknown) {
@@ -31,7 +31,7 @@ class Recording extends TCPServer {
   }
 }
 
-/** Serves with a handler, and expects no error of it. */
+/** Serves with a handler, which must cause no error. */
 async function handling(
   Handler: RequestHandlerConstructor<Socket>,
   use: (server: Recording) => Promise<void>,
@@ -113,7 +113,7 @@ Deno.test("StreamRequestHandler.wfile.write() sends at once, and all of a large 
   class Handler extends StreamRequestHandler {
     override async handle() {
       counts.push(await this.wfile.write("write data\n"));
-      counts.push((await this.rfile.readline()).length); // no flush before
+      counts.push((await this.rfile.readline()).length); // without a flush
       counts.push(await this.wfile.write(new Uint8Array(SIZE)));
     }
   }
@@ -129,7 +129,7 @@ Deno.test("StreamRequestHandler.wfile.write() sends at once, and all of a large 
   assertEquals(counts, [11, 9, SIZE]);
 });
 
-Deno.test("StreamRequestHandler sends writes that nobody awaits, in order, before it closes", async () => {
+Deno.test("StreamRequestHandler sends unawaited writes in order before it closes", async () => {
   class Handler extends StreamRequestHandler {
     override handle() {
       for (let i = 0; i < 1000; i++) this.wfile.write(`${i}\n`);
@@ -154,7 +154,7 @@ for (
     [-1, true],
   ] as const
 ) {
-  Deno.test(`StreamRequestHandler with wbufsize ${wbufsize} has sent all at the end`, async () => {
+  Deno.test(`StreamRequestHandler with wbufsize ${wbufsize} has sent all writes at the end`, async () => {
     class Handler extends StreamRequestHandler {
       override wbufsize = wbufsize;
       override async handle() {
@@ -162,14 +162,14 @@ for (
         await this.wfile.write("pong ");
         await this.wfile.write(line);
         if (text(line) === "flush\n") await this.wfile.flush();
-        await this.request.recv(1); // unlike rfile, it flushes nothing
+        await this.request.recv(1); // unlike rfile, the socket flushes nothing
       }
     }
     const server = await handling(Handler, async (server) => {
       using client = await connectTo(server);
       using reader = client.makefile("rb");
       await client.sendall(bytes("ping\n"));
-      if (held) { // nothing comes before finish() flushes
+      if (held) { // no data before the flush of finish()
         client.settimeout(0.02);
         await assertRejects(() => reader.readline(), OSError, "timed out");
         client.settimeout(30);
@@ -200,7 +200,7 @@ for (const rbufsize of [0, 1, -1]) {
     const server = await handling(Handler, async (server) => {
       assertEquals(await ask(server, "one\ntwo\nthree"), "one\n");
     });
-    assertEquals(await rest.wait(), "two\nthree"); // unbuffered, it is still the socket's
+    assertEquals(await rest.wait(), "two\nthree"); // not read ahead without a buffer
     assertEquals(server.errors, []);
   });
 }
@@ -216,7 +216,7 @@ for (const name of ["rbufsize", "wbufsize"] as const) {
   });
 }
 
-Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError, in bounded memory", async () => {
+Deno.test("StreamRequestHandler.rfile throws LimitOverrunError for an endless line, in bounded memory", async () => {
   let received = 0;
   class Counting extends Recording {
     override async getRequest(): Promise<[Socket, InetAddress]> {
@@ -234,7 +234,7 @@ Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError,
   await serving(new Counting(LOOPBACK, EchoLine), async (server) => {
     using client = await connectTo(server);
     const endless = client.sendall(new Uint8Array(64 << 20).fill(120));
-    await assertRejects(() => endless, OSError); // the server hangs up
+    await assertRejects(() => endless, OSError); // the server closes
     assertEquals(server.errors.length, 1);
     assertInstanceOf(server.errors[0], LimitOverrunError);
     assert(received <= 65536 * 3, `${received} bytes received`);
@@ -242,7 +242,7 @@ Deno.test("StreamRequestHandler.rfile ends an endless line in LimitOverrunError,
   });
 });
 
-Deno.test("StreamRequestHandler.lineLimit is the longest line of rfile, and DualRequestHandler's too", async () => {
+Deno.test("StreamRequestHandler.lineLimit and DualRequestHandler.lineLimit limit the lines of rfile", async () => {
   const limits: number[] = [];
   const Stream = class extends StreamRequestHandler {
     override lineLimit = 5;
@@ -264,7 +264,7 @@ Deno.test("StreamRequestHandler.lineLimit is the longest line of rfile, and Dual
   assertEquals(limits.length, 2);
 });
 
-Deno.test("StreamRequestHandler sends the answers to what came together together, with a write buffer or without", async () => {
+Deno.test("StreamRequestHandler sends the answers to pipelined lines together, with a write buffer or without", async () => {
   using _ = new FrozenClock();
   const sizes: number[] = [];
   for (const wbufsize of [-1, 0]) {
@@ -287,14 +287,14 @@ Deno.test("StreamRequestHandler sends the answers to what came together together
       using client = await connectTo(server);
       await client.sendall(bytes("a\nbc\nd\n"));
       using file = client.makefile("rb");
-      const answer = await within(file.readexactly(7)); // and it waits for more
+      const answer = await within(file.readexactly(7)); // then it waits for more
       assertEquals(answer, bytes("a\nbc\nd\n"));
     });
     assertEquals(sizes, [7]);
   }
 });
 
-/** Tells a client who has sent two lines at once what `answer` does with the first of them. */
+/** Returns the answer to two lines sent at once if `answer` handles the first. */
 async function answering(
   answer: (handler: StreamRequestHandler) => Promise<unknown>,
   expected: string,
@@ -310,7 +310,7 @@ async function answering(
   });
 }
 
-Deno.test("StreamRequestHandler sends what wfile holds before what is sent past it", async () => {
+Deno.test("StreamRequestHandler sends held data of wfile before data sent past wfile", async () => {
   let left = 1;
   const file = {
     read: (into: Uint8Array) => {
@@ -337,7 +337,7 @@ Deno.test("StreamRequestHandler sends what wfile holds before what is sent past 
   }, "abcdefghijkl");
 });
 
-Deno.test("StreamRequestHandler sends what two files hold in the order of the writes", async () => {
+Deno.test("StreamRequestHandler sends the held data of two files in the order of the writes", async () => {
   await answering(async ({ request, rfile, wfile }) => {
     const other = request.makefile("wb", { buffering: 0 });
     using reader = request.makefile("rb", { tie: other });
@@ -352,7 +352,7 @@ Deno.test("StreamRequestHandler sends what two files hold in the order of the wr
   }, "> abc");
 });
 
-Deno.test("StreamRequestHandler sends what wfile holds before it waits for anything else", async () => {
+Deno.test("StreamRequestHandler sends held data of wfile before any other wait", async () => {
   const received = new Event<void>();
   class Handler extends StreamRequestHandler {
     override async handle() {
@@ -371,7 +371,7 @@ Deno.test("StreamRequestHandler sends what wfile holds before it waits for anyth
   });
 });
 
-Deno.test("StreamRequestHandler sends what wfile holds where finish leaves the files open", async () => {
+Deno.test("StreamRequestHandler sends held data of wfile if finish() leaves the files open", async () => {
   class Handler extends StreamRequestHandler {
     override async handle() {
       await this.rfile.readline();
@@ -384,7 +384,7 @@ Deno.test("StreamRequestHandler sends what wfile holds where finish leaves the f
   });
 });
 
-Deno.test("StreamRequestHandler drops what wfile holds where the request is aborted", async () => {
+Deno.test("StreamRequestHandler drops held data of wfile if the request is aborted", async () => {
   const told = new Event<unknown>();
   const server = new Recording(
     LOOPBACK,
@@ -406,7 +406,7 @@ Deno.test("StreamRequestHandler drops what wfile holds where the request is abor
   });
 });
 
-Deno.test("Socket.detach() of a request whose wfile holds bytes is EBUSY", async () => {
+Deno.test("Socket.detach() throws EBUSY while wfile of the request holds data", async () => {
   await answering(({ request, wfile }) => {
     wfile.write("answer");
     const error = assertThrows(() => request.detach(), OSError);
@@ -415,7 +415,7 @@ Deno.test("Socket.detach() of a request whose wfile holds bytes is EBUSY", async
   }, "answer");
 });
 
-/** Echoes the lines that are not too long, and notes the others. */
+/** Echoes lines, and records those that are too long. */
 async function readLimited(
   { rfile, wfile }: StreamRequestHandler | DualRequestHandler,
   limits: number[],
@@ -454,7 +454,7 @@ Deno.test("StreamRequestHandler.disableNagleAlgorithm sets TCP_NODELAY on the co
   assertEquals(server.errors, []);
 });
 
-Deno.test("StreamRequestHandler.timeout is the connection's timeout", async () => {
+Deno.test("StreamRequestHandler.timeout sets the timeout of the connection", async () => {
   const seen: unknown[] = [];
   class Handler extends StreamRequestHandler {
     override timeout: number | null = seen.length === 0 ? 7.5 : null;
@@ -469,7 +469,7 @@ Deno.test("StreamRequestHandler.timeout is the connection's timeout", async () =
   assertEquals(seen, [7.5, null]);
 });
 
-Deno.test("StreamRequestHandler ends well where the client left, or the handler closed", async () => {
+Deno.test("StreamRequestHandler ends without an error if the client left, or the handler closed", async () => {
   const left = new Event();
   class Handler extends StreamRequestHandler {
     override async handle() {
@@ -495,7 +495,7 @@ Deno.test("StreamRequestHandler ends well where the client left, or the handler 
   assertEquals(server.errors, []);
 });
 
-Deno.test("TCPServer closes a request whose files the handler left open", async () => {
+Deno.test("TCPServer closes a request whose handler leaves files open", async () => {
   const requests: Socket[] = [];
   class Handler extends BaseRequestHandler {
     override async handle() {
@@ -513,7 +513,7 @@ Deno.test("TCPServer closes a request whose files the handler left open", async 
   assertThrows(() => requests[0].makefile("r"), OSError, "EBADF");
 });
 
-Deno.test("BaseRequestHandler has hooks that need not be async, and whatever they return is awaited", async () => {
+Deno.test("BaseRequestHandler awaits the results of its hooks, which may be synchronous", async () => {
   const log: string[] = [];
   class Plain extends BaseRequestHandler<Socket> {
     override setup = () => void log.push("setup");
@@ -533,7 +533,7 @@ Deno.test("BaseRequestHandler has hooks that need not be async, and whatever the
 });
 
 for (const how of ["throws", "rejects"]) {
-  Deno.test(`BaseRequestHandler.finish() knows the failure where handle() ${how}, also if it was added later`, async () => {
+  Deno.test(`BaseRequestHandler.finish() sees the error if handle() ${how}, also if it was added later`, async () => {
     const failed = new Error("handle");
     let seen: unknown;
     class Failing extends BaseRequestHandler<Socket> {

@@ -119,7 +119,7 @@ const SERVERS: [string, () => AsyncTCPServer | ThreadingTCPServer][] = [
 ];
 
 for (const [kind, makeServer] of SERVERS) {
-  workerTest(`${kind} does what each script says`, async () => {
+  workerTest(`${kind} runs each script with the expected results`, async () => {
     assertEquals(Object.keys(CASES), Object.keys(SCRIPTS));
     await using running = new Running(makeServer());
     for (const [name, { gets = "", tells }] of Object.entries(CASES)) {

@@ -20,12 +20,12 @@ import { granted } from "../helpers/allowed.ts";
 import { CONFIG } from "../helpers/forking.ts";
 import { within } from "../helpers/within.ts";
 
-/** What is left of an error that went as JSON, as frames do; a structured clone, as messages are, keeps more. */
+/** Returns an error after its way as JSON, as in frames; the structured clone of messages keeps more. */
 function over(error: unknown): Error & { code?: string; errno?: number } {
   return fromFailure(JSON.parse(JSON.stringify(toFailure(error)))) as Error;
 }
 
-Deno.test("fromFailure() makes an OSError of its class, with its parts", () => {
+Deno.test("fromFailure() returns an OSError of its class, with its fields", () => {
   const error = over(
     new PermissionError("no", {
       code: "EACCES",
@@ -46,7 +46,7 @@ Deno.test("fromFailure() makes an OSError of its class, with its parts", () => {
   assertStrictEquals(gai.errno, -2);
 });
 
-Deno.test("fromFailure() makes errors of TLS, with their reasons", () => {
+Deno.test("fromFailure() returns errors of TLS with their reasons", () => {
   const reason = "NO_SHARED_CIPHER";
   const error = over(new SSLError("no", { reason, syscall: "doHandshake" }));
   assertInstanceOf(error, SSLError);
@@ -82,7 +82,7 @@ Deno.test("fromFailure() keeps name, stack and code of an error of any class", (
   }
 });
 
-Deno.test("fromFailure() keeps the errors inside of an error", () => {
+Deno.test("fromFailure() keeps the cause and the errors of an error", () => {
   const aggregate = over(new AggregateError([new RangeError("a"), "b"], "all"));
   assertInstanceOf(aggregate, AggregateError);
   assertInstanceOf(aggregate.errors[0], RangeError);
@@ -98,7 +98,7 @@ Deno.test("fromFailure() keeps the errors inside of an error", () => {
   assertStrictEquals(over(loop).message, "round");
 });
 
-Deno.test("fromFailure() keeps what the errors of reading know", () => {
+Deno.test("fromFailure() keeps the fields of the errors of reading", () => {
   const partial = Uint8Array.of(0, 255, 128, 10);
   const short = over(
     new IncompleteReadError("short", partial, 9),
@@ -118,7 +118,7 @@ Deno.test("fromFailure() keeps what the errors of reading know", () => {
   assertEquals((wrapped as IncompleteReadError).partial, partial);
 });
 
-Deno.test("toFailure() tells 64 KiB of partial data at most, of all errors together", () => {
+Deno.test("toFailure() keeps at most 64 KiB of partial data of all errors together", () => {
   const big = new IncompleteReadError("big", new Uint8Array(1 << 20).fill(7));
   const both = new AggregateError([big, big]);
   assertLess(JSON.stringify(toFailure(both)).length, 100_000);
@@ -127,13 +127,13 @@ Deno.test("toFailure() tells 64 KiB of partial data at most, of all errors toget
   assertEquals(two.partial.length, 0);
 });
 
-Deno.test("fromFailure() takes partial data that is none", () => {
+Deno.test("fromFailure() ignores partial data of a wrong type", () => {
   const failure = { kind: "IncompleteReadError", name: "x", message: "" };
   const error = fromFailure({ ...failure, partial: "no base64!" });
   assertEquals((error as IncompleteReadError).partial, new Uint8Array(0));
 });
 
-Deno.test("fromFailure() makes an error of the nearest class that is known", () => {
+Deno.test("fromFailure() returns an error of the nearest known class", () => {
   class Gone extends ConnectionResetError {}
   const gone = over(new Gone("gone", { code: "ECONNRESET" })) as OSError;
   assertInstanceOf(gone, ConnectionResetError);
@@ -148,7 +148,7 @@ Deno.test("fromFailure() makes an error of the nearest class that is known", () 
   assertStrictEquals(over(new TimeoutError("mine")).constructor, Error);
 });
 
-Deno.test("fromFailure() makes a DOMException with its name", () => {
+Deno.test("fromFailure() returns a DOMException with its name", () => {
   const late = over(new DOMException("too late", "TimeoutError"));
   assertInstanceOf(late, DOMException);
   assertEquals(late.name, "TimeoutError", "name");
@@ -157,7 +157,7 @@ Deno.test("fromFailure() makes a DOMException with its name", () => {
   assertStrictEquals(late instanceof OSError, false);
 });
 
-Deno.test("fromFailure() makes an error of Deno of its class", () => {
+Deno.test("fromFailure() returns an error of Deno of its class", () => {
   const cause = new SyntaxError("below");
   const error = over(
     Object.assign(new Deno.errors.NotFound("lost", { cause }), {
@@ -170,7 +170,7 @@ Deno.test("fromFailure() makes an error of Deno of its class", () => {
   assertInstanceOf(error.cause, SyntaxError);
 });
 
-Deno.test("fromFailure() keeps the parts of the system's errors of any class", () => {
+Deno.test("fromFailure() keeps the fields of system errors of any class", () => {
   const node = Object.assign(new Error("node"), {
     errno: -13,
     syscall: "open",
@@ -182,7 +182,7 @@ Deno.test("fromFailure() keeps the parts of the system's errors of any class", (
   assertEquals(error.address, "here", "address");
 });
 
-Deno.test("fromFailure() keeps the cause of every class, and an AggregateError of nothing", () => {
+Deno.test("fromFailure() keeps the cause of every class, and an empty AggregateError", () => {
   const cause = new RangeError("why");
   const errors = [
     new AggregateError([], "none", { cause }),
@@ -202,12 +202,12 @@ Deno.test("fromFailure() keeps the cause of every class, and an AggregateError o
   }
 });
 
-Deno.test("fromFailure() gives what is no error as text", () => {
+Deno.test("fromFailure() returns a thrown value that is no error as text", () => {
   assertStrictEquals(fromFailure(toFailure("text")), "text");
   assertStrictEquals(fromFailure(toFailure({ a: 1 })), "{ a: 1 }");
 });
 
-Deno.test("toFailure() tells of a bounded number of errors, each within bounds", () => {
+Deno.test("toFailure() limits the number of errors and the size of each", () => {
   const many = new AggregateError(
     Array.from({ length: 1000 }, () => new Error("\x00".repeat(100_000))),
   );
@@ -219,7 +219,7 @@ Deno.test("toFailure() tells of a bounded number of errors, each within bounds",
   assertStrictEquals(errors[0].message.length, 4099);
 });
 
-Deno.test("toFailure() tells something of what cannot be looked at", () => {
+Deno.test("toFailure() describes a value whose properties throw", () => {
   const hostile = new Error();
   Object.defineProperty(hostile, "message", {
     get() {
@@ -232,12 +232,12 @@ Deno.test("toFailure() tells something of what cannot be looked at", () => {
   assertEquals(over(odd).code, undefined, "code");
 });
 
-Deno.test("toFailure() leaves colours behind", () => {
+Deno.test("toFailure() removes colours", () => {
   assertStrictEquals(over(new Error("\x1b[31mred\x1b[0m")).message, "red");
 });
 
 Deno.test({
-  name: "toFailure() renders no stack while no descriptor is left",
+  name: "toFailure() renders no stack without a free descriptor",
   ignore: Deno.build.os !== "linux" || !granted("run", "read"),
   async fn() {
     const script = new URL("../testdata/scarce_failure.ts", import.meta.url);

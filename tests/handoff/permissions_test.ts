@@ -1,7 +1,7 @@
 /**
- * permissionFlags() lets no child do what its server may not, whatever the shapes of the server's grants and denials and
- * of the child's permissions. A process with the flags of a server tells which flags it makes of permissions, and real
- * children with those flags tell what they may do.
+ * permissionFlags() lets no child do what its server may not, whatever the shapes of the server's grants and denials
+ * and of the child's permissions. A process with the flags of a server tells which flags it makes of permissions, and
+ * real children with those flags tell what they may do.
  */
 
 import fc from "fast-check";
@@ -163,7 +163,9 @@ const trial = kind.chain((kind) => {
   });
 });
 
-/** What a process with these flags may do, and the flags that it makes of permissions, null for those that it refuses. */
+/**
+ * What a process with these flags may do, and the flags that it makes of permissions, null for those that it refuses.
+ */
 interface Answer {
   may: boolean[];
   flags: (string[] | null)[];

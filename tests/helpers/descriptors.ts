@@ -20,7 +20,8 @@ export function descriptors(): number | undefined {
 
 /**
  * Waits until no more descriptors are open than before; fails if they stay open. Deno closes some of them, such as the
- * channel of a child that has exited, some turns later. Fewer may be open, because an earlier test may have closed its own.
+ * channel of a child that has exited, some turns later. Fewer may be open, because an earlier test may have closed its
+ * own.
  */
 export async function assertNoneLeft(
   before: number | undefined,

@@ -1,4 +1,7 @@
-/** The setting `acceptIn`: what is refused where children or workers accept, by name and with the reason. */
+/**
+ * The setting `acceptIn`: the overrides and settings that are refused if children or workers accept, by name and
+ * reason.
+ */
 
 import {
   AsyncTCPServer,
@@ -26,7 +29,7 @@ export class Silent extends StreamRequestHandler {
 type Address = [string, number];
 const LOOPBACK: Address = ["127.0.0.1", 0];
 
-/** The hooks that nothing calls if others accept. */
+/** The hooks that are not called if others accept. */
 const HOOKS = [
   "getRequest",
   "verifyRequest",
@@ -51,7 +54,7 @@ const PLACES: [place: string, MixIn: Any][] = [
   ["workers", ThreadingMixIn],
 ];
 
-/** Returns the message with which a server is refused. */
+/** Returns the message of the error that refuses a server. */
 function refusal(
   Server: Any,
   options: object,
@@ -63,7 +66,7 @@ function refusal(
 
 Deno.test({
   name:
-    "acceptIn refuses an override that nothing would call, above and below the mix-in",
+    "acceptIn refuses an override that would not be called, above and below the mix-in",
   ignore: !mayFork,
   fn() {
     for (const [place, MixIn] of PLACES) {
@@ -89,7 +92,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "acceptIn refuses a setting that cannot hold, as an option and as a static field",
+    "acceptIn refuses a setting that it cannot enforce, as an option and as a static field",
   ignore: !mayFork,
   fn() {
     const rows: [name: string, value: unknown, reason: string][] = [
@@ -145,7 +148,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "acceptIn refuses a place that a class does not have",
+  name: "acceptIn refuses the place of another mix-in",
   ignore: !mayFork,
   fn() {
     class Placed extends TCPServer {
@@ -213,7 +216,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "acceptIn takes the places of its mix-in, and nothing else",
+  name: "acceptIn accepts the places of its mix-in, and nothing else",
   ignore: !mayFork,
   async fn() {
     assertEquals(

@@ -1,4 +1,4 @@
-/** The mix-ins: many requests at a time, and how many. */
+/** The mix-ins: concurrent requests, and their limits. */
 
 import { StreamRequestHandler } from "../../handlers.ts";
 import {
@@ -30,7 +30,7 @@ import {
 import { newPath } from "../helpers/sockets.ts";
 import { Event, until, within } from "../helpers/within.ts";
 
-/** Handlers that answer a line when they are let go, and count how many of them there are. */
+/** Handlers that answer a line when they are released, and count themselves. */
 function gated() {
   const gate = { now: 0, most: 0, changed: new Event(), release: new Event() };
   class Gated extends StreamRequestHandler {
@@ -51,7 +51,7 @@ function gated() {
   return { gate, Gated, reached };
 }
 
-Deno.test("AsyncMixIn makes a subclass, with a name and statics of its own", async () => {
+Deno.test("AsyncMixIn returns a subclass with its own name and static fields", async () => {
   const Server = AsyncMixIn(TCPServer);
   assertEquals(Server.name, "AsyncTCPServer");
   assertEquals(AsyncUDPServer.name, "AsyncUDPServer");
@@ -112,7 +112,7 @@ for (const way of ["static", "option", "attribute"] as const) {
       await reached(2);
       assertEquals(server.status.active, 2);
       gate.release.set();
-      assertEquals(await Promise.all(answers), names); // the rest is served later
+      assertEquals(await Promise.all(answers), names); // the others are served later
     });
     assertEquals(gate.most, 2, "most");
     assertEquals(server.status.rejected, 0, "rejected");
@@ -120,7 +120,7 @@ for (const way of ["static", "option", "attribute"] as const) {
   });
 }
 
-Deno.test("AsyncTCPServer closes what is beyond maxConnections where the policy is reject", async () => {
+Deno.test("AsyncTCPServer closes connections beyond maxConnections with the policy reject", async () => {
   const { gate, Gated, reached } = gated();
   const server = new AsyncTCPServer(LOOPBACK, Gated, {
     maxConnections: 2,
@@ -139,7 +139,7 @@ Deno.test("AsyncTCPServer closes what is beyond maxConnections where the policy 
   assertEquals(server.status.accepted, 6, "accepted");
 });
 
-/** What a server says to a client that says nothing. */
+/** Returns the answer of a server to a silent client. */
 async function hello(server: TCPServer): Promise<string> {
   using client = await connectTo(server);
   return text(await client.recv(100));
@@ -157,7 +157,7 @@ Deno.test("AsyncTCPServer.shutdown() ends the loop while it waits for room", asy
   assertEquals(server.status.active, 1);
   gate.release.set();
   assertEquals(await first, "first\n");
-  await server.handleRequest(); // nothing of the backlog is lost
+  await server.handleRequest(); // no connection of the backlog is lost
   assertEquals(await second, "second\n");
   await server.serverClose();
 });
@@ -168,7 +168,7 @@ Deno.test("AsyncTCPServer.maxConnections and its policy can be changed while ser
   await serving(server, async () => {
     const answers = [ask(server, "1\n"), ask(server, "2\n")];
     await reached(1);
-    await delay(0); // the loop waits for room by now
+    await delay(0); // the loop is waiting for room
     server.maxConnections = 2;
     await reached(2);
     const turnedAway = hello(server);
@@ -185,7 +185,7 @@ Deno.test("AsyncTCPServer.maxConnections and its policy can be changed while ser
   assertEquals(server.blockOnClose, false);
 });
 
-Deno.test("AsyncTCPServer.handleRequest() waits for room, as long as its timeout", async () => {
+Deno.test("AsyncTCPServer.handleRequest() waits for room until its timeout", async () => {
   const { gate, Gated, reached } = gated();
   let timeouts = 0;
   class Server extends AsyncTCPServer {
@@ -222,7 +222,7 @@ const BAD_OPTIONS: [
   [{ maxConnectionsPolicy: "drop" as never }, TypeError, "got drop"],
 ];
 
-Deno.test("AsyncMixIn refuses bad options, before anything is bound", async () => {
+Deno.test("AsyncMixIn refuses invalid options before it binds", async () => {
   let port: number;
   {
     await using probe = new TCPServer(LOOPBACK, EchoLine);
@@ -240,7 +240,7 @@ Deno.test("AsyncMixIn refuses bad options, before anything is bound", async () =
   assertThrows(() => new Bad(LOOPBACK, EchoLine), RangeError, "got -1");
 });
 
-Deno.test("AsyncMixIn takes Infinity for no limit", async () => {
+Deno.test("AsyncMixIn accepts Infinity as no limit", async () => {
   const options = { maxConnections: Infinity };
   await serving(
     new AsyncTCPServer(LOOPBACK, EchoLine, options),
@@ -266,7 +266,7 @@ Deno.test("AsyncTCPServer.processRequestTask() can be extended", async () => {
   assertEquals(log, ["begin", "end"]);
 });
 
-Deno.test("AsyncTCPServer.processRequestTask() that is extended is under way to its own end", async () => {
+Deno.test("AsyncTCPServer.processRequestTask() that is extended counts as active until it ends", async () => {
   const gate = new Event();
   const shut = new Event();
   class Server extends AsyncTCPServer {
@@ -285,7 +285,7 @@ Deno.test("AsyncTCPServer.processRequestTask() that is extended is under way to 
   });
 });
 
-Deno.test("AsyncMixIn goes over a subclass, whose hooks it keeps", async () => {
+Deno.test("AsyncMixIn keeps the hooks of the subclass that it is applied to", async () => {
   class Choosy extends UDPServer {
     static override maxPacketSize = 3;
     override verifyRequest([packet]: [Uint8Array, Socket]) {
@@ -304,7 +304,7 @@ Deno.test("AsyncMixIn goes over a subclass, whose hooks it keeps", async () => {
   });
 });
 
-/** Sends a line from an address of the loopback, and resolves to the answer. */
+/** Sends a line from an address of the loopback, and returns the answer. */
 async function askFrom(
   host: string,
   { serverAddress }: { serverAddress: Address },
@@ -314,14 +314,14 @@ async function askFrom(
   socket.bind([host, 0]);
   socket.settimeout(30);
   await socket.connect(serverAddress);
-  await socket.sendall(bytes(line)).catch(() => {}); // it may be closed already
+  await socket.sendall(bytes(line)).catch(() => {}); // perhaps closed already
   await socket.shutdown(SHUT_WR).catch(() => {});
   using file = socket.makefile("rb");
   return text(await file.read().catch(() => new Uint8Array()));
 }
 
 for (const way of ["static", "option", "attribute"] as const) {
-  Deno.test(`AsyncTCPServer.maxConnectionsPerClient, as ${way}, closes more of one host`, async () => {
+  Deno.test(`AsyncTCPServer.maxConnectionsPerClient, as ${way}, closes further connections of a host`, async () => {
     const { gate, Gated, reached } = gated();
     class WithStatic extends AsyncTCPServer {
       static override maxConnectionsPerClient = 2;
@@ -351,7 +351,7 @@ for (const way of ["static", "option", "attribute"] as const) {
   });
 }
 
-Deno.test("AsyncTCPServer.maxConnectionsPerClient may be changed, and must be a count", async () => {
+Deno.test("AsyncTCPServer.maxConnectionsPerClient can be changed, to a count only", async () => {
   for (const maxConnectionsPerClient of [0, -1, 1.5, NaN]) {
     assertThrows(
       () => new AsyncTCPServer(LOOPBACK, EchoLine, { maxConnectionsPerClient }),
@@ -369,7 +369,7 @@ Deno.test("AsyncTCPServer.maxConnectionsPerClient may be changed, and must be a 
 
 Deno.test({
   name:
-    "AsyncUnixStreamServer.maxConnectionsPerClient leaves clients without a name alone",
+    "AsyncUnixStreamServer.maxConnectionsPerClient does not limit unnamed clients",
   ignore: !haveUnix,
   async fn() {
     const { gate, Gated, reached } = gated();

@@ -46,7 +46,7 @@ class Tls extends ThreadingTCPServer {
     this.serverAddress = this.socket.getsockname();
   }
 
-  override serverActivate(): void {} // it listens
+  override serverActivate(): void {} // the listener is open
 }
 
 async function dialTls(address: Address): Promise<Socket> {
@@ -69,7 +69,10 @@ type Case = [
 
 const Blocking = BlockingAborts as unknown as RequestHandlerConstructor;
 
-/** Each side of a relay, and each transport. A blocking handler runs over TCP only: in its worker all transports are alike. */
+/**
+ * Each side of a relay, and each transport. A blocking handler runs over TCP only: in its worker all transports are
+ * alike.
+ */
 const CASES: Case[] = [
   ["of the server", true, () => new AsyncTCPServer(LOCAL, Aborts)],
   ["of a worker", mayRead, () => new ThreadingTCPServer(LOCAL, Aborts)],

@@ -1,5 +1,5 @@
 /**
- * What ARCHITECTURE.md says, for the tests of it.
+ * Reads the tables of ARCHITECTURE.md, for the tests of it.
  *
  * @module
  */
@@ -16,11 +16,11 @@ export const architecture = (): string => read("ARCHITECTURE.md");
 /** A row of the table of workarounds. */
 export interface Workaround {
   name: string;
-  /** What Deno does. */
+  /** The fault of Deno. */
   fault: string;
   /** The versions of Deno in which the fault was seen. */
   version: string;
-  /** The files and functions of the workaround, as the page has them. */
+  /** The files and functions of the workaround, as the page names them. */
   where: string;
   /** "canary", or another way to see that the fault is gone. */
   check: string;
@@ -49,7 +49,7 @@ export const UNIT_TESTS: Readonly<Record<string, string>> = {
   "runtime/unix/unix_deaf_test.ts": "runtime/unix/unix_datagram",
 };
 
-/** The files of tests that import private modules though they test no unit of them, and what they need there. */
+/** The files that import private modules but test no unit of them, and the part that they need. */
 export const NEEDS_PRIVATE: Readonly<Record<string, string>> = {
   "children/children_fakes.ts":
     "the messages between a server and its children",

@@ -49,7 +49,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "each workaround in ARCHITECTURE.md says where it is",
+  name: "each workaround in ARCHITECTURE.md names its place",
   ignore: !readable,
   fn() {
     const rows = workarounds();
@@ -59,7 +59,7 @@ Deno.test({
   },
 });
 
-/** The rooms that the page lists, from the top to the bottom; those of one row are one layer. */
+/** The rooms that the page lists, from top to bottom. The rooms of one row are one layer. */
 function layers(): string[][] {
   const rows = architecture().matchAll(
     /^\| ((?:`(?:internal\/(?:[a-z]+\/)?)?[a-z]+(?:\.ts)?` ?)+) *\|/gm,

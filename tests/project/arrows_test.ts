@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 
-/** From the top to the bottom. Rooms on one line do not import each other. */
+/** The rooms from top to bottom. Rooms on one line do not import each other. */
 const LAYERS: readonly (readonly string[])[] = [
   ["mod.ts", "testing.ts", "telemetry.ts"],
   ["mixins.ts", "internal/testing", "internal/telemetry"],
@@ -46,7 +46,7 @@ const RUNTIME_ROOMS = [
   "internal/children",
 ];
 
-/** The names of the system that the lowest rooms need: the rooms of the runtime stand above them. */
+/** The names of the system that rooms below those of the runtime need. */
 const ALLOWED_NAMES: readonly string[] = [
   "internal/base/errno.ts: Deno.build", // the numbers of errors differ between systems
   "internal/waiting/timeouts.ts: Deno.unrefTimer", // a timeout must not keep the process alive
@@ -66,7 +66,7 @@ const KNOWN_NAMES: readonly string[] = [
 
 const ROOT = new URL("../../", import.meta.url);
 
-/** Compares what was found with the exceptions: each is known, and each known one is still there. */
+/** Asserts that each name that was found is an exception, and that each exception was found. */
 function assertKnown(found: Iterable<string>, known: readonly string[]): void {
   const all = new Set(found);
   assertEquals({
@@ -75,7 +75,7 @@ function assertKnown(found: Iterable<string>, known: readonly string[]): void {
   }, { unknown: [], noLongerNeeded: [] });
 }
 
-/** Removes comments, in which examples import and name what they like. */
+/** Removes comments, whose examples may import and name anything. */
 function withoutComments(source: string): string {
   return source.replaceAll(/\/\*[\s\S]*?\*\//g, "")
     .replaceAll(/(?<![:"'`\w])\/\/[^\n]*/g, "");
@@ -110,7 +110,7 @@ function importsOf(path: string, source: string): string[] {
   );
 }
 
-/** The modules that run when a module is imported: types and later imports aside. Built-in ones too. */
+/** The modules that run when a module is imported, built-in ones too, without types and dynamic imports. */
 function loadedWith(path: string, sources: Map<string, string>): string[] {
   const loaded = new Set<string>([path]);
   for (const next of loaded) {
@@ -223,7 +223,7 @@ Deno.test("no two classes of the library share a name", { ignore }, () => {
   assertEquals(shared(entries), []);
 });
 
-/** The parts of a room that programs without its servers load: the mix-in, and the functions that say what is missing. */
+/** The modules of a room that every program loads: the mix-in, and the functions that name a missing part. */
 const PARTS = new Map<string, RegExp>([
   ["internal/blocking", /\/blocking_(?:functions|thread)\.ts$/],
   [

@@ -33,7 +33,7 @@ const LEAST: Target = {
 };
 const MOST: Target = { benchmark: "idle", of: "ours", atMost: 9 };
 
-/** Results of one benchmark, from values by contender. */
+/** Returns the results of one benchmark, from values by contender. */
 function resultsOf(name: string, values: Record<string, number[]>): Results {
   const contenders = Object.fromEntries(
     Object.entries(values).map(([who, all]) => [who, measured(all)]),
@@ -43,7 +43,7 @@ function resultsOf(name: string, values: Record<string, number[]>): Results {
   };
 }
 
-Deno.test("median() takes the middle value, or the mean of two", () => {
+Deno.test("median() returns the middle value, or the mean of the middle two", () => {
   assertEquals(median([9, 1, 5]), 5);
   assertEquals(median([10, 1, 2, 4]), 3);
   assertThrows(() => median([]), RangeError, "no values");
@@ -59,20 +59,20 @@ Deno.test("difference() is the median of the differences", () => {
   assertEquals(difference([30, 45, 31], [10, 20, 12]), 20);
 });
 
-Deno.test("judge() says whether a ratio is in its bound", () => {
+Deno.test("judge() checks a ratio against its bound", () => {
   const at = (ours: number) =>
     judge(LEAST, resultsOf("echo", { ours: [ours], peer: [100] }));
   assertEquals(at(97), { target: LEAST, reached: 0.97, good: true });
   assertEquals(at(96).good, false);
 });
 
-Deno.test("judge() takes the value itself where a target has no peer", () => {
+Deno.test("judge() checks the value itself if a target has no peer", () => {
   const at = (ours: number) => judge(MOST, resultsOf("idle", { ours: [ours] }));
   assertEquals(at(9).good, true);
   assertEquals(at(9.5).good, false);
 });
 
-Deno.test("judge() leaves a target open where a contender or a benchmark is missing", () => {
+Deno.test("judge() leaves a target open if a contender or a benchmark is missing", () => {
   const open = judge(LEAST, resultsOf("echo", { ours: [1] }));
   assertEquals(open.reached, undefined);
   assertEquals(open.good, undefined);
@@ -80,7 +80,7 @@ Deno.test("judge() leaves a target open where a contender or a benchmark is miss
   assertStringIncludes(verdictTable([open]), "not measured");
 });
 
-Deno.test("judge() takes differences, memory and processor time where the target says so", () => {
+Deno.test("judge() checks differences, memory and processor time if the target asks for them", () => {
   const results = resultsOf("import", { ours: [40, 50], peer: [20, 30] });
   const target = { ...MOST, benchmark: "import", against: "peer" };
   assertEquals(judge({ ...target, by: "difference" }, results).reached, 20);
@@ -102,7 +102,7 @@ Deno.test("fallen() passes 14 percent under the record and names 16", () => {
   assertEquals(now(200), []);
 });
 
-Deno.test("fallen() passes 14 percent over the record and names 16 where less is better", () => {
+Deno.test("fallen() passes 14 percent over the record and names 16 if less is better", () => {
   const record = resultsOf("idle", { ours: [10] });
   const now = (ours: number) =>
     fallen([MOST], record, resultsOf("idle", { ours: [ours] }));
@@ -111,13 +111,13 @@ Deno.test("fallen() passes 14 percent over the record and names 16 where less is
   assertEquals(now(1), []);
 });
 
-Deno.test("fallen() does not count what is missing here or there", () => {
+Deno.test("fallen() ignores a figure that is missing on either side", () => {
   const full = resultsOf("echo", { ours: [100], peer: [100] });
   assertEquals(fallen([LEAST], full, resultsOf("echo", { ours: [1] })), []);
   assertEquals(fallen([LEAST], {}, full), []);
 });
 
-Deno.test("outcomeTable() lists values, ratios to the first, and who is missing", () => {
+Deno.test("outcomeTable() lists values, ratios to the first, and missing contenders", () => {
   const { echo } = resultsOf("echo", { ours: [3000], peer: [1500] });
   echo.skipped["Bun"] = "no bun";
   echo.contenders["peer"].cost = 12.5;
@@ -127,7 +127,7 @@ Deno.test("outcomeTable() lists values, ratios to the first, and who is missing"
   assertStringIncludes(table, "Bun: skipped, no bun");
 });
 
-Deno.test("filled() puts a text between two comments, in place of the last", () => {
+Deno.test("filled() replaces the text between two comments", () => {
   const page = "a\n<!-- t -->\nold\n<!-- end of t -->\nb\n";
   const once = filled(page, "t", "new\n");
   assertEquals(once, "a\n<!-- t -->\n\nnew\n\n<!-- end of t -->\nb\n");
@@ -185,7 +185,7 @@ Deno.test("peerTable() has a judged contender beside each peer that was measured
   assertEquals(rest.length, 0);
 });
 
-Deno.test("peerTable() takes the peer that a target names, or that does the same", () => {
+Deno.test("peerTable() uses the peer that a target names, or one that does the same", () => {
   const values = {
     "socketserver recv": [1],
     "Deno.listen, fresh arrays of 1 KiB": [2],
@@ -206,7 +206,7 @@ Deno.test("peerTable() takes the peer that a target names, or that does the same
   );
 });
 
-Deno.test("changeTable() says from what to what targets changed, and why", () => {
+Deno.test("changeTable() lists the old and the new value of changed targets, and the reason", () => {
   const lines = changeTable().split("\n");
   for (const { benchmark, changed, atLeast, atMost } of TARGETS) {
     if (!changed) continue;
@@ -220,7 +220,7 @@ Deno.test("changeTable() says from what to what targets changed, and why", () =>
 });
 
 Deno.test({
-  name: "reasonFor() knows why each target is missed that is",
+  name: "reasonFor() has a reason for each missed target",
   ignore: !granted("read"),
   fn() {
     const results = readResults();
@@ -231,7 +231,7 @@ Deno.test({
   },
 });
 
-Deno.test("TARGETS have one bound each, and read as such", () => {
+Deno.test("TARGETS have one bound each, which their texts name", () => {
   for (const target of TARGETS) {
     assertEquals(
       (target.atLeast === undefined) !== (target.atMost === undefined),
@@ -243,7 +243,7 @@ Deno.test("TARGETS have one bound each, and read as such", () => {
   assertEquals(describe(MOST), "idle: ours: at most 9");
 });
 
-Deno.test("TARGETS name contenders that their comparisons have", () => {
+Deno.test("TARGETS name only contenders of their comparisons", () => {
   const all = { ...comparisons("file"), ...tlsComparisons("pem") };
   const missing = TARGETS.filter(({ benchmark, of, against = of }) =>
     benchmark in all &&
@@ -252,7 +252,7 @@ Deno.test("TARGETS name contenders that their comparisons have", () => {
   assertEquals(missing, []);
 });
 
-Deno.test("Lines gives line after line, and an empty one at the end", async () => {
+Deno.test("Lines.next() returns line after line, and an empty one at the end", async () => {
   const chunks = ["op", "en\nmo", "ved\n"];
   const lines = new Lines(
     ReadableStream.from(chunks).pipeThrough(new TextEncoderStream()),
@@ -263,8 +263,7 @@ Deno.test("Lines gives line after line, and an empty one at the end", async () =
 });
 
 Deno.test({
-  name:
-    "compare() skips a peer or a load generator that is not there, and says so",
+  name: "compare() skips a missing peer or load generator, and says so",
   ignore: !granted("run", "read", "write"),
   async fn() {
     await assertRejects(() => program("no-such-program"), Missing);
@@ -286,7 +285,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "ServerProcess.processorSeconds counts children, those that have ended too",
+    "ServerProcess.processorSeconds counts children, also those that have ended",
   ignore: !granted("run", "read"),
   async fn() {
     const burn = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";

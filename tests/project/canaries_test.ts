@@ -13,17 +13,17 @@ import { readable, workarounds } from "./architecture.ts";
 import { granted } from "../helpers/allowed.ts";
 import { boundedCommand } from "../helpers/within.ts";
 
-/** How a fault shows. */
+/** A canary: the probe that shows a fault. */
 interface Canary {
   /** The probe, of a file in `tests/testdata/canaries/`. */
   probe: [file: string, name: string];
   /** The flags of `deno run`; all permissions by default. */
   flags?: string[];
-  /** What Deno prints on stderr if the fault ends the process. */
+  /** The text that Deno prints on stderr if the fault ends the process. */
   dies?: RegExp;
-  /** Whether the probe needs a process that has few descriptors. */
+  /** Whether the probe needs a process with few descriptors. */
   scarce?: boolean;
-  /** Whether the probe needs a process of its own, because it leaves something busy behind. */
+  /** Whether the probe needs a process of its own, because it leaves something running. */
   alone?: boolean;
 }
 
@@ -31,7 +31,7 @@ const ALL = ["--allow-all"];
 const UNSTABLE = ["--allow-all", "--unstable-net"];
 const PANIC = /panicked at .*(\n.*)*Too many open files/;
 
-/** By the names of the rows in ARCHITECTURE.md. */
+/** The canaries by the names of the rows in ARCHITECTURE.md. */
 const CANARIES: Record<string, Canary> = {
   "poll-turns": { probe: ["sockets.ts", "pollTurns"] },
   "unix-unlink": { probe: ["sockets.ts", "unixUnlink"] },
@@ -107,7 +107,7 @@ const CANARIES: Record<string, Canary> = {
   "no-disconnect": { probe: ["children.ts", "noDisconnect"] },
 };
 
-/** The version that the faults were last seen with. Older ones may lack some. */
+/** The version in which the faults were last seen. Older versions may lack some. */
 const KNOWN = [2, 9, 6];
 
 function atLeastKnown(): boolean {
@@ -119,7 +119,7 @@ function atLeastKnown(): boolean {
 const ignore = !readable || !granted("run", "write") ||
   Deno.build.os !== "linux" || !atLeastKnown();
 
-/** What a process with probes printed. */
+/** The output of a process with probes. */
 interface Output {
   said: string;
   errors: string;
@@ -170,11 +170,11 @@ function check(name: string, { said, errors }: Output) {
   else assertStringIncludes(said, `${probe} fault\n`, errors);
 }
 
-/** How many processes run at a time: most of the probes sleep. */
+/** The number of processes at a time; most of the probes sleep. */
 const AT_A_TIME = 4;
 
 Deno.test({
-  name: "canaries: Deno still has the faults that are worked around",
+  name: "canaries: Deno still has the faults that the module works around",
   ignore,
   timeout: 240_000, // some 30 probes of a second or two
   async fn(t) {

@@ -1,4 +1,4 @@
-/** Capacity and scaling: what the simulation predicts, where servers run, and that the tables of the pages are those of the figures. */
+/** Capacity and scaling: the simulation, the placement on processors, and the tables of the pages. */
 
 import {
   checkTable,
@@ -16,7 +16,7 @@ import { simulate } from "../../bench/simulation.ts";
 import { assert, assertEquals } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 
-/** Asserts that a number is near another one. */
+/** Asserts that a number is near another. */
 function assertNear(found: number, expected: number, by: number): void {
   const far = Math.abs(found - expected) > by;
   assert(!far, `${found} is not within ${by} of ${expected}`);
@@ -24,7 +24,7 @@ function assertNear(found: number, expected: number, by: number): void {
 
 const NOTHING = { mainUs: 0, otherUs: 0, workUs: 0, requests: 5000 };
 
-Deno.test("simulate() gives one thread the rate of its costs, however many processors there are", () => {
+Deno.test("simulate() limits one thread to the rate of its costs, whatever the number of processors", () => {
   for (const cores of [1, 8]) {
     const setting = { ...NOTHING, mainUs: 20, cores, workers: 0, clients: 8 };
     const { rate, mainBusy } = simulate(setting);
@@ -45,18 +45,18 @@ Deno.test("simulate() spreads work over workers, until the main thread or the pr
   assertNear(rate(64, 64), 1e6 / 10, 3000); // the main thread
 });
 
-Deno.test("simulate() lets clients on the same machine take a part of it", () => {
+Deno.test("simulate() gives clients on the same machine a share of its processors", () => {
   const setting = { ...NOTHING, mainUs: 20, cores: 1, workers: 0, clients: 8 };
   assertNear(simulate({ ...setting, clientUs: 20 }).rate, 25_000, 250);
 });
 
-Deno.test("simulate() makes clients wait in line", () => {
+Deno.test("simulate() queues clients", () => {
   const setting = { ...NOTHING, mainUs: 1000, cores: 1, workers: 0 };
   assertNear(simulate({ ...setting, clients: 1 }).p99, 1, 0.01);
   assertNear(simulate({ ...setting, clients: 20 }).p99, 20, 0.1);
 });
 
-/** The cells of the tables of a part of a page. */
+/** Returns the cells of the tables in a section of a page. */
 function cellsOf(page: string, name: string): string[][] {
   const url = new URL(`../../docs/${page}`, import.meta.url);
   const [, part] = Deno.readTextFileSync(url)
@@ -71,7 +71,7 @@ function cells(text: string): string[][] {
 }
 
 Deno.test({
-  name: "docs/ has the capacity that bench/capacity.json gives",
+  name: "docs/ has the capacities of bench/capacity.json",
   ignore: !granted("read"),
   fn() {
     const figures = readFigures();
@@ -90,7 +90,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "docs/scaling.md has the rates that bench/scale.json gives",
+  name: "docs/scaling.md has the rates of bench/scale.json",
   ignore: !granted("read"),
   fn() {
     const scale = readScale();
@@ -102,7 +102,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "docs/choosing.md has the costs that bench/results.json gives",
+  name: "docs/choosing.md has the costs of bench/results.json",
   ignore: !granted("read"),
   fn() {
     const table = cells(choosingTable(readResults()));
@@ -111,7 +111,7 @@ Deno.test({
   },
 });
 
-Deno.test("scaleTable() says what is shared, what the load limits, and the multiple of one processor", () => {
+Deno.test("scaleTable() marks shared processors and load limits, and has the multiple of one processor", () => {
   const point = { load: "echo", way: "Way", cost: 10 };
   const table = scaleTable({
     machine: { processors: 4, model: "x" },
@@ -138,7 +138,7 @@ Deno.test("placement() gives the server the first processors, and each load gene
   assertEquals(placement(2, 16).generators, [[2], [3]]);
 });
 
-Deno.test("placement() lets server and load share all processors if none is left", () => {
+Deno.test("placement() lets server and load share all processors if none is free", () => {
   const all = placement(Infinity, 4);
   assertEquals(all.shared, true);
   assertEquals(all.server, [0, 1, 2, 3]);

@@ -1,4 +1,6 @@
-/** The files of deploy/: they are valid, they fit together, and servers behind HAProxy restart without a failed request. */
+/**
+ * The files of deploy/: they are valid, they fit together, and servers behind HAProxy restart without a failed request.
+ */
 
 import { parseAllDocuments } from "npm:yaml@2.9.1";
 import { loopbackNetwork } from "../../bench/operating/process.ts";
@@ -19,7 +21,7 @@ const root = new URL("../../", import.meta.url);
 const mayRun = granted("read", "write", "run", "net");
 const read = (name: string) => Deno.readTextFileSync(new URL(name, root));
 
-/** Runs a command to its end. Returns its exit code and what it printed. */
+/** Runs a command, and returns its exit code and output. */
 async function run(
   program: string,
   args: string[],
@@ -78,7 +80,7 @@ async function received(manager: Deno.DatagramConn): Promise<string[]> {
 
 Deno.test({
   name:
-    "deploy/socketserver.service: its command restarts without losing a client, and says so to systemd",
+    "deploy/socketserver.service: its command restarts without losing a client, and notifies systemd",
   ignore: !mayRun || !havePython() || !unstableNet,
   timeout: 120_000,
   fn: () =>
@@ -143,7 +145,7 @@ Deno.test({
     }),
 });
 
-/** The objects of deploy/kubernetes.yaml by their kinds. */
+/** Returns the objects of deploy/kubernetes.yaml by kind. */
 // deno-lint-ignore no-explicit-any -- the type check is a test
 function manifest(): Record<string, any> {
   const documents = parseAllDocuments(read("deploy/kubernetes.yaml"));
@@ -181,14 +183,14 @@ Deno.test({
     }),
 });
 
-/** The value of a flag of deploy/server.ts in a text. */
+/** Returns the value of a flag of deploy/server.ts in a text. */
 function flag(text: string, name: string): number {
   const match = new RegExp(`--${name}=(\\d+)`).exec(text);
   return Number(match![1]);
 }
 
 Deno.test({
-  name: "the files of deploy/ give a drain the time that it needs",
+  name: "the files of deploy/ give a drain enough time",
   ignore: !mayRun,
   fn() {
     const drain = (text: string) => {
@@ -234,7 +236,7 @@ Deno.test({
   },
 });
 
-/** Does what the COPY lines of the Containerfile say. */
+/** Copies the files that the COPY lines of the Containerfile name. */
 async function copyInto(directory: string): Promise<string> {
   const text = read("deploy/Containerfile");
   for (const [, list] of text.matchAll(/^COPY (.+)$/gm)) {
@@ -256,7 +258,7 @@ async function copyInto(directory: string): Promise<string> {
 
 Deno.test({
   name:
-    "deploy/Containerfile copies all that the server needs, and as process 1 the server drains at SIGTERM",
+    "deploy/Containerfile copies all files of the server, which drains at SIGTERM as process 1",
   ignore: !mayRun || Deno.build.os !== "linux" || !have("unshare"),
   fn: () =>
     withDirectory(async (directory) => {
@@ -285,8 +287,8 @@ Deno.test({
       }).spawn();
       const lines = child.stdout.pipeThrough(new TextDecoderStream())
         .values({ preventCancel: true });
-      await lines.next(); // it listens
-      await ready(`http://${host}:8081/ready`); // before that, process 1 ignores the signal
+      await lines.next(); // the server listens
+      await ready(`http://${host}:8081/ready`); // earlier, process 1 ignores the signal
       const pid = read(`/proc/${child.pid}/task/${child.pid}/children`);
       Deno.kill(Number(pid), "SIGTERM");
       let said = "";
@@ -296,7 +298,7 @@ Deno.test({
     }),
 });
 
-/** Waits until a server says that it is ready. */
+/** Waits until a server is ready. */
 async function ready(url: string): Promise<void> {
   for (;;) {
     const { ok, body } = await fetch(url);
@@ -308,7 +310,7 @@ async function ready(url: string): Promise<void> {
 
 Deno.test({
   name:
-    "net.ipv4.tcp_migrate_req keeps what waits with one of two servers that share a port",
+    "net.ipv4.tcp_migrate_req keeps the queue of one of two servers that share a port",
   ignore: !mayRun || Deno.build.os !== "linux" || !have("unshare"),
   async fn() {
     assertGreater((await measureLoss(false)).queued, 0);

@@ -1,5 +1,5 @@
 /**
- * The examples of the documentation of the library: each is a module that runs without an error.
+ * The examples in the comments of the library: each runs as a module without an error.
  *
  * `deno task test:examples` runs them as Deno finds them, in a worker each, which takes twenty times as long.
  */
@@ -10,7 +10,7 @@ import { granted } from "../helpers/allowed.ts";
 
 const mayRun = granted("read", "write", "net", "env", "sys");
 
-/** Returns the names of the modules in a directory, with those of the directories in it if `deep`. */
+/** Returns the names of the modules in a directory, and below it if `deep`. */
 function modulesIn(directory: string, deep: boolean): string[] {
   const entries = [...Deno.readDirSync(new URL(directory || ".", root))];
   return entries.flatMap(({ name, isDirectory }) => {

@@ -1,13 +1,13 @@
 /**
- * The programs in the pages: how they are found, and how one is run.
+ * Finds the programs in the pages, and runs them.
  *
  * A block of TypeScript is a program. It ends by itself with exit code 0, in time. If it is a server, a line
- * `<!-- server -->` stands above the block: it listens on port 9999, which is replaced by a free one, answers a
- * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With
- * `<!-- server over TLS -->` the client uses TLS. With `<!-- says: text -->`, or `<!-- server; says: text -->`, the text
- * must be in what it prints, or answers a client who says "1". Every program runs in a directory with `server.crt` and
- * `server.key`, a certificate of localhost. With `<!-- without permissions -->` it has no permission. There is no mark
- * for a program that does not run.
+ * `<!-- server -->` stands above the block: it listens on port 9999, which is replaced by a free port, answers a
+ * client, stays up, and ends at Ctrl-C; with `<!-- server until SIGTERM -->` at that signal. With `<!-- server over TLS -->`
+ * the client uses TLS. With `<!-- says: text -->`, or `<!-- server; says: text -->`, the text must be in what it
+ * prints, or answers a client who says "1". Every program runs in a directory with `server.crt` and `server.key`, a
+ * certificate of localhost. With `<!-- without permissions -->` it has no permission. There is no mark for a program
+ * that does not run.
  *
  * Programs of one kind share a process, which ends by itself, or at the signal, only if each of them does.
  *
@@ -33,7 +33,7 @@ const PORT = "9999";
 export const read = (name: string): string =>
   Deno.readTextFileSync(new URL(name, root));
 
-/** Returns the names of all pages of a directory, with those of the directories in it. */
+/** Returns the names of all pages in a directory and below. */
 export function pagesIn(directory = ""): string[] {
   const entries = [...Deno.readDirSync(new URL(directory || ".", root))];
   return entries.flatMap(({ name, isDirectory }) => {
@@ -45,17 +45,17 @@ export function pagesIn(directory = ""): string[] {
 
 /** A block of code. */
 export interface Block {
-  /** The page, if there are several. */
+  /** The page, if the programs of several are run. */
   page?: string;
   line: number;
   code: string;
-  /** The signal that ends a server; undefined if it is none. */
+  /** The signal that ends a server; undefined for other programs. */
   until?: Deno.Signal;
-  /** Whether a server's clients use TLS. */
+  /** Whether the clients of the server use TLS. */
   tls?: boolean;
-  /** What it must print, or a server answer. */
+  /** The text that the program must print, or the server answer. */
   says?: string;
-  /** Whether it runs without permissions. */
+  /** Whether the program runs without permissions. */
   unprivileged?: boolean;
 }
 
@@ -80,27 +80,27 @@ function parseMark(mark: string): Partial<Block> {
   return { until, tls: tls !== undefined, says };
 }
 
-/** Seconds for each part of a program's life. */
+/** The seconds for each part of the life of a program. */
 export interface Limits {
-  /** For a program to end by itself, and for a server to listen. */
+  /** Until a program ends by itself, or a server listens. */
   run: number;
-  /** For a server to answer. */
+  /** Until a server answers. */
   answer: number;
-  /** How long a server must stay up. */
+  /** The time for which a server must stay up. */
   stay: number;
-  /** For a server to end after the signal. */
+  /** Until a server ends after the signal. */
   end: number;
 }
 
 const LIMITS: Limits = { run: 120, answer: 60, stay: 3.5, end: 20 };
 
-/** A program that runs. */
+/** A running program. */
 class Program implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stderr: Promise<string>;
-  /** What it prints. */
+  /** The output. */
   readonly stdout: Promise<string>;
-  /** Whether it has ended. */
+  /** Whether the program has ended. */
   ended = false;
 
   constructor(verb: "run" | "test", file: string, permission = "-A") {
@@ -117,7 +117,7 @@ class Program implements AsyncDisposable {
     this.#child.status.then(() => this.ended = true);
   }
 
-  /** Waits for the end; throws if it does not come in time, or if the program reported an error. */
+  /** Waits for the end; throws if the program does not end in time, or reported an error. */
   async end(seconds: number, what: string): Promise<Deno.CommandStatus> {
     if (!await this.endsWithin(seconds)) {
       this.signal("SIGKILL");
@@ -128,7 +128,7 @@ class Program implements AsyncDisposable {
     return await this.#child.status;
   }
 
-  /** Reports whether it ends in a time. */
+  /** Reports whether the program ends in time. */
   async endsWithin(seconds: number): Promise<boolean> {
     await deadline(this.#child.status, seconds * 1000).catch(() => {});
     return this.ended;
@@ -144,13 +144,13 @@ class Program implements AsyncDisposable {
   }
 }
 
-/** A program in its file. */
+/** A program that was written to a file. */
 interface Written extends Block {
   file: string;
   port: number;
 }
 
-/** Writes a program to a file, with a port that is free. */
+/** Writes a program to a file, with a free port. */
 async function write(block: Block, directory: string): Promise<Written> {
   const port = freePort();
   const name = (block.page ?? "").replaceAll(/\W/g, "_");
@@ -159,7 +159,7 @@ async function write(block: Block, directory: string): Promise<Written> {
   return { ...block, file, port };
 }
 
-/** What stands between the outputs of two programs. */
+/** The line between the outputs of two programs. */
 const NEXT = "== the next program";
 
 /** Writes a program that imports others: servers side by side, the rest one after the other. Returns its file. */
@@ -168,7 +168,7 @@ async function writeAll(programs: Written[], directory: string) {
   const lines = ["globalThis.isMain = true;"];
   for (const { file } of programs) {
     const text = await Deno.readTextFile(file);
-    // Only here: workers and children import the file too.
+    // Only in the main thread: workers and children import the file too.
     const main = text.replaceAll("import.meta.main", "globalThis.isMain");
     await Deno.writeTextFile(file, main);
     const run = `import(${JSON.stringify(`file://${file}`)});`;
@@ -195,7 +195,7 @@ export function kindOf({ code, until, unprivileged }: Block): string {
 const verbOf = (code: string) => code.includes("Deno.test(") ? "test" : "run";
 
 /**
- * Runs programs of one kind in one process: as tests if they have any. Throws if one does not run as its page says.
+ * Runs programs of one kind in one process, as tests if they have any. Throws if one does not run as its page says.
  */
 export async function runPrograms(
   blocks: Block[],
@@ -218,14 +218,14 @@ export async function runPrograms(
   programs.forEach(({ says = "" }, i) => assertStringIncludes(said[i], says));
 }
 
-/** Waits for the end of programs. Returns what each printed. */
+/** Waits for the end of programs, and returns the output of each. */
 async function runToEnd(program: Program, { run }: Limits): Promise<string[]> {
   const { code } = await program.end(run, "it has not ended");
   assertEquals(code, 0);
   return (await program.stdout).split(`${NEXT}\n`);
 }
 
-/** Talks to servers, lets them stay up, and ends them. Returns what each answered. */
+/** Asks servers, lets them stay up, and ends them. Returns the answer of each. */
 async function serveUntil(
   program: Program,
   servers: Written[],
@@ -261,7 +261,7 @@ async function serveUntil(
 const names = (programs: Written[]): string =>
   programs.map(({ page = "line", line }) => `${page}:${line}`).join(", ");
 
-/** Connects to a server when it listens, and asks. */
+/** Connects to a server once it listens, and asks. */
 async function askOne(
   program: Program,
   server: Written,
@@ -279,13 +279,13 @@ async function askOne(
   return client;
 }
 
-/** Throws, with what the program said. */
+/** Throws an error with the output of the program. */
 async function failOf(program: Program, what: string): Promise<never> {
-  const status = await program.end(2, what); // it may be about to say why
+  const status = await program.end(2, what); // the reason may still come
   throw new Error(`${what}, with exit code ${status.code}`);
 }
 
-/** Makes a directory for programs, which know the package by its name; removes it in the end. */
+/** Makes a directory for programs, with the import map, and removes it in the end. */
 export async function withDirectory(
   fn: (directory: string) => Promise<void>,
 ): Promise<void> {
@@ -311,7 +311,7 @@ export async function withDirectory(
   }
 }
 
-/** Connects when the program listens; undefined if it ended, or took too long. */
+/** Connects once the program listens; returns undefined if it ends, or takes too long. */
 async function connect(
   program: Program,
   { port, tls }: Written,
@@ -330,7 +330,7 @@ async function connect(
   }
 }
 
-/** Sends a question. A server that is gone shows when the answer is read. */
+/** Sends a question. If the server has gone, reading the answer fails. */
 async function ask(client: Deno.Conn, question: string): Promise<void> {
   try {
     await client.write(new TextEncoder().encode(question));
@@ -340,7 +340,7 @@ async function ask(client: Deno.Conn, question: string): Promise<void> {
   }
 }
 
-/** Returns the first byte that comes; an empty string if none does in time. */
+/** Returns the first byte of the answer; "" if none arrives in time. */
 async function firstByte(
   client: Deno.Conn,
   seconds: number,
@@ -359,7 +359,7 @@ async function readAll(client: Deno.Conn): Promise<string> {
       text += new TextDecoder().decode(buffer.subarray(0, count));
     }
   } catch {
-    // it was closed: what has been said is looked at
+    // closed: the text so far is checked
   }
   return text;
 }

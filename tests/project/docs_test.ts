@@ -1,4 +1,4 @@
-/** The pages: each program in them runs, each link leads somewhere, and none of them is skipped. */
+/** The pages: each program runs, each link has a target, and none is skipped. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "../deps.ts";
 import {
@@ -23,7 +23,7 @@ const PROGRAMS = PAGES.flatMap((page) =>
   blocksOf(read(page)).map((block) => ({ ...block, page }))
 );
 
-/** Runs programs in one process; if that fails, each in its own, to find the one that fails. */
+/** Runs programs in one process; if that fails, each in its own, to find the failing one. */
 async function runAll(blocks: Block[], directory: string): Promise<void> {
   try {
     await runPrograms(blocks, directory);
@@ -70,7 +70,7 @@ Deno.test({
   },
 });
 
-Deno.test("no mark lets a program of a page go without a run", () => {
+Deno.test("no mark excludes a program of a page from the run", () => {
   for (const mark of ["not run: why", "ignore", "Server", "server over SSH"]) {
     assertThrows(
       () => blocksOf(`<!-- ${mark} -->\n\n\`\`\`ts\n1;\n\`\`\`\n`),
@@ -91,13 +91,13 @@ Deno.test({
   },
 });
 
-/** A server of Deno alone, which starts faster than one of this package. */
+/** A server that uses only Deno, which starts faster than one of this package. */
 const ECHO = `
 const handler = async (connection: Deno.Conn) => {
   try {
     await connection.readable.pipeTo(connection.writable);
   } catch {
-    // the client is gone
+    // the client has left
   }
 };
 const listener = Deno.listen({ port: 9999 });
@@ -114,7 +114,7 @@ const serve = () => new Promise<void>((resolve) => {
 `;
 const forever = "setInterval(() => {}, 1000);\n";
 
-/** Programs that must not pass, and what is said of them. */
+/** Programs that must fail, and the message of each. */
 const WRONG: [
   name: string,
   code: string | string[],
@@ -220,7 +220,7 @@ const WRONG: [
 ];
 
 Deno.test({
-  name: "a program of a page fails when it does not run as its page says",
+  name: "a program that does not run as its page says fails",
   ignore: !mayRun,
   timeout: 120_000,
   fn: () =>
@@ -246,7 +246,7 @@ Deno.test({
     }),
 });
 
-/** The anchors of the headings of a document, as they are made of their text. A heading that stands twice has none. */
+/** Returns the anchors of the headings of a document. A heading that occurs twice has none. */
 function anchorsOf(name: string): Set<string> {
   const headings = read(name).matchAll(/^#+ (.*)$/gm);
   const anchors = Array.from(
@@ -261,13 +261,13 @@ function anchorsOf(name: string): Set<string> {
 }
 
 Deno.test({
-  name: "the links of the documents lead somewhere",
+  name: "the links of the documents have targets",
   ignore: !mayRead,
   fn() {
     const lost: string[] = [];
     for (const name of PAGES) {
       for (const [, link] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
-        if (/^[a-z]+:/.test(link)) continue; // of the web
+        if (/^[a-z]+:/.test(link)) continue; // a link to the web
         const target = new URL(link, new URL(name, root));
         const path = target.pathname.slice(root.pathname.length);
         try {
@@ -275,7 +275,7 @@ Deno.test({
           const anchor = decodeURIComponent(target.hash.slice(1));
           if (anchor === "" || anchorsOf(path).has(anchor)) continue;
         } catch {
-          // told below
+          // reported below
         }
         lost.push(`${name}: ${link}`);
       }
@@ -285,7 +285,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "README.md names every page of docs, and those of the other folders",
+  name: "README.md links each page of docs/ and of the other folders",
   ignore: !mayRead,
   fn() {
     const text = read("README.md");

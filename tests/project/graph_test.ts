@@ -13,14 +13,14 @@ import {
 /** The entry points whose names mod.ts does not export. */
 const APART = ["ssl.ts", "telemetry.ts", "testing.ts"];
 
-/** Whether a published file is a module of the library. */
+/** Reports whether a published file is a module of the library. */
 function isLibrary(path: string): boolean {
   return path.endsWith(".ts") && !/^(examples|deploy)\//.test(path);
 }
 
 Deno.test({
   name:
-    "the module graphs of the entry points have each published module of the library",
+    "the module graphs of the entry points contain each published module of the library",
   ignore: !mayAsk,
   async fn() {
     const graphs = await Promise.all(
@@ -37,7 +37,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "mod.ts loads nothing of workers and children before they are used",
+  name: "mod.ts loads no module of workers and children before they are used",
   ignore: !mayAsk,
   async fn() {
     const found = [...loaded(await graph("mod.ts"))];
@@ -59,7 +59,7 @@ Deno.test({
   },
 });
 
-Deno.test("mod.ts exports all that the other entry points export, but those that stand apart", async () => {
+Deno.test("mod.ts exports all names of the other entry points, except the separate ones", async () => {
   const all = await import("../../mod.ts");
   const missing: string[] = [];
   for (const [, path] of ENTRY_POINTS) {
@@ -91,7 +91,7 @@ Deno.test({
   },
 });
 
-/** The groups that the registry shows the public symbols in. */
+/** The groups in which the registry shows the public symbols. */
 const CATEGORIES = [
   ...["Servers", "Mix-ins", "Handlers", "Sockets", "Files", "Addresses"],
   ...["Errors", "Options", "Constants", "Testing", "TLS"],

@@ -30,7 +30,7 @@ Deno.test("withDeadline() adds the deadline in each form of Deno.test()", () => 
   ]);
 });
 
-Deno.test("withDeadline() leaves a test its own deadline", () => {
+Deno.test("withDeadline() keeps the deadline that a test sets", () => {
   assertEquals(withDeadline([{ timeout: 5, fn }]), [{ timeout: 5, fn }]);
 });
 
@@ -44,7 +44,7 @@ Deno.test(
   },
 );
 
-Deno.test("spy() notes the calls of a function", () => {
+Deno.test("spy() records the calls of a function", () => {
   const double = spy((value: number) => value * 2);
   assertEquals([double(1), double(2)], [2, 4]);
   assertEquals(double.calls.map(({ args }) => args), [[1], [2]]);
@@ -52,7 +52,7 @@ Deno.test("spy() notes the calls of a function", () => {
   assertThrows(() => assertSpyCalls(double, 1));
 });
 
-Deno.test("spy() notes the calls of a method, own or inherited, and puts it back", () => {
+Deno.test("spy() records the calls of an own or inherited method, and restores it", () => {
   class Counter {
     count = 0;
     add(more: number) {
@@ -75,7 +75,7 @@ Deno.test("spy() notes the calls of a method, own or inherited, and puts it back
   assertEquals(counter.add(1), 5);
 });
 
-Deno.test("fakeTime() lets timers and dates go by what the test says", async () => {
+Deno.test("fakeTime() drives timers and dates by the clock of the test", async () => {
   const real = [setTimeout, Date];
   {
     using time = await fakeTime();
@@ -85,7 +85,7 @@ Deno.test("fakeTime() lets timers and dates go by what the test says", async () 
     time.tick(350);
     assertSpyCalls(fired, 3);
     Promise.resolve().then(() => setTimeout(fired, 1));
-    await time.tickAsync(1); // once what was ready has been done
+    await time.tickAsync(1); // after pending promises
     assertSpyCalls(fired, 4);
     assertEquals(time.now, begin + 351, "timeNow");
     assertEquals(Date.now(), begin + 351, "dateNow");

@@ -1,4 +1,4 @@
-/** Mistakes of programs: the first line of each message names the cure, and docs/mistakes.md shows it word for word. */
+/** Mistakes of programs: the first line of each message names the cure, and docs/mistakes.md quotes it. */
 
 import * as module from "../../mod.ts";
 import * as telemetry from "../../telemetry.ts";
@@ -45,7 +45,7 @@ function handlerFor(Server: string) {
   };
 }
 
-/** Makes servers of several classes, which must fail alike. */
+/** Creates servers of several classes, which must fail with the same message. */
 function inEach(classes: string[], make: (name: string) => unknown) {
   return () => {
     const messages = classes.map((name) => {
@@ -68,7 +68,7 @@ const handledBy = (Handler: unknown, classes = INET) =>
 const withOptions = (options: unknown) =>
   inEach(INET, (name) => new s[name](LOOPBACK, handlerFor(name), options));
 
-/** Makes a server whose workers accept. */
+/** Creates a server whose workers accept. */
 const inWorkers = (Handler: unknown = handlerFor("TCP"), options = {}) =>
   new s.ThreadingTCPServer(LOOPBACK, Handler, {
     acceptIn: "workers",
@@ -76,7 +76,7 @@ const inWorkers = (Handler: unknown = handlerFor("TCP"), options = {}) =>
     ...options,
   });
 
-/** Returns what a server reports of a request. */
+/** Returns the error that a server reports for a request. */
 function reported(Handler: unknown, Server = "AsyncTCPServer") {
   return async () => {
     const { promise, resolve } = Promise.withResolvers<Error>();
@@ -364,7 +364,7 @@ const MISTAKES: Record<string, () => unknown> = {
     s.serve(class AsyncTCPServer {}),
 };
 
-/** Programs, by the first column of the page: the flags of each, its code, and what it prints. */
+/** Programs, by the first column of the page: the flags, the code and the output of each. */
 const PROGRAMS: Record<string, [flags: string[], code: string]> = {
   "no `serveForever`": [["--allow-net"], "make('AsyncTCPServer')"],
   "no `await` before `serveForever` under `await using`": [
@@ -489,7 +489,7 @@ function readPage(): Map<string, string> {
   return new Map(cells.filter(([mistake]) => !/^(mistake|-+)$/.test(mistake)));
 }
 
-/** Reports whether a message is that of the page, where "…" stands for a part that differs. */
+/** Reports whether a message matches that of the page, in which "…" stands for any text. */
 function isAlike(message: string, shown: string): boolean {
   const parts = shown.split("…").map((part) => RegExp.escape(part));
   return new RegExp(`^${parts.join(".+")}$`).test(message);

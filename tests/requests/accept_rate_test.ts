@@ -4,7 +4,7 @@ import { AcceptRate, type Clock } from "../../internal/requests/accept_rate.ts";
 import { assertEquals } from "../deps.ts";
 import { within } from "../helpers/within.ts";
 
-/** A clock that a test moves, and that calls its timers on time. */
+/** A clock that a test advances, and that runs its timers on time. */
 class TestClock implements Clock {
   ms = 0;
   readonly #timers = new Map<number, [due: number, callback: () => void]>();
@@ -19,7 +19,7 @@ class TestClock implements Clock {
   clearTimeout(timer: unknown) {
     this.#timers.delete(timer as number);
   }
-  /** The time until the next timer; undefined if there is none. */
+  /** Returns the time until the next timer; undefined if there is none. */
   get next(): number | undefined {
     const dues = [...this.#timers.values()].map(([due]) => due - this.ms);
     return dues.length === 0 ? undefined : Math.min(...dues);
@@ -33,14 +33,14 @@ class TestClock implements Clock {
   }
 }
 
-/** Returns the number of connections that may come now. */
+/** Returns the number of connections that are allowed now. */
 function takeAll(rate: AcceptRate): number {
   let count = 0;
   while (rate.take()) count++;
   return count;
 }
 
-Deno.test("AcceptRate allows a second's worth at once, and then the rate", () => {
+Deno.test("AcceptRate allows the connections of one second at once, and then the rate", () => {
   for (
     const [perSecond, burst] of [
       [1, 1],
@@ -80,7 +80,7 @@ Deno.test("AcceptRate allows a second's worth at once, and then the rate", () =>
   }
 });
 
-Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer than the new one says", async () => {
+Deno.test("AcceptRate ends a wait when the rate changes, and waits by the new rate", async () => {
   const clock = new TestClock();
   const rate = new AcceptRate(() => {}, clock);
   rate.rate = 0.001;
@@ -98,7 +98,7 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits no longer tha
   assertEquals(rate.ready, true, "ready");
   assertEquals(clock.next, undefined, "next");
   assertEquals(rate.take(), true, "take");
-  rate.rate = Number.MIN_VALUE; // 1000 ms by this are too many for a number
+  rate.rate = Number.MIN_VALUE; // 1000 ms times this exceed a number
   assertEquals(takeAll(rate), 1);
   void rate.fill();
   assertEquals(clock.next! > 1e9, true);

@@ -1,4 +1,4 @@
-/** What a server does when `getRequest` fails: it goes on, counts and tells, and ends only with its socket. */
+/** A server whose `getRequest` fails: it continues, counts and reports, and ends only with its socket. */
 
 import {
   AcceptFailures,
@@ -26,7 +26,7 @@ import {
 import { within } from "../helpers/within.ts";
 import { Lines } from "../testdata/handlers.ts";
 
-/** Errors that cost one client, as an override of `getRequest` throws them. */
+/** The errors that cost one client if an override of `getRequest` throws them. */
 const PASSED: (() => unknown)[] = [
   () => new OSError("no code"),
   ..."EINVAL EIO ENONET ENETRESET WSAENETRESET ECONNABORTED EPROTO EBADF"
@@ -38,7 +38,7 @@ const PASSED: (() => unknown)[] = [
   () => new DOMException("Signal timed out.", "TimeoutError"),
 ];
 
-/** A server whose first requests cannot be got. */
+/** A server whose first calls of `getRequest` fail. */
 function failing(
   Server: AnyServerClass,
   errors: unknown[],
@@ -134,7 +134,7 @@ for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
   });
 }
 
-Deno.test("AcceptFailures.judge() knows what ends a server", () => {
+Deno.test("AcceptFailures.judge() recognizes the errors that end a server", () => {
   const judge = (error: unknown, listens = true) =>
     new AcceptFailures().judge(error, listens);
   for (const code of ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSR"]) {
@@ -150,7 +150,7 @@ Deno.test("AcceptFailures.judge() knows what ends a server", () => {
   assertEquals(judge(new OSError("no code"), false), "fatal");
 });
 
-Deno.test("AcceptFailures.judge() counts invalid ones in a row only", () => {
+Deno.test("AcceptFailures.judge() counts only consecutive invalid errors", () => {
   const failures = new AcceptFailures();
   const invalid = new OSError("EINVAL", { code: "EINVAL" });
   for (let i = 0; i < 9; i++) failures.judge(invalid, true);
@@ -161,7 +161,7 @@ Deno.test("AcceptFailures.judge() counts invalid ones in a row only", () => {
   assertEquals(failures.judge(invalid, true), "fatal");
 });
 
-Deno.test("systemError() gives errors of Deno the code of their family", () => {
+Deno.test("systemError() returns errors of Deno with the code of their class", () => {
   const code = (error: unknown) => systemError(error)?.code;
   assertEquals(code(new Deno.errors.BadResource("closed")), "EBADF");
   assertEquals(
@@ -177,7 +177,7 @@ Deno.test("systemError() gives errors of Deno the code of their family", () => {
 
 const withCode = (code: string) => Object.assign(new Error(code), { code });
 
-/** What a server prints while it meets failures between requests that it gets. */
+/** Returns the output of a server that meets failures between requests. */
 async function printed(
   plan: string[],
   Server: AnyServerClass,
@@ -202,7 +202,7 @@ async function printed(
   return stderr.texts;
 }
 
-Deno.test("TCPServer.handleShortage() says once an episode that descriptors run out", async () => {
+Deno.test("TCPServer.handleShortage() prints once an episode that descriptors run out", async () => {
   const ok = (count: number) => Array.from({ length: count }, () => "ok");
   const Server = TCPServer as unknown as AnyServerClass;
   const one = await printed(
@@ -218,7 +218,7 @@ Deno.test("TCPServer.handleShortage() says once an episode that descriptors run 
   assertEquals((await printed(["EIO", "ok"], Server, LOOPBACK)).length, 0);
 });
 
-Deno.test("UDPServer.handleShortage() is told of each episode, and of no other error", async () => {
+Deno.test("UDPServer.handleShortage() is called for each episode, and for no other error", async () => {
   const told: unknown[] = [];
   const errors = ["EMFILE", "EIO", "ENOMEM"].map(withCode);
   class Server extends UDPServer {
@@ -239,7 +239,7 @@ Deno.test("UDPServer.handleShortage() is told of each episode, and of no other e
   assertEquals(told, ["EMFILE"]);
 });
 
-Deno.test("a server that fails at every request lets all else run", async () => {
+Deno.test("a server that fails at every request does not block the event loop", async () => {
   class Failing extends TCPServer {
     override getRequest(): never {
       throw new OSError("no code");

@@ -1,4 +1,4 @@
-/** Servers against clients of CPython, ncat and socat, and clients against CPython's socketserver. */
+/** Servers with clients of CPython, ncat and socat, and clients with CPython's socketserver. */
 
 import { StreamRequestHandler } from "../../handlers.ts";
 import { TCPServer } from "../../server.ts";
@@ -28,7 +28,7 @@ const python = havePython();
 const testdata = (name: string) =>
   new URL(`../testdata/${name}`, import.meta.url).pathname;
 
-/** Runs a program, with `input` on its stdin, and returns what it prints. */
+/** Runs a program with `input` on its stdin, and returns its output. */
 async function run(
   program: string,
   args: string[],
@@ -82,7 +82,7 @@ Deno.test({
   },
 });
 
-/** Runs CPython's servers of these classes while `use` runs; returns what they print to stderr. */
+/** Runs CPython's servers of these classes while `use` runs; returns their stderr. */
 async function pythonServers(
   servers: [name: string, address: Address][],
   use: (addresses: Address[]) => Promise<void>,
@@ -136,7 +136,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "BaseServer.handleError() prints what CPython's handle_error() prints, but for the stack",
+    "BaseServer.handleError() prints the text of CPython's handle_error(), except the stack",
   ignore: !python || !granted("read", "write"),
   async fn() {
     const theirs = await pythonServers(
@@ -196,7 +196,7 @@ for (const [program, args] of tcp) {
 }
 
 Deno.test({
-  name: "TCPServer answers a client that types as in telnet",
+  name: "TCPServer answers a client that types like a user of telnet",
   async fn() {
     await serving(new TCPServer(LOOPBACK, Greeter), async (server) => {
       using client = new Socket();

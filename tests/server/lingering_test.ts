@@ -1,4 +1,4 @@
-/** A refusal of an upload that is still coming reaches every client: Socket.lingeringClose(). */
+/** Socket.lingeringClose(): the refusal of an upload under way reaches each client. */
 
 import { request } from "node:http";
 import {
@@ -18,15 +18,15 @@ import { recvToEnd } from "../helpers/sockets.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 import { Refuses, RefusesBlocking } from "../testdata/lingering_handlers.ts";
 
-/** More than the buffers of both systems hold, and several times that: the client is sending when it is refused. */
+/** Several times the buffers of both systems, so that the client is sending when it is refused. */
 const UPLOAD = new Uint8Array(24 << 20);
 
-/** A client that any close with data unread costs its answer. */
+/** A client that loses its answer if the server closes with unread data. */
 const STRICT = "one that looks when it has sent all, as Python's http.client";
 
 type Clients = Record<string, (url: string) => Promise<string>>;
 
-/** Clients that upload, and return what they were answered. */
+/** The clients that upload: each returns its answer. */
 const CLIENTS: Clients = {
   async [STRICT](url) {
     const { hostname, port } = new URL(url);
@@ -56,7 +56,7 @@ const CLIENTS: Clients = {
     }),
 };
 
-/** curl, where there is one. */
+/** curl, if it is installed. */
 async function curl(url: string): Promise<string> {
   const path = await Deno.makeTempFile();
   try {
@@ -114,7 +114,7 @@ const WAYS: Record<string, Way> = {
 for (const [way, { ignore, make }] of Object.entries(WAYS)) {
   const clients = way === "AsyncTCPServer" ? Object.keys(CLIENTS) : [STRICT];
   Deno.test({
-    name: `Socket.lingeringClose() lets every client have its answer: ${way}`,
+    name: `Socket.lingeringClose() delivers the answer to each client: ${way}`,
     ignore,
     async fn() {
       const errors: unknown[] = [];

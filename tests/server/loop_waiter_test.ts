@@ -12,7 +12,7 @@ import {
 import { assert, assertEquals } from "../deps.ts";
 import { within } from "../helpers/within.ts";
 
-/** A source that becomes ready when told, and counts the reactions to its promise. */
+/** A source that a test makes ready, and that counts the reactions to its promise. */
 class FakeSource implements Readiness {
   ready = false;
   reactions = 0;
@@ -40,7 +40,7 @@ class FakeSource implements Readiness {
   }
 }
 
-Deno.test("LoopWaiter.wait() ends at each tick, and looks after a flight once", async () => {
+Deno.test("LoopWaiter.wait() ends at each tick, and reacts to a pending operation once", async () => {
   const waiter = new LoopWaiter(1);
   const source = new FakeSource();
   for (let ticks = 0; ticks < 10;) {
@@ -70,7 +70,7 @@ Deno.test("LoopWaiter.wait() waits for the source, or the stop", async () => {
   await within(waiter.stop());
 });
 
-Deno.test("LoopWaiter.pause() does not end at a tick, nor keep it", async () => {
+Deno.test("LoopWaiter.pause() does not end at a tick, and keeps none for later", async () => {
   const waiter = new LoopWaiter(1);
   const from = performance.now();
   await waiter.pause(20);
@@ -79,7 +79,7 @@ Deno.test("LoopWaiter.pause() does not end at a tick, nor keep it", async () => 
   waiter.end();
 });
 
-Deno.test("bothReady() asks the second source when the first is ready", async () => {
+Deno.test("bothReady() waits for the second source once the first is ready", async () => {
   const [first, second] = [new FakeSource(), new FakeSource()];
   const source = bothReady(first, second);
   assertEquals(source.ready, false);
@@ -93,7 +93,7 @@ Deno.test("bothReady() asks the second source when the first is ready", async ()
   assertEquals(source.ready, true);
 });
 
-Deno.test("readyWithin() waits on where another takes what was there", async () => {
+Deno.test("readyWithin() continues to wait if another caller takes the request", async () => {
   const flights = [
     Promise.withResolvers<void>(),
     Promise.withResolvers<void>(),
@@ -104,7 +104,7 @@ Deno.test("readyWithin() waits on where another takes what was there", async () 
   };
   const waiting = readyWithin(source, null);
   const [{ resolve }] = flights.splice(0, 1);
-  resolve(); // and it is gone already
+  resolve(); // and another caller took it
   await Promise.resolve();
   source.ready = true;
   flights[0].resolve();
@@ -113,7 +113,7 @@ Deno.test("readyWithin() waits on where another takes what was there", async () 
   assertEquals(await readyWithin(new FakeSource(), -1), false);
 });
 
-Deno.test("LoopWaiter.wait() is ended by an operation itself, until the loop ends", async () => {
+Deno.test("LoopWaiter.wait() is ended by the operation itself until the loop ends", async () => {
   const waiter = new LoopWaiter(undefined);
   const gates: PromiseWithResolvers<string>[] = [];
   const operations = [0, 1].map(() =>

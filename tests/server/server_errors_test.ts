@@ -364,7 +364,7 @@ Deno.test("StreamRequestHandler.timeout ends a client that says nothing, and the
   }
   await serving(new Server(LOOPBACK, Impatient), async (server) => {
     using silent = await connectTo(server);
-    assertEquals(await silent.recv(1), new Uint8Array(0)); // the server hangs up
+    assertEquals(await silent.recv(1), new Uint8Array(0)); // the server closes
     timeout = 20; // this one may be slow
     assertEquals(await ask(server, "hello\n"), "hello\n");
   });

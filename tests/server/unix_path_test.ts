@@ -128,7 +128,10 @@ function withoutUmask<T>(call: () => T): T {
   }
 }
 
-/** The servers that bind in their own way: the others bind as the first or the last does, and a look at a path costs a worker. */
+/**
+ * The servers that bind in their own way: the others bind as the first or the last does, and a look at a path costs a
+ * worker.
+ */
 const BINDS_ITSELF = new Set([
   "UnixStreamServer",
   "ForkingUnixStreamServer",

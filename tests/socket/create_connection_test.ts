@@ -1,4 +1,4 @@
-/** createConnection(): the race of a host's addresses, its ports, and its signal. */
+/** createConnection(): the race between the addresses of a host, its ports, and its signal. */
 
 import { promises as dns } from "node:dns";
 import {
@@ -16,9 +16,9 @@ import { deadPort, portOf } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { until, within } from "../helpers/within.ts";
 
-const linux = Deno.build.os === "linux"; // others let more wait than the backlog says, and have one loopback address
+const linux = Deno.build.os === "linux"; // other systems queue more than the backlog, and have one loopback address
 
-/** Makes the resolver answer with these addresses, until the end of the scope. */
+/** Has the resolver answer with these addresses until the end of the scope. */
 function resolveTo(...addresses: string[]): Disposable {
   const { lookup } = dns;
   const found = addresses.map((address) => ({
@@ -29,7 +29,7 @@ function resolveTo(...addresses: string[]): Disposable {
   return { [Symbol.dispose]: () => void Object.assign(dns, { lookup }) };
 }
 
-/** Listeners that never answer: their queues are full, and Linux drops what comes. */
+/** Listeners that never answer: their queues are full, and Linux drops further connections. */
 class BlackHoles implements Disposable {
   readonly #sockets: Socket[] = [];
   readonly port: number;
@@ -38,7 +38,7 @@ class BlackHoles implements Disposable {
     this.port = port;
   }
 
-  /** Opens one at each address, on one port. */
+  /** Opens a black hole at each address, on one port. */
   static async open(...hosts: string[]): Promise<BlackHoles> {
     using first = createServer(["127.0.0.1", 0]);
     const holes = new BlackHoles(portOf(first.getsockname()));
@@ -59,14 +59,14 @@ class BlackHoles implements Disposable {
   }
 }
 
-/** The number of connections to a port that are being made, as Linux lists them. */
+/** Returns the number of connections to a port that are being made, as Linux lists them. */
 function attempts(port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   const synSent = new RegExp(`^ *\\d+: \\S+ [0-9A-F]{8}:${hex} 02 `, "gm");
   return Deno.readTextFileSync("/proc/net/tcp").match(synSent)?.length ?? 0;
 }
 
-/** A test with black holes at `hosts`, which checks that no descriptor is left over. */
+/** Defines a test with black holes at `hosts`, which checks that no descriptor is left. */
 function withHoles(
   name: string,
   hosts: string[],
@@ -76,7 +76,7 @@ function withHoles(
     name,
     ignore: !linux || !granted("read"),
     async fn() {
-      await createConnection(["127.0.0.1", deadPort()]).catch(() => {}); // opens what Deno keeps
+      await createConnection(["127.0.0.1", deadPort()]).catch(() => {}); // opens the descriptors that Deno keeps
       using holes = await BlackHoles.open(...hosts);
       const before = descriptors();
       await fn(holes.port);
@@ -188,7 +188,7 @@ withHoles(
   },
 );
 
-/** The addresses that were tried, in order, on a port where nobody listens. */
+/** Returns the addresses that were tried, in order, on a port where nobody listens. */
 async function tried(options: CreateConnectionOptions = {}): Promise<string[]> {
   const address = ["many.test", deadPort()] as const;
   const call = () => createConnection(address, { ...options, allErrors: true });
@@ -196,7 +196,7 @@ async function tried(options: CreateConnectionOptions = {}): Promise<string[]> {
   return errors.map(({ address }: OSError) => address!.replace(/:\d+$/, ""));
 }
 
-Deno.test("createConnection() tries the families by turns, that of the first address first", async () => {
+Deno.test("createConnection() alternates between the families, that of the first address first", async () => {
   using _ = resolveTo("127.0.0.1", "127.0.0.2", "127.0.0.3", "::1");
   assertEquals(await tried(), ["127.0.0.1", "[::1]", "127.0.0.2", "127.0.0.3"]);
 });
@@ -209,7 +209,7 @@ Deno.test("createConnection() tries only the family of its source address", asyn
   assertEquals(await tried({ sourceAddress: ["", 0] }), ["[::1]", ...of4]);
 });
 
-Deno.test("createConnection() with a source address of another family tells it", async () => {
+Deno.test("createConnection() names a source address of another family", async () => {
   const sourceAddress = ["::1", 0] as const;
   await assertRejects(
     () => within(createConnection(["127.0.0.1", 9], { sourceAddress })),
@@ -218,7 +218,7 @@ Deno.test("createConnection() with a source address of another family tells it",
   );
 });
 
-Deno.test("createConnection() takes a port as digits", async () => {
+Deno.test("createConnection() accepts a port as digits", async () => {
   using listener = createServer(["127.0.0.1", 0]);
   const [host, port] = listener.getsockname() as [string, number];
   for (const service of [`${port}`, ` ${port}`, `+${port}`, `0${port}`]) { // as getaddrinfo(3)
@@ -227,7 +227,7 @@ Deno.test("createConnection() takes a port as digits", async () => {
   }
 });
 
-Deno.test("createConnection() takes the name of a service as its port", async () => {
+Deno.test("createConnection() accepts the name of a service as port", async () => {
   for (const [service, port] of [["gopher", 70], ["", 0]]) {
     const error = await assertRejects(
       () => within(createConnection(["127.77.0.1", String(service)])),
@@ -264,7 +264,7 @@ Deno.test("createConnection() ends when its signal aborts during the look-up", a
   }
 });
 
-Deno.test("createConnection() refuses what is no signal and no delay", async () => {
+Deno.test("createConnection() refuses an invalid signal or delay", async () => {
   const address = ["127.0.0.1", deadPort()] as const;
   const signal = {} as AbortSignal;
   const calls = [

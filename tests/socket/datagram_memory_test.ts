@@ -10,7 +10,7 @@ const INSET = 48;
 const USED = 8;
 const PLACES = 64;
 
-/** What the memory gives for a datagram of a peer; what was received is written over. */
+/** Returns the copy of a datagram of a peer, after overwriting the received one. */
 function receive(
   memory: DatagramMemory,
   data: Bytes,
@@ -22,7 +22,7 @@ function receive(
   return copy;
 }
 
-/** Memory in which these ports have sent often. */
+/** Returns a memory to which these ports have sent often. */
 function usedBy(...ports: number[]): DatagramMemory {
   const memory = new DatagramMemory();
   for (const port of ports) {
@@ -31,7 +31,7 @@ function usedBy(...ports: number[]): DatagramMemory {
   return memory;
 }
 
-Deno.test("DatagramMemory gives the first datagrams of a peer memory of their own", () => {
+Deno.test("DatagramMemory copies the first datagrams of a peer to memory of their own", () => {
   const memory = new DatagramMemory();
   for (let i = 0; i < USED; i++) {
     const given = receive(memory, bytes("data"));
@@ -40,7 +40,7 @@ Deno.test("DatagramMemory gives the first datagrams of a peer memory of their ow
   }
 });
 
-Deno.test("DatagramMemory gives views of a slab to who sends often, no byte of which is written twice", () => {
+Deno.test("DatagramMemory returns views of a slab for a busy peer, and writes no byte twice", () => {
   const memory = usedBy(4000);
   const given = Array.from(
     { length: 200 },
@@ -51,7 +51,7 @@ Deno.test("DatagramMemory gives views of a slab to who sends often, no byte of w
   assertEquals(new Set(given.map(({ buffer }) => buffer)).size, 4); // 64 in each
 });
 
-Deno.test("DatagramMemory keeps each peer's datagrams in slabs of its own", () => {
+Deno.test("DatagramMemory keeps the datagrams of each peer in its own slabs", () => {
   const ports = [4000, 4001];
   const memory = usedBy(...ports);
   const buffers = ports.map(() => new Set<ArrayBuffer>());
@@ -64,7 +64,7 @@ Deno.test("DatagramMemory keeps each peer's datagrams in slabs of its own", () =
   assertEquals(buffers[0].isDisjointFrom(buffers[1]), true);
 });
 
-Deno.test("DatagramMemory begins anew where two peers have the same place", () => {
+Deno.test("DatagramMemory starts a new slab if two peers share a place", () => {
   for (const [port, host] of [[4000 + PLACES, "127.0.0.1"], [4000, "::1"]]) {
     const memory = usedBy(4000);
     assertEquals(receive(memory, bytes("x")).buffer.byteLength, INSET + SLAB);
@@ -74,7 +74,7 @@ Deno.test("DatagramMemory begins anew where two peers have the same place", () =
   }
 });
 
-Deno.test("DatagramMemory gives large datagrams, and those of Unix peers, memory of their own", () => {
+Deno.test("DatagramMemory copies large datagrams, and those of Unix peers, to memory of their own", () => {
   const memory = usedBy(4000);
   assertEquals(
     receive(memory, new Uint8Array(1025)).buffer.byteLength,
@@ -88,7 +88,7 @@ Deno.test("DatagramMemory gives large datagrams, and those of Unix peers, memory
   }
 });
 
-Deno.test("DatagramMemory goes on where somebody has transferred a slab", () => {
+Deno.test("DatagramMemory continues after a program has transferred a slab", () => {
   const memory = usedBy(4000);
   const first = receive(memory, bytes("first"));
   structuredClone(first, { transfer: [first.buffer] });
@@ -97,7 +97,7 @@ Deno.test("DatagramMemory goes on where somebody has transferred a slab", () => 
   assertEquals(second.buffer.byteLength, INSET + SLAB, "byteLength");
 });
 
-Deno.test("Socket.recvfrom() cuts a datagram short before it is copied", async () => {
+Deno.test("Socket.recvfrom() truncates a datagram before it is copied", async () => {
   using server = new Socket(AF_INET, SOCK_DGRAM);
   using client = new Socket(AF_INET, SOCK_DGRAM);
   server.bind(["127.0.0.1", 0]);
@@ -114,7 +114,7 @@ Deno.test("Socket.recvfrom() cuts a datagram short before it is copied", async (
   }
 });
 
-Deno.test("A child process gets a datagram without the rest of its slab", () => {
+Deno.test("A child process receives a datagram without the rest of its slab", () => {
   using socket = new Socket(AF_INET, SOCK_DGRAM);
   socket.bind(["127.0.0.1", 0]);
   const packet = new Uint8Array(SLAB).fill(7).subarray(64, 128);

@@ -1,4 +1,4 @@
-/** The receives of a datagram socket: how many are in flight, in which order they end, and what an error does. */
+/** The receives of a datagram socket: their number, their order, and their errors. */
 
 import { DatagramReceives } from "../../internal/socket/datagram_receives.ts";
 import type { TransportAddr } from "../../internal/runtime/transport/transport.ts";
@@ -7,7 +7,7 @@ import { bytes, text } from "../helpers/bytes.ts";
 import { FakeDatagram } from "../helpers/fakes.ts";
 import { turn } from "../helpers/turns.ts";
 
-/** A transport with several receives, which the test ends. */
+/** A transport whose receives the test ends. */
 class Several extends FakeDatagram {
   readonly inFlight: ((datagram: string | Error) => void)[] = [];
   prepared = 0;
@@ -42,7 +42,7 @@ async function arrive(
 
 const all = () => true;
 
-/** Takes all datagrams that wait. */
+/** Takes all waiting datagrams. */
 function taken(receives: DatagramReceives): string {
   let all = "";
   while (receives.ready) all += text(receives.take()[0]);
@@ -83,7 +83,7 @@ Deno.test("DatagramReceives keeps up to four receives in flight while datagrams 
   for (let round = 0; round < 3; round++) {
     await arrive(transport, "a", "b");
     assertEquals(taken(receives), "ab");
-    if (transport.inFlight.length > 0) { // the rest of four
+    if (transport.inFlight.length > 0) { // the others of four
       receives.fill();
       await arrive(transport, "c", "d");
       assertEquals(taken(receives), "cd");
@@ -112,7 +112,7 @@ Deno.test("DatagramReceives begins no receive while another is in flight, which 
   assertEquals(taken(receives), "b");
 });
 
-Deno.test("DatagramReceives puts an error in the place of its datagram, and loses no other", async () => {
+Deno.test("DatagramReceives returns an error in the place of its datagram, and loses no other", async () => {
   const transport = new Several();
   const receives = new DatagramReceives(transport, all);
   receives.allowSeveral();
@@ -140,7 +140,7 @@ Deno.test("DatagramReceives waits until each receive has ended", async () => {
   assertEquals(receives.unread, 1);
 });
 
-Deno.test("DatagramReceives receives again after a datagram that is not wanted", async () => {
+Deno.test("DatagramReceives receives again after an unwanted datagram", async () => {
   const transport = new Several();
   const receives = new DatagramReceives(
     transport,

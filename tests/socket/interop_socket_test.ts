@@ -1,4 +1,4 @@
-/** Our sockets against those of CPython, in another process. */
+/** Sockets with sockets of CPython in another process. */
 
 import {
   AF_INET,
@@ -76,7 +76,7 @@ with socket.create_server(("127.0.0.1", 0)) as listener:
 });
 
 Deno.test({
-  name: "Socket tells a reset by a CPython client",
+  name: "Socket reports a reset by a CPython client",
   ignore,
   async fn() {
     using listener = listen();
@@ -154,7 +154,7 @@ for i in range(2):
   },
 });
 
-/** A path in a directory of its own. */
+/** Returns a path in a new directory. */
 async function withPath(use: (path: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir();
   try {
@@ -218,7 +218,7 @@ with socket.socket(socket.AF_UNIX) as listener:
 });
 
 Deno.test({
-  name: "Socket of Unix datagrams hears named and unnamed CPython sockets",
+  name: "Socket receives Unix datagrams of named and unnamed CPython sockets",
   ignore: ignoreUnix || !unstableNet,
   fn: () =>
     withPath(async (path) => {

@@ -18,7 +18,7 @@ import { nodeUdp, portOf, udp } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
-/** Of the range that is free for use within one organisation (RFC 2365). */
+/** A group of the range for use within one organisation (RFC 2365). */
 const GROUP = "239.255.77.77";
 const LOOPBACK = "127.0.0.1";
 
@@ -53,7 +53,7 @@ for (const [backend, bind, missing] of BACKENDS) {
   const ignore = deaf || missing;
   Deno.test({
     name:
-      `Socket over ${backend} hears a multicast group from IP_ADD_MEMBERSHIP to IP_DROP_MEMBERSHIP`,
+      `Socket over ${backend} receives from a multicast group between IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP`,
     ignore,
     async fn() {
       using receiver = bind("0.0.0.0");
@@ -80,7 +80,7 @@ for (const [backend, bind, missing] of BACKENDS) {
     },
   });
 
-  Deno.test(`Socket over ${backend} refuses to join twice, and to leave what it has not joined`, async () => {
+  Deno.test(`Socket over ${backend} refuses to join twice, and to leave a group that it has not joined`, async () => {
     using socket = bind("0.0.0.0");
     const value = [GROUP, LOOPBACK] as const;
     assertEquals(
@@ -95,18 +95,18 @@ for (const [backend, bind, missing] of BACKENDS) {
     set(socket, IP_DROP_MEMBERSHIP, value);
   });
 
-  Deno.test(`Socket over ${backend} tells that there is no such interface`, async () => {
+  Deno.test(`Socket over ${backend} reports that an interface does not exist`, async () => {
     using socket = bind("0.0.0.0");
     const code = await codeOf(async () => {
-      set(socket, IP_ADD_MEMBERSHIP, [GROUP, "192.0.2.77"]); // the failure comes now,
-      await socket.sendto(bytes("x"), socket.getsockname()); // or is met here
+      set(socket, IP_ADD_MEMBERSHIP, [GROUP, "192.0.2.77"]); // fails now,
+      await socket.sendto(bytes("x"), socket.getsockname()); // or here
       await socket.sendto(bytes("x"), [LOOPBACK, 9]);
     });
-    assertMatch(code ?? "", /^(ENODEV|EINVAL)$/); // EINVAL is what node:dgram says
+    assertMatch(code ?? "", /^(ENODEV|EINVAL)$/); // EINVAL is the code of node:dgram
   });
 }
 
-Deno.test("IP_ADD_MEMBERSHIP refuses what is no group or interface, and names it", async () => {
+Deno.test("IP_ADD_MEMBERSHIP refuses an invalid group or interface, and names it", async () => {
   using socket = udp();
   const values = [["192.0.2.1"], [GROUP, "eth0"], ["::1"], 5, "239.0.0.1", []];
   for (const value of values) {
@@ -123,7 +123,7 @@ Deno.test("IP_ADD_MEMBERSHIP refuses what is no group or interface, and names it
   );
 });
 
-/** Deno's datagram socket in memory: notes what is done to memberships, and fails where told. */
+/** A datagram socket of Deno in memory: it records changes of memberships, and fails if a test says so. */
 class FakeDenoDatagram extends FakeDatagram {
   readonly calls: string[] = [];
   failing = "";
@@ -145,7 +145,7 @@ class FakeDenoDatagram extends FakeDatagram {
   }
 }
 
-Deno.test("DenoDatagram sets options through a membership of its own where there is none", async () => {
+Deno.test("DenoDatagram sets options through a membership of its own if there is none", async () => {
   const fake = new FakeDenoDatagram();
   using socket = Socket.from(fake);
   set(socket, IP_MULTICAST_TTL, 7);
@@ -164,7 +164,7 @@ Deno.test("DenoDatagram sets options through a membership of its own where there
   ]);
 });
 
-Deno.test("DenoDatagram tells the failure of an option to the next call", async () => {
+Deno.test("DenoDatagram reports the failure of an option in the next call", async () => {
   const fake = new FakeDenoDatagram(bytes("data"));
   using socket = Socket.from(fake);
   for (const failing of ["join", "ttl", "leave"]) {
@@ -183,7 +183,7 @@ Deno.test("DenoDatagram tells the failure of an option to the next call", async 
   set(socket, IP_ADD_MEMBERSHIP, [GROUP]);
   assertEquals(await codeOf(() => socket.recv(9)), "EADDRNOTAVAIL");
   fake.failing = "";
-  set(socket, IP_ADD_MEMBERSHIP, [GROUP]); // it was not joined
+  set(socket, IP_ADD_MEMBERSHIP, [GROUP]); // not joined
 });
 
 Deno.test("IP_MULTICAST_TTL over node:dgram cannot be 0", async () => {

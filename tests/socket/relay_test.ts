@@ -172,7 +172,9 @@ Deno.test("relay() resets the other side when one is reset", async () => {
   }
 });
 
-/** A connection that a reset ends as in Linux: the write in flight fails, and the read finds an end, here long before. */
+/**
+ * A connection that a reset ends as in Linux: the write in flight fails, and the read finds an end, here long before.
+ */
 function resetInWrite(): { socket: Socket; reset: () => void } {
   const { promise: gone, resolve } = Promise.withResolvers<void>();
   const addr = { transport: "tcp", hostname: "127.0.0.1", port: 9 } as const;

@@ -110,7 +110,7 @@ const CALLS: Record<string, Waiting> = {
     call: (s, signal) => s.shutdown(SHUT_WR, { signal }),
   },
   ...(Deno.build.os === "linux"
-    ? { // others let more wait than the backlog says
+    ? { // other systems queue more than the backlog
       connect: {
         open: unanswered,
         call: (s: Socket, signal: AbortSignal) => s.connect(deaf, { signal }),

@@ -157,7 +157,7 @@ Deno.test("Socket.connect() that fails leaves a bound socket its address", async
 
 Deno.test({
   name: "Socket.connect() that times out leaves a bound socket its address",
-  ignore: Deno.build.os !== "linux", // others let more wait than the backlog says
+  ignore: Deno.build.os !== "linux", // other systems queue more than the backlog
   async fn() {
     using full = listen(AF_INET, 1);
     using first = await createConnection(full.getsockname());

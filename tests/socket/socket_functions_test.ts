@@ -32,7 +32,7 @@ import { deadPort, listen, portOf } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
-/** Makes the resolver answer with these addresses, until the end of the scope. */
+/** Has the resolver answer with these addresses until the end of the scope. */
 function resolveTo(...addresses: string[]): Disposable {
   const { lookup } = promises;
   const found = addresses.map((address) => ({
@@ -102,7 +102,7 @@ Deno.test("createConnection() refuses names that nobody knows, and what is no ad
 Deno.test({
   name:
     "createConnection() gives up after the timeout, and the socket keeps it",
-  ignore: Deno.build.os !== "linux", // others let more wait than the backlog says
+  ignore: Deno.build.os !== "linux", // other systems queue more than the backlog
   async fn() {
     using listener = listen(AF_INET, 1);
     const address = listener.getsockname();

@@ -1,5 +1,5 @@
 /**
- * Sockets in memory: they behave as a TCP pair does, with no permission, and have the faults that a test asks for.
+ * Sockets in memory: they behave as a TCP pair, need no permission, and have the faults that a test asks for.
  */
 
 import {
@@ -33,12 +33,12 @@ import { codeOf } from "../helpers/thrown.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-/** A test that no permission helps. */
+/** Defines a test without permissions. */
 function alone(name: string, fn: () => Promise<void> | void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
-/** What happens on both ends of a connection, in words. */
+/** The events on both ends of a connection, in words. */
 type Scenario = (client: Socket, server: Socket) => Promise<unknown[]>;
 
 const SCENARIOS: Record<string, Scenario> = {
@@ -134,7 +134,7 @@ const SCENARIOS: Record<string, Scenario> = {
 
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   Deno.test({
-    name: `memorySocketpair() does as TCP: ${name}`,
+    name: `memorySocketpair() behaves as TCP: ${name}`,
     ignore: !granted("net"),
     async fn() {
       const results: unknown[][] = [];
@@ -253,7 +253,7 @@ alone(
     const [datagram, other] = memorySocketpair({ type: SOCK_DGRAM });
     const sockets = [client, server, datagram];
     for (const socket of sockets) socket.settimeout(0.01);
-    // No deadline of the test's own: nothing else keeps the process alive.
+    // Without a deadline of the test: nothing else keeps the process alive.
     await assertRejects(() => server.recv(9), TimeoutError);
     await assertRejects(() => client.sendall(bytes("abc")), TimeoutError);
     await assertRejects(() => datagram.recv(9), TimeoutError);

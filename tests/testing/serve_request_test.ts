@@ -29,7 +29,7 @@ import { recvToEnd } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
 
-/** A test that no permission helps. */
+/** Defines a test without permissions. */
 function alone(name: string, fn: () => Promise<void> | void): void {
   Deno.test({ name, permissions: "none", fn });
 }

@@ -3,7 +3,7 @@ import { Queue } from "../../internal/base/queue.ts";
 import { assert, assertEquals } from "../deps.ts";
 import { seeded } from "../helpers/bytes.ts";
 
-Deno.test("Queue gives what an array would, also where elements leave from the middle", () => {
+Deno.test("Queue agrees with an array, also if elements leave from the middle", () => {
   const random = seeded(5);
   const queue = new Queue<number>();
   const model: number[] = [];
@@ -34,7 +34,7 @@ Deno.test("Queue gives what an array would, also where elements leave from the m
   assertEquals(queue.shift(), undefined);
 });
 
-/** The time in ms that `count` waiters take to be served. */
+/** Returns the milliseconds that `count` waiters take to be served. */
 function served(count: number): number {
   const lock = new Mutex();
   lock.tryAcquire();
@@ -45,10 +45,10 @@ function served(count: number): number {
   return performance.now() - begin;
 }
 
-Deno.test("Mutex.release() takes no longer where many wait", () => {
+Deno.test("Mutex.release() takes no longer if many wait", () => {
   served(10_000);
   const few = Math.min(...Array.from({ length: 3 }, () => served(10_000)));
   const many = Math.min(...Array.from({ length: 2 }, () => served(100_000)));
-  // A queue that moves all that wait takes seconds; the 500 ms are for a busy machine.
+  // A queue that moves all waiters takes seconds; the 500 ms are for a busy machine.
   assert(many < 60 * few + 500, `${few} ms for 10,000, ${many} for 100,000`);
 });

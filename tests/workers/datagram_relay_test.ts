@@ -9,7 +9,7 @@ import { assertEquals } from "../deps.ts";
 import { bytes } from "../helpers/bytes.ts";
 import { turn } from "../helpers/turns.ts";
 
-Deno.test("DatagramRelay.end() waits for all that was sent, also where the last has left first", async () => {
+Deno.test("DatagramRelay.end() waits for all sends, also if the last one ends first", async () => {
   const sends: PromiseWithResolvers<number>[] = [];
   using socket = new Socket(AF_INET, SOCK_DGRAM);
   socket.sendto = () => {

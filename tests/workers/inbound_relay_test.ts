@@ -8,11 +8,11 @@ import { assertEquals } from "../deps.ts";
 import { FakeStream } from "../helpers/fakes.ts";
 import { turn } from "../helpers/turns.ts";
 
-/** Over how many transports at once the reader gives large buffers. */
+/** The number of transports for which the reader has large buffers at a time. */
 const LARGE_MAX = 64;
 
-Deno.test("InboundRelay has a bounded number of large buffers wait, and gives them back", async () => {
-  const bulk = new Uint8Array(1000); // fills the small buffer: more is likely
+Deno.test("InboundRelay lends a bounded number of large buffers to waiting reads, and takes them back", async () => {
+  const bulk = new Uint8Array(1000); // fills the small buffer, so that more is likely
   const round = async () => {
     const transports = Array.from(
       { length: LARGE_MAX + 6 },

@@ -23,7 +23,10 @@ import { boundedCommand } from "../helpers/within.ts";
 import { BlockingEcho } from "../testdata/blocking_handlers.ts";
 import { Echo, Lines } from "../testdata/handlers.ts";
 
-/** A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req -x509`. */
+/**
+ * A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req
+ * -x509`.
+ */
 const certificate = new URL("../testdata/localhost.crt", import.meta.url);
 const [cert, key] = mayRead
   ? [certificate, new URL("../testdata/localhost.key", import.meta.url)].map(
@@ -31,7 +34,7 @@ const [cert, key] = mayRead
   )
   : ["", ""];
 
-/** A server whose socket stands on a listener for TLS. */
+/** A server on a listener for TLS. */
 class TlsServer extends ThreadingTCPServer {
   override serverBind(): void {
     const [hostname, port] = this.serverAddress as [string, number];
@@ -39,7 +42,7 @@ class TlsServer extends ThreadingTCPServer {
     this.serverAddress = this.socket.getsockname();
   }
 
-  override serverActivate(): void {} // it listens
+  override serverActivate(): void {} // the listener is open
 }
 
 function startTls(Handler: unknown): Running<TlsServer> {

@@ -1,4 +1,4 @@
-/** Sockets that a program gets from the one that starts it: socket activation. */
+/** Sockets that a program inherits: socket activation. */
 
 import { parseListenFds } from "../../../internal/runtime/inherited/listen_fds.ts";
 import { AF_INET6, createConnection, Socket } from "../../../socket.ts";
@@ -37,7 +37,7 @@ const python = havePython() && granted("read", "write");
 const activate = have("systemd-socket-activate") &&
   granted("read", "write", "env");
 
-/** The program and the arguments that run a file of the test data. */
+/** Returns the command that runs a file of the test data. */
 const deno = (file: string, ...flags: string[]) => [
   ...[Deno.execPath(), "run", "--quiet", "--no-check", "--no-prompt"],
   ...flags,
@@ -93,14 +93,14 @@ async function activated(options: string[], program: string[]) {
   return started;
 }
 
-/** What a client gets that sends a line. */
+/** Returns the answer to a line. */
 async function answer(address: [string, number] | string): Promise<string> {
   using client = await createConnection(address);
   await client.sendall(bytes("hello\n"));
   return text(await recvToEnd(client));
 }
 
-Deno.test("a server takes a socket in place of an address", async () => {
+Deno.test("a server accepts a socket in place of an address", async () => {
   const given = listen();
   const address = given.getsockname();
   const server = new AsyncTCPServer(given, EchoLine);
@@ -133,7 +133,7 @@ Deno.test("a server serves on a socket that is assigned to it", async () => {
   });
 });
 
-Deno.test("a server says which socket it needs", async () => {
+Deno.test("a server refuses a socket of the wrong kind, and names the right one", async () => {
   const [client, connection] = await tcpPair();
   using listener = listen();
   using packets = udp();
@@ -200,7 +200,8 @@ Deno.test("inheritedSocket() reads the variables of sd_listen_fds()", () => {
 });
 
 Deno.test({
-  name: "Socket.fromFd() tells sockets apart, and names what it cannot adopt",
+  name:
+    "Socket.fromFd() recognizes sockets, and names a descriptor that it cannot adopt",
   ignore: !python,
   async fn() {
     const kinds =
@@ -297,14 +298,14 @@ Deno.test({
     }
     program.child.kill("SIGTERM");
     assertEquals(JSON.parse(await program.line()).forced, 0);
-    assert(Deno.lstatSync(`${directory}/plain`).isSocket); // it is systemd's
+    assert(Deno.lstatSync(`${directory}/plain`).isSocket); // systemd owns it
     await Deno.remove(directory, { recursive: true });
   },
 });
 
 Deno.test({
   name:
-    "a restart on an inherited socket loses no client, at maxConnections too",
+    "a restart on an inherited socket loses no client, also at maxConnections",
   ignore: !python || !mayFork,
   async fn() {
     const ways = "plain,Async,Async,Forking,Secure"; // the second and the fourth on Unix sockets
@@ -320,7 +321,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "inheritedSocket() is the connection with Accept=yes",
+  name: "inheritedSocket() returns the connection with Accept=yes",
   ignore: !activate,
   async fn() {
     const code = `
@@ -350,7 +351,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "inheritedSockets() names the permission that it lacks",
+  name: "inheritedSockets() names the missing permission",
   ignore: !mayFork,
   async fn() {
     const program = deno("activated_server.ts", "--allow-env=LISTEN_FDS");
@@ -364,7 +365,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "inheritedSocket() leaves a descriptor of Deno itself alone, which has the number if nobody passed a socket",
+    "inheritedSocket() does not adopt a descriptor of Deno itself that has the number",
   ignore: !activate,
   async fn() {
     const code = `import { inheritedSocket } from "${new URL(

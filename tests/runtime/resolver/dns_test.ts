@@ -12,7 +12,7 @@ import { granted } from "../../helpers/allowed.ts";
 import { codeOf } from "../../helpers/thrown.ts";
 import { boundedCommand, within } from "../../helpers/within.ts";
 
-Deno.test("hostFor() knows the special hosts, and literals in every form", () => {
+Deno.test("hostFor() accepts the special hosts, and literals in each form", () => {
   // deno-fmt-ignore
   const rows: [family: number, host: string, found: string][] = [
     [AF_INET, "", "0.0.0.0"], [AF_INET6, "", "::"], [AF_INET, "<broadcast>", "255.255.255.255"],
@@ -53,7 +53,7 @@ for (
   ]]
 ) {
   Deno.test({
-    name: `hostFor() leaves localhost to Deno where only ${net} is permitted`,
+    name: `hostFor() leaves localhost to Deno if only ${net} is permitted`,
     permissions: { net },
     fn() {
       assertEquals(hostFor(AF_INET, "localhost", 80, "bind"), "localhost");
@@ -65,7 +65,7 @@ for (
 
 Deno.test({
   name:
-    "hostFor() gives the loopback address where it and the name are permitted",
+    "hostFor() returns the loopback address if it and the name are permitted",
   permissions: { net: ["localhost:80", "127.0.0.1:80", "[::1]"] },
   fn() {
     assertEquals(hostFor(AF_INET, "localhost", 80, "bind"), "127.0.0.1");
@@ -75,7 +75,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "Socket.bind() takes localhost where only the name is permitted",
+  name: "Socket.bind() binds localhost if only the name is permitted",
   permissions: { net: ["localhost"] },
   fn() {
     using socket = new Socket();
@@ -85,8 +85,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "Socket.bind() tells that localhost has another family only where that is so",
+  name: "Socket.bind() says that localhost has another family only if it has",
   permissions: { net: ["localhost"] },
   async fn() {
     using socket = new Socket(AF_INET6);

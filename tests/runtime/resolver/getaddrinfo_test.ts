@@ -24,7 +24,7 @@ import { python } from "../../helpers/python.ts";
 
 const { AF_INET, AF_INET6, AF_UNIX, SOCK_DGRAM, SOCK_STREAM } = c;
 
-/** A name that every resolver refuses before it asks the network. */
+/** A name that each resolver refuses without asking the network. */
 const NO_NAME = "no..name";
 
 type Answer = { address: string; family: number };
@@ -33,7 +33,7 @@ function nodeError(code: string): Error {
   return Object.assign(new Error(`getaddrinfo ${code}`), { code });
 }
 
-/** Puts other functions into `node:dns`, until the end of the scope. */
+/** Replaces functions of `node:dns` until the end of the scope. */
 function fakeDns(fakes: {
   lookup?: (host: string, options: { family: number }) => Promise<Answer[]>;
   lookupService?: (ip: string) => Promise<{ hostname: string }>;
@@ -69,7 +69,7 @@ async function gaiCode(
   return [error.code, error.errno];
 }
 
-Deno.test("getaddrinfo() gives one entry for each socket type", async () => {
+Deno.test("getaddrinfo() returns one entry for each socket type", async () => {
   assertEquals(await getaddrinfo("127.0.0.1", 80), [
     [AF_INET, SOCK_STREAM, c.IPPROTO_TCP, "", ["127.0.0.1", 80]],
     [AF_INET, SOCK_DGRAM, c.IPPROTO_UDP, "", ["127.0.0.1", 80]],
@@ -91,7 +91,7 @@ Deno.test("getaddrinfo() keeps the order of the resolver and filters by family",
   assertEquals(await hosts(AF_INET6), [v6]);
 });
 
-Deno.test("getaddrinfo() gives loopback for null, and every address with AI_PASSIVE", async () => {
+Deno.test("getaddrinfo() returns the loopback for null, and the wildcard with AI_PASSIVE", async () => {
   const hosts = async (family: number, flags: number) =>
     (await getaddrinfo(null, 0, family, SOCK_STREAM, 0, flags)).map((
       [, , , , [host]],
@@ -109,7 +109,7 @@ Deno.test("getaddrinfo() resolves localhost through the system", async () => {
   }
 });
 
-Deno.test("getaddrinfo() writes literals in their canonical form", async () => {
+Deno.test("getaddrinfo() returns literals in canonical form", async () => {
   const host = async (text: string, family = 0) =>
     (await getaddrinfo(text, 0, family))[0][4][0];
   assertEquals(await host("127.1"), "127.0.0.1");
@@ -120,7 +120,7 @@ Deno.test("getaddrinfo() writes literals in their canonical form", async () => {
   assertEquals(await host("::ffff:192.0.2.1", AF_INET), "192.0.2.1");
 });
 
-Deno.test("getaddrinfo() takes ports as text, services and null", async () => {
+Deno.test("getaddrinfo() accepts ports as text, services and null", async () => {
   const ports = async (port: string | number | null) =>
     (await getaddrinfo("::1", port)).map((
       [, type, , , [, number]],
@@ -136,7 +136,7 @@ Deno.test("getaddrinfo() takes ports as text, services and null", async () => {
   assertEquals(await ports("tftp"), [[SOCK_DGRAM, 69]]);
 });
 
-Deno.test("getaddrinfo() puts the host into the first entry with AI_CANONNAME", async () => {
+Deno.test("getaddrinfo() has the host in the first entry with AI_CANONNAME", async () => {
   const infos = await getaddrinfo("127.1", 0, 0, 0, 0, c.AI_CANONNAME);
   assertEquals(infos.map(([, , , canonname]) => canonname), ["127.1", ""]);
 });
@@ -209,7 +209,7 @@ Deno.test("getaddrinfo() refuses arguments of the wrong type or range", async ()
   );
 });
 
-Deno.test("getaddrinfo() does not know services beyond port 65535", async () => {
+Deno.test("getaddrinfo() rejects services beyond port 65535", async () => {
   for (const port of [65536, -1, 2 ** 53, -(2 ** 63), "70000"]) {
     const error = await assertRejects(() => getaddrinfo(null, port), GaiError);
     assertEquals(error.code, "EAI_SERVICE", `${port}`);
@@ -227,12 +227,12 @@ Deno.test("getaddrinfo() names the host and keeps the cause", async () => {
   assertInstanceOf(error.cause, Error);
 });
 
-Deno.test("getaddrinfo() tells that a name server failed for now", async () => {
+Deno.test("getaddrinfo() rejects with EAI_AGAIN for a temporary failure", async () => {
   using _ = fakeDns({ lookup: () => Promise.reject(nodeError("EAI_AGAIN")) });
   assertEquals(await gaiCode(getaddrinfo("slow.test", 80)), ["EAI_AGAIN", -3]);
 });
 
-Deno.test("lookupError() translates what node:dns throws", () => {
+Deno.test("lookupError() translates errors of node:dns", () => {
   const question = { syscall: "connect", host: "a.test" };
   const strange = lookupError(nodeError("EAI_STRANGE"), question);
   assertInstanceOf(strange, GaiError);
@@ -248,7 +248,7 @@ Deno.test("lookupError() translates what node:dns throws", () => {
 
 Deno.test({
   name:
-    "getaddrinfo() needs no permission for literals, and says which one for names",
+    "getaddrinfo() needs no permission for literals, and names the one for names",
   permissions: "none",
   async fn() {
     for (const host of ["127.0.0.1", "127.1", "::1", "fe80::1%eth0", null]) {
@@ -263,7 +263,7 @@ Deno.test({
   },
 });
 
-Deno.test("getnameinfo() gives names, and numbers with flags", async () => {
+Deno.test("getnameinfo() returns names, and numbers with flags", async () => {
   using _ = fakeDns({
     lookupService: () => Promise.resolve({ hostname: "a.test" }),
   });
@@ -285,7 +285,7 @@ Deno.test("getnameinfo() gives names, and numbers with flags", async () => {
   assertEquals(await getnameinfo(["127.1", 9], 3), ["127.0.0.1", "9"]);
 });
 
-Deno.test("getnameinfo() gives the number where there is no name, unless NI_NAMEREQD", async () => {
+Deno.test("getnameinfo() returns the number if there is no name, except with NI_NAMEREQD", async () => {
   const asked: string[] = [];
   using _ = fakeDns({
     lookupService: (ip) => {
@@ -307,7 +307,7 @@ Deno.test("getnameinfo() gives the number where there is no name, unless NI_NAME
   assertEquals(await gaiCode(numeric), ["EAI_NONAME", -2]);
 });
 
-Deno.test("getnameinfo() passes other failures on", async () => {
+Deno.test("getnameinfo() rejects with other failures", async () => {
   using _ = fakeDns({
     lookupService: () => Promise.reject(nodeError("EAI_AGAIN")),
   });
@@ -364,7 +364,7 @@ Deno.test({
   },
 });
 
-Deno.test("gethostbyname() knows Python's special names and all literals", async () => {
+Deno.test("gethostbyname() accepts Python's special names and all literals", async () => {
   const rows = {
     "": "0.0.0.0",
     "<broadcast>": "255.255.255.255",
@@ -378,12 +378,12 @@ Deno.test("gethostbyname() knows Python's special names and all literals", async
   assertEquals(await gethostbyname("localhost"), "127.0.0.1");
 });
 
-Deno.test("gethostbyname() gives the first IPv4 address", async () => {
+Deno.test("gethostbyname() returns the first IPv4 address", async () => {
   using _ = fakeBoth();
   assertEquals(await gethostbyname("both.test"), "192.0.2.1");
 });
 
-Deno.test("gethostbyname() and getnameinfo() refuse what only looks like an address", async () => {
+Deno.test("gethostbyname() and getnameinfo() refuse texts that resemble addresses", async () => {
   for (
     const host of [
       "0.1.1.~1",
@@ -411,7 +411,7 @@ Deno.test("getaddrinfo() and getnameinfo() keep the scope of an address", async 
   }
 });
 
-Deno.test("gethostbyname() refuses IPv6, unknown names and what is no string", async () => {
+Deno.test("gethostbyname() refuses IPv6, unknown names and values that are no strings", async () => {
   assertEquals(await gaiCode(gethostbyname("::1")), ["EAI_ADDRFAMILY", -9]);
   assertEquals(await gaiCode(gethostbyname(NO_NAME)), ["EAI_NONAME", -2]);
   const loose = gethostbyname as unknown as (host: unknown) => Promise<string>;
@@ -425,7 +425,7 @@ Deno.test("gethostbyname() refuses IPv6, unknown names and what is no string", a
 const haveSys = granted({ name: "sys", kind: "hostname" });
 
 Deno.test(
-  "gethostname() gives the name of this machine",
+  "gethostname() returns the name of this machine",
   { ignore: !haveSys },
   () => {
     assertEquals(gethostname(), Deno.hostname());
@@ -448,7 +448,7 @@ Deno.test({
   },
 });
 
-Deno.test("getfqdn() of this machine asks for its own name", {
+Deno.test("getfqdn() without a name looks up this machine", {
   ignore: !haveSys,
 }, async () => {
   const asked: string[] = [];
@@ -465,7 +465,7 @@ Deno.test("getfqdn() of this machine asks for its own name", {
   assertEquals(new Set(asked), new Set([Deno.hostname()]));
 });
 
-Deno.test("getfqdn() gives the name of the first address", async () => {
+Deno.test("getfqdn() returns the name of the first address", async () => {
   const fqdn = {
     "2001:db8::1": "both.example.test",
     "192.0.2.7": "seven.test",
@@ -479,7 +479,7 @@ Deno.test("getfqdn() gives the name of the first address", async () => {
   assertEquals(await getfqdn("192.0.2.7"), "seven.test");
 });
 
-Deno.test("getfqdn() gives the host back where nothing is known", async () => {
+Deno.test("getfqdn() returns the host itself if no name is known", async () => {
   using _ = fakeDns({
     lookupService: () => Promise.reject(nodeError("ENOTFOUND")),
   });
@@ -487,14 +487,14 @@ Deno.test("getfqdn() gives the host back where nothing is known", async () => {
   assertEquals(await getfqdn(NO_NAME), NO_NAME);
 });
 
-Deno.test("getfqdn() does not hide a fault of the program", async () => {
+Deno.test("getfqdn() rejects with an error of the program", async () => {
   using _ = fakeDns({
     lookup: () => Promise.resolve(null as unknown as Answer[]),
   });
   await assertRejects(() => getfqdn("a.test"));
 });
 
-Deno.test("resolveHost() passes literals and special names on at once", async () => {
+Deno.test("resolveHost() returns literals and special names without a look-up", async () => {
   const rows: [number, string, string][] = [
     [AF_INET, "192.0.2.1", "192.0.2.1"],
     [AF_INET6, "FE80::1%eth0", "fe80::1%eth0"],
@@ -510,7 +510,7 @@ Deno.test("resolveHost() passes literals and special names on at once", async ()
   }
 });
 
-Deno.test("resolveHost() gives the first address in the family", async () => {
+Deno.test("resolveHost() returns the first address of the family", async () => {
   using _ = fakeBoth();
   assertEquals(
     await resolveHost(AF_INET, "both.test", 80, "connect"),
@@ -522,7 +522,7 @@ Deno.test("resolveHost() gives the first address in the family", async () => {
   );
 });
 
-Deno.test("resolveHost() rejects where the family has no address", async () => {
+Deno.test("resolveHost() rejects if the family has no address", async () => {
   assertEquals(await gaiCode(resolveHost(AF_INET, "::1", 80, "connect")), [
     "EAI_ADDRFAMILY",
     -9,
@@ -547,7 +547,7 @@ Deno.test("resolveHost() names the method and the host", async () => {
 });
 
 Deno.test({
-  name: "resolveHost() gives the name where its address is not permitted",
+  name: "resolveHost() returns the name if its address is not permitted",
   permissions: { net: ["a.test", "localhost"] },
   async fn() {
     using _ = fakeBoth();
@@ -560,7 +560,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "resolveHost() gives the address where name and address are permitted",
+  name: "resolveHost() returns the address if name and address are permitted",
   permissions: { net: ["a.test", "192.0.2.1:80"] },
   async fn() {
     using _ = fakeBoth();
@@ -574,7 +574,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "resolveHost() gives the name, and asks nobody, where the look-up is not permitted",
+    "resolveHost() returns the name without a look-up if that is not permitted",
   permissions: { net: ["a.test:80", "192.0.2.1"] },
   async fn() {
     using _ = fakeDns({ lookup: () => Promise.reject(new Error("asked")) });
@@ -584,7 +584,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "resolveHost() rejects names that permissions cannot name",
+  name: "resolveHost() rejects names that no permission can name",
   permissions: { net: ["127.0.0.1"] },
   async fn() {
     const error = await assertRejects(
@@ -596,7 +596,7 @@ Deno.test({
   },
 });
 
-/** What both are asked. */
+/** The calls on both sides. */
 function agreementTable(): Parameters<typeof getaddrinfo>[] {
   // deno-fmt-ignore
   const hosts = [
@@ -675,7 +675,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "getaddrinfo() knows the services that CPython knows",
+  name: "getaddrinfo() accepts the services of CPython",
   ignore: !havePython(),
   async fn() {
     const tcp =

@@ -4,7 +4,7 @@ import { granted } from "../../helpers/allowed.ts";
 import { boundedCommand } from "../../helpers/within.ts";
 import { ENTRY_POINTS, root } from "../../project/published.ts";
 
-Deno.test("checkDenoVersion() takes Deno 2.8 and later, and refuses what is older", () => {
+Deno.test("checkDenoVersion() accepts Deno 2.8 and later, and refuses older versions", () => {
   for (const version of ["2.8.0", "2.9.6", "2.10.1", "2.8.0-rc.1", "3.0.0"]) {
     checkDenoVersion(version);
   }
