@@ -6,7 +6,7 @@
 
 import type { Readiness } from "../waiting/pending_operation.ts";
 
-/** The words of the memory, before those in which each thread counts its own places. */
+/** The words of the memory, before the two of each thread: its places, and its requests beyond the limit. */
 const MAX = 0, REJECTS = 1, PAUSED = 2, CHANGES = 3, THREADS = 4, FIRST = 5;
 
 /** The most threads. Arbitrary: a process cannot have as many workers. */
@@ -28,7 +28,11 @@ export class SharedPlaces implements Readiness {
   readonly #words: Int32Array;
   /** The number of this thread. */
   readonly thread: number;
-  /** Whether the last place that this thread has taken was one too many. */
+  /** The word with the number of places that this thread has taken. */
+  readonly #own: number;
+  /** The word with the number of requests of this thread that have no place, because they are rejected. */
+  readonly #extra: number;
+  /** Whether there was no place for the last request of this thread, which is rejected. */
   exceeded = false;
   #filled = false;
 
@@ -38,33 +42,43 @@ export class SharedPlaces implements Readiness {
    */
   constructor(
     memory = new SharedArrayBuffer(
-      Int32Array.BYTES_PER_ELEMENT * (FIRST + THREADS_MAX),
+      Int32Array.BYTES_PER_ELEMENT * (FIRST + 2 * THREADS_MAX),
     ),
     thread = 0,
   ) {
     this.memory = memory;
     this.#words = new Int32Array(memory);
     this.thread = thread;
+    this.#own = FIRST + 2 * thread;
+    this.#extra = this.#own + 1;
     if (thread < Atomics.load(this.#words, THREADS)) return;
     Atomics.store(this.#words, THREADS, thread + 1);
   }
 
-  /** The number of places that all threads have taken. */
+  /** The number of requests of all threads. */
   get taken(): number {
-    const end = FIRST + Atomics.load(this.#words, THREADS);
-    let sum = 0;
-    for (let at = FIRST; at < end; at++) sum += Atomics.load(this.#words, at);
-    return sum;
+    return this.#sum(1);
   }
 
-  /** The word in which this thread counts its places. */
-  get #own(): number {
-    return FIRST + this.thread;
-  }
-
-  /** The number of places that this thread has taken. */
+  /** The number of requests of this thread. */
   get held(): number {
-    return Atomics.load(this.#words, this.#own);
+    return Atomics.load(this.#words, this.#own) +
+      Atomics.load(this.#words, this.#extra);
+  }
+
+  /** The number of places that all threads have taken, without the requests beyond the limit. */
+  get #places(): number {
+    return this.#sum(2);
+  }
+
+  /** Adds up every word of the threads, or every second. */
+  #sum(step: 1 | 2): number {
+    const end = FIRST + 2 * Atomics.load(this.#words, THREADS);
+    let sum = 0;
+    for (let at = FIRST; at < end; at += step) {
+      sum += Atomics.load(this.#words, at);
+    }
+    return sum;
   }
 
   /** Sets the number of places, and whether a request beyond it is rejected. Otherwise it waits. */
@@ -90,7 +104,7 @@ export class SharedPlaces implements Readiness {
 
   /** Whether all places are taken, and a request waits for one. */
   get full(): boolean {
-    return !this.#rejects && this.taken >= this.#max;
+    return !this.#rejects && this.#places >= this.#max;
   }
 
   get #max(): number {
@@ -101,16 +115,29 @@ export class SharedPlaces implements Readiness {
     return Atomics.load(this.#words, REJECTS) === 1;
   }
 
-  /** Takes a place for a request, if there is one. Notes whether it was the last, or one too many. */
+  /** Takes a place for a request, if there is one, and notes whether it was the last. If the request is to be rejected, none is needed. */
   take(): boolean {
     if (this.paused) return false;
-    Atomics.add(this.#words, this.#own, 1); // first: of two threads that take the last place, at most one keeps it
-    const { taken } = this;
-    const max = this.#max;
-    this.exceeded = taken > max;
-    this.#filled = taken === max;
-    if (!this.exceeded || this.#rejects) return true;
-    this.give(); // another thread was faster
+    this.exceeded = !this.#takePlace();
+    if (!this.exceeded) return true;
+    if (!this.#rejects) return false;
+    Atomics.add(this.#words, this.#extra, 1);
+    return true;
+  }
+
+  /**
+   * Takes a place. Of the threads that try for the last place at the same time, each may find one too many and give it
+   * back. The last to do so finds that, and tries again.
+   */
+  #takePlace(): boolean {
+    do {
+      Atomics.add(this.#words, this.#own, 1);
+      const excess = this.#places - this.#max;
+      this.#filled = excess === 0;
+      if (excess <= 0) return true;
+      Atomics.sub(this.#words, this.#own, 1);
+    } while (this.#places < this.#max);
+    this.#change();
     return false;
   }
 
@@ -121,15 +148,17 @@ export class SharedPlaces implements Readiness {
     return filled;
   }
 
-  /** Gives the place of a request back. */
+  /** Gives back the place of a request that has ended. The requests beyond the limit are counted as the first to end. */
   give(): void {
-    Atomics.sub(this.#words, this.#own, 1);
+    const beyond = Atomics.load(this.#words, this.#extra) > 0;
+    Atomics.sub(this.#words, beyond ? this.#extra : this.#own, 1);
     this.#change();
   }
 
   /** Gives back all places of the thread, which has ended. */
   giveAll(): void {
     Atomics.store(this.#words, this.#own, 0);
+    Atomics.store(this.#words, this.#extra, 0);
     this.#change();
   }
 

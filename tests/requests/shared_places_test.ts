@@ -76,3 +76,37 @@ Deno.test("SharedPlaces.take() gives no place to a thread that finds that anothe
   assert(!slow.take());
   assertEquals([slow.held, fast.held, main.taken], [0, 1, 1]);
 });
+
+Deno.test("SharedPlaces.take() rejects one of two threads that try for the last place at the same time, not both", () => {
+  const main = new SharedPlaces();
+  main.limit(1, true);
+  const slow = new SharedPlaces(main.memory, 1);
+  const fast = new SharedPlaces(main.memory, 2);
+  const { add } = Atomics;
+  Atomics.add = ((...args: Parameters<typeof add>) => { // after the change, before the look at the places
+    Atomics.add = add;
+    const before = add(...args);
+    assert(fast.take());
+    return before;
+  }) as typeof add;
+  assert(slow.take());
+  assertEquals([slow.exceeded, fast.exceeded, main.taken], [false, true, 2]);
+  fast.give();
+  assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
+});
+
+Deno.test("SharedPlaces.take() tries again if the thread that was faster has given its place back", () => {
+  const main = new SharedPlaces();
+  main.limit(1, false);
+  const slow = new SharedPlaces(main.memory, 1);
+  const fast = new SharedPlaces(main.memory, 2);
+  assert(fast.take());
+  const { sub } = Atomics;
+  Atomics.sub = ((...args: Parameters<typeof sub>) => {
+    Atomics.sub = sub;
+    fast.give();
+    return sub(...args);
+  }) as typeof sub;
+  assert(slow.take());
+  assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
+});
