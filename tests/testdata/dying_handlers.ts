@@ -5,10 +5,13 @@
  */
 
 import { StreamRequestHandler } from "../../mod.ts";
-import { eat } from "./greedy_handlers.ts";
 
 const decoder = new TextDecoder();
 const me = crypto.randomUUID();
+
+/** The memory that a worker fills, with a turn of its event loop after each piece, so that it shows signs of life. */
+const eaten: number[][] = [];
+const numbers = () => new Array(100_000).fill(Math.random());
 
 /** Does what each line says, and answers with the worker it is in. */
 export class Dies extends StreamRequestHandler {
@@ -31,7 +34,7 @@ export class Dies extends StreamRequestHandler {
     if (what === "close") self.close();
     if (what === "exit") Deno.exit(3);
     if (what === "loop") { for (;;); }
-    if (what === "eat") eat();
+    if (what === "eat") setInterval(() => eaten.push(numbers()));
   }
 }
 

@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 
 /** Takes all the memory. */
-export function eat(): never {
+function eat(): never {
   const eaten: unknown[] = [];
   for (;;) eaten.push(new Array(100_000).fill(Math.random()));
 }
