@@ -36,7 +36,7 @@
  * - **Deno**: 2.8 or later. Node.js and Bun are not supported.
  * - **Systems**: all tests run on Linux. macOS and Windows were not tried; `docs/versions.md` lists what they lack.
  * - **IPv6**: `addressFamily: AF_INET6`; on Linux and macOS the address `"::"` takes IPv4 clients too.
- * - **TLS**: pass `ssl`, an `SSLContext` of `@socketserver/socketserver/ssl` as Python's; clients use its `wrapSocket`.
+ * - **TLS**: pass `ssl`, an `SSLContext` of `@socketserver/socketserver/ssl`; clients use its `wrapSocket`.
  * - **Permissions**: `--allow-net`, or as narrow as `--allow-net=127.0.0.1:9999`. Unix sockets need `--allow-read` and
  *   `--allow-write` too, handlers in workers `--allow-read`, and handlers in child processes `--allow-run` and
  *   `--allow-env=NODE_V8_COVERAGE`. Unix datagrams need `--unstable-net`.

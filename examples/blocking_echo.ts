@@ -1,5 +1,5 @@
 /**
- * The handler of Python's socketserver tutorial word for word. It blocks, and has no `await`.
+ * The handler of Python's socketserver tutorial, line by line: a handler that blocks its worker and has no `await`.
  *
  *     deno run --allow-net --allow-read examples/blocking_echo.ts [port] [host]
  *

@@ -1,10 +1,10 @@
 /**
- * Greets clients by the names in their certificates, and refuses those without one.
+ * Greets clients by the names in their certificates, and refuses clients without a name.
  *
  *     deno run --allow-net --allow-read examples/client_certificate.ts [host] [port] [certificate] [key] [authority]
  *
- * The clients' certificates must come from the authority. Then `openssl s_client -connect localhost:9443 -CAfile ca.pem
- * -cert client.pem -key client.key`.
+ * The clients' certificates must come from the authority; `examples/README.md` has the commands that make them. Then
+ * try `openssl s_client -connect localhost:9443 -CAfile ca.pem -cert client.pem -key client.key`.
  */
 import {
   AF_INET,

@@ -1,5 +1,5 @@
 /**
- * Runs each request in a process of its own that has no permissions: it counts the words of a line, and shows
+ * Runs each request in a process of its own that has no permissions: the handler counts the words of a line, and shows
  * that it cannot read the disk.
  *
  *     deno run --allow-net --allow-run --allow-env=NODE_V8_COVERAGE examples/forking_sandbox.ts [port] [host] [parent|children]

@@ -3,7 +3,7 @@
  *
  *     deno run --allow-net examples/redis.ts [host] [port]
  *
- * Then `redis-cli -p 6399`, or `redis-benchmark -p 6399 -t set,get -P 16`. The values are in memory only.
+ * Then try `redis-cli -p 6399`, or `redis-benchmark -p 6399 -t set,get -P 16`. The values are in memory only.
  */
 import {
   AF_INET,

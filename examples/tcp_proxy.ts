@@ -1,9 +1,9 @@
 /**
- * A proxy that tells the server behind it who the client is, with a header of the PROXY protocol.
+ * A proxy that names its clients to the server behind it, with a header of the PROXY protocol.
  *
  *     deno run --allow-net examples/tcp_proxy.ts [host] [port] [server host] [server port]
  *
- * The server may be HAProxy or nginx, or one with `ProxyProtocolMixIn`.
+ * The server behind it may be HAProxy or nginx, or a server with `ProxyProtocolMixIn`.
  */
 import {
   AF_INET,

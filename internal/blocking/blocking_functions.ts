@@ -21,8 +21,8 @@ import { type BlockingThread, blockingThread } from "./blocking_thread.ts";
  * options and the errors are those of {@linkcode createConnection}.
  *
  * The main thread opens the connection, with its permissions, and moves the bytes. The connection is closed with the
- * request of the handler, if the handler has not closed it before; one that the module opens as it is loaded is closed
- * with the worker. A worker may have 1024 open connections.
+ * request of the handler, if the handler has not closed it before; a connection that the module opens while it is
+ * loaded is closed with the worker. A worker may have 1024 open connections.
  *
  * @param address `[host, port]`, or the path of a Unix socket.
  * @param options Timeout, local address, signal, and the delay between two attempts. Only the abort of a signal that the

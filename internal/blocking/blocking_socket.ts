@@ -23,7 +23,7 @@ import type { Blocking, BlockingFileForMode } from "./blocking_types.ts";
  * | open a file | `makefile` |
  * | limit the time | `settimeout`, `gettimeout`, `setblocking`, `getblocking`, `setdeadline` |
  * | set options | `setsockopt`, `getsockopt` |
- * | know the ends | `getsockname`, `getpeername`, `family`, `type`, `proto` |
+ * | describe the socket | `getsockname`, `getpeername`, `family`, `type`, `proto` |
  * | end | `shutdown`, `close`, `lingeringClose`, `abort` |
  *
  * These points differ:

@@ -24,7 +24,7 @@ export let unreadBytesOf: (reader: BufferedReader) => ByteQueue;
 
 /**
  * Reads bytes from a socket through a buffer. `socket.makefile("rb")` returns one, and `StreamRequestHandler` has one
- * as `rfile`. It is Python's `io.BufferedReader` with the `readexactly` and `readuntil` of asyncio.
+ * as `rfile`. The methods are those of Python's `io.BufferedReader`, with `readexactly` and `readuntil` of asyncio.
  *
  * A call that fails, for example with a timeout, loses nothing: the bytes received before stay in the reader, and the
  * next call begins with them. Calls made while another one waits run in order after it.

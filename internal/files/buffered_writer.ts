@@ -22,7 +22,7 @@ export let holdWhile: (writer: BufferedWriter, hasMore: () => boolean) => void;
 
 /**
  * Collects writes and sends them when the buffer is full, and on `flush` and `close`. `socket.makefile("wb")` returns
- * one, and `StreamRequestHandler` has one as `wfile`. It is Python's `io.BufferedWriter`.
+ * one, and `StreamRequestHandler` has one as `wfile`. The methods are those of Python's `io.BufferedWriter`.
  *
  * Without a buffer, which is the default of `wfile`, each write is sent whole and at once, as by the writer of
  * CPython's `socketserver`. While a reader tied to the writer has more to read, small writes are held for the rest of

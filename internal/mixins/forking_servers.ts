@@ -29,7 +29,7 @@ import type { MixedIn } from "./mixed_in.ts";
  * @category Mix-ins
  */
 export interface ForkingMixIn extends ConcurrentServer {
-  /** Where connections are accepted. */
+  /** The place where connections are accepted. */
   readonly acceptIn: "parent" | "children";
   /** The most child processes that run at a time. */
   maxChildren: number;

@@ -152,7 +152,8 @@ export interface ProxyHeaderOptions {
  *
  * @param options The addresses, and more facts about the client.
  * @returns The bytes to send.
- * @throws {TypeError} if the addresses do not belong together, are names of hosts, or version 1 cannot say what is asked.
+ * @throws {TypeError} if the addresses do not belong together, are names of hosts, or version 1 has no field for an
+ *   option.
  * @throws {RangeError} if a number is out of range, or a field is too long.
  * @category PROXY protocol
  * @example

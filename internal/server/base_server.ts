@@ -343,8 +343,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   closeRequest(_request: R): void | Promise<void> {}
 
   /**
-   * Reports an error thrown while handling a request. Prints to stderr what Python prints; nothing about lost clients if
-   * `reportLostClients` is false. May be overridden.
+   * Reports an error thrown while handling a request. Prints a report as Python's `handle_error` does, to stderr.
+   * Prints nothing about lost clients if `reportLostClients` is false. May be overridden.
    *
    * @param _request The request.
    * @param clientAddress The client's address.

@@ -68,7 +68,7 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  *
  * @param servers The servers. They are closed at the end.
  * @param options The signals, and the time to wait for open requests.
- * @returns The numbers of open requests that were idle, that finished and that were cut off, over all servers.
+ * @returns The numbers of open requests that were idle, that finished and that were cut off, for all servers together.
  * @throws The error of the first loop that failed, or else of closing a server.
  * @category Servers
  * @example TCP and UDP on the same port

@@ -148,7 +148,7 @@ export class Socket implements Disposable {
    * `getsockname()` of a Unix socket returns "" without `--allow-all`, because only `/proc` tells the path.
    *
    * @param fd The number of the descriptor.
-   * @param options What the socket must be; without them it may be any.
+   * @param options The family and the type that the socket must have; any by default.
    * @returns The socket.
    * @throws {OSError} EBADF if the descriptor is not open, ENOTSOCK if it is no socket, EBUSY if it was adopted before,
    *   EAFNOSUPPORT or EINVAL for another family or type, or a socket without an address, and EOPNOTSUPP for a kind that
