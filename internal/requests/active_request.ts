@@ -25,6 +25,8 @@ export class ActiveRequest<R = unknown> {
   behind: ActiveRequest | undefined = undefined;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
   declare controller: AbortController | undefined;
+  /** Whether its TLS handshake has ended well; undefined without one. */
+  declare secured: boolean | undefined;
   /** How the request counts when it ends. */
   result: RequestEnd = "finished";
   /** How the request ended; undefined while it is under way. */

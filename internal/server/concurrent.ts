@@ -154,7 +154,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       const requests = requestsOf(this);
       const limit = requests.exceeds(request);
       if (limit !== undefined) {
-        return void turnAway(this, request, clientAddress, limit);
+        return void turnAway(this, { request, clientAddress }, limit);
       }
       const active = requests.detach(request);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {

@@ -14,8 +14,8 @@ import {
   systemError,
 } from "./accept_errors.ts";
 import { acceptError } from "../stages/events.ts";
-import type { Handshakes } from "./handshakes.ts";
-import type { ProxyHeaders } from "./proxy_headers.ts";
+import { Handshakes } from "./handshakes.ts";
+import { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
 import { hookFailed } from "../stages/report.ts";
 import type {
@@ -28,6 +28,7 @@ import {
   runOwnTask,
   shutdownCurrent,
 } from "./request_stages.ts";
+import type { SSLContext } from "../ssl/ssl_context.ts";
 import type { ServerStages } from "../stages/stages.ts";
 
 /** A connection that was accepted before the server was closed. */
@@ -43,38 +44,36 @@ export interface AcceptedAhead<R> {
  * @typeParam R The type of a request.
  */
 export class Dispatcher<R> {
-  readonly #server: ServerStages<R>;
+  readonly #server: ServerStages<R> & { readonly ssl?: SSLContext | null };
   readonly #requests: Requests;
-  readonly #proxyHeaders: ProxyHeaders<R>;
-  readonly #handshakes: Handshakes<R>;
-  readonly #failures = new AcceptFailures();
+  /** The requests that the loop is to take on: their PROXY headers have come, or their TLS handshakes have ended. */
+  readonly ready: KnownRequest<R>[] = [];
+  readonly #onReady: (active?: KnownRequest) => void;
+  #proxyHeaders: ProxyHeaders<R> | undefined;
+  #handshakes: Handshakes<R> | undefined;
+  #failures: AcceptFailures | undefined;
 
   /**
    * @param server The server. Its stages are looked up at each request.
-   * @param proxyHeaders The PROXY headers of the server.
-   * @param handshakes The handshakes of the server.
+   * @param wake Called when {@linkcode Dispatcher.ready} may have another request.
    */
-  constructor(
-    server: ServerStages<R>,
-    proxyHeaders: ProxyHeaders<R>,
-    handshakes: Handshakes<R>,
-  ) {
+  constructor(server: ServerStages<R>, wake: () => void) {
     this.#server = server;
-    this.#proxyHeaders = proxyHeaders;
-    this.#handshakes = handshakes;
     this.#requests = requestsOf(server);
+    this.#onReady = (active) => {
+      if (active !== undefined) this.ready.push(active as KnownRequest<R>);
+      wake();
+    };
   }
 
   /**
-   * Gets a request that is ready and takes it through its stages, up to its PROXY header if it begins with one.
+   * Gets a request and takes it through its stages, up to its PROXY header or its TLS handshake if it begins with one.
    *
-   * @param introduced A request whose PROXY header has come, to take through the other stages instead.
+   * @param ready One of the requests that are {@linkcode Dispatcher.ready}, to take through its other stages instead.
    * @returns The verdict on a failure of `getRequest`; undefined if there was a request.
    */
-  async handleOne(
-    introduced?: ActiveRequest<R>,
-  ): Promise<AcceptVerdict | undefined> {
-    let active = introduced;
+  async handleOne(ready?: KnownRequest<R>): Promise<AcceptVerdict | undefined> {
+    let active = ready;
     if (active !== undefined) active.detached = false;
     else {
       try {
@@ -86,21 +85,46 @@ export class Dispatcher<R> {
       if (active === undefined) return;
     }
     try {
-      const step = this.#admit(active as KnownRequest<R>);
+      const step = active.secured ? this.#process(active) : this.#admit(active);
       if (step !== undefined) await step;
     } catch (error) {
-      await this.#requestFailed(active, active.clientAddress!, error);
+      await this.#requestFailed(active, active.clientAddress, error);
     } finally {
       if (!active.detached) this.#requests.end(active);
     }
   }
 
-  /** Accepts or rejects a request. A request that is accepted at once gives a promise only if a stage does. */
+  /** Begins a request. Returns undefined if its PROXY header must come first. */
+  #begin([request, address]: [R, Address]): KnownRequest<R> | undefined {
+    this.#failures?.reset();
+    if (this.#requests.trustedPeers === undefined) {
+      return this.#requests.begin(request, address) as KnownRequest<R>;
+    }
+    this.#headers.begin(request, address);
+  }
+
+  /** Accepts or rejects a request; a server that shuts down accepts none. Returns a promise only if a stage does. */
   #admit(active: KnownRequest<R>): void | Promise<void> {
-    const verdict = this.#admits(active.request, active.clientAddress);
+    const { draining, concurrent } = this.#requests;
+    const verdict = !draining &&
+      this.#server.verifyRequest(active.request, active.clientAddress);
     if (verdict === true) return this.#accept(active);
-    if (this.#requests.concurrent) return this.#judge(active, verdict);
+    if (concurrent) return this.#judge(active, verdict);
     return this.#acceptOrReject(active, verdict);
+  }
+
+  /** Begins the handshake of an accepted request on a server with `ssl`; processes any other. */
+  #accept(active: KnownRequest<R>): void | Promise<void> {
+    const { ssl } = this.#server;
+    if (ssl === null || ssl === undefined) return this.#process(active);
+    this.#handshakes ??= new Handshakes(this.#server, this.#onReady);
+    this.#handshakes.begin(active);
+  }
+
+  /** Processes a request. Its time begins. */
+  #process(active: KnownRequest<R>): void | Promise<void> {
+    this.#requests.times.begin(active);
+    return this.#server.processRequest(active.request, active.clientAddress);
   }
 
   async #acceptOrReject(
@@ -111,46 +135,17 @@ export class Dispatcher<R> {
     else await this.#reject(active.request, active.clientAddress);
   }
 
-  /** Begins a request. Returns undefined if its PROXY header must come first. */
-  #begin([request, address]: [R, Address]): ActiveRequest<R> | undefined {
-    this.#failures.reset();
-    if (!this.#proxyHeaders.wanted) {
-      return this.#requests.begin(request, address);
-    }
-    this.#proxyHeaders.begin(request, address);
-  }
-
-  /** Begins the handshake of an accepted request, or processes the request. */
-  #accept(active: KnownRequest<R>): void | Promise<void> {
-    if (this.#handshakes.wanted) return this.#handshakes.begin(active);
-    return this.#process(active);
-  }
-
-  /** Processes a request. Its time begins. */
-  #process(active: KnownRequest<R>): void | Promise<void> {
-    this.#requests.times.begin(active);
-    return this.#server.processRequest(active.request, active.clientAddress);
-  }
-
-  /** Takes a request that has ended its handshake through the other stages. */
-  async handleSecured(active: KnownRequest<R>): Promise<void> {
-    active.detached = false;
-    try {
-      await this.#process(active);
-    } catch (error) {
-      await this.#requestFailed(active, active.clientAddress, error);
-    } finally {
-      if (!active.detached) this.#requests.end(active);
-    }
+  get #headers(): ProxyHeaders<R> {
+    return this.#proxyHeaders ??= new ProxyHeaders(this.#server, this.#onReady);
   }
 
   /** Handles a connection that was accepted before the server was closed, and that the next process cannot get. */
   async handleAhead({ active, peerAddress }: AcceptedAhead<R>): Promise<void> {
     const { request } = active;
     try {
-      const client = this.#proxyHeaders.wanted
-        ? await this.#proxyHeaders.introduce(active, peerAddress)
-        : peerAddress;
+      const client = this.#requests.trustedPeers === undefined
+        ? peerAddress
+        : await this.#headers.introduce(active, peerAddress);
       if (client === undefined) return;
       if (await this.#server.verifyRequest(request, client)) {
         await this.#accept(active as KnownRequest<R>);
@@ -164,37 +159,33 @@ export class Dispatcher<R> {
 
   /** Reports whether a request begins with a PROXY header or a handshake. */
   get introduces(): boolean {
-    return this.#proxyHeaders.wanted || this.#handshakes.wanted;
+    const { ssl } = this.#server;
+    return this.#requests.trustedPeers !== undefined ||
+      ssl !== null && ssl !== undefined;
   }
 
   /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
   async handleIntroduced(): Promise<void> {
-    await this.#proxyHeaders.settled();
-    for (let next; (next = this.#proxyHeaders.take()) !== undefined;) {
-      await this.handleOne(next);
-    }
-    await this.#handshakes.settled();
-    for (let next; (next = this.#handshakes.take()) !== undefined;) {
-      await this.handleSecured(next);
-    }
+    await this.#proxyHeaders?.settled();
+    while (this.ready.length > 0) await this.handleOne(this.ready.shift());
+    await this.#handshakes?.settled();
+    while (this.ready.length > 0) await this.handleOne(this.ready.shift());
   }
 
   /** Closes the requests that have not sent their PROXY header or ended their handshake: the server shuts down. */
   drain(): void {
-    this.#proxyHeaders.drain();
-    this.#handshakes.drain();
+    this.#proxyHeaders?.drain();
+    this.#handshakes?.drain();
+    for (const active of this.ready.splice(0)) {
+      void turnAway(this.#server, active, "draining");
+    }
   }
 
   /** Begins a request that was accepted before the server was closed. */
   beginAhead(request: R, peerAddress: Address): AcceptedAhead<R> {
-    const client = this.#proxyHeaders.wanted ? undefined : peerAddress;
+    const { trustedPeers } = this.#requests;
+    const client = trustedPeers === undefined ? peerAddress : undefined;
     return { active: this.#requests.begin(request, client), peerAddress };
-  }
-
-  /** Reports whether to accept a request. A server that shuts down accepts none. */
-  #admits(request: R, clientAddress: Address): boolean | Promise<boolean> {
-    if (this.#requests.draining) return false;
-    return this.#server.verifyRequest(request, clientAddress);
   }
 
   /** Closes a request that was not accepted. */
@@ -211,17 +202,16 @@ export class Dispatcher<R> {
     active: KnownRequest<R>,
     verdict: boolean | Promise<boolean>,
   ): void {
-    const { request, clientAddress } = active;
     const draining = this.#requests.draining ? "draining" : undefined;
     const reason = verdict === false
       ? draining ?? "verifyRequest"
-      : this.#requests.exceeds(request);
+      : this.#requests.exceeds(active.request);
     if (reason === undefined) {
       active.detached = true;
       return void this.#verify(active, Promise.resolve(verdict));
     }
     Promise.resolve(verdict).catch(() => {}); // the client is turned away in any case
-    void turnAway(this.#server, request, clientAddress, reason);
+    void turnAway(this.#server, active, reason);
   }
 
   /** Waits for a verdict, and then goes on as the loop does. */
@@ -235,7 +225,7 @@ export class Dispatcher<R> {
       const accepted = await verdict.finally(() => active.detached = false);
       if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
       else if (accepted) await this.#accept(active);
-      else void turnAway(server, request, clientAddress, "verifyRequest");
+      else void turnAway(server, active, "verifyRequest");
     } catch (error) {
       await this.#requestFailed(active, clientAddress, error);
     } finally {
@@ -245,7 +235,8 @@ export class Dispatcher<R> {
 
   /** Counts a failure of `getRequest` and calls the hooks. Throws a failure that ends the loop. */
   async #acceptFailed(error: unknown): Promise<AcceptVerdict> {
-    const verdict = this.#failures.judge(error, listens(this.#server));
+    const failures = this.#failures ??= new AcceptFailures();
+    const verdict = failures.judge(error, listens(this.#server));
     if (acceptError.hasSubscribers) {
       acceptError.publish({ server: this.#server, error, verdict });
     }
@@ -254,7 +245,7 @@ export class Dispatcher<R> {
     if (verdict === "resource") status.resourceErrors++;
     else status.transientErrors++;
     await this.#server.handleAcceptError(error);
-    if (verdict === "resource" && this.#failures.noteShortage()) {
+    if (verdict === "resource" && failures.noteShortage()) {
       await this.#server.handleShortage(systemError(error)!);
     }
     return verdict;

@@ -22,7 +22,6 @@ import { PendingRequests } from "./pending_requests.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
 import type { ServerStages } from "../stages/stages.ts";
-import type { RejectReason } from "../stages/server_status.ts";
 
 /** The stages of a server with TLS, besides those of every server. */
 export interface SecureStages {
@@ -50,32 +49,23 @@ type SecureServer = ServerStages<unknown> & Partial<SecureStages>;
 export class Handshakes<R> extends PendingRequests<R, SecureServer> {
   protected override readonly timeLimit = "handshakeTimeout";
 
-  /** Reports whether the next request makes a handshake. */
-  override get wanted(): boolean {
-    const { ssl } = this.server;
-    return ssl !== null && ssl !== undefined;
-  }
-
   /** Begins the handshake of a request, and ends the request if the handshake fails. */
   begin(active: KnownRequest<R>): void {
     const limit = this.requests.exceeds(active.request);
-    if (limit !== undefined) return this.#turnAway(active, limit);
+    if (limit !== undefined) return void turnAway(this.server, active, limit);
     this.beginWait(active);
     void this.#run(active);
   }
 
   async #run(active: KnownRequest<R>): Promise<void> {
-    let accepted = false;
     try {
-      accepted = await this.#secure(active);
+      active.secured = await this.#secure(active);
     } catch (thrown) {
       sayHookFailed(active.clientAddress, thrown);
       cutOff(active.request);
     }
-    if (!accepted) this.requests.end(active);
-    else if (this.requests.draining) this.#turnAway(active, "draining");
-    else this.hand(active);
-    this.endWait(active);
+    if (!active.secured) this.requests.end(active);
+    this.endWait(active, active.secured ? active : undefined);
   }
 
   /** Makes a handshake. Returns whether the request goes on; otherwise it is closed. */
@@ -101,7 +91,7 @@ export class Handshakes<R> extends PendingRequests<R, SecureServer> {
       return false;
     }
     const reason = this.requests.draining ? "draining" : "verifyPeer";
-    this.#turnAway(active, reason);
+    void turnAway(server, active, reason);
     return false;
   }
 
@@ -128,13 +118,6 @@ export class Handshakes<R> extends PendingRequests<R, SecureServer> {
     clientAddress: Address,
   ): void | Promise<void> {
     return this.server.handleHandshakeError!(failure, clientAddress);
-  }
-
-  #turnAway(
-    { request, clientAddress }: KnownRequest<R>,
-    reason: RejectReason,
-  ): void {
-    void turnAway(this.server, request, clientAddress, reason);
   }
 }
 

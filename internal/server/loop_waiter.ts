@@ -95,11 +95,7 @@ export class LoopWaiter {
   /** Waits until the source may be ready, a tick has passed, or the loop should end. */
   wait(source: Readiness): Promise<void> {
     const flight = source.fill();
-    if (isWatched(source)) this.#watch(source);
-    else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
-      this.#flight = flight;
-      flight.then(this.rouse);
-    }
+    if (source !== this.#watched) this.#watch(source, flight);
     return new Promise((wake) => this.#wake = wake);
   }
 
@@ -111,14 +107,18 @@ export class LoopWaiter {
   }
 
   /**
-   * Lets a source wake the loop whenever it becomes ready. A reaction to each single wait would cost 2 promises and a
-   * turn.
+   * Lets a source wake the loop: each time that it becomes ready, if it calls back. A reaction to each single wait would
+   * cost 2 promises and a turn.
    */
-  #watch(source: WatchedReadiness): void {
-    if (source === this.#watched) return;
-    this.#watched?.watchers.delete(this.rouse);
-    this.#watched = source;
-    source.watchers.add(this.rouse);
+  #watch(source: Readiness, flight: Promise<void>): void {
+    if (isWatched(source)) {
+      this.#watched?.watchers.delete(this.rouse);
+      this.#watched = source;
+      source.watchers.add(this.rouse);
+    } else if (flight !== this.#flight) { // one reaction for all waits: a tick in between would leave another
+      this.#flight = flight;
+      flight.then(this.rouse);
+    }
   }
 
   /** Waits until the source is ready, however often it takes, or the stop. */

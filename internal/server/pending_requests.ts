@@ -6,7 +6,6 @@
 
 import type { Address } from "../base/address.ts";
 import { type OSError, TimeoutError } from "../base/errors.ts";
-import { Queue } from "../base/queue.ts";
 import type {
   ActiveRequest,
   KnownRequest,
@@ -21,7 +20,7 @@ import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
 
 /**
- * Keeps the requests that wait, and those whose wait is over until the loop takes them.
+ * Keeps the requests that wait.
  *
  * @typeParam R The type of a request.
  * @typeParam S The server, with the hooks of the wait.
@@ -31,23 +30,22 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
   protected readonly server: S;
   /** Its requests. */
   protected readonly requests: Requests;
-  readonly #wake: () => void;
+  readonly #onEnd: (ready?: KnownRequest) => void;
   readonly #pending = new Set<ActiveRequest<R>>();
-  readonly #ready = new Queue<KnownRequest<R>>();
   #quiet: PromiseWithResolvers<void> | undefined;
 
   /**
    * @param server The server.
-   * @param wake Called when the wait of a request is over.
+   * @param onEnd Called when the wait of a request is over, with the request if the loop is to take it.
    */
-  constructor(server: ServerStages<R>, wake: () => void) {
+  constructor(
+    server: ServerStages<R>,
+    onEnd: (ready?: KnownRequest) => void,
+  ) {
     this.server = server as unknown as S;
     this.requests = requestsOf(server);
-    this.#wake = wake;
+    this.#onEnd = onEnd;
   }
-
-  /** Reports whether the next request waits here. */
-  abstract get wanted(): boolean;
 
   /** The limit of the time that a request waits. */
   protected abstract readonly timeLimit: LimitName;
@@ -66,31 +64,25 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
     return this.#pending.size === 0;
   }
 
-  /** Reports whether the loop may take a request. */
-  get ready(): boolean {
-    return this.#ready.first !== undefined;
-  }
-
-  /** Takes the request whose wait was over first. */
-  take(): KnownRequest<R> | undefined {
-    return this.#ready.shift();
-  }
-
   /** Begins the wait of a request. */
   protected beginWait(active: ActiveRequest<R>): void {
     active.detached = true;
     this.#pending.add(active);
   }
 
-  /** Hands a request to the loop. */
-  protected hand(active: KnownRequest<R>): void {
-    this.#ready.push(active);
-  }
-
-  /** Ends the wait of a request, whatever has become of it, and wakes the loop. */
-  protected endWait(active: ActiveRequest<R>): void {
+  /**
+   * Ends the wait of a request. Turns the request away if the server has begun to drain meanwhile.
+   *
+   * @param active The request.
+   * @param ready The same, if it goes on, and undefined if it has ended.
+   */
+  protected endWait(
+    active: ActiveRequest<R>,
+    ready: KnownRequest<R> | undefined,
+  ): void {
     this.#pending.delete(active);
-    this.#wake();
+    if (ready === undefined || !this.requests.draining) this.#onEnd(ready);
+    else void turnAway(this.server, ready, "draining");
     if (this.empty) this.#quiet?.resolve();
   }
 
@@ -127,12 +119,8 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
     this.#quiet = undefined;
   }
 
-  /** Cuts off the requests that wait, and turns those away that the loop has not taken: the server shuts down. */
+  /** Cuts off the requests that wait: the server shuts down. */
   drain(): void {
     for (const { request } of this.#pending) cutOff(request);
-    for (let next; (next = this.take()) !== undefined;) {
-      const { request, clientAddress } = next;
-      void turnAway(this.server, request, clientAddress, "draining");
-    }
   }
 }

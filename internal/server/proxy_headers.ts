@@ -12,7 +12,10 @@ import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
 import { HEADER_MAX, type ProxyHeader, READING } from "../proxy/header.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type {
+  ActiveRequest,
+  KnownRequest,
+} from "../requests/active_request.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import {
@@ -20,7 +23,6 @@ import {
   REJECT_MS,
   rejectAndShutdown,
   REJECTING_MAX,
-  turnAway,
 } from "./rejection.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import type { ServerStages } from "../stages/stages.ts";
@@ -48,11 +50,6 @@ type ProxiedServer = ServerStages<unknown> & ProxiedStages;
 export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
   protected override readonly timeLimit = "proxyTimeout";
 
-  /** Reports whether the next request begins with a header. */
-  override get wanted(): boolean {
-    return this.requests.trustedPeers !== undefined;
-  }
-
   /** Begins a request, and reads its header. */
   begin(request: R, peerAddress: Address): void {
     const active = this.requests.begin(request);
@@ -75,32 +72,31 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
   }
 
   async #run(active: ActiveRequest<R>, peerAddress: Address): Promise<void> {
+    let known: KnownRequest<R> | undefined;
     try {
-      await this.#readAndHand(active, peerAddress);
+      known = await this.#introduceOrEnd(active, peerAddress);
     } catch (thrown) {
       sayHookFailed(peerAddress, thrown);
       cutOff(active.request);
       this.requests.end(active);
     }
-    this.endWait(active);
+    this.endWait(active, known);
     if (this.requests.draining) this.#stopTimer();
   }
 
-  /** Reads a header, and hands the request on, turns it away, or closes it. */
-  async #readAndHand(
+  /** Reads a header. Returns the request if it goes on, and undefined if it was closed or turned away. */
+  async #introduceOrEnd(
     active: ActiveRequest<R>,
     peerAddress: Address,
-  ): Promise<void> {
-    const { request } = active;
+  ): Promise<KnownRequest<R> | undefined> {
     const requests = this.requests;
-    const full = requests.exceeds(request) !== undefined;
+    const full = requests.exceeds(active.request) !== undefined;
     if (full) active.observed = endBeforeRejection(requests, active);
     const client = await this.#clientOf(active, peerAddress, full);
-    if (client === undefined) return requests.end(active);
+    if (client === undefined) return void requests.end(active);
     const known = requests.setClient(active, client);
-    if (full) return await this.#rejectFull(active, client);
-    if (!requests.draining) return this.hand(known);
-    void turnAway(this.server, request, client, "draining");
+    if (!full) return known;
+    await this.#rejectFull(active, client);
   }
 
   /** Turns a request away that no longer counts. */

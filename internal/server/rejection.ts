@@ -34,8 +34,7 @@ export const REJECTING_MAX = 128;
  */
 export async function turnAway<R>(
   server: ServerStages<R>,
-  request: R,
-  clientAddress: Address,
+  { request, clientAddress }: { request: R; clientAddress: Address },
   reason: RejectReason,
 ): Promise<void> {
   const observed = endRejected(requestsOf(server), request);

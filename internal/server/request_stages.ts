@@ -14,7 +14,6 @@ import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_request.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
-import { begun } from "../waiting/promises.ts";
 
 /** Handles a request and closes it. Throws the error of a stage, which the loop reports. */
 export async function processRequest<R>(
@@ -92,9 +91,12 @@ export function runTask<R>(
   active: ActiveRequest<R>,
   clientAddress: Address,
 ): void {
-  const handled = begun(() =>
-    server.finishRequest(active.request, clientAddress)
-  );
+  let handled: void | Promise<void>;
+  try {
+    handled = server.finishRequest(active.request, clientAddress);
+  } catch (error) {
+    return void failTask(server, active, clientAddress, error);
+  }
   if (handled === undefined) {
     return void endTask(server, active, clientAddress);
   }

@@ -6,7 +6,6 @@
 
 import { TimeoutError } from "../base/errors.ts";
 import { isGoodbye } from "../requests/idle_waits.ts";
-import { begun } from "../waiting/promises.ts";
 
 /**
  * The part of a handler that runs.
@@ -45,7 +44,12 @@ export function runHandler(handler: Runnable): void | Promise<void> {
 }
 
 function handleAndFinish(handler: Runnable): void | Promise<void> {
-  const handled = begun(() => handler.handle());
+  let handled: void | Promise<void>;
+  try {
+    handled = handler.handle();
+  } catch (error) {
+    return finishFailed(handler, error);
+  }
   if (handled === undefined) return handler.finish();
   return Promise.resolve(handled).then(
     () => handler.finish(),

@@ -17,9 +17,7 @@ import type { ServerStages } from "../stages/stages.ts";
 import type { ServerState } from "../stages/server_status.ts";
 import { socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
-import { Handshakes } from "./handshakes.ts";
 import { publishListening } from "../stages/events.ts";
-import { ProxyHeaders } from "./proxy_headers.ts";
 import { enter } from "../requests/request_scope.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ServerCloser } from "./server_closer.ts";
@@ -45,8 +43,6 @@ import {
 export class ServeLoop<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
-  readonly #proxyHeaders: ProxyHeaders<R>;
-  readonly #handshakes: Handshakes<R>;
   readonly #dispatcher: Dispatcher<R>;
   readonly #closer: ServerCloser<R>;
   #loop: LoopWaiter | undefined;
@@ -63,14 +59,7 @@ export class ServeLoop<R> {
   constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
-    const wake = () => this.#loop?.rouse();
-    this.#proxyHeaders = new ProxyHeaders(server, wake);
-    this.#handshakes = new Handshakes(server, wake);
-    this.#dispatcher = new Dispatcher(
-      server,
-      this.#proxyHeaders,
-      this.#handshakes,
-    );
+    this.#dispatcher = new Dispatcher(server, () => this.#loop?.rouse());
     this.#closer = new ServerCloser(
       server,
       this.#dispatcher,
@@ -133,14 +122,15 @@ export class ServeLoop<R> {
   /** Gets requests and handles them until the stop. */
   async #serve(waiter: LoopWaiter): Promise<void> {
     const { places, waits: { room } } = this.#requests;
+    const { ready } = this.#dispatcher;
     while (!waiter.stopping) {
       const gate = places ?? room;
       const source = gate.ready ? this.#source : gate;
-      if (this.#handshakes.ready) {
-        await this.#dispatcher.handleSecured(this.#handshakes.take()!);
-      } else if (this.#proxyHeaders.ready) {
-        await this.#dispatcher.handleOne(this.#proxyHeaders.take());
-      } else if (source !== gate && source.ready && this.#takePlace()) {
+      if (ready.length > 0) await this.#dispatcher.handleOne(ready.shift());
+      else if (
+        source !== gate && source.ready &&
+        (places ?? this.#requests.rate)?.take() !== false
+      ) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) {
           places?.give();
@@ -161,16 +151,10 @@ export class ServeLoop<R> {
     source: Readiness,
     gate: Readiness,
   ): Promise<void> {
-    const { full, rate } = this.#requests;
-    if (full) this.#noteFull();
+    const { rate } = this.#requests;
+    if (source === gate && this.#requests.full) this.#noteFull();
     const heldBack = source !== gate && source.ready;
     return waiter.wait(heldBack ? rate ?? gate : source);
-  }
-
-  /** Takes the place of a request that waits, if it may come now. */
-  #takePlace(): boolean {
-    const { places, rate } = this.#requests;
-    return (places ?? rate)?.take() !== false;
   }
 
   /** Notes that the loop waits for room, once for each request that has filled the server. */
