@@ -79,7 +79,7 @@ export type {
   MixInStatics,
   ServerConstructor,
 } from "./internal/server/concurrent.ts";
-export type { MaxConnectionsPolicy } from "./internal/requests/connection_limits.ts";
+export type { MaxConnectionsPolicy } from "./internal/requests/request_limits.ts";
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
 export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
 export type { WorkerServer } from "./internal/stages/handler_types.ts";

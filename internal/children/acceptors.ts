@@ -103,7 +103,7 @@ export class Acceptors implements PoolHooks {
   }
 
   #tell(child: PoolChild): Promise<void> {
-    const paused = !this.#on || this.#requests.suspended;
+    const paused = !this.#on || this.#requests.limits.suspended;
     return child.pause(paused, this.#each);
   }
 
@@ -126,7 +126,7 @@ export class Acceptors implements PoolHooks {
   }
 
   get #max(): number {
-    return Math.min(this.#requests.max, UNLIMITED);
+    return Math.min(this.#requests.limits.max, UNLIMITED);
   }
 
   #fill(pool: ChildPool): void {
@@ -139,7 +139,7 @@ export class Acceptors implements PoolHooks {
     }
     const enough = pool.children.grow(this.#wanted);
     const listened = open().some(({ accepting }) => accepting.listening);
-    if (listened || this.#requests.suspended) this.#listener!.letGo();
+    if (listened || this.#requests.limits.suspended) this.#listener!.letGo();
     else this.#listener!.takeBack(); // until a child can: then the pool finds one, or says why there is none
     if (!enough) this.#retryLater();
   }
@@ -178,7 +178,7 @@ export class Acceptors implements PoolHooks {
     if (this.#on && !this.#listener?.waits) this.#grant(children);
     else if (this.#free < 1) this.#reclaim(children);
     if (this.#free < 0) reclaim(children, -this.#free);
-    this.#requests.reserved = this.#unused;
+    this.#requests.limits.reserved = this.#unused;
   }
 
   /**
@@ -224,8 +224,8 @@ export class Acceptors implements PoolHooks {
     const request = closedSocket(server.socket.family);
     const active = requests.begin(request, client);
     active.detached = true;
-    requests.times.begin(active);
-    if (requests.size === requests.max) {
+    requests.beginTime(active);
+    if (requests.size === requests.limits.max) {
       noteLimit(server, "maxConnections", null);
     }
     const run = (ended: Promise<JobEnd>) => {

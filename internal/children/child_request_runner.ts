@@ -12,7 +12,7 @@ import type { LimitName } from "../stages/server_status.ts";
 import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
 import { runHandler } from "../server/run_handler.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   ChildServerStub,

@@ -20,7 +20,8 @@ import {
   ownStages,
 } from "../server/accept_in.ts";
 import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
-import { afterDrain, requestsOf } from "../requests/request_registry.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { afterDrain } from "../server/drain.ts";
 import {
   type BaseServerOptions,
   effectiveOptions,

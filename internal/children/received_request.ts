@@ -7,7 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import { type Address, fromTransport } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { Requests } from "../requests/request_registry.ts";
 import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";

@@ -7,7 +7,7 @@
 import { TimeoutError } from "../base/errors.ts";
 import { Cancellation } from "../waiting/timeouts.ts";
 import { settleReads } from "../waiting/turns.ts";
-import type { ActiveRequest } from "./active_request.ts";
+import type { ActiveRequest } from "./active_requests.ts";
 
 /**
  * How many more times a handler may look for a message that has arrived once the waits are over: a client that asks on and

@@ -8,9 +8,9 @@ import { SOCK_STREAM } from "../base/constants.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
 import { AcceptRate } from "./accept_rate.ts";
-import { IdleSweep, RequestDeadlines } from "./request_timer.ts";
+import { IdleSweep, RequestDeadlines, RequestTimes } from "./request_timer.ts";
 import { noteLimit } from "./note_limit.ts";
-import type { ActiveRequest } from "./active_request.ts";
+import type { ActiveRequest } from "./active_requests.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import { expire } from "./time_limits.ts";
@@ -20,7 +20,7 @@ type SocketServer = ServerStages & { readonly socketType: number };
 
 /** Returns the connections per second that a server accepts at most. */
 export function acceptRateOf(server: object): number {
-  return requestsOf(server).rate?.rate ?? Infinity;
+  return requestsOf(server).limits.rate?.rate ?? Infinity;
 }
 
 /**
@@ -38,13 +38,13 @@ export function setAcceptRate(
   if (typeof rate !== "number" || !(rate > 0)) {
     throw wrong("maxAcceptRate", "a positive number, or Infinity", rate);
   }
-  const requests = requestsOf(server);
-  if (requests.rate === undefined && rate === Infinity) return;
+  const { limits } = requestsOf(server);
+  if (limits.rate === undefined && rate === Infinity) return;
   checkStreams(server, "maxAcceptRate");
-  requests.rate ??= new AcceptRate(() =>
+  limits.rate ??= new AcceptRate(() =>
     noteLimit(server, "maxAcceptRate", null)
   );
-  requests.rate.rate = rate;
+  limits.rate.rate = rate;
 }
 
 function checkStreams({ socketType }: SocketServer, name: string): void {
@@ -73,7 +73,7 @@ function checkSeconds(name: string, seconds: unknown): void {
 
 /** Returns the seconds that a request of a server may take. */
 export function requestTimeoutOf(server: object): number | null {
-  return requestsOf(server).times.deadlines?.seconds ?? null;
+  return requestsOf(server).times?.deadlines?.seconds ?? null;
 }
 
 /**
@@ -89,18 +89,19 @@ export function setRequestTimeout(
   seconds: number | null,
 ): void {
   checkSeconds("requestTimeout", seconds);
-  const { times, acceptors } = requestsOf(server);
-  if (times.deadlines === undefined && seconds === null) return;
+  const requests = requestsOf(server);
+  if (requests.times?.deadlines === undefined && seconds === null) return;
+  const times = requests.times ??= new RequestTimes(requests);
   times.deadlines ??= new RequestDeadlines<ActiveRequest>((over, seconds) =>
     void expire(server, over, "requestTimeout", seconds)
   );
   times.deadlines.setLimit(seconds, times.timed);
-  acceptors?.limitTime({ requestTimeout: seconds });
+  requests.acceptors?.limitTime({ requestTimeout: seconds });
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
 export function idleTimeoutOf(server: object): number | null {
-  return requestsOf(server).times.idleSweep?.seconds ?? null;
+  return requestsOf(server).times?.idleSweep?.seconds ?? null;
 }
 
 /**
@@ -116,13 +117,14 @@ export function setIdleTimeout(
   seconds: number | null,
 ): void {
   checkSeconds("idleTimeout", seconds);
-  const { times, pool, acceptors } = requestsOf(server);
-  if (times.idleSweep === undefined && seconds === null) return;
+  const requests = requestsOf(server);
+  if (requests.times?.idleSweep === undefined && seconds === null) return;
   checkStreams(server, "idleTimeout");
+  const times = requests.times ??= new RequestTimes(requests);
   times.idleSweep ??= new IdleSweep((over, seconds) =>
     void expire(server, over, "idleTimeout", seconds)
   );
   times.idleSweep.setLimit(seconds, times.timed);
-  pool?.limitIdle(seconds);
-  acceptors?.limitTime({ idleTimeout: seconds });
+  requests.pool?.limitIdle(seconds);
+  requests.acceptors?.limitTime({ idleTimeout: seconds });
 }

@@ -7,8 +7,8 @@
 
 import type { OSError } from "../base/errors.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
-import type { ActiveRequest } from "./active_request.ts";
-import type { RequestCounters } from "./server_counters.ts";
+import type { ActiveRequest } from "./active_requests.ts";
+import type { RequestCounters } from "./request_counters.ts";
 import type { ByteCounts } from "../socket/stream.ts";
 
 /** Requests whose time is up, and the errors that end them. */

@@ -7,74 +7,51 @@
 import type { Address } from "../base/address.ts";
 import type { TrustedPeers } from "../proxy/trusted_peers.ts";
 import { cutOff } from "../socket/server_calls.ts";
-import type { AcceptRate } from "./accept_rate.ts";
+import type { ByteCounts } from "../socket/stream.ts";
+import { requestStart, requestStop } from "../stages/events.ts";
+import type { LimitName } from "../stages/server_status.ts";
 import {
   ActiveRequest,
-  ClientCounts,
+  ActiveRequests,
   type KnownRequest,
+  ReplacedRequests,
   type RequestEnd,
-} from "./active_request.ts";
-import type { ConnectionLimits } from "./connection_limits.ts";
-import { OpenRequests } from "./open_requests.ts";
+} from "./active_requests.ts";
 import { IdleWaits } from "./idle_waits.ts";
-import { RequestTimes } from "./request_timer.ts";
-import { HeaderDeadlines } from "./header_deadlines.ts";
-import { ReplacedRequests } from "./replaced_requests.ts";
-import { RequestResults } from "./request_results.ts";
-import { RequestWaits } from "./request_waits.ts";
-import { isInside } from "./request_scope.ts";
+import { ObservedRequest } from "./observed_request.ts";
 import type {
   RemoteAcceptors,
   RemoteRunner,
   RequestWatch,
 } from "./remote_requests.ts";
-import type { SharedPlaces } from "./shared_places.ts";
 import {
   ByteTotals,
   noLimitHits,
   noRequests,
   type RequestCounters,
-} from "./server_counters.ts";
-import type { LimitName } from "../stages/server_status.ts";
-import { hasRequestSubscribers, ObservedRequest } from "./observed_request.ts";
-import type { ByteCounts } from "../socket/stream.ts";
-
-/**
- * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes, or send
- * their PROXY headers. As many as a mix-in allows by default.
- */
-const HANDSHAKES_MAX = 1024;
+  RequestResults,
+} from "./request_counters.ts";
+import { type ConnectionLimits, RequestLimits } from "./request_limits.ts";
+import { HeaderDeadlines, type RequestTimes } from "./request_timer.ts";
 
 /** Counts the requests of a server, and keeps what is known of each. */
 export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<ConnectionLimits>>;
-  readonly #open = new OpenRequests();
-  #perClient: ClientCounts | undefined;
-  #suspended = false;
-  #reserved = 0;
+  readonly #open = new ActiveRequests();
+  #ended: PromiseWithResolvers<void> | undefined;
   #others: AbortController | undefined;
-  /** The limits that {@linkcode Requests.setLimits} has set. */
-  readonly limits: ConnectionLimits = {
-    maxConnections: Infinity,
-    maxConnectionsPolicy: "wait",
-    maxConnectionsPerClient: Infinity,
-    blockOnClose: true,
-  };
+  #pool: RemoteRunner | undefined;
+  #acceptors: RemoteAcceptors | undefined;
+  /** The limits of the number of requests. */
+  readonly limits: RequestLimits;
+  /** The limits of the requests' time; undefined if there were none yet. */
+  times: RequestTimes | undefined = undefined;
   /** The peers whose PROXY headers are believed; undefined for a server that expects none. */
   trustedPeers: TrustedPeers | undefined = undefined;
   /** The deadlines of these headers. */
   readonly headerDeadlines: HeaderDeadlines = new HeaderDeadlines();
-  /** The limit of the rate of connections; undefined if there was none yet. */
-  rate: AcceptRate | undefined = undefined;
-  /** The limits of the requests' time. */
-  readonly times: RequestTimes = new RequestTimes(this.#open);
-  /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
-  #pool: RemoteRunner | undefined = undefined;
   /** Where connections are accepted, if not by the server itself. */
   acceptedIn: "children" | "workers" | undefined = undefined;
-  #acceptors: RemoteAcceptors | undefined = undefined;
-  /** The places of all workers that accept for one server, in one of them; undefined otherwise. */
-  places: SharedPlaces | undefined = undefined;
   /** Hears of each request, in a worker that accepts; undefined otherwise. */
   watch: RequestWatch | undefined = undefined;
   /** Whether the server drains. */
@@ -83,8 +60,6 @@ export class Requests implements Iterable<ActiveRequest> {
   stopping = false;
   /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
   drained: Promise<unknown> | undefined;
-  /** Whether the server takes the last connections, whatever `maxConnections` is. */
-  closing = false;
   /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
   /** The number of requests that are being turned away, and told why. */
@@ -102,14 +77,13 @@ export class Requests implements Iterable<ActiveRequest> {
     this.#open,
     this.status,
   );
-  /** The waits for the number of requests. */
-  readonly waits: RequestWaits = new RequestWaits(this);
   /** How often each limit was reached. */
   readonly limitHits: Record<LimitName, number> = noLimitHits();
 
-  /** @param server The server. Its attributes are read at each use, because a subclass may change them. */
+  /** @param server The server. */
   constructor(server: Readonly<Partial<ConnectionLimits>>) {
     this.#server = server;
+    this.limits = new RequestLimits(server, this.#open);
   }
 
   /** The number of open requests. */
@@ -143,61 +117,31 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.draining) void pool?.drain();
   }
 
-  /** Sets limits, and wakes the loop, because there may be room now. */
+  /** Changes the limits, here and in the workers and children that accept. */
   setLimits(limits: Partial<ConnectionLimits>): void {
-    Object.assign(this.limits, limits);
-    this.#acceptors?.limit(this.limits);
-    this.waits.noteLimits();
+    this.limits.set(limits);
+    this.#acceptors?.limit(this.limits.settings);
     this.#pool?.changeAccepts?.();
   }
 
-  /** Whether the server gets no requests for a while. */
-  get suspended(): boolean {
-    return this.#suspended;
-  }
-
-  set suspended(suspended: boolean) {
-    this.#suspended = suspended;
+  /** Lets the server get no requests for a while, or again. */
+  suspend(suspended: boolean): void {
+    this.limits.suspended = suspended;
     this.#acceptors?.suspend(suspended);
-    this.waits.noteLimits();
     this.#pool?.changeAccepts?.();
-  }
-
-  /** The most requests at a time. */
-  get max(): number {
-    return this.#server.maxConnections ?? HANDSHAKES_MAX;
-  }
-
-  /** Whether closing the server waits for the requests. */
-  get blockOnClose(): boolean {
-    return this.#server.blockOnClose ?? true;
-  }
-
-  /** Whether as many requests are open as may be, and the server waits for one to end. */
-  get full(): boolean {
-    if (this.places !== undefined) return this.places.full;
-    return this.#server.maxConnectionsPolicy !== "reject" &&
-      this.#open.size + this.#reserved >= this.max;
-  }
-
-  /** The number of requests that children may begin by themselves, besides those that are open. */
-  get reserved(): number {
-    return this.#reserved;
-  }
-
-  set reserved(reserved: number) {
-    this.#reserved = reserved;
-    this.waits.noteLimits();
   }
 
   /** Begins a request. */
+  begin<R>(request: R, clientAddress: Address): KnownRequest<R>;
+  begin<R>(request: R, clientAddress?: Address): ActiveRequest<R>;
   begin<R>(request: R, clientAddress?: Address): ActiveRequest<R> {
     const active = new ActiveRequest(request, clientAddress);
-    this.#perClient?.change(active.client, 1);
     this.status.accepted++;
     this.#open.add(active);
     this.watch?.began(active);
-    if (hasRequestSubscribers()) this.#observe(active);
+    if (requestStart.hasSubscribers || requestStop.hasSubscribers) {
+      this.#observe(active);
+    }
     return active;
   }
 
@@ -219,24 +163,25 @@ export class Requests implements Iterable<ActiveRequest> {
     active: ActiveRequest<R>,
     clientAddress: Address,
   ): KnownRequest<R> {
-    active.clientAddress = clientAddress;
-    if (active.end === undefined) this.#perClient?.change(active.client, 1);
     active.observed?.start(active.request, clientAddress);
-    return active as KnownRequest<R>;
+    return this.#open.setClient(active, clientAddress);
+  }
+
+  /** Begins the time of a request. */
+  beginTime(active: ActiveRequest): void {
+    active.timed = true;
+    this.times?.begin(active);
   }
 
   /** Ends a request. */
   end(active: ActiveRequest): void {
-    const { request, client } = active;
-    if (this.#open.remove(active)) {
-      this.#perClient?.change(client, -1);
-      this.#count(active, active.result);
-    }
-    this.results.forget(request);
-    this.times.end(active, this.draining);
-    this.waits.noteEnd();
-    const { observed, result } = active;
-    if (observed !== undefined) observed.stop(request, active.end ?? result);
+    const { request, result } = active;
+    if (this.#open.remove(active)) this.#count(active, result);
+    else this.results.forget(request); // the server has cut it off before
+    this.times?.end(active, this.draining);
+    this.limits.noteChange();
+    this.#noteEnd();
+    active.observed?.stop(request, active.end ?? result);
   }
 
   #count(active: ActiveRequest, end: RequestEnd): void {
@@ -247,6 +192,16 @@ export class Requests implements Iterable<ActiveRequest> {
     this.watch?.ended(active);
   }
 
+  /** Resolves when the next request has ended. */
+  nextEnd(): Promise<void> {
+    return (this.#ended ??= Promise.withResolvers()).promise;
+  }
+
+  #noteEnd(): void {
+    this.#ended?.resolve();
+    this.#ended = undefined;
+  }
+
   /** Returns an open request; undefined for a request that the server did not get itself, or that has ended. */
   of(request: unknown): ActiveRequest | undefined {
     return this.#open.of(this.replaced?.currentOf(request) ?? request);
@@ -255,26 +210,6 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Notes that a worker or a child has ended the wait of a request because the server drains. */
   endIdle(request: unknown): void {
     if (this.draining) this.results.note(request, "idle", {});
-  }
-
-  /** Returns the limit that a request that has begun exceeds; undefined if there is none. */
-  exceeds(
-    request: unknown,
-  ): "maxConnections" | "maxConnectionsPerClient" | undefined {
-    const { size } = this.#open;
-    const exceeded = this.places?.exceeded ?? size > this.max;
-    if (exceeded && !this.closing) return "maxConnections";
-    const most = this.#server.maxConnectionsPerClient ?? Infinity;
-    if (most === Infinity) return undefined;
-    const client = this.#open.of(request)?.client;
-    const exceeds = client !== undefined && this.#countOf(client) > most;
-    return exceeds ? "maxConnectionsPerClient" : undefined;
-  }
-
-  /** Returns the number of open requests of a client. Starts counting at the first call. */
-  #countOf(client: string): number {
-    this.#perClient ??= new ClientCounts(this.#open);
-    return this.#perClient.of(client);
   }
 
   /** Marks a request as ended by its task. */
@@ -313,7 +248,7 @@ export class Requests implements Iterable<ActiveRequest> {
   drain(): void {
     this.draining = this.idleWaits.draining = true;
     this.#acceptors?.drain();
-    this.times.stopTimers();
+    this.times?.stopTimers();
     this.#others?.abort();
     for (const { controller } of this.#open) controller?.abort();
   }
@@ -323,12 +258,11 @@ export class Requests implements Iterable<ActiveRequest> {
     const left = [...this.#open];
     for (const active of left) {
       this.#open.remove(active);
-      this.#perClient?.change(active.client, -1);
-      this.times.end(active, this.draining);
+      this.times?.end(active, this.draining);
       this.#count(active, "forced");
       this.results.giveUp(active.request);
     }
-    this.waits.noteGivenUp();
+    this.#noteEnd();
     return left;
   }
 
@@ -359,17 +293,4 @@ export function requestsOf(server: object): Requests {
     trackers.set(server, requests = new Requests(server));
   }
   return requests;
-}
-
-/**
- * Does the rest of a close when the requests have ended. If a request closes the server, that is later, in the
- * background.
- */
-export async function afterDrain(
-  server: object,
-  rest: () => void | Promise<void>,
-): Promise<void> {
-  const { drained } = requestsOf(server);
-  if (drained !== undefined && isInside(server)) drained.then(rest);
-  else await rest();
 }

@@ -1,13 +1,16 @@
 /**
- * The time limits of a server, `requestTimeout` and `idleTimeout`: one timer for all of its requests.
+ * The time limits of a server, `requestTimeout`, `idleTimeout` and `proxyTimeout`: one timer each for all of its requests.
  *
  * @module
  */
 
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import type { OSError } from "../base/errors.ts";
+import { osError } from "../base/translate_error.ts";
+import { READING } from "../proxy/header.ts";
+import { Cancellation, setUnrefTimeout } from "../waiting/timeouts.ts";
 import { descriptorsChecked } from "../waiting/turns.ts";
-import type { ActiveRequest } from "./active_request.ts";
+import type { ActiveRequest } from "./active_requests.ts";
 
 /**
  * Keeps what is known of the time of each request, and looks now and then for those that are over the limit. A subclass
@@ -209,5 +212,69 @@ export class RequestTimes {
   stopTimers(): void {
     if (this.deadlines?.empty) this.deadlines.stopTimer();
     if (this.idleSweep?.empty) this.idleSweep.stopTimer();
+  }
+}
+
+/** Ends the wait for one header. */
+export class HeaderLimit extends Cancellation {
+  readonly due = Infinity; // the deadlines have the time
+  #onCancel: ((error: unknown) => void) | undefined;
+  #seconds = 0;
+
+  start(onCancel: (error: unknown) => void): void {
+    this.#onCancel = onCancel;
+  }
+
+  cancel(): void {
+    this.#onCancel = undefined;
+  }
+
+  /** Ends the wait: the header took longer than `seconds`. */
+  expire(seconds: number): void {
+    this.#seconds = seconds;
+    const onCancel = this.#onCancel;
+    this.cancel();
+    onCancel?.(this.error());
+  }
+
+  error(): OSError {
+    const reason = `timed out after ${this.#seconds} s`;
+    return osError("ETIMEDOUT", { syscall: READING, reason });
+  }
+}
+
+/** Ends the waits for headers that take too long. One timer serves all. */
+export class HeaderDeadlines {
+  readonly #open = new Set<HeaderLimit>();
+  readonly #deadlines = new RequestDeadlines<HeaderLimit>((over, seconds) => {
+    for (const limit of over) limit.expire(seconds);
+  });
+
+  /** The seconds that a header may take; null is no limit. */
+  get seconds(): number | null {
+    return this.#deadlines.seconds;
+  }
+
+  set seconds(seconds: number | null) {
+    this.#deadlines.setLimit(seconds, this.#open);
+  }
+
+  /** Begins the time of a header. */
+  begin(): HeaderLimit {
+    const limit = new HeaderLimit();
+    this.#open.add(limit);
+    this.#deadlines.begin(limit);
+    return limit;
+  }
+
+  /** Ends the time of a header. */
+  end(limit: HeaderLimit): void {
+    this.#open.delete(limit);
+    this.#deadlines.end(limit);
+  }
+
+  /** Stops the timer of a server that closes. */
+  stopTimer(): void {
+    this.#deadlines.stopTimer();
   }
 }

@@ -11,7 +11,7 @@ import { nextTurn } from "../waiting/turns.ts";
 import { IDLE_CALL, isIdle } from "./idle_waits.ts";
 import { noteLimit } from "./note_limit.ts";
 import { noteExpired } from "./remote_requests.ts";
-import type { ActiveRequest } from "./active_request.ts";
+import type { ActiveRequest } from "./active_requests.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 

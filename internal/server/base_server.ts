@@ -26,7 +26,7 @@ import {
 import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { unawaited } from "../waiting/promises.ts";
-import { waitForConnections } from "../requests/wait_for_connections.ts";
+import { waitForConnections } from "../requests/request_waits.ts";
 import {
   type BaseServerOptions,
   checkOptions,
@@ -203,12 +203,12 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
    * fails with EAGAIN. Datagrams wait in the system's receive buffer, and are dropped once that is full.
    */
   suspend(): void {
-    requestsOf(this).suspended = true;
+    requestsOf(this).suspend(true);
   }
 
   /** Accepts again after {@linkcode BaseServer.suspend}, first the clients that are waiting. */
   resume(): void {
-    requestsOf(this).suspended = false;
+    requestsOf(this).suspend(false);
   }
 
   /**

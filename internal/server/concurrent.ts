@@ -8,12 +8,12 @@ import { checkChange, ownStages } from "./accept_in.ts";
 import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { Address } from "../base/address.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type {
   ConnectionLimits,
   MaxConnectionsPolicy,
-} from "../requests/connection_limits.ts";
+} from "../requests/request_limits.ts";
 import { processRequestTask, runOwnTask, runTask } from "./request_stages.ts";
 
 /**
@@ -106,7 +106,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     get maxConnections(): number {
-      return requestsOf(this).limits.maxConnections;
+      return requestsOf(this).limits.settings.maxConnections;
     }
 
     set maxConnections(max: number) {
@@ -116,7 +116,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     get maxConnectionsPolicy(): MaxConnectionsPolicy {
-      return requestsOf(this).limits.maxConnectionsPolicy;
+      return requestsOf(this).limits.settings.maxConnectionsPolicy;
     }
 
     set maxConnectionsPolicy(policy: MaxConnectionsPolicy) {
@@ -127,7 +127,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     get maxConnectionsPerClient(): number {
-      return requestsOf(this).limits.maxConnectionsPerClient;
+      return requestsOf(this).limits.settings.maxConnectionsPerClient;
     }
 
     set maxConnectionsPerClient(max: number) {
@@ -138,7 +138,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     }
 
     get blockOnClose(): boolean {
-      return requestsOf(this).limits.blockOnClose;
+      return requestsOf(this).limits.settings.blockOnClose;
     }
 
     set blockOnClose(blockOnClose: boolean) {
@@ -152,7 +152,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void | Promise<void> {
       const requests = requestsOf(this);
-      const limit = requests.exceeds(request);
+      const limit = requests.limits.exceeds(request);
       if (limit !== undefined) {
         return void turnAway(this, { request, clientAddress }, limit);
       }

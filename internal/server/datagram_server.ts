@@ -10,7 +10,8 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import { getsUsualRequests } from "./handler_class.ts";
 import { readyWithin } from "./loop_waiter.ts";
 import { noteLimit } from "../requests/note_limit.ts";
-import { afterDrain, requestsOf } from "../requests/request_registry.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { afterDrain } from "./drain.ts";
 import type {
   ServerCloseOptions,
   ServerCloseReport,
@@ -48,7 +49,9 @@ export abstract class DatagramServer<A extends Address = Address>
       return await super.serverClose(options);
     } finally {
       await afterDrain(this, async () => {
-        if (requestsOf(this).blockOnClose) await this.#flush(options.timeout);
+        if (requestsOf(this).limits.blockOnClose) {
+          await this.#flush(options.timeout);
+        }
         await this.#closeSocket();
       });
     }

@@ -21,7 +21,7 @@ import { hookFailed } from "../stages/report.ts";
 import type {
   ActiveRequest,
   KnownRequest,
-} from "../requests/active_request.ts";
+} from "../requests/active_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
   reportAndShutdown,
@@ -98,7 +98,7 @@ export class Dispatcher<R> {
   #begin([request, address]: [R, Address]): KnownRequest<R> | undefined {
     this.#failures?.reset();
     if (this.#requests.trustedPeers === undefined) {
-      return this.#requests.begin(request, address) as KnownRequest<R>;
+      return this.#requests.begin(request, address);
     }
     this.#headers.begin(request, address);
   }
@@ -123,7 +123,7 @@ export class Dispatcher<R> {
 
   /** Processes a request. Its time begins. */
   #process(active: KnownRequest<R>): void | Promise<void> {
-    this.#requests.times.begin(active);
+    this.#requests.beginTime(active);
     return this.#server.processRequest(active.request, active.clientAddress);
   }
 
@@ -205,7 +205,7 @@ export class Dispatcher<R> {
     const draining = this.#requests.draining ? "draining" : undefined;
     const reason = verdict === false
       ? draining ?? "verifyRequest"
-      : this.#requests.exceeds(active.request);
+      : this.#requests.limits.exceeds(active.request);
     if (reason === undefined) {
       active.detached = true;
       return void this.#verify(active, Promise.resolve(verdict));

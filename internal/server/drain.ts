@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { begun } from "../waiting/promises.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
@@ -12,8 +13,9 @@ import {
   type ServerCloseReport,
 } from "../stages/server_options.ts";
 import { say, sayHookFailed } from "../stages/report.ts";
-import type { ActiveRequest, RequestEnd } from "../requests/active_request.ts";
-import type { Requests } from "../requests/request_registry.ts";
+import type { ActiveRequest, RequestEnd } from "../requests/active_requests.ts";
+import { type Requests, requestsOf } from "../requests/request_registry.ts";
+import { atMost } from "../requests/request_waits.ts";
 
 /** The time in ms before a drain is reported: most handlers end sooner, and a person at a terminal gets impatient. */
 const REPORT_AFTER_MS = 1000;
@@ -63,7 +65,7 @@ async function waitForEnd(
     const left = timeout === null ? null : (due - performance.now()) / 1000;
     tell(server, clientsOf(requests), left);
   }, REPORT_AFTER_MS);
-  await anyReady([requests.waits.quiet], timeout);
+  await anyReady([atMost(requests, 0)], timeout);
   clearTimeout(slow);
 }
 
@@ -123,4 +125,33 @@ export function saySlowClose(
   say(
     `Closing the server on ${address}: ${count} not ended yet${from}; ${then}. A handler should stop when this.signal aborts.`,
   );
+}
+
+/** The server whose loop or request runs the code. */
+const scope = new AsyncLocalStorage<object>();
+
+/**
+ * Runs the loop of a server, or one request. Code that runs there, also after an `await`, is inside of the server. The
+ * loop enters once, because entering for each datagram costs 0.4 us.
+ */
+export function enter<T>(server: object, run: () => T): T {
+  return isInside(server) ? run() : scope.run(server, run);
+}
+
+/** Reports whether the caller is part of a request of the server, so that a wait for all requests would never end. */
+export function isInside(server: object): boolean {
+  return scope.getStore() === server;
+}
+
+/**
+ * Does the rest of a close when the requests have ended. If a request closes the server, that is later, in the
+ * background.
+ */
+export async function afterDrain(
+  server: object,
+  rest: () => void | Promise<void>,
+): Promise<void> {
+  const { drained } = requestsOf(server);
+  if (drained !== undefined && isInside(server)) drained.then(rest);
+  else await rest();
 }

@@ -1,5 +1,5 @@
 /**
- * The TLS handshakes of a server with `ssl`: the stage between `verifyRequest` and `processRequest`.
+ * The option `ssl` of a server, and its TLS handshakes: the stage between `verifyRequest` and `processRequest`.
  *
  * A handshake runs in a task of its own, also on a server without a mix-in, so that a client that stalls delays nobody.
  * After the handshake the loop takes the request to `processRequest`.
@@ -8,7 +8,10 @@
  */
 
 import type { Address } from "../base/address.ts";
+import { SOCK_STREAM } from "../base/constants.ts";
 import type { OSError } from "../base/errors.ts";
+import { PROTOCOL_TLS_SERVER } from "../base/ssl_constants.ts";
+import { contextCheck } from "../base/ssl_contexts.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
@@ -17,11 +20,41 @@ import { sayHookFailed } from "../stages/report.ts";
 import type {
   ActiveRequest,
   KnownRequest,
-} from "../requests/active_request.ts";
+} from "../requests/active_requests.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { turnAway } from "./rejection.ts";
 import { reportAndShutdown } from "./request_stages.ts";
 import type { ServerStages } from "../stages/stages.ts";
+
+/**
+ * Throws unless a server can serve with a context: it must be complete, and for servers.
+ *
+ * @param ssl The option `ssl`.
+ * @param socketType The type of the server's socket.
+ * @throws {TypeError} if it is no context for servers, or the server is for datagrams.
+ * @throws {SSLError} if the context lacks a certificate, or authorities to verify clients with.
+ */
+export function checkSslOption(
+  ssl: SSLContext | null,
+  socketType: number,
+): void {
+  if (ssl === null) return;
+  if (socketType !== SOCK_STREAM) {
+    throw new TypeError(
+      "Cannot make a server: ssl is for servers of streams, and this one is for datagrams",
+    );
+  }
+  const check = contextCheck(ssl);
+  if (check === undefined || ssl.protocol !== PROTOCOL_TLS_SERVER) {
+    const got = check === undefined
+      ? String(ssl)
+      : "one with PROTOCOL_TLS_CLIENT";
+    throw new TypeError(
+      `Cannot make a server: ssl must be an SSLContext with PROTOCOL_TLS_SERVER, got ${got}`,
+    );
+  }
+  check();
+}
 
 /** The stages of a server with TLS, besides those of every server. */
 export interface SecureStages {
@@ -51,7 +84,7 @@ export class Handshakes<R> extends PendingRequests<R, SecureServer> {
 
   /** Begins the handshake of a request, and ends the request if the handshake fails. */
   begin(active: KnownRequest<R>): void {
-    const limit = this.requests.exceeds(active.request);
+    const limit = this.requests.limits.exceeds(active.request);
     if (limit !== undefined) return void turnAway(this.server, active, limit);
     this.beginWait(active);
     void this.#run(active);

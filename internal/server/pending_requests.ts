@@ -9,7 +9,7 @@ import { type OSError, TimeoutError } from "../base/errors.ts";
 import type {
   ActiveRequest,
   KnownRequest,
-} from "../requests/active_request.ts";
+} from "../requests/active_requests.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { cutOff } from "../socket/server_calls.ts";

@@ -15,7 +15,7 @@ import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type {
   ActiveRequest,
   KnownRequest,
-} from "../requests/active_request.ts";
+} from "../requests/active_requests.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import {
@@ -90,7 +90,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
     peerAddress: Address,
   ): Promise<KnownRequest<R> | undefined> {
     const requests = this.requests;
-    const full = requests.exceeds(active.request) !== undefined;
+    const full = requests.limits.exceeds(active.request) !== undefined;
     if (full) active.observed = endBeforeRejection(requests, active);
     const client = await this.#clientOf(active, peerAddress, full);
     if (client === undefined) return void requests.end(active);

@@ -10,7 +10,7 @@ import { noteLimit } from "../requests/note_limit.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
 import { hookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { ObservedRequest } from "../requests/observed_request.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";

@@ -8,10 +8,10 @@
  */
 
 import type { Address } from "../base/address.ts";
-import type { ReplacedRequests } from "../requests/replaced_requests.ts";
+import type { ReplacedRequests } from "../requests/active_requests.ts";
 import { hookFailed } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 

@@ -18,7 +18,7 @@ import type { ServerState } from "../stages/server_status.ts";
 import { socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { publishListening } from "../stages/events.ts";
-import { enter } from "../requests/request_scope.ts";
+import { enter } from "./drain.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ServerCloser } from "./server_closer.ts";
 import type {
@@ -69,9 +69,9 @@ export class ServeLoop<R> {
 
   /** The state of the server. */
   get state(): ServerState {
-    const { draining, stopping, suspended, size } = this.#requests;
+    const { draining, stopping, limits, size } = this.#requests;
     if (draining) return size > 0 ? "draining" : "closed";
-    if (suspended) return "suspended";
+    if (limits.suspended) return "suspended";
     if (this.#loop !== undefined || this.#handling > 0) {
       return stopping ? "stopping" : "serving";
     }
@@ -121,15 +121,15 @@ export class ServeLoop<R> {
 
   /** Gets requests and handles them until the stop. */
   async #serve(waiter: LoopWaiter): Promise<void> {
-    const { places, waits: { room } } = this.#requests;
+    const { limits } = this.#requests;
+    const { places } = limits;
     const { ready } = this.#dispatcher;
     while (!waiter.stopping) {
-      const gate = places ?? room;
-      const source = gate.ready ? this.#source : gate;
+      const source = limits.ready ? this.#source : limits;
       if (ready.length > 0) await this.#dispatcher.handleOne(ready.shift());
       else if (
-        source !== gate && source.ready &&
-        (places ?? this.#requests.rate)?.take() !== false
+        source !== limits && source.ready &&
+        (places ?? limits.rate)?.take() !== false
       ) {
         const failed = await this.#dispatcher.handleOne();
         if (failed !== undefined) {
@@ -137,7 +137,7 @@ export class ServeLoop<R> {
           await rest(waiter, failed);
         }
       } else if (!waiter.takeTick()) {
-        await this.#wait(waiter, source, gate);
+        await this.#wait(waiter, source);
         continue;
       }
       const actions = this.#server.serviceActions();
@@ -146,20 +146,19 @@ export class ServeLoop<R> {
   }
 
   /** Waits for a request, or for what holds back the one that waits: the room, or the rate. */
-  #wait(
-    waiter: LoopWaiter,
-    source: Readiness,
-    gate: Readiness,
-  ): Promise<void> {
-    const { rate } = this.#requests;
-    if (source === gate && this.#requests.full) this.#noteFull();
-    const heldBack = source !== gate && source.ready;
-    return waiter.wait(heldBack ? rate ?? gate : source);
+  #wait(waiter: LoopWaiter, source: Readiness): Promise<void> {
+    const { limits } = this.#requests;
+    if (source !== limits) {
+      return waiter.wait(source.ready ? limits.rate ?? limits : source);
+    }
+    if (limits.full) this.#noteFull();
+    return waiter.wait(limits);
   }
 
   /** Notes that the loop waits for room, once for each request that has filled the server. */
   #noteFull(): void {
-    const { places, size, max, status: { accepted } } = this.#requests;
+    const { limits, size, status: { accepted } } = this.#requests;
+    const { places, max } = limits;
     if (places !== undefined) {
       if (!places.takeFilled()) return; // the worker that has taken the last place notes it
     } else if (accepted === this.#fullSince || size < max) return;
@@ -194,7 +193,7 @@ export class ServeLoop<R> {
 
   /** Lets the program end although an accept or a receive is in flight. The next call or loop takes its result. */
   #rest(): void {
-    this.#requests.rate?.endWait();
+    this.#requests.limits.rate?.endWait();
     const socket = ownerOf(this.#server.fileno());
     if (socket instanceof Socket) stateOf(socket).rest();
   }
@@ -229,14 +228,15 @@ export class ServeLoop<R> {
     publishListening(this.#server);
     const server = this.#server;
     const socket = socketOf(server);
-    if (this.#requests.full) this.#noteFull();
-    const { rate, waits } = this.#requests;
-    const both = bothReady(waits.room, readReadiness(stateOf(socket)));
+    const { limits } = this.#requests;
+    if (limits.full) this.#noteFull();
+    const both = bothReady(limits, readReadiness(stateOf(socket)));
+    const { rate } = limits;
     const next = rate === undefined ? both : bothReady(both, rate);
-    const limits = [socket.gettimeout(), server.timeout].filter((limit) =>
-      limit !== null
+    const timeouts = [socket.gettimeout(), server.timeout].filter((seconds) =>
+      seconds !== null
     );
-    const limit = limits.length > 0 ? Math.min(...limits) : null;
+    const limit = timeouts.length > 0 ? Math.min(...timeouts) : null;
     if (await readyWithin(next, limit)) {
       rate?.take();
       await enter(server, () => this.#handleWhole());

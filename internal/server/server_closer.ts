@@ -5,7 +5,6 @@
  */
 
 import { checkTimeout } from "../base/arguments.ts";
-import { enter, isInside } from "../requests/request_scope.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { ownerOf } from "../socket/fileno.ts";
 import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
@@ -20,7 +19,7 @@ import type { ServerStages } from "../stages/stages.ts";
 import { Start } from "../waiting/start.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { AcceptedAhead, Dispatcher } from "./dispatcher.ts";
-import { drain } from "./drain.ts";
+import { drain, enter, isInside } from "./drain.ts";
 import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
 
 /**
@@ -92,7 +91,7 @@ export class ServerCloser<R> {
     requests.drain();
     this.#dispatcher.drain();
     void requests.idleWaits.drain();
-    if (!requests.blockOnClose) {
+    if (!requests.limits.blockOnClose) {
       publishClosed(this.#server, NO_REQUESTS);
       return { ...NO_REQUESTS };
     }
@@ -117,7 +116,7 @@ export class ServerCloser<R> {
     const socket = ownerOf(this.#server.fileno()) as Socket;
     const ahead: AcceptedAhead<R>[] = [];
     for (const [request, peerAddress] of acceptedAhead(socket)) {
-      requests.closing = true;
+      requests.limits.closing = true;
       ahead.push(this.#dispatcher.beginAhead(request as R, peerAddress));
     }
     let ready = false;

@@ -17,11 +17,10 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 import { checkChange } from "./accept_in.ts";
 import { BaseServer } from "./base_server.ts";
-import { bindAndActivate } from "./bind_and_activate.ts";
+import { addressOfGiven, bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
-import { addressOfGiven } from "./given_socket.ts";
 import { checkHandlerKind, getsUsualRequests } from "./handler_class.ts";
-import { checkSslOption } from "./ssl_option.ts";
+import { checkSslOption } from "./handshakes.ts";
 import {
   acceptRateOf,
   idleTimeoutOf,

@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import {
   noRequests,
   type RequestCounters,
-} from "../requests/server_counters.ts";
+} from "../requests/request_counters.ts";
 import type { ByteCounts } from "../socket/stream.ts";
 
 /** The counters of a worker. */

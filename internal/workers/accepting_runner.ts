@@ -17,7 +17,7 @@ import {
   loadHandler,
 } from "../handoff/handler_reference.ts";
 import type { ServerFacts } from "../handoff/server_stub.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { TimeLimits } from "../requests/remote_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
@@ -145,7 +145,7 @@ export class AcceptingRunner {
   /** Notes each request in the record, from its start to its end, and then gives its place back. */
   #watch(requests: Requests): void {
     const record = this.#record;
-    requests.places = this.#places;
+    requests.limits.places = this.#places;
     requests.idleWaits.onChange = () => record.idle = requests.idleWaits.size;
     requests.watch = {
       began: (active) => {

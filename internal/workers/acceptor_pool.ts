@@ -5,11 +5,11 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { clientOf } from "../requests/active_request.ts";
+import { clientOf } from "../requests/active_requests.ts";
 import type { Incident } from "../channel/frames.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
 import type { RemoteAcceptors } from "../requests/remote_requests.ts";
-import type { ConnectionLimits } from "../requests/connection_limits.ts";
+import type { ConnectionLimits } from "../requests/request_limits.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import { sumOfReports } from "../server/drain.ts";

@@ -31,7 +31,9 @@ import {
   reportUnowned,
   WorkerAcceptance,
 } from "./worker_acceptance.ts";
-import { afterDrain, requestsOf } from "../requests/request_registry.ts";
+import { requestsOf } from "../requests/request_registry.ts";
+import { atMost } from "../requests/request_waits.ts";
+import { afterDrain } from "../server/drain.ts";
 import type { ServerCloseOptions, ServerCloseReport } from "../../server.ts";
 import type { Address } from "../base/address.ts";
 import {
@@ -275,7 +277,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     async #endPool(
       pool: { close(): Promise<unknown> } | undefined,
     ): Promise<void> {
-      const { quiet } = requestsOf(this).waits;
+      const quiet = atMost(requestsOf(this), 0);
       if (this.blockOnClose || this.daemonThreads || quiet.ready) {
         await pool?.close();
       } else anyReady([quiet], null).then(() => pool?.close());

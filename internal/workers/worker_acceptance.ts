@@ -109,10 +109,10 @@ export class WorkerAcceptance {
       server,
       init: { handler, server: facts, accept: { addr, settings } },
       ...this.#limits,
-      limits: requests.limits,
+      limits: requests.limits.settings,
       hooks: this.#hooks(),
     });
-    pool.suspend(requests.suspended);
+    pool.suspend(requests.limits.suspended);
     if (this.#closed) await pool.close();
     requests.acceptors = pool;
     return this.#pool = pool;

@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import { copyOf } from "../base/memory.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
-import type { ActiveRequest } from "../requests/active_request.ts";
+import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import { reportLimits } from "../requests/note_limit.ts";
 import { runHandler, type Runnable } from "../server/run_handler.ts";

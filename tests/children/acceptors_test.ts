@@ -2,7 +2,7 @@
 
 import { Acceptors } from "../../internal/children/acceptors.ts";
 import type { ChildPool } from "../../internal/children/child_pool.ts";
-import type { Requests } from "../../internal/requests/request_registry.ts";
+import { Requests } from "../../internal/requests/request_registry.ts";
 import type { ParkedListener } from "../../internal/runtime/node/parked_listener.ts";
 import { AF_INET } from "../../mod.ts";
 import { acceptingMember, type FakeMember } from "./children_fakes.ts";
@@ -10,26 +10,11 @@ import { assertEquals } from "../deps.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-/** What {@linkcode Acceptors} see of the requests of a server that may have 9. */
-function fakeRequests() {
-  return {
-    max: 9,
-    size: 0,
-    reserved: 0,
-    suspended: false,
-    times: { begin() {} },
-    begin() {
-      this.size++;
-      return {};
-    },
-  };
-}
-
 /** The acceptors of a server whose requests do not end. */
-function acceptorsWith(requests: object): Acceptors {
+function acceptorsWith(requests: Requests): Acceptors {
   const finishRequest = () => new Promise(() => {});
   const server = { socket: { family: AF_INET }, finishRequest };
-  return new Acceptors(server as never, requests as Requests);
+  return new Acceptors(server as never, requests);
 }
 
 /** Starts acceptors with a fake child, which may accept. */
@@ -47,7 +32,7 @@ function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
 Deno.test("Acceptors.stop() resolves when the children have reported all that they accepted", async () => {
   const member = acceptingMember();
   const { child } = member;
-  const acceptors = acceptorsWith(fakeRequests());
+  const acceptors = acceptorsWith(new Requests({ maxConnections: 9 }));
   startWith(acceptors, member);
   let stopped = false;
   const stopping = acceptors.stop().then(() => stopped = true);
@@ -59,20 +44,24 @@ Deno.test("Acceptors.stop() resolves when the children have reported all that th
 });
 
 Deno.test("Acceptors reserve only the credit that children have left, in any order of reports", async () => {
-  const requests = fakeRequests();
+  const requests = new Requests({ maxConnections: 9 });
+  const counts = () => ({
+    open: requests.size,
+    reserved: requests.limits.reserved,
+  });
   const acceptors = acceptorsWith(requests);
   const member = acceptingMember({ accepts: acceptors });
   const { child } = member;
   startWith(acceptors, member);
-  assertEquals(requests.reserved, 4);
+  assertEquals(counts(), { open: 0, reserved: 4 });
   child.say({ type: "full" }); // before the requests that have used its credit
-  const { reserved } = requests;
+  const { reserved } = requests.limits;
   const client = ["127.0.0.1", 1];
   child.say({ type: "accepted", ids: [-1, -2], clients: [client, client] });
-  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 2 });
+  assertEquals(counts(), { open: 2, reserved: reserved - 2 });
   child.say({ type: "offer", count: 1 });
   child.say({ type: "returned", credit: 1 }); // without a connection: the client was gone
-  assertEquals(requests, { ...requests, size: 2, reserved: reserved - 3 });
+  assertEquals(counts(), { open: 2, reserved: reserved - 3 });
   const stopped = acceptors.stop();
   child.say({ type: "paused" });
   await within(stopped);

@@ -62,7 +62,6 @@ Deno.test("Requests counts a request that is got twice, and ends each", () => {
   assertStrictEquals(requests.detach("one"), second);
   requests.end(second);
   assertEquals(requests.size, 0, "size");
-  assertEquals(requests.waits.quiet.ready, true, "ready");
 });
 
 Deno.test("Requests finds a request by its object, among others", () => {
@@ -92,13 +91,12 @@ Deno.test("Requests.detach() counts a request that a hook made", () => {
   const requests = new Requests({});
   const active = requests.detach("made");
   assertEquals(requests.size, 1);
-  assertEquals(requests.waits.room.ready, true);
+  assertEquals(requests.limits.ready, true);
   requests.end(active);
   assertEquals(requests.size, 0);
-  assertEquals(requests.waits.quiet.ready, true);
 });
 
-Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
+Deno.test("RequestLimits.exceeds() forgets the requests that were given up", () => {
   const server = { maxConnectionsPerClient: 1 };
   const requests = requestsOf(server);
   const client: Address = ["192.0.2.1", 1];
@@ -107,23 +105,23 @@ Deno.test("Requests.exceeds() forgets the requests that were given up", () => {
   assertEquals(requests.giveUp(), [active]);
   requests.begin(second, client);
   requests.end(active); // late: its place went to the second one
-  assert(!requests.exceeds(second));
+  assert(!requests.limits.exceeds(second));
   const third = {};
   const last = requests.begin(third, client);
-  assert(requests.exceeds(third));
+  assert(requests.limits.exceeds(third));
   requests.end(last);
-  assert(!requests.exceeds(second));
+  assert(!requests.limits.exceeds(second));
 });
 
-Deno.test("Requests.exceeds() forgets what it has counted of those that were given up", () => {
+Deno.test("RequestLimits.exceeds() forgets what it has counted of those that were given up", () => {
   const requests = requestsOf({ maxConnectionsPerClient: 1 });
   const client: Address = ["192.0.2.1", 1];
   const [first, second] = [{}, {}];
   requests.begin(first, client);
-  assert(!requests.exceeds(first)); // counts from now on
+  assert(!requests.limits.exceeds(first)); // counts from now on
   requests.giveUp();
   requests.begin(second, client);
-  assert(!requests.exceeds(second));
+  assert(!requests.limits.exceeds(second));
 });
 
 Deno.test("RequestResults.reports() forgets a request that was given up, when it has ended", () => {
