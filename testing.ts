@@ -45,7 +45,7 @@ export type {
   TestedHandler,
 } from "./internal/testing/serve_request.ts";
 export { TestServer } from "./internal/testing/test_server.ts";
-export type { Runnable } from "./internal/server/run_handler.ts";
+export type { Runnable } from "./internal/server/request_stages.ts";
 export type { DatagramRequest } from "./internal/stages/stages.ts";
 export type {
   AnyHandlerServer,

@@ -11,7 +11,7 @@ import { reportLimits } from "../requests/note_limit.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
-import { runHandler } from "../server/run_handler.ts";
+import { runHandler } from "../server/request_stages.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {

@@ -61,14 +61,10 @@ export class ByteTotals implements ByteCounts {
     if (!(request instanceof Socket)) return;
     const state = stateOf(request);
     const { bytesIn, bytesOut } = state.byteCounts;
-    this.#count(bytesIn, bytesOut);
-    if (state.closed && state.released === undefined) return;
-    void this.#addRest(state, bytesIn, bytesOut);
-  }
-
-  #count(bytesIn: number, bytesOut: number): void {
     this.bytesIn += bytesIn;
     this.bytesOut += bytesOut;
+    if (state.closed && state.released === undefined) return;
+    void this.#addRest(state, bytesIn, bytesOut);
   }
 
   async #addRest(
@@ -78,7 +74,8 @@ export class ByteTotals implements ByteCounts {
   ): Promise<void> {
     await state.whenReleased();
     const { byteCounts } = state;
-    this.#count(byteCounts.bytesIn - bytesIn, byteCounts.bytesOut - bytesOut);
+    this.bytesIn += byteCounts.bytesIn - bytesIn;
+    this.bytesOut += byteCounts.bytesOut - bytesOut;
   }
 
   /** Returns the totals with those of open requests. */

@@ -180,7 +180,7 @@ export class Requests implements Iterable<ActiveRequest> {
     else this.results.forget(request); // the server has cut it off before
     this.times?.end(active, this.draining);
     this.limits.noteChange();
-    this.#noteEnd();
+    if (this.#ended !== undefined) this.#noteEnd();
     active.observed?.stop(request, active.end ?? result);
   }
 

@@ -18,12 +18,11 @@ import { untimedActions } from "./loop_waiter.ts";
 import { checkAcceptsItself, ownStages } from "./accept_in.ts";
 import { errorReport, isLostClient, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";
-import { processRequest } from "./request_stages.ts";
+import { processRequest, runHandler } from "./request_stages.ts";
 import {
   requestTimeoutOf,
   setRequestTimeout,
 } from "../requests/limit_settings.ts";
-import { runHandler } from "./run_handler.ts";
 import { ServeLoop } from "./serve_loop.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { waitForConnections } from "../requests/request_waits.ts";

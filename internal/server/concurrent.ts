@@ -14,7 +14,7 @@ import type {
   ConnectionLimits,
   MaxConnectionsPolicy,
 } from "../requests/request_limits.ts";
-import { processRequestTask, runOwnTask, runTask } from "./request_stages.ts";
+import { endAfter, processRequestTask, runTask } from "./request_stages.ts";
 
 /**
  * A class of servers, for a mix-in to extend.
@@ -172,7 +172,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       clientAddress: Address,
     ): void {
       const task = () => this.processRequestTask(request, clientAddress);
-      void runOwnTask(this, active, clientAddress, task);
+      void endAfter(this, active, clientAddress, task);
     }
 
     processRequestTask(

@@ -24,8 +24,8 @@ import type {
 } from "../requests/active_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import {
+  endAfter,
   reportAndShutdown,
-  runOwnTask,
   shutdownCurrent,
 } from "./request_stages.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
@@ -85,7 +85,7 @@ export class Dispatcher<R> {
       if (active === undefined) return;
     }
     try {
-      const step = active.secured ? this.#process(active) : this.#admit(active);
+      const step = active.secured ? this.#accept(active) : this.#admit(active);
       if (step !== undefined) await step;
     } catch (error) {
       await this.#requestFailed(active, active.clientAddress, error);
@@ -113,18 +113,15 @@ export class Dispatcher<R> {
     return this.#acceptOrReject(active, verdict);
   }
 
-  /** Begins the handshake of an accepted request on a server with `ssl`; processes any other. */
+  /** Processes a request, whose time begins; on a server with `ssl` after its handshake. */
   #accept(active: KnownRequest<R>): void | Promise<void> {
-    const { ssl } = this.#server;
-    if (ssl === null || ssl === undefined) return this.#process(active);
-    this.#handshakes ??= new Handshakes(this.#server, this.#onReady);
-    this.#handshakes.begin(active);
-  }
-
-  /** Processes a request. Its time begins. */
-  #process(active: KnownRequest<R>): void | Promise<void> {
+    const server = this.#server;
+    if (server.ssl && !active.secured) {
+      this.#handshakes ??= new Handshakes(server, this.#onReady);
+      return this.#handshakes.begin(active);
+    }
     this.#requests.beginTime(active);
-    return this.#server.processRequest(active.request, active.clientAddress);
+    return server.processRequest(active.request, active.clientAddress);
   }
 
   async #acceptOrReject(
@@ -159,9 +156,7 @@ export class Dispatcher<R> {
 
   /** Reports whether a request begins with a PROXY header or a handshake. */
   get introduces(): boolean {
-    const { ssl } = this.#server;
-    return this.#requests.trustedPeers !== undefined ||
-      ssl !== null && ssl !== undefined;
+    return this.#requests.trustedPeers !== undefined || !!this.#server.ssl;
   }
 
   /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
@@ -268,7 +263,7 @@ export class Dispatcher<R> {
       report().catch((thrown) => hookFailed(request, clientAddress, thrown));
     } else {
       active.detached = true;
-      void runOwnTask(this.#server, active, clientAddress, report);
+      void endAfter(this.#server, active, clientAddress, report);
     }
   }
 }

@@ -7,7 +7,7 @@
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { awaitHint, typoOf } from "../base/message_hints.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
-import type { Runnable } from "./run_handler.ts";
+import type { Runnable } from "./request_stages.ts";
 
 /** A class of handlers, for any type of request and server. */
 // deno-lint-ignore no-explicit-any

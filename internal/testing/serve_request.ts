@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import { AF_INET, SOCK_DGRAM, SOCK_STREAM } from "../base/constants.ts";
 import { memory } from "../base/memory.ts";
 import { checkHandlerKind } from "../server/handler_class.ts";
-import { runHandler, type Runnable } from "../server/run_handler.ts";
+import { runHandler, type Runnable } from "../server/request_stages.ts";
 import type { DatagramRequest } from "../stages/stages.ts";
 import type { AnyHandlerServer } from "../stages/handler_types.ts";
 import type { Socket } from "../socket/socket_object.ts";

@@ -10,7 +10,7 @@ import { noteLimit, reportLimits } from "../requests/note_limit.ts";
 import type { TimeLimits } from "../requests/remote_requests.ts";
 import { requestsOf, shareRequests } from "../requests/request_registry.ts";
 import { concurrent } from "../server/concurrent.ts";
-import { runHandler } from "../server/run_handler.ts";
+import { runHandler } from "../server/request_stages.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
 import type { LimitName } from "../stages/server_status.ts";

@@ -11,7 +11,7 @@ import { noteHeader } from "../proxy/known_headers.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import { reportLimits } from "../requests/note_limit.ts";
-import { runHandler, type Runnable } from "../server/run_handler.ts";
+import { runHandler, type Runnable } from "../server/request_stages.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
