@@ -200,7 +200,10 @@ function limitsOf(statics: MixInStatics, given: unknown): ConnectionLimits {
       options.maxConnectionsPerClient ?? statics.maxConnectionsPerClient,
       "maxConnectionsPerClient",
     ),
-    blockOnClose: options.blockOnClose ?? statics.blockOnClose,
+    blockOnClose: checkBoolean(
+      options.blockOnClose ?? statics.blockOnClose,
+      "blockOnClose",
+    ),
   };
 }
 

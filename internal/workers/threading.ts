@@ -124,6 +124,8 @@ export function threading<B extends ServerConstructor>(Base: B) {
       const handler = handlerReference(args[1], "in a worker");
       checkReadable(import.meta.url, handler.moduleUrl);
       const checked = checkPoolLimits(options, statics);
+      const { daemonThreads = statics.daemonThreads } = options;
+      checkBoolean(daemonThreads, "daemonThreads");
       structuredClone(setting({ constructor: new.target }, options, "shared")); // throws if it cannot be cloned
       const acceptIn = acceptInOf(new.target, args, "workers");
       if (acceptIn === "workers") checkNotBlocking(args[1]);
@@ -134,7 +136,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
         const init = () => this.#workerInit();
         this.#acceptance = new WorkerAcceptance(this, checked, init);
       }
-      this.#daemonThreads = options.daemonThreads ?? statics.daemonThreads;
+      this.#daemonThreads = daemonThreads;
     }
 
     get acceptIn(): Statics["acceptIn"] {

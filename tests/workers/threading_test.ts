@@ -86,16 +86,35 @@ Deno.test({
   },
 });
 
-workerTest("ThreadingMixIn() refuses options out of range", async () => {
-  for (const maxWorkers of [0, 1.5, NaN, Infinity]) {
-    assertThrows(make(H.Echo, { maxWorkers }), RangeError, `got ${maxWorkers}`);
-  }
-  for (const workerTimeout of [0, -1, Infinity]) {
-    assertThrows(make(H.Echo, { workerTimeout }), RangeError, "workerTimeout");
-  }
-  assertThrows(make(H.Echo, { shared: () => {} }), DOMException);
-  await Promise.resolve();
-});
+workerTest(
+  "ThreadingMixIn() refuses options out of range or of another type",
+  async () => {
+    for (const maxWorkers of [0, 1.5, NaN, Infinity]) {
+      assertThrows(
+        make(H.Echo, { maxWorkers }),
+        RangeError,
+        `got ${maxWorkers}`,
+      );
+    }
+    for (const workerTimeout of [0, -1, Infinity]) {
+      assertThrows(
+        make(H.Echo, { workerTimeout }),
+        RangeError,
+        "workerTimeout",
+      );
+    }
+    assertThrows(make(H.Echo, { shared: () => {} }), DOMException);
+    for (const name of ["blockOnClose", "daemonThreads"]) {
+      const message = `Cannot set ${name}: it must be a boolean, got no`;
+      assertThrows(make(H.Echo, { [name]: "no" }), TypeError, message);
+      class WithStatic extends ThreadingTCPServer {}
+      Object.defineProperty(WithStatic, name, { value: "no" });
+      const construct = () => new WithStatic(["127.0.0.1", 0], H.Echo);
+      assertThrows(construct, TypeError, message);
+    }
+    await Promise.resolve();
+  },
+);
 
 workerTest("ThreadingTCPServer takes its options from statics", async () => {
   class Two extends ThreadingMixIn(TCPServer) {
