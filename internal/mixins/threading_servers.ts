@@ -10,7 +10,10 @@ import type {
   MixInOptions,
   ServerConstructor,
 } from "../server/concurrent.ts";
-import type { RequestHandlerConstructor } from "../stages/handler_types.ts";
+import type {
+  AnyHandlerServer,
+  RequestHandlerConstructor,
+} from "../stages/handler_types.ts";
 import { threading, type ThreadingOptions } from "../workers/threading.ts";
 import {
   TCPServer,
@@ -18,7 +21,6 @@ import {
   UnixDatagramServer,
   UnixStreamServer,
 } from "../../server.ts";
-import type { AnyHandlerServer } from "../stages/handler_types.ts";
 import type { MixedIn } from "./mixed_in.ts";
 
 /**

@@ -94,7 +94,7 @@ export class WorkerThread {
    * @param init The data that the worker starts with.
    * @param hooks The calls that the thread makes to its owner.
    * @param limits The limits of the worker.
-   * @throws {OSError} if the process may not read the modules of the worker, or has too few free descriptors.
+   * @throws {OSError} if the process may not read the modules of a worker, or has too few free descriptors.
    */
   constructor(
     init: ThreadInit,
@@ -109,9 +109,8 @@ export class WorkerThread {
     this.channel = new FrameChannel(memory, "main", this.#onFrame.bind(this));
     const { workerTimeout, resourceLimits } = limits;
     if (workerTimeout !== null) {
-      this.watchdog = new Watchdog(workerTimeout, this.channel, (reason) => {
-        this.terminate(new Error(reason), "timeout");
-      });
+      const onStuck = (error: Error) => this.terminate(error, "timeout");
+      this.watchdog = new Watchdog(workerTimeout, this.channel, onStuck);
     }
     this.#started.promise.catch(() => {}); // each request that waits for the start handles it
     this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
