@@ -18,7 +18,7 @@ import {
 } from "../runtime/system/deno_api.ts";
 
 /**
- * Checks that a worker may read its modules, which it reads from the disk itself.
+ * Checks that a worker may read its modules: it reads them from the disk itself.
  *
  * @param urls The modules that the worker loads first.
  * @throws {PermissionError} that names the flag to add.
@@ -223,7 +223,7 @@ export function execPath(): string {
 /**
  * Checks that this process may start children.
  *
- * @throws {Error} in a program made by `deno compile`, where a child would be the program itself.
+ * @throws {Error} in a program made by `deno compile`: a child would be the program itself.
  * @throws {PermissionError} if a permission is missing; the message shows the flag.
  */
 export function checkMayFork(): void {

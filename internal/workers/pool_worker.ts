@@ -46,11 +46,14 @@ export interface PoolWorkerHooks {
   shutdown(): Promise<void>;
 }
 
+/** Moves the bytes of a request. */
+type Relay = StreamRelay | DatagramRelay;
+
 /** A request whose handler runs. */
 interface RunningRequest {
   readonly clientAddress: Address;
   readonly request: unknown;
-  readonly relay: StreamRelay | DatagramRelay;
+  readonly relay: Relay;
   readonly resolve: (idle: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -64,7 +67,7 @@ export class PoolWorker {
   readonly #hooks: PoolWorkerHooks;
   readonly #running = new Map<number, RunningRequest>();
   /** The relays whose handlers have ended, and whose unread bytes are on their way back. */
-  readonly #returning = new Map<number, StreamRelay | DatagramRelay>();
+  readonly #returning = new Map<number, Relay>();
   /** The connections that the handlers of the worker have opened. */
   readonly #connections: WorkerConnections;
   #last: [request: unknown, clientAddress: Address] | undefined;
@@ -137,7 +140,7 @@ export class PoolWorker {
     const thread = this.#thread;
     if (thread.dead) return Promise.reject(new StartFailure(thread.death));
     const id = this.#lastId = this.#lastId % ID_MAX + 1;
-    let relay: StreamRelay | DatagramRelay;
+    let relay: Relay;
     try {
       checkTime(request);
       relay = this.#open(id, request, clientAddress);
@@ -157,7 +160,7 @@ export class PoolWorker {
     id: number,
     request: unknown,
     clientAddress: Address,
-  ): StreamRelay | DatagramRelay {
+  ): Relay {
     const relay = request instanceof Socket
       ? new StreamRelay(this.#channel, id, request)
       : new DatagramRelay(this.#channel, id, checkDatagram(request));
@@ -215,7 +218,7 @@ export class PoolWorker {
   }
 
   /** Keeps a relay whose handler has ended until the worker has given back the unread bytes. */
-  #awaitUnread(id: number, relay: StreamRelay | DatagramRelay): void {
+  #awaitUnread(id: number, relay: Relay): void {
     this.#returning.set(id, relay);
     relay.unreadReturned!.then(() => this.#returning.delete(id));
   }
@@ -248,7 +251,7 @@ export class PoolWorker {
     if (!this.#thread.dead) this.#channel.send(P.END_IDLE, 0);
   }
 
-  /** Terminates the worker, whatever it does. Resolves when it has exited. */
+  /** Terminates the worker, even one that computes. Resolves when it has exited. */
   close(): Promise<unknown> {
     return this.#thread.close();
   }

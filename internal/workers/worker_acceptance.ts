@@ -152,7 +152,7 @@ export class WorkerAcceptance {
   }
 }
 
-/** Reports an error that no request of the main thread waits for. Prints what the hook throws. */
+/** Reports an error that no request of the main thread waits for. Prints an error of the hook. */
 export async function reportUnowned(
   server: ServerStages,
   request: unknown,

@@ -193,7 +193,7 @@ export class WorkerThread {
     queueMicrotask(() => this.terminate(asError(reason), "load"));
   }
 
-  /** Terminates the worker, whatever it does. Resolves when it has exited. */
+  /** Terminates the worker, even one that computes. Resolves when it has exited. */
   close(): Promise<unknown> {
     this.terminate(new Error("the server was closed"), "closed");
     return this.#exited.promise;
