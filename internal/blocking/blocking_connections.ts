@@ -11,7 +11,7 @@ import { WorkerStream } from "../channel/worker_stream.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingSocketShell } from "./blocking_socket_shell.ts";
-import { BlockingStream } from "./blocking_stream.ts";
+import { BlockingStream } from "./blocking_transports.ts";
 import { setBlockingThread } from "./blocking_thread.ts";
 import { blockForSockets, waitForRequestSync } from "./blocking_waits.ts";
 import { Deadline } from "./deadline.ts";

@@ -37,12 +37,14 @@ import { lingeringCloseSync } from "../socket/lingering_close.ts";
 import { checkTarget } from "../socket/receive.ts";
 import * as settings from "../socket/settings.ts";
 import { socketFile } from "../socket/socket_makefile.ts";
-import type { BlockingDatagram } from "./blocking_datagram.ts";
 import { blockingMakefile } from "./blocking_makefile.ts";
 import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingState } from "./blocking_state.ts";
-import type { BlockingStream } from "./blocking_stream.ts";
+import type {
+  BlockingDatagram,
+  BlockingStream,
+} from "./blocking_transports.ts";
 import type { BlockingFileForMode } from "./blocking_types.ts";
 import type { Deadline } from "./deadline.ts";
 

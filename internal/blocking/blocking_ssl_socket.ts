@@ -12,7 +12,7 @@ import {
 import type { SSLSocket } from "../ssl/ssl_context.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingSocketShell } from "./blocking_socket_shell.ts";
-import type { BlockingStream } from "./blocking_stream.ts";
+import type { BlockingStream } from "./blocking_transports.ts";
 
 /**
  * The socket of a blocking handler on a server with `ssl`: a {@linkcode BlockingSocket} that knows about the client, as

@@ -14,8 +14,10 @@ import type {
 import type { SettingsState } from "../socket/settings.ts";
 import type { SocketDeadline } from "../socket/state.ts";
 import type { FilesState } from "../socket/socket_makefile.ts";
-import type { BlockingDatagram } from "./blocking_datagram.ts";
-import { BlockingStream } from "./blocking_stream.ts";
+import {
+  type BlockingDatagram,
+  BlockingStream,
+} from "./blocking_transports.ts";
 import { Deadline, type Seconds } from "./deadline.ts";
 
 /** The calls of a socket that would not block. */

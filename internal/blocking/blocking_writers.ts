@@ -8,6 +8,7 @@ import type { Encode } from "../files/codecs.ts";
 import { encodeData } from "../files/file_arguments.ts";
 import { inBlocks, type WriteData } from "../files/file_writer.ts";
 import { closedFile } from "../files/read_errors.ts";
+import { delegate } from "../files/rw_pair.ts";
 import { textEncoder, type TextWriterOptions } from "../files/text_core.ts";
 import {
   type BufferedWriterOptions,
@@ -102,10 +103,19 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 }
 
-/** Moves the bytes of a {@linkcode BlockingTextWriter}. */
-export class BlockingTextWriterShell implements BlockingTextWriter {
+/** Has these methods of its writer. */
+export interface BlockingTextWriterShell extends BlockingTextWriter {}
+
+/** Encodes the text of a {@linkcode BlockingTextWriter}. */
+export class BlockingTextWriterShell {
   readonly #writer: BlockingWriter;
   readonly #encode: Encode;
+
+  static {
+    const names = ["flush", "close", "readable", "writable", "seekable"];
+    const own = [...names, Symbol.dispose];
+    delegate(BlockingTextWriterShell, own, (file) => file.#writer);
+  }
 
   constructor(writer: BlockingWriter, options: TextWriterOptions = {}) {
     this.#writer = writer;
@@ -123,29 +133,5 @@ export class BlockingTextWriterShell implements BlockingTextWriter {
 
   writelines(lines: Iterable<string>): void {
     for (const line of lines) this.write(line);
-  }
-
-  flush(): void {
-    this.#writer.flush();
-  }
-
-  close(): void {
-    this.#writer.close();
-  }
-
-  readable(): boolean {
-    return this.#writer.readable();
-  }
-
-  writable(): boolean {
-    return this.#writer.writable();
-  }
-
-  seekable(): boolean {
-    return this.#writer.seekable();
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 }

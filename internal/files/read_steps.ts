@@ -118,14 +118,20 @@ export class ReadTurns {
         return failed(error);
       }
     };
-    const failed = (error: unknown): never => {
-      this.#turns.release();
-      quietFailure(result, error);
-      steps.throw(error); // puts back what the read has taken
-      throw error;
-    };
+    const failed = (error: unknown): never => this.#fail(steps, result, error);
     const result = this.#receive(wanted, signal).then(received, failed);
     return result;
+  }
+
+  #fail(
+    steps: ReadSteps<unknown>,
+    result: Promise<unknown>,
+    error: unknown,
+  ): never {
+    this.#turns.release();
+    quietFailure(result, error);
+    steps.throw(error); // puts back what the read has taken
+    throw error;
   }
 }
 

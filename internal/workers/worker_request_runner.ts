@@ -19,10 +19,12 @@ import {
   BlockingConnections,
   setConnections,
 } from "../blocking/blocking_connections.ts";
-import { BlockingDatagram } from "../blocking/blocking_datagram.ts";
 import { BlockingSocketShell } from "../blocking/blocking_socket_shell.ts";
 import { BlockingSSLSocketShell } from "../blocking/blocking_ssl_socket.ts";
-import { BlockingStream } from "../blocking/blocking_stream.ts";
+import {
+  BlockingDatagram,
+  BlockingStream,
+} from "../blocking/blocking_transports.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import {
   type HandlerReference,
