@@ -81,11 +81,11 @@ export interface PeerCertificate {
   version?: number;
   /** The serial number in hexadecimal. */
   serialNumber?: string;
-  /** The start of its validity, such as `"Nov 29 19:00:00 2026 GMT"`. */
+  /** The start of the certificate's validity, such as `"Nov 29 19:00:00 2026 GMT"`. */
   notBefore?: string;
-  /** The end of its validity. */
+  /** The end of the certificate's validity. */
   notAfter?: string;
-  /** The names that it is valid for: `["DNS", "localhost"]`. */
+  /** The names that the certificate is valid for: `["DNS", "localhost"]`. */
   subjectAltName?: [kind: string, value: string][];
 }
 
