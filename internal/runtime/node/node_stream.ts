@@ -146,25 +146,36 @@ export class NodeStream implements AbortableTransport {
 }
 
 /** Connects from a local address, for which `Deno.connect` has no option. */
-export function connectFrom(
+export async function connectFrom(
   [localAddress, localPort]: InetAddress,
   [host, port]: InetAddress,
   signal?: AbortSignal,
 ): Promise<StreamTransport> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const where = { host, port, localAddress, localPort };
-    const socket = nodeNet().connect({ ...where, allowHalfOpen: true });
-    const abort = () => {
-      socket.destroy();
-      reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      signal?.removeEventListener("abort", abort);
-      socket.off("error", reject);
-      resolve(new NodeStream(socket));
-    });
+  signal?.throwIfAborted();
+  const where = { host, port, localAddress, localPort };
+  const socket = nodeNet().connect({ ...where, allowHalfOpen: true });
+  return await whenConnected(socket, signal, () => new NodeStream(socket));
+}
+
+/** Waits until a socket has connected, and returns the result of `take`. Destroys a socket that cannot connect. */
+export function whenConnected<T>(
+  socket: NetSocket,
+  signal: AbortSignal | undefined,
+  take: () => T,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const fail = (reason: unknown) => {
+    signal?.removeEventListener("abort", abort);
+    socket.destroy();
+    reject(reason);
+  };
+  const abort = () => fail(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  socket.once("error", fail);
+  socket.once("connect", () => {
+    signal?.removeEventListener("abort", abort);
+    socket.off("error", fail);
+    resolve(take()); // at once: from here on the stream listens for errors
   });
+  return promise;
 }

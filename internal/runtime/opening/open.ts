@@ -70,12 +70,12 @@ function checkReusePort(
   });
 }
 
-/** Calls `open`, and translates its errors. */
-function opening<T>(syscall: string, address: AddressLike, open: () => T): T {
+/** Calls a function that binds to `address`, and translates its errors. */
+function binding<T>(address: AddressLike, bind: () => T): T {
   try {
-    return open();
+    return bind();
   } catch (error) {
-    throw openError(error, syscall, address);
+    throw openError(error, "bind", address);
   }
 }
 
@@ -97,27 +97,26 @@ function openError(
   return translate(error, { syscall, address: where });
 }
 
-/** Closes a socket of the wrong family and throws: a name may have addresses only in the other one. */
-function inFamily<T extends { close(): void }>(
-  opened: T,
-  addr: TransportAddr,
+/** Closes a bound socket of the wrong family and throws: a name may have addresses only in the other one. */
+export function checkFamily(
+  bound: ListenerTransport | DatagramTransport,
   family: number,
-  address: AddressLike,
-): T {
-  if (familyOf(addr) === family) return opened;
-  opened.close();
-  throw wrongFamily(family, { syscall: "bind", host: address[0] });
+  host: string,
+): void {
+  if (familyOf(bound.addr) === family) return;
+  bound.close();
+  throw wrongFamily(family, host);
 }
 
 /** Opens a listening stream socket. */
 export function openListener(
   family: number,
   address: AddressLike,
-  backlog: number | undefined,
-  options: BindOptions,
+  backlog?: number,
+  options: BindOptions = { reuseAddr: false, reusePort: false },
 ): ListenerTransport {
   if (typeof address === "string") {
-    return opening("bind", address, () => openUnixListener(address, options));
+    return binding(address, () => openUnixListener(address, options));
   }
   checkReusePort(options, address, false);
   const [host, port] = address;
@@ -127,8 +126,8 @@ export function openListener(
   };
   if (backlog !== undefined) listenOptions.tcpBacklog = backlog;
   if (options.reusePort) listenOptions.reusePort = true;
-  const listener = opening("bind", address, () => Deno.listen(listenOptions));
-  inFamily(listener, listener.addr, family, address);
+  const listener = binding(address, () => Deno.listen(listenOptions));
+  checkFamily(listener, family, host);
   return scopedListener(listener, scopeOf(host));
 }
 
@@ -144,8 +143,7 @@ export function openDatagram(
   checkReusePort(options, address, true);
   const { reuseAddr } = options;
   const listen = listenDatagram;
-  const opened = opening(
-    "bind",
+  const opened = binding(
     address,
     () =>
       listen === undefined
@@ -154,7 +152,7 @@ export function openDatagram(
           listen({ transport: "udp", hostname, port, reuseAddress: reuseAddr }),
         ),
   );
-  inFamily(opened, opened.addr, family, address);
+  checkFamily(opened, family, host);
   return scopedDatagram(opened, scopeOf(host));
 }
 
@@ -170,9 +168,9 @@ function openUnixDatagram(
   }
   if (path === "" || path.startsWith("\0")) { // no other socket can have such a name
     const unnamed = { transport: "unixpacket", path } as const;
-    return opening("bind", path, () => adoptDatagram(listen(unnamed)));
+    return binding(path, () => adoptDatagram(listen(unnamed)));
   }
-  const [conn, sendSockets] = opening("bind", path, () => {
+  const [conn, sendSockets] = binding(path, () => {
     if (options.replaceStalePath) removeStale(path);
     return bindWithSendSockets(path, options.pathMode);
   });

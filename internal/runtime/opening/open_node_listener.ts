@@ -124,17 +124,15 @@ function listen(
 function literalHost(family: number, address: readonly [string, number]) {
   const host = hostFor(family, address[0], address[1], "bind");
   if (isIPv4(host) || isIPv6(host)) return host;
-  const probe = openListener(family, [address[0], 0], undefined, NO_REUSE);
+  const probe = openListener(family, [address[0], 0]);
   probe.close();
   return probe.addr.hostname!;
 }
 
-const NO_REUSE = { reuseAddr: false, reusePort: false };
-
 /** Returns the error of `Deno.listen` for an address that could not be bound. */
 function openFailure({ family, address }: NodeListenOptions): unknown {
   try {
-    openListener(family, address, undefined, NO_REUSE).close();
+    openListener(family, address).close();
   } catch (error) {
     return error;
   }

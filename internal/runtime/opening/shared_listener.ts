@@ -9,15 +9,14 @@
 
 import {
   type AddressLike,
-  familyOf,
   formatAddress,
   fromTransport,
 } from "../../base/address.ts";
 import { OSError } from "../../base/errors.ts";
 import { osError, translate } from "../../base/translate_error.ts";
 import { settleReads } from "../../waiting/turns.ts";
-import { hostFor, wrongFamily } from "../resolver/dns.ts";
-import { openListener } from "./open.ts";
+import { hostFor } from "../resolver/dns.ts";
+import { checkFamily, openListener } from "./open.ts";
 import { scopedListener, scopeOf } from "../deno/scope_id.ts";
 import type {
   ListenerTransport,
@@ -50,8 +49,7 @@ export function openAnchor(
 ): ListenerTransport {
   if (address[1] !== 0) return openAt(family, address, backlog);
   for (let left = TRIES;; left--) {
-    const options = { reuseAddr: false, reusePort: false };
-    const probe = openListener(family, address, backlog, options);
+    const probe = openListener(family, address, backlog);
     const { addr } = probe;
     probe.close();
     try {
@@ -74,16 +72,15 @@ function openAt(
 ): ListenerTransport {
   const [host, port] = address as readonly [string, number];
   const hostname = hostFor(family, host, port, "bind");
-  const listener = openShared({ transport: "tcp", hostname, port }, backlog);
-  const anchor = new Anchor(listener);
+  const addr = { transport: "tcp", hostname, port };
+  const anchor = new Anchor(openShared(addr, backlog));
   if (!anchor.first) {
     anchor.close();
     const where = formatAddress(address);
     throw osError("EADDRINUSE", { syscall: "bind", address: where });
   }
-  if (familyOf(listener.addr) === family) return anchor;
-  anchor.close();
-  throw wrongFamily(family, { syscall: "bind", host });
+  checkFamily(anchor, family, host);
+  return anchor;
 }
 
 /** Opens a listener on a shared socket. `addr` is the address of its anchor. */

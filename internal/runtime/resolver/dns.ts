@@ -125,11 +125,11 @@ function parseAddressIn(
   throw gaiError("EAI_ADDRFAMILY", question, { reason });
 }
 
-/** Creates the error of a name without an address in `family`. */
-export function wrongFamily(family: number, question: Question): GaiError {
+/** Creates the error of a `bind` to a name without an address in `family`. */
+export function wrongFamily(family: number, host: string): GaiError {
   const name = family === AF_INET ? "AF_INET" : "AF_INET6";
   const reason = `the host has no address in ${name}`;
-  return gaiError("EAI_ADDRFAMILY", question, { reason });
+  return gaiError("EAI_ADDRFAMILY", { syscall: "bind", host }, { reason });
 }
 
 /** Asks the resolver for the addresses of a name in `family`. Returns at least one. */

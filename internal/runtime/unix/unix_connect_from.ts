@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { nodeNet } from "../system/node_builtins.ts";
-import { NodeStream } from "../node/node_stream.ts";
+import { NodeStream, whenConnected } from "../node/node_stream.ts";
 import {
   absolute,
   bindWithMode,
@@ -80,9 +80,8 @@ export function connectUnixFrom(
   guardPath(handle, from, own);
   const { Socket } = nodeNet();
   const socket = new Socket({ handle, allowHalfOpen: true } as object);
-  return connected(
+  const connected = whenConnected(
     socket,
-    path,
     signal,
     () =>
       Object.defineProperties(new NamedStream(socket, own), {
@@ -90,29 +89,8 @@ export function connectUnixFrom(
         remoteAddr: { value: { transport: "unix", path } },
       }),
   );
-}
-
-/** Connects a socket to a path, and returns the result of `take`. Destroys a socket that cannot connect. */
-function connected<T>(
-  socket: NetSocket,
-  path: string,
-  signal: AbortSignal | undefined,
-  take: () => T,
-): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const fail = (reason: unknown) => {
-    socket.destroy();
-    reject(reason);
-  };
-  const abort = () => fail(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
-  socket.once("error", fail);
-  socket.connect({ path }, () => {
-    signal?.removeEventListener("abort", abort);
-    socket.off("error", fail);
-    resolve(take()); // at once: from here on the stream listens for errors
-  });
-  return promise;
+  socket.connect({ path });
+  return connected;
 }
 
 function bindPipe(path: string): Pipe {

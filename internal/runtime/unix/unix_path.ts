@@ -94,43 +94,6 @@ export class OwnPath {
   }
 }
 
-/**
- * Binds a listening socket to a path. Some turns after the `close()` of a listener, Deno and `node:net` (2.9.6) remove
- * any file that has the path by then: the socket of the next server, or a file of the same relative name. So the socket
- * is bound to another name, which is removed before, and the path is a link to it.
- *
- * @param address The path as the program wrote it.
- * @param options The mode of the path, and whether to replace a stale one.
- * @param bind Opens a listener at a path.
- * @returns The listener and its path; no path if a second name is impossible. The runtime removes the path then.
- * @throws {Deno.errors.AddrInUse} if the path exists. Throws the errors of `bind` too.
- */
-function bindPath<T extends { close(): void }>(
-  address: string,
-  options: PathOptions,
-  bind: (path: string) => T,
-): [listener: T, path: OwnPath | undefined] {
-  if (address === "" || address.startsWith("\0")) {
-    return [bind(address), undefined];
-  }
-  const path = absolute(address);
-  if (options.replaceStalePath) removeStale(path);
-  const temporary = temporaryName(path);
-  const direct = (): [T, undefined] => [
-    bindWithMode(address, options.pathMode, bind),
-    undefined,
-  ];
-  if (new TextEncoder().encode(temporary).length > PATH_MAX) return direct();
-  let listener: T;
-  try {
-    listener = bindWithMode(temporary, options.pathMode, bind);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return direct();
-    throw error;
-  }
-  return [listener, linkTo(listener, temporary, path)];
-}
-
 /** Links a path to the temporary name of a listener, or closes the listener. */
 function linkTo(
   listener: { close(): void },
@@ -203,11 +166,14 @@ class UnixListener implements ListenerTransport {
 }
 
 /**
- * Listens at a path.
+ * Listens at a path. Some turns after the `close()` of a listener, Deno and `node:net` (2.9.6) remove any file that has
+ * the path by then: the socket of the next server, or a file of the same relative name. So the socket is bound to another
+ * name, which is removed before, and the path is a link to it. If such a name is impossible, the runtime removes the path.
  *
- * @param address The path, or an abstract name.
+ * @param address The path as the program wrote it, or an abstract name.
  * @param options The mode of the path, and whether to replace a stale one.
  * @param listen Opens a listener at a path; `Deno.listen` by default.
+ * @throws {Deno.errors.AddrInUse} if the path exists. Throws the errors of `listen` too.
  */
 export function openUnixListener(
   address: string,
@@ -215,8 +181,18 @@ export function openUnixListener(
   listen: (path: string) => ListenerTransport = (path) =>
     Deno.listen({ transport: "unix", path }),
 ): ListenerTransport {
-  const [listener, path] = bindPath(address, options, listen);
-  return path === undefined
-    ? listener
-    : new UnixListener(listener, address, path);
+  if (address === "" || address.startsWith("\0")) return listen(address);
+  const path = absolute(address);
+  if (options.replaceStalePath) removeStale(path);
+  const temporary = temporaryName(path);
+  const direct = () => bindWithMode(address, options.pathMode, listen);
+  if (new TextEncoder().encode(temporary).length > PATH_MAX) return direct();
+  let listener: ListenerTransport;
+  try {
+    listener = bindWithMode(temporary, options.pathMode, listen);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return direct();
+    throw error;
+  }
+  return new UnixListener(listener, address, linkTo(listener, temporary, path));
 }
