@@ -7,8 +7,8 @@
 
 import type { Address } from "../base/address.ts";
 import type { OSError } from "../base/errors.ts";
-import { osError } from "../base/translate_error.ts";
 import type { Bytes } from "../base/memory.ts";
+import { osError } from "../base/translate_error.ts";
 
 /**
  * A field of a PROXY header, version 2, that has no member of its own: type, length and value.

@@ -5,14 +5,14 @@
  */
 
 import { checkTimeout } from "../base/arguments.ts";
-import { osError } from "../base/translate_error.ts";
-import { SSLError } from "../base/ssl_errors.ts";
 import {
   CERT_NONE,
   CERT_OPTIONAL,
   CERT_REQUIRED,
   TLSVersion,
 } from "../base/ssl_constants.ts";
+import { SSLError } from "../base/ssl_errors.ts";
+import { osError } from "../base/translate_error.ts";
 import {
   type CertChain,
   loadChain,

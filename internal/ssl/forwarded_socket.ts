@@ -5,8 +5,8 @@
  */
 
 import { CERT_OPTIONAL, PROTOCOL_TLS_SERVER } from "../base/ssl_constants.ts";
-import type { SessionFacts } from "../runtime/tls/session_facts.ts";
 import type { StreamTransport } from "../runtime/transport/transport.ts";
+import type { SessionFacts } from "../runtime/tls/session_facts.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import {
   makeSSLSocket,

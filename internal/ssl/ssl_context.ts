@@ -4,14 +4,16 @@
  * @module
  */
 
-import { osError } from "../base/translate_error.ts";
+import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import {
   PROTOCOL_TLS_CLIENT,
   PROTOCOL_TLS_SERVER,
   type TLSVersion,
 } from "../base/ssl_constants.ts";
-import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import { noteContext } from "../base/ssl_contexts.ts";
+import { osError } from "../base/translate_error.ts";
+import type { AbortOptions } from "../waiting/abort.ts";
+import { unawaited } from "../waiting/promises.ts";
 import {
   type PeerCertificate,
   peerCertificate,
@@ -19,8 +21,6 @@ import {
 import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
-import type { AbortOptions } from "../waiting/abort.ts";
-import { unawaited } from "../waiting/promises.ts";
 import { ContextSettings, unsupported } from "./context_settings.ts";
 import { ServerNames } from "./server_names.ts";
 import { TlsSession } from "./tls_session.ts";

@@ -5,17 +5,17 @@
  */
 
 import { SOCK_STREAM } from "../base/constants.ts";
-import { osError } from "../base/translate_error.ts";
 import { SSLError } from "../base/ssl_errors.ts";
+import { osError } from "../base/translate_error.ts";
+import type { StreamTransport } from "../runtime/transport/transport.ts";
+import { plainDuplex, type PlainStream } from "../runtime/tls/plain_duplex.ts";
+import type { TlsStreamOptions } from "../runtime/tls/tls_stream.ts";
+import { NodeStream } from "../runtime/node/node_stream.ts";
+import { PassableStream } from "../runtime/node/passable_stream.ts";
 import { BufferedReader, unreadBytesOf } from "../files/buffered_reader.ts";
 import { unreadTextOf } from "../files/text_reader.ts";
 import type { SocketReader, SocketState } from "../socket/state.ts";
-import { NodeStream } from "../runtime/node/node_stream.ts";
-import { plainDuplex, type PlainStream } from "../runtime/tls/plain_duplex.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import type { TlsStreamOptions } from "../runtime/tls/tls_stream.ts";
-import type { StreamTransport } from "../runtime/transport/transport.ts";
-import { PassableStream } from "../runtime/node/passable_stream.ts";
 
 const SYSCALL = "wrapSocket";
 

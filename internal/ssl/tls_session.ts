@@ -4,19 +4,19 @@
  * @module
  */
 
-import { passHeaderOn } from "../proxy/known_headers.ts";
-import { osError } from "../base/translate_error.ts";
 import { SSLWantReadError } from "../base/ssl_errors.ts";
+import { osError } from "../base/translate_error.ts";
+import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
+import { PendingOperation } from "../waiting/pending_operation.ts";
+import type { WaitLimit } from "../waiting/timeouts.ts";
+import { failLater } from "../waiting/turns.ts";
+import { whenReady } from "../waiting/when_ready.ts";
+import { passHeaderOn } from "../proxy/known_headers.ts";
 import { factsOf, type SessionFacts } from "../runtime/tls/session_facts.ts";
 import type { TlsStream } from "../runtime/tls/tls_stream.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SocketState } from "../socket/state.ts";
 import type { ByteCounts, Stream } from "../socket/stream.ts";
-import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
-import { PendingOperation } from "../waiting/pending_operation.ts";
-import { whenReady } from "../waiting/when_ready.ts";
-import type { WaitLimit } from "../waiting/timeouts.ts";
-import { failLater } from "../waiting/turns.ts";
 import { unsupported } from "./context_settings.ts";
 
 /** A socket with a session, and the setting of its context that the facts depend on. */

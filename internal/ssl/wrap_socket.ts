@@ -6,18 +6,18 @@
 
 import { awaitHint } from "../base/message_hints.ts";
 import { SSLError } from "../base/ssl_errors.ts";
-import { passHeaderOn } from "../proxy/known_headers.ts";
-import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
-import { TlsStream } from "../runtime/tls/tls_stream.ts";
-import { Socket, stateOf } from "../socket/socket_object.ts";
-import type { SocketState } from "../socket/state.ts";
-import type { ByteCounts, Stream } from "../socket/stream.ts";
 import {
   type AbortOptions,
   checkAborted,
   checkSignal,
 } from "../waiting/abort.ts";
 import { failLater } from "../waiting/turns.ts";
+import { passHeaderOn } from "../proxy/known_headers.ts";
+import type { TlsProfile } from "../runtime/tls/tls_profile.ts";
+import { TlsStream } from "../runtime/tls/tls_stream.ts";
+import { Socket, stateOf } from "../socket/socket_object.ts";
+import type { SocketState } from "../socket/state.ts";
+import type { ByteCounts, Stream } from "../socket/stream.ts";
 import type { ContextSettings } from "./context_settings.ts";
 import { checkWrappable, type PlaintextPolicy, takeOver } from "./take_over.ts";
 

@@ -18,11 +18,10 @@ import {
 } from "../../base/constants.ts";
 import { type ErrnoName, errnoName, errnoOf } from "../../base/errno.ts";
 import { osError } from "../../base/translate_error.ts";
-import { nodeBinding } from "../system/node_builtins.ts";
-import { datagramOf } from "../node/node_datagram.ts";
-import { NodeListener } from "../node/node_listener.ts";
-import type { Transport, TransportAddr } from "../transport/transport.ts";
 import { hasPermission } from "../system/deno_api.ts";
+import { nodeBinding } from "../system/node_builtins.ts";
+import type { Transport, TransportAddr } from "../transport/transport.ts";
+import { datagramOf } from "../node/node_datagram.ts";
 import {
   canBindHandles,
   connectionOver,
@@ -31,6 +30,7 @@ import {
   serverOver,
   SOCKET_HANDLE,
 } from "../node/node_handles.ts";
+import { NodeListener } from "../node/node_listener.ts";
 import { PassableStream } from "../node/passable_stream.ts";
 
 /** The kind of socket that a descriptor must be; any kind if undefined. */

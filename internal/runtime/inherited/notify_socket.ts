@@ -6,8 +6,8 @@
 
 import { osError, translate } from "../../base/translate_error.ts";
 import { resolvesWithin } from "../../waiting/promises.ts";
-import { listenDatagram } from "../deno/deno_datagram.ts";
 import { hasPermission } from "../system/deno_api.ts";
+import { listenDatagram } from "../deno/deno_datagram.ts";
 
 /** The variables of sd_notify(3) and sd_watchdog_enabled(3). */
 const VARIABLES = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] as const;

@@ -6,15 +6,15 @@
 
 import type { RemoteInfo, Socket as DgramSocket } from "node:dgram";
 import { formatAddress } from "../../base/address.ts";
-import { MAX_DELAY } from "../../waiting/timeouts.ts";
 import { AF_INET } from "../../base/constants.ts";
-import { mayUse } from "../resolver/dns.ts";
+import { MAX_DELAY } from "../../waiting/timeouts.ts";
 import { nodeDgram } from "../system/node_builtins.ts";
 import type {
   DatagramOption,
   DatagramTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { mayUse } from "../resolver/dns.ts";
 
 /**
  * The most datagrams that wait for a reader. Later ones are dropped, as the kernel drops datagrams when its receive

@@ -5,13 +5,13 @@
  */
 
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
-import type { ListenHandle } from "./node_handles.ts";
-import { PassableStream } from "./passable_stream.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import type { ListenHandle } from "./node_handles.ts";
+import { PassableStream } from "./passable_stream.ts";
 
 /**
  * The interval in ms at which a TCP socket without new connections listens again. Deno (2.9.6, `node:net`) stops

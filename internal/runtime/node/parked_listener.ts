@@ -5,14 +5,14 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { listenOn, type ParkedHandle } from "./node_handles.ts";
-import { NodeListener } from "./node_listener.ts";
-import { PassableStream } from "./passable_stream.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { listenOn, type ParkedHandle } from "./node_handles.ts";
+import { NodeListener } from "./node_listener.ts";
+import { PassableStream } from "./passable_stream.ts";
 
 /**
  * A listening socket that other processes accept on. Gives the connections that they return, and accepts by itself only

@@ -5,11 +5,11 @@
  */
 
 import type { Socket as NetSocket } from "node:net";
-import { NodeStream } from "./node_stream.ts";
 import type {
   AbortableTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { NodeStream } from "./node_stream.ts";
 
 /** A connection that another process can take over before any byte is read here. Owns the connection until then. */
 export class PassableStream implements AbortableTransport {

@@ -11,37 +11,37 @@ import {
   formatAddress,
 } from "../../base/address.ts";
 import { AF_INET, AF_INET6, AF_UNIX } from "../../base/constants.ts";
-import {
-  DenoDatagram,
-  type DenoDatagramConn,
-  listenDatagram,
-} from "../deno/deno_datagram.ts";
 import type { OSError } from "../../base/errors.ts";
-import { osError, translate } from "../../base/translate_error.ts";
-import { gaiError, hostFor, wrongFamily } from "../resolver/dns.ts";
 import { isIPv4, isIPv6 } from "../../base/inet.ts";
-import { bindNodeDatagram } from "../node/node_datagram.ts";
-import { connectFrom } from "../node/node_stream.ts";
-import { resolveHost } from "../resolver/getaddrinfo.ts";
-import {
-  scopedDatagram,
-  scopedListener,
-  scopedStream,
-  scopeOf,
-} from "../deno/scope_id.ts";
-import { connectUnix } from "../unix/unix_connect.ts";
-import { canBindHandles } from "../node/node_handles.ts";
-import { connectUnixFrom } from "../unix/unix_connect_from.ts";
-import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
-import { removeStale } from "../unix/unix_stale_path.ts";
-import { UnixDatagram } from "../unix/unix_datagram.ts";
-import { bindWithSendSockets } from "../unix/unix_send_sockets.ts";
+import { osError, translate } from "../../base/translate_error.ts";
 import type {
   DatagramTransport,
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { gaiError, hostFor, wrongFamily } from "../resolver/dns.ts";
+import { resolveHost } from "../resolver/getaddrinfo.ts";
+import {
+  DenoDatagram,
+  type DenoDatagramConn,
+  listenDatagram,
+} from "../deno/deno_datagram.ts";
+import {
+  scopedDatagram,
+  scopedListener,
+  scopedStream,
+  scopeOf,
+} from "../deno/scope_id.ts";
+import { bindNodeDatagram } from "../node/node_datagram.ts";
+import { canBindHandles } from "../node/node_handles.ts";
+import { connectFrom } from "../node/node_stream.ts";
+import { connectUnix } from "../unix/unix_connect.ts";
+import { connectUnixFrom } from "../unix/unix_connect_from.ts";
+import { UnixDatagram } from "../unix/unix_datagram.ts";
+import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
+import { bindWithSendSockets } from "../unix/unix_send_sockets.ts";
+import { removeStale } from "../unix/unix_stale_path.ts";
 
 /** Whether `--unstable-net` is on. Without it, some options of Deno end the process. */
 export const unstableNet: boolean = listenDatagram !== undefined;

@@ -8,9 +8,13 @@ import type { Server as NetServer } from "node:net";
 import type { AddressLike } from "../../base/address.ts";
 import { AF_INET6 } from "../../base/constants.ts";
 import { OSError } from "../../base/errors.ts";
-import { osError } from "../../base/translate_error.ts";
-import { hostFor } from "../resolver/dns.ts";
 import { isIPv4, isIPv6 } from "../../base/inet.ts";
+import { osError } from "../../base/translate_error.ts";
+import type {
+  ListenerTransport,
+  TransportAddr,
+} from "../transport/transport.ts";
+import { hostFor } from "../resolver/dns.ts";
 import {
   bindHandle,
   createPassingServer,
@@ -19,14 +23,10 @@ import {
   parkHandle,
   UNIX_PATH,
 } from "../node/node_handles.ts";
-import { openListener } from "./open.ts";
-import type {
-  ListenerTransport,
-  TransportAddr,
-} from "../transport/transport.ts";
 import { NodeListener } from "../node/node_listener.ts";
 import { ParkedListener } from "../node/parked_listener.ts";
 import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
+import { openListener } from "./open.ts";
 
 /** The listener to open. */
 export interface NodeListenOptions extends PathOptions {

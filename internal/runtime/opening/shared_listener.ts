@@ -15,13 +15,13 @@ import {
 import { OSError } from "../../base/errors.ts";
 import { osError, translate } from "../../base/translate_error.ts";
 import { settleReads } from "../../waiting/turns.ts";
-import { hostFor } from "../resolver/dns.ts";
-import { checkFamily, openListener } from "./open.ts";
-import { scopedListener, scopeOf } from "../deno/scope_id.ts";
 import type {
   ListenerTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { hostFor } from "../resolver/dns.ts";
+import { scopedListener, scopeOf } from "../deno/scope_id.ts";
+import { checkFamily, openListener } from "./open.ts";
 
 /** The number of free ports to try, because another program may take a port in between. Arbitrary. */
 const TRIES = 3;

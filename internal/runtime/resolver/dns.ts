@@ -20,7 +20,6 @@ import {
 } from "../../base/constants.ts";
 import { isErrnoName } from "../../base/errno.ts";
 import { GaiError } from "../../base/errors.ts";
-import { translate } from "../../base/translate_error.ts";
 import {
   bytesOfIPv6,
   formatIPv4,
@@ -29,6 +28,7 @@ import {
   isIPv6,
   readAton,
 } from "../../base/ip_text.ts";
+import { translate } from "../../base/translate_error.ts";
 import { nodeDns } from "../system/node_builtins.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */

@@ -17,7 +17,6 @@ import {
   SOCK_STREAM,
 } from "../../base/constants.ts";
 import { failingLater } from "../../waiting/turns.ts";
-import { endpointsOf } from "./service_ports.ts";
 import {
   gaiError,
   type HostAddress,
@@ -29,6 +28,7 @@ import {
   type Question,
   resolveAll,
 } from "./dns.ts";
+import { endpointsOf } from "./service_ports.ts";
 
 /**
  * One result of {@linkcode getaddrinfo}: the arguments of `new Socket`, and of `connect` or `bind`.

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { failingLater } from "../../waiting/turns.ts";
 import { checkAddress, type InetAddress } from "../../base/address.ts";
 import {
   AF_INET,
@@ -18,6 +17,7 @@ import {
 } from "../../base/constants.ts";
 import { OSError } from "../../base/errors.ts";
 import { translate } from "../../base/translate_error.ts";
+import { failingLater } from "../../waiting/turns.ts";
 import { gaiError, parseAddress, resolveAll, reverseLookUp } from "./dns.ts";
 import { serviceOf } from "./service_ports.ts";
 

@@ -8,8 +8,8 @@ import type { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { CERT_NONE, CERT_REQUIRED } from "../../base/ssl_constants.ts";
 import { nodeCrypto, nodeTls } from "../system/node_builtins.ts";
-import { verdictOf } from "./tls_native.ts";
 import { sslError, verifyError } from "./tls_errors.ts";
+import { verdictOf } from "./tls_native.ts";
 import type { TlsProfile } from "./tls_profile.ts";
 
 const CALL = { syscall: "doHandshake" };

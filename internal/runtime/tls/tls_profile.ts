@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { SecureContext } from "node:tls";
 import type { X509Certificate } from "node:crypto";
+import type { SecureContext } from "node:tls";
 import { CERT_NONE } from "../../base/ssl_constants.ts";
 import { nodeTls } from "../system/node_builtins.ts";
 import type { CertChain } from "./tls_material.ts";

@@ -4,17 +4,9 @@
  * @module
  */
 
-import { type Bytes, joinBytes } from "../../base/memory.ts";
 import type { TLSSocket } from "node:tls";
+import { type Bytes, joinBytes } from "../../base/memory.ts";
 import { nextTurn } from "../../waiting/turns.ts";
-import { eofError, sslError, tlsError } from "./tls_errors.ts";
-import {
-  type HandshakeOptions,
-  type SessionOwner,
-  shakeHandsWithin,
-} from "./tls_handshake.ts";
-import type { RawStream } from "./plain_duplex.ts";
-import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 import {
   abortTransport,
   cancelledWrite,
@@ -22,6 +14,14 @@ import {
   type StreamTransport,
   type TransportAddr,
 } from "../transport/transport.ts";
+import type { RawStream } from "./plain_duplex.ts";
+import { eofError, sslError, tlsError } from "./tls_errors.ts";
+import {
+  type HandshakeOptions,
+  type SessionOwner,
+  shakeHandsWithin,
+} from "./tls_handshake.ts";
+import { holdBack, isEnded, letCome, onEof } from "./tls_native.ts";
 
 /** The most bytes that wait for a read before the peer is held back: the size of one read of the system. */
 const WAITING_MAX = 65_536;

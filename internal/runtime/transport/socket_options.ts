@@ -6,8 +6,8 @@
 
 import * as C from "../../base/constants.ts";
 import type { OSError } from "../../base/errors.ts";
-import { osError, translate } from "../../base/translate_error.ts";
 import { inetNtoa, isIPv4 } from "../../base/inet.ts";
+import { osError, translate } from "../../base/translate_error.ts";
 import type {
   DatagramOption,
   DatagramTransport,

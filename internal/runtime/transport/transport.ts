@@ -6,14 +6,14 @@
  * @module
  */
 
-import type { WaitLimit } from "../../waiting/timeouts.ts";
+import type { TransportAddr } from "../../base/address.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../../base/constants.ts";
 import { awaitHint } from "../../base/message_hints.ts";
-import type { TransportAddr } from "../../base/address.ts";
 import {
   PendingOperation,
   type Readiness,
 } from "../../waiting/pending_operation.ts";
+import type { WaitLimit } from "../../waiting/timeouts.ts";
 import { whenReady } from "../../waiting/when_ready.ts";
 
 export type { TransportAddr } from "../../base/address.ts";

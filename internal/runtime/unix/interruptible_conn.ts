@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 import { Mutex } from "../../waiting/mutex.ts";
 import type { TransportAddr } from "../transport/transport.ts";
+import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 
 /** Opens another Unix datagram socket on this host, with any name. */
 export type OpenWaker = () => DenoDatagramConn;

@@ -6,6 +6,7 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { nodeNet } from "../system/node_builtins.ts";
+import { bindHandle, UNIX_PATH } from "../node/node_handles.ts";
 import { NodeStream, whenConnected } from "../node/node_stream.ts";
 import {
   absolute,
@@ -14,7 +15,6 @@ import {
   type PathOptions,
 } from "./unix_path.ts";
 import { temporaryName } from "./unix_stale_path.ts";
-import { bindHandle, UNIX_PATH } from "../node/node_handles.ts";
 
 /** The handle of a bound socket of `node:net`. */
 interface Pipe {

@@ -4,19 +4,19 @@
  * @module
  */
 
-import type { Cancellation, WaitLimit } from "../../waiting/timeouts.ts";
-import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 import { OSError } from "../../base/errors.ts";
 import { osError } from "../../base/translate_error.ts";
 import { Mutex } from "../../waiting/mutex.ts";
 import { whenEnded } from "../../waiting/pending_operation.ts";
+import type { Cancellation, WaitLimit } from "../../waiting/timeouts.ts";
 import type {
   BoundedDatagramTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
 import { InterruptibleConn, type OpenWaker } from "./interruptible_conn.ts";
-import { type Outcome, UnixSender } from "./unix_sender.ts";
 import { SendSockets } from "./unix_send_sockets.ts";
+import { type Outcome, UnixSender } from "./unix_sender.ts";
 
 /**
  * The first and the longest pause, in ms, before another attempt to send to a full peer. An attempt takes 0.1 ms.

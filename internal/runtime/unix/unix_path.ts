@@ -4,12 +4,12 @@
  * @module
  */
 
-import { removeStale, temporaryName } from "./unix_stale_path.ts";
 import type {
   ListenerTransport,
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
+import { removeStale, temporaryName } from "./unix_stale_path.ts";
 
 /**
  * Options of `bind` for the path of a Unix socket.

@@ -4,12 +4,12 @@
  * @module
  */
 
+import { Mutex } from "../../waiting/mutex.ts";
 import { begun } from "../../waiting/promises.ts";
 import { poll } from "../../waiting/turns.ts";
-import { Mutex } from "../../waiting/mutex.ts";
 import type { DenoDatagramConn } from "../deno/deno_datagram.ts";
-import { PeerAliases } from "./unix_aliases.ts";
 import type { InterruptibleConn } from "./interruptible_conn.ts";
+import { PeerAliases } from "./unix_aliases.ts";
 import type { SendSockets } from "./unix_send_sockets.ts";
 
 /**
