@@ -13,7 +13,6 @@ import type { Stream } from "../socket/stream.ts";
 import { unawaited } from "../waiting/promises.ts";
 import { wouldBlock } from "../waiting/timeouts.ts";
 import { failLater, nextTurn, poll } from "../waiting/turns.ts";
-import type { Readiness } from "../waiting/pending_operation.ts";
 import { endsIdle, type IdleWait } from "./idle_waits.ts";
 import { type Requests, requestsOf } from "./request_registry.ts";
 
@@ -101,10 +100,7 @@ async function look(
 async function waitIdle(stream: Stream, idle: IdleWait): Promise<boolean> {
   const { receiveBuffer } = stream;
   try {
-    if (!receiveBuffer.ready) {
-      if (receiveBuffer.reading) await fill(receiveBuffer, idle);
-      else await receiveBuffer.takeNext(0, idle);
-    }
+    if (!receiveBuffer.ready) await receiveBuffer.recv(0, idle);
   } catch (error) {
     if (!idle.drained) throw error;
     return receiveBuffer.hasBytes;
@@ -112,17 +108,9 @@ async function waitIdle(stream: Stream, idle: IdleWait): Promise<boolean> {
   return receiveBuffer.hasBytes || await begins(stream);
 }
 
-/** Waits for a read that an earlier call has begun. */
-async function fill(receiveBuffer: Readiness, idle: IdleWait): Promise<void> {
-  while (!receiveBuffer.ready) {
-    const filled = await idle.race(receiveBuffer.fill());
-    if (!filled && !receiveBuffer.ready) throw idle.error();
-  }
-}
-
 /** Reports whether a stream that is ready has bytes, and not its end. Throws its error. */
 async function begins(stream: Stream): Promise<boolean> {
   if (stream.receiveBuffer.hasBytes) return true;
   await nextTurn(); // a handler that ignores the end must not starve the others
-  return (await stream.peek(1, null)).length > 0;
+  return (await stream.receiveBuffer.recvPeek(1, null)).length > 0;
 }

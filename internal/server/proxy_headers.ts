@@ -211,10 +211,10 @@ async function readProxyHeader(
   socket: Socket,
   limit: WaitLimit,
 ): Promise<ProxyHeader> {
-  const stream = stateOf(socket).connected(READING, "ENOTCONN");
+  const { receiveBuffer } = stateOf(socket).connected(READING, "ENOTCONN");
   let bytes = new Uint8Array(0);
   for (;;) {
-    const piece = await stream.recv(HEADER_MAX, limit);
+    const piece = await receiveBuffer.recv(HEADER_MAX, limit);
     if (piece.length === 0) throw endError(bytes.length);
     bytes = bytes.length === 0 ? piece : joinBytes([bytes, piece]);
     const length = headerLength(bytes);
@@ -222,7 +222,7 @@ async function readProxyHeader(
     const own = bytes.slice(0, length);
     const header = readHeader(own);
     if (bytes.length > length) {
-      stream.receiveBuffer.putBack(bytes.subarray(length));
+      receiveBuffer.putBack(bytes.subarray(length));
     }
     noteHeader(socket, own, header);
     return header;

@@ -20,7 +20,7 @@ import { ensureBound } from "./binding.ts";
 import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import { type Bytes, copyOf, memory } from "../base/memory.ts";
-import type { Stream } from "./stream.ts";
+import type { ReceiveBuffer } from "./receive_buffer.ts";
 
 const FLAGS = MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT;
 
@@ -34,7 +34,7 @@ export function recv(
   if (
     stream !== undefined && flags === 0 && Number.isInteger(size) && size > 0
   ) {
-    return stream.recv(size, state.limit("recv"));
+    return stream.receiveBuffer.recv(size, state.limit("recv"));
   }
   return unawaited(recvAny(state, size, flags));
 }
@@ -85,42 +85,42 @@ async function receive(
   const timeout = bits & MSG_DONTWAIT ? 0 : undefined;
   const limit = state.limit("recv", timeout, signal);
   if (state.type === SOCK_STREAM) {
-    const stream = state.connected("recv", "ENOTCONN");
-    return [await recvStream(stream, size, bits, limit), null];
+    const { receiveBuffer } = state.connected("recv", "ENOTCONN");
+    return [await recvStream(receiveBuffer, size, bits, limit), null];
   }
   return await ensureBound(state).recv(limit, size, (bits & MSG_PEEK) !== 0);
 }
 
 async function recvStream(
-  stream: Stream,
+  buffer: ReceiveBuffer,
   size: number,
   flags: number,
   limit: WaitLimit,
 ): Promise<Bytes> {
   if (size === 0) return new Uint8Array(0);
-  if (flags & MSG_PEEK) return await stream.peek(size, limit);
-  if (flags & MSG_WAITALL) return await recvAll(stream, size, limit);
-  return await stream.recv(size, limit);
+  if (flags & MSG_PEEK) return await buffer.recvPeek(size, limit);
+  if (flags & MSG_WAITALL) return await recvAll(buffer, size, limit);
+  return await buffer.recv(size, limit);
 }
 
 /** Receives exactly `size` bytes; fewer at the end of the stream, or if the call must not wait. */
 async function recvAll(
-  stream: Stream,
+  buffer: ReceiveBuffer,
   size: number,
   limit: WaitLimit,
 ): Promise<Bytes> {
-  if (limit === "now") return await stream.recv(size, limit);
+  if (limit === "now") return await buffer.recv(size, limit);
   const whole = memory(size);
   let count = 0;
   try {
     while (count < size) {
-      const piece = await stream.recv(size - count, limit);
+      const piece = await buffer.recv(size - count, limit);
       if (piece.length === 0) break;
       whole.set(piece, count);
       count += piece.length;
     }
   } catch (error) {
-    if (count > 0) stream.receiveBuffer.putBack(whole.subarray(0, count));
+    if (count > 0) buffer.putBack(whole.subarray(0, count));
     throw error;
   }
   return count < size ? copyOf(whole, 0, count) : whole;
@@ -137,7 +137,7 @@ export function recvInto(
   if (
     stream !== undefined && nbytes === 0 && flags === 0 &&
     buffer instanceof Uint8Array && buffer.length > 0
-  ) return stream.recvInto(buffer, state.limit("recv"));
+  ) return stream.receiveBuffer.recvInto(buffer, state.limit("recv"));
   const received = recvfromInto(state, buffer, nbytes, flags);
   return unawaited(received.then(([count]) => count));
 }

@@ -43,9 +43,9 @@ export class RelayBuffer {
   async next(): Promise<Uint8Array> {
     const large = this.#large;
     if (large === undefined) {
-      return this.#note(await this.#from.recv(LARGE, null));
+      return this.#note(await this.#from.receiveBuffer.recv(LARGE, null));
     }
-    const count = await this.#from.recvInto(large, null);
+    const count = await this.#from.receiveBuffer.recvInto(large, null);
     return this.#note(large.subarray(0, count));
   }
 

@@ -22,18 +22,6 @@ const ACCEPT_MAX = 65536;
 /** What a call resolves to: the number of its bytes for `send`, nothing for `sendall`. */
 type Result = number | undefined;
 
-/** Begins a write. A transport that throws instead of rejecting, as a test double may, rejects too. */
-function writeTo(
-  transport: StreamTransport,
-  data: Uint8Array,
-): Promise<number> {
-  try {
-    return transport.write(data);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-}
-
 /**
  * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
  * with a timeout were accepted before their write fails, the next call or `flush` throws the failure. Ready when a
@@ -98,14 +86,26 @@ export class SendQueue implements Readiness {
     return failure;
   }
 
-  /** Writes all of `data`. The caller need not await the promise. */
-  sendall(data: Uint8Array): Promise<void> {
-    return this.#inTurn(data, undefined) as Promise<void>;
+  /**
+   * Sends all of `data` within a limit. After a timeout the number of sent bytes is unknown, as in Python, and the write in
+   * flight still uses `data`. The caller need not await the promise.
+   */
+  sendall(data: Uint8Array, limit: WaitLimit): Promise<void> {
+    if (limit === null) return this.#inTurn(data, undefined) as Promise<void>;
+    return limit === "now"
+      ? quiet(this.#sendallNow(data))
+      : this.#sendallWithin(data, limit);
   }
 
-  /** Writes all of `data`, and returns the number of bytes. The caller need not await the promise. */
-  send(data: Uint8Array): Promise<number> {
-    return this.#inTurn(data, data.length) as Promise<number>;
+  /**
+   * Sends all of `data`, or what is sent of its start within a timeout, and returns the number of bytes. The caller need not
+   * await the promise.
+   */
+  send(data: Uint8Array, limit: WaitLimit): Promise<number> {
+    if (limit === null) {
+      return this.#inTurn(data, data.length) as Promise<number>;
+    }
+    return quiet(this.#sendWithin(data, limit));
   }
 
   #inTurn(data: Uint8Array, result: Result): Promise<Result> {
@@ -127,7 +127,13 @@ export class SendQueue implements Readiness {
 
   #write(data: Uint8Array): Promise<Result> {
     this.#data = data;
-    return writeTo(this.#transport, data).then(
+    let written: Promise<number>;
+    try {
+      written = this.#transport.write(data);
+    } catch (error) {
+      written = Promise.reject(error); // a test double may throw
+    }
+    return written.then(
       this.#onWritten ??= this.#written.bind(this),
       this.#onFailure ??= this.#fail.bind(this),
     );
@@ -183,28 +189,23 @@ export class SendQueue implements Readiness {
   /** Passes the turn on. */
   #release(): void {
     this.#timeout?.cancel();
-    this.#forgetCall();
+    this.#sent = this.#resolve = this.#timeout = undefined;
     this.#data = undefined;
     this.#stuck = false;
     this.#mutex.release();
   }
 
-  #forgetCall(): void {
-    this.#sent = this.#resolve = this.#timeout = undefined;
-  }
-
-  /**
-   * Writes all of `data` within a time. After a timeout the number of written bytes is unknown, as in Python, and the
-   * write in flight still uses `data`.
-   */
-  sendallWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
+  #sendallWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
     if (this.#mutex.tryAcquire()) return this.#writeAllWithin(data, timeout);
     const turn = this.#mutex.acquireWithin(timeout, "sendall");
     return quiet(turn.then(() => this.#writeAllWithin(data, timeout)));
   }
 
   #writeAllWithin(data: Uint8Array, timeout: Cancellation): Promise<void> {
-    const sent = this.#limited();
+    this.#result = undefined;
+    const sent = this.#sent = new Promise<Result>((resolve) => {
+      this.#resolve = resolve;
+    });
     this.#timeout = timeout;
     timeout.start(this.#onExpire ??= this.#expire.bind(this));
     if (this.#stuck) this.#release(); // aborted since the call got its turn
@@ -212,27 +213,31 @@ export class SendQueue implements Readiness {
     return sent as Promise<void>;
   }
 
-  /** Returns the promise of a call that may end before its write. */
-  #limited(): Promise<Result> {
-    this.#result = undefined;
-    return this.#sent = new Promise((resolve) => this.#resolve = resolve);
-  }
-
   #expire(error: unknown): void {
     quiet(this.#sent!);
     this.#resolve!(Promise.reject(error));
-    this.#forgetCall();
+    this.#sent = this.#resolve = this.#timeout = undefined;
     this.#stuck = true;
+  }
+
+  async #sendallNow(data: Uint8Array): Promise<void> {
+    while (data.length > 0) {
+      data = data.subarray(await this.#sendWithin(data, "now"));
+    }
   }
 
   /**
    * Writes the start of `data` within a time. Bytes that the system takes later are copied and count as sent, so no
    * byte is lost and none is sent twice.
    */
-  async sendWithin(
+  async #sendWithin(
     data: Uint8Array,
     limit: "now" | Cancellation,
   ): Promise<number> {
+    if (limit !== "now" && !limit.timed) { // only a signal ends it: it sends all
+      await this.sendall(data, limit);
+      return data.length;
+    }
     if (!this.#mutex.tryAcquire()) {
       await this.#mutex.acquireWithin(limit, "send");
     }

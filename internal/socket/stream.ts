@@ -4,17 +4,11 @@
  * @module
  */
 
-import {
-  type Cancellation,
-  setUnrefTimeout,
-  type WaitLimit,
-} from "../waiting/timeouts.ts";
-import { nextTurn, poll } from "../waiting/turns.ts";
+import { setUnrefTimeout, type WaitLimit } from "../waiting/timeouts.ts";
+import { turnUntil } from "../waiting/turns.ts";
 import { whenReady } from "../waiting/when_ready.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError, translate } from "../base/translate_error.ts";
-import { quiet } from "../waiting/promises.ts";
-import type { Bytes } from "../base/memory.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
 import {
   abortTransport,
@@ -106,75 +100,16 @@ export class Stream implements ByteCounts {
     holder?.sendHeld();
   }
 
-  /** Receives at most `size` bytes. */
-  recv(size: number, limit: WaitLimit): Promise<Bytes> {
-    const { receiveBuffer } = this;
-    if (receiveBuffer.hasBytes) {
-      return Promise.resolve(receiveBuffer.take(size));
-    }
-    if (limit !== "now" && !receiveBuffer.reading && !receiveBuffer.ready) {
-      return receiveBuffer.takeNext(size, limit ?? undefined);
-    }
-    return this.#recvLater(size, limit);
-  }
-
-  /** Separate from {@linkcode Stream.recv}, which would otherwise allocate a scope at each call. */
-  #recvLater(size: number, limit: WaitLimit): Promise<Bytes> {
-    return quiet(this.#when(limit, () => this.receiveBuffer.take(size)));
-  }
-
-  /** Returns a copy of the next bytes, at most `size`. */
-  peek(size: number, limit: WaitLimit): Promise<Bytes> {
-    return this.#when(limit, () => this.receiveBuffer.peek(size));
-  }
-
-  /** Calls `take` when bytes have come; after {@linkcode ReceiveBuffer.stop} at once. */
-  async #when<T>(limit: WaitLimit, take: () => T): Promise<T> {
-    const { receiveBuffer } = this;
-    if (receiveBuffer.stopped) await receiveBuffer.look();
-    else if (receiveBuffer.ready && !receiveBuffer.hasBytes) await nextTurn(); // the end: a program that reads on and on must not starve the others
-    return await whenReady(this.receiveBuffer, limit, "recv", take);
-  }
-
-  /** Receives into the caller's memory. */
-  recvInto(target: Uint8Array, limit: WaitLimit): Promise<number> {
-    const { receiveBuffer } = this;
-    if (receiveBuffer.hasBytes) {
-      return Promise.resolve(receiveBuffer.takeInto(target));
-    }
-    if (limit !== "now" && !receiveBuffer.reading && !receiveBuffer.ready) {
-      return receiveBuffer.readInto(target, limit ?? undefined);
-    }
-    return this.#recvIntoLater(target, limit);
-  }
-
-  #recvIntoLater(target: Uint8Array, limit: WaitLimit): Promise<number> {
-    return quiet(this.#when(limit, () => this.receiveBuffer.takeInto(target)));
-  }
-
-  /** Sends all of `data`, or the start of it if the call has a limit. */
+  /** Sends all of `data`, or the start of it if the call has a timeout; see {@linkcode SendQueue.send}. */
   send(data: Uint8Array, limit: WaitLimit): Promise<number> {
     this.#checkWrite("send");
-    return limit === null
-      ? this.sendQueue.send(data)
-      : quiet(this.#sendWithin(data, limit));
+    return this.sendQueue.send(data, limit);
   }
 
-  async #sendWithin(
-    data: Uint8Array,
-    limit: "now" | Cancellation,
-  ): Promise<number> {
-    if (limit === "now" || limit.timed) {
-      return await this.sendQueue.sendWithin(data, limit);
-    }
-    await this.sendQueue.sendallWithin(data, limit);
-    return data.length;
-  }
-
-  /** Sends all of `data`. */
+  /** Sends all of `data`; see {@linkcode SendQueue.sendall}. */
   sendall(data: Uint8Array, limit: WaitLimit): Promise<void> {
     this.#checkWrite("sendall");
-    return sendall(this.sendQueue, data, limit);
+    return this.sendQueue.sendall(data, limit);
   }
 
   /**
@@ -190,7 +125,7 @@ export class Stream implements ByteCounts {
     this.#checkWrite("send");
     return await this.sendQueue.together(
       limit(),
-      (own) => use((data) => sendall(own, data, limit())),
+      (own) => use((data) => own.sendall(data, limit())),
     );
   }
 
@@ -261,13 +196,7 @@ export class Stream implements ByteCounts {
 
   /** Waits for the end of the read in flight, of a closed stream, and reports whether it has ended. */
   #readEnded(): Promise<boolean> {
-    const { receiveBuffer } = this;
-    return poll({
-      get ready() {
-        return !receiveBuffer.reading;
-      },
-      fill() {},
-    });
+    return turnUntil(() => !this.receiveBuffer.reading);
   }
 
   /** Closes at once. Bytes that are not sent yet are dropped, and a TCP peer that waits for more sees a reset. */
@@ -278,21 +207,5 @@ export class Stream implements ByteCounts {
       return releaseTransport(transport, abortTransport);
     }
     this.#flushed = resetConn(transport, () => this.#readEnded());
-  }
-}
-
-function sendall(
-  queue: SendQueue,
-  data: Uint8Array,
-  limit: WaitLimit,
-): Promise<void> {
-  if (limit === null) return queue.sendall(data);
-  if (limit !== "now") return queue.sendallWithin(data, limit);
-  return quiet(sendallNow(queue, data));
-}
-
-async function sendallNow(queue: SendQueue, data: Uint8Array): Promise<void> {
-  while (data.length > 0) {
-    data = data.subarray(await queue.sendWithin(data, "now"));
   }
 }

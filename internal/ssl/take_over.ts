@@ -142,7 +142,7 @@ function plainStream(
       const bytes = receiveBuffer.take(65_536);
       return bytes.length === 0 ? null : bytes;
     },
-    send: (data) => stream.sendQueue.sendall(data),
+    send: (data) => stream.sendQueue.sendall(data, null),
     close: () => stream.close(),
     abort: () => stream.abort(),
     release(rest) {

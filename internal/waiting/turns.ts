@@ -35,16 +35,19 @@ export async function failingLater<T>(call: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Lets the event loop turn until `source` is ready, at most {@linkcode POLL_TURNS} times. Reports whether it is ready.
+ * Lets the event loop turn until `done` returns true, at most {@linkcode POLL_TURNS} times. Returns what `done` returns then.
  */
+export async function turnUntil(done: () => boolean): Promise<boolean> {
+  for (let turn = 0; turn < POLL_TURNS && !done(); turn++) await nextTurn();
+  return done();
+}
+
+/** Starts `source`, and lets the event loop turn until it is ready. Reports whether it is. */
 export async function poll(
   source: { readonly ready: boolean; fill(): unknown },
 ): Promise<boolean> {
   source.fill();
-  for (let turn = 0; turn < POLL_TURNS && !source.ready; turn++) {
-    await nextTurn();
-  }
-  return source.ready;
+  return await turnUntil(() => source.ready);
 }
 
 /**
@@ -52,24 +55,20 @@ export async function poll(
  * turns more.
  */
 export async function settleReads(): Promise<void> {
-  await pollTurns();
-  await pollTurns();
+  await turnUntil(() => false);
+  await turnUntil(() => false);
 }
 
-let checked: Promise<void> | undefined;
+let checked: Promise<unknown> | undefined;
 
 /**
  * Resolves once the event loop has checked the descriptors. A timer fires before that if the program has kept the loop
  * busy, so a call would fail although its bytes came in time. All timers that fire in one turn share the wait.
  */
-export function descriptorsChecked(): Promise<void> {
+export function descriptorsChecked(): Promise<unknown> {
   if (checked === undefined) {
-    checked = pollTurns();
+    checked = turnUntil(() => false);
     void nextTurn().then(() => checked = undefined);
   }
   return checked;
-}
-
-async function pollTurns(): Promise<void> {
-  for (let turn = 0; turn < POLL_TURNS; turn++) await nextTurn();
 }

@@ -6,9 +6,9 @@
 
 import { type Bytes, copyOf } from "../base/memory.ts";
 import { osError } from "../base/translate_error.ts";
-import type { OwningTransport } from "../socket/receive_buffer.ts";
 import type {
   AbortableTransport,
+  OwningTransport,
   TransportAddr,
 } from "../runtime/transport/transport.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";

@@ -1,8 +1,6 @@
 import { OSError, TimeoutError } from "../../mod.ts";
-import {
-  type OwningTransport,
-  ReceiveBuffer,
-} from "../../internal/socket/receive_buffer.ts";
+import { ReceiveBuffer } from "../../internal/socket/receive_buffer.ts";
+import type { OwningTransport } from "../../internal/runtime/transport/transport.ts";
 import {
   assertEquals,
   assertRejects,
@@ -20,24 +18,24 @@ const LARGE = 65536;
 
 const nothing = bytes("");
 
-Deno.test("ReceiveBuffer.takeNext() waits on after a read of 0 bytes", async () => {
+Deno.test("ReceiveBuffer.recv() waits on after a read of 0 bytes", async () => {
   const fake = new FakeStream(nothing, nothing, bytes("data"), nothing, null);
   const buffer = new ReceiveBuffer(fake);
-  assertEquals(text(await within(buffer.takeNext(9))), "data");
-  assertEquals(await within(buffer.takeNext(9)), nothing);
+  assertEquals(text(await within(buffer.recv(9, null))), "data");
+  assertEquals(await within(buffer.recv(9, null)), nothing);
   assertEquals(fake.sizes.length, 5);
 });
 
-Deno.test("ReceiveBuffer.readInto() waits on after a read of 0 bytes, in the same memory", async () => {
+Deno.test("ReceiveBuffer.recvInto() waits on after a read of 0 bytes, in the same memory", async () => {
   const fake = new FakeStream(nothing, bytes("data"), nothing, null);
   const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(7);
-  assertEquals(await within(buffer.readInto(memory)), 4);
+  assertEquals(await within(buffer.recvInto(memory, null)), 4);
   assertEquals(text(memory.subarray(0, 4)), "data", "data");
   assertEquals(fake.sizes, [7, 7], "sizes");
   assertEquals(buffer.ready, false, "ready");
   assertEquals(buffer.available, 0, "available");
-  assertEquals(await within(buffer.readInto(memory)), 0);
+  assertEquals(await within(buffer.recvInto(memory, null)), 0);
 });
 
 Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
@@ -73,7 +71,7 @@ Deno.test("ReceiveBuffer tells an error once, after the data that came before it
   assertEquals(error.code, "ECONNRESET", "code");
   assertEquals(error.cause, reset, "cause");
   assertEquals(buffer.ready, false);
-  assertEquals(text(await within(buffer.takeNext(9))), "more");
+  assertEquals(text(await within(buffer.recv(9, null))), "more");
 });
 
 Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", async () => {
@@ -84,9 +82,9 @@ Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", as
     throw new Deno.errors.ConnectionReset("at once");
   };
   const buffer = new ReceiveBuffer(fake);
-  assertEquals(await codeOf(() => buffer.takeNext(1)), "ECONNRESET");
+  assertEquals(await codeOf(() => buffer.recv(1, null)), "ECONNRESET");
   assertEquals(
-    await codeOf(() => buffer.readInto(new Uint8Array(1))),
+    await codeOf(() => buffer.recvInto(new Uint8Array(1), null)),
     "ECONNRESET",
   );
   await within(buffer.fill());
@@ -141,11 +139,11 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   const buffer = new ReceiveBuffer(fake);
   const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
   fake.gifts.push(one, two, three, four);
-  assertStrictEquals(await within(buffer.takeNext(9)), one);
+  assertStrictEquals(await within(buffer.recv(9, null)), one);
   await buffer.fill();
   assertEquals(text(buffer.peek(9)), "two");
   assertStrictEquals(buffer.take(3), two); // peeking has copied
-  assertEquals(text(await within(buffer.takeNext(2))), "th");
+  assertEquals(text(await within(buffer.recv(2, null))), "th");
   assertEquals(text(buffer.take(9)), "ree"); // a copy: a part was taken before
   await buffer.fill();
   buffer.putBack(bytes("and "));
@@ -154,10 +152,10 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   assertEquals(text(buffer.take(99)), "four");
   assertEquals(fake.sizes, []);
   const into = new Uint8Array(9);
-  assertEquals(await within(buffer.readInto(into)), 4);
+  assertEquals(await within(buffer.recvInto(into, null)), 4);
   assertEquals(text(into.subarray(0, 4)), "into");
   assertEquals(fake.sizes, [9]);
-  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
+  assertEquals(await within(buffer.recv(9, null)), new Uint8Array(0));
 });
 
 Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
@@ -167,7 +165,7 @@ Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stoppe
   const reset = new Deno.errors.ConnectionReset("gone");
   fake.gifts.push(late.promise, reset);
   const timeout = timeoutByHand();
-  const waiting = buffer.takeNext(9, timeout);
+  const waiting = buffer.recv(9, timeout);
   timeout.expire();
   assertEquals(await codeOf(() => waiting), "ETIMEDOUT");
   late.resolve(bytes("late"));
@@ -176,8 +174,8 @@ Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stoppe
   assertEquals(buffer.takeInto(target), 2, "count");
   assertEquals(text(target), "la", "target");
   assertEquals(text(buffer.take(9)), "te");
-  assertEquals(await codeOf(() => buffer.takeNext(9)), "ECONNRESET");
-  assertEquals(await within(buffer.takeNext(9)), new Uint8Array(0));
+  assertEquals(await codeOf(() => buffer.recv(9, null)), "ECONNRESET");
+  assertEquals(await within(buffer.recv(9, null)), new Uint8Array(0));
 });
 
 /** Readers that wait for data after these reads, and the sizes of the buffers in which they wait. */
@@ -239,23 +237,23 @@ Deno.test("ReceiveBuffer gives a large read away whole, and never sees that memo
   const much = new Uint8Array(LARGE).fill(1);
   const fake = new FakeStream(new Uint8Array(SMALL), much, much, bytes("x"));
   const buffer = new ReceiveBuffer(fake);
-  await buffer.takeNext(LARGE);
-  const first = await buffer.takeNext(LARGE);
-  const second = await buffer.takeNext(LARGE);
+  await buffer.recv(LARGE, null);
+  const first = await buffer.recv(LARGE, null);
+  const second = await buffer.recv(LARGE, null);
   first.fill(2);
   assertEquals(first.byteOffset, 48, "byteOffset");
   assertEquals(first.length, LARGE, "length");
   assertEquals(second.every((byte) => byte === 1), true);
-  assertEquals(text(await buffer.takeNext(LARGE)), "x");
+  assertEquals(text(await buffer.recv(LARGE, null)), "x");
   assertEquals(first.every((byte) => byte === 2), true);
 });
 
-Deno.test("ReceiveBuffer.readInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
+Deno.test("ReceiveBuffer.recvInto() with a timeout leaves the caller's memory alone when the time has run out", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise, bytes("next")));
   const memory = new Uint8Array(9);
   const timeout = timeoutByHand();
-  const read = buffer.readInto(memory, timeout);
+  const read = buffer.recvInto(memory, timeout);
   timeout.expire();
   await assertRejects(() => read, TimeoutError);
   late.resolve(bytes("late"));
@@ -263,16 +261,16 @@ Deno.test("ReceiveBuffer.readInto() with a timeout leaves the caller's memory al
   assertEquals(memory, new Uint8Array(9));
   assertEquals(buffer.takeInto(memory), 4);
   assertEquals(text(memory.subarray(0, 4)), "late");
-  assertEquals(await within(buffer.readInto(memory, timeoutByHand())), 4);
+  assertEquals(await within(buffer.recvInto(memory, timeoutByHand())), 4);
   assertEquals(text(memory.subarray(0, 4)), "next");
 });
 
-Deno.test("ReceiveBuffer.takeNext() leaves the read to the next call when the time runs out", async () => {
+Deno.test("ReceiveBuffer.recv() leaves the read to the next call when the time runs out", async () => {
   const late = Promise.withResolvers<Bytes>();
   const fake = new FakeStream(late.promise);
   const buffer = new ReceiveBuffer(fake);
   const timeout = timeoutByHand();
-  const taken = buffer.takeNext(9, timeout);
+  const taken = buffer.recv(9, timeout);
   timeout.expire();
   await assertRejects(() => taken, TimeoutError);
   const filled = buffer.fill();
@@ -296,11 +294,11 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight
   assertEquals(text(buffer.take(9)), "bcdef");
 });
 
-Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() brings", async () => {
+Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what recvInto() brings", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const memory = new Uint8Array(3);
-  const count = buffer.readInto(memory);
+  const count = buffer.recvInto(memory, null);
   buffer.putBack(bytes("ab"));
   late.resolve(bytes("cde"));
   assertEquals(await within(count), 3, "count");
@@ -308,31 +306,29 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what readInto() bring
   assertEquals(text(buffer.take(9)), "de");
 });
 
-Deno.test("ReceiveBuffer.stop() gives all who wait the end, and look() what comes later", async () => {
+Deno.test("ReceiveBuffer.stop() ends all calls that wait, and later calls take what has come since", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
-  const taken = buffer.takeNext(9);
+  const taken = buffer.recv(9, null);
   const filled = buffer.fill();
   buffer.stop();
   assertEquals(await within(taken), nothing);
   await within(filled);
   assertEquals(buffer.ready, true, "ready");
-  assertEquals(buffer.stopped, true, "stopped");
-  await buffer.look();
-  assertEquals(buffer.takeInto(new Uint8Array(4)), 0);
+  const into = new Uint8Array(4);
+  assertEquals(await within(buffer.recvInto(into, null)), 0);
   late.resolve(bytes("late"));
-  await buffer.look();
-  assertEquals(text(buffer.take(9)), "late");
-  assertEquals(buffer.take(9), nothing);
+  assertEquals(text(await within(buffer.recv(9, null))), "late");
+  assertEquals(await within(buffer.recv(9, null)), nothing);
 });
 
-Deno.test("ReceiveBuffer.stop() leaves what readInto() waited for to the next call, whatever becomes of the memory", async () => {
+Deno.test("ReceiveBuffer.stop() leaves what recvInto() waited for to the next call, whatever becomes of the memory", async () => {
   for (const owns of [{}, { readOwn: () => Promise.resolve(null) }]) {
     const late = Promise.withResolvers<Bytes>();
     const fake = Object.assign(new FakeStream(late.promise), owns);
     const buffer = new ReceiveBuffer(fake);
     const memory = new Uint8Array(9);
-    const count = buffer.readInto(memory);
+    const count = buffer.recvInto(memory, null);
     buffer.stop();
     assertEquals(await within(count), 0);
     late.resolve(bytes("late"));
@@ -342,13 +338,13 @@ Deno.test("ReceiveBuffer.stop() leaves what readInto() waited for to the next ca
   }
 });
 
-Deno.test("ReceiveBuffer.stop() does not mind that the memory of readInto() is transferred after it", async () => {
+Deno.test("ReceiveBuffer.stop() does not mind that the memory of recvInto() is transferred after it", async () => {
   const late = Promise.withResolvers<Bytes>();
   const fake = new FakeStream();
   fake.read = () => late.promise.then((data) => data.length);
   const buffer = new ReceiveBuffer(fake);
   const memory = new Uint8Array(9);
-  const count = buffer.readInto(memory);
+  const count = buffer.recvInto(memory, null);
   buffer.stop();
   assertEquals(await within(count), 0);
   structuredClone(memory, { transfer: [memory.buffer] });
@@ -362,7 +358,7 @@ Deno.test("ReceiveBuffer.close() ends all who wait, and every later call", async
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const timeout = timeoutByHand();
   const waiting = [
-    buffer.takeNext(9, timeout),
+    buffer.recv(9, timeout),
     buffer.fill().then(() => buffer.take(1)),
   ];
   buffer.close();

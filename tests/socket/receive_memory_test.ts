@@ -35,10 +35,8 @@ function read(
 ): [given: Bytes, target: Bytes] {
   const target = memory.next();
   target.set(data);
-  memory.filled(target, data.length);
-  const given = memory.handOut(target, 0, data.length);
-  memory.emptied(undefined);
-  return [given, target];
+  memory.filled(target, data.length, false);
+  return [memory.take(data.length), target];
 }
 
 /** Memory of a connection that is used. */
@@ -75,7 +73,8 @@ Deno.test("ReceiveMemory never offers less of a slab than a small buffer", () =>
   for (const size of [SLAB - SMALL, 1, SMALL - 1, SLAB - SMALL - 1, 1]) {
     const target = memory.next();
     assertEquals(target.length >= SMALL, true);
-    memory.filled(target, size);
+    memory.filled(target, size, false);
+    memory.take(size);
     for (let i = 0; i < 4; i++) read(memory, bytes("x")); // not busy enough for a large one
   }
 });
@@ -138,7 +137,7 @@ Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for mor
     const fakes = Array.from({ length: 1100 }, () => new FakeStream(...used));
     for (const fake of fakes) {
       const buffer = new ReceiveBuffer(fake);
-      for (const _ of used) await buffer.takeNext(9);
+      for (const _ of used) await buffer.recv(9, null);
       buffer.fill();
     }
     const sizes = fakes.map((fake) => fake.sizes.at(-1));
@@ -165,7 +164,9 @@ Deno.test("ReceiveMemory gives the large buffer away where most of it is full, a
 
 Deno.test("ReceiveMemory does not count reads into the memory of others", () => {
   const memory = new ReceiveMemory();
-  memory.filled(new Uint8Array(LARGE), LARGE);
+  const others = new Uint8Array(LARGE);
+  memory.filled(others, LARGE, true);
+  assertEquals(memory.takeInto(others), LARGE);
   assertEquals(memory.next().length, SMALL);
 });
 
@@ -223,6 +224,26 @@ Deno.test("Socket.recv() and its relatives give views alike, from the first read
       await sent;
     }
   }
+});
+
+Deno.test("Socket.recv() and its relatives give an empty array of its own at the end of the stream", async () => {
+  const ends = async () => {
+    const [client, server] = await socketpair();
+    client.close();
+    return server;
+  };
+  using first = await ends();
+  const nothing = await within(first.recv(9));
+  structuredClone(nothing, { transfer: [nothing.buffer] });
+  using second = await ends();
+  using file = second.makefile("rb");
+  const results = [
+    await within(second.recv(9)),
+    await within(second.recv(9, MSG_WAITALL)),
+    await within(file.read()),
+    await within(file.readline()),
+  ];
+  for (const result of results) assertEquals(result, new Uint8Array(0));
 });
 
 Deno.test("Socket.recv() gives a view after a timeout and a part that was put back, too", async () => {

@@ -29,8 +29,8 @@ class Gated extends FakeStream {
 Deno.test("SendQueue.sendall() goes on where the system took a part", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
-  const sent = queue.sendall(bytes("abcdef"));
-  const next = queue.sendall(bytes("next"));
+  const sent = queue.sendall(bytes("abcdef"), null);
+  const next = queue.sendall(bytes("next"), null);
   for (const count of [1, 3, 2]) {
     fake.gates.at(-1)!.resolve(count);
     await turn();
@@ -45,9 +45,9 @@ Deno.test("SendQueue tells each call its own failure, and goes on with the next"
   const fake = new Gated();
   const queue = new SendQueue(fake);
   const sent: Promise<unknown>[] = [
-    queue.sendall(bytes("a")),
-    queue.sendall(bytes("b")),
-    queue.sendall(bytes("c")),
+    queue.sendall(bytes("a"), null),
+    queue.sendall(bytes("b"), null),
+    queue.sendall(bytes("c"), null),
   ];
   fake.gates[0].reject(broken());
   await assertRejects(
@@ -69,9 +69,9 @@ Deno.test("SendQueue takes a transport that throws instead of rejecting", async 
   };
   const queue = new SendQueue(fake);
   const calls = [
-    () => queue.sendall(bytes("a")),
-    () => queue.sendallWithin(bytes("c"), timeoutByHand()),
-    () => queue.sendall(bytes("d")),
+    () => queue.sendall(bytes("a"), null),
+    () => queue.sendall(bytes("c"), timeoutByHand()),
+    () => queue.sendall(bytes("d"), null),
   ];
   for (const call of calls) assertEquals(await codeOf(call), "EPIPE");
   assertEquals(queue.busy, false, "busy");
@@ -81,7 +81,7 @@ Deno.test("SendQueue takes a transport that throws instead of rejecting", async 
 Deno.test("SendQueue fails where a later part of a call does", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
-  const sent = queue.sendall(bytes("abc"));
+  const sent = queue.sendall(bytes("abc"), null);
   fake.gates[0].resolve(1);
   await turn();
   fake.gates[1].reject(broken());
@@ -93,11 +93,11 @@ Deno.test("SendQueue.takeFailure() gives once what no call told", async () => {
   const fake = new Gated();
   const failure = broken();
   const queue = new SendQueue(fake);
-  const told = queue.sendall(bytes("a"));
+  const told = queue.sendall(bytes("a"), null);
   fake.gates[0].reject(broken());
   await told.catch(() => {});
   assertEquals(queue.takeFailure(), undefined);
-  await queue.sendWithin(bytes("b"), "now");
+  await queue.send(bytes("b"), "now");
   fake.gates[1].reject(failure);
   await turn();
   const taken = queue.takeFailure();
@@ -106,46 +106,46 @@ Deno.test("SendQueue.takeFailure() gives once what no call told", async () => {
   assertEquals(queue.takeFailure(), undefined);
 });
 
-Deno.test("SendQueue.sendWithin() keeps a failure that comes too late for the next call", async () => {
+Deno.test("SendQueue.send() keeps a failure that comes too late for the next call", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
-  assertEquals(await queue.sendWithin(bytes("abc"), "now"), 3); // accepted
+  assertEquals(await queue.send(bytes("abc"), "now"), 3); // accepted
   await assertRejects(
-    () => queue.sendWithin(bytes("d"), "now"),
+    () => queue.send(bytes("d"), "now"),
     BlockingIOError,
   );
   fake.gates[0].reject(broken());
   await turn();
   assertEquals(
-    await codeOf(() => queue.sendWithin(bytes("d"), timeoutByHand())),
+    await codeOf(() => queue.send(bytes("d"), timeoutByHand())),
     "EPIPE",
   );
   assertEquals(fake.written.length, 1);
-  const sent = queue.sendWithin(bytes("e"), timeoutByHand());
+  const sent = queue.send(bytes("e"), timeoutByHand());
   await turn();
   fake.gates[1].resolve(1);
   assertEquals(await within(sent), 1);
 });
 
-Deno.test("SendQueue.sendWithin() tells a failure that comes in time", async () => {
+Deno.test("SendQueue.send() tells a failure that comes in time", async () => {
   for (const limit of ["now", timeoutByHand()] as const) {
     const fake = new FakeStream();
     fake.write = () => Promise.reject(broken());
     const queue = new SendQueue(fake);
     assertEquals(
-      await codeOf(() => queue.sendWithin(bytes("a"), limit)),
+      await codeOf(() => queue.send(bytes("a"), limit)),
       "EPIPE",
     );
     assertEquals(queue.takeFailure(), undefined);
   }
 });
 
-Deno.test("SendQueue.sendWithin() owns what it accepted when the time runs out", async () => {
+Deno.test("SendQueue.send() owns what it accepted when the time runs out", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
   const data = new Uint8Array(100_000).fill(1);
   const timeout = timeoutByHand();
-  const sent = queue.sendWithin(data, timeout);
+  const sent = queue.send(data, timeout);
   await turn();
   timeout.expire();
   assertEquals(await within(sent), 65536);
@@ -157,20 +157,20 @@ Deno.test("SendQueue.sendWithin() owns what it accepted when the time runs out",
   await within(queue.flush());
 });
 
-Deno.test("SendQueue.sendallWithin() gives up, and the next call waits for what is in flight", async () => {
+Deno.test("SendQueue.sendall() with a timeout gives up, and the next call waits for what is in flight", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
   const timeout = timeoutByHand();
-  const sent = queue.sendallWithin(bytes("abcdef"), timeout);
+  const sent = queue.sendall(bytes("abcdef"), timeout);
   timeout.expire();
   await assertRejects(() => within(sent), TimeoutError);
   assertEquals(queue.stuck, true, "stuck");
   assertEquals(queue.busy, false, "busy");
   const waits = timeoutByHand();
-  const late = queue.sendallWithin(bytes("too late"), waits);
+  const late = queue.sendall(bytes("too late"), waits);
   waits.expire();
   await assertRejects(() => within(late), TimeoutError);
-  const next = queue.sendall(bytes("next"));
+  const next = queue.sendall(bytes("next"), null);
   fake.gates[0].resolve(2); // the rest was given up
   await turn();
   assertEquals(queue.stuck, false);
@@ -183,8 +183,8 @@ Deno.test("SendQueue.flush() waits for all calls, and throws what no call told",
   const fake = new Gated();
   const queue = new SendQueue(fake);
   await queue.flush();
-  queue.sendall(bytes("a"));
-  queue.sendall(bytes("b")).catch(() => {});
+  queue.sendall(bytes("a"), null);
+  queue.sendall(bytes("b"), null).catch(() => {});
   let flushed = false;
   const flush = queue.flush().finally(() => flushed = true);
   fake.gates[0].resolve(1);
@@ -192,7 +192,7 @@ Deno.test("SendQueue.flush() waits for all calls, and throws what no call told",
   assertEquals(flushed, false);
   fake.gates[1].reject(broken());
   await within(flush);
-  await queue.sendWithin(bytes("c"), "now");
+  await queue.send(bytes("c"), "now");
   fake.gates[2].reject(broken());
   assertEquals(await codeOf(() => queue.flush()), "EPIPE");
   await queue.flush();

@@ -8,6 +8,7 @@
 
 import type { TransportAddr } from "../../base/address.ts";
 import { SOCK_DGRAM, SOCK_STREAM } from "../../base/constants.ts";
+import type { Bytes } from "../../base/memory.ts";
 import { awaitHint } from "../../base/message_hints.ts";
 import {
   PendingOperation,
@@ -132,6 +133,19 @@ export function receivesSeveral(
   transport: DatagramTransport,
 ): transport is SeveralDatagramTransport {
   return "receiveSeveral" in transport;
+}
+
+/** A stream that returns memory of its own for each read. */
+export interface OwningTransport extends StreamTransport {
+  /** Reads the next bytes; null at the end of the stream. The caller owns all of the memory. */
+  readOwn(): Promise<Bytes | null>;
+}
+
+/** Reports whether a stream returns memory of its own for each read. */
+export function readsOwn(
+  transport: StreamTransport,
+): transport is OwningTransport {
+  return "readOwn" in transport;
 }
 
 /** A stream whose written bytes may still wait to be sent, such as one over another thread or process. */
