@@ -6,6 +6,7 @@
 
 import { SOCK_STREAM } from "../base/constants.ts";
 import { awaitHint, numberHint } from "../base/message_hints.ts";
+import { osError } from "../base/translate_error.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import {
   type AbortOptions,
@@ -14,8 +15,9 @@ import {
   reasonOf,
 } from "../waiting/abort.ts";
 import { quiet, unawaited } from "../waiting/promises.ts";
-import { failLater } from "../waiting/turns.ts";
-import { type Direction, directions, IdleTimeout } from "./relay_direction.ts";
+import { setUnrefTimeout } from "../waiting/timeouts.ts";
+import { descriptorsChecked, failLater } from "../waiting/turns.ts";
+import { type Direction, directions } from "./relay_direction.ts";
 import { Socket, stateOf } from "./socket_object.ts";
 import type { Stream } from "./stream.ts";
 
@@ -81,6 +83,46 @@ function checkIdleTimeout(timeout: unknown): asserts timeout is number | null {
     throw new RangeError(`${doing} finite and above 0, got ${timeout}`);
   }
   warnOfMilliseconds(timeout);
+}
+
+/** Fails when no byte has come or gone for some time. */
+class IdleTimeout {
+  readonly #milliseconds: number;
+  readonly #fail: (error: Error) => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #last = performance.now();
+  #stopped = false;
+
+  constructor(seconds: number, fail: (error: Error) => void) {
+    this.#milliseconds = seconds * 1000;
+    this.#fail = fail;
+    this.#check();
+  }
+
+  get #left(): number {
+    return this.#last + this.#milliseconds - performance.now();
+  }
+
+  readonly #check = async (): Promise<void> => {
+    if (this.#left <= 0) await descriptorsChecked(); // bytes may have come in time
+    if (this.#stopped) return;
+    if (this.#left > 0) {
+      this.#timer = setUnrefTimeout(this.#check, Math.ceil(this.#left));
+      return;
+    }
+    const reason = `no byte came for ${this.#milliseconds / 1000} s`;
+    this.#fail(osError("ETIMEDOUT", { syscall: "relay", reason }));
+  };
+
+  /** Restarts the time. */
+  restart(): void {
+    this.#last = performance.now();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
 }
 
 /**
@@ -171,7 +213,7 @@ async function join(
   const abort = () => reject(reasonOf(signal!));
   const forget = signal && onAbort(signal, abort);
   if (signal?.aborted) abort();
-  const [up, down] = directions(streams, idle);
+  const [up, down] = directions(streams, () => idle?.restart());
   try {
     const both = quiet(Promise.all([up.copy(), down.copy()]));
     const [sent, received] = await Promise.race([quiet(failed), both]);

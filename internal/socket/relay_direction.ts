@@ -1,53 +1,81 @@
 /**
- * The two directions of a relay, and their limit for idle connections.
+ * The two directions of a relay, and the memory of each.
  *
  * @module
  */
 
-import { osError } from "../base/translate_error.ts";
+import { BufferPool } from "../base/memory.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
-import { setUnrefTimeout } from "../waiting/timeouts.ts";
-import { descriptorsChecked, nextTurn } from "../waiting/turns.ts";
-import { RelayBuffer } from "./relay_buffer.ts";
+import { nextTurn } from "../waiting/turns.ts";
 import type { Stream } from "./stream.ts";
 
-/** Fails when nothing has happened for some time. */
-export class IdleTimeout {
-  readonly #milliseconds: number;
-  readonly #fail: (error: Error) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #last = performance.now();
-  #stopped = false;
+/** The most bytes of one read. Large reads need fewer calls for the same bytes. */
+const LARGE = 262144;
 
-  constructor(seconds: number, fail: (error: Error) => void) {
-    this.#milliseconds = seconds * 1000;
-    this.#fail = fail;
-    this.#check();
+/** How many relays may read into large buffers at the same time: 16 MiB. Arbitrary. */
+const LARGE_MAX = 64;
+
+/** How many free buffers are kept. Arbitrary. */
+const KEPT_MAX = 8;
+
+/** The bytes of a read after which a direction counts as busy: the size of a slab of `ReceiveMemory`. */
+const BUSY = 4096;
+
+/** How many small reads in a row end the use of a large buffer. Arbitrary. */
+const SMALL_READS = 4;
+
+const pool = new BufferPool(LARGE, KEPT_MAX);
+let lent = 0;
+
+/**
+ * Reads the bytes to relay. While a direction is busy, all reads go into one large buffer: the bytes of a read must be
+ * sent before the next one. An idle connection has only the small buffer of its socket.
+ */
+class RelayBuffer {
+  readonly #from: Stream;
+  #large: Uint8Array | undefined;
+  #smallReads = 0;
+
+  /** @param from The connection to read. */
+  constructor(from: Stream) {
+    this.#from = from;
   }
 
-  get #left(): number {
-    return this.#last + this.#milliseconds - performance.now();
-  }
-
-  readonly #check = async (): Promise<void> => {
-    if (this.#left <= 0) await descriptorsChecked(); // bytes may have come in time
-    if (this.#stopped) return;
-    if (this.#left > 0) {
-      this.#timer = setUnrefTimeout(this.#check, Math.ceil(this.#left));
-      return;
+  /** Returns the next bytes, which the next call overwrites; empty at the end of the stream. */
+  async next(): Promise<Uint8Array> {
+    const large = this.#large;
+    if (large === undefined) {
+      return this.#note(await this.#from.receiveBuffer.recv(LARGE, null));
     }
-    const reason = `no byte came for ${this.#milliseconds / 1000} s`;
-    this.#fail(osError("ETIMEDOUT", { syscall: "relay", reason }));
-  };
-
-  /** Restarts the time. */
-  restart(): void {
-    this.#last = performance.now();
+    const count = await this.#from.receiveBuffer.recvInto(large, null);
+    return this.#note(large.subarray(0, count));
   }
 
-  stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
+  #note(bytes: Uint8Array): Uint8Array {
+    if (bytes.length >= BUSY) {
+      this.#smallReads = 0;
+      if (this.#large === undefined && lent < LARGE_MAX) {
+        lent++;
+        this.#large = pool.take();
+      }
+    } else if (
+      this.#large !== undefined && ++this.#smallReads === SMALL_READS
+    ) {
+      this.drop(); // `bytes` are in it
+    }
+    return bytes;
+  }
+
+  /** Returns the large buffer. */
+  release(): void {
+    if (this.#large !== undefined) pool.give(this.#large);
+    this.drop();
+  }
+
+  /** Forgets the large buffer, which a read or a write in flight may still use. */
+  drop(): void {
+    if (this.#large !== undefined) lent--;
+    this.#large = undefined;
   }
 }
 
@@ -64,16 +92,21 @@ const END_WRITES = 4;
 export class Direction {
   readonly #from: Stream;
   readonly #to: Stream;
-  readonly #idle: IdleTimeout | undefined;
+  readonly #onBytes: () => void;
   #writing: Promise<void> | undefined;
   #stopped = false;
   /** The other direction of the relay. */
   opposite: Direction | undefined;
 
-  constructor(from: Stream, to: Stream, idle: IdleTimeout | undefined) {
+  /**
+   * @param from The connection to read.
+   * @param to The connection to write to.
+   * @param onBytes Called when bytes have come, and when they are sent.
+   */
+  constructor(from: Stream, to: Stream, onBytes: () => void) {
     this.#from = from;
     this.#to = to;
-    this.#idle = idle;
+    this.#onBytes = onBytes;
   }
 
   /** Passes on all bytes, and then the end. Returns the number of bytes. */
@@ -84,10 +117,10 @@ export class Direction {
       for (;;) {
         const bytes = await buffer.next();
         if (bytes.length === 0 || this.#stopped) break;
-        this.#idle?.restart();
+        this.#onBytes();
         await (this.#writing = this.#to.sendall(bytes, null));
         this.#writing = undefined;
-        this.#idle?.restart();
+        this.#onBytes();
         total += bytes.length;
       }
       buffer.release();
@@ -127,10 +160,10 @@ export class Direction {
 /** Returns the two directions between two streams. Each knows the other. */
 export function directions(
   [a, b]: Stream[],
-  idle: IdleTimeout | undefined,
+  onBytes: () => void,
 ): [up: Direction, down: Direction] {
-  const up = new Direction(a, b, idle);
-  const down = new Direction(b, a, idle);
+  const up = new Direction(a, b, onBytes);
+  const down = new Direction(b, a, onBytes);
   up.opposite = down;
   down.opposite = up;
   return [up, down];
