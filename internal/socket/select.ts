@@ -11,13 +11,13 @@ import {
   checkAborted,
   checkSignal,
 } from "../waiting/abort.ts";
-import type { Readiness } from "../waiting/pending_operation.ts";
+import { type Readiness, READY } from "../waiting/pending_operation.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import { Start } from "../waiting/start.ts";
 import { failLater } from "../waiting/turns.ts";
 import { ownerOf } from "./fileno.ts";
 import { Socket, stateOf } from "./socket_object.ts";
-import { readReadiness, writeReadiness } from "./socket_readiness.ts";
+import type { SocketState } from "./state.ts";
 
 /**
  * An argument of {@linkcode select}: a socket, a server or another object with a `fileno`, or the number itself.
@@ -164,4 +164,34 @@ export function socketOf(item: Selectable): Socket {
     syscall: "select",
     reason: `no open socket has the number ${fileno}`,
   });
+}
+
+/** Returns the readiness of a read or an accept. Keeps the process alive meanwhile. */
+export function readReadiness(state: SocketState): Readiness {
+  state.resume();
+  if (state.handshake !== undefined) return state.handshake;
+  if (state.stream !== undefined) return state.stream.receiveBuffer;
+  if (state.attempt !== undefined) {
+    return firstData(state, state.attempt.operation);
+  }
+  if (state.listening) return state.listener!.pending;
+  return state.datagram?.pending ?? READY;
+}
+
+/** Returns the readiness of data, or of a failed `connect`. */
+function firstData(state: SocketState, connecting: Readiness): Readiness {
+  const source = () => state.stream?.receiveBuffer ?? connecting;
+  return {
+    get ready() {
+      return source().ready;
+    },
+    fill: () => source().fill(),
+  };
+}
+
+/** Returns the readiness of a write, or the end of a `connect`. */
+export function writeReadiness(state: SocketState): Readiness {
+  if (state.handshake !== undefined) return state.handshake;
+  if (state.stream !== undefined) return state.stream.sendQueue;
+  return state.attempt?.operation ?? state.datagram?.sending ?? READY;
 }
