@@ -93,7 +93,7 @@ export function checkSize(
 }
 
 /** Throws unless `value` is an integer. */
-function checkInteger(
+export function checkInteger(
   value: unknown,
   doing: string,
   name: string,
@@ -188,36 +188,4 @@ export function checkTimeout(
     );
   }
   warnOfMilliseconds(seconds);
-}
-
-const FLAG_NAMES: Record<number, string> = {
-  0x1: "MSG_OOB",
-  [C.MSG_PEEK]: "MSG_PEEK",
-  0x4: "MSG_DONTROUTE",
-  0x20: "MSG_TRUNC",
-  [C.MSG_DONTWAIT]: "MSG_DONTWAIT",
-  0x80: "MSG_EOR",
-  [C.MSG_WAITALL]: "MSG_WAITALL",
-  0x2000: "MSG_ERRQUEUE",
-  0x4000: "MSG_NOSIGNAL",
-  0x8000: "MSG_MORE",
-};
-
-/** Flags without effect: in Deno a write to a closed connection raises no signal anyway. */
-const NO_EFFECT = 0x4000;
-
-/** Throws for a flag outside `allowed`, and names it. */
-export function checkFlags(
-  flags: unknown,
-  allowed: number,
-  doing: string,
-): void {
-  checkInteger(flags, doing, "flags");
-  const unknown = flags & ~(allowed | NO_EFFECT);
-  if (unknown === 0) return;
-  const bit = unknown & -unknown;
-  const name = FLAG_NAMES[bit] ?? `0x${bit.toString(16)}`;
-  throw new RangeError(
-    `Cannot ${doing}: the flag ${name} does not work in Deno`,
-  );
 }

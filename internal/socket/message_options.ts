@@ -1,10 +1,11 @@
 /**
- * The options of calls that send or receive.
+ * The flags and options of calls that send or receive.
  *
  * @module
  */
 
-import { checkFlags } from "../base/arguments.ts";
+import { checkInteger } from "../base/arguments.ts";
+import { MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL } from "../base/constants.ts";
 import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 
 /**
@@ -19,6 +20,38 @@ export interface MessageOptions extends AbortOptions {
    * @default {0}
    */
   flags?: number;
+}
+
+const FLAG_NAMES: Record<number, string> = {
+  0x1: "MSG_OOB",
+  [MSG_PEEK]: "MSG_PEEK",
+  0x4: "MSG_DONTROUTE",
+  0x20: "MSG_TRUNC",
+  [MSG_DONTWAIT]: "MSG_DONTWAIT",
+  0x80: "MSG_EOR",
+  [MSG_WAITALL]: "MSG_WAITALL",
+  0x2000: "MSG_ERRQUEUE",
+  0x4000: "MSG_NOSIGNAL",
+  0x8000: "MSG_MORE",
+};
+
+/** Flags without effect: in Deno a write to a closed connection raises no signal anyway. */
+const NO_EFFECT = 0x4000;
+
+/** Throws for a flag outside `allowed`, and names it. */
+function checkFlags(
+  flags: unknown,
+  allowed: number,
+  doing: string,
+): void {
+  checkInteger(flags, doing, "flags");
+  const unknown = flags & ~(allowed | NO_EFFECT);
+  if (unknown === 0) return;
+  const bit = unknown & -unknown;
+  const name = FLAG_NAMES[bit] ?? `0x${bit.toString(16)}`;
+  throw new RangeError(
+    `Cannot ${doing}: the flag ${name} does not work in Deno`,
+  );
 }
 
 /**
