@@ -25,7 +25,8 @@ import type { Socket } from "../socket/socket_object.ts";
  *
  * @example
  * ```ts
- * import { BaseRequestHandler } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ * import { BaseRequestHandler, createConnection, TCPServer } from "@socketserver/socketserver";
  *
  * class Echo extends BaseRequestHandler {
  *   override async handle() {
@@ -33,6 +34,13 @@ import type { Socket } from "../socket/socket_object.ts";
  *     await this.request.sendall(data);
  *   }
  * }
+ *
+ * await using server = new TCPServer(["127.0.0.1", 0], Echo);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * await client.sendall(new TextEncoder().encode("hello"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello");
  * ```
  */
 export class BaseRequestHandler<

@@ -118,22 +118,38 @@ export class BlockingRequestHandler<
 export class BlockingStreamRequestHandler<
   S extends AnyHandlerServer = HandlerServer,
 > extends BlockingRequestHandler<BlockingSocket, S> {
-  /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
+  /**
+   * The size of the read buffer in bytes: -1 is the default size, 0 no buffer.
+   *
+   * @default {-1}
+   */
   rbufsize: number = -1;
   /**
    * The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
    * in `status.limits`.
+   *
+   * @default {65536}
    */
   lineLimit = 65536;
   /**
    * The size of the write buffer in bytes: 0 writes at once, -1 is the default size. The buffer is sent when it is full,
    * when `rfile` has to wait, at `flush`, and at the end. Without a buffer no write is held, unlike in
    * {@linkcode StreamRequestHandler}: a thread that blocks could not send the held writes.
+   *
+   * @default {0}
    */
   wbufsize = 0;
-  /** The seconds that each read and write may take; null is no limit. */
+  /**
+   * The seconds that each read and write may take; null is no limit.
+   *
+   * @default {null}
+   */
   timeout: number | null = null;
-  /** Whether to send small packets at once (TCP_NODELAY). */
+  /**
+   * Whether to send small packets at once (TCP_NODELAY).
+   *
+   * @default {false}
+   */
   disableNagleAlgorithm = false;
 
   static {

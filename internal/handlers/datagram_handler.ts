@@ -28,7 +28,8 @@ import { setBySetup } from "./handler_setup.ts";
  *
  * @example
  * ```ts
- * import { DatagramRequestHandler } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ * import { AF_INET, AsyncUDPServer, DatagramRequestHandler, SOCK_DGRAM, Socket } from "@socketserver/socketserver";
  *
  * class Upper extends DatagramRequestHandler {
  *   override async handle() {
@@ -36,6 +37,13 @@ import { setBySetup } from "./handler_setup.ts";
  *     await this.wfile.write(text.toUpperCase());
  *   }
  * }
+ *
+ * await using server = new AsyncUDPServer(["127.0.0.1", 0], Upper);
+ * server.serveForever();
+ *
+ * using client = new Socket(AF_INET, SOCK_DGRAM);
+ * await client.sendto(new TextEncoder().encode("hello"), server.serverAddress);
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "HELLO");
  * ```
  */
 export class DatagramRequestHandler<

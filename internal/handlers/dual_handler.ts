@@ -29,7 +29,16 @@ import { StreamRequestHandler } from "./stream_handler.ts";
  *
  * @example
  * ```ts
- * import { AsyncTCPServer, AsyncUDPServer, DualRequestHandler } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ * import {
+ *   AF_INET,
+ *   AsyncTCPServer,
+ *   AsyncUDPServer,
+ *   createConnection,
+ *   DualRequestHandler,
+ *   SOCK_DGRAM,
+ *   Socket,
+ * } from "@socketserver/socketserver";
  *
  * class Echo extends DualRequestHandler {
  *   override async handle() {
@@ -39,23 +48,50 @@ import { StreamRequestHandler } from "./stream_handler.ts";
  *
  * await using tcp = new AsyncTCPServer(["127.0.0.1", 0], Echo);
  * await using udp = new AsyncUDPServer(tcp.serverAddress, Echo);
+ * for (const server of [tcp, udp]) server.serveForever();
+ *
+ * using stream = await createConnection(tcp.serverAddress);
+ * using datagrams = new Socket(AF_INET, SOCK_DGRAM);
+ * await datagrams.connect(udp.serverAddress);
+ * for (const client of [stream, datagrams]) {
+ *   await client.sendall(new TextEncoder().encode("hello\n"));
+ *   strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello\n");
+ * }
  * ```
  */
 export class DualRequestHandler<
   S extends AnyHandlerServer = HandlerServer,
 > extends BaseRequestHandler<Socket | DatagramRequest, S> {
-  /** The size of the read buffer of a connection in bytes: -1 is the default size, 0 no buffer. */
+  /**
+   * The size of the read buffer of a connection in bytes: -1 is the default size, 0 no buffer.
+   *
+   * @default {-1}
+   */
   rbufsize: number = -1;
   /**
    * The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
    * in `status.limits`.
+   *
+   * @default {65536}
    */
   lineLimit = 65536;
-  /** The size of the write buffer of a connection in bytes, as {@linkcode StreamRequestHandler.wbufsize}. */
+  /**
+   * The size of the write buffer of a connection in bytes, as {@linkcode StreamRequestHandler.wbufsize}.
+   *
+   * @default {0}
+   */
   wbufsize = 0;
-  /** The seconds that each read and write of a connection may take; null is no limit. */
+  /**
+   * The seconds that each read and write of a connection may take; null is no limit.
+   *
+   * @default {null}
+   */
   timeout: number | null = null;
-  /** Whether a connection sends small packets at once (TCP_NODELAY). */
+  /**
+   * Whether a connection sends small packets at once (TCP_NODELAY).
+   *
+   * @default {false}
+   */
   disableNagleAlgorithm = false;
 
   static {

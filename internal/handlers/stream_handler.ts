@@ -28,25 +28,39 @@ const INSTEAD = "DatagramRequestHandler, or DualRequestHandler for both";
  *
  * @example
  * ```ts
- * import { StreamRequestHandler } from "@socketserver/socketserver";
+ * import { strictEqual } from "node:assert/strict";
+ * import { AsyncTCPServer, createConnection, StreamRequestHandler } from "@socketserver/socketserver";
  *
  * class EchoLines extends StreamRequestHandler {
- *   override timeout = 30;
+ *   override timeout = 30; // seconds for each read and write
  *
  *   override async handle() {
  *     for await (const line of this.rfile) await this.wfile.write(line);
  *   }
  * }
+ *
+ * await using server = new AsyncTCPServer(["127.0.0.1", 0], EchoLines);
+ * server.serveForever();
+ *
+ * using client = await createConnection(server.serverAddress);
+ * await client.sendall(new TextEncoder().encode("hello\n"));
+ * strictEqual(new TextDecoder().decode(await client.recv(1024)), "hello\n");
  * ```
  */
 export class StreamRequestHandler<
   S extends AnyHandlerServer = HandlerServer,
 > extends BaseRequestHandler<Socket, S> {
-  /** The size of the read buffer in bytes: -1 is the default size, 0 no buffer. */
+  /**
+   * The size of the read buffer in bytes: -1 is the default size, 0 no buffer.
+   *
+   * @default {-1}
+   */
   rbufsize: number = -1;
   /**
    * The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
    * in `status.limits`.
+   *
+   * @default {65536}
    */
   lineLimit = 65536;
   /**
@@ -57,11 +71,21 @@ export class StreamRequestHandler<
    * held until `rfile` has no more data, or the handler waits for anything else, or for 5 ms, so that the answers to
    * requests that came together leave together. Other data sent on `connection` follows them. If a held write fails, the
    * next write, or `flush`, throws the error.
+   *
+   * @default {0}
    */
   wbufsize = 0;
-  /** The seconds that each read and write may take; null is no limit. */
+  /**
+   * The seconds that each read and write may take; null is no limit.
+   *
+   * @default {null}
+   */
   timeout: number | null = null;
-  /** Whether to send small packets at once (TCP_NODELAY). */
+  /**
+   * Whether to send small packets at once (TCP_NODELAY).
+   *
+   * @default {false}
+   */
   disableNagleAlgorithm = false;
 
   static {
