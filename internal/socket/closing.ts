@@ -1,5 +1,5 @@
 /**
- * The end of a connection: of one direction, of a request, and of the socket.
+ * The end of a connection: of one direction, and of the socket.
  *
  * @module
  */
@@ -14,9 +14,6 @@ import { DenoDatagram } from "../runtime/deno/deno_datagram.ts";
 import type { Transport } from "../runtime/transport/transport.ts";
 import { UnixDatagram } from "../runtime/unix/unix_datagram.ts";
 import type { SocketState } from "./state.ts";
-
-/** The seconds that a client may delay the end of its request, if the socket has no timeout. Arbitrary. */
-const END_SECONDS = 2;
 
 /** Shuts down one direction of a connection, or both. */
 export async function shutdown(
@@ -35,20 +32,6 @@ export async function shutdown(
   } catch (error) {
     return await failLater(error);
   }
-}
-
-/**
- * Ends the stream of a request within the socket's timeout. Without a timeout, the close itself is limited to
- * {@linkcode END_SECONDS}. Throws on a socket that is closed or not connected. An async function would take 500 bytes more
- * of each connection.
- */
-export function endStream(state: SocketState): Promise<void> {
-  state.checkOpen("shutdown");
-  const stream = state.connected("shutdown", "ENOTCONN");
-  return stream.endWrite(
-    state.limit("shutdown"),
-    () => state.limit("shutdown", END_SECONDS),
-  );
 }
 
 /** Returns the transport of a socket, and closes the socket without it. */

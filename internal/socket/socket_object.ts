@@ -5,7 +5,11 @@
  * @module
  */
 
-import type { Address, AddressLike } from "../base/address.ts";
+import {
+  type Address,
+  type AddressLike,
+  fromTransport,
+} from "../base/address.ts";
 import type { BytesLike } from "../base/arguments.ts";
 import { AF_INET, SOCK_STREAM } from "../base/constants.ts";
 import { throwAtCaller } from "../base/translate_error.ts";
@@ -53,7 +57,7 @@ export function accepted(
   const state = stateOf(socket);
   if (options !== undefined) state.options = new Map(options);
   state.take(transport);
-  return [socket, socket.getpeername()];
+  return [socket, fromTransport(transport.remoteAddr)];
 }
 
 /**
