@@ -36,7 +36,7 @@ export type RequestReport =
 export interface AssignedLimits {
   /** The count of requests after which the child exits. */
   requestsPerChild: number;
-  /** The seconds that a request may take once the child is ready; null is no limit. */
+  /** The seconds that a request may take; null is no limit. */
   childTimeout: number | null;
   /** Called when a request of the child is over a limit. */
   onLimit: (limit: ChildLimit, client: Address) => void;
@@ -69,7 +69,6 @@ export class AssignedRequests {
   readonly #timer = new SharedTimer();
   #unacknowledged = 0;
   #idle = 0;
-  #timed = false;
   /** The error of all requests once the process has ended. Its last messages may come after that. */
   #death: Error | undefined;
   /** The number of requests that the child has had. */
@@ -127,7 +126,10 @@ export class AssignedRequests {
     const request = new ChildRequest(job);
     this.#requests.set(id, request);
     this.#unacknowledged++;
-    if (this.#timed) this.#limitTime(id, request);
+    const { childTimeout } = this.#limits;
+    if (childTimeout !== null) {
+      request.limit(this.#timer, childTimeout, () => this.#child.onLate(id));
+    }
     return request;
   }
 
@@ -253,18 +255,6 @@ export class AssignedRequests {
     for (const [id, request] of [...this.#requests]) {
       if (request.holdsConnection) this.fail(id, error);
     }
-  }
-
-  /** Limits the time of all requests from now on, also of later ones. */
-  startTimeouts(): void {
-    this.#timed = true;
-    for (const [id, request] of this.#requests) this.#limitTime(id, request);
-  }
-
-  #limitTime(id: number, request: ChildRequest): void {
-    const { childTimeout } = this.#limits;
-    if (childTimeout === null) return;
-    request.limit(this.#timer, childTimeout, () => this.#child.onLate(id));
   }
 
   /** The number of handlers that wait between two messages, as the child has reported it. */

@@ -28,11 +28,13 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
+  /** Whether a child was killed while the request was the first that waited for its start. */
+  startKilled?: boolean;
 }
 
 /**
  * Starts children when requests need them, and gives each request to the least busy one. Requests wait in the pool and
- * not in a child, so that a child that is stopped or computes holds up no other request.
+ * not in a child, so that a child that starts, is stopped or computes holds up no other request.
  */
 export class ChildPool {
   /** The children that run. */
@@ -50,7 +52,10 @@ export class ChildPool {
    */
   constructor(server: ChildPoolServer, options: ChildPoolOptions) {
     this.#server = server;
-    this.children = new RunningChildren(server, options, this.#dispatch);
+    this.children = new RunningChildren(server, options, {
+      onCapacity: this.#dispatch,
+      onStartKilled: (error) => this.#noteKilledStart(error),
+    });
   }
 
   /** Sets the options. Running children keep those that they started with. */
@@ -145,32 +150,43 @@ export class ChildPool {
     this.#timer = undefined;
   }
 
+  /** Fails the first request that waits, if it has waited for a child that was killed before. */
+  #noteKilledStart(error: unknown): void {
+    const first = this.#waiting.first;
+    if (first?.startKilled) this.#waiting.shift()!.ended.reject(error);
+    else if (first !== undefined) first.startKilled = true;
+  }
+
   /**
-   * Returns an idle child, a new one, or the least busy one; undefined if the request has to wait. A child that has not
-   * acknowledged its last request gets no other. No child is started while as many are starting as there are
-   * processors: a start takes 50 ms of a processor, as much as hundreds of short requests. Nor is one started soon after
-   * one has failed to start.
+   * Returns an idle child, or the least busy one; undefined if the request has to wait. A child that has not acknowledged
+   * its last request gets no other. Starts children if all are busy, but no more than requests wait, and no more at a time
+   * than there are processors: a start takes 50 ms of a processor, as much as hundreds of short requests. Starts none soon
+   * after one has failed to start.
    */
   #pick(): PoolChild | undefined {
     const { children } = this;
     const accepts = this.#server.accepts !== undefined;
     const found = new ChildSurvey(children, accepts);
-    const { best, settled, spare, hoped, open, starting, short } = found;
+    const { best, settled, hoped, open, starting, short } = found;
     this.#slowing = hoped || this.#limit.isReached(short);
     if (this.#slowing) return;
     if (best?.load === 0) return best;
-    if (spare !== undefined) return settled ?? spare;
+    if (!this.#waitMoreThan(starting)) return accepts ? settled : undefined;
     const { failure } = children;
     if (failure !== undefined && open === 0) throw failure;
-    const enough = failure !== undefined ||
-      open > 0 && starting >= navigator.hardwareConcurrency;
     if (children.full) return best;
-    if (enough) {
+    if (failure !== undefined || starting >= navigator.hardwareConcurrency) {
       if (!accepts || starting === 0) return best;
       this.#slowing = settled === undefined; // the others may compute, and could not have reported the request that does
       return settled;
     }
-    return open === 0 ? children.start() : children.tryStart() ?? best;
+    const child = open === 0 ? children.start() : children.tryStart();
+    return child?.pid === undefined ? best : this.#pick();
+  }
+
+  /** Reports whether more than `count` requests wait. */
+  #waitMoreThan(count: number): boolean {
+    return Iterator.from(this.#waiting).drop(count).next().done !== true;
   }
 
   /** Ends requests whose time is up. */

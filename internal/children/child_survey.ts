@@ -28,8 +28,6 @@ export class ChildSurvey {
   best: PoolChild | undefined;
   /** The least busy child whose event loop is known to have turned since its last request began. */
   settled: PoolChild | undefined;
-  /** A child that is not ready and has no request, if the children accept. */
-  spare: PoolChild | undefined;
   /** The number of children that take more requests. */
   open = 0;
   /** The number of those that are not ready. */
@@ -52,7 +50,8 @@ export class ChildSurvey {
     for (const child of children) {
       if (!child.open || child.pid === undefined) continue;
       this.#count(child);
-      if (child.caughtUp && !child.accepting.liveness.silent) this.#rank(child);
+      const { ready, caughtUp, accepting } = child;
+      if (ready && caughtUp && !accepting.liveness.silent) this.#rank(child);
     }
     this.hoped = accepts && this.best?.load !== 0 && this.#ask();
   }
@@ -67,8 +66,7 @@ export class ChildSurvey {
 
   /** Compares a child that can take a request with the best so far. */
   #rank(child: PoolChild): void {
-    if (this.#accepts && !child.ready) this.spare ??= child;
-    else if (this.#isQuiet(child)) this.#asked.push(child);
+    if (this.#isQuiet(child)) this.#asked.push(child);
     else {
       if (isLess(child, this.best)) this.best = child;
       if (child.accepting.liveness.turns < SETTLED_TURNS) {

@@ -65,6 +65,8 @@ export class PoolChild {
   ready = false;
   /** The error of a child that could not get ready. */
   failure: unknown;
+  /** The error of the requests of a child whose process has ended. */
+  death: ChildProcessError | undefined;
 
   /**
    * @param process The process, which has just been started.
@@ -151,7 +153,7 @@ export class PoolChild {
   }
 
   /**
-   * Gives the child a request. Resolves when the handler has ended. Rejects with the error of the handler, or with a
+   * Gives a child that is ready a request. Resolves when the handler has ended. Rejects with the error of the handler, or with a
    * `NotPassedError` if the process was killed before it could get the connection.
    */
   run(job: Job): Promise<JobEnd> {
@@ -242,10 +244,10 @@ export class PoolChild {
     if (error !== undefined) return this.#crash(fromFailure(error));
     this.ready = true;
     clearTimeout(this.#starting);
-    this.requests.startTimeouts();
     this.#link.synced();
     this.#onCapacity();
     this.#options.accepts?.changed();
+    this.#idle();
   }
 
   /** Ends a child that cannot start, or whose channel is broken. */
@@ -256,10 +258,14 @@ export class PoolChild {
     else this.kill("it could not be made ready", "load");
   }
 
-  /** Without requests, lets the server's process end, and tells the child to exit if it takes no more requests. */
+  /**
+   * Without requests, lets the server's process end unless a request may wait for the start of the child, and tells the
+   * child to exit if it takes no more requests.
+   */
   #idle(): void {
     if (this.load > 0) return;
-    this.#lifetime.keepAlive(!this.accepting.paused && this.open);
+    const accepts = !this.accepting.paused && this.open;
+    this.#lifetime.keepAlive(accepts || !this.ready);
     if (!this.open) this.leave();
   }
 
@@ -308,11 +314,12 @@ export class PoolChild {
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
-    const broken = !this.ready && !this.#lifetime.killedExternally;
-    if (broken && this.load > 0) this.failure ??= error;
-    if (!broken) this.requests.giveBack(new NotPassedError(error.message));
+    this.death = error;
+    this.requests.giveBack(new NotPassedError(error.message));
     this.requests.die(error);
-    const { exitReason, code, signal } = this.#lifetime;
+    const { exitReason, code, signal, killedExternally, why } = this.#lifetime;
+    const broken = !this.ready && !killedExternally && why === undefined;
+    if (broken) this.failure ??= error;
     const reason = exitReason === "exited" && !this.ready ? "load" : exitReason;
     return { reason, code, signal, requests: this.requests.lost };
   }

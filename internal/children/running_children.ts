@@ -51,10 +51,18 @@ export interface ChildPoolServer {
   readonly onLimit: PoolChildOptions["onLimit"];
 }
 
+/** The calls of {@linkcode RunningChildren}. */
+export interface RunningChildrenHooks {
+  /** Called when a child may take another request, or has ended. */
+  onCapacity(): void;
+  /** Called with the error of a child that something else has killed before it was ready. */
+  onStartKilled(error: unknown): void;
+}
+
 /** Starts the children of a pool, ends those that are not needed, and remembers why the last one could not start. */
 export class RunningChildren {
   readonly #server: ChildPoolServer;
-  readonly #onCapacity: () => void;
+  readonly #hooks: RunningChildrenHooks;
   readonly #children = new Set<PoolChild>();
   #failed: { error: unknown; until: number } | undefined;
   #draining = false;
@@ -69,16 +77,16 @@ export class RunningChildren {
   /**
    * @param server The server.
    * @param options The options of the pool.
-   * @param onCapacity Called when a child may take another request, or has ended.
+   * @param hooks The calls for the children.
    */
   constructor(
     server: ChildPoolServer,
     options: ChildPoolOptions,
-    onCapacity: () => void,
+    hooks: RunningChildrenHooks,
   ) {
     this.#server = server;
     this.options = options;
-    this.#onCapacity = onCapacity;
+    this.#hooks = hooks;
   }
 
   /** Iterates over the children. */
@@ -121,7 +129,7 @@ export class RunningChildren {
     const { moduleUrl } = how;
     const own = { init: init(), moduleUrl, shutdown, onLimit, accepts };
     const options = { ...this.options, ...own };
-    const child = new PoolChild(launch(how), options, this.#onCapacity);
+    const child = new PoolChild(launch(how), options, this.#hooks.onCapacity);
     this.#children.add(child);
     if (this.#draining) child.tell({ type: "drain" });
     if (this.#idleOver) child.tell({ type: "endIdle" });
@@ -137,7 +145,8 @@ export class RunningChildren {
     this.#children.delete(child);
     if (child.pid !== undefined) this.pids!.delete(child.pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
-    this.#onCapacity();
+    else if (!child.ready) this.#hooks.onStartKilled(child.death);
+    this.#hooks.onCapacity();
     if (!this.#closed) this.#server.accepts?.exited(child);
   }
 
@@ -185,15 +194,14 @@ export class RunningChildren {
   /**
    * Starts no more children.
    *
-   * @param force Whether to kill those that have requests.
+   * @param force Whether to kill those that have requests, or are not ready.
    */
   close(force: boolean): void {
     this.#closed = true;
     if (!force) return;
     for (const child of this.#children) {
-      if (child.load > 0 || !child.accepting.pausesAnswered) {
-        child.kill("the server was closed", "closed");
-      }
+      const idle = child.load === 0 && child.accepting.pausesAnswered;
+      if (!idle || !child.ready) child.kill("the server was closed", "closed");
     }
   }
 

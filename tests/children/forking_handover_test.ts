@@ -10,6 +10,7 @@ import {
   SHUT_WR,
   Socket,
 } from "../../mod.ts";
+import { subscribe } from "../../telemetry.ts";
 import { assertEquals, assertStrictEquals, delay } from "../deps.ts";
 import { mayFork } from "../helpers/allowed.ts";
 import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
@@ -31,13 +32,23 @@ const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignoreProc = !mayFork || Deno.build.os !== "linux";
 
 Deno.test({
-  name: "ForkingMixIn gives a stopped child no second connection",
+  name:
+    "ForkingMixIn: a stopped child holds up no connection while it starts, and one later",
   ignore: ignoreProc,
   async fn() {
+    const started: number[] = [];
+    using _stopping = subscribe("socketserver.child.start", (event) => {
+      if (started.push(event.pid) === 2) Deno.kill(event.pid, "SIGSTOP");
+    });
     await using server = new TCP(LOCAL, Asks, { maxChildren: 2 });
     await using _ = serving(server);
-    using busy = await LineClient.connect(server.serverAddress);
-    const healthy = await busy.ask("pid");
+    using first = await LineClient.connect(server.serverAddress);
+    const healthy = await first.ask("pid");
+    using busy = await LineClient.connect(server.serverAddress); // waits for a second child
+    while (started.length < 2) await delay(1);
+    first.close();
+    assertStrictEquals(await busy.ask("pid"), healthy);
+    Deno.kill(started[1], "SIGCONT");
     const pid = await stopAnother(server);
     try {
       using waits = await LineClient.connect(server.serverAddress); // goes to the stopped child
