@@ -6,8 +6,10 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { osError } from "../base/translate_error.ts";
-import { ChildRequestRunner } from "./child_request_runner.ts";
-import type { ImportHandler } from "./loaded_handler.ts";
+import {
+  ChildRequestRunner,
+  type ImportHandler,
+} from "./child_request_runner.ts";
 import { withoutStack } from "../runtime/system/free_descriptors.ts";
 import type { RequestMessage, ToChild } from "./messages.ts";
 import { ChildOutbox } from "./child_outbox.ts";

@@ -5,13 +5,18 @@
  */
 
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
-import { TurnWatch } from "./turn_watch.ts";
 import {
   type ListenHandle,
   listenOn,
   type ParkedHandle,
   parkHandle,
 } from "../runtime/node/node_handles.ts";
+import type { ListenMessage, PauseMessage } from "./accept_messages.ts";
+import type { AcceptReports } from "./accept_reports.ts";
+import type { ChildOutbox } from "./child_outbox.ts";
+import type { ToChild } from "./messages.ts";
+import type { ParentLink } from "./parent_link.ts";
+import { TurnWatch } from "./turn_watch.ts";
 
 /**
  * The interval in ms at which a child listens again. Deno (2.9.6, `node:net`) stops accepting, without an error, when no
@@ -19,25 +24,21 @@ import {
  */
 const REARM_MS = 1000;
 
-/** The calls that a {@linkcode ChildAcceptor} makes for the connections that it accepts. */
-export interface ChildAcceptorHooks {
-  /** Whether no request is open, wherever it was accepted. */
-  readonly idle: boolean;
+/** The rest of the child process, as a {@linkcode ChildAcceptor} sees it. */
+export interface ChildAcceptorOptions {
+  /** The channel to the server. */
+  readonly link: ParentLink;
+  /** Returns connections to the server. */
+  readonly outbox: ChildOutbox;
+  /** Reports the requests that this process has accepted. */
+  readonly reports: AcceptReports;
+  /** Reports whether no request is open, wherever it was accepted. */
+  isIdle(): boolean;
   /**
    * Runs the handler for a connection: at once, or, if the handler may compute, once the server knows of the request.
    * Calls {@linkcode ChildAcceptor.ended} when the request has ended.
    */
   begin(socket: NetSocket, atOnce: boolean): void;
-  /** Returns a connection to the server, with its credit or without. Resolves when the server has it. */
-  giveBack(socket: NetSocket, credit: number): Promise<void>;
-  /** Notes that connections were returned, and the others have begun. */
-  sorted(): void;
-  /** Notes whether the child listens. */
-  listening(on: boolean): void;
-  /** Notes that the child has used all of its credit. */
-  full(): void;
-  /** Notes that the child has given up `credit`. */
-  gave(credit: number): void;
 }
 
 /**
@@ -47,7 +48,7 @@ export interface ChildAcceptorHooks {
  * knows yet, it serves one, and returns the others: they would wait behind a handler, while other children are idle.
  */
 export class ChildAcceptor {
-  readonly #hooks: ChildAcceptorHooks;
+  readonly #child: ChildAcceptorOptions;
   readonly #turns = new TurnWatch();
   #parked: ParkedHandle | undefined;
   #backlog = 0;
@@ -63,9 +64,9 @@ export class ChildAcceptor {
   #arrived: NetSocket[] = [];
   #returning: Promise<void> | undefined;
 
-  /** @param hooks The calls for the connections. */
-  constructor(hooks: ChildAcceptorHooks) {
-    this.#hooks = hooks;
+  /** @param child The rest of the process. */
+  constructor(child: ChildAcceptorOptions) {
+    this.#child = child;
     const rearm = setInterval(
       () => this.#listening?.[1].listen(this.#backlog),
       REARM_MS,
@@ -73,13 +74,48 @@ export class ChildAcceptor {
     Deno.unrefTimer(rearm);
   }
 
+  /** Handles a message about the accepts of this process. */
+  onMessage(message: ToChild, handle?: object): void {
+    const { link, outbox } = this.#child;
+    switch (message.type) {
+      case "listen":
+        return this.#start(message, handle as ParkedHandle);
+      case "credit":
+        return message.credit > 0
+          ? this.#grant(message.credit)
+          : this.#reclaim(-message.credit);
+      case "probe":
+        return link.tell("alive");
+      case "pause":
+        return void this.#pause(message);
+      case "take":
+        return outbox.take();
+      case "taken":
+        return outbox.taken();
+    }
+  }
+
   /** Gets the listening socket of the server. */
-  start(handle: ParkedHandle, backlog: number, left: number): void {
+  #start({ backlog, requests }: ListenMessage, handle: ParkedHandle): void {
+    this.#child.link.synced();
     this.#parked = parkHandle(handle);
     handle.close();
     this.#backlog = backlog;
-    this.#left = left;
+    this.#left = requests;
     this.look();
+  }
+
+  /** Stops accepting, or goes on. Answers once the server knows of all connections accepted before. */
+  async #pause({ paused, each }: PauseMessage): Promise<void> {
+    if (this.#arrived.length > 0) this.#sort(); // under the old setting
+    this.#paused = paused;
+    this.look();
+    if (this.#arrived.length > 0) this.#sort(); // those that Deno had accepted
+    await this.#returning;
+    const { link, reports } = this.#child;
+    reports.each = each;
+    reports.flush();
+    link.tell("paused");
   }
 
   /** Notes a request whose connection the server has accepted. */
@@ -89,26 +125,17 @@ export class ChildAcceptor {
     this.look();
   }
 
-  /** Gets more credit. */
-  grant(credit: number): void {
+  #grant(credit: number): void {
     this.#credit += credit;
     this.look();
   }
 
   /** Gives up credit, as far as no request uses it; reports also that it has none to give. */
-  reclaim(credit: number): void {
+  #reclaim(credit: number): void {
     const given = Math.max(0, Math.min(credit, this.#credit - this.#open));
     this.#credit -= given;
-    this.#hooks.gave(given);
+    this.#child.link.gave(given);
     this.look();
-  }
-
-  /** Stops accepting, or goes on. */
-  set paused(paused: boolean) {
-    if (this.#arrived.length > 0) this.#sort(); // under the old setting
-    this.#paused = paused;
-    this.look();
-    if (this.#arrived.length > 0) this.#sort(); // those that Deno had accepted
   }
 
   /** Notes that a request has ended that this child has accepted. */
@@ -124,7 +151,7 @@ export class ChildAcceptor {
   #give(credit: number): void {
     if (!(credit > 0)) return;
     this.#credit -= credit;
-    this.#hooks.gave(credit);
+    this.#child.link.gave(credit);
   }
 
   get #room(): boolean {
@@ -137,7 +164,7 @@ export class ChildAcceptor {
     if (wanted === (this.#listening !== undefined)) return;
     if (wanted) this.#listen();
     else this.#stop();
-    this.#hooks.listening(this.#listening !== undefined);
+    this.#child.link.listening(this.#listening !== undefined);
   }
 
   #listen(): void {
@@ -172,7 +199,7 @@ export class ChildAcceptor {
       } else returned.push(this.#return(socket));
     }
     if (this.#left === 0) this.#give(this.#credit - this.#open);
-    if (this.#open >= this.#credit) this.#hooks.full();
+    if (this.#open >= this.#credit) this.#child.link.tell("full");
     this.look();
     if (returned.length === 0) this.#begin(kept);
     else this.#beginAfter(returned, kept);
@@ -184,19 +211,15 @@ export class ChildAcceptor {
     this.#returning = Promise.all([last, ...returned])
       .then(() => {
         this.#begin(kept);
-        this.#hooks.sorted();
+        this.#child.reports.flush(); // the server gives this child no other request before it knows of these
+        this.#child.link.tell("sorted");
       });
-  }
-
-  /** Resolves when the server has all connections that this child returns, and the others have begun. */
-  async settled(): Promise<void> {
-    await this.#returning;
   }
 
   #begin(sockets: NetSocket[]): void {
     for (const socket of sockets) {
       this.#turns.begin();
-      this.#hooks.begin(socket, this.#turns.free);
+      this.#child.begin(socket, this.#turns.free);
     }
   }
 
@@ -207,14 +230,20 @@ export class ChildAcceptor {
 
   /** Whether a connection may come to this child: no handler is likely to hold it up. */
   get #mayWait(): boolean {
-    return this.#turns.free || this.#open === 0 && this.#hooks.idle;
+    return this.#turns.free || this.#open === 0 && this.#child.isIdle();
   }
 
-  #return(socket: NetSocket): Promise<void> {
+  /** Returns a connection to the server, with a credit if there is one to spare. Resolves when the server has it. */
+  async #return(socket: NetSocket): Promise<void> {
     const credit = this.#credit > this.#open ? 1 : 0;
     if (credit === 0 && this.#debt < this.#open) this.#debt++;
+    const { _handle: handle } = socket as unknown as {
+      _handle: { close(): void } | null;
+    };
+    if (handle === null) return this.#give(credit); // the client is gone
     this.#credit -= credit;
-    return this.#hooks.giveBack(socket, credit);
+    const { outbox, link } = this.#child;
+    await outbox.returnConnection(handle, credit, link.token);
   }
 
   /** Stops listening, and takes what Deno has accepted already. Not called within an accept. */

@@ -13,16 +13,12 @@ import { IdleSweep } from "../requests/request_timer.ts";
 import { endNow, timeError } from "../requests/time_limits.ts";
 import { runHandler } from "../server/request_stages.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
-import { type Requests, requestsOf } from "../requests/request_registry.ts";
-import {
-  ChildServerStub,
-  type ImportHandler,
-  type LoadedHandler,
-  loadHandler,
-} from "./loaded_handler.ts";
+import { requestsOf } from "../requests/request_registry.ts";
 import { acceptedStream, runAndEnd, socketFor } from "./received_request.ts";
+import { exportedHandler } from "../handoff/handler_reference.ts";
+import { ServerStub } from "../handoff/server_stub.ts";
+import { type HandlerClass, loadModule } from "../server/handler_class.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
-import type { ListenMessage, PauseMessage } from "./accept_messages.ts";
 import type {
   ChildLimit,
   ExpireMessage,
@@ -32,10 +28,34 @@ import type {
 } from "./messages.ts";
 import type { ParentLink } from "./parent_link.ts";
 import { AcceptReports } from "./accept_reports.ts";
-import { ChildAcceptor, type ChildAcceptorHooks } from "./child_acceptor.ts";
+import { ChildAcceptor } from "./child_acceptor.ts";
 import type { ChildOutbox } from "./child_outbox.ts";
 import { type ByteCounts, NO_BYTES } from "../socket/stream.ts";
-import type { ParkedHandle } from "../runtime/node/node_handles.ts";
+
+/** The stand-in of the server in a child process: `this.server` of its handlers. */
+class ChildServerStub extends ServerStub {
+  readonly #link: ParentLink;
+
+  /**
+   * @param init The facts about the server.
+   * @param link The channel to the server.
+   */
+  constructor(init: InitMessage, link: ParentLink) {
+    super(init);
+    this.#link = link;
+  }
+
+  override requestSignal(request: unknown): AbortSignal {
+    return requestsOf(this).signal(request);
+  }
+
+  override shutdown(): Promise<void> {
+    return this.#link.shutdown();
+  }
+}
+
+/** Imports the module of the handler. */
+export type ImportHandler = () => Promise<Record<string, unknown>>;
 
 /** Runs the handler for each request that comes over the channel. */
 export class ChildRequestRunner {
@@ -45,13 +65,13 @@ export class ChildRequestRunner {
   /** The requests whose connections this process has itself. */
   readonly #own = new Set<ActiveRequest>();
   readonly #idleSweep = new IdleSweep(this.#endIdle.bind(this));
-  readonly #outbox: ChildOutbox;
   readonly #reports: AcceptReports;
   readonly #acceptor: ChildAcceptor;
   #lastAccepted = 0;
-  #loaded: Promise<LoadedHandler> | undefined;
-  #handler: LoadedHandler | undefined;
+  /** The server that the handlers get, once the first message has come. */
   #server: ChildServerStub | undefined;
+  /** The handler, once its module is loaded. The server sends no request before. */
+  #Handler: HandlerClass | undefined;
 
   /**
    * @param link The channel to the server.
@@ -65,35 +85,21 @@ export class ChildRequestRunner {
   ) {
     this.#link = link;
     this.#importHandler = importHandler;
-    this.#outbox = outbox;
     this.#reports = new AcceptReports(link);
-    this.#acceptor = new ChildAcceptor(this.#acceptorHooks());
-  }
-
-  /** Returns the requests of this process as its accepts see them. */
-  #acceptorHooks(): ChildAcceptorHooks {
-    const idle = () => this.#active.size === 0;
-    return {
-      get idle() {
-        return idle();
-      },
+    this.#acceptor = new ChildAcceptor({
+      link,
+      outbox,
+      reports: this.#reports,
+      isIdle: () => this.#active.size === 0,
       begin: (socket, atOnce) => void this.#begin(socket, atOnce),
-      giveBack: (socket, credit) => this.#giveBack(socket, credit),
-      sorted: () => {
-        this.#reports.flush(); // the server gives this child no other request before it knows of these
-        this.#link.tell("sorted");
-      },
-      listening: (on) => this.#link.listening(on),
-      full: () => this.#link.tell("full"),
-      gave: (credit) => this.#link.gave(credit),
-    };
+    });
   }
 
   /** Handles a message from the server. */
   onMessage(message: ToChild, socket?: NetSocket): void {
     switch (message.type) {
       case "init":
-        return this.#init(message);
+        return void this.#init(message);
       case "request":
         return void this.#take(message, socket);
       case "result":
@@ -103,56 +109,16 @@ export class ChildRequestRunner {
       case "leave":
         return Deno.exit();
       case "expire":
-        return this.#onceLoaded(() => this.#expire(message));
+        return this.#expire(message);
       case "limitIdle":
         return this.#limitIdle(message.idleTimeout);
       case "drain":
-        return this.#onceLoaded((requests) => requests.drain());
+        return requestsOf(this.#server!).drain();
       case "endIdle":
-        return this.#onceLoaded((requests) => requests.idleWaits.drain());
+        return void requestsOf(this.#server!).idleWaits.drain();
       default:
-        return this.#onAcceptMessage(message, socket);
+        return this.#acceptor.onMessage(message, socket);
     }
-  }
-
-  /** Calls `action` once the module is loaded. */
-  #onceLoaded(action: (requests: Requests) => void): void {
-    this.#loaded?.then(({ server }) => action(requestsOf(server)), () => {});
-  }
-
-  /** Handles a message about the accepts of this process. */
-  #onAcceptMessage(message: ToChild, socket?: NetSocket): void {
-    switch (message.type) {
-      case "listen":
-        return this.#listen(message, socket as unknown as ParkedHandle);
-      case "credit":
-        return message.credit > 0
-          ? this.#acceptor.grant(message.credit)
-          : this.#acceptor.reclaim(-message.credit);
-      case "probe":
-        return this.#link.tell("alive");
-      case "pause":
-        return void this.#pause(message);
-      case "take":
-        return this.#outbox.take();
-      case "taken":
-        return this.#outbox.taken();
-    }
-  }
-
-  /** Gets the listening socket. */
-  #listen(message: ListenMessage, handle: ParkedHandle): void {
-    const { backlog, requests } = message;
-    this.#link.synced();
-    this.#acceptor.start(handle, backlog, requests);
-  }
-
-  async #pause({ paused, each }: PauseMessage): Promise<void> {
-    this.#acceptor.paused = paused;
-    await this.#acceptor.settled();
-    this.#reports.each = each;
-    this.#reports.flush();
-    this.#link.tell("paused");
   }
 
   /** Runs the handler for a connection that this process has accepted. */
@@ -165,21 +131,10 @@ export class ChildRequestRunner {
       this.#reports.began(id, client);
       if (!atOnce) await this.#reports.written();
       const message = { type: "request", kind: "handle", id, client } as const;
-      await this.#run(this.#handler!, message, Socket.from(stream()));
+      await this.#run(message, Socket.from(stream()));
     } finally {
       this.#acceptor.ended();
     }
-  }
-
-  async #giveBack(socket: NetSocket, credit: number): Promise<void> {
-    const { _handle: handle } = socket as unknown as {
-      _handle: { close(): void } | null;
-    };
-    if (handle === null) { // the client is gone
-      if (credit > 0) this.#link.gave(credit);
-      return;
-    }
-    await this.#outbox.returnConnection(handle, credit, this.#link.token);
   }
 
   /** Sets the seconds that a connection may be idle which this process has itself. */
@@ -211,43 +166,37 @@ export class ChildRequestRunner {
     if (active !== undefined) endNow(active, fromFailure(error) as OSError);
   }
 
-  #init(message: InitMessage): void {
+  /** Loads the module of the handler. */
+  async #init(message: InitMessage): Promise<void> {
     this.#link.identify(message.token);
     this.#limitIdle(message.idleTimeout);
     const server = new ChildServerStub(message, this.#link);
+    this.#server = server;
     const { idleWaits } = requestsOf(server);
     idleWaits.onChange = () => this.#link.idle(() => idleWaits.size);
     reportLimits(server, (limit, request) => this.#report(limit, request));
-    this.#loaded = loadHandler(server, message.exportName, this.#importHandler);
-    this.#server = server;
-    this.#loaded.then(
-      (loaded) => {
-        this.#handler = loaded;
-        this.#link.ready();
-      },
-      (error) => this.#link.ready(toFailure(error)),
-    );
+    const place = "in another process";
+    try {
+      const module = await loadModule(place, this.#importHandler);
+      this.#Handler = exportedHandler(module, message.exportName, place);
+    } catch (error) {
+      return this.#link.ready(toFailure(error));
+    }
+    this.#link.ready();
   }
 
+  /** Runs the handler for a request that the server has given to this process. */
   async #take(message: RequestMessage, socket?: NetSocket): Promise<void> {
     this.#link.begin(message.id);
     this.#acceptor.noteRequest();
-    const base = socketFor(message, this.#link, socket);
-    try {
-      await this.#run(await this.#loaded!, message, base);
-    } catch (error) {
-      this.#link.failed(message.id, error);
-    }
+    await this.#run(message, socketFor(message, this.#link, socket));
   }
 
   /** Runs the handler, closes a connection as the server does, and reports the end to the server. */
-  async #run(
-    { server, Handler }: LoadedHandler,
-    message: RequestMessage,
-    socket: Socket,
-  ): Promise<void> {
+  async #run(message: RequestMessage, socket: Socket): Promise<void> {
     const { id, kind, client, packet } = message;
     const request = kind === "datagram" ? [packet, socket] : socket;
+    const server = this.#server!;
     const active = requestsOf(server).begin(request, client);
     const own = kind === "handle"; // the server looks after the others, and counts their bytes
     this.#active.set(id, active);
@@ -255,7 +204,7 @@ export class ChildRequestRunner {
     if (own) this.#idleSweep.begin(active);
     const begun = performance.now();
     try {
-      const run = () => runHandler(new Handler(request, client, server));
+      const run = () => runHandler(new this.#Handler!(request, client, server));
       await runAndEnd(run, requestsOf(server), active);
       this.#finished(id, active, performance.now() - begun, own);
     } catch (error) {

@@ -1,7 +1,9 @@
 /** ChildAcceptor: the connections that a child accepts, and the credit that it gives up. */
 
 import type { Socket as NetSocket } from "node:net";
+import { AcceptReports } from "../../internal/children/accept_reports.ts";
 import { ChildAcceptor } from "../../internal/children/child_acceptor.ts";
+import { ChildOutbox } from "../../internal/children/child_outbox.ts";
 import { parkHandle } from "../../internal/runtime/node/node_handles.ts";
 import { parkedListenerOf } from "../../internal/server/bind_passable.ts";
 import { assertEquals } from "../deps.ts";
@@ -10,40 +12,50 @@ import { dial } from "../helpers/clients.ts";
 import { TCP } from "../helpers/forking.ts";
 import { until, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
+import { fakeLink } from "./children_fakes.ts";
 
 /** An acceptor on the socket of a server that does not serve, and its requests. */
 class Accepting implements AsyncDisposable {
   readonly server = new TCP(["127.0.0.1", 0], Asks, { acceptIn: "children" });
   readonly begun: NetSocket[] = [];
-  readonly returned: NetSocket[] = [];
-  /** The credit that the acceptor has given up. */
-  gave = 0;
-  listening = false;
+  readonly #link = fakeLink();
   readonly acceptor = new ChildAcceptor({
-    idle: true,
+    link: this.#link.link,
+    outbox: new ChildOutbox(() => {}),
+    reports: new AcceptReports(this.#link.link),
+    isIdle: () => true,
     begin: (socket) => void this.begun.push(socket),
-    giveBack: (socket, credit) => {
-      this.returned.push(socket);
-      this.gave += credit;
-      return Promise.resolve();
-    },
-    sorted: () => {},
-    listening: (on) => this.listening = on,
-    full: () => {},
-    gave: (credit) => this.gave += credit,
   });
 
-  /** Lets the acceptor accept `left` connections, `credit` at a time. */
-  start(credit: number, left: number): void {
+  /** Lets the acceptor accept `requests` connections, `credit` at a time. */
+  start(credit: number, requests: number): void {
     const { handle, backlog } = parkedListenerOf(this.server.socket);
-    this.acceptor.paused = false;
-    this.acceptor.grant(credit);
-    this.acceptor.start(parkHandle(handle), backlog, left);
+    const listen = { type: "listen", backlog, requests } as const;
+    this.#pause(false);
+    this.acceptor.onMessage({ type: "credit", credit });
+    this.acceptor.onMessage(listen, parkHandle(handle));
+  }
+
+  #pause(paused: boolean): void {
+    this.acceptor.onMessage({ type: "pause", paused, each: false });
+  }
+
+  /** The credit that the acceptor has given up. */
+  get gave(): number {
+    return this.#link.said.reduce(
+      (sum, said) => said.type === "gave" ? sum + said.credit : sum,
+      0,
+    );
+  }
+
+  get listening(): boolean {
+    const reports = this.#link.said.filter(({ type }) => type === "listening");
+    return (reports.at(-1) as { on?: boolean }).on === true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.acceptor.paused = true;
-    for (const socket of [...this.begun, ...this.returned]) socket.destroy();
+    this.#pause(true);
+    for (const socket of this.begun) socket.destroy();
     await within(this.server.serverClose());
   }
 }
@@ -68,7 +80,7 @@ Deno.test({
     acceptor.ended();
     assertEquals(accepting.gave, 5);
     assertEquals(accepting.listening, false);
-    acceptor.grant(1);
+    acceptor.onMessage({ type: "credit", credit: 1 });
     assertEquals(accepting.listening, false);
   },
 });
