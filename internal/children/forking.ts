@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  concurrent,
-  type MixInOptions,
-  type ServerConstructor,
-} from "../server/concurrent.ts";
+import { concurrent, type ServerConstructor } from "../server/concurrent.ts";
 import { idleTimeoutOf } from "../requests/limit_settings.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import type { Acceptors } from "./acceptors.ts";
@@ -22,12 +18,7 @@ import {
 import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { afterDrain } from "../server/drain.ts";
-import {
-  type BaseServerOptions,
-  effectiveOptions,
-  type ServeForeverOptions,
-  setting,
-} from "../stages/server_options.ts";
+import type { ServeForeverOptions } from "../stages/server_options.ts";
 import { untimedActions } from "../server/loop_waiter.ts";
 import type {
   ServerCloseOptions,
@@ -37,29 +28,15 @@ import type {
 import { type Address, Socket } from "../../socket.ts";
 import { checkNotLoading } from "../server/handler_class.ts";
 import {
-  handlerReference,
-  selectOptions,
-} from "../handoff/handler_reference.ts";
-import {
   checkFresh,
-  checkLaunch,
-  checkPool,
-  checkShared,
-  launchOptions,
-  namesOf,
-  poolOptions,
-} from "./forking_checks.ts";
+  checkLimits,
+  type ForkingSettings,
+  forkingSettings,
+} from "./forking_settings.ts";
 import type { PoolChildOptions } from "./pool_child.ts";
 import type { ChildPool } from "./child_pool.ts";
 import type { ChildPoolOptions } from "./running_children.ts";
-import type {
-  CollectOptions,
-  ForkingOptions,
-  ForkingStatics,
-  LaunchOptions,
-} from "./forking_options.ts";
-
-type Options = BaseServerOptions & MixInOptions & ForkingOptions;
+import type { CollectOptions, ForkingStatics } from "./forking_options.ts";
 
 /** Returns a subclass of a server that runs the handlers in child processes. */
 export function forking<B extends ServerConstructor>(Base: B) {
@@ -73,13 +50,12 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static childOptions: readonly string[] = [];
     static acceptIn: ForkingStatics["acceptIn"] = "parent";
 
-    readonly acceptIn: ForkingStatics["acceptIn"];
-    readonly #launch: LaunchOptions;
-    readonly #init: () => PoolChildOptions["init"];
+    readonly #settings: ForkingSettings;
     #limits: ChildPoolOptions;
     #pool: ChildPool | undefined;
     #closed = false;
     #acceptors: Acceptors | undefined;
+
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
       untimedActions.add(this.prototype.serviceActions);
@@ -89,38 +65,29 @@ export function forking<B extends ServerConstructor>(Base: B) {
     // deno-lint-ignore no-explicit-any
     constructor(...args: any[]) {
       checkNotLoading(); // first, as a child lacks what the rest needs
-      const options: Options = args[2] ?? {};
-      const statics = new.target as unknown as ForkingStatics;
-      const reference = handlerReference(args[1], "in another process");
-      const { exportName, moduleUrl } = reference;
-      const limits = checkPool(poolOptions(options, statics));
-      const launch = checkLaunch(launchOptions(moduleUrl, options, statics));
-      const names = namesOf(options, statics);
-      const told = selectOptions(effectiveOptions(new.target, options), names);
-      checkShared(setting({ constructor: new.target }, options, "shared"));
+      const settings = forkingSettings(new.target, args);
       const acceptIn = acceptInOf(new.target, args, "children");
-      if (acceptIn === "children") checkFresh(limits.requestsPerChild);
+      if (acceptIn === "children") checkFresh(settings.limits.requestsPerChild);
       super(...args);
-      this.acceptIn = acceptIn;
       if (acceptIn === "children") requestsOf(this).acceptedIn = acceptIn;
-      this.#limits = limits;
-      this.#launch = launch;
-      this.#init = () => this.#firstMessage(exportName, told);
+      this.#settings = settings;
+      this.#limits = settings.limits;
     }
 
     /** Returns the first message to a child. */
-    #firstMessage(
-      exportName: string,
-      options: PoolChildOptions["init"]["options"],
-    ): PoolChildOptions["init"] {
+    #firstMessage(): PoolChildOptions["init"] {
       return {
         type: "init",
-        exportName,
+        exportName: this.#settings.exportName,
         serverAddress: this.serverAddress,
         shared: this.shared,
-        options,
+        options: this.#settings.childOptions,
         idleTimeout: idleTimeoutOf(this),
       };
+    }
+
+    get acceptIn(): ForkingStatics["acceptIn"] {
+      return this.options.acceptIn; // and not a field: the base constructor binds
     }
 
     get maxChildren(): number {
@@ -148,7 +115,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     }
 
     #set(change: Partial<ChildPoolOptions>): void {
-      const limits = checkPool({ ...this.#limits, ...change });
+      const limits = checkLimits({ ...this.#limits, ...change });
       if (this.acceptIn === "children") checkFresh(limits.requestsPerChild);
       this.#limits = limits;
       this.#pool?.setOptions(limits);
@@ -161,8 +128,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     serverBind(): void | Promise<void> {
       // deno-lint-ignore no-explicit-any
       const server = this as any as SocketServer<unknown>;
-      const parked = this.options.acceptIn === "children"; // the constructor has not gone on
-      if (bindPassable(server, parked)) return;
+      if (bindPassable(server, this.acceptIn === "children")) return;
       return (Base.prototype as SocketServer<unknown>).serverBind.call(this);
     }
 
@@ -229,8 +195,8 @@ export function forking<B extends ServerConstructor>(Base: B) {
       if (this.#pool === undefined) {
         this.#pool = requestsOf(this).pool = new ChildPool({
           server: this,
-          launch: this.#launch,
-          init: this.#init,
+          launch: this.#settings.launch,
+          init: () => this.#firstMessage(),
           shutdown: async () => await this.shutdown(),
           onLimit: (limit, client) => noteLimit(this, limit, client),
           accepts,

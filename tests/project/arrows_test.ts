@@ -230,7 +230,7 @@ const PARTS = new Map<string, RegExp>([
     "internal/workers",
     /\/(?:threading|resource_limits|worker_acceptance)\.ts$/,
   ],
-  ["internal/children", /\/(?:forking|forking_checks)\.ts$/],
+  ["internal/children", /\/(?:forking|forking_settings)\.ts$/],
   ["internal/channel", /^$/],
   ["internal/runtime/tls", /^$/],
   ["internal/ssl", /^$/],

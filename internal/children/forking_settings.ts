@@ -4,6 +4,15 @@
  * @module
  */
 
+import {
+  handlerReference,
+  selectOptions,
+} from "../handoff/handler_reference.ts";
+import {
+  type BaseServerOptions,
+  effectiveOptions,
+  setting,
+} from "../stages/server_options.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { nodeV8 } from "../runtime/system/node_builtins.ts";
 import { checkMax } from "../server/concurrent.ts";
@@ -15,29 +24,51 @@ import type {
   LaunchOptions,
 } from "./forking_options.ts";
 
-/** Returns the launch options, from the options of the server or the static fields of its class. */
-export function launchOptions(
-  moduleUrl: string,
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): LaunchOptions {
-  const { childEnv: env } = options;
-  return {
-    moduleUrl,
-    permissions: options.childPermissions ?? statics.childPermissions,
-    env: env === undefined ? statics.childEnv : env,
-    flags: options.childFlags ?? statics.childFlags,
-  };
+/** The checked options of a forking server. */
+export interface ForkingSettings {
+  /** The limits of the pool. */
+  readonly limits: ChildPoolOptions;
+  /** The options of each start of a child. */
+  readonly launch: LaunchOptions;
+  /** The name under which the module exports the handler. */
+  readonly exportName: string;
+  /** The options of the server that handlers see. */
+  readonly childOptions: Record<string, unknown>;
 }
 
 /**
- * Returns the names of the options that handlers see, from the options of the server or the static field of its class.
+ * Reads and checks the options of a server, which win over the static fields of its class.
+ *
+ * @param Class The class of the server.
+ * @param args The arguments of its constructor.
  */
-export function namesOf(
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): readonly string[] {
-  const names = options.childOptions ?? statics.childOptions;
+export function forkingSettings(
+  Class: object,
+  args: readonly unknown[],
+): ForkingSettings {
+  const options = (args[2] ?? {}) as BaseServerOptions & ForkingOptions;
+  const statics = Class as ForkingStatics;
+  const handler = handlerReference(args[1], "in another process");
+  const { childTimeout: timeout, childEnv: env } = options;
+  const limits = checkLimits({
+    maxChildren: options.maxChildren ?? statics.maxChildren,
+    requestsPerChild: options.requestsPerChild ?? statics.requestsPerChild,
+    childTimeout: timeout === undefined ? statics.childTimeout : timeout,
+  });
+  const launch = checkLaunch({
+    moduleUrl: handler.moduleUrl,
+    permissions: options.childPermissions ?? statics.childPermissions,
+    env: env === undefined ? statics.childEnv : env,
+    flags: options.childFlags ?? statics.childFlags,
+  });
+  const names = checkNames(options.childOptions ?? statics.childOptions);
+  const childOptions = selectOptions(effectiveOptions(Class, options), names);
+  checkShared(setting({ constructor: Class }, options, "shared"));
+  return { limits, launch, exportName: handler.exportName, childOptions };
+}
+
+/** Returns the names of options if they are a list of names. */
+function checkNames(names: readonly string[]): readonly string[] {
   if (
     Array.isArray(names) && names.every((name) => typeof name === "string")
   ) return names;
@@ -49,7 +80,7 @@ export function namesOf(
 }
 
 /** Throws a TypeError unless `shared` can be copied into another process. */
-export function checkShared(shared: unknown): void {
+function checkShared(shared: unknown): void {
   try {
     nodeV8().serialize(shared);
   } catch (cause) {
@@ -62,21 +93,8 @@ export function checkShared(shared: unknown): void {
   }
 }
 
-/** Returns the options of the pool, from the options of the server or the static fields of its class. */
-export function poolOptions(
-  options: ForkingOptions,
-  statics: ForkingStatics,
-): ChildPoolOptions {
-  const { childTimeout: timeout } = options;
-  return {
-    maxChildren: options.maxChildren ?? statics.maxChildren,
-    requestsPerChild: options.requestsPerChild ?? statics.requestsPerChild,
-    childTimeout: timeout === undefined ? statics.childTimeout : timeout,
-  };
-}
-
-/** Returns the options of the pool. Throws a RangeError if one is out of range. */
-export function checkPool(options: ChildPoolOptions): ChildPoolOptions {
+/** Returns the limits of the pool. Throws a RangeError if one is out of range. */
+export function checkLimits(options: ChildPoolOptions): ChildPoolOptions {
   checkMax(options.maxChildren, "maxChildren");
   checkMax(options.requestsPerChild, "requestsPerChild");
   const { childTimeout } = options;
@@ -104,7 +122,7 @@ export function checkFresh(requestsPerChild: number): void {
  * @throws {PermissionError} if this process lacks a permission.
  * @throws {TypeError} if an option does not have the right shape.
  */
-export function checkLaunch(options: LaunchOptions): LaunchOptions {
+function checkLaunch(options: LaunchOptions): LaunchOptions {
   checkEnv(options.env);
   checkMayFork();
   checkFlags(options.flags);
