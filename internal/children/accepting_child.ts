@@ -33,7 +33,7 @@ export interface AcceptingChildHooks {
   /** Takes a connection that the child has returned. */
   returned(socket: NetSocket): void;
   /** Called when the child has used its credit, or has given some up, or is ready. */
-  changed(): void;
+  update(): void;
   /** Called when the credit that children have left, or the number of open requests, has changed. */
   balance(): void;
 }
@@ -94,7 +94,7 @@ export class AcceptingChild {
       onTurn: process.onCapacity,
       onSilence: () => {
         process.onCapacity();
-        this.hooks.changed();
+        this.hooks.update();
       },
     });
   }
@@ -176,7 +176,7 @@ export class AcceptingChild {
         return this.#countEnded(message);
       case "full":
         this.full = true;
-        return this.hooks.changed();
+        return this.hooks.update();
       case "listening":
         return this.#noteListening(message);
       case "gave":
@@ -231,13 +231,13 @@ export class AcceptingChild {
 
   #noteListening({ on }: ListeningMessage): void {
     this.listening = on === true;
-    this.hooks.changed();
+    this.hooks.update();
   }
 
   #gave({ credit }: GaveMessage): void {
     this.#reclaiming = false;
     this.#takeCredit(credit);
-    this.hooks.changed();
+    this.hooks.update();
   }
 
   #takeCredit(credit: number): void {

@@ -18,7 +18,7 @@ import { closedSocket } from "../server/accept_in.ts";
 import { runTask } from "../server/request_stages.ts";
 import type { JobEnd } from "./child_request.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
-import { BUSY_CHILDREN_MAX } from "./concurrency_limit.ts";
+import { BUSY_CHILDREN_MAX } from "./child_survey.ts";
 import type { EndedMessage } from "./accept_messages.ts";
 import type { AcceptedJob, AcceptingChild } from "./accepting_child.ts";
 import type { PoolChild } from "./pool_child.ts";
@@ -62,7 +62,7 @@ export class Acceptors implements PoolHooks {
   readonly #ends = new WeakMap<object, Promise<JobEnd>>();
   #on = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #each = false;
+  #reportsEach = false;
   #prober: ReturnType<typeof setInterval> | undefined;
 
   /**
@@ -84,7 +84,7 @@ export class Acceptors implements PoolHooks {
     this.#prober = setInterval(() => {
       for (const child of pool.children) child.checkLiveness();
     }, PROBE_MS);
-    this.look();
+    this.update();
   }
 
   /** Lets no child accept. Resolves when the server knows of all connections that children have accepted. */
@@ -104,17 +104,17 @@ export class Acceptors implements PoolHooks {
 
   #tell(child: PoolChild): Promise<void> {
     const paused = !this.#on || this.#requests.limits.suspended;
-    return child.pause(paused, this.#each);
+    return child.pause(paused, this.#reportsEach);
   }
 
   /** Stops or resumes the accepts as the server is suspended or resumed, and applies a new `maxConnections`. */
   changeAccepts(): void {
     for (const child of this.#accepting) void this.#tell(child);
-    this.look();
+    this.update();
   }
 
-  /** Starts the children that are missing, and leases the credits that are free. */
-  look(): void {
+  /** Starts the children that are missing, and grants the credits that are free. */
+  update(): void {
     if (this.#on && this.#pool !== undefined) this.#fill(this.#pool);
     this.balance();
   }
@@ -149,17 +149,17 @@ export class Acceptors implements PoolHooks {
     const { requestsPerChild: requests } = this.#pool!.children.options;
     this.#accepting.add(child);
     child.accepting.listen({ type: "listen", backlog, requests }, handle);
-    this.#each = hasRequestSubscribers();
+    this.#reportsEach = hasRequestSubscribers();
     void this.#tell(child);
   }
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.look(), RETRY_MS);
+    this.#retry = setTimeout(() => this.update(), RETRY_MS);
   }
 
   /** The credits of children that no request uses. */
-  get #unused(): number {
+  get #unusedCredit(): number {
     let unused = 0;
     for (const { accepting } of this.#accepting) {
       unused += accepting.unusedCredit;
@@ -167,22 +167,22 @@ export class Acceptors implements PoolHooks {
     return unused;
   }
 
-  get #free(): number {
-    return this.#max - this.#requests.size - this.#unused;
+  get #freeCredit(): number {
+    return this.#max - this.#requests.size - this.#unusedCredit;
   }
 
-  /** Leases the free credits, or takes back what the server needs itself. */
+  /** Grants the free credits, or takes back what the server needs itself. */
   balance(): void {
     const children = [...this.#accepting].filter((child) => child.open)
       .map((child) => child.accepting);
     if (this.#on && !this.#listener?.waits) this.#grant(children);
-    else if (this.#free < 1) this.#reclaim(children);
-    if (this.#free < 0) reclaim(children, -this.#free);
-    this.#requests.limits.reserved = this.#unused;
+    else if (this.#freeCredit < 1) this.#reclaim(children);
+    if (this.#freeCredit < 0) reclaim(children, -this.#freeCredit);
+    this.#requests.limits.reserved = this.#unusedCredit;
   }
 
   /**
-   * Leases the free credits: each child gets a share, the server keeps one, and a child that is full gets more. One that
+   * Grants the free credits: each child gets a share, the server keeps one, and a child that is full gets more. One that
    * rests although it has credit gets none.
    */
   #grant(children: AcceptingChild[]): void {
@@ -191,10 +191,10 @@ export class Acceptors implements PoolHooks {
     const silent = children.some(({ liveness }) => liveness.silent); // they give nothing back: something stays for other children
     for (const child of children) {
       if (child.liveness.silent || child.rests) continue;
-      const little = Math.max(1, Math.floor(this.#free / parts));
+      const little = Math.max(1, Math.floor(this.#freeCredit / parts));
       const share = silent ? Math.min(little, part) : part;
       const missing = child.full ? little : share - child.credit;
-      const credit = Math.min(missing, this.#free);
+      const credit = Math.min(missing, this.#freeCredit);
       if (credit > 0) child.grant(credit);
     }
   }
@@ -206,16 +206,12 @@ export class Acceptors implements PoolHooks {
     );
     const unused = resting.reduce((sum, child) => sum + child.unusedCredit, 0);
     if (unused > 0) reclaim(resting, Math.ceil(unused / 2));
-    else reclaim(children, 1 - this.#free);
+    else reclaim(children, 1 - this.#freeCredit);
   }
 
   exited(child: PoolChild): void {
     this.#accepting.delete(child);
-    this.look();
-  }
-
-  changed(): void {
-    this.look();
+    this.update();
   }
 
   begin(client: Address): AcceptedJob {
@@ -248,8 +244,8 @@ export class Acceptors implements PoolHooks {
     status.transientErrors += gone;
     endedBytes.bytesIn += bytesIn;
     endedBytes.bytesOut += bytesOut;
-    if (hasRequestSubscribers() === this.#each) return;
-    this.#each = !this.#each;
+    if (hasRequestSubscribers() === this.#reportsEach) return;
+    this.#reportsEach = !this.#reportsEach;
     this.changeAccepts();
   }
 

@@ -219,7 +219,7 @@ export class ChildAcceptor {
   #begin(sockets: NetSocket[]): void {
     for (const socket of sockets) {
       this.#turns.begin();
-      this.#child.begin(socket, this.#turns.free);
+      this.#child.begin(socket, this.#turns.proven);
     }
   }
 
@@ -230,7 +230,7 @@ export class ChildAcceptor {
 
   /** Whether a connection may come to this child: no handler is likely to hold it up. */
   get #mayWait(): boolean {
-    return this.#turns.free || this.#open === 0 && this.#child.isIdle();
+    return this.#turns.proven || this.#open === 0 && this.#child.isIdle();
   }
 
   /** Returns a connection to the server, with a credit if there is one to spare. Resolves when the server has it. */

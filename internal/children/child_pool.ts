@@ -11,11 +11,14 @@ import {
   type ExpiredRequests,
 } from "../requests/remote_requests.ts";
 import { type Job, jobFor } from "./child_job.ts";
-import { ChildSurvey } from "./child_survey.ts";
+import {
+  ChildSurvey,
+  ConcurrencyLimit,
+  SHORT_REQUEST_MS,
+} from "./child_survey.ts";
 import type { JobEnd } from "./child_request.ts";
 import { NotPassedError } from "./child_lifetime.ts";
-import { PoolChild } from "./pool_child.ts";
-import { ConcurrencyLimit, SHORT_REQUEST_MS } from "./concurrency_limit.ts";
+import type { PoolChild } from "./pool_child.ts";
 import {
   type ChildPoolOptions,
   type ChildPoolServer,
@@ -42,7 +45,8 @@ export class ChildPool {
   readonly #server: ChildPoolServer;
   readonly #waiting = new Queue<QueuedJob>();
   readonly #limit = new ConcurrencyLimit();
-  #slowing = false;
+  /** Whether to look for a child again soon, and not only once one may take a request. */
+  #lookAgain = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -111,31 +115,26 @@ export class ChildPool {
     }
   }
 
-  /** Gives the waiting requests, in order, to children that can take one. */
+  /** Gives the waiting requests, in order, to children that can take one, or fails them if there is no child. */
   readonly #dispatch = (): void => {
     while (this.#waiting.first !== undefined) {
-      const next = this.#next();
-      if (next === undefined) return;
+      let child: PoolChild | undefined;
+      try {
+        child = this.#pick();
+      } catch (error) {
+        this.#waiting.shift()!.ended.reject(error);
+        continue;
+      }
+      if (child === undefined) {
+        return this.#lookAgain ? this.#setTimer() : undefined;
+      }
       const { job, ended } = this.#waiting.shift()!;
-      if (next instanceof PoolChild) {
-        next.run(job).then(ended.resolve, ended.reject);
-      } else ended.reject(next.failure);
+      child.run(job).then(ended.resolve, ended.reject);
     }
-    this.#stopTimer();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#closed) this.children.leave();
   };
-
-  /** Returns the child for the next request, or the reason why there is none; undefined if the request has to wait. */
-  #next(): PoolChild | { failure: unknown } | undefined {
-    let child: PoolChild | undefined;
-    try {
-      child = this.#pick();
-    } catch (failure) {
-      return { failure };
-    }
-    if (child === undefined && this.#slowing) this.#setTimer();
-    return child;
-  }
 
   /** Dispatches again once the requests under way count as long. */
   #setTimer(): void {
@@ -143,11 +142,6 @@ export class ChildPool {
       this.#timer = undefined;
       this.#dispatch();
     }, SHORT_REQUEST_MS);
-  }
-
-  #stopTimer(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 
   /** Fails the first request that waits, if it has waited for a child that was killed before. */
@@ -167,18 +161,21 @@ export class ChildPool {
     const { children } = this;
     const accepts = this.#server.accepts !== undefined;
     const found = new ChildSurvey(children, accepts);
-    const { best, settled, hoped, open, starting, short } = found;
-    this.#slowing = hoped || this.#limit.isReached(short);
-    if (this.#slowing) return;
+    const { best, bestResponsive, open, starting } = found;
+    this.#lookAgain = found.idleProbed ||
+      this.#limit.isReached(found.busyBriefly);
+    if (this.#lookAgain) return;
     if (best?.load === 0) return best;
-    if (!this.#waitMoreThan(starting)) return accepts ? settled : undefined;
+    if (!this.#waitMoreThan(starting)) {
+      return accepts ? bestResponsive : undefined;
+    }
     const { failure } = children;
     if (failure !== undefined && open === 0) throw failure;
     if (children.full) return best;
     if (failure !== undefined || starting >= navigator.hardwareConcurrency) {
       if (!accepts || starting === 0) return best;
-      this.#slowing = settled === undefined; // the others may compute, and could not have reported the request that does
-      return settled;
+      this.#lookAgain = bestResponsive === undefined; // the others may compute, and could not have reported the request that does
+      return bestResponsive;
     }
     const child = open === 0 ? children.start() : children.tryStart();
     return child?.pid === undefined ? best : this.#pick();

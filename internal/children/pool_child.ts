@@ -246,7 +246,7 @@ export class PoolChild {
     clearTimeout(this.#starting);
     this.#link.synced();
     this.#onCapacity();
-    this.#options.accepts?.changed();
+    this.#options.accepts?.update();
     this.#idle();
   }
 

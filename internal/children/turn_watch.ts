@@ -33,7 +33,7 @@ const REST_TICKS = 100;
  */
 const PROVEN = 32;
 
-/** Reports whether handlers leave the event loop free: the last {@linkcode PROVEN} requests have had no long turn. */
+/** Watches whether handlers hold up the event loop: none is expected to after {@linkcode PROVEN} requests without a long turn. */
 export class TurnWatch {
   #timer: number | undefined;
   #last = 0;
@@ -42,7 +42,7 @@ export class TurnWatch {
   #requests = 0;
 
   /** Whether no long turn is expected. */
-  get free(): boolean {
+  get proven(): boolean {
     return this.#requests >= PROVEN;
   }
 

@@ -1,13 +1,17 @@
-/** ChildSurvey: the children that a server probes, and the one for the next request. */
+/** ChildSurvey: the children that a server probes, and the one for the next request. ConcurrencyLimit: the most children that short requests keep busy. */
 
-import { ChildSurvey } from "../../internal/children/child_survey.ts";
+import {
+  BUSY_CHILDREN_MAX,
+  ChildSurvey,
+  ConcurrencyLimit,
+} from "../../internal/children/child_survey.ts";
 import {
   acceptingMember,
   fakeJob,
   fakeMember,
   startingMember,
 } from "./children_fakes.ts";
-import { assertEquals } from "../deps.ts";
+import { assertEquals, assertStrictEquals } from "../deps.ts";
 
 for (const accepts of [true, false]) {
   const asks = accepts ? "asks a busy child that" : "asks no child if none";
@@ -26,3 +30,15 @@ for (const accepts of [true, false]) {
     starting.child.say({ type: "ready" });
   });
 }
+
+Deno.test("ConcurrencyLimit.isReached() limits the busy children once requests are short", () => {
+  const limit = new ConcurrencyLimit();
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), false); // no duration is known
+  limit.record(5);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), true);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX - 1), false);
+  for (let i = 0; i < 10; i++) limit.record(40);
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), false);
+  for (let i = 0; i < 12; i++) limit.record(i % 4 === 0 ? 5 : 12); // some short requests are enough
+  assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), true);
+});

@@ -129,7 +129,7 @@ export function acceptingMember(
     begin,
     counted: nothing,
     returned: nothing,
-    changed: nothing,
+    update: nothing,
     balance: nothing,
   };
   const member = fakeMember({ accepts, ...options });

@@ -9,7 +9,6 @@ import "../children/child_job_test.ts";
 import "../children/child_survey_test.ts";
 import "../children/child_transports_test.ts";
 import "../children/children_accept_rules_test.ts";
-import "../children/concurrency_limit_test.ts";
 import "../children/forking_test.ts";
 import "../children/forking_child_test.ts";
 import "../children/forking_death_test.ts";
