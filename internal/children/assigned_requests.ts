@@ -24,7 +24,7 @@ import {
 } from "./messages.ts";
 
 /** A message from a child about its requests. */
-export type RequestReport =
+type RequestReport =
   | AcknowledgeMessage
   | CallMessage
   | DoneMessage
@@ -42,7 +42,7 @@ export interface AssignedLimits {
   onLimit: (limit: ChildLimit, client: Address) => void;
 }
 
-/** The child that has the requests. */
+/** The child process that has the requests. */
 export interface AssignedChild {
   /** Resolves when the process of the child has ended. */
   readonly exited: Promise<unknown>;
@@ -54,7 +54,7 @@ export interface AssignedChild {
   onLate(id: number): void;
   /** Called when the child has acknowledged a request, or a request has ended that was not acknowledged. */
   onAcknowledged(): void;
-  /** Called with the id of a request that has ended, before it is settled. */
+  /** Called with the id of a request that has ended, before it is settled; without one if requests were only counted. */
   onEnded(id?: number): void;
 }
 
@@ -112,7 +112,7 @@ export class AssignedRequests {
    *
    * @throws {TypeError} if the child has no such request.
    */
-  get(id: number): ChildRequest {
+  #get(id: number): ChildRequest {
     const request = this.#requests.get(id);
     if (request !== undefined) return request;
     throw new TypeError(`it has no request ${Deno.inspect(id)}`);
@@ -134,7 +134,7 @@ export class AssignedRequests {
   }
 
   /** Notes that the child has acknowledged a request. */
-  acknowledge(request: ChildRequest): void {
+  #acknowledge(request: ChildRequest): void {
     if (request.acknowledged) return;
     request.acknowledged = true;
     this.#unacknowledged--;
@@ -149,7 +149,7 @@ export class AssignedRequests {
   onMessage(message: RequestReport): void {
     switch (message.type) {
       case "acknowledge":
-        return this.acknowledge(this.get(message.id));
+        return this.#acknowledge(this.#get(message.id));
       case "call":
         return this.#execute(message);
       case "done":
@@ -164,13 +164,13 @@ export class AssignedRequests {
   }
 
   #execute(message: CallMessage): void {
-    const request = this.get(message.id);
-    this.acknowledge(request);
+    const request = this.#get(message.id);
+    this.#acknowledge(request);
     request.execute(message, (...result) => this.#child.sendResult(...result));
   }
 
   #limit({ id, limit }: LimitMessage): void {
-    const { client } = this.get(id).job.message;
+    const { client } = this.#get(id).job.message;
     if (!CHILD_LIMITS.includes(limit)) {
       throw new TypeError(`there is no limit ${Deno.inspect(limit)}`);
     }
@@ -180,7 +180,7 @@ export class AssignedRequests {
   #finish({ ids, ms, bytes, idle = [] }: DoneMessage): void {
     if (!(ms >= 0)) throw new TypeError(`its request took ${ms} ms`);
     if (bytes !== undefined) this.#count(ids, bytes);
-    const idlers = new Set(idle.map((id) => this.get(id)));
+    const idlers = new Set(idle.map((id) => this.#get(id)));
     this.#settle(ids, (request) => request.resolve(ms, idlers.has(request)));
   }
 
@@ -194,7 +194,7 @@ export class AssignedRequests {
   /** Notes the bytes of requests that have ended: two numbers for each. */
   #count(ids: number[], bytes: number[]): void {
     ids.forEach((id, at) => {
-      this.get(id).count(bytes[2 * at], bytes[2 * at + 1]);
+      this.#get(id).count(bytes[2 * at], bytes[2 * at + 1]);
     });
   }
 
@@ -203,7 +203,7 @@ export class AssignedRequests {
    * and with it all that the handlers left running.
    */
   #settle(ids: number[], settle: (request: ChildRequest) => void): void {
-    const ended = ids.map((id) => this.get(id));
+    const ended = ids.map((id) => this.#get(id));
     for (const id of ids) this.#end(id);
     const last = this.exhausted && this.size === 0;
     if (last) this.#child.exited.then(() => ended.forEach(settle));
@@ -216,7 +216,7 @@ export class AssignedRequests {
     this.#requests.delete(id);
     if (this.size > 0) this.lastProgress = performance.now();
     request.cancelTimeout();
-    this.acknowledge(request);
+    this.#acknowledge(request);
     this.#child.onEnded(id);
     return request;
   }

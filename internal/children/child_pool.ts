@@ -126,7 +126,8 @@ export class ChildPool {
         continue;
       }
       if (child === undefined) {
-        return this.#lookAgain ? this.#setTimer() : undefined;
+        if (this.#lookAgain) this.#setTimer();
+        return;
       }
       const { job, ended } = this.#waiting.shift()!;
       child.run(job).then(ended.resolve, ended.reject);
