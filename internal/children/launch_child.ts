@@ -71,8 +71,8 @@ function entry(moduleUrl: string): string {
 }
 
 /**
- * Puts `child.ts` into the module graph. Never called: without this literal `deno cache` does not store that module,
- * and no child can start offline.
+ * Puts `child.ts` into the module graph. Never called: without this literal `deno cache` (Deno 2.9.6) does not store
+ * that module, and no child can start offline.
  */
 export function childInGraph(): Promise<unknown> {
   return import("./child.ts");

@@ -59,6 +59,21 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "the files of a workaround name the Deno that has the fault",
+  ignore: !readable,
+  fn() {
+    const silent = workarounds().flatMap(({ name, version, where }) =>
+      Array.from(where.matchAll(/`([\w/]+\.ts)`/g), ([, file]) => file)
+        .filter((file) =>
+          version.split(", ").some((each) => !read(file).includes(each))
+        )
+        .map((file) => `${name}: ${file}`)
+    );
+    assertEquals(silent, []);
+  },
+});
+
 /** The rooms that the page lists, from top to bottom. The rooms of one row are one layer. */
 function layers(): string[][] {
   const rows = architecture().matchAll(

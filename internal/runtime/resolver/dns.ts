@@ -29,6 +29,7 @@ import {
   readAton,
 } from "../../base/ip_text.ts";
 import { translate } from "../../base/translate_error.ts";
+import { queryPermission } from "../system/deno_api.ts";
 import { nodeDns } from "../system/node_builtins.ts";
 
 /** The numbers, and the texts of gai_strerror(3). */
@@ -227,8 +228,6 @@ export function permitted(name: string, ip: string, port: number): string {
 /** Reports whether the net permission for a host is granted. Never prompts. */
 export function mayUse(host: string, port: number): boolean {
   const bracketed = host.includes(":") ? `[${host}]` : host;
-  return Deno.permissions.querySync({
-    name: "net",
-    host: `${bracketed}:${port}`,
-  }).state === "granted";
+  const descriptor = { name: "net", host: `${bracketed}:${port}` };
+  return queryPermission(descriptor).state === "granted";
 }

@@ -17,6 +17,7 @@ import {
   SOCK_STREAM,
 } from "../../base/constants.ts";
 import { failingLater } from "../../waiting/turns.ts";
+import { queryPermission } from "../system/deno_api.ts";
 import {
   gaiError,
   type HostAddress,
@@ -260,7 +261,7 @@ function mayLookUp(question: Question, port: number): boolean {
   const { host } = question;
   try {
     return mayUse(host, port) &&
-      Deno.permissions.querySync({ name: "net", host }).state === "granted";
+      queryPermission({ name: "net", host }).state === "granted";
   } catch (cause) { // URIError: Deno would not connect to such a name either
     const { message: reason } = cause as URIError;
     throw gaiError("EAI_NONAME", question, { reason, cause });

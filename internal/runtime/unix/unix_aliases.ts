@@ -4,6 +4,8 @@
  * @module
  */
 
+import { queryPermission } from "../system/deno_api.ts";
+
 /** The most aliases, one for each peer. A new one replaces the oldest. Arbitrary. */
 const ALIASES_MAX = 64;
 
@@ -49,7 +51,7 @@ export class PeerAliases {
   /** Reports whether the permissions allow links, and sending to them. Never prompts. */
   get #allowed(): boolean {
     return this.#usable ??= (["read", "write", "net"] as const).every((name) =>
-      Deno.permissions.querySync({ name }).state === "granted"
+      queryPermission({ name }).state === "granted"
     );
   }
 

@@ -60,7 +60,7 @@ interface Sending {
 
 /**
  * Sends to each peer in the order of the calls. If the queue of a peer is full, tries again until the limit of the
- * call. Other peers are not delayed.
+ * call, because Deno (2.9.6) would try for ever. Other peers are not delayed.
  *
  * The answer of a server does not wait: if the queue of the peer is full, the answer is kept and sent later, up to
  * {@linkcode ANSWERS_MAX} answers for each peer.

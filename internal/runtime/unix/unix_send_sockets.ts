@@ -48,7 +48,7 @@ interface Waiter {
   readonly resolve: (sendSocket: DenoDatagramConn | undefined) => void;
 }
 
-/** Lends the send sockets of a socket to sends. A send that may get stuck never gets the last one. */
+/** Lends the send sockets of a socket to sends. A send that may get stuck (Deno 2.9.6) never gets the last one. */
 export class SendSockets {
   readonly #all: readonly DenoDatagramConn[];
   readonly #free: DenoDatagramConn[];
