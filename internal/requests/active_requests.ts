@@ -1,5 +1,5 @@
 /**
- * The open requests of a server, and those that their handlers have put others in the place of.
+ * The open requests of a server, and the requests that handlers have replaced.
  *
  * @module
  */
@@ -121,7 +121,7 @@ export class ActiveRequests implements Iterable<ActiveRequest> {
     return this.#index.get(request);
   }
 
-  /** Puts another object in the place of `active.request`. */
+  /** Replaces `active.request` by another object. */
   replace(active: ActiveRequest, request: unknown): void {
     this.#index?.delete(active.request);
     active.request = request;
@@ -175,19 +175,19 @@ class ClientCounts {
   }
 }
 
-/** The requests that were replaced, and those in their place. */
+/** The requests that were replaced, and their replacements. */
 export class ReplacedRequests {
   readonly #current = new WeakMap<object, unknown>();
   readonly #former = new WeakMap<object, unknown>();
 
-  /** Notes that `current` is in the place of `former` from now on. */
+  /** Notes that `current` replaces `former`. */
   set(former: unknown, current: unknown): void {
     if (!isObject(former) || !isObject(current)) return;
     this.#current.set(former, current);
     this.#former.set(current, former);
   }
 
-  /** Returns the request that is in the place of `request`: itself, unless it was replaced. */
+  /** Returns the latest replacement of `request`; `request` itself if there is none. */
   currentOf(request: unknown): unknown {
     let current = request;
     while (isObject(current) && this.#current.has(current)) {
@@ -196,7 +196,7 @@ export class ReplacedRequests {
     return current;
   }
 
-  /** Closes the connections that `request` is in the place of, if they are still open. */
+  /** Closes the connections that `request` has replaced, if they are still open. */
   closeFormer(request: unknown): void {
     let former = request;
     while (isObject(former) && this.#former.has(former)) {

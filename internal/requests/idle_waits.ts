@@ -74,7 +74,7 @@ export class IdleWait extends Cancellation {
     onCancel?.(undefined);
   }
 
-  /** Notes that the handler goes on. */
+  /** Ends the wait: the handler continues. */
   end(): void {
     this.cancel();
     this.#waits.delete(this);

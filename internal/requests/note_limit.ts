@@ -12,7 +12,7 @@ import { sayHookFailed } from "../stages/report.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { LimitName } from "../stages/server_status.ts";
 
-/** The part of a server that hears of its limits. */
+/** The part of a server with the hook for limits. */
 interface LimitedServer {
   handleLimit(
     limit: LimitName,

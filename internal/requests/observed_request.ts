@@ -13,7 +13,7 @@ import type {
 } from "../stages/event_types.ts";
 import { requestStart, requestStop } from "../stages/events.ts";
 
-/** What an end says besides how the request counts. */
+/** The details of an end that `RequestEnd` does not tell. */
 export type RequestDetails = Partial<
   Pick<RequestStopEvent, "reason" | "rejected" | "error">
 >;
@@ -59,7 +59,7 @@ export class ObservedRequest {
     });
   }
 
-  /** Notes what the end says besides how the request counts. */
+  /** Sets the details of the end. */
   note(details: RequestDetails): void {
     this.#details = details;
   }

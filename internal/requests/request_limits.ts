@@ -46,11 +46,11 @@ export class RequestLimits implements Readiness {
     maxConnectionsPerClient: Infinity,
     blockOnClose: true,
   };
-  /** The places of all workers that accept for one server, in one of them; undefined otherwise. */
+  /** In a worker that accepts, the places that it shares with the other workers; undefined otherwise. */
   places: SharedPlaces | undefined = undefined;
   /** The limit of the rate of connections; undefined if there was none yet. */
   rate: AcceptRate | undefined = undefined;
-  /** Whether the server takes the last connections, whatever `maxConnections` is. */
+  /** Whether the server closes, and takes the last connections even beyond `maxConnections`. */
   closing = false;
   #suspended = false;
   #reserved = 0;
@@ -121,7 +121,7 @@ export class RequestLimits implements Readiness {
     return (this.#room ??= Promise.withResolvers()).promise;
   }
 
-  /** Ends the wait for room if there is some now: a request has ended, a limit has changed, or the server goes on. */
+  /** Ends the wait for room if there is some now: a request has ended, a limit has changed, or the server was resumed. */
   noteChange(): void {
     if (this.#room === undefined || !this.ready) return;
     this.#room.resolve();

@@ -34,7 +34,7 @@ import {
 import { type ConnectionLimits, RequestLimits } from "./request_limits.ts";
 import { HeaderDeadlines, type RequestTimes } from "./request_timer.ts";
 
-/** Counts the requests of a server, and keeps what is known of each. */
+/** Registers the open requests of a server, and counts all requests. */
 export class Requests implements Iterable<ActiveRequest> {
   readonly #server: Readonly<Partial<ConnectionLimits>>;
   readonly #open = new ActiveRequests();
@@ -62,7 +62,7 @@ export class Requests implements Iterable<ActiveRequest> {
   drained: Promise<unknown> | undefined;
   /** Whether each request is a task, whose failures do not end the loop. */
   concurrent = false;
-  /** The number of requests that are being turned away, and told why. */
+  /** The number of requests for which `rejectRequest` runs. */
   rejecting = 0;
   /** The requests that their handlers have replaced; undefined before the first. */
   replaced: ReplacedRequests | undefined = undefined;
@@ -220,8 +220,8 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 
   /**
-   * Puts another request in the place of an open one: that one is shut down, closed and cut off from now on. If the
-   * server has cut off the old one already, closes the new one too.
+   * Replaces an open request: the server shuts down, closes and cuts off the current one from now on. If the server has
+   * cut off the former one already, closes the current one too.
    */
   replace(former: unknown, current: unknown): void {
     if (former === current) return;

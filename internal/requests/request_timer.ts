@@ -13,11 +13,11 @@ import { descriptorsChecked } from "../waiting/turns.ts";
 import type { ActiveRequest } from "./active_requests.ts";
 
 /**
- * Keeps what is known of the time of each request, and looks now and then for those that are over the limit. A subclass
- * says when to look, and which requests are over.
+ * Keeps a record of the time of each request, and looks now and then for requests that are over the limit. A subclass
+ * decides when to look, and which requests are over.
  *
  * @typeParam T A request.
- * @typeParam K What is known of its time.
+ * @typeParam K The record of its time.
  */
 abstract class RequestTimer<T, K> {
   /** The requests in the order in which they began. */
@@ -31,7 +31,7 @@ abstract class RequestTimer<T, K> {
     this.#onOver = onOver;
   }
 
-  /** Returns what is known of a request that begins; undefined if the limit is not for it. */
+  /** Returns the record of a request that begins; undefined if the limit does not apply to it. */
   protected abstract first(request: T): K | undefined;
 
   /** Returns the ms until the next look. */

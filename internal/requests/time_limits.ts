@@ -18,7 +18,7 @@ import type { ServerStages } from "../stages/stages.ts";
 /** A limit for the time of a request. */
 export type TimeLimit = "requestTimeout" | "idleTimeout";
 
-/** What the error of a limit says. */
+/** The call and the reason in the error of each limit. */
 const ERRORS: Record<TimeLimit, { syscall: string; reason: string }> = {
   requestTimeout: {
     syscall: "handle",

@@ -190,8 +190,8 @@ export class Dispatcher<R> {
   }
 
   /**
-   * Goes on with a request whose verdict is not there yet, or is no, so that the loop gets the next request meanwhile.
-   * The request counts from the start: a limit holds for requests that wait for their verdict, too.
+   * Waits for a verdict in a task, or turns the request away, so that the loop gets the next request meanwhile. The
+   * request counts from the start: a limit holds for requests that wait for their verdict, too.
    */
   #judge(
     active: KnownRequest<R>,
@@ -209,7 +209,7 @@ export class Dispatcher<R> {
     void turnAway(this.#server, active, reason);
   }
 
-  /** Waits for a verdict, and then goes on as the loop does. */
+  /** Waits for a verdict, and then accepts the request or turns it away. */
   async #verify(
     active: KnownRequest<R>,
     verdict: Promise<boolean>,

@@ -23,7 +23,7 @@ const REPORT_AFTER_MS = 1000;
 /** The number of clients that the report names. Arbitrary. */
 const CLIENTS_NAMED = 5;
 
-/** The part of a server that hears of a slow drain. */
+/** The part of a server that reports a slow drain. */
 interface DrainingServer {
   handleSlowClose(
     clients: string[],
@@ -138,7 +138,7 @@ export function enter<T>(server: object, run: () => T): T {
   return isInside(server) ? run() : scope.run(server, run);
 }
 
-/** Reports whether the caller is part of a request of the server, so that a wait for all requests would never end. */
+/** Reports whether the caller is part of a request of the server. A wait for all requests would never end there. */
 export function isInside(server: object): boolean {
   return scope.getStore() === server;
 }

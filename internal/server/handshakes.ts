@@ -101,7 +101,7 @@ export class Handshakes<R> extends PendingRequests<R, SecureServer> {
     this.endWait(active, active.secured ? active : undefined);
   }
 
-  /** Makes a handshake. Returns whether the request goes on; otherwise it is closed. */
+  /** Makes a handshake. Returns false if it failed or `verifyPeer` rejected the client: the request is closed then. */
   async #secure(active: KnownRequest<R>): Promise<boolean> {
     const server = this.server;
     const { clientAddress } = active;

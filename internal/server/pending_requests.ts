@@ -74,7 +74,7 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
    * Ends the wait of a request. Turns the request away if the server has begun to drain meanwhile.
    *
    * @param active The request.
-   * @param ready The same, if it goes on, and undefined if it has ended.
+   * @param ready The request again, if the loop is to take it; undefined if it has ended.
    */
   protected endWait(
     active: ActiveRequest<R>,

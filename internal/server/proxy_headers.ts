@@ -84,7 +84,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
     if (this.requests.draining) this.#stopTimer();
   }
 
-  /** Reads a header. Returns the request if it goes on, and undefined if it was closed or turned away. */
+  /** Reads a header. Returns the request; undefined if it was closed or turned away. */
   async #introduceOrEnd(
     active: ActiveRequest<R>,
     peerAddress: Address,

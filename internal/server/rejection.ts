@@ -57,7 +57,10 @@ function endRejected(
   return endBeforeRejection(requests, requests.detach(request));
 }
 
-/** Ends a request that is told later why: it takes no place meanwhile. Returns its observation, whose end comes later. */
+/**
+ * Ends a request before `rejectRequest` runs, so that it takes no place meanwhile. Returns its observation, which the
+ * caller ends.
+ */
 export function endBeforeRejection(
   requests: Requests,
   active: ActiveRequest,

@@ -86,8 +86,8 @@ export async function reportAndShutdown<R>(
 }
 
 /**
- * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. It is no async function, which
- * would take 250 bytes of each idle connection: the rest of the task hangs on the promise of `finishRequest`.
+ * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. An async function
+ * would take 250 bytes of each idle connection.
  */
 export function runTask<R>(
   server: ServerStages<R>,
@@ -161,8 +161,7 @@ export interface Runnable {
  * `handle` and `finish` throw, the error is a `SuppressedError` with both. A `handle` that throws the reason of its own
  * aborted signal has stopped as the server asked, which is no error.
  *
- * `finish` hangs on the promise of `handle`: a function that waits for `handle` would cost an idle connection 230 bytes
- * more.
+ * An async function that waits for `handle` would take 230 bytes more of each idle connection.
  *
  * @returns A promise; undefined if no part of the handler had to wait.
  */

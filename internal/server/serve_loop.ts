@@ -144,7 +144,7 @@ export class ServeLoop<R> {
     }
   }
 
-  /** Waits for a request, or for what holds back the one that waits: the room, or the rate. */
+  /** Waits for a request; if one waits already, for the limit that holds it back. */
   #wait(waiter: LoopWaiter, source: Readiness): Promise<void> {
     const { limits } = this.#requests;
     if (source !== limits) {

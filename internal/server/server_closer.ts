@@ -108,7 +108,7 @@ export class ServerCloser<R> {
   }
 
   /**
-   * Takes the connections of an inherited socket that were accepted ahead, whatever `maxConnections` is: another process
+   * Takes the connections of an inherited socket that were accepted ahead, even beyond `maxConnections`: another process
    * accepts the next connections, but cannot get these. Waits for their PROXY headers and handshakes.
    */
   #finishAccepts(timeout: number | null): void | Promise<boolean> {

@@ -18,7 +18,7 @@ import {
   type OptionValue,
   setOption,
 } from "../runtime/transport/socket_options.ts";
-import type { SocketState } from "./state.ts";
+import { defaults, type SocketState } from "./state.ts";
 
 /** The settings in the state of a socket, async or blocking. */
 export type SettingsState = Pick<
@@ -26,15 +26,13 @@ export type SettingsState = Pick<
   "type" | "listening" | "timeout" | "deadline" | "checkOpen" | "target"
 >;
 
-let defaultTimeout: number | null = null;
-
 /**
  * Returns the timeout of new sockets, in seconds; null is no timeout.
  *
  * @category Sockets
  */
 export function getdefaulttimeout(): number | null {
-  return defaultTimeout;
+  return defaults.timeout;
 }
 
 /**
@@ -46,7 +44,7 @@ export function getdefaulttimeout(): number | null {
  */
 export function setdefaulttimeout(timeout: number | null): void {
   checkTimeout(timeout);
-  defaultTimeout = timeout;
+  defaults.timeout = timeout;
 }
 
 /** Sets the timeout of a socket, also of a closed one, as CPython does. */

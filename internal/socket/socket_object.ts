@@ -121,7 +121,7 @@ export class Socket implements Disposable {
     this.family = family;
     this.type = type;
     this.proto = proto;
-    this.#state = new SocketState(family, type, settings.getdefaulttimeout());
+    this.#state = new SocketState(family, type);
   }
 
   static {

@@ -43,6 +43,9 @@ export interface SocketDeadline {
   readonly due: number;
 }
 
+/** The settings of new sockets: the timeout in seconds; null waits without limit. */
+export const defaults: { timeout: number | null } = { timeout: null };
+
 /** The errors of sockets that were closed with one. */
 const failures = new WeakMap<SocketState, OSError>();
 
@@ -65,7 +68,7 @@ export interface Attempt {
  */
 export class SocketState {
   /** The timeout in seconds; null waits without limit. */
-  timeout: number | null;
+  timeout: number | null = defaults.timeout;
   /** The deadline of all calls. */
   declare deadline: SocketDeadline | undefined;
   /** The connection of a connected socket. */
@@ -106,15 +109,8 @@ export class SocketState {
   /**
    * @param family The address family.
    * @param type The type.
-   * @param timeout The first timeout.
    */
-  constructor(
-    readonly family: number,
-    readonly type: number,
-    timeout: number | null,
-  ) {
-    this.timeout = timeout;
-  }
+  constructor(readonly family: number, readonly type: number) {}
 
   /**
    * Returns the limit of a call that begins now; `timeout` is in seconds. Throws the reason of a signal that has

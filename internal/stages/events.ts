@@ -61,7 +61,7 @@ export function publishListening(
   listenerStart.publish({ server, address: server.serverAddress });
 }
 
-/** Reports whether a server listens and its start was published, so that a new subscriber does not hear of it. */
+/** Reports whether a server listens and its start was published, which a new subscriber has missed. */
 export function isListening(server: AnyServer): boolean {
   return listening.get(server) === true;
 }

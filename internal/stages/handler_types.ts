@@ -54,7 +54,7 @@ export interface HandlerServer<
 }
 
 /**
- * The server of a handler, whatever its addresses, `shared` and options.
+ * The server of a handler, with any addresses, `shared` and options.
  *
  * @category Handlers
  */
