@@ -125,8 +125,8 @@ export class BlockingStreamRequestHandler<
    */
   rbufsize: number = -1;
   /**
-   * The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
-   * in `status.limits`.
+   * The longest line that `rfile` reads, in bytes. A longer line throws a `LimitOverrunError`, and the server counts
+   * the line in `status.limits`.
    *
    * @default {65536}
    */

@@ -69,8 +69,8 @@ export class DualRequestHandler<
    */
   rbufsize: number = -1;
   /**
-   * The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`, and the server counts it
-   * in `status.limits`.
+   * The longest line that `rfile` reads from a connection, in bytes. A longer line throws a `LimitOverrunError`, and
+   * the server counts the line in `status.limits`.
    *
    * @default {65536}
    */
