@@ -5,12 +5,7 @@
  */
 
 import type { OSError } from "../base/errors.ts";
-import {
-  type Doing,
-  isRaggedEnd,
-  osError,
-  translate,
-} from "../base/translate_error.ts";
+import { isRaggedEnd, osError, translate } from "../base/translate_error.ts";
 import type { Cancellation, WaitLimit } from "../waiting/timeouts.ts";
 import { nextTurn, turnUntil } from "../waiting/turns.ts";
 import { whenReady } from "../waiting/when_ready.ts";
@@ -26,12 +21,12 @@ import {
 /** A placeholder for the memory of a read whose transport returns its own. */
 const OWN: Bytes = new Uint8Array(0);
 
-/** The error of a read of a closed socket. Made as late as possible, because an error costs 10 us. */
-const CLOSED: Doing = {
-  syscall: "recv",
-  reason:
-    "the socket was closed; a handler must await its calls before handle() returns",
-};
+/** Creates the error of a read of a closed socket. Called as late as possible, because an error costs 10 us. */
+function closedError(): OSError {
+  const reason =
+    "the socket was closed; a handler must await its calls before handle() returns";
+  return osError("EBADF", { syscall: "recv", reason });
+}
 
 /**
  * Receives for the calls of a socket, with at most one read in flight. A call that stops waiting leaves the read, and its
@@ -76,8 +71,13 @@ export class ReceiveBuffer implements Readiness {
   }
 
   get ready(): boolean {
+    return this.#arrived || this.#stopped;
+  }
+
+  /** Whether bytes, the end of the stream or an error have come. */
+  get #arrived(): boolean {
     return this.#memory.available > 0 || this.#ended ||
-      this.#error !== undefined || this.#stopped;
+      this.#error !== undefined;
   }
 
   /** The number of bytes that wait. */
@@ -143,10 +143,12 @@ export class ReceiveBuffer implements Readiness {
     return this.#whenReady(limit, () => this.peek(size));
   }
 
-  /** Calls `take` when bytes have come; after {@linkcode ReceiveBuffer.stop} at once. */
+  /** Calls `take` when bytes have come. After {@linkcode ReceiveBuffer.stop} reads once more, and does not wait. */
   async #whenReady<T>(limit: WaitLimit, take: () => T): Promise<T> {
-    if (this.#stopped) await this.#look();
-    else if (this.ready && !this.hasBytes) await nextTurn(); // the end: a program that reads on and on must not starve the others
+    if (this.#stopped) {
+      if (!this.#arrived && !this.reading) this.#read();
+      await turnUntil(() => this.#arrived);
+    } else if (this.ready && !this.hasBytes) await nextTurn(); // the end: a program that reads on and on must not starve the others
     return await whenReady(this, limit, "recv", take);
   }
 
@@ -245,11 +247,8 @@ export class ReceiveBuffer implements Readiness {
   }
 
   #forgetCall(): void {
-    this.#call =
-      this.#resolve =
-      this.#into =
-      this.#timeout =
-        undefined;
+    this.#call = this.#resolve = this.#into = undefined;
+    this.#timeout = undefined;
   }
 
   /** Takes at most `size` bytes; empty at the end of the stream. The buffer must be ready. */
@@ -278,7 +277,7 @@ export class ReceiveBuffer implements Readiness {
   /** Throws the error, if all bytes before it are taken. Throws the error of a read only once. */
   #check(): void {
     if (this.#memory.check()) return;
-    if (this.#closed) throw this.failure ?? osError("EBADF", CLOSED);
+    if (this.#closed) throw this.failure ?? closedError();
     if (this.#error === undefined) return;
     const error = this.#error;
     this.#error = undefined;
@@ -289,14 +288,6 @@ export class ReceiveBuffer implements Readiness {
   stop(): void {
     this.#stopped = true;
     this.#wake();
-  }
-
-  /** Reads the bytes that have arrived since {@linkcode ReceiveBuffer.stop}. */
-  async #look(): Promise<void> {
-    const arrived = () =>
-      this.available > 0 || this.#ended || this.#error !== undefined;
-    if (!arrived() && !this.reading) this.#read();
-    await turnUntil(arrived);
   }
 
   /** Closes: every call that waits ends with EBADF. */
