@@ -74,7 +74,6 @@ export const READY: Readiness = { ready: true, fill: () => Promise.resolve() };
  */
 export class PendingOperation<T> implements WatchedReadiness {
   readonly #start: () => Promise<T>;
-  readonly #wants: ((value: T) => boolean) | undefined;
   readonly watchers: Set<() => void> = new Set();
   #inFlight: Promise<void> | undefined;
   /** Whether there is a result: a value or an error. Not an object, since each request would allocate one. */
@@ -82,13 +81,9 @@ export class PendingOperation<T> implements WatchedReadiness {
   #failed = false;
   #result: unknown;
 
-  /**
-   * @param start Begins the operation.
-   * @param wants Reports whether to keep a result. After any other the operation starts again.
-   */
-  constructor(start: () => Promise<T>, wants?: (value: T) => boolean) {
+  /** @param start Begins the operation. */
+  constructor(start: () => Promise<T>) {
     this.#start = start;
-    this.#wants = wants;
   }
 
   get ready(): boolean {
@@ -100,42 +95,16 @@ export class PendingOperation<T> implements WatchedReadiness {
     return this.#inFlight !== undefined || this.ready;
   }
 
-  /** Resolves when no operation is in flight; at once if there is none. */
-  get settled(): Promise<void> {
-    return this.#inFlight ?? Promise.resolve();
-  }
-
   fill(): Promise<void> {
     if (this.#ended) return Promise.resolve();
-    return this.#inFlight ??= this.#run();
+    return this.#inFlight ??= begun(this.#start).then(
+      this.#succeed,
+      this.#fail,
+    );
   }
 
-  #run(): Promise<void> {
-    return begun(this.#start).then(this.#succeed, this.#fail);
-  }
-
-  readonly #succeed = (value: T): void | Promise<void> => {
-    if (this.#wants?.(value) === false) return this.#search();
-    this.#end(value, false);
-  };
-
-  /**
-   * Repeats the operation until its result is wanted. It is a loop, because a chain of operations would keep a promise
-   * for each.
-   */
-  async #search(): Promise<void> {
-    let value: T;
-    try {
-      do value = await begun(this.#start); while (!this.#wants!(value));
-    } catch (error) {
-      return this.#end(error, true);
-    }
-    this.#end(value, false);
-  }
-
-  readonly #fail = (error: unknown): void => {
-    this.#end(error, true);
-  };
+  readonly #succeed = (value: T): void => this.#end(value, false);
+  readonly #fail = (error: unknown): void => this.#end(error, true);
 
   #end(result: unknown, failed: boolean): void {
     this.#inFlight = undefined;
@@ -158,11 +127,6 @@ export class PendingOperation<T> implements WatchedReadiness {
     this.#ended = this.#failed = false;
     this.#result = undefined;
     return result;
-  }
-
-  /** Returns the result without taking it, or throws the error. */
-  peek(): T {
-    return this.#failed ? this.take() : this.#result as T;
   }
 
   /** Takes the value, if there is one. Drops an error. */

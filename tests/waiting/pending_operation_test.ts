@@ -17,7 +17,7 @@ import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
 /** An operation whose operations the test ends. */
-function gatedSlot(): [
+function gatedOperation(): [
   PendingOperation<string>,
   PromiseWithResolvers<string>[],
 ] {
@@ -31,7 +31,7 @@ function gatedSlot(): [
 }
 
 Deno.test("PendingOperation.fill() has one operation in flight, and keeps its result", async () => {
-  const [operation, gates] = gatedSlot();
+  const [operation, gates] = gatedOperation();
   assertEquals(operation.ready, false, "ready");
   assertEquals(operation.busy, false, "busy");
   const fills = [operation.fill(), operation.fill()];
@@ -45,41 +45,32 @@ Deno.test("PendingOperation.fill() has one operation in flight, and keeps its re
   assertEquals(operation.ready, true, "ready");
   assertEquals(operation.busy, true, "busy");
   assertEquals(gates.length, 1, "gates");
-  for (const _twice of [1, 2]) assertEquals(operation.peek(), "one", "peek");
   assertEquals(operation.take(), "one", "take");
   assertEquals(operation.busy, false, "busy");
   operation.fill();
   assertEquals(gates.length, 2);
 });
 
-Deno.test("PendingOperation calls its watchers in the turn in which a result comes, not for one that it does not want", async () => {
-  const gates: PromiseWithResolvers<string>[] = [];
-  const operation = new PendingOperation(() => {
-    const gate = Promise.withResolvers<string>();
-    gates.push(gate);
-    return gate.promise;
-  }, (value) => value !== "unwanted");
+Deno.test("PendingOperation calls its watchers in the turn in which a result comes", async () => {
+  const [operation, gates] = gatedOperation();
   const log: string[] = [];
   operation.watchers.add(() => log.push(`${operation.ready}`));
   const filled = operation.fill().then(() => log.push("flight"));
-  gates[0].resolve("unwanted");
   await turn();
   assertEquals(log, []);
-  gates[1].reject(new Error("failed"));
+  gates[0].reject(new Error("failed"));
   await within(filled);
   assertEquals(log, ["true", "flight"]);
 });
 
-Deno.test("PendingOperation.take() and peek() throw the error, once", async () => {
-  const [operation, gates] = gatedSlot();
-  for (const look of ["take", "peek"] as const) {
-    const filled = operation.fill();
-    gates.at(-1)!.reject(new Error("failed"));
-    await within(filled);
-    assertEquals(operation.ready, true);
-    assertThrows(() => operation[look](), Error, "failed");
-    assertEquals(operation.ready, false);
-  }
+Deno.test("PendingOperation.take() throws the error, once", async () => {
+  const [operation, gates] = gatedOperation();
+  const filled = operation.fill();
+  gates[0].reject(new Error("failed"));
+  await within(filled);
+  assertEquals(operation.ready, true);
+  assertThrows(() => operation.take(), Error, "failed");
+  assertEquals(operation.ready, false);
 });
 
 Deno.test("PendingOperation keeps a failure for one call", async () => {
@@ -88,7 +79,6 @@ Deno.test("PendingOperation keeps a failure for one call", async () => {
   assertThrows(() => operation.take(), Error, "no");
   assertEquals(operation.ready, false, "ready");
   assertEquals(operation.drop(), undefined, "drop");
-  assertEquals(operation.peek(), undefined, "peek");
 });
 
 Deno.test("PendingOperation takes an operation that throws instead of rejecting", async () => {
@@ -100,7 +90,7 @@ Deno.test("PendingOperation takes an operation that throws instead of rejecting"
 });
 
 Deno.test("PendingOperation.drop() gives the value that nobody took, and no error", async () => {
-  const [operation, gates] = gatedSlot();
+  const [operation, gates] = gatedOperation();
   assertEquals(operation.drop(), undefined);
   for (
     const end of [
@@ -117,7 +107,7 @@ Deno.test("PendingOperation.drop() gives the value that nobody took, and no erro
 });
 
 Deno.test("PendingOperation.abandon() discards what comes later, and minds no error", async () => {
-  const [operation, gates] = gatedSlot();
+  const [operation, gates] = gatedOperation();
   const discarded: string[] = [];
   await within(operation.abandon((value) => discarded.push(value))); // nothing is in flight
   for (
@@ -232,32 +222,4 @@ Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async ()
   lock.release();
   await within(taken);
   assertEquals(lock.ready, false);
-});
-
-Deno.test("PendingOperation that drops results leaves nothing of them, and meets the error behind them", async () => {
-  const dropped = 10_000;
-  let left = dropped;
-  const { promise: last, resolve, reject } = Promise.withResolvers<number>();
-  const operation = new PendingOperation(
-    () => left-- > 0 ? Promise.resolve(-1) : last,
-    (value) => value >= 0,
-  );
-  let ended = false;
-  const filled = operation.fill().then(() => ended = true);
-  while (left >= 0) await turn();
-  assertEquals(operation.ready, false, "ready");
-  assertEquals(operation.busy, true, "busy");
-  resolve(7);
-  for (let i = 0; i < 20 && !ended; i++) await null;
-  assertEquals(ended, true); // each result that was dropped would take a step more
-  await filled;
-  assertEquals(operation.take(), 7);
-  left = 1;
-  const failing = new PendingOperation(
-    () => left-- > 0 ? Promise.resolve(-1) : Promise.reject(new Error("gone")),
-    (value: number) => value >= 0,
-  );
-  await within(failing.fill());
-  assertThrows(() => failing.take(), Error, "gone");
-  reject(undefined);
 });
