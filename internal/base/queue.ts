@@ -5,10 +5,10 @@
  */
 
 /** One element and its neighbours. */
-interface Place<T> {
+interface Entry<T> {
   readonly value: T;
-  before: Place<T> | undefined;
-  behind: Place<T> | undefined;
+  previous: Entry<T> | undefined;
+  next: Entry<T> | undefined;
   gone: boolean;
 }
 
@@ -19,8 +19,8 @@ interface Place<T> {
  * @typeParam T The element.
  */
 export class Queue<T> {
-  #first: Place<T> | undefined;
-  #last: Place<T> | undefined;
+  #first: Entry<T> | undefined;
+  #last: Entry<T> | undefined;
 
   /**
    * Adds an element at the end, and returns a function that removes it.
@@ -28,12 +28,12 @@ export class Queue<T> {
    * @returns A function that removes the element. It returns false if the element has left the queue already.
    */
   push(value: T): () => boolean {
-    const before = this.#last;
-    const place: Place<T> = { value, before, behind: undefined, gone: false };
-    if (before === undefined) this.#first = place;
-    else before.behind = place;
-    this.#last = place;
-    return () => this.#remove(place);
+    const previous = this.#last;
+    const entry: Entry<T> = { value, previous, next: undefined, gone: false };
+    if (previous === undefined) this.#first = entry;
+    else previous.next = entry;
+    this.#last = entry;
+    return () => this.#remove(entry);
   }
 
   /** The first element; undefined if there is none. */
@@ -43,7 +43,7 @@ export class Queue<T> {
 
   /** Iterates over the elements. */
   *[Symbol.iterator](): Generator<T> {
-    for (let at = this.#first; at !== undefined; at = at.behind) yield at.value;
+    for (let at = this.#first; at !== undefined; at = at.next) yield at.value;
   }
 
   /** Removes and returns the first element; undefined if there is none. */
@@ -53,14 +53,14 @@ export class Queue<T> {
     return first?.value;
   }
 
-  #remove(place: Place<T>): boolean {
-    if (place.gone) return false;
-    place.gone = true;
-    const { before, behind } = place;
-    if (before === undefined) this.#first = behind;
-    else before.behind = behind;
-    if (behind === undefined) this.#last = before;
-    else behind.before = before;
+  #remove(entry: Entry<T>): boolean {
+    if (entry.gone) return false;
+    entry.gone = true;
+    const { previous, next } = entry;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
     return true;
   }
 }

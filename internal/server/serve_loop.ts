@@ -194,7 +194,7 @@ export class ServeLoop<R> {
   #rest(): void {
     this.#requests.limits.rate?.endWait();
     const socket = ownerOf(this.#server.fileno());
-    if (socket instanceof Socket) stateOf(socket).rest();
+    if (socket instanceof Socket) stateOf(socket).unref();
   }
 
   /** Stops the loop, or the next one. Resolves when the server gets no further request. */

@@ -50,7 +50,7 @@ export class Datagram {
   peer: TransportAddr | undefined;
   /** Whether the datagrams sent are a server's answers. */
   answering = false;
-  readonly #limited: BoundedDatagramTransport | undefined;
+  readonly #bounded: BoundedDatagramTransport | undefined;
   /** The number of sends of a bounded transport in flight. */
   #sends = 0;
   #closed = false;
@@ -64,7 +64,7 @@ export class Datagram {
   /** @param transport The transport to own. */
   constructor(transport: DatagramTransport) {
     this.transport = transport;
-    this.#limited = isBounded(transport) ? transport : undefined;
+    this.#bounded = isBounded(transport) ? transport : undefined;
     this.pending = new DatagramReceives(
       transport,
       ([, sender]) => this.peer === undefined || sameAddr(this.peer, sender),
@@ -73,7 +73,7 @@ export class Datagram {
 
   /** Ready when no answer waits to be sent. */
   get flushed(): Readiness {
-    return this.#limited?.flushed ?? READY;
+    return this.#bounded?.flushed ?? READY;
   }
 
   /** The number of datagrams that were received and not taken. */
@@ -158,24 +158,24 @@ export class Datagram {
     addr: TransportAddr,
     limit: WaitLimit,
   ): Promise<number> {
-    if (this.#limited !== undefined) {
-      return this.#sendWithin(this.#limited, data, addr, limit);
+    if (this.#bounded !== undefined) {
+      return this.#sendBounded(this.#bounded, data, addr, limit);
     }
     if (this.sending.tryAcquire()) {
       const sent = this.#send(data, addr);
-      return limit === null ? sent : this.#bounded(sent, limit);
+      return limit === null ? sent : this.#within(sent, limit);
     }
     if (limit === null) {
       return quiet(this.sending.acquire().then(() => this.#send(data, addr)));
     }
     const turn = this.sending.acquireWithin(limit, "sendto");
     return quiet(
-      turn.then(() => this.#bounded(this.#send(data, addr), limit)),
+      turn.then(() => this.#within(this.#send(data, addr), limit)),
     );
   }
 
   /** Waits for a send within its limit. After a timeout the send goes on and delays the next: it cannot be cancelled. */
-  #bounded(
+  #within(
     sent: Promise<number>,
     limit: "now" | Cancellation,
   ): Promise<number> {
@@ -184,7 +184,7 @@ export class Datagram {
   }
 
   /** Passes the datagram to a transport that keeps limits and order itself. */
-  #sendWithin(
+  #sendBounded(
     transport: BoundedDatagramTransport,
     data: Uint8Array,
     addr: TransportAddr,

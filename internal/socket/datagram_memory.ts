@@ -25,7 +25,7 @@ const VIEW_MAX = SLAB / 4;
 const DATAGRAMS_BEFORE_SLAB = 8;
 
 /** The number of peers that have a slab: 256 KiB in all. Arbitrary, a power of two. */
-const PLACES = 64;
+const PEERS_MAX = 64;
 
 /** A peer that has sent, and its slab. */
 class Peer {
@@ -63,17 +63,17 @@ class Peer {
 /** The memory of the datagrams of one socket. */
 export class DatagramMemory {
   /** The peers by the last bits of their port. A peer replaces another one with the same bits. */
-  readonly #peers: (Peer | undefined)[] = new Array(PLACES).fill(undefined);
+  readonly #peers: (Peer | undefined)[] = new Array(PEERS_MAX).fill(undefined);
 
   /** Copies a datagram for the caller to keep. */
   copy(data: Uint8Array, { hostname, port }: TransportAddr): Bytes {
     if (port === undefined || data.length > VIEW_MAX) { // Unix peers may have no name
       return copyOf(data, 0, data.length);
     }
-    const place = port % PLACES;
-    let peer = this.#peers[place];
+    const index = port % PEERS_MAX;
+    let peer = this.#peers[index];
     if (!peer?.is(hostname, port)) {
-      peer = this.#peers[place] = new Peer(hostname, port);
+      peer = this.#peers[index] = new Peer(hostname, port);
     }
     return peer.copy(data);
   }

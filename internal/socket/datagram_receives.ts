@@ -128,14 +128,14 @@ export class DatagramReceives implements WatchedReadiness {
     return 2;
   }
 
-  #start(place: number): void {
-    const buffer = this.#buffers[place] ??= new Uint8Array(DATAGRAM_MAX + 1);
+  #start(index: number): void {
+    const buffer = this.#buffers[index] ??= new Uint8Array(DATAGRAM_MAX + 1);
     this.#inFlight++;
     begun(() => this.#transport.receive(buffer)).then(
       (received) => {
         if (this.#wants(received)) return this.#end(received);
         this.#inFlight--;
-        this.#start(place);
+        this.#start(index);
       },
       (error) => this.#end(new ReceiveFailure(error)),
     );

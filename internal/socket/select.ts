@@ -168,7 +168,7 @@ export function socketOf(item: Selectable): Socket {
 
 /** Returns the readiness of a read or an accept. Keeps the process alive meanwhile. */
 export function readReadiness(state: SocketState): Readiness {
-  state.resume();
+  state.ref();
   if (state.handshake !== undefined) return state.handshake;
   if (state.stream !== undefined) return state.stream.receiveBuffer;
   if (state.attempt !== undefined) {

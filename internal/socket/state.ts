@@ -102,7 +102,7 @@ export class SocketState {
   /** The options that were set. */
   declare options: Map<OptionName, number> | undefined;
   #fileno = 0;
-  #resting = false;
+  #unrefed = false;
   #timer: SharedTimer | undefined;
   #gone: PromiseWithResolvers<void> | undefined;
 
@@ -124,7 +124,7 @@ export class SocketState {
     if (signal !== undefined) {
       return withSignal(this.limit(syscall, timeout), signal);
     }
-    this.resume();
+    this.ref();
     if (timeout === 0) return "now";
     if (this.deadline !== undefined) {
       return this.#untilDeadline(this.deadline, timeout, syscall);
@@ -237,20 +237,20 @@ export class SocketState {
   }
 
   /** Lets the process end although an accept or a receive is in flight, until the next call. */
-  rest(): void {
-    this.#resting = true;
+  unref(): void {
+    this.#unrefed = true;
     (this.listener ?? this.datagram)?.transport.unref?.();
   }
 
   /** Keeps the process alive for the accept or the receive in flight. */
-  resume(): void {
-    if (!this.#resting) return;
-    this.#resting = false;
+  ref(): void {
+    if (!this.#unrefed) return;
+    this.#unrefed = false;
     (this.listener ?? this.datagram)?.transport.ref?.();
   }
 
   /** Closes the socket without its stream, which the caller owns from then on. */
-  give(): void {
+  closeWithoutStream(): void {
     this.stream = undefined;
     this.close(false);
   }
@@ -262,7 +262,7 @@ export class SocketState {
     this.closed = this.closeWanted = true;
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);
-    this.resume(); // the process waits for the end of the call in flight
+    this.ref(); // the process waits for the end of the call in flight
     this.attempt?.giveUp.abort();
     this.#timer?.stop();
     const counts: ByteCounts | undefined = this.stream ?? this.datagram;

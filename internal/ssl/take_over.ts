@@ -68,7 +68,7 @@ export async function takeOver(
   const { transport, receiveBuffer } = stream;
   const { localAddr, remoteAddr } = transport;
   const counts = plainCounts(stream);
-  state.give();
+  state.closeWithoutStream();
   const first = receiveBuffer.available > 0
     ? receiveBuffer.take(receiveBuffer.available)
     : undefined;

@@ -129,7 +129,7 @@ export class TlsSession {
         bytesIn: secured.bytesIn + plain.receiveBuffer.available,
         bytesOut: secured.bytesOut,
       });
-      state.give();
+      state.closeWithoutStream();
       return plainSocket(socket, plain);
     } catch (error) {
       socket.abort();
