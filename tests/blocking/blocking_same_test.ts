@@ -127,7 +127,7 @@ const CASES: Record<string, Case> = {
       const got = await readAll(client);
       while (!ended) {
         await client.sendall(bytes("x")).catch(() => {}); // it may be closed
-        await delay(1);
+        await delay(1); // a byte each millisecond, for as long as the server lingers
       }
       return got;
     },

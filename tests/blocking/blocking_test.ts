@@ -1,3 +1,4 @@
+import process from "node:process";
 import {
   AF_INET,
   AsyncTCPServer,
@@ -8,15 +9,18 @@ import {
   ThreadingUDPServer,
 } from "../../mod.ts";
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertStringIncludes,
   deadline,
+  delay,
 } from "../deps.ts";
 import * as B from "../testdata/blocking_handlers.ts";
 import { bytes } from "../helpers/bytes.ts";
 import { readAll, readText } from "../helpers/clients.ts";
 import { Running, start, workerTest } from "../helpers/threading.ts";
+import { until } from "../helpers/within.ts";
 
 workerTest(
   "BlockingRequestHandler serves one client per worker while the others wait",
@@ -150,16 +154,18 @@ workerTest(
 );
 
 workerTest(
-  "serverClose() ends a blocked request, and the requests that wait for its worker",
+  "a blocked request uses no processor, and serverClose() ends it and the requests that wait for its worker",
   async () => {
     const running = start(B.BlockingEcho, { maxWorkers: 1 });
     using client = await running.connect();
     await client.sendall(bytes("hello"));
     assertEquals(await readText(client, 5), "hello");
     using second = await running.connect();
-    while (running.server.status.active < 2) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
+    await until(() => running.server.status.active >= 2);
+    const before = process.cpuUsage();
+    await delay(300);
+    const { user, system } = process.cpuUsage(before);
+    assert(user + system < 150_000, `${user + system} us: the worker spins`);
     const closing = running.server.serverClose({ timeout: 0.05 });
     assertEquals(await deadline(closing, 60_000), {
       idle: 0,

@@ -84,7 +84,7 @@ Deno.test("Deadline.wait() checks once more after the timeout, and then throws",
     "timed out after 0.05 s",
   );
   assert(performance.now() - before >= 49);
-  assert(asked >= 2);
+  assert(asked >= 2 && asked < 10, `${asked} checks: the thread spins`);
   new Deadline(0.01).wait(channel, () => ++asked > 3, "recv"); // ready at last
   assertThrows(
     () => new Deadline("now").wait(channel, () => false, "recv"),

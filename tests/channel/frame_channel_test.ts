@@ -6,7 +6,7 @@ import { Ring } from "../../internal/channel/ring.ts";
 import { assert, assertEquals, assertLess, deadline } from "../deps.ts";
 import { mayRead } from "../helpers/allowed.ts";
 import { countingBytes, seeded } from "../helpers/bytes.ts";
-import { turn } from "../helpers/turns.ts";
+import { endOfTurn, turn } from "../helpers/turns.ts";
 import { until } from "../helpers/within.ts";
 
 /** Returns both ends of a channel, and the ids of the frames that the worker has received. */
@@ -81,7 +81,7 @@ Deno.test({
     const served = channel.receiveAll();
     for (let i = 0; i < COUNT; i++) {
       channel.send(1, i, countingBytes(sizeOf(random), i));
-      if (i % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (i % 100 === 0) await endOfTurn();
     }
     await deadline(done.promise, 60_000);
     channel.close();

@@ -12,6 +12,7 @@ import {
   startingMember,
 } from "./children_fakes.ts";
 import { assertEquals, assertStrictEquals } from "../deps.ts";
+import { FrozenClock } from "../helpers/turns.ts";
 
 for (const accepts of [true, false]) {
   const asks = accepts ? "asks a busy child that" : "asks no child if none";
@@ -41,4 +42,19 @@ Deno.test("ConcurrencyLimit.isReached() limits the busy children once requests a
   assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), false);
   for (let i = 0; i < 12; i++) limit.record(i % 4 === 0 ? 5 : 12); // some short requests are enough
   assertStrictEquals(limit.isReached(BUSY_CHILDREN_MAX), true);
+});
+
+Deno.test("ChildSurvey passes over a silent child, even if that is idle, and does not ask it again", () => {
+  using _clock = new FrozenClock();
+  const silent = acceptingMember();
+  const busy = acceptingMember();
+  void busy.poolChild.run(fakeJob());
+  busy.child.say({ type: "acknowledge", id: 1 });
+  for (let i = 0; i < 2; i++) silent.poolChild.checkLiveness();
+  const asked = silent.child.types.length;
+  const members = [silent.poolChild, busy.poolChild];
+  const { best, open, hoped } = new ChildSurvey(members, true);
+  assertEquals(best, busy.poolChild);
+  assertEquals({ open, hoped }, { open: 2, hoped: false });
+  assertEquals(silent.child.types.length, asked);
 });

@@ -6,7 +6,6 @@ import {
   assertEquals,
   assertRejects,
   assertStrictEquals,
-  delay,
 } from "../deps.ts";
 import { mayFork } from "../helpers/allowed.ts";
 import { bytes, digest, text } from "../helpers/bytes.ts";
@@ -14,6 +13,7 @@ import { assertEnd, dial, LineClient } from "../helpers/clients.ts";
 import { serving, TCP } from "../helpers/forking.ts";
 import { recvToEnd } from "../helpers/sockets.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
+import { until } from "../helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -74,7 +74,7 @@ async function checkHalfClose(server: TCP): Promise<void> {
 /** A child knows the addresses of a connection, and forgets it at its end. */
 async function checkRequests(server: TCP): Promise<void> {
   for (let i = 0; i < 3; i++) {
-    while (server.status.active > 0) await delay(1);
+    await until(() => server.status.active === 0);
     using client = await LineClient.connect(server.serverAddress);
     assertStrictEquals(await client.ask("active"), "1");
     const me = client.socket.getsockname();
@@ -138,7 +138,7 @@ Deno.test({
     const server = new Late(LOCAL, Asks);
     const served = server.serveForever();
     using client = await LineClient.connect(server.serverAddress);
-    while (server.status.active < 1) await delay(1);
+    await until(() => server.status.active >= 1);
     const closed = server.serverClose({ timeout: 30 });
     drains.resolve();
     assertStrictEquals(await client.ask("drain"), "aborted");
@@ -174,7 +174,7 @@ Deno.test({
     const clients = await Promise.all(
       Array.from({ length: 6 }, () => LineClient.connect(server.serverAddress)),
     );
-    while (server.status.active < 6) await delay(1);
+    await until(() => server.status.active >= 6);
     assertStrictEquals(server.activeChildren?.size ?? 0, 1); // the child is not ready
     await server.serverClose();
     for (const client of clients) {
@@ -202,7 +202,7 @@ Deno.test({
     const closing = server.serverClose();
     assertStrictEquals(await a.line(), "aborted");
     a.close();
-    while (server.status.active > 1) await delay(1);
+    await until(() => server.status.active <= 1);
     await server.serverClose({ timeout: 0 });
     assertEquals(await closing, { idle: 0, finished: 1, forced: 1 });
     assertStrictEquals(await b.line().catch(({ code }) => code), "");
@@ -225,7 +225,7 @@ Deno.test({
     using first = await LineClient.connect(server.serverAddress);
     await first.ask("x");
     using second = await LineClient.connect(server.serverAddress);
-    while (server.status.active < 2) await delay(1);
+    await until(() => server.status.active >= 2);
     const report = await server.serverClose({ timeout: 0.05 });
     assertEquals(report, { idle: 0, finished: 0, forced: 2 });
     for (const client of [first, second]) await assertEnd(client.socket);
@@ -246,7 +246,7 @@ Deno.test({
     const connect = async (): Promise<LineClient> => {
       const client = await LineClient.connect(server.serverAddress);
       clients.push(client);
-      while (server.status.active < clients.length) await delay(1);
+      await until(() => server.status.active >= clients.length);
       return client;
     };
     const first = await connect();

@@ -4,14 +4,13 @@ import {
   assertInstanceOf,
   assertStrictEquals,
   assertStringIncludes,
-  delay,
 } from "../deps.ts";
 import { type InetAddress, TimeoutError } from "../../mod.ts";
 import { mayFork } from "../helpers/allowed.ts";
 import { text } from "../helpers/bytes.ts";
 import { assertEnd, LineClient } from "../helpers/clients.ts";
 import { CONFIG, exists, serving, TCP } from "../helpers/forking.ts";
-import { boundedCommand } from "../helpers/within.ts";
+import { boundedCommand, until } from "../helpers/within.ts";
 import { subscribe } from "../../telemetry.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 
@@ -70,8 +69,8 @@ Deno.test({
     await using _ = serving(server);
     using stuck = await LineClient.connect(server.serverAddress);
     await stuck.send("stop");
-    while (server.activeChildren === null) await delay(1);
-    const [pid] = server.activeChildren;
+    await until(() => server.activeChildren !== null);
+    const [pid] = server.activeChildren!;
     await assertEnd(stuck.socket);
     const { error } = await server.reports.next();
     assertInstanceOf(error, TimeoutError);
@@ -205,11 +204,11 @@ Deno.test({
     const pid = Number(await first.ask("pid"));
     Deno.kill(pid, "SIGSTOP"); // from now on the child takes no connection
     using second = await LineClient.connect(server.serverAddress);
-    while (server.status.active < 2) await delay(1);
+    await until(() => server.status.active >= 2);
     const others = await Promise.all(
       Array.from({ length: 4 }, () => LineClient.connect(server.serverAddress)),
     );
-    while (server.status.active < 6) await delay(1);
+    await until(() => server.status.active >= 6);
     Deno.kill(pid, "SIGKILL");
     for (const client of [first, second]) {
       await assertEnd(client.socket);
@@ -260,6 +259,6 @@ Deno.test({
     await parent.status;
     await reader.cancel();
     await assertEnd(client.socket); // the child is going
-    while (exists(pid)) await delay(5);
+    await until(() => !exists(pid));
   },
 });

@@ -24,7 +24,7 @@ import {
 } from "../helpers/forking.ts";
 import { recvToEnd } from "../helpers/sockets.ts";
 import { turn } from "../helpers/turns.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Asks } from "../testdata/forking_handlers.ts";
 import { Echo } from "../testdata/handlers.ts";
 
@@ -52,7 +52,7 @@ Deno.test({
     const pid = await stopAnother(server);
     try {
       using waits = await LineClient.connect(server.serverAddress); // goes to the stopped child
-      while (server.status.active < 2) await delay(1);
+      await until(() => server.status.active >= 2);
       for (let i = 0; i < 5; i++) {
         using client = await LineClient.connect(server.serverAddress);
         assertStrictEquals(await client.ask("pid"), healthy);
@@ -70,7 +70,7 @@ async function stopAnother(server: TCP): Promise<number> {
   using client = await LineClient.connect(server.serverAddress);
   const pid = Number(await client.ask("pid"));
   client.close();
-  while (server.status.active > 1) await delay(1);
+  await until(() => server.status.active <= 1);
   Deno.kill(pid, "SIGSTOP");
   return pid;
 }

@@ -7,12 +7,7 @@ import {
   SOCK_DGRAM,
   Socket,
 } from "../../mod.ts";
-import {
-  assert,
-  assertStrictEquals,
-  assertStringIncludes,
-  delay,
-} from "../deps.ts";
+import { assert, assertStrictEquals, assertStringIncludes } from "../deps.ts";
 import { mayFork } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { LineClient } from "../helpers/clients.ts";
@@ -26,6 +21,7 @@ import {
   UnixDatagram,
 } from "../helpers/forking.ts";
 import { Elsewhere, Hostile } from "../testdata/hostile_handlers.ts";
+import { until } from "../helpers/within.ts";
 
 const LOCAL: InetAddress = ["127.0.0.1", 0];
 const ignore = !mayFork;
@@ -67,7 +63,7 @@ Deno.test({
     assertStrictEquals(await other.ask("requests"), "2");
     assertStrictEquals(await client.ask("hello"), "hello");
     for (const each of [client, other]) each.close();
-    while (server.status.active > 0) await delay(1);
+    await until(() => server.status.active === 0);
     server.maxConnections = 1;
     for (const what of ["done", "internal", "handle"]) {
       await checkLoss(server, what);

@@ -18,7 +18,6 @@ import {
   assertStrictEquals,
   assertStringIncludes,
   assertThrows,
-  delay,
 } from "../deps.ts";
 import { have, havePython, mayFork } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
@@ -31,7 +30,7 @@ import {
   UDP,
   UnixStream,
 } from "../helpers/forking.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import {
   Asks,
   AsksDatagram,
@@ -103,7 +102,7 @@ async function checkChild(server: TCP): Promise<void> {
 
 /** A request goes to an idle child, to a new one, or at `maxChildren` to a busy one. */
 async function checkChoice(server: TCP): Promise<void> {
-  while (server.status.active > 0) await delay(1);
+  await until(() => server.status.active === 0);
   const [only] = server.activeChildren!;
   using a = await LineClient.connect(server.serverAddress);
   assertStrictEquals(Number(await a.ask("pid")), only);
@@ -411,7 +410,7 @@ Deno.test({
       const asked = clients.map((client) => client.ask("pid"));
       const pids = await within(Promise.all(asked));
       for (const client of clients) client.close();
-      while (server.status.active > 0) await delay(1);
+      await until(() => server.status.active === 0);
       return new Set(pids).size;
     };
     while (await pids() < count); // until all children have started

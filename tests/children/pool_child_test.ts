@@ -164,7 +164,7 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
     error: { thrown: "", name: "", message: "" },
   });
   await within(failed.catch(() => {}));
-  await delay(150);
+  await delay(150); // longer than childTimeout: nothing happens
   assertEquals(child.signals, []);
   const late = run(poolChild);
   await assertRejects(() => within(late), Error, "childTimeout");
@@ -312,7 +312,7 @@ Deno.test("PoolChild finds a child silent that does not answer, and ends it afte
   assert(!poolChild.accepting.liveness.silent);
   poolChild.checkLiveness();
   poolChild.checkLiveness();
-  await delay(60);
+  await delay(60); // longer than childTimeout
   assertEquals(child.signals, []);
   poolChild.checkLiveness();
   assertEquals(child.signals, ["SIGKILL"]);

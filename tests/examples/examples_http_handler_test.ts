@@ -35,7 +35,7 @@ class Handler extends BaseHTTPRequestHandler {
       case "/large":
         return await this.respond(200, {}, this.#much());
       case "/late":
-        await delay(500);
+        await delay(500); // longer than a body may take
         return await this.respond(200, {}, "late");
       case "/broken":
         return await this.respond(200, {}, this.#breaking());
@@ -67,7 +67,7 @@ class Handler extends BaseHTTPRequestHandler {
     for (let i = 0; i < 5; i++) {
       yield bytes("x");
       await this.wfile.flush();
-      await delay(100);
+      await delay(100); // all pieces together take longer than a body may
     }
   }
 

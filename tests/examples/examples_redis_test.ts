@@ -632,7 +632,7 @@ Deno.test({
         try {
           return await ask(port, "FLUSHALL\r\n");
         } catch {
-          await delay(20);
+          await delay(20); // nothing tells that Redis listens
         }
       }
     };

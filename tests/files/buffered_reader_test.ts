@@ -23,6 +23,7 @@ import {
   text,
 } from "../helpers/bytes.ts";
 import { FakeSource, type Step, timeout } from "../helpers/fakes.ts";
+import { endOfTurn } from "../helpers/turns.ts";
 
 function readerOf(...steps: Step[]): BufferedReader {
   return new BufferedReader(new FakeSource(...steps));
@@ -675,7 +676,7 @@ for (const [name, read] of STRAIGHT) {
       read(reader);
       const again = read(reader) as Promise<unknown>;
       const line = reader.readline();
-      await new Promise((resolve) => setTimeout(resolve));
+      await endOfTurn();
       await assertRejects(() => again, TimeoutError);
       assertEquals(text(await line), "a\n");
     } finally {
@@ -691,7 +692,7 @@ Deno.test("BufferedReader.readline() that nobody awaits causes no unhandled reje
   });
   reader.readline();
   const second = reader.readline();
-  await new Promise((resolve) => setTimeout(resolve)); // an unhandled rejection would fail the test
+  await endOfTurn(); // an unhandled rejection would fail the test
   assertEquals(text(await second), "b\n");
 });
 

@@ -9,6 +9,7 @@ import {
 import { assertEquals, assertInstanceOf, assertThrows } from "../deps.ts";
 import { fromLatin1, latin1 } from "../helpers/bytes.ts";
 import { FakeSource } from "../helpers/fakes.ts";
+import { endOfTurn } from "../helpers/turns.ts";
 
 Deno.test("decoderFor() and encoderFor() accept each of Python's spellings of an encoding", () => {
   for (const name of ["latin-1", "Latin1", " ISO_8859_1 ", "iso8859-1"]) {
@@ -79,7 +80,7 @@ Deno.test("TextReader.read() that nobody awaits causes no unhandled rejection if
     const source = new FakeSource(Uint8Array.of(0xff));
     using file = new TextReader(new BufferedReader(source), { encoding });
     file.read(); // an unhandled rejection would fail the test
-    await new Promise((resolve) => setTimeout(resolve));
+    await endOfTurn();
     assertEquals(await file.read(), "");
   }
 });

@@ -402,7 +402,7 @@ Deno.test({
       await client.sendall(bytes("first"));
       await client.sendall(bytes("dropped"));
       const other = ask(server, "another path");
-      while (server.status.accepted < 3) await delay(1);
+      await until(() => server.status.accepted >= 3);
       assertEquals(server.status.rejected, 1);
       release.set();
       assertEquals(text(await client.recv(100)), "first", "first");

@@ -304,7 +304,7 @@ async function ready(url: string): Promise<void> {
     const { ok, body } = await fetch(url);
     await body?.cancel();
     if (ok) return;
-    await delay(10);
+    await delay(10); // nothing tells that a server is ready
   }
 }
 

@@ -13,7 +13,7 @@ import {
   type Socket,
   ThreadingTCPServer,
 } from "../../mod.ts";
-import { assert, assertEquals, assertMatch } from "../deps.ts";
+import { assert, assertEquals, assertMatch, delay } from "../deps.ts";
 import {
   have,
   haveIPv6,
@@ -163,7 +163,7 @@ async function connectTo(address: Address): Promise<Socket> {
       return await createConnection(address, { timeout: 20 });
     } catch (error) {
       if (tries === 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
   }
 }

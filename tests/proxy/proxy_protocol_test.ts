@@ -514,8 +514,47 @@ Deno.test("ProxyProtocolMixIn closes connections without a header when the serve
     assert(end === "ECONNRESET" || end.length === 0);
     await served;
     assertEquals(server.failures, [], "failures");
-    assertEquals(server.status.active, 0, "active");
+    const { active, rejected, proxyErrors } = server.status;
+    assertEquals({ active, rejected, proxyErrors }, {
+      active: 0,
+      rejected: 1,
+      proxyErrors: 0,
+    });
   }
+});
+
+Deno.test("ProxyProtocolMixIn(TCPServer) rejects a request that waits for its turn when the server closes", async () => {
+  const begun = new Event();
+  class Waits extends StreamRequestHandler {
+    override async handle() {
+      begun.set();
+      if (this.signal.aborted) return;
+      await new Promise((end) => this.signal.addEventListener("abort", end));
+    }
+  }
+  const server = makeProxied(anyClass(TCPServer), Waits);
+  let known = 0;
+  using _known = subscribe("socketserver.request.start", (event) => {
+    if (event.server === server) known++;
+  });
+  const served = server.serveForever();
+  using one = await connectTo(server);
+  using two = await connectTo(server);
+  await until(() => server.status.active === 2);
+  await one.sendall(headerOf("192.0.2.1"));
+  await begun.wait();
+  await two.sendall(headerOf("192.0.2.2"));
+  await until(() => known === 2); // its header was read
+  const closing = server.serverClose();
+  assertEquals((await within(two.recv(9))).length, 0);
+  await within(closing);
+  await within(served);
+  const { active, finished, rejected } = server.status;
+  assertEquals({ active, finished, rejected }, {
+    active: 0,
+    finished: 1,
+    rejected: 1,
+  });
 });
 
 Deno.test("ProxyProtocolMixIn(TCPServer) handles one request at a time, and reads headers meanwhile", async () => {

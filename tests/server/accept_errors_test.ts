@@ -8,7 +8,7 @@ import type { RequestHandlerConstructor, ServerOptions } from "../../server.ts";
 import { TCPServer, UDPServer } from "../../server.ts";
 import { ForkingTCPServer, ThreadingTCPServer } from "../../mixins.ts";
 import { type InetAddress, OSError, type Socket } from "../../socket.ts";
-import { assert, assertEquals, assertRejects } from "../deps.ts";
+import { assert, assertEquals, assertRejects, delay } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 import { bytes } from "../helpers/bytes.ts";
 import { ask, connectTo } from "../helpers/clients.ts";
@@ -248,7 +248,7 @@ Deno.test("a server that fails at every request does not block the event loop", 
   const server = new Failing(LOOPBACK, EchoLine);
   const served = server.serveForever();
   using _client = await connectTo(server);
-  await within(new Promise((ran) => setTimeout(ran, 5)));
+  await within(delay(5));
   assert(server.status.transientErrors > 0);
   await within(server.serverClose());
   await within(served);

@@ -315,7 +315,7 @@ Deno.test("requestTimeout holds for open requests too, from its change on, and a
     await until(() => server.status.active === 1);
     server.requestTimeout = 0.05;
     server.requestTimeout = null;
-    await delay(100);
+    await delay(100); // longer than the limit before: nothing happens
     assertEquals(server.errors.length, 0, "errors");
     assertEquals(server.requestTimeout, null, "requestTimeout");
     server.requestTimeout = 1000.5;
@@ -336,7 +336,7 @@ Deno.test("requestTimeout and idleTimeout leave a PROXY header to its own limit,
     await until(() => server.status.active === 1);
     server.requestTimeout = 0.05;
     server.idleTimeout = 0.05;
-    await delay(200);
+    await delay(200); // longer than both limits: nothing happens
     assertEquals((server as unknown as Noting).heard, []);
     await client.sendall(bytes("PROXY UNKNOWN\r\nhello\n"));
     assertEquals(text(await within(client.recv(100))), "hello\n");

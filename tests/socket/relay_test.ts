@@ -21,6 +21,7 @@ import {
   assertLess,
   assertRejects,
   assertStrictEquals,
+  delay,
   fakeTime,
 } from "../deps.ts";
 import { granted, haveUnix } from "../helpers/allowed.ts";
@@ -353,7 +354,7 @@ Deno.test({
     })();
     for (let stuck = -1; stuck < sent;) { // until the kernel's buffers are full
       stuck = sent;
-      await new Promise((next) => setTimeout(next, 100));
+      await delay(100);
     }
     assertLess(sent, 64_000_000);
     let received = 0;
@@ -404,7 +405,7 @@ Deno.test({
     sending.catch(() => {});
     for (let stuck = -1; stuck < sent;) { // until the client holds everything up
       stuck = sent;
-      await new Promise((next) => setTimeout(next, 50));
+      await delay(50);
     }
     controller.abort();
     const buffer = new Uint8Array(100_000);

@@ -1,6 +1,7 @@
 import { createServer, Socket, socketpair } from "../../mod.ts";
 import { AF_INET, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM } from "../../mod.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
+import { endOfTurn } from "../helpers/turns.ts";
 
 /** Runs `use`, and two turns of the event loop, in which the runtime looks for unhandled rejections. */
 async function unhandled(
@@ -15,7 +16,7 @@ async function unhandled(
   try {
     await use();
     for (let turn = 0; turn < 2; turn++) {
-      await new Promise<void>((resolve) => setTimeout(resolve));
+      await endOfTurn();
     }
   } finally {
     removeEventListener("unhandledrejection", note);
@@ -98,6 +99,6 @@ Deno.test("Socket.recv() on a socket that closes fails where it is awaited later
   const pending = socket.recv(10);
   socket.close();
   peer.close();
-  await new Promise<void>((resolve) => setTimeout(resolve));
+  await endOfTurn();
   await assertRejects(() => pending, Error, "closed");
 });

@@ -308,6 +308,11 @@ for (const Server of WAYS) {
       assertEquals(report.forced, 0);
       await within(served);
       await stalled.recv(1).catch((error) => assert(error instanceof OSError));
+      const { rejected, handshakeErrors } = server.status;
+      assertEquals({ rejected, handshakeErrors }, {
+        rejected: 1,
+        handshakeErrors: 0,
+      });
       assertEquals(server.handshakes, []);
       assertEquals(server.errors, [], "errors");
       assertEquals(stderr.texts, [], "texts");

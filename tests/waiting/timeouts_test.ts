@@ -100,7 +100,7 @@ Deno.test("SharedTimer.stop() is for good", async () => {
   timer.stop();
   let ended = false;
   new Timeout(timer, 0.001, "recv").start(() => ended = true);
-  await new Promise((resolve) => setTimeout(resolve, 20)); // that nothing happens
+  await delay(20); // that nothing happens
   assertEquals(ended, false);
 });
 

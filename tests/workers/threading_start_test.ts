@@ -13,6 +13,7 @@ import {
   assertRejects,
   assertStringIncludes,
   assertThrows,
+  delay,
   fakeTime,
 } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
@@ -20,7 +21,7 @@ import { bytes } from "../helpers/bytes.ts";
 import { readAll, readText } from "../helpers/clients.ts";
 import { CONFIG } from "../helpers/forking.ts";
 import { start, workerTest } from "../helpers/threading.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import * as G from "../testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "../testdata/loads_once.ts";
 import { Events } from "../telemetry/telemetry_helpers.ts";
@@ -258,17 +259,15 @@ workerTest("serverClose() stops a worker in an endless loop", async () => {
   const shared = new Int32Array(new SharedArrayBuffer(4));
   const running = start(G.Counts, { shared, maxWorkers: 1 });
   using client = await running.connect();
-  while (Atomics.load(shared, 0) === 0) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  await until(() => Atomics.load(shared, 0) !== 0);
   const report = await within(running.server.serverClose({ timeout: 0 }));
   assertEquals(report, { idle: 0, finished: 0, forced: 1 });
   assertEquals(running.reports.left, 0);
   await readAll(client).catch(() => {}); // it was cut off
-  const until = performance.now() + 5000; // it may take a moment
+  const due = performance.now() + 5000; // it may take a moment
   for (let last = -1; last !== shared[0];) {
-    assert(performance.now() < until, "it counts on");
+    assert(performance.now() < due, "it counts on");
     last = shared[0];
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
 });

@@ -36,7 +36,7 @@ import {
   withPair,
 } from "../../helpers/sockets.ts";
 import { codeOf } from "../../helpers/thrown.ts";
-import { within } from "../../helpers/within.ts";
+import { until, within } from "../../helpers/within.ts";
 
 /** A connection whose client end is of `node:net`, because it was bound before. */
 async function nodePair(): Promise<[client: Socket, server: Socket]> {
@@ -90,7 +90,7 @@ Deno.test("NodeStream.stop() gives what was read, and leaves what comes later to
     const three = new Uint8Array(3);
     assertEquals(await within(stream.read(three)), 3);
     await server.sendall(bytes("three "));
-    while (net.readableLength === 0) await delay(1);
+    await until(() => net.readableLength !== 0);
     assertEquals(text(stream.stop()), " two three ");
     await server.sendall(bytes("four"));
     await delay(50); // nothing happens
