@@ -23,7 +23,13 @@ import {
 } from "../../mod.ts";
 import { SSLSocket } from "../../ssl.ts";
 import { subscribe } from "../../telemetry.ts";
-import { assert, assertEquals, assertThrows } from "../deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertSpyCalls,
+  assertThrows,
+  spy,
+} from "../deps.ts";
 import { havePython, haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { connectTo } from "../helpers/clients.ts";
@@ -507,9 +513,11 @@ Deno.test("ProxyProtocolMixIn closes connections without a header when the serve
   for (const Server of [TCPServer, AsyncTCPServer].map(anyClass)) {
     const server = makeProxied(Server, Facts, { proxyTimeout: null });
     const served = server.serveForever();
+    using closes = spy(server, "closeRequest");
     using stalled = await connectTo(server);
     await until(() => server.status.active === 1);
     await within(server.serverClose());
+    assertSpyCalls(closes, 1);
     const end = await within(stalled.recv(1)).catch((error) => error.code);
     assert(end === "ECONNRESET" || end.length === 0);
     await served;

@@ -320,6 +320,36 @@ for (const Server of WAYS) {
   });
 }
 
+for (const verdict of [true, false]) {
+  Deno.test(`a client whose verifyPeer() returns ${verdict} once the server closes is rejected for that`, async () => {
+    const asked = new Event();
+    const answer = new Event<boolean>();
+    const reasons: string[] = [];
+    class Slow extends AsyncTCPServer {
+      override verifyPeer(): Promise<boolean> {
+        asked.set();
+        return answer.wait();
+      }
+      override rejectRequest(_: Socket, _from: InetAddress, reason: string) {
+        reasons.push(reason);
+      }
+    }
+    const server = new Slow(LOOPBACK, TlsLines, { ssl: serverContext() });
+    const served = server.serveForever();
+    using client = await connectTls(server);
+    await asked.wait();
+    const closing = server.serverClose();
+    answer.set(verdict);
+    await within(client.recv(1)).catch((error) =>
+      assert(error instanceof OSError)
+    );
+    await within(closing);
+    await within(served);
+    assertEquals(reasons, ["draining"]);
+    assertEquals(server.status.rejected, 1);
+  });
+}
+
 Deno.test("an error of handleHandshakeError is printed, and the server goes on", async () => {
   for (const Server of [TCPServer, AsyncTCPServer]) {
     using stderr = new Stderr();
