@@ -53,8 +53,8 @@ Deno.test("ChildSurvey passes over a silent child, even if that is idle, and doe
   for (let i = 0; i < 2; i++) silent.poolChild.checkLiveness();
   const asked = silent.child.types.length;
   const members = [silent.poolChild, busy.poolChild];
-  const { best, open, hoped } = new ChildSurvey(members, true);
+  const { best, open, idleProbed } = new ChildSurvey(members, true);
   assertEquals(best, busy.poolChild);
-  assertEquals({ open, hoped }, { open: 2, hoped: false });
+  assertEquals({ open, idleProbed }, { open: 2, idleProbed: false });
   assertEquals(silent.child.types.length, asked);
 });
