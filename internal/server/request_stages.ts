@@ -17,6 +17,7 @@ import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
+import { begun } from "../waiting/promises.ts";
 
 /** Handles a request and closes it. Throws the error of a stage, which the loop reports. */
 export async function processRequest<R>(
@@ -86,14 +87,17 @@ export async function reportAndShutdown<R>(
 }
 
 /**
- * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. An async function
- * would take 250 bytes of each idle connection.
+ * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. An async function would take
+ * 250 bytes of each idle connection.
  */
 export function runTask<R>(
   server: ServerStages<R>,
   active: ActiveRequest<R>,
   clientAddress: Address,
 ): void {
+  const handled = begun(() =>
+    server.finishRequest(active.request, clientAddress)
+  );
   const shutDown = () =>
     endAfter(
       server,
@@ -108,12 +112,6 @@ export function runTask<R>(
       clientAddress,
       () => reportAndShutdown(server, active.request, clientAddress, error),
     );
-  let handled: void | Promise<void>;
-  try {
-    handled = server.finishRequest(active.request, clientAddress);
-  } catch (error) {
-    return void fail(error);
-  }
   if (handled === undefined) void shutDown();
   else Promise.resolve(handled).then(shutDown, fail);
 }
