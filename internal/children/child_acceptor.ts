@@ -7,7 +7,7 @@
 import type { Server as NetServer, Socket as NetSocket } from "node:net";
 import {
   type ListenHandle,
-  listenOn,
+  listenOnCopy,
   type ParkedHandle,
   parkHandle,
 } from "../runtime/node/node_handles.ts";
@@ -169,7 +169,7 @@ export class ChildAcceptor {
 
   #listen(): void {
     if (this.#parked === undefined) return;
-    const listening = listenOn(this.#parked, this.#backlog);
+    const listening = listenOnCopy(this.#parked, this.#backlog);
     if (listening === undefined) return; // no descriptor is left; a request that ends frees one
     const [server, handle] = listening;
     server.on("connection", (socket) => this.#arrive(socket));

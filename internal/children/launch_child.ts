@@ -5,12 +5,12 @@
  */
 
 import type { ChildProcess, ForkOptions } from "node:child_process";
-import { unstableNet } from "../runtime/opening/open.ts";
 import { hasPermission } from "../runtime/system/deno_api.ts";
 import { nodeChildProcess } from "../runtime/system/node_builtins.ts";
 import { execPath, permissionFlags } from "../handoff/permissions.ts";
 import { withoutStack } from "../runtime/system/free_descriptors.ts";
 import type { LaunchOptions } from "./forking_options.ts";
+import { unstableNet } from "../runtime/deno/deno_datagram.ts";
 
 /**
  * The largest semi-space of V8 in MiB; the same flag in `childFlags` comes later and wins. The garbage of short requests

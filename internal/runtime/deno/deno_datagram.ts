@@ -41,6 +41,9 @@ type ListenDatagram = (options: DatagramListenOptions) => DenoDatagramConn;
 export const listenDatagram: ListenDatagram | undefined =
   (Deno as unknown as { listenDatagram?: ListenDatagram }).listenDatagram;
 
+/** Whether `--unstable-net` is on. Without it, some options of Deno end the process. */
+export const unstableNet: boolean = listenDatagram !== undefined;
+
 /** Reports whether a transport is Deno's own datagram socket. */
 export function isDenoDatagram(
   transport: object,

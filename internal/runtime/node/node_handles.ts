@@ -63,7 +63,7 @@ export interface ListenHandle {
 }
 
 /** Creates a server whose connections do not read yet, so that another process can take them over. */
-export function createPassingServer(): NetServer {
+export function createPausedServer(): NetServer {
   return nodeNet().createServer({ allowHalfOpen: true, pauseOnConnect: true });
 }
 
@@ -76,7 +76,7 @@ export function serverOver(
   fd: number,
 ): [server: NetServer, handle: ListenHandle] | number {
   const handle = createHandle()!(null, 0, 0, fd, 0) as ListenHandle | number;
-  return typeof handle === "number" ? handle : [createPassingServer(), handle];
+  return typeof handle === "number" ? handle : [createPausedServer(), handle];
 }
 
 /** Lets a server listen at a handle, at once. Returns 0, or the negative errno. */
@@ -125,7 +125,7 @@ export function parkHandle(handle: { fdForIpc(): number }): ParkedHandle {
  *
  * @returns The server and its handle; undefined if no descriptor is left for the copy.
  */
-export function listenOn(
+export function listenOnCopy(
   parked: ParkedHandle,
   backlog: number,
 ): [NetServer, ListenHandle] | undefined {

@@ -10,7 +10,7 @@ import type {
   StreamTransport,
   TransportAddr,
 } from "../transport/transport.ts";
-import { listenOn, type ParkedHandle } from "./node_handles.ts";
+import { listenOnCopy, type ParkedHandle } from "./node_handles.ts";
 import { NodeListener } from "./node_listener.ts";
 import { PassableStream } from "./passable_stream.ts";
 
@@ -93,7 +93,7 @@ export class ParkedListener implements ListenerTransport {
   /** Accepts in this process too. */
   takeBack(): void {
     if (this.#own !== undefined || this.#closed) return;
-    const listening = listenOn(this.handle, this.backlog);
+    const listening = listenOnCopy(this.handle, this.backlog);
     if (listening === undefined) return;
     this.#own = new NodeListener(...listening, this.addr, this.backlog, true);
     if (this.#waiter !== undefined) void this.#acceptOwn();

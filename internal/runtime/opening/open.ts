@@ -26,6 +26,7 @@ import {
   DenoDatagram,
   type DenoDatagramConn,
   listenDatagram,
+  unstableNet,
 } from "../deno/deno_datagram.ts";
 import {
   scopedDatagram,
@@ -42,9 +43,6 @@ import { UnixDatagram } from "../unix/unix_datagram.ts";
 import { openUnixListener, type PathOptions } from "../unix/unix_path.ts";
 import { bindWithSendSockets } from "../unix/unix_send_sockets.ts";
 import { removeStale } from "../unix/unix_stale_path.ts";
-
-/** Whether `--unstable-net` is on. Without it, some options of Deno end the process. */
-export const unstableNet: boolean = listenDatagram !== undefined;
 
 /** The options of a socket that is being bound. */
 export interface BindOptions extends PathOptions {

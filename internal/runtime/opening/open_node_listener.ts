@@ -17,7 +17,7 @@ import type {
 import { hostFor } from "../resolver/dns.ts";
 import {
   bindHandle,
-  createPassingServer,
+  createPausedServer,
   listenAt,
   type ListenHandle,
   parkHandle,
@@ -90,7 +90,7 @@ function open(options: NodeListenOptions): ListenerTransport {
   const [host, port] = typeof address === "string"
     ? [address, UNIX_PATH]
     : [literalHost(family, address), address[1]];
-  const server = createPassingServer();
+  const server = createPausedServer();
   const waiting = Math.max(1, backlog); // `node:net` takes 0 for its default
   const handle = listen(server, host, port, family, waiting);
   if (handle === undefined) throw openFailure(options);
