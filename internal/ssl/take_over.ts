@@ -121,7 +121,7 @@ function checkPlaintext(
 function plaintextError(count: number): SSLError {
   const reason = "UNEXPECTED_PLAINTEXT";
   return new SSLError(
-    `Cannot ${SYSCALL}: ${reason}: ${count} bytes came before the handshake; whoever is between the peers may have put them there (EPROTO)`,
+    `Cannot ${SYSCALL}: ${reason}: ${count} bytes came before the handshake; an attacker between the peers may have sent them (EPROTO)`,
     { reason, syscall: SYSCALL },
   );
 }

@@ -146,11 +146,9 @@ export function setOption(
   number: number,
   value: OptionValue,
 ): void {
-  if (level === IPPROTO_IP && number === C.IP_ADD_MEMBERSHIP) {
-    return changeMembership(target, value, true);
-  }
-  if (level === IPPROTO_IP && number === C.IP_DROP_MEMBERSHIP) {
-    return changeMembership(target, value, false);
+  const join = number === C.IP_ADD_MEMBERSHIP;
+  if (level === IPPROTO_IP && (join || number === C.IP_DROP_MEMBERSHIP)) {
+    return changeMembership(target, value, join);
   }
   const name = find(level, number);
   if (name === undefined) {
