@@ -3,7 +3,7 @@
  *
  *     deno run --allow-net --allow-read --allow-write examples/smtp.ts [host] [port] [maildir] [seconds] [certificate] [key]
  *
- * A client has 300 seconds for a command, and ten times as many for a mail, unless the command names another number.
+ * A client has 300 seconds for a command, and twelve times as many for a mail, unless the command names another number.
  * With a certificate the server offers STARTTLS. Then try `swaks --server localhost:2525 --to you@example.org`, and
  * `--tls`.
  */

@@ -14,8 +14,8 @@ import type { Maildir } from "./maildir.ts";
 import { parsePath } from "./path.ts";
 import { readText, toFileLine } from "./text.ts";
 
-/** How many times `timeout` a client has for a whole mail. */
-const MAIL_TIMEOUTS = 10;
+/** The time for a whole mail, as a multiple of `timeout`: an hour by default. */
+const MAIL_TIMEOUTS = 12;
 /** The most recipients of a mail, and the most mistakes of a client. RFC 5321 asks for 100 of the former. */
 const RECIPIENTS_MAX = 100;
 const MISTAKES_MAX = 20;

@@ -33,7 +33,7 @@ interface Post {
  */
 async function withPost(
   fn: (post: Post) => Promise<void>,
-  seconds = "20",
+  seconds = "300", // the default of the program
   files: string[] = [],
 ): Promise<void> {
   const base = await Deno.makeTempDir();
