@@ -110,6 +110,30 @@ workerTest(
   },
 );
 
+workerTest(
+  "serverClose() counts the request of a worker that dies as the drain ends once",
+  async () => {
+    const busy = new Int32Array(new SharedArrayBuffer(4));
+    const { server, connect, served, reports } = start(Obeys, {
+      ...ACCEPT,
+      maxWorkers: 1,
+      workerTimeout: 1,
+      shared: busy.buffer,
+    });
+    const client = await connect();
+    await client.sendall(bytes("loop\n"));
+    await until(() => busy[0] === 1);
+    await delay(300); // a check of the worker asks for a heartbeat that never comes
+    const closed = server.serverClose({ timeout: 1.2 });
+    const end = performance.now() + 1600; // both times pass before the event loop sees the end of the worker
+    while (performance.now() < end);
+    assertEquals(await within(closed), { idle: 0, finished: 1, forced: 0 });
+    await served;
+    assertStringIncludes((await reports.next()).error.message, "no sign of");
+    client.abort();
+  },
+);
+
 /** A word that the only worker sets while it is busy, and waits for when it leaves something behind. */
 const busy = new Int32Array(new SharedArrayBuffer(4));
 
