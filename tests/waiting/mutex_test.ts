@@ -1,7 +1,17 @@
+import { TimeoutError } from "../../mod.ts";
 import { Mutex } from "../../internal/waiting/mutex.ts";
 import { Queue } from "../../internal/base/queue.ts";
-import { assert, assertEquals } from "../deps.ts";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "../deps.ts";
 import { seeded } from "../helpers/bytes.ts";
+import { timeoutByHand } from "../helpers/fakes.ts";
+import { codeOf } from "../helpers/thrown.ts";
+import { turn } from "../helpers/turns.ts";
+import { within } from "../helpers/within.ts";
 
 Deno.test("Queue agrees with an array, also if elements leave from the middle", () => {
   const random = seeded(5);
@@ -34,14 +44,95 @@ Deno.test("Queue agrees with an array, also if elements leave from the middle", 
   assertEquals(queue.shift(), undefined);
 });
 
+Deno.test("Mutex serves the calls that wait in their order", async () => {
+  const mutex = new Mutex();
+  const order: string[] = [];
+  assertEquals(mutex.tryAcquire(), true, "the first");
+  assertEquals(mutex.tryAcquire(), false, "the second");
+  assertEquals(mutex.ready, false, "ready");
+  const waiting = ["a", "b", "c"].map((name) =>
+    mutex.acquire().then(() => order.push(name))
+  );
+  for (const _ of waiting) {
+    mutex.release();
+    await turn();
+    assertEquals(mutex.tryAcquire(), false); // it was handed over
+  }
+  mutex.release();
+  await within(Promise.all(waiting));
+  assertEquals(order, ["a", "b", "c"], "order");
+  assertEquals(mutex.ready, true, "ready");
+  await within(mutex.acquire());
+  assertEquals(mutex.ready, false);
+});
+
+Deno.test("Mutex.fill() waits until the mutex is free, and does not take it", async () => {
+  const mutex = new Mutex();
+  await within(mutex.fill());
+  mutex.tryAcquire();
+  const [first, second] = [mutex.fill(), mutex.fill()];
+  assertStrictEquals(first, second);
+  const waiting = mutex.acquire();
+  mutex.release(); // to the call that waits: not free
+  await within(waiting);
+  assertEquals(mutex.ready, false);
+  mutex.release();
+  await within(first);
+  assertEquals(mutex.ready, true, "ready");
+  assertEquals(mutex.tryAcquire(), true, "tryAcquire");
+});
+
+Deno.test("Mutex.acquireWithin() leaves the queue when the time runs out", async () => {
+  const mutex = new Mutex();
+  const timeout = timeoutByHand("send");
+  await mutex.acquireWithin(timeout, "send"); // it is free
+  const late = mutex.acquireWithin(timeout, "send");
+  const next = mutex.acquire();
+  timeout.expire();
+  await assertRejects(
+    () => within(late),
+    TimeoutError,
+    "Cannot send: timed out after 3600 s",
+  );
+  mutex.release();
+  await within(next);
+  mutex.release();
+  assertEquals(mutex.ready, true);
+});
+
+Deno.test("Mutex.acquireWithin() takes the mutex that comes with the timeout", async () => {
+  const mutex = new Mutex();
+  mutex.tryAcquire();
+  const timeout = timeoutByHand("send");
+  const taken = mutex.acquireWithin(timeout, "send");
+  timeout.expire();
+  mutex.release(); // in the same turn: nobody else is in the line
+  await within(taken);
+  assertEquals(mutex.ready, false);
+});
+
+Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async () => {
+  const mutex = new Mutex();
+  mutex.tryAcquire();
+  assertEquals(
+    await codeOf(() => mutex.acquireWithin("now", "send")),
+    "EAGAIN",
+  );
+  const taken = mutex.acquireWithin("now", "send");
+  await turn();
+  mutex.release();
+  await within(taken);
+  assertEquals(mutex.ready, false);
+});
+
 /** Returns the milliseconds that `count` waiters take to be served. */
 function served(count: number): number {
-  const lock = new Mutex();
-  lock.tryAcquire();
-  for (let i = 0; i < count; i++) lock.acquire();
+  const mutex = new Mutex();
+  mutex.tryAcquire();
+  for (let i = 0; i < count; i++) mutex.acquire();
   const begin = performance.now();
-  for (let i = 0; i <= count; i++) lock.release();
-  assert(lock.ready);
+  for (let i = 0; i <= count; i++) mutex.release();
+  assert(mutex.ready);
   return performance.now() - begin;
 }
 

@@ -1,18 +1,9 @@
-import { TimeoutError } from "../../mod.ts";
-import { Mutex } from "../../internal/waiting/mutex.ts";
 import {
   PendingOperation,
   READY,
   whenEnded,
 } from "../../internal/waiting/pending_operation.ts";
-import {
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "../deps.ts";
-import { timeoutByHand } from "../helpers/fakes.ts";
-import { codeOf } from "../helpers/thrown.ts";
+import { assertEquals, assertStrictEquals, assertThrows } from "../deps.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
@@ -144,82 +135,4 @@ Deno.test("whenEnded() calls back what was not taken back, once", async () => {
   whenEnded(promise, () => called.push(100)); // it has ended before
   await turn();
   assertEquals(called, [0, 50, 100]);
-});
-
-Deno.test("Mutex serves who waits in their order", async () => {
-  const lock = new Mutex();
-  const order: string[] = [];
-  assertEquals(lock.tryAcquire(), true, "the first");
-  assertEquals(lock.tryAcquire(), false, "the second");
-  assertEquals(lock.ready, false, "ready");
-  const waiting = ["a", "b", "c"].map((name) =>
-    lock.acquire().then(() => order.push(name))
-  );
-  for (const _ of waiting) {
-    lock.release();
-    await turn();
-    assertEquals(lock.tryAcquire(), false); // it was handed over
-  }
-  lock.release();
-  await within(Promise.all(waiting));
-  assertEquals(order, ["a", "b", "c"], "order");
-  assertEquals(lock.ready, true, "ready");
-  await within(lock.acquire());
-  assertEquals(lock.ready, false);
-});
-
-Deno.test("Mutex.fill() waits until the lock is free, and does not take it", async () => {
-  const lock = new Mutex();
-  await within(lock.fill());
-  lock.tryAcquire();
-  const [first, second] = [lock.fill(), lock.fill()];
-  assertStrictEquals(first, second);
-  const waiting = lock.acquire();
-  lock.release(); // to the one who waits: not free
-  await within(waiting);
-  assertEquals(lock.ready, false);
-  lock.release();
-  await within(first);
-  assertEquals(lock.ready, true, "ready");
-  assertEquals(lock.tryAcquire(), true, "tryAcquire");
-});
-
-Deno.test("Mutex.acquireWithin() leaves the line when the time runs out", async () => {
-  const lock = new Mutex();
-  const timeout = timeoutByHand("send");
-  await lock.acquireWithin(timeout, "send"); // it is free
-  const late = lock.acquireWithin(timeout, "send");
-  const next = lock.acquire();
-  timeout.expire();
-  await assertRejects(
-    () => within(late),
-    TimeoutError,
-    "Cannot send: timed out after 3600 s",
-  );
-  lock.release();
-  await within(next);
-  lock.release();
-  assertEquals(lock.ready, true);
-});
-
-Deno.test("Mutex.acquireWithin() takes the lock that comes with the timeout", async () => {
-  const lock = new Mutex();
-  lock.tryAcquire();
-  const timeout = timeoutByHand("send");
-  const taken = lock.acquireWithin(timeout, "send");
-  timeout.expire();
-  lock.release(); // in the same turn: nobody else is in the line
-  await within(taken);
-  assertEquals(lock.ready, false);
-});
-
-Deno.test("Mutex.acquireWithin() that must not wait looks for a while", async () => {
-  const lock = new Mutex();
-  lock.tryAcquire();
-  assertEquals(await codeOf(() => lock.acquireWithin("now", "send")), "EAGAIN");
-  const taken = lock.acquireWithin("now", "send");
-  await turn();
-  lock.release();
-  await within(taken);
-  assertEquals(lock.ready, false);
 });
