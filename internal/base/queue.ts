@@ -23,9 +23,9 @@ export class Queue<T> {
   #last: Entry<T> | undefined;
 
   /**
-   * Adds an element at the end, and returns a function that removes it.
+   * Adds an element at the end.
    *
-   * @returns A function that removes the element. It returns false if the element has left the queue already.
+   * @returns Removes the element; returns false if the element has left the queue already.
    */
   push(value: T): () => boolean {
     const previous = this.#last;

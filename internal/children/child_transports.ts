@@ -8,7 +8,7 @@ import type { Socket as NetSocket } from "node:net";
 import { NodeStream } from "../runtime/node/node_stream.ts";
 import { untilAborted } from "../waiting/abort.ts";
 import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
-import { poll } from "../waiting/turns.ts";
+import { turnUntil } from "../waiting/turns.ts";
 import { osError } from "../base/translate_error.ts";
 import type {
   AbortableTransport,
@@ -187,12 +187,7 @@ export class ReceivedStream extends NodeStream {
 
   async #writeFirst(p: Uint8Array): Promise<number> {
     const socket = this.#socket;
-    await poll({
-      get ready() {
-        return socket.bytesRead > 0 || socket.readableEnded;
-      },
-      fill() {},
-    });
+    await turnUntil(() => socket.bytesRead > 0 || socket.readableEnded);
     this.#seen = true;
     return await super.write(p);
   }

@@ -97,7 +97,7 @@ export class SocketState {
   readers: SocketReader[] | undefined;
   /** Set on close: resolves when the system has released the address. */
   released: Promise<void> | undefined;
-  /** The counts of a connection that is closed, or that a child process has got. */
+  /** The counts of a connection that is closed, or that a child process has taken over. */
   closedCounts: ByteCounts | undefined;
   /** The options that were set. */
   declare options: Map<OptionName, number> | undefined;
@@ -145,7 +145,7 @@ export class SocketState {
       : new Timeout(timer, timeout, syscall);
   }
 
-  /** Throws on a closed socket: EBADF, or what {@linkcode SocketState.fail} got. */
+  /** Throws on a closed socket: EBADF, or the error of {@linkcode SocketState.fail}. */
   checkOpen(syscall: string): void {
     if (!this.closed) return;
     throw failures.get(this) ??
