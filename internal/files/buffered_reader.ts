@@ -277,9 +277,10 @@ export class BufferedReader implements Disposable {
     options: AbortOptions = {},
   ): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     const { signal } = options;
+    const next = () => this.#core.lines.next();
     return iterateLines(
       () => signal?.aborted ? undefined : this.#readyLine(),
-      () => this.#reads.run(() => this.#core.lines.next(), signal),
+      () => this.#reads.run(next, signal),
     );
   }
 

@@ -72,11 +72,6 @@ export class LineReader<T extends { readonly length: number }> {
     this.#skipping = false;
   }
 
-  /** Whether the next line is preceded by the rest of a line that was too long. */
-  get skipping(): boolean {
-    return this.#skipping;
-  }
-
   /** Takes the next line if all of it has come. */
   ready(): T | undefined {
     if (this.#skipping) return undefined;

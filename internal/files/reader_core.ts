@@ -76,14 +76,13 @@ export interface ReadUntilOptions extends AbortOptions {
 export class ReaderCore implements ReadCore {
   /** The most bytes that one receive asks for; 0 without a buffer. */
   readonly bufferSize: number;
-  /** The longest line. */
-  readonly lineLimit: number;
   /** Received bytes that were not read yet. */
   readonly queue: ByteQueue = new ByteQueue();
   /** Reads lines. */
   readonly lines: LineReader<Bytes>;
   /** Whether the reader is closed. */
   closed = false;
+  readonly #lineLimit: number;
   readonly #onClose: (() => void) | undefined;
 
   /** @param options Sizes and limits. */
@@ -91,7 +90,7 @@ export class ReaderCore implements ReadCore {
     const { bufferSize = -1, lineLimit = DEFAULT_LINE_LIMIT } = options;
     checkCount(bufferSize, "Cannot open a reader: bufferSize", true);
     this.bufferSize = bufferSize < 0 ? BUFFER_SIZE : bufferSize;
-    this.lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
+    this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
     this.#onClose = options.onClose;
     const { queue } = this;
     const { owner } = options;
@@ -213,7 +212,7 @@ export class ReaderCore implements ReadCore {
   ): ReadSteps<Bytes> {
     const pattern = checkSeparator(separator);
     const limit = checkLimit(
-      options.limit ?? this.lineLimit,
+      options.limit ?? this.#lineLimit,
       "Cannot read until a separator: limit",
     );
     const start = yield* this.#find(pattern, limit + 1);

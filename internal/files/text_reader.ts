@@ -152,9 +152,10 @@ export class TextReader implements Disposable {
    */
   lines(options: AbortOptions = {}): AsyncIterableIterator<string> {
     const { signal } = options;
+    const next = () => this.#core.lines.next();
     return iterateLines(
       () => signal?.aborted ? undefined : this.#readyLine(),
-      () => this.#reads.run(() => this.#core.lines.next(), signal),
+      () => this.#reads.run(next, signal),
     );
   }
 

@@ -151,6 +151,25 @@ Deno.test("blocking reads take nothing with an aborted signal, and pass the sign
   );
 });
 
+Deno.test("blocking readlines() and readinto() put back what they have read when a receive fails", () => {
+  const pieces = ["one\ntwo\n", null, "three", "", "", "four", null, "five"];
+  const source = {
+    recv() {
+      const piece = pieces.shift();
+      if (piece === null) throw new TimeoutError("late");
+      return bytes(piece ?? "");
+    },
+    sendall() {},
+  };
+  const reader = new BlockingReaderShell(source);
+  assertThrows(() => reader.readlines(), TimeoutError);
+  assertEquals(reader.readlines().map(text), ["one\n", "two\n", "three"]);
+  const buffer = new Uint8Array(8);
+  assertThrows(() => reader.readinto(buffer), TimeoutError);
+  assertEquals(reader.readinto(buffer), 8);
+  assertEquals(text(buffer), "fourfive");
+});
+
 /** Returns the connections of a worker, with both ends of its channel in this thread. */
 function connectionsHere(onDrain = () => {}) {
   const memory = frameChannelMemory();
