@@ -6,6 +6,7 @@ import "../children/acceptors_test.ts";
 import "../children/call_executor_test.ts";
 import "../children/child_acceptor_test.ts";
 import "../children/child_job_test.ts";
+import "../children/child_pool_test.ts";
 import "../children/child_survey_test.ts";
 import "../children/child_transports_test.ts";
 import "../children/children_accept_rules_test.ts";
