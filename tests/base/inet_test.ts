@@ -16,6 +16,7 @@ import { isIPv4, isIPv6 } from "../../internal/base/inet.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "../deps.ts";
 import { python } from "../helpers/python.ts";
 import { havePython } from "../helpers/allowed.ts";
+import { seeded } from "../helpers/bytes.ts";
 
 // deno-fmt-ignore
 const IPV4_TEXTS = [
@@ -43,19 +44,9 @@ const IPV6_TEXTS = [
   "::@", "::/", "0:0:0:0:0:0:0:0", "0000:0000:0000:0000:0000:0000:0000:0001",
 ];
 
-/** Numbers from 0 up to `below`, the same in every run (mulberry32). */
-function randomNumbers(seed: number): (below: number) => number {
-  return (below) => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
-
 /** Returns texts with one character changed, of which most are no addresses. */
 function mutated(texts: string[], alphabet: string, count: number): string[] {
-  const random = randomNumbers(count);
+  const random = seeded(count);
   return Array.from({ length: count }, () => {
     const text = texts[random(texts.length)];
     const at = random(text.length + 1);
@@ -66,7 +57,7 @@ function mutated(texts: string[], alphabet: string, count: number): string[] {
 
 /** Returns random addresses with many zero groups. */
 function randomPacked(length: number, count: number): Uint8Array[] {
-  const random = randomNumbers(length);
+  const random = seeded(length);
   return Array.from({ length: count }, () => {
     const packed = new Uint8Array(length);
     for (let i = 0; i < length; i += 2) {

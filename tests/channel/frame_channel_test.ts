@@ -22,6 +22,15 @@ function channelEnds() {
   return { main, worker, got };
 }
 
+/** Fills the ring of a channel with frames, and reserves room for one more. Returns the number of frames. */
+function fillRing(channel: FrameChannel, onRoom = () => {}): number {
+  let count = 0;
+  while (channel.reserve(60_000, onRoom)) {
+    channel.put(1, count++, new Uint8Array(60_000));
+  }
+  return count;
+}
+
 Deno.test("FrameChannel.send() keeps the order of frames that wait for room", async () => {
   const { main, worker, got } = channelEnds();
   for (let i = 0; i < 100; i++) main.send(1, i, new Uint8Array(60_000));
@@ -37,11 +46,7 @@ Deno.test("FrameChannel.send() keeps the order of frames that wait for room", as
 Deno.test("FrameChannel.reserve() calls back when there is room", async () => {
   const { main, worker } = channelEnds();
   const room = Promise.withResolvers<void>();
-  let count = 0;
-  while (main.reserve(60_000, room.resolve)) {
-    main.put(1, count++, new Uint8Array(60_000));
-  }
-  assertEquals(count, 8);
+  assertEquals(fillRing(main, room.resolve), 8);
   const served = [main.receiveAll(), worker.receiveAll()];
   await deadline(room.promise, 60_000);
   main.close();
@@ -115,9 +120,7 @@ Deno.test({
 Deno.test("FrameChannel.sendLast() gives up if nobody makes room", () => {
   const memory = frameChannelMemory();
   const worker = new FrameChannel(memory, "worker", () => {});
-  while (worker.reserve(60_000, () => {})) {
-    worker.put(1, 1, new Uint8Array(60_000));
-  }
+  fillRing(worker);
   worker.sendLast(2, 7, new Uint8Array(60_000), 10);
   const types = new Set<number>();
   new FrameChannel(memory, "main", (type) => types.add(type)).receive();
@@ -127,9 +130,7 @@ Deno.test("FrameChannel.sendLast() gives up if nobody makes room", () => {
 Deno.test("FrameChannel.block() returns at once, and calls back, if a waiting frame has room", () => {
   const { main, worker } = channelEnds();
   let resumed = false;
-  while (worker.reserve(60_000, () => resumed = true)) {
-    worker.put(1, 1, new Uint8Array(60_000));
-  }
+  fillRing(worker, () => resumed = true);
   main.receive(); // makes room, and rings in vain: the worker is awake
   const before = performance.now();
   worker.block(60_000);
@@ -159,16 +160,13 @@ Deno.test("FrameChannel.receiveAll() finds room that came before it armed its fl
     worker.takeWanted();
   };
   const resumed: string[] = [];
-  const fill = () => {
-    while (main.reserve(60_000, second)) main.put(1, 1, new Uint8Array(60_000));
-  };
   const second = () => resumed.push("second");
   const first = () => {
     resumed.push("first");
-    fill(); // waits again
+    fillRing(main, second); // waits again
     makeRoom();
   };
-  while (main.reserve(60_000, first)) main.put(1, 1, new Uint8Array(60_000));
+  fillRing(main, first);
   makeRoom();
   const served = main.receiveAll();
   await until(() => resumed.length === 2);

@@ -12,22 +12,12 @@ import {
 import { assertEquals, assertRejects, assertStrictEquals } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 import { assertNoneLeft, descriptors } from "../helpers/descriptors.ts";
+import { resolveTo } from "../helpers/resolver.ts";
 import { deadPort, portOf } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { until, within } from "../helpers/within.ts";
 
 const linux = Deno.build.os === "linux"; // other systems queue more than the backlog, and have one loopback address
-
-/** Has the resolver answer with these addresses until the end of the scope. */
-function resolveTo(...addresses: string[]): Disposable {
-  const { lookup } = dns;
-  const found = addresses.map((address) => ({
-    address,
-    family: address.includes(":") ? 6 : 4,
-  }));
-  Object.assign(dns, { lookup: () => Promise.resolve(found) });
-  return { [Symbol.dispose]: () => void Object.assign(dns, { lookup }) };
-}
 
 /** Listeners that never answer: their queues are full, and Linux drops further connections. */
 class BlackHoles implements Disposable {

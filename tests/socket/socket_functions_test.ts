@@ -1,4 +1,3 @@
-import { promises } from "node:dns";
 import {
   AF_INET,
   AF_INET6,
@@ -28,20 +27,10 @@ import {
 import { havePython, unstableNet } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { python } from "../helpers/python.ts";
+import { resolveTo } from "../helpers/resolver.ts";
 import { deadPort, listen, portOf } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
-
-/** Has the resolver answer with these addresses until the end of the scope. */
-function resolveTo(...addresses: string[]): Disposable {
-  const { lookup } = promises;
-  const found = addresses.map((address) => ({
-    address,
-    family: address.includes(":") ? 6 : 4,
-  }));
-  Object.assign(promises, { lookup: () => Promise.resolve(found) });
-  return { [Symbol.dispose]: () => void Object.assign(promises, { lookup }) };
-}
 
 Deno.test("createConnection() takes the first address that answers", async () => {
   using listener = listen();
