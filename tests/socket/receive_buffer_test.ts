@@ -306,6 +306,22 @@ Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what recvInto() bring
   assertEquals(text(buffer.take(9)), "de");
 });
 
+Deno.test("ReceiveBuffer.recvInto() fails if the program has transferred its memory, also with bytes that were put back", async () => {
+  for (const before of [undefined, bytes("ab")]) {
+    const late = Promise.withResolvers<number>();
+    const fake = new FakeStream();
+    fake.read = () => late.promise;
+    const buffer = new ReceiveBuffer(fake);
+    const memory = new Uint8Array(9);
+    const count = buffer.recvInto(memory, null);
+    if (before !== undefined) buffer.putBack(before);
+    structuredClone(memory, { transfer: [memory.buffer] });
+    late.resolve(4);
+    assertEquals(await codeOf(() => within(count)), "EFAULT");
+    assertEquals(buffer.available, 0);
+  }
+});
+
 Deno.test("ReceiveBuffer.stop() ends all calls that wait, and later calls take what has come since", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
