@@ -100,7 +100,7 @@ export interface AliveMessage {
   type: "alive";
 }
 
-/** From a child: what it has returned, and what it has accepted at the same time, is sent. */
+/** From a child: the connections that it returns, and the requests that it has accepted at the same time, are sent. */
 export interface SortedMessage {
   type: "sorted";
 }

@@ -5,11 +5,11 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { fromFailure } from "../handoff/failure.ts";
-import type { OSError } from "../base/errors.ts";
+import { fromFailure, toFailure } from "../handoff/failure.ts";
 import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import { SharedTimer } from "../waiting/timeouts.ts";
 import type { Job } from "./child_job.ts";
+import type { ChildLink } from "./child_link.ts";
 import { ChildRequest } from "./child_request.ts";
 import {
   type AcknowledgeMessage,
@@ -20,7 +20,6 @@ import {
   type ErrorMessage,
   type IdleMessage,
   type LimitMessage,
-  type ResultMessage,
 } from "./messages.ts";
 
 /** A message from a child about its requests. */
@@ -46,8 +45,8 @@ export interface AssignedLimits {
 export interface AssignedChild {
   /** Resolves when the process of the child has ended. */
   readonly exited: Promise<unknown>;
-  /** Sends the result of a call, and calls `written` once it is written to the channel. */
-  sendResult(result: ResultMessage, written: () => void): void;
+  /** The channel to the child. */
+  readonly link: ChildLink;
   /** Called when the child gets a request. */
   onAdded(): void;
   /** Called with the id of a request that takes longer than `childTimeout`. */
@@ -70,7 +69,7 @@ export class AssignedRequests {
   #unacknowledged = 0;
   #idle = 0;
   /** The error of all requests once the process has ended. Its last messages may come after that. */
-  #death: Error | undefined;
+  death: Error | undefined;
   /** The number of requests that the child has had. */
   assigned = 0;
   /** The number of requests that have failed with the process. */
@@ -166,7 +165,7 @@ export class AssignedRequests {
   #execute(message: CallMessage): void {
     const request = this.#get(message.id);
     this.#acknowledge(request);
-    request.execute(message, (...result) => this.#child.sendResult(...result));
+    request.execute(message, (...result) => this.#child.link.send(...result));
   }
 
   #limit({ id, limit }: LimitMessage): void {
@@ -228,7 +227,7 @@ export class AssignedRequests {
 
   /** Ends a request that the child has reported after its end. */
   failIfDead(id: number): void {
-    if (this.#death !== undefined) this.fail(id, this.#death);
+    if (this.death !== undefined) this.fail(id, this.death);
   }
 
   /** Notes requests that have ended before the child has reported them. */
@@ -239,7 +238,7 @@ export class AssignedRequests {
 
   /** Ends all requests with an error: the process has ended. */
   die(error: Error): void {
-    this.#death = error;
+    this.death = error;
     this.#timer.stop();
     this.failAll(error);
   }
@@ -269,13 +268,12 @@ export class AssignedRequests {
     this.#idle = count;
   }
 
-  /** Returns the ids of those requests whose time is up, and their errors. */
-  find(expired: ExpiredRequests): [id: number, error: OSError][] {
-    const found: [number, OSError][] = [];
+  /** Tells the child which of the requests end because their time is up. */
+  expire(expired: ExpiredRequests): void {
     for (const [id, { job }] of this.#requests) {
       const error = expired.get(job.request);
-      if (error !== undefined) found.push([id, error]);
+      if (error === undefined) continue;
+      this.#child.link.send({ type: "expire", id, error: toFailure(error) });
     }
-    return found;
   }
 }

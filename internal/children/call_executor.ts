@@ -92,8 +92,8 @@ function checkChunk(value: unknown): Uint8Array {
  * Returns the executor for a datagram: it sends answers from the server's own address.
  *
  * @param socket The server's socket.
- * @param client The sender of the datagram, who may get answers.
- * @param permissions The permissions of the child, which say who else may get datagrams.
+ * @param client The sender of the datagram. The child may always answer it.
+ * @param permissions The permissions of the child, which say to what other addresses it may send.
  */
 export function datagramExecutor(
   socket: Socket,
@@ -132,7 +132,7 @@ function isSame(one: AddressLike, other: Address): boolean {
 
 /** Sends a message to a child, and calls `written` once it is written to the channel. */
 interface ResultSender {
-  sendThen(result: ResultMessage, written: () => void): void;
+  send(result: ResultMessage, written: () => void): void;
 }
 
 /** The calls with which a child stops the loop of the server: one at a time, so that a child cannot fill its memory. */
@@ -157,7 +157,7 @@ export class ShutdownCalls {
     this.#busy = true;
     const answer = (error?: Failure) => {
       const result: ResultMessage = { type: "result", call, error };
-      messages.sendThen(result, () => this.#busy = false);
+      messages.send(result, () => this.#busy = false);
     };
     this.#shutdown().then(
       () => answer(),

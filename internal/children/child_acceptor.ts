@@ -24,7 +24,7 @@ import { TurnWatch } from "./turn_watch.ts";
  */
 const REARM_MS = 1000;
 
-/** The rest of the child process, as a {@linkcode ChildAcceptor} sees it. */
+/** The parts of the child process that a {@linkcode ChildAcceptor} uses. */
 export interface ChildAcceptorOptions {
   /** The channel to the server. */
   readonly link: ParentLink;
@@ -64,7 +64,7 @@ export class ChildAcceptor {
   #arrived: NetSocket[] = [];
   #returning: Promise<void> | undefined;
 
-  /** @param child The rest of the process. */
+  /** @param child The other parts of the process. */
   constructor(child: ChildAcceptorOptions) {
     this.#child = child;
     const rearm = setInterval(
@@ -102,14 +102,14 @@ export class ChildAcceptor {
     handle.close();
     this.#backlog = backlog;
     this.#left = requests;
-    this.look();
+    this.update();
   }
 
   /** Stops accepting, or goes on. Answers once the server knows of all connections accepted before. */
   async #pause({ paused, each }: PauseMessage): Promise<void> {
     if (this.#arrived.length > 0) this.#sort(); // under the old setting
     this.#paused = paused;
-    this.look();
+    this.update();
     if (this.#arrived.length > 0) this.#sort(); // those that Deno had accepted
     await this.#returning;
     const { link, reports } = this.#child;
@@ -122,12 +122,12 @@ export class ChildAcceptor {
   noteRequest(): void {
     if (this.#parked === undefined) return;
     this.#turns.begin();
-    this.look();
+    this.update();
   }
 
   #grant(credit: number): void {
     this.#credit += credit;
-    this.look();
+    this.update();
   }
 
   /** Gives up credit, as far as no request uses it; reports also that it has none to give. */
@@ -135,7 +135,7 @@ export class ChildAcceptor {
     const given = Math.max(0, Math.min(credit, this.#credit - this.#open));
     this.#credit -= given;
     this.#child.link.gave(given);
-    this.look();
+    this.update();
   }
 
   /** Notes that a request has ended that this child has accepted. */
@@ -145,7 +145,7 @@ export class ChildAcceptor {
       this.#debt--;
       this.#give(1);
     } else if (this.#left === 0) this.#give(this.#credit - this.#open);
-    this.look();
+    this.update();
   }
 
   #give(credit: number): void {
@@ -154,13 +154,9 @@ export class ChildAcceptor {
     this.#child.link.gave(credit);
   }
 
-  get #room(): boolean {
-    return this.#open < this.#credit && this.#left > 0;
-  }
-
   /** Listens while the child can serve the next connection, and only then. */
-  look(): void {
-    const wanted = this.#takes;
+  update(): void {
+    const wanted = this.#servesNext;
     if (wanted === (this.#listening !== undefined)) return;
     if (wanted) this.#listen();
     else this.#stop();
@@ -192,7 +188,7 @@ export class ChildAcceptor {
     const kept: NetSocket[] = [];
     const returned: Promise<void>[] = [];
     for (const socket of this.#arrived.splice(0)) {
-      if (this.#takes) {
+      if (this.#servesNext) {
         this.#open++;
         this.#left--;
         kept.push(socket);
@@ -200,7 +196,7 @@ export class ChildAcceptor {
     }
     if (this.#left === 0) this.#give(this.#credit - this.#open);
     if (this.#open >= this.#credit) this.#child.link.tell("full");
-    this.look();
+    this.update();
     if (returned.length === 0) this.#begin(kept);
     else this.#beginAfter(returned, kept);
   }
@@ -223,14 +219,12 @@ export class ChildAcceptor {
     }
   }
 
-  /** Whether the child serves the next connection itself. */
-  get #takes(): boolean {
-    return this.#room && !this.#paused && this.#mayWait;
-  }
-
-  /** Whether a connection may come to this child: no handler is likely to hold it up. */
-  get #mayWait(): boolean {
-    return this.#turns.proven || this.#open === 0 && this.#child.isIdle();
+  /** Whether the child serves the next connection itself: it has credit, and no handler is likely to hold it up. */
+  get #servesNext(): boolean {
+    const hasRoom = this.#open < this.#credit && this.#left > 0;
+    const isFree = this.#turns.proven ||
+      this.#open === 0 && this.#child.isIdle();
+    return hasRoom && !this.#paused && isFree;
   }
 
   /** Returns a connection to the server, with a credit if there is one to spare. Resolves when the server has it. */

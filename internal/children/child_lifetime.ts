@@ -45,9 +45,9 @@ export class ChildLifetime {
   /** Why the server ends the process; undefined while it does not. */
   why: ChildExitReason | undefined;
   /** The exit code; null before the process has ended, and if a signal has ended it. */
-  code: number | null = null;
+  #code: number | null = null;
   /** The signal that has ended the process. */
-  signal: string | null = null;
+  #signal: string | null = null;
   /** Whether something else killed the process, such as a system that is short of memory. */
   killedExternally = false;
 
@@ -57,8 +57,8 @@ export class ChildLifetime {
     process.on("exit", (code, signal) => {
       this.killedExternally = signal === "SIGKILL" &&
         this.#reason === undefined;
-      this.code = code;
-      this.signal = signal;
+      this.#code = code;
+      this.#signal = signal;
       this.#finish(
         signal === null ? `exit code ${code}` : `killed by ${signal}`,
       );
@@ -84,11 +84,26 @@ export class ChildLifetime {
     else channel?.unref();
   }
 
-  /** Why the process has ended. */
-  get exitReason(): ChildExitReason {
+  /**
+   * Returns how the process has ended.
+   *
+   * @param requests The number of requests that failed with the process.
+   * @param ready Whether it had loaded the module of the handler.
+   */
+  describeEnd(requests: number, ready: boolean): ChildEnd {
+    const reason = this.#exitReason;
+    return {
+      reason: reason === "exited" && !ready ? "load" : reason,
+      code: this.#code,
+      signal: this.#signal,
+      requests,
+    };
+  }
+
+  get #exitReason(): ChildExitReason {
     if (this.#reason !== undefined) return this.why ?? "killed";
-    if (this.signal !== null) return "signal";
-    return this.code === 0 && this.why || "exited";
+    if (this.#signal !== null) return "signal";
+    return this.#code === 0 && this.why || "exited";
   }
 
   /** Waits for the process to exit, and kills it if it does not. */

@@ -110,8 +110,14 @@ export class ChildLink {
     this.#post({ message: { ...message, token: this.#token } });
   }
 
+  /** Sends a message, and calls `written` once it is written to the channel. */
+  send(message: ToChild, written?: () => void): void {
+    this.#queue.push({ message, written });
+    this.#flush();
+  }
+
   /** Sends a message, and passes a connection with it. */
-  send(message: ToChild, connection?: PassedConnection): void {
+  pass(message: ToChild, connection: PassedConnection): void {
     this.#queue.push({ message, connection });
     this.#flush();
   }
@@ -143,12 +149,6 @@ export class ChildLink {
     this.#unread = true;
     this.#post({ message: { type: "taken" } });
     this.#proceed();
-  }
-
-  /** Sends a message, and calls `written` once it is written to the channel. */
-  sendThen(message: ToChild, written: () => void): void {
-    this.#queue.push({ message, written });
-    this.#flush();
   }
 
   /**

@@ -58,7 +58,7 @@ export class ChildOutbox {
    *
    * @param handle The connection.
    * @param credit The credit that the server gets with it: 1, or 0.
-   * @param token The secret that the server knows this process by.
+   * @param token The secret by which the server recognizes this process.
    */
   returnConnection(
     handle: { close(): void },
@@ -82,7 +82,7 @@ export class ChildOutbox {
     this.#send(message, undefined, ignore);
   }
 
-  /** Sends the connections that were offered: the server waits for them. Deno sends each when it has the last. */
+  /** Sends the connections that were offered: the server waits for them. Deno sends each once the one before has come. */
   take(): void {
     for (const { handle, credit } of this.#current) {
       const message = { type: "returned", credit, token: this.#token } as const;

@@ -189,7 +189,7 @@ export class ChildPool {
 
   /** Ends requests whose time is up. */
   expire(expired: ExpiredRequests): void {
-    for (const child of this.children) child.expire(expired);
+    for (const child of this.children) child.requests.expire(expired);
     for (const { job, ended, leave } of [...this.#waiting]) {
       const error = expired.get(job.request);
       if (error !== undefined && leave!()) ended.reject(error);

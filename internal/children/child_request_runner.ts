@@ -219,7 +219,7 @@ export class ChildRequestRunner {
     this.#active.delete(id);
     this.#own.delete(active);
     this.#idleSweep.end(active);
-    if (id > 0) this.#acceptor.look(); // the child may be idle now
+    if (id > 0) this.#acceptor.update(); // the child may be idle now
   }
 
   /** Reports the end of a request to the server. */

@@ -165,7 +165,7 @@ export class ParentLink {
     this.#post({ type: "ended", ...report });
   }
 
-  /** Tells the server something without an argument. */
+  /** Sends a message that has no contents but its type. */
   tell(type: "full" | "paused" | "alive" | "sorted"): void {
     this.#post({ type });
   }
@@ -180,7 +180,7 @@ export class ParentLink {
     this.#post({ type: "gave", credit });
   }
 
-  /** The secret that the server knows this process by. */
+  /** The secret by which the server recognizes this process. */
   get token(): string {
     return this.#token;
   }

@@ -6,9 +6,8 @@
 
 import type { ChildProcess } from "node:child_process";
 import { TimeoutError } from "../base/errors.ts";
-import { fromFailure, toFailure } from "../handoff/failure.ts";
+import { fromFailure } from "../handoff/failure.ts";
 import { limitStart } from "../handoff/handler_reference.ts";
-import type { ExpiredRequests } from "../requests/remote_requests.ts";
 import type { ChildExitReason } from "../stages/event_types.ts";
 import { AcceptingChild, type AcceptingChildHooks } from "./accepting_child.ts";
 import { type AssignedLimits, AssignedRequests } from "./assigned_requests.ts";
@@ -65,8 +64,6 @@ export class PoolChild {
   ready = false;
   /** The error of a child that could not get ready. */
   failure: unknown;
-  /** The error of the requests of a child whose process has ended. */
-  death: ChildProcessError | undefined;
 
   /**
    * @param process The process, which has just been started.
@@ -106,7 +103,7 @@ export class PoolChild {
   #makeRequests(): AssignedRequests {
     return new AssignedRequests(this.#options, {
       exited: this.exited,
-      sendResult: (result, written) => this.#link.sendThen(result, written),
+      link: this.#link,
       onAdded: () => this.#lifetime.keepAlive(true),
       onLate: (id) => this.#endLate(id),
       onAcknowledged: () => {
@@ -159,12 +156,15 @@ export class PoolChild {
   run(job: Job): Promise<JobEnd> {
     const id = this.requests.assigned + 1;
     const request = this.requests.add(id, job);
-    const connection = job.socket && {
-      socket: job.socket,
-      onLost: (error: unknown) => this.requests.fail(id, error),
-      onPass: () => request.holdsConnection = false,
-    };
-    this.#link.send({ ...job.message, id }, connection);
+    const message = { ...job.message, id };
+    if (job.socket === undefined) this.#link.send(message);
+    else {
+      this.#link.pass(message, {
+        socket: job.socket,
+        onLost: (error) => this.requests.fail(id, error),
+        onPass: () => request.holdsConnection = false,
+      });
+    }
     return request.ended;
   }
 
@@ -269,13 +269,6 @@ export class PoolChild {
     if (!this.open) this.leave();
   }
 
-  /** Tells the child which of its requests end because their time is up. */
-  expire(expired: ExpiredRequests): void {
-    for (const [id, error] of this.requests.find(expired)) {
-      this.#link.send({ type: "expire", id, error: toFailure(error) });
-    }
-  }
-
   /** Tells the child something about all of its requests. */
   tell(message: DrainMessage | EndIdleMessage | LimitIdleMessage): void {
     this.#link.send(message);
@@ -314,13 +307,11 @@ export class PoolChild {
     const error = new ChildProcessError(
       `Child process ${this.pid} ended${early} (${how})`,
     );
-    this.death = error;
     this.requests.giveBack(new NotPassedError(error.message));
     this.requests.die(error);
-    const { exitReason, code, signal, killedExternally, why } = this.#lifetime;
+    const { killedExternally, why } = this.#lifetime;
     const broken = !this.ready && !killedExternally && why === undefined;
     if (broken) this.failure ??= error;
-    const reason = exitReason === "exited" && !this.ready ? "load" : exitReason;
-    return { reason, code, signal, requests: this.requests.lost };
+    return this.#lifetime.describeEnd(this.requests.lost, this.ready);
   }
 }

@@ -145,7 +145,7 @@ export class RunningChildren {
     this.#children.delete(child);
     if (child.pid !== undefined) this.pids!.delete(child.pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
-    else if (!child.ready) this.#hooks.onStartKilled(child.death);
+    else if (!child.ready) this.#hooks.onStartKilled(child.requests.death);
     this.#hooks.onCapacity();
     if (!this.#closed) this.#server.accepts?.exited(child);
   }
