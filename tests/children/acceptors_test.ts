@@ -5,7 +5,7 @@ import type { ChildPool } from "../../internal/children/child_pool.ts";
 import { Requests } from "../../internal/requests/request_registry.ts";
 import type { ParkedListener } from "../../internal/runtime/node/parked_listener.ts";
 import { AF_INET } from "../../mod.ts";
-import { acceptingMember, type FakeMember } from "./children_fakes.ts";
+import { fakeAcceptingChild, type FakePoolChild } from "./children_fakes.ts";
 import { assertEquals } from "../deps.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
@@ -18,7 +18,7 @@ function acceptorsWith(requests: Requests): Acceptors {
 }
 
 /** Starts acceptors with a fake child, which may accept. */
-function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
+function startWith(acceptors: Acceptors, { child, poolChild }: FakePoolChild) {
   const options = { maxChildren: 1, requestsPerChild: 9 };
   const children = Object.assign([poolChild], { options, grow: () => true });
   const pool = { children } as unknown as ChildPool;
@@ -30,10 +30,10 @@ function startWith(acceptors: Acceptors, { child, poolChild }: FakeMember) {
 }
 
 Deno.test("Acceptors.stop() resolves when the children have reported all that they accepted", async () => {
-  const member = acceptingMember();
-  const { child } = member;
+  const fake = fakeAcceptingChild();
+  const { child } = fake;
   const acceptors = acceptorsWith(new Requests({ maxConnections: 9 }));
-  startWith(acceptors, member);
+  startWith(acceptors, fake);
   let stopped = false;
   const stopping = acceptors.stop().then(() => stopped = true);
   await turn();
@@ -50,9 +50,9 @@ Deno.test("Acceptors reserve only the credit that children have left, in any ord
     reserved: requests.limits.reserved,
   });
   const acceptors = acceptorsWith(requests);
-  const member = acceptingMember({ accepts: acceptors });
-  const { child } = member;
-  startWith(acceptors, member);
+  const fake = fakeAcceptingChild({ accepts: acceptors });
+  const { child } = fake;
+  startWith(acceptors, fake);
   assertEquals(counts(), { open: 0, reserved: 4 });
   child.say({ type: "full" }); // before the requests that have used its credit
   const { reserved } = requests.limits;

@@ -6,10 +6,10 @@ import {
   ConcurrencyLimit,
 } from "../../internal/children/child_survey.ts";
 import {
-  acceptingMember,
+  fakeAcceptingChild,
   fakeJob,
-  fakeMember,
-  startingMember,
+  fakeReadyChild,
+  fakeStartingChild,
 } from "./children_fakes.ts";
 import { assertEquals, assertStrictEquals } from "../deps.ts";
 import { FrozenClock } from "../helpers/turns.ts";
@@ -17,8 +17,10 @@ import { FrozenClock } from "../helpers/turns.ts";
 for (const accepts of [true, false]) {
   const asks = accepts ? "asks a busy child that" : "asks no child if none";
   Deno.test(`ChildSurvey ${asks} accepts whether its event loop turns`, () => {
-    const { child, poolChild } = accepts ? acceptingMember() : fakeMember();
-    const starting = startingMember();
+    const { child, poolChild } = accepts
+      ? fakeAcceptingChild()
+      : fakeReadyChild();
+    const starting = fakeStartingChild();
     void poolChild.run(fakeJob());
     child.say({ type: "acknowledge", id: 1 });
     const { best, open } = new ChildSurvey(

@@ -78,26 +78,26 @@ class FakeChild extends EventEmitter {
 }
 
 /** A PoolChild, and the fake child under it. */
-export interface FakeMember {
+export interface FakePoolChild {
   child: FakeChild;
   poolChild: PoolChild;
 }
 
 /** Returns a PoolChild over a fake child that is ready. */
-export function fakeMember(
+export function fakeReadyChild(
   options: Partial<PoolChildOptions> = {},
   freed?: () => void,
-): FakeMember {
-  const member = startingMember(options, freed);
-  member.child.say({ type: "ready" });
-  return member;
+): FakePoolChild {
+  const fake = fakeStartingChild(options, freed);
+  fake.child.say({ type: "ready" });
+  return fake;
 }
 
 /** Returns a PoolChild over a fake child that is not ready. */
-export function startingMember(
+export function fakeStartingChild(
   options: Partial<PoolChildOptions> = {},
   freed?: () => void,
-): FakeMember {
+): FakePoolChild {
   const child = new FakeChild();
   const poolChild = new PoolChild(child as unknown as ChildProcess, {
     init: {
@@ -119,10 +119,10 @@ export function startingMember(
 }
 
 /** Returns a PoolChild over a fake child that accepts. `run` gets the end of each request that the child accepts. */
-export function acceptingMember(
+export function fakeAcceptingChild(
   options: Partial<PoolChildOptions> = {},
   run: (ended: Promise<unknown>) => void = () => {},
-): FakeMember {
+): FakePoolChild {
   const nothing = () => {};
   const begin = () => ({ job: fakeJob(), run });
   const accepts = {
@@ -132,12 +132,12 @@ export function acceptingMember(
     update: nothing,
     balance: nothing,
   };
-  const member = fakeMember({ accepts, ...options });
+  const fake = fakeReadyChild({ accepts, ...options });
   const unix = false;
   const message = { type: "listen", unix, backlog: 5, requests: 9 } as const;
-  member.poolChild.accepting.listen(message, {});
-  member.child.say({ type: "sync" });
-  return member;
+  fake.poolChild.accepting.listen(message, {});
+  fake.child.say({ type: "sync" });
+  return fake;
 }
 
 /** Returns a job without a request. */

@@ -11,10 +11,10 @@ import { OPERATIONS } from "../../internal/children/messages.ts";
 import type { PoolChild } from "../../internal/children/pool_child.ts";
 import { OSError, Socket } from "../../mod.ts";
 import {
-  acceptingMember,
+  fakeAcceptingChild,
   fakeJob,
-  fakeMember,
-  startingMember,
+  fakeReadyChild,
+  fakeStartingChild,
 } from "./children_fakes.ts";
 import {
   assert,
@@ -46,7 +46,7 @@ const run = (poolChild: PoolChild, rest?: Partial<Job>) =>
   poolChild.run(fakeJob(rest));
 
 Deno.test("PoolChild whose connection cannot be sent ends the request, and goes on", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const refusals = [
     { thrown: Object.assign(new Error(), { code: "ERR_INVALID_HANDLE_TYPE" }) },
     { later: Object.assign(new Error("too many"), { code: "ETOOMANYREFS" }) },
@@ -78,7 +78,7 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
 });
 
 Deno.test("PoolChild says that no descriptor was left where Deno speaks of a handle", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const socket = await connection();
   const thrown = Object.assign(new Error(), {
     code: "ERR_INVALID_HANDLE_TYPE",
@@ -92,7 +92,7 @@ Deno.test("PoolChild says that no descriptor was left where Deno speaks of a han
 
 Deno.test("PoolChild takes no more once its channel breaks, and fails the request of the connection at its exit", async () => {
   for (const code of ["ERR_IPC_DISCONNECTED", "EPIPE"]) {
-    const { child, poolChild } = fakeMember();
+    const { child, poolChild } = fakeReadyChild();
     child.refusal = { later: Object.assign(new Error("closed"), { code }) };
     const socket = await connection();
     const ran = run(poolChild, { socket }).catch((error) => error);
@@ -109,7 +109,7 @@ Deno.test("PoolChild takes no more once its channel breaks, and fails the reques
 });
 
 Deno.test("PoolChild sends a request without its connection where the client is gone", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const socket = await connection();
   socket.destroy();
   await once(socket, "close");
@@ -121,7 +121,7 @@ Deno.test("PoolChild sends a request without its connection where the client is 
 
 Deno.test("PoolChild is free again when a request without a connection was taken, asked for, or ended", async () => {
   let freed = 0;
-  const { child, poolChild } = fakeMember({}, () => freed++);
+  const { child, poolChild } = fakeReadyChild({}, () => freed++);
   freed = 0; // a child that is ready can take its first request
   const execute = () => Promise.resolve();
   for (
@@ -144,7 +144,7 @@ Deno.test("PoolChild is free again when a request without a connection was taken
 });
 
 Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   for (let i = 0; i < 2; i++) run(poolChild);
   const begun = poolChild.requests.lastProgress;
   const now = performance.now();
@@ -153,7 +153,7 @@ Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
 });
 
 Deno.test("PoolChild does not kill a child for a request that ended in time", async () => {
-  const { child, poolChild } = fakeMember({ childTimeout: 0.05 });
+  const { child, poolChild } = fakeReadyChild({ childTimeout: 0.05 });
   const ran = run(poolChild);
   child.say({ type: "done", ids: [1], ms: 1 });
   await within(ran);
@@ -173,13 +173,13 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
 
 Deno.test("PoolChild limits the time of the start", async () => {
   using time = await fakeTime();
-  const hangs = startingMember();
+  const hangs = fakeStartingChild();
   time.tick(60_000);
   assertEquals(hangs.child.signals, ["SIGKILL"]);
   const message = "file:///handlers.ts has not loaded within 60 s";
   assertStringIncludes(String(hangs.poolChild.failure), message);
   assertEquals((await hangs.poolChild.exited).reason, "load");
-  const ended = startingMember();
+  const ended = fakeStartingChild();
   ended.child.exit(1);
   await ended.poolChild.exited;
   time.tick(60_000);
@@ -193,7 +193,7 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
     calls++;
     return gate.promise;
   };
-  const { child } = fakeMember({ shutdown });
+  const { child } = fakeReadyChild({ shutdown });
   const results = () =>
     child.sent.map(([message]) => message)
       .filter((message) => message.type === "result");
@@ -204,7 +204,7 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
   while (results().length === 0) await delay(0);
   assertEquals(results(), [{ type: "result", call: 1, error: undefined }]);
 
-  const failing = fakeMember({
+  const failing = fakeReadyChild({
     shutdown: () => Promise.reject(new Error("no")),
   });
   failing.child.say({ type: "shutdown", call: 7 });
@@ -216,7 +216,7 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
 });
 
 Deno.test("PoolChild kills a child that asks for a second shutdown before the result", () => {
-  const { child } = fakeMember({ shutdown: () => new Promise(() => {}) });
+  const { child } = fakeReadyChild({ shutdown: () => new Promise(() => {}) });
   child.say({ type: "shutdown", call: 1 });
   assertEquals(child.signals, []);
   child.say({ type: "shutdown", call: 2 });
@@ -224,7 +224,7 @@ Deno.test("PoolChild kills a child that asks for a second shutdown before the re
 });
 
 Deno.test("PoolChild kills a child that does not exit when it is told to", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   poolChild.leave();
   poolChild.leave();
   assertEquals(child.types.filter((type) => type === "leave"), ["leave"]);
@@ -234,7 +234,7 @@ Deno.test("PoolChild kills a child that does not exit when it is told to", async
 });
 
 Deno.test("PoolChild tells a child that accepts to leave once all is known that it has accepted", async () => {
-  const { child, poolChild } = acceptingMember();
+  const { child, poolChild } = fakeAcceptingChild();
   void poolChild.pause(false, false);
   child.say({ type: "paused" });
   poolChild.leave();
@@ -262,7 +262,7 @@ Deno.test("PoolChild closes what a child passes with a message that it may not s
     { type: "returned", credit: 0, token: "of another" },
   ];
   for (const message of messages) {
-    const { child, poolChild } = acceptingMember();
+    const { child, poolChild } = fakeAcceptingChild();
     child.say({ type: "offer", count: 1 });
     let closed = 0;
     child.say(message, { close: () => closed++ });
@@ -274,7 +274,7 @@ Deno.test("PoolChild closes what a child passes with a message that it may not s
 
 Deno.test("PoolChild fails a request of a child whose report comes after its exit", async () => {
   const runs: Promise<unknown>[] = [];
-  const { child, poolChild } = acceptingMember(
+  const { child, poolChild } = fakeAcceptingChild(
     {},
     (ended) => void runs.push(ended),
   );
@@ -290,7 +290,7 @@ Deno.test("PoolChild fails a request of a child whose report comes after its exi
 });
 
 Deno.test("PoolChild retires a child for clients that were gone when it accepted them, too", async () => {
-  const { child, poolChild } = acceptingMember({ requestsPerChild: 9 });
+  const { child, poolChild } = fakeAcceptingChild({ requestsPerChild: 9 });
   const counts = { ms: 1, bytesIn: 0, bytesOut: 0 };
   child.say({ type: "ended", count: 4, gone: 4, ...counts });
   assert(poolChild.open);
@@ -301,7 +301,7 @@ Deno.test("PoolChild retires a child for clients that were gone when it accepted
 });
 
 Deno.test("PoolChild finds a child silent that does not answer, and ends it after childTimeout", async () => {
-  const { child, poolChild } = acceptingMember({ childTimeout: 0.05 });
+  const { child, poolChild } = fakeAcceptingChild({ childTimeout: 0.05 });
   poolChild.checkLiveness();
   child.say({ type: "alive" });
   poolChild.checkLiveness();
@@ -320,7 +320,7 @@ Deno.test("PoolChild finds a child silent that does not answer, and ends it afte
 });
 
 Deno.test("PoolChild forgets a request that has ended", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const runs = [run(poolChild), run(poolChild)];
   child.say({ type: "acknowledge", id: 2 });
   child.say({ type: "done", ids: [1, 2], ms: 1 });
@@ -330,7 +330,7 @@ Deno.test("PoolChild forgets a request that has ended", async () => {
 });
 
 Deno.test("PoolChild goes on with a child that has ended before Deno tells", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   child.ref = child.unref = () => {
     throw new Deno.errors.BadResource("Bad resource ID");
   };
@@ -341,11 +341,11 @@ Deno.test("PoolChild goes on with a child that has ended before Deno tells", asy
 });
 
 Deno.test("PoolChild keeps the server's process alive while it starts, accepts or has a request", () => {
-  const starting = startingMember();
+  const starting = fakeStartingChild();
   assertEquals(starting.child.referenced, true);
   starting.child.say({ type: "ready" });
   assertEquals(starting.child.referenced, false);
-  const { child, poolChild } = acceptingMember();
+  const { child, poolChild } = fakeAcceptingChild();
   const refs: boolean[] = [child.referenced];
   const note = () => refs.push(child.referenced);
   void poolChild.pause(false, false);
@@ -371,7 +371,7 @@ async function killedFor(
   message: Record<string, unknown>,
   rest: Parameters<typeof fakeJob>[0] = {},
 ): Promise<string> {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const ran = run(poolChild, rest);
   child.say(message);
   assertEquals(child.signals, ["SIGKILL"]);
@@ -434,7 +434,7 @@ Deno.test("PoolChild kills a child that says what the library would not", async 
 
 Deno.test("PoolChild kills a child whose message is no message of the library", async () => {
   for (const message of [null, [], "done", 1, { type: "done" }]) {
-    const { child, poolChild } = fakeMember();
+    const { child, poolChild } = fakeReadyChild();
     child.emit("message", message);
     assertEquals(child.signals, ["SIGKILL"], Deno.inspect(message));
     await within(poolChild.exited);
@@ -442,7 +442,7 @@ Deno.test("PoolChild kills a child whose message is no message of the library", 
 });
 
 Deno.test("PoolChild kills a child that makes a second call of a kind before the result of the first", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const answers: PromiseWithResolvers<unknown>[] = [];
   const execute = () => {
     const answer = Promise.withResolvers<unknown>();
@@ -470,7 +470,7 @@ Deno.test("PoolChild kills a child that makes a second call of a kind before the
 });
 
 Deno.test("PoolChild kills a child that does not read the results of its calls", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const ran = run(poolChild, { execute: () => Promise.resolve() });
   const killed = assertRejects(() => within(ran), Error, "does not read");
   child.writes = false;
@@ -485,7 +485,7 @@ Deno.test("PoolChild kills a child that does not read the results of its calls",
 
 Deno.test("PoolChild closes a descriptor that a child sends, and ends it", async () => {
   for (const method of ["destroy", "close"]) {
-    const { child, poolChild } = fakeMember();
+    const { child, poolChild } = fakeReadyChild();
     let closed = 0;
     child.emit("message", { type: "sync" }, { [method]: () => closed++ });
     assertEquals(closed, 1);
@@ -495,14 +495,14 @@ Deno.test("PoolChild closes a descriptor that a child sends, and ends it", async
 });
 
 Deno.test("PoolChild believes no request that took longer than it was away", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const ran = run(poolChild);
   child.say({ type: "done", ids: [1], ms: 1e308 });
   assert((await within(ran)).ms < 20_000);
 });
 
 Deno.test("PoolChild believes no request that moved more bytes than a machine can", async () => {
-  const { child, poolChild } = fakeMember();
+  const { child, poolChild } = fakeReadyChild();
   const counted: { bytesIn: number; bytesOut: number }[] = [];
   const ran = run(poolChild, { count: (bytes) => counted.push(bytes) });
   const bytes = [Number.MAX_SAFE_INTEGER, 5];
