@@ -34,7 +34,7 @@ Deno.test({
     await using server = new TCP(LOCAL, Asks, options);
     await using _ = serving(server);
     using client = await LineClient.connect(server.serverAddress);
-    assertStrictEquals(await client.ask(`disk ${HERE}`), "/** What");
+    assertStrictEquals(await client.ask(`disk ${HERE}`), "/**");
     assertStrictEquals(await client.ask("disk /etc/passwd"), "NotCapable");
     const all = await client.ask("env");
     const seen = Object.keys(JSON.parse(all));

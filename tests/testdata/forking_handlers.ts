@@ -67,7 +67,7 @@ export class Asks extends StreamRequestHandler {
       case "env":
         return tried(() => JSON.stringify(Deno.env.toObject()));
       case "disk":
-        return tried(() => Deno.readTextFileSync(rest[0]).slice(0, 8));
+        return tried(() => Deno.readTextFileSync(rest[0]).slice(0, 3));
       case "drain":
         return await new Promise((resolve) => {
           if (this.signal.aborted) resolve("aborted");
