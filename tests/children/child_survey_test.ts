@@ -48,14 +48,14 @@ Deno.test("ConcurrencyLimit.isReached() limits the busy children once requests a
 
 Deno.test("ChildSurvey passes over a silent child, even if that is idle, and does not ask it again", () => {
   using _clock = new FrozenClock();
-  const silent = acceptingMember();
-  const busy = acceptingMember();
+  const silent = fakeAcceptingChild();
+  const busy = fakeAcceptingChild();
   void busy.poolChild.run(fakeJob());
   busy.child.say({ type: "acknowledge", id: 1 });
   for (let i = 0; i < 2; i++) silent.poolChild.checkLiveness();
   const asked = silent.child.types.length;
-  const members = [silent.poolChild, busy.poolChild];
-  const { best, open, idleProbed } = new ChildSurvey(members, true);
+  const children = [silent.poolChild, busy.poolChild];
+  const { best, open, idleProbed } = new ChildSurvey(children, true);
   assertEquals(best, busy.poolChild);
   assertEquals({ open, idleProbed }, { open: 2, idleProbed: false });
   assertEquals(silent.child.types.length, asked);
