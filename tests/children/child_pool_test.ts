@@ -3,14 +3,17 @@
 import { ChildPool } from "../../internal/children/child_pool.ts";
 import { BUSY_CHILDREN_MAX } from "../../internal/children/child_survey.ts";
 import { Socket } from "../../mod.ts";
-import { fakeMember } from "./children_fakes.ts";
+import { fakeReadyChild } from "./children_fakes.ts";
 import { assertEquals } from "../deps.ts";
 import { FakeStream } from "../helpers/fakes.ts";
 import { FrozenClock } from "../helpers/turns.ts";
 import { until } from "../helpers/within.ts";
 
 Deno.test("ChildPool has a request wait for short ones, and no longer once they have become long", async () => {
-  const members = Array.from({ length: BUSY_CHILDREN_MAX }, () => fakeMember());
+  const members = Array.from(
+    { length: BUSY_CHILDREN_MAX },
+    () => fakeReadyChild(),
+  );
   const children = members.map(({ poolChild }) => poolChild);
   type Arguments = ConstructorParameters<typeof ChildPool>;
   const pool = new ChildPool(
