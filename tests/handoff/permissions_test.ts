@@ -5,7 +5,10 @@
  */
 
 import fc from "fast-check";
-import { permissionFlags } from "../../internal/handoff/permissions.ts";
+import {
+  maySendTo,
+  permissionFlags,
+} from "../../internal/handoff/permissions.ts";
 import type { ChildPermissions } from "../../mod.ts";
 import {
   assert,
@@ -69,6 +72,26 @@ Deno.test({
       );
     }
   },
+});
+
+Deno.test("maySendTo() compares host, network and port with childPermissions.net", () => {
+  const may = (net: ChildPermissions["net"], host: string, port: number) =>
+    maySendTo({ net }, [host, port]);
+  const allowed: [value: string, host: string, port: number][] = [
+    ["10.0.0.1", "10.0.0.1", 53],
+    ["10.0.0.1:53", "10.0.0.1", 53],
+    ["10.0.0.0/8:53", "10.9.9.9", 53],
+    ["[::1]:53", "::1", 53],
+    [":53", "127.0.0.1", 53],
+  ];
+  for (const [value, host, port] of allowed) {
+    assert(may([value], host, port), value);
+    if (value.endsWith(":53")) assert(!may([value], host, port + 1), value);
+  }
+  const refused = ["10.0.0.2", "11.0.0.0/8", "localhost", "[::1]", "a/b/c"];
+  assert(!may(refused, "10.0.0.1", 53));
+  assert(may(true, "10.0.0.1", 53));
+  assert(!may(undefined, "10.0.0.1", 53));
 });
 
 /** Values of each kind, as they can stand in a flag. */
