@@ -93,8 +93,6 @@ const BUILT_IN: PlainClass[] = [
   URIError,
 ];
 
-const NOTHING = new Uint8Array(0);
-
 /** The classes whose constructors take arguments of their own. */
 const SPECIAL: Kind[] = [
   {
@@ -109,7 +107,7 @@ const SPECIAL: Kind[] = [
   },
   {
     Class: IncompleteReadError,
-    make: ({ message, partial = NOTHING, expected }) =>
+    make: ({ message, partial = new Uint8Array(0), expected }) =>
       new IncompleteReadError(message, partial, expected),
   },
   {

@@ -251,6 +251,13 @@ Deno.test("BufferedReader.readline() with a limit returns parts of a line", asyn
   assertEquals(text(await reader.readline(3)), "gh");
 });
 
+Deno.test("BufferedReader.readline() with a limit receives no more than it needs", async () => {
+  const source = new FakeSource("abcd", "ef\n");
+  const reader = new BufferedReader(source);
+  assertEquals(text(await reader.readline(4)), "abcd");
+  assertEquals(source.asked.length, 1);
+});
+
 Deno.test("BufferedReader.readline() throws for a line beyond lineLimit and skips its rest", async () => {
   const source = new FakeSource(
     "12345678\n",
