@@ -7,7 +7,9 @@
 import type { Readiness } from "../waiting/pending_operation.ts";
 
 /** The words of the memory, before the two of each thread: its places, and its requests beyond the limit. */
-const MAX = 0, REJECTS = 1, PAUSED = 2, CHANGES = 3, THREADS = 4, FIRST = 5;
+const MAX = 0, REJECTS = 1, PAUSED = 2, CHANGES = 3, THREADS = 4;
+/** Whether a thread has noted that it took the last place, and the first word of the threads. */
+const FILLED = 5, FIRST = 6;
 
 /** The most threads. Arbitrary: a process cannot have as many workers. */
 const THREADS_MAX = 4096;
@@ -85,6 +87,7 @@ export class SharedPlaces implements Readiness {
   limit(max: number, rejects: boolean): void {
     Atomics.store(this.#words, MAX, Math.min(max, MOST));
     Atomics.store(this.#words, REJECTS, rejects ? 1 : 0);
+    Atomics.store(this.#words, FILLED, 0);
     this.#change();
   }
 
@@ -115,7 +118,10 @@ export class SharedPlaces implements Readiness {
     return Atomics.load(this.#words, REJECTS) === 1;
   }
 
-  /** Takes a place for a request, if there is one, and notes whether it was the last. If the request is to be rejected, none is needed. */
+  /**
+   * Takes a place for a request, if there is one, and notes whether it was the last. Returns true without a place for a
+   * request that is to be rejected.
+   */
   take(): boolean {
     if (this.paused) return false;
     this.exceeded = !this.#takePlace();
@@ -130,15 +136,22 @@ export class SharedPlaces implements Readiness {
    * back. The last to do so finds that, and tries again.
    */
   #takePlace(): boolean {
+    this.#filled = false;
     do {
       Atomics.add(this.#words, this.#own, 1);
       const excess = this.#places - this.#max;
-      this.#filled = excess === 0;
+      if (excess === 0) this.#noteFilled();
       if (excess <= 0) return true;
       Atomics.sub(this.#words, this.#own, 1);
     } while (this.#places < this.#max);
     this.#change();
     return false;
+  }
+
+  /** Notes that no place is left. Of the threads that take the last ones at the same time, one notes that. */
+  #noteFilled(): void {
+    const before = Atomics.compareExchange(this.#words, FILLED, 0, 1);
+    this.#filled = before === 0;
   }
 
   /** Reports, once, whether this thread has taken the last place. */
@@ -151,12 +164,14 @@ export class SharedPlaces implements Readiness {
   /** Gives back the place of a request that has ended. The requests beyond the limit are counted as the first to end. */
   give(): void {
     const beyond = Atomics.load(this.#words, this.#extra) > 0;
+    if (!beyond) Atomics.store(this.#words, FILLED, 0); // first: the place may be taken at once
     Atomics.sub(this.#words, beyond ? this.#extra : this.#own, 1);
     this.#change();
   }
 
   /** Gives back all places of the thread, which has ended. */
   giveAll(): void {
+    Atomics.store(this.#words, FILLED, 0);
     Atomics.store(this.#words, this.#own, 0);
     Atomics.store(this.#words, this.#extra, 0);
     this.#change();

@@ -110,3 +110,25 @@ Deno.test("SharedPlaces.take() tries again if the thread that was faster has giv
   assert(slow.take());
   assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
 });
+
+Deno.test("SharedPlaces.takeFilled() tells one of two threads that take the last two places at the same time", () => {
+  const main = new SharedPlaces();
+  main.limit(2, false);
+  const slow = new SharedPlaces(main.memory, 1);
+  const fast = new SharedPlaces(main.memory, 2);
+  const { add } = Atomics;
+  try {
+    Atomics.add = ((...args: Parameters<typeof add>) => {
+      Atomics.add = add;
+      const before = add(...args);
+      assert(fast.take()); // sees both places taken, as `slow` will
+      return before;
+    }) as typeof add;
+    assert(slow.take());
+  } finally {
+    Atomics.add = add;
+  }
+  assertEquals([slow.takeFilled(), fast.takeFilled()], [false, true]);
+  fast.give();
+  assert(fast.take() && fast.takeFilled(), "a new shortage is noted");
+});
