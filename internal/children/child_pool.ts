@@ -31,7 +31,7 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
-  /** Whether a child was killed while the request was the first that waited for its start. */
+  /** Whether a child was killed whose start the request waited for. */
   startKilled?: boolean;
 }
 
@@ -145,11 +145,14 @@ export class ChildPool {
     }, SHORT_REQUEST_MS);
   }
 
-  /** Fails the first request that waits, if it has waited for a child that was killed before. */
+  /** Charges a child that was killed before it was ready to one of the waiting requests. Fails the first if each has had one. */
   #noteKilledStart(error: unknown): void {
-    const first = this.#waiting.first;
-    if (first?.startKilled) this.#waiting.shift()!.ended.reject(error);
-    else if (first !== undefined) first.startKilled = true;
+    for (const queued of this.#waiting) {
+      if (queued.startKilled) continue;
+      queued.startKilled = true;
+      return;
+    }
+    this.#waiting.shift()?.ended.reject(error);
   }
 
   /**

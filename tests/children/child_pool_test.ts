@@ -1,13 +1,13 @@
-/** ChildPool: the wait of a request while few children are enough. */
+/** ChildPool: the wait of a request for a child, and the children that it starts. */
 
 import { ChildPool } from "../../internal/children/child_pool.ts";
 import { BUSY_CHILDREN_MAX } from "../../internal/children/child_survey.ts";
 import { Socket } from "../../mod.ts";
-import { fakeReadyChild } from "./children_fakes.ts";
-import { assertEquals } from "../deps.ts";
+import { FakePool, fakeReadyChild } from "./children_fakes.ts";
+import { assertEquals, assertMatch } from "../deps.ts";
 import { FakeStream } from "../helpers/fakes.ts";
-import { FrozenClock } from "../helpers/turns.ts";
-import { until } from "../helpers/within.ts";
+import { FrozenClock, turn } from "../helpers/turns.ts";
+import { until, within } from "../helpers/within.ts";
 
 Deno.test("ChildPool has a request wait for short ones, and no longer once they have become long", async () => {
   const members = Array.from(
@@ -37,4 +37,18 @@ Deno.test("ChildPool has a request wait for short ones, and no longer once they 
     assertEquals(children.map(({ load }) => load), children.map(() => 1));
   }
   await until(() => children.some(({ load }) => load === 2)); // nothing else tells the pool
+});
+
+Deno.test("ChildPool fails a request whose second child is killed before it is ready, and not for the child of another", async () => {
+  using fake = new FakePool({ maxChildren: 2 });
+  const runs = [fake.run(), fake.run()];
+  const [first, second] = fake.started;
+  for (const child of [first, second]) child.emit("exit", null, "SIGKILL");
+  await turn();
+  const [third, fourth] = fake.started.slice(2);
+  third.emit("exit", null, "SIGKILL");
+  assertMatch(await within(runs[0]), /before it was ready/);
+  fourth.say({ type: "ready" });
+  fourth.say({ type: "done", ids: [1], ms: 1 });
+  assertEquals(await within(runs[1]), "");
 });

@@ -1,9 +1,10 @@
 /** Fake children and servers for the units of children: they only pass messages. */
 
-import type { ChildProcess } from "node:child_process";
+import childProcess, { type ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
 import type { Socket as NetSocket } from "node:net";
 import type { Job } from "../../internal/children/child_job.ts";
+import { ChildPool } from "../../internal/children/child_pool.ts";
 import type {
   ChildMessage,
   FromChild,
@@ -14,8 +15,13 @@ import {
   PoolChild,
   type PoolChildOptions,
 } from "../../internal/children/pool_child.ts";
-import type { Address } from "../../mod.ts";
+import type {
+  ChildPoolOptions,
+  ChildPoolServer,
+} from "../../internal/children/running_children.ts";
+import { type Address, Socket } from "../../mod.ts";
 import { assertStrictEquals } from "../deps.ts";
+import { FakeStream } from "../helpers/fakes.ts";
 
 /** A fake child process: it records the messages to it, and a test sends its messages. */
 class FakeChild extends EventEmitter {
@@ -138,6 +144,54 @@ export function fakeAcceptingChild(
   fake.poolChild.accepting.listen(message, {});
   fake.child.say({ type: "sync" });
   return fake;
+}
+
+/** A pool that starts fake children in place of processes, until it is disposed of. */
+export class FakePool implements Disposable {
+  /** The children that the pool has started. */
+  readonly started: FakeChild[] = [];
+  readonly pool: ChildPool;
+  readonly #fork = childProcess.fork;
+  #options = {
+    maxChildren: 40,
+    requestsPerChild: Infinity,
+    childTimeout: null,
+  };
+
+  constructor(options: Partial<ChildPoolOptions> = {}) {
+    const fork = () => {
+      const child = new FakeChild();
+      this.started.push(child);
+      return child;
+    };
+    Object.assign(childProcess, { fork });
+    const moduleUrl = "file:///handlers.ts";
+    const server = {
+      launch: { moduleUrl, permissions: {}, env: {}, flags: [] },
+      init: () => ({ type: "init" }),
+      shutdown: () => Promise.resolve(),
+    };
+    this.pool = new ChildPool(
+      server as unknown as ChildPoolServer,
+      { ...this.#options, ...options },
+    );
+  }
+
+  /** Runs a request. Resolves when it has ended, to the message of its error; without one to "". */
+  async run(): Promise<string> {
+    try {
+      await this.pool.run(Socket.from(new FakeStream()), ["127.0.0.1", 1]);
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.pool.close(true);
+    for (const child of this.started) child.exit(0);
+    Object.assign(childProcess, { fork: this.#fork });
+  }
 }
 
 /** Returns a job without a request. */
