@@ -264,7 +264,7 @@ export class BufferedReader implements Disposable {
    * @returns The iterator.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
-    return this.lines();
+    return this.#lines();
   }
 
   /**
@@ -276,7 +276,10 @@ export class BufferedReader implements Disposable {
   lines(
     options: AbortOptions = {},
   ): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
-    const { signal } = options;
+    return this.#lines(options.signal);
+  }
+
+  #lines(signal?: AbortSignal): AsyncIterableIterator<Uint8Array<ArrayBuffer>> {
     const next = () => this.#core.lines.next();
     return iterateLines(
       () => signal?.aborted ? undefined : this.#readyLine(),

@@ -113,7 +113,7 @@ export class ReadTurns {
           }
           wanted = value;
         }
-        return this.#receive(wanted, signal).then(received, failed);
+        return this.#goOn(steps, wanted, signal).then(undefined, failed);
       } catch (error) {
         return failed(error);
       }
@@ -121,6 +121,24 @@ export class ReadTurns {
     const failed = (error: unknown): never => this.#fail(steps, result, error);
     const result = this.#receive(wanted, signal).then(received, failed);
     return result;
+  }
+
+  /** Runs the steps from the second receive on, in a loop: nested promises would grow with each piece that a peer sends. */
+  async #goOn<T>(
+    steps: ReadSteps<T>,
+    wanted: number | Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    for (;;) {
+      const more = this.#core.keep(await this.#receive(wanted, signal));
+      if (more === undefined) continue;
+      const { done, value } = steps.next(more);
+      if (done) {
+        this.#turns.release();
+        return value;
+      }
+      wanted = value;
+    }
   }
 
   #fail(

@@ -177,7 +177,6 @@ export class ReaderCore implements ReadCore {
   ): ReadSteps<number> {
     const target = checkBuffer(buffer);
     let filled = this.queue.takeInto(target);
-    this.lines.stopSkipping();
     try {
       while (filled < target.length && !(once && filled > 0)) {
         const rest = target.subarray(filled);
@@ -186,9 +185,11 @@ export class ReaderCore implements ReadCore {
         if (count === 0) break;
         filled += whole ? count : this.queue.takeInto(rest);
       }
+      this.lines.stopSkipping();
       return filled;
     } catch (error) {
-      this.queue.putBack([new Uint8Array(target.subarray(0, filled))]);
+      const lost = target.length === 0; // the program has transferred the memory
+      if (!lost) this.queue.putBack([target.slice(0, filled)]);
       throw error;
     }
   }

@@ -141,7 +141,7 @@ export class TextReader implements Disposable {
    * @returns The iterator.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string> {
-    return this.lines();
+    return this.#lines();
   }
 
   /**
@@ -151,7 +151,10 @@ export class TextReader implements Disposable {
    * @returns The iterator.
    */
   lines(options: AbortOptions = {}): AsyncIterableIterator<string> {
-    const { signal } = options;
+    return this.#lines(options.signal);
+  }
+
+  #lines(signal?: AbortSignal): AsyncIterableIterator<string> {
     const next = () => this.#core.lines.next();
     return iterateLines(
       () => signal?.aborted ? undefined : this.#readyLine(),

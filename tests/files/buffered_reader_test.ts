@@ -7,6 +7,7 @@ import {
 import {
   assert,
   assertEquals,
+  assertLess,
   assertRejects,
   assertStrictEquals,
   assertThrows,
@@ -23,6 +24,9 @@ import {
   text,
 } from "../helpers/bytes.ts";
 import { FakeSource, type Step, timeout } from "../helpers/fakes.ts";
+import { heapUsed } from "../helpers/heap_used.ts";
+import { tcpPair } from "../helpers/sockets.ts";
+import { codeOf } from "../helpers/thrown.ts";
 import { endOfTurn } from "../helpers/turns.ts";
 
 function readerOf(...steps: Step[]): BufferedReader {
@@ -607,6 +611,63 @@ Deno.test("BufferedReader serves concurrent calls in order", async () => {
   ]);
   resolve(bytes("b\ncdef\n"));
   assertEquals((await results).map(text), ["ab\n", "cd", "ef\n", "more\n"]);
+});
+
+Deno.test("BufferedReader resolves calls in their order, however many receives one needs", async () => {
+  const reader = readerOf(..."first line", "\nsecond\nthird\n");
+  const lines: string[] = [];
+  await Promise.all(Array.from({ length: 3 }, async () => {
+    lines.push(text(await reader.readline()));
+  }));
+  assertEquals(lines, ["first line\n", "second\n", "third\n"]);
+});
+
+Deno.test("BufferedReader keeps little more than the bytes of a peer that sends them one by one", async () => {
+  const count = 20_000;
+  let left = count;
+  let used = 0;
+  const reader = new BufferedReader({
+    recv() {
+      if (left === count) used = heapUsed();
+      if (--left === 0) used = heapUsed() - used;
+      return Promise.resolve(new Uint8Array(1));
+    },
+    recvInto: () => Promise.reject(new Error("not used")),
+  });
+  assertEquals((await reader.readexactly(count)).length, count);
+  assertLess(used / count, 20, "bytes of heap for each byte");
+});
+
+Deno.test("BufferedReader.readinto() and readinto1() throw EFAULT if the memory was transferred meanwhile", async () => {
+  for (const method of ["readinto", "readinto1"] as const) {
+    const [a, b] = await tcpPair();
+    using reader = b.makefile("rb");
+    const memory = new Uint8Array(100_000);
+    const read = reader[method](memory);
+    structuredClone(memory, { transfer: [memory.buffer] });
+    await a.sendall(bytes("!"));
+    assertEquals(await codeOf(() => read), "EFAULT", method);
+    a.close();
+    b.close();
+  }
+});
+
+Deno.test("BufferedReader.readinto() that fails leaves the rest of a long line to skip", async () => {
+  const source = new FakeSource("0123456789", timeout(), "yz\nab\n");
+  const reader = new BufferedReader(source, { lineLimit: 4 });
+  await assertRejects(() => reader.readline(), LimitOverrunError);
+  await assertRejects(() => reader.readinto(new Uint8Array(5)), TimeoutError);
+  assertEquals(text(await reader.readline()), "ab\n");
+});
+
+Deno.test("BufferedReader.lines() can be overridden with the iterator of the base", async () => {
+  class Numbered extends BufferedReader {
+    override lines() {
+      return super[Symbol.asyncIterator]();
+    }
+  }
+  const reader = new Numbered(new FakeSource("one\n"));
+  assertEquals((await Array.fromAsync(reader)).map(text), ["one\n"]);
 });
 
 Deno.test("BufferedReader serves the next call after one that failed", async () => {
