@@ -310,8 +310,8 @@ export class PoolChild {
     this.requests.giveBack(new NotPassedError(error.message));
     this.requests.die(error);
     const { killedExternally, why } = this.#lifetime;
-    const broken = !this.ready && !killedExternally && why === undefined;
-    if (broken) this.failure ??= error;
+    const told = why === "closed" || why === "retired";
+    if (!this.ready && !killedExternally && !told) this.failure ??= error;
     return this.#lifetime.describeEnd(this.requests.lost, this.ready);
   }
 }

@@ -13,6 +13,7 @@ import { OSError, Socket } from "../../mod.ts";
 import {
   fakeAcceptingChild,
   fakeJob,
+  type FakePoolChild,
   fakeReadyChild,
   fakeStartingChild,
 } from "./children_fakes.ts";
@@ -20,6 +21,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
@@ -184,6 +186,36 @@ Deno.test("PoolChild limits the time of the start", async () => {
   await ended.poolChild.exited;
   time.tick(60_000);
   assertEquals(ended.child.signals, []);
+});
+
+Deno.test("PoolChild remembers why it has ended a child that was not ready, and not that something else has, or a close", async () => {
+  using time = await fakeTime();
+  const told: string[] = [];
+  for (
+    const end of [
+      ({ child }) => child.emit("message", null),
+      ({ child }) => child.emit("disconnect"),
+      ({ child }) => child.exit(3),
+      ({ child }) => child.emit("exit", null, "SIGABRT"),
+      ({ child }) => child.emit("exit", null, "SIGKILL"),
+      ({ poolChild }) => poolChild.kill("the server was closed", "closed"),
+      ({ child, poolChild }) => {
+        poolChild.leave("closed");
+        child.exit(0);
+      },
+    ] as ((fake: FakePoolChild) => void)[]
+  ) {
+    const fake = fakeStartingChild();
+    end(fake);
+    time.tick(1000);
+    await fake.poolChild.exited;
+    told.push(String(fake.poolChild.failure).replace(/^.*?\(/, ""));
+  }
+  assertMatch(told[0], /SIGKILL: it sent a message/);
+  assertMatch(told[1], /SIGKILL: it did not exit/);
+  const others = ["exit code 3)", "killed by SIGABRT)"];
+  const none = ["undefined", "undefined", "undefined"];
+  assertEquals(told.slice(2), [...others, ...none]);
 });
 
 Deno.test("PoolChild stops the server's loop for a child, and answers with its error", async () => {
