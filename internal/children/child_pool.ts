@@ -156,10 +156,18 @@ export class ChildPool {
   }
 
   /**
+   * The most children that start at a time: one for each processor, because a start takes 50 ms of a processor, as much as
+   * hundreds of short requests. There is no such limit if each request needs a start anyway.
+   */
+  get #startsMax(): number {
+    const { requestsPerChild } = this.children.options;
+    return requestsPerChild === 1 ? Infinity : navigator.hardwareConcurrency;
+  }
+
+  /**
    * Returns an idle child, or the least busy one; undefined if the request has to wait. A child that has not acknowledged
-   * its last request gets no other. Starts children if all are busy, but no more than requests wait, and no more at a time
-   * than there are processors: a start takes 50 ms of a processor, as much as hundreds of short requests. Starts none soon
-   * after one has failed to start.
+   * its last request gets no other. Starts children if all are busy, but no more than requests wait, and none soon after one
+   * has failed to start.
    */
   #pick(): PoolChild | undefined {
     const { children } = this;
@@ -176,7 +184,7 @@ export class ChildPool {
     const { failure } = children;
     if (failure !== undefined && open === 0) throw failure;
     if (children.full) return best;
-    if (failure !== undefined || starting >= navigator.hardwareConcurrency) {
+    if (failure !== undefined || starting >= this.#startsMax) {
       if (!accepts || starting === 0) return best;
       this.#lookAgain = bestResponsive === undefined; // the others may compute, and could not have reported the request that does
       return bestResponsive;

@@ -52,3 +52,20 @@ Deno.test("ChildPool fails a request whose second child is killed before it is r
   fourth.say({ type: "done", ids: [1], ms: 1 });
   assertEquals(await within(runs[1]), "");
 });
+
+Deno.test("ChildPool starts a child for each request at once if a child serves one only, and else as many as processors", async () => {
+  const processors = navigator.hardwareConcurrency;
+  const count = processors + 3;
+  for (
+    const [requestsPerChild, maxChildren, starts] of [
+      [1, count - 1, count - 1],
+      [2, count - 1, processors],
+    ]
+  ) {
+    using fake = new FakePool({ requestsPerChild, maxChildren });
+    const runs = Array.from({ length: count }, () => fake.run());
+    assertEquals(fake.started.length, starts);
+    fake.pool.close(true);
+    await within(Promise.all(runs));
+  }
+});
