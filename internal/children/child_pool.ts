@@ -137,7 +137,7 @@ export class ChildPool {
     if (this.#closed) this.children.leave();
   };
 
-  /** Dispatches again once the requests under way count as long. */
+  /** Dispatches again once the requests under way count as long, and a child may have answered. */
   #setTimer(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -184,13 +184,22 @@ export class ChildPool {
     const { failure } = children;
     if (failure !== undefined && open === 0) throw failure;
     if (children.full) return best;
-    if (failure !== undefined || starting >= this.#startsMax) {
-      if (!accepts || starting === 0) return best;
-      this.#lookAgain = bestResponsive === undefined; // the others may compute, and could not have reported the request that does
-      return bestResponsive;
+    if (failure === undefined && starting < this.#startsMax) {
+      return this.#startAnother(found);
     }
+    const next = accepts && starting > 0 ? bestResponsive : best;
+    const unheard = accepts || failure !== undefined; // the others may compute, and nothing tells that the failure is over
+    this.#lookAgain = next === undefined && unheard;
+    return next;
+  }
+
+  /** Starts a child and picks one again; picks the least busy one if no child can start. */
+  #startAnother({ open, best }: ChildSurvey): PoolChild | undefined {
+    const { children } = this;
     const child = open === 0 ? children.start() : children.tryStart();
-    return child?.pid === undefined ? best : this.#pick();
+    if (child?.pid !== undefined) return this.#pick();
+    this.#lookAgain = best === undefined;
+    return best;
   }
 
   /** Reports whether more than `count` requests wait. */

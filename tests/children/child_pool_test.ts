@@ -4,7 +4,7 @@ import { ChildPool } from "../../internal/children/child_pool.ts";
 import { BUSY_CHILDREN_MAX } from "../../internal/children/child_survey.ts";
 import { Socket } from "../../mod.ts";
 import { FakePool, fakeReadyChild } from "./children_fakes.ts";
-import { assertEquals, assertMatch } from "../deps.ts";
+import { assertEquals, assertMatch, fakeTime } from "../deps.ts";
 import { FakeStream } from "../helpers/fakes.ts";
 import { FrozenClock, turn } from "../helpers/turns.ts";
 import { until, within } from "../helpers/within.ts";
@@ -67,5 +67,27 @@ Deno.test("ChildPool starts a child for each request at once if a child serves o
     assertEquals(fake.started.length, starts);
     fake.pool.close(true);
     await within(Promise.all(runs));
+  }
+});
+
+Deno.test("ChildPool starts a child again a second after one has failed to start, while the only other one computes", async () => {
+  for (const refuses of [true, false]) {
+    using time = await fakeTime();
+    using fake = new FakePool({ maxChildren: 2 });
+    void fake.run();
+    const [computing] = fake.started;
+    computing.say({ type: "ready" });
+    fake.refuses = refuses;
+    const ran = fake.run();
+    fake.started[1]?.exit(1);
+    await turn();
+    fake.refuses = false;
+    time.tick(500);
+    const { length } = fake.started;
+    time.tick(1000);
+    const [next] = fake.started.slice(length);
+    next.say({ type: "ready" });
+    next.say({ type: "done", ids: [1], ms: 1 });
+    assertEquals(await within(ran), "");
   }
 });

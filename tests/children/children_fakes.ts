@@ -151,6 +151,8 @@ export class FakePool implements Disposable {
   /** The children that the pool has started. */
   readonly started: FakeChild[] = [];
   readonly pool: ChildPool;
+  /** Whether the system refuses to start a process. */
+  refuses = false;
   readonly #fork = childProcess.fork;
   #options = {
     maxChildren: 40,
@@ -160,6 +162,7 @@ export class FakePool implements Disposable {
 
   constructor(options: Partial<ChildPoolOptions> = {}) {
     const fork = () => {
+      if (this.refuses) throw new Error("EAGAIN");
       const child = new FakeChild();
       this.started.push(child);
       return child;
