@@ -5,9 +5,9 @@
  */
 
 import {
-  makeFile,
   type MakefileHooks,
   type MakefileOptions,
+  openFile,
 } from "../files/makefile.ts";
 import { BYTE_READS, delegate, TEXT_READS, WRITES } from "../files/rw_pair.ts";
 import {
@@ -99,5 +99,5 @@ export function blockingMakefile<M extends string>(
   mode: M,
   options: MakefileOptions & MakefileHooks,
 ): BlockingFileForMode<M> {
-  return makeFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
+  return openFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
 }

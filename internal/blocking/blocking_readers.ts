@@ -8,8 +8,8 @@ import type { Bytes } from "../base/memory.ts";
 import {
   BlockingReads,
   readArguments,
-  type ReadCore,
   type ReadSteps,
+  type ReceivingCore,
 } from "../files/read_steps.ts";
 import {
   type BufferedReaderOptions,
@@ -28,7 +28,7 @@ import type {
 type Count = number | AbortOptions;
 
 /** The core of a file that reads bytes or text. */
-interface LinesCore<T> extends ReadCore {
+interface LinesCore<T> extends ReceivingCore {
   readonly closed: boolean;
   readonly unread: boolean;
   read(size?: number): ReadSteps<T>;

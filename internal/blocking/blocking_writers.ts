@@ -7,7 +7,7 @@
 import type { Encode } from "../files/codecs.ts";
 import { encodeData } from "../files/file_arguments.ts";
 import { inBlocks, type WriteData } from "../files/file_writer.ts";
-import { closedFile } from "../files/read_errors.ts";
+import { closedFileError } from "../files/read_errors.ts";
 import { delegate } from "../files/rw_pair.ts";
 import { textEncoder, type TextWriterOptions } from "../files/text_core.ts";
 import {
@@ -43,7 +43,7 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw closedFile("write");
+    if (this.#closed) throw closedFileError("write");
   }
 
   write(data: WriteData): number {

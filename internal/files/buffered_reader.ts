@@ -14,7 +14,7 @@ import {
   ReaderCore,
   type ReadUntilOptions,
 } from "./reader_core.ts";
-import { refuseFor } from "./read_errors.ts";
+import { refuseSyncIteration } from "./read_errors.ts";
 import { readArguments, ReadTurns } from "./read_steps.ts";
 import type { ByteQueue } from "./unread_queues.ts";
 import type { ByteSource, Tied } from "./raw_streams.ts";
@@ -53,7 +53,7 @@ export let unreadBytesOf: (reader: BufferedReader) => ByteQueue;
  */
 export class BufferedReader implements Disposable {
   static {
-    refuseFor(this);
+    refuseSyncIteration(this);
     unreadBytesOf = (reader) => reader.#core.queue;
   }
 
@@ -106,9 +106,9 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Reads the bytes that are there, with at most one `recv`.
+   * Reads the bytes that are there, with at most one receive.
    *
-   * @param size The most bytes; -1 for as many as one `recv` brings.
+   * @param size The most bytes; -1 for as many as one receive brings.
    * @param options A signal that ends the wait.
    * @returns The bytes; empty at the end of the stream.
    * @throws {RangeError} if `size` is not -1 or a non-negative integer.
@@ -240,7 +240,7 @@ export class BufferedReader implements Disposable {
   }
 
   /**
-   * Returns the next bytes without taking them. Makes at most one `recv`, and only if fewer than `size` bytes wait;
+   * Returns the next bytes without taking them. Makes at most one receive, and only if fewer than `size` bytes wait;
    * may return more or fewer bytes than `size`.
    *
    * @param size The number of bytes wanted; 0 for those that wait, or else come next.

@@ -145,7 +145,7 @@ export class BufferedWriter implements Writer {
    * Writes each of `lines` in order; see {@linkcode Writer.writelines}.
    *
    * @param lines The data to write.
-   * @throws {TypeError} if one of them is no data, or the writer is closed.
+   * @throws {TypeError} if one of them is neither bytes nor a string, or the writer is closed.
    */
   writelines(
     lines: Iterable<WriteData> | AsyncIterable<WriteData>,

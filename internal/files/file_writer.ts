@@ -48,7 +48,7 @@ export interface Writer extends AsyncDisposable {
    * comes; await the call before the next write.
    *
    * @param lines The data to write.
-   * @throws {TypeError} if one of them is no data, or the writer is closed.
+   * @throws {TypeError} if one of them is neither bytes nor a string, or the writer is closed.
    */
   writelines(
     lines: Iterable<WriteData> | AsyncIterable<WriteData>,

@@ -32,20 +32,20 @@ export interface LineReaderParts<T> {
   limit: number;
   /** The unit of the limit, for messages. */
   unit: "bytes" | "characters";
-  /** The handler that reads, which {@linkcode onLongLine} is told. */
-  owner?: object;
+  /** The handler that reads: passed to the listener of {@linkcode onLongLine}. */
+  handler?: object;
 }
 
-let tell: (owner: object) => void = () => {};
+let longLineListener: (handler: object) => void = () => {};
 
-/** Calls `listener` with the owner of each reader that meets a line longer than its limit. */
-export function onLongLine(listener: (owner: object) => void): void {
-  tell = listener;
+/** Sets the one listener that is called with the handler of a reader that meets a line longer than its limit. */
+export function onLongLine(listener: (handler: object) => void): void {
+  longLineListener = listener;
 }
 
 /** Notes that a reader has met a line longer than its limit. */
-export function noteLongLine(owner: object | undefined): void {
-  if (owner !== undefined) tell(owner);
+export function noteLongLine(handler: object | undefined): void {
+  if (handler !== undefined) longLineListener(handler);
 }
 
 /**
@@ -63,11 +63,14 @@ export class LineReader<T extends { readonly length: number }> {
   }
 
   /** The handler that reads, if there is one. */
-  get owner(): object | undefined {
-    return this.#parts.owner;
+  get handler(): object | undefined {
+    return this.#parts.handler;
   }
 
-  /** Reads on inside a line that was too long. Call this when something other than a line is read. */
+  /**
+   * Stops skipping the rest of a line that was too long, so that the next read returns it. Call this when something
+   * other than a line is read.
+   */
   stopSkipping(): void {
     this.#skipping = false;
   }
@@ -90,7 +93,10 @@ export class LineReader<T extends { readonly length: number }> {
     return this.#read(-1, toResult);
   }
 
-  /** Reads a line. `convert` is not called by another generator, which would add 0.1 microseconds to a line. */
+  /**
+   * Reads a line and converts it. `convert` is a parameter, because a second generator around this one would add 0.1
+   * microseconds to a line.
+   */
   *#read<R>(most: number, convert: (line: T) => R): ReadSteps<R> {
     const { queue } = this.#parts;
     if (this.#skipping) yield* this.#skip();
@@ -136,7 +142,7 @@ export class LineReader<T extends { readonly length: number }> {
 
   /** Returns the end of the line. Throws if the line is too long, and drops it if `discard` is set. */
   *#whole(discard: boolean): ReadSteps<number> {
-    const { queue, limit, unit, owner } = this.#parts;
+    const { queue, limit, unit, handler } = this.#parts;
     const found = yield* this.#find(limit + 1);
     const end = found < 0 ? queue.length : found;
     if (end <= limit) return end;
@@ -144,7 +150,7 @@ export class LineReader<T extends { readonly length: number }> {
       queue.drop(end);
       this.#skipping = found < 0;
     }
-    noteLongLine(owner);
+    noteLongLine(handler);
     throw new LimitOverrunError(
       `Cannot read a line: no line end within ${limit} ${unit}`,
       discard ? end : 0,

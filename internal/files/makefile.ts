@@ -128,8 +128,8 @@ export interface MakefileHooks {
   onHold?: (writer: Tied) => void;
   /** Called with each reader that the file consists of. */
   onReader?: (reader: unknown) => void;
-  /** The handler that reads the file: told of lines that are too long. */
-  owner?: object;
+  /** The handler that reads the file. Its server counts lines that are too long. */
+  handler?: object;
 }
 
 /**
@@ -149,10 +149,10 @@ export function makefile<M extends string = "r">(
   mode?: M,
   options: MakefileOptions & MakefileHooks = {},
 ): FileForMode<M> {
-  return makeFile(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
+  return openFile(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
 }
 
-/** The classes of the files of a kind of socket, one that waits or one that blocks. */
+/** The classes of the files of a kind of socket, async or blocking. */
 export interface FileKinds<S, R, W, TR, TW> {
   /** Reads bytes. */
   readonly Reader: new (socket: S, options: BufferedReaderOptions) => R;
@@ -178,7 +178,7 @@ const KINDS = {
 };
 
 /** Opens the file of a mode, with the classes in `kinds`. */
-export function makeFile<S, R, W, TR, TW>(
+export function openFile<S, R, W, TR, TW>(
   kinds: FileKinds<S, R, W, TR, TW>,
   socket: S,
   mode: unknown,
@@ -186,8 +186,8 @@ export function makeFile<S, R, W, TR, TW>(
 ): unknown {
   const { binary, reads, writes } = parseMode(mode);
   const bufferSize = checkBuffering(options.buffering ?? -1, binary);
-  const { lineLimit, tie, onClose, onHold, onReader, owner } = options;
-  const own: OwnedReaderOptions = { lineLimit, tie, onClose, owner };
+  const { lineLimit, tie, onClose, onHold, onReader, handler } = options;
+  const own: OwnedReaderOptions = { lineLimit, tie, onClose, handler };
   const reader = reads
     ? new kinds.Reader(socket, { bufferSize, ...own })
     : undefined;

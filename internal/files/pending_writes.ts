@@ -5,7 +5,7 @@
  */
 
 import { begun, quiet } from "../waiting/promises.ts";
-import { closedFile } from "./read_errors.ts";
+import { closedFileError } from "./read_errors.ts";
 import type { ByteSink } from "./raw_streams.ts";
 import { recycle } from "./writer_core.ts";
 
@@ -56,7 +56,7 @@ export class PendingWrites {
 
   /** Throws unless the writer is open. */
   checkOpen(): void {
-    if (this.closed) throw closedFile("write");
+    if (this.closed) throw closedFileError("write");
   }
 
   /** Whether the next write fails, with {@linkcode PendingWrites.reject}. */
@@ -66,7 +66,9 @@ export class PendingWrites {
 
   /** Rejects a write to a closed writer, or after an unreported failure. */
   reject(): Promise<never> {
-    const error = this.closed ? closedFile("write") : this.#unreported?.error;
+    const error = this.closed
+      ? closedFileError("write")
+      : this.#unreported?.error;
     this.#unreported = undefined;
     return quiet(Promise.reject(error));
   }

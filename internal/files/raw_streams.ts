@@ -45,7 +45,7 @@ export interface ByteSink {
 }
 
 /**
- * A writer that may hold bytes back; a reader is tied to it.
+ * A writer that may hold bytes back until the reader that is tied to it has to wait.
  *
  * @category Files
  */

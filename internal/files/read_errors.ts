@@ -78,13 +78,13 @@ export class LimitOverrunError extends Error {
 }
 
 /** Returns the error of a call on a closed file, which a client that leaves can cause. */
-export function closedFile(doing: "read" | "write"): TypeError {
+export function closedFileError(doing: "read" | "write"): TypeError {
   const what = doing === "read" ? "read of" : "write to";
   return noMistake(new TypeError(`Cannot ${doing}: ${what} closed file`));
 }
 
 /** Returns the error of a read that the end of the stream cut short. */
-export function incomplete(
+export function incompleteReadError(
   what: string,
   partial: Uint8Array<ArrayBuffer>,
   expected?: number,
@@ -97,10 +97,12 @@ export function incomplete(
 }
 
 /**
- * Lets a `for` over a file that waits fail with a message that names `for await`. The types do not have this member, so
+ * Makes a `for` loop over an async file throw a TypeError that names `for await`. The types do not have this member, so
  * that the type checker refuses such a loop too.
  */
-export function refuseFor(File: { readonly prototype: object }): void {
+export function refuseSyncIteration(
+  File: { readonly prototype: object },
+): void {
   Object.defineProperty(File.prototype, Symbol.iterator, {
     value(): never {
       throw new TypeError(

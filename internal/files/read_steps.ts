@@ -1,5 +1,5 @@
 /**
- * Runs a read step by step, each of which waits for more data, or blocks for it. Reads that wait take turns.
+ * Runs the steps of a read; between two steps more data is awaited, or blocked for. Reads of an async file take turns.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { nextTurn } from "../waiting/turns.ts";
 export type ReadSteps<T> = Generator<number | Uint8Array, T, number>;
 
 /** The state of a reader. */
-export interface ReadCore {
+export interface ReceivingCore {
   /** Throws if the reader is closed. */
   checkOpen(): void;
   /**
@@ -41,21 +41,21 @@ export type Receive<R> = (
 ) => R;
 
 /**
- * Runs the reads of a file that waits, one after the other.
+ * Runs the reads of an async file, one after the other.
  *
  * A read whose data is there makes one promise, and one more for each receive. An async function for the read and
  * another one for the receive would add 0.5 microseconds to a line, 3 percent of a request.
  */
 export class ReadTurns {
   readonly #turns = new Mutex();
-  readonly #core: ReadCore;
+  readonly #core: ReceivingCore;
   readonly #receive: Receive<Promise<Bytes | number>>;
 
   /**
    * @param core The state of the reader.
    * @param receive Receives once.
    */
-  constructor(core: ReadCore, receive: Receive<Promise<Bytes | number>>) {
+  constructor(core: ReceivingCore, receive: Receive<Promise<Bytes | number>>) {
     this.#core = core;
     this.#receive = receive;
   }
@@ -155,14 +155,14 @@ export class ReadTurns {
 
 /** Runs the reads of a file that blocks the thread. */
 export class BlockingReads {
-  readonly #core: ReadCore;
+  readonly #core: ReceivingCore;
   readonly #receive: Receive<Bytes>;
 
   /**
    * @param core The state of the reader.
    * @param receive Receives once.
    */
-  constructor(core: ReadCore, receive: Receive<Bytes>) {
+  constructor(core: ReceivingCore, receive: Receive<Bytes>) {
     this.#core = core;
     this.#receive = receive;
   }

@@ -1,6 +1,6 @@
 /**
- * The logic of a reader of bytes without its I/O: sizes, limits, lines and separators. The shells, one that waits and
- * one that blocks, only move bytes into it.
+ * The logic of a reader of bytes without its I/O: sizes, limits, lines and separators. The two shells, async and
+ * blocking, only move bytes into it.
  *
  * @module
  */
@@ -13,11 +13,15 @@ import {
   checkLimit,
   checkSeparator,
 } from "./file_arguments.ts";
-import { closedFile, incomplete, LimitOverrunError } from "./read_errors.ts";
+import {
+  closedFileError,
+  incompleteReadError,
+  LimitOverrunError,
+} from "./read_errors.ts";
 import { DEFAULT_LINE_LIMIT, LineReader, noteLongLine } from "./lines.ts";
 import { ByteQueue } from "./unread_queues.ts";
 import type { Tied } from "./raw_streams.ts";
-import type { ReadCore, ReadSteps } from "./read_steps.ts";
+import type { ReadSteps, ReceivingCore } from "./read_steps.ts";
 
 /** The most bytes that one receive asks for by default. The socket adapts its own buffer below that. */
 const BUFFER_SIZE = 65_536;
@@ -29,7 +33,7 @@ const BUFFER_SIZE = 65_536;
  */
 export interface BufferedReaderOptions {
   /**
-   * The most bytes that one `recv` asks for. 0 reads without a buffer: the reader never receives more than the caller
+   * The most bytes that one receive asks for. 0 reads without a buffer: the reader never receives more than the caller
    * asked for, and receives lines byte by byte. -1 is the default, 65536.
    *
    * @default {-1}
@@ -52,10 +56,10 @@ export interface BufferedReaderOptions {
   onClose?: () => void;
 }
 
-/** Options of a reader that no program sets. */
+/** The options of a reader, with those that only this module sets. */
 export interface OwnedReaderOptions extends BufferedReaderOptions {
   /** The handler that reads. */
-  owner?: object;
+  handler?: object;
 }
 
 /**
@@ -73,7 +77,7 @@ export interface ReadUntilOptions extends AbortOptions {
 }
 
 /** The state of a reader and the steps of its reads. */
-export class ReaderCore implements ReadCore {
+export class ReaderCore implements ReceivingCore {
   /** The most bytes that one receive asks for; 0 without a buffer. */
   readonly bufferSize: number;
   /** Received bytes that were not read yet. */
@@ -93,9 +97,9 @@ export class ReaderCore implements ReadCore {
     this.#lineLimit = checkLimit(lineLimit, "Cannot open a reader: lineLimit");
     this.#onClose = options.onClose;
     const { queue } = this;
-    const { owner } = options;
+    const { handler } = options;
     const limits = { limit: lineLimit, unit: "bytes" } as const;
-    this.lines = new LineReader({ queue, ...limits, owner });
+    this.lines = new LineReader({ queue, ...limits, handler });
   }
 
   /** Whether bytes were received and not read yet. */
@@ -105,10 +109,10 @@ export class ReaderCore implements ReadCore {
 
   /** Throws if the reader is closed. */
   checkOpen(): void {
-    if (this.closed) throw closedFile("read");
+    if (this.closed) throw closedFileError("read");
   }
 
-  /** Keeps received bytes; see {@linkcode ReadCore.keep}. */
+  /** Keeps received bytes; see {@linkcode ReceivingCore.keep}. */
   keep(received: Bytes | number): number {
     this.checkOpen();
     if (typeof received === "number") return received;
@@ -159,7 +163,7 @@ export class ReaderCore implements ReadCore {
     while (queue.length < size && (yield size - queue.length));
     const bytes = this.take(size);
     if (bytes.length === size) return bytes;
-    throw incomplete(`${size} bytes`, bytes, size);
+    throw incompleteReadError(`${size} bytes`, bytes, size);
   }
 
   /**
@@ -222,9 +226,9 @@ export class ReaderCore implements ReadCore {
     const name = JSON.stringify(new TextDecoder().decode(pattern));
     const { length } = this.queue;
     if (start < 0 && length <= limit) {
-      throw incomplete(`until ${name}`, this.take(Infinity));
+      throw incompleteReadError(`until ${name}`, this.take(Infinity));
     }
-    if (options.limit === undefined) noteLongLine(this.lines.owner);
+    if (options.limit === undefined) noteLongLine(this.lines.handler);
     throw new LimitOverrunError(
       `Cannot read until ${name}: no such separator within ${limit} bytes`,
       start < 0 ? length + 1 - pattern.length : start,

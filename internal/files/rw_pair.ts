@@ -7,7 +7,7 @@
 import { unawaited } from "../waiting/promises.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import type { Writer } from "./file_writer.ts";
-import { refuseFor } from "./read_errors.ts";
+import { refuseSyncIteration } from "./read_errors.ts";
 import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 
@@ -85,7 +85,7 @@ export interface BufferedRWPair extends
  * Reads and writes bytes: a {@linkcode BufferedReader} and a {@linkcode Writer} in one, as Python's
  * `io.BufferedRWPair`. `socket.makefile("rwb")` returns one.
  *
- * `read`, `read1`, `readexactly`, `readline`, `readuntil`, `readlines`, `readinto`, `readinto1`, `peek` and
+ * `read`, `read1`, `readexactly`, `readline`, `readuntil`, `readlines`, `readinto`, `readinto1`, `peek`, `lines` and
  * `for await` are the reader's; `write`, `writelines`, `flush`, `writable` and `seekable` are the writer's.
  *
  * Closing a pair leaves the socket open. If you open a pair, close it.
@@ -115,7 +115,7 @@ export class BufferedRWPair implements AsyncDisposable {
     const reads = [...BYTE_READS, Symbol.asyncIterator];
     delegate(BufferedRWPair, reads, (pair) => pair.#reader);
     delegate(BufferedRWPair, WRITES, (pair) => pair.#writer);
-    refuseFor(BufferedRWPair);
+    refuseSyncIteration(BufferedRWPair);
   }
 
   /**
@@ -146,7 +146,7 @@ export class BufferedRWPair implements AsyncDisposable {
    * @throws {TypeError} if the file is closed.
    */
   readable(): boolean {
-    return this.#writer.writable();
+    return this.#writer.writable(); // both halves close together
   }
 
   /**
@@ -179,8 +179,8 @@ export interface TextRWPair extends
  * Reads and writes text: a {@linkcode TextReader} and a {@linkcode TextWriter} in one, as Python's
  * `io.TextIOWrapper` over a pair. `socket.makefile("rw")` returns one.
  *
- * `read`, `readline`, `readlines` and `for await` are the reader's; `write`, `writelines`, `flush`, `writable` and
- * `seekable` are the writer's.
+ * `read`, `readline`, `readlines`, `lines` and `for await` are the reader's; `write`, `writelines`, `flush`, `writable`
+ * and `seekable` are the writer's.
  *
  * Closing a pair leaves the socket open. If you open a pair, close it.
  *
@@ -209,7 +209,7 @@ export class TextRWPair implements AsyncDisposable {
     const reads = [...TEXT_READS, Symbol.asyncIterator];
     delegate(TextRWPair, reads, (pair) => pair.#reader);
     delegate(TextRWPair, WRITES, (pair) => pair.#writer);
-    refuseFor(TextRWPair);
+    refuseSyncIteration(TextRWPair);
   }
 
   /**
@@ -235,7 +235,7 @@ export class TextRWPair implements AsyncDisposable {
    * @throws {TypeError} if the file is closed.
    */
   readable(): boolean {
-    return this.#writer.writable();
+    return this.#writer.writable(); // both halves close together
   }
 
   /**

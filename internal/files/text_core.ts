@@ -22,7 +22,7 @@ import {
   newlineDecoder,
 } from "./newlines.ts";
 import { TextQueue } from "./unread_queues.ts";
-import type { ReadCore, ReadSteps } from "./read_steps.ts";
+import type { ReadSteps, ReceivingCore } from "./read_steps.ts";
 
 /**
  * Options of a {@linkcode TextReader}.
@@ -93,7 +93,7 @@ interface BytesReader {
 }
 
 /** The state of a text file that reads and the steps of its reads. */
-export class TextReaderCore implements ReadCore {
+export class TextReaderCore implements ReceivingCore {
   /** Decoded text that was not read yet. */
   readonly queue: TextQueue;
   /** Reads lines. */

@@ -8,7 +8,7 @@ import type { AbortOptions } from "../waiting/abort.ts";
 import type { TextQueue } from "./unread_queues.ts";
 import type { BufferedReader } from "./buffered_reader.ts";
 import { iterateLines } from "./lines.ts";
-import { refuseFor } from "./read_errors.ts";
+import { refuseSyncIteration } from "./read_errors.ts";
 import { readArguments, ReadTurns } from "./read_steps.ts";
 import { TextReaderCore, type TextReaderOptions } from "./text_core.ts";
 
@@ -46,7 +46,7 @@ export let hasUnreadText: (reader: TextReader) => boolean;
  */
 export class TextReader implements Disposable {
   static {
-    refuseFor(this);
+    refuseSyncIteration(this);
     unreadTextOf = (reader) => reader.#core.queue;
     hasUnreadText = (reader) => reader.#core.unread;
   }

@@ -179,7 +179,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     this.#block = undefined;
   }
 
-  /** Moves as many bytes into `target` as it holds and there are; returns their number. */
+  /** Moves bytes into `target` until it is full or the queue is empty; returns their number. */
   takeInto(target: Uint8Array): number {
     const count = Math.min(this.length, target.length);
     for (let at = 0; at < count;) {
@@ -206,7 +206,7 @@ export class ByteQueue extends ChunkQueue<Bytes> {
     return copied;
   }
 
-  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if unknown. */
+  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if no line end has come. */
   lineEnd(from: number): number {
     return this.scan(from, findLineEnd);
   }
@@ -262,7 +262,7 @@ export class TextQueue extends ChunkQueue<string> {
     return tail.length + chunk.length <= BLOCK ? tail + chunk : undefined;
   }
 
-  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if unknown. */
+  /** Returns the end of the line that begins at or before `from`, its line end included; -1 if no line end has come. */
   lineEnd(from: number): number {
     return this.scan(from, this.#find);
   }

@@ -1,6 +1,6 @@
 /**
- * The logic of a writer of bytes without its I/O: collects bytes, and decides when to send them. The shells, one for
- * `await` and one that blocks, only send.
+ * The logic of a writer of bytes without its I/O: collects bytes, and decides when to send them. The two
+ * shells, async and blocking, only send.
  *
  * @module
  */

@@ -140,7 +140,7 @@ export function openFiles<C extends Connection, W extends Tied>(
     buffering: rbufsize,
     lineLimit,
     tie: handler.wfile,
-    owner: handler,
+    handler,
   };
   handler.rfile = connection.makefile("rb", options);
 }
