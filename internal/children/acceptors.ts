@@ -219,7 +219,7 @@ export class Acceptors implements PoolHooks {
     const requests = this.#requests;
     const request = closedSocket(server.socket.family);
     const active = requests.begin(request, client);
-    active.detached = true;
+    active.inTask = true;
     requests.beginTime(active);
     if (requests.size === requests.limits.max) {
       noteLimit(server, "maxConnections", null);
@@ -238,10 +238,10 @@ export class Acceptors implements PoolHooks {
 
   counted({ count, gone, ms, bytesIn, bytesOut }: EndedMessage): void {
     if (count > 0) this.#pool?.record(ms);
-    const { status, endedBytes } = this.#requests;
-    status.accepted += count;
-    status.finished += count;
-    status.transientErrors += gone;
+    const { ownCounters, endedBytes } = this.#requests;
+    ownCounters.accepted += count;
+    ownCounters.finished += count;
+    ownCounters.transientErrors += gone;
     endedBytes.bytesIn += bytesIn;
     endedBytes.bytesOut += bytesOut;
     if (hasRequestSubscribers() === this.#reportsEach) return;

@@ -112,7 +112,11 @@ export class BaseRequestHandler<
    */
   setup(): void | Promise<void> {}
 
-  /** Handles the request. Does nothing here. May be overridden. */
+  /**
+   * Handles the request. Does nothing here. May be overridden.
+   *
+   * @throws {TypeError} if the class has methods, but none that the server calls.
+   */
   handle(): void | Promise<void> {
     checkHandled(this);
   }

@@ -25,7 +25,7 @@ const ROUNDING_MS = 1e-3;
 
 /**
  * Limits connections to a rate. After a pause as many as a second allows, at least one, may come at once; so no interval
- * of `t` seconds has more than `rate * (t + 1)` of them.
+ * of `t` seconds has more than `max(rate, 1) + rate * t` of them.
  *
  * This is the generic cell rate algorithm, a token bucket that stores one time instead of tokens. Ready while another
  * connection may come.
@@ -37,9 +37,9 @@ export class AcceptRate implements Readiness {
   /** The time between two connections at the rate, in ms. */
   #interval = 0;
   /** The time in ms by which the bucket may run ahead: the burst less one. */
-  #ahead = 0;
+  #burstMs = 0;
   /** The time at which the bucket is full again. */
-  #full = -Infinity;
+  #fullAt = -Infinity;
   #waiting: PromiseWithResolvers<void> | undefined;
   #timer: unknown;
   /** Whether the connection that waits has been counted. */
@@ -63,8 +63,8 @@ export class AcceptRate implements Readiness {
     const burst = rate === Infinity ? 1 : Math.max(1, Math.floor(rate));
     this.#rate = rate;
     this.#interval = Math.min(1000 / rate, Number.MAX_VALUE);
-    this.#ahead = (burst - 1) * this.#interval;
-    this.#full = Math.min(this.#full, this.#clock.now() + this.#ahead); // waits no longer than the new rate asks
+    this.#burstMs = (burst - 1) * this.#interval;
+    this.#fullAt = Math.min(this.#fullAt, this.#clock.now() + this.#burstMs); // waits no longer than the new rate asks
     this.endWait();
   }
 
@@ -75,14 +75,14 @@ export class AcceptRate implements Readiness {
 
   /** Returns the time in ms until another connection may come. */
   #left(): number {
-    return this.#full - this.#ahead - this.#clock.now();
+    return this.#fullAt - this.#burstMs - this.#clock.now();
   }
 
   /** Takes the place of a connection, if it may come now. */
   take(): boolean {
     if (this.#rate === Infinity) return true;
     if (!this.ready) return false;
-    this.#full = Math.max(this.#full, this.#clock.now()) + this.#interval;
+    this.#fullAt = Math.max(this.#fullAt, this.#clock.now()) + this.#interval;
     this.#counted = false;
     return true;
   }

@@ -17,11 +17,12 @@ export type RequestEnd = "finished" | "failed" | "idle" | "forced" | "rejected";
 /** An open request. A member with `declare` has no field until it is set. */
 export class ActiveRequest<R = unknown> {
   /** Whether a task ends the request, and not the loop. */
-  detached = false;
+  inTask = false;
   /** Whether its time has begun: not while its PROXY header, its verdict or its handshake is to come. */
   timed = false;
-  /** Whether it is one of the {@linkcode ActiveRequests} of its server, and its neighbours there. */
+  /** Whether the server still counts the request as open. */
   open = false;
+  /** The neighbours in the list of open requests. */
   before: ActiveRequest | undefined = undefined;
   behind: ActiveRequest | undefined = undefined;
   /** Aborted when the server shuts down. Created when the handler asks for its signal. */
@@ -30,7 +31,7 @@ export class ActiveRequest<R = unknown> {
   declare secured: boolean | undefined;
   /** How the request counts when it ends. */
   result: RequestEnd = "finished";
-  /** How the request ended; undefined while it is under way. */
+  /** How the request ended; undefined while it is open. */
   declare end: RequestEnd | undefined;
   /** Publishes the events of the request; undefined if nobody listened when the request began. */
   declare observed: ObservedRequest | undefined;

@@ -171,7 +171,7 @@ export class IdleWaits {
 export const IDLE_CALL = "wait";
 
 /** The requests whose handlers have heard in `waitForRequest` that the connection was idle for too long. */
-const told = new WeakSet<object>();
+const toldIdle = new WeakSet<object>();
 
 /** Reports whether an error is that of a connection on which no byte came or went for `idleTimeout`. */
 export function isIdle(error: unknown): boolean {
@@ -181,11 +181,14 @@ export function isIdle(error: unknown): boolean {
 /** Returns false for the error of an idle connection: no message comes any more. Throws any other error. */
 export function endsIdle(request: object, error: unknown): false {
   if (!isIdle(error)) throw error;
-  told.add(request);
+  toldIdle.add(request);
   return false;
 }
 
-/** Reports whether an error is that of a handler that still writes after `waitForRequest` was false: a goodbye. */
+/**
+ * Reports whether an error is that of a handler that still wrote after `waitForRequest` returned false at the idle
+ * timeout: a goodbye, which is not reported.
+ */
 export function isGoodbye(request: unknown, error: unknown): boolean {
-  return isIdle(error) && told.has(request as object);
+  return isIdle(error) && toldIdle.has(request as object);
 }

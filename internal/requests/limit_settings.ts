@@ -16,7 +16,7 @@ import type { ServerStages } from "../stages/stages.ts";
 import { expire } from "./time_limits.ts";
 
 /** A server of connections or of datagrams. */
-type SocketServer = ServerStages & { readonly socketType: number };
+type TypedServer = ServerStages & { readonly socketType: number };
 
 /** Returns the connections per second that a server accepts at most. */
 export function acceptRateOf(server: object): number {
@@ -32,11 +32,11 @@ export function acceptRateOf(server: object): number {
  * @throws {TypeError} if the rate is not a number, or the server is for datagrams.
  */
 export function setAcceptRate(
-  server: SocketServer,
+  server: TypedServer,
   rate: number,
 ): void {
   if (typeof rate !== "number" || !(rate > 0)) {
-    throw wrong("maxAcceptRate", "a positive number, or Infinity", rate);
+    throw limitError("maxAcceptRate", "a positive number, or Infinity", rate);
   }
   const { limits } = requestsOf(server);
   if (limits.rate === undefined && rate === Infinity) return;
@@ -47,7 +47,7 @@ export function setAcceptRate(
   limits.rate.rate = rate;
 }
 
-function checkStreams({ socketType }: SocketServer, name: string): void {
+function checkStreams({ socketType }: TypedServer, name: string): void {
   if (socketType === SOCK_STREAM) return;
   throw new TypeError(
     `Cannot set ${name}: it is for servers of streams, and this one is for datagrams`,
@@ -55,7 +55,7 @@ function checkStreams({ socketType }: SocketServer, name: string): void {
 }
 
 /** Returns the error for a value that a limit cannot have. */
-function wrong(name: string, wanted: string, got: unknown): Error {
+function limitError(name: string, wanted: string, got: unknown): Error {
   const Class = typeof got === "number" ? RangeError : TypeError;
   return new Class(
     `Cannot set ${name}: it must be ${wanted}, got ${inspect(got)}`,
@@ -66,7 +66,7 @@ function wrong(name: string, wanted: string, got: unknown): Error {
 function checkSeconds(name: string, seconds: unknown): void {
   if (seconds === null) return;
   if (typeof seconds !== "number" || !(seconds > 0 && seconds < Infinity)) {
-    throw wrong(name, "positive seconds or null", seconds);
+    throw limitError(name, "positive seconds or null", seconds);
   }
   warnOfMilliseconds(seconds);
 }
@@ -96,7 +96,7 @@ export function setRequestTimeout(
     void expire(server, over, "requestTimeout", seconds)
   );
   times.deadlines.setLimit(seconds, times.timed);
-  requests.acceptors?.limitTime({ requestTimeout: seconds });
+  requests.acceptingWorkers?.limitTime({ requestTimeout: seconds });
 }
 
 /** Returns the seconds that a connection of a server may be idle. */
@@ -113,7 +113,7 @@ export function idleTimeoutOf(server: object): number | null {
  * @throws {TypeError} if they are neither a number nor null, or the server is for datagrams.
  */
 export function setIdleTimeout(
-  server: SocketServer,
+  server: TypedServer,
   seconds: number | null,
 ): void {
   checkSeconds("idleTimeout", seconds);
@@ -126,5 +126,5 @@ export function setIdleTimeout(
   );
   times.idleSweep.setLimit(seconds, times.timed);
   requests.pool?.limitIdle(seconds);
-  requests.acceptors?.limitTime({ idleTimeout: seconds });
+  requests.acceptingWorkers?.limitTime({ idleTimeout: seconds });
 }

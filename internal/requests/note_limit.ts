@@ -38,7 +38,7 @@ export interface LimitedHandler {
   readonly clientAddress: Address;
 }
 
-/** Counts that the request of a handler was over a limit, wherever the handler runs. */
+/** Counts a limit that a handler's request has exceeded, wherever the handler runs. */
 export function noteHandlerLimit(
   handler: LimitedHandler,
   limit: LimitName,

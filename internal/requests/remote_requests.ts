@@ -22,7 +22,7 @@ export interface RemoteRunner {
   drain(): void | Promise<void>;
   /** Ends requests whose time is up: aborts their signals, and lets the calls on their connections fail. */
   expire(expired: ExpiredRequests): void;
-  /** Sets the seconds that a connection may be idle which a child has itself; null is no limit. */
+  /** Sets the seconds that a connection that a child holds itself may be idle; null is no limit. */
   limitIdle(seconds: number | null): void;
   /** Looks at `maxConnections` and at whether the server is suspended, if the children accept. */
   changeAccepts?(): void;
@@ -52,8 +52,8 @@ export interface TimeLimits {
   readonly idleTimeout: number | null;
 }
 
-/** The requests of a server that it has not accepted itself. */
-export interface RemoteAcceptors {
+/** The workers of a server that accept by themselves, and their requests. */
+export interface AcceptingWorkers {
   /** The number of open requests. */
   readonly size: number;
   /** The number of handlers that wait between two messages. */

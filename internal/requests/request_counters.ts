@@ -22,7 +22,7 @@ export type RequestCounters = Omit<
 >;
 
 /** Returns the counters of a server that has got no request. */
-export function noRequests(): RequestCounters {
+export function zeroCounters(): RequestCounters {
   return {
     accepted: 0,
     finished: 0,
@@ -141,13 +141,13 @@ export class RequestResults {
     counter: "rejected" | "handshakeErrors" | "proxyErrors",
     details: RequestDetails,
   ): void {
-    if (!this.reports(request)) return;
+    if (!this.counts(request)) return;
     this.#counters[counter]++;
     this.note(request, "rejected", details);
   }
 
-  /** Reports whether the result of a request is reported and counted: not after the server has cut it off. */
-  reports(request: unknown): boolean {
+  /** Reports whether the result of a request still counts; false once the server has cut the request off. */
+  counts(request: unknown): boolean {
     return !this.#givenUp.has(request);
   }
 

@@ -25,7 +25,7 @@ export interface ConnectionLimits {
   maxConnectionsPolicy: MaxConnectionsPolicy;
   /** The most requests of one client at a time. */
   maxConnectionsPerClient: number;
-  /** Whether closing the server waits for the requests under way. */
+  /** Whether closing the server waits for the open requests. */
   blockOnClose: boolean;
 }
 
@@ -33,7 +33,7 @@ export interface ConnectionLimits {
  * The most requests of a server without a mix-in: it handles one, and the others make their TLS handshakes, or send
  * their PROXY headers. As many as a mix-in allows by default.
  */
-const HANDSHAKES_MAX = 1024;
+const PENDING_MAX = 1024;
 
 /** Limits the requests of a server. Ready while the server may get another. */
 export class RequestLimits implements Readiness {
@@ -70,7 +70,7 @@ export class RequestLimits implements Readiness {
 
   /** The most requests at a time. */
   get max(): number {
-    return this.#server.maxConnections ?? HANDSHAKES_MAX;
+    return this.#server.maxConnections ?? PENDING_MAX;
   }
 
   /** Whether closing the server waits for the requests. */

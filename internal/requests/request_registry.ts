@@ -1,5 +1,5 @@
 /**
- * The requests of a server that are under way.
+ * The registry of a server's open requests.
  *
  * @module
  */
@@ -8,7 +8,6 @@ import type { Address } from "../base/address.ts";
 import type { TrustedPeers } from "../proxy/trusted_peers.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import type { ByteCounts } from "../socket/stream.ts";
-import { requestStart, requestStop } from "../stages/events.ts";
 import type { LimitName } from "../stages/server_status.ts";
 import {
   ActiveRequest,
@@ -18,18 +17,18 @@ import {
   type RequestEnd,
 } from "./active_requests.ts";
 import { IdleWaits } from "./idle_waits.ts";
-import { ObservedRequest } from "./observed_request.ts";
+import { hasRequestSubscribers, ObservedRequest } from "./observed_request.ts";
 import type {
-  RemoteAcceptors,
+  AcceptingWorkers,
   RemoteRunner,
   RequestWatch,
 } from "./remote_requests.ts";
 import {
   ByteTotals,
   noLimitHits,
-  noRequests,
   type RequestCounters,
   RequestResults,
+  zeroCounters,
 } from "./request_counters.ts";
 import { type ConnectionLimits, RequestLimits } from "./request_limits.ts";
 import { HeaderDeadlines, type RequestTimes } from "./request_timer.ts";
@@ -41,41 +40,44 @@ export class Requests implements Iterable<ActiveRequest> {
   #ended: PromiseWithResolvers<void> | undefined;
   #others: AbortController | undefined;
   #pool: RemoteRunner | undefined;
-  #acceptors: RemoteAcceptors | undefined;
+  #acceptingWorkers: AcceptingWorkers | undefined;
   /** The limits of the number of requests. */
   readonly limits: RequestLimits;
-  /** The limits of the requests' time; undefined if there were none yet. */
+  /** The limits of the requests' time; undefined if there were none yet. Set by the setters of `limit_settings.ts`. */
   times: RequestTimes | undefined = undefined;
-  /** The peers whose PROXY headers are believed; undefined for a server that expects none. */
+  /** The peers whose PROXY headers are believed; undefined for a server without any. Set by `ProxyProtocolMixIn`. */
   trustedPeers: TrustedPeers | undefined = undefined;
   /** The deadlines of these headers. */
   readonly headerDeadlines: HeaderDeadlines = new HeaderDeadlines();
-  /** Where connections are accepted, if not by the server itself. */
+  /** Where connections are accepted, if not by the server itself. Set by `ThreadingMixIn` and `ForkingMixIn`. */
   acceptedIn: "children" | "workers" | undefined = undefined;
-  /** Hears of each request, in a worker that accepts; undefined otherwise. */
+  /** Hears of each request, in a worker that accepts; undefined otherwise. Set by `AcceptingRunner`. */
   watch: RequestWatch | undefined = undefined;
-  /** Whether the server drains. */
+  /** Whether the server drains. Set by {@linkcode Requests.drain}. */
   draining = false;
-  /** Whether the server is about to stop, and still accepts. */
+  /** Whether the server is about to stop, and still accepts. Set by `serve`. */
   stopping = false;
-  /** Resolves when the requests that were open at the close of the server have ended. Set by the close. */
+  /** Resolves when the requests that were open at the close of the server have ended. Set by `ServerCloser`. */
   drained: Promise<unknown> | undefined;
-  /** Whether each request is a task, whose failures do not end the loop. */
+  /** Whether each request is a task, whose failures do not end the loop. Set by the mix-ins. */
   concurrent = false;
-  /** The number of requests for which `rejectRequest` runs. */
+  /** The number of requests for which `rejectRequest` runs. Set by `rejectAndShutdown` and `ProxyHeaders`. */
   rejecting = 0;
-  /** The requests that their handlers have replaced; undefined before the first. */
+  /** The requests that handlers have replaced; undefined before the first. Set by {@linkcode Requests.replace}. */
   replaced: ReplacedRequests | undefined = undefined;
   /** The waits of handlers between two messages. */
   readonly idleWaits: IdleWaits = new IdleWaits();
   /** The bytes of the requests that have ended. */
   readonly endedBytes: ByteTotals = new ByteTotals();
-  /** The counters. */
-  readonly status: RequestCounters = noRequests();
+  /**
+   * The counters of the server itself, without those of workers that accept. The dispatcher, the datagram servers and
+   * `Acceptors` count here too.
+   */
+  readonly ownCounters: RequestCounters = zeroCounters();
   /** The results of the requests. */
   readonly results: RequestResults = new RequestResults(
     this.#open,
-    this.status,
+    this.ownCounters,
   );
   /** How often each limit was reached. */
   readonly limitHits: Record<LimitName, number> = noLimitHits();
@@ -88,23 +90,23 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The number of open requests. */
   get size(): number {
-    return this.#open.size + (this.#acceptors?.size ?? 0);
+    return this.#open.size + (this.#acceptingWorkers?.size ?? 0);
   }
 
   /** The number of handlers that wait between two messages, wherever they run. */
   get idle(): number {
-    const { idle = 0 } = this.#acceptors ?? this.#pool ?? {};
+    const { idle = 0 } = this.#acceptingWorkers ?? this.#pool ?? {};
     return this.idleWaits.size + idle;
   }
 
   /** The workers that accept by themselves; undefined if there are none, or none yet. */
-  get acceptors(): RemoteAcceptors | undefined {
-    return this.#acceptors;
+  get acceptingWorkers(): AcceptingWorkers | undefined {
+    return this.#acceptingWorkers;
   }
 
-  set acceptors(acceptors: RemoteAcceptors | undefined) {
-    this.#acceptors = acceptors;
-    if (this.draining) acceptors?.drain();
+  set acceptingWorkers(acceptingWorkers: AcceptingWorkers | undefined) {
+    this.#acceptingWorkers = acceptingWorkers;
+    if (this.draining) acceptingWorkers?.drain();
   }
 
   /** The pool that runs the requests elsewhere; undefined if there is none, or none yet. */
@@ -120,14 +122,14 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Changes the limits, here and in the workers and children that accept. */
   setLimits(limits: Partial<ConnectionLimits>): void {
     this.limits.set(limits);
-    this.#acceptors?.limit(this.limits.settings);
+    this.#acceptingWorkers?.limit(this.limits.settings);
     this.#pool?.changeAccepts?.();
   }
 
-  /** Lets the server get no requests for a while, or again. */
+  /** Stops the server from getting requests, or lets it get them again. */
   suspend(suspended: boolean): void {
     this.limits.suspended = suspended;
-    this.#acceptors?.suspend(suspended);
+    this.#acceptingWorkers?.suspend(suspended);
     this.#pool?.changeAccepts?.();
   }
 
@@ -136,12 +138,10 @@ export class Requests implements Iterable<ActiveRequest> {
   begin<R>(request: R, clientAddress?: Address): ActiveRequest<R>;
   begin<R>(request: R, clientAddress?: Address): ActiveRequest<R> {
     const active = new ActiveRequest(request, clientAddress);
-    this.status.accepted++;
+    this.ownCounters.accepted++;
     this.#open.add(active);
     this.watch?.began(active);
-    if (requestStart.hasSubscribers || requestStop.hasSubscribers) {
-      this.#observe(active);
-    }
+    if (hasRequestSubscribers()) this.#observe(active);
     return active;
   }
 
@@ -187,8 +187,8 @@ export class Requests implements Iterable<ActiveRequest> {
   #count(active: ActiveRequest, end: RequestEnd): void {
     active.end = end;
     this.endedBytes.add(active.request);
-    if (end === "finished" || end === "idle") this.status.finished++;
-    else if (end === "failed" || end === "forced") this.status[end]++;
+    if (end === "finished" || end === "idle") this.ownCounters.finished++;
+    else if (end === "failed" || end === "forced") this.ownCounters[end]++;
     this.watch?.ended(active);
   }
 
@@ -212,10 +212,10 @@ export class Requests implements Iterable<ActiveRequest> {
     if (this.draining) this.results.note(request, "idle", {});
   }
 
-  /** Marks a request as ended by its task. */
-  detach<R>(request: R): ActiveRequest<R> {
+  /** Notes that a task ends this request, and not the loop. */
+  handToTask<R>(request: R): ActiveRequest<R> {
     const active = this.#open.of(request) ?? this.begin(request);
-    active.detached = true;
+    active.inTask = true;
     return active as ActiveRequest<R>;
   }
 
@@ -229,7 +229,7 @@ export class Requests implements Iterable<ActiveRequest> {
     this.replaced.set(former, current);
     const active = this.#open.of(former);
     if (active !== undefined) this.#open.replace(active, current);
-    if (this.results.reports(former)) return;
+    if (this.results.counts(former)) return;
     this.results.giveUp(current);
     cutOff(current);
   }
@@ -247,13 +247,16 @@ export class Requests implements Iterable<ActiveRequest> {
   /** Aborts the signals of all requests, also of later ones. The waits between messages go on. */
   drain(): void {
     this.draining = this.idleWaits.draining = true;
-    this.#acceptors?.drain();
+    this.#acceptingWorkers?.drain();
     this.times?.stopTimers();
     this.#others?.abort();
     for (const { controller } of this.#open) controller?.abort();
   }
 
-  /** Cuts off all open requests, and returns them. They no longer count. */
+  /**
+   * Takes all open requests out of the registry, counts them as forced and returns them. The caller cuts their
+   * connections off.
+   */
   giveUp(): ActiveRequest[] {
     const left = [...this.#open];
     for (const active of left) {
@@ -268,9 +271,11 @@ export class Requests implements Iterable<ActiveRequest> {
 
   /** The counters and the bytes of all requests, open and ended: if workers accept, of theirs. */
   get counters(): RequestCounters & ByteCounts {
-    if (this.#acceptors !== undefined) return this.#acceptors.counters;
+    if (this.#acceptingWorkers !== undefined) {
+      return this.#acceptingWorkers.counters;
+    }
     const open = Array.from(this.#open, ({ request }) => request);
-    return { ...this.status, ...this.endedBytes.with(open) };
+    return { ...this.ownCounters, ...this.endedBytes.with(open) };
   }
 
   /** Iterates over the open requests. */
@@ -279,18 +284,18 @@ export class Requests implements Iterable<ActiveRequest> {
   }
 }
 
-const trackers = new WeakMap<object, Requests>();
+const registries = new WeakMap<object, Requests>();
 
 /** Lets a stand-in of a server have the server's requests. */
 export function shareRequests(standIn: object, server: object): void {
-  trackers.set(standIn, requestsOf(server));
+  registries.set(standIn, requestsOf(server));
 }
 
 /** Returns the requests of a server: one object for its lifetime. */
 export function requestsOf(server: object): Requests {
-  let requests = trackers.get(server);
+  let requests = registries.get(server);
   if (requests === undefined) {
-    trackers.set(server, requests = new Requests(server));
+    registries.set(server, requests = new Requests(server));
   }
   return requests;
 }

@@ -175,7 +175,7 @@ export class IdleSweep extends RequestTimer<ActiveRequest, Seen> {
   }
 }
 
-/** Keeps both limits of a server, and tells them which requests begin and end. */
+/** Keeps the two time limits of a server's requests, `requestTimeout` and `idleTimeout`. */
 export class RequestTimes {
   readonly #open: Iterable<ActiveRequest>;
   /** The deadlines of requests; undefined if there was no `requestTimeout` yet. */
@@ -195,7 +195,6 @@ export class RequestTimes {
 
   /** Begins the time of a request. */
   begin(active: ActiveRequest): void {
-    active.timed = true;
     this.deadlines?.begin(active);
     this.idleSweep?.begin(active);
   }

@@ -20,7 +20,7 @@ export function atMost(requests: Requests, count: number): Readiness {
     get ready() {
       return ready();
     },
-    fill: () => requests.acceptors?.changed(ready) ?? requests.nextEnd(),
+    fill: () => requests.acceptingWorkers?.changed(ready) ?? requests.nextEnd(),
   };
 }
 

@@ -91,7 +91,7 @@ export class SharedPlaces implements Readiness {
     this.#change();
   }
 
-  /** Sets whether no thread gets a request for a while. */
+  /** Whether all threads are paused and get no request. */
   set paused(paused: boolean) {
     Atomics.store(this.#words, PAUSED, paused ? 1 : 0);
     this.#change();

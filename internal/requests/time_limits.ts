@@ -15,11 +15,11 @@ import type { ActiveRequest } from "./active_requests.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 
-/** A limit for the time of a request. */
-export type TimeLimit = "requestTimeout" | "idleTimeout";
+/** The name of a limit for the time of a request. */
+export type TimeLimitName = "requestTimeout" | "idleTimeout";
 
 /** The call and the reason in the error of each limit. */
-const ERRORS: Record<TimeLimit, { syscall: string; reason: string }> = {
+const ERRORS: Record<TimeLimitName, { syscall: string; reason: string }> = {
   requestTimeout: {
     syscall: "handle",
     reason: "the request took longer than",
@@ -42,7 +42,7 @@ const BATCH = 64;
 export async function expire(
   server: ServerStages,
   over: readonly ActiveRequest[],
-  limit: TimeLimit,
+  limit: TimeLimitName,
   seconds: number,
 ): Promise<void> {
   for (let start = 0; start < over.length; start += BATCH) {
@@ -56,7 +56,7 @@ export async function expire(
 function expireBatch(
   server: ServerStages,
   batch: readonly ActiveRequest[],
-  limit: TimeLimit,
+  limit: TimeLimitName,
   seconds: number,
 ): void {
   const expired = new Map<unknown, OSError>();
@@ -85,7 +85,7 @@ export function endNow(active: ActiveRequest, error: OSError): void {
 }
 
 /** Creates the error of a request that is over a limit. */
-export function timeError(limit: TimeLimit, seconds: number): OSError {
+export function timeError(limit: TimeLimitName, seconds: number): OSError {
   const { syscall, reason } = ERRORS[limit];
   const whole = `${reason} ${limit}, ${seconds} s`;
   return osError("ETIMEDOUT", { syscall, reason: whole });

@@ -21,13 +21,13 @@ import { type Requests, requestsOf } from "./request_registry.ts";
  *
  * @param server The server, or its stand-in.
  * @param request The connection.
- * @param tie A writer whose bytes are sent before the wait.
+ * @param writer A writer whose bytes are sent before the wait.
  * @returns Whether there is one. False at the end of the stream, at the server's `idleTimeout`, and if the server drains.
  */
 export function waitForRequest(
   server: object,
   request: unknown,
-  tie?: Tied,
+  writer?: Tied,
 ): Promise<boolean> {
   if (request instanceof Socket) {
     const state = stateOf(request);
@@ -35,7 +35,7 @@ export function waitForRequest(
       return Promise.resolve(true);
     }
   }
-  return unawaited(wait(server, request, tie));
+  return unawaited(wait(server, request, writer));
 }
 
 /** Returns the error for a request that is no connection. */
@@ -61,19 +61,19 @@ function hasUnread({ readers }: SocketState): boolean {
 async function wait(
   server: object,
   request: unknown,
-  tie: Tied | undefined,
+  writer: Tied | undefined,
 ): Promise<boolean> {
   try {
     if (!(request instanceof Socket)) throw notConnected(request);
     const state = stateOf(request);
     state.checkOpen("recv");
     const stream = state.connected("recv", "ENOTCONN");
-    tie?.sendHeld();
+    writer?.sendHeld();
     stream.sendHeld();
     const limit = state.limit("recv");
     const requests = requestsOf(server);
     if (requests.idleWaits.over || limit === "now") {
-      return await look(stream, requests, request);
+      return await pollForMessage(stream, requests, request);
     }
     const idle = requests.idleWaits.begin(requests.of(request), limit);
     return await waitIdle(stream, idle).finally(() => idle.end());
@@ -85,7 +85,7 @@ async function wait(
 }
 
 /** Reports whether a message has begun, and does not wait for it. */
-async function look(
+async function pollForMessage(
   stream: Stream,
   requests: Requests,
   request: unknown,

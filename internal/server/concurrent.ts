@@ -156,7 +156,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
       if (limit !== undefined) {
         return void turnAway(this, { request, clientAddress }, limit);
       }
-      const active = requests.detach(request);
+      const active = requests.handToTask(request);
       if (this.processRequestTask === Concurrent.prototype.processRequestTask) {
         runTask(this, active, clientAddress);
       } else this.#runOwnTask(active, request, clientAddress);

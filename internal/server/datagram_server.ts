@@ -69,10 +69,10 @@ export abstract class DatagramServer<A extends Address = Address>
     const { datagram } = state;
     this.socket.close();
     await state.released;
-    const { status } = requestsOf(this);
+    const { ownCounters } = requestsOf(this);
     const unread = datagram?.unread ?? 0;
-    status.accepted += unread;
-    status.rejected += unread;
+    ownCounters.accepted += unread;
+    ownCounters.rejected += unread;
   }
 
   async #flush(timeout: number | null = null): Promise<void> {

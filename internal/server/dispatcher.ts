@@ -17,7 +17,7 @@ import { acceptError } from "../stages/events.ts";
 import { Handshakes } from "./handshakes.ts";
 import { ProxyHeaders } from "./proxy_headers.ts";
 import { rejectAndShutdown, turnAway } from "./rejection.ts";
-import { hookFailed } from "../stages/report.ts";
+import { sayHookFailedAndClose } from "../stages/report.ts";
 import type {
   ActiveRequest,
   KnownRequest,
@@ -74,7 +74,7 @@ export class Dispatcher<R> {
    */
   async handleOne(ready?: KnownRequest<R>): Promise<AcceptVerdict | undefined> {
     let active = ready;
-    if (active !== undefined) active.detached = false;
+    if (active !== undefined) active.inTask = false;
     else {
       try {
         const getting = this.#server.getRequest();
@@ -90,7 +90,7 @@ export class Dispatcher<R> {
     } catch (error) {
       await this.#requestFailed(active, active.clientAddress, error);
     } finally {
-      if (!active.detached) this.#requests.end(active);
+      if (!active.inTask) this.#requests.end(active);
     }
   }
 
@@ -150,7 +150,7 @@ export class Dispatcher<R> {
     } catch (error) {
       await this.#requestFailed(active, peerAddress, error);
     } finally {
-      if (!active.detached) this.#requests.end(active);
+      if (!active.inTask) this.#requests.end(active);
     }
   }
 
@@ -202,7 +202,7 @@ export class Dispatcher<R> {
       ? draining ?? "verifyRequest"
       : this.#requests.limits.exceeds(active.request);
     if (reason === undefined) {
-      active.detached = true;
+      active.inTask = true;
       return void this.#verify(active, Promise.resolve(verdict));
     }
     Promise.resolve(verdict).catch(() => {}); // the client is turned away in any case
@@ -217,14 +217,14 @@ export class Dispatcher<R> {
     const { request, clientAddress } = active;
     const server = this.#server;
     try {
-      const accepted = await verdict.finally(() => active.detached = false);
+      const accepted = await verdict.finally(() => active.inTask = false);
       if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
       else if (accepted) await this.#accept(active);
       else void turnAway(server, active, "verifyRequest");
     } catch (error) {
       await this.#requestFailed(active, clientAddress, error);
     } finally {
-      if (!active.detached) this.#requests.end(active);
+      if (!active.inTask) this.#requests.end(active);
     }
   }
 
@@ -236,9 +236,9 @@ export class Dispatcher<R> {
       acceptError.publish({ server: this.#server, error, verdict });
     }
     if (verdict === "fatal") throw error;
-    const { status } = this.#requests;
-    if (verdict === "resource") status.resourceErrors++;
-    else status.transientErrors++;
+    const { ownCounters } = this.#requests;
+    if (verdict === "resource") ownCounters.resourceErrors++;
+    else ownCounters.transientErrors++;
     await this.#server.handleAcceptError(error);
     if (verdict === "resource" && failures.noteShortage()) {
       await this.#server.handleShortage(systemError(error)!);
@@ -259,10 +259,12 @@ export class Dispatcher<R> {
     const report = () =>
       reportAndShutdown(this.#server, request, clientAddress, error);
     if (!this.#requests.concurrent) return await report();
-    if (active.detached) { // its task ends it
-      report().catch((thrown) => hookFailed(request, clientAddress, thrown));
+    if (active.inTask) { // its task ends it
+      report().catch((thrown) =>
+        sayHookFailedAndClose(request, clientAddress, thrown)
+      );
     } else {
-      active.detached = true;
+      active.inTask = true;
       void endAfter(this.#server, active, clientAddress, report);
     }
   }

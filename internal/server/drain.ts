@@ -9,7 +9,7 @@ import { begun } from "../waiting/promises.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import {
-  NO_REQUESTS,
+  EMPTY_REPORT,
   type ServerCloseReport,
 } from "../stages/server_options.ts";
 import { say, sayHookFailed } from "../stages/report.ts";
@@ -50,7 +50,7 @@ export async function drain(
     cutOff(active.request);
     active.observed?.stop(active.request, "forced");
   }
-  const elsewhere = await requests.acceptors?.giveUp() ?? NO_REQUESTS;
+  const elsewhere = await requests.acceptingWorkers?.giveUp() ?? EMPTY_REPORT;
   return sumOfReports([reportOf(under), elsewhere]);
 }
 
@@ -80,7 +80,7 @@ function reportOf(requests: Set<ActiveRequest>): ServerCloseReport {
 
 /** Adds up the reports of several servers, or of the parts of one. */
 export function sumOfReports(reports: ServerCloseReport[]): ServerCloseReport {
-  const total = { ...NO_REQUESTS };
+  const total = { ...EMPTY_REPORT };
   for (const { idle, finished, forced } of reports) {
     total.idle += idle;
     total.finished += finished;
@@ -92,7 +92,7 @@ export function sumOfReports(reports: ServerCloseReport[]): ServerCloseReport {
 /** Returns the clients of the open requests, wherever they are. */
 function clientsOf(requests: Requests): string[] {
   const own = Array.from(requests, ({ client }) => client ?? "");
-  return [...own, ...requests.acceptors?.clients ?? []];
+  return [...own, ...requests.acceptingWorkers?.clients ?? []];
 }
 
 function tell(

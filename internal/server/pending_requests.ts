@@ -66,7 +66,7 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
 
   /** Begins the wait of a request. */
   protected beginWait(active: ActiveRequest<R>): void {
-    active.detached = true;
+    active.inTask = true;
     this.#pending.add(active);
   }
 

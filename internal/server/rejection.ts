@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
-import { hookFailed } from "../stages/report.ts";
+import { sayHookFailedAndClose } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { ObservedRequest } from "../requests/observed_request.ts";
@@ -41,7 +41,7 @@ export async function turnAway<R>(
   try {
     await rejectAndShutdown(server, request, clientAddress, reason);
   } catch (error) {
-    hookFailed(request, clientAddress, error);
+    sayHookFailedAndClose(request, clientAddress, error);
   } finally {
     observed?.note({ rejected: reason });
     observed?.stop(request, "rejected");
@@ -53,8 +53,8 @@ function endRejected(
   requests: Requests,
   request: unknown,
 ): ObservedRequest | undefined {
-  if (!requests.results.reports(request)) return undefined;
-  return endBeforeRejection(requests, requests.detach(request));
+  if (!requests.results.counts(request)) return undefined;
+  return endBeforeRejection(requests, requests.handToTask(request));
 }
 
 /**
@@ -83,7 +83,7 @@ export async function rejectAndShutdown<R>(
   reason: RejectReason,
 ): Promise<void> {
   const requests = requestsOf(server);
-  if (!requests.results.reports(request)) {
+  if (!requests.results.counts(request)) {
     return await server.shutdownRequest(request);
   }
   requests.results.reject(request, reason);

@@ -12,7 +12,7 @@ import type { Address } from "../base/address.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { isGoodbye } from "../requests/idle_waits.ts";
 import type { ReplacedRequests } from "../requests/active_requests.ts";
-import { hookFailed } from "../stages/report.ts";
+import { sayHookFailedAndClose } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
@@ -78,7 +78,7 @@ export async function reportAndShutdown<R>(
   try {
     const current = requests.replaced?.currentOf(request) ?? request;
     requests.results.fail(current, error);
-    if (requests.results.reports(request)) {
+    if (requests.results.counts(request)) {
       await reportError(server, current as R, clientAddress, error);
     }
   } finally {
@@ -128,7 +128,7 @@ export async function endAfter(
     if (running !== undefined) await running;
   } catch (error) {
     active.result = "failed";
-    hookFailed(active.request, clientAddress, error);
+    sayHookFailedAndClose(active.request, clientAddress, error);
   } finally {
     requestsOf(server).end(active);
   }

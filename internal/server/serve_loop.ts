@@ -156,7 +156,7 @@ export class ServeLoop<R> {
 
   /** Notes that the loop waits for room, once for each request that has filled the server. */
   #noteFull(): void {
-    const { limits, size, status: { accepted } } = this.#requests;
+    const { limits, size, ownCounters: { accepted } } = this.#requests;
     const { places, max } = limits;
     if (places !== undefined) {
       if (!places.takeFilled()) return; // the worker that has taken the last place notes it

@@ -11,7 +11,7 @@ import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { publishClosed } from "../stages/events.ts";
 import {
-  NO_REQUESTS,
+  EMPTY_REPORT,
   type ServerCloseOptions,
   type ServerCloseReport,
 } from "../stages/server_options.ts";
@@ -92,13 +92,13 @@ export class ServerCloser<R> {
     this.#dispatcher.drain();
     void requests.idleWaits.drain();
     if (!requests.limits.blockOnClose) {
-      publishClosed(this.#server, NO_REQUESTS);
-      return { ...NO_REQUESTS };
+      publishClosed(this.#server, EMPTY_REPORT);
+      return { ...EMPTY_REPORT };
     }
     const passed = (performance.now() - begun) / 1000;
     const left = timeout === null ? null : Math.max(0, timeout - passed);
     const drained = requests.drained = this.#drain(left);
-    return isInside(this.#server) ? { ...NO_REQUESTS } : await drained;
+    return isInside(this.#server) ? { ...EMPTY_REPORT } : await drained;
   }
 
   /** Reports whether another process accepts on the server's socket next: a socket that this process has inherited. */

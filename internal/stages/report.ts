@@ -172,7 +172,7 @@ export function sayHookFailed(clientAddress: Address, error: unknown): void {
 }
 
 /** Prints the error of a hook that ends a request, and closes the connection in its place. */
-export function hookFailed(
+export function sayHookFailedAndClose(
   request: unknown,
   clientAddress: Address,
   error: unknown,

@@ -94,7 +94,7 @@ export interface WaitForConnectionsOptions extends AbortOptions {
 }
 
 /** The report of a close that waited for nothing. */
-export const NO_REQUESTS: Readonly<ServerCloseReport> = {
+export const EMPTY_REPORT: Readonly<ServerCloseReport> = {
   idle: 0,
   finished: 0,
   forced: 0,

@@ -6,8 +6,8 @@
 
 import type { Address } from "../base/address.ts";
 import {
-  noRequests,
   type RequestCounters,
+  zeroCounters,
 } from "../requests/request_counters.ts";
 import type { ByteCounts } from "../socket/stream.ts";
 
@@ -18,7 +18,7 @@ export type AcceptCounters =
 
 /** Returns the counters of a worker that has got no request. */
 export function noAccepts(): AcceptCounters {
-  return { ...noRequests(), bytesIn: 0, bytesOut: 0 };
+  return { ...zeroCounters(), bytesIn: 0, bytesOut: 0 };
 }
 
 const NAMES = Object.keys(noAccepts()) as (keyof AcceptCounters)[];

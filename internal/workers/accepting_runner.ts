@@ -178,10 +178,10 @@ export class AcceptingRunner {
   }
 
   /** Writes the counters. The bytes of open requests are added each {@linkcode COUNT_MS}. */
-  #count({ status, endedBytes }: Requests): void {
+  #count({ ownCounters, endedBytes }: Requests): void {
     const { bytesIn, bytesOut } = this.#record.counters;
     this.#record.counters = {
-      ...status,
+      ...ownCounters,
       bytesIn: Math.max(bytesIn, endedBytes.bytesIn),
       bytesOut: Math.max(bytesOut, endedBytes.bytesOut),
     };

@@ -8,7 +8,7 @@ import type { Address } from "../base/address.ts";
 import { clientOf } from "../requests/active_requests.ts";
 import type { Incident } from "../channel/frames.ts";
 import { hasRequestSubscribers } from "../requests/observed_request.ts";
-import type { RemoteAcceptors } from "../requests/remote_requests.ts";
+import type { AcceptingWorkers } from "../requests/remote_requests.ts";
 import type { ConnectionLimits } from "../requests/request_limits.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import type { AnyServer } from "../stages/event_types.ts";
@@ -62,7 +62,7 @@ export interface AcceptorPoolOptions extends PoolLimits {
 }
 
 /** Keeps `maxWorkers` workers that accept, and adds up their requests. */
-export class AcceptorPool implements RemoteAcceptors {
+export class AcceptorPool implements AcceptingWorkers {
   #options: AcceptorPoolOptions;
   readonly #places = new SharedPlaces();
   readonly #events: AcceptEvents;

@@ -114,7 +114,7 @@ export class WorkerAcceptance {
     });
     pool.suspend(requests.limits.suspended);
     if (this.#closed) await pool.close();
-    requests.acceptors = pool;
+    requests.acceptingWorkers = pool;
     return this.#pool = pool;
   }
 

@@ -13,9 +13,9 @@ Deno.test("Requests knows each request under way, in whatever order they come an
   const left = () => Array.from(requests, ({ request }) => request).join();
   assertEquals(left(), "a,b,c", "left");
   assertEquals(requests.size, 3, "size");
-  assertStrictEquals(requests.detach("a"), a);
-  assertEquals(a.detached, true, "aDetached");
-  assertEquals(b.detached, false, "bDetached");
+  assertStrictEquals(requests.handToTask("a"), a);
+  assertEquals(a.inTask, true, "aInTask");
+  assertEquals(b.inTask, false, "bInTask");
   const d = requests.begin("d");
   for (const _twice of [1, 2]) requests.end(b);
   assertEquals(left(), "a,c,d", "left");
@@ -23,7 +23,7 @@ Deno.test("Requests knows each request under way, in whatever order they come an
   assertEquals(b.end, "finished", "end");
   requests.end(d);
   requests.end(a);
-  assertStrictEquals(requests.detach("c"), c);
+  assertStrictEquals(requests.handToTask("c"), c);
   assertEquals(requests.giveUp(), [c]);
   requests.end(c);
   assertEquals(left(), "", "left");
@@ -41,11 +41,11 @@ Deno.test("Requests.replace() has the new request drained, cut off and ended", a
   assertEquals(requests.size, 1, "size");
   assertEquals(active.request === current, true, "replaced");
   assertEquals(requests.giveUp(), [active]);
-  assert(!requests.results.reports(current), "cut off");
+  assert(!requests.results.counts(current), "cut off");
   const late = new Socket();
   requests.replace(current, late); // the server has given the request up
   assertEquals(late.fileno(), -1, "fileno");
-  assertEquals(requests.results.reports(late), false, "reports");
+  assertEquals(requests.results.counts(late), false, "counts");
   assertStrictEquals(requests.replaced!.currentOf(former), late);
   requests.replaced!.closeFormer(late);
   assertEquals(former.fileno(), -1, "formerFileno");
@@ -59,7 +59,7 @@ Deno.test("Requests counts a request that is got twice, and ends each", () => {
   const [first, second] = [requests.begin("one"), requests.begin("one")];
   assertEquals(requests.size, 2);
   requests.end(first);
-  assertStrictEquals(requests.detach("one"), second);
+  assertStrictEquals(requests.handToTask("one"), second);
   requests.end(second);
   assertEquals(requests.size, 0, "size");
 });
@@ -87,9 +87,9 @@ Deno.test("Requests finds a request by its object, among others", () => {
   assertEquals(requests.size, 0);
 });
 
-Deno.test("Requests.detach() counts a request that a hook made", () => {
+Deno.test("Requests.handToTask() counts a request that a hook made", () => {
   const requests = new Requests({});
-  const active = requests.detach("made");
+  const active = requests.handToTask("made");
   assertEquals(requests.size, 1);
   assertEquals(requests.limits.ready, true);
   requests.end(active);
@@ -124,13 +124,13 @@ Deno.test("RequestLimits.exceeds() forgets what it has counted of those that wer
   assert(!requests.limits.exceeds(second));
 });
 
-Deno.test("RequestResults.reports() forgets a request that was given up, when it has ended", () => {
+Deno.test("RequestResults.counts() forgets a request that was given up, when it has ended", () => {
   const requests = requestsOf({});
   const request = {};
   const active = requests.begin(request);
-  assert(requests.results.reports(request));
+  assert(requests.results.counts(request));
   requests.giveUp();
-  assert(!requests.results.reports(request));
+  assert(!requests.results.counts(request));
   requests.end(active);
-  assert(requests.results.reports(request));
+  assert(requests.results.counts(request));
 });
