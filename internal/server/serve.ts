@@ -26,7 +26,7 @@ import type { ServerStages } from "../stages/stages.ts";
  */
 export interface ServeOptions extends ServeForeverOptions, ServerCloseOptions {
   /**
-   * Seconds to wait for the requests under way; null is no limit.
+   * Seconds to wait for the open requests; null is no limit.
    *
    * @default {server.closeTimeout}
    */
@@ -69,6 +69,9 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
  * @param servers The servers. They are closed at the end.
  * @param options The signals, and the time to wait for open requests.
  * @returns The numbers of open requests that were idle, that finished and that were cut off, for all servers together.
+ * @throws {TypeError} if an argument is not a server, `timeout` is neither a number nor null, or `shutdownDelay` is not a
+ *   number.
+ * @throws {RangeError} if `timeout` or `shutdownDelay` is negative or infinite.
  * @throws The error of the first loop that failed, or else of closing a server.
  * @category Servers
  * @example TCP and UDP on the same port
@@ -94,16 +97,16 @@ export async function serve(
   const { signal, signals = SIGNALS, shutdownDelay = 0 } = options;
   const all = [servers].flat();
   all.forEach(checkServer);
-  checkDelay(shutdownDelay);
+  checkTimes(shutdownDelay, options.timeout);
   const stop = new AbortController();
   await using service = ServiceNotifier.for(all, options.notify);
-  const leave = () => {
+  const onStop = () => {
     service?.stopping();
     stopLater(all, stop, shutdownDelay);
   };
   if (signal?.aborted) stop.abort();
-  signal?.addEventListener("abort", leave, { signal: stop.signal });
-  using _signals = onSignals(signals, leave);
+  signal?.addEventListener("abort", onStop, { signal: stop.signal });
+  using _signals = onSignals(signals, onStop);
   const loops = runLoops(all, stop, options.pollInterval);
   service?.ready();
   await whenAborted(stop.signal);
@@ -154,10 +157,14 @@ function checkServer(value: unknown): void {
   );
 }
 
-/** Throws unless a value is a number of seconds. */
-function checkDelay(seconds: number | null): void {
-  checkTimeout(seconds);
-  if (seconds !== null) return;
+/** Throws unless the times are numbers of seconds. `timeout` may be null, and undefined leaves it to each server. */
+function checkTimes(
+  shutdownDelay: number | null,
+  timeout: number | null | undefined,
+): void {
+  if (timeout !== undefined) checkTimeout(timeout);
+  checkTimeout(shutdownDelay);
+  if (shutdownDelay !== null) return;
   throw new TypeError(
     "Cannot serve: shutdownDelay must be a number of seconds, got null; write 0 for none",
   );

@@ -167,16 +167,16 @@ Deno.test("serve() closes its servers after shutdownDelay, but at once if its si
   await within(serve(server, { signal, shutdownDelay: 3600 }));
 });
 
-Deno.test("serve() refuses a shutdownDelay that is no time", async () => {
+Deno.test("serve() refuses a shutdownDelay or a timeout that is no time, and serves nothing", async () => {
   await using server = new AsyncTCPServer(LOOPBACK, Echo);
-  for (
-    const [value, Kind] of [[null, TypeError], ["5", TypeError], [
-      -1,
-      RangeError,
-    ], [Infinity, RangeError]] as const
-  ) {
-    const shutdownDelay = value as number;
-    await assertRejects(() => serve(server, { shutdownDelay }), Kind);
+  const times = [["5", TypeError], [-1, RangeError], [Infinity, RangeError]];
+  for (const [value, Kind] of times as [number, typeof TypeError][]) {
+    for (const options of [{ shutdownDelay: value }, { timeout: value }]) {
+      await assertRejects(() => within(serve(server, options)), Kind);
+      assertEquals(server.status.state, "created", JSON.stringify(options));
+    }
   }
+  const shutdownDelay = null as unknown as number;
+  await assertRejects(() => serve(server, { shutdownDelay }), TypeError);
   await server.serverClose();
 });
