@@ -117,6 +117,10 @@ export class TCPServer<S extends AnyHandlerServer = any>
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
+   * @throws {OSError} if the address cannot be bound: EADDRINUSE, EADDRNOTAVAIL, EACCES and so on.
+   * @throws {TypeError} if the handler class or an option has the wrong type, or the socket is of another kind.
+   * @throws {RangeError} if an option is out of range.
+   * @throws {SSLError} if `ssl` lacks a certificate, or authorities to verify clients with.
    */
   constructor(
     serverAddress: readonly [host: string, port: number] | Socket,
@@ -167,6 +171,9 @@ export class UDPServer<S extends AnyHandlerServer = any>
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
+   * @throws {OSError} if the address cannot be bound: EADDRINUSE, EADDRNOTAVAIL, EACCES and so on.
+   * @throws {TypeError} if the handler class or an option has the wrong type, or the socket is of another kind.
+   * @throws {RangeError} if an option is out of range.
    */
   constructor(
     serverAddress: readonly [host: string, port: number] | Socket,
@@ -218,6 +225,10 @@ export class UnixStreamServer<S extends AnyHandlerServer = any>
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
+   * @throws {OSError} if the path cannot be bound: EADDRINUSE, ENOENT, EACCES and so on.
+   * @throws {TypeError} if the handler class or an option has the wrong type, or the socket is of another kind.
+   * @throws {RangeError} if an option is out of range.
+   * @throws {SSLError} if `ssl` lacks a certificate, or authorities to verify clients with.
    */
   constructor(
     serverAddress: string | Socket,
@@ -271,6 +282,9 @@ export class UnixDatagramServer<S extends AnyHandlerServer = any>
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names, and the options of your own that the
    *   handler names.
+   * @throws {OSError} if the path cannot be bound: EADDRINUSE, ENOENT, EACCES and so on.
+   * @throws {TypeError} if the handler class or an option has the wrong type, or the socket is of another kind.
+   * @throws {RangeError} if an option is out of range.
    */
   constructor(
     serverAddress: string | Socket,

@@ -62,7 +62,7 @@ export interface ServeForeverOptions {
   /** Stops the loop when it is aborted, as {@linkcode BaseServer.shutdown} does. */
   signal?: AbortSignal;
   /**
-   * Seconds between calls of `serviceActions` while no request comes.
+   * Seconds between calls of `serviceActions` while no request comes; positive, and `Infinity` for never.
    *
    * @default {0.5}
    */
@@ -75,7 +75,11 @@ export interface ServeForeverOptions {
  * @category Options
  */
 export interface ServerCloseOptions {
-  /** Seconds to wait for the open requests before they are cut off. By default, and with null, there is no limit. */
+  /**
+   * Seconds to wait for the open requests before they are cut off; null is no limit.
+   *
+   * @default {null}
+   */
   timeout?: number | null;
 }
 
@@ -127,7 +131,11 @@ export interface ServerOptions extends BaseServerOptions {
    * @default {true}
    */
   bindAndActivate?: boolean;
-  /** `AF_INET`, `AF_INET6` or `AF_UNIX`. */
+  /**
+   * `AF_INET`, `AF_INET6` or `AF_UNIX`. `AF_UNIX` on the Unix servers.
+   *
+   * @default {AF_INET}
+   */
   addressFamily?: number;
   /**
    * The number of connections that may wait in the system's backlog.

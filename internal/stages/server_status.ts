@@ -12,15 +12,15 @@
 export interface ServerStatus {
   /** The state of the server. */
   state: ServerState;
-  /** Requests under way. */
+  /** Open requests. */
   active: number;
   /**
-   * Requests under way whose handlers wait for the next message in `waitForRequest`. Child processes report theirs a
+   * Open requests whose handlers wait for the next message in `waitForRequest`. Child processes report theirs a
    * tenth of a second late at most.
    */
   idle: number;
   /**
-   * Requests that the server has got so far. Each of them is under way, or is counted once in `finished`, `failed`,
+   * Requests that the server has got so far. Each of them is open, or is counted once in `finished`, `failed`,
    * `forced`, `rejected`, `handshakeErrors` or `proxyErrors`.
    */
   accepted: number;

@@ -75,7 +75,7 @@ export interface ServerStages<R = unknown, A extends Address = Address> extends
   timeout: number | null;
   /** Whether `handleError` prints the errors of lost clients. */
   reportLostClients: boolean;
-  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  /** The seconds that `await using` and `serve` wait for the open requests; null is no limit. */
   closeTimeout: number | null;
   /** A snapshot of the server's counters. */
   readonly status: ServerStatus;
