@@ -189,3 +189,17 @@ export function checkTimeout(
   }
   warnOfMilliseconds(seconds);
 }
+
+/** Throws a TypeError unless `value` is a boolean. */
+export function checkBoolean(value: boolean, name: string): boolean {
+  if (typeof value === "boolean") return value;
+  throw new TypeError(`Cannot set ${name}: it must be a boolean, got ${value}`);
+}
+
+/** Throws a RangeError unless `max` is an integer from 1, or Infinity. */
+export function checkMax(max: number, name: string): number {
+  if (max === Infinity || Number.isInteger(max) && max >= 1) return max;
+  throw new RangeError(
+    `Cannot set ${name}: it must be an integer from 1, or Infinity, got ${max}`,
+  );
+}

@@ -17,7 +17,8 @@ import { requestsOf } from "../requests/request_registry.ts";
 import { acceptedStream, runAndEnd, socketFor } from "./received_request.ts";
 import { exportedHandler } from "../handoff/handler_reference.ts";
 import { ServerStub } from "../handoff/server_stub.ts";
-import { type HandlerClass, loadModule } from "../server/handler_class.ts";
+import type { HandlerClass } from "../server/handler_class.ts";
+import { loadModule } from "../server/module_loading.ts";
 import { fromFailure, toFailure } from "../handoff/failure.ts";
 import type {
   ChildLimit,

@@ -13,7 +13,7 @@ import {
   acceptInOf,
   cannotHandleOne,
   checkServesElsewhere,
-  ownStages,
+  ownServers,
 } from "../server/accept_in.ts";
 import { bindPassable, parkedListenerOf } from "../server/bind_passable.ts";
 import { requestsOf } from "../requests/request_registry.ts";
@@ -26,7 +26,7 @@ import type {
   SocketServer,
 } from "../../server.ts";
 import { type Address, Socket } from "../../socket.ts";
-import { checkNotLoading } from "../server/handler_class.ts";
+import { checkNotLoading } from "../server/module_loading.ts";
 import {
   checkFresh,
   checkLimits,
@@ -59,7 +59,7 @@ export function forking<B extends ServerConstructor>(Base: B) {
     static {
       Object.defineProperty(this, "name", { value: `Forking${Base.name}` });
       untimedActions.add(this.prototype.serviceActions);
-      ownStages.add(this.prototype);
+      ownServers.add(this.prototype);
     }
 
     // deno-lint-ignore no-explicit-any

@@ -15,7 +15,7 @@ import {
 } from "../stages/server_options.ts";
 import { warnOfMilliseconds } from "../base/warnings.ts";
 import { nodeV8 } from "../runtime/system/node_builtins.ts";
-import { checkMax } from "../server/concurrent.ts";
+import { checkMax } from "../base/arguments.ts";
 import { checkMayFork, permissionFlags } from "../handoff/permissions.ts";
 import type { ChildPoolOptions } from "./running_children.ts";
 import type {

@@ -10,10 +10,9 @@ import { inspect } from "../runtime/system/deno_api.ts";
 import {
   checkHandlerClass,
   type HandlerClass,
-  type HandlerPlace,
   isHandler,
-  loadModule,
 } from "../server/handler_class.ts";
+import { type HandlerPlace, loadModule } from "../server/module_loading.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 
 /**

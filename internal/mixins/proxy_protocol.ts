@@ -10,7 +10,7 @@ import { SOCK_DGRAM } from "../base/constants.ts";
 import type { OSError } from "../base/errors.ts";
 import { TrustedPeers } from "../proxy/trusted_peers.ts";
 import type { ServerConstructor } from "../server/concurrent.ts";
-import { checkNotLoading } from "../server/handler_class.ts";
+import { checkNotLoading } from "../server/module_loading.ts";
 import { leftSilently } from "../server/proxy_headers.ts";
 import { isLostClient, reprAddress, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";

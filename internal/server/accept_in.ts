@@ -89,7 +89,7 @@ const SETTINGS: Record<AcceptPlace, Readonly<Record<string, Refusal>>> = {
 };
 
 /** The reasons to refuse a socket that is bound already. */
-const GIVEN: Record<AcceptPlace, string> = {
+const BOUND_SOCKET_REASONS: Record<AcceptPlace, string> = {
   children:
     "this process has accepted on it, and the children could not get that",
   workers: "each worker opens its own",
@@ -102,13 +102,13 @@ interface ServerClass {
 }
 
 /** The prototypes of the module's own classes. Their methods are not overrides. */
-export const ownStages: WeakSet<object> = new WeakSet();
+export const ownServers: WeakSet<object> = new WeakSet();
 
 /**
  * Returns where a server accepts: `acceptIn` of its options, or else of its class.
  *
  * @param Class The class.
- * @param args The arguments of the constructor: the address, the class of handlers, and the options.
+ * @param args The arguments of the constructor: the address, the handler class, and the options.
  * @param place The place that the mix-in has besides `"parent"`.
  * @throws {TypeError} if the value is neither, or if the server cannot do without its own accepts.
  */
@@ -119,12 +119,12 @@ export function acceptInOf<P extends AcceptPlace>(
 ): "parent" | P {
   const acceptIn = checkAcceptIn(wantedOf(Class, args[2]), place);
   if (acceptIn === place) checkAcceptsElsewhere(Class, args, place);
-  placed.add(Class);
+  readsAcceptIn.add(Class);
   return acceptIn;
 }
 
 /** The classes whose mix-in reads `acceptIn`. */
-const placed = new WeakSet<object>();
+const readsAcceptIn = new WeakSet<object>();
 
 /** Returns `acceptIn` of the options, or else of the class. */
 function wantedOf(Class: ServerClass, options: unknown): unknown {
@@ -139,7 +139,7 @@ function wantedOf(Class: ServerClass, options: unknown): unknown {
  */
 export function checkAcceptsItself(Class: ServerClass, options: unknown): void {
   const acceptIn = wantedOf(Class, options) ?? "parent";
-  if (acceptIn === "parent" || placed.has(Class)) return;
+  if (acceptIn === "parent" || readsAcceptIn.has(Class)) return;
   throw new TypeError(
     `Cannot set acceptIn: ${Class.name} has no workers and no children, so it must be "parent", got ${
       inspect(acceptIn)
@@ -164,7 +164,7 @@ function checkAcceptIn<P extends AcceptPlace>(
  * Checks that a class of servers and its settings can do without the server's own accepts.
  *
  * @param Class The class.
- * @param args The arguments of the constructor: the address, the class of handlers, and the options.
+ * @param args The arguments of the constructor: the address, the handler class, and the options.
  * @param place Where connections are accepted.
  * @throws {TypeError} that names the hook or the setting, and the reason.
  */
@@ -184,7 +184,7 @@ function checkAcceptsElsewhere(
   if (address instanceof Socket) {
     throw new TypeError(
       `${doing}: it cannot have a socket that is bound already, because ${
-        GIVEN[place]
+        BOUND_SOCKET_REASONS[place]
       }; use acceptIn "parent"`,
     );
   }
@@ -245,6 +245,7 @@ export function closedSocket(family: number): Socket {
   return socket;
 }
 
+/** Throws if a setting has a value that the place refuses. */
 function checkSetting(
   name: string,
   value: unknown,
@@ -259,6 +260,7 @@ function checkSetting(
   );
 }
 
+/** Throws if there are overridden hooks that the place does not call. */
 function checkHooks(
   names: readonly string[],
   doing: string,
@@ -280,7 +282,7 @@ function overridden(prototype: object): string[] {
     at !== null && at !== Object.prototype;
     at = Object.getPrototypeOf(at)
   ) {
-    if (ownStages.has(at)) continue;
+    if (ownServers.has(at)) continue;
     for (const name of HOOKS) if (Object.hasOwn(at, name)) found.add(name);
   }
   return HOOKS.filter((name) => found.has(name));

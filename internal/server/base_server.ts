@@ -8,14 +8,11 @@ import { type Address, formatAddress } from "../base/address.ts";
 import { checkTimeout } from "../base/arguments.ts";
 import type { OSError } from "../base/errors.ts";
 import { saySlowClose } from "./drain.ts";
-import {
-  checkBlocking,
-  checkHandlerClass,
-  checkNotLoading,
-} from "./handler_class.ts";
+import { checkBlocking, checkHandlerClass } from "./handler_class.ts";
+import { checkNotLoading } from "./module_loading.ts";
 import { noteClosed, noteServing, warnIfJustBegun } from "./never_served.ts";
 import { untimedActions } from "./loop_waiter.ts";
-import { checkAcceptsItself, ownStages } from "./accept_in.ts";
+import { checkAcceptsItself, ownServers } from "./accept_in.ts";
 import { errorReport, isLostClient, say } from "../stages/report.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { processRequest, runHandler } from "./request_stages.ts";
@@ -69,7 +66,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   static timeout: number | null = null;
   /** Whether `handleError` prints the errors of clients that are gone or silent. */
   static reportLostClients = true;
-  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  /** The seconds that `await using` and `serve` wait for the open requests; null is no limit. */
   static closeTimeout: number | null = 10;
   /** The seconds that a request may take; null is no limit. */
   static requestTimeout: number | null = null;
@@ -84,7 +81,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   reportLostClients: boolean;
   /**
    * The seconds that a request may take; null is no limit. May be changed at any time. A change applies to open
-   * requests too: if there was no limit before, their time begins with the change.
+   * requests too: if there was no limit before, their time begins with the change. Setting it throws a RangeError for a
+   * value out of range, and a TypeError for one that is not a number or null.
    */
   get requestTimeout(): number | null {
     return requestTimeoutOf(this);
@@ -98,7 +96,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   readonly shared: unknown;
   /**
    * The options that the server was created with, by name: those of the constructor, your own ones included, or else the
-   * static fields of the class. Handlers read them as `this.server.options`.
+   * static fields of the class. `shared` is not among them. Handlers read them as `this.server.options`.
    */
   // deno-lint-ignore no-explicit-any
   readonly options: Readonly<Record<string, any>>;
@@ -109,7 +107,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
 
   static {
     untimedActions.add(this.prototype.serviceActions);
-    ownStages.add(this.prototype);
+    ownServers.add(this.prototype);
   }
 
   /**
@@ -144,7 +142,10 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     this.options = Object.freeze(effectiveOptions(this.constructor, options));
   }
 
-  /** The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. */
+  /**
+   * The seconds that {@linkcode BaseServer.handleRequest} waits; null is no limit. Setting it throws a RangeError for a
+   * value out of range, and a TypeError for one that is not a number or null.
+   */
   get timeout(): number | null {
     return this.#timeout;
   }
@@ -154,7 +155,10 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     this.#timeout = seconds;
   }
 
-  /** The seconds that `await using` and `serve` wait for the requests under way; null is no limit. */
+  /**
+   * The seconds that `await using` and `serve` wait for the open requests; null is no limit. Setting it throws a
+   * RangeError for a value out of range, and a TypeError for one that is not a number or null.
+   */
   get closeTimeout(): number | null {
     return this.#closeTimeout;
   }
@@ -177,6 +181,8 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
    *
    * @param options A signal that stops the loop, and the interval of `serviceActions`.
    * @throws {OSError} if the socket of the server fails.
+   * @throws {Error} if the server serves already.
+   * @throws {RangeError} if `pollInterval` is not positive.
    * @throws The error of a `serverBind` or `serverActivate` that returned a promise.
    */
   serveForever(options: ServeForeverOptions = {}): Promise<void> {
@@ -234,6 +240,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
    * shorter, and then calls {@linkcode BaseServer.handleTimeout}.
    *
    * @throws {OSError} if the socket of the server fails.
+   * @throws The error of a `serverBind` or `serverActivate` that returned a promise, or of `handleTimeout`.
    */
   handleRequest(): Promise<void> {
     noteServing(this);
@@ -300,9 +307,9 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   }
 
   /**
-   * Closes the server. The server gets no further request, aborts the `signal` of the handlers, waits for the requests
-   * under way, and cuts them off after the timeout. A handler, or a hook of a request, cannot wait for itself: called
-   * there, `serverClose` resolves to zeros at once, and the rest goes on in the background. May be extended; call super.
+   * Closes the server: stops accepting, aborts the `signal` of the handlers, waits for the open requests, and cuts off
+   * those that are left after the timeout. A handler, or a hook of a request, cannot wait for itself: called there,
+   * `serverClose` resolves to zeros at once, and the rest goes on in the background. May be extended; call super.
    *
    * @param options The time to wait.
    * @returns The numbers of open requests that were idle, that finished, and that were cut off.
@@ -391,7 +398,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
   }
 
   /**
-   * Reports that `serverClose` has waited a second for the requests under way: prints one line to stderr. May be
+   * Reports that `serverClose` has waited a second for the open requests: prints one line to stderr. May be
    * overridden.
    *
    * @param clients The hosts, or paths, of the clients; "" for a client without one.
@@ -426,7 +433,7 @@ export abstract class BaseServer<R = unknown, A extends Address = Address>
     };
   }
 
-  /** Closes the server, for `await using`. Waits at most `closeTimeout` for the requests under way. */
+  /** Closes the server, for `await using`. Waits at most `closeTimeout` for the open requests. */
   async [Symbol.asyncDispose](): Promise<void> {
     warnIfJustBegun(this);
     await this.serverClose({ timeout: this.closeTimeout });

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { checkChange, ownStages } from "./accept_in.ts";
+import { checkChange, ownServers } from "./accept_in.ts";
 import { turnAway } from "./rejection.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { Address } from "../base/address.ts";
+import { checkBoolean, checkMax } from "../base/arguments.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type {
@@ -50,7 +51,7 @@ export interface MixInOptions {
    */
   maxConnectionsPerClient?: number;
   /**
-   * Whether `serverClose` waits for the requests under way.
+   * Whether `serverClose` waits for the open requests.
    *
    * @default {true}
    */
@@ -93,7 +94,7 @@ export function concurrent<B extends ServerConstructor>(Base: B) {
     static blockOnClose = true;
     static {
       Object.defineProperty(this, "name", { value: `Async${Base.name}` });
-      ownStages.add(this.prototype);
+      ownServers.add(this.prototype);
     }
 
     // deno-lint-ignore no-explicit-any
@@ -205,18 +206,6 @@ function limitsOf(statics: MixInStatics, given: unknown): ConnectionLimits {
       "blockOnClose",
     ),
   };
-}
-
-export function checkBoolean(value: boolean, name: string): boolean {
-  if (typeof value === "boolean") return value;
-  throw new TypeError(`Cannot set ${name}: it must be a boolean, got ${value}`);
-}
-
-export function checkMax(max: number, name: string): number {
-  if (max === Infinity || Number.isInteger(max) && max >= 1) return max;
-  throw new RangeError(
-    `Cannot set ${name}: it must be an integer from 1, or Infinity, got ${max}`,
-  );
 }
 
 function checkPolicy(policy: MaxConnectionsPolicy): MaxConnectionsPolicy {

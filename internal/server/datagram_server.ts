@@ -7,7 +7,7 @@
 import type { Address } from "../base/address.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
-import { getsUsualRequests } from "./handler_class.ts";
+import { standardGetRequests } from "./handler_class.ts";
 import { readyWithin } from "./loop_waiter.ts";
 import { noteLimit } from "../requests/note_limit.ts";
 import { requestsOf } from "../requests/request_registry.ts";
@@ -34,11 +34,11 @@ export abstract class DatagramServer<A extends Address = Address>
   /** `SOCK_DGRAM`. */
   static override socketType: number = SOCK_DGRAM;
   static {
-    getsUsualRequests.add(this.prototype.getRequest);
+    standardGetRequests.add(this.prototype.getRequest);
   }
 
   /**
-   * Waits for the requests under way, which answer on the server's socket, and then closes that socket. Also waits, a
+   * Waits for the open requests, which answer on the server's socket, and then closes that socket. Also waits, a
    * second at most, for the clients to read their answers. Datagrams that the server has received and not begun to
    * handle are dropped, as the system drops those in its own buffer, and count as rejected in `status`.
    */

@@ -1,5 +1,5 @@
 /**
- * Checks of a class of handlers: that it fits the requests of its server, and the moment at which a server is made for it.
+ * Checks a handler class: its `handle` method, and whether it fits the requests of its server.
  *
  * @module
  */
@@ -9,20 +9,17 @@ import { awaitHint, typoOf } from "../base/message_hints.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
 import type { Runnable } from "./request_stages.ts";
 
-/** A class of handlers, for any type of request and server. */
+/** A handler class, for any type of request and server. */
 // deno-lint-ignore no-explicit-any
 export type HandlerClass = new (...args: any[]) => Runnable;
 
-/** The place in which handlers run, for error messages. */
-export type HandlerPlace = "in a worker" | "in another process";
-
-/** The prototypes of the module's own classes of handlers, whose `handle` does nothing. */
+/** The prototypes of the module's own handler classes, whose `handle` does nothing. */
 export const ownHandlers: WeakSet<object> = new WeakSet();
 
 /** The prototypes of the handlers that block. */
 export const blockingHandlers: WeakSet<object> = new WeakSet();
 
-/** Throws for a class of handlers that block if the server has no workers. */
+/** Throws for a blocking handler class if the server has no workers. */
 export function checkBlocking(Handler: HandlerClass, Server: object): void {
   if ("maxWorkers" in Server) return;
   let prototype: object | null = Handler.prototype;
@@ -37,7 +34,7 @@ export function checkBlocking(Handler: HandlerClass, Server: object): void {
   );
 }
 
-/** Throws a TypeError unless `value` is a class of handlers whose `handle` is spelt right. */
+/** Throws a TypeError unless `value` is a handler class whose `handle` is spelt right. */
 export function checkHandlerClass(
   value: unknown,
 ): asserts value is HandlerClass {
@@ -53,7 +50,7 @@ export function checkHandlerClass(
   );
 }
 
-/** Returns the hint for a value that is no class of handlers. */
+/** Returns the hint for a value that is no handler class. */
 function cureFor(value: unknown): string {
   if (value === undefined) return "; pass it after the address";
   if (typeof value === "number") return "; write the address as [host, port]";
@@ -122,56 +119,13 @@ export function checkHandled(handler: object): void {
   );
 }
 
-/** Reports whether `value` is a class of handlers. */
+/** Reports whether `value` is a handler class. */
 export function isHandler(value: unknown): value is HandlerClass {
   return typeof value === "function" &&
     typeof value.prototype?.handle === "function";
 }
 
-/**
- * The place in which this thread or process imports a handler's module, while it does. A server created meanwhile is the
- * program's own, which would start again in each worker and child.
- */
-let loading: HandlerPlace | undefined;
-
-/** Imports a handler's module. */
-export async function loadModule<T>(
-  place: HandlerPlace,
-  load: () => Promise<T>,
-): Promise<T> {
-  loading = place;
-  try {
-    return await load();
-  } catch (error) {
-    throw notFound(error, place);
-  } finally {
-    loading = undefined;
-  }
-}
-
-/** Returns the error of a module that does not exist where the handler runs; any other error as it is. */
-function notFound(error: unknown, place: HandlerPlace): unknown {
-  const { message } = Object(error);
-  if (!(error instanceof TypeError) || !/^Module not found/.test(message)) {
-    return error;
-  }
-  return new TypeError(
-    `Cannot import the module of the handler ${place}: ${
-      message.replace(/\.$/, "")
-    }; write the class into a file, and in it moduleUrl = import.meta.url`,
-    { cause: error },
-  );
-}
-
-/** Throws an Error while a handler's module is being imported. */
-export function checkNotLoading(): void {
-  if (loading === undefined) return;
-  throw new Error(
-    `Cannot make a server ${loading}, where its module is loaded for the handler only: make it inside of if (import.meta.main) { ... }`,
-  );
-}
-
-/** A class of handlers for one kind of request. */
+/** A handler class for one kind of request. */
 export interface HandlerKind {
   /** The name of the class. */
   readonly name: string;
@@ -188,7 +142,7 @@ export const handlerKinds: WeakMap<object, HandlerKind> = new WeakMap();
  * The `getRequest` methods that return connections of a stream socket, or datagrams of a datagram socket. Other
  * overrides may return requests of any kind.
  */
-export const getsUsualRequests: WeakSet<object> = new WeakSet();
+export const standardGetRequests: WeakSet<object> = new WeakSet();
 
 function handlerKindOf(
   Handler: { prototype: object },
@@ -204,7 +158,7 @@ function handlerKindOf(
 /**
  * Throws unless the handlers fit the requests of a server.
  *
- * @param Handler The class of the handlers.
+ * @param Handler The handler class.
  * @param socketType The type of the server's socket.
  * @param doing The beginning of the message.
  * @throws {TypeError} if they are for the other kind.

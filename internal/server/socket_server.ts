@@ -13,13 +13,14 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../base/constants.ts";
+import { DEFAULT_BACKLOG } from "../socket/binding.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 import { checkChange } from "./accept_in.ts";
 import { BaseServer } from "./base_server.ts";
 import { addressOfGiven, bindAndActivate } from "./bind_and_activate.ts";
 import { bindPassable } from "./bind_passable.ts";
-import { checkHandlerKind, getsUsualRequests } from "./handler_class.ts";
+import { checkHandlerKind, standardGetRequests } from "./handler_class.ts";
 import { checkSslOption } from "./handshakes.ts";
 import {
   acceptRateOf,
@@ -46,7 +47,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   /** `SOCK_STREAM` or `SOCK_DGRAM`. */
   static socketType: number = SOCK_STREAM;
   /** The number of connections that may wait to be accepted: 511, Deno's default; Python has 5. */
-  static requestQueueSize = 511;
+  static requestQueueSize: number = DEFAULT_BACKLOG;
   /** Whether to set SO_REUSEADDR. Deno always sets it on TCP listeners. */
   static allowReuseAddress = false;
   /** Whether to set SO_REUSEPORT. Needs `--unstable-net`. */
@@ -192,6 +193,10 @@ export abstract class SocketServer<R, A extends Address = Address>
    * @param serverAddress `[host, port]`, a path, or a socket that is bound already.
    * @param RequestHandlerClass The class that handles requests.
    * @param options Settings that replace the static fields of the same names.
+   * @throws {OSError} if the address cannot be bound: EADDRINUSE, EADDRNOTAVAIL, EACCES and so on.
+   * @throws {TypeError} if the handler class or an option has the wrong type, or the socket is of another kind.
+   * @throws {RangeError} if an option is out of range.
+   * @throws {SSLError} if `ssl` lacks a certificate, or authorities to verify clients with.
    */
   constructor(
     serverAddress: ServerAddress<A> | Socket,
@@ -226,7 +231,7 @@ export abstract class SocketServer<R, A extends Address = Address>
   /** Refuses handlers of connections for datagrams, and the reverse, unless an override of `getRequest` may suit them. */
   #checkHandlers(): void {
     const { constructor, getRequest, RequestHandlerClass } = this;
-    if (!getsUsualRequests.has(getRequest)) return;
+    if (!standardGetRequests.has(getRequest)) return;
     const doing = `Cannot make a server of ${constructor.name}`;
     checkHandlerKind(RequestHandlerClass, this.socketType, doing);
   }

@@ -9,8 +9,8 @@ import { OSError } from "../base/errors.ts";
 import { acceptNow, endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { SSLSocket } from "../ssl/ssl_context.ts";
-import { ownStages } from "./accept_in.ts";
-import { getsUsualRequests } from "./handler_class.ts";
+import { ownServers } from "./accept_in.ts";
+import { standardGetRequests } from "./handler_class.ts";
 import type {
   ServerCloseOptions,
   ServerCloseReport,
@@ -26,8 +26,8 @@ import { SocketServer } from "./socket_server.ts";
 export abstract class StreamServer<A extends Address = Address>
   extends SocketServer<Socket, A> {
   static {
-    getsUsualRequests.add(this.prototype.getRequest);
-    ownStages.add(this.prototype);
+    standardGetRequests.add(this.prototype.getRequest);
+    ownServers.add(this.prototype);
   }
 
   /** Listens. May be overridden. */
@@ -35,7 +35,7 @@ export abstract class StreamServer<A extends Address = Address>
     this.socket.listen(this.requestQueueSize);
   }
 
-  /** Closes the listening socket, and then does as {@linkcode BaseServer.serverClose}. */
+  /** Stops accepting, closes the listening socket, and then waits as {@linkcode BaseServer.serverClose} does. */
   override async serverClose(
     options: ServerCloseOptions = {},
   ): Promise<ServerCloseReport> {

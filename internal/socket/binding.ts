@@ -27,8 +27,8 @@ import { isHeld, Listener } from "./listener.ts";
 import { getsockname } from "./socket_names.ts";
 import type { SocketState } from "./state.ts";
 
-/** Deno's default backlog, and that of `bind`. */
-const BACKLOG = 511;
+/** Deno's default backlog, and that of `bind` and of servers. */
+export const DEFAULT_BACKLOG = 511;
 
 /** Binds a socket to an address. */
 export function bind(
@@ -101,7 +101,10 @@ export function ensureBound(state: SocketState, peer?: string): Datagram {
 }
 
 /** Starts to listen. */
-export function listen(state: SocketState, backlog: number = BACKLOG): void {
+export function listen(
+  state: SocketState,
+  backlog: number = DEFAULT_BACKLOG,
+): void {
   state.checkOpen("listen");
   if (state.type !== SOCK_STREAM) {
     throw osError("EOPNOTSUPP", { syscall: "listen" });
@@ -120,7 +123,7 @@ function openListening(state: SocketState, backlog: number): void {
   if (state.listener === undefined) {
     const free = unix ? unboundAddress(AF_UNIX) : ["", 0] as const;
     openAt(state, state.localAddress ?? free, backlog);
-  } else if (!state.listening && backlog !== BACKLOG && !unix) {
+  } else if (!state.listening && backlog !== DEFAULT_BACKLOG && !unix) {
     const address = getsockname(state);
     state.listener.close();
     state.listener = undefined;

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { checkBoolean } from "../base/arguments.ts";
 import {
-  checkBoolean,
   concurrent,
   type MixInOptions,
   type ServerConstructor,
@@ -20,7 +20,7 @@ import {
   acceptInOf,
   cannotHandleOne,
   checkServesElsewhere,
-  ownStages,
+  ownServers,
 } from "../server/accept_in.ts";
 import { bindShared } from "../server/bind_passable.ts";
 import type { SocketServer } from "../server/socket_server.ts";
@@ -40,7 +40,7 @@ import {
   handlerReference,
   plainOptions,
 } from "../handoff/handler_reference.ts";
-import { checkNotLoading } from "../server/handler_class.ts";
+import { checkNotLoading } from "../server/module_loading.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import type { WorkerPool, WorkerPoolOptions } from "./worker_pool.ts";
 import {
@@ -107,7 +107,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     static acceptIn: Statics["acceptIn"] = "parent";
     static {
       Object.defineProperty(this, "name", { value: `Threading${Base.name}` });
-      ownStages.add(this.prototype);
+      ownServers.add(this.prototype);
     }
 
     #limits: PoolLimits;
