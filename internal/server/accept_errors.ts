@@ -1,5 +1,6 @@
 /**
- * Judges failures of `getRequest`. CPython's loop skips every `OSError`, and so does this one.
+ * Judges failures of `getRequest`. CPython's loop skips every `OSError`; this one ends if the server's socket is closed,
+ * or after ten errors in a row of a descriptor that does not listen.
  *
  * @module
  */
@@ -7,7 +8,10 @@
 import { OSError } from "../base/errors.ts";
 import { translate } from "../base/translate_error.ts";
 
-/** The verdict on a failed `getRequest`: go on, pause first, count it, or end the loop. */
+/**
+ * The verdict on a failed `getRequest`: `transient` goes on, `resource` pauses first, `invalid` pauses and counts towards
+ * the end, `fatal` ends the loop.
+ */
 export type AcceptVerdict = "transient" | "resource" | "invalid" | "fatal";
 
 /** Limits of the process and of the system, see accept(2). They pass when connections end. */
@@ -42,7 +46,7 @@ export function systemError(error: unknown): OSError | undefined {
   return translated instanceof OSError ? translated : undefined;
 }
 
-/** Reports whether an error is a class of Deno, has a code of Node, or is that of a time limit. */
+/** Reports whether an error is a class of Deno, has a code of Node, or is that of a timeout or an abort. */
 function isSystemError(error: Error & { code?: unknown }): boolean {
   if (error instanceof DOMException) {
     return error.name === "TimeoutError" || error.name === "AbortError";

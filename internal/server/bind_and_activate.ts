@@ -57,7 +57,7 @@ async function activateAfter(
   await server.serverActivate();
 }
 
-/** Ends a start that took time. A server that was closed meanwhile may have opened its socket since. */
+/** Ends a start that took time. Closes the socket of a server that was closed before its start ended. */
 async function finish(
   server: StartingServer,
   starting: Promise<void>,
@@ -94,31 +94,31 @@ export function addressOfGiven<A extends Address>(
   if (!(given instanceof Socket)) return given;
   const family = setting({ constructor: Class }, options, "addressFamily");
   const { socketType } = Class;
-  const wanted = kindOf(family, socketType);
+  const wanted = kindName(family, socketType);
   const state = stateOf(given);
   const bound = (state.listener ?? state.datagram) !== undefined;
-  if (!bound || kindOf(given.family, given.type) !== wanted) {
+  if (!bound || kindName(given.family, given.type) !== wanted) {
     const want = `${
       socketType === SOCK_STREAM ? "listening" : "bound"
     } ${wanted}`;
     throw new TypeError(
       `Cannot make a server of ${Class.name}: it needs a ${want}, got ${
-        describe(given)
+        describeSocket(given)
       }`,
     );
   }
   return given.getsockname() as ServerAddress<A>;
 }
 
-function kindOf(family: number, type: number): string {
+function kindName(family: number, type: number): string {
   const stream = type === SOCK_STREAM;
   if (family !== AF_UNIX) return stream ? "TCP socket" : "UDP socket";
   return stream ? "Unix stream socket" : "Unix datagram socket";
 }
 
 /** Returns the state and the kind of a socket, for a message. */
-function describe(socket: Socket): string {
-  return `${conditionOf(socket)} ${kindOf(socket.family, socket.type)}`;
+function describeSocket(socket: Socket): string {
+  return `${conditionOf(socket)} ${kindName(socket.family, socket.type)}`;
 }
 
 function conditionOf(socket: Socket): string {

@@ -69,21 +69,30 @@ export class Dispatcher<R> {
   /**
    * Gets a request and takes it through its stages, up to its PROXY header or its TLS handshake if it begins with one.
    *
-   * @param ready One of the requests that are {@linkcode Dispatcher.ready}, to take through its other stages instead.
-   * @returns The verdict on a failure of `getRequest`; undefined if there was a request.
+   * @returns The verdict on a failed `getRequest`; undefined otherwise.
    */
-  async handleOne(ready?: KnownRequest<R>): Promise<AcceptVerdict | undefined> {
-    let active = ready;
-    if (active !== undefined) active.inTask = false;
-    else {
-      try {
-        const getting = this.#server.getRequest();
-        active = this.#begin(Array.isArray(getting) ? getting : await getting);
-      } catch (error) {
-        return await this.#acceptFailed(error);
-      }
-      if (active === undefined) return;
+  async handleNext(): Promise<AcceptVerdict | undefined> {
+    let active: KnownRequest<R> | undefined;
+    try {
+      const getting = this.#server.getRequest();
+      active = this.#begin(Array.isArray(getting) ? getting : await getting);
+    } catch (error) {
+      return await this.#acceptFailed(error);
     }
+    if (active === undefined) return;
+    try {
+      const step = this.#admit(active);
+      if (step !== undefined) await step;
+    } catch (error) {
+      await this.#requestFailed(active, active.clientAddress, error);
+    } finally {
+      if (!active.inTask) this.#requests.end(active);
+    }
+  }
+
+  /** Takes one of the requests that are {@linkcode Dispatcher.ready} through its other stages. */
+  async handleReady(active: KnownRequest<R>): Promise<void> {
+    active.inTask = false;
     try {
       const step = active.secured ? this.#accept(active) : this.#admit(active);
       if (step !== undefined) await step;
@@ -106,11 +115,11 @@ export class Dispatcher<R> {
   /** Accepts or rejects a request; a server that shuts down accepts none. Returns a promise only if a stage does. */
   #admit(active: KnownRequest<R>): void | Promise<void> {
     const { draining, concurrent } = this.#requests;
-    const verdict = !draining &&
+    const accepted = !draining &&
       this.#server.verifyRequest(active.request, active.clientAddress);
-    if (verdict === true) return this.#accept(active);
-    if (concurrent) return this.#judge(active, verdict);
-    return this.#acceptOrReject(active, verdict);
+    if (accepted === true) return this.#accept(active);
+    if (concurrent) return this.#decideInTask(active, accepted);
+    return this.#acceptOrReject(active, accepted);
   }
 
   /** Processes a request, whose time begins; on a server with `ssl` after its handshake. */
@@ -126,9 +135,9 @@ export class Dispatcher<R> {
 
   async #acceptOrReject(
     active: KnownRequest<R>,
-    verdict: boolean | Promise<boolean>,
+    accepted: boolean | Promise<boolean>,
   ): Promise<void> {
-    if (await verdict) await this.#accept(active);
+    if (await accepted) await this.#accept(active);
     else await this.#reject(active.request, active.clientAddress);
   }
 
@@ -142,7 +151,7 @@ export class Dispatcher<R> {
     try {
       const client = this.#requests.trustedPeers === undefined
         ? peerAddress
-        : await this.#headers.introduce(active, peerAddress);
+        : await this.#headers.awaitClient(active, peerAddress);
       if (client === undefined) return;
       if (await this.#server.verifyRequest(request, client)) {
         await this.#accept(active as KnownRequest<R>);
@@ -154,17 +163,17 @@ export class Dispatcher<R> {
     }
   }
 
-  /** Reports whether a request begins with a PROXY header or a handshake. */
-  get introduces(): boolean {
+  /** Whether requests wait for a PROXY header or a handshake. */
+  get mayHavePending(): boolean {
     return this.#requests.trustedPeers !== undefined || !!this.#server.ssl;
   }
 
   /** Waits for the PROXY headers and the handshakes under way, and handles their requests. */
-  async handleIntroduced(): Promise<void> {
+  async handlePending(): Promise<void> {
     await this.#proxyHeaders?.settled();
-    while (this.ready.length > 0) await this.handleOne(this.ready.shift());
+    while (this.ready.length > 0) await this.handleReady(this.ready.shift()!);
     await this.#handshakes?.settled();
-    while (this.ready.length > 0) await this.handleOne(this.ready.shift());
+    while (this.ready.length > 0) await this.handleReady(this.ready.shift()!);
   }
 
   /** Closes the requests that have not sent their PROXY header or ended their handshake: the server shuts down. */
@@ -190,34 +199,34 @@ export class Dispatcher<R> {
   }
 
   /**
-   * Waits for a verdict in a task, or turns the request away, so that the loop gets the next request meanwhile. The
-   * request counts from the start: a limit holds for requests that wait for their verdict, too.
+   * Waits for a verdict in a task, or turns the request away, so that the loop gets the next request meanwhile. A
+   * request that waits for its verdict counts towards the limits.
    */
-  #judge(
+  #decideInTask(
     active: KnownRequest<R>,
-    verdict: boolean | Promise<boolean>,
+    accepted: boolean | Promise<boolean>,
   ): void {
     const draining = this.#requests.draining ? "draining" : undefined;
-    const reason = verdict === false
+    const reason = accepted === false
       ? draining ?? "verifyRequest"
       : this.#requests.limits.exceeds(active.request);
     if (reason === undefined) {
       active.inTask = true;
-      return void this.#verify(active, Promise.resolve(verdict));
+      return void this.#awaitDecision(active, Promise.resolve(accepted));
     }
-    Promise.resolve(verdict).catch(() => {}); // the client is turned away in any case
+    Promise.resolve(accepted).catch(() => {}); // the client is turned away in any case
     void turnAway(this.#server, active, reason);
   }
 
   /** Waits for a verdict, and then accepts the request or turns it away. */
-  async #verify(
+  async #awaitDecision(
     active: KnownRequest<R>,
-    verdict: Promise<boolean>,
+    decision: Promise<boolean>,
   ): Promise<void> {
     const { request, clientAddress } = active;
     const server = this.#server;
     try {
-      const accepted = await verdict.finally(() => active.inTask = false);
+      const accepted = await decision.finally(() => active.inTask = false);
       if (active.end !== undefined) await shutdownCurrent(server, request); // cut off meanwhile
       else if (accepted) await this.#accept(active);
       else void turnAway(server, active, "verifyRequest");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { isInside } from "./inside_server.ts";
 import { begun } from "../waiting/promises.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
@@ -43,15 +43,15 @@ export async function drain(
   requests: Requests,
   timeout: number | null,
 ): Promise<ServerCloseReport> {
-  const under = new Set(requests);
+  const counted = new Set(requests);
   await waitForEnd(server, requests, timeout);
   for (const active of requests.giveUp()) {
-    under.add(active);
+    counted.add(active);
     cutOff(active.request);
     active.observed?.stop(active.request, "forced");
   }
   const elsewhere = await requests.acceptingWorkers?.giveUp() ?? EMPTY_REPORT;
-  return sumOfReports([reportOf(under), elsewhere]);
+  return sumOfReports([reportOf(counted), elsewhere]);
 }
 
 /** Waits until no request is open, or for `timeout` seconds, and tells the server if that takes long. */
@@ -63,7 +63,7 @@ async function waitForEnd(
   const due = performance.now() + (timeout ?? Infinity) * 1000;
   const slow = setTimeout(() => {
     const left = timeout === null ? null : (due - performance.now()) / 1000;
-    tell(server, clientsOf(requests), left);
+    reportSlowClose(server, clientsOf(requests), left);
   }, REPORT_AFTER_MS);
   await anyReady([atMost(requests, 0)], timeout);
   clearTimeout(slow);
@@ -95,7 +95,7 @@ function clientsOf(requests: Requests): string[] {
   return [...own, ...requests.acceptingWorkers?.clients ?? []];
 }
 
-function tell(
+function reportSlowClose(
   server: DrainingServer,
   clients: string[],
   seconds: number | null,
@@ -127,31 +127,15 @@ export function saySlowClose(
   );
 }
 
-/** The server whose loop or request runs the code. */
-const scope = new AsyncLocalStorage<object>();
-
-/**
- * Runs the loop of a server, or one request. Code that runs there, also after an `await`, is inside of the server. The
- * loop enters once, because entering for each datagram costs 0.4 us.
- */
-export function enter<T>(server: object, run: () => T): T {
-  return isInside(server) ? run() : scope.run(server, run);
-}
-
-/** Reports whether the caller is part of a request of the server. A wait for all requests would never end there. */
-export function isInside(server: object): boolean {
-  return scope.getStore() === server;
-}
-
 /**
  * Does the rest of a close when the requests have ended. If a request closes the server, that is later, in the
  * background.
  */
 export async function afterDrain(
   server: object,
-  rest: () => void | Promise<void>,
+  closeRest: () => void | Promise<void>,
 ): Promise<void> {
   const { drained } = requestsOf(server);
-  if (drained !== undefined && isInside(server)) drained.then(rest);
-  else await rest();
+  if (drained !== undefined && isInside(server)) drained.then(closeRest);
+  else await closeRest();
 }

@@ -15,7 +15,7 @@ import { contextCheck } from "../base/ssl_contexts.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import type { Socket } from "../socket/socket_object.ts";
 import type { SSLContext, SSLSocket } from "../ssl/ssl_context.ts";
-import { handshake } from "../stages/events.ts";
+import { handshakeEnd } from "../stages/events.ts";
 import { sayHookFailed } from "../stages/report.ts";
 import type {
   ActiveRequest,
@@ -31,7 +31,7 @@ import type { ServerStages } from "../stages/stages.ts";
  *
  * @param ssl The option `ssl`.
  * @param socketType The type of the server's socket.
- * @throws {TypeError} if it is no context for servers, or the server is for datagrams.
+ * @throws {TypeError} if it is not a context for servers, or the server is for datagrams.
  * @throws {SSLError} if the context lacks a certificate, or authorities to verify clients with.
  */
 export function checkSslOption(
@@ -105,7 +105,7 @@ export class Handshakes<R> extends PendingRequests<R, SecureServer> {
   async #secure(active: KnownRequest<R>): Promise<boolean> {
     const server = this.server;
     const { clientAddress } = active;
-    const since = handshake.hasSubscribers ? performance.now() : undefined;
+    const since = handshakeEnd.hasSubscribers ? performance.now() : undefined;
     try {
       await this.#handshake(active);
       publishHandshake(server, clientAddress, since, undefined);
@@ -163,5 +163,5 @@ function publishHandshake(
 ): void {
   if (since === undefined) return;
   const duration = (performance.now() - since) / 1000;
-  handshake.publish({ server, clientAddress, duration, error });
+  handshakeEnd.publish({ server, clientAddress, duration, error });
 }

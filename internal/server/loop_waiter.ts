@@ -45,7 +45,7 @@ export async function readyWithin(
   return source.ready;
 }
 
-/** One run of `serveForever`. */
+/** The waits and the stop of one run of `serveForever`. */
 export class LoopWaiter {
   readonly #ended = Promise.withResolvers<void>();
   readonly #abandoned = Promise.withResolvers<void>();
@@ -87,7 +87,7 @@ export class LoopWaiter {
     return this.#ended.promise;
   }
 
-  /** Reports whether the loop is waiting, and not getting a request. */
+  /** Whether the loop is waiting, and not getting a request. */
   get waiting(): boolean {
     return this.#wake !== undefined;
   }

@@ -13,35 +13,35 @@ import type { ServerStages } from "../stages/stages.ts";
 type Server = Pick<ServerStages<any>, "serverAddress" | "fileno">;
 
 /** The bound servers that have not served yet. */
-const idle = new Set<Server>();
+const unserved = new Set<Server>();
 /** The moment at which a server began to serve. */
-const begun = new WeakMap<object, StartTime>();
+const servedAt = new WeakMap<object, StartTime>();
 let listening = false;
 
 /** Notes that a server is bound, and should serve. */
 export function noteBound(server: Server): void {
-  if (begun.has(server)) return;
-  idle.add(server);
+  if (servedAt.has(server)) return;
+  unserved.add(server);
   if (listening) return;
   listening = true;
   // The event of a program that ends by itself, and not by an error or `Deno.exit`.
-  addEventListener("beforeunload", reportIdle);
+  addEventListener("beforeunload", reportUnserved);
 }
 
 /** Notes that a server serves. */
 export function noteServing(server: Server): void {
-  idle.delete(server);
-  begun.set(server, StartTime.current());
+  unserved.delete(server);
+  servedAt.set(server, StartTime.current());
 }
 
 /** Notes that a server is closed. */
 export function noteClosed(server: Server): void {
-  idle.delete(server);
+  unserved.delete(server);
 }
 
 /** Reports a server that `await using` closes in the turn in which it began to serve. */
 export function warnIfJustBegun(server: Server): void {
-  if (begun.get(server) !== StartTime.current()) return;
+  if (servedAt.get(server) !== StartTime.current()) return;
   say(
     `${
       nameOf(server)
@@ -49,8 +49,8 @@ export function warnIfJustBegun(server: Server): void {
   );
 }
 
-function reportIdle(): void {
-  for (const server of idle) {
+function reportUnserved(): void {
+  for (const server of unserved) {
     if (server.fileno() < 0) continue;
     say(
       `${
@@ -58,7 +58,7 @@ function reportIdle(): void {
       } never served: write await server.serveForever(), or await serve(server)`,
     );
   }
-  idle.clear();
+  unserved.clear();
 }
 
 function nameOf({ constructor, serverAddress }: Server): string {

@@ -32,7 +32,7 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
   protected readonly requests: Requests;
   readonly #onEnd: (ready?: KnownRequest) => void;
   readonly #pending = new Set<ActiveRequest<R>>();
-  #quiet: PromiseWithResolvers<void> | undefined;
+  #allEnded: PromiseWithResolvers<void> | undefined;
 
   /**
    * @param server The server.
@@ -59,7 +59,7 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
     address: Address,
   ): void | Promise<void>;
 
-  /** Reports whether no request waits. */
+  /** Whether no request waits. */
   get empty(): boolean {
     return this.#pending.size === 0;
   }
@@ -83,7 +83,7 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
     this.#pending.delete(active);
     if (ready === undefined || !this.requests.draining) this.#onEnd(ready);
     else void turnAway(this.server, ready, "draining");
-    if (this.empty) this.#quiet?.resolve();
+    if (this.empty) this.#allEnded?.resolve();
   }
 
   /**
@@ -115,8 +115,8 @@ export abstract class PendingRequests<R, S extends ServerStages<unknown>> {
   /** Resolves when no request waits. */
   async settled(): Promise<void> {
     if (this.empty) return;
-    await (this.#quiet ??= Promise.withResolvers()).promise;
-    this.#quiet = undefined;
+    await (this.#allEnded ??= Promise.withResolvers()).promise;
+    this.#allEnded = undefined;
   }
 
   /** Cuts off the requests that wait: the server shuts down. */

@@ -60,9 +60,9 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
   /**
    * Reads the header of a request that has begun, and that the loop does not take.
    *
-   * @returns The address of the client; undefined if no header counts, and the connection is closed.
+   * @returns The address of the client; undefined if there is no valid header; the connection is closed then.
    */
-  async introduce(
+  async awaitClient(
     active: ActiveRequest,
     peerAddress: Address,
   ): Promise<Address | undefined> {
@@ -74,7 +74,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
   async #run(active: ActiveRequest<R>, peerAddress: Address): Promise<void> {
     let known: KnownRequest<R> | undefined;
     try {
-      known = await this.#introduceOrEnd(active, peerAddress);
+      known = await this.#awaitClientOrEnd(active, peerAddress);
     } catch (thrown) {
       sayHookFailed(peerAddress, thrown);
       cutOff(active.request);
@@ -85,7 +85,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
   }
 
   /** Reads a header. Returns the request; undefined if it was closed or turned away. */
-  async #introduceOrEnd(
+  async #awaitClientOrEnd(
     active: ActiveRequest<R>,
     peerAddress: Address,
   ): Promise<KnownRequest<R> | undefined> {
@@ -113,7 +113,7 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
     }
   }
 
-  /** Returns the address of the client; undefined if there is no valid header, and the connection is closed. */
+  /** Returns the address of the client; undefined if there is no valid header; the connection is closed then. */
   async #clientOf(
     active: ActiveRequest,
     peerAddress: Address,
@@ -184,15 +184,15 @@ export class ProxyHeaders<R> extends PendingRequests<R, ProxiedServer> {
 }
 
 /**
- * Returns the address of the client: that of the peer if the header has none. A server over TCP has no place for a path:
- * the addresses of its clients are `[host, port]`, and the specification has a receiver fall back to the peer's then.
+ * Returns the address of the client, or that of the peer if the header has none. On a TCP server a header with a path
+ * counts as one without an address, as the specification says.
  */
 function clientAddressOf({ source }: ProxyHeader, peer: Address): Address {
   const fits = typeof source !== "string" || typeof peer === "string";
   return fits ? source ?? peer : peer;
 }
 
-/** The bytes of connections that have ended before their first byte: checks that they can be opened, mostly. */
+/** The errors of connections that ended before their first byte, mostly checks that the port is open. */
 const silent = new WeakSet<Error>();
 
 /** Reports whether an error means that the peer has left without a byte. */

@@ -11,10 +11,12 @@
 import type { Address } from "../base/address.ts";
 import { TimeoutError } from "../base/errors.ts";
 import { isGoodbye } from "../requests/idle_waits.ts";
-import type { ReplacedRequests } from "../requests/active_requests.ts";
 import { sayHookFailedAndClose } from "../stages/report.ts";
 import { reportError } from "../stages/events.ts";
-import type { ActiveRequest } from "../requests/active_requests.ts";
+import type {
+  ActiveRequest,
+  ReplacedRequests,
+} from "../requests/active_requests.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import { begun } from "../waiting/promises.ts";
@@ -87,8 +89,8 @@ export async function reportAndShutdown<R>(
 }
 
 /**
- * Runs the task of a request, as {@linkcode processRequestTask} does, and ends the request. An async function would take
- * 250 bytes of each idle connection.
+ * Runs the task of a request as {@linkcode processRequestTask} does, and then ends the request. Written with callbacks,
+ * because an async function would take 250 bytes of each idle connection.
  */
 export function runTask<R>(
   server: ServerStages<R>,

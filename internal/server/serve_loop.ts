@@ -17,7 +17,7 @@ import type { ServerState } from "../stages/server_status.ts";
 import { readReadiness, socketOf } from "../socket/select.ts";
 import { type AcceptVerdict, PAUSE_MS } from "./accept_errors.ts";
 import { publishListening } from "../stages/events.ts";
-import { enter } from "./drain.ts";
+import { enter } from "./inside_server.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { ServerCloser } from "./server_closer.ts";
 import type {
@@ -44,7 +44,7 @@ export class ServeLoop<R> {
   readonly #requests: Requests;
   readonly #dispatcher: Dispatcher<R>;
   readonly #closer: ServerCloser<R>;
-  #loop: LoopWaiter | undefined;
+  #waiter: LoopWaiter | undefined;
   /** Whether `shutdown` was called without a loop: the next loop ends at once, as in CPython. */
   #stopWanted = false;
   /** Whether the server has served. */
@@ -52,17 +52,17 @@ export class ServeLoop<R> {
   /** The number of calls of `handleRequest` under way. */
   #handling = 0;
   /** The number of requests got when the loop last began to wait for room. */
-  #fullSince = 0;
+  #acceptedWhenFull = 0;
 
   /** @param server The server. The constructor does not use its members. */
   constructor(server: ServerStages<R>) {
     this.#server = server;
     this.#requests = requestsOf(server);
-    this.#dispatcher = new Dispatcher(server, () => this.#loop?.rouse());
+    this.#dispatcher = new Dispatcher(server, () => this.#waiter?.rouse());
     this.#closer = new ServerCloser(
       server,
       this.#dispatcher,
-      () => this.#loop,
+      () => this.#waiter,
     );
   }
 
@@ -71,7 +71,7 @@ export class ServeLoop<R> {
     const { draining, stopping, limits, size } = this.#requests;
     if (draining) return size > 0 ? "draining" : "closed";
     if (limits.suspended) return "suspended";
-    if (this.#loop !== undefined || this.#handling > 0) {
+    if (this.#waiter !== undefined || this.#handling > 0) {
       return stopping ? "stopping" : "serving";
     }
     return this.#served ? "stopped" : "created";
@@ -80,31 +80,28 @@ export class ServeLoop<R> {
   /** Handles requests until {@linkcode ServeLoop.shutdown}. */
   async serveForever(options: ServeForeverOptions): Promise<void> {
     const { signal, pollInterval = 0.5 } = options;
-    const loop = this.#begin(pollInterval);
-    const stop = () => void loop.stop();
+    const waiter = this.#begin(pollInterval);
+    const stop = () => void waiter.stop();
     signal?.addEventListener("abort", stop);
     if (signal?.aborted || this.#stopWanted) stop();
     try {
       const start = Start.of(this.#server);
-      if (start !== undefined && !await startedBefore(loop, start)) return;
+      if (start !== undefined && !await startedBefore(waiter, start)) return;
       this.#checkOpen("serve");
       publishListening(this.#server);
-      const served = enter(
-        this.#server, // here and not for each request, which would cost 0.4 us
-        () => this.#serve(loop),
-      );
-      await Promise.race([served, loop.abandoned]);
+      const served = enter(this.#server, () => this.#serve(waiter));
+      await Promise.race([served, waiter.abandoned]);
     } finally {
       signal?.removeEventListener("abort", stop);
-      this.#loop = undefined;
+      this.#waiter = undefined;
       this.#stopWanted = false;
-      loop.end();
-      this.#rest();
+      waiter.end();
+      this.#unref();
     }
   }
 
   #begin(pollInterval: number): LoopWaiter {
-    if (this.#loop !== undefined) {
+    if (this.#waiter !== undefined) {
       throw new Error("Cannot serve: the server is serving already");
     }
     if (!(pollInterval > 0)) {
@@ -114,26 +111,24 @@ export class ServeLoop<R> {
     }
     warnOfMilliseconds(pollInterval);
     this.#served = true;
-    const idle = untimedActions.has(this.#server.serviceActions);
-    return this.#loop = new LoopWaiter(idle ? undefined : pollInterval * 1000);
+    const untimed = untimedActions.has(this.#server.serviceActions);
+    return this.#waiter = new LoopWaiter(
+      untimed ? undefined : pollInterval * 1000,
+    );
   }
 
   /** Gets requests and handles them until the stop. */
   async #serve(waiter: LoopWaiter): Promise<void> {
     const { limits } = this.#requests;
-    const { places } = limits;
     const { ready } = this.#dispatcher;
     while (!waiter.stopping) {
       const source = limits.ready ? this.#source : limits;
-      if (ready.length > 0) await this.#dispatcher.handleOne(ready.shift());
-      else if (
-        source !== limits && source.ready &&
-        (places ?? limits.rate)?.take() !== false
-      ) {
-        const failed = await this.#dispatcher.handleOne();
+      if (ready.length > 0) await this.#dispatcher.handleReady(ready.shift()!);
+      else if (source !== limits && source.ready && this.#takePlace()) {
+        const failed = await this.#dispatcher.handleNext();
         if (failed !== undefined) {
-          places?.give();
-          await rest(waiter, failed);
+          limits.places?.give();
+          await pauseAfter(waiter, failed);
         }
       } else if (!waiter.takeTick()) {
         await this.#wait(waiter, source);
@@ -142,6 +137,15 @@ export class ServeLoop<R> {
       const actions = this.#server.serviceActions();
       if (actions !== undefined) await actions;
     }
+  }
+
+  /**
+   * Takes the place of the next request: one that the workers share, or one of `maxAcceptRate`. True if there is no such
+   * limit.
+   */
+  #takePlace(): boolean {
+    const { places, rate } = this.#requests.limits;
+    return (places ?? rate)?.take() ?? true;
   }
 
   /** Waits for a request; if one waits already, for the limit that holds it back. */
@@ -160,8 +164,8 @@ export class ServeLoop<R> {
     const { places, max } = limits;
     if (places !== undefined) {
       if (!places.takeFilled()) return; // the worker that has taken the last place notes it
-    } else if (accepted === this.#fullSince || size < max) return;
-    this.#fullSince = accepted;
+    } else if (accepted === this.#acceptedWhenFull || size < max) return;
+    this.#acceptedWhenFull = accepted;
     noteLimit(this.#server, "maxConnections", null);
   }
 
@@ -191,7 +195,7 @@ export class ServeLoop<R> {
   }
 
   /** Lets the program end although an accept or a receive is in flight. The next call or loop takes its result. */
-  #rest(): void {
+  #unref(): void {
     this.#requests.limits.rate?.endWait();
     const socket = ownerOf(this.#server.fileno());
     if (socket instanceof Socket) stateOf(socket).unref();
@@ -199,7 +203,7 @@ export class ServeLoop<R> {
 
   /** Stops the loop, or the next one. Resolves when the server gets no further request. */
   shutdown(): Promise<void> {
-    if (this.#loop !== undefined) return this.#loop.stop();
+    if (this.#waiter !== undefined) return this.#waiter.stop();
     this.#stopWanted = true;
     return Promise.resolve();
   }
@@ -240,13 +244,13 @@ export class ServeLoop<R> {
       rate?.take();
       await enter(server, () => this.#handleWhole());
     } else await server.handleTimeout();
-    if (this.#loop === undefined) this.#rest();
+    if (this.#waiter === undefined) this.#unref();
   }
 
   /** Handles one request, and waits for its PROXY header and its handshake if there are any. */
   async #handleWhole(): Promise<void> {
-    await this.#dispatcher.handleOne();
-    await this.#dispatcher.handleIntroduced();
+    await this.#dispatcher.handleNext();
+    await this.#dispatcher.handlePending();
   }
 }
 
@@ -262,7 +266,10 @@ async function startedBefore(
 }
 
 /** Waits after a failure of `getRequest`, so that a `getRequest` that fails at once leaves time for other tasks. */
-async function rest(waiter: LoopWaiter, failed: AcceptVerdict): Promise<void> {
+async function pauseAfter(
+  waiter: LoopWaiter,
+  failed: AcceptVerdict,
+): Promise<void> {
   if (failed === "transient") await nextTurn();
   else await waiter.pause(PAUSE_MS);
 }

@@ -19,7 +19,8 @@ import type { ServerStages } from "../stages/stages.ts";
 import { Start } from "../waiting/start.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import type { AcceptedAhead, Dispatcher } from "./dispatcher.ts";
-import { drain, enter, isInside } from "./drain.ts";
+import { drain } from "./drain.ts";
+import { enter, isInside } from "./inside_server.ts";
 import { type LoopWaiter, readyWithin } from "./loop_waiter.ts";
 
 /**
@@ -37,22 +38,22 @@ export class ServerCloser<R> {
   readonly #server: ServerStages<R>;
   readonly #requests: Requests;
   readonly #dispatcher: Dispatcher<R>;
-  readonly #loop: () => LoopWaiter | undefined;
+  readonly #waiter: () => LoopWaiter | undefined;
 
   /**
    * @param server The server.
    * @param dispatcher The stages of its requests.
-   * @param loop Returns the run of its loop; undefined if it does not serve.
+   * @param waiter Returns the waiter of its loop; undefined if it does not serve.
    */
   constructor(
     server: ServerStages<R>,
     dispatcher: Dispatcher<R>,
-    loop: () => LoopWaiter | undefined,
+    waiter: () => LoopWaiter | undefined,
   ) {
     this.#server = server;
     this.#requests = requestsOf(server);
     this.#dispatcher = dispatcher;
-    this.#loop = loop;
+    this.#waiter = waiter;
   }
 
   /**
@@ -85,7 +86,7 @@ export class ServerCloser<R> {
   async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
     const requests = this.#requests;
     const begun = performance.now();
-    this.#loop()?.stop();
+    this.#waiter()?.stop();
     const finishing = this.#passesOn && this.#finishAccepts(timeout);
     if (finishing) await finishing;
     requests.drain();
@@ -101,7 +102,7 @@ export class ServerCloser<R> {
     return isInside(this.#server) ? { ...EMPTY_REPORT } : await drained;
   }
 
-  /** Reports whether another process accepts on the server's socket next: a socket that this process has inherited. */
+  /** Whether the socket was inherited, so that another process accepts on it next. */
   get #passesOn(): boolean {
     const socket = ownerOf(this.#server.fileno());
     return socket instanceof Socket && isPassedOn(socket);
@@ -122,7 +123,7 @@ export class ServerCloser<R> {
     let ready = false;
     const handled = enter(this.#server, () => this.#handleAhead(ahead))
       .then(() => void (ready = true));
-    if (!this.#dispatcher.introduces) return;
+    if (!this.#dispatcher.mayHavePending) return;
     const source = {
       fill: () => handled,
       get ready() {
@@ -138,15 +139,15 @@ export class ServerCloser<R> {
     if (this.#requests.concurrent) {
       await Promise.all(ahead.map((next) => dispatcher.handleAhead(next)));
     } else {
-      await this.#loop()?.ended; // one at a time
+      await this.#waiter()?.ended; // one at a time
       for (const next of ahead) await dispatcher.handleAhead(next);
     }
-    await dispatcher.handleIntroduced();
+    await dispatcher.handlePending();
   }
 
   async #drain(timeout: number | null): Promise<ServerCloseReport> {
     const report = await drain(this.#server, this.#requests, timeout);
-    if (report.forced > 0) this.#loop()?.abandon();
+    if (report.forced > 0) this.#waiter()?.abandon();
     publishClosed(this.#server, report);
     return report;
   }

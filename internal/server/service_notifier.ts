@@ -1,6 +1,6 @@
 /**
- * Messages to the service manager, and those of `serve`: that the servers serve, that they stop, and that the event loop
- * runs.
+ * Sends messages to the service manager: those of `sdNotify`, and for `serve` that the servers serve, that they stop, and
+ * that the event loop runs.
  *
  * @module
  */

@@ -33,7 +33,7 @@ export const requestStart = channel("socketserver.request.start");
 /** A request has ended. */
 export const requestStop = channel("socketserver.request.stop");
 /** A TLS handshake has ended. */
-export const handshake = channel("socketserver.handshake");
+export const handshakeEnd = channel("socketserver.handshake");
 /** A limit was reached. */
 export const limitReached = channel("socketserver.limit");
 /** A handler has thrown. */

@@ -56,7 +56,7 @@ const ALLOWED_NAMES: readonly string[] = [
 const KNOWN_NAMES: readonly string[] = [
   "internal/server/accept_errors.ts: Deno.errors",
   "internal/stages/report.ts: Deno.inspect",
-  "internal/server/drain.ts: node:async_hooks",
+  "internal/server/inside_server.ts: node:async_hooks",
   "internal/server/serve.ts: Deno.Signal",
   "internal/server/serve.ts: Deno.addSignalListener",
   "internal/server/serve.ts: Deno.build",
