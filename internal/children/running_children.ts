@@ -14,7 +14,8 @@ import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
 
 /**
  * The milliseconds for which requests fail with the same error after a child could not load its module, so that a
- * broken module does not cost the start of a process for each request. Arbitrary.
+ * broken module does not cost the start of a process for each request; and for which no child is started ahead of
+ * requests after one that was killed while it loaded. Arbitrary.
  */
 const RETRY_MS = 1000;
 
@@ -65,6 +66,8 @@ export class RunningChildren {
   readonly #hooks: RunningChildrenHooks;
   readonly #children = new Set<PoolChild>();
   #failed: { error: unknown; until: number } | undefined;
+  /** The time from which children may be started ahead of requests again. */
+  #growsFrom = 0;
   #draining = false;
   /** Whether the waits of handlers between two messages have ended for good. */
   #idleOver = false;
@@ -146,13 +149,14 @@ export class RunningChildren {
     if (child.pid !== undefined) this.pids!.delete(child.pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
     else if (!child.ready) this.#hooks.onStartKilled(child.requests.death);
+    if (!child.ready) this.#growsFrom = Date.now() + RETRY_MS;
     this.#hooks.onCapacity();
     if (!this.#closed) this.#server.accepts?.exited(child);
   }
 
   /**
-   * Starts children until `count` answer. Returns false if one could not start, a second ago at most; then none is
-   * started.
+   * Starts children until `count` answer. Returns false if one could not start, or has ended before it was ready, a second
+   * ago at most; then none is started.
    */
   grow(count: number): boolean {
     const answering = () =>
@@ -160,9 +164,8 @@ export class RunningChildren {
         .toArray().length;
     while (!this.#closed && answering() < count) {
       if (this.full) break;
-      if (this.failure !== undefined || this.tryStart() === undefined) {
-        return false;
-      }
+      const failed = this.failure !== undefined || Date.now() < this.#growsFrom;
+      if (failed || this.tryStart() === undefined) return false;
     }
     return true;
   }

@@ -91,3 +91,22 @@ Deno.test("ChildPool starts a child again a second after one has failed to start
     assertEquals(await within(ran), "");
   }
 });
+
+Deno.test("RunningChildren.grow() waits a second after a child was killed before it was ready, and a request does not", async () => {
+  using time = await fakeTime();
+  using fake = new FakePool();
+  const { pool: { children }, started } = fake;
+  children.grow(2);
+  for (const child of [...started]) child.emit("exit", null, "SIGKILL");
+  await turn();
+  time.tick(900);
+  assertEquals([children.grow(2), started.length], [false, 2]);
+  void fake.run();
+  assertEquals(started.length, 3);
+  time.tick(100);
+  assertEquals([children.grow(2), started.length], [true, 4]);
+  started[3].say({ type: "ready" });
+  started[3].emit("exit", null, "SIGKILL");
+  await turn();
+  assertEquals([children.grow(2), started.length], [true, 5]);
+});
