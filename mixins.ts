@@ -81,7 +81,7 @@ export type {
 } from "./internal/server/concurrent.ts";
 export type { MaxConnectionsPolicy } from "./internal/requests/request_limits.ts";
 export type { ThreadingOptions } from "./internal/workers/threading.ts";
-export type { ResourceLimits } from "./internal/workers/resource_limits.ts";
+export type { ResourceLimits } from "./internal/workers/worker_limits.ts";
 export type { WorkerServer } from "./internal/stages/handler_types.ts";
 
 // The types that the signatures here name, so that this module can be used by itself.

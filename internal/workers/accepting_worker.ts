@@ -14,7 +14,7 @@ import type {
   WorkerSettings,
 } from "./accepting_runner.ts";
 import { AcceptRecord } from "./accept_record.ts";
-import type { WorkerLimits } from "./resource_limits.ts";
+import type { WorkerLimits } from "./worker_limits.ts";
 import {
   StartFailure,
   type ThreadHooks,
@@ -31,7 +31,7 @@ const REPORT_MS = 500;
 /** The milliseconds in which a worker sends the last bytes of its requests, for clients that are slow to read. Arbitrary. */
 const RELEASE_MS = 2000;
 
-/** The data that all workers of a server start with. */
+/** The data that a worker starts with, but for the memory that it makes itself. */
 export type AcceptingWorkerInit = Omit<AcceptingInit, "memory" | "accept"> & {
   readonly accept: Omit<AcceptingInit["accept"], "record">;
 };

@@ -28,7 +28,7 @@ import {
   type AcceptingWorkerHooks,
   type AcceptingWorkerInit,
 } from "./accepting_worker.ts";
-import type { PoolLimits } from "./resource_limits.ts";
+import type { PoolLimits } from "./worker_limits.ts";
 import { publishWorker } from "./worker_thread.ts";
 
 /** The milliseconds without a new worker after one that failed to start, or that died before it had a request. Arbitrary. */
@@ -77,7 +77,7 @@ export class AcceptorPool implements AcceptingWorkers {
   #suspended = false;
   /** The workers that drain; undefined before the drain. */
   #draining: AcceptingWorker[] | undefined;
-  #pause: ReturnType<typeof setTimeout> | undefined;
+  #startPause: ReturnType<typeof setTimeout> | undefined;
   /** Keeps the process alive while the server serves, and looks for subscribers. */
   #lookTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -94,7 +94,7 @@ export class AcceptorPool implements AcceptingWorkers {
   }
 
   /**
-   * Lets the workers accept until {@linkcode AcceptorPool.rest}.
+   * Lets the workers accept until {@linkcode AcceptorPool.stopAccepting}.
    *
    * @returns Rejects if no worker can start; never resolves.
    */
@@ -118,7 +118,7 @@ export class AcceptorPool implements AcceptingWorkers {
   }
 
   /** Stops accepting. The open requests go on. */
-  rest(): void {
+  stopAccepting(): void {
     this.#serving = undefined;
     this.#updatePaused();
   }
@@ -150,7 +150,7 @@ export class AcceptorPool implements AcceptingWorkers {
   /** Starts workers until there are enough. */
   #fill(): void {
     if (this.#serving === undefined || this.#draining !== undefined) return;
-    if (this.#pause !== undefined) return;
+    if (this.#startPause !== undefined) return;
     try {
       while (this.#workers.size < this.#options.maxWorkers) this.#start();
     } catch (error) {
@@ -206,8 +206,8 @@ export class AcceptorPool implements AcceptingWorkers {
 
   #pauseStarts(): void {
     if (this.#draining !== undefined) return;
-    this.#pause ??= setTimeout(() => {
-      this.#pause = undefined;
+    this.#startPause ??= setTimeout(() => {
+      this.#startPause = undefined;
       this.#fill();
     }, PAUSE_MS);
   }
@@ -276,7 +276,7 @@ export class AcceptorPool implements AcceptingWorkers {
   drain(): void {
     if (this.#draining !== undefined) return;
     this.#draining = [...this.#workers];
-    clearTimeout(this.#pause);
+    clearTimeout(this.#startPause);
     this.#updatePaused();
     for (const worker of this.#draining) worker.drain();
   }

@@ -9,6 +9,7 @@ import { Socket, stateOf } from "../socket/socket_object.ts";
 import type { Address } from "../base/address.ts";
 import type { OSError } from "../base/errors.ts";
 import { osError } from "../base/translate_error.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { answer } from "../channel/pending_calls.ts";
 import * as P from "../channel/frames.ts";
@@ -85,7 +86,7 @@ export function checkDatagram(request: unknown): [Uint8Array, Socket] {
   ) return [request[0], request[1]];
   throw new TypeError(
     `Cannot run the handler in a worker: a request must be a Socket or [packet, socket], got ${
-      Deno.inspect(request, { depth: 0 })
+      inspect(request, { depth: 0 })
     }`,
   );
 }

@@ -12,15 +12,15 @@ import type { FrameChannel } from "../channel/frame_channel.ts";
 import * as P from "../channel/frames.ts";
 
 /**
- * The size in bytes of the buffer of a connection that is idle or moves little: as in `ReceiveBuffer`, which this
- * replaces. A read that fills it makes the next one large.
+ * The size in bytes of the buffer of a connection that is idle or moves little: as in `ReceiveMemory`, whose place
+ * this takes. A read that fills it makes the next one large.
  */
 const SMALL_BUFFER = 1000;
 
 /** The large buffers: each takes as much as one read of Deno's own streams. Keeps at most 1 MiB of them, which is arbitrary. */
 const largeBuffers = new BufferPool(65536, 16);
 
-/** The most large buffers that may wait for data at once, 4 MiB: as in `ReceiveBuffer`. */
+/** The most large buffers that may wait for data at once: 4 MiB, besides those of `ReceiveMemory`. Arbitrary. */
 const LARGE_WAITING_MAX = 64;
 
 /**

@@ -34,7 +34,7 @@ export class OutboundRelay {
   #queue: Uint8Array[] = [];
   #written = 0;
   #failed = false;
-  #flushed: (() => void)[] = [];
+  #onFlushed: (() => void)[] = [];
   readonly #lingerMs: number;
   #lingering = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -107,7 +107,7 @@ export class OutboundRelay {
 
   #next(): void {
     const queue = this.#queue;
-    if (queue.length === 0) return this.#idle();
+    if (queue.length === 0) return this.#allWritten();
     this.#queue = [];
     this.#send(queue.length === 1 ? queue[0] : joinBytes(queue));
   }
@@ -127,20 +127,20 @@ export class OutboundRelay {
     this.#releaseBuffer();
     const failure = P.packFailure(translate(error, { syscall: "send" }));
     this.#channel.send(P.WRITE_FAILED, this.#id, failure);
-    this.#idle();
+    this.#allWritten();
   };
 
-  #idle(): void {
+  #allWritten(): void {
     this.#data = undefined;
     clearTimeout(this.#timer);
-    if (this.#flushed.length === 0) return;
-    for (const call of this.#flushed.splice(0)) call();
+    if (this.#onFlushed.length === 0) return;
+    for (const call of this.#onFlushed.splice(0)) call();
   }
 
   /** Calls `call` once all bytes of the worker are written or have failed. */
   whenFlushed(call: () => void): void {
     if (this.#data === undefined) call();
-    else this.#flushed.push(call);
+    else this.#onFlushed.push(call);
   }
 
   /**

@@ -18,7 +18,7 @@ import { checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import { WorkerConnections } from "./worker_connections.ts";
 import type { WorkerInit } from "./worker_request_runner.ts";
-import type { WorkerLimits } from "./resource_limits.ts";
+import type { WorkerLimits } from "./worker_limits.ts";
 import {
   StartFailure,
   type ThreadHooks,
@@ -37,7 +37,7 @@ export interface PoolWorkerHooks {
   /** Called when a handler has ended, and the worker can take another request. */
   onCapacity(): void;
   /** Called when the worker takes no more requests. */
-  onExit(worker: PoolWorker): void;
+  onLeave(worker: PoolWorker): void;
   /** Reports an error that ended the worker while it had no request; `request` is its last one. */
   onUnownedError(request: unknown, clientAddress: Address, error: Error): void;
   /** Called when a request is over a limit; null for a request that has ended. */
@@ -94,7 +94,7 @@ export class PoolWorker {
   #threadHooks(): ThreadHooks {
     return {
       onFrame: this.#onFrame.bind(this),
-      onLeave: () => this.#hooks.onExit(this),
+      onLeave: () => this.#hooks.onLeave(this),
       onDeath: (error, cause) => {
         this.#connections.close();
         this.#failRequests(error, cause);
@@ -193,7 +193,7 @@ export class PoolWorker {
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
-    if (this.#running.size === 0) this.#rest();
+    if (this.#running.size === 0) this.#letProcessEnd();
     const failed = failure && { thrown: fromFailure(failure) };
     this.#settle(running, failed, received, type === P.FINISHED_IDLE);
     if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
@@ -201,7 +201,7 @@ export class PoolWorker {
   }
 
   /** Lets the process end: the worker has no request. */
-  #rest(): void {
+  #letProcessEnd(): void {
     this.#thread.watchdog?.stop();
     this.#thread.unref();
   }

@@ -28,7 +28,6 @@ import { anyReady } from "../waiting/when_ready.ts";
 import {
   checkNotBlocking,
   checkNotFewer,
-  reportUnowned,
   WorkerAcceptance,
 } from "./worker_acceptance.ts";
 import { requestsOf } from "../requests/request_registry.ts";
@@ -42,13 +41,14 @@ import {
 } from "../handoff/handler_reference.ts";
 import { checkNotLoading } from "../server/module_loading.ts";
 import { checkReadable } from "../handoff/permissions.ts";
+import { reportUnowned, serverClosedError } from "./pool_errors.ts";
 import type { WorkerPool, WorkerPoolOptions } from "./worker_pool.ts";
 import {
   checkPoolLimits,
   DEFAULT_LIMITS,
   type PoolLimits,
   type ResourceLimits,
-} from "./resource_limits.ts";
+} from "./worker_limits.ts";
 
 /**
  * Options of {@linkcode ThreadingMixIn}, besides those of the server.
@@ -203,7 +203,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     override shutdown(): Promise<void> {
-      this.#acceptance?.rest();
+      this.#acceptance?.stopAccepting();
       return super.shutdown();
     }
 
@@ -228,9 +228,7 @@ export function threading<B extends ServerConstructor>(Base: B) {
     }
 
     async #makePool(): Promise<WorkerPool> {
-      if (this.#closed) {
-        throw new Error("Cannot run the handler: the server was closed");
-      }
+      if (this.#closed) throw serverClosedError();
       const { WorkerPool } = await import("./worker_pool.ts");
       const pool = new WorkerPool({
         server: this,

@@ -8,7 +8,7 @@ import { MAX_DELAY } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { HEARTBEAT } from "../channel/frames.ts";
 
-/** The checks in one timeout: a stuck worker is noticed at most a quarter of the timeout late. */
+/** The checks in one timeout: a stuck worker is noticed at most a quarter of the timeout late. Arbitrary. */
 const CHECKS = 4;
 
 /** Asks a worker for heartbeats while it has requests. */

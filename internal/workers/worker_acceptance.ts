@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Address } from "../base/address.ts";
 import type { Incident } from "../channel/frames.ts";
 import { fromFailure } from "../handoff/failure.ts";
 import { turnAwayQueued } from "../runtime/opening/shared_listener.ts";
@@ -13,11 +12,10 @@ import { noteLimit } from "../requests/note_limit.ts";
 import { requestsOf } from "../requests/request_registry.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { socketOf } from "../socket/select.ts";
-import { sayHookFailed } from "../stages/report.ts";
-import { reportError } from "../stages/events.ts";
 import type { ServerStages } from "../stages/stages.ts";
 import type { AcceptorPool, AcceptorPoolOptions } from "./acceptor_pool.ts";
-import type { PoolLimits } from "./resource_limits.ts";
+import { reportUnowned } from "./pool_errors.ts";
+import type { PoolLimits } from "./worker_limits.ts";
 
 /** The data that a worker starts with, whether it accepts or not. */
 type WorkerServerInit = Pick<
@@ -67,7 +65,7 @@ export class WorkerAcceptance {
     let ended = false;
     const served = loop.finally(() => {
       ended = true;
-      this.rest();
+      this.stopAccepting();
     });
     try {
       await Promise.race([served, this.#accept(() => ended)]);
@@ -141,28 +139,14 @@ export class WorkerAcceptance {
   }
 
   /** Stops accepting. The open requests go on. */
-  rest(): void {
-    this.#pool?.rest();
+  stopAccepting(): void {
+    this.#pool?.stopAccepting();
   }
 
   /** Ends the workers. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#pool?.close();
-  }
-}
-
-/** Reports an error that no request of the main thread waits for. Prints an error of the hook. */
-export async function reportUnowned(
-  server: ServerStages,
-  request: unknown,
-  client: Address,
-  error: unknown,
-): Promise<void> {
-  try {
-    await reportError(server, request, client, error);
-  } catch (thrown) {
-    sayHookFailed(client, thrown);
   }
 }
 

@@ -16,7 +16,8 @@ import {
   type PoolWorkerInit,
 } from "./pool_worker.ts";
 import { publishWorker, StartFailure } from "./worker_thread.ts";
-import type { PoolLimits } from "./resource_limits.ts";
+import { serverClosedError } from "./pool_errors.ts";
+import type { PoolLimits } from "./worker_limits.ts";
 
 /** The milliseconds without a new worker after one that failed to start, while another runs. Arbitrary. */
 const PAUSE_MS = 1000;
@@ -28,7 +29,7 @@ export interface WorkerPoolOptions extends PoolLimits {
   /** The data that each worker starts with. */
   readonly init: Omit<PoolWorkerInit, "draining">;
   /** The calls that workers make to the server. */
-  readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onExit">;
+  readonly hooks: Omit<PoolWorkerHooks, "onCapacity" | "onLeave">;
 }
 
 /** A request that waits for a worker. */
@@ -40,8 +41,8 @@ interface QueuedRequest {
 }
 
 /**
- * Gives each request to the worker with the fewest requests. Workers start when requests need them, which also
- * replaces workers that died. A blocking handler has a worker to itself; other requests wait for a free one.
+ * Gives each request to an idle worker, or starts one, or else takes the worker with the fewest requests. A worker that
+ * died is replaced in the same way. A blocking handler has a worker to itself; other requests wait for a free one.
  */
 export class WorkerPool {
   #options: WorkerPoolOptions;
@@ -51,7 +52,7 @@ export class WorkerPool {
   #closed = false;
   #gone: Promise<unknown> | undefined;
   /** Set after a worker failed to start, until another may start. */
-  #pause: ReturnType<typeof setTimeout> | undefined;
+  #startPause: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options The options. */
   constructor(options: WorkerPoolOptions) {
@@ -80,7 +81,7 @@ export class WorkerPool {
 
   /** Returns a worker for one more request; undefined if the request has to wait. */
   #acquire(): PoolWorker | undefined {
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw serverClosedError();
     let best: PoolWorker | undefined;
     for (const worker of this.#workers) {
       if (best === undefined || worker.load < best.load) best = worker;
@@ -94,10 +95,11 @@ export class WorkerPool {
     return best;
   }
 
-  /** Starts a worker. Returns `other` if that fails. */
+  /** Starts a worker. Returns `other` if that fails, or while starts are paused. */
   #startBeside(other: PoolWorker | undefined): PoolWorker {
     if (
-      other !== undefined && this.#pause !== undefined && this.#hasRunningWorker
+      other !== undefined && this.#startPause !== undefined &&
+      this.#hasRunningWorker
     ) {
       return other;
     }
@@ -113,14 +115,14 @@ export class WorkerPool {
   #start(): PoolWorker {
     const { server, init, hooks } = this.#options;
     const onCapacity = () => this.#dispatch();
-    const onExit = (worker: PoolWorker) => {
+    const onLeave = (worker: PoolWorker) => {
       this.#workers.delete(worker);
       if (!worker.ready) this.#pauseStarts();
       this.#dispatch();
     };
     const worker = new PoolWorker(
       { ...init, draining: this.#draining },
-      { ...hooks, onCapacity, onExit },
+      { ...hooks, onCapacity, onLeave },
       this.#options,
     );
     this.#workers.add(worker);
@@ -130,9 +132,9 @@ export class WorkerPool {
 
   /** Starts no worker for a while, after one that failed to start. */
   #pauseStarts(): void {
-    if (this.#closed || this.#pause !== undefined) return;
-    this.#pause = setUnrefTimeout(() => {
-      this.#pause = undefined;
+    if (this.#closed || this.#startPause !== undefined) return;
+    this.#startPause = setUnrefTimeout(() => {
+      this.#startPause = undefined;
       this.#dispatch();
     }, PAUSE_MS);
   }
@@ -209,16 +211,12 @@ export class WorkerPool {
   /** Terminates all workers. Resolves when they have exited. */
   close(): Promise<unknown> {
     this.#closed = true;
-    clearTimeout(this.#pause);
+    clearTimeout(this.#startPause);
     for (let queued; (queued = this.#waiting.shift()) !== undefined;) {
-      queued.turn.reject(closedError());
+      queued.turn.reject(serverClosedError());
     }
     return this.#gone ??= Promise.all(
       Array.from(this.#workers, (worker) => worker.close()),
     );
   }
-}
-
-function closedError(): Error {
-  return new Error("Cannot run the handler: the server was closed");
 }

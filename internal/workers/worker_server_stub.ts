@@ -1,5 +1,5 @@
 /**
- * The stub of the server in a worker: `this.server` of its handlers.
+ * The stub of the server in a worker.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { type ServerFacts, ServerStub } from "../handoff/server_stub.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 
-/** Implements {@linkcode WorkerServer} in a worker. */
+/** `this.server` of the handlers in a worker. */
 export class WorkerServerStub extends ServerStub {
   readonly #shutdown: () => Promise<void>;
   readonly #receive: (() => void) | undefined;
@@ -17,18 +17,18 @@ export class WorkerServerStub extends ServerStub {
   readonly requests: Requests = requestsOf(this);
 
   /**
-   * @param init The facts about the server.
+   * @param facts The facts about the server.
    * @param draining Whether the server is shutting down.
    * @param shutdown Calls the server's `shutdown`.
    * @param receive Handles the frames that have come, for blocking handlers, which give the event loop no turn.
    */
   constructor(
-    init: ServerFacts,
+    facts: ServerFacts,
     draining: boolean,
     shutdown: () => Promise<void>,
     receive?: () => void,
   ) {
-    super(init);
+    super(facts);
     this.#shutdown = shutdown;
     this.#receive = receive;
     if (!draining) return;

@@ -1,5 +1,5 @@
 /**
- * The thread of one worker: its start, its end, and the frames of every worker.
+ * The thread of one worker: its start, its end, and the frames that every worker sends.
  *
  * @module
  */
@@ -22,7 +22,7 @@ import * as P from "../channel/frames.ts";
 import { answer } from "../channel/pending_calls.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/system/free_descriptors.ts";
-import type { ResourceLimits, WorkerLimits } from "./resource_limits.ts";
+import type { ResourceLimits, WorkerLimits } from "./worker_limits.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** Rejects a request whose worker did not start. The request is untouched, and another worker may run it. */
@@ -43,7 +43,7 @@ export interface WorkerEnd {
 
 /** The calls that a thread makes to its owner. */
 export interface ThreadHooks {
-  /** Handles a frame that is not one of every worker. */
+  /** Handles a frame that the thread does not handle itself. */
   readonly onFrame: OnFrame;
   /** Called once, when the worker takes no more requests. */
   onLeave(): void;
@@ -84,7 +84,7 @@ export class WorkerThread {
   readonly #worker: Worker;
   readonly #hooks: ThreadHooks;
   #cause: Error | undefined;
-  readonly #starting: ReturnType<typeof setTimeout>;
+  readonly #startTimer: ReturnType<typeof setTimeout>;
   readonly #started = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<WorkerEnd>();
   /** The reason of the end; set when the worker is terminated. */
@@ -114,7 +114,7 @@ export class WorkerThread {
     }
     this.#started.promise.catch(() => {}); // each request that waits for the start handles it
     this.#worker = this.#startWorker({ ...init, memory }, resourceLimits);
-    this.#starting = limitStart(
+    this.#startTimer = limitStart(
       moduleUrl,
       "in a worker",
       (error) => this.#onLoadFailed(error),
@@ -182,7 +182,7 @@ export class WorkerThread {
   #onReady(): void {
     this.#worker.unref(); // an idle worker does not keep the process alive
     this.ready = true;
-    clearTimeout(this.#starting);
+    clearTimeout(this.#startTimer);
     this.#started.resolve();
   }
 
@@ -207,9 +207,9 @@ export class WorkerThread {
     this.channel.receive(); // its last frames may say why
     const error = this.#cause ?? cause;
     const why = reason ?? (this.ready ? undefined : "load");
-    this.#end = endOf(why, error, this.#hooks.openRequests());
+    this.#end = workerEndOf(why, error, this.#hooks.openRequests());
     this.watchdog?.stop();
-    clearTimeout(this.#starting);
+    clearTimeout(this.#startTimer);
     this.#worker.ref(); // the exit must be seen
     this.#worker.terminate(); // stops a loop or a blocked wait too, as the worker holds a Web Lock
     this.channel.close();
@@ -220,7 +220,7 @@ export class WorkerThread {
 }
 
 /** Returns the end of a worker. Without a reason the worker has crashed, if there is an error, or ended itself. */
-function endOf(
+function workerEndOf(
   reason: WorkerExitReason | undefined,
   error: (Error & { code?: unknown }) | undefined,
   requests: number,

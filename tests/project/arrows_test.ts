@@ -228,7 +228,7 @@ const PARTS = new Map<string, RegExp>([
   ["internal/blocking", /\/blocking_(?:functions|thread)\.ts$/],
   [
     "internal/workers",
-    /\/(?:threading|resource_limits|worker_acceptance)\.ts$/,
+    /\/(?:threading|worker_limits|worker_acceptance|pool_errors)\.ts$/,
   ],
   ["internal/children", /\/(?:forking|forking_settings)\.ts$/],
   ["internal/channel", /^$/],
