@@ -87,7 +87,7 @@ export abstract class DatagramServer<A extends Address = Address>
     | Promise<[DatagramRequest, A]> {
     const { socket, maxPacketSize } = this;
     const datagram = stateOf(socket).datagram;
-    datagram?.serve(!requestsOf(this).concurrent);
+    datagram?.markServing(!requestsOf(this).concurrent);
     if (
       !datagram?.pending.ready ||
       socket.recvfrom !== Socket.prototype.recvfrom

@@ -282,5 +282,5 @@ export class Dispatcher<R> {
 /** Reports whether the socket of a server is open and takes requests. */
 function listens(server: ServerStages): boolean {
   const socket = ownerOf(server.fileno());
-  return socket instanceof Socket && stateOf(socket).listens;
+  return socket instanceof Socket && stateOf(socket).canReceive;
 }

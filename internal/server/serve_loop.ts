@@ -186,7 +186,7 @@ export class ServeLoop<R> {
     const socket = ownerOf(fileno);
     if (
       socket instanceof Socket && socket.type === SOCK_STREAM &&
-      !stateOf(socket).listens
+      !stateOf(socket).canReceive
     ) {
       const reason =
         "the server does not listen; call serverBind() and serverActivate() first";

@@ -7,7 +7,7 @@
 import { checkTimeout } from "../base/arguments.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { ownerOf } from "../socket/fileno.ts";
-import { acceptedAhead, isPassedOn } from "../socket/server_calls.ts";
+import { isPassedOn, takeAcceptedAhead } from "../socket/server_calls.ts";
 import { Socket } from "../socket/socket_object.ts";
 import { publishClosed } from "../stages/events.ts";
 import {
@@ -85,7 +85,7 @@ export class ServerCloser<R> {
 
   async #closeStarted(timeout: number | null): Promise<ServerCloseReport> {
     const requests = this.#requests;
-    const begun = performance.now();
+    const startedAt = performance.now();
     this.#waiter()?.stop();
     const finishing = this.#passesOn && this.#finishAccepts(timeout);
     if (finishing) await finishing;
@@ -96,7 +96,7 @@ export class ServerCloser<R> {
       publishClosed(this.#server, EMPTY_REPORT);
       return { ...EMPTY_REPORT };
     }
-    const passed = (performance.now() - begun) / 1000;
+    const passed = (performance.now() - startedAt) / 1000;
     const left = timeout === null ? null : Math.max(0, timeout - passed);
     const drained = requests.drained = this.#drain(left);
     return isInside(this.#server) ? { ...EMPTY_REPORT } : await drained;
@@ -116,7 +116,7 @@ export class ServerCloser<R> {
     const requests = this.#requests;
     const socket = ownerOf(this.#server.fileno()) as Socket;
     const ahead: AcceptedAhead<R>[] = [];
-    for (const [request, peerAddress] of acceptedAhead(socket)) {
+    for (const [request, peerAddress] of takeAcceptedAhead(socket)) {
       requests.limits.closing = true;
       ahead.push(this.#dispatcher.beginAhead(request as R, peerAddress));
     }

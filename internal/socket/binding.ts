@@ -24,7 +24,7 @@ import { type AbortOptions, checkSignal } from "../waiting/abort.ts";
 import { failLater } from "../waiting/turns.ts";
 import type { Datagram } from "./datagram.ts";
 import { isHeld, Listener } from "./listener.ts";
-import { getsockname } from "./socket_names.ts";
+import { getsockname } from "./socket_addresses.ts";
 import type { SocketState } from "./state.ts";
 
 /** Deno's default backlog, and that of `bind` and of servers. */
@@ -66,12 +66,12 @@ function openAt(
     const transport = openListener(family, address, backlog, bound);
     state.listener = new Listener(transport);
   } catch (error) {
-    throw explain(error, address);
+    throw withHeldHint(error, address);
   }
 }
 
 /** Returns a clearer error if the address belongs to a socket that was closed in this turn of the event loop. */
-function explain(error: unknown, address: AddressLike): unknown {
+function withHeldHint(error: unknown, address: AddressLike): unknown {
   const taken = error instanceof OSError && error.code === "EADDRINUSE";
   if (!taken || !isHeld(address)) return error;
   return osError("EADDRINUSE", {

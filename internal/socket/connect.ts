@@ -20,7 +20,7 @@ import { failLater } from "../waiting/turns.ts";
 import { whenReady } from "../waiting/when_ready.ts";
 import { SOCK_DGRAM } from "../base/constants.ts";
 import { ensureBound, rebind } from "./binding.ts";
-import { getsockname } from "./socket_names.ts";
+import { getsockname } from "./socket_addresses.ts";
 import type { Attempt, SocketState } from "./state.ts";
 import { type ErrnoName, errnoOf } from "../base/errno.ts";
 import { GaiError, OSError, TimeoutError } from "../base/errors.ts";
@@ -36,13 +36,13 @@ export async function connect(
   options: AbortOptions,
 ): Promise<void> {
   try {
-    await connectNow(state, address, options);
+    await connectChecked(state, address, options);
   } catch (error) {
     return await failLater(error);
   }
 }
 
-async function connectNow(
+async function connectChecked(
   state: SocketState,
   address: AddressLike,
   { signal }: AbortOptions,
@@ -88,8 +88,8 @@ function begin(state: SocketState, address: AddressLike): Attempt {
   const from = state.localAddress ??= state.listener && getsockname(state);
   state.listener?.close(); // a bound socket that connects keeps its address, not its listener
   state.listener = undefined;
-  const giveUp = new AbortController();
-  const { signal } = giveUp;
+  const aborter = new AbortController();
+  const { signal } = aborter;
   const { family, pathOptions } = state;
   const opening = openStream({ family, address, from, pathOptions, signal });
   const taken = opening.then((transport) => {
@@ -102,7 +102,7 @@ function begin(state: SocketState, address: AddressLike): Attempt {
   });
   const operation = new PendingOperation(() => taken); // a second call that waits gets the same result
   operation.fill();
-  return state.attempt = { operation, giveUp };
+  return state.attempt = { operation, aborter };
 }
 
 /** Waits for the end of an attempt. Aborts the attempt if the time runs out. */
@@ -111,11 +111,11 @@ async function end(
   attempt: Attempt,
   limit: WaitLimit,
 ): Promise<void> {
-  const { operation, giveUp } = attempt;
+  const { operation, aborter } = attempt;
   try {
     await whenReady(operation, limit, "connect", () => operation.take());
   } catch (error) {
-    giveUp.abort(); // no effect on an attempt that failed by itself
+    aborter.abort(); // no effect on an attempt that failed by itself
     state.checkOpen("connect"); // EBADF, if the socket was closed meanwhile
     throw error;
   } finally {
@@ -124,7 +124,7 @@ async function end(
 }
 
 /** Waits for a `connect`, and returns the error number instead of throwing. */
-export async function errorOf(connecting: Promise<void>): Promise<number> {
+export async function connectErrno(connecting: Promise<void>): Promise<number> {
   try {
     await connecting;
     return 0;
@@ -151,24 +151,4 @@ async function connectDatagram(
   const datagram = ensureBound(state, target.hostname);
   datagram.peer = target;
   scopedDatagram(datagram.transport, scopeOf(target.hostname ?? ""));
-}
-
-/** Returns the failure of a connect or a send that no call has thrown. Clears it. */
-export function takeFailure(state: SocketState): unknown {
-  return takeConnectError(state) ?? state.stream?.sendQueue.takeFailure();
-}
-
-/** Returns the failure of an attempt that no call has waited for. Clears it. */
-function takeConnectError(state: SocketState): unknown {
-  const { attempt } = state;
-  if (
-    attempt === undefined || state.stream !== undefined ||
-    !attempt.operation.ready
-  ) return undefined;
-  state.attempt = undefined;
-  try {
-    attempt.operation.take();
-  } catch (error) {
-    return error;
-  }
 }

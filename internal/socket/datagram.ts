@@ -90,9 +90,10 @@ export class Datagram {
    * Notes that a server receives here and answers.
    *
    * @param oneByOne Whether it handles one datagram at a time, and gains by several receives in flight. The handlers of
-   *   a server with a mix-in would wait for each other to send: it reached 0.96 of its rate.
+   *   a server with a mix-in would wait for each other to send: with
+   *   several receives such a server reached 0.96 of its rate.
    */
-  serve(oneByOne: boolean): void {
+  markServing(oneByOne: boolean): void {
     this.answering = true;
     if (oneByOne) this.pending.allowSeveral();
   }
@@ -142,7 +143,7 @@ export class Datagram {
    * Returns the transport's form of `address` if it is the sender of the last datagram. A server nearly always answers
    * that sender, and checking and parsing an address takes longer.
    */
-  senderAt(address: unknown): TransportAddr | undefined {
+  lastSenderIf(address: unknown): TransportAddr | undefined {
     const sender = this.#sender;
     if (sender === undefined) return undefined;
     const same = Array.isArray(address)

@@ -53,10 +53,10 @@ export class DatagramReceives implements WatchedReadiness {
   readonly #transport: DatagramTransport;
   readonly #wants: (received: Received) => boolean;
   readonly #buffers: Bytes[] = [];
-  readonly #ended: (Received | ReceiveFailure)[] = [];
+  readonly #arrived: (Received | ReceiveFailure)[] = [];
   #inFlight = 0;
-  #next: PromiseWithResolvers<void> | undefined;
-  #last: PromiseWithResolvers<void> | undefined;
+  #nextArrival: PromiseWithResolvers<void> | undefined;
+  #allEnded: PromiseWithResolvers<void> | undefined;
   /** Whether more than one receive may be in flight. */
   #several = false;
   /** The number of datagrams that the receives begun last have received. */
@@ -77,24 +77,24 @@ export class DatagramReceives implements WatchedReadiness {
   }
 
   get ready(): boolean {
-    return this.#ended.length > 0;
+    return this.#arrived.length > 0;
   }
 
-  /** Reports whether a receive is in flight, or a datagram waits. */
+  /** Whether a receive is in flight, or a datagram waits. */
   get busy(): boolean {
     return this.#inFlight > 0 || this.ready;
   }
 
   /** The number of datagrams that wait to be taken. */
   get unread(): number {
-    return this.#ended.filter((each) => !(each instanceof ReceiveFailure))
+    return this.#arrived.filter((each) => !(each instanceof ReceiveFailure))
       .length;
   }
 
   /** Resolves when no receive is in flight; at once if there is none. */
   get settled(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve();
-    return (this.#last ??= Promise.withResolvers()).promise;
+    return (this.#allEnded ??= Promise.withResolvers()).promise;
   }
 
   /** Lets several receives be in flight, if the transport can. */
@@ -108,7 +108,7 @@ export class DatagramReceives implements WatchedReadiness {
   fill(): Promise<void> {
     if (this.ready) return Promise.resolve();
     if (this.#inFlight === 0) this.#startBatch();
-    return (this.#next ??= Promise.withResolvers()).promise;
+    return (this.#nextArrival ??= Promise.withResolvers()).promise;
   }
 
   #startBatch(): void {
@@ -142,13 +142,13 @@ export class DatagramReceives implements WatchedReadiness {
   }
 
   #end(result: Received | ReceiveFailure): void {
-    this.#ended.push(result);
+    this.#arrived.push(result);
     this.#batch++;
-    this.#next?.resolve();
-    this.#next = undefined;
+    this.#nextArrival?.resolve();
+    this.#nextArrival = undefined;
     if (--this.#inFlight === 0) {
-      this.#last?.resolve();
-      this.#last = undefined;
+      this.#allEnded?.resolve();
+      this.#allEnded = undefined;
     }
     callWatchers(this);
   }
@@ -158,14 +158,14 @@ export class DatagramReceives implements WatchedReadiness {
    * the next `fill`.
    */
   take(): Received {
-    const first = this.#ended.shift()!;
+    const first = this.#arrived.shift()!;
     if (first instanceof ReceiveFailure) throw first.error;
     return first;
   }
 
   /** Returns the first datagram without taking it, or throws the error in its place. */
   peek(): Received {
-    const [first] = this.#ended;
+    const [first] = this.#arrived;
     return first instanceof ReceiveFailure ? this.take() : first;
   }
 }

@@ -14,7 +14,7 @@ import {
 } from "../waiting/abort.ts";
 import { nextTurn } from "../waiting/turns.ts";
 
-/** The most bytes dropped at a time. */
+/** The most bytes dropped at a time. Arbitrary. */
 const CHUNK = 16384;
 
 /**

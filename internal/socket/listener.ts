@@ -22,7 +22,7 @@ import type {
 /** The addresses of closed listeners whose accept in flight has not ended yet: the system still holds them. */
 const held = new Set<string>();
 
-function release(addr: TransportAddr, released: Promise<void>): void {
+function holdUntil(addr: TransportAddr, released: Promise<void>): void {
   const address = formatAddress(fromTransport(addr));
   held.add(address);
   released.then(() => held.delete(address));
@@ -95,7 +95,7 @@ export class Listener {
       // its owner or the runtime has closed the transport already
     }
     const released = this.pending.abandon((late) => late.close());
-    if (holds) release(this.transport.addr, released);
+    if (holds) holdUntil(this.transport.addr, released);
     return released;
   }
 }

@@ -39,7 +39,7 @@ export function recv(
   return unawaited(recvAny(state, size, flags));
 }
 
-/** Receives from a socket of any type. With 0 it leaves a datagram in place, as CPython's `recv` does. */
+/** Receives from a socket of any type. With `size` 0, leaves a datagram in place, as CPython's `recv` does. */
 async function recvAny(
   state: SocketState,
   size: number,

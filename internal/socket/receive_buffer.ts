@@ -85,12 +85,12 @@ export class ReceiveBuffer implements Readiness {
     return this.#memory.available;
   }
 
-  /** Reports whether bytes wait, in memory that the program has not transferred. */
+  /** Whether bytes wait, in memory that the program has not transferred. */
   get hasBytes(): boolean {
     return this.#memory.hasBytes;
   }
 
-  /** Reports whether a read is in flight. */
+  /** Whether a read is in flight. */
   get reading(): boolean {
     return this.#target !== undefined;
   }

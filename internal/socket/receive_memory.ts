@@ -113,7 +113,7 @@ export class ReceiveMemory {
     return this.#end - this.#start;
   }
 
-  /** Reports whether bytes wait, in memory that the program has not transferred. */
+  /** Whether bytes wait, in memory that the program has not transferred. */
   get hasBytes(): boolean {
     return this.#start < this.#end && this.#end <= this.#data.length;
   }
@@ -159,10 +159,21 @@ export class ReceiveMemory {
   /** Notes a read, and reports whether its memory is this object's. A read into the caller's memory does not count. */
   #note(target: Uint8Array, count: number): boolean {
     if (target === this.#adopted) return true;
-    if (target === this.#large) this.#largeFilled(target, count);
-    else if (target === this.#slab) this.#advance(count);
-    else if (target !== this.#small) return false;
-    else if (this.#reads < READS_BEFORE_SLAB) this.#reads++;
+    if (target === this.#large) {
+      this.#largeFilled(target, count);
+      return this.#noteSize(target, count);
+    }
+    if (target === this.#slab) {
+      this.#advance(count);
+      return this.#noteSize(target, count);
+    }
+    if (target !== this.#small) return false;
+    if (this.#reads < READS_BEFORE_SLAB) this.#reads++;
+    return this.#noteSize(target, count);
+  }
+
+  /** Notes the size of a read, by which {@linkcode ReceiveMemory.next} chooses. Returns true. */
+  #noteSize(target: Uint8Array, count: number): true {
     this.#more = count === target.length;
     if (count >= SMALL) this.#smallReads = 0;
     else if (this.#smallReads < SMALL_READS) this.#smallReads++;

@@ -49,7 +49,7 @@ export interface RelayReport {
   received: number;
 }
 
-/** Returns the connections, or throws for arguments that are none. */
+/** Returns the streams of two sockets. Throws unless both are connected stream sockets. */
 function connectionsOf(sockets: readonly Socket[]): Stream[] {
   const doing = "Cannot relay";
   for (const socket of sockets) {

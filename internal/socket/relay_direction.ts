@@ -85,8 +85,11 @@ class RelayBuffer {
  */
 const LAST_WRITE_MS = 1000;
 
-/** The writes to a peer that must succeed after the peer's end has come, before the end is passed on. Arbitrary. */
-const END_WRITES = 4;
+/**
+ * The times that a direction waits for a write to the same peer, and for a turn of the event loop, before it passes the
+ * end on. Arbitrary.
+ */
+const END_ROUNDS = 4;
 
 /** One direction of a relay. */
 export class Direction {
@@ -133,12 +136,12 @@ export class Direction {
   }
 
   /**
-   * Waits until a reset behind the end would have shown: a read finds an end then, and only the writes to the same peer
-   * fail, below TLS and from a worker or a child some turns later.
+   * Waits until a reset behind the end would have shown. A read reports such a reset as an ordinary end; only a write to
+   * the same peer fails, some turns later below TLS or in a worker or child.
    */
   async #endSettled(): Promise<void> {
     const until = performance.now() + LAST_WRITE_MS;
-    for (let writes = 0; writes < END_WRITES; writes++) {
+    for (let round = 0; round < END_ROUNDS; round++) {
       await this.opposite?.lastWrite();
       await nextTurn();
       if (performance.now() > until) return;

@@ -59,13 +59,13 @@ export async function select<
   options: AbortOptions = {},
 ): Promise<[R[], W[], X[]]> {
   try {
-    return await selectNow([rlist, wlist, xlist], timeout, options);
+    return await selectChecked([rlist, wlist, xlist], timeout, options);
   } catch (error) {
     return await failLater(error);
   }
 }
 
-async function selectNow<
+async function selectChecked<
   R extends Selectable,
   W extends Selectable,
   X extends Selectable,

@@ -34,7 +34,7 @@ import { checkMessageOptions, type MessageOptions } from "./message_options.ts";
 import type { SocketState } from "./state.ts";
 import { atCaller, osError, translate } from "../base/translate_error.ts";
 import { datagramTarget } from "../runtime/opening/open.ts";
-import { type FileLike, inParts, sendFile } from "./sendfile.ts";
+import { type FileLike, inParts, passFile } from "./sendfile.ts";
 
 /** Checks the arguments of a send, and returns the limit of its wait. */
 function checkSend(
@@ -94,7 +94,7 @@ export function sendto(
 ): Promise<number> {
   const limit = checkSend(state, "sendto", flags, timeout);
   const bytes = toBytes(data, "sendto");
-  const sender = state.datagram?.senderAt(address);
+  const sender = state.datagram?.lastSenderIf(address);
   if (sender !== undefined) return state.datagram!.send(bytes, sender, limit);
   const checked = checkAddress(state.family, address, "sendto");
   if (state.type === SOCK_DGRAM) {
@@ -177,7 +177,7 @@ export async function sendfile(
     const stream = state.connected("sendfile", "EPIPE");
     return await stream.sendTogether(limit, (write) => {
       const parts = timeout === null ? write : inParts(write);
-      return sendFile(file, offset, count ?? Infinity, parts);
+      return passFile(file, offset, count ?? Infinity, parts);
     });
   } catch (error) {
     const path = typeof file === "string" || file instanceof URL;

@@ -24,8 +24,8 @@ type Result = number | undefined;
 
 /**
  * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
- * with a timeout were accepted before their write fails, the next call or `flush` throws the failure. Ready when a
- * `send` would not wait.
+ * with a timeout were accepted before their write fails, the next `send` with a timeout, or `flush`, throws the failure.
+ * Ready when a `send` would not wait.
  */
 export class SendQueue implements Readiness {
   readonly #transport: StreamTransport;
@@ -38,7 +38,7 @@ export class SendQueue implements Readiness {
   #sent: Promise<Result> | undefined;
   /** What that promise resolves to. */
   #result: Result;
-  /** The end of its promise, if it has a timeout; to a rejected promise if the call fails. */
+  /** Resolves that promise if the call has a timeout; with a rejected promise if the call fails. */
   #resolve: ((result: undefined | Promise<never>) => void) | undefined;
   #timeout: Cancellation | undefined;
   /** The handlers of a write, bound once for all: closures of each write would take 250 bytes. */
@@ -49,7 +49,7 @@ export class SendQueue implements Readiness {
   bytesOut = 0;
   /** The error of writes that fail after the transport is closed, if it is not that of the transport. */
   declare failure: OSError | undefined; // no field until it is set
-  /** The queue that counts the bytes of this one, which has its turn: itself, but for {@linkcode SendQueue.together}. */
+  /** The queue that counts the bytes: this one, or the queue whose turn {@linkcode SendQueue.together} uses. */
   readonly #counter: SendQueue;
 
   /**
@@ -69,12 +69,12 @@ export class SendQueue implements Readiness {
     return this.#mutex.fill();
   }
 
-  /** Reports whether accepted bytes are not written yet. */
+  /** Whether accepted bytes are not written yet. */
   get busy(): boolean {
     return !this.ready && !this.#stuck;
   }
 
-  /** Reports whether a call has timed out because the system takes no more bytes. */
+  /** Whether a call has timed out because the system takes no more bytes. */
   get stuck(): boolean {
     return this.#stuck;
   }

@@ -7,7 +7,7 @@
 import { memory } from "../base/memory.ts";
 import { openFile, SEEK_SET } from "../runtime/system/deno_api.ts";
 
-/** The size of a read, which each slow client keeps in memory. */
+/** The size of a read, which each slow client keeps in memory. Arbitrary. */
 const CHUNK = 262144;
 
 /**
@@ -32,7 +32,7 @@ class Chunk {
   #small: Uint8Array | undefined;
   #large: Uint8Array | undefined;
   /** The time at which the current part began. */
-  #begun = 0;
+  #startedAt = 0;
 
   /** @param now The clock, in milliseconds. */
   constructor(now: () => number) {
@@ -41,7 +41,7 @@ class Chunk {
 
   /** Begins a part. Returns a view to read it into, of at most `left` bytes. */
   view(left: number): Uint8Array {
-    this.#begun = this.#now();
+    this.#startedAt = this.#now();
     const buffer = this.#large ??
       (this.#small ??= memory(Math.min(CHUNK, left)));
     return left < buffer.length ? buffer.subarray(0, left) : buffer;
@@ -49,7 +49,7 @@ class Chunk {
 
   /** Adapts the size to a client that has taken the part, of `bytes`, with `left` bytes left. */
   fit(bytes: number, left: number): void {
-    const fast = bytes >= FAST * (this.#now() - this.#begun);
+    const fast = bytes >= FAST * (this.#now() - this.#startedAt);
     if (!fast) this.release();
     else if (!this.#large && left >= LARGE && lent < LARGE_MAX) {
       lent++;
@@ -109,7 +109,7 @@ export interface OpenFile {
  * @param now The clock, in milliseconds, that measures the client.
  * @returns The number of bytes sent.
  */
-export async function sendFile(
+export async function passFile(
   file: FileLike,
   offset: number,
   count: number,

@@ -24,7 +24,7 @@ export function acceptNow(socket: Socket): [Socket, Address] | undefined {
  * Takes the connections that a socket has accepted before anybody asked, if a close would lose them to the next
  * process.
  */
-export function acceptedAhead(socket: Socket): [Socket, Address][] {
+export function takeAcceptedAhead(socket: Socket): [Socket, Address][] {
   const { listener } = stateOf(socket);
   if (listener === undefined) return [];
   return listener.takeAhead().map((transport) => accepted(socket, transport));
@@ -56,7 +56,7 @@ export function cutOff(request: unknown): void {
   if (request instanceof Socket) stateOf(request).close(true);
 }
 
-/** Sends a datagram as `sendto` does, with its own timeout if there is one. */
+/** Sends a datagram as `sendto` does, within `timeout` seconds instead of the socket's timeout, if given. */
 export function sendtoWithin(
   socket: Socket,
   data: Uint8Array,

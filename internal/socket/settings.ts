@@ -86,23 +86,43 @@ export function setsockopt(
 /**
  * Returns the value of an option.
  *
- * @param takeFailure Returns the failure that no call has thrown, once: for SO_ERROR.
+ * @param take Returns the failure that no call has thrown, once: for SO_ERROR.
  */
 export function getsockopt(
   state: SettingsState,
   level: number,
   name: number,
-  takeFailure: () => unknown = () => {},
+  take: () => unknown = () => {},
 ): number {
   state.checkOpen("getsockopt");
   if (level !== SOL_SOCKET) return getOption(state.target(), level, name);
   if (name === SO_TYPE) return state.type;
   if (name === SO_ACCEPTCONN) return Number(state.listening);
-  if (name === SO_ERROR) return errnoOfFailure(takeFailure());
+  if (name === SO_ERROR) return errnoOfFailure(take());
   return getOption(state.target(), level, name);
 }
 
 function errnoOfFailure(error: unknown): number {
   if (error === undefined) return 0;
   return (error instanceof OSError ? error.errno : undefined) ?? errnoOf("EIO");
+}
+
+/** Returns the failure of a connect or a send that no call has thrown. Clears it. */
+export function takeFailure(state: SocketState): unknown {
+  return takeConnectError(state) ?? state.stream?.sendQueue.takeFailure();
+}
+
+/** Returns the failure of an attempt that no call has waited for. Clears it. */
+function takeConnectError(state: SocketState): unknown {
+  const { attempt } = state;
+  if (
+    attempt === undefined || state.stream !== undefined ||
+    !attempt.operation.ready
+  ) return undefined;
+  state.attempt = undefined;
+  try {
+    attempt.operation.take();
+  } catch (error) {
+    return error;
+  }
 }

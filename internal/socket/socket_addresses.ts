@@ -1,5 +1,5 @@
 /**
- * The kind and the addresses of a socket.
+ * The kind and the addresses of a socket, and its text.
  *
  * @module
  */

@@ -30,10 +30,10 @@ import type { AbortOptions } from "../waiting/abort.ts";
 import { unawaited } from "../waiting/promises.ts";
 import * as binding from "./binding.ts";
 import * as closing from "./closing.ts";
-import { connect, errorOf, takeFailure } from "./connect.ts";
+import { connect, connectErrno } from "./connect.ts";
 import { lingeringClose } from "./lingering_close.ts";
 import type { MessageOptions } from "./message_options.ts";
-import * as names from "./socket_names.ts";
+import * as addresses from "./socket_addresses.ts";
 import * as receiving from "./receive.ts";
 import * as sending from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
@@ -117,7 +117,7 @@ export class Socket implements Disposable {
     type: number = SOCK_STREAM,
     proto = 0,
   ) {
-    names.checkKind(family, type, proto);
+    addresses.checkKind(family, type, proto);
     this.family = family;
     this.type = type;
     this.proto = proto;
@@ -136,7 +136,7 @@ export class Socket implements Disposable {
    * @throws {TypeError} if `transport` is none of these.
    */
   static from(transport: Transport): Socket {
-    const socket = new Socket(...names.kindOf(transport));
+    const socket = new Socket(...addresses.kindOf(transport));
     socket.#state.take(transport);
     return socket;
   }
@@ -154,7 +154,7 @@ export class Socket implements Disposable {
    * @param fd The number of the descriptor.
    * @param options The family and the type that the socket must have; any by default.
    * @returns The socket.
-   * @throws {OSError} EBADF if the descriptor is not open, ENOTSOCK if it is no socket, EBUSY if it was adopted before,
+   * @throws {OSError} EBADF if the descriptor is not open, ENOTSOCK if it is not a socket, EBUSY if it was adopted before,
    *   EAFNOSUPPORT or EINVAL for another family or type, or a socket without an address, and EOPNOTSUPP for a kind that
    *   Deno cannot adopt, such as a Unix datagram socket.
    */
@@ -181,7 +181,7 @@ export class Socket implements Disposable {
    * @returns The address; `["0.0.0.0", 0]`, `["::", 0]` or `""` for an unbound socket.
    */
   getsockname(): Address {
-    return names.getsockname(this.#state);
+    return addresses.getsockname(this.#state);
   }
 
   /**
@@ -191,7 +191,7 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOTCONN if the socket is not connected.
    */
   getpeername(): Address {
-    return names.getpeername(this.#state);
+    return addresses.getpeername(this.#state);
   }
 
   /**
@@ -234,6 +234,8 @@ export class Socket implements Disposable {
    * @param address `[host, port]`, or a path.
    * @param options A signal that ends the wait.
    * @throws {OSError} ECONNREFUSED, EISCONN and so on.
+   * @throws {TypeError} if the address has the wrong shape.
+   * @throws {RangeError} if the port is out of range.
    * @throws {GaiError} if the host has no address in the socket's family.
    * @throws {BlockingIOError} EINPROGRESS with timeout 0. Wait with `select` until the socket is writable.
    * @throws {TimeoutError} after the timeout. The attempt ends, as after an abort.
@@ -251,7 +253,7 @@ export class Socket implements Disposable {
    * @throws {GaiError} if the host has no address in the socket's family.
    */
   connectEx(address: AddressLike, options: AbortOptions = {}): Promise<number> {
-    return unawaited(errorOf(this.connect(address, options)));
+    return unawaited(connectErrno(this.connect(address, options)));
   }
 
   /**
@@ -294,6 +296,7 @@ export class Socket implements Disposable {
    * @param nbytes The most bytes to receive; 0 fills the buffer.
    * @param flags As for {@linkcode Socket.recv}.
    * @returns The number of bytes received; 0 at the end of the stream.
+   * @throws {RangeError} if `nbytes` is more than the buffer holds.
    */
   recvInto(
     buffer: BytesLike,
@@ -342,8 +345,8 @@ export class Socket implements Disposable {
   }
 
   /**
-   * Sends all of the data. Calls never interleave, awaited or not. If a call fails that nobody awaits, the next call
-   * throws.
+   * Sends all of the data. Calls never interleave, awaited or not. A call that nobody awaits and that fails is no
+   * unhandled rejection; later calls on a broken connection fail too.
    *
    * @param data The bytes. They must not change until the promise resolves.
    * @param flags `MSG_DONTWAIT`, or 0; or options with the flags and a signal that ends the wait.
@@ -501,7 +504,7 @@ export class Socket implements Disposable {
    * @throws {OSError} ENOPROTOOPT if Deno cannot read the option.
    */
   getsockopt(level: number, name: number): number {
-    const take = () => takeFailure(this.#state);
+    const take = () => settings.takeFailure(this.#state);
     return settings.getsockopt(this.#state, level, name, take);
   }
 
@@ -512,6 +515,7 @@ export class Socket implements Disposable {
    * @param options Buffering, encoding and line ends, as for Python's `open`.
    * @returns A reader, a writer, or a pair of both.
    * @throws {TypeError} for another mode.
+   * @throws {RangeError} if a size or limit is out of range, or the encoding is unknown.
    */
   makefile<M extends string = "r">(
     mode?: M,
@@ -612,7 +616,7 @@ export class Socket implements Disposable {
 
   /** Returns number, kind and addresses, for a log: `<Socket fd=3, family=2, type=1, proto=0, laddr=127.0.0.1:80>`. */
   toString(): string {
-    return names.describe(this.#state, this.fileno(), this.proto);
+    return addresses.describe(this.#state, this.fileno(), this.proto);
   }
 
   /**

@@ -57,7 +57,7 @@ export interface Attempt {
   /** Ready when the attempt has ended. */
   readonly operation: PendingOperation<void>;
   /** Aborts the attempt. */
-  readonly giveUp: AbortController;
+  readonly aborter: AbortController;
 }
 
 /**
@@ -99,6 +99,8 @@ export class SocketState {
   released: Promise<void> | undefined;
   /** The counts of a connection that is closed, or that a child process has taken over. */
   closedCounts: ByteCounts | undefined;
+  /** The closed connection, if bytes or calls were on their way when it was closed. */
+  declare closedStream: Stream | undefined;
   /** The options that were set. */
   declare options: Map<OptionName, number> | undefined;
   #fileno = 0;
@@ -165,6 +167,7 @@ export class SocketState {
     this.close(abort);
   }
 
+  /** Registers a file whose held bytes must be sent before later ones. */
   hold(holder: Tied): void {
     this.stream?.hold(holder);
   }
@@ -181,12 +184,11 @@ export class SocketState {
 
   /** Resolves when a closed connection has sent its last bytes; undefined if there were none on their way. */
   get flushed(): Promise<void> | undefined {
-    const { closedCounts } = this;
-    return closedCounts instanceof Stream ? closedCounts.flushed : undefined;
+    return this.closedStream?.flushed;
   }
 
-  /** Reports whether the socket can wait for connections, datagrams, or the data of a connection. */
-  get listens(): boolean {
+  /** Whether the socket can wait for connections, datagrams, or the data of a connection. */
+  get canReceive(): boolean {
     return this.listening || (this.stream ?? this.datagram) !== undefined;
   }
 
@@ -263,14 +265,19 @@ export class SocketState {
     this.listening = false;
     if (this.#fileno > 0) releaseFileno(this.#fileno);
     this.ref(); // the process waits for the end of the call in flight
-    this.attempt?.giveUp.abort();
+    this.attempt?.aborter.abort();
     this.#timer?.stop();
-    const counts: ByteCounts | undefined = this.stream ?? this.datagram;
+    const { stream } = this;
+    const counts: ByteCounts | undefined = stream ?? this.datagram;
     this.released = this.listener?.close() ?? this.datagram?.close() ??
       this.#closeStream(abort);
-    this.closedCounts = this.released === undefined
-      ? counts && { bytesIn: counts.bytesIn, bytesOut: counts.bytesOut } // keeping the stream costs a connection 5 us
-      : counts;
+    if (this.released !== undefined) {
+      this.closedCounts = counts;
+      if (stream !== undefined) this.closedStream = stream;
+    } else if (counts !== undefined) { // keeping the stream costs a connection 5 us
+      const { bytesIn, bytesOut } = counts;
+      this.closedCounts = { bytesIn, bytesOut };
+    }
     this.stream = this.listener = this.datagram = undefined;
     this.#gone?.resolve(this.released);
   }

@@ -55,7 +55,7 @@ export class Stream implements ByteCounts {
     this.receiveBuffer = new ReceiveBuffer(transport);
   }
 
-  /** The writing half; made when it is first used, since an idle connection that only listens needs none: 120 bytes. */
+  /** The writing half; made when it is first used, since an idle connection that only reads needs none: 120 bytes. */
   get sendQueue(): SendQueue {
     return this.#sendQueue ??= new SendQueue(this.transport);
   }
@@ -70,8 +70,8 @@ export class Stream implements ByteCounts {
     return this.#sendQueue?.bytesOut ?? 0;
   }
 
-  /** Goes on with the counts of the stream that this one takes the place of: TLS over a connection, or the end of TLS. */
-  countOn({ bytesIn, bytesOut }: ByteCounts): void {
+  /** Continues the byte counts of the stream that this one replaces, when TLS begins or ends. */
+  continueCounts({ bytesIn, bytesOut }: ByteCounts): void {
     this.receiveBuffer.bytesIn = bytesIn;
     if (bytesOut > 0) this.sendQueue.bytesOut = bytesOut;
   }
@@ -84,7 +84,7 @@ export class Stream implements ByteCounts {
   /** Whether a detach would lose data or a call in flight. */
   get busy(): boolean {
     return this.receiveBuffer.reading || this.receiveBuffer.available > 0 ||
-      !this.sendQueue.ready || this.#holder !== undefined;
+      this.#sendQueue?.ready === false || this.#holder !== undefined;
   }
 
   /** Registers a file whose held bytes must be sent before later ones. */

@@ -52,7 +52,7 @@ export class TlsSession {
     this.#plain = plain;
     const state = stateOf(this.#socket);
     state.take(transport);
-    state.stream!.countOn(counts);
+    state.stream!.continueCounts(counts);
   }
 
   /** Takes the facts of a session that is in another process or thread. */
@@ -125,7 +125,7 @@ export class TlsSession {
       const transport = this.#transport!;
       const ended = new PendingOperation(() => transport.unwrap(unread));
       await whenReady(ended, limit, "unwrap", () => ended.take());
-      plain.countOn({
+      plain.continueCounts({
         bytesIn: secured.bytesIn + plain.receiveBuffer.available,
         bytesOut: secured.bytesOut,
       });

@@ -164,7 +164,7 @@ export interface ServerOptions extends BaseServerOptions {
   pathMode?: number | null;
   /**
    * Whether a Unix server replaces the path that a killed program has left. If the path belongs to an open socket, or
-   * is no socket, the constructor fails with EADDRINUSE.
+   * is not a socket, the constructor fails with EADDRINUSE.
    *
    * @default {false}
    */

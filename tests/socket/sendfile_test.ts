@@ -5,7 +5,7 @@ import {
   assertLess,
   assertRejects,
 } from "../deps.ts";
-import { inParts, sendFile } from "../../internal/socket/sendfile.ts";
+import { inParts, passFile } from "../../internal/socket/sendfile.ts";
 import { granted } from "../helpers/allowed.ts";
 import { bytes, concat, digest, text } from "../helpers/bytes.ts";
 import { recvToEnd, withPair } from "../helpers/sockets.ts";
@@ -195,7 +195,7 @@ async function sendAt(file: FakeFile, speed: (sent: number) => number) {
   let now = 0;
   const written: Uint8Array[] = [];
   let sent = 0;
-  await sendFile(file, 0, file.length, (data) => {
+  await passFile(file, 0, file.length, (data) => {
     written.push(data.slice());
     now += data.length / speed(sent);
     sent += data.length;
@@ -204,7 +204,7 @@ async function sendAt(file: FakeFile, speed: (sent: number) => number) {
   return concat(written);
 }
 
-Deno.test("sendFile() reads more at once for a client that keeps up, and less again where it falls behind", async () => {
+Deno.test("passFile() reads more at once for a client that keeps up, and less again where it falls behind", async () => {
   const file = new FakeFile(5 * MIB);
   const data = await sendAt(file, (sent) => sent < 2 * MIB ? 1e6 : 1e3);
   // deno-fmt-ignore
@@ -212,7 +212,7 @@ Deno.test("sendFile() reads more at once for a client that keeps up, and less ag
   assertEquals(digest(data), digest(file.slice(0, 5 * MIB)));
 });
 
-Deno.test("sendFile() takes a small buffer for a small file, and for the rest of one", async () => {
+Deno.test("passFile() takes a small buffer for a small file, and for the rest of one", async () => {
   const file = new FakeFile(MIB);
   await sendAt(file, () => 1e6);
   assertEquals(file.sizes, Array(4).fill(MIB / 4));
@@ -221,12 +221,12 @@ Deno.test("sendFile() takes a small buffer for a small file, and for the rest of
   assertEquals(small.sizes, [10]);
 });
 
-Deno.test("sendFile() has large buffers for eight clients at once, whose sending may fail", async () => {
+Deno.test("passFile() has large buffers for eight clients at once, whose sending may fail", async () => {
   const start = (large: Promise<void>) => {
     const file = new FakeFile(8 * MIB);
     const write = ({ length }: Uint8Array) =>
       length > MIB ? large : Promise.resolve();
-    return { file, done: sendFile(file, 0, file.length, write, () => 0) };
+    return { file, done: passFile(file, 0, file.length, write, () => 0) };
   };
   for (const ends of ["rejected", "fulfilled"] as const) {
     const gate = Promise.withResolvers<void>();
