@@ -157,10 +157,10 @@ export function simulate(setting: Setting): Simulated {
   const random = randomNumbers();
   const times: number[] = [];
   const ask = (client: number) => {
-    const begun = machine.now;
+    const startedAt = machine.now;
     const work = workUs === 0 ? 0 : -Math.log(random()) * workUs;
     const answered = () => {
-      times.push(machine.now - begun);
+      times.push(machine.now - startedAt);
       outside.do(clientUs, () => ask(client));
     };
     if (workers === 0) return main.do(mainUs + work, answered);

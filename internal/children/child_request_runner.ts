@@ -203,11 +203,11 @@ export class ChildRequestRunner {
     this.#active.set(id, active);
     if (own) this.#own.add(active);
     if (own) this.#idleSweep.begin(active);
-    const begun = performance.now();
+    const startedAt = performance.now();
     try {
       const run = () => runHandler(new this.#Handler!(request, client, server));
       await runAndEnd(run, requestsOf(server), active);
-      this.#finished(id, active, performance.now() - begun, own);
+      this.#finished(id, active, performance.now() - startedAt, own);
     } catch (error) {
       this.#failed(id, active, error, own);
     } finally {

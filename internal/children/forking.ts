@@ -238,11 +238,11 @@ export function forking<B extends ServerConstructor>(Base: B) {
     override async serverClose(
       options: ServerCloseOptions = {},
     ): Promise<ServerCloseReport> {
-      const begun = performance.now();
+      const startedAt = performance.now();
       if (this.#acceptors === undefined) return await this.#close(options);
       await this.#acceptors.stop(); // the requests that it has are known then
       const { timeout } = options;
-      const passed = (performance.now() - begun) / 1000;
+      const passed = (performance.now() - startedAt) / 1000;
       const left = typeof timeout === "number"
         ? { timeout: Math.max(0, timeout - passed) }
         : options;

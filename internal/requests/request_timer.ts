@@ -116,15 +116,15 @@ export class RequestDeadlines<T> extends RequestTimer<T, number> {
   }
 
   protected override delay(seconds: number): number {
-    const [begun] = this.watched.values();
-    return begun + seconds * 1000 - performance.now();
+    const [startedAt] = this.watched.values();
+    return startedAt + seconds * 1000 - performance.now();
   }
 
   protected override look(seconds: number): T[] {
     const latest = performance.now() - seconds * 1000;
     const over: T[] = [];
-    for (const [request, begun] of this.watched) {
-      if (begun > latest) break;
+    for (const [request, startedAt] of this.watched) {
+      if (startedAt > latest) break;
       over.push(request);
     }
     return over;

@@ -10,7 +10,9 @@ import { begun } from "./promises.ts";
 export interface Readiness {
   /** Whether a call would not wait. */
   readonly ready: boolean;
-  /** Starts the operation unless it runs. Resolves when the operation has ended; never rejects. */
+  /**
+   * Starts the operation, if there is one and it does not run. Resolves when `ready` may have changed; never rejects.
+   */
   fill(): Promise<void>;
 }
 
@@ -90,7 +92,7 @@ export class PendingOperation<T> implements WatchedReadiness {
     return this.#ended;
   }
 
-  /** Reports whether the operation is in flight, or its result waits. */
+  /** Whether the operation is in flight, or its result waits. */
   get busy(): boolean {
     return this.#inFlight !== undefined || this.ready;
   }

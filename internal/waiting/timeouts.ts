@@ -104,9 +104,9 @@ export abstract class Cancellation {
 
   /** When the time runs out, on the clock of `performance.now()`; Infinity without a timeout. */
   abstract readonly due: number;
-  /** Calls `onCancel` with the error, once, if the wait must end from now on. */
+  /** Calls `onCancel` once, with the error, when the wait must end. */
   abstract start(onCancel: (error: unknown) => void): void;
-  /** Calls nothing if the wait must end from now on. */
+  /** Stops calling `onCancel`. */
   abstract cancel(): void;
   /** Creates the error of a call whose wait has ended. */
   abstract error(): unknown;
