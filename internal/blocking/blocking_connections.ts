@@ -6,7 +6,7 @@
 
 import { osError } from "../base/translate_error.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { WorkerStream } from "../channel/worker_stream.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
@@ -45,7 +45,7 @@ export class BlockingConnections {
 
   /** Opens a connection, and blocks until it is open or has failed. */
   connect(
-    call: P.ConnectCall,
+    call: frames.ConnectCall,
     signal: AbortSignal | undefined,
   ): BlockingSocket {
     this.#makeRoom();
@@ -53,12 +53,12 @@ export class BlockingConnections {
     const attempt: PendingConnect = {};
     const limit = new Deadline(null, signal); // the main thread has the timeout
     this.#attempts.set(id, attempt);
-    this.channel.send(P.CONNECT, id, P.pack(call));
+    this.channel.send(frames.CONNECT, id, frames.pack(call));
     const ended = () => (attempt.stream ?? attempt.failure) !== undefined;
     try {
       limit.wait(this.channel, ended, "connect");
     } catch (error) {
-      this.channel.send(P.ABORT, id);
+      this.channel.send(frames.ABORT, id);
       throw error;
     } finally {
       this.#attempts.delete(id);
@@ -92,11 +92,12 @@ export class BlockingConnections {
     if (attempt === undefined) {
       return this.#open.get(id)?.onFrame(type, payload); // undefined for a closed connection
     }
-    if (type === P.OPEN) {
-      const opening = P.unpack<P.Opening>(payload)!;
+    if (type === frames.OPEN) {
+      const opening = frames.unpack<frames.Opening>(payload)!;
       attempt.stream = new WorkerStream(id, opening, this.channel);
-    } else if (type === P.CONNECT_FAILED) attempt.failure = P.unpack(payload);
-    else attempt.stream?.onFrame(type, payload); // came with OPEN
+    } else if (type === frames.CONNECT_FAILED) {
+      attempt.failure = frames.unpack(payload);
+    } else attempt.stream?.onFrame(type, payload); // came with OPEN
   }
 
   /** Closes the connections that were opened after the one with the id `lastId`. */

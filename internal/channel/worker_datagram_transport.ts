@@ -14,7 +14,7 @@ import type {
 } from "../runtime/transport/transport.ts";
 import type { PendingCalls } from "./pending_calls.ts";
 import type { FrameChannel } from "./frame_channel.ts";
-import * as P from "./frames.ts";
+import * as frames from "./frames.ts";
 
 /** The longest datagram in bytes that IPv6 allows; it fits into one frame. */
 const DATAGRAM_MAX = 65_535;
@@ -67,12 +67,12 @@ export class WorkerDatagramTransport implements BoundedDatagramTransport {
   }
 
   /** Sends the frames of one datagram, and does not wait for the result. */
-  startSend(p: Uint8Array, made: P.SendCall): void {
+  startSend(p: Uint8Array, made: frames.SendCall): void {
     if (p.length > DATAGRAM_MAX) {
       throw osError("EMSGSIZE", { syscall: "sendto" });
     }
-    this.#channel.send(P.SEND_TO, this.#id, P.pack(made));
-    this.#channel.send(P.DATA, this.#id, p);
+    this.#channel.send(frames.SEND_TO, this.#id, frames.pack(made));
+    this.#channel.send(frames.DATA, this.#id, p);
   }
 
   /** Does nothing: the server owns the socket. */

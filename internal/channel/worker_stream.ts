@@ -16,7 +16,7 @@ import { osError } from "../base/translate_error.ts";
 import type { OptionValue } from "../runtime/transport/socket_options.ts";
 import { type Failure, fromFailure } from "../handoff/failure.ts";
 import type { FrameChannel } from "./frame_channel.ts";
-import * as P from "./frames.ts";
+import * as frames from "./frames.ts";
 
 /**
  * The worker's end of one connection. Holds the bytes that have come and are not read yet, at most one window, and
@@ -26,14 +26,14 @@ export class WorkerStream {
   /** The number of the request. */
   readonly id: number;
   /** The main thread's description of the request. */
-  readonly opening: P.Opening;
+  readonly opening: frames.Opening;
   readonly #channel: FrameChannel;
   readonly #queue = new ByteQueue();
   #ended = false;
   #readFailure: Failure | undefined;
   #writeFailure: Failure | undefined;
   #taken = 0;
-  #credit = P.WINDOW;
+  #credit = frames.WINDOW;
   /** The count of bytes that have come; wraps as a 32 bit integer. */
   received = 0;
   /** Whether the handler closed the connection, or has ended. */
@@ -48,7 +48,7 @@ export class WorkerStream {
    * @param opening The main thread's description of the request.
    * @param channel The channel to the main thread.
    */
-  constructor(id: number, opening: P.Opening, channel: FrameChannel) {
+  constructor(id: number, opening: frames.Opening, channel: FrameChannel) {
     this.id = id;
     this.opening = opening;
     this.#channel = channel;
@@ -114,8 +114,8 @@ export class WorkerStream {
   /** Gives the main thread credit for `count` bytes, in steps. */
   protected credit(count: number): void {
     this.#taken += count;
-    if (this.#taken < P.CREDIT_STEP || this.closed) return;
-    this.#channel.send(P.CREDIT, this.id, P.count(this.#taken));
+    if (this.#taken < frames.CREDIT_STEP || this.closed) return;
+    this.#channel.send(frames.CREDIT, this.id, frames.count(this.#taken));
     this.#taken = 0;
   }
 
@@ -123,10 +123,10 @@ export class WorkerStream {
   put(data: Uint8Array): number {
     if (this.#writeFailure !== undefined) throw fromFailure(this.#writeFailure);
     if (this.closed) throw osError("EBADF", { syscall: "send" });
-    const count = Math.min(data.length, this.#credit, P.PIECE_MAX);
+    const count = Math.min(data.length, this.#credit, frames.PIECE_MAX);
     if (count === 0 || !this.#channel.reserve(count, this.#resume)) return 0;
     const piece = count === data.length ? data : data.subarray(0, count);
-    this.#channel.put(P.DATA, this.id, piece);
+    this.#channel.put(frames.DATA, this.id, piece);
     this.#credit -= count;
     return count;
   }
@@ -135,13 +135,13 @@ export class WorkerStream {
 
   /** Shuts the connection down for writing. */
   shutWrite(): void {
-    if (!this.closed) this.#channel.send(P.SHUT_WRITE, this.id);
+    if (!this.closed) this.#channel.send(frames.SHUT_WRITE, this.id);
   }
 
   #setOption(level: number, name: number, value: OptionValue): void {
     if (this.closed || value instanceof Uint8Array) return;
-    const call: P.OptionCall = { level, name, value };
-    this.#channel.send(P.OPTION, this.id, P.pack(call));
+    const call: frames.OptionCall = { level, name, value };
+    this.#channel.send(frames.OPTION, this.id, frames.pack(call));
   }
 
   /** Sets `TCP_NODELAY`. */
@@ -156,12 +156,12 @@ export class WorkerStream {
 
   /** Closes the connection. */
   close(): void {
-    this.#close(P.CLOSE);
+    this.#close(frames.CLOSE);
   }
 
   /** Closes the connection at once. The main thread drops the bytes that it has not sent yet. */
   abort(): void {
-    this.#close(P.ABORT);
+    this.#close(frames.ABORT);
   }
 
   #close(type: number): void {
@@ -184,30 +184,33 @@ export class WorkerStream {
   }
 
   #giveBack(bytes: Uint8Array): void {
-    for (let start = 0; start < bytes.length; start += P.PIECE_MAX) {
-      const piece = bytes.subarray(start, start + P.PIECE_MAX);
-      this.#channel.send(P.UNREAD, this.id, piece);
+    for (let start = 0; start < bytes.length; start += frames.PIECE_MAX) {
+      const piece = bytes.subarray(start, start + frames.PIECE_MAX);
+      this.#channel.send(frames.UNREAD, this.id, piece);
     }
   }
 
   /** Handles a frame from the main thread. */
   onFrame(type: number, payload: Uint8Array): void {
     if (this.closed) return;
-    if (type === P.DATA) {
+    if (type === frames.DATA) {
       this.received = (this.received + payload.length) | 0;
       return this.keep(payload);
     }
-    if (type === P.CREDIT) this.#credit += P.uncount(payload);
-    else if (type === P.EOF) this.#ended = true;
-    else if (type === P.READ_FAILED) this.#readFailure = P.unpack(payload);
-    else if (type === P.WRITE_FAILED) this.#writeFailure = P.unpack(payload);
-    else if (type === P.EXPIRE) {
+    if (type === frames.CREDIT) this.#credit += frames.uncount(payload);
+    else if (type === frames.EOF) this.#ended = true;
+    else if (type === frames.READ_FAILED) {
+      this.#readFailure = frames.unpack(payload);
+    } else if (type === frames.WRITE_FAILED) {
+      this.#writeFailure = frames.unpack(payload);
+    } else if (type === frames.EXPIRE) {
       this.#queue.clear();
-      this.#readFailure = this.#writeFailure = P.unpack(payload);
+      this.#readFailure = this.#writeFailure = frames.unpack(payload);
       this.onWritable?.();
     }
-    if (type === P.CREDIT || type === P.WRITE_FAILED) this.onWritable?.();
-    else this.onReadable?.();
+    if (type === frames.CREDIT || type === frames.WRITE_FAILED) {
+      this.onWritable?.();
+    } else this.onReadable?.();
   }
 
   /** Keeps bytes that have come until they are read. */

@@ -8,7 +8,7 @@ import {
   FrameChannel,
   type FrameChannelMemory,
 } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { PendingCalls } from "../channel/pending_calls.ts";
 import type { Address } from "../base/address.ts";
 import { toFailure } from "../handoff/failure.ts";
@@ -108,8 +108,9 @@ export class AcceptingRunner {
   /** Loads the handler's class, and serves until the channel closes. */
   async run(): Promise<void> {
     this.#start().then(
-      () => this.channel.send(P.READY, 0),
-      (error) => this.channel.send(P.LOAD_FAILED, 0, P.packFailure(error)),
+      () => this.channel.send(frames.READY, 0),
+      (error) =>
+        this.channel.send(frames.LOAD_FAILED, 0, frames.packFailure(error)),
     );
     await this.channel.receiveAll();
   }
@@ -129,7 +130,7 @@ export class AcceptingRunner {
         onLimit: (limit, client) =>
           this.#tell({ clientAddress: client, limit }),
         shutdown: () =>
-          this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
+          this.#calls.call((call) => this.channel.send(frames.SHUTDOWN, call)),
       },
     );
     this.#watch(requestsOf(server));
@@ -138,8 +139,8 @@ export class AcceptingRunner {
     void server.serveForever(); // a failure of the accept ends the worker, as any that nobody handles
   }
 
-  #tell(incident: P.Incident): void {
-    this.channel.send(P.INCIDENT, 0, P.pack(incident));
+  #tell(incident: frames.Incident): void {
+    this.channel.send(frames.INCIDENT, 0, frames.pack(incident));
   }
 
   /** Notes each request in the record, from its start to its end, and then gives its place back. */
@@ -188,11 +189,13 @@ export class AcceptingRunner {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.HEARTBEAT) this.channel.send(P.HEARTBEAT, 0);
-    else if (type === P.ANSWER) this.#calls.settle(id, payload);
-    else if (type === P.SETTINGS) this.#apply(P.unpack(payload)!);
-    else if (type === P.DRAIN) void this.#drain();
-    else if (type === P.GIVE_UP) void this.#server!.serverClose({ timeout: 0 });
+    if (type === frames.HEARTBEAT) this.channel.send(frames.HEARTBEAT, 0);
+    else if (type === frames.ANSWER) this.#calls.settle(id, payload);
+    else if (type === frames.SETTINGS) this.#apply(frames.unpack(payload)!);
+    else if (type === frames.DRAIN) void this.#drain();
+    else if (type === frames.GIVE_UP) {
+      void this.#server!.serverClose({ timeout: 0 });
+    }
   }
 
   #apply(settings: WorkerSettings): void {
@@ -205,9 +208,9 @@ export class AcceptingRunner {
     if (this.#draining) return;
     this.#draining = true;
     const report = await this.#server!.serverClose();
-    this.channel.send(P.DRAINED, 0, P.pack(report));
+    this.channel.send(frames.DRAINED, 0, frames.pack(report));
     await Promise.all(this.#lingering);
-    this.channel.send(P.RELEASED, 0);
+    this.channel.send(frames.RELEASED, 0);
   }
 
   /** Starts or stops reporting each request to the main thread. */
@@ -234,6 +237,6 @@ export class AcceptingRunner {
   }
 
   #publish(event: AcceptEvent): void {
-    this.channel.send(P.EVENT, 0, P.pack(event));
+    this.channel.send(frames.EVENT, 0, frames.pack(event));
   }
 }

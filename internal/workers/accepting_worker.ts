@@ -4,7 +4,7 @@
  * @module
  */
 
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { SharedPlaces } from "../requests/shared_places.ts";
 import type { ServerCloseReport } from "../stages/server_options.ts";
 import { resolvesWithin } from "../waiting/promises.ts";
@@ -45,7 +45,7 @@ export interface AcceptingWorkerHooks {
   /** Called when the worker is dead, and its requests are lost. `cause` is the error that it threw itself. */
   onDeath(worker: AcceptingWorker, error: Error, cause?: Error): void;
   /** Called when a request has failed or is over a limit. */
-  onIncident(incident: P.Incident): void;
+  onIncident(incident: frames.Incident): void;
   /** Called when a request has begun or ended, while somebody listens to requests. */
   onEvent(worker: AcceptingWorker, event: AcceptEvent): void;
   /** Calls the server's `shutdown`. */
@@ -106,10 +106,12 @@ export class AcceptingWorker {
     type: number,
     payload: Uint8Array,
   ): void {
-    if (type === P.INCIDENT) hooks.onIncident(P.unpack(payload)!);
-    else if (type === P.EVENT) hooks.onEvent(this, P.unpack(payload)!);
-    else if (type === P.DRAINED) this.#report.resolve(P.unpack(payload)!);
-    else if (type === P.RELEASED) this.#released.resolve();
+    if (type === frames.INCIDENT) hooks.onIncident(frames.unpack(payload)!);
+    else if (type === frames.EVENT) {
+      hooks.onEvent(this, frames.unpack(payload)!);
+    } else if (type === frames.DRAINED) {
+      this.#report.resolve(frames.unpack(payload)!);
+    } else if (type === frames.RELEASED) this.#released.resolve();
   }
 
   /** Whether the worker accepts. */
@@ -138,13 +140,15 @@ export class AcceptingWorker {
 
   /** Changes settings. */
   set(settings: WorkerSettings): void {
-    if (this.ready) this.#thread.channel.send(P.SETTINGS, 0, P.pack(settings));
+    if (this.ready) {
+      this.#thread.channel.send(frames.SETTINGS, 0, frames.pack(settings));
+    }
   }
 
   /** Stops accepting, and tells the handlers that the server shuts down. */
   drain(): void {
     this.#draining = true;
-    if (this.ready) this.#thread.channel.send(P.DRAIN, 0);
+    if (this.ready) this.#thread.channel.send(frames.DRAIN, 0);
     else void this.#thread.close();
   }
 
@@ -152,7 +156,7 @@ export class AcceptingWorker {
   async giveUp(): Promise<ServerCloseReport> {
     if (!this.#thread.dead) {
       this.givenUp = true;
-      this.#thread.channel.send(P.GIVE_UP, 0);
+      this.#thread.channel.send(frames.GIVE_UP, 0);
       const reported = this.#report.promise.then(() => {});
       if (!await resolvesWithin(reported, REPORT_MS)) void this.#thread.close();
     }

@@ -12,7 +12,7 @@ import { osError } from "../base/translate_error.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
 import { answer } from "../channel/pending_calls.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 
 /** Passes a datagram to a worker, and sends the handler's answers from the server's own socket. */
 export class DatagramRelay {
@@ -20,7 +20,7 @@ export class DatagramRelay {
   readonly #id: number;
   readonly #packet: Uint8Array;
   readonly #socket: Socket;
-  #sending: P.SendCall | undefined;
+  #sending: frames.SendCall | undefined;
   /** Resolves when all answers so far have been sent. */
   #sent: Promise<void> = Promise.resolve();
 
@@ -46,9 +46,9 @@ export class DatagramRelay {
     if (localAddr === undefined) {
       throw osError("EBADF", { syscall: "run the handler" });
     }
-    const opening: P.Opening = { clientAddress, localAddr, timeout: null };
-    this.#channel.send(P.OPEN, this.#id, P.pack(opening));
-    this.#channel.send(P.DATA, this.#id, this.#packet);
+    const opening: frames.Opening = { clientAddress, localAddr, timeout: null };
+    this.#channel.send(frames.OPEN, this.#id, frames.pack(opening));
+    this.#channel.send(frames.DATA, this.#id, this.#packet);
   }
 
   /** Always undefined: a datagram is read as a whole, and no bytes come back. */
@@ -56,8 +56,8 @@ export class DatagramRelay {
 
   /** Handles a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
-    if (type === P.SEND_TO) this.#sending = P.unpack(payload);
-    if (type !== P.DATA || this.#sending === undefined) return;
+    if (type === frames.SEND_TO) this.#sending = frames.unpack(payload);
+    if (type !== frames.DATA || this.#sending === undefined) return;
     const { call, address, timeout } = this.#sending;
     this.#sending = undefined;
     const data = new Uint8Array(payload);
@@ -68,8 +68,8 @@ export class DatagramRelay {
 
   /** Tells the worker that the time of the request is up. */
   expire(error: OSError): void {
-    this.#channel.send(P.EXPIRE, this.#id, P.packFailure(error));
-    this.#channel.send(P.ABORT_SIGNAL, this.#id);
+    this.#channel.send(frames.EXPIRE, this.#id, frames.packFailure(error));
+    this.#channel.send(frames.ABORT_SIGNAL, this.#id);
   }
 
   /** Ends the relay. Resolves when the answers have been sent. */

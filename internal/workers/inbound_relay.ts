@@ -9,7 +9,7 @@ import { isRaggedEnd, translate } from "../base/translate_error.ts";
 import type { Stream } from "../socket/stream.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 
 /**
  * The size in bytes of the buffer of a connection that is idle or moves little: as in `ReceiveMemory`, whose place
@@ -41,7 +41,7 @@ export class InboundRelay {
   readonly #id: number;
   readonly #stream: Stream;
   /** The count of bytes that may still be sent to the worker. */
-  #credit = P.WINDOW;
+  #credit = frames.WINDOW;
   #small: Uint8Array | undefined;
   /** Holds the bytes of the read in flight, or bytes that wait for room. */
   #buffer: Uint8Array | undefined;
@@ -177,7 +177,7 @@ export class InboundRelay {
     this.#readPending = false;
     this.#uncountLarge();
     if (this.#ended) return this.#handOver(count);
-    if (count === null) return this.#finish(P.EOF);
+    if (count === null) return this.#finish(frames.EOF);
     this.#large = count >= SMALL_BUFFER && largeWaiting < LARGE_WAITING_MAX;
     this.#start = 0;
     this.#end = count;
@@ -192,8 +192,8 @@ export class InboundRelay {
       this.#adoptedRead?.reject(error);
       return this.#releaseBuffer();
     }
-    const failure = P.packFailure(translate(error, { syscall: "recv" }));
-    this.#finish(P.READ_FAILED, failure);
+    const failure = frames.packFailure(translate(error, { syscall: "recv" }));
+    this.#finish(frames.READ_FAILED, failure);
   };
 
   /** Gives the socket the bytes of the read that was in flight when the handler ended. */
@@ -229,7 +229,7 @@ export class InboundRelay {
       if (count === 0 || !this.#channel.reserve(count, this.#move)) return;
       const end = this.#start + count;
       const piece = this.#buffer!.subarray(this.#start, end);
-      this.#channel.put(P.DATA, this.#id, piece);
+      this.#channel.put(frames.DATA, this.#id, piece);
       this.#sent = (this.#sent + count) | 0;
       this.#credit -= count;
       this.#start = end;

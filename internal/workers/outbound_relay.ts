@@ -9,14 +9,14 @@ import { osError, translate } from "../base/translate_error.ts";
 import { LINGER_MS, type Stream } from "../socket/stream.ts";
 import { setUnrefTimeout } from "../waiting/timeouts.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 
 /** The most unused buffers kept of each size. Arbitrary. */
 const KEPT_MAX = 16;
 
 /** The buffers for small pieces. 1 KiB is arbitrary, enough for most lines and headers. */
 const smallBuffers = new BufferPool(1024, KEPT_MAX);
-const largeBuffers = new BufferPool(P.PIECE_MAX, KEPT_MAX);
+const largeBuffers = new BufferPool(frames.PIECE_MAX, KEPT_MAX);
 
 /**
  * Writes the worker's bytes to the connection. Holds at most one window that the client has not taken yet. Writes to the
@@ -114,8 +114,8 @@ export class OutboundRelay {
 
   #credit(count: number): void {
     this.#written += count;
-    if (this.#written < P.CREDIT_STEP) return;
-    this.#channel.send(P.CREDIT, this.#id, P.count(this.#written));
+    if (this.#written < frames.CREDIT_STEP) return;
+    this.#channel.send(frames.CREDIT, this.#id, frames.count(this.#written));
     this.#written = 0;
   }
 
@@ -125,8 +125,8 @@ export class OutboundRelay {
     this.#failed = true;
     this.#queue = [];
     this.#releaseBuffer();
-    const failure = P.packFailure(translate(error, { syscall: "send" }));
-    this.#channel.send(P.WRITE_FAILED, this.#id, failure);
+    const failure = frames.packFailure(translate(error, { syscall: "send" }));
+    this.#channel.send(frames.WRITE_FAILED, this.#id, failure);
     this.#allWritten();
   };
 

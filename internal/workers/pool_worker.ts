@@ -13,7 +13,7 @@ import {
 import type { LimitName } from "../stages/server_status.ts";
 import { Socket } from "../socket/socket_object.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { checkDatagram, DatagramRelay } from "./datagram_relay.ts";
 import { StreamRelay } from "./stream_relay.ts";
 import { WorkerConnections } from "./worker_connections.ts";
@@ -174,11 +174,11 @@ export class PoolWorker {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.FINISHED || type === P.FINISHED_IDLE) {
+    if (type === frames.FINISHED || type === frames.FINISHED_IDLE) {
       this.#finish(id, type, payload);
-    } else if (type === P.LIMIT) {
+    } else if (type === frames.LIMIT) {
       const client = this.#running.get(id)?.clientAddress ?? null;
-      this.#hooks.onLimit(P.unpack(payload)!, client);
+      this.#hooks.onLimit(frames.unpack(payload)!, client);
     } else if (id < 0) this.#connections.onFrame(type, id, payload);
     else {
       const relay = this.#running.get(id)?.relay ?? this.#returning.get(id);
@@ -188,14 +188,16 @@ export class PoolWorker {
 
   /** Ends a request whose handler has ended, once all of its bytes are sent. */
   #finish(id: number, type: number, payload: Uint8Array): void {
-    const received = P.uncount(payload);
-    const failure = P.unpack<Failure>(payload.subarray(P.COUNT_BYTES));
+    const received = frames.uncount(payload);
+    const failure = frames.unpack<Failure>(
+      payload.subarray(frames.COUNT_BYTES),
+    );
     const running = this.#running.get(id);
     if (running === undefined) return;
     this.#running.delete(id);
     if (this.#running.size === 0) this.#letProcessEnd();
     const failed = failure && { thrown: fromFailure(failure) };
-    this.#settle(running, failed, received, type === P.FINISHED_IDLE);
+    this.#settle(running, failed, received, type === frames.FINISHED_IDLE);
     if (running.relay.unreadReturned) this.#awaitUnread(id, running.relay);
     this.#release(); // the main thread writes what is left
   }
@@ -243,12 +245,12 @@ export class PoolWorker {
 
   /** Tells the handlers that the server shuts down. */
   drain(): void {
-    this.#channel.send(P.DRAIN, 0);
+    this.#channel.send(frames.DRAIN, 0);
   }
 
   /** Ends the waits of handlers between two messages. */
   endIdle(): void {
-    if (!this.#thread.dead) this.#channel.send(P.END_IDLE, 0);
+    if (!this.#thread.dead) this.#channel.send(frames.END_IDLE, 0);
   }
 
   /** Terminates the worker, even one that computes. Resolves when it has exited. */

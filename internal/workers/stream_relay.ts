@@ -12,7 +12,7 @@ import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { Stream } from "../socket/stream.ts";
 import { sessionFacts } from "../ssl/forwarded_socket.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { InboundRelay } from "./inbound_relay.ts";
 import { OutboundRelay } from "./outbound_relay.ts";
 
@@ -51,7 +51,7 @@ export class StreamRelay {
   /** Sends the request to the worker, and starts reading. */
   open(clientAddress: Address): void {
     const { localAddr, remoteAddr } = this.#stream.transport;
-    const opening: P.Opening = {
+    const opening: frames.Opening = {
       clientAddress,
       localAddr,
       remoteAddr,
@@ -59,27 +59,28 @@ export class StreamRelay {
       tls: sessionFacts(this.#socket),
       proxy: headerBytesOf(this.#socket)?.toBase64(),
     };
-    this.#channel.send(P.OPEN, this.#id, P.pack(opening));
+    this.#channel.send(frames.OPEN, this.#id, frames.pack(opening));
     this.#inbound.start();
   }
 
   /** Handles a frame from the worker. */
   onFrame(type: number, payload: Uint8Array): void {
-    if (type === P.DATA) this.#outbound.write(payload);
-    else if (type === P.CREDIT) this.#inbound.addCredit(P.uncount(payload));
-    else if (type === P.UNREAD) this.#inbound.takeBack(payload);
-    else if (type === P.SHUT_WRITE) {
+    if (type === frames.DATA) this.#outbound.write(payload);
+    else if (type === frames.CREDIT) {
+      this.#inbound.addCredit(frames.uncount(payload));
+    } else if (type === frames.UNREAD) this.#inbound.takeBack(payload);
+    else if (type === frames.SHUT_WRITE) {
       this.#outbound.whenFlushed(() => this.#shut());
-    } else if (type === P.LINGER) this.#outbound.linger();
-    else if (type === P.CLOSE) {
+    } else if (type === frames.LINGER) this.#outbound.linger();
+    else if (type === frames.CLOSE) {
       this.#closed = true;
       this.#outbound.linger();
       this.#outbound.whenFlushed(() => stateOf(this.#socket).close(false));
-    } else if (type === P.ABORT) this.#abort();
-    else if (type === P.OPTION) this.#setOption(P.unpack(payload)!);
+    } else if (type === frames.ABORT) this.#abort();
+    else if (type === frames.OPTION) this.#setOption(frames.unpack(payload)!);
   }
 
-  #setOption({ level, name, value }: P.OptionCall): void {
+  #setOption({ level, name, value }: frames.OptionCall): void {
     try {
       this.#socket.setsockopt(level, name, value);
     } catch {
@@ -90,8 +91,8 @@ export class StreamRelay {
   /** Tells the worker that the time of the request is up, and moves no more bytes. The caller closes the connection. */
   expire(error: OSError): void {
     this.#closed = true;
-    this.#channel.send(P.EXPIRE, this.#id, P.packFailure(error));
-    this.#channel.send(P.ABORT_SIGNAL, this.#id);
+    this.#channel.send(frames.EXPIRE, this.#id, frames.packFailure(error));
+    this.#channel.send(frames.ABORT_SIGNAL, this.#id);
     this.#inbound.stop();
     this.#outbound.abort(error);
   }

@@ -7,7 +7,7 @@
 import { createConnection } from "../socket/create_connection.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import type { FrameChannel } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { StreamRelay } from "./stream_relay.ts";
 
 /** The reason of attempts that were given up. Nobody sees it. */
@@ -26,16 +26,19 @@ export class WorkerConnections {
 
   /** Handles a frame of a connection or an attempt. */
   onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.CONNECT) {
-      return void this.#connect(id, P.unpack<P.ConnectCall>(payload)!);
+    if (type === frames.CONNECT) {
+      return void this.#connect(
+        id,
+        frames.unpack<frames.ConnectCall>(payload)!,
+      );
     }
     this.#attempts.get(id)?.abort(GIVEN_UP); // the only frame of an attempt is ABORT
     const [relay] = this.#open.get(id) ?? [];
-    if (type === P.CLOSE || type === P.ABORT) this.#open.delete(id);
+    if (type === frames.CLOSE || type === frames.ABORT) this.#open.delete(id);
     relay?.onFrame(type, payload);
   }
 
-  async #connect(id: number, call: P.ConnectCall): Promise<void> {
+  async #connect(id: number, call: frames.ConnectCall): Promise<void> {
     const attempt = new AbortController();
     const { signal } = attempt;
     this.#attempts.set(id, attempt);
@@ -45,7 +48,7 @@ export class WorkerConnections {
       else this.#relay(id, socket);
     } catch (error) {
       if (signal.aborted) return;
-      this.#channel.send(P.CONNECT_FAILED, id, P.packFailure(error));
+      this.#channel.send(frames.CONNECT_FAILED, id, frames.packFailure(error));
     } finally {
       this.#attempts.delete(id);
     }

@@ -35,7 +35,7 @@ import {
   FrameChannel,
   type FrameChannelMemory,
 } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { WorkerStreamTransport } from "./worker_stream_transport.ts";
 import { WorkerDatagramTransport } from "../channel/worker_datagram_transport.ts";
 import type { ServerFacts } from "../handoff/server_stub.ts";
@@ -69,7 +69,7 @@ export class WorkerRequestRunner {
   /** The errors of the requests whose signals the next frame aborts. */
   readonly #failures = new Map<number, Failure>();
   /** The datagrams whose bytes come with the next frame. */
-  readonly #datagrams = new Map<number, P.Opening>();
+  readonly #datagrams = new Map<number, frames.Opening>();
   readonly #handler: Promise<HandlerClass>;
   readonly #blocking: boolean;
   /** The connections that blocking handlers open. */
@@ -82,7 +82,8 @@ export class WorkerRequestRunner {
     this.#stub = new WorkerServerStub(
       init.server,
       init.draining,
-      () => this.#calls.call((call) => this.channel.send(P.SHUTDOWN, call)),
+      () =>
+        this.#calls.call((call) => this.channel.send(frames.SHUTDOWN, call)),
       init.blocking ? () => this.channel.receive() : undefined,
     );
     const { idleWaits } = this.#stub.requests;
@@ -98,26 +99,29 @@ export class WorkerRequestRunner {
   /** Loads the handler's class, and runs requests until the channel closes. */
   async run(): Promise<void> {
     this.#handler.then(
-      () => this.channel.send(P.READY, 0),
-      (error) => this.channel.send(P.LOAD_FAILED, 0, P.packFailure(error)),
+      () => this.channel.send(frames.READY, 0),
+      (error) =>
+        this.channel.send(frames.LOAD_FAILED, 0, frames.packFailure(error)),
     );
     await this.channel.receiveAll();
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.ANSWER) return this.#calls.settle(id, payload);
+    if (type === frames.ANSWER) return this.#calls.settle(id, payload);
     if (id < 0) return this.#connections.onFrame(type, id, payload);
-    if (type === P.OPEN) return this.#open(id, P.unpack(payload)!);
-    if (type === P.HEARTBEAT) return this.channel.send(P.HEARTBEAT, 0);
-    if (type === P.DRAIN) return this.#stub.requests.drain();
-    if (type === P.END_IDLE) return this.#stub.requests.idleWaits.end();
-    if (type === P.EXPIRE) this.#failures.set(id, P.unpack(payload)!);
-    if (type === P.ABORT_SIGNAL) return this.#abortSignal(id);
+    if (type === frames.OPEN) return this.#open(id, frames.unpack(payload)!);
+    if (type === frames.HEARTBEAT) {
+      return this.channel.send(frames.HEARTBEAT, 0);
+    }
+    if (type === frames.DRAIN) return this.#stub.requests.drain();
+    if (type === frames.END_IDLE) return this.#stub.requests.idleWaits.end();
+    if (type === frames.EXPIRE) this.#failures.set(id, frames.unpack(payload)!);
+    if (type === frames.ABORT_SIGNAL) return this.#abortSignal(id);
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream.onFrame(type, payload);
     const opening = this.#datagrams.get(id);
     if (opening === undefined) {
-      if (type === P.DATA) this.channel.send(P.UNREAD, id, payload); // its handler has ended
+      if (type === frames.DATA) this.channel.send(frames.UNREAD, id, payload); // its handler has ended
       return;
     }
     this.#datagrams.delete(id);
@@ -128,7 +132,7 @@ export class WorkerRequestRunner {
   #report(limit: LimitName, request: unknown): void {
     for (const [id, active] of this.#active) {
       if (active.request !== request) continue;
-      this.channel.send(P.LIMIT, id, P.pack(limit));
+      this.channel.send(frames.LIMIT, id, frames.pack(limit));
     }
   }
 
@@ -141,13 +145,13 @@ export class WorkerRequestRunner {
     (active.controller ??= new AbortController()).abort(fromFailure(failure));
   }
 
-  #open(id: number, opening: P.Opening): void {
+  #open(id: number, opening: frames.Opening): void {
     if (opening.remoteAddr === undefined) {
       this.#datagrams.set(id, opening);
     } else this.#openStream(id, opening);
   }
 
-  #openStream(id: number, opening: P.Opening): void {
+  #openStream(id: number, opening: frames.Opening): void {
     if (this.#blocking) return this.#openBlocking(id, opening);
     const conn = new WorkerStreamTransport(id, opening, this.channel);
     this.#streams.set(id, conn);
@@ -157,7 +161,7 @@ export class WorkerRequestRunner {
     const { receiveBuffer, sendQueue } = stateOf(socket).stream!;
     this.#handle(id, opening, socket, async () => {
       if (sendQueue.busy) {
-        this.channel.send(P.LINGER, id);
+        this.channel.send(frames.LINGER, id);
         await sendQueue.flush().catch(() => {}); // a caller that awaits the write sees the error
       }
       conn.stopReading();
@@ -172,7 +176,7 @@ export class WorkerRequestRunner {
     });
   }
 
-  #openBlocking(id: number, opening: P.Opening): void {
+  #openBlocking(id: number, opening: frames.Opening): void {
     const stream = new WorkerStream(id, opening, this.channel);
     this.#streams.set(id, stream);
     const io = new BlockingStream(stream, this.channel);
@@ -194,7 +198,7 @@ export class WorkerRequestRunner {
     this.#streams.delete(stream.id);
   }
 
-  #openDatagram(id: number, opening: P.Opening, packet: Uint8Array): void {
+  #openDatagram(id: number, opening: frames.Opening, packet: Uint8Array): void {
     const { channel } = this;
     const conn = new WorkerDatagramTransport(
       id,
@@ -237,7 +241,7 @@ export class WorkerRequestRunner {
    */
   async #handle(
     id: number,
-    opening: P.Opening,
+    opening: frames.Opening,
     request: unknown,
     release: () => number | Promise<number>,
   ): Promise<void> {
@@ -249,18 +253,18 @@ export class WorkerRequestRunner {
     try {
       await this.#runHandler(request, opening.clientAddress);
     } catch (error) {
-      end = P.packFailure(error);
+      end = frames.packFailure(error);
     }
     this.#connections.closeSince(lastId);
     const received = await release();
     this.#active.delete(id);
     requests.end(active);
     const idle = active.end === "idle" && end === undefined;
-    const finished = idle ? P.FINISHED_IDLE : P.FINISHED;
-    this.channel.send(finished, id, P.count(received, end));
+    const finished = idle ? frames.FINISHED_IDLE : frames.FINISHED;
+    this.channel.send(finished, id, frames.count(received, end));
   }
 }
 
-function noteProxyHeader(socket: object, { proxy }: P.Opening): void {
+function noteProxyHeader(socket: object, { proxy }: frames.Opening): void {
   if (proxy !== undefined) noteHeader(socket, Uint8Array.fromBase64(proxy));
 }

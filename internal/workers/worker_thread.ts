@@ -18,7 +18,7 @@ import {
   frameChannelMemory,
   type OnFrame,
 } from "../channel/frame_channel.ts";
-import * as P from "../channel/frames.ts";
+import * as frames from "../channel/frames.ts";
 import { answer } from "../channel/pending_calls.ts";
 import { checkReadable } from "../handoff/permissions.ts";
 import { checkDescriptors } from "../runtime/system/free_descriptors.ts";
@@ -166,14 +166,14 @@ export class WorkerThread {
   }
 
   #onFrame(type: number, id: number, payload: Uint8Array): void {
-    if (type === P.HEARTBEAT) this.watchdog?.alive();
-    else if (type === P.READY) this.#onReady();
-    else if (type === P.LOAD_FAILED) {
-      this.#onLoadFailed(fromFailure(P.unpack(payload)!));
-    } else if (type === P.SHUTDOWN) {
+    if (type === frames.HEARTBEAT) this.watchdog?.alive();
+    else if (type === frames.READY) this.#onReady();
+    else if (type === frames.LOAD_FAILED) {
+      this.#onLoadFailed(fromFailure(frames.unpack(payload)!));
+    } else if (type === frames.SHUTDOWN) {
       answer(this.channel, id, this.#hooks.shutdown());
-    } else if (type === P.CRASHED) {
-      this.#cause = asError(fromFailure(P.unpack<Failure>(payload)!));
+    } else if (type === frames.CRASHED) {
+      this.#cause = asError(fromFailure(frames.unpack<Failure>(payload)!));
       this.#leave(); // so that it gets no other request
       queueMicrotask(() => this.terminate(undefined));
     } else this.#hooks.onFrame(type, id, payload);

@@ -11,7 +11,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { WorkerConnections } from "../../internal/workers/worker_connections.ts";
 import { type AbortOptions, BlockingIOError, TimeoutError } from "../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../deps.ts";
@@ -181,7 +181,7 @@ function connectionsHere(onDrain = () => {}) {
   const connections: BlockingConnections = new BlockingConnections(
     new FrameChannel(memory, "worker", (type, id, payload) => {
       heard.push([type, id]);
-      if (type === P.DRAIN) onDrain();
+      if (type === frames.DRAIN) onDrain();
       else connections.onFrame(type, id, payload);
     }),
   );
@@ -189,22 +189,22 @@ function connectionsHere(onDrain = () => {}) {
   /** Answers the next attempt before it begins, so that the call does not block. */
   const answer = () => {
     const opening = { localAddr: addr, remoteAddr: addr, timeout: null };
-    main.send(P.OPEN, connections.lastId - 1, P.pack(opening));
+    main.send(frames.OPEN, connections.lastId - 1, frames.pack(opening));
   };
   return { connections, main, sent, heard, answer };
 }
 
-const CALL: P.ConnectCall = { address: ["localhost", 80], timeout: null };
+const CALL: frames.ConnectCall = { address: ["localhost", 80], timeout: null };
 
 Deno.test("a connection keeps data that arrives with its opening", () => {
   const { connections, main, answer } = connectionsHere();
   answer();
-  main.send(P.DATA, -1, bytes("220 hello"));
-  main.send(P.EOF, -1);
+  main.send(frames.DATA, -1, bytes("220 hello"));
+  main.send(frames.EOF, -1);
   const socket = connections.connect(CALL, undefined);
   assertEquals(text(socket.recv(100)), "220 hello");
   assertEquals(socket.recv(100).length, 0);
-  main.send(P.DATA, -7, bytes("of a connection that is closed")); // dropped
+  main.send(frames.DATA, -7, bytes("of a connection that is closed")); // dropped
   connections.channel.receive();
 });
 
@@ -213,26 +213,26 @@ Deno.test("an aborted attempt to connect is closed in the main thread", async ()
   const { connections, main, sent, heard } = connectionsHere(() =>
     aborting.abort(new Error("enough"))
   );
-  main.send(P.DRAIN, 0);
+  main.send(frames.DRAIN, 0);
   const connect = () => connections.connect(CALL, aborting.signal);
   assertThrows(connect, Error, "enough");
   assertThrows(connect, Error, "enough");
   main.receive();
-  assertEquals(sent, [[P.CONNECT, -1], [P.ABORT, -1]]);
+  assertEquals(sent, [[frames.CONNECT, -1], [frames.ABORT, -1]]);
 
   using listener = listen();
   const opening = new WorkerConnections(main);
   const call = { ...CALL, address: listener.getsockname() };
-  opening.onFrame(P.CONNECT, -1, P.pack(call));
-  opening.onFrame(P.ABORT, -1, new Uint8Array(0));
-  opening.onFrame(P.CONNECT, -2, P.pack(call));
+  opening.onFrame(frames.CONNECT, -1, frames.pack(call));
+  opening.onFrame(frames.ABORT, -1, new Uint8Array(0));
+  opening.onFrame(frames.CONNECT, -2, frames.pack(call));
   const [peer] = await within(listener.accept());
   heard.length = 0;
   while (heard.length === 0) {
     connections.channel.receive();
     await turn();
   }
-  assertEquals(heard, [[P.OPEN, -2]]); // and no frame of the aborted attempt
+  assertEquals(heard, [[frames.OPEN, -2]]); // and no frame of the aborted attempt
   opening.close();
   assertEquals((await within(recvToEnd(peer))).length, 0);
   peer.close();

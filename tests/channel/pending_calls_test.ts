@@ -1,4 +1,4 @@
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { PendingCalls } from "../../internal/channel/pending_calls.ts";
 import { assertEquals } from "../deps.ts";
 
@@ -11,10 +11,10 @@ Deno.test("PendingCalls.settle() gives each call its answer, once", async () => 
       ({ value }) => answers.push([name, value]),
     );
   }
-  calls.settle(numbers[1], P.pack({ value: 2 }));
-  calls.settle(numbers[1], P.pack({ value: "again" }));
-  calls.settle(numbers[0], P.pack({ value: 1 }));
-  calls.settle(99, P.pack({ value: "of nobody" }));
+  calls.settle(numbers[1], frames.pack({ value: 2 }));
+  calls.settle(numbers[1], frames.pack({ value: "again" }));
+  calls.settle(numbers[0], frames.pack({ value: 1 }));
+  calls.settle(99, frames.pack({ value: "of nobody" }));
   assertEquals(answers, [["two", 2], ["one", 1]]);
   let number = 0;
   const asked = calls.call<void>((call) => number = call);

@@ -2,7 +2,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { DatagramRelay } from "../../internal/workers/datagram_relay.ts";
 import { AF_INET, SOCK_DGRAM, Socket } from "../../mod.ts";
 import { assertEquals } from "../deps.ts";
@@ -21,8 +21,8 @@ Deno.test("DatagramRelay.end() waits for all sends, also if the last one ends fi
   const relay = new DatagramRelay(channel, 1, [bytes("packet"), socket]);
   for (const call of [1, 2]) {
     const address = ["127.0.0.1", 9];
-    relay.onFrame(P.SEND_TO, P.pack({ call, address }));
-    relay.onFrame(P.DATA, bytes("answer"));
+    relay.onFrame(frames.SEND_TO, frames.pack({ call, address }));
+    relay.onFrame(frames.DATA, bytes("answer"));
   }
   let ended = false;
   const end = relay.end().then(() => ended = true);

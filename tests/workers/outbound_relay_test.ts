@@ -2,7 +2,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import type { Failure } from "../../internal/handoff/failure.ts";
 import { Stream } from "../../internal/socket/stream.ts";
 import { InboundRelay } from "../../internal/workers/inbound_relay.ts";
@@ -90,7 +90,7 @@ Deno.test("OutboundRelay and InboundRelay take what a transport throws for a fai
   const channel = new FrameChannel(memory, "main", () => {});
   const got: [number, string][] = [];
   const worker = new FrameChannel(memory, "worker", (type, _id, payload) => {
-    got.push([type, P.unpack<Failure>(payload)!.message]);
+    got.push([type, frames.unpack<Failure>(payload)!.message]);
   });
   const stream = new Stream(new Throws());
   new OutboundRelay(channel, 1, stream).write(bytes("x"));
@@ -98,8 +98,8 @@ Deno.test("OutboundRelay and InboundRelay take what a transport throws for a fai
   await turn();
   worker.receive();
   assertEquals(got, [
-    [P.WRITE_FAILED, "Cannot send: write"],
-    [P.READ_FAILED, "Cannot recv: read"],
+    [frames.WRITE_FAILED, "Cannot send: write"],
+    [frames.READ_FAILED, "Cannot recv: read"],
   ]);
 });
 

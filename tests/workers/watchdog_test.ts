@@ -2,7 +2,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { Watchdog } from "../../internal/workers/watchdog.ts";
 import { assertEquals, delay } from "../deps.ts";
 
@@ -23,5 +23,5 @@ Deno.test("Watchdog with a timeout of months asks once, and not again at once", 
     await delay(5); // that nothing happens
   }
   watchdog.stop();
-  assertEquals(heartbeats, [P.HEARTBEAT]);
+  assertEquals(heartbeats, [frames.HEARTBEAT]);
 });

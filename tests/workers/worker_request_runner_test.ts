@@ -2,7 +2,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { handlerReference } from "../../internal/handoff/handler_reference.ts";
 import { WorkerRequestRunner } from "../../internal/workers/worker_request_runner.ts";
 import { assertEquals, deadline } from "../deps.ts";
@@ -20,7 +20,7 @@ Deno.test({
     const memory = frameChannelMemory();
     const got: [type: number, id: number, payload: string][] = [];
     const main = new FrameChannel(memory, "main", (type, id, payload) => {
-      got.push([type, id, type === P.UNREAD ? text(payload.slice()) : ""]);
+      got.push([type, id, type === frames.UNREAD ? text(payload.slice()) : ""]);
     });
     const runner = new WorkerRequestRunner({
       memory,
@@ -33,14 +33,14 @@ Deno.test({
     const run = runner.run();
     const served = main.receiveAll();
     await until(() => got.length === 1);
-    main.send(P.OPEN, 7, P.pack(OPENING));
-    await until(() => got.some(([type]) => type === P.FINISHED));
-    main.send(P.DATA, 7, bytes("late"));
-    await until(() => got.at(-1)![0] === P.UNREAD);
-    assertEquals(got.at(-1), [P.UNREAD, 7, "late"]);
-    main.send(P.EOF, 7);
-    main.send(P.HEARTBEAT, 0);
-    await until(() => got.at(-1)![0] === P.HEARTBEAT);
+    main.send(frames.OPEN, 7, frames.pack(OPENING));
+    await until(() => got.some(([type]) => type === frames.FINISHED));
+    main.send(frames.DATA, 7, bytes("late"));
+    await until(() => got.at(-1)![0] === frames.UNREAD);
+    assertEquals(got.at(-1), [frames.UNREAD, 7, "late"]);
+    main.send(frames.EOF, 7);
+    main.send(frames.HEARTBEAT, 0);
+    await until(() => got.at(-1)![0] === frames.HEARTBEAT);
     runner.channel.close();
     main.close();
     await deadline(Promise.all([run, served]), 60_000);

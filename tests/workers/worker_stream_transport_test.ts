@@ -2,7 +2,7 @@ import {
   FrameChannel,
   frameChannelMemory,
 } from "../../internal/channel/frame_channel.ts";
-import * as P from "../../internal/channel/frames.ts";
+import * as frames from "../../internal/channel/frames.ts";
 import { WorkerStreamTransport } from "../../internal/workers/worker_stream_transport.ts";
 import { assertEquals } from "../deps.ts";
 import { bytes } from "../helpers/bytes.ts";
@@ -16,7 +16,7 @@ Deno.test("WorkerStreamTransport.stopReading() keeps what comes for a read that 
   let read = false;
   conn.read(into).then(() => read = true);
   conn.stopReading();
-  conn.onFrame(P.DATA, bytes("abc"));
+  conn.onFrame(frames.DATA, bytes("abc"));
   await turn();
   assertEquals(read, false);
   assertEquals(conn.available, 3);
