@@ -79,7 +79,7 @@ Deno.test("PoolChild whose connection cannot be sent ends the request, and goes 
   assertEquals(child.signals, []);
 });
 
-Deno.test("PoolChild says that no descriptor was left where Deno speaks of a handle", async () => {
+Deno.test("PoolChild says that no descriptor was left if Deno speaks of a handle", async () => {
   const { child, poolChild } = fakeReadyChild();
   const socket = await connection();
   const thrown = Object.assign(new Error(), {
@@ -110,7 +110,7 @@ Deno.test("PoolChild takes no more once its channel breaks, and fails the reques
   }
 });
 
-Deno.test("PoolChild sends a request without its connection where the client is gone", async () => {
+Deno.test("PoolChild sends a request without its connection if the client is gone", async () => {
   const { child, poolChild } = fakeReadyChild();
   const socket = await connection();
   socket.destroy();

@@ -267,7 +267,7 @@ chat("refuses names, and says when a line is too long", async (server) => {
 });
 
 chat(
-  "drops a member who does not read, and holds nobody up",
+  "drops a member that does not read, and holds nobody up",
   async (server) => {
     using ann = await Chatter.join(server, "ann");
     using slow = await Chatter.join(server, "slow");
@@ -299,7 +299,7 @@ chat(
 );
 
 chat(
-  "survives 700 members who say anything, and still lets others talk",
+  "survives 700 members that say anything, and still lets others talk",
   async (server) => {
     const corpus = [
       "ann\nhello\nhow are you\n",
@@ -336,7 +336,7 @@ chat(
 );
 
 chat(
-  "ends with its members still there, and one who never said a name",
+  "ends with its members still there, and one that never said a name",
   async (server) => {
     using ann = await Chatter.join(server, "ann");
     using _nobody = await connect(server);

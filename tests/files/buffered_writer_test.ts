@@ -219,7 +219,7 @@ testBoth(" never leaves a rejection unhandled", async (open) => {
 });
 
 testBoth(
-  ".write() rejects with the failure where it is awaited",
+  ".write() rejects with the failure when it is awaited",
   async (open) => {
     const sink = new FakeSink();
     sink.failure = brokenPipe();

@@ -31,7 +31,7 @@ function source(...chunks: (string | null)[]) {
   return made;
 }
 
-Deno.test("BufferedReader.readline() throws where the line that came alone is too long", async () => {
+Deno.test("BufferedReader.readline() throws if the line that came alone is too long", async () => {
   using reader = new BufferedReader(source("too long\n", "ok\n"), {
     lineLimit: 4,
   });
@@ -56,7 +56,7 @@ Deno.test("BufferedReader.readinto() leaves a long line: what follows is a line"
   assertEquals(text(await reader.readline()), "z\n");
 });
 
-Deno.test("BufferedReader.readuntil() throws LimitOverrunError where just as many bytes as the limit have come", async () => {
+Deno.test("BufferedReader.readuntil() throws LimitOverrunError when just as many bytes as the limit have come", async () => {
   using reader = new BufferedReader(source("abcd", "e;"));
   await assertRejects(
     () => reader.readuntil(";", { limit: 4 }),
@@ -73,7 +73,7 @@ Deno.test("BufferedReader.readinto() keeps a copy of what came before a failure"
   assertEquals(text(await reader.read(4)), "abcd");
 });
 
-Deno.test("BufferedReader.read() that waits is rejected where the reader is closed meanwhile", async () => {
+Deno.test("BufferedReader.read() that waits is rejected if the reader is closed meanwhile", async () => {
   const reader = new BufferedReader(source("abcd"));
   const read = reader.read(4); // has begun to receive
   reader.close();

@@ -203,7 +203,7 @@ withPair(
 );
 
 withPair(
-  "makefile() of a socket that must not wait throws BlockingIOError where a write does not fit",
+  "makefile() of a socket that must not wait throws BlockingIOError if a write does not fit",
   async (to, from) => {
     to.setblocking(false);
     const file = to.makefile("wb", { buffering: 0 });

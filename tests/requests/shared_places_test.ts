@@ -73,7 +73,11 @@ Deno.test("SharedPlaces.take() gives no place to a thread that finds that anothe
     assert(fast.take());
     return add(...args);
   }) as typeof add;
-  assert(!slow.take());
+  try {
+    assert(!slow.take());
+  } finally {
+    Atomics.add = add; // also if it was never called
+  }
   assertEquals([slow.held, fast.held, main.taken], [0, 1, 1]);
 });
 
@@ -89,7 +93,11 @@ Deno.test("SharedPlaces.take() rejects one of two threads that try for the last 
     assert(fast.take());
     return before;
   }) as typeof add;
-  assert(slow.take());
+  try {
+    assert(slow.take());
+  } finally {
+    Atomics.add = add;
+  }
   assertEquals([slow.exceeded, fast.exceeded, main.taken], [false, true, 2]);
   fast.give();
   assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
@@ -107,7 +115,11 @@ Deno.test("SharedPlaces.take() tries again if the thread that was faster has giv
     fast.give();
     return sub(...args);
   }) as typeof sub;
-  assert(slow.take());
+  try {
+    assert(slow.take());
+  } finally {
+    Atomics.sub = sub;
+  }
   assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
 });
 

@@ -202,7 +202,7 @@ async function printed(
   return stderr.texts;
 }
 
-Deno.test("TCPServer.handleShortage() prints once an episode that descriptors run out", async () => {
+Deno.test("TCPServer.handleShortage() prints one line for each shortage", async () => {
   const ok = (count: number) => Array.from({ length: count }, () => "ok");
   const Server = TCPServer as unknown as AnyServerClass;
   const one = await printed(
@@ -239,7 +239,7 @@ Deno.test("UDPServer.handleShortage() is called for each episode, and for no oth
   assertEquals(told, ["EMFILE"]);
 });
 
-Deno.test("a server that fails at every request does not block the event loop", async () => {
+Deno.test("TCPServer.serveForever() lets the event loop turn if getRequest() always fails", async () => {
   class Failing extends TCPServer {
     override getRequest(): never {
       throw new OSError("no code");

@@ -113,7 +113,7 @@ Deno.test("readyWithin() continues to wait if another caller takes the request",
   assertEquals(await readyWithin(new FakeSource(), -1), false);
 });
 
-Deno.test("LoopWaiter.wait() is ended by the operation itself until the loop ends", async () => {
+Deno.test("LoopWaiter.wait() watches one operation at a time, and none after end()", async () => {
   const waiter = new LoopWaiter(undefined);
   const gates: PromiseWithResolvers<string>[] = [];
   const operations = [0, 1].map(() =>

@@ -204,7 +204,7 @@ Deno.test("TCPServer.serverClose() refuses a timeout that is none", async () => 
   }
 });
 
-Deno.test("AsyncTCPServer.serverClose() does not wait where blockOnClose is false", async () => {
+Deno.test("AsyncTCPServer.serverClose() does not wait if blockOnClose is false", async () => {
   const { began, release, Waiting } = waiting();
   class Server extends AsyncTCPServer {
     static override blockOnClose = false;
@@ -286,7 +286,7 @@ Deno.test("BaseRequestHandler.signal is aborted for a request that begins with t
   assertEquals(server.requestSignal(null as never).aborted, true);
 });
 
-Deno.test("BaseRequestHandler.signal aborts also where a hook put another request in place", async () => {
+Deno.test("BaseRequestHandler.signal aborts also if a hook put another request in place", async () => {
   const began = new Event<AbortSignal>();
   const { release, Waiting } = waiting();
   class Handler extends Waiting {

@@ -258,7 +258,7 @@ for (const Server of [UDPServer, AsyncUDPServer]) {
   });
 }
 
-Deno.test("UDPServer.getRequest() waits where no datagram is there, and takes one that is", async () => {
+Deno.test("UDPServer.getRequest() waits if no datagram is there, and takes one that is", async () => {
   await using server = new UDPServer(LOOPBACK, Echo);
   using client = await connectTo(server);
   const waiting = server.getRequest();
@@ -306,7 +306,7 @@ Deno.test("AsyncUDPServer finds the signal of each of several datagrams that are
 });
 
 for (const policy of ["wait", "reject"] as const) {
-  Deno.test(`AsyncUDPServer has at most maxConnections datagrams under way where the policy is ${policy}`, async () => {
+  Deno.test(`AsyncUDPServer has at most maxConnections datagrams under way if the policy is ${policy}`, async () => {
     const release = new Event();
     let most = 0;
     const server = new AsyncUDPServer(
@@ -500,7 +500,7 @@ for (const [name, Server] of Object.entries(UNIX_SERVERS)) {
 }
 
 Deno.test(
-  "UnixDatagramServer.reportLostClients false is not for others who are gone",
+  "UnixDatagramServer.reportLostClients false is not for other clients that are gone",
   {
     ignore: !haveUnix || !unstableNet,
   },

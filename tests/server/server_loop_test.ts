@@ -144,7 +144,7 @@ const ORDERS: [string, Stage[], string[]][] = [
 ];
 
 for (const [when, bad, order] of ORDERS) {
-  Deno.test(`TCPServer calls its hooks in order where ${when}, and goes on`, async () => {
+  Deno.test(`TCPServer calls its hooks in order when ${when}, and goes on`, async () => {
     const { server, trace } = traced(bad);
     await serving(server, async () => {
       await tell(server, "one");
@@ -156,7 +156,7 @@ for (const [when, bad, order] of ORDERS) {
   });
 }
 
-Deno.test("TCPServer.serveForever() ends where shutdownRequest() throws again after handleError()", async () => {
+Deno.test("TCPServer.serveForever() ends if shutdownRequest() throws again after handleError()", async () => {
   const { server, trace } = traced(["shutdownRequest"]);
   const served = assertRejects(() => server.serveForever(), Error, "shutdown");
   using _client = await connectTo(server);

@@ -48,7 +48,7 @@ const SERVERS = [
 
 Deno.test({
   name:
-    "no server of TCP or UDP can be made while a handler's module is loaded, and all can afterwards",
+    "BaseServer cannot be created while a handler's module is loaded, and can afterwards",
   ignore: !mayRun,
   async fn() {
     class Making extends BaseRequestHandler { // only the worker loads the module
@@ -70,7 +70,8 @@ Deno.test({
 
 for (const Server of SERVERS) {
   Deno.test({
-    name: `${Server.name} says what is wrong with its arguments`,
+    name:
+      `${Server.name} throws a TypeError for options or a handler of the wrong type`,
     ignore: /^(Thread|Fork)/.test(Server.name) && !mayRun,
     fn() {
       const make = (...args: unknown[]) => () =>

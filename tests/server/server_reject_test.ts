@@ -213,7 +213,7 @@ Deno.test("AsyncTCPServer counts requests that wait for their verdict, and serve
   await within(served);
 });
 
-Deno.test("AsyncTCPServer turns away at the limits where every verdict takes time", async () => {
+Deno.test("AsyncTCPServer turns away at the limits if every verdict takes time", async () => {
   class Slow extends AsyncTCPServer {
     readonly reasons: RejectReason[] = [];
     override verifyRequest(): Promise<boolean> {

@@ -135,7 +135,7 @@ for (const [prefix, unable] of WAYS) {
 const boom = () =>
   new OSError("no such host", { code: "ENOENT", syscall: "bind" });
 
-Deno.test("a serverBind() that rejects closes the socket, and all who wait get its error", async () => {
+Deno.test("a serverBind() that rejects closes the socket, and all calls that wait throw its error", async () => {
   const { server, bind } = lateServer();
   const error = boom();
   const served = server.serveForever();
@@ -150,7 +150,7 @@ Deno.test("a serverBind() that rejects closes the socket, and all who wait get i
   assertEquals(await server.serverClose(), { idle: 0, finished: 0, forced: 0 });
 });
 
-Deno.test("the error of a serverBind() is not unhandled where the program waits for it later", async () => {
+Deno.test("the error of a serverBind() is not unhandled if the program waits for it later", async () => {
   const { server, bind } = lateServer(TCPServer);
   const error = boom();
   bind.reject(error);
@@ -180,7 +180,7 @@ Deno.test("an error of serverActivate() closes what serverBind() has opened", as
   assertEquals(code, "ECONNREFUSED");
 });
 
-Deno.test("serve() ends its other servers where one cannot be bound", async () => {
+Deno.test("serve() ends its other servers if one cannot be bound", async () => {
   const { server, bind } = lateServer();
   const other = new AsyncTCPServer(LOOPBACK, EchoLine);
   const waiting = lateServer(TCPServer);

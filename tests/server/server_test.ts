@@ -346,7 +346,7 @@ Deno.test("a server that is closed has nothing to serve", async () => {
   await assertRejects(() => server.handleRequest(), OSError, "EBADF");
 });
 
-Deno.test("TCPServer.getRequest() waits where no connection is there, and takes one that is", async () => {
+Deno.test("TCPServer.getRequest() waits if no connection is there, and takes one that is", async () => {
   await using server = new TCPServer(LOOPBACK, EchoLine);
   const waiting = server.getRequest();
   assert(waiting instanceof Promise);

@@ -320,7 +320,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "Socket.bind() refuses where the stale path is gone, or cannot be moved, as without the option",
+    "Socket.bind() refuses if the stale path is gone, or cannot be moved, as without the option",
   ignore: !haveUnix,
   async fn() {
     const path = stale();

@@ -93,7 +93,7 @@ Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", as
   assertEquals(buffer.reading, false, "reading");
 });
 
-Deno.test("ReceiveBuffer reads much where much comes, and little where little does", async () => {
+Deno.test("ReceiveBuffer reads much when much comes, and little when little does", async () => {
   const much = new Uint8Array(LARGE);
   const reads = [
     bytes("x"),
@@ -158,7 +158,7 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   assertEquals(await within(buffer.recv(9, null)), new Uint8Array(0));
 });
 
-Deno.test("ReceiveBuffer keeps what a transport gives to somebody who has stopped waiting, and its failures", async () => {
+Deno.test("ReceiveBuffer keeps what a transport gives to a call that has stopped waiting, and its failures", async () => {
   const fake = new Owning();
   const buffer = new ReceiveBuffer(fake);
   const late = Promise.withResolvers<Bytes>();
@@ -210,14 +210,14 @@ Deno.test("ReceiveBuffer lets 64 large buffers wait at once, and no more", async
   }
 });
 
-Deno.test("ReceiveBuffer lets no more than 256 wait where the last read says that more is there", async () => {
+Deno.test("ReceiveBuffer lets no more than 256 wait if the last read says that more is there", async () => {
   const full = new Uint8Array(SMALL);
   const { large, small, close } = await waitAfter(300, full);
   assertEquals({ large, small }, { large: 256, small: 44 });
   await close();
 });
 
-Deno.test("ReceiveBuffer makes no buffer for each read where messages are a little more than a small one", async () => {
+Deno.test("ReceiveBuffer makes no buffer for each read if messages are a little more than a small one", async () => {
   const reads = Array.from({ length: 20 }, (_, i) => i % 2 ? 600 : SMALL);
   const targets = new Set<ArrayBufferLike>();
   const fake = new FakeStream();
@@ -369,7 +369,7 @@ Deno.test("ReceiveBuffer.stop() does not mind that the memory of recvInto() is t
   assertEquals(await codeOf(() => buffer.take(9)), "EFAULT");
 });
 
-Deno.test("ReceiveBuffer.close() ends all who wait, and every later call", async () => {
+Deno.test("ReceiveBuffer.close() ends all calls that wait, and every later one", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const timeout = timeoutByHand();

@@ -57,7 +57,7 @@ Deno.test("ReceiveMemory copies the first reads out of one small buffer", () => 
   assertEquals(reads[0][1].length, SMALL);
 });
 
-Deno.test("ReceiveMemory gives views of a slab to who uses it, no byte of which is written twice", () => {
+Deno.test("ReceiveMemory gives views of a slab, no byte of which is written twice", () => {
   const memory = usedMemory();
   const given = Array.from(
     { length: 200 },
@@ -79,7 +79,7 @@ Deno.test("ReceiveMemory never offers less of a slab than a small buffer", () =>
   }
 });
 
-Deno.test("ReceiveMemory goes on where somebody has transferred a slab", () => {
+Deno.test("ReceiveMemory goes on if the program has transferred a slab", () => {
   const memory = usedMemory();
   const [first] = read(memory, bytes("first"));
   structuredClone(first, { transfer: [first.buffer] });
@@ -88,7 +88,7 @@ Deno.test("ReceiveMemory goes on where somebody has transferred a slab", () => {
   assertEquals(target.length, SLAB, "length");
 });
 
-Deno.test("Socket.recv() says so where somebody has transferred the memory that it receives into", async () => {
+Deno.test("Socket.recv() says so if the program has transferred the memory that it receives into", async () => {
   const [client, server] = await socketpair();
   using _client = client;
   using _server = server;
@@ -106,7 +106,7 @@ Deno.test("Socket.recv() says so where somebody has transferred the memory that 
   assertEquals(text(await ask("two")), "two");
 });
 
-Deno.test("Socket.recv() rejects where somebody has transferred the memory of what it has not given yet", async () => {
+Deno.test("Socket.recv() rejects if the program has transferred the memory of what it has not given yet", async () => {
   const [client, server] = await socketpair();
   using _client = client;
   using _server = server;
@@ -149,7 +149,7 @@ Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for mor
   }
 });
 
-Deno.test("ReceiveMemory gives the large buffer away where most of it is full, and copies out of it else", () => {
+Deno.test("ReceiveMemory gives the large buffer away if most of it is full, and copies out of it else", () => {
   const memory = usedMemory();
   read(memory, new Uint8Array(SLAB));
   const [half, large] = read(memory, new Uint8Array(LARGE / 2));

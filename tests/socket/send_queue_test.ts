@@ -26,7 +26,7 @@ class Gated extends FakeStream {
   }
 }
 
-Deno.test("SendQueue.sendall() goes on where the system took a part", async () => {
+Deno.test("SendQueue.sendall() writes the rest after a partial write", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
   const sent = queue.sendall(bytes("abcdef"), null);
@@ -78,7 +78,7 @@ Deno.test("SendQueue takes a transport that throws instead of rejecting", async 
   assertEquals(queue.ready, true, "ready");
 });
 
-Deno.test("SendQueue fails where a later part of a call does", async () => {
+Deno.test("SendQueue.sendall() rejects if a later part fails", async () => {
   const fake = new Gated();
   const queue = new SendQueue(fake);
   const sent = queue.sendall(bytes("abc"), null);
@@ -89,7 +89,7 @@ Deno.test("SendQueue fails where a later part of a call does", async () => {
   assertEquals(queue.ready, true);
 });
 
-Deno.test("SendQueue.takeFailure() gives once what no call told", async () => {
+Deno.test("SendQueue.takeFailure() returns once a failure that no call has thrown", async () => {
   const fake = new Gated();
   const failure = broken();
   const queue = new SendQueue(fake);

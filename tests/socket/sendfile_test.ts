@@ -101,7 +101,7 @@ withPair(
 );
 
 withPair(
-  "Socket.sendfile() leaves the file behind what was sent where it fails",
+  "Socket.sendfile() leaves the file behind the bytes that were sent if it fails",
   async (client, server) => {
     const file = new FakeFile(1000, 600);
     await assertRejects(
@@ -143,7 +143,7 @@ withPair(
 );
 
 withPair(
-  "Socket.sendfile() times out where nobody reads, and what is in flight stays whole",
+  "Socket.sendfile() times out if nobody reads, and what is in flight stays whole",
   async (client, server) => {
     const file = new FakeFile(64 * MIB);
     client.settimeout(0.02);
@@ -164,7 +164,7 @@ withPair(
 );
 
 withPair(
-  "Socket.sendfile() ends where the socket is closed under it and nobody reads",
+  "Socket.sendfile() ends if the socket is closed under it and nobody reads",
   async (client) => {
     const sent = client.sendfile(new FakeFile(64 * MIB));
     client.abort();
@@ -204,7 +204,7 @@ async function sendAt(file: FakeFile, speed: (sent: number) => number) {
   return concat(written);
 }
 
-Deno.test("passFile() reads more at once for a client that keeps up, and less again where it falls behind", async () => {
+Deno.test("passFile() reads more at once for a client that keeps up, and less again when it falls behind", async () => {
   const file = new FakeFile(5 * MIB);
   const data = await sendAt(file, (sent) => sent < 2 * MIB ? 1e6 : 1e3);
   // deno-fmt-ignore

@@ -326,7 +326,7 @@ Deno.test("Socket.waitClosed() waits until the address of a listener can be boun
   }
 });
 
-Deno.test("Socket.bind() does not name waitClosed() where another socket has the address", async () => {
+Deno.test("Socket.bind() does not name waitClosed() if another socket has the address", async () => {
   const closed = listen();
   const address = closed.getsockname();
   const accepted = codeOf(() => closed.accept());

@@ -366,7 +366,7 @@ Deno.test("Socket of datagrams sends one after the other", async () => {
   assertEquals(await calls[1], 1);
 });
 
-Deno.test("Socket.sendto() answers who sent last by the address as it came, and checks every other", async () => {
+Deno.test("Socket.sendto() answers the last sender by the address as it came, and checks every other", async () => {
   const fake = new FakeDatagram(bytes("x"));
   const targets: unknown[] = [];
   fake.send = (p, addr) => (targets.push(addr), Promise.resolve(p.length));

@@ -181,7 +181,7 @@ Deno.test("createConnection() connects from an own address", async () => {
   );
 });
 
-Deno.test("createServer() listens, and closes what it opened where it fails", async () => {
+Deno.test("createServer() listens, and closes what it opened if it fails", async () => {
   using listener = createServer(["127.0.0.1", 0], { backlog: 5 });
   const address = listener.getsockname();
   using client = await createConnection(address);
@@ -252,7 +252,7 @@ Deno.test("createServer() refuses a dual stack of IPv4", () => {
   );
 });
 
-Deno.test("createServer() shares a port with reusePort, where Deno can", async () => {
+Deno.test("createServer() shares a port with reusePort, if Deno can", async () => {
   const options = { reusePort: true };
   if (!unstableNet) {
     assertEquals(

@@ -35,7 +35,7 @@ async function fullListener(): Promise<[Socket, Socket[]]> {
 /** Whether a full backlog makes others wait here. */
 const backlogHolds = Deno.build.os === "linux";
 
-Deno.test("Socket with timeout 0 throws where it would wait, and then has the data", async () => {
+Deno.test("Socket with timeout 0 throws if it would wait, and then has the data", async () => {
   using listener = listen();
   listener.setblocking(false);
   assertEquals(await codeOf(() => listener.accept()), "EAGAIN");
@@ -80,7 +80,7 @@ Deno.test("Socket with timeout 0 finds data that the system has already", async 
   server.close();
 });
 
-Deno.test("Socket.send() with timeout 0 throws where the peer reads too slowly", async () => {
+Deno.test("Socket.send() with timeout 0 throws if the peer reads too slowly", async () => {
   const [client, server] = await tcpPair();
   let sent = 0;
   while (

@@ -252,7 +252,7 @@ withPair(
 );
 
 withPair(
-  "Socket.sendmsg() with a timeout or MSG_DONTWAIT throws where nobody reads",
+  "Socket.sendmsg() with a timeout or MSG_DONTWAIT throws if nobody reads",
   async (client, server) => {
     const piece = new Uint8Array(512).fill(97);
     let sent = 0;

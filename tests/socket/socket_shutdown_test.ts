@@ -28,7 +28,7 @@ withPair(
 );
 
 withPair(
-  "Socket.shutdown(SHUT_RD) wakes who waits, and no read waits any more",
+  "Socket.shutdown(SHUT_RD) wakes the calls that wait, and no read waits any more",
   async (client, server) => {
     const waiting = [
       server.recv(1),

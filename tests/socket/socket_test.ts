@@ -256,7 +256,7 @@ Deno.test("Socket.bind() refuses a second address", async () => {
 });
 
 Deno.test(
-  "Socket.bind() does not take localhost where the permissions deny it",
+  "Socket.bind() does not take localhost if the permissions deny it",
   {
     permissions: { net: ["127.0.0.1"] },
   },
@@ -291,7 +291,7 @@ Deno.test({
   },
 });
 
-Deno.test("Socket.listen() takes a free port where the socket is not bound", async () => {
+Deno.test("Socket.listen() takes a free port if the socket is not bound", async () => {
   using listener = new Socket();
   listener.listen();
   const [host, port] = listener.getsockname();
@@ -300,7 +300,7 @@ Deno.test("Socket.listen() takes a free port where the socket is not bound", asy
   await client.connect(["127.0.0.1", Number(port)]);
 });
 
-Deno.test("Socket.listen() keeps the port where it opens again for another backlog", () => {
+Deno.test("Socket.listen() keeps the port when it opens again for another backlog", () => {
   using listener = new Socket();
   listener.bind(["127.0.0.1", 0]);
   const address = listener.getsockname();

@@ -227,7 +227,7 @@ Deno.test({
   },
 });
 
-Deno.test("Socket.sendall() times out where nobody reads", async () => {
+Deno.test("Socket.sendall() times out if nobody reads", async () => {
   const [client, server] = await tcpPair();
   client.settimeout(0.05);
   const huge = new Uint8Array(64 * MIB);

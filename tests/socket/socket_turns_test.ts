@@ -64,7 +64,7 @@ for (const type of [SOCK_STREAM, SOCK_DGRAM]) {
   });
 }
 
-Deno.test("Socket lets the event loop turn where a call does not fit its state", async () => {
+Deno.test("Socket lets the event loop turn if a call does not fit its state", async () => {
   using socket = new Socket();
   const { accept, recv, send, sendall, sendfile, shutdown } = CALLS;
   for (const call of [accept, recv, send, sendall, sendfile, shutdown]) {
@@ -123,7 +123,7 @@ Deno.test("Socket lets the event loop turn when its connection was closed undern
   }
 });
 
-Deno.test("Socket lets the event loop turn where an argument is wrong", async () => {
+Deno.test("Socket lets the event loop turn if an argument is wrong", async () => {
   const wrong: Record<string, (socket: Socket) => Promise<unknown>> = {
     "recv of -1": (socket) => socket.recv(-1),
     "recv with a flag": (socket) => socket.recv(1, 1 << 30),

@@ -94,7 +94,7 @@ Deno.test("Socket.sendto() that nobody awaits may fail", async () => {
   assertEquals(seen, []);
 });
 
-Deno.test("Socket.recv() on a socket that closes fails where it is awaited later", async () => {
+Deno.test("Socket.recv() on a socket that closes fails when it is awaited later", async () => {
   const [socket, peer] = await socketpair(AF_INET, SOCK_STREAM);
   const pending = socket.recv(10);
   socket.close();

@@ -221,7 +221,7 @@ inDirectory("socketpair() of Unix datagrams keeps their bounds", async () => {
 }, !unstableNet);
 
 inDirectory(
-  "Socket of Unix datagrams tells the sender's path, and null where it has none",
+  "Socket of Unix datagrams tells the sender's path, and null if it has none",
   async (directory) => {
     using receiver = new Socket(AF_UNIX, SOCK_DGRAM);
     receiver.bind(`${directory}/r`);

@@ -170,7 +170,7 @@ async function failHandshakes(server: CodesServer): Promise<void> {
   server.codes.length = 0;
 }
 
-Deno.test("Socket.shutdown() is bounded by the timeout where the transport waits", async () => {
+Deno.test("Socket.shutdown() is bounded by the timeout if the transport waits", async () => {
   class Stalling extends FakeStream {
     override closeWrite(): Promise<void> {
       this.calls.push("closeWrite");

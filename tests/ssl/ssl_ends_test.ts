@@ -343,7 +343,7 @@ Deno.test("SSLSocket.unwrap() gives the plain connection back to both sides, wit
   }
 });
 
-Deno.test("SSLSocket.unwrap() fails where it would lose data, wait for ever, or end the connection", async () => {
+Deno.test("SSLSocket.unwrap() fails if it would lose data, wait for ever, or end the connection", async () => {
   const [early] = await tlsPair({ kind: "Node" }).then(([client, server]) => {
     client.close();
     return [server];

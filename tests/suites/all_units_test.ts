@@ -8,7 +8,7 @@ import "../runtime/system/deno_version_test.ts";
 import "../base/errors_test.ts";
 import "../project/graph_test.ts";
 import "../project/helpers_test.ts";
-import "../files/holding_test.ts";
+import "../files/held_writes_test.ts";
 import "../base/inet_test.ts";
 import "../runtime/resolver/dns_test.ts";
 import "../server/loop_waiter_test.ts";

@@ -1,13 +1,12 @@
 import {
   PendingOperation,
-  READY,
   whenEnded,
 } from "../../internal/waiting/pending_operation.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "../deps.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-/** An operation whose operations the test ends. */
+/** Returns a pending operation, and the promises by which the test ends its runs. */
 function gatedOperation(): [
   PendingOperation<string>,
   PromiseWithResolvers<string>[],
@@ -114,11 +113,6 @@ Deno.test("PendingOperation.abandon() discards what comes later, and minds no er
   }
   assertEquals(discarded, ["value"], "discarded");
   assertEquals(operation.busy, false, "busy");
-});
-
-Deno.test("READY is always ready", async () => {
-  await within(READY.fill());
-  assertEquals(READY.ready, true);
 });
 
 Deno.test("whenEnded() calls back what was not taken back, once", async () => {

@@ -144,7 +144,7 @@ Deno.test("whenReady() takes at once what is ready", async () => {
   assertEquals(source.fills, 0);
 });
 
-Deno.test("whenReady() waits on where another was first", async () => {
+Deno.test("whenReady() waits on if another was first", async () => {
   const source = new Switch();
   for (const limit of [null, timeoutByHand()] as const) {
     const taken = whenReady(source, limit, "recv", () => source.ready);
@@ -157,7 +157,7 @@ Deno.test("whenReady() waits on where another was first", async () => {
   }
 });
 
-Deno.test("whenReady() that must not wait throws where another was first", async () => {
+Deno.test("whenReady() that must not wait throws if another was first", async () => {
   let looks = 0;
   const source: Readiness = {
     get ready() {
@@ -206,7 +206,7 @@ Deno.test("poll() gives up after some turns", async () => {
   assertEquals(await within(polled), true);
 });
 
-Deno.test("anyReady() starts all sources, also where one is ready", async () => {
+Deno.test("anyReady() starts all sources, also if one is ready", async () => {
   for (const seconds of [null, 0, 60]) {
     const sources = [new Switch(), new Switch(), new Switch()];
     sources[1].set(true);
@@ -215,7 +215,7 @@ Deno.test("anyReady() starts all sources, also where one is ready", async () => 
   }
 });
 
-Deno.test("anyReady() lets others go on where a source is always ready", async () => {
+Deno.test("anyReady() lets others go on if a source is always ready", async () => {
   const source = new Switch();
   source.set(true);
   let turned = false;
@@ -224,7 +224,7 @@ Deno.test("anyReady() lets others go on where a source is always ready", async (
   assert(turned);
 });
 
-Deno.test("anyReady() waits on where another was first, until the time runs out", async () => {
+Deno.test("anyReady() waits on if another was first, until the time runs out", async () => {
   const source = new Switch();
   const waited = anyReady([source, new Switch()], 0.02);
   source.set(true);

@@ -41,39 +41,39 @@ class SlowStream extends FakeStream {
   }
 }
 
-function writerOver(transport: FakeStream, lingerMs: number): OutboundRelay {
+function relayOver(transport: FakeStream, lingerMs: number): OutboundRelay {
   const channel = new FrameChannel(frameChannelMemory(), "main", () => {});
   return new OutboundRelay(channel, 1, new Stream(transport), lingerMs);
 }
 
-/** Waits until a writer has nothing left to send. */
-function flushed(writer: OutboundRelay): Promise<void> {
+/** Waits until a relay has nothing left to send. */
+function flushed(relay: OutboundRelay): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  writer.whenFlushed(resolve);
+  relay.whenFlushed(resolve);
   return deadline(promise, 60_000);
 }
 
 Deno.test("OutboundRelay.linger() gives up a client that takes nothing", async () => {
   const transport = new StuckStream();
-  const writer = writerOver(transport, 20);
-  writer.write(bytes("one"));
-  writer.write(bytes("two"));
-  const ended = flushed(writer);
-  writer.linger();
+  const relay = relayOver(transport, 20);
+  relay.write(bytes("one"));
+  relay.write(bytes("two"));
+  const ended = flushed(relay);
+  relay.linger();
   await ended;
-  writer.write(bytes("three")); // dropped
+  relay.write(bytes("three")); // dropped
   transport.close();
   await turn();
-  writer.whenFlushed(() => transport.calls.push("flushed"));
+  relay.whenFlushed(() => transport.calls.push("flushed"));
   assertEquals(transport.calls, ["close", "flushed"]);
 });
 
 Deno.test("OutboundRelay.linger() waits for a client that takes a little now and then", async () => {
   const transport = new SlowStream(10);
-  const writer = writerOver(transport, 1000); // less than all bytes take
-  writer.linger();
-  writer.write(bytes("slowly".repeat(20)));
-  await flushed(writer);
+  const relay = relayOver(transport, 1000); // less than all bytes take
+  relay.linger();
+  relay.write(bytes("slowly".repeat(20)));
+  await flushed(relay);
   assertEquals(text(concat(transport.written)), "slowly".repeat(20));
 });
 
@@ -105,10 +105,10 @@ Deno.test("OutboundRelay and InboundRelay take what a transport throws for a fai
 
 Deno.test("OutboundRelay.linger() counts from the last progress", async () => {
   const transport = new SlowStream(40);
-  const writer = writerOver(transport, 800);
+  const relay = relayOver(transport, 800);
   const words = "a byte at a time takes longer than it may all in all";
-  writer.write(bytes(words));
-  writer.linger(); // after the write, as at the end of a handler
-  await flushed(writer);
+  relay.write(bytes(words));
+  relay.linger(); // after the write, as at the end of a handler
+  await flushed(relay);
   assertEquals(text(concat(transport.written)), words);
 });

@@ -503,7 +503,7 @@ class NotExported extends StreamRequestHandler {
 }
 
 workerTest(
-  "What cannot be done where workers accept is refused by name",
+  "What cannot be done if workers accept is refused by name",
   async () => {
     const address = ["127.0.0.1", 0] as const;
     const error = assertThrows(() =>

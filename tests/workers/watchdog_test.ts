@@ -6,7 +6,7 @@ import * as frames from "../../internal/channel/frames.ts";
 import { Watchdog } from "../../internal/workers/watchdog.ts";
 import { assertEquals, delay } from "../deps.ts";
 
-Deno.test("Watchdog with a timeout of months asks once, and not again at once", async () => {
+Deno.test("Watchdog.start() asks for one heartbeat if its timeout exceeds the longest timer", async () => {
   const memory = frameChannelMemory();
   const main = new FrameChannel(memory, "main", () => {});
   const heartbeats: number[] = [];

@@ -32,7 +32,7 @@ function poolOf(Handler: unknown) {
 }
 
 workerTest(
-  "WorkerPool.run() rejects for who waits when no worker can be started any more",
+  "WorkerPool.run() rejects a request that waits if no worker can be started",
   async () => {
     const { pool, init } = poolOf(B.BlockingDies);
     const [client, server] = await tcpPair();
@@ -40,7 +40,10 @@ workerTest(
     const first = pool.run(server, ["127.0.0.1", 1]);
     const second = pool.run(server2, ["127.0.0.1", 2]);
     init.shared = () => "cannot be cloned"; // and so no worker can be told
-    const failed = [assertRejects(() => first), assertRejects(() => second)];
+    const failed = [
+      assertRejects(() => first, Error, "its worker died"),
+      assertRejects(() => second, Error, "could not be cloned"),
+    ];
     await client.sendall(bytes("exit\n"));
     await deadline(Promise.all(failed), 60_000);
     await deadline(pool.close(), 60_000);
@@ -79,7 +82,11 @@ workerTest(
   async () => {
     const { pool } = poolOf(B.BlockingEcho);
     const [client, server] = await tcpPair();
-    const ended = assertRejects(() => pool.run(server, ["127.0.0.1", 1]));
+    const ended = assertRejects(
+      () => pool.run(server, ["127.0.0.1", 1]),
+      Error,
+      "the server was closed",
+    );
     await deadline(pool.close(), 60_000);
     await deadline(ended, 60_000);
     client.close();
@@ -87,17 +94,28 @@ workerTest(
   },
 );
 
-workerTest("WorkerPool.close() rejects who waits for a worker", async () => {
-  const { pool } = poolOf(B.BlockingEcho);
-  const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
-  const runs = pairs.map(([, server]) =>
-    assertRejects(() => pool.run(server, ["127.0.0.1", 1]))
-  );
-  const [[client]] = pairs;
-  await client.sendall(bytes("x"));
-  assertEquals(await readText(client, 1), "x"); // it runs; the others wait
-  await deadline(pool.close(), 60_000);
-  await deadline(Promise.all(runs), 60_000);
-  await assertRejects(() => pool.run(pairs[0][1], ["127.0.0.1", 1]));
-  for (const socket of pairs.flat()) socket.close();
-});
+workerTest(
+  "WorkerPool.close() rejects the requests that wait for a worker",
+  async () => {
+    const { pool } = poolOf(B.BlockingEcho);
+    const pairs = [await tcpPair(), await tcpPair(), await tcpPair()];
+    const runs = pairs.map(([, server]) =>
+      assertRejects(
+        () => pool.run(server, ["127.0.0.1", 1]),
+        Error,
+        "the server was closed",
+      )
+    );
+    const [[client]] = pairs;
+    await client.sendall(bytes("x"));
+    assertEquals(await readText(client, 1), "x"); // it runs; the others wait
+    await deadline(pool.close(), 60_000);
+    await deadline(Promise.all(runs), 60_000);
+    await assertRejects(
+      () => pool.run(pairs[0][1], ["127.0.0.1", 1]),
+      Error,
+      "the server was closed",
+    );
+    for (const socket of pairs.flat()) socket.close();
+  },
+);

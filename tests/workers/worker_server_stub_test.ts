@@ -2,7 +2,7 @@ import { WorkerServerStub } from "../../internal/workers/worker_server_stub.ts";
 import { assert, assertEquals } from "../deps.ts";
 import { FACTS } from "./workers_fakes.ts";
 
-Deno.test("WorkerServerStub.requestSignal() is aborted where the server drains already", () => {
+Deno.test("WorkerServerStub.requestSignal() is aborted if the server drains already", () => {
   for (const draining of [false, true]) {
     const stub = new WorkerServerStub(FACTS, draining, () => Promise.resolve());
     const early = stub.requestSignal("early");

@@ -63,7 +63,7 @@ export const connections: Scenario[] = [
     ],
   },
   {
-    name: "connect to a port where nobody listens",
+    name: "connect to a port on which nobody listens",
     steps: [
       ["l = create_server", LOOPBACK],
       ["port = l.getsockname"],

@@ -61,7 +61,7 @@ Deno.test("scopeOf() is what follows the address", () => {
   assertEquals(scopeOf("fe80::1"), "");
 });
 
-Deno.test("a transport gets the scope of its interface, where an address is link-local and has none", async () => {
+Deno.test("a transport gets the scope of its interface if an address is link-local and has none", async () => {
   for (const [given, hostname] of ADDRESSES) {
     const addr: TransportAddr = { transport: "tcp", hostname: given, port: 1 };
     const expected = { ...addr, hostname };

@@ -227,7 +227,7 @@ function cancelling(): Socket {
   return Socket.from(new NodeStream(socket as unknown as NetSocket));
 }
 
-Deno.test("NodeStream.write() that is cancelled says who did it", async () => {
+Deno.test("NodeStream.write() that is cancelled names the side that did it", async () => {
   const reset = cancelling();
   assertEquals(await codeOf(() => reset.sendall(bytes("x"))), "ECONNRESET");
   const closed = cancelling();

@@ -104,7 +104,7 @@ Deno.test("UnixDatagram sends while a receive waits, which goes on", async () =>
   assertEquals(opened.length, 1);
 });
 
-Deno.test("UnixDatagram sends where a receive has only just begun, or is about to", async () => {
+Deno.test("UnixDatagram sends when a receive has only just begun, or is about to", async () => {
   const [own, other] = fakes();
   const first = own.receive(new Uint8Array(9));
   const sent = [
@@ -123,7 +123,7 @@ Deno.test("UnixDatagram sends where a receive has only just begun, or is about t
   assertEquals(text((await within(first))[0]), "answer");
 });
 
-Deno.test("UnixDatagram opens no second socket where no receive waits", async () => {
+Deno.test("UnixDatagram opens no second socket if no receive waits", async () => {
   const [own, other, opened] = fakes();
   await within(own.send(bytes("x"), other.addr));
   await other.send(bytes("y"), own.addr);

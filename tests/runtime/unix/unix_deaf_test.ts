@@ -84,7 +84,7 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
   }
 });
 
-Deno.test("UnixDatagram sends what an answer was, also where its memory is used again", async () => {
+Deno.test("UnixDatagram sends what an answer was, also if its memory is used again", async () => {
   const [own, conn] = fakes();
   const memory = bytes("first");
   await within(own.send(memory, DEAF, null, true));

@@ -12,7 +12,7 @@ import { bytes, text } from "../helpers/bytes.ts";
 import { FakeSink, FakeSource, type Step } from "../helpers/fakes.ts";
 import { endOfMicrotasks, endOfTurn, FrozenClock } from "../helpers/turns.ts";
 
-/** The sizes of the buffer: a buffered writer collects, an unbuffered one holds. */
+/** The bytes that a buffered writer collects, and that an unbuffered one holds, at most. */
 const MOST = 8192;
 
 /** Returns an unbuffered writer and a reader tied to it. */
