@@ -88,7 +88,7 @@ export class AcceptRate implements Readiness {
   }
 
   /** Resolves when another connection may come, or the rate has changed. */
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     if (!this.#counted) {
       this.#counted = true;
       this.#onWait();

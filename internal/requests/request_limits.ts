@@ -116,8 +116,8 @@ export class RequestLimits implements Readiness {
   }
 
   /** Resolves when there may be room. */
-  fill(): Promise<void> {
-    if (this.places !== undefined) return this.places.fill();
+  nextChange(): Promise<void> {
+    if (this.places !== undefined) return this.places.nextChange();
     return (this.#room ??= Promise.withResolvers()).promise;
   }
 

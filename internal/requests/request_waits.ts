@@ -20,7 +20,8 @@ export function atMost(requests: Requests, count: number): Readiness {
     get ready() {
       return ready();
     },
-    fill: () => requests.acceptingWorkers?.changed(ready) ?? requests.nextEnd(),
+    nextChange: () =>
+      requests.acceptingWorkers?.changed(ready) ?? requests.nextEnd(),
   };
 }
 

@@ -183,7 +183,7 @@ export class SharedPlaces implements Readiness {
   }
 
   /** Resolves when a place was given back or a setting was changed. */
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     return this.changed(() => this.ready);
   }
 

@@ -21,7 +21,7 @@ export function bothReady(first: Readiness, second: Readiness): Readiness {
     get ready() {
       return first.ready && second.ready;
     },
-    fill: () => first.ready ? second.fill() : first.fill(),
+    nextChange: () => first.ready ? second.nextChange() : first.nextChange(),
   };
 }
 
@@ -94,7 +94,7 @@ export class LoopWaiter {
 
   /** Waits until the source may be ready, a tick has passed, or the loop should end. */
   wait(source: Readiness): Promise<void> {
-    const flight = source.fill();
+    const flight = source.nextChange();
     if (source !== this.#watched) this.#watch(source, flight);
     return new Promise((wake) => this.#wake = wake);
   }

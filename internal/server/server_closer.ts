@@ -125,7 +125,7 @@ export class ServerCloser<R> {
       .then(() => void (ready = true));
     if (!this.#dispatcher.mayHavePending) return;
     const source = {
-      fill: () => handled,
+      nextChange: () => handled,
       get ready() {
         return ready;
       },

@@ -118,7 +118,9 @@ export class ServiceNotifier implements AsyncDisposable {
 
   /** Says that the servers are ready as soon as each is bound, unless they stop before, and starts the watchdog. */
   async ready(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => Start.of(server)?.fill()));
+    await Promise.all(
+      this.#servers.map((server) => Start.of(server)?.nextChange()),
+    );
     if (this.#stopping || this.#servers.some((one) => Start.of(one))) return; // a start that has failed
     const addresses = this.#servers.map((one) =>
       formatAddress(one.serverAddress).replace("\0", "@") || "a Unix socket"

@@ -101,7 +101,7 @@ function begin(state: SocketState, address: AddressLike): Attempt {
     throw error;
   });
   const operation = new PendingOperation(() => taken); // a second call that waits gets the same result
-  operation.fill();
+  operation.nextChange(); // starts it
   return state.attempt = { operation, aborter };
 }
 

@@ -105,7 +105,7 @@ export class DatagramReceives implements WatchedReadiness {
     this.#transport.receiveSeveral();
   }
 
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     if (this.ready) return Promise.resolve();
     if (this.#inFlight === 0) this.#startBatch();
     return (this.#nextArrival ??= Promise.withResolvers()).promise;
@@ -155,7 +155,7 @@ export class DatagramReceives implements WatchedReadiness {
 
   /**
    * Takes the first datagram, or throws the error in its place. The next receive overwrites the bytes: copy them before
-   * the next `fill`.
+   * the next `nextChange`.
    */
   take(): Received {
     const first = this.#arrived.shift()!;

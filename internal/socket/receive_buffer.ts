@@ -32,7 +32,7 @@ function closedError(): OSError {
  * Receives for the calls of a socket, with at most one read in flight. A call that stops waiting leaves the read, and its
  * bytes, to the next call. Close and shutdown wake every call that waits.
  *
- * One call can wait for the next bytes without {@linkcode ReceiveBuffer.fill}: a finished read resolves its promise
+ * One call can wait for the next bytes without {@linkcode ReceiveBuffer.nextChange}: a finished read resolves its promise
  * directly.
  */
 export class ReceiveBuffer implements Readiness {
@@ -54,8 +54,8 @@ export class ReceiveBuffer implements Readiness {
   #into: Uint8Array | undefined;
   #timeout: Cancellation | undefined;
   #onExpire: ((error: unknown) => void) | undefined;
-  /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.fill}. */
-  #filled: PromiseWithResolvers<void> | undefined;
+  /** Resolved at the end of the read in flight, for {@linkcode ReceiveBuffer.nextChange}. */
+  #changed: PromiseWithResolvers<void> | undefined;
   #ended = false;
   #stopped = false;
   #closed = false;
@@ -165,10 +165,10 @@ export class ReceiveBuffer implements Readiness {
     return call;
   }
 
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     if (this.ready) return Promise.resolve();
     if (this.#target === undefined) this.#read();
-    return (this.#filled ??= Promise.withResolvers()).promise;
+    return (this.#changed ??= Promise.withResolvers()).promise;
   }
 
   /** Begins a read: into the caller's memory only if the call has no limit. */
@@ -219,9 +219,9 @@ export class ReceiveBuffer implements Readiness {
 
   #wake(): void {
     if (this.#call !== undefined) this.#endCall();
-    const filled = this.#filled;
-    this.#filled = undefined;
-    filled?.resolve();
+    const changed = this.#changed;
+    this.#changed = undefined;
+    changed?.resolve();
   }
 
   /** Ends the waiting call with the bytes that have come, the end of the stream or the error. */

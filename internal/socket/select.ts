@@ -185,7 +185,7 @@ function firstData(state: SocketState, connecting: Readiness): Readiness {
     get ready() {
       return source().ready;
     },
-    fill: () => source().fill(),
+    nextChange: () => source().nextChange(),
   };
 }
 

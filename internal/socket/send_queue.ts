@@ -65,8 +65,8 @@ export class SendQueue implements Readiness {
     return this.#mutex.ready;
   }
 
-  fill(): Promise<void> {
-    return this.#mutex.fill();
+  nextChange(): Promise<void> {
+    return this.#mutex.nextChange();
   }
 
   /** Whether accepted bytes are not written yet. */
@@ -287,13 +287,13 @@ export class SendQueue implements Readiness {
     } finally {
       this.#stuck = own.stuck;
       if (own.ready) this.#mutex.release();
-      else own.fill().then(() => this.#release());
+      else own.nextChange().then(() => this.#release());
     }
   }
 
   /** Waits until all accepted bytes are written, and throws the last failure that no call has thrown. */
   async flush(): Promise<void> {
-    while (!this.ready) await this.fill();
+    while (!this.ready) await this.nextChange();
     const failure = this.takeFailure();
     if (failure !== undefined) throw failure;
   }

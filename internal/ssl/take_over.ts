@@ -137,7 +137,7 @@ function plainStream(
   return {
     async receive() {
       if (unread.length > 0) return unread.pop()!;
-      while (!receiveBuffer.ready) await receiveBuffer.fill();
+      while (!receiveBuffer.ready) await receiveBuffer.nextChange();
       if (released) return;
       const bytes = receiveBuffer.take(65_536);
       return bytes.length === 0 ? null : bytes;

@@ -20,7 +20,7 @@ export class Mutex implements Readiness {
   }
 
   /** Resolves when the mutex is free, without taking it. */
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     if (!this.#held) return Promise.resolve();
     this.#freed ??= Promise.withResolvers();
     return this.#freed.promise;

@@ -13,7 +13,7 @@ export interface Readiness {
   /**
    * Starts the operation, if there is one and it does not run. Resolves when `ready` may have changed; never rejects.
    */
-  fill(): Promise<void>;
+  nextChange(): Promise<void>;
 }
 
 /** A readiness that calls back, each time that it becomes ready and in the same turn. */
@@ -44,7 +44,7 @@ const waiting = new WeakMap<Promise<void>, Set<() => void>>();
  * settles, so an idle connection whose calls time out would gather reactions for ever (540 bytes each). Here each
  * promise has one reaction for all callbacks.
  *
- * @param ended The promise of {@linkcode Readiness.fill}.
+ * @param ended The promise of {@linkcode Readiness.nextChange}.
  * @param callback Called once.
  * @returns Removes the callback.
  */
@@ -66,7 +66,10 @@ export function whenEnded(
 }
 
 /** A readiness that is always ready, for a socket on which a call fails at once. */
-export const READY: Readiness = { ready: true, fill: () => Promise.resolve() };
+export const READY: Readiness = {
+  ready: true,
+  nextChange: () => Promise.resolve(),
+};
 
 /**
  * Keeps at most one operation in flight. A call that stops waiting, after a timeout, loses nothing: the result stays for
@@ -97,7 +100,7 @@ export class PendingOperation<T> implements WatchedReadiness {
     return this.#inFlight !== undefined || this.ready;
   }
 
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     if (this.#ended) return Promise.resolve();
     return this.#inFlight ??= begun(this.#start).then(
       this.#succeed,

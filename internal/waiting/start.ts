@@ -60,7 +60,7 @@ export class Start implements Readiness {
   }
 
   /** Resolves when the start has ended, with or without an error. */
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     return this.#ended;
   }
 

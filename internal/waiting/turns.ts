@@ -44,9 +44,9 @@ export async function turnUntil(done: () => boolean): Promise<boolean> {
 
 /** Starts `source`, and lets the event loop turn until it is ready. Reports whether it is. */
 export async function poll(
-  source: { readonly ready: boolean; fill(): unknown },
+  source: { readonly ready: boolean; nextChange(): unknown },
 ): Promise<boolean> {
-  source.fill();
+  source.nextChange();
   return await turnUntil(() => source.ready);
 }
 

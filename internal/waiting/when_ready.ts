@@ -29,8 +29,8 @@ export async function whenReady<T>(
   while (!source.ready) {
     if (limit === "now") {
       if (!(await poll(source))) throw wouldBlock(syscall);
-    } else if (limit === null) await source.fill();
-    else if (!(await limit.race(source.fill())) && !source.ready) {
+    } else if (limit === null) await source.nextChange();
+    else if (!(await limit.race(source.nextChange())) && !source.ready) {
       throw limit.error();
     }
   }
@@ -42,7 +42,7 @@ interface Sources {
   /** Whether one of them is ready. */
   readonly ready: boolean;
   /** Starts all of them. */
-  fill(): Promise<void>[];
+  nextChange(): Promise<void>[];
 }
 
 /**
@@ -62,9 +62,9 @@ export async function anyReady(
     get ready() {
       return sources.some((source) => source.ready);
     },
-    fill: () => sources.map((source) => source.fill()),
+    nextChange: () => sources.map((source) => source.nextChange()),
   };
-  any.fill(); // all of them, or a busy one would keep the others from starting
+  any.nextChange(); // all of them, or a busy one would keep the others from starting
   if (any.ready) return await nextTurn(); // a program that polls in a loop must not starve the others
   if (seconds === 0) return void await poll(any);
   await firstReady(any, seconds, signal);
@@ -86,7 +86,9 @@ async function firstReady(
     ? undefined
     : setTimeout(stop, Math.min(seconds * 1000, MAX_DELAY));
   const forget = signal && onAbort(signal, stop);
-  while (!over && !any.ready) await firstEnded([...any.fill(), end.promise]);
+  while (!over && !any.ready) {
+    await firstEnded([...any.nextChange(), end.promise]);
+  }
   clearTimeout(timer);
   forget?.();
   if (!any.ready && !signal?.aborted) await poll(any); // the program may have kept the event loop from looking in time

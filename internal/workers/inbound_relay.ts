@@ -85,7 +85,7 @@ export class InboundRelay {
       return this.#startRead();
     }
     this.#readPending = true;
-    receiveBuffer.fill().then(() => {
+    receiveBuffer.nextChange().then(() => {
       if (this.#ended) return; // the socket keeps the bytes
       const data = new Uint8Array(receiveBuffer.available);
       try {

@@ -60,8 +60,8 @@ Deno.test("AcceptRate allows the connections of one second at once, and then the
     assertEquals(takeAll(rate), burst);
     let taken = 0;
     while (clock.ms < 60_000) {
-      void rate.fill();
-      void rate.fill(); // as a tick of the loop does
+      void rate.nextChange();
+      void rate.nextChange(); // as a tick of the loop does
       clock.advance(clock.next!);
       assertEquals(rate.take(), true, "the timer is not early");
       taken++;
@@ -85,14 +85,14 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits by the new ra
   const rate = new AcceptRate(() => {}, clock);
   rate.rate = 0.001;
   assertEquals(takeAll(rate), 1);
-  const waiting = rate.fill();
+  const waiting = rate.nextChange();
   assertEquals(rate.ready, false, "ready");
   assertEquals(clock.next, 1_000_000, "next");
   rate.rate = 100;
   await within(waiting);
   assertEquals(clock.next, undefined);
   assertEquals(takeAll(rate), 1); // and not a burst: the bucket was empty
-  void rate.fill();
+  void rate.nextChange();
   assertEquals(clock.next, 10);
   rate.rate = Infinity;
   assertEquals(rate.ready, true, "ready");
@@ -100,7 +100,7 @@ Deno.test("AcceptRate ends a wait when the rate changes, and waits by the new ra
   assertEquals(rate.take(), true, "take");
   rate.rate = Number.MIN_VALUE; // 1000 ms times this exceed a number
   assertEquals(takeAll(rate), 1);
-  void rate.fill();
+  void rate.nextChange();
   assertEquals(clock.next! > 1e9, true);
   rate.rate = Infinity;
 });

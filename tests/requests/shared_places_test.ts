@@ -10,7 +10,7 @@ Deno.test("SharedPlaces.take() gives the last place to one of two threads that s
   assert(one.take());
   assert(!other.take());
   assert(one.takeFilled() && !other.takeFilled());
-  const free = other.fill();
+  const free = other.nextChange();
   one.give();
   await within(free);
   assert(other.take());

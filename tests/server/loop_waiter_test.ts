@@ -16,11 +16,11 @@ import { within } from "../helpers/within.ts";
 class FakeSource implements Readiness {
   ready = false;
   reactions = 0;
-  readonly #filled = Promise.withResolvers<void>();
+  readonly #changed = Promise.withResolvers<void>();
   readonly #flight: Promise<void>;
 
   constructor() {
-    const flight = this.#filled.promise;
+    const flight = this.#changed.promise;
     const then = flight.then.bind(flight);
     this.#flight = Object.assign(flight, {
       then: (...args: Parameters<typeof then>) => {
@@ -30,13 +30,13 @@ class FakeSource implements Readiness {
     });
   }
 
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     return this.#flight;
   }
 
   arrive(): void {
     this.ready = true;
-    this.#filled.resolve();
+    this.#changed.resolve();
   }
 }
 
@@ -83,11 +83,11 @@ Deno.test("bothReady() waits for the second source once the first is ready", asy
   const [first, second] = [new FakeSource(), new FakeSource()];
   const source = bothReady(first, second);
   assertEquals(source.ready, false);
-  const filled = source.fill();
+  const changed = source.nextChange();
   first.arrive();
-  await within(filled);
+  await within(changed);
   assertEquals(source.ready, false);
-  const again = source.fill();
+  const again = source.nextChange();
   second.arrive();
   await within(again);
   assertEquals(source.ready, true);
@@ -100,7 +100,7 @@ Deno.test("readyWithin() continues to wait if another caller takes the request",
   ];
   const source = {
     ready: false,
-    fill: () => flights[0].promise,
+    nextChange: () => flights[0].promise,
   };
   const waiting = readyWithin(source, null);
   const [{ resolve }] = flights.splice(0, 1);

@@ -54,7 +54,7 @@ async function tryTwo(transport: Several, receives: DatagramReceives) {
   for (let single = 0; transport.inFlight.length < 2; single++) {
     if (single > 0) await arrive(transport, ".");
     taken(receives);
-    receives.fill();
+    receives.nextChange();
   }
 }
 
@@ -62,8 +62,8 @@ Deno.test("DatagramReceives keeps one receive in flight for a program", async ()
   const transport = new Several();
   const receives = new DatagramReceives(transport, all);
   for (let i = 0; i < 50; i++) {
-    receives.fill();
-    receives.fill();
+    receives.nextChange();
+    receives.nextChange();
     assertEquals(transport.inFlight.length, 1);
     await arrive(transport, "x");
     assertEquals(receives.unread, 1, "unread");
@@ -84,16 +84,16 @@ Deno.test("DatagramReceives keeps up to four receives in flight while datagrams 
     await arrive(transport, "a", "b");
     assertEquals(taken(receives), "ab");
     if (transport.inFlight.length > 0) { // the others of four
-      receives.fill();
+      receives.nextChange();
       await arrive(transport, "c", "d");
       assertEquals(taken(receives), "cd");
     }
-    receives.fill();
+    receives.nextChange();
     assertEquals(transport.inFlight.length, 4);
   }
   await arrive(transport, "1", "2", "3", "4");
   taken(receives);
-  receives.fill();
+  receives.nextChange();
   await arrive(transport, "1", "2", "3", "4");
   assertEquals(taken(receives), "1234");
 });
@@ -105,10 +105,10 @@ Deno.test("DatagramReceives begins no receive while another is in flight, which 
   await tryTwo(transport, receives);
   await arrive(transport, "a");
   assertEquals(taken(receives), "a");
-  const filled = receives.fill();
+  const changed = receives.nextChange();
   assertEquals(transport.inFlight.length, 1);
   await arrive(transport, "b");
-  await filled;
+  await changed;
   assertEquals(taken(receives), "b");
 });
 
@@ -146,7 +146,7 @@ Deno.test("DatagramReceives receives again after an unwanted datagram", async ()
     transport,
     ([data]) => text(data) !== "no",
   );
-  receives.fill();
+  receives.nextChange();
   for (let i = 0; i < 3; i++) {
     await arrive(transport, "no");
     assertEquals(receives.ready, false, "ready");

@@ -38,23 +38,27 @@ Deno.test("ReceiveBuffer.recvInto() waits on after a read of 0 bytes, in the sam
   assertEquals(await within(buffer.recvInto(memory, null)), 0);
 });
 
-Deno.test("ReceiveBuffer.fill() is done after a read of 0 bytes, and can be called again", async () => {
+Deno.test("ReceiveBuffer.nextChange() is done after a read of 0 bytes, and can be called again", async () => {
   const buffer = new ReceiveBuffer(new FakeStream(nothing, bytes("x")));
-  await within(buffer.fill());
+  await within(buffer.nextChange());
   assertEquals(buffer.ready, false);
-  await within(buffer.fill());
+  await within(buffer.nextChange());
   assertEquals(buffer.ready, true, "ready");
   assertEquals(buffer.available, 1, "available");
 });
 
-Deno.test("ReceiveBuffer.fill() has one read in flight, however often it is called", async () => {
+Deno.test("ReceiveBuffer.nextChange() has one read in flight, however often it is called", async () => {
   const fake = new FakeStream(bytes("data"));
   const buffer = new ReceiveBuffer(fake);
-  const fills = [buffer.fill(), buffer.fill(), buffer.fill()];
+  const changes = [
+    buffer.nextChange(),
+    buffer.nextChange(),
+    buffer.nextChange(),
+  ];
   assertEquals(buffer.reading, true, "reading");
   assertEquals(fake.sizes.length, 1, "reads");
-  await within(Promise.all(fills));
-  await buffer.fill();
+  await within(Promise.all(changes));
+  await buffer.nextChange();
   assertEquals(buffer.reading, false, "reading");
   assertEquals(fake.sizes.length, 1, "reads");
 });
@@ -64,9 +68,9 @@ Deno.test("ReceiveBuffer tells an error once, after the data that came before it
   const buffer = new ReceiveBuffer(
     new FakeStream(bytes("data"), reset, bytes("more")),
   );
-  await buffer.fill();
+  await buffer.nextChange();
   assertEquals(text(buffer.take(9)), "data");
-  await buffer.fill();
+  await buffer.nextChange();
   const error = assertThrows(() => buffer.peek(9), OSError);
   assertEquals(error.code, "ECONNRESET", "code");
   assertEquals(error.cause, reset, "cause");
@@ -87,7 +91,7 @@ Deno.test("ReceiveBuffer takes a transport that throws instead of rejecting", as
     await codeOf(() => buffer.recvInto(new Uint8Array(1), null)),
     "ECONNRESET",
   );
-  await within(buffer.fill());
+  await within(buffer.nextChange());
   assertEquals(await codeOf(() => buffer.take(1)), "ECONNRESET");
   assertEquals(calls, 3, "calls");
   assertEquals(buffer.reading, false, "reading");
@@ -116,7 +120,7 @@ Deno.test("ReceiveBuffer reads much when much comes, and little when little does
   };
   const buffer = new ReceiveBuffer(fake);
   while (reads.length > 0) {
-    await buffer.fill();
+    await buffer.nextChange();
     buffer.take(LARGE);
   }
   assertEquals(sizes, [SMALL, SMALL, ...Array(6).fill(LARGE), SMALL]);
@@ -140,12 +144,12 @@ Deno.test("ReceiveBuffer passes on the memory that a transport gives away", asyn
   const [one, two, three, four] = ["one", "two", "three", "four"].map(bytes);
   fake.gifts.push(one, two, three, four);
   assertStrictEquals(await within(buffer.recv(9, null)), one);
-  await buffer.fill();
+  await buffer.nextChange();
   assertEquals(text(buffer.peek(9)), "two");
   assertStrictEquals(buffer.take(3), two); // peeking has copied
   assertEquals(text(await within(buffer.recv(2, null))), "th");
   assertEquals(text(buffer.take(9)), "ree"); // a copy: a part was taken before
-  await buffer.fill();
+  await buffer.nextChange();
   buffer.putBack(bytes("and "));
   const part = buffer.take(4); // a copy as well: what is behind it stays, whatever becomes of it
   structuredClone(part, { transfer: [part.buffer] });
@@ -169,7 +173,7 @@ Deno.test("ReceiveBuffer keeps what a transport gives to a call that has stopped
   timeout.expire();
   assertEquals(await codeOf(() => waiting), "ETIMEDOUT");
   late.resolve(bytes("late"));
-  await buffer.fill();
+  await buffer.nextChange();
   const target = new Uint8Array(2);
   assertEquals(buffer.takeInto(target), 2, "count");
   assertEquals(text(target), "la", "target");
@@ -184,10 +188,10 @@ async function waitAfter(count: number, ...reads: Bytes[]) {
   for (const fake of fakes) {
     const buffer = new ReceiveBuffer(fake);
     for (const _ of reads) {
-      await buffer.fill();
+      await buffer.nextChange();
       buffer.take(LARGE);
     }
-    buffer.fill();
+    buffer.nextChange();
   }
   const sizes = fakes.map((fake) => fake.sizes.at(-1));
   const close = async () => {
@@ -227,7 +231,7 @@ Deno.test("ReceiveBuffer makes no buffer for each read if messages are a little 
   };
   const buffer = new ReceiveBuffer(fake);
   while (reads.length > 0) {
-    await buffer.fill();
+    await buffer.nextChange();
     buffer.take(LARGE);
   }
   assertEquals(targets.size, 2);
@@ -273,9 +277,9 @@ Deno.test("ReceiveBuffer.recv() leaves the read to the next call when the time r
   const taken = buffer.recv(9, timeout);
   timeout.expire();
   await assertRejects(() => taken, TimeoutError);
-  const filled = buffer.fill();
+  const changed = buffer.nextChange();
   late.resolve(bytes("late"));
-  await within(filled);
+  await within(changed);
   assertEquals(text(buffer.take(9)), "late", "take");
   assertEquals(fake.sizes.length, 1, "reads");
 });
@@ -283,14 +287,14 @@ Deno.test("ReceiveBuffer.recv() leaves the read to the next call when the time r
 Deno.test("ReceiveBuffer.putBack() keeps bytes in front of what a read in flight brings", async () => {
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
-  const filled = buffer.fill();
+  const changed = buffer.nextChange();
   buffer.putBack(bytes("cd"));
   buffer.putBack(bytes("ab"));
   assertEquals(text(buffer.peek(9)), "abcd", "peek");
   assertEquals(buffer.available, 4, "available");
   assertEquals(text(buffer.take(1)), "a");
   late.resolve(bytes("ef"));
-  await within(filled);
+  await within(changed);
   assertEquals(text(buffer.take(9)), "bcdef");
 });
 
@@ -326,10 +330,10 @@ Deno.test("ReceiveBuffer.stop() ends all calls that wait, and later calls take w
   const late = Promise.withResolvers<Bytes>();
   const buffer = new ReceiveBuffer(new FakeStream(late.promise));
   const taken = buffer.recv(9, null);
-  const filled = buffer.fill();
+  const changed = buffer.nextChange();
   buffer.stop();
   assertEquals(await within(taken), nothing);
-  await within(filled);
+  await within(changed);
   assertEquals(buffer.ready, true, "ready");
   const into = new Uint8Array(4);
   assertEquals(await within(buffer.recvInto(into, null)), 0);
@@ -375,7 +379,7 @@ Deno.test("ReceiveBuffer.close() ends all calls that wait, and every later one",
   const timeout = timeoutByHand();
   const waiting = [
     buffer.recv(9, timeout),
-    buffer.fill().then(() => buffer.take(1)),
+    buffer.nextChange().then(() => buffer.take(1)),
   ];
   buffer.close();
   assertEquals(await codesOf(waiting), ["EBADF", "EBADF"]);
@@ -392,9 +396,9 @@ Deno.test("ReceiveBuffer.stop() and close() do not mind a read that fails after 
   for (const [stop, expected] of [["stop", "ECONNRESET"], ["close", "EBADF"]]) {
     const late = Promise.withResolvers<Bytes>();
     const buffer = new ReceiveBuffer(new FakeStream(late.promise));
-    const filled = buffer.fill();
+    const changed = buffer.nextChange();
     buffer[stop as "stop" | "close"]();
-    await within(filled);
+    await within(changed);
     late.reject(new Deno.errors.ConnectionReset("after the end"));
     await turn();
     assertEquals(await codeOf(() => buffer.take(1)), expected);

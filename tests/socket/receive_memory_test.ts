@@ -138,7 +138,7 @@ Deno.test("ReceiveMemory lets 1,024 slabs wait, and has the small buffer for mor
     for (const fake of fakes) {
       const buffer = new ReceiveBuffer(fake);
       for (const _ of used) await buffer.recv(9, null);
-      buffer.fill();
+      buffer.nextChange();
     }
     const sizes = fakes.map((fake) => fake.sizes.at(-1));
     const slabs = sizes.filter((size) => size === SLAB).length;

@@ -66,11 +66,11 @@ Deno.test("Mutex serves the calls that wait in their order", async () => {
   assertEquals(mutex.ready, false);
 });
 
-Deno.test("Mutex.fill() waits until the mutex is free, and does not take it", async () => {
+Deno.test("Mutex.nextChange() waits until the mutex is free, and does not take it", async () => {
   const mutex = new Mutex();
-  await within(mutex.fill());
+  await within(mutex.nextChange());
   mutex.tryAcquire();
-  const [first, second] = [mutex.fill(), mutex.fill()];
+  const [first, second] = [mutex.nextChange(), mutex.nextChange()];
   assertStrictEquals(first, second);
   const waiting = mutex.acquire();
   mutex.release(); // to the call that waits: not free

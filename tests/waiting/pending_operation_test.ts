@@ -20,24 +20,24 @@ function gatedOperation(): [
   return [operation, gates];
 }
 
-Deno.test("PendingOperation.fill() has one operation in flight, and keeps its result", async () => {
+Deno.test("PendingOperation.nextChange() has one operation in flight, and keeps its result", async () => {
   const [operation, gates] = gatedOperation();
   assertEquals(operation.ready, false, "ready");
   assertEquals(operation.busy, false, "busy");
-  const fills = [operation.fill(), operation.fill()];
-  assertStrictEquals(fills[0], fills[1]);
+  const changes = [operation.nextChange(), operation.nextChange()];
+  assertStrictEquals(changes[0], changes[1]);
   assertEquals(operation.ready, false, "ready");
   assertEquals(operation.busy, true, "busy");
   assertEquals(gates.length, 1, "gates");
   gates[0].resolve("one");
-  await within(Promise.all(fills));
-  await operation.fill();
+  await within(Promise.all(changes));
+  await operation.nextChange();
   assertEquals(operation.ready, true, "ready");
   assertEquals(operation.busy, true, "busy");
   assertEquals(gates.length, 1, "gates");
   assertEquals(operation.take(), "one", "take");
   assertEquals(operation.busy, false, "busy");
-  operation.fill();
+  operation.nextChange();
   assertEquals(gates.length, 2);
 });
 
@@ -45,19 +45,19 @@ Deno.test("PendingOperation calls its watchers in the turn in which a result com
   const [operation, gates] = gatedOperation();
   const log: string[] = [];
   operation.watchers.add(() => log.push(`${operation.ready}`));
-  const filled = operation.fill().then(() => log.push("flight"));
+  const changed = operation.nextChange().then(() => log.push("flight"));
   await turn();
   assertEquals(log, []);
   gates[0].reject(new Error("failed"));
-  await within(filled);
+  await within(changed);
   assertEquals(log, ["true", "flight"]);
 });
 
 Deno.test("PendingOperation.take() throws the error, once", async () => {
   const [operation, gates] = gatedOperation();
-  const filled = operation.fill();
+  const changed = operation.nextChange();
   gates[0].reject(new Error("failed"));
-  await within(filled);
+  await within(changed);
   assertEquals(operation.ready, true);
   assertThrows(() => operation.take(), Error, "failed");
   assertEquals(operation.ready, false);
@@ -65,7 +65,7 @@ Deno.test("PendingOperation.take() throws the error, once", async () => {
 
 Deno.test("PendingOperation keeps a failure for one call", async () => {
   const operation = new PendingOperation(() => Promise.reject(new Error("no")));
-  await operation.fill();
+  await operation.nextChange();
   assertThrows(() => operation.take(), Error, "no");
   assertEquals(operation.ready, false, "ready");
   assertEquals(operation.drop(), undefined, "drop");
@@ -75,7 +75,7 @@ Deno.test("PendingOperation takes an operation that throws instead of rejecting"
   const operation = new PendingOperation<never>(() => {
     throw new Error("at once");
   });
-  await within(operation.fill());
+  await within(operation.nextChange());
   assertThrows(() => operation.take(), Error, "at once");
 });
 
@@ -88,9 +88,9 @@ Deno.test("PendingOperation.drop() gives the value that nobody took, and no erro
       () => gates[1].reject(new Error("failed")),
     ]
   ) {
-    const filled = operation.fill();
+    const changed = operation.nextChange();
     end();
-    await within(filled);
+    await within(changed);
     assertEquals(operation.drop(), gates.length === 1 ? "value" : undefined);
     assertEquals(operation.busy, false);
   }
@@ -106,7 +106,7 @@ Deno.test("PendingOperation.abandon() discards what comes later, and minds no er
       () => gates[1].reject(new Error("failed")),
     ]
   ) {
-    operation.fill();
+    operation.nextChange();
     const ended = operation.abandon((value) => discarded.push(value));
     end();
     await within(ended);

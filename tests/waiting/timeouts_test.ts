@@ -123,7 +123,7 @@ class Switch implements Readiness {
   fills = 0;
   #filled = Promise.withResolvers<void>();
 
-  fill(): Promise<void> {
+  nextChange(): Promise<void> {
     this.fills++;
     return this.ready ? Promise.resolve() : this.#filled.promise;
   }
@@ -163,7 +163,7 @@ Deno.test("whenReady() that must not wait throws if another was first", async ()
     get ready() {
       return ++looks === 3; // poll() sees it, and then it is gone
     },
-    fill: () => Promise.resolve(),
+    nextChange: () => Promise.resolve(),
   };
   await assertRejects(
     () => within(whenReady(source, "now", "recv", () => {})),

@@ -36,7 +36,7 @@ function settles(promise: Promise<unknown>): Promise<boolean> {
     get ready() {
       return settled;
     },
-    fill() {},
+    nextChange() {},
   };
   return Promise.race([end, poll(source)]);
 }

@@ -77,7 +77,7 @@ Deno.test("UnixDatagram keeps as many answers again once the first are sent", as
     assertEquals(await codeOf(() => answer(ANSWERS_MAX)), "EAGAIN");
     assertEquals(own.flushed.ready, false);
     conn.read();
-    await within(own.flushed.fill());
+    await within(own.flushed.nextChange());
     const all = Array.from({ length: ANSWERS_MAX }, (_, i) => `${i}`);
     assertEquals(conn.got.splice(0), all);
     conn.stop();
@@ -92,7 +92,7 @@ Deno.test("UnixDatagram sends what an answer was, also if its memory is used aga
   await within(own.send(memory, DEAF, null, true));
   memory.fill(0);
   conn.read();
-  await within(own.flushed.fill());
+  await within(own.flushed.nextChange());
   assertEquals(conn.got, ["first", "later"]);
 });
 
@@ -109,7 +109,7 @@ Deno.test("UnixDatagram keeps one answer more for each that a slow peer has read
     await within(answer());
   }
   conn.read();
-  await within(own.flushed.fill());
+  await within(own.flushed.nextChange());
 });
 
 Deno.test("UnixDatagram keeps no more answers for all peers than it may, and gives that back too", async () => {
@@ -131,7 +131,7 @@ Deno.test("UnixDatagram keeps no more answers for all peers than it may, and giv
     await within(first); // its send holds the socket
     assertEquals(await answerAll(), 1023); // the one in flight counts
     conn.read();
-    await within(own.flushed.fill());
+    await within(own.flushed.nextChange());
     conn.stop();
   }
 });
