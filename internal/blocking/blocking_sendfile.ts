@@ -5,7 +5,7 @@
  */
 
 import { translate } from "../base/translate_error.ts";
-import { openFileSync, SEEK_SET } from "../runtime/system/deno_api.ts";
+import { openForReadingSync, SEEK_SET } from "../runtime/system/deno_api.ts";
 
 /** The bytes of one read: two windows of a connection. */
 const CHUNK = 262_144;
@@ -35,7 +35,7 @@ export interface BlockingOpenFile {
  *
  * @returns The count of bytes sent.
  */
-export function sendFileSync(
+export function passFileSync(
   file: BlockingFileLike,
   offset: number,
   count: number,
@@ -44,7 +44,7 @@ export function sendFileSync(
   const path = typeof file === "string" || file instanceof URL;
   try {
     if (!path) return copyFile(file, offset, count, write);
-    using opened = openFileSync(file);
+    using opened = openForReadingSync(file);
     return copyFile(opened, offset, count, write);
   } catch (error) {
     const address = path ? String(file) : undefined;

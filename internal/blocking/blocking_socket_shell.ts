@@ -36,9 +36,9 @@ import {
 import { lingeringCloseSync } from "../socket/lingering_close.ts";
 import { checkTarget } from "../socket/receive.ts";
 import * as settings from "../socket/settings.ts";
-import { socketFile } from "../socket/socket_makefile.ts";
+import { createSocketFile } from "../socket/socket_makefile.ts";
 import { blockingMakefile } from "./blocking_makefile.ts";
-import { type BlockingFileLike, sendFileSync } from "./blocking_sendfile.ts";
+import { type BlockingFileLike, passFileSync } from "./blocking_sendfile.ts";
 import type { BlockingSocket } from "./blocking_socket.ts";
 import { BlockingState } from "./blocking_state.ts";
 import type {
@@ -200,7 +200,7 @@ export class BlockingSocketShell implements BlockingSocket {
     const stream = this.#state.stream!;
     const write = (data: Uint8Array) =>
       stream.sendall(data, this.#state.limit(signal));
-    return sendFileSync(file, offset, count ?? Infinity, write);
+    return passFileSync(file, offset, count ?? Infinity, write);
   }
 
   getsockname(): Address {
@@ -250,7 +250,7 @@ export class BlockingSocketShell implements BlockingSocket {
     mode?: M,
     options?: MakefileOptions,
   ): BlockingFileForMode<M> {
-    return socketFile(this.#state, this, mode, options, blockingMakefile);
+    return createSocketFile(this.#state, this, mode, options, blockingMakefile);
   }
 
   shutdown(how: number, { signal }: AbortOptions = {}): void {

@@ -5,7 +5,7 @@
  */
 
 import { memory } from "../base/memory.ts";
-import { openFile, SEEK_SET } from "../runtime/system/deno_api.ts";
+import { openForReading, SEEK_SET } from "../runtime/system/deno_api.ts";
 
 /** The size of a read, which each slow client keeps in memory. Arbitrary. */
 const CHUNK = 262144;
@@ -120,7 +120,7 @@ export async function passFile(
   if (typeof file !== "string" && !(file instanceof URL)) {
     return await copyFile(file, offset, count, write, chunk);
   }
-  using opened = await openFile(file);
+  using opened = await openForReading(file);
   return await copyFile(opened, offset, count, write, chunk);
 }
 

@@ -28,7 +28,7 @@ export type FilesState<R> =
  * @param options Buffering, encoding and line ends.
  * @param makefile Opens the file.
  */
-export function socketFile<R extends Closable, S, M extends string, F>(
+export function createSocketFile<R extends Closable, S, M extends string, F>(
   state: FilesState<R>,
   socket: S,
   mode: M | undefined,

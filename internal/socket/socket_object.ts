@@ -38,7 +38,7 @@ import * as receiving from "./receive.ts";
 import * as sending from "./send.ts";
 import type { FileLike } from "./sendfile.ts";
 import * as settings from "./settings.ts";
-import { socketFile } from "./socket_makefile.ts";
+import { createSocketFile } from "./socket_makefile.ts";
 import { SocketState } from "./state.ts";
 import { readableOf, writableOf } from "./web_streams.ts";
 
@@ -521,7 +521,7 @@ export class Socket implements Disposable {
     mode?: M,
     options?: MakefileOptions,
   ): FileForMode<M> {
-    return socketFile(this.#state, this, mode, options, makefile);
+    return createSocketFile(this.#state, this, mode, options, makefile);
   }
 
   /**

@@ -8,7 +8,10 @@ import { SOCK_STREAM } from "../base/constants.ts";
 import { SSLError } from "../base/ssl_errors.ts";
 import { osError } from "../base/translate_error.ts";
 import type { StreamTransport } from "../runtime/transport/transport.ts";
-import { plainDuplex, type PlainStream } from "../runtime/tls/plain_duplex.ts";
+import {
+  type PlainStream,
+  wrapPlainStream,
+} from "../runtime/tls/plain_duplex.ts";
 import type { TlsStreamOptions } from "../runtime/tls/tls_stream.ts";
 import { NodeStream } from "../runtime/node/node_stream.ts";
 import { PassableStream } from "../runtime/node/passable_stream.ts";
@@ -74,7 +77,7 @@ export async function takeOver(
     : undefined;
   const socket = releaseNetSocket(transport);
   if (first !== undefined) socket?.unshift(first);
-  const raw = socket ?? plainDuplex(plainStream(stream, first));
+  const raw = socket ?? wrapPlainStream(plainStream(stream, first));
   const plain = socket === undefined ? stream : undefined;
   return { raw, plain, counts, transport, localAddr, remoteAddr };
 }

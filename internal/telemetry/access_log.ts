@@ -7,7 +7,7 @@
 import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
 import { addressField, logTime, secondsText } from "./log_text.ts";
 import { protocolOf } from "./attributes.ts";
-import { listen } from "./subscribe.ts";
+import { listenTo } from "./subscribe.ts";
 
 /**
  * Options of {@linkcode accessLog}.
@@ -59,7 +59,7 @@ export function accessLog(
   options: AccessLogOptions = {},
 ): Disposable {
   const { write = (line) => console.log(line) } = options;
-  return listen(server, {
+  return listenTo(server, {
     "socketserver.request.stop": (event) => write(accessLine(event)),
   });
 }

@@ -13,7 +13,7 @@ import {
   secondsText,
 } from "./log_text.ts";
 import { protocolOf } from "./attributes.ts";
-import { listen, type Listeners } from "./subscribe.ts";
+import { type Listeners, listenTo } from "./subscribe.ts";
 
 /**
  * The level of a {@linkcode consoleLogger}: the events that it writes.
@@ -102,7 +102,7 @@ export function consoleLogger(
     const time = new Date().toISOString();
     write(`${time} ${level.toUpperCase()} ${text}`);
   };
-  return listen(server, {
+  return listenTo(server, {
     ...listenerLines(log),
     ...requestLines(log),
     ...poolLines(log),

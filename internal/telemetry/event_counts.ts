@@ -5,7 +5,7 @@
  */
 
 import type { AnyServer, RequestStopEvent } from "../stages/event_types.ts";
-import { listen } from "./subscribe.ts";
+import { listenTo } from "./subscribe.ts";
 
 /** Counts by a reason. */
 export type Counts = Map<string, number>;
@@ -29,7 +29,7 @@ export class EventCounts implements Disposable {
    * @param onStop Called for each request that ends.
    */
   constructor(server: AnyServer, onStop: (event: RequestStopEvent) => void) {
-    this.#subscription = listen(server, {
+    this.#subscription = listenTo(server, {
       "socketserver.request.stop": onStop,
       "socketserver.handler.error": () => this.handlerErrors++,
       "socketserver.worker.start": ({ worker }) => this.workers.add(worker),

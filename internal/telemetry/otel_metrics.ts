@@ -7,7 +7,7 @@
 import type {
   Counter,
   Histogram,
-  InstrumentOptions,
+  InstrumentDescription,
   Meter,
   Observable,
   ObservableResult,
@@ -59,7 +59,7 @@ export class OtelMetrics implements Disposable {
 
   #createInstrument(metric: Metric): void {
     const { name, kind, unit, help: description } = metric;
-    const options: InstrumentOptions = { unit, description };
+    const options: InstrumentDescription = { unit, description };
     if (kind === "gauge") {
       const gauge = this.#meter.createObservableGauge(name, options);
       this.#gauges.set(metric, gauge);

@@ -26,7 +26,7 @@ import {
   peerAttributes,
   serverAttributes,
 } from "./attributes.ts";
-import { listen } from "./subscribe.ts";
+import { listenTo } from "./subscribe.ts";
 
 /** Makes a span for each request of a server, up to a number in each second. */
 export class OtelSpans implements Disposable {
@@ -58,7 +58,7 @@ export class OtelSpans implements Disposable {
     this.#onDropped = onDropped;
     this.#finishRequest = server.finishRequest;
     server.finishRequest = this.#finishWithin;
-    this.#subscription = listen(server, {
+    this.#subscription = listenTo(server, {
       "socketserver.request.start": (event) => this.#start(event),
       "socketserver.request.stop": (event) => this.#stop(event),
     });

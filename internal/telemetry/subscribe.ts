@@ -71,7 +71,7 @@ export type Listeners = {
  *
  * @throws {TypeError} if it is no server.
  */
-export function listen(server: AnyServer, listeners: Listeners): Disposable {
+export function listenTo(server: AnyServer, listeners: Listeners): Disposable {
   checkServer(server);
   const subscriptions = new DisposableStack();
   for (const name of EVENT_NAMES) {

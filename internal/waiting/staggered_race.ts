@@ -31,7 +31,7 @@ const pauseOnTimer: Pause = (seconds, next) => {
 };
 
 /** The race, while it runs. */
-class StaggeredRace<T> {
+class RunningRace<T> {
   readonly #attempts: readonly RaceAttempt<T>[];
   readonly #options: RaceOptions<T>;
   readonly #over = new AbortController();
@@ -103,5 +103,5 @@ export function staggeredRace<T>(
   attempts: readonly RaceAttempt<T>[],
   options: RaceOptions<T>,
 ): Promise<T> {
-  return new StaggeredRace(attempts, options).run();
+  return new RunningRace(attempts, options).run();
 }

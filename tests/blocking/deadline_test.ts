@@ -5,7 +5,7 @@ import {
   BlockingReaderShell,
   BlockingTextReaderShell,
 } from "../../internal/blocking/blocking_readers.ts";
-import { sendFileSync } from "../../internal/blocking/blocking_sendfile.ts";
+import { passFileSync } from "../../internal/blocking/blocking_sendfile.ts";
 import { Deadline } from "../../internal/blocking/deadline.ts";
 import {
   FrameChannel,
@@ -38,7 +38,7 @@ class FakeFile {
   }
 }
 
-Deno.test("sendFileSync() leaves the position of an open file after the last byte sent", () => {
+Deno.test("passFileSync() leaves the position of an open file after the last byte sent", () => {
   const cases: [offset: number, count: number, sent: number][] = [
     [0, Infinity, 300_000],
     [10, 5, 5],
@@ -50,7 +50,7 @@ Deno.test("sendFileSync() leaves the position of an open file after the last byt
     const file = new FakeFile();
     file.at = 77;
     let got = 0;
-    const sent = sendFileSync(file, offset, count, (data) => {
+    const sent = passFileSync(file, offset, count, (data) => {
       assertEquals(data[0], file.data[offset + got]);
       got += data.length;
     });
@@ -60,12 +60,12 @@ Deno.test("sendFileSync() leaves the position of an open file after the last byt
   }
 });
 
-Deno.test("sendFileSync() leaves the position of an open file at the start of a send that fails", () => {
+Deno.test("passFileSync() leaves the position of an open file at the start of a send that fails", () => {
   const file = new FakeFile();
   let calls = 0;
   assertThrows(
     () =>
-      sendFileSync(file, 5, Infinity, () => {
+      passFileSync(file, 5, Infinity, () => {
         if (++calls === 2) throw new Error("gone");
       }),
     Error,

@@ -1,7 +1,7 @@
 /**
  * The rooms of the library are layers: a module imports from its own room and from rooms below it, types
  * included, and no modules import each other in a circle. Only the lowest rooms that touch the system name
- * `Deno` or `node:`. No two files, and no two classes, share a name.
+ * `Deno` or `node:`. No two files share a name, nor do two classes, exported functions or exported types.
  */
 
 import { assert, assertEquals } from "../deps.ts";
@@ -162,6 +162,36 @@ function shared(entries: Iterable<[name: string, path: string]>): string[] {
   );
 }
 
+/** A class, or an exported function, type or interface. */
+interface Named {
+  readonly name: string;
+  readonly path: string;
+  /** The type that a function returns, as its source has it. */
+  readonly returned: string;
+}
+
+/** The classes of a module, and its exported functions, types and interfaces. An overload counts once. */
+function namedIn(path: string, source: string): Named[] {
+  const found = new Map<string, Named>();
+  const declarations = source.matchAll(
+    /^(?:export )?(?:abstract )?class (\w+)|^export (?:type|interface) (\w+)|^export (?:async )?function\*? (\w+)|^export const (\w+) = class\b/gm,
+  );
+  for (
+    const { index, 1: ofClass, 2: ofType, 3: ofFunction, 4: ofConstant }
+      of declarations
+  ) {
+    const name = ofClass ?? ofType ?? ofFunction ?? ofConstant;
+    const end = ofFunction && /\)(?:: (.*))? \{$/m.exec(source.slice(index));
+    found.set(name, { name, path, returned: end?.[1] ?? "" });
+  }
+  return [...found.values()];
+}
+
+/** Reports whether a function is named after the type that it returns: `osError()` returns an `OSError`. */
+function isNamedAfter({ returned }: Named, type: Named): boolean {
+  return returned.match(/\w+/g)?.includes(type.name) ?? false;
+}
+
 const ignore = !granted({ name: "read", path: ROOT });
 
 Deno.test("each module stands in a room that has a layer", { ignore }, () => {
@@ -212,16 +242,26 @@ Deno.test("no two files of the library share a name", { ignore }, () => {
   assertEquals(shared(entries), []);
 });
 
-Deno.test("no two classes of the library share a name", { ignore }, () => {
-  const entries: [string, string][] = [];
-  for (const [path, source] of modules()) {
-    const classes = source.matchAll(
-      /^(?:export )?(?:abstract )?class (\w+)|^export const (\w+) = class\b/gm,
+Deno.test(
+  "no two classes, exported functions or types share a name, in capitals or not",
+  { ignore },
+  () => {
+    const all = [...modules()].flatMap(([path, source]) =>
+      namedIn(path, source)
     );
-    for (const [, name, other] of classes) entries.push([name ?? other, path]);
-  }
-  assertEquals(shared(entries), []);
-});
+    const alike = Map.groupBy(all, ({ name }) => name.toLowerCase());
+    const entries = all.filter((each) =>
+      !alike.get(each.name.toLowerCase())!.some((other) =>
+        other.name !== each.name && isNamedAfter(each, other)
+      )
+    );
+    assert(entries.length > 500, `only ${entries.length} names were found`);
+    assertEquals(
+      shared(entries.map(({ name, path }) => [name.toLowerCase(), path])),
+      [],
+    );
+  },
+);
 
 /** The modules of a room that every program loads: the mix-in, and the functions that name a missing part. */
 const PARTS = new Map<string, RegExp>([

@@ -24,12 +24,12 @@ export function inspect(value: unknown, options?: Deno.InspectOptions): string {
 }
 
 /** Opens a file for reading. The caller closes it. */
-export async function openFile(path: string | URL): Promise<Deno.FsFile> {
+export async function openForReading(path: string | URL): Promise<Deno.FsFile> {
   return await Deno.open(path);
 }
 
 /** Opens a file for reading, and blocks meanwhile. The caller closes it. */
-export function openFileSync(path: string | URL): Deno.FsFile {
+export function openForReadingSync(path: string | URL): Deno.FsFile {
   return Deno.openSync(path);
 }
 

@@ -33,7 +33,7 @@ export interface Observable {
 }
 
 /** The description of an instrument. */
-export interface InstrumentOptions {
+export interface InstrumentDescription {
   readonly unit: string;
   readonly description: string;
   readonly advice?: { explicitBucketBoundaries: number[] };
@@ -41,10 +41,13 @@ export interface InstrumentOptions {
 
 /** Makes instruments. */
 export interface Meter {
-  createCounter(name: string, options: InstrumentOptions): Counter;
-  createUpDownCounter(name: string, options: InstrumentOptions): Counter;
-  createHistogram(name: string, options: InstrumentOptions): Histogram;
-  createObservableGauge(name: string, options: InstrumentOptions): Observable;
+  createCounter(name: string, options: InstrumentDescription): Counter;
+  createUpDownCounter(name: string, options: InstrumentDescription): Counter;
+  createHistogram(name: string, options: InstrumentDescription): Histogram;
+  createObservableGauge(
+    name: string,
+    options: InstrumentDescription,
+  ): Observable;
   addBatchObservableCallback(
     callback: (result: ObservableResult) => void,
     observables: Observable[],

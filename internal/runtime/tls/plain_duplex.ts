@@ -209,6 +209,6 @@ class RecordWalker {
 }
 
 /** Wraps a plain stream. The result owns the stream. */
-export function plainDuplex(plain: PlainStream): RawStream {
+export function wrapPlainStream(plain: PlainStream): RawStream {
   return new PlainDuplex(plain) as unknown as RawStream;
 }
