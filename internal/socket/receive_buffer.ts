@@ -32,8 +32,8 @@ function closedError(): OSError {
  * Receives for the calls of a socket, with at most one read in flight. A call that stops waiting leaves the read, and its
  * bytes, to the next call. Close and shutdown wake every call that waits.
  *
- * One call can wait for the next bytes without {@linkcode ReceiveBuffer.nextChange}: a finished read resolves its promise
- * directly.
+ * One call can wait for the next bytes without {@linkcode ReceiveBuffer.nextChange}: a finished read resolves its
+ * promise directly.
  */
 export class ReceiveBuffer implements Readiness {
   readonly #transport: StreamTransport;

@@ -159,25 +159,18 @@ export class ReceiveMemory {
   /** Notes a read, and reports whether its memory is this object's. A read into the caller's memory does not count. */
   #note(target: Uint8Array, count: number): boolean {
     if (target === this.#adopted) return true;
-    if (target === this.#large) {
-      this.#largeFilled(target, count);
-      return this.#noteSize(target, count);
-    }
-    if (target === this.#slab) {
-      this.#advance(count);
-      return this.#noteSize(target, count);
-    }
-    if (target !== this.#small) return false;
-    if (this.#reads < READS_BEFORE_SLAB) this.#reads++;
-    return this.#noteSize(target, count);
-  }
-
-  /** Notes the size of a read, by which {@linkcode ReceiveMemory.next} chooses. Returns true. */
-  #noteSize(target: Uint8Array, count: number): true {
+    if (target === this.#large) this.#largeFilled(target, count);
+    else if (target === this.#slab) this.#advance(count);
+    else if (target === this.#small) this.#smallFilled();
+    else return false;
     this.#more = count === target.length;
     if (count >= SMALL) this.#smallReads = 0;
     else if (this.#smallReads < SMALL_READS) this.#smallReads++;
     return true;
+  }
+
+  #smallFilled(): void {
+    if (this.#reads < READS_BEFORE_SLAB) this.#reads++;
   }
 
   /** Clears the bytes of earlier connections in a buffer that may be handed out whole. */

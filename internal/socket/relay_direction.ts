@@ -136,8 +136,8 @@ export class Direction {
   }
 
   /**
-   * Waits until a reset behind the end would have shown. A read reports such a reset as an ordinary end; only a write to
-   * the same peer fails, some turns later below TLS or in a worker or child.
+   * Waits until a reset behind the end would have shown. A read reports such a reset as an ordinary end; only a write
+   * to the same peer fails, some turns later below TLS or in a worker or child.
    */
   async #endSettled(): Promise<void> {
     const until = performance.now() + LAST_WRITE_MS;

@@ -24,8 +24,8 @@ type Result = number | undefined;
 
 /**
  * Writes in the order of the calls, with no mixing of their bytes. A failed write rejects its call. If bytes of a call
- * with a timeout were accepted before their write fails, the next `send` with a timeout, or `flush`, throws the failure.
- * Ready when a `send` would not wait.
+ * with a timeout were accepted before their write fails, the next `send` with a timeout, or `flush`, throws the
+ * failure. Ready when a `send` would not wait.
  */
 export class SendQueue implements Readiness {
   readonly #transport: StreamTransport;

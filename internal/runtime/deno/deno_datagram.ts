@@ -120,7 +120,7 @@ export class DenoDatagram implements SeveralDatagramTransport {
     clearInterval(this.#alive);
   }
 
-  /** Reports whether no change is in progress and none has failed. */
+  /** Whether no change is in progress and none has failed. */
   get #settled(): boolean {
     return this.#changing === undefined && this.#failure === undefined;
   }

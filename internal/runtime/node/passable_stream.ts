@@ -39,13 +39,13 @@ export class PassableStream implements AbortableTransport {
     return { transport: "tcp", hostname, port };
   }
 
-  /** Reports whether the client was gone before the connection was accepted. Such a connection has no address. */
+  /** Whether the client was gone before the connection was accepted. Such a connection has no address. */
   get gone(): boolean {
     return this.#addr.transport === "tcp" &&
       this.#socket.remoteAddress === undefined;
   }
 
-  /** Reports whether no byte was read or written here. */
+  /** Whether no byte was read or written here. */
   get fresh(): boolean {
     return this.#stream === undefined;
   }

@@ -42,7 +42,7 @@ export class EventChannel<T extends object> {
     this.#onError = onError;
   }
 
-  /** Reports whether anybody listens. Make no event otherwise. */
+  /** Whether anybody listens. Make no event otherwise. */
   get hasSubscribers(): boolean {
     return this.#channel.hasSubscribers;
   }
