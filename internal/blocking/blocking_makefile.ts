@@ -7,7 +7,7 @@
 import {
   type MakefileHooks,
   type MakefileOptions,
-  openFile,
+  openForMode,
 } from "../files/makefile.ts";
 import { BYTE_READS, delegate, TEXT_READS, WRITES } from "../files/rw_pair.ts";
 import {
@@ -99,5 +99,5 @@ export function blockingMakefile<M extends string>(
   mode: M,
   options: MakefileOptions & MakefileHooks,
 ): BlockingFileForMode<M> {
-  return openFile(KINDS, socket, mode, options) as BlockingFileForMode<M>;
+  return openForMode(KINDS, socket, mode, options) as BlockingFileForMode<M>;
 }

@@ -149,7 +149,7 @@ export function makefile<M extends string = "r">(
   mode?: M,
   options: MakefileOptions & MakefileHooks = {},
 ): FileForMode<M> {
-  return openFile(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
+  return openForMode(KINDS, socket, mode ?? "r", options) as FileForMode<M>;
 }
 
 /** The classes of the files of a kind of socket, async or blocking. */
@@ -178,7 +178,7 @@ const KINDS = {
 };
 
 /** Opens the file of a mode, with the classes in `kinds`. */
-export function openFile<S, R, W, TR, TW>(
+export function openForMode<S, R, W, TR, TW>(
   kinds: FileKinds<S, R, W, TR, TW>,
   socket: S,
   mode: unknown,

@@ -155,8 +155,8 @@ export class Socket implements Disposable {
    * @param options The family and the type that the socket must have; any by default.
    * @returns The socket.
    * @throws {OSError} EBADF if the descriptor is not open, ENOTSOCK if it is not a socket, EBUSY if it was adopted
-   *   before, EAFNOSUPPORT or EINVAL for another family or type, or a socket without an address, and EOPNOTSUPP for a kind that
-   *   Deno cannot adopt, such as a Unix datagram socket.
+   *   before, EAFNOSUPPORT or EINVAL for another family or type, or a socket without an address, and EOPNOTSUPP for a
+   *   kind that Deno cannot adopt, such as a Unix datagram socket.
    */
   static fromFd(fd: number, options: FromFdOptions = {}): Socket {
     return Socket.from(adoptDescriptor(fd, options));
