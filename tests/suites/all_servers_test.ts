@@ -8,6 +8,7 @@ import "../mixins/mixins_test.ts";
 import "../server/options_test.ts";
 import "../server/sd_notify_test.ts";
 import "../server/serve_test.ts";
+import "../testing/condition_test.ts";
 import "../testing/serve_request_test.ts";
 import "../server/server_test.ts";
 import "../server/accept_errors_test.ts";
