@@ -127,11 +127,12 @@ export class ChildPool {
       }
       if (child === undefined) {
         if (this.#lookAgain) this.#setTimer();
-        return;
+        return this.children.setAwaited(true);
       }
       const { job, ended } = this.#waiting.shift()!;
       child.run(job).then(ended.resolve, ended.reject);
     }
+    this.children.setAwaited(false);
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#closed) this.children.leave();

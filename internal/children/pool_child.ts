@@ -50,6 +50,8 @@ export class PoolChild {
   readonly #link: ChildLink;
   readonly #shutdowns: ShutdownCalls;
   readonly #starting: ReturnType<typeof setTimeout>;
+  /** Whether requests wait for the child while it starts. */
+  #awaited = false;
   #toldToLeave = false;
   #stopping = false;
   /** The open requests of the child. */
@@ -258,14 +260,20 @@ export class PoolChild {
     else this.kill("it could not be made ready", "load");
   }
 
+  /** Sets whether requests wait for the child while it starts. Then the child keeps the server's process alive. */
+  setAwaited(awaited: boolean): void {
+    this.#awaited = awaited;
+    if (!this.ready && this.open) this.#idle();
+  }
+
   /**
-   * Without requests, lets the server's process end unless a request may wait for the start of the child, and tells the
-   * child to exit if it takes no more requests.
+   * Without requests, lets the server's process end unless requests wait for the start of the child, and tells the child to
+   * exit if it takes no more requests.
    */
   #idle(): void {
     if (this.load > 0) return;
     const accepts = !this.accepting.paused && this.open;
-    this.#lifetime.keepAlive(accepts || !this.ready);
+    this.#lifetime.keepAlive(accepts || this.#awaited && !this.ready);
     if (!this.open) this.leave();
   }
 

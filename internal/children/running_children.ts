@@ -68,6 +68,7 @@ export class RunningChildren {
   #failed: { error: unknown; until: number } | undefined;
   /** The time from which children may be started ahead of requests again. */
   #growsFrom = 0;
+  #awaited = false;
   #draining = false;
   /** Whether the waits of handlers between two messages have ended for good. */
   #idleOver = false;
@@ -134,6 +135,7 @@ export class RunningChildren {
     const options = { ...this.options, ...own };
     const child = new PoolChild(launch(how), options, this.#hooks.onCapacity);
     this.#children.add(child);
+    child.setAwaited(this.#awaited);
     if (this.#draining) child.tell({ type: "drain" });
     if (this.#idleOver) child.tell({ type: "endIdle" });
     const { pid } = child;
@@ -142,6 +144,13 @@ export class RunningChildren {
     publishChild(this.#server.server, child);
     child.exited.then(() => this.#remove(child));
     return child;
+  }
+
+  /** Sets whether requests wait. Only then children that start keep the server's process alive. */
+  setAwaited(awaited: boolean): void {
+    if (awaited === this.#awaited) return;
+    this.#awaited = awaited;
+    for (const child of this.#children) child.setAwaited(awaited);
   }
 
   #remove(child: PoolChild): void {

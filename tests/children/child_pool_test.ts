@@ -20,7 +20,11 @@ Deno.test("ChildPool has a request wait for short ones, and no longer once they 
     { launch: {} } as Arguments[0],
     { maxChildren: children.length } as Arguments[1],
   );
-  const running = Object.assign(children, { full: true, retire() {} });
+  const running = Object.assign(children, {
+    full: true,
+    retire() {},
+    setAwaited() {},
+  });
   Object.defineProperty(pool, "children", { value: running });
   pool.record(1);
   const run = () => {
@@ -109,4 +113,21 @@ Deno.test("RunningChildren.grow() waits a second after a child was killed before
   started[3].emit("exit", null, "SIGKILL");
   await turn();
   assertEquals([children.grow(2), started.length], [true, 5]);
+});
+
+Deno.test("ChildPool keeps the server's process alive for a child that starts only while a request waits", async () => {
+  using fake = new FakePool();
+  const { pool, started } = fake;
+  const referenced = () => started.map((child) => child.referenced);
+  pool.children.grow(1);
+  assertEquals(referenced(), [false]);
+  const runs = [fake.run(), fake.run()];
+  assertEquals(referenced(), [true, true]);
+  const [, second] = started;
+  second.say({ type: "ready" });
+  second.say({ type: "done", ids: [1], ms: 1 });
+  assertEquals(referenced(), [false, true]);
+  second.say({ type: "done", ids: [2], ms: 1 });
+  await within(Promise.all(runs));
+  assertEquals(referenced(), [false, false]);
 });

@@ -372,11 +372,12 @@ Deno.test("PoolChild goes on with a child that has ended before Deno tells", asy
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
-Deno.test("PoolChild keeps the server's process alive while it starts, accepts or has a request", () => {
+Deno.test("PoolChild keeps the server's process alive while it accepts, has a request or ends", () => {
   const starting = fakeStartingChild();
-  assertEquals(starting.child.referenced, true);
-  starting.child.say({ type: "ready" });
   assertEquals(starting.child.referenced, false);
+  starting.child.emit("message", null);
+  starting.poolChild.setAwaited(false);
+  assertEquals(starting.child.referenced, true);
   const { child, poolChild } = fakeAcceptingChild();
   const refs: boolean[] = [child.referenced];
   const note = () => refs.push(child.referenced);
