@@ -219,7 +219,7 @@ export interface ChildStartEvent extends ServerEvent {
  * The reason why a child process has ended.
  *
  * - `"closed"`: the server was closed.
- * - `"retired"`: the child has handled `requestsPerChild` requests.
+ * - `"retired"`: the child has handled `requestsPerChild` requests, or is one more than `maxChildren`.
  * - `"timeout"`: a request took longer than `childTimeout`.
  * - `"load"`: the handler could not be loaded.
  * - `"killed"`: the server has killed it for another reason.
@@ -249,7 +249,10 @@ export interface ChildExitEvent extends ChildStartEvent {
   readonly code: number | null;
   /** The signal that has ended the child, such as `"SIGKILL"`; otherwise null. */
   readonly signal: string | null;
-  /** The number of requests that failed with the child. */
+  /**
+   * The number of requests of the child that failed with it. A request that waits while a child starts is none of its
+   * requests: so this is 0 for a child that could not load the handler.
+   */
   readonly requests: number;
 }
 
