@@ -133,6 +133,7 @@ export class ChildPool {
       child.run(job).then(ended.resolve, ended.reject);
     }
     this.children.setAwaited(false);
+    this.children.retire();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#closed) this.children.leave();

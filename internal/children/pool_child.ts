@@ -247,9 +247,9 @@ export class PoolChild {
     this.ready = true;
     clearTimeout(this.#starting);
     this.#link.synced();
+    this.#idle();
     this.#onCapacity();
     this.#options.accepts?.update();
-    this.#idle();
   }
 
   /** Ends a child that cannot start, or whose channel is broken. */

@@ -181,6 +181,7 @@ export class RunningChildren {
 
   /** Ends idle children beyond the most. */
   retire(): void {
+    if (this.#children.size <= this.options.maxChildren) return;
     const open = [...this.#children].filter((child) => child.open);
     let surplus = open.length - this.options.maxChildren;
     for (const child of open) {

@@ -131,3 +131,22 @@ Deno.test("ChildPool keeps the server's process alive for a child that starts on
   await within(Promise.all(runs));
   assertEquals(referenced(), [false, false]);
 });
+
+Deno.test("ChildPool ends a child beyond a lower maxChildren once it is ready", async () => {
+  using fake = new FakePool({ maxChildren: 2 });
+  const { pool, started } = fake;
+  const runs = [fake.run()];
+  started[0].say({ type: "ready" });
+  runs.push(fake.run());
+  const [running, starting] = started;
+  pool.setOptions({ ...pool.children.options, maxChildren: 1 });
+  running.say({ type: "done", ids: [1], ms: 1 }); // and gets the other request
+  await within(runs[0]);
+  starting.say({ type: "ready" });
+  assertEquals(starting.types.includes("leave"), true);
+  assertEquals(starting.referenced, true); // closing the server waits for its exit
+  starting.exit(0);
+  running.say({ type: "done", ids: [2], ms: 1 });
+  await within(runs[1]);
+  assertEquals(running.types.includes("leave"), false);
+});
