@@ -109,7 +109,9 @@ export class RunningChildren {
       if (failure !== undefined) return failure;
     }
     const failed = this.#failed;
-    return failed && failed.until > Date.now() ? failed.error : undefined;
+    return failed && failed.until > performance.now()
+      ? failed.error
+      : undefined;
   }
 
   /** Returns a new child; undefined if it cannot start, as the running ones go on. */
@@ -124,7 +126,7 @@ export class RunningChildren {
   }
 
   #noteFailure(error: unknown): void {
-    this.#failed = { error, until: Date.now() + RETRY_MS };
+    this.#failed = { error, until: performance.now() + RETRY_MS };
   }
 
   /** Returns a new child. Throws if this process may not start it. */
@@ -158,7 +160,7 @@ export class RunningChildren {
     if (child.pid !== undefined) this.pids!.delete(child.pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
     else if (!child.ready) this.#hooks.onStartKilled(child.requests.death);
-    if (!child.ready) this.#growsFrom = Date.now() + RETRY_MS;
+    if (!child.ready) this.#growsFrom = performance.now() + RETRY_MS;
     this.#hooks.onCapacity();
     if (!this.#closed) this.#server.accepts?.exited(child);
   }
@@ -173,7 +175,8 @@ export class RunningChildren {
         .toArray().length;
     while (!this.#closed && answering() < count) {
       if (this.full) break;
-      const failed = this.failure !== undefined || Date.now() < this.#growsFrom;
+      const failed = this.failure !== undefined ||
+        performance.now() < this.#growsFrom;
       if (failed || this.tryStart() === undefined) return false;
     }
     return true;
