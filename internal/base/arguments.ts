@@ -17,9 +17,15 @@ import { warnOfMilliseconds } from "./warnings.ts";
  */
 export type BytesLike = ArrayBufferView | ArrayBufferLike;
 
-/** Returns the bytes of a view or an `ArrayBuffer`, without a copy; undefined for other values. */
+/**
+ * Returns the bytes of a view or an `ArrayBuffer`, without a copy; undefined for other values. A subclass may have a `slice`
+ * that makes no copy, as that of `Buffer`, so its bytes are a plain view.
+ */
 export function bytesOf(data: unknown): Uint8Array | undefined {
-  if (data instanceof Uint8Array) return data;
+  if (
+    data instanceof Uint8Array &&
+    Object.getPrototypeOf(data) === Uint8Array.prototype
+  ) return data;
   if (ArrayBuffer.isView(data)) {
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   }

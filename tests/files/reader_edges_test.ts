@@ -1,5 +1,6 @@
 /** Edges of readers and writers that only a certain division into chunks shows. */
 
+import { Buffer } from "node:buffer";
 import {
   BufferedReader,
   BufferedWriter,
@@ -66,11 +67,12 @@ Deno.test("BufferedReader.readuntil() throws LimitOverrunError when just as many
 });
 
 Deno.test("BufferedReader.readinto() keeps a copy of what came before a failure", async () => {
-  using reader = new BufferedReader(source("abcd", null), { bufferSize: 4 });
-  const buffer = new Uint8Array(8);
-  await assertRejects(() => reader.readinto(buffer));
-  buffer.fill(0);
-  assertEquals(text(await reader.read(4)), "abcd");
+  for (const buffer of [new Uint8Array(8), Buffer.alloc(8)]) {
+    using reader = new BufferedReader(source("abcd", null), { bufferSize: 4 });
+    await assertRejects(() => reader.readinto(buffer));
+    buffer.fill(0);
+    assertEquals(text(await reader.read(4)), "abcd");
+  }
 });
 
 Deno.test("BufferedReader.read() that waits is rejected if the reader is closed meanwhile", async () => {

@@ -1,4 +1,5 @@
-import { MSG_DONTWAIT, MSG_PEEK, SHUT_WR } from "../../socket.ts";
+import { Buffer } from "node:buffer";
+import { MSG_DONTWAIT, MSG_PEEK, MSG_WAITALL, SHUT_WR } from "../../socket.ts";
 import {
   assert,
   assertEquals,
@@ -36,6 +37,23 @@ withPair(
       digest(received),
       digest(concat([data, data, bytes("end")])),
     );
+  },
+);
+
+withPair(
+  "Socket.send() with a timeout copies what it has accepted, from a Buffer too",
+  async (client, server) => {
+    for (const data of [new Uint8Array(MIB).fill(1), Buffer.alloc(MIB, 1)]) {
+      client.settimeout(0.05);
+      let sent = 0;
+      const fill = async () => {
+        for (;;) sent += await client.send(data);
+      };
+      assertEquals(await codeOf(fill), "ETIMEDOUT");
+      data.fill(2); // the caller's again
+      const received = await within(server.recv(sent, MSG_WAITALL));
+      assertEquals(received.indexOf(2), -1, data.constructor.name);
+    }
   },
 );
 
