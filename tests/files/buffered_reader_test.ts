@@ -668,6 +668,8 @@ Deno.test("BufferedReader.lines() can be overridden with the iterator of the bas
   }
   const reader = new Numbered(new FakeSource("one\n"));
   assertEquals((await Array.fromAsync(reader)).map(text), ["one\n"]);
+  const other = new Numbered(new FakeSource("two\n"));
+  assertEquals((await Array.fromAsync(other.lines())).map(text), ["two\n"]);
 });
 
 Deno.test("BufferedReader serves the next call after one that failed", async () => {
