@@ -31,8 +31,8 @@ interface QueuedJob {
   readonly ended: PromiseWithResolvers<JobEnd>;
   /** Takes the request out of the queue. */
   leave?: () => boolean;
-  /** Whether a child was killed whose start the request waited for. */
-  startKilled?: boolean;
+  /** The number of children that had been started when the request was charged with one that was killed before it was ready. */
+  chargedAt?: number;
 }
 
 /**
@@ -58,7 +58,7 @@ export class ChildPool {
     this.#server = server;
     this.children = new RunningChildren(server, options, {
       onCapacity: this.#dispatch,
-      onStartKilled: (error) => this.#noteKilledStart(error),
+      onStartKilled: (...killed) => this.#noteKilledStart(...killed),
     });
   }
 
@@ -147,14 +147,22 @@ export class ChildPool {
     }, SHORT_REQUEST_MS);
   }
 
-  /** Charges a child that was killed before it was ready to one of the waiting requests. Fails the first if each has had one. */
-  #noteKilledStart(error: unknown): void {
+  /**
+   * Charges a child that was killed before it was ready to one of the waiting requests. If each has had one, fails the
+   * first that had one before this child was started: children that are killed together cost a request no more than one.
+   */
+  #noteKilledStart(error: unknown, number: number): void {
+    const { starts } = this.children;
     for (const queued of this.#waiting) {
-      if (queued.startKilled) continue;
-      queued.startKilled = true;
+      if (queued.chargedAt !== undefined) continue;
+      queued.chargedAt = starts;
       return;
     }
-    this.#waiting.shift()?.ended.reject(error);
+    for (const { chargedAt, ended, leave } of this.#waiting) {
+      if (chargedAt! >= number) continue;
+      leave!();
+      return ended.reject(error);
+    }
   }
 
   /**

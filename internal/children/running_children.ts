@@ -56,8 +56,8 @@ export interface ChildPoolServer {
 export interface RunningChildrenHooks {
   /** Called when a child may take another request, or has ended. */
   onCapacity(): void;
-  /** Called with the error of a child that something else has killed before it was ready. */
-  onStartKilled(error: unknown): void;
+  /** Called with the error and the number of a child that something else has killed before it was ready. */
+  onStartKilled(error: unknown, number: number): void;
 }
 
 /** Starts the children of a pool, ends those that are not needed, and remembers why the last one could not start. */
@@ -69,6 +69,8 @@ export class RunningChildren {
   /** The time from which children may be started ahead of requests again. */
   #growsFrom = 0;
   #awaited = false;
+  /** The number of children that were started, which is the number of the last one. */
+  starts = 0;
   #draining = false;
   /** Whether the waits of handlers between two messages have ended for good. */
   #idleOver = false;
@@ -144,7 +146,8 @@ export class RunningChildren {
     this.pids ??= new Set();
     if (pid !== undefined) this.pids.add(pid);
     publishChild(this.#server.server, child);
-    child.exited.then(() => this.#remove(child));
+    const number = ++this.starts;
+    child.exited.then(() => this.#remove(child, number));
     return child;
   }
 
@@ -155,11 +158,13 @@ export class RunningChildren {
     for (const child of this.#children) child.setAwaited(awaited);
   }
 
-  #remove(child: PoolChild): void {
+  #remove(child: PoolChild, number: number): void {
     this.#children.delete(child);
     if (child.pid !== undefined) this.pids!.delete(child.pid);
     if (child.failure !== undefined) this.#noteFailure(child.failure);
-    else if (!child.ready) this.#hooks.onStartKilled(child.requests.death);
+    else if (!child.ready) {
+      this.#hooks.onStartKilled(child.requests.death, number);
+    }
     if (!child.ready) this.#growsFrom = performance.now() + RETRY_MS;
     this.#hooks.onCapacity();
     if (!this.#closed) this.#server.accepts?.exited(child);

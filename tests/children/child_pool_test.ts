@@ -57,6 +57,18 @@ Deno.test("ChildPool fails a request whose second child is killed before it is r
   assertEquals(await within(runs[1]), "");
 });
 
+Deno.test("ChildPool fails no request for children that are killed together before they are ready, however many", async () => {
+  using fake = new FakePool({ maxChildren: 3 });
+  fake.pool.children.grow(3); // as if the children accepted
+  const run = fake.run();
+  for (const child of fake.started) child.emit("exit", null, "SIGKILL");
+  await turn();
+  const next = fake.started[3];
+  next.say({ type: "ready" });
+  next.say({ type: "done", ids: [1], ms: 1 });
+  assertEquals(await within(run), "");
+});
+
 Deno.test("ChildPool starts a child for each request at once if a child serves one only, and else as many as processors", async () => {
   const processors = navigator.hardwareConcurrency;
   const count = processors + 3;
