@@ -163,7 +163,7 @@ export class Dispatcher<R> {
     }
   }
 
-  /** Whether requests wait for a PROXY header or a handshake. */
+  /** Whether requests may have to wait for a PROXY header or a handshake. */
   get mayHavePending(): boolean {
     return this.#requests.trustedPeers !== undefined || !!this.#server.ssl;
   }

@@ -18,7 +18,7 @@ export class Condition {
 
   /** Waits for the next change. */
   async wait(): Promise<void> {
-    const { promise } = this.#next; // first: under `deno test`, making the first timer runs microtasks (Deno 2.9.6)
+    const { promise } = this.#next; // first: making a timer may run microtasks, and a change with them
     if (waiting++ === 0) timer = setInterval(() => {}, MAX_DELAY);
     await promise;
     if (--waiting === 0) clearInterval(timer);
