@@ -22,6 +22,12 @@ import { nextTurn } from "../waiting/turns.ts";
  */
 export type ReadSteps<T> = Generator<number | Uint8Array, T, number>;
 
+/** A step that wants more data. */
+type Wanted = IteratorYieldResult<number | Uint8Array>;
+
+/** A step of a read: wants more data, or has the result. */
+type Step<T> = IteratorResult<number | Uint8Array, T>;
+
 /** The state of a reader. */
 export interface ReceivingCore {
   /** Throws if the reader is closed. */
@@ -86,10 +92,10 @@ export class ReadTurns {
     try {
       this.#core.checkOpen();
       const steps = begin();
-      const { done, value } = steps.next();
-      if (!done) return this.#wait(steps, value, signal);
+      const step = steps.next();
+      if (!step.done) return this.#wait(steps, step, signal);
       this.#turns.release();
-      return Promise.resolve(value);
+      return Promise.resolve(step.value);
     } catch (error) {
       this.#turns.release();
       return unawaited(Promise.reject(error));
@@ -99,46 +105,38 @@ export class ReadTurns {
   /** Runs the steps of a read from its first receive on. */
   #wait<T>(
     steps: ReadSteps<T>,
-    wanted: number | Uint8Array,
+    first: Wanted,
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const received = (data: Bytes | number): T | Promise<T> => {
       try {
-        const more = this.#core.keep(data);
-        if (more !== undefined) {
-          const { done, value } = steps.next(more);
-          if (done) {
-            this.#turns.release();
-            return value;
-          }
-          wanted = value;
+        const step = nextStep(this.#core, steps, first, data);
+        if (!step.done) {
+          return this.#goOn(steps, step, signal).then(undefined, failed);
         }
-        return this.#goOn(steps, wanted, signal).then(undefined, failed);
+        this.#turns.release();
+        return step.value;
       } catch (error) {
         return failed(error);
       }
     };
     const failed = (error: unknown): never => this.#fail(steps, result, error);
-    const result = this.#receive(wanted, signal).then(received, failed);
+    const result = this.#receive(first.value, signal).then(received, failed);
     return result;
   }
 
   /** Runs the steps from the second receive on, in a loop: nested promises would grow with each piece that a peer sends. */
   async #goOn<T>(
     steps: ReadSteps<T>,
-    wanted: number | Uint8Array,
+    step: Step<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    for (;;) {
-      const more = this.#core.keep(await this.#receive(wanted, signal));
-      if (more === undefined) continue;
-      const { done, value } = steps.next(more);
-      if (done) {
-        this.#turns.release();
-        return value;
-      }
-      wanted = value;
+    while (!step.done) {
+      const data = await this.#receive(step.value, signal);
+      step = nextStep(this.#core, steps, step, data);
     }
+    this.#turns.release();
+    return step.value;
   }
 
   #fail(
@@ -176,8 +174,8 @@ export class BlockingReads {
     try {
       let step = steps.next();
       while (!step.done) {
-        const more = this.#core.keep(this.#receive(step.value, signal));
-        if (more !== undefined) step = steps.next(more);
+        const data = this.#receive(step.value, signal);
+        step = nextStep(this.#core, steps, step, data);
       }
       return step.value;
     } catch (error) {
@@ -185,6 +183,17 @@ export class BlockingReads {
       throw error;
     }
   }
+}
+
+/** Gives received data to a read. Returns its next step: the same one if more bytes are needed to tell. */
+function nextStep<T>(
+  core: ReceivingCore,
+  steps: ReadSteps<T>,
+  step: Wanted,
+  data: Bytes | number,
+): Step<T> {
+  const count = core.keep(data);
+  return count === undefined ? step : steps.next(count);
 }
 
 /** Takes the turn of a read. Rejects with the reason of its signal if that aborts before, and takes no turn then. */
