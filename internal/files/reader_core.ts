@@ -193,9 +193,7 @@ export class ReaderCore implements ReceivingCore {
       return filled;
     } catch (error) {
       const lost = target.length === 0; // the program has transferred the memory
-      if (!lost) {
-        this.queue.putBack([new Uint8Array(target.subarray(0, filled))]);
-      }
+      if (!lost) this.queue.putBack([target.slice(0, filled)]);
       throw error;
     }
   }
