@@ -79,7 +79,7 @@ export class BufferedReader implements Disposable {
     this.#source = source;
     this.#tie = tie;
     if (tie instanceof BufferedWriter) {
-      holdWhile(tie, () => core.queue.length > 0 && reads.free);
+      holdWhile(tie, () => core.unread && reads.free);
     }
   }
 
