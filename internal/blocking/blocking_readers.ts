@@ -1,5 +1,5 @@
 /**
- * The files that read, of a handler that blocks: they move bytes, and the cores of the files that wait do the rest.
+ * The files that read, of a handler that blocks: they move bytes, and the cores of the async files do the rest.
  *
  * @module
  */

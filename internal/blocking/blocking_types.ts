@@ -1,5 +1,5 @@
 /**
- * The types of blocking files, derived from those of the files that wait: their methods are documented once, there.
+ * The types of blocking files, derived from those of the async files, which have the documentation of the methods.
  *
  * @module
  */

@@ -103,7 +103,7 @@ export class BlockingWriterShell implements BlockingWriter {
   }
 }
 
-/** Has these methods of its writer. */
+/** Declares the methods that the file has from its writer. */
 export interface BlockingTextWriterShell extends BlockingTextWriter {}
 
 /** Encodes the text of a {@linkcode BlockingTextWriter}. */

@@ -62,7 +62,11 @@ export class BlockingRequestHandler<
     blockingHandlers.add(this.prototype);
   }
 
-  /** Checks that the server can run the handler. May be extended; call super. */
+  /**
+   * Checks that the server can run the handler. May be extended; call super.
+   *
+   * @throws {TypeError} if the server does not run the handler in a worker.
+   */
   override setup(): void {
     const request: unknown = this.request;
     if (!((Array.isArray(request) ? request[1] : request) instanceof Socket)) {
@@ -86,7 +90,11 @@ export class BlockingRequestHandler<
     return waitInThread(this.server, this.request);
   }
 
-  /** Handles the request. Does nothing here. May be overridden. */
+  /**
+   * Handles the request. Does nothing here. May be overridden.
+   *
+   * @throws {TypeError} if the class has methods, but none that the server calls.
+   */
   override handle(): void {
     checkHandled(this);
   }

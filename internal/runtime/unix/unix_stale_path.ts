@@ -4,7 +4,10 @@
  * @module
  */
 
-/** The time in ms to wait for the answer of the probe, as a worker starts late on a busy machine. Without one the path stays. */
+/**
+ * The time in ms to wait for the answer of the probe: on a busy machine a worker starts late. Without an answer the path
+ * stays.
+ */
 const PROBE_MS = 20_000;
 
 /**
