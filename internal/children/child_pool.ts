@@ -45,8 +45,6 @@ export class ChildPool {
   readonly #server: ChildPoolServer;
   readonly #waiting = new Queue<QueuedJob>();
   readonly #limit = new ConcurrencyLimit();
-  /** Whether to look for a child again soon, and not only once one may take a request. */
-  #lookAgain = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -125,10 +123,7 @@ export class ChildPool {
         this.#waiting.shift()!.ended.reject(error);
         continue;
       }
-      if (child === undefined) {
-        if (this.#lookAgain) this.#setTimer();
-        return this.children.setAwaited(true);
-      }
+      if (child === undefined) return this.children.setAwaited(true);
       const { job, ended } = this.#waiting.shift()!;
       child.run(job).then(ended.resolve, ended.reject);
     }
@@ -140,7 +135,7 @@ export class ChildPool {
   };
 
   /** Dispatches again once the requests under way count as long, and a child may have answered. */
-  #setTimer(): void {
+  #lookAgainSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#dispatch();
@@ -184,9 +179,10 @@ export class ChildPool {
     const accepts = this.#server.accepts !== undefined;
     const found = new ChildSurvey(children, accepts);
     const { best, bestResponsive, open, starting } = found;
-    this.#lookAgain = found.idleProbed ||
-      this.#limit.isReached(found.busyBriefly);
-    if (this.#lookAgain) return;
+    if (found.idleProbed || this.#limit.isReached(found.busyBriefly)) {
+      this.#lookAgainSoon();
+      return undefined;
+    }
     if (best?.load === 0) return best;
     if (!this.#waitMoreThan(starting)) {
       return accepts ? bestResponsive : undefined;
@@ -199,7 +195,7 @@ export class ChildPool {
     }
     const next = accepts && starting > 0 ? bestResponsive : best;
     const unheard = accepts || failure !== undefined; // the others may compute, and nothing tells that the failure is over
-    this.#lookAgain = next === undefined && unheard;
+    if (next === undefined && unheard) this.#lookAgainSoon();
     return next;
   }
 
@@ -208,7 +204,7 @@ export class ChildPool {
     const { children } = this;
     const child = open === 0 ? children.start() : children.tryStart();
     if (child?.pid !== undefined) return this.#pick();
-    this.#lookAgain = best === undefined;
+    if (best === undefined) this.#lookAgainSoon();
     return best;
   }
 
