@@ -50,8 +50,6 @@ export class PoolChild {
   readonly #link: ChildLink;
   readonly #shutdowns: ShutdownCalls;
   readonly #starting: ReturnType<typeof setTimeout>;
-  /** Whether requests wait for the child while it starts. */
-  #awaited = false;
   #toldToLeave = false;
   #stopping = false;
   /** The open requests of the child. */
@@ -262,18 +260,16 @@ export class PoolChild {
 
   /** Sets whether requests wait for the child while it starts. Then the child keeps the server's process alive. */
   setAwaited(awaited: boolean): void {
-    this.#awaited = awaited;
-    if (!this.ready && this.open) this.#idle();
+    if (!this.ready && this.open) this.#lifetime.keepAlive(awaited);
   }
 
   /**
-   * Without requests, lets the server's process end unless requests wait for the start of the child, and tells the child to
-   * exit if it takes no more requests.
+   * Without requests, lets the server's process end unless the child accepts, and tells the child to exit if it takes no
+   * more requests.
    */
   #idle(): void {
     if (this.load > 0) return;
-    const accepts = !this.accepting.paused && this.open;
-    this.#lifetime.keepAlive(accepts || this.#awaited && !this.ready);
+    this.#lifetime.keepAlive(!this.accepting.paused && this.open);
     if (!this.open) this.leave();
   }
 
