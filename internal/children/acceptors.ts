@@ -11,7 +11,7 @@ import type { Requests } from "../requests/request_registry.ts";
 import type { ParkedListener } from "../runtime/node/parked_listener.ts";
 import type { AnyServer } from "../stages/event_types.ts";
 import type { ChildPool } from "./child_pool.ts";
-import type { PoolHooks } from "./running_children.ts";
+import { type PoolHooks, RETRY_MS } from "./running_children.ts";
 import type { Job } from "./child_job.ts";
 import { type Socket, stateOf } from "../socket/socket_object.ts";
 import { closedSocket } from "../server/accept_in.ts";
@@ -25,9 +25,6 @@ import type { PoolChild } from "./pool_child.ts";
 
 /** Stands for no limit, because credit is granted in whole numbers. */
 const UNLIMITED = 1e9;
-
-/** The milliseconds after which to start a child again after a failure: as long as the pool remembers the failure. */
-const RETRY_MS = 1000;
 
 /**
  * The most milliseconds that a stop waits until the children report that they no longer accept. A child whose handler computes

@@ -17,7 +17,7 @@ import { PoolChild, type PoolChildOptions } from "./pool_child.ts";
  * broken module does not cost the start of a process for each request; and for which no child is started ahead of
  * requests after one that was killed while it loaded. Arbitrary.
  */
-const RETRY_MS = 1000;
+export const RETRY_MS = 1000;
 
 /** The options of a pool. */
 export interface ChildPoolOptions
