@@ -157,8 +157,8 @@ export class AcceptingWorker {
     if (!this.#thread.dead) {
       this.givenUp = true;
       this.#thread.channel.send(frames.GIVE_UP, 0);
-      const reported = this.#report.promise.then(() => {});
-      if (!await resolvesWithin(reported, REPORT_MS)) void this.#thread.close();
+      const reported = await resolvesWithin(this.#report.promise, REPORT_MS);
+      if (!reported) void this.#thread.close();
     }
     return await this.#report.promise;
   }
