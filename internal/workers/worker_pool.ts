@@ -151,7 +151,6 @@ export class WorkerPool {
    */
   limit(limits: PoolLimits): void {
     this.#options = { ...this.#options, ...limits };
-    this.#retire();
     this.#dispatch();
   }
 
@@ -166,7 +165,7 @@ export class WorkerPool {
     }
   }
 
-  /** Gives free workers to the requests that wait. */
+  /** Ends workers that are too many, and gives free ones to the requests that wait. */
   #dispatch(): void {
     this.#retire();
     while (this.#waiting.first !== undefined && !this.#closed) {
