@@ -58,7 +58,7 @@ function outboxOver(channel: typeof globalThis.process): ChildOutbox {
       message,
       handle as NetSocket | undefined,
       {},
-      (error: Error | null) => error ? leave() : sent(),
+      (error: Error | null) => error ? leave() : sent?.(),
     );
   });
 }

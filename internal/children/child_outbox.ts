@@ -10,14 +10,14 @@ import type { FromChild } from "./messages.ts";
 /** Sends a message over the channel, perhaps with a handle. */
 type Send = (
   message: FromChild,
-  handle: object | undefined,
-  sent: () => void,
+  handle?: object,
+  sent?: () => void,
 ) => void;
 
 /** A message that waits. */
 interface OutgoingMessage {
   readonly message: FromChild;
-  readonly sent: () => void;
+  readonly sent?: () => void;
 }
 
 /** A connection to return. */
@@ -46,7 +46,7 @@ export class ChildOutbox {
   }
 
   /** Sends a message, and calls `sent` when it is written. */
-  post(message: FromChild, sent: () => void): void {
+  post(message: FromChild, sent?: () => void): void {
     const returning = this.#offering || this.#handles.length > 0;
     const waits = returning && message.type !== "sync"; // the server waits for that first
     if (waits) this.#queue.push({ message, sent });
@@ -78,15 +78,13 @@ export class ChildOutbox {
     this.#offering = true;
     const count = this.#handles.length;
     this.#current = this.#handles.splice(0);
-    const message = { type: "offer", count, token: this.#token } as const;
-    this.#send(message, undefined, ignore);
+    this.#send({ type: "offer", count, token: this.#token });
   }
 
   /** Sends the connections that were offered: the server waits for them. Deno sends each once the one before has come. */
   take(): void {
     for (const { handle, credit } of this.#current) {
-      const message = { type: "returned", credit, token: this.#token } as const;
-      this.#send(message, handle, ignore);
+      this.#send({ type: "returned", credit, token: this.#token }, handle);
       handle.close(); // the message has a copy
     }
   }
@@ -101,6 +99,3 @@ export class ChildOutbox {
     if (this.#handles.length > 0) this.#offer();
   }
 }
-
-/** Ignores that a message is written. */
-function ignore(): void {}

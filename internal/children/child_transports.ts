@@ -7,6 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import { NodeStream } from "../runtime/node/node_stream.ts";
 import { untilAborted } from "../waiting/abort.ts";
+import { quiet } from "../waiting/promises.ts";
 import { secondsLeft, signalOf, type WaitLimit } from "../waiting/timeouts.ts";
 import { turnUntil } from "../waiting/turns.ts";
 import { osError } from "../base/translate_error.ts";
@@ -36,15 +37,14 @@ class CallQueue {
     const last = this.#last.get(operation);
     const begin = () => this.#link.call(this.#id, call);
     const made = last === undefined ? begin() : last.then(begin);
-    const ended: Promise<void> = made.then(ignore, ignore).then(() => {
+    const forget = () => {
       if (this.#last.get(operation) === ended) this.#last.delete(operation);
-    });
+    };
+    const ended: Promise<void> = made.then(forget, forget);
     this.#last.set(operation, ended);
     return made;
   }
 }
-
-function ignore(): void {}
 
 /** A connection whose descriptor stays with the server: each read and write is a call to it. */
 export class ChildStreamTransport implements AbortableTransport {
@@ -106,7 +106,7 @@ export class ChildStreamTransport implements AbortableTransport {
     operation: "close" | "abort" | "setNoDelay" | "setKeepAlive",
     argument?: boolean,
   ): void {
-    this.#calls.call({ operation, argument }).catch(ignore);
+    quiet(this.#calls.call({ operation, argument }));
   }
 }
 

@@ -24,7 +24,7 @@ export type ServerCall = Pick<
   "operation" | "argument" | "address" | "timeout"
 >;
 
-type Send = (message: FromChild, sent: () => void) => void;
+type Send = (message: FromChild, sent?: () => void) => void;
 
 /** The milliseconds for which changes of the number of idle handlers are reported together. Arbitrary. */
 const IDLE_MS = 100;
@@ -155,7 +155,7 @@ export class ParentLink {
   }
 
   /** Reports requests that this process has accepted itself. */
-  accepted(ids: number[], clients: Address[], written = ignore): void {
+  accepted(ids: number[], clients: Address[], written?: () => void): void {
     for (const id of ids) this.begin(id);
     this.#post({ type: "accepted", ids, clients }, written);
   }
@@ -199,10 +199,7 @@ export class ParentLink {
     });
   }
 
-  #post(message: ChildMessage, sent: () => void = ignore): void {
+  #post(message: ChildMessage, sent?: () => void): void {
     this.#send({ ...message, token: this.#token }, sent);
   }
 }
-
-/** Ignores that a message is written. */
-function ignore(): void {}

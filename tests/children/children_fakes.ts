@@ -216,7 +216,7 @@ export function fakeLink(): {
     const { token, ...rest } = message;
     assertStrictEquals(token, "secret");
     said.push(rest);
-    sent.push(done);
+    sent.push(() => done?.());
   });
   link.identify("secret");
   return { link, said, sent };
