@@ -133,8 +133,7 @@ export class ChildLink {
    * its message behind the acknowledgement of another connection.
    */
   take(): void {
-    this.#queue.push({ message: { type: "take" } });
-    this.#flush();
+    this.send({ type: "take" });
   }
 
   /**

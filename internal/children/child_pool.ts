@@ -269,6 +269,7 @@ export class ChildPool {
   }
 }
 
-function closedError(): Error {
+/** Creates the error of a request that comes after the close of its server. */
+export function closedError(): Error {
   return new Error("Cannot fork: the server is closed");
 }

@@ -189,9 +189,9 @@ export function forking<B extends ServerConstructor>(Base: B) {
 
     /** Loads and creates the pool. */
     async #startPool(): Promise<ChildPool> {
-      const { ChildPool } = await import("./child_pool.ts");
+      const { ChildPool, closedError } = await import("./child_pool.ts");
       const accepts = await this.#makeAcceptors();
-      if (this.#closed) throw new Error("Cannot fork: the server is closed");
+      if (this.#closed) throw closedError();
       if (this.#pool === undefined) {
         this.#pool = requestsOf(this).pool = new ChildPool({
           server: this,
