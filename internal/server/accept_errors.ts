@@ -7,6 +7,7 @@
 
 import { OSError } from "../base/errors.ts";
 import { translate } from "../base/translate_error.ts";
+import { DENO_ERRORS } from "../runtime/system/deno_api.ts";
 
 /**
  * The verdict on a failed `getRequest`: `transient` goes on, `resource` pauses first, `invalid` pauses and counts towards
@@ -52,7 +53,7 @@ function isSystemError(error: Error & { code?: unknown }): boolean {
     return error.name === "TimeoutError" || error.name === "AbortError";
   }
   return typeof error.code === "string" ||
-    Object.values(Deno.errors).some((Class) => error instanceof Class);
+    DENO_ERRORS.values().some((Class) => error instanceof Class);
 }
 
 /** Judges the failures of one server, and counts those in a row. */

@@ -6,6 +6,7 @@
 
 import type { Address } from "../base/address.ts";
 import { OSError } from "../base/errors.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { IncompleteReadError } from "../files/read_errors.ts";
 
@@ -57,9 +58,9 @@ function describeUnguarded(error: unknown, shown: Set<unknown>): string {
       .join("\n\n");
   }
   if (!(error instanceof Error)) {
-    return `Uncaught value: ${Deno.inspect(error)}`;
+    return `Uncaught value: ${inspect(error)}`;
   }
-  return Deno.inspect(error, { colors: false });
+  return inspect(error, { colors: false });
 }
 
 /** Returns a short text for any thrown value. */

@@ -6,6 +6,7 @@
 
 import type { AbortOptions } from "../waiting/abort.ts";
 import { typoOf } from "../base/message_hints.ts";
+import { inspect } from "../runtime/system/deno_api.ts";
 import type { SSLContext } from "../ssl/ssl_context.ts";
 
 /**
@@ -214,7 +215,7 @@ export function checkOptions(options: unknown, Class: object): void {
   }
   throw new TypeError(
     `Cannot make a server: the third argument must be an object of options, got ${
-      Deno.inspect(options)
+      inspect(options)
     }; Python's bind_and_activate is the option bindAndActivate`,
   );
 }

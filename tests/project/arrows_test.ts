@@ -54,14 +54,11 @@ const ALLOWED_NAMES: readonly string[] = [
 
 /** The names of the system that still stand outside the rooms of the runtime. */
 const KNOWN_NAMES: readonly string[] = [
-  "internal/server/accept_errors.ts: Deno.errors",
-  "internal/stages/report.ts: Deno.inspect",
   "internal/server/inside_server.ts: node:async_hooks",
   "internal/server/serve.ts: Deno.Signal",
   "internal/server/serve.ts: Deno.addSignalListener",
   "internal/server/serve.ts: Deno.build",
   "internal/server/serve.ts: Deno.removeSignalListener",
-  "internal/stages/server_options.ts: Deno.inspect",
 ];
 
 const ROOT = new URL("../../", import.meta.url);
