@@ -18,9 +18,9 @@
  * @module
  */
 
-import { atCaller } from "./internal/base/translate_error.ts";
 import "./internal/runtime/system/deno_version.ts"; // first, so that an older Deno meets nothing else
 
+import { atCaller } from "./internal/base/translate_error.ts";
 import {
   type Address,
   type AddressLike,

@@ -292,6 +292,26 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "each entry point checks the version of Deno first",
+  { ignore },
+  () => {
+    const sources = modules();
+    const entries = [...sources.keys()].filter((path) => !path.includes("/"));
+    assert(
+      entries.length > 5,
+      `only ${entries.length} entry points were found`,
+    );
+    const first = /^(?:import|export)(?! type\b)[^;"]* "([^"]+)";/m;
+    assertEquals(
+      entries.filter((path) =>
+        !first.exec(sources.get(path)!)![1].endsWith("/deno_version.ts")
+      ),
+      [],
+    );
+  },
+);
+
 Deno.test("the import of socket.ts loads no server", { ignore }, () => {
   const loaded = loadedWith("socket.ts", modules());
   assert(loaded.length > 50, `only ${loaded.length} modules were found`);
