@@ -190,7 +190,7 @@ function firstData(state: SocketState, connecting: Readiness): Readiness {
 }
 
 /** Returns the readiness of a write, or the end of a `connect`. */
-export function writeReadiness(state: SocketState): Readiness {
+function writeReadiness(state: SocketState): Readiness {
   if (state.handshake !== undefined) return state.handshake;
   if (state.stream !== undefined) return state.stream.sendQueue;
   return state.attempt?.operation ?? state.datagram?.sending ?? READY;
