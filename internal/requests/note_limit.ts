@@ -5,10 +5,9 @@
  */
 
 import type { Address } from "../base/address.ts";
-import { begun } from "../waiting/promises.ts";
 import { limitReached } from "../stages/events.ts";
 import type { AnyServer } from "../stages/event_types.ts";
-import { sayHookFailed } from "../stages/report.ts";
+import { callHook } from "../stages/report.ts";
 import { requestsOf } from "./request_registry.ts";
 import type { LimitName } from "../stages/server_status.ts";
 
@@ -67,9 +66,8 @@ export function noteLimit(
   if (limitReached.hasSubscribers) {
     limitReached.publish({ server: server as AnyServer, limit, clientAddress });
   }
-  const told = begun(() => server.handleLimit(limit, clientAddress));
-  if (told === undefined) return;
-  Promise.resolve(told).catch((error) =>
-    sayHookFailed(clientAddress ?? "", error)
+  callHook(
+    clientAddress ?? "",
+    () => server.handleLimit(limit, clientAddress),
   );
 }

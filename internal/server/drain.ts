@@ -5,14 +5,13 @@
  */
 
 import { isInside } from "./inside_server.ts";
-import { begun } from "../waiting/promises.ts";
 import { cutOff } from "../socket/server_calls.ts";
 import { anyReady } from "../waiting/when_ready.ts";
 import {
   EMPTY_REPORT,
   type ServerCloseReport,
 } from "../stages/server_options.ts";
-import { say, sayHookFailed } from "../stages/report.ts";
+import { callHook, say } from "../stages/report.ts";
 import type { ActiveRequest, RequestEnd } from "../requests/active_requests.ts";
 import { type Requests, requestsOf } from "../requests/request_registry.ts";
 import { atMost } from "../requests/request_waits.ts";
@@ -63,7 +62,7 @@ async function waitForEnd(
   const due = performance.now() + (timeout ?? Infinity) * 1000;
   const slow = setTimeout(() => {
     const left = timeout === null ? null : (due - performance.now()) / 1000;
-    reportSlowClose(server, clientsOf(requests), left);
+    callHook("", () => server.handleSlowClose(clientsOf(requests), left));
   }, REPORT_AFTER_MS);
   await anyReady([atMost(requests, 0)], timeout);
   clearTimeout(slow);
@@ -93,16 +92,6 @@ export function sumOfReports(reports: ServerCloseReport[]): ServerCloseReport {
 function clientsOf(requests: Requests): string[] {
   const own = Array.from(requests, ({ client }) => client ?? "");
   return [...own, ...requests.acceptingWorkers?.clients ?? []];
-}
-
-function reportSlowClose(
-  server: DrainingServer,
-  clients: string[],
-  seconds: number | null,
-): void {
-  begun(() => server.handleSlowClose(clients, seconds))?.catch((error) => {
-    sayHookFailed("", error);
-  });
 }
 
 /** Prints the clients that a drain waits for. */

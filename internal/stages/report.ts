@@ -9,6 +9,7 @@ import { OSError } from "../base/errors.ts";
 import { inspect } from "../runtime/system/deno_api.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { IncompleteReadError } from "../files/read_errors.ts";
+import { begun } from "../waiting/promises.ts";
 
 const RULE = "-".repeat(40);
 
@@ -170,6 +171,21 @@ export function saySubscriberFailed(name: string, error: unknown): void {
 /** Prints an error of a hook that must not end the server, as Python's threads do. */
 export function sayHookFailed(clientAddress: Address, error: unknown): void {
   say(errorReport(clientAddress, error, "the end of the"));
+}
+
+/**
+ * Calls a hook that the server does not wait for. Never throws: an error of the hook is printed. A hook of a program in
+ * JavaScript may return anything.
+ */
+export function callHook(
+  clientAddress: Address,
+  hook: () => void | Promise<void>,
+): void {
+  const running = begun(hook);
+  if (running === undefined) return;
+  Promise.resolve(running).catch((error) =>
+    sayHookFailed(clientAddress, error)
+  );
 }
 
 /** Prints the error of a hook that ends a request, and closes the connection in its place. */

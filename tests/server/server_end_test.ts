@@ -232,6 +232,23 @@ Deno.test("handleSlowClose() is not called by a close that ends soon, and may th
   assertStringIncludes(stderr.texts[0], "Error: a bug");
 });
 
+Deno.test("handleSlowClose() of a program in JavaScript may return any value", async () => {
+  const { began, Stuck } = stuck(StreamRequestHandler);
+  const server = new AsyncTCPServer(LOOPBACK, Stuck);
+  const calls: unknown[] = [];
+  server.handleSlowClose = (...call) => calls.push(call) as unknown as void;
+  const served = server.serveForever();
+  using _client = await connectTo(server);
+  await began.wait();
+  using _clock = hurry();
+  const closing = server.serverClose({ timeout: 1000 });
+  await until(() => calls.length > 0);
+  await within(server.serverClose({ timeout: 0 }));
+  await within(closing);
+  await within(served);
+  assertEquals(calls.length, 1);
+});
+
 Deno.test("handleSlowClose() names some clients, and the limit", async () => {
   await using server = new TCPServer(LOOPBACK, EchoLine);
   using stderr = new Stderr();
