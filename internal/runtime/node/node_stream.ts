@@ -7,6 +7,7 @@
 import type { Socket as NetSocket } from "node:net";
 import type { InetAddress } from "../../base/address.ts";
 import { joinBytes } from "../../base/memory.ts";
+import { onAbort } from "../../waiting/abort.ts";
 import { nodeNet } from "../system/node_builtins.ts";
 import {
   type AbortableTransport,
@@ -165,15 +166,14 @@ export function whenConnected<T>(
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const fail = (reason: unknown) => {
-    signal?.removeEventListener("abort", abort);
+    forget?.();
     socket.destroy();
     reject(reason);
   };
-  const abort = () => fail(signal?.reason);
-  signal?.addEventListener("abort", abort);
+  const forget = signal && onAbort(signal, () => fail(signal.reason));
   socket.once("error", fail);
   socket.once("connect", () => {
-    signal?.removeEventListener("abort", abort);
+    forget?.();
     socket.off("error", fail);
     resolve(take()); // at once: from here on the stream listens for errors
   });
