@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AbortOrTimeout } from "../../waiting/abort.ts";
 import { Mutex } from "../../waiting/mutex.ts";
 import type { StreamTransport } from "../transport/transport.ts";
 
@@ -67,9 +68,11 @@ async function waitInLine(
   signal: AbortSignal | undefined,
   dial: Dial,
 ): Promise<StreamTransport> {
+  signal?.throwIfAborted();
   let line = lines.get(path);
   if (line === undefined) lines.set(path, line = new Mutex());
-  await turnIn(line, path, signal);
+  if (signal === undefined) await line.acquire();
+  else await line.acquireWithin(new AbortOrTimeout(signal, null), "connect");
   try {
     for (let pause = PAUSE_MS;; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
       signal?.throwIfAborted();
@@ -80,27 +83,6 @@ async function waitInLine(
   } finally {
     leave(line, path);
   }
-}
-
-/** Waits until the call is first. A call that ends early passes its place on. */
-async function turnIn(
-  line: Mutex,
-  path: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  signal?.throwIfAborted();
-  const turn = line.acquire();
-  await new Promise<void>((resolve, reject) => {
-    const giveUp = () => {
-      reject(signal?.reason);
-      turn.then(() => leave(line, path));
-    };
-    signal?.addEventListener("abort", giveUp);
-    turn.then(() => {
-      signal?.removeEventListener("abort", giveUp);
-      resolve();
-    });
-  });
 }
 
 function leave(line: Mutex, path: string): void {
