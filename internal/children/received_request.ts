@@ -6,10 +6,9 @@
 
 import type { Socket as NetSocket } from "node:net";
 import { type Address, fromTransport } from "../base/address.ts";
-import { OSError } from "../base/errors.ts";
+import { endAndClose } from "../handoff/server_stub.ts";
 import type { ActiveRequest } from "../requests/active_requests.ts";
 import type { Requests } from "../requests/request_registry.ts";
-import { endRequest } from "../socket/server_calls.ts";
 import { Socket, stateOf } from "../socket/socket_object.ts";
 import { noteHeader } from "../proxy/known_headers.ts";
 import { forwardedSocket } from "../ssl/forwarded_socket.ts";
@@ -95,8 +94,8 @@ async function endStreams(requests: Requests, socket: Socket): Promise<void> {
 }
 
 async function endStream(socket: Socket): Promise<void> {
-  if (!endsByClosing(socket)) await endWrite(socket);
-  stateOf(socket).close(false);
+  if (endsByClosing(socket)) stateOf(socket).close(false);
+  else await endAndClose(socket);
 }
 
 /**
@@ -109,12 +108,4 @@ function endsByClosing(socket: Socket): boolean {
   return stream?.transport instanceof ReceivedStream &&
     stream.transport.ended &&
     stream.sendQueue.ready;
-}
-
-async function endWrite(socket: Socket): Promise<void> {
-  try {
-    await endRequest(socket);
-  } catch (error) {
-    if (!(error instanceof OSError)) throw error; // the client is gone, or the handler closed it
-  }
 }

@@ -81,7 +81,8 @@ export abstract class ServerStub implements HandlerServer<Address> {
   }
 }
 
-async function endAndClose(request: Socket): Promise<void> {
+/** Ends the stream of a request, and closes the connection. */
+export async function endAndClose(request: Socket): Promise<void> {
   try {
     await endRequest(request);
   } catch (error) {
