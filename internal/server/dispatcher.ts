@@ -157,7 +157,8 @@ export class Dispatcher<R> {
         await this.#accept(active as KnownRequest<R>);
       } else await this.#reject(request, client);
     } catch (error) {
-      await this.#requestFailed(active, peerAddress, error);
+      const clientAddress = active.clientAddress ?? peerAddress;
+      await this.#requestFailed(active, clientAddress, error);
     } finally {
       if (!active.inTask) this.#requests.end(active);
     }

@@ -5,6 +5,7 @@ import {
   AsyncMixIn,
   AsyncTCPServer,
   AsyncUnixStreamServer,
+  createConnection,
   encodeProxyHeader,
   ForkingMixIn,
   ForkingTCPServer,
@@ -15,7 +16,7 @@ import {
   ProxyProtocolMixIn,
   type ProxyProtocolOptions,
   SHUT_WR,
-  type Socket,
+  Socket,
   StreamRequestHandler,
   TCPServer,
   ThreadingTCPServer,
@@ -726,6 +727,33 @@ Deno.test("ProxyProtocolMixIn reports an error of its hook, and goes on", async 
     );
     assertEquals(text(await next.recv(9)), "x\n");
   });
+});
+
+Deno.test("ProxyProtocolMixIn names the client in the error of a connection that was accepted ahead", async () => {
+  using system = Deno.listen({ hostname: LOOPBACK[0], port: 0 });
+  using client = await createConnection([LOOPBACK[0], system.addr.port]);
+  await client.sendall(headerOf("203.0.113.7"));
+  const conn = await system.accept();
+  const inherited = Socket.from({
+    addr: system.addr,
+    accept: () => new Promise(() => {}),
+    close: () => {},
+    takeAhead: () => [conn],
+  });
+  const clients: Address[] = [];
+  class Failing extends ProxyProtocolMixIn(AsyncTCPServer) {
+    override verifyRequest(): boolean {
+      throw new Error("a bug");
+    }
+    override handleError(_request: Socket, from: Address) {
+      clients.push(from);
+    }
+  }
+  const server = new Failing(inherited, EchoLine, {
+    proxyTrusted: ["127.0.0.0/8"],
+  });
+  await within(server.serverClose());
+  assertEquals(clients, [["203.0.113.7", 56324]]);
 });
 
 Deno.test("ProxyProtocolMixIn reads a header of Python", {
