@@ -47,7 +47,7 @@ export function systemError(error: unknown): OSError | undefined {
   return translated instanceof OSError ? translated : undefined;
 }
 
-/** Reports whether an error is a class of Deno, has a code of Node, or is that of a timeout or an abort. */
+/** Reports whether an error is of a class of Deno, has a code of Node, or is that of a timeout or an abort. */
 function isSystemError(error: Error & { code?: unknown }): boolean {
   if (error instanceof DOMException) {
     return error.name === "TimeoutError" || error.name === "AbortError";
