@@ -12,24 +12,25 @@ import type { TextReader } from "./text_reader.ts";
 import type { TextWriter } from "./text_writer.ts";
 
 /**
- * Adds methods to the class of a pair that call those of a half.
+ * Adds methods to a class that call those of a part of it, such as a half of a pair.
  *
- * @typeParam P The pair.
- * @param Pair The class.
+ * @typeParam T The instances of the class.
+ * @param Class The class.
  * @param names The names of the methods.
- * @param half Returns the half of a pair.
+ * @param part Returns the part of an instance.
  */
-export function delegate<P extends object>(
-  Pair: { prototype: P },
+export function delegate<T extends object>(
+  Class: { prototype: T },
   names: readonly PropertyKey[],
-  half: (pair: P) => object,
+  part: (instance: T) => object,
 ): void {
   for (const name of names) {
-    const value = function (this: P, ...args: unknown[]): unknown {
-      return Reflect.get(half(this), name).apply(half(this), args);
+    const value = function (this: T, ...args: unknown[]): unknown {
+      const callee = part(this);
+      return Reflect.get(callee, name).apply(callee, args);
     };
     Object.defineProperty(value, "name", { value: name });
-    Object.defineProperty(Pair.prototype, name, {
+    Object.defineProperty(Class.prototype, name, {
       value,
       writable: true,
       configurable: true,
