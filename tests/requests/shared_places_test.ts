@@ -18,27 +18,59 @@ Deno.test("SharedPlaces.take() gives the last place to one of two threads that s
   assert(one.take() && one.exceeded);
 });
 
-/** Runs `call`, and ends it after its first `steps` changes of shared memory. Returns whether it was ended. */
-function endAfter(steps: number, call: () => void): boolean {
-  const { add, sub, store, compareExchange } = Atomics;
-  const changing = { add, sub, store, compareExchange };
-  const ended = new Error("the thread was terminated");
-  for (const [name, change] of Object.entries(changing)) {
-    const counted = (...args: unknown[]) => {
-      if (steps-- === 0) throw ended;
-      return Reflect.apply(change, Atomics, args);
-    };
-    Reflect.set(Atomics, name, counted);
+type Change = "add" | "sub" | "store" | "compareExchange";
+
+/** Runs `call` with `around` in the place of functions of `Atomics`. `around` gets the change to make, as a function. */
+function aroundChanges<T>(
+  names: Change[],
+  around: (change: () => number) => number,
+  call: () => T,
+): T {
+  const originals = names.map((name) => [name, Atomics[name]] as const);
+  for (const [name, original] of originals) {
+    const replaced = (...args: unknown[]) =>
+      around(() => Reflect.apply(original, Atomics, args));
+    Reflect.set(Atomics, name, replaced);
   }
   try {
-    call();
+    return call();
+  } finally {
+    Object.assign(Atomics, Object.fromEntries(originals));
+  }
+}
+
+/** Runs `call`, and ends it after its first `steps` changes of shared memory. Returns whether it was ended. */
+function endAfter(steps: number, call: () => void): boolean {
+  const ended = new Error("the thread was terminated");
+  const count = (change: () => number) => {
+    if (steps-- === 0) throw ended;
+    return change();
+  };
+  try {
+    aroundChanges(["add", "sub", "store", "compareExchange"], count, call);
     return false;
   } catch (error) {
     if (error !== ended) throw error;
     return true;
-  } finally {
-    Object.assign(Atomics, changing);
   }
+}
+
+/** Runs `call`, and `other` once, as another thread might: right before or after the first change of this name. */
+function interrupt<T>(
+  call: () => T,
+  when: "before" | "after",
+  name: Change,
+  other: () => void,
+): T {
+  let interrupted = false;
+  return aroundChanges([name], (change) => {
+    if (interrupted) return change();
+    interrupted = true;
+    if (when === "before") other();
+    const result = change();
+    if (when === "after") other();
+    return result;
+  }, call);
 }
 
 Deno.test("SharedPlaces.giveAll() gives back the places of a thread, wherever in take() or give() it was terminated", () => {
@@ -67,17 +99,13 @@ Deno.test("SharedPlaces.take() gives no place to a thread that finds that anothe
   main.limit(1, false);
   const slow = new SharedPlaces(main.memory, 1);
   const fast = new SharedPlaces(main.memory, 2);
-  const { add } = Atomics;
-  Atomics.add = ((...args: Parameters<typeof add>) => { // after the look at the places, before the change
-    Atomics.add = add;
-    assert(fast.take());
-    return add(...args);
-  }) as typeof add;
-  try {
-    assert(!slow.take());
-  } finally {
-    Atomics.add = add; // also if it was never called
-  }
+  const took = interrupt( // after the look at the places
+    () => slow.take(),
+    "before",
+    "add",
+    () => assert(fast.take()),
+  );
+  assert(!took);
   assertEquals([slow.held, fast.held, main.taken], [0, 1, 1]);
 });
 
@@ -86,18 +114,13 @@ Deno.test("SharedPlaces.take() rejects one of two threads that try for the last 
   main.limit(1, true);
   const slow = new SharedPlaces(main.memory, 1);
   const fast = new SharedPlaces(main.memory, 2);
-  const { add } = Atomics;
-  Atomics.add = ((...args: Parameters<typeof add>) => { // after the change, before the look at the places
-    Atomics.add = add;
-    const before = add(...args);
-    assert(fast.take());
-    return before;
-  }) as typeof add;
-  try {
-    assert(slow.take());
-  } finally {
-    Atomics.add = add;
-  }
+  const took = interrupt( // before the look at the places
+    () => slow.take(),
+    "after",
+    "add",
+    () => assert(fast.take()),
+  );
+  assert(took);
   assertEquals([slow.exceeded, fast.exceeded, main.taken], [false, true, 2]);
   fast.give();
   assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
@@ -109,17 +132,7 @@ Deno.test("SharedPlaces.take() tries again if the thread that was faster has giv
   const slow = new SharedPlaces(main.memory, 1);
   const fast = new SharedPlaces(main.memory, 2);
   assert(fast.take());
-  const { sub } = Atomics;
-  Atomics.sub = ((...args: Parameters<typeof sub>) => {
-    Atomics.sub = sub;
-    fast.give();
-    return sub(...args);
-  }) as typeof sub;
-  try {
-    assert(slow.take());
-  } finally {
-    Atomics.sub = sub;
-  }
+  assert(interrupt(() => slow.take(), "before", "sub", () => fast.give()));
   assertEquals([slow.held, fast.held, main.taken], [1, 0, 1]);
 });
 
@@ -128,18 +141,13 @@ Deno.test("SharedPlaces.takeFilled() tells one of two threads that take the last
   main.limit(2, false);
   const slow = new SharedPlaces(main.memory, 1);
   const fast = new SharedPlaces(main.memory, 2);
-  const { add } = Atomics;
-  try {
-    Atomics.add = ((...args: Parameters<typeof add>) => {
-      Atomics.add = add;
-      const before = add(...args);
-      assert(fast.take()); // sees both places taken, as `slow` will
-      return before;
-    }) as typeof add;
-    assert(slow.take());
-  } finally {
-    Atomics.add = add;
-  }
+  const took = interrupt(
+    () => slow.take(),
+    "after",
+    "add",
+    () => assert(fast.take()), // sees both places taken, as `slow` will
+  );
+  assert(took);
   assertEquals([slow.takeFilled(), fast.takeFilled()], [false, true]);
   fast.give();
   assert(fast.take() && fast.takeFilled(), "a new shortage is noted");
