@@ -9,6 +9,7 @@ import { streamExecutor } from "../../internal/children/call_executor.ts";
 import type { Job } from "../../internal/children/child_job.ts";
 import { OPERATIONS } from "../../internal/children/messages.ts";
 import type { PoolChild } from "../../internal/children/pool_child.ts";
+import { descriptorsChecked } from "../../internal/waiting/turns.ts";
 import { OSError, Socket } from "../../mod.ts";
 import {
   fakeAcceptingChild,
@@ -25,11 +26,10 @@ import {
   assertRejects,
   assertStrictEquals,
   assertStringIncludes,
-  delay,
   fakeTime,
 } from "../deps.ts";
-import { turn } from "../helpers/turns.ts";
-import { within } from "../helpers/within.ts";
+import { FrozenClock, turn } from "../helpers/turns.ts";
+import { until, within } from "../helpers/within.ts";
 
 /** A connection of `node:net`, to be handed to a child that is none. */
 async function connection(): Promise<NetSocket> {
@@ -155,6 +155,8 @@ Deno.test("PoolChild that ends one of its requests is seen to get on", () => {
 });
 
 Deno.test("PoolChild does not kill a child for a request that ended in time", async () => {
+  using clock = new FrozenClock();
+  using time = await fakeTime();
   const { child, poolChild } = fakeReadyChild({ childTimeout: 0.05 });
   const ran = run(poolChild);
   child.say({ type: "done", ids: [1], ms: 1 });
@@ -166,10 +168,18 @@ Deno.test("PoolChild does not kill a child for a request that ended in time", as
     error: { thrown: "", name: "", message: "" },
   });
   await within(failed.catch(() => {}));
-  await delay(150); // longer than childTimeout: nothing happens
+  clock.advance(150); // longer than childTimeout
+  time.tick(150);
+  await descriptorsChecked(); // a request that is late is ended after that
   assertEquals(child.signals, []);
-  const late = run(poolChild);
-  await assertRejects(() => within(late), Error, "childTimeout");
+  const killed = assertRejects(
+    () => run(poolChild),
+    Error,
+    "the request took longer than childTimeout",
+  );
+  clock.advance(150);
+  time.tick(150);
+  await killed;
   assertEquals(child.signals, ["SIGKILL"]);
 });
 
@@ -233,14 +243,14 @@ Deno.test("PoolChild stops the server's loop for a child, and answers with its e
   assertEquals(calls, 1);
   assertEquals(results(), []);
   gate.resolve();
-  while (results().length === 0) await delay(0);
+  await until(() => results().length > 0);
   assertEquals(results(), [{ type: "result", call: 1, error: undefined }]);
 
   const failing = fakeReadyChild({
     shutdown: () => Promise.reject(new Error("no")),
   });
   failing.child.say({ type: "shutdown", call: 7 });
-  await delay(0);
+  await turn();
   const [answer] = failing.child.sent.map(([message]) => message)
     .filter((message) => message.type === "result");
   assertEquals(answer.call, 7);
@@ -256,13 +266,16 @@ Deno.test("PoolChild kills a child that asks for a second shutdown before the re
 });
 
 Deno.test("PoolChild kills a child that does not exit when it is told to", async () => {
+  using time = await fakeTime();
   const { child, poolChild } = fakeReadyChild();
   poolChild.leave();
   poolChild.leave();
   assertEquals(child.types.filter((type) => type === "leave"), ["leave"]);
+  time.tick(999);
   assertEquals(child.signals, []);
-  await within(poolChild.exited);
+  time.tick(1);
   assertEquals(child.signals, ["SIGKILL"]);
+  await poolChild.exited;
 });
 
 Deno.test("PoolChild tells a child that accepts to leave once all is known that it has accepted", async () => {
@@ -284,6 +297,7 @@ Deno.test("PoolChild tells a child that accepts to leave once all is known that 
   const pauses = child.sent.map(([message]) => message)
     .filter((message) => message.type === "pause");
   assertEquals(pauses.map(({ paused }) => paused), [false, true, true]);
+  child.exit(0);
   await within(poolChild.exited);
 });
 
@@ -329,10 +343,12 @@ Deno.test("PoolChild retires a child for clients that were gone when it accepted
   child.say({ type: "ended", count: 0, gone: 1, ...counts });
   assert(!poolChild.open);
   child.say({ type: "paused" });
+  child.exit(0);
   await within(poolChild.exited);
 });
 
 Deno.test("PoolChild finds a child silent that does not answer, and ends it after childTimeout", async () => {
+  using clock = new FrozenClock();
   const { child, poolChild } = fakeAcceptingChild({ childTimeout: 0.05 });
   poolChild.checkLiveness();
   child.say({ type: "alive" });
@@ -344,7 +360,7 @@ Deno.test("PoolChild finds a child silent that does not answer, and ends it afte
   assert(!poolChild.accepting.liveness.silent);
   poolChild.checkLiveness();
   poolChild.checkLiveness();
-  await delay(60); // longer than childTimeout
+  clock.advance(60); // longer than childTimeout
   assertEquals(child.signals, []);
   poolChild.checkLiveness();
   assertEquals(child.signals, ["SIGKILL"]);
@@ -488,7 +504,7 @@ Deno.test("PoolChild kills a child that makes a second call of a kind before the
   ask(1, "read");
   ask(2, "write"); // another kind is fine
   answers[0].resolve("data");
-  await delay(0);
+  await turn();
   assertEquals(child.sent.at(-1)![0], {
     type: "result",
     call: 1,
@@ -510,7 +526,7 @@ Deno.test("PoolChild kills a child that does not read the results of its calls",
   let calls = 0;
   while (child.signals.length === 0 && calls < 100) {
     child.say({ type: "call", id: 1, call: ++calls, operation: "close" });
-    await delay(0);
+    await turn();
   }
   assertStrictEquals(calls, 2 * OPERATIONS.length + 1);
   await killed;
