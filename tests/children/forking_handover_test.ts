@@ -3,18 +3,13 @@
  * of TLS connections, whose descriptors cannot be passed, go to the children instead.
  */
 
-import {
-  type Address,
-  type InetAddress,
-  OSError,
-  SHUT_WR,
-  Socket,
-} from "../../mod.ts";
+import { type Address, type InetAddress, OSError, SHUT_WR } from "../../mod.ts";
 import { subscribe } from "../../telemetry.ts";
-import { assertEquals, assertStrictEquals, delay } from "../deps.ts";
+import { assertEquals, assertStrictEquals } from "../deps.ts";
 import { mayFork } from "../helpers/allowed.ts";
 import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
 import { dial, LineClient } from "../helpers/clients.ts";
+import { connectDenoTls, overDenoTls } from "../helpers/deno_tls.ts";
 import {
   CONFIG,
   MAY_UNIX,
@@ -45,7 +40,7 @@ Deno.test({
     using first = await LineClient.connect(server.serverAddress);
     const healthy = await first.ask("pid");
     using busy = await LineClient.connect(server.serverAddress); // waits for a second child
-    while (started.length < 2) await delay(1);
+    await until(() => started.length === 2);
     first.close();
     assertStrictEquals(await busy.ask("pid"), healthy);
     Deno.kill(started[1], "SIGCONT");
@@ -132,32 +127,16 @@ Deno.test({
   },
 });
 
-const read = (name: string): string =>
-  Deno.readTextFileSync(new URL(`../testdata/${name}`, import.meta.url));
-
 Deno.test({
   name: "ForkingTCPServer serves clients over TLS",
   ignore: !mayFork,
   async fn() {
-    const [cert, key] = [read("localhost.crt"), read("localhost.key")];
-    /** A server on a listener for TLS. */
-    class TlsServer extends TCP {
-      override serverBind(): void {
-        const [hostname, port] = this.serverAddress as [string, number];
-        const listener = Deno.listenTls({ hostname, port, cert, key });
-        this.socket = Socket.from(listener);
-        this.serverAddress = this.socket.getsockname();
-      }
-
-      override serverActivate(): void {} // the listener is open
-    }
+    const TlsServer = overDenoTls(TCP);
     const data = randomBytes(200_000, seeded(1));
     const server = new TlsServer(LOCAL, Echo, { maxChildren: 1 });
     await using _serving = serving(server);
-    const [hostname, port] = server.serverAddress as [string, number];
     const one = async (): Promise<string> => {
-      const options = { hostname, port, caCerts: [cert] };
-      using client = Socket.from(await Deno.connectTls(options));
+      using client = await connectDenoTls(server.serverAddress);
       const received = recvToEnd(client);
       await client.sendall(data);
       await client.shutdown(SHUT_WR);

@@ -7,7 +7,7 @@ import {
   MSG_PEEK,
   OSError,
   type RequestHandlerConstructor,
-  Socket,
+  type Socket,
   type TCPServer,
   ThreadingTCPServer,
   ThreadingUnixStreamServer,
@@ -17,6 +17,7 @@ import { assert, assertEquals, deadline } from "../deps.ts";
 import { haveUnix, mayFork, mayRead } from "../helpers/allowed.ts";
 import { bytes } from "../helpers/bytes.ts";
 import { dial } from "../helpers/clients.ts";
+import { connectDenoTls, overDenoTls } from "../helpers/deno_tls.ts";
 import { newPath } from "../helpers/sockets.ts";
 import { Running } from "../helpers/threading.ts";
 import { Aborts, BlockingAborts, SENT } from "../testdata/aborting_handlers.ts";
@@ -34,30 +35,7 @@ class Peeking extends ForkingTCPServer {
   }
 }
 
-class Tls extends ThreadingTCPServer {
-  override serverBind(): void {
-    const [hostname, port] = this.serverAddress as [string, number];
-    const [cert, key] = ["crt", "key"].map((name) =>
-      Deno.readTextFileSync(
-        new URL(`../testdata/localhost.${name}`, import.meta.url),
-      )
-    );
-    this.socket = Socket.from(Deno.listenTls({ hostname, port, cert, key }));
-    this.serverAddress = this.socket.getsockname();
-  }
-
-  override serverActivate(): void {} // the listener is open
-}
-
-async function dialTls(address: Address): Promise<Socket> {
-  const [hostname, port] = address as [string, number];
-  const caCerts = [
-    Deno.readTextFileSync(
-      new URL("../testdata/localhost.crt", import.meta.url),
-    ),
-  ];
-  return Socket.from(await Deno.connectTls({ hostname, port, caCerts }));
-}
+const Tls = overDenoTls(ThreadingTCPServer);
 
 /** A server with a handler, and how to connect to it. */
 type Case = [
@@ -86,7 +64,12 @@ const CASES: Case[] = [
     mayRead && haveUnix,
     () => new ThreadingUnixStreamServer(newPath(), Aborts),
   ],
-  ["of a worker over TLS", mayRead, () => new Tls(LOCAL, Aborts), dialTls],
+  [
+    "of a worker over TLS",
+    mayRead,
+    () => new Tls(LOCAL, Aborts),
+    connectDenoTls,
+  ],
   ["of a child", mayFork, () => new ForkingTCPServer(LOCAL, Aborts)],
   ["of a child that is relayed", mayFork, () => new Peeking(LOCAL, Aborts)],
 ];

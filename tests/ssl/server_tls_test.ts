@@ -8,6 +8,7 @@ import { type InetAddress, OSError, SHUT_WR, Socket } from "../../socket.ts";
 import { assertEquals, assertRejects } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
+import { connectDenoTls, overDenoTls } from "../helpers/deno_tls.ts";
 import { FakeStream } from "../helpers/fakes.ts";
 import { Stderr } from "../helpers/reports.ts";
 import {
@@ -19,13 +20,6 @@ import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Patient } from "../testdata/patient_handlers.ts";
 
 const mayRun = granted("read", "run", "env");
-const [cert, key] = granted("read")
-  ? ["crt", "key"].map((ending) =>
-    Deno.readTextFileSync(
-      new URL(`../testdata/localhost.${ending}`, import.meta.url),
-    )
-  )
-  : ["", ""];
 
 /** The ways to run. */
 const WAYS = [
@@ -38,19 +32,13 @@ const WAYS = [
 const ignore = ({ name }: { name: string }) =>
   !granted("read") || /^(Thread|Fork)/.test(name) && !mayRun;
 
-/** A server over `Deno.listenTls`, as docs/guide.md shows it. */
+/** Returns a server over TLS that collects the codes of its errors. */
 function makeTls(
   Server: AnyServerClass,
   options: Record<string, unknown>,
 ): AnyServer & { codes: unknown[] } {
-  class Tls extends (Server as unknown as typeof TCPServer) {
+  class Tls extends overDenoTls(Server as unknown as typeof TCPServer) {
     codes: unknown[] = [];
-    override serverBind(): void {
-      const [hostname, port] = this.serverAddress as [string, number];
-      this.socket = Socket.from(Deno.listenTls({ hostname, port, cert, key }));
-      this.serverAddress = this.socket.getsockname();
-    }
-    override serverActivate(): void {}
     override handleError(request: Socket, from: InetAddress, error: unknown) {
       this.codes.push((error as OSError).code);
       return super.handleError(request, from, error);
@@ -64,10 +52,7 @@ function makeTls(
 }
 
 async function connectTls(server: AnyServer): Promise<Socket> {
-  const [hostname, port] = server.serverAddress as [string, number];
-  const socket = Socket.from(
-    await Deno.connectTls({ hostname, port, caCerts: [cert] }),
-  );
+  const socket = await connectDenoTls(server.serverAddress);
   socket.settimeout(30);
   return socket;
 }

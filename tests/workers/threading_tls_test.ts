@@ -1,11 +1,9 @@
 /** Connections over TLS, whose handlers run in workers. */
 
 import {
-  type Address,
   OSError,
   type RequestHandlerConstructor,
   SHUT_WR,
-  Socket,
   ThreadingTCPServer,
 } from "../../mod.ts";
 import {
@@ -14,52 +12,29 @@ import {
   assertStringIncludes,
   deadline,
 } from "../deps.ts";
-import { granted, mayRead } from "../helpers/allowed.ts";
+import { granted } from "../helpers/allowed.ts";
 import { bytes, digest, randomBytes, seeded, text } from "../helpers/bytes.ts";
 import { readAll } from "../helpers/clients.ts";
+import {
+  CERTIFICATE,
+  connectDenoTls,
+  overDenoTls,
+} from "../helpers/deno_tls.ts";
 import { recvToEnd } from "../helpers/sockets.ts";
 import { Running, workerTest } from "../helpers/threading.ts";
 import { boundedCommand } from "../helpers/within.ts";
 import { BlockingEcho } from "../testdata/blocking_handlers.ts";
 import { Echo, Lines } from "../testdata/handlers.ts";
 
-/**
- * A certificate of this machine's own for localhost and 127.0.0.1, until 2126, and its key: made with `openssl req
- * -x509`.
- */
-const certificate = new URL("../testdata/localhost.crt", import.meta.url);
-const [cert, key] = mayRead
-  ? [certificate, new URL("../testdata/localhost.key", import.meta.url)].map(
-    (url) => Deno.readTextFileSync(url),
-  )
-  : ["", ""];
+const TlsServer = overDenoTls(ThreadingTCPServer);
 
-/** A server on a listener for TLS. */
-class TlsServer extends ThreadingTCPServer {
-  override serverBind(): void {
-    const [hostname, port] = this.serverAddress as [string, number];
-    this.socket = Socket.from(Deno.listenTls({ hostname, port, cert, key }));
-    this.serverAddress = this.socket.getsockname();
-  }
-
-  override serverActivate(): void {} // the listener is open
-}
-
-function startTls(Handler: unknown): Running<TlsServer> {
+function startTls(Handler: unknown): Running<ThreadingTCPServer> {
   return new Running(
     new TlsServer(
       ["127.0.0.1", 0],
       Handler as RequestHandlerConstructor,
       { maxWorkers: 2 },
     ),
-  );
-}
-
-/** A client of it. */
-async function connect(address: Address): Promise<Socket> {
-  const [hostname, port] = address as [string, number];
-  return Socket.from(
-    await Deno.connectTls({ hostname, port, caCerts: [cert] }),
   );
 }
 
@@ -70,7 +45,7 @@ for (const Handler of [Echo, BlockingEcho]) {
       await using running = startTls(Handler);
       const data = randomBytes(200_000, seeded(1));
       const one = async (): Promise<string> => {
-        using client = await connect(running.server.serverAddress);
+        using client = await connectDenoTls(running.server.serverAddress);
         const received = recvToEnd(client);
         await client.sendall(data);
         await client.shutdown(SHUT_WR);
@@ -92,7 +67,7 @@ workerTest(
     const { error, address } = await running.reports.next();
     assertInstanceOf(error, OSError);
     assertEquals(address, plain.getsockname());
-    using client = await connect(running.server.serverAddress);
+    using client = await connectDenoTls(running.server.serverAddress);
     await client.sendall(bytes("upper encrypted\naddr\nquit\n"));
     const answer = await readAll(client);
     assertStringIncludes(answer, "ENCRYPTED");
@@ -107,7 +82,7 @@ Deno.test({
     await using running = startTls(Lines);
     const [host, port] = running.server.serverAddress;
     // deno-fmt-ignore
-    const args = ["s_client", "-connect", `${host}:${port}`, "-CAfile", certificate.pathname,
+    const args = ["s_client", "-connect", `${host}:${port}`, "-CAfile", CERTIFICATE.pathname,
       "-verify_return_error", "-verify_ip", "127.0.0.1", "-quiet", "-no_ign_eof"];
     const client = boundedCommand("openssl", {
       args,
