@@ -50,3 +50,17 @@ export async function until(holds: () => boolean, ms = 30_000): Promise<void> {
     await delay(turns < QUICK_TURNS ? 0 : 5);
   }
 }
+
+/** Waits until a number stays the same for `still` milliseconds. */
+export async function untilStill(
+  value: () => number,
+  still: number,
+  ms = 30_000,
+): Promise<void> {
+  const due = performance.now() + ms;
+  for (let before = NaN; before !== value();) {
+    if (performance.now() > due) throw new Error(`changes after ${ms} ms`);
+    before = value();
+    await delay(still);
+  }
+}

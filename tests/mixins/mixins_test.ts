@@ -12,12 +12,7 @@ import {
 import { TCPServer, UDPServer } from "../../server.ts";
 import type { Address } from "../../socket.ts";
 import { AF_INET, SHUT_WR, Socket } from "../../socket.ts";
-import {
-  assertEquals,
-  assertInstanceOf,
-  assertThrows,
-  delay,
-} from "../deps.ts";
+import { assertEquals, assertInstanceOf, assertThrows } from "../deps.ts";
 import { haveUnix, unstableNet } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { ask, connectTo } from "../helpers/clients.ts";
@@ -28,6 +23,7 @@ import {
   serving,
 } from "../helpers/servers.ts";
 import { newPath } from "../helpers/sockets.ts";
+import { endOfTurn } from "../helpers/turns.ts";
 import { Event, until, within } from "../helpers/within.ts";
 
 /** Handlers that answer a line when they are released, and count themselves. */
@@ -168,11 +164,11 @@ Deno.test("AsyncTCPServer.maxConnections and its policy can be changed while ser
   await serving(server, async () => {
     const answers = [ask(server, "1\n"), ask(server, "2\n")];
     await reached(1);
-    await delay(0); // the loop is waiting for room
+    await endOfTurn(); // the loop is waiting for room
     server.maxConnections = 2;
     await reached(2);
     const turnedAway = hello(server);
-    await delay(0);
+    await endOfTurn();
     server.maxConnectionsPolicy = "reject";
     assertEquals(await turnedAway, "");
     gate.release.set();

@@ -20,7 +20,6 @@ import {
   assertEquals,
   assertRejects,
   assertThrows,
-  delay,
   fakeTime,
 } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
@@ -33,6 +32,7 @@ import {
   LOOPBACK,
   serving,
 } from "../helpers/servers.ts";
+import { endOfTurn } from "../helpers/turns.ts";
 import { until, within } from "../helpers/within.ts";
 import { Big, SIZE } from "../testdata/big_handlers.ts";
 
@@ -60,7 +60,7 @@ for (
       let count = (await client.recv(1)).length; // the handler has run
       let closed = false;
       const closing = server.serverClose().finally(() => closed = true);
-      for (let turn = 0; turn < 100; turn++) await delay(0);
+      for (let turns = 0; turns < 100; turns++) await endOfTurn();
       assertEquals(closed, false);
       for (let piece = 1; piece > 0; count += piece) {
         piece = (await client.recv(1 << 20)).length;

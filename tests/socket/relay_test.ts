@@ -21,7 +21,6 @@ import {
   assertLess,
   assertRejects,
   assertStrictEquals,
-  delay,
   fakeTime,
 } from "../deps.ts";
 import { granted, haveUnix } from "../helpers/allowed.ts";
@@ -48,7 +47,7 @@ import {
 } from "../helpers/ssl.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { compute, FrozenClock, turn } from "../helpers/turns.ts";
-import { within as soon } from "../helpers/within.ts";
+import { untilStill, within as soon } from "../helpers/within.ts";
 
 /** A client and a server, with a relay between them. */
 class Relayed implements Disposable {
@@ -352,10 +351,7 @@ Deno.test({
       for (; sent < total; sent += piece.length) await client.sendall(piece);
       client.close();
     })();
-    for (let stuck = -1; stuck < sent;) { // until the kernel's buffers are full
-      stuck = sent;
-      await delay(100);
-    }
+    await untilStill(() => sent, 100); // the kernel's buffers are full
     assertLess(sent, 64_000_000);
     let received = 0;
     for (let count; (count = await soon(server.recvInto(target))) > 0;) {
@@ -403,10 +399,7 @@ Deno.test({
       for (;; sent++) await server.sendall(new Uint8Array(100_000));
     })();
     sending.catch(() => {});
-    for (let stuck = -1; stuck < sent;) { // until the client holds everything up
-      stuck = sent;
-      await delay(50);
-    }
+    await untilStill(() => sent, 50); // the client holds everything up
     controller.abort();
     const buffer = new Uint8Array(100_000);
     const reading = (async () => {

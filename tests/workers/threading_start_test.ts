@@ -13,7 +13,6 @@ import {
   assertRejects,
   assertStringIncludes,
   assertThrows,
-  delay,
   fakeTime,
 } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
@@ -21,7 +20,12 @@ import { bytes } from "../helpers/bytes.ts";
 import { readAll, readText } from "../helpers/clients.ts";
 import { CONFIG } from "../helpers/forking.ts";
 import { start, workerTest } from "../helpers/threading.ts";
-import { boundedCommand, until, within } from "../helpers/within.ts";
+import {
+  boundedCommand,
+  until,
+  untilStill,
+  within,
+} from "../helpers/within.ts";
 import * as G from "../testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "../testdata/loads_once.ts";
 import { Events } from "../telemetry/telemetry_helpers.ts";
@@ -264,10 +268,5 @@ workerTest("serverClose() stops a worker in an endless loop", async () => {
   assertEquals(report, { idle: 0, finished: 0, forced: 1 });
   assertEquals(running.reports.left, 0);
   await readAll(client).catch(() => {}); // it was cut off
-  const due = performance.now() + 5000; // it may take a moment
-  for (let last = -1; last !== shared[0];) {
-    assert(performance.now() < due, "it counts on");
-    last = shared[0];
-    await delay(50);
-  }
+  await untilStill(() => shared[0], 50, 5000); // it may take a moment
 });

@@ -4,8 +4,8 @@ import { EventEmitter } from "node:events";
 import type { Server, Socket as NetSocket } from "node:net";
 import type { ListenHandle } from "../../../internal/runtime/node/node_handles.ts";
 import { NodeListener } from "../../../internal/runtime/node/node_listener.ts";
-import { assert, assertEquals, delay } from "../../deps.ts";
-import { within } from "../../helpers/within.ts";
+import { assert, assertEquals } from "../../deps.ts";
+import { until } from "../../helpers/within.ts";
 
 /** A server of `node:net` without a system under it. */
 function fakeServer() {
@@ -58,13 +58,7 @@ Deno.test("NodeListener listens again while an accept waits, which a shortage of
   );
   const accepted = listener.accept().catch(({ name }) => name);
   const first = listens();
-  const alive = setInterval(() => {}, 1000); // that of the listener does not keep the event loop alive
-  await within((async () => {
-    while (listens() < first + 2) {
-      await delay(50);
-    }
-  })());
-  clearInterval(alive);
+  await until(() => listens() >= first + 2);
   listener.close();
   assertEquals(await accepted, "BadResource");
   assert(first > 0);
