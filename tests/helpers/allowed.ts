@@ -17,6 +17,14 @@ export function granted(
   });
 }
 
+/** Defines a test that runs without permissions. */
+export function withoutPermissions(
+  name: string,
+  fn: () => Promise<void> | void,
+): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
 /** Whether Unix sockets can be used. */
 export const haveUnix: boolean = Deno.build.os !== "windows" &&
   granted("read", "write", "net");

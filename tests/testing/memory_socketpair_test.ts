@@ -26,17 +26,12 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "../deps.ts";
-import { granted } from "../helpers/allowed.ts";
+import { granted, withoutPermissions } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { recvToEnd, tcpPair } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
-
-/** Defines a test without permissions. */
-function alone(name: string, fn: () => Promise<void> | void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
 
 /** The events on both ends of a connection, in words. */
 type Scenario = (client: Socket, server: Socket) => Promise<unknown[]>;
@@ -149,7 +144,7 @@ for (const [name, scenario] of Object.entries(SCENARIOS)) {
   });
 }
 
-alone("memorySocketpair() has the addresses of its family", () => {
+withoutPermissions("memorySocketpair() has the addresses of its family", () => {
   for (const [family, host] of [[AF_INET, "127.0.0.1"], [AF_INET6, "::1"]]) {
     const [client, server] = memorySocketpair({ family: family as number });
     assertEquals(server.getpeername(), client.getsockname());
@@ -170,7 +165,7 @@ alone("memorySocketpair() has the addresses of its family", () => {
   assertEquals(another.getsockname() === third.getsockname(), false);
 });
 
-alone(
+withoutPermissions(
   "memorySocketpair() holds bufferSize bytes, and makes the sender wait",
   async () => {
     const [client, server] = memorySocketpair({ bufferSize: 10 });
@@ -188,7 +183,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "memorySocketpair() resets after an abort, or a close with unread bytes",
   async () => {
     for (const end of ["abort", "close"] as const) {
@@ -205,7 +200,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "an abort of a memory socket ends the calls of the other end that wait",
   async () => {
     const [client, server] = memorySocketpair({ bufferSize: 1 });
@@ -218,7 +213,7 @@ alone(
   },
 );
 
-alone("fragment() splits what a socket sends", async () => {
+withoutPermissions("fragment() splits what a socket sends", async () => {
   const [client, server] = memorySocketpair();
   using _client = client;
   using _server = server;
@@ -231,22 +226,25 @@ alone("fragment() splits what a socket sends", async () => {
   assertEquals(text(await server.recv(9)), "bc");
 });
 
-alone("stall() holds back bytes and their end until resume()", async () => {
-  const [client, server] = memorySocketpair({ bufferSize: 4 });
-  using _client = client;
-  using _server = server;
-  stall(client);
-  await client.sendall(bytes("held"));
-  await client.shutdown(SHUT_WR);
-  server.settimeout(0.01);
-  assertEquals(await codeOf(() => server.recv(9)), "ETIMEDOUT");
-  await server.sendall(bytes("free"));
-  assertEquals(text(await client.recv(9)), "free");
-  resume(client);
-  assertEquals(text(await recvToEnd(server)), "held");
-});
+withoutPermissions(
+  "stall() holds back bytes and their end until resume()",
+  async () => {
+    const [client, server] = memorySocketpair({ bufferSize: 4 });
+    using _client = client;
+    using _server = server;
+    stall(client);
+    await client.sendall(bytes("held"));
+    await client.shutdown(SHUT_WR);
+    server.settimeout(0.01);
+    assertEquals(await codeOf(() => server.recv(9)), "ETIMEDOUT");
+    await server.sendall(bytes("free"));
+    assertEquals(text(await client.recv(9)), "free");
+    resume(client);
+    assertEquals(text(await recvToEnd(server)), "held");
+  },
+);
 
-alone(
+withoutPermissions(
   "a call of a memory socket keeps the process alive until its timeout",
   async () => {
     const [client, server] = memorySocketpair({ bufferSize: 1 });
@@ -261,7 +259,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "a reset arrives in spite of a stall, and destroys what it held back",
   async () => {
     const [client, server] = memorySocketpair();
@@ -273,7 +271,7 @@ alone(
   },
 );
 
-alone("memorySocketpair() exchanges datagrams", async () => {
+withoutPermissions("memorySocketpair() exchanges datagrams", async () => {
   for (const family of [AF_INET, AF_INET6, AF_UNIX]) {
     const [client, server] = memorySocketpair({ family, type: SOCK_DGRAM });
     using _client = client;
@@ -292,48 +290,54 @@ alone("memorySocketpair() exchanges datagrams", async () => {
   }
 });
 
-alone("memory datagrams are lost on a full queue, and to nobody", async () => {
-  const [client, server] = memorySocketpair({
-    type: SOCK_DGRAM,
-    bufferSize: 8,
-  });
-  using _client = client;
-  for (const part of ["12345", "678", "9"]) await client.send(bytes(part));
-  assertEquals(
-    text(await server.recv(9)) + text(await server.recv(9)),
-    "12345678",
-  );
-  server.settimeout(0);
-  assertEquals(await codeOf(() => server.recv(9)), "EAGAIN");
-  assertEquals(
-    await codeOf(() => client.send(new Uint8Array(65508))),
-    "EMSGSIZE",
-  );
-  const waiting = codeOf(() => client.recv(9));
-  server.close();
-  assertEquals(await client.send(bytes("nobody")), 6);
-  client.close();
-  assertEquals(await waiting, "EBADF");
-});
-
-alone("memorySocketpair() and its faults refuse what makes no sense", () => {
-  assertThrows(() => memorySocketpair({ family: 99 }), RangeError, "99");
-  assertThrows(() => memorySocketpair({ type: 99 }), RangeError, "99");
-  for (const bufferSize of [0, -1, 1.5, NaN]) {
-    assertThrows(
-      () => memorySocketpair({ bufferSize }),
-      RangeError,
-      "bufferSize",
+withoutPermissions(
+  "memory datagrams are lost on a full queue, and to nobody",
+  async () => {
+    const [client, server] = memorySocketpair({
+      type: SOCK_DGRAM,
+      bufferSize: 8,
+    });
+    using _client = client;
+    for (const part of ["12345", "678", "9"]) await client.send(bytes(part));
+    assertEquals(
+      text(await server.recv(9)) + text(await server.recv(9)),
+      "12345678",
     );
-  }
-  const [client, server] = memorySocketpair();
-  using _server = server;
-  assertThrows(() => fragment(client, 0), RangeError, "size");
-  client.close();
-  for (const fault of [fragment, stall, resume]) {
-    const error = assertThrows(() => fault(client), TypeError);
-    assertStringIncludes(error.message, "memorySocketpair");
-    using plain = new Socket();
-    assertThrows(() => fault(plain), TypeError, fault.name);
-  }
-});
+    server.settimeout(0);
+    assertEquals(await codeOf(() => server.recv(9)), "EAGAIN");
+    assertEquals(
+      await codeOf(() => client.send(new Uint8Array(65508))),
+      "EMSGSIZE",
+    );
+    const waiting = codeOf(() => client.recv(9));
+    server.close();
+    assertEquals(await client.send(bytes("nobody")), 6);
+    client.close();
+    assertEquals(await waiting, "EBADF");
+  },
+);
+
+withoutPermissions(
+  "memorySocketpair() and its faults refuse what makes no sense",
+  () => {
+    assertThrows(() => memorySocketpair({ family: 99 }), RangeError, "99");
+    assertThrows(() => memorySocketpair({ type: 99 }), RangeError, "99");
+    for (const bufferSize of [0, -1, 1.5, NaN]) {
+      assertThrows(
+        () => memorySocketpair({ bufferSize }),
+        RangeError,
+        "bufferSize",
+      );
+    }
+    const [client, server] = memorySocketpair();
+    using _server = server;
+    assertThrows(() => fragment(client, 0), RangeError, "size");
+    client.close();
+    for (const fault of [fragment, stall, resume]) {
+      const error = assertThrows(() => fault(client), TypeError);
+      assertStringIncludes(error.message, "memorySocketpair");
+      using plain = new Socket();
+      assertThrows(() => fault(plain), TypeError, fault.name);
+    }
+  },
+);

@@ -24,15 +24,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "../deps.ts";
+import { withoutPermissions } from "../helpers/allowed.ts";
 import { bytes, text } from "../helpers/bytes.ts";
 import { recvToEnd } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { within } from "../helpers/within.ts";
-
-/** Defines a test without permissions. */
-function alone(name: string, fn: () => Promise<void> | void): void {
-  Deno.test({ name, permissions: "none", fn });
-}
 
 class Upper extends StreamRequestHandler {
   stages: string[] = [];
@@ -54,7 +50,7 @@ class Upper extends StreamRequestHandler {
   }
 }
 
-alone(
+withoutPermissions(
   "serveRequest() runs the stages of a handler, and closes the connection",
   async () => {
     using served = serveRequest(Upper);
@@ -70,7 +66,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "serveRequest() rejects with what the handler throws, after the end of the connection",
   async () => {
     class Failing extends Upper {
@@ -94,18 +90,21 @@ alone(
   },
 );
 
-alone("serveRequest() does not call finish() when setup() throws", async () => {
-  class NoSetup extends Upper {
-    override setup(): Promise<void> {
-      throw new Error("setup");
+withoutPermissions(
+  "serveRequest() does not call finish() when setup() throws",
+  async () => {
+    class NoSetup extends Upper {
+      override setup(): Promise<void> {
+        throw new Error("setup");
+      }
     }
-  }
-  using served = serveRequest(NoSetup);
-  await assertRejects(() => within(served.done), Error, "setup");
-  assertEquals(served.handler.stages, []);
-});
+    using served = serveRequest(NoSetup);
+    await assertRejects(() => within(served.done), Error, "setup");
+    assertEquals(served.handler.stages, []);
+  },
+);
 
-alone("serveRequest() throws what the constructor throws", () => {
+withoutPermissions("serveRequest() throws what the constructor throws", () => {
   class Bad extends Upper {
     constructor(...args: ConstructorParameters<typeof Upper>) {
       super(...args);
@@ -115,15 +114,18 @@ alone("serveRequest() throws what the constructor throws", () => {
   assertThrows(() => serveRequest(Bad), Error, "constructor");
 });
 
-alone("serveRequest() leaves an error that nobody awaits alone", async () => {
-  class Failing extends Upper {
-    override handle(): Promise<void> {
-      throw new Error("unheard");
+withoutPermissions(
+  "serveRequest() leaves an error that nobody awaits alone",
+  async () => {
+    class Failing extends Upper {
+      override handle(): Promise<void> {
+        throw new Error("unheard");
+      }
     }
-  }
-  using served = serveRequest(Failing);
-  assertEquals(await recvToEnd(served.client), new Uint8Array(0));
-});
+    using served = serveRequest(Failing);
+    assertEquals(await recvToEnd(served.client), new Uint8Array(0));
+  },
+);
 
 /** What a handler sees of its server. */
 class Curious extends BaseRequestHandler {
@@ -140,7 +142,7 @@ class Curious extends BaseRequestHandler {
   }
 }
 
-alone(
+withoutPermissions(
   "serveRequest() gives the handler a server with options, shared and a signal",
   async () => {
     const shared = { users: 3 };
@@ -161,28 +163,31 @@ alone(
   },
 );
 
-alone("serveRequest() takes a server of the test's own", async () => {
-  const drain = new AbortController();
-  class Own extends TestServer {
-    readonly name = "mine";
-    override requestSignal() {
-      return drain.signal;
+withoutPermissions(
+  "serveRequest() takes a server of the test's own",
+  async () => {
+    const drain = new AbortController();
+    class Own extends TestServer {
+      readonly name = "mine";
+      override requestSignal() {
+        return drain.signal;
+      }
     }
-  }
-  const own = new Own(["127.0.0.1", 1]);
-  class Named extends StreamRequestHandler<Own> {
-    override async handle() {
-      await this.wfile.write(`${this.server.name} ${this.signal.aborted}`);
+    const own = new Own(["127.0.0.1", 1]);
+    class Named extends StreamRequestHandler<Own> {
+      override async handle() {
+        await this.wfile.write(`${this.server.name} ${this.signal.aborted}`);
+      }
     }
-  }
-  drain.abort();
-  using served = serveRequest(Named, { server: own });
-  assertStrictEquals(served.server, own);
-  assertEquals(text(await recvToEnd(served.client)), "mine true");
-  await within(served.done);
-});
+    drain.abort();
+    using served = serveRequest(Named, { server: own });
+    assertStrictEquals(served.server, own);
+    assertEquals(text(await recvToEnd(served.client)), "mine true");
+    await within(served.done);
+  },
+);
 
-alone(
+withoutPermissions(
   "serveRequest() has the timeouts and the back-pressure of a connection",
   async () => {
     class Slow extends StreamRequestHandler {
@@ -207,7 +212,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "a handler of serveRequest() hears of a client that has gone, and of the test's end",
   async () => {
     class Reader extends BaseRequestHandler {
@@ -225,7 +230,7 @@ alone(
   },
 );
 
-alone(
+withoutPermissions(
   "serveDatagram() runs a handler for a datagram, and the client gets what it sends",
   async () => {
     class Answer extends DatagramRequestHandler {
@@ -251,22 +256,25 @@ alone(
   },
 );
 
-alone("serveRequest() and serveDatagram() run a dual handler", async () => {
-  class Echo extends DualRequestHandler {
-    override async handle() {
-      await this.wfile.write(await this.rfile.read());
+withoutPermissions(
+  "serveRequest() and serveDatagram() run a dual handler",
+  async () => {
+    class Echo extends DualRequestHandler {
+      override async handle() {
+        await this.wfile.write(await this.rfile.read());
+      }
     }
-  }
-  using stream = serveRequest(Echo);
-  await stream.client.sendall(bytes("stream"));
-  await stream.client.shutdown(1);
-  assertEquals(text(await recvToEnd(stream.client)), "stream");
-  using datagram = serveDatagram(Echo, bytes("datagram"));
-  assertEquals(text(await datagram.client.recv(99)), "datagram");
-  await within(Promise.all([stream.done, datagram.done]));
-});
+    using stream = serveRequest(Echo);
+    await stream.client.sendall(bytes("stream"));
+    await stream.client.shutdown(1);
+    assertEquals(text(await recvToEnd(stream.client)), "stream");
+    using datagram = serveDatagram(Echo, bytes("datagram"));
+    assertEquals(text(await datagram.client.recv(99)), "datagram");
+    await within(Promise.all([stream.done, datagram.done]));
+  },
+);
 
-alone(
+withoutPermissions(
   "serveRequest() and serveDatagram() refuse handlers that they cannot run",
   () => {
     class Packet extends DatagramRequestHandler {}
