@@ -163,9 +163,9 @@ workerTest(
     using second = await running.connect();
     await until(() => running.server.status.active >= 2);
     const before = process.cpuUsage();
-    await delay(300);
+    await delay(300); // neither the blocked worker nor the thread of the server may spin meanwhile
     const { user, system } = process.cpuUsage(before);
-    assert(user + system < 150_000, `${user + system} us: the worker spins`);
+    assert(user + system < 150_000, `${user + system} us: a thread spins`);
     const closing = running.server.serverClose({ timeout: 0.05 });
     assertEquals(await deadline(closing, 60_000), {
       idle: 0,

@@ -20,7 +20,7 @@ import { listen, recvToEnd } from "../helpers/sockets.ts";
 import { turn } from "../helpers/turns.ts";
 import { within } from "../helpers/within.ts";
 
-/** Returns a file in memory. */
+/** A file in memory. */
 class FakeFile {
   at = 0;
   readonly data = Uint8Array.from({ length: 300_000 }, (_, i) => i * 7);

@@ -13,6 +13,7 @@ import {
   randomBytes,
   sign,
 } from "node:crypto";
+import { bytes } from "./bytes.ts";
 
 /** A certificate and its key, as PEM. */
 export interface Identity {
@@ -22,7 +23,7 @@ export interface Identity {
   readonly key: string;
 }
 
-/** What a certificate says. */
+/** The contents of a certificate. */
 export interface CertificateOptions {
   /** The common name of the owner. */
   name: string;
@@ -32,7 +33,7 @@ export interface CertificateOptions {
   valid?: [from: string, to: string];
   /** The version of X.509. Version 1 has no host names. @default {3} */
   version?: 1 | 3;
-  /** Whether an extension cannot be decoded. @default {false} */
+  /** The number of an extension that cannot be decoded; none by default. */
   malformed?: number;
 }
 
@@ -48,9 +49,8 @@ function der(tag: number, ...parts: (Uint8Array | number[])[]): Uint8Array {
   return Uint8Array.of(tag, ...size, ...content);
 }
 
-const text = (value: string) => new TextEncoder().encode(value);
 const sequence = (...parts: Uint8Array[]) => der(0x30, ...parts);
-const oid = (...bytes: number[]) => der(0x06, bytes);
+const oid = (...numbers: number[]) => der(0x06, numbers);
 const octets = (value: Uint8Array) => der(0x04, value);
 const bits = (value: Uint8Array, unused = 0) => der(0x03, [unused], value);
 
@@ -59,13 +59,13 @@ const ECDSA_SHA256 = sequence(
 );
 
 function nameOf(common: string): Uint8Array {
-  const attribute = sequence(oid(0x55, 0x04, 0x03), der(0x0c, text(common)));
+  const attribute = sequence(oid(0x55, 0x04, 0x03), der(0x0c, bytes(common)));
   return sequence(der(0x31, attribute));
 }
 
 /** A day as UTCTime, which has two digits for the year. */
 const day = (date: string) =>
-  der(0x17, text(`${date.slice(2).replaceAll("-", "")}000000Z`));
+  der(0x17, bytes(`${date.slice(2).replaceAll("-", "")}000000Z`));
 
 function extension(id: number, value: Uint8Array): Uint8Array {
   const critical = id === 0x13 ? [der(0x01, [0xff])] : [];
@@ -75,7 +75,7 @@ function extension(id: number, value: Uint8Array): Uint8Array {
 function hostName(host: string): Uint8Array {
   return /^[\d.]+$/.test(host)
     ? der(0x87, host.split(".").map(Number))
-    : der(0x82, text(host));
+    : der(0x82, bytes(host));
 }
 
 const keyHash = (key: Uint8Array) => createHash("sha1").update(key).digest();

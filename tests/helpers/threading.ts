@@ -45,7 +45,7 @@ export function stepsTest<R extends AsyncDisposable>(
   });
 }
 
-interface Anyserver extends AsyncDisposable {
+interface Servable extends AsyncDisposable {
   serverAddress: Address;
   serveForever(): Promise<void>;
   handleError: unknown;
@@ -53,7 +53,7 @@ interface Anyserver extends AsyncDisposable {
 }
 
 /** Serves until it is disposed of, and collects the reports of the server. */
-export class Running<S extends Anyserver> implements AsyncDisposable {
+export class Running<S extends Servable> implements AsyncDisposable {
   readonly reports = new Reports();
   readonly served: Promise<void>;
 
