@@ -18,7 +18,7 @@ import {
 } from "../deps.ts";
 import { granted } from "../helpers/allowed.ts";
 import { CONFIG } from "../helpers/forking.ts";
-import { within } from "../helpers/within.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 /** Returns an error after its way as JSON, as in frames; the structured clone of messages keeps more. */
 function over(error: unknown): Error & { code?: string; errno?: number } {
@@ -241,7 +241,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux" || !granted("run", "read"),
   async fn() {
     const script = new URL("../testdata/scarce_failure.ts", import.meta.url);
-    const child = new Deno.Command("sh", {
+    const child = boundedCommand("sh", {
       // deno-fmt-ignore
       args: [
         "-c", 'ulimit -n 60; exec "$0" "$@"', Deno.execPath(), "run", CONFIG,

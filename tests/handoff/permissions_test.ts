@@ -20,7 +20,7 @@ import { mayFork } from "../helpers/allowed.ts";
 import { text } from "../helpers/bytes.ts";
 import { CONFIG } from "../helpers/forking.ts";
 import { fuzz } from "../helpers/fuzz.ts";
-import { within } from "../helpers/within.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 const ignore = !mayFork || Deno.build.os === "windows";
 
@@ -201,7 +201,7 @@ async function ask(
   modules: string[][] = [],
 ): Promise<Answer> {
   const { stdout, stderr, success } = await within(
-    new Deno.Command(Deno.execPath(), {
+    boundedCommand(Deno.execPath(), {
       args: [
         "run",
         CONFIG,

@@ -33,7 +33,7 @@ import {
   serving,
 } from "../helpers/servers.ts";
 import { endOfTurn } from "../helpers/turns.ts";
-import { until, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Big, SIZE } from "../testdata/big_handlers.ts";
 
 const mayRun = granted("read", "run", "env");
@@ -116,7 +116,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     ignore: Deno.build.os === "windows" || !mayRun,
     async fn() {
       const script = new URL("../testdata/stuck_server.ts", import.meta.url);
-      await using child = new Deno.Command(Deno.execPath(), {
+      await using child = boundedCommand(Deno.execPath(), {
         args: ["run", "-A", "--quiet", script.pathname],
         stdout: "piped",
         stderr: "null",

@@ -12,7 +12,7 @@ import { granted } from "../helpers/allowed.ts";
 import { text } from "../helpers/bytes.ts";
 import { ask } from "../helpers/clients.ts";
 import { type AnyServerClass, LOOPBACK, serving } from "../helpers/servers.ts";
-import { within } from "../helpers/within.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 import { Echo } from "../testdata/handlers.ts";
 
 const mayRun = granted("read", "run", "env");
@@ -25,7 +25,7 @@ for (const Server of [ThreadingTCPServer, ForkingTCPServer]) {
     async fn() {
       const script =
         new URL("../testdata/unguarded.ts", import.meta.url).pathname;
-      const program = new Deno.Command(Deno.execPath(), {
+      const program = boundedCommand(Deno.execPath(), {
         args: ["run", "-A", "--quiet", script, Server.name, "TCPServer"],
         env: { NO_COLOR: "1" },
       });

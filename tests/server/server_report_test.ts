@@ -20,7 +20,7 @@ import {
   LOOPBACK,
   serving,
 } from "../helpers/servers.ts";
-import { until, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { ODD, Odd } from "../testdata/odd_handlers.ts";
 
 const mayRun = granted("read", "run", "env");
@@ -137,7 +137,7 @@ for (const stderr of ["2>/dev/full", "2>&-"]) {
     async fn() {
       const script = new URL("../testdata/odd_handlers.ts", import.meta.url);
       const run = `exec "$0" run --no-prompt --allow-net "$1" ${stderr}`;
-      const child = new Deno.Command("sh", {
+      const child = boundedCommand("sh", {
         args: ["-c", run, Deno.execPath(), script.pathname],
         env: { NO_COLOR: "1" },
       });

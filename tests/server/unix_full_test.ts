@@ -21,7 +21,7 @@ import { bytes, text } from "../helpers/bytes.ts";
 import { serving } from "../helpers/servers.ts";
 import { newPath } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
-import { until, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import {
   AnswersDatagrams,
   BlockingLimitedSends,
@@ -275,7 +275,7 @@ s.settimeout(20)
 for i in range(3):
     s.send(b"question")
     assert s.recvfrom(99) == (b"answer", ${JSON.stringify(own)})`;
-  const python = new Deno.Command("python3", { args: ["-c", program] });
+  const python = boundedCommand("python3", { args: ["-c", program] });
   const ended = python.output();
   for (let i = 0; i < 3; i++) {
     const [, from] = await within(socket.recvfrom(99));

@@ -7,7 +7,7 @@ import { FakeStream } from "../helpers/fakes.ts";
 import { heapUsed } from "../helpers/heap_used.ts";
 import { tcpPair } from "../helpers/sockets.ts";
 import { turn } from "../helpers/turns.ts";
-import { within } from "../helpers/within.ts";
+import { boundedCommand, within } from "../helpers/within.ts";
 
 /** Calls on an idle socket that end without a result. */
 const VAIN: Record<string, (socket: Socket) => Promise<unknown>> = {
@@ -52,7 +52,7 @@ Deno.test({
       await other.recv(9);
       console.log("done");
     `;
-    const child = new Deno.Command(Deno.execPath(), {
+    const child = boundedCommand(Deno.execPath(), {
       args: ["eval", "--no-check", program],
       stderr: "null",
     });

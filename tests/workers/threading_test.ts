@@ -30,7 +30,7 @@ import { readAll, readText } from "../helpers/clients.ts";
 import { CONFIG } from "../helpers/forking.ts";
 import { tcpPair } from "../helpers/sockets.ts";
 import { Running, start, stepsTest, workerTest } from "../helpers/threading.ts";
-import { until, within } from "../helpers/within.ts";
+import { boundedCommand, until, within } from "../helpers/within.ts";
 import { Bad } from "../testdata/bad_module.ts";
 import * as B from "../testdata/blocking_handlers.ts";
 import * as H from "../testdata/handlers.ts";
@@ -453,7 +453,7 @@ Deno.test({
   ignore: !granted("run", "read"),
   async fn() {
     const script = new URL("../testdata/no_read_server.ts", import.meta.url);
-    const child = new Deno.Command(Deno.execPath(), {
+    const child = boundedCommand(Deno.execPath(), {
       // deno-fmt-ignore
       args: ["run", CONFIG, "--no-check", "--no-prompt", "--allow-net", "--allow-read", script.pathname],
     });
