@@ -12,7 +12,7 @@ type Imports = Record<string, string>;
 
 const root = new URL("..", import.meta.url);
 
-/** What the tests import, in place of `deps.ts`: the packages with their own types. */
+/** The module that the tests import in place of `deps.ts`: the packages with their own types. */
 const TYPED_DEPS = `
 import { FakeTime } from "@std/testing/time";
 import ${JSON.stringify(new URL("tests/helpers/deadline.ts", root))};

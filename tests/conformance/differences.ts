@@ -6,7 +6,7 @@
 
 import { assertEquals } from "../deps.ts";
 
-/** What a line of both transcripts looks like where the difference shows. */
+/** The patterns of a line of both transcripts in which the difference shows. */
 export interface Difference {
   python: RegExp;
   here: RegExp;

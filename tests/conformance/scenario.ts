@@ -1,5 +1,5 @@
 /**
- * What a scenario is: plain data, which both runners read (`world.ts`, `world.py`).
+ * Scenarios are plain data, which both runners read (`world.ts`, `world.py`).
  *
  * A step is `["names = target.method", ...arguments]`, all in Python's names. Without a target the
  * method is a function of `socket`, or one of the runner's own words:
@@ -41,7 +41,7 @@ export type Value =
 /** One step. */
 export type Step = [what: string, ...args: Value[]];
 
-/** What a handler does. */
+/** The steps of a handler. */
 export interface HandlerSpec {
   base:
     | "BaseRequestHandler"

@@ -154,7 +154,7 @@ function noted(name: string, result: Any, hooks: string[], Base: Any) {
   };
 }
 
-/** What a function prints as errors. */
+/** Returns the text that a function prints by `console.error`. */
 function printed(print: () => void): string {
   const { error } = console;
   let text = "";
@@ -167,7 +167,7 @@ function printed(print: () => void): string {
   return text;
 }
 
-/** What handleError prints, without the stack. */
+/** Returns the lines that `handleError` prints, without the stack. */
 function report(text: string): string[] {
   const lines = text.trim().split("\n");
   const rule = (line: string) => /^-+$/.test(line) ? "-".repeat(40) : line;

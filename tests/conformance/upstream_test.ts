@@ -15,7 +15,7 @@ interface Row {
   why: string;
 }
 
-/** What a row says of a test that is new: CPython 3.11.7 has not got it. */
+/** The note in a row of a test that CPython 3.11.7 does not have yet. */
 const NEW = "not in 3.11.7";
 
 const readable = granted("read");
@@ -139,7 +139,7 @@ import { granted, havePython } from "../helpers/allowed.ts";
 
 type Upstream = Record<string, Record<string, string[]>>;
 
-/** What the installed Python has; undefined where it has no tests, or is newer than the tables. */
+/** Returns the tests of the installed Python; undefined if it has none, or is newer than the tables. */
 async function installed(): Promise<Upstream | undefined> {
   if (!havePython()) return undefined;
   const files = ["test_socketserver", "test_socket"];

@@ -33,7 +33,7 @@ class Keywords {
   constructor(readonly options: Record<string, unknown>) {}
 }
 
-/** What a step raises that is to end a handler. */
+/** The error of a step that is to end a handler. */
 class Told extends Error {}
 
 /** A step that goes on in the background. */

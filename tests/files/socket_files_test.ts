@@ -10,7 +10,7 @@ import { within } from "../helpers/within.ts";
 /** A line with characters of one, two and three bytes. */
 const LINE = "line é €\r\n";
 
-/** What all the files that read have, with bytes or text. */
+/** The members of every file that reads, with bytes or text. */
 interface Reader {
   readonly closed: boolean;
   read(size?: number): Promise<Uint8Array | string>;
@@ -18,7 +18,7 @@ interface Reader {
   close(): void;
 }
 
-/** What all the files that write have. */
+/** The members of every file that writes. */
 interface Writer {
   readonly closed: boolean;
   write(data: string): Promise<number>;
@@ -47,7 +47,7 @@ const KINDS: [name: string, read: string, write: string, MakefileOptions][] = [
 const shown = (data: Uint8Array | string): string =>
   typeof data === "string" ? data : text(data);
 
-/** What was read in parts, which may divide a character of a file of bytes. */
+/** Joins the parts of a read. In a file of bytes they may divide a character. */
 const joined = (parts: (Uint8Array | string)[]): string =>
   typeof parts[0] === "string"
     ? parts.join("")

@@ -15,15 +15,15 @@ import { Running, workerTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 import { Blocks, SCRIPTS, Waits } from "../testdata/both_stream_handlers.ts";
 
-/** A script's client, and what the script tells. */
+/** The client of a script, and the results of both. */
 interface Case {
-  /** What the client sends, in one piece, before it ends its side. */
+  /** The text that the client sends, in one piece, before it half-closes. */
   sends?: string;
-  /** What it waits for before it sends that. */
+  /** The text that the client waits for before it sends. */
   after?: string;
-  /** What it gets in all. */
+  /** All text that the client receives. */
   gets?: string;
-  /** What the script tells. */
+  /** The results of the script. */
   tells: unknown;
 }
 

@@ -186,11 +186,11 @@ const trial = kind.chain((kind) => {
   });
 });
 
-/**
- * What a process with these flags may do, and the flags that it makes of permissions, null for those that it refuses.
- */
+/** The answers of a process that runs with certain flags. */
 interface Answer {
+  /** Whether the process has the permission of each query. */
   may: boolean[];
+  /** The flags that the process makes of each value of permissions; null for a value that it refuses. */
   flags: (string[] | null)[];
 }
 

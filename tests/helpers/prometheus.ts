@@ -13,7 +13,7 @@ export interface PrometheusSample {
   value: number;
 }
 
-/** What a text says. */
+/** The contents of a text. */
 export interface PrometheusText {
   /** The values. */
   samples: PrometheusSample[];

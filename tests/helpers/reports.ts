@@ -1,5 +1,5 @@
 /**
- * What servers report: the calls of `handleError`, and the lines on stderr.
+ * Collects the reports of servers: the calls of `handleError`, and the lines on stderr.
  *
  * @module
  */

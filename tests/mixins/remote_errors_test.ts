@@ -1,4 +1,4 @@
-/** What a handler throws in a worker, blocking or not, and in a child process, as `handleError` is called with it. */
+/** `handleError` gets the errors of handlers in a worker, blocking or not, and in a child process. */
 
 import {
   ConnectionResetError,

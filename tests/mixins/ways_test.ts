@@ -43,13 +43,13 @@ const WAYS: [prefix: string, options: object, ignore: boolean][] = [
   ["Forking", { maxChildren: 1, childOptions: ["greeting"] }, !mayFork],
 ];
 
-/** What every handler finds in `this.server`. */
+/** The values that every handler finds in `this.server`. */
 const OWN = {
   greeting: "hello",
   shared: { word: "hi", when: new Date(7), bytes: new Uint8Array([1, 2]) },
 };
 
-/** What is served: how the names of the classes end, where they are bound, and what that takes. */
+/** The kinds of servers: the end of the class name, an address to bind to, and whether the kind cannot run here. */
 const KINDS: [name: string, address: () => Address, ignore: boolean][] = [
   ["TCPServer", () => LOOPBACK, false],
   ["UnixStreamServer", newPath, !haveUnix],
@@ -57,11 +57,11 @@ const KINDS: [name: string, address: () => Address, ignore: boolean][] = [
   ["UnixDatagramServer", newPath, !haveUnix || !unstableNet],
 ];
 
-/** What was seen of a request on the server's side. */
+/** The calls for a request on the server's side. */
 interface Seen {
   hooks: string[];
   errors: (Error & { code?: string })[];
-  /** What `handleError` was told about who asked. */
+  /** The address of the client in each call of `handleError`. */
   from: Address[];
 }
 
@@ -113,7 +113,7 @@ const ORDER = [
 /** With the one for errors, after the handler and before the request is shut down. */
 const FAILED = ORDER.toSpliced(4, 0, "handleError");
 
-/** What is asked of every way to run a handler. */
+/** A conversation that goes the same in every way to run a handler. */
 interface Scenario {
   behaviour: string;
   Handler: H.HandlerName;

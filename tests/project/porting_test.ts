@@ -11,7 +11,7 @@ class Handler extends module.StreamRequestHandler {}
 class DatagramHandler extends module.DatagramRequestHandler {}
 const unbound = { bindAndActivate: false };
 
-/** What stands for a server that cannot be made with the net permission alone: its members and its statics. */
+/** Returns a stand-in for a server that cannot be made with the net permission alone. It has the members and statics of the class. */
 function unmade(Class: { prototype: object }): object {
   return Object.create(
     Class.prototype,

@@ -1,5 +1,5 @@
 /**
- * What would be published, as `deno publish --dry-run` and `deno info` say.
+ * Lists the files that would be published, by `deno publish --dry-run`, and their modules, by `deno info`.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function publishedFiles(): Promise<string[]> {
   return [...urls].map(([, url]) => url.slice(root.href.length)).sort();
 }
 
-/** What of `deno info --json` is used. */
+/** The parts of `deno info --json` that are used. */
 export interface Graph {
   /** Where it begins. */
   roots: string[];
@@ -78,7 +78,7 @@ export function loaded({ roots, modules }: Graph): Set<string> {
   return found;
 }
 
-/** What of `deno doc --json` is used: the symbols of each module. */
+/** The parts of `deno doc --json` that are used: the symbols of each module. */
 interface Documented {
   nodes: Record<string, {
     symbols: {

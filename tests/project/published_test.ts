@@ -10,7 +10,7 @@ import { publishedFiles, root } from "./published.ts";
 
 const template = new URL("../testdata/published_program.ts", import.meta.url);
 
-/** What the program imports. */
+/** The package that the program imports. */
 const NAME = "@socketserver/socketserver";
 
 /** An HTTP server with the published files and the program. */
@@ -58,13 +58,13 @@ async function freshDeno() {
   };
 }
 
-/** What the servers and their children need. */
+/** The permissions that the servers and their children need. */
 const PERMISSIONS = [
   ...["--no-prompt", "--allow-net=127.0.0.1", "--allow-read"],
   ...["--allow-run", "--allow-env"],
 ];
 
-/** What the program says when all is well. */
+/** The exit code and the output of the program when all is well. */
 const GOOD = [
   0,
   "TCPSERVER\nASYNCTCPSERVER\nTHREADINGTCPSERVER\nFORKINGTCPSERVER\n",

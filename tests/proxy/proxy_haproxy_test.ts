@@ -75,7 +75,7 @@ type Servers = ReturnType<typeof makeServers>;
 const SECURE =
   "ssl,cert-cn,ssl-cipher,cert-sig,cert-key,authority,crc32c,unique-id";
 
-/** What each frontend binds to, where it leads, and the options of that server. */
+/** The address of each frontend, the server that it leads to, and the options of that server. */
 const ROUTES: [
   name: string,
   bind: string,

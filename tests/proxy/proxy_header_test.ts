@@ -205,7 +205,7 @@ const summed = encodeProxyHeader({ ...FULL, version: 2 });
 const flipped = summed.slice();
 flipped[20] ^= 1;
 
-/** What is no header, and how many of its bytes show that. */
+/** Bytes that are no header, and how many of them show that. */
 const BAD: [what: string, data: Uint8Array, shownBy: number, says: string][] = [
   ["HTTP", bytes("GET / HTTP/1.1\r\n"), 1, "unknown protocol"],
   ["TLS", raw("160301"), 1, "unknown protocol"],

@@ -79,7 +79,7 @@ export function makeProxied(
   ) as unknown as NotingProxied;
 }
 
-/** What a handler has told. */
+/** The line in which a handler tells what it knows of its client. */
 export interface Told {
   client: Address;
   peer: string;

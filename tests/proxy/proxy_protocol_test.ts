@@ -135,7 +135,7 @@ for (const [name, Server, Handler] of HANDLED) {
   });
 }
 
-/** What is no header, and the code of its error. */
+/** Bytes that are no header, and the code of their error. */
 const BAD: [what: string, sent: Uint8Array | null, code: string][] = [
   ["HTTP", bytes("GET / HTTP/1.1\r\n\r\n"), "EPROTO"],
   ["a part of a line", bytes("PROXY TCP4 1.2.3"), "ECONNRESET"],

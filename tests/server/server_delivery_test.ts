@@ -1,4 +1,4 @@
-/** What a server that closes owes to its clients, to the program, and to the signals that it was given. */
+/** A server that closes delivers its answers, reports its errors to the program, and forgets its signals. */
 
 import {
   BlockingStreamRequestHandler,

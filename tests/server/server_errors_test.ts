@@ -1,4 +1,4 @@
-/** What a server does when requests cannot be got, and what it prints when one fails. */
+/** Failures of `getRequest()`, and the lines that a server prints when a request fails. */
 
 import { IncompleteReadError } from "../../mod.ts";
 import { once } from "node:events";
@@ -213,7 +213,7 @@ Deno.test("UDPServer.serveForever() goes on after an error of an earlier answer"
   });
 });
 
-/** What the server prints for an error of a handler. */
+/** Returns the text that a server prints for an error of a handler. */
 async function printed(
   error: unknown,
   lines: number,

@@ -137,7 +137,7 @@ async function drainOne(
   await within(served);
 }
 
-/** What a client under load has seen. */
+/** The counts of a client under load, and whether it was told the end. */
 interface Seen {
   sent: number;
   answered: number;

@@ -1,4 +1,4 @@
-/** What CPython's test_socketserver.py asks of every server, asked of every server here. */
+/** The checks of CPython's test_socketserver.py, on every server. */
 
 import type { Address } from "../../socket.ts";
 import { OSError, SOCK_DGRAM } from "../../socket.ts";

@@ -1,4 +1,4 @@
-/** What is printed of failures: whatever was thrown, wherever it goes, no server ends by it. */
+/** The reports of failures: no server ends by a value that was thrown, or by a stderr that cannot be written. */
 
 import type { RequestHandlerConstructor } from "../../server.ts";
 import {
@@ -64,7 +64,7 @@ for (const Server of WAYS) {
   });
 }
 
-/** What a server prints of an error, with the client that it names. */
+/** Returns the text that a server prints for an error; undefined if it prints none. */
 async function printed(
   error: unknown,
   client: Address = FROM,
@@ -148,7 +148,7 @@ for (const stderr of ["2>/dev/full", "2>&-"]) {
   });
 }
 
-/** What may be overridden, and throw at the end of a request. */
+/** The methods that may be overridden and then throw at the end of a request. */
 const HOOKS = ["handleError", "shutdownRequest", "processRequestTask"] as const;
 
 type Hook = typeof HOOKS[number];
@@ -174,7 +174,7 @@ function failing(Server: AnyServerClass, hooks: readonly Hook[]) {
 
 type Failures = [Server: AnyServerClass, hooks: readonly Hook[]];
 
-/** Each hook alone where that starts nothing, and all in one server where it starts a worker or a child. */
+/** Each hook alone if that starts nothing, and all in one server if that starts a worker or a child. */
 const FAILURES = [
   ...HOOKS.map((hook): Failures => [WAYS[1], [hook]]),
   ...WAYS.slice(2).map((Server): Failures => [Server, HOOKS]),

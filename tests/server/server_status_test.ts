@@ -1,4 +1,4 @@
-/** What `status` of a server says: its state, how its requests ended, and their bytes. */
+/** The `status` of a server: its state, how its requests ended, and their bytes. */
 
 import {
   AsyncTCPServer,

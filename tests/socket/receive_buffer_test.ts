@@ -128,7 +128,7 @@ Deno.test("ReceiveBuffer reads much when much comes, and little when little does
 
 /** A connection in memory that gives the memory of its reads away. */
 class Owning extends FakeStream implements OwningTransport {
-  /** What `readOwn` brings, one after the other; then the end. */
+  /** The results of `readOwn`, one after the other. After them the stream ends. */
   readonly gifts: (Bytes | Error | Promise<Bytes>)[] = [];
 
   async readOwn(): Promise<Bytes | null> {

@@ -1,4 +1,4 @@
-/** What a call leaves behind: no memory, no timers that keep the process alive, no connections. */
+/** A call leaves nothing behind: no memory, no timers that keep the process alive, no connections. */
 
 import { select, SHUT_WR, Socket, TimeoutError } from "../../socket.ts";
 import { assert, assertEquals, assertRejects } from "../deps.ts";

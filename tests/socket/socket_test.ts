@@ -28,7 +28,7 @@ import { listen, tcpPair, udp } from "../helpers/sockets.ts";
 import { codeOf } from "../helpers/thrown.ts";
 import { boundedCommand, within } from "../helpers/within.ts";
 
-/** What a caller without types may pass. */
+/** Passes an address of any type, as a caller without types may. */
 const loose = (address: unknown) => address as AddressLike;
 
 Deno.test("new Socket() is a TCP socket over IPv4 that waits", () => {

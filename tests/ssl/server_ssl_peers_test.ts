@@ -37,7 +37,7 @@ interface Case {
   bulk?: number;
 }
 
-/** What CPython's client saw. */
+/** The report of CPython's client. */
 interface Seen {
   error?: string;
   version?: string;

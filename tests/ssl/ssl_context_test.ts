@@ -1,4 +1,4 @@
-/** What a context refuses: certificates, keys, settings and sockets. One clear error for each. */
+/** A context refuses bad certificates, keys, settings and sockets, with one clear error for each. */
 
 import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import {

@@ -1,5 +1,5 @@
 /**
- * What the tests of servers over TLS share: clients, and servers that note what happens.
+ * Clients and servers over TLS. The servers record their failed handshakes and the errors of their handlers.
  *
  * @module
  */
@@ -47,7 +47,7 @@ export async function askTls(
   return text(await file.readline()).trimEnd();
 }
 
-/** A server that notes what happens. */
+/** A server that records its failures. */
 export interface NotingServer extends TCPServer {
   /** The code and the reason of each handshake that failed. */
   readonly handshakes: string[];
@@ -55,7 +55,7 @@ export interface NotingServer extends TCPServer {
   readonly errors: Error[];
 }
 
-/** Makes a server over TLS that notes what happens. */
+/** Makes a server over TLS that records its failures. */
 export function makeServer(
   Server: AnyServerClass,
   Handler: unknown,

@@ -1,5 +1,5 @@
 /**
- * What the tests of telemetry share: the events of servers, collected.
+ * Collects the events of servers for the tests of telemetry.
  *
  * @module
  */

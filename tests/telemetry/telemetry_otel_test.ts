@@ -37,7 +37,7 @@ interface Metric {
   histogram?: { dataPoints: DataPoint[] };
 }
 
-/** What a collector has got. */
+/** The spans and metrics that a collector has received. */
 class Collected {
   readonly spans: Span[] = [];
   /** The last export of each metric of this package. */

@@ -24,7 +24,7 @@ const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 // deno-lint-ignore no-explicit-any -- comes as JSON
 type Given = any;
 
-/** What a call throws: the name, the code, and whether it is an OSError. */
+/** Returns the result of a call, or of its error the name, the code, and whether it is an OSError. */
 function thrown(call: () => unknown): unknown {
   try {
     return call();
@@ -47,7 +47,7 @@ function fill(socket: BlockingSocket): number {
   }
 }
 
-/** What a handler is asked to do, by name. */
+/** The tasks of a handler, by name. */
 const TASKS: Record<string, (handler: Tasks, given: Given) => unknown> = {
   /** Asks the server at an address, twice, and tells about the socket. */
   ask(_, { address, options }) {

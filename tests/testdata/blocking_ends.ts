@@ -67,7 +67,7 @@ export class Ticks extends BlockingStreamRequestHandler<Server> {
   }
 }
 
-/** What an abort listener does, while a read or a write blocks. */
+/** The abort listeners that run while a read or a write blocks. */
 const LISTENERS: Record<string, (handler: Ends) => void> = {
   nothing() {},
   both: ({ request }) => request.shutdown(SHUT_RDWR),
@@ -90,7 +90,7 @@ const LISTENERS: Record<string, (handler: Ends) => void> = {
   },
 };
 
-/** What blocks. */
+/** The calls that block. */
 const BLOCKED: Record<string, (handler: Ends) => unknown> = {
   recv: ({ request }) => text(request.recv(99)),
   peek: ({ request }) => text(request.recv(99, 2)),

@@ -33,7 +33,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const bytes = (text: string) => encoder.encode(text);
 
-/** What a call returned or threw, such that it can be told and compared. */
+/** Returns the result or the error of a call as a value that can be sent and compared. */
 export function* shown(call: () => unknown): Steps {
   try {
     const value = yield call();
@@ -50,7 +50,7 @@ export function* shown(call: () => unknown): Steps {
   }
 }
 
-/** What a call throws. */
+/** Returns the error of a call. */
 function* thrown(call: () => unknown): Generator<unknown, Error, Any> {
   try {
     yield call();
@@ -121,7 +121,7 @@ const onClosedFiles = (reader: Either, writer: Either, text: Either) => [
   () => text.seekable(),
 ];
 
-/** What is called in vain on an open socket. */
+/** Calls that fail on an open socket. */
 const inVain = (s: Either) => [
   () => s.recv(-1),
   () => s.recv("1"),
@@ -600,7 +600,7 @@ export const SCRIPTS: Record<string, (socket: Either) => Steps> = {
   },
 };
 
-/** What a datagram is answered with, and what is called in vain on the socket for the answers. */
+/** Answers a datagram, and makes calls that fail on the socket for the answers. */
 export function* answers(s: Either, [host, port]: Address): Steps {
   const address = [host, port];
   const x = bytes("x");

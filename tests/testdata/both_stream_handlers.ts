@@ -1,5 +1,5 @@
 /**
- * What a stream handler and a blocking one do alike, with its settings, its files and its `finish`. Each script is
+ * Scripts that run alike in a stream handler and in a blocking one: its settings, its files and its `finish`. Each is
  * a generator as in `both_handlers.ts`, which gets the handler.
  *
  * @module
@@ -19,7 +19,7 @@ import { all, block, shown, type Steps, wait } from "./both_handlers.ts";
 // deno-lint-ignore no-explicit-any
 type Either = any;
 
-/** What a handler is set to before its `setup`. */
+/** The settings of a handler before its `setup`. */
 interface Settings {
   rbufsize?: number;
   wbufsize?: number;
@@ -39,7 +39,7 @@ const failing = (error: Error) => ({
   },
 });
 
-/** What `finish` does where closing `wfile` fails, and whether it has closed `rfile`. */
+/** Returns the result of `finish` if closing `wfile` fails, and whether `finish` has closed `rfile`. */
 function* finishing(h: Either, error: Error): Steps {
   const { wfile } = h;
   h.wfile = failing(error);

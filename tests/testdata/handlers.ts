@@ -439,7 +439,7 @@ const NAMED = {
   Upload,
 };
 
-/** What the client may ask {@linkcode Named} for. */
+/** The name of a handler that a client may ask {@linkcode Named} for. */
 export type HandlerName = keyof typeof NAMED;
 
 /** The name that a datagram begins with, and the request without it. */

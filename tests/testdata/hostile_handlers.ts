@@ -85,7 +85,7 @@ function hold(): void {
   Object.defineProperty(Deno, "exit", { value: () => {} });
 }
 
-/** What needs a permission. */
+/** The calls that need a permission. */
 const tries: Record<string, (argument: string) => Promise<string>> = {
   read: (path) => named(() => Deno.readTextFile(path)),
   write: (path) => named(() => Deno.writeTextFile(path, "mine")),

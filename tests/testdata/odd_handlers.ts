@@ -36,7 +36,7 @@ function withGetter(name: string): Error {
   });
 }
 
-/** What to throw, by name. */
+/** The values to throw, by name. */
 export const ODD: Record<string, () => unknown> = {
   revoked,
   endless,

@@ -10,11 +10,11 @@ import { SHUT_RDWR, StreamRequestHandler } from "../../mod.ts";
 // deno-lint-ignore no-explicit-any
 type Any = any;
 
-/** What the handler tells of a case. */
+/** The report of the handler on a case. */
 export interface Told {
-  /** How the call ended: "sync" where it made no promise. */
+  /** How the call ended; "sync" if it returned no promise. */
   outcome: string;
-  /** What was reported as an unhandled rejection since the last case. */
+  /** The unhandled rejections that were reported since the last case. */
   seen: string[];
 }
 
@@ -60,7 +60,7 @@ const ARGUMENTS: Record<string, (text: boolean) => unknown[]> = {
   writelines: (text) => [[text ? TEXT : LARGE]],
 };
 
-/** What happens around the call. Before "go" nothing has, and the client waits. */
+/** The acts of the handler before and after the call. The client acts once it has received "go". */
 interface Situation {
   /** Comes before the call. */
   before?: (handler: StreamRequestHandler, file: Any) => unknown;
@@ -73,7 +73,7 @@ interface Situation {
 const goOn = ({ wfile }: StreamRequestHandler) => wfile.write("go\n");
 const abort = ({ request }: StreamRequestHandler) => request.abort();
 
-/** The situations, by name. What the client does in each says the test. */
+/** The situations, by name. The test says what the client does in each. */
 export const SITUATIONS: Record<string, Situation> = {
   "the client resets": { before: goOn },
   "the client has reset": {
@@ -115,7 +115,7 @@ addEventListener("unhandledrejection", (event) => {
   seen.push(String(event.reason));
 });
 
-/** What nobody handled since the last time it was asked, in this thread. */
+/** Returns the rejections that nobody has handled in this thread since the last call. */
 export function takeSeen(): string[] {
   return seen.splice(0);
 }

@@ -127,7 +127,7 @@ withoutPermissions(
   },
 );
 
-/** What a handler sees of its server. */
+/** Sends the client the properties of its server, and waits for the drain. */
 class Curious extends BaseRequestHandler {
   override async handle() {
     const { server } = this;

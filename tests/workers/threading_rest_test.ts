@@ -1,4 +1,4 @@
-/** What a handler in a worker has not read is there for the `shutdownRequest` of the server. */
+/** `shutdownRequest` of the server can read the bytes that a handler in a worker has not read. */
 
 import {
   type RequestHandlerConstructor,
@@ -16,7 +16,7 @@ import { Running, stepsTest } from "../helpers/threading.ts";
 import { within } from "../helpers/within.ts";
 import { BlockingLeaves, Leaves } from "../testdata/leaving_handlers.ts";
 
-/** What `shutdownRequest` has read, of one request after the other. */
+/** The bytes that `shutdownRequest` has read, of one request after the other. */
 class Rests {
   readonly #all: PromiseWithResolvers<Uint8Array>[] = [];
   #taken = 0;
@@ -54,7 +54,7 @@ class Unix extends ThreadingUnixStreamServer {
 
 const HANDLERS = [Leaves, BlockingLeaves as unknown as typeof Leaves];
 
-/** What the test does with each server. */
+/** The steps of the test, with each server. */
 const STEPS: Record<string, (running: Running<TCP | Unix>) => Promise<void>> = {
   async "gets what came with what the handler read"({ server, connect }) {
     for (const first of ["a", "p", "t"]) {

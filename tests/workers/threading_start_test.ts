@@ -30,7 +30,7 @@ import * as G from "../testdata/greedy_handlers.ts";
 import { BlockingLoadsOnce, LoadsOnce } from "../testdata/loads_once.ts";
 import { Events } from "../telemetry/telemetry_helpers.ts";
 
-/** What makes a module load once: how often it was loaded, and how it fails then. */
+/** Returns memory that lets a module load only once: the count of loads, and how each further load fails. */
 function once(how: "throws" | "closes" | "hangs"): Int32Array {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   shared[1] = ["throws", "closes", "hangs"].indexOf(how);

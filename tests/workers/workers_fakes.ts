@@ -1,5 +1,5 @@
 /**
- * What a server tells its workers, for the tests of a worker's parts.
+ * Facts of a server and openings of connections, for the tests of a worker's parts.
  *
  * @module
  */

@@ -19,11 +19,11 @@ import {
 } from "../scenario.ts";
 import { type Move, move, moves, size, text } from "./moves.ts";
 
-/** What both do, and what is on its way between them. */
+/** The steps of both sides, and the data on the way between them. */
 class Conversation {
   readonly client: Step[] = [];
   readonly handler: Step[] = [];
-  /** What the client sent, and the handler has not received. */
+  /** The text that the client has sent, and the handler has not received. */
   pending = "";
   /** Whether the client sends no more, and whether the handler ends with an error. */
   ended = false;
@@ -176,7 +176,7 @@ const OPEN: [Transport, Step[]][] = [
   ]],
 ];
 
-/** What a handler of datagrams does before it tells its client. */
+/** The steps of a handler of datagrams before it tells its client. */
 const reading: fc.Arbitrary<Step> = fc.oneof(
   size.map((count): Step => ["rfile.read", count]),
   size.map((limit): Step => ["rfile.readline", limit]),

@@ -19,7 +19,7 @@ import { type Move, move, moves, seconds, size, text } from "./moves.ts";
 
 type Name = "x" | "y";
 
-/** What a model knows of either. */
+/** The state of either socket in the model. */
 class Side {
   /** Datagrams that were not received yet; a socket takes a few only. */
   readonly inbox: string[] = [];

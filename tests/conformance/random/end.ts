@@ -6,9 +6,9 @@
 
 import type { Value } from "../scenario.ts";
 
-/** What pends at a socket, and in what state it is. */
+/** The state of a socket, and the data that wait there. */
 export class End {
-  /** What was sent to it and not received yet, in the pieces in which it was sent. */
+  /** The data that were sent to the socket and not received yet, in the pieces of the sends. */
   readonly #inbox: string[] = [];
   /** Whether the peer sends no more. */
   ended = false;
@@ -21,7 +21,7 @@ export class End {
   /** Whether a file reads, and whether one writes; each keeps the connection open. */
   reader = false;
   writer = false;
-  /** What the file that writes holds back. */
+  /** The text that the file that writes holds back. */
   held = "";
 
   constructor(readonly name: "x" | "y") {}
@@ -36,7 +36,7 @@ export class End {
     return this.timeout === null || this.timeout === 10;
   }
 
-  /** What pends and was sent at once: only that much comes with one `recv` for sure. */
+  /** The first piece that waits. Only its bytes are sure to come with one `recv`. */
   get piece(): string {
     return this.#inbox[0] ?? "";
   }

@@ -9,7 +9,7 @@
 import fc from "fast-check";
 import type { Value } from "../scenario.ts";
 
-/** What may happen; it adds its steps to the model. */
+/** A move, which adds its steps to the model. */
 export type Move<Model> = (model: Model) => void;
 
 /** Bytes as text of Latin-1: line ends, NUL and a few more. */

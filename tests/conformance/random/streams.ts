@@ -113,7 +113,7 @@ function shutdown(model: Streams, name: Name, how: string): void {
   if (own.ended && !own.writing) return; // only the kernel knows whether it has ended
   model.step([`${name}.shutdown`, C(how)]);
   if (own.gone) return;
-  // What becomes of data that is sent to it depends on the protocol.
+  // The fate of data sent to it depends on the protocol.
   own.deaf ||= how !== "SHUT_WR";
   own.ended ||= own.deaf;
   if (how === "SHUT_RD") return;

@@ -1,4 +1,4 @@
-/** What differs, and shows in no other scenario. */
+/** The differences that show in no other scenario. */
 
 import {
   addr,

@@ -33,7 +33,7 @@ const open: Record<"UDPServer" | "UnixDatagramServer", Step[]> = {
   ], ["c.settimeout", 30]],
 };
 
-/** What a handler does, and what its client does, over streams. */
+/** The steps of a handler and of its client over streams. */
 const STREAMS: Record<string, [HandlerSpec, Step[], string[]?]> = {
   "echo": [
     {

@@ -20,7 +20,7 @@ const ANSWERS_MAX = 64;
 /** A socket whose peer reads when the test says so, or whose sends fail. */
 class FakeConn implements DenoDatagramConn {
   readonly addr: TransportAddr = { transport: "unixpacket", path: "\0own" };
-  /** What the peer has got. */
+  /** The datagrams that the peer has received. */
   readonly got: string[] = [];
   /** The error of each send, if sends are to fail. */
   failure: Error | undefined;

@@ -1,4 +1,4 @@
-/** What the probes share. A probe resolves to true if Deno has the fault. */
+/** Waits and other parts of the probes. A probe resolves to true if Deno has the fault. */
 
 import "../early_signals.ts";
 

@@ -1,4 +1,4 @@
-/** What happens to Deno when no descriptor is left. */
+/** Faults of Deno when no descriptor is left. */
 
 const root = new URL("../../../", import.meta.url);
 /** The module with the workaround. */
