@@ -160,7 +160,7 @@ export class AcceptingRunner {
         this.#slots.delete(active);
         this.#linger(active.request);
         this.#count(requests);
-        if (active.end === "rejected") { // its reason is counted in this turn, but later
+        if (active.end === "rejected") { // its reason is counted later in this turn
           queueMicrotask(() => this.#count(requests));
         }
         this.#places.give(); // last: the main thread looks at the counters then
