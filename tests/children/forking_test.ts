@@ -30,7 +30,7 @@ import {
   UDP,
   UnixStream,
 } from "../helpers/forking.ts";
-import { boundedCommand, until, within } from "../helpers/within.ts";
+import { boundedCommand, outputOf, until, within } from "../helpers/within.ts";
 import {
   Asks,
   AsksDatagram,
@@ -132,30 +132,13 @@ async function checkOthers(server: TCP): Promise<void> {
     "s.sendall(b'python\\n'); s.shutdown(socket.SHUT_WR)\n" +
     "print(s.makefile('rb').read())";
   if (havePython()) {
-    const said = await output("python3", ["-c", script, port]);
+    const said = await outputOf("python3", ["-c", script, port]);
     assertStrictEquals(said, "b'PYTHON\\n'\n");
   }
   if (have("ncat")) {
-    const said = await output("ncat", ["127.0.0.1", port], "ncat\n");
+    const said = await outputOf("ncat", ["127.0.0.1", port], "ncat\n");
     assertStrictEquals(said, "NCAT\n");
   }
-}
-
-/** Runs a program, and returns its output. */
-async function output(
-  program: string,
-  args: string[],
-  input = "",
-): Promise<string> {
-  const child = boundedCommand(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(bytes(input));
-  await writer.close();
-  return text((await child.output()).stdout);
 }
 
 /** Many clients are served at once. */

@@ -5,6 +5,7 @@
  */
 
 import { deadline, delay } from "../deps.ts";
+import { bytes, text } from "./bytes.ts";
 import { TEST_DEADLINE_MS } from "./deadline.ts";
 
 /** Rejects if a promise takes longer than `ms`, which allows for a busy machine. */
@@ -19,6 +20,25 @@ export function boundedCommand(
 ): Deno.Command {
   const signal = AbortSignal.timeout(TEST_DEADLINE_MS);
   return new Deno.Command(program, { signal, ...options });
+}
+
+/** Runs a program with `input` on its stdin, and returns its output. */
+export async function outputOf(
+  program: string,
+  args: string[],
+  input = "",
+): Promise<string> {
+  await using child = boundedCommand(program, {
+    args,
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  const [{ stdout }] = await within(Promise.all([
+    child.output(),
+    writer.write(bytes(input)).then(() => writer.close()),
+  ]));
+  return text(stdout);
 }
 
 /** An event that a test waits for. */

@@ -22,29 +22,11 @@ import {
   serving,
 } from "../helpers/servers.ts";
 import { newPath } from "../helpers/sockets.ts";
-import { boundedCommand, within } from "../helpers/within.ts";
+import { boundedCommand, outputOf, within } from "../helpers/within.ts";
 
 const python = havePython();
 const testdata = (name: string) =>
   new URL(`../testdata/${name}`, import.meta.url).pathname;
-
-/** Runs a program with `input` on its stdin, and returns its output. */
-async function run(
-  program: string,
-  args: string[],
-  input = "",
-): Promise<string> {
-  await using child = boundedCommand(program, {
-    args,
-    stdin: "piped",
-    stdout: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  const written = writer.write(bytes(input)).then(() => writer.close());
-  const { stdout } = await within(child.output(), 30_000);
-  await written;
-  return text(stdout);
-}
 
 const FAMILIES: Record<number, string> = {
   [AF_INET]: "AF_INET",
@@ -69,7 +51,10 @@ Deno.test({
     ]);
     try {
       const client = testdata("echo_client.py");
-      const printed = await run("python3", [client, JSON.stringify(asked)]);
+      const printed = await outputOf("python3", [
+        client,
+        JSON.stringify(asked),
+      ]);
       const parallel = Array.from({ length: 10 }, (_, i) => `client ${i}\n`);
       JSON.parse(printed).forEach((found: unknown, i: number) => {
         assertEquals(found, { answers: true, parallel }, kinds[i].name);
@@ -188,7 +173,11 @@ for (const [program, args] of tcp) {
       }
       await serving(new TCPServer(LOOPBACK, Upper), async (server) => {
         const [host, port] = server.serverAddress as [string, number];
-        const printed = await run(program, args(host, `${port}`), "one\ntwo\n");
+        const printed = await outputOf(
+          program,
+          args(host, `${port}`),
+          "one\ntwo\n",
+        );
         assertEquals(printed, "ONE\nTWO\n");
       });
     },
